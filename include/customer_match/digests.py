@@ -1,0 +1,140 @@
+"""Sets of members as arrays of SHA-256 digests: sort, de-duplicate, merge; exact and vectorised.
+
+*Digests* are arrays of shape (n, 32), dtype uint8, C-contiguous: one row a digest. A *sorted* one is in
+lexicographic order of its rows, each row once. Work is done on the first eight bytes as one integer, and
+wherever two of these agree the whole 32 bytes decide: hashed values come from outside, so that nobody can
+promise that prefixes differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["DIGEST_BYTES", "Digests", "Presence", "empty", "from_hex", "merge", "sorted_distinct", "to_hex"]
+
+DIGEST_BYTES = 32
+
+Digests = npt.NDArray[np.uint8]
+"""Shape (n, 32)."""
+Presence = npt.NDArray[np.bool_]
+"""Shape (k, n): whether the digest n is in the set k."""
+
+
+def empty() -> Digests:
+    """No digests: shape (0, 32)."""
+    return np.empty((0, DIGEST_BYTES), dtype=np.uint8)
+
+
+def sorted_distinct(digests: Digests) -> Digests:
+    """Sort by bytes and keep each digest once."""
+    order, first = _order(digests)
+    return digests[order[first]]
+
+
+def merge(sets: Sequence[Iterable[Digests]]) -> Iterator[tuple[Digests, Presence]]:
+    """Walk several sorted sets together, in constant memory.
+
+    Args:
+        sets: k streams of digests, each sorted over all of its arrays, each digest once.
+
+    Yields:
+        Sorted digests of the union (n of them), and for each whether it is in each of the k sets.
+        Windows follow one another in order; memory is bound by the arrays that the streams hand out.
+    """
+    streams = [_Stream(iter(digests)) for digests in sets]
+    while any([stream.fill() for stream in streams]):  # noqa: C419 (each of them must be filled)
+        bound = min((s.last_prefix for s in streams if not s.exhausted), default=None)
+        taken = [stream.take_below(bound) for stream in streams]
+        if any(len(part) for part in taken):
+            yield _union(taken)
+        else:  # every window begins at the bound itself: look further
+            for stream in streams:
+                if not stream.exhausted and stream.last_prefix == bound:
+                    stream.extend()
+
+
+def to_hex(digests: Digests) -> npt.NDArray[np.uint8]:
+    """Lower-case hex digits as ASCII codes: shape (n, 64)."""
+    return _HEX_PAIRS[digests].reshape(len(digests), 2 * DIGEST_BYTES)
+
+
+def from_hex(digits: npt.NDArray[np.uint8]) -> Digests:
+    """Digests of ASCII hex digits (either case), shape (n, 64)."""
+    nibbles = _NIBBLES[digits]
+    high, low = nibbles[:, 0::2], nibbles[:, 1::2]
+    return np.bitwise_or(np.left_shift(high, 4, dtype=np.uint8), low)
+
+
+class _Stream:
+    """One sorted set: the window that was read and not yet taken."""
+
+    def __init__(self, arrays: Iterator[Digests]) -> None:
+        self._arrays = arrays
+        self._window = empty()
+        self._prefixes = _prefixes(self._window)
+        self.exhausted = False
+
+    def fill(self) -> bool:
+        """Make sure that the window holds something; False if there is nothing left."""
+        while not len(self._window) and not self.exhausted:
+            self.extend()
+        return len(self._window) > 0
+
+    def extend(self) -> None:
+        """Add the next array to the window."""
+        following = next(self._arrays, None)
+        if following is None:
+            self.exhausted = True
+            return
+        self._window = np.concatenate([self._window, following]) if len(self._window) else following
+        self._prefixes = _prefixes(self._window)
+
+    @property
+    def last_prefix(self) -> int:
+        """The highest prefix in the window (which is not empty)."""
+        return int(self._prefixes[-1])
+
+    def take_below(self, bound: int | None) -> Digests:
+        """Take the digests whose prefix is below the bound (all, if None)."""
+        count = len(self._window)
+        if bound is not None:
+            count = int(np.searchsorted(self._prefixes, np.uint64(bound), side="left"))
+        taken, self._window = self._window[:count], self._window[count:]
+        self._prefixes = self._prefixes[count:]
+        return taken
+
+
+def _union(parts: Sequence[Digests]) -> tuple[Digests, Presence]:
+    everything = np.concatenate(parts)
+    source = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    order, first = _order(everything)
+    presence = np.zeros((len(parts), int(first.sum())), dtype=np.bool_)
+    presence[source[order], np.cumsum(first) - 1] = True
+    return everything[order[first]], presence
+
+
+def _order(digests: Digests) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """The sorting order of the rows and, along it, whether a row differs from the one before."""
+    prefixes = _prefixes(digests)
+    order = np.argsort(prefixes, kind="stable")  # merges runs that are sorted already
+    first = np.ones(len(order), dtype=np.bool_)
+    tied = np.flatnonzero(prefixes[order[1:]] == prefixes[order[:-1]]) + 1
+    first[tied] = (digests[order[tied]] != digests[order[tied - 1]]).any(axis=1)
+    if first[tied].any():  # same prefix, other digest: rare, and then all bytes sort
+        words = np.ascontiguousarray(digests).view(">u8")
+        order = np.lexsort([words[:, column] for column in reversed(range(words.shape[1]))])
+        first[1:] = (digests[order[1:]] != digests[order[:-1]]).any(axis=1)
+    return order, first
+
+
+def _prefixes(digests: Digests) -> npt.NDArray[np.uint64]:
+    return np.ascontiguousarray(digests[:, :8]).view(">u8").ravel().astype(np.uint64)
+
+
+_HEX_PAIRS = np.array([list(f"{byte:02x}".encode()) for byte in range(256)], dtype=np.uint8)
+_NIBBLES = np.zeros(256, dtype=np.uint8)
+for _value, _digit in enumerate("0123456789abcdef"):
+    _NIBBLES[ord(_digit)] = _NIBBLES[ord(_digit.upper())] = _value

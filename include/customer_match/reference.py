@@ -1,0 +1,183 @@
+"""What a usable e-mail address is and which digest it becomes: the definition, in plain Python.
+
+The vectorised engine must agree with this module on every input; tests and the demo compute what an
+audience should hold from here. No Microsoft page states a normalisation rule for Customer Match
+(Customer List Item and CustomerListUserData ask only for SHA-256 as 64 hex digits), so the rules are
+named policies:
+
+* `basic`: trim, lower-case. What every known production connector does.
+* `enhanced`: Microsoft's documented rule for *enhanced conversions* (help page of 18 June 2026): drop the
+  `+tag` and the dots of the local part, inner spaces and accents.
+* `both`: the digests of the two, where they differ.
+
+An address is accepted as browsers accept it in `<input type=email>` (WHATWG HTML, "valid e-mail address"),
+with three differences: the domain needs a dot and a last label that is not a number, letters outside ASCII
+are allowed in the local part (RFC 6531), and an international domain must satisfy IDNA 2008. Quoted local
+parts are refused, as there. Lengths are those of RFC 5321, in octets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+import idna
+
+__all__ = ["MAX_ADDRESS_BYTES", "MAX_LOCAL_BYTES", "Policy", "Rejection", "Verdict", "judge", "judge_row"]
+
+MAX_ADDRESS_BYTES = 254  # RFC 5321 4.5.3.1.3: a path of 256 octets less its two angle brackets
+MAX_LOCAL_BYTES = 64  # RFC 5321 4.5.3.1.1
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_ASCII_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}")
+_ASCII_LOCAL_PART = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+")
+_HASHED = re.compile(r"[0-9a-fA-F]{64}")
+
+
+class Policy(StrEnum):
+    """How an address is normalised before it is hashed."""
+
+    BASIC = "basic"
+    ENHANCED = "enhanced"
+    BOTH = "both"
+
+
+class Rejection(StrEnum):
+    """Why a profile has no usable e-mail address."""
+
+    MISSING = "missing"
+    NOT_AN_ADDRESS = "not_an_address"
+    TOO_LONG = "too_long"
+    LOCAL_PART_INVALID = "local_part_invalid"
+    DOMAIN_INVALID = "domain_invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one value or one row.
+
+    Attributes:
+        digests: The distinct 32-byte SHA-256 digests that it contributes; empty if it was rejected.
+        rejection: Why it was rejected; None if it was accepted.
+    """
+
+    digests: tuple[bytes, ...] = ()
+    rejection: Rejection | None = None
+
+
+def judge_row(values: Iterable[str | None], policy: Policy) -> Verdict:
+    """Judge one profile by its e-mail columns: the first usable address counts.
+
+    If none is usable, the first reason other than `missing` is the profile's.
+    """
+    rejection = Rejection.MISSING
+    for value in values:
+        verdict = judge(value, policy)
+        if verdict.rejection is None:
+            return verdict
+        if rejection is Rejection.MISSING:
+            rejection = verdict.rejection
+    return Verdict(rejection=rejection)
+
+
+def judge(value: str | None, policy: Policy) -> Verdict:
+    """Judge one value of an e-mail column.
+
+    A value that already is 64 hex digits passes as the digest that it writes, in either case.
+    """
+    trimmed = _trim(value or "")
+    if not trimmed:
+        return Verdict(rejection=Rejection.MISSING)
+    if _HASHED.fullmatch(trimmed):
+        return Verdict(digests=(bytes.fromhex(trimmed),))
+    normalised = [_NORMALISERS[single](trimmed) for single in _SINGLE_POLICIES[policy]]
+    rejections = [_rejection(address) for address in normalised]
+    accepted = [address for address, rejection in zip(normalised, rejections, strict=True) if not rejection]
+    if not accepted:
+        return Verdict(rejection=rejections[0])
+    return Verdict(digests=tuple(dict.fromkeys(_digest(address) for address in accepted)))
+
+
+def _digest(address: str) -> bytes:
+    return hashlib.sha256(address.encode()).digest()
+
+
+def _basic(trimmed: str) -> str:
+    return trimmed.lower()
+
+
+def _enhanced(trimmed: str) -> str:
+    local_part, at, domain = trimmed.lower().partition("@")
+    local_part = local_part.partition("+")[0].replace(".", "")
+    visible = "".join(c for c in f"{local_part}{at}{domain}" if not _is_invisible(c))
+    return _without_accents(visible)
+
+
+_NORMALISERS = {Policy.BASIC: _basic, Policy.ENHANCED: _enhanced}
+_SINGLE_POLICIES: dict[Policy, Sequence[Policy]] = {
+    Policy.BASIC: (Policy.BASIC,),
+    Policy.ENHANCED: (Policy.ENHANCED,),
+    Policy.BOTH: (Policy.BASIC, Policy.ENHANCED),
+}
+
+
+def _rejection(address: str) -> Rejection | None:
+    local_part, _, domain = address.partition("@")
+    if not local_part or not domain or "@" in domain:
+        return Rejection.NOT_AN_ADDRESS
+    if len(address.encode()) > MAX_ADDRESS_BYTES or len(local_part.encode()) > MAX_LOCAL_BYTES:
+        return Rejection.TOO_LONG
+    if not _is_local_part(local_part):
+        return Rejection.LOCAL_PART_INVALID
+    if not _is_domain(domain):
+        return Rejection.DOMAIN_INVALID
+    return None
+
+
+def _is_local_part(local_part: str) -> bool:
+    if local_part.isascii():
+        return _ASCII_LOCAL_PART.fullmatch(local_part) is not None
+    ascii_only = "".join(c for c in local_part if c.isascii())
+    if ascii_only and not _ASCII_LOCAL_PART.fullmatch(ascii_only):
+        return False
+    return not any(_is_invisible(c) or unicodedata.category(c) in _NO_CHARACTER for c in local_part)
+
+
+@lru_cache(maxsize=65_536)
+def _is_domain(domain: str) -> bool:
+    if not domain.isascii():
+        try:
+            domain = idna.encode(unicodedata.normalize("NFC", domain)).decode()
+        except (idna.IDNAError, UnicodeError):
+            return False
+    return _ASCII_DOMAIN.fullmatch(domain) is not None
+
+
+def _without_accents(text: str) -> str:
+    if text.isascii():
+        return text
+    letters = (c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
+    return unicodedata.normalize("NFC", "".join(letters))
+
+
+def _trim(text: str) -> str:
+    start, end = 0, len(text)
+    while start < end and _is_invisible(text[start]):
+        start += 1
+    while start < end and _is_invisible(text[end - 1]):
+        end -= 1
+    return text[start:end]
+
+
+# White space of every script, controls, and format characters (zero-width, direction marks, byte order mark).
+_INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+_NO_CHARACTER = frozenset({"Cn", "Co", "Cs"})
+
+
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character) in _INVISIBLE
