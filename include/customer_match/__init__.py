@@ -1,1 +1,1 @@
-"""The domain: export file → table → members → difference → parts → results → ledger → report. No Airflow, no service."""
+"""The domain: export file → table → members → difference → parts → results → ledger → report."""

@@ -1,0 +1,137 @@
+"""The step `chunk`: from a target and the ledger to the parts that bring the audience there.
+
+Add T − certain, Remove possible − T. If anybody may be in the audience, or all is to be sent, Replace: its
+first part replaces and is awaited, the rest are Adds, because each Replace wipes what came before it
+(documented: "removes all previous data of the list"; what several do is not, so only one is ever sent).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
+from include.customer_match.digests import Digests
+from include.customer_match.ledger.state import Action, Part, State
+from include.customer_match.ledger.view import is_known, windows
+from include.customer_match.members import Files, MembersFile, read_members, write_members
+from include.errors import TerminalError
+
+__all__ = ["Plan", "plan_parts"]
+
+
+class Plan(BaseModel):
+    """The way from what the ledger knows to a target.
+
+    Attributes:
+        id: Names the plan; the ledger keeps it while the plan is carried out.
+        based_on: The plan that the ledger held when this one was made.
+        target: The members that the audience will have.
+        parts: In the order in which they are sent: leavers first.
+        added: Members that are sent because they may be missing.
+        removed: Members that leave; None where nobody knows who is in the audience.
+        unchanged: Members that are not sent.
+        replaces: Whether the first part replaces the audience.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    based_on: str | None
+    target: MembersFile
+    parts: tuple[Part, ...]
+    added: NonNegativeInt
+    removed: NonNegativeInt | None
+    unchanged: NonNegativeInt
+    replaces: bool
+
+
+def plan_parts(
+    files: Files,
+    state: State,
+    target: MembersFile,
+    *,
+    plan_id: str,
+    folder: str,
+    part_size: int,
+    full: bool = False,
+) -> Plan:
+    """Write the parts that bring the audience to the target.
+
+    Args:
+        files: The workspace.
+        state: The ledger's newest state.
+        target: The members that the audience shall have.
+        plan_id: Unique name of the plan.
+        folder: Where in the workspace the parts go.
+        part_size: Members in one part at the most.
+        full: Replace even where the difference would do.
+
+    Raises:
+        TerminalError: If nobody shall be left in an audience whose members are unknown.
+        DamagedMembers: If a file that the ledger names cannot be read.
+    """
+    known = is_known(state)
+    if not known and not target.count:
+        raise TerminalError(
+            f"Nobody is left in the segment, and nobody knows who is in the audience {state.audience!r}: "
+            "it cannot be emptied by a difference. Delete the audience at Microsoft Advertising; "
+            "the next run creates it anew."
+        )
+    replaces = bool(target.count) and (full or not known)
+    if replaces:
+        parts = _cut(files, read_members(files, target), f"{folder}/replace", part_size, first=Action.REPLACE)
+    else:
+        leavers = (w.digests[w.leavers] for w in windows(files, state, target))
+        newcomers = (w.digests[w.newcomers] for w in windows(files, state, target))
+        parts = (
+            *_cut(files, leavers, f"{folder}/remove", part_size, first=Action.REMOVE, then=Action.REMOVE),
+            *_cut(files, newcomers, f"{folder}/add", part_size, first=Action.ADD),
+        )
+    counts = [(int(w.newcomers.sum()), int(w.leavers.sum())) for w in windows(files, state, target)]
+    missing, leaving = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
+    return Plan(
+        id=plan_id,
+        based_on=state.plan_id,
+        target=target,
+        parts=parts,
+        added=missing,
+        removed=leaving if known else None,
+        unchanged=target.count - missing,
+        replaces=replaces,
+    )
+
+
+def _cut(
+    files: Files,
+    arrays: Iterable[Digests],
+    stem: str,
+    part_size: int,
+    *,
+    first: Action,
+    then: Action = Action.ADD,
+) -> tuple[Part, ...]:
+    """Write sorted members as parts of at most `part_size`."""
+    numbered = groupby(_numbered(arrays, part_size), key=itemgetter(0))
+    return tuple(
+        Part(
+            action=then if number else first,
+            members=write_members(files, f"{stem}-{number + 1:04d}.parquet", (array for _, array in group)),
+        )
+        for number, group in numbered
+    )
+
+
+def _numbered(arrays: Iterable[Digests], part_size: int) -> Iterator[tuple[int, Digests]]:
+    """The same members, with the number of the part that each array belongs to."""
+    position = 0
+    for array in arrays:
+        start = 0
+        while start < len(array):
+            number, filled = divmod(position, part_size)
+            piece = array[start : start + part_size - filled]
+            yield number, piece
+            start += len(piece)
+            position += len(piece)

@@ -1,0 +1,205 @@
+"""The ledger's state machine: two bounds, certain ⊆ truth ⊆ possible, after every write and every send.
+
+A state is a settled pair of sets plus the parts that were sent since, so that nothing large is rewritten
+while an upload is in flight:
+
+| step          | before it is sent                      | once the service confirmed it              |
+|---------------|----------------------------------------|--------------------------------------------|
+| Add A         | possible ∪= A                          | certain ∪= A minus refused rows            |
+| Remove R      | certain −= R                           | possible −= R minus refused rows           |
+| Replace by D  | certain ∩= D, possible ∪= D            | certain = D minus refused, possible = certain |
+
+Nothing here reads or writes; sets are given as boolean arrays over any window of members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from include.customer_match.members import MembersFile
+
+__all__ = ["Action", "Bounds", "Part", "Progress", "Request", "Settled", "State", "Step", "fold"]
+
+Flags = npt.NDArray[np.bool_]
+"""Shape (n,): which of n digests are in a set."""
+
+
+class Action(StrEnum):
+    """What a part does to the members of its audience."""
+
+    ADD = "add"
+    REMOVE = "remove"
+    REPLACE = "replace"
+
+
+class Progress(StrEnum):
+    """How far a part has come. From `SENT` on, the service may have it."""
+
+    PLANNED = "planned"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Request(_Model):
+    """A bulk upload that the service knows, recorded before the file is posted.
+
+    Attributes:
+        id: The service's request id.
+        upload_url: Where its file goes; of no use without credentials, but never shown.
+        requested_at: When the service gave it.
+    """
+
+    id: str
+    upload_url: str = Field(repr=False)
+    requested_at: datetime
+
+
+class Part(_Model):
+    """One upload file: members of one audience and one action.
+
+    Attributes:
+        action: What it does.
+        members: Which members.
+        progress: How far it has come.
+        request: The upload that carries it; None before one was asked for, and after one came to nothing.
+        refused: Members that the service refused, once confirmed; None where there are none.
+    """
+
+    action: Action
+    members: MembersFile
+    progress: Progress = Progress.PLANNED
+    request: Request | None = None
+    refused: MembersFile | None = None
+
+
+class Settled(_Model):
+    """The two bounds at rest. The file is the same where both are equal.
+
+    Attributes:
+        certain: Members that are surely at the service; None means nobody.
+        possible: Members that may be there; None means nobody.
+        known: False if anybody may be there (ledger lost, list made by hand); then only a Replace helps.
+    """
+
+    certain: MembersFile | None = None
+    possible: MembersFile | None = None
+    known: bool = False
+
+
+class State(_Model):
+    """What the ledger knows of one audience.
+
+    Attributes:
+        format: Version of this file's format.
+        audience: Its name.
+        audience_id: Its id at the service; None until it is known to exist.
+        settled: The bounds before the parts below.
+        plan_id: The plan whose parts these are.
+        parts: Parts of the plan, in the order in which they are sent.
+        interval_end: End of the data interval that the parts (or, with none, the bounds) stand for.
+        updated_at: When this state was written.
+    """
+
+    format: int = 1
+    audience: str
+    audience_id: str | None = None
+    settled: Settled = Settled()
+    plan_id: str | None = None
+    parts: tuple[Part, ...] = ()
+    interval_end: datetime | None = None
+    updated_at: datetime | None = None
+
+    def with_part(self, index: int, **changes: object) -> Self:
+        """The state after one part changed."""
+        part = self.parts[index].model_copy(update=changes)
+        return self.model_copy(update={"parts": (*self.parts[:index], part, *self.parts[index + 1 :])})
+
+    def with_audience(self, audience_id: str, *, created: bool) -> Self:
+        """The state once the audience is known to exist; one that we just created holds nobody."""
+        if audience_id == self.audience_id:
+            return self
+        settled = Settled(known=created)
+        return self.model_copy(
+            update={"audience_id": audience_id, "settled": settled, "plan_id": None, "parts": ()}
+        )
+
+    def planned(self, plan_id: str, parts: tuple[Part, ...], interval_end: datetime | None) -> Self:
+        """The state with a new plan; the parts before it must be settled."""
+        return self.model_copy(update={"plan_id": plan_id, "parts": parts, "interval_end": interval_end})
+
+    def requested(self, index: int, request: Request) -> Self:
+        """The intent: from here on the service may have this part."""
+        return self.with_part(index, progress=Progress.SENT, request=request)
+
+    def came_to_nothing(self, index: int) -> Self:
+        """The part's upload ended without a result; it may have done some of its work."""
+        return self.with_part(index, request=None)
+
+    def confirmed(self, index: int, refused: MembersFile | None) -> Self:
+        """The service has done this part, but for the refused members."""
+        return self.with_part(index, progress=Progress.CONFIRMED, request=None, refused=refused)
+
+    @property
+    def in_flight(self) -> list[int]:
+        """Indices of the parts whose upload the service knows and has not been seen to end."""
+        return [index for index, part in enumerate(self.parts) if part.request]
+
+    @property
+    def next_part(self) -> int | None:
+        """Index of the first part that is not confirmed; None if all are."""
+        unconfirmed = (i for i, part in enumerate(self.parts) if part.progress is not Progress.CONFIRMED)
+        return next(unconfirmed, None)
+
+
+class Step(BaseModel):
+    """A part as sets over a window of members: shape (n,) each."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    action: Action
+    progress: Progress
+    members: Flags
+    refused: Flags
+
+
+class Bounds(BaseModel):
+    """The bounds as sets over a window of members: shape (n,) each; possible is None where anybody may be."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    certain: Flags
+    possible: Flags | None
+
+
+def fold(settled: Bounds, steps: Iterable[Step]) -> Bounds:
+    """The bounds after these steps, in the order in which they were sent."""
+    certain, possible = settled.certain, settled.possible
+    for step in steps:
+        if step.progress is Progress.PLANNED:
+            continue
+        done = step.members & ~step.refused
+        confirmed = step.progress is Progress.CONFIRMED
+        match step.action:
+            case Action.ADD:
+                possible = None if possible is None else possible | step.members
+                certain = certain | done if confirmed else certain
+            case Action.REMOVE:
+                certain = certain & ~step.members
+                possible = possible & ~done if confirmed and possible is not None else possible
+            case Action.REPLACE if confirmed:
+                certain = possible = done
+            case Action.REPLACE:
+                certain = certain & step.members
+                possible = None if possible is None else possible | step.members
+    return Bounds(certain=certain, possible=possible)

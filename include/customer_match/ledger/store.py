@@ -1,0 +1,140 @@
+"""The ledger's place in the workspace: numbered, immutable states; the highest number counts.
+
+Writing a state creates the next number and fails if somebody else has done so: the conditional write that
+both local disks (link) and Azure (If-None-Match) offer, without a lock and with the history kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import BinaryIO, NamedTuple, Protocol
+
+from pydantic import ValidationError
+
+from include.customer_match.ledger.state import State
+from include.customer_match.ledger.view import settle
+from include.errors import TerminalError, TransientError
+
+__all__ = ["Entry", "Ledger", "LedgerConflict", "Storage"]
+
+_STATES_KEPT = 50
+
+log = logging.getLogger(__name__)
+
+
+class Storage(Protocol):
+    """What a ledger needs of a workspace."""
+
+    def open_input(self, relative: str, /) -> BinaryIO:
+        """Open a file for reading."""
+
+    def open_output(self, relative: str, /) -> BinaryIO:
+        """Open a file for writing; it appears when it is closed."""
+
+    def read_bytes(self, relative: str, /) -> bytes:
+        """Read a small file."""
+
+    def create(self, relative: str, data: bytes, /) -> None:
+        """Write a small file durably, or raise FileExistsError."""
+
+    def list(self, relative: str, /) -> list[str]:
+        """Names in a folder; empty if there is none."""
+
+    def delete(self, relative: str, /, *, recursive: bool = False) -> None:
+        """Delete a file or a folder."""
+
+
+class LedgerConflict(TransientError):
+    """Somebody else has written to this audience's ledger in the meantime."""
+
+
+class Entry(NamedTuple):
+    """A state and its number; 0 before the first was written."""
+
+    number: int
+    state: State
+
+
+class Ledger:
+    """The ledger of one audience.
+
+    Args:
+        storage: The workspace.
+        folder: The audience's folder in it; nothing else lies there.
+        audience: The audience's name.
+    """
+
+    def __init__(self, storage: Storage, folder: str, audience: str) -> None:
+        self._storage = storage
+        self._folder = folder
+        self._audience = audience
+
+    def load(self) -> Entry:
+        """The newest state; an empty one if there is none.
+
+        Raises:
+            TerminalError: If the newest state cannot be understood.
+        """
+        numbers = self._numbers()
+        if not numbers:
+            return Entry(0, State(audience=self._audience))
+        path = self._state_path(numbers[-1])
+        try:
+            return Entry(numbers[-1], State.model_validate_json(self._storage.read_bytes(path)))
+        except ValidationError as error:
+            raise TerminalError(
+                f"{path} of the workspace is not a ledger state that this version understands. "
+                f"Delete the folder {self._folder} to let the next run replace the whole audience."
+            ) from error
+
+    def write(self, entry: Entry, state: State) -> Entry:
+        """Write the state that follows an entry, durably.
+
+        Raises:
+            LedgerConflict: If another writer was faster.
+        """
+        number = entry.number + 1
+        stamped = state.model_copy(update={"updated_at": datetime.now(UTC)})
+        try:
+            self._storage.create(self._state_path(number), stamped.model_dump_json(indent=1).encode())
+        except FileExistsError as error:
+            raise self._conflict() from error
+        # A writer that slept while its predecessor was pruned would fill a gap far behind the newest state.
+        if entry.number and entry.number not in self._numbers():
+            raise self._conflict()
+        return Entry(number, stamped)
+
+    def settle(self, entry: Entry, state: State) -> Entry:
+        """Write the state with its parts settled into files, and drop what no recent state needs."""
+        folder = f"{self._folder}/bounds/{entry.number + 1:010d}"
+        settled = settle(self._storage, state, folder)
+        following = self.write(entry, state.model_copy(update={"settled": settled, "parts": ()}))
+        self._prune(following)
+        return following
+
+    def _prune(self, entry: Entry) -> None:
+        for number in self._numbers()[:-_STATES_KEPT]:
+            self._storage.delete(self._state_path(number))
+        # The state before may still be read by somebody; those before it are history without members.
+        kept = {
+            f"{self._folder}/bounds/{name}": name for name in self._storage.list(f"{self._folder}/bounds")
+        }
+        current = {file.path for file in (entry.state.settled.certain, entry.state.settled.possible) if file}
+        newest = sorted(kept)[-2:]
+        for folder in kept:
+            if folder not in newest and not any(path.startswith(f"{folder}/") for path in current):
+                self._storage.delete(folder, recursive=True)
+
+    def _numbers(self) -> list[int]:
+        names = self._storage.list(f"{self._folder}/states")
+        return sorted(int(name.removesuffix(".json")) for name in names if name.endswith(".json"))
+
+    def _state_path(self, number: int) -> str:
+        return f"{self._folder}/states/{number:010d}.json"
+
+    def _conflict(self) -> LedgerConflict:
+        return LedgerConflict(
+            f"Another run has written to the ledger of audience {self._audience!r} in the meantime. "
+            "This task starts over from what that run recorded."
+        )

@@ -1,0 +1,100 @@
+"""The ledger's bounds as streams of members, and their settling into files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from include.customer_match.digests import Digests, Presence, merge
+from include.customer_match.ledger.state import Bounds, Flags, Progress, Settled, State, Step, fold
+from include.customer_match.members import Files, MembersFile, read_members, write_members
+
+__all__ = ["Window", "is_known", "settle", "windows"]
+
+
+class Window(NamedTuple):
+    """A run of members in order: shape (n, 32), and which sets each is in: shape (n,)."""
+
+    digests: Digests
+    in_target: Flags
+    bounds: Bounds
+
+    @property
+    def newcomers(self) -> Flags:
+        """Members of the target that may be missing: T − certain."""
+        return self.in_target & ~self.bounds.certain
+
+    @property
+    def leavers(self) -> Flags:
+        """Members that may be there and should not: possible − T; nobody where nothing is known."""
+        if self.bounds.possible is None:
+            return np.zeros_like(self.in_target)
+        return self.bounds.possible & ~self.in_target
+
+
+def is_known(state: State) -> bool:
+    """Whether anything is known of who may be in the audience, after the parts: no member matters for it."""
+    nobody = np.zeros(0, dtype=np.bool_)
+    steps = [Step(action=p.action, progress=p.progress, members=nobody, refused=nobody) for p in state.parts]
+    before = Bounds(certain=nobody, possible=nobody if state.settled.known else None)
+    return fold(before, steps).possible is not None
+
+
+def windows(files: Files, state: State, target: MembersFile | None = None) -> Iterator[Window]:
+    """Walk the ledger's bounds together with a target, in constant memory.
+
+    Raises:
+        DamagedMembers: If a file that the state names cannot be read.
+    """
+    sent = [part for part in state.parts if part.progress is not Progress.PLANNED]
+    named = [target, state.settled.certain, state.settled.possible]
+    named += [reference for part in sent for reference in (part.members, part.refused)]
+    distinct = list(dict.fromkeys(reference for reference in named if reference))
+    for digests, presence in merge([read_members(files, reference) for reference in distinct]):
+        flags = _Flags(distinct, presence)
+        steps = [
+            Step(action=p.action, progress=p.progress, members=flags[p.members], refused=flags[p.refused])
+            for p in sent
+        ]
+        possible = flags[state.settled.possible] if state.settled.known else None
+        before = Bounds(certain=flags[state.settled.certain], possible=possible)
+        yield Window(digests, flags[target], fold(before, steps))
+
+
+def settle(files: Files, state: State, folder: str) -> Settled:
+    """Write the bounds after all parts as files of their own in `folder`.
+
+    The upper bound gets a file of its own only where it differs.
+    """
+    known = is_known(state)
+    certain = write_members(
+        files, f"{folder}/certain.parquet", (w.digests[w.bounds.certain] for w in windows(files, state))
+    )
+    if not known or not any(_differ(w.bounds) for w in windows(files, state)):
+        return Settled(certain=certain, possible=certain if known else None, known=known)
+    possible = write_members(
+        files, f"{folder}/possible.parquet", (w.digests[_possible(w.bounds)] for w in windows(files, state))
+    )
+    return Settled(certain=certain, possible=possible, known=True)
+
+
+class _Flags:
+    """Looks up in which rows of a window a file's members are."""
+
+    def __init__(self, references: list[MembersFile], presence: Presence) -> None:
+        self._rows = dict(zip(references, presence, strict=True))
+        self._nobody = np.zeros(presence.shape[1], dtype=np.bool_)
+
+    def __getitem__(self, reference: MembersFile | None) -> Flags:
+        return self._rows[reference] if reference else self._nobody
+
+
+def _possible(bounds: Bounds) -> Flags:
+    assert bounds.possible is not None  # noqa: S101 (asked only where it is known)
+    return bounds.possible
+
+
+def _differ(bounds: Bounds) -> bool:
+    return bool((bounds.certain != _possible(bounds)).any())

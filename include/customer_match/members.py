@@ -1,0 +1,189 @@
+"""Files of members: sorted digests as Parquet, and exact de-duplication on the way there.
+
+One column `member` of 32 bytes, uncompressed (digests do not compress) with page checksums, so that a torn
+or damaged file is noticed when it is read.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
+from include.customer_match.digests import DIGEST_BYTES, Digests, empty, sorted_distinct
+from include.errors import TerminalError
+
+__all__ = ["DamagedMembers", "DistinctMembers", "Files", "MembersFile", "read_members", "write_members"]
+
+ROW_GROUP = 131_072  # digests: 4 MiB, the unit that readers hold in memory
+_SCHEMA = pa.schema([pa.field("member", pa.binary(DIGEST_BYTES), nullable=False)])
+_BUCKETS = 64  # by the first six bits, so that buckets in order are members in order
+_IN_MEMORY = 1_048_576  # digests (32 MiB) that wait in memory before they are spilled
+
+
+class MembersFile(BaseModel):
+    """A file of sorted, distinct members in the workspace.
+
+    Attributes:
+        path: Relative to the workspace.
+        count: Members in it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    count: NonNegativeInt
+
+
+class DamagedMembers(TerminalError):
+    """A file of members is missing, torn or not what its reference says."""
+
+
+class Files(Protocol):
+    """What is needed of a workspace to keep members in it."""
+
+    def open_input(self, relative: str, /) -> BinaryIO:
+        """Open a file for reading."""
+
+    def open_output(self, relative: str, /) -> BinaryIO:
+        """Open a file for writing; it appears when it is closed."""
+
+
+def write_members(files: Files, path: str, arrays: Iterable[Digests]) -> MembersFile:
+    """Write sorted, distinct members, in constant memory."""
+    count = 0
+    with (
+        files.open_output(path) as file,
+        pq.ParquetWriter(
+            file,
+            _SCHEMA,
+            compression="none",
+            use_dictionary=False,
+            write_statistics=False,
+            write_page_checksum=True,
+        ) as writer,
+    ):
+        for array in _regrouped(arrays):
+            writer.write_batch(pa.record_batch([_as_arrow(array)], schema=_SCHEMA), row_group_size=ROW_GROUP)
+            count += len(array)
+    return MembersFile(path=path, count=count)
+
+
+def read_members(files: Files, reference: MembersFile | None) -> Iterator[Digests]:
+    """Read members in order, in constant memory; nothing where there is no file.
+
+    Raises:
+        DamagedMembers: If the file is missing, damaged, or holds another number of members.
+    """
+    if reference is None:
+        return
+    count = 0
+    try:
+        with files.open_input(reference.path) as file:
+            parquet = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
+            for batch in parquet.iter_batches(ROW_GROUP, use_threads=False):
+                count += batch.num_rows
+                yield _as_digests(batch.column(0))
+    except (OSError, pa.ArrowException) as error:
+        message = f"The members in {reference.path} of the workspace cannot be read: {error}"
+        raise DamagedMembers(message) from error
+    if count != reference.count:
+        raise DamagedMembers(
+            f"{reference.path} of the workspace holds {count} members, not {reference.count}."
+        )
+
+
+class DistinctMembers:
+    """Collects digests in any order and gives them back sorted and distinct, in constant memory.
+
+    Past 1 Mi digests they are spilled by their first bits into files of a private temporary folder. Memory
+    is then that of one bucket, 1/64 of all digests.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[Digests] = []
+        self._waiting_count = 0
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.added = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._folder:
+            self._folder.cleanup()
+
+    def add(self, digests: Digests) -> None:
+        """Add digests, in no order, with duplicates."""
+        self._waiting.append(digests)
+        self._waiting_count += len(digests)
+        self.added += len(digests)
+        if self._waiting_count > _IN_MEMORY:
+            self._spill()
+
+    def sorted(self) -> Iterator[Digests]:
+        """All members in order, each once."""
+        if self._folder is None:
+            yield sorted_distinct(self._take_waiting())
+            return
+        self._spill()
+        for bucket in range(_BUCKETS):
+            path = self._bucket_path(bucket)
+            if path.exists():
+                yield sorted_distinct(np.fromfile(path, dtype=np.uint8).reshape(-1, DIGEST_BYTES))
+
+    def _take_waiting(self) -> Digests:
+        taken = np.concatenate([empty(), *self._waiting])
+        self._waiting, self._waiting_count = [], 0
+        return taken
+
+    def _spill(self) -> None:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="customer-match-")
+        digests = self._take_waiting()
+        buckets = digests[:, 0] // (256 // _BUCKETS)
+        ordered = digests[np.argsort(buckets, kind="stable")]
+        bounds = np.concatenate([[0], np.cumsum(np.bincount(buckets, minlength=_BUCKETS))])
+        for bucket in range(_BUCKETS):
+            with self._bucket_path(bucket).open("ab") as file:
+                ordered[bounds[bucket] : bounds[bucket + 1]].tofile(file)
+
+    def _bucket_path(self, bucket: int) -> Path:
+        assert self._folder is not None  # noqa: S101 (spilled before)
+        return Path(self._folder.name, f"{bucket:02d}")
+
+
+def _regrouped(arrays: Iterable[Digests]) -> Iterator[Digests]:
+    """The same members in arrays of exactly one row group, but for the last."""
+    waiting: list[Digests] = []
+    for array in arrays:
+        waiting.append(array)
+        if sum(map(len, waiting)) < ROW_GROUP:
+            continue
+        joined = np.concatenate(waiting)
+        whole = len(joined) - len(joined) % ROW_GROUP
+        yield from (joined[start : start + ROW_GROUP] for start in range(0, whole, ROW_GROUP))
+        waiting = [joined[whole:]]
+    rest = np.concatenate([empty(), *waiting])
+    if len(rest):
+        yield rest
+
+
+def _as_arrow(digests: Digests) -> pa.Array:
+    buffer = pa.py_buffer(np.ascontiguousarray(digests))
+    return pa.FixedSizeBinaryArray.from_buffers(_SCHEMA.field(0).type, len(digests), [None, buffer])
+
+
+def _as_digests(array: pa.Array) -> Digests:
+    flat = np.frombuffer(array.buffers()[1], dtype=np.uint8)
+    start = array.offset * DIGEST_BYTES
+    return flat[start : start + len(array) * DIGEST_BYTES].reshape(-1, DIGEST_BYTES)
