@@ -100,7 +100,7 @@ class Machine(RuleBasedStateMachine):
             case Action.REMOVE:
                 self.truth = self.truth - done
             case Action.REPLACE:
-                self.truth = set(done) if share == 2 else (self.truth | done)
+                self.truth = self.truth | done if share == 1 else set(done)
         if share == 2:
             self.done[identifier] = refused
 
