@@ -22,24 +22,27 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 DEMO = {"demo-tables", "simulator", "azurite"}
 
 
-def settings(path):
+def settings(path: str) -> dict[str, str]:
     """KEY=VALUE lines, read as Compose reads them where nothing is quoted."""
     lines = (line for line in (ROOT / path).read_text().splitlines() if line and not line.startswith("#"))
     return dict(line.split("=", 1) for line in lines)
 
 
-def interpolations(text):
+def interpolations(text: str) -> list[tuple[str, str]]:
     """Variables of `${VARIABLE…}` and what follows their names; `$$` is a literal dollar."""
     return re.findall(r"\$\{([A-Z0-9_]+)(.*?)\}", text.replace("$$", ""))
 
 
 @pytest.fixture(scope="module")
-def airflow_options():
+def airflow_options() -> set[str]:
     """AIRFLOW__SECTION__KEY of every option that Airflow and its installed providers document.
 
     Read from the files, not through `airflow.configuration`, which would start Airflow.
     """
-    airflow = Path(find_spec("airflow").submodule_search_locations[0])
+    found = find_spec("airflow")
+    assert found
+    assert found.submodule_search_locations
+    airflow = Path(found.submodule_search_locations[0])
     core = yaml.safe_load((airflow / "config_templates" / "config.yml").read_text())
     modules = map(str, (airflow / "providers").glob("**/get_provider_info.py"))
     providers = [runpy.run_path(module)["get_provider_info"]().get("config", {}) for module in modules]
@@ -51,23 +54,23 @@ def airflow_options():
     }
 
 
-def check_against_the_specification(path):
+def check_against_the_specification(path: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_compose_file_follows_the_specification():
+def test_compose_file_follows_the_specification() -> None:
     result = check_against_the_specification(ROOT / "docker-compose.yaml")
     assert result.returncode == 0, result.stdout
 
 
-def test_the_specification_would_find_a_mistake(tmp_path):
+def test_the_specification_would_find_a_mistake(tmp_path: Path) -> None:
     wrong = tmp_path / "docker-compose.yaml"
     wrong.write_text(COMPOSE_TEXT.replace("start_period:", "start_periode:"))
     assert check_against_the_specification(wrong).returncode != 0
 
 
-def test_all_processes_of_airflow_and_what_they_need():
+def test_all_processes_of_airflow_and_what_they_need() -> None:
     assert set(SERVICES) - DEMO == {
         "api-server", "scheduler", "dag-processor", "triggerer", "worker", "init", "postgres", "redis",
     }  # fmt: skip
@@ -75,7 +78,7 @@ def test_all_processes_of_airflow_and_what_they_need():
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_airflow_services_share_one_definition(name):
+def test_airflow_services_share_one_definition(name: str) -> None:
     shared, service = COMPOSE["x-airflow"], SERVICES[name]
     for key in ("image", "build", "env_file", "init", "security_opt", "cap_drop"):
         assert service[key] == shared[key]
@@ -84,11 +87,11 @@ def test_airflow_services_share_one_definition(name):
         assert service["volumes"] == shared["volumes"]
 
 
-def test_airflow_services_are_all_but_those_with_an_image_of_their_own():
+def test_airflow_services_are_all_but_those_with_an_image_of_their_own() -> None:
     assert set(SERVICES) - set(OURS) == {"postgres", "redis", "azurite"}
 
 
-def test_settings_come_from_airflow_env_and_are_not_repeated():
+def test_settings_come_from_airflow_env_and_are_not_repeated() -> None:
     assert COMPOSE["x-airflow"]["env_file"][0] == "airflow.env"
     repeated = {key for service in OURS.values() for key in service["environment"]} & set(
         settings("airflow.env")
@@ -97,7 +100,7 @@ def test_settings_come_from_airflow_env_and_are_not_repeated():
     assert not set(settings("airflow.env")) & set(re.findall(r"AIRFLOW__\w+", DOCKERFILE))
 
 
-def test_airflow_env_means_the_same_to_a_shell_and_to_compose():
+def test_airflow_env_means_the_same_to_a_shell_and_to_compose() -> None:
     script = "set -eu -a; . ./airflow.env; env"
     clean = {"PATH": os.environ["PATH"]}
     result = subprocess.run(
@@ -111,18 +114,18 @@ def test_airflow_env_means_the_same_to_a_shell_and_to_compose():
 
 
 @pytest.mark.parametrize("path", ["airflow.env", "docker-compose.yaml", "Dockerfile", ".env.example"])
-def test_every_setting_exists_in_airflow(path, airflow_options):
+def test_every_setting_exists_in_airflow(path: str, airflow_options: set[str]) -> None:
     used = set(re.findall(r"\bAIRFLOW__[A-Z_]+", (ROOT / path).read_text()))
     assert used
     assert used <= airflow_options
 
 
-def test_the_settings_of_airflow_are_really_known(airflow_options):
+def test_the_settings_of_airflow_are_really_known(airflow_options: set[str]) -> None:
     assert {"AIRFLOW__CORE__EXECUTOR", "AIRFLOW__CELERY__BROKER_URL"} <= airflow_options
     assert "AIRFLOW__CORE__NO_SUCH_OPTION" not in airflow_options
 
 
-def test_compose_does_not_start_without_secrets():
+def test_compose_does_not_start_without_secrets() -> None:
     required = {name for name, rest in interpolations(COMPOSE_TEXT) if rest.startswith(":?")}
     assert required == {
         "AIRFLOW__CORE__FERNET_KEY",
@@ -138,13 +141,13 @@ def test_compose_does_not_start_without_secrets():
         )
 
 
-def test_every_variable_is_explained_in_the_example():
+def test_every_variable_is_explained_in_the_example() -> None:
     example = (ROOT / ".env.example").read_text()
     for name, _ in interpolations(COMPOSE_TEXT):
         assert re.search(rf"^(# )?{name}=", example, re.MULTILINE), name
 
 
-def test_nothing_is_published_beyond_this_machine():
+def test_nothing_is_published_beyond_this_machine() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert len(ports) == 3
     assert all(port.startswith("127.0.0.1:") for port in ports)
@@ -152,7 +155,7 @@ def test_nothing_is_published_beyond_this_machine():
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_dependencies_can_be_met(name):
+def test_dependencies_can_be_met(name: str) -> None:
     for other, dependency in SERVICES[name].get("depends_on", {}).items():
         if dependency["condition"] == "service_healthy":
             assert "healthcheck" in SERVICES[other]
@@ -162,18 +165,18 @@ def test_dependencies_can_be_met(name):
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if SERVICES[name]["restart"] != "no"])
-def test_whatever_keeps_running_says_whether_it_is_well(name):
+def test_whatever_keeps_running_says_whether_it_is_well(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
 
 
-def test_every_airflow_process_waits_for_the_database_and_the_pools():
+def test_every_airflow_process_waits_for_the_database_and_the_pools() -> None:
     for name in ("api-server", "scheduler", "dag-processor", "triggerer", "worker"):
         assert SERVICES[name]["depends_on"] == {"init": {"condition": "service_completed_successfully"}}
     script = SERVICES["init"]["command"][-1]
     assert script.index("airflow db migrate") < script.index("customer-match set-up")
 
 
-def test_volumes_are_declared_used_and_writable():
+def test_volumes_are_declared_used_and_writable() -> None:
     mounts = [mount for service in SERVICES.values() for mount in service.get("volumes", [])]
     named = {mount.split(":")[0]: mount.split(":")[1] for mount in mounts if not mount.startswith(".")}
     assert set(named) == set(COMPOSE["volumes"])
@@ -184,7 +187,7 @@ def test_volumes_are_declared_used_and_writable():
     )
 
 
-def test_image_holds_what_it_copies_and_runs_as_nobody_special():
+def test_image_holds_what_it_copies_and_runs_as_nobody_special() -> None:
     allowed = {
         line[1:].rstrip("/") for line in (ROOT / ".dockerignore").read_text().split() if line[0] == "!"
     }
@@ -198,7 +201,8 @@ def test_image_holds_what_it_copies_and_runs_as_nobody_special():
     assert re.search(r"^USER (?!root)\w+$", DOCKERFILE, re.MULTILINE)
 
 
-def test_image_uses_a_python_that_the_project_supports():
+def test_image_uses_a_python_that_the_project_supports() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    version = re.search(r"PYTHON_VERSION=([\d.]+)", DOCKERFILE)[1]
-    assert version in SpecifierSet(project["requires-python"])
+    version = re.search(r"PYTHON_VERSION=([\d.]+)", DOCKERFILE)
+    assert version
+    assert version[1] in SpecifierSet(project["requires-python"])

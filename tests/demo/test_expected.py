@@ -1,4 +1,5 @@
 import hashlib
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -11,11 +12,11 @@ from include.demo.people import SCHEMA, Profiles
 from include.demo.tables import DemoTable, write_table
 
 
-def digest(address):
+def digest(address: str) -> str:
     return hashlib.sha256(address.encode()).hexdigest()
 
 
-def test_by_hand():
+def test_by_hand() -> None:
     values = [
         "Anna@Example.com ",
         "anna@example.com",
@@ -32,14 +33,14 @@ def test_by_hand():
     assert result.rejected == {"missing": 2, "not_an_address": 1, "domain_invalid": 1}
 
 
-def test_both_policies_contribute_two_members():
+def test_both_policies_contribute_two_members() -> None:
     result = expected_of(["a.b+tag@example.com", "a.b+tag@example.com"], Policy.BOTH)
     assert result.members == sorted([digest("a.b+tag@example.com"), digest("ab@example.com")])
     assert (result.valid, result.duplicates) == (2, 2)
 
 
 @pytest.mark.parametrize("policy", Policy)
-def test_read_from_parquet_and_csv_alike(tmp_path, policy):
+def test_read_from_parquet_and_csv_alike(tmp_path: Path, policy: Policy) -> None:
     profiles = Profiles.first(4_000)
     write_table(str(tmp_path / "p"), DemoTable("p", profiles, files=2))
     write_table(str(tmp_path / "c"), DemoTable("c", profiles, files=2, format="csv"))
@@ -49,7 +50,7 @@ def test_read_from_parquet_and_csv_alike(tmp_path, policy):
 
 
 @pytest.mark.parametrize("policy", Policy)
-def test_the_engine_agrees_on_the_demos_people(policy):
+def test_the_engine_agrees_on_the_demos_people(policy: Policy) -> None:
     batch = next(Profiles.first(30_000).batches())
     outcome = digest_batch(batch, ["Email"], policy)
     result = expected_of(batch["Email"].to_pylist(), policy)
@@ -59,7 +60,7 @@ def test_the_engine_agrees_on_the_demos_people(policy):
 
 
 @pytest.mark.bad_input
-def test_a_folder_without_tables_is_refused(tmp_path):
+def test_a_folder_without_tables_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no file"):
         expected(str(tmp_path))
     (tmp_path / "notes.txt").write_text("hello")

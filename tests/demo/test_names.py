@@ -4,14 +4,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from include.demo.draws import Numbers
 from include.demo.names import COUNTRIES, names
 
 
-def numbers(count):
+def numbers(count: int) -> Numbers:
     return np.arange(count, dtype=np.uint64)
 
 
-def test_every_name_has_a_latin_form_for_addresses():
+def test_every_name_has_a_latin_form_for_addresses() -> None:
     for country in COUNTRIES:
         for name in (*country.given, *country.family):
             assert re.fullmatch(r"[a-z]+", name.latin), name
@@ -27,12 +28,12 @@ def test_every_name_has_a_latin_form_for_addresses():
         ("O'Brien", "obrien"),
     ],
 )
-def test_latin_forms(written, latin):
+def test_latin_forms(written: str, latin: str) -> None:
     known = {name.written: name.latin for c in COUNTRIES for name in (*c.given, *c.family)}
     assert known[written] == latin
 
 
-def test_names_come_from_the_profiles_country():
+def test_names_come_from_the_profiles_country() -> None:
     batch = names(numbers(2_000))
     pools = {c.code: ({n.written for n in c.given}, {n.written for n in c.family}) for c in COUNTRIES}
     for code, given, family in zip(
@@ -42,7 +43,7 @@ def test_names_come_from_the_profiles_country():
         assert family in pools[code][1]
 
 
-def test_countries_are_drawn_evenly_and_all_names_are_used():
+def test_countries_are_drawn_evenly_and_all_names_are_used() -> None:
     batch = names(numbers(20_000))
     counts = Counter(batch.country.to_pylist())
     assert set(counts) == {country.code for country in COUNTRIES}
@@ -50,6 +51,6 @@ def test_countries_are_drawn_evenly_and_all_names_are_used():
     assert set(batch.given.to_pylist()) == {n.written for c in COUNTRIES for n in c.given}
 
 
-def test_no_two_profiles_share_a_local_part_even_without_dots():
+def test_no_two_profiles_share_a_local_part_even_without_dots() -> None:
     local_parts = names(numbers(50_000)).local_part.to_pylist()
     assert len({local_part.replace(".", "") for local_part in local_parts}) == 50_000

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -11,7 +12,7 @@ from include.demo.people import BATCH_ROWS, SCHEMA, Profiles
 from include.demo.tables import DEMO_TABLES, DemoTable, churned, demo_tables, write_table, write_tables
 
 
-def test_the_demo_has_one_large_one_very_large_and_one_small_table():
+def test_the_demo_has_one_large_one_very_large_and_one_small_table() -> None:
     assert {table.table: len(table.profiles) for table in DEMO_TABLES} == {
         "HighValueCustomers": 500_000,
         "NewsletterReaders": 1_200_000,
@@ -20,13 +21,13 @@ def test_the_demo_has_one_large_one_very_large_and_one_small_table():
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.01, 0.0001])
-def test_segments_overlap_at_every_scale(scale):
+def test_segments_overlap_at_every_scale(scale: float) -> None:
     high_value, newsletter, lapsed = (set(table.profiles.numbers.tolist()) for table in demo_tables(scale))
     assert high_value & newsletter
     assert lapsed & newsletter
 
 
-def test_parquet_in_several_files_and_bounded_row_groups(tmp_path):
+def test_parquet_in_several_files_and_bounded_row_groups(tmp_path: Path) -> None:
     table = DemoTable("T", Profiles.first(150_001), files=2)
     folder = write_table(str(tmp_path / "T"), table)
     files = sorted((tmp_path / "T").iterdir())
@@ -41,7 +42,7 @@ def test_parquet_in_several_files_and_bounded_row_groups(tmp_path):
     assert pa.concat_tables(pq.read_table(file) for file in files).equals(expected)
 
 
-def test_csv_carries_commas_quotes_and_line_breaks(tmp_path):
+def test_csv_carries_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
     profiles = Profiles.first(3_000)
     write_table(str(tmp_path / "T"), DemoTable("T", profiles, format="csv"))
     read = pa_csv.read_csv(
@@ -57,20 +58,20 @@ def test_csv_carries_commas_quotes_and_line_breaks(tmp_path):
     )
 
 
-def test_writing_again_leaves_nothing_of_the_old_table(tmp_path):
+def test_writing_again_leaves_nothing_of_the_old_table(tmp_path: Path) -> None:
     write_table(str(tmp_path / "T"), DemoTable("T", Profiles.first(100), files=3))
     write_table(str(tmp_path / "T"), DemoTable("T", Profiles.first(50), files=1, format="csv"))
     assert [file.name for file in (tmp_path / "T").iterdir()] == ["part-00000.csv"]
 
 
-def test_more_files_than_profiles_and_no_profiles(tmp_path):
+def test_more_files_than_profiles_and_no_profiles(tmp_path: Path) -> None:
     write_table(str(tmp_path / "few"), DemoTable("few", Profiles.first(2), files=4))
     write_table(str(tmp_path / "none"), DemoTable("none", Profiles.first(0)))
     assert pq.read_table(tmp_path / "few").num_rows == 2
     assert pq.read_table(tmp_path / "none").schema.names == SCHEMA.names
 
 
-def test_any_file_system(tmp_path):
+def test_any_file_system(tmp_path: Path) -> None:
     memory = MemoryFileSystem()
     paths = write_tables("/demo-lake", demo_tables(0.001), memory)
     write_tables(str(tmp_path), demo_tables(0.001))
@@ -80,14 +81,14 @@ def test_any_file_system(tmp_path):
     memory.rm("/demo-lake", recursive=True)
 
 
-def test_churn_changes_every_table():
+def test_churn_changes_every_table() -> None:
     before = demo_tables(0.01)
     for old, new in zip(before, churned(before, 0.2), strict=True):
         kept = set(old.profiles.numbers.tolist()) & set(new.profiles.numbers.tolist())
         assert len(kept) == round(len(old.profiles) * 0.9)
 
 
-def test_the_command_writes_what_the_function_writes(tmp_path):
+def test_the_command_writes_what_the_function_writes(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
