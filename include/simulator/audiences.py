@@ -1,0 +1,346 @@
+"""Campaign Management for customer lists: add, update, delete, query, and apply members.
+
+The service's logic without any HTTP: a REST face calls it now, a SOAP face can call it later.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from include.simulator import rules
+from include.simulator.clock import Clock
+from include.simulator.codes import ServiceFault
+from include.simulator.members import DIGEST_BYTES, MemberFiles, sort_distinct
+from include.simulator.model import Action, Audience, Caller, Scope
+from include.simulator.settings import Settings
+from include.simulator.storage import Storage
+
+__all__ = ["MAX_APPLY_ITEMS", "MAX_AUDIENCES_PER_CALL", "AudienceService", "ItemError", "ListFields"]
+
+MAX_AUDIENCES_PER_CALL: Final = 100
+MAX_APPLY_ITEMS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ListFields:
+    """A customer list as a caller describes it; None = not sent."""
+
+    type: str | None = None
+    id: int | None = None
+    name: str | None = None
+    description: str | None = None
+    membership_duration: int | None = None
+    parent_id: str | None = None
+    scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemError:
+    """One entry of PartialErrors: which item of the call failed, and why."""
+
+    index: int
+    number: int
+    field_path: str | None = None
+
+
+class AudienceService:
+    """Customer lists and their members.
+
+    Args:
+        storage: Keeps the lists.
+        files: Keeps the members.
+        clock: Dates the changes.
+        settings: The settings in force now.
+    """
+
+    def __init__(
+        self, storage: Storage, files: MemberFiles, clock: Clock, settings: Callable[[], Settings]
+    ) -> None:
+        self._storage = storage
+        self._files = files
+        self._clock = clock
+        self._settings = settings
+        # Held by whoever changes lists or members (this class and the commit of a Bulk upload).
+        # Readers do not take it: they see the state of the last commit.
+        self.writing = threading.RLock()
+
+    def add(
+        self, caller: Caller, audiences: Sequence[ListFields | None] | None
+    ) -> tuple[list[int | None], list[ItemError]]:
+        """Create lists; one id or None per audience, and the errors (documented: partial success)."""
+        ids: list[int | None] = []
+        errors: list[ItemError] = []
+        with self.writing, self._storage.transaction():
+            for index, fields in enumerate(_checked(audiences)):
+                numbers = self._add_errors(caller, fields)
+                ids.append(None if numbers or fields is None else self._create(caller, fields))
+                errors += [ItemError(index, number) for number in numbers]
+        return ids, errors
+
+    def update(self, caller: Caller, audiences: Sequence[ListFields | None] | None) -> list[ItemError]:
+        """Change name, description, duration, or the scope from Account to Customer."""
+        errors: list[ItemError] = []
+        with self.writing, self._storage.transaction():
+            for index, fields in enumerate(_checked(audiences)):
+                errors += [ItemError(index, number) for number in self._update(caller, fields)]
+        return errors
+
+    def delete(self, caller: Caller, ids: Sequence[int | None] | None) -> list[ItemError]:
+        """Delete lists with their members."""
+        errors: list[ItemError] = []
+        superseded: list[str | None] = []
+        with self.writing:
+            with self._storage.transaction():
+                for index, audience_id in enumerate(_checked_ids(ids)):
+                    found, number = self._deletable(caller, audience_id, (ids or [])[:index])
+                    errors += [] if number is None else [ItemError(index, number)]
+                    superseded += [] if found is None else [self._mark_deleted(found)]
+            # Only after the commit: until then the database points to the files.
+            for name in superseded:
+                self._files.remove(name)
+        return errors
+
+    def query(
+        self, caller: Caller, ids: Sequence[int | None] | None
+    ) -> tuple[list[Audience | None], list[ItemError]]:
+        """Lists by id (None where unknown), or all that the account may see if `ids` is None."""
+        if ids is None:
+            return [found for found in self._storage.audiences() if _is_visible(found, caller)], []
+        found_all: list[Audience | None] = []
+        errors: list[ItemError] = []
+        for index, audience_id in enumerate(_checked_ids(ids)):
+            found, number = self._lookup(caller, audience_id, ids[:index])
+            found_all.append(found)
+            errors += [] if number is None else [ItemError(index, number)]
+        return found_all, errors
+
+    def visible(self, caller: Caller, audience_id: int) -> Audience | None:
+        """The living list of that id, if the caller's account may use it."""
+        found = self._storage.audience(audience_id)
+        return found if found is not None and _is_visible(found, caller) else None
+
+    def member_lines(self, audience_id: int) -> Iterator[bytes] | None:
+        """The members of any list as sorted hex, one a line; None for an unknown id. For people and tests."""
+        with self.writing:  # so that the file is not superseded before it is open
+            found = self._storage.audience(audience_id)
+            return None if found is None else self._files.hex_lines(found.members_file)
+
+    def set_associated(self, audience_id: int, *, associated: bool) -> Audience | None:
+        """Pretend that an ad group uses the list, or no longer; None for an unknown id."""
+        with self.writing:
+            found = self._storage.audience(audience_id)
+            if found is None:
+                return None
+            changed = replace(found, associated=associated)
+            self._storage.save_audience(changed)
+            return changed
+
+    def apply(
+        self, caller: Caller, audience_id: int | None, *, action: str | None, sub_type: str | None,
+        items: Sequence[str | None] | None, terms: bool | None,
+    ) -> list[ItemError]:  # fmt: skip
+        """ApplyCustomerListUserData: change the members synchronously, at most 1,000 a call.
+
+        Raises:
+            ServiceFault: 6999 too many items, 8000 unknown list, 8001 action, 8002 sub type,
+                8003 terms not accepted, 8006 no items.
+        """
+        settings = self._settings()
+        wanted = _action(action)
+        if sub_type != "Email":
+            raise ServiceFault(8002)
+        if not items:
+            raise ServiceFault(8006)
+        if len(items) > MAX_APPLY_ITEMS:
+            raise ServiceFault(6999)
+        if wanted is not Action.REMOVE and not (settings.terms_accepted if terms is None else terms):
+            raise ServiceFault(8003)
+        errors = _hash_errors(items, upper_case=settings.upper_case_hashes)
+        refused = {error.index for error in errors}
+        accepted = [item for index, item in enumerate(items) if item and index not in refused]
+        self._change_members(caller, audience_id, wanted, accepted)
+        return errors
+
+    def _change_members(
+        self, caller: Caller, audience_id: int | None, action: Action, hashes: Sequence[str]
+    ) -> None:
+        digests = np.frombuffer(bytes.fromhex("".join(hashes)), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
+        with self.writing:
+            audience = None if audience_id is None else self.visible(caller, audience_id)
+            if audience is None:
+                raise ServiceFault(8000)
+            if len(digests) == 0:
+                return
+            name, count = self._files.change(audience.members_file, action, sort_distinct(digests))
+            now = self._clock.now()
+            self._storage.save_audience(
+                replace(audience, members_file=name, members=count, modified_at=now, data_at=now)
+            )
+            self._files.remove(audience.members_file)
+
+    def _add_errors(self, caller: Caller, fields: ListFields | None) -> list[int]:
+        if fields is None:
+            return [4845]
+        if fields.type != "CustomerList":
+            return [4859]
+        if fields.id is not None:
+            return [4847]
+        numbers = [
+            rules.name_error(fields.name),
+            *self._common_errors(fields),
+            _scope_and_parent_error(caller, fields),
+        ]
+        if fields.name and self._storage.audience_named(fields.name) is not None:
+            numbers.append(4853)
+        numbers.append(self._limit_error(caller))
+        return [number for number in numbers if number is not None]
+
+    def _common_errors(self, fields: ListFields) -> list[int | None]:
+        return [
+            rules.description_error(fields.description),
+            rules.duration_error(fields.membership_duration, self._settings().max_membership_days),
+        ]
+
+    def _limit_error(self, caller: Caller) -> int | None:
+        settings = self._settings()
+        if settings.max_lists_per_account is None and settings.max_lists_per_customer is None:
+            return None
+        living = [audience for audience in self._storage.audiences() if not audience.deleted]
+        if settings.max_lists_per_customer is not None and len(living) >= settings.max_lists_per_customer:
+            return 4866
+        in_account = sum(audience.parent_id == caller.account_id for audience in living)
+        if settings.max_lists_per_account is not None and in_account >= settings.max_lists_per_account:
+            return 4865
+        return None
+
+    def _create(self, caller: Caller, fields: ListFields) -> int:
+        scope = Scope(fields.scope or "")
+        now = self._clock.now()
+        audience = Audience(
+            id=self._storage.next_audience_id(),
+            name=fields.name or "",
+            description=fields.description or "",
+            scope=scope,
+            parent_id=rules.parent_of(scope, caller),
+            membership_duration=(
+                rules.DEFAULT_DURATION if fields.membership_duration is None else fields.membership_duration
+            ),
+            created_at=now,
+            modified_at=now,
+        )
+        self._storage.save_audience(audience)
+        return audience.id
+
+    def _update(self, caller: Caller, fields: ListFields | None) -> list[int]:
+        if fields is None or fields.id is None:
+            return [4845 if fields is None else 4846]
+        found = self.visible(caller, fields.id)
+        if found is None:
+            return [4835]
+        if fields.type not in (None, "CustomerList"):
+            return [4861]
+        numbers = [*self._common_errors(fields), *self._rename_errors(found, fields)]
+        refused = [number for number in numbers if number is not None]
+        if not refused:
+            self._storage.save_audience(_updated(found, fields, caller, self._clock.now()))
+        return refused
+
+    def _rename_errors(self, found: Audience, fields: ListFields) -> list[int | None]:
+        numbers: list[int | None] = []
+        if fields.name is not None:
+            numbers.append(rules.name_error(fields.name))
+            other = self._storage.audience_named(fields.name)
+            numbers.append(4853 if other is not None and other.id != found.id else None)
+        if fields.scope is not None:
+            if fields.scope not in tuple(Scope):
+                numbers.append(4849)
+            elif found.scope is Scope.CUSTOMER and fields.scope == Scope.ACCOUNT:
+                numbers.append(4855)
+        return numbers
+
+    def _deletable(
+        self, caller: Caller, audience_id: int | None, earlier: Sequence[int | None]
+    ) -> tuple[Audience | None, int | None]:
+        found, number = self._lookup(caller, audience_id, earlier)
+        return (None, 4854) if found is not None and found.associated else (found, number)
+
+    def _mark_deleted(self, audience: Audience) -> str | None:
+        self._storage.save_audience(
+            replace(audience, deleted=True, members=0, members_file=None, modified_at=self._clock.now())
+        )
+        return audience.members_file
+
+    def _lookup(
+        self, caller: Caller, audience_id: int | None, earlier: Sequence[int | None]
+    ) -> tuple[Audience | None, int | None]:
+        if audience_id is None:
+            return None, 4846
+        if audience_id in earlier:
+            return None, 4837
+        found = self.visible(caller, audience_id)
+        return found, None if found is not None else 4835
+
+
+def _is_visible(audience: Audience, caller: Caller) -> bool:
+    return not audience.deleted and audience.parent_id == rules.parent_of(audience.scope, caller)
+
+
+def _checked(audiences: Sequence[ListFields | None] | None) -> Sequence[ListFields | None]:
+    if not audiences:
+        raise ServiceFault(4844)
+    if len(audiences) > MAX_AUDIENCES_PER_CALL:
+        raise ServiceFault(4850)
+    return audiences
+
+
+def _checked_ids(ids: Sequence[int | None] | None) -> Sequence[int | None]:
+    if not ids:
+        raise ServiceFault(4851)
+    if len(ids) > MAX_AUDIENCES_PER_CALL:
+        raise ServiceFault(4852)
+    return ids
+
+
+def _scope_and_parent_error(caller: Caller, fields: ListFields) -> int | None:
+    if fields.scope not in tuple(Scope):
+        return 4849
+    if fields.parent_id is None:
+        return 4848
+    return rules.parent_error(fields.parent_id, Scope(fields.scope), caller)
+
+
+def _updated(found: Audience, fields: ListFields, caller: Caller, now: float) -> Audience:
+    scope = found.scope if fields.scope is None else Scope(fields.scope)
+    return replace(
+        found,
+        name=found.name if fields.name is None else fields.name,
+        description=found.description if fields.description is None else fields.description,
+        membership_duration=(
+            found.membership_duration if fields.membership_duration is None else fields.membership_duration
+        ),
+        scope=scope,
+        parent_id=rules.parent_of(scope, caller),
+        modified_at=now,
+    )
+
+
+def _action(text: str | None) -> Action:
+    if text not in tuple(Action):
+        raise ServiceFault(8001)
+    return Action(text)
+
+
+def _hash_errors(items: Sequence[str | None], *, upper_case: bool) -> list[ItemError]:
+    pattern = rules.hash_pattern(upper_case=upper_case)
+    errors = []
+    for index, item in enumerate(items):
+        if not item:
+            errors.append(ItemError(index, 8006, "CustomerListItems"))
+        elif not pattern.match(item):
+            errors.append(ItemError(index, 8004, "CustomerListItems"))
+    return errors

@@ -1,0 +1,1 @@
+"""Bulk files: reading an upload, deciding on its rows, writing the results."""

@@ -1,0 +1,147 @@
+"""Judging ``Customer List Item`` rows, a whole frame at once, and writing their result lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from include.simulator import rules
+from include.simulator.bulk.plan import MAX_CLIENT_ID, ListPlan, name_key
+from include.simulator.bulk.results import line_expression
+from include.simulator.codes import code
+
+__all__ = ["ITEM", "JudgedItems", "judge"]
+
+ITEM: Final = "Customer List Item"
+_NO_LIST: Final = -1
+_CODES: Final = (201, 8000, 8001, 8002, 8003, 8004, 8006)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedItems:
+    """Item rows with their verdicts; all arrays have one entry per row.
+
+    Args:
+        rows: The frame that was judged.
+        slot: Index into the plan's decisions; -1 where no list row matches.
+        error: Code of the first fault; 0 = good.
+        audience_id: Id of the list; 0 where it failed.
+    """
+
+    rows: pl.DataFrame
+    slot: NDArray[np.int32]
+    error: NDArray[np.int32]
+    audience_id: NDArray[np.int64]
+
+    @property
+    def failed(self) -> int:
+        """Number of faulty rows."""
+        return int(np.count_nonzero(self.error))
+
+    def digests(self) -> dict[int, bytes]:
+        """The good rows' digests, 32 bytes each, by slot."""
+        good = self.error == 0
+        texts = self.rows["Text"]
+        return {
+            int(slot): bytes.fromhex("".join(texts.filter(pl.Series(good & (self.slot == slot)))))
+            for slot in np.unique(self.slot[good])
+        }
+
+    def lines(self, *, everything: bool) -> pl.DataFrame:
+        """Result lines as a frame of ``row`` and ``line``; a faulty row's line holds its error row too.
+
+        Args:
+            everything: Also the good rows.
+        """
+        frame = self.rows.with_columns(
+            pl.Series("error", self.error), pl.Series("audience_id", self.audience_id)
+        )
+        bad = frame.filter(pl.col("error") != 0).select("row", _with_error().alias("line"))
+        if not everything:
+            return bad
+        good = frame.filter(pl.col("error") == 0).select("row", line_expression(_ENTITY).alias("line"))
+        return pl.concat([good, bad])
+
+
+def judge(rows: pl.DataFrame, plan: ListPlan, *, upper_case: bool) -> JudgedItems:
+    """Find each item's list and its first fault.
+
+    The order of the checks is assumed; that a faulty list fails all its items with 8000 is observed.
+
+    Args:
+        rows: Item rows, as the reader gives them.
+        plan: Decisions on all list rows up to the last of these rows.
+        upper_case: Accept A-F in hashes.
+    """
+    slot = _slots(rows, plan)
+    # The last entry of each answers slot -1: an item without its list row.
+    decisions = plan.decisions
+    list_error = np.array([*(d.item_error for d in decisions), 8000], dtype=np.int32)[slot]
+    list_row = np.array([*(d.row for d in decisions), -1], dtype=np.int64)[slot]
+    ids = np.array([*(d.audience.id if d.audience else 0 for d in decisions), 0], dtype=np.int64)
+    checks = rows.select(
+        sub_type=pl.col("Sub Type") != "Email",
+        empty=pl.col("Text") == "",
+        plain=~pl.col("Text").str.contains(rules.hash_expression(upper_case=upper_case)),
+        long=pl.col("Client Id").str.len_chars() > MAX_CLIENT_ID,
+    )
+    error = np.select(
+        [
+            rows["row"].to_numpy() < list_row,
+            list_error != 0,
+            checks["sub_type"].to_numpy(),
+            checks["empty"].to_numpy(),
+            checks["plain"].to_numpy(),
+            checks["long"].to_numpy(),
+        ],
+        [np.int32(8000), list_error, np.int32(8002), np.int32(8006), np.int32(8004), np.int32(201)],
+        default=np.int32(0),
+    )
+    return JudgedItems(rows, slot, error.astype(np.int32), ids[slot])
+
+
+def _slots(rows: pl.DataFrame, plan: ListPlan) -> NDArray[np.int32]:
+    if not plan.keys:
+        return np.full(len(rows), _NO_LIST, dtype=np.int32)
+    key = (
+        pl.when(pl.col("Parent Id") != "")
+        .then(pl.col("Parent Id"))
+        .otherwise(pl.lit(name_key("")) + pl.col("Audience"))
+    )
+    slots = rows.select(
+        key.replace_strict(
+            list(plan.keys), list(plan.keys.values()), default=_NO_LIST, return_dtype=pl.Int32
+        ).alias("slot")
+    )
+    return slots["slot"].to_numpy().astype(np.int32)
+
+
+_ENTITY: Final = {
+    "Type": pl.lit(ITEM),
+    "Parent Id": (
+        pl.when(pl.col("audience_id") > 0)
+        .then(pl.col("audience_id").cast(pl.String))
+        .otherwise(pl.col("Parent Id"))
+    ),
+    "Client Id": pl.col("Client Id"),
+    "Audience": pl.col("Audience"),
+    "Sub Type": pl.col("Sub Type"),
+    "Text": pl.col("Text"),
+}
+
+
+def _with_error() -> pl.Expr:
+    names = [code(number).name for number in _CODES]
+    messages = [code(number).message for number in _CODES]
+    error = {
+        **_ENTITY,
+        "Type": pl.lit(f"{ITEM} Error"),
+        "Error": pl.col("error").replace_strict(_CODES, names, default="", return_dtype=pl.String),
+        "Error Number": pl.col("error").cast(pl.String),
+        "Error Detail": pl.col("error").replace_strict(_CODES, messages, default="", return_dtype=pl.String),
+    }
+    return pl.concat_str([line_expression(_ENTITY), pl.lit("\n"), line_expression(error)])

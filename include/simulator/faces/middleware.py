@@ -1,0 +1,183 @@
+"""Around every call: the request log, and injected faults. Pure ASGI, so that connections can be cut."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, MutableMapping
+from typing import Any, TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+
+from include.simulator.clock import iso
+from include.simulator.codes import ServiceFault
+from include.simulator.faces.answers import CODES_KEY, oauth_fault, rest_fault, upload_fault
+from include.simulator.injection import FaultKind, FaultRule
+from include.simulator.request_log import LoggedCall
+from include.simulator.service import Service
+
+__all__ = ["Surroundings"]
+
+Message: TypeAlias = MutableMapping[str, Any]
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Any]
+Send: TypeAlias = Callable[[Message], Any]
+App: TypeAlias = Callable[[Scope, Receive, Send], Any]
+
+
+class _CutError(Exception):
+    """Close the connection now."""
+
+
+class Surroundings:
+    """Logs calls to the service's own routes and lets fault rules strike them.
+
+    The simulator's own paths (`/simulator/…` and the page) are neither logged nor struck.
+
+    Args:
+        app: The application inside.
+        service: Owner of the log and the rules.
+        routes: The service's own routes; a route's name is its operation.
+    """
+
+    def __init__(self, app: App, service: Service, routes: Iterable[Route]) -> None:
+        self._app = app
+        self._service = service
+        self._routes = tuple(routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        route = self._route(scope) if scope["type"] == "http" else None
+        if route is None:
+            await self._app(scope, receive, send)
+            return
+        rule = self._service.faults.take(route.name)
+        status = 0
+        began = time.monotonic()
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._act(rule, route.name, scope, receive, note_status)
+        except _CutError:
+            status = 0
+            _cut(send)
+        finally:
+            self._service.log.add(
+                LoggedCall(
+                    time=iso(self._service.clock.now()),
+                    method=scope["method"],
+                    path=route.path,
+                    operation=route.name,
+                    status=status,
+                    codes=tuple(scope.get(CODES_KEY, ())),
+                    seconds=round(time.monotonic() - began, 4),
+                    fault=None if rule is None else rule.kind.value,
+                )
+            )
+
+    def _route(self, scope: Scope) -> Route | None:
+        for route in self._routes:
+            if route.matches(scope)[0] is Match.FULL:
+                return route
+        return None
+
+    async def _act(
+        self, rule: FaultRule | None, operation: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        match rule.kind if rule else None:
+            case FaultKind.DROP:
+                raise _CutError
+            case FaultKind.HANG:
+                await _wait(receive, rule.seconds if rule else 0)
+                raise _CutError
+            case FaultKind.DROP_AFTER_ACCEPT:
+                await self._app(scope, receive, _swallow)
+                raise _CutError
+            case FaultKind.TRUNCATE:
+                await self._app(scope, receive, _truncating(send, rule.bytes if rule else 0))
+            case FaultKind.FAULT | FaultKind.RAW:
+                await _drain(receive)
+                answer = self._answer(rule, operation, scope) if rule else Response()
+                await answer(scope, receive, send)
+            case _:
+                await asyncio.sleep(rule.seconds if rule else 0)
+                await self._app(scope, receive, send)
+
+    def _answer(self, rule: FaultRule, operation: str, scope: Scope) -> Response:
+        if rule.kind is FaultKind.RAW:
+            answer = Response(rule.body, rule.status or 500, media_type=rule.content_type)
+        elif operation == "Token":
+            answer = oauth_fault(
+                rule.error,
+                "Injected by the simulator.",
+                number=70000,
+                http_status=rule.status or 400,
+                timestamp=iso(self._service.clock.now()),
+            )
+        else:
+            scope[CODES_KEY] = [rule.code]
+            fault = ServiceFault(rule.code, http_status=rule.status)
+            is_upload = operation == "UploadFile"
+            answer = (
+                upload_fault(fault, None) if is_upload else rest_fault(fault, str(Request(scope).url.path))
+            )
+        if rule.retry_after is not None:
+            answer.headers["Retry-After"] = str(rule.retry_after)
+        return answer
+
+
+async def _swallow(_: Message) -> None:
+    return None
+
+
+async def _drain(receive: Receive) -> None:
+    """Read the request to its end, so that the client can read the answer."""
+    while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+        pass
+
+
+async def _wait(receive: Receive, seconds: float) -> None:
+    """Wait, but not longer than the client does."""
+
+    async def disconnected() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    try:
+        await asyncio.wait_for(disconnected(), seconds)
+    except TimeoutError:
+        return
+
+
+def _truncating(send: Send, limit: int) -> Send:
+    left = limit
+
+    async def truncated(message: Message) -> None:
+        nonlocal left
+        body = message.get("body", b"")
+        if message["type"] == "http.response.body" and len(body) >= left:
+            await send({**message, "body": body[:left], "more_body": True})
+            await asyncio.sleep(0.05)  # let the bytes leave before the connection is cut
+            raise _CutError
+        left -= len(body)
+        await send(message)
+
+    return truncated
+
+
+def _cut(send: Send) -> None:
+    """Close the socket without an answer.
+
+    ASGI has no message for that; uvicorn's `send` is a method of the object that holds the transport.
+    """
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is None:
+        raise RuntimeError("Cutting connections works under uvicorn only.")
+    transport.abort()

@@ -1,0 +1,83 @@
+"""The sign-in face: token endpoint and discovery documents, as msal asks for them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from include.simulator.clock import iso
+from include.simulator.faces.answers import oauth_fault
+from include.simulator.identity import TENANT_ID, OAuthError
+from include.simulator.service import Service
+
+__all__ = ["oauth_routes"]
+
+_HOST: Final = "https://login.microsoftonline.com"
+"""The documents name the real host: msal refuses metadata without https. Clients rewrite the host."""
+
+
+def oauth_routes(service: Service) -> list[Route]:
+    """Token, OpenID configuration (also with msal's double slash), instance discovery, keys."""
+
+    async def token(request: Request) -> Response:
+        form = {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
+        try:
+            answer = await run_in_threadpool(service.identity.exchange, form, service.settings())
+        except OAuthError as error:
+            return oauth_fault(
+                error.error,
+                error.description,
+                number=error.number,
+                http_status=error.http_status,
+                timestamp=iso(service.clock.now()),
+            )
+        return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+
+    return [
+        Route("/{tenant}/oauth2/v2.0/token", token, methods=["POST"], name="Token"),
+        Route("/{tenant}/v2.0/.well-known/openid-configuration", _configuration, name="Discovery"),
+        Route("/{tenant}//v2.0/.well-known/openid-configuration", _configuration, name="Discovery"),
+        Route("/{tenant}/discovery/instance", _instance, name="Discovery"),
+        Route("/{tenant}/discovery/v2.0/keys", _keys, name="Discovery"),
+    ]
+
+
+async def _configuration(request: Request) -> Response:
+    tenant = request.path_params["tenant"]
+    base = f"{_HOST}/{tenant}"
+    document: dict[str, Any] = {
+        "issuer": f"{_HOST}/{TENANT_ID if tenant in ('common', 'consumers') else tenant}/v2.0",
+        "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+        "token_endpoint": f"{base}/oauth2/v2.0/token",
+        "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+        "jwks_uri": f"{base}/discovery/v2.0/keys",
+        "token_endpoint_auth_methods_supported": ["client_secret_post"],
+        "response_types_supported": ["code"],
+        "scopes_supported": ["openid", "profile", "offline_access"],
+    }
+    return JSONResponse(document)
+
+
+async def _instance(request: Request) -> Response:
+    tenant = request.path_params["tenant"]
+    return JSONResponse(
+        {
+            "tenant_discovery_endpoint": f"{_HOST}/{tenant}/v2.0/.well-known/openid-configuration",
+            "api-version": "1.1",
+            "metadata": [
+                {
+                    "preferred_network": "login.microsoftonline.com",
+                    "preferred_cache": "login.windows.net",
+                    "aliases": ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com"],
+                }
+            ],
+        }
+    )
+
+
+async def _keys(_: Request) -> Response:
+    return JSONResponse({"keys": []})  # the id token is not signed by a published key

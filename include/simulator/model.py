@@ -1,0 +1,136 @@
+"""What the simulated service knows: accounts, audiences, uploads. Frozen records, no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = [
+    "Account",
+    "Action",
+    "Audience",
+    "Caller",
+    "ResponseMode",
+    "Scope",
+    "Upload",
+    "UploadError",
+    "UploadState",
+]
+
+
+class Action(StrEnum):
+    """What the items of a list do to its members (Bulk column ``Action Type``)."""
+
+    ADD = "Add"
+    REMOVE = "Remove"
+    REPLACE = "Replace"
+
+
+class Scope(StrEnum):
+    """Who may use a list."""
+
+    ACCOUNT = "Account"
+    CUSTOMER = "Customer"
+
+
+class ResponseMode(StrEnum):
+    """Which rows the result file holds."""
+
+    ERRORS_ONLY = "ErrorsOnly"
+    ERRORS_AND_RESULTS = "ErrorsAndResults"
+
+
+class UploadState(StrEnum):
+    """``RequestStatus`` of an upload (documented values only)."""
+
+    PENDING = "PendingFileUpload"
+    UPLOADED = "FileUploaded"
+    IN_PROGRESS = "InProgress"
+    COMPLETED = "Completed"
+    WITH_ERRORS = "CompletedWithErrors"
+    FAILED = "Failed"
+    ROWS_EXCEEDED = "UploadFileRowCountExceeded"
+    FORMAT_NOT_SUPPORTED = "UploadFileFormatNotSupported"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The ready-made account and the application that may sign in to it; secrets stay out of ``repr``."""
+
+    developer_token: str
+    client_id: str
+    client_secret: str
+    user_id: str
+    customer_id: str
+    account_id: str
+
+    def __repr__(self) -> str:
+        return f"Account(customer_id={self.customer_id}, account_id={self.account_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, once the credentials were checked."""
+
+    user_id: str
+    customer_id: str
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """One customer list.
+
+    Args:
+        members_file: Name of the file of sorted 32-byte digests; None while the list has no members.
+        data_at: When the members last changed; None before the first change.
+        associated: An ad group uses the list, so that it cannot be deleted.
+    """
+
+    id: int
+    name: str
+    description: str
+    scope: Scope
+    parent_id: str
+    membership_duration: int
+    created_at: float
+    modified_at: float
+    data_at: float | None = None
+    members: int = 0
+    members_file: str | None = None
+    deleted: bool = False
+    associated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UploadError:
+    """Why an upload as a whole failed: a code of the service and what was wrong."""
+
+    number: int
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One Bulk upload from the request for its URL to its results.
+
+    Args:
+        file: Name of the accepted file; None until it is accepted.
+        result_file: Name of the result zip; None until the file was processed.
+    """
+
+    request_id: str
+    url_id: str
+    customer_id: str
+    account_id: str
+    user_id: str
+    response_mode: ResponseMode
+    created_at: float
+    state: UploadState = UploadState.PENDING
+    file: str | None = None
+    accepted_at: float | None = None
+    finished_at: float | None = None
+    rows: int = 0
+    failed_rows: int = 0
+    error: UploadError | None = None
+    result_file: str | None = None

@@ -1,0 +1,102 @@
+"""Everything that makes up one running simulator, wired together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from include.errors import ConfigurationError
+from include.simulator.audiences import AudienceService
+from include.simulator.bulk.processor import Processor, Workplace
+from include.simulator.clock import Clock
+from include.simulator.codes import code
+from include.simulator.identity import Identity
+from include.simulator.injection import PROCESS_UPLOAD, FaultRules
+from include.simulator.members import MemberFiles
+from include.simulator.model import UploadError
+from include.simulator.request_log import RequestLog
+from include.simulator.settings import Settings
+from include.simulator.storage import Storage
+from include.simulator.throttle import SlidingWindow
+from include.simulator.uploads import UploadService, Worker
+
+__all__ = ["Service"]
+
+
+class Service:
+    """The simulated service: storage, clock, settings, and the parts that work with them.
+
+    Args:
+        folder: Everything that the simulator keeps; created if it is missing.
+        sandbox: Whether this run plays the sandbox environment.
+
+    Raises:
+        ConfigurationError: The folder cannot be used.
+    """
+
+    def __init__(self, folder: Path, *, sandbox: bool = False) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The simulator cannot create its data folder {folder}: {error.strerror}. "
+                "Name a folder that can be written to."
+            ) from error
+        self.storage = Storage(folder / "simulator.sqlite")
+        self.clock = Clock(float(self.storage.get("clock_offset") or 0.0))
+        self._settings = Settings.model_validate({**(self.storage.get("settings") or {}), "sandbox": sandbox})
+        self.identity = Identity(self.storage, self.clock)
+        self.member_files = MemberFiles(folder / "members")
+        self.member_files.keep_only(
+            audience.members_file for audience in self.storage.audiences() if audience.members_file
+        )
+        self.audiences = AudienceService(self.storage, self.member_files, self.clock, self.settings)
+        self.uploads = UploadService(self.storage, folder, self.clock, self.settings)
+        self.faults = FaultRules()
+        self.log = RequestLog()
+        self.calls = SlidingWindow(60)
+        processor = Processor(
+            Workplace(
+                storage=self.storage,
+                files=self.member_files,
+                audiences=self.audiences,
+                incoming=self.uploads.files,
+                folder=self.uploads.results,
+                settings=self.settings,
+                now=self.clock.now,
+            )
+        )
+        self.worker = Worker(self.storage, self.uploads, processor, self.clock, self._injected_failure)
+
+    def settings(self) -> Settings:
+        """The settings in force now."""
+        return self._settings
+
+    def change_settings(self, changes: dict[str, Any]) -> Settings:
+        """Replace some settings, durably.
+
+        Raises:
+            pydantic.ValidationError: Unknown name or impossible value; nothing is changed.
+        """
+        self._settings = Settings.model_validate({**self._settings.model_dump(), **changes})
+        self.storage.put("settings", self._settings.model_dump())
+        self.clock.advance(0)  # times may have become shorter: wake whoever waits
+        return self._settings
+
+    def advance_clock(self, seconds: float) -> float:
+        """Move the clock forward, durably; returns the simulated time."""
+        self.storage.put("clock_offset", self.clock.advance(seconds))
+        return self.clock.now()
+
+    def start(self) -> None:
+        """Begin to process uploads; unfinished ones first."""
+        self.worker.start()
+
+    def stop(self) -> None:
+        """End the threads and close the storage."""
+        self.worker.stop()
+        self.storage.close()
+
+    def _injected_failure(self) -> UploadError | None:
+        rule = self.faults.take(PROCESS_UPLOAD)
+        return None if rule is None else UploadError(rule.code, code(rule.code).message)

@@ -1,0 +1,55 @@
+"""Every limit and switch of the simulator, in one frozen model that people and tests can change."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseModel):
+    """How the simulated service behaves; `behaviours.py` says where each default comes from.
+
+    Times are seconds of the simulator's clock, sizes are bytes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sandbox: bool = Field(default=False, description="The sandbox's row and parallel limits apply.")
+    terms_accepted: bool = Field(default=True, description="A human accepted the Customer Match terms.")
+    strict_rotation: bool = Field(default=False, description="A refresh token works only once.")
+    access_token_seconds: float = Field(default=3599, gt=0)
+
+    upload_url_seconds: float = Field(default=900, gt=0)
+    result_url_seconds: float = Field(default=300, gt=0)
+    result_file_seconds: float = Field(default=900, gt=0, description="Results are kept so long.")
+    queue_seconds: float = Field(default=0.2, ge=0, description="Time spent in FileUploaded.")
+    processing_seconds: float = Field(default=0.3, ge=0, description="Least time spent in InProgress.")
+
+    max_file_bytes: int = Field(default=100_000_000, gt=0, description="Size of the file as posted.")
+    max_unzipped_bytes: int = Field(default=4_000_000_000, gt=0)
+    max_rows: int = Field(default=4_000_000, gt=0)
+    sandbox_max_rows: int = Field(default=20_000, gt=0)
+    parallel_uploads: int = Field(default=6, gt=0, description="Uploads in work per customer.")
+    sandbox_parallel_uploads: int = Field(default=1, gt=0)
+
+    calls_per_minute: int = Field(default=6_000, gt=0, description="Per customer; beyond: 117.")
+    upload_urls_per_15_minutes: int = Field(default=1_000, gt=0, description="Per account; beyond: 4204.")
+    file_posts_per_minute: int = Field(default=600, gt=0, description="Per customer; beyond: 3227.")
+
+    max_membership_days: int = Field(default=390, gt=0)
+    max_lists_per_account: int | None = Field(default=None, gt=0)
+    max_lists_per_customer: int | None = Field(default=None, gt=0)
+    size_delay_seconds: float = Field(default=86_400, ge=0, description="Sizes are null so long.")
+    upper_case_hashes: bool = Field(default=False, description="Accept A-F in hashes.")
+    empty_replace_clears: bool = Field(default=True, description="Replace without items empties the list.")
+
+    @property
+    def row_limit(self) -> int:
+        """Data rows that one file may have."""
+        return self.sandbox_max_rows if self.sandbox else self.max_rows
+
+    @property
+    def parallel_limit(self) -> int:
+        """Uploads of one customer that may be in work at the same time."""
+        return self.sandbox_parallel_uploads if self.sandbox else self.parallel_uploads

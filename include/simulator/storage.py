@@ -1,0 +1,204 @@
+"""SQLite storage: one connection in WAL mode, every commit durable before anything is answered."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from include.simulator.model import Audience, ResponseMode, Scope, Upload, UploadError, UploadState
+
+__all__ = ["Storage"]
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS tokens (
+  token TEXT PRIMARY KEY, kind TEXT NOT NULL, expires_at REAL, revoked INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS audiences (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL, description TEXT NOT NULL, scope TEXT NOT NULL,
+  parent_id TEXT NOT NULL, membership_duration INTEGER NOT NULL, created_at REAL NOT NULL,
+  modified_at REAL NOT NULL, data_at REAL, members INTEGER NOT NULL, members_file TEXT,
+  deleted INTEGER NOT NULL, associated INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS uploads (
+  request_id TEXT PRIMARY KEY, url_id TEXT NOT NULL UNIQUE, customer_id TEXT NOT NULL,
+  account_id TEXT NOT NULL, user_id TEXT NOT NULL, response_mode TEXT NOT NULL, created_at REAL NOT NULL,
+  state TEXT NOT NULL, file TEXT, accepted_at REAL, finished_at REAL, rows INTEGER NOT NULL,
+  failed_rows INTEGER NOT NULL, error TEXT, result_file TEXT);
+CREATE TABLE IF NOT EXISTS result_urls (
+  token TEXT PRIMARY KEY, request_id TEXT NOT NULL, expires_at REAL NOT NULL);
+"""
+
+
+class Storage:
+    """Typed access to the database.
+
+    Every method is safe to call from any thread. `transaction` joins several calls into one
+    commit; it must be held briefly, for everybody else waits.
+
+    Args:
+        path: The database file; created if it is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection.row_factory = sqlite3.Row
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the connection; further calls fail."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All changes inside become visible and durable together, or not at all."""
+        with self._lock:
+            if self._depth == 0:
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._depth -= 1
+            if self._depth == 0:
+                self._connection.execute("COMMIT")
+
+    def _run(self, sql: str, parameters: Iterable[Any] = ()) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._connection.execute(sql, tuple(parameters)).fetchall()
+
+    # Small values: settings, clock, account, counters.
+
+    def get(self, key: str) -> Any:
+        """The JSON value kept under `key`, or None."""
+        rows = self._run("SELECT value FROM state WHERE key = ?", [key])
+        return json.loads(rows[0]["value"]) if rows else None
+
+    def put(self, key: str, value: object) -> None:
+        """Keep a JSON value."""
+        self._run("INSERT OR REPLACE INTO state VALUES (?, ?)", [key, json.dumps(value)])
+
+    def next_audience_id(self) -> int:
+        """A number that no audience ever had; numbers may be left out."""
+        with self.transaction():
+            number = int(self.get("last_audience_id") or 800_000_000) + 1
+            self.put("last_audience_id", number)
+            return number
+
+    # Tokens.
+
+    def add_token(self, token: str, kind: str, expires_at: float | None) -> None:
+        """Keep an access or refresh token."""
+        self._run("INSERT INTO tokens (token, kind, expires_at) VALUES (?, ?, ?)", [token, kind, expires_at])
+
+    def token(self, token: str, kind: str) -> tuple[float | None, bool] | None:
+        """Expiry (None = never) and whether it was revoked; None for an unknown token."""
+        rows = self._run("SELECT expires_at, revoked FROM tokens WHERE token = ? AND kind = ?", [token, kind])
+        return (rows[0]["expires_at"], bool(rows[0]["revoked"])) if rows else None
+
+    def revoke_token(self, token: str) -> None:
+        """Revoke one token."""
+        self._run("UPDATE tokens SET revoked = 1 WHERE token = ?", [token])
+
+    def revoke_tokens(self, kind: str) -> None:
+        """Revoke all refresh tokens."""
+        self._run("UPDATE tokens SET revoked = 1 WHERE kind = ?", [kind])
+
+    def expire_tokens(self, kind: str) -> None:
+        """Make all access tokens expired."""
+        self._run("UPDATE tokens SET expires_at = 0 WHERE kind = ?", [kind])
+
+    # Audiences.
+
+    def save_audience(self, audience: Audience) -> None:
+        """Insert or replace."""
+        self._save("audiences", asdict(audience))
+
+    def audience(self, audience_id: int) -> Audience | None:
+        """One audience, deleted ones too."""
+        rows = self._run("SELECT * FROM audiences WHERE id = ?", [audience_id])
+        return _audience(rows[0]) if rows else None
+
+    def audience_named(self, name: str) -> Audience | None:
+        """The living audience of exactly this name."""
+        rows = self._run("SELECT * FROM audiences WHERE name = ? AND NOT deleted", [name])
+        return _audience(rows[0]) if rows else None
+
+    def audiences(self) -> list[Audience]:
+        """All audiences by id, deleted ones too."""
+        return [_audience(row) for row in self._run("SELECT * FROM audiences ORDER BY id")]
+
+    # Uploads.
+
+    def save_upload(self, upload: Upload) -> None:
+        """Insert or replace."""
+        values = asdict(upload)
+        values["error"] = None if upload.error is None else json.dumps(values["error"])
+        self._save("uploads", values)
+
+    def upload(self, request_id: str) -> Upload | None:
+        """The upload of a request id."""
+        rows = self._run("SELECT * FROM uploads WHERE request_id = ?", [request_id])
+        return _upload(rows[0]) if rows else None
+
+    def upload_by_url(self, url_id: str) -> Upload | None:
+        """The upload that an upload URL belongs to."""
+        rows = self._run("SELECT * FROM uploads WHERE url_id = ?", [url_id])
+        return _upload(rows[0]) if rows else None
+
+    def uploads(self) -> list[Upload]:
+        """All uploads, oldest first."""
+        return [_upload(row) for row in self._run("SELECT * FROM uploads ORDER BY created_at")]
+
+    def unfinished_uploads(self) -> list[Upload]:
+        """Accepted uploads whose outcome is not recorded, in the order of acceptance."""
+        rows = self._run(
+            "SELECT * FROM uploads WHERE file IS NOT NULL AND finished_at IS NULL ORDER BY accepted_at"
+        )
+        return [_upload(row) for row in rows]
+
+    # Result URLs.
+
+    def add_result_url(self, token: str, request_id: str, expires_at: float) -> None:
+        """Keep a short-lived URL token."""
+        self._run("INSERT INTO result_urls VALUES (?, ?, ?)", [token, request_id, expires_at])
+
+    def result_url(self, token: str) -> tuple[str, float] | None:
+        """Request id and expiry of a URL token."""
+        rows = self._run("SELECT request_id, expires_at FROM result_urls WHERE token = ?", [token])
+        return (rows[0]["request_id"], rows[0]["expires_at"]) if rows else None
+
+    def _save(self, table: str, values: dict[str, Any]) -> None:
+        names = ", ".join(values)
+        marks = ", ".join("?" * len(values))
+        # Table and column names are this module's own; values are bound.
+        self._run(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", values.values())  # noqa: S608
+
+
+def _audience(row: sqlite3.Row) -> Audience:
+    values = dict(row)
+    values["scope"] = Scope(values["scope"])
+    values["deleted"] = bool(values["deleted"])
+    values["associated"] = bool(values["associated"])
+    return Audience(**values)
+
+
+def _upload(row: sqlite3.Row) -> Upload:
+    values = dict(row)
+    values["response_mode"] = ResponseMode(values["response_mode"])
+    values["state"] = UploadState(values["state"])
+    values["error"] = None if values["error"] is None else UploadError(**json.loads(values["error"]))
+    return Upload(**values)

@@ -1,0 +1,334 @@
+"""Bulk uploads: the URL, the file, the status, the results; and the threads that process files.
+
+The service's logic without any HTTP.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import uuid
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from include.simulator.bulk.processor import Processor
+from include.simulator.bulk.reader import FileRejected
+from include.simulator.clock import Clock
+from include.simulator.codes import ServiceFault
+from include.simulator.members import sync_folder
+from include.simulator.model import Caller, ResponseMode, Upload, UploadError, UploadState
+from include.simulator.settings import Settings
+from include.simulator.storage import Storage
+from include.simulator.throttle import SlidingWindow
+
+__all__ = ["ResultGoneError", "Status", "UploadService", "Worker"]
+
+_log = logging.getLogger(__name__)
+
+_EXTENSIONS: Final = (".csv", ".tsv", ".zip")
+_THREADS: Final = 2
+
+
+class ResultGoneError(Exception):
+    """A result URL does not work.
+
+    Args:
+        expired: The URL is past its time (True) or unknown, or its file was removed (False).
+    """
+
+    def __init__(self, *, expired: bool) -> None:
+        super().__init__("expired" if expired else "unknown")
+        self.expired = expired
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Answer of GetBulkUploadStatus.
+
+    Args:
+        state: RequestStatus.
+        percent: 0-100; 0 again after a failure.
+        result_token: Token of a fresh result URL, once there are results.
+        error: Why the upload failed as a whole.
+    """
+
+    state: UploadState
+    percent: int
+    result_token: str | None
+    error: UploadError | None
+
+
+class UploadService:
+    """The life of uploads up to acceptance, and the view on them afterwards.
+
+    Args:
+        storage: Keeps uploads.
+        folder: Accepted files and results lie here.
+        clock: Tells expiry.
+        settings: The settings in force now.
+    """
+
+    def __init__(
+        self, storage: Storage, folder: Path, clock: Clock, settings: Callable[[], Settings]
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._settings = settings
+        self.files = folder / "uploads"
+        self.results = folder / "results"
+        self.files.mkdir(parents=True, exist_ok=True)
+        wanted = {upload.file for upload in storage.unfinished_uploads()}
+        for path in self.files.iterdir():
+            if path.name not in wanted:
+                path.unlink()  # received, but never accepted, before a crash
+        self._url_window = SlidingWindow(900)
+        self._post_window = SlidingWindow(60)
+        self._accepting = threading.Lock()
+        self.accepted = threading.Condition()
+        self.progress: dict[str, float] = {}
+        """Fraction read of files being processed, by request id."""
+
+    def request_url(self, caller: Caller, mode: ResponseMode) -> Upload:
+        """GetBulkUploadUrl.
+
+        Raises:
+            ServiceFault: 4204 when the account asked too often.
+        """
+        now = self._clock.now()
+        limit = self._settings().upload_urls_per_15_minutes
+        if not self._url_window.admit(caller.account_id, now=now, limit=limit):
+            raise ServiceFault(4204)
+        upload = Upload(
+            request_id=str(uuid.uuid4()),
+            url_id=str(uuid.uuid4()),
+            customer_id=caller.customer_id,
+            account_id=caller.account_id,
+            user_id=caller.user_id,
+            response_mode=mode,
+            created_at=now,
+        )
+        self._storage.save_upload(upload)
+        return upload
+
+    def check_url(self, url_id: str) -> Upload:
+        """The upload that a URL belongs to, if a file may be posted to it now.
+
+        Raises:
+            ServiceFault: 3220 unknown, 3224 used, 3226 expired.
+        """
+        upload = self._storage.upload_by_url(url_id)
+        if upload is None:
+            raise ServiceFault(3220)
+        if upload.state is not UploadState.PENDING:
+            raise ServiceFault(3224)
+        if self._clock.now() >= upload.created_at + self._settings().upload_url_seconds:
+            raise ServiceFault(3226)
+        return upload
+
+    def admit_post(self, caller: Caller) -> None:
+        """Count a file post.
+
+        Raises:
+            ServiceFault: 3227 when there are too many posts, or uploads in work.
+        """
+        settings = self._settings()
+        limit = settings.file_posts_per_minute
+        if not self._post_window.admit(caller.customer_id, now=self._clock.now(), limit=limit):
+            raise ServiceFault(3227)
+        if len(self._storage.unfinished_uploads()) >= settings.parallel_limit:
+            raise ServiceFault(3227)
+
+    def accept(self, url_id: str, file: Path, file_name: str) -> Upload:
+        """Take a received file, which is durable already; the upload is durable when this returns.
+
+        Args:
+            url_id: From the URL that was posted to.
+            file: Where the file was received; it is moved.
+            file_name: As the client named it.
+
+        Raises:
+            ServiceFault: 3220, 3222, 3223, 3224, 3226, 3227.
+        """
+        suffix = Path(file_name).suffix.lower()
+        if suffix not in _EXTENSIONS:
+            raise ServiceFault(3223)
+        if suffix == ".zip":
+            _check_zip(file)
+        with self._accepting:
+            upload = self.check_url(url_id)
+            if len(self._storage.unfinished_uploads()) >= self._settings().parallel_limit:
+                raise ServiceFault(3227)
+            name = f"{upload.request_id}{suffix}"
+            file.replace(self.files / name)
+            sync_folder(self.files)
+            upload = replace(upload, state=UploadState.UPLOADED, file=name, accepted_at=self._clock.now())
+            self._storage.save_upload(upload)
+        with self.accepted:
+            self.accepted.notify_all()
+        return upload
+
+    def status(self, caller: Caller, request_id: str) -> Status:
+        """GetBulkUploadStatus; a finished upload gets a fresh result token at every call.
+
+        Raises:
+            ServiceFault: 4201 for an unknown request id, or one of another user.
+        """
+        upload = self._storage.upload(request_id)
+        if upload is None or upload.user_id != caller.user_id or upload.account_id != caller.account_id:
+            raise ServiceFault(4201)
+        if upload.finished_at is not None:
+            succeeded = upload.result_file is not None
+            return Status(upload.state, 100 if succeeded else 0, self._result_token(upload), upload.error)
+        return Status(*self._running(upload), None, None)
+
+    def open_result(self, token: str) -> tuple[Path, str]:
+        """The result zip of a URL token, and the name to offer it by.
+
+        Raises:
+            ResultGoneError: The URL is unknown or expired, or the results were removed.
+        """
+        known = self._storage.result_url(token)
+        if known is None:
+            raise ResultGoneError(expired=False)
+        request_id, expires_at = known
+        if self._clock.now() >= expires_at:
+            raise ResultGoneError(expired=True)
+        upload = self._storage.upload(request_id)
+        if upload is None or upload.result_file is None or self._is_removed(upload):
+            raise ResultGoneError(expired=False)
+        return self.results / upload.result_file, f"{request_id}.zip"
+
+    def due_at(self, upload: Upload) -> float:
+        """When processing may begin: after the time that the upload shows as queued and in progress."""
+        settings = self._settings()
+        return (upload.accepted_at or 0.0) + settings.queue_seconds + settings.processing_seconds
+
+    def _running(self, upload: Upload) -> tuple[UploadState, int]:
+        if upload.accepted_at is None:
+            return UploadState.PENDING, 0
+        settings = self._settings()
+        waited = self._clock.now() - upload.accepted_at - settings.queue_seconds
+        if waited < 0:
+            return UploadState.UPLOADED, 0
+        shown = min(waited / settings.processing_seconds, 1.0) if settings.processing_seconds else 1.0
+        read = self.progress.get(upload.request_id, 0.0)
+        return UploadState.IN_PROGRESS, min(99, int(10 * shown + 89 * read))
+
+    def _result_token(self, upload: Upload) -> str | None:
+        if upload.result_file is None or self._is_removed(upload):
+            return None
+        token = secrets.token_urlsafe(24)
+        expires_at = self._clock.now() + self._settings().result_url_seconds
+        self._storage.add_result_url(token, upload.request_id, expires_at)
+        return token
+
+    def _is_removed(self, upload: Upload) -> bool:
+        return self._clock.now() >= (upload.finished_at or 0.0) + self._settings().result_file_seconds
+
+
+class Worker:
+    """Threads that process accepted uploads, each when it is due; unfinished ones are resumed at the start.
+
+    Args:
+        storage: Knows what is unfinished.
+        uploads: Tells when an upload is due.
+        processor: Does the work.
+        clock: Waited for.
+        failure: Asked before each file for an injected failure.
+    """
+
+    def __init__(
+        self, storage: Storage, uploads: UploadService, processor: Processor, clock: Clock,
+        failure: Callable[[], UploadError | None],
+    ) -> None:  # fmt: skip
+        self._storage = storage
+        self._uploads = uploads
+        self._processor = processor
+        self._clock = clock
+        self._failure = failure
+        self._taken: set[str] = set()
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"upload-{number}", daemon=True)
+            for number in range(_THREADS)
+        ]
+        clock.on_advance(self._wake)
+
+    def start(self) -> None:
+        """Begin to work."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """Let the threads end; work that takes longer is done again at the next start."""
+        self._stopping = True
+        self._wake()
+        for thread in self._threads:
+            thread.join(timeout)
+
+    def _wake(self) -> None:
+        with self._uploads.accepted:
+            self._uploads.accepted.notify_all()
+
+    def _work(self) -> None:
+        while (upload := self._next()) is not None:
+            try:
+                self._process(upload)
+            finally:
+                self._uploads.progress.pop(upload.request_id, None)
+                with self._uploads.accepted:
+                    self._taken.discard(upload.request_id)
+
+    def _next(self) -> Upload | None:
+        """Wait for an upload that is due; None when the worker stops."""
+        with self._uploads.accepted:
+            while not self._stopping:
+                waiting = [u for u in self._storage.unfinished_uploads() if u.request_id not in self._taken]
+                now = self._clock.now()
+                for upload in waiting:
+                    if self._uploads.due_at(upload) <= now:
+                        self._taken.add(upload.request_id)
+                        return upload
+                waits = [self._uploads.due_at(upload) - now for upload in waiting]
+                self._uploads.accepted.wait(min(waits, default=None))
+        return None
+
+    def _process(self, upload: Upload) -> None:
+        def progress(fraction: float) -> None:
+            self._uploads.progress[upload.request_id] = fraction
+
+        try:
+            injected = self._failure()
+            if injected is None:
+                self._processor.process(upload, progress)
+            else:
+                self._fail(upload, UploadState.FAILED, injected)
+        except FileRejected as refusal:
+            self._fail(upload, refusal.state, UploadError(refusal.number, refusal.details))
+        except Exception:  # noqa: BLE001 - a defect of ours: the upload must end, and the log must say why
+            _log.exception("The simulator failed to process upload %s", upload.request_id)
+            self._fail(upload, UploadState.FAILED, UploadError(0, "The simulator failed; see its log."))
+        finally:
+            (self._uploads.files / str(upload.file)).unlink(missing_ok=True)
+
+    def _fail(self, upload: Upload, state: UploadState, error: UploadError) -> None:
+        self._storage.save_upload(replace(upload, state=state, error=error, finished_at=self._clock.now()))
+
+
+def _check_zip(path: Path) -> None:
+    """3223 for a zip without a proper directory, 3221 / 3222 for none or several files inside."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [entry for entry in archive.infolist() if not entry.is_dir()]
+    except zipfile.BadZipFile as error:
+        raise ServiceFault(3223, "The zip file has no sound directory.") from error
+    if not members:
+        raise ServiceFault(3221, "The zip file is empty.")
+    if len(members) > 1:
+        raise ServiceFault(3222, "The zip file holds more than one file.")
+    if Path(members[0].filename).suffix.lower() not in (".csv", ".tsv"):
+        raise ServiceFault(3223, "The file inside the zip must be .csv or .tsv.")
