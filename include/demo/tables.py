@@ -17,7 +17,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from include.demo.people import BATCH_ROWS, SCHEMA, Profiles
+from include.demo.people import SCHEMA, Profiles
 
 __all__ = ["DEMO_TABLES", "DemoTable", "churned", "demo_tables", "write_table", "write_tables"]
 
@@ -99,7 +99,7 @@ def _shares(profiles: Profiles, count: int) -> Iterator[Profiles]:
 def _write_parquet(file: BinaryIO, profiles: Profiles) -> None:
     with pq.ParquetWriter(file, SCHEMA, compression="snappy", use_dictionary=["Country"]) as writer:
         for batch in profiles.batches():
-            writer.write_batch(batch, row_group_size=BATCH_ROWS)
+            writer.write_batch(batch)  # one row group
 
 
 def _write_csv(file: BinaryIO, profiles: Profiles) -> None:
