@@ -1,1 +1,1 @@
-"""The client of Microsoft Advertising: tokens, transports, audiences, bulk uploads, error table. No Airflow, no domain."""
+"""The client of Microsoft Advertising: tokens, transports, audiences, bulk uploads, errors."""

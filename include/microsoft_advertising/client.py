@@ -1,0 +1,298 @@
+"""The client of Microsoft Advertising: `Client`, and `AsyncClient` with the same operations.
+
+Both are thin: what is asked and how answers are read stands in `operations`, how it travels in `transport`
+and `files`, which failures are repeated in `retrying`. All calls raise the three families of errors:
+
+* ConfigurationError: a human must act; the message says what to do.
+* TransientError: it may work later; `retry_after` holds the service's wait, if it names one. Hiccups and
+  short waits were bridged already.
+* TerminalError: it cannot work this way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Self, TypeVar
+
+import httpx
+
+from include.microsoft_advertising import operations
+from include.microsoft_advertising.account import Account
+from include.microsoft_advertising.environment import Environment
+from include.microsoft_advertising.files import AsyncFiles, Files
+from include.microsoft_advertising.limits import NEVER_EXPIRES
+from include.microsoft_advertising.models import (
+    Audience,
+    Identity,
+    RowError,
+    Scope,
+    UploadStatus,
+    UploadTicket,
+)
+from include.microsoft_advertising.operations import Operation
+from include.microsoft_advertising.results import read_row_errors
+from include.microsoft_advertising.retrying import RetryPolicy
+from include.microsoft_advertising.signing import Signed
+from include.microsoft_advertising.tokens import TokenSource
+from include.microsoft_advertising.transport.rest import AsyncRestTransport, RestTransport
+from include.microsoft_advertising.wire import client_options
+
+__all__ = ["AsyncClient", "Client"]
+
+T = TypeVar("T")
+
+DEFAULT_RETRIES = RetryPolicy()
+
+ROWS_AT_ONCE = 1000
+"""Rows of the results that are read in one go beside the event loop."""
+
+
+class Client:
+    """Microsoft Advertising for one account. Thread-safe; close it, or use it in a `with` statement.
+
+    Args:
+        account: Who we are.
+        environment: Where the service is.
+        on_rotate: Gets each new refresh token, to keep it durably.
+        retries: How patient one call is.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        environment: Environment,
+        *,
+        on_rotate: Callable[[str], None] | None = None,
+        retries: RetryPolicy = DEFAULT_RETRIES,
+    ) -> None:
+        self._account = account
+        self._retries = retries
+        self._tokens = TokenSource(account, environment, on_rotate)
+        self._http = httpx.Client(**client_options(environment))
+        self._transport = RestTransport(
+            environment=environment, account=account, signed=Signed(self._tokens), http=self._http
+        )
+        self._files = Files(
+            environment=environment, account=account, signed=_upload_signature(self._tokens), http=self._http
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+        self._tokens.close()
+
+    def list_audiences(self) -> list[Audience]:
+        """All customer lists that the account may use."""
+        return self._call(operations.list_audiences())
+
+    def find_audience(self, name: str) -> Audience | None:
+        """The customer list of exactly this name; None if there is none.
+
+        Raises:
+            ConfigurationError: Several lists bear the name; the message names their ids.
+        """
+        return self._call(operations.find_audience(name))
+
+    def get_audience(self, audience_id: str) -> Audience | None:
+        """The customer list of this id; None if there is none (any more)."""
+        return self._call(operations.get_audience(audience_id))
+
+    def create_audience(
+        self,
+        name: str,
+        *,
+        description: str,
+        scope: Scope = "Customer",
+        membership_duration: int = NEVER_EXPIRES,
+    ) -> str:
+        """Create an empty customer list.
+
+        Args:
+            name: Up to 128 characters.
+            description: Up to 1,024 characters.
+            scope: Whether all accounts of the customer share it, or it is the account's alone.
+            membership_duration: Days that a member stays; -1 for ever.
+
+        Returns:
+            The new list's id.
+
+        Raises:
+            ConfigurationError: The name is taken (code 4853), or another value is refused.
+            OutcomeUnknown: The answer was lost: look the audience up by name before creating it again.
+        """
+        operation = operations.create_audience(
+            name,
+            customer_id=self._account.customer_id,
+            account_id=self._account.account_id,
+            description=description,
+            scope=scope,
+            membership_duration=membership_duration,
+        )
+        return self._call(operation)
+
+    def delete_audience(self, audience_id: str) -> None:
+        """Delete a customer list; done, too, if there is none of this id."""
+        self._call(operations.delete_audience(audience_id))
+
+    def request_upload(self) -> UploadTicket:
+        """The right to send one file, within 15 minutes. Write its request id down before sending.
+
+        The results of the upload will name refused rows only.
+        """
+        return self._call(operations.request_upload(account_id=self._account.account_id))
+
+    def upload_file(self, ticket: UploadTicket, path: Path) -> None:
+        """Send a Bulk file, streamed. Each ticket is good for one file.
+
+        A URL that was used before (code 3224) counts as sent: only an earlier attempt of ours, whose answer
+        was lost, can have used it. Ask the status what became of it.
+
+        Args:
+            ticket: From `request_upload`.
+            path: A .zip, .csv or .tsv file of 100 MB at most.
+
+        Raises:
+            UploadUrlExpired: The ticket cannot be used (any more): request another one.
+            TransientError: It is not known whether the file arrived; the same ticket may be tried again.
+            TerminalError: The file is too large, or refused.
+        """
+        self._retries.call(self._files.upload, ticket, path)
+
+    def upload_status(self, request_id: str) -> UploadStatus:
+        """How far an upload is."""
+        return self._call(operations.upload_status(request_id))
+
+    def row_errors(self, result_url: str) -> Iterator[RowError]:
+        """Fetch an upload's results and read the refused rows, with little memory. Starts when iterated.
+
+        Args:
+            result_url: From the status of a finished upload, not older than five minutes.
+
+        Raises:
+            ResultsExpired: Ask for the status again, which gives a new URL.
+            TransientError: The results arrived broken.
+            TerminalError: They cannot be read.
+        """
+        with self._retries.call(self._files.download, result_url) as file:
+            yield from read_row_errors(file)
+
+    def whoami(self) -> Identity:
+        """Who the service takes us for, and the connection's account: proves that the credentials work."""
+        user_id, user_name = self._call(operations.get_user())
+        account = self._call(operations.get_account(self._account.account_id))
+        return Identity(user_id, user_name, (account,))
+
+    def _call(self, operation: Operation[T]) -> T:
+        return self._retries.call(self._transport.call, operation)
+
+
+class AsyncClient:
+    """The same for coroutines; use it in an `async with` statement. Arguments as for `Client`."""
+
+    def __init__(
+        self,
+        account: Account,
+        environment: Environment,
+        *,
+        on_rotate: Callable[[str], None] | None = None,
+        retries: RetryPolicy = DEFAULT_RETRIES,
+    ) -> None:
+        self._account = account
+        self._retries = retries
+        self._tokens = TokenSource(account, environment, on_rotate)
+        self._http = httpx.AsyncClient(**client_options(environment))
+        self._transport = AsyncRestTransport(
+            environment=environment, account=account, signed=Signed(self._tokens), http=self._http
+        )
+        self._files = AsyncFiles(
+            environment=environment, account=account, signed=_upload_signature(self._tokens), http=self._http
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+        self._tokens.close()
+
+    async def list_audiences(self) -> list[Audience]:
+        """See `Client.list_audiences`."""
+        return await self._call(operations.list_audiences())
+
+    async def find_audience(self, name: str) -> Audience | None:
+        """See `Client.find_audience`."""
+        return await self._call(operations.find_audience(name))
+
+    async def get_audience(self, audience_id: str) -> Audience | None:
+        """See `Client.get_audience`."""
+        return await self._call(operations.get_audience(audience_id))
+
+    async def create_audience(
+        self,
+        name: str,
+        *,
+        description: str,
+        scope: Scope = "Customer",
+        membership_duration: int = NEVER_EXPIRES,
+    ) -> str:
+        """See `Client.create_audience`."""
+        operation = operations.create_audience(
+            name,
+            customer_id=self._account.customer_id,
+            account_id=self._account.account_id,
+            description=description,
+            scope=scope,
+            membership_duration=membership_duration,
+        )
+        return await self._call(operation)
+
+    async def delete_audience(self, audience_id: str) -> None:
+        """See `Client.delete_audience`."""
+        await self._call(operations.delete_audience(audience_id))
+
+    async def request_upload(self) -> UploadTicket:
+        """See `Client.request_upload`."""
+        return await self._call(operations.request_upload(account_id=self._account.account_id))
+
+    async def upload_file(self, ticket: UploadTicket, path: Path) -> None:
+        """See `Client.upload_file`."""
+        await self._retries.acall(self._files.upload, ticket, path)
+
+    async def upload_status(self, request_id: str) -> UploadStatus:
+        """See `Client.upload_status`."""
+        return await self._call(operations.upload_status(request_id))
+
+    async def row_errors(self, result_url: str) -> AsyncIterator[RowError]:
+        """See `Client.row_errors`; for an `async for`. The file is read in a thread."""
+        with await self._retries.acall(self._files.download, result_url) as file:
+            rows = read_row_errors(file)
+            while some := await asyncio.to_thread(lambda: list(islice(rows, ROWS_AT_ONCE))):
+                for row in some:
+                    yield row
+
+    async def whoami(self) -> Identity:
+        """See `Client.whoami`."""
+        user_id, user_name = await self._call(operations.get_user())
+        account = await self._call(operations.get_account(self._account.account_id))
+        return Identity(user_id, user_name, (account,))
+
+    async def _call(self, operation: Operation[T]) -> T:
+        return await self._retries.acall(self._transport.call, operation)
+
+
+def _upload_signature(tokens: TokenSource) -> Signed:
+    """The file upload takes the token in a header of its own (documented: bulk-download-upload)."""
+    return Signed(tokens, header="AuthenticationToken", scheme="")

@@ -1,0 +1,125 @@
+"""Where the service is: production, the sandbox, or any host that answers like it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+
+from include.errors import ConfigurationError
+
+__all__ = ["Environment", "Service"]
+
+AUTHORITY = "https://login.microsoftonline.com/common"
+"""For personal and work accounts, in production and in the sandbox (documented: oauth pages, sandbox)."""
+
+
+class Service(StrEnum):
+    """The three services, by the name that stands in their REST paths."""
+
+    BULK = "Bulk"
+    CAMPAIGN = "CampaignManagement"
+    CUSTOMER = "CustomerManagement"
+
+
+class Environment(BaseModel):
+    """The addresses of one environment.
+
+    Attributes:
+        name: For messages: "production", "sandbox", or the base URL of another host.
+        bulk_url: Base of the Bulk service, without a slash at its end; likewise the two below.
+        campaign_url: Base of Campaign Management.
+        customer_url: Base of Customer Management.
+        authority: Who issues tokens, in the form that msal wants (https).
+        scopes: What tokens are asked for; msal itself adds `offline_access`.
+        sandbox: Whether the sandbox's limits hold (20,000 rows a file).
+        token_host: Base URL that token requests are sent to in place of the authority's host; None for the
+            authority itself. Lets a stand-in issue tokens, although msal accepts https authorities only.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    bulk_url: str
+    campaign_url: str
+    customer_url: str
+    authority: str = AUTHORITY
+    scopes: tuple[str, ...]
+    sandbox: bool = False
+    token_host: str | None = None
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """One of Microsoft's own environments.
+
+        Args:
+            name: "production" or "sandbox".
+
+        Raises:
+            ConfigurationError: There is no such environment.
+        """
+        if name == "production":
+            host, scope = "api.bingads.microsoft.com", "https://ads.microsoft.com/msads.manage"
+        elif name == "sandbox":
+            # The scope is observed in both SDKs; no page states one for the sandbox.
+            host, scope = "api.sandbox.bingads.microsoft.com", "https://si.ads.microsoft.com/msads.manage"
+        else:
+            raise ConfigurationError(
+                f"There is no environment {name!r} at Microsoft Advertising: choose production or sandbox, "
+                "or give the base URL of another host."
+            )
+        return cls(
+            name=name,
+            bulk_url=f"https://bulk.{host}/Bulk/v13",
+            campaign_url=f"https://campaign.{host}/CampaignManagement/v13",
+            customer_url=f"https://clientcenter.{host}/CustomerManagement/v13",
+            scopes=(scope,),
+            sandbox=name == "sandbox",
+        )
+
+    @classmethod
+    def at(cls, base_url: str, *, sandbox: bool = False) -> Self:
+        """A stand-in: all three services and the token endpoint under one base URL.
+
+        Args:
+            base_url: Such as `http://127.0.0.1:8080`; a path is kept.
+            sandbox: Whether the sandbox's limits hold there.
+
+        Raises:
+            ConfigurationError: It is no http or https URL.
+        """
+        base = base_url.strip().rstrip("/")
+        try:
+            url = httpx.URL(base)
+        except httpx.InvalidURL:
+            url = httpx.URL()
+        if url.scheme not in {"http", "https"} or not url.host or url.userinfo or url.query:
+            raise ConfigurationError(
+                "The base URL of Microsoft Advertising must look like https://host or http://127.0.0.1:8080, "
+                "without user, password or query. Correct it on the connection."
+            )
+        return cls(
+            name=base,
+            bulk_url=f"{base}/Bulk/v13",
+            campaign_url=f"{base}/CampaignManagement/v13",
+            customer_url=f"{base}/CustomerManagement/v13",
+            scopes=("https://ads.microsoft.com/msads.manage",),
+            sandbox=sandbox,
+            token_host=base,
+        )
+
+    def url(self, service: Service) -> str:
+        """Base URL of a service."""
+        urls = {
+            Service.BULK: self.bulk_url,
+            Service.CAMPAIGN: self.campaign_url,
+            Service.CUSTOMER: self.customer_url,
+        }
+        return urls[service]
+
+    @property
+    def plain_http(self) -> bool:
+        """Whether the services are reached without TLS, as only a stand-in is."""
+        return not self.bulk_url.startswith("https://")

@@ -1,0 +1,356 @@
+"""The service's errors as one table: code → name, meaning, reaction, wait, advice to a human.
+
+Codes, names and meanings: `guides/operation-error-codes` and the pages of the operations (documented), unless
+a row says otherwise. Reactions and advice are ours. This is the only place that knows what a code calls for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["ERRORS", "ErrorEntry", "Reaction", "lookup"]
+
+
+class Reaction(StrEnum):
+    """What to do about an error."""
+
+    RETRY = "retry"
+    """The same call may succeed at once or in a few seconds."""
+    WAIT = "wait"
+    """The service asks for a pause; then the same call."""
+    REAUTHENTICATE = "re-authenticate"
+    """A new access token; if that was tried, a human must sign in again."""
+    REJECT_ROW = "reject row"
+    """One row of a file is bad; the others are not concerned."""
+    CONFIGURATION = "configuration"
+    """A human must change a setting, a permission or a consent."""
+    STOP = "stop"
+    """The request itself is wrong: repeating it cannot help."""
+
+
+@dataclass(frozen=True)
+class ErrorEntry:
+    """One line of the table.
+
+    Attributes:
+        code: The service's number.
+        name: The service's symbol for it.
+        meaning: What happened, in a clause.
+        reaction: What the program does.
+        advice: What a human does, in a sentence; empty where the program deals with it.
+        wait: Seconds that the service asks for; None where it names no time.
+    """
+
+    code: int
+    name: str
+    meaning: str
+    reaction: Reaction
+    advice: str = ""
+    wait: float | None = None
+
+
+_RETRY, _WAIT, _TOKEN = Reaction.RETRY, Reaction.WAIT, Reaction.REAUTHENTICATE
+_ROW, _SETTING, _STOP = Reaction.REJECT_ROW, Reaction.CONFIGURATION, Reaction.STOP
+
+_REPORT = "Please report this with the tracking id: the program should not send such a request."
+_SIGN_IN = (
+    "Sign in again (`customer-match login`) with the user that owns the account, then update the connection."
+)
+_CHECK_IDS = "Check customer id and account id on the connection, and that this user may manage the account."
+_RENAME = "Choose another audience name in the export file, or delete the audience that is no longer needed."
+_DELETE_SOME = "Delete audiences that are no longer needed, or ask Microsoft Advertising support for more."
+_WHOLE_AGAIN = "Run the export in full mode, so that the audience is looked up or created again."
+
+_TABLE: tuple[ErrorEntry, ...] = (
+    # --- every service: signing in, permissions, rates
+    ErrorEntry(0, "InternalError", "the service failed without saying why", _RETRY),
+    ErrorEntry(100, "NullRequest", "the request was empty", _STOP, _REPORT),
+    ErrorEntry(
+        105,
+        "InvalidCredentials",
+        "token or developer token are not valid in this environment, or the user is inactive",
+        _TOKEN,
+        "Check that environment and developer token on the connection belong together. " + _SIGN_IN,
+    ),
+    ErrorEntry(106, "UserIsNotAuthorized", "the user may not act on this account", _SETTING, _CHECK_IDS),
+    ErrorEntry(
+        108, "UserCompromised", "the user is locked for safety", _SETTING, "Reset the password. " + _SIGN_IN
+    ),
+    ErrorEntry(109, "AuthenticationTokenExpired", "the access token has expired", _TOKEN, _SIGN_IN),
+    ErrorEntry(116, "RequestMissingHeaders", "a header is missing", _SETTING, _CHECK_IDS),
+    ErrorEntry(117, "CallRateExceeded", "too many calls within a minute", _WAIT, wait=60),
+    # 119 is observed (BingAds-Python-SDK #154), not documented.
+    ErrorEntry(119, "InvalidAccountId", "there is no such account", _SETTING, _CHECK_IDS),
+    ErrorEntry(
+        120,
+        "UserLoginAccessDenied",
+        "this login was merged into another one",
+        _SETTING,
+        "Sign in with the primary login of the merged users.",
+    ),
+    ErrorEntry(122, "PersonalIdentityNotAvailable", "no personal identity here", _SETTING, _SIGN_IN),
+    ErrorEntry(123, "WorkIdentityNotAvailable", "no work identity here", _SETTING, _SIGN_IN),
+    ErrorEntry(
+        124,
+        "PersonalIdentityMigratedToWork",
+        "the personal login was replaced by a work account",
+        _SETTING,
+        "Sign in with the work account.",
+    ),
+    ErrorEntry(
+        125,
+        "PersonalIdentityNotAllowedByCustomer",
+        "this customer allows work accounts only",
+        _SETTING,
+        "Sign in with a work account.",
+    ),
+    ErrorEntry(
+        126,
+        "IdentityTypeMismatch",
+        "the user must sign in with another kind of account",
+        _SETTING,
+        "Sign in with the kind of account (Microsoft or Google) that the user is registered with.",
+    ),
+    ErrorEntry(201, "ApiInputValidationError", "the request is not valid", _STOP, _REPORT),
+    ErrorEntry(202, "ApiExecutionError", "the service could not carry out the call", _RETRY),
+    ErrorEntry(203, "NullParameter", "a value is missing in the request", _STOP, _REPORT),
+    ErrorEntry(204, "OperationNotSupported", "the operation is not offered here", _STOP, _REPORT),
+    ErrorEntry(205, "InvalidVersion", "this version of the interface is not offered", _STOP, _REPORT),
+    ErrorEntry(206, "NullArrayArgument", "a list is missing in the request", _STOP, _REPORT),
+    ErrorEntry(207, "ConcurrentRequestOverLimit", "too many calls at the same time", _WAIT, wait=60),
+    ErrorEntry(208, "InvalidAccount", "the account is not valid for this call", _SETTING, _CHECK_IDS),
+    ErrorEntry(1001, "UserIsNotAuthorized", "the user may not read this customer", _SETTING, _CHECK_IDS),
+    ErrorEntry(
+        1029, "CampaignServiceCustomerIdHasToBeSpecified", "the customer id is missing", _SETTING, _CHECK_IDS
+    ),
+    ErrorEntry(
+        1030,
+        "CampaignServiceCustomerAccountIdHasToBeSpecified",
+        "the account id is missing",
+        _SETTING,
+        _CHECK_IDS,
+    ),
+    ErrorEntry(1102, "CampaignServiceInvalidAccountId", "the account id is not valid", _SETTING, _CHECK_IDS),
+    ErrorEntry(
+        1490, "CampaignServiceInvalidCustomerId", "the customer id is not valid", _SETTING, _CHECK_IDS
+    ),
+    # --- bulk files
+    ErrorEntry(
+        3205, "CampaignServiceInvalidDownloadRequestId", "the request id is not known", _STOP, _REPORT
+    ),
+    ErrorEntry(3217, "FormatVersionNotSupported", "the file's format version is not offered", _STOP, _REPORT),
+    ErrorEntry(
+        3218, "EntityNotSupportedForFormatVersion", "the file holds a kind of row not offered", _STOP, _REPORT
+    ),
+    ErrorEntry(3219, "FormatVersionRequired", "the file names no format version", _STOP, _REPORT),
+    ErrorEntry(3220, "BulkServiceInvalidBulkUploadUrl", "the upload URL is not valid (any more)", _RETRY),
+    ErrorEntry(3221, "BulkServiceNoFileFound", "no file arrived", _STOP, _REPORT),
+    ErrorEntry(3222, "BulkServiceMultipleFilesFound", "more than one file arrived", _STOP, _REPORT),
+    ErrorEntry(3223, "BulkServiceInvalidFileExtension", "the file is not .csv, .tsv or .zip", _STOP, _REPORT),
+    ErrorEntry(3224, "BulkServiceUrlAlreadyUsedForUpload", "the upload URL was used before", _RETRY),
+    ErrorEntry(
+        3225,
+        "BulkServiceFileRowCountExceeded",
+        "the file has too many rows",
+        _SETTING,
+        "Lower profiles_per_part in the export file; the sandbox takes 20,000 rows a file.",
+    ),
+    ErrorEntry(3226, "BulkServiceUrlExpired", "the upload URL has expired", _RETRY),
+    ErrorEntry(3227, "BulkServiceTooManyRequests", "too many uploads at the same time", _WAIT, wait=60),
+    ErrorEntry(
+        3500,
+        "BulkApiNotEnabledForPilot",
+        "the Bulk service is not enabled for this customer",
+        _SETTING,
+        "Ask Microsoft Advertising support to enable it.",
+    ),
+    ErrorEntry(
+        4200, "BulkServiceBatchOperationFailedForItems", "some items of the request failed", _STOP, _REPORT
+    ),
+    ErrorEntry(
+        4201,
+        "BulkServiceInvalidRequestId",
+        "the request id is not known, or belongs to another user",
+        _STOP,
+        "Uploads are known for a limited time and to the user who sent them. " + _WHOLE_AGAIN,
+    ),
+    ErrorEntry(4202, "BulkServiceEntityNotFound", "a named entity does not exist", _STOP, _WHOLE_AGAIN),
+    ErrorEntry(
+        4203, "BulkServiceUnknownTypeForRow", "the file holds a kind of row not known", _STOP, _REPORT
+    ),
+    ErrorEntry(
+        4204,
+        "BulkServiceNoMoreCallsPermittedForTheTimePeriod",
+        "too many uploads were asked for",
+        _WAIT,
+        wait=15 * 60,  # documented: "up to 15 minutes"
+    ),
+    # --- audiences
+    ErrorEntry(4835, "InvalidAudienceId", "there is no audience with this id", _SETTING, _WHOLE_AGAIN),
+    ErrorEntry(4836, "AudienceIdsNotPassed", "no audience id was given", _STOP, _REPORT),
+    ErrorEntry(4837, "DuplicateAudienceId", "an audience id was given twice", _STOP, _REPORT),
+    ErrorEntry(
+        4838,
+        "InvalidAudienceName",
+        "the audience's name is empty or over 128 characters",
+        _SETTING,
+        "Give the segment a valid audience name in the export file.",
+    ),
+    ErrorEntry(
+        4841,
+        "InvalidAudienceDescription",
+        "the audience's description is over 1,024 characters",
+        _SETTING,
+        "Shorten the description in the export file.",
+    ),
+    ErrorEntry(
+        4842,
+        "InvalidAudienceMembershipDuration",
+        "the membership duration is out of range",
+        _SETTING,
+        "Use -1 (never expires) or 1 to 180 days. The service's pages disagree on what lies beyond.",
+    ),
+    ErrorEntry(
+        4843, "AudienceParentIdDoesNotMatchScope", "scope and owner do not match", _SETTING, _CHECK_IDS
+    ),
+    ErrorEntry(4844, "AudiencesArrayShouldNotBeNullOrEmpty", "no audience was given", _STOP, _REPORT),
+    ErrorEntry(4845, "AudienceIsNull", "an audience is missing in the request", _STOP, _REPORT),
+    ErrorEntry(4846, "AudienceIdIsNull", "an audience id is missing", _STOP, _REPORT),
+    ErrorEntry(4847, "AudienceIdIsNotNull", "a new audience must have no id", _STOP, _REPORT),
+    ErrorEntry(4848, "InvalidAudienceParentId", "the audience's owner is not valid", _SETTING, _CHECK_IDS),
+    ErrorEntry(
+        4849,
+        "InvalidAudienceScope",
+        "the audience's scope is not valid",
+        _SETTING,
+        "Use the scope Customer or Account.",
+    ),
+    ErrorEntry(4850, "AudiencesArrayExceedsLimit", "too many audiences in one call", _STOP, _REPORT),
+    ErrorEntry(4851, "AudienceIdsArrayShouldNotBeNullOrEmpty", "no audience id was given", _STOP, _REPORT),
+    ErrorEntry(4852, "AudienceIdsArrayExceedsLimit", "too many audience ids in one call", _STOP, _REPORT),
+    ErrorEntry(4853, "DuplicateAudienceName", "an audience of this name exists already", _SETTING, _RENAME),
+    ErrorEntry(
+        4854,
+        "AudienceCannotBeDeletedDueToExistingAdGroupCriterion",
+        "a campaign still uses the audience",
+        _SETTING,
+        "Take the audience out of its campaigns and ad groups first.",
+    ),
+    ErrorEntry(
+        4855,
+        "AudienceCanNotChangeScopeOnUpdate",
+        "an audience's scope cannot be changed",
+        _SETTING,
+        _RENAME,
+    ),
+    ErrorEntry(4859, "InvalidAudienceType", "the audience type is not offered here", _SETTING, _CHECK_IDS),
+    ErrorEntry(
+        4861,
+        "AudienceIdDoNotMatchAudienceType",
+        "the audience with this id is no customer list",
+        _SETTING,
+        _RENAME,
+    ),
+    ErrorEntry(
+        4862,
+        "MaxAudienceCriterionsPerAccountLimitReached",
+        "the account has too many audience associations",
+        _SETTING,
+        _DELETE_SOME,
+    ),
+    ErrorEntry(
+        4865,
+        "MaxAudiencesPerAccountLimitReached",
+        "the account has the most audiences it may have",
+        _SETTING,
+        _DELETE_SOME,
+    ),
+    ErrorEntry(
+        4866,
+        "MaxAudiencesPerCustomerLimitReached",
+        "the customer has the most audiences it may have",
+        _SETTING,
+        _DELETE_SOME,
+    ),
+    ErrorEntry(6999, "CampaignServiceBatchLimitExceeded", "too many items in one call", _STOP, _REPORT),
+    # --- customer lists and their items
+    ErrorEntry(
+        8000,
+        "InvalidCustomerListId",
+        "the items' list does not exist (any more)",
+        _SETTING,
+        "Somebody may have deleted the audience. " + _WHOLE_AGAIN,
+    ),
+    ErrorEntry(
+        8001,
+        "InvalidCustomerListActionType",
+        "the list's action type is not Add, Remove or Replace",
+        _STOP,
+        _REPORT,
+    ),
+    ErrorEntry(8002, "CustomerListItemSubTypeNotSupported", "the item's sub type is not Email", _ROW),
+    ErrorEntry(
+        8003,
+        "CustomerListTermsAndConditionsNotAccepted",
+        "nobody accepted the Customer Match terms for this account",
+        _SETTING,
+        "Let a user of the account accept them on ads.microsoft.com: Tools, Audiences, Customer match.",
+    ),
+    ErrorEntry(8004, "EmailMustBeHashed", "the item is no SHA-256 digest", _ROW),
+    ErrorEntry(8005, "CRMIdLengthExceedLimitation", "the item's CRM id is over 100 characters", _ROW),
+    ErrorEntry(8006, "EitherEmailOrCRMIDShouldBeProvided", "the item is empty", _ROW),
+    ErrorEntry(
+        8109,
+        "CustomerListsCanOnlyBeCombinedWithOtherCustomerLists",
+        "the list is part of a combination that is not allowed",
+        _SETTING,
+        "Correct the combined list on ads.microsoft.com.",
+    ),
+    ErrorEntry(
+        8110,
+        "AudienceUsedByCombinedListCannotBeDeleted",
+        "a combined list still uses the audience",
+        _SETTING,
+        "Delete the combined list first.",
+    ),
+    ErrorEntry(
+        8112,
+        "CustomerNotEligibleForAudienceCombination",
+        "this customer may not combine audiences",
+        _SETTING,
+        "Ask Microsoft Advertising support.",
+    ),
+    ErrorEntry(
+        8119,
+        "CombinedAudienceForLocationNotAllowed",
+        "combined audiences are not allowed in this location",
+        _SETTING,
+        "Use the lists one by one there.",
+    ),
+)
+
+ERRORS: dict[int, ErrorEntry] = {entry.code: entry for entry in _TABLE}
+"""The table by code."""
+
+_REUSED = range(200, 210)
+"""Customer Management gives these numbers other meanings (documented), so their names must agree too."""
+
+
+def lookup(code: int, name: str = "") -> ErrorEntry:
+    """The entry of a code; an unknown one calls for a stop, under the service's own name.
+
+    Args:
+        code: The service's number.
+        name: The service's symbol, as far as the answer told it.
+    """
+    entry = ERRORS.get(code)
+    if entry is None or (code in _REUSED and name not in {"", entry.name}):
+        return ErrorEntry(
+            code,
+            name or "UnknownError",
+            "the service gives an error that this program does not know",
+            Reaction.STOP,
+            "Look the code up under 'operation error codes' in Microsoft Advertising's documentation.",
+        )
+    return entry

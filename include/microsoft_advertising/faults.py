@@ -1,0 +1,213 @@
+"""From the service's answers to our three families of errors.
+
+What a code calls for stands in `error_table`; here answers are read and exceptions built. Messages say what
+failed, where, and what to do. They carry codes, names and tracking ids, never the service's free text: it may
+repeat what was sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from include.errors import ConfigurationError, TerminalError, TransientError
+from include.microsoft_advertising.error_table import ErrorEntry, Reaction, lookup
+
+__all__ = [
+    "Origin",
+    "OutcomeUnknown",
+    "ResultsExpired",
+    "ServiceConfigurationError",
+    "ServiceError",
+    "ServiceTerminalError",
+    "ServiceTransientError",
+    "UploadUrlExpired",
+    "error_of",
+    "error_of_status",
+    "errors_in",
+    "is_fault",
+    "safe_token",
+]
+
+UPLOAD_URL_CODES = frozenset({3220, 3226})
+"""The upload URL cannot be used (any more): a new one is needed, so repeating the call is pointless."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an error arose: the operation (in the service's words) and the account."""
+
+    operation: str
+    account_id: str
+
+    def __str__(self) -> str:
+        return f"{self.operation} for account {self.account_id}"
+
+
+@dataclass(frozen=True)
+class ServiceError:
+    """One error as the service reports it, without its free text."""
+
+    code: int
+    name: str
+
+    @property
+    def entry(self) -> ErrorEntry:
+        """What it means and calls for."""
+        return lookup(self.code, self.name)
+
+    def __str__(self) -> str:
+        return f"{self.entry.name} ({self.code})"
+
+
+class ServiceConfigurationError(ConfigurationError):
+    """The service refuses until a human has changed something. `codes` holds the service's numbers."""
+
+    def __init__(self, message: str, *, codes: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.codes = codes
+
+
+class ServiceTerminalError(TerminalError):
+    """The service refuses for good, or answers what we cannot read. `codes` holds the service's numbers."""
+
+    def __init__(self, message: str, *, codes: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.codes = codes
+
+
+class ServiceTransientError(TransientError):
+    """The service cannot do it now, or its answer was lost.
+
+    Attributes:
+        codes: The service's numbers.
+        undone: Whether it is sure that nothing was done: the call never left, or was turned away at the door.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        codes: tuple[int, ...] = (),
+        undone: bool = False,
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.codes = codes
+        self.undone = undone
+
+
+class OutcomeUnknown(TransientError):
+    """The answer was lost: the call may have been carried out. Look before it is made again."""
+
+
+class UploadUrlExpired(TransientError):
+    """The upload URL cannot be used (any more): ask for a new one and send the file there."""
+
+
+class ResultsExpired(TransientError):
+    """The result URL cannot be used any more: ask for the status again, which gives a new one."""
+
+
+def is_fault(payload: object) -> bool:
+    """Whether a JSON answer calls itself a fault, whatever its HTTP status (SOAP faults came with 200)."""
+    return isinstance(payload, Mapping) and payload.get("Type") in {"AdApiFaultDetail", "ApiFaultDetail"}
+
+
+def errors_in(payload: object, *keys: str) -> tuple[ServiceError, ...]:
+    """The errors of a JSON answer.
+
+    Args:
+        payload: A fault (`Errors`, or `OperationErrors` and `BatchErrors`), an answer with `PartialErrors`,
+            or the flat answer of the file upload (`Code`, `ErrorCode`).
+        keys: Where to look; all of these if none is given. Elements may be null (observed).
+    """
+    if not isinstance(payload, Mapping):
+        return ()
+    found = [
+        payload.get(key) for key in keys or ("Errors", "OperationErrors", "BatchErrors", "PartialErrors")
+    ]
+    elements: list[object] = [element for group in found if isinstance(group, list) for element in group]
+    if not keys:
+        elements.append(payload)
+    return tuple(_errors(elements))
+
+
+def _errors(elements: Iterable[object]) -> Iterator[ServiceError]:
+    for element in elements:
+        code = element.get("Code") if isinstance(element, Mapping) else None
+        try:
+            number = int(str(code))
+        except ValueError:
+            continue
+        yield ServiceError(
+            number, safe_token(element.get("ErrorCode")) if isinstance(element, Mapping) else ""
+        )
+
+
+def error_of(
+    errors: tuple[ServiceError, ...], origin: Origin, *, tracking_id: str = ""
+) -> ConfigurationError | TransientError | TerminalError:
+    """The exception for what the service reported (at least one error).
+
+    Where several are reported, the one that needs a human most decides.
+    """
+    decisive = min(errors, key=lambda error: _SEVERITY.index(error.entry.reaction))
+    entry, codes = decisive.entry, tuple(dict.fromkeys(error.code for error in errors))
+    message = f"{origin}: {_sentence(decisive, errors)}{_tracked(tracking_id)}"
+    if decisive.code in UPLOAD_URL_CODES:
+        return UploadUrlExpired(message)
+    if entry.reaction in {Reaction.RETRY, Reaction.WAIT}:
+        throttled = entry.reaction is Reaction.WAIT
+        return ServiceTransientError(message, retry_after=entry.wait, codes=codes, undone=throttled)
+    if entry.reaction in {Reaction.CONFIGURATION, Reaction.REAUTHENTICATE}:
+        return ServiceConfigurationError(message, codes=codes)
+    return ServiceTerminalError(message, codes=codes)
+
+
+_SEVERITY = (
+    Reaction.CONFIGURATION,
+    Reaction.STOP,
+    Reaction.REAUTHENTICATE,
+    Reaction.REJECT_ROW,
+    Reaction.WAIT,
+    Reaction.RETRY,
+)
+
+
+def _sentence(decisive: ServiceError, errors: tuple[ServiceError, ...]) -> str:
+    entry = decisive.entry
+    others = list(dict.fromkeys(str(error) for error in errors if error.code != decisive.code))
+    also = f" Also reported: {', '.join(others)}." if others else ""
+    advice = f" {entry.advice}" if entry.advice else ""
+    return f"{entry.meaning}, {decisive}.{also}{advice}"
+
+
+def error_of_status(
+    status: int, origin: Origin, *, tracking_id: str = "", retry_after: float | None = None
+) -> ConfigurationError | TransientError | TerminalError:
+    """The exception for an HTTP status without a readable fault: of a proxy, say, or of a wrong host."""
+    message = f"{origin}: HTTP status {status} without an explanation{_tracked(tracking_id)}"
+    if status in {408, 425, 429} or status >= _SERVER_ERROR:
+        return ServiceTransientError(message, retry_after=retry_after, undone=status in {425, 429})
+    if status in {401, 403, 407} or status < _CLIENT_ERROR:
+        return ServiceConfigurationError(
+            f"{message}. Check credentials, environment and base URL on the connection, and proxies."
+        )
+    return ServiceTerminalError(f"{message}. Check environment and base URL on the connection.")
+
+
+_CLIENT_ERROR, _SERVER_ERROR = 400, 500
+
+
+def safe_token(text: object) -> str:
+    """A symbol, number or id of the service's, fit for messages; empty if it is anything else."""
+    return text if isinstance(text, str) and _TOKEN.fullmatch(text) else ""
+
+
+_TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}|[0-9A-Fa-f-]{1,64}")
+
+
+def _tracked(tracking_id: str) -> str:
+    return f" [TrackingId {tracking_id}]" if tracking_id else ""

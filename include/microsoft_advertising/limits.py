@@ -1,0 +1,75 @@
+"""Every limit of the service in one place, each with its source.
+
+Sources are pages of Microsoft's documentation: `guides/bulk-download-upload` (the Bulk guide),
+`guides/services-protocol`, `sandbox`, `bulk-service/*`, `campaign-management-service/*`. Where pages
+disagree, the value that keeps every reading is used and the disagreement is written down.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- Bulk files -------------------------------------------------------------------------------------------
+
+MAX_FILE_BYTES: Final = 100_000_000
+"""Largest upload file (documented: "100 MB" in the Bulk guide and services-protocol).
+
+Whether the zip or what is in it is meant is stated nowhere, nor whether MB is 10^6 or 2^20. The decimal
+reading is kept for both the raw and the zipped file, so that no reading is broken."""
+
+MAX_ROWS: Final = 4_000_000
+"""Rows of an upload file (documented in the Bulk guide, services-protocol and the help centre).
+
+`sandbox` says 2.5 million for production; the byte limit on the raw file binds well below either."""
+
+SANDBOX_MAX_ROWS: Final = 20_000
+"""Rows of an upload file in the sandbox (documented, all pages agree)."""
+
+MAX_PARALLEL_UPLOADS: Final = 5
+"""Uploads in flight for one customer (documented in the Bulk guide: "at most five to six")."""
+
+UPLOAD_URL_SECONDS: Final = 15 * 60
+"""How long an upload URL and its request id may be used, once (documented: getbulkuploadurl)."""
+
+RESULT_URL_SECONDS: Final = 5 * 60
+"""How long a result URL may be used (documented: 5 minutes on getbulkuploadstatus, 15 in the Bulk guide).
+
+Asking for the status again gives a fresh one."""
+
+RESULT_FILE_SECONDS: Final = 15 * 60
+"""How long after the upload was finished its results can be fetched at all (documented: Bulk guide)."""
+
+FORMAT_VERSION: Final = "6.0"
+"""Version of the Bulk file schema (documented: bulk-file-schema)."""
+
+# --- Audiences ---------------------------------------------------------------------------------------------
+
+MAX_NAME: Final = 128
+"""Characters of an audience's name (documented: customer-list)."""
+
+MAX_DESCRIPTION: Final = 1024
+"""Characters of an audience's description (documented: customer-list)."""
+
+NEVER_EXPIRES: Final = -1
+"""Membership duration of a list whose members stay (documented: customer-list)."""
+
+MAX_MEMBERSHIP_DAYS: Final = 390
+"""Longest finite membership duration, in days (documented: customerlist; other pages say 180 or nothing)."""
+
+MIN_SERVABLE_MEMBERS: Final = 300
+"""Matched members below which an audience is not served (documented: help centre, Customer match)."""
+
+MAX_ID: Final = 2**63 - 1
+"""Identifiers are signed 64-bit integers (documented: WSDL, `long`)."""
+
+# --- What we accept back -----------------------------------------------------------------------------------
+# Not limits of the service: guards against an answer that would fill the disk or the memory.
+
+MAX_RESULT_ZIP_BYTES: Final = 1 << 30
+"""Largest results file that is downloaded. 4 M refused rows of 474 columns deflate to a few hundred MB."""
+
+MAX_RESULT_RAW_BYTES: Final = 16 << 30
+"""Most bytes that are unzipped: 4 M rows and their 4 M error rows at 1 kB, doubled."""
+
+MAX_RESULT_LINE: Final = 1 << 20
+"""Longest line of a results file, in characters. Live ones have 474 columns and a few kB at most."""

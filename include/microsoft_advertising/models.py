@@ -1,0 +1,177 @@
+"""What the client hands out: audiences, upload tickets, upload states, refused rows, who we are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from include.errors import ConfigurationError, TerminalError, TransientError
+from include.microsoft_advertising.faults import Origin, ServiceError, ServiceTransientError, error_of
+
+__all__ = [
+    "AccountInfo",
+    "Audience",
+    "Identity",
+    "RecordType",
+    "RowError",
+    "Scope",
+    "UploadState",
+    "UploadStatus",
+    "UploadTicket",
+]
+
+Scope = Literal["Customer", "Account"]
+"""Who shares an audience: all accounts of the customer, or the one account."""
+
+RecordType = Literal["Customer List", "Customer List Item"]
+"""The two kinds of rows of our Bulk files."""
+
+
+@dataclass(frozen=True)
+class Audience:
+    """A customer list.
+
+    Attributes:
+        id: The service's identifier, digits.
+        name: Compared as it is, letter by letter (whether the service ignores case is documented nowhere).
+        description: Free text, up to 1,024 characters.
+        scope: Customer or Account.
+        membership_duration: Days; -1 never expires; None if the service does not say.
+        search_size: Matched members in search; None for up to 48 hours after a change (documented).
+        network_size: Matched members in the audience network; likewise.
+    """
+
+    id: str
+    name: str
+    description: str = ""
+    scope: str = "Customer"
+    membership_duration: int | None = None
+    search_size: int | None = None
+    network_size: int | None = None
+
+
+@dataclass(frozen=True)
+class UploadTicket:
+    """The right to send one file: its request id (write it down first) and the secret URL to send it to."""
+
+    request_id: str
+    upload_url: str = field(repr=False)
+
+
+class UploadState(StrEnum):
+    """How far an upload is, in the service's words."""
+
+    PENDING_FILE_UPLOAD = "PendingFileUpload"
+    FILE_UPLOADED = "FileUploaded"
+    IN_PROGRESS = "InProgress"
+    COMPLETED = "Completed"
+    COMPLETED_WITH_ERRORS = "CompletedWithErrors"
+    FAILED = "Failed"
+    ROW_COUNT_EXCEEDED = "UploadFileRowCountExceeded"
+    FORMAT_NOT_SUPPORTED = "UploadFileFormatNotSupported"
+    EXPIRED = "Expired"
+    """Observed in both SDKs, not documented; likewise Aborted."""
+    ABORTED = "Aborted"
+    UNRECOGNISED = "?"
+    """A word that this program does not know. Not final: the next one may be."""
+
+    @property
+    def final(self) -> bool:
+        """Whether it will not change any more."""
+        return self not in _UNDER_WAY
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the file was carried out; single rows may have been refused."""
+        return self in {UploadState.COMPLETED, UploadState.COMPLETED_WITH_ERRORS}
+
+    @classmethod
+    def _missing_(cls, _: object) -> UploadState:
+        return cls.UNRECOGNISED
+
+
+_UNDER_WAY = frozenset(
+    {
+        UploadState.PENDING_FILE_UPLOAD,
+        UploadState.FILE_UPLOADED,
+        UploadState.IN_PROGRESS,
+        UploadState.UNRECOGNISED,
+    }
+)
+
+
+@dataclass(frozen=True)
+class UploadStatus:
+    """One look at an upload.
+
+    Attributes:
+        state: How far it is.
+        percent: 0 to 100; falls back to 0 on failure (documented).
+        result_url: Where the results are, for some minutes; a secret.
+        errors: Of the upload as a whole; refused rows are in the results.
+    """
+
+    state: UploadState
+    percent: int = 0
+    result_url: str | None = field(default=None, repr=False)
+    errors: tuple[ServiceError, ...] = ()
+
+    def failure(self, *, account_id: str) -> ConfigurationError | TransientError | TerminalError | None:
+        """The exception to raise for an upload that has ended without success; None for any other."""
+        if self.state.succeeded or not self.state.final:
+            return None
+        origin = Origin(f"The upload that ended as {self.state}", account_id)
+        errors = self.errors or _IMPLIED.get(self.state, ())
+        if errors:
+            return error_of(errors, origin)
+        return ServiceTransientError(f"{origin}: the service gave no reason. It is to be sent again.")
+
+
+_IMPLIED = {
+    UploadState.ROW_COUNT_EXCEEDED: (ServiceError(3225, "BulkServiceFileRowCountExceeded"),),
+    UploadState.FORMAT_NOT_SUPPORTED: (ServiceError(3217, "FormatVersionNotSupported"),),
+}
+"""Errors that a state stands for where the service lists none."""
+
+
+@dataclass(frozen=True)
+class RowError:
+    """Why the service refused one row of a file; several can concern the same row.
+
+    Attributes:
+        record: The kind of row.
+        client_id: The Client Id that the row was sent with; empty for the list's own row.
+        code: The service's number; 0 if it gave none.
+        name: The service's symbol.
+    """
+
+    record: RecordType
+    client_id: str
+    code: int
+    name: str
+
+
+@dataclass(frozen=True)
+class AccountInfo:
+    """An advertiser account as the service describes it."""
+
+    id: str
+    name: str
+    number: str = ""
+    status: str = ""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who the service takes us for.
+
+    Attributes:
+        user_id: The signed-in user, digits.
+        user_name: Their login, often an e-mail address: for the screen of the person asking, never for logs.
+        accounts: The accounts that were looked up.
+    """
+
+    user_id: str
+    user_name: str = field(repr=False)
+    accounts: tuple[AccountInfo, ...] = ()

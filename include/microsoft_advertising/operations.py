@@ -1,0 +1,254 @@
+"""The operations of the service, each written down once: what is asked, and how the answer is read.
+
+Pure: no I/O. A transport carries an operation out; REST uses `method`, `service` and `path`, SOAP would use
+`name`; the body's names and its 64-bit numbers as strings are the same in both. Shapes: pages of the
+operations and the WSDL (documented); REST paths from Microsoft's SDKs (observed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from include.errors import ConfigurationError
+from include.microsoft_advertising.environment import Service
+from include.microsoft_advertising.faults import errors_in
+from include.microsoft_advertising.limits import NEVER_EXPIRES
+from include.microsoft_advertising.models import (
+    AccountInfo,
+    Audience,
+    Scope,
+    UploadState,
+    UploadStatus,
+    UploadTicket,
+)
+
+__all__ = [
+    "Answer",
+    "Operation",
+    "create_audience",
+    "delete_audience",
+    "find_audience",
+    "get_account",
+    "get_audience",
+    "get_user",
+    "list_audiences",
+    "request_upload",
+    "upload_status",
+]
+
+T = TypeVar("T")
+Answer = Mapping[str, Any]
+
+INVALID_AUDIENCE_ID = 4835
+
+
+@dataclass(frozen=True)
+class Operation(Generic[T]):
+    """One call of the service.
+
+    Attributes:
+        name: The service's name of the operation.
+        service: Which of the three offers it.
+        method: HTTP method.
+        path: Below the service's base URL.
+        body: The request, in the service's names.
+        read: Takes the answer apart. Whatever it raises as KeyError, TypeError or ValueError means that the
+            answer has not the documented shape.
+        repeatable: Whether doing it twice is as good as once. If not, a lost answer is `OutcomeUnknown`.
+        settles: Codes that answer the question rather than refuse it; `read` then gets an empty answer.
+    """
+
+    name: str
+    service: Service
+    method: str
+    path: str
+    body: Answer
+    read: Callable[[Answer], T] = field(repr=False)
+    repeatable: bool = True
+    settles: frozenset[int] = frozenset()
+
+
+def list_audiences() -> Operation[list[Audience]]:
+    """All customer lists that the account may use; the service offers no paging and no filter by name."""
+    return _query_audiences({"Type": "CustomerList"}, _audiences)
+
+
+def find_audience(name: str) -> Operation[Audience | None]:
+    """The customer list of exactly this name.
+
+    Raises (on reading):
+        ConfigurationError: Several lists bear the name, so that nobody can tell which is meant.
+    """
+
+    def read(answer: Answer) -> Audience | None:
+        found = [audience for audience in _audiences(answer) if audience.name == name]
+        if len(found) > 1:
+            ids = ", ".join(sorted(audience.id for audience in found))
+            raise ConfigurationError(
+                f"{len(found)} audiences are named {name!r} (ids {ids}). Rename or delete all but one at "
+                "Microsoft Advertising, or give the segment another audience name in the export file."
+            )
+        return found[0] if found else None
+
+    return _query_audiences({"Type": "CustomerList"}, read)
+
+
+def get_audience(audience_id: str) -> Operation[Audience | None]:
+    """The customer list of this id; None if there is none (any more)."""
+
+    def read(answer: Answer) -> Audience | None:
+        return next((audience for audience in _audiences(answer) if audience.id == audience_id), None)
+
+    return _query_audiences({"AudienceIds": [audience_id], "Type": "CustomerList"}, read)
+
+
+def create_audience(
+    name: str,
+    *,
+    customer_id: str,
+    account_id: str,
+    description: str,
+    scope: Scope = "Customer",
+    membership_duration: int = NEVER_EXPIRES,
+) -> Operation[str]:
+    """A new, empty customer list; answers its id. Needs no accepted terms (documented: customerlist)."""
+    audience = {
+        "Type": "CustomerList",
+        "Name": name,
+        "Description": description,
+        "Scope": scope,
+        "ParentId": account_id if scope == "Account" else customer_id,
+        "MembershipDuration": membership_duration,
+    }
+    return Operation(
+        "AddAudiences",
+        Service.CAMPAIGN,
+        "POST",
+        "/Audiences",
+        {"Audiences": [audience]},
+        lambda answer: _identifier(answer["AudienceIds"][0]),
+        repeatable=False,
+    )
+
+
+def delete_audience(audience_id: str) -> Operation[None]:
+    """Delete a customer list. One that does not exist is deleted: this is how a lost answer is repeated."""
+    return Operation(
+        "DeleteAudiences",
+        Service.CAMPAIGN,
+        "DELETE",
+        "/Audiences",
+        {"AudienceIds": [audience_id]},
+        lambda _: None,
+        settles=frozenset({INVALID_AUDIENCE_ID}),
+    )
+
+
+def request_upload(*, account_id: str) -> Operation[UploadTicket]:
+    """The right to send one file. One that is never used just expires, so this may be repeated.
+
+    ErrorsOnly: the results name refused rows only, which is all we ask of them.
+    """
+    return Operation(
+        "GetBulkUploadUrl",
+        Service.BULK,
+        "POST",
+        "/BulkUploadUrl/Query",
+        {"ResponseMode": "ErrorsOnly", "AccountId": account_id},
+        lambda answer: UploadTicket(_text(answer["RequestId"]), _text(answer["UploadUrl"])),
+    )
+
+
+def upload_status(request_id: str) -> Operation[UploadStatus]:
+    """How far an upload is."""
+
+    def read(answer: Answer) -> UploadStatus:
+        return UploadStatus(
+            state=UploadState(_text(answer["RequestStatus"])),
+            percent=int(answer.get("PercentComplete") or 0),
+            result_url=answer.get("ResultFileUrl") or None,
+            errors=errors_in(answer, "Errors"),
+        )
+
+    return Operation(
+        "GetBulkUploadStatus",
+        Service.BULK,
+        "POST",
+        "/BulkUploadStatus/Query",
+        {"RequestId": request_id},
+        read,
+    )
+
+
+def get_user() -> Operation[tuple[str, str]]:
+    """The signed-in user: id and login."""
+
+    def read(answer: Answer) -> tuple[str, str]:
+        user = answer["User"]
+        return _identifier(user["Id"]), str(user.get("UserName") or "")
+
+    return Operation("GetUser", Service.CUSTOMER, "POST", "/User/Query", {"UserId": None}, read)
+
+
+def get_account(account_id: str) -> Operation[AccountInfo]:
+    """One advertiser account."""
+
+    def read(answer: Answer) -> AccountInfo:
+        account = answer["Account"]
+        return AccountInfo(
+            id=_identifier(account["Id"]),
+            name=str(account.get("Name") or ""),
+            number=str(account.get("Number") or ""),
+            status=str(account.get("AccountLifeCycleStatus") or ""),
+        )
+
+    return Operation(
+        "GetAccount", Service.CUSTOMER, "POST", "/Account/Query", {"AccountId": account_id}, read
+    )
+
+
+def _query_audiences(body: Answer, read: Callable[[Answer], T]) -> Operation[T]:
+    """GetAudiencesByIds. Without ids it gives all; an empty list of ids is refused (observed)."""
+    return Operation(
+        "GetAudiencesByIds",
+        Service.CAMPAIGN,
+        "POST",
+        "/Audiences/QueryByIds",
+        body,
+        read,
+        settles=frozenset({INVALID_AUDIENCE_ID}) if "AudienceIds" in body else frozenset(),
+    )
+
+
+def _audiences(answer: Answer) -> list[Audience]:
+    """Unknown ids come as null (documented), so that elements are matched by their own id, never by place."""
+    return [_audience(element) for element in answer.get("Audiences") or () if element is not None]
+
+
+def _audience(element: Answer) -> Audience:
+    return Audience(
+        id=_identifier(element["Id"]),
+        name=_text(element["Name"]),
+        description=str(element.get("Description") or ""),
+        scope=str(element.get("Scope") or ""),
+        membership_duration=_number(element.get("MembershipDuration")),
+        search_size=_number(element.get("SearchSize")),
+        network_size=_number(element.get("AudienceNetworkSize")),
+    )
+
+
+def _number(value: object) -> int | None:
+    return None if value is None else int(str(value))
+
+
+def _identifier(value: object) -> str:
+    """A 64-bit number: a string in REST, a number in case somebody parsed it."""
+    return str(int(str(value)))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("a text is missing")
+    return value

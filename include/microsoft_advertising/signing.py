@@ -1,0 +1,72 @@
+"""Puts the access token on requests, and a new one if the service says that it has expired."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+
+import httpx
+
+from include.microsoft_advertising.account import Account
+from include.microsoft_advertising.error_table import Reaction
+from include.microsoft_advertising.faults import errors_in
+from include.microsoft_advertising.tokens import TokenSource
+from include.microsoft_advertising.wire import json_of
+
+__all__ = ["Signed", "account_headers"]
+
+
+def account_headers(account: Account) -> dict[str, str]:
+    """The headers of every call, except the token's (documented: request-header-rest)."""
+    return {
+        "DeveloperToken": account.developer_token.get_secret_value(),
+        "CustomerId": account.customer_id,
+        "CustomerAccountId": account.account_id,
+    }
+
+
+class Signed(httpx.Auth):
+    """Signs a request; renews the token once where it was refused, and sends the request again.
+
+    Args:
+        tokens: Where tokens come from.
+        header: `Authorization` for calls, `AuthenticationToken` for the file upload (documented).
+        scheme: What stands before the token.
+    """
+
+    requires_response_body = True
+
+    def __init__(
+        self, tokens: TokenSource, *, header: str = "Authorization", scheme: str = "Bearer "
+    ) -> None:
+        self._tokens = tokens
+        self._header = header
+        self._scheme = scheme
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """For `httpx.Client`."""
+        response = yield self._sign(request, self._tokens.access_token())
+        response.read()
+        if _refused(response):
+            yield self._sign(request, self._tokens.access_token(force_refresh=True))
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """For `httpx.AsyncClient`: tokens are fetched in a thread, as msal has no async calls."""
+        response = yield self._sign(request, await asyncio.to_thread(self._tokens.access_token))
+        await response.aread()
+        if _refused(response):
+            renewed = await asyncio.to_thread(self._tokens.access_token, force_refresh=True)
+            yield self._sign(request, renewed)
+
+    def _sign(self, request: httpx.Request, token: str) -> httpx.Request:
+        request.headers[self._header] = self._scheme + token
+        return request
+
+
+def _refused(response: httpx.Response) -> bool:
+    """REST answers 401 (observed); otherwise the code tells."""
+    if response.is_success:
+        return False
+    return response.status_code == httpx.codes.UNAUTHORIZED or any(
+        error.entry.reaction is Reaction.REAUTHENTICATE for error in errors_in(json_of(response))
+    )

@@ -1,0 +1,127 @@
+"""One exchange over HTTP: time-outs, proxies, what stays out of logs, and what a failed one means.
+
+Upload and result URLs are secrets in themselves, and httpx logs every URL: `exchange` silences it for our own
+requests.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypedDict
+
+import httpx
+
+from include.microsoft_advertising.environment import Environment
+from include.microsoft_advertising.faults import (
+    Origin,
+    ServiceTerminalError,
+    ServiceTransientError,
+    error_of,
+    error_of_status,
+    errors_in,
+    safe_token,
+)
+
+__all__ = ["client_options", "exchange", "fault_of", "json_of"]
+
+TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+"""Seconds without progress in connecting, sending and receiving. Calls answer in well under a second."""
+
+USER_AGENT = "customer-match-airflow"
+
+
+class ClientOptions(TypedDict):
+    """Arguments that `httpx.Client` and `httpx.AsyncClient` share."""
+
+    timeout: httpx.Timeout
+    headers: dict[str, str]
+    trust_env: bool
+
+
+def client_options(environment: Environment) -> ClientOptions:
+    """How every HTTP client of this package is set up.
+
+    Proxies and private certificates are taken from the environment variables (`HTTPS_PROXY`,
+    `SSL_CERT_FILE`), except for a stand-in on plain http, which is reached directly.
+    """
+    return {
+        "timeout": TIMEOUT,
+        "headers": {"User-Agent": USER_AGENT},
+        "trust_env": not environment.plain_http,
+    }
+
+
+@contextmanager
+def exchange(origin: Origin) -> Iterator[None]:
+    """Surrounds one exchange, sync or async: silences httpx and translates its errors.
+
+    The texts of httpx's errors can hold an address, so that only their kinds are told.
+
+    Args:
+        origin: For messages.
+
+    Raises:
+        ServiceTransientError: There was no (whole) answer.
+        ServiceTerminalError: The service named an address that cannot be used.
+    """
+    silence = _ours.set(True)
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        raise ServiceTransientError(
+            f"{origin}: no connection ({type(error).__name__}). If this lasts, check network, proxies and "
+            "the base URL on the connection.",
+            undone=True,
+        ) from error
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        raise ServiceTerminalError(
+            f"{origin}: an address cannot be used ({type(error).__name__})"
+        ) from None  # the cause tells the address
+    except httpx.RequestError as error:
+        raise ServiceTransientError(f"{origin}: the answer was lost ({type(error).__name__})") from error
+    finally:
+        _ours.reset(silence)
+
+
+def json_of(response: httpx.Response) -> object:
+    """The answer's JSON; None if it is none."""
+    try:
+        return json.loads(response.content)
+    except ValueError:
+        return None
+
+
+def fault_of(response: httpx.Response, origin: Origin) -> Exception:
+    """The exception for a refused request: by the codes in the answer, else by the HTTP status."""
+    payload = json_of(response)
+    tracking_id = safe_token(response.headers.get("TrackingId"))
+    if isinstance(payload, dict):
+        tracking_id = safe_token(payload.get("TrackingId")) or tracking_id
+    errors = errors_in(payload)
+    if errors:
+        return error_of(errors, origin, tracking_id=tracking_id)
+    return error_of_status(
+        response.status_code, origin, tracking_id=tracking_id, retry_after=_retry_after(response)
+    )
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """The seconds of a `Retry-After` header; None if there is none, or a date."""
+    value: str = response.headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() else None
+
+
+_ours: ContextVar[bool] = ContextVar("microsoft_advertising_exchange", default=False)
+
+
+def _not_ours(_: logging.LogRecord) -> bool:
+    return not _ours.get()
+
+
+# A logger's filter does not see its children's records, so that each name stands here.
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
+    logging.getLogger(_name).addFilter(_not_ours)

@@ -1,0 +1,119 @@
+"""Answers become errors: the right family, and no word of the service's free text."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.errors import ConfigurationError, TerminalError, TransientError
+from include.microsoft_advertising.faults import (
+    Origin,
+    ServiceConfigurationError,
+    ServiceError,
+    ServiceTransientError,
+    UploadUrlExpired,
+    error_of,
+    error_of_status,
+    errors_in,
+    safe_token,
+)
+
+ORIGIN = Origin("GetBulkUploadUrl", "222")
+
+
+def batch(code: int, **more: object) -> dict[str, object]:
+    return {"Code": code, "ErrorCode": "Name", "Message": "somebody@example.com", **more}
+
+
+@pytest.mark.parametrize(
+    ("payload", "codes"),
+    [
+        ({"Type": "AdApiFaultDetail", "Errors": [batch(109)]}, [109]),
+        ({"OperationErrors": [batch(4204)], "BatchErrors": [None, batch(4853)]}, [4204, 4853]),
+        ({"PartialErrors": [None, batch(4835, Index=1)]}, [4835]),
+        ({"Code": 3224, "ErrorCode": "BulkServiceUrlAlreadyUsedForUpload"}, [3224]),
+        ({"Errors": [batch("117")]}, [117]),  # type: ignore[arg-type]  # SOAP's codes are text
+        ({"Errors": None, "OperationErrors": "x", "BatchErrors": [7, {"Code": None}]}, []),
+        ([1], []),
+        (None, []),
+    ],
+)
+def test_errors_are_found_wherever_they_stand(payload: object, codes: list[int]) -> None:
+    assert [error.code for error in errors_in(payload)] == codes
+
+
+def test_only_the_named_keys_are_looked_at() -> None:
+    assert errors_in({"Errors": [batch(1)], "PartialErrors": [batch(2)], "Code": 3}, "PartialErrors") == (
+        ServiceError(2, "Name"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "family"),
+    [
+        (117, TransientError),
+        (0, TransientError),
+        (8003, ConfigurationError),
+        (105, ConfigurationError),
+        (8004, TerminalError),
+        (3223, TerminalError),
+        (3226, UploadUrlExpired),
+        (3220, UploadUrlExpired),
+        (123456, TerminalError),
+    ],
+)
+def test_families(code: int, family: type[Exception]) -> None:
+    error = error_of((ServiceError(code, ""),), ORIGIN, tracking_id="abc-1")
+    assert isinstance(error, family)
+    assert str(error).startswith("GetBulkUploadUrl for account 222: ")
+    assert str(error).endswith("[TrackingId abc-1]")
+    assert f"({code})" in str(error)
+
+
+def test_throttling_carries_the_wait_and_is_known_to_be_undone() -> None:
+    error = error_of((ServiceError(4204, ""),), ORIGIN)
+    assert isinstance(error, ServiceTransientError)
+    assert (error.retry_after, error.undone, error.codes) == (900, True, (4204,))
+    internal = error_of((ServiceError(0, ""),), ORIGIN)
+    assert isinstance(internal, ServiceTransientError)
+    assert not internal.undone
+
+
+def test_of_several_errors_the_one_for_a_human_decides_and_all_are_told() -> None:
+    error = error_of((ServiceError(117, ""), ServiceError(8003, ""), ServiceError(117, "")), ORIGIN)
+    assert isinstance(error, ServiceConfigurationError)
+    assert "terms" in str(error)
+    assert "CallRateExceeded (117)" in str(error)
+    assert error.codes == (117, 8003)
+
+
+@pytest.mark.parametrize(
+    ("status", "family"),
+    [
+        (200, ConfigurationError),
+        (302, ConfigurationError),
+        (400, TerminalError),
+        (401, ConfigurationError),
+        (403, ConfigurationError),
+        (404, TerminalError),
+        (408, TransientError),
+        (429, TransientError),
+        (500, TransientError),
+        (503, TransientError),
+    ],
+)
+def test_bare_statuses(status: int, family: type[Exception]) -> None:
+    error = error_of_status(status, ORIGIN, retry_after=7)
+    assert isinstance(error, family)
+    assert str(status) in str(error)
+    if isinstance(error, TransientError):
+        assert error.retry_after == 7
+
+
+@pytest.mark.parametrize("text", ["somebody@example.com", "a b", "", None, 7, "x" * 101, "a\nb", "<b>"])
+def test_free_text_is_no_token(text: object) -> None:
+    assert safe_token(text) == ""
+
+
+def test_names_and_guids_are() -> None:
+    assert safe_token("InvalidAudienceId")
+    assert safe_token("0f8fad5b-d9cb-469f-a165-70867728950e")
