@@ -1,0 +1,449 @@
+"""The model of an export file: what is exported, from where, to which account, how often.
+
+One file in `include/exports/` is one `Export` and becomes one DAG. Every default of the project lives
+here, with the words that explain it: errors, the JSON schema and `docs/export-file.md` take them from here.
+`export_values.py` has the rules for single values, `export_file.py` reads the files.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from include.customer_match.export_values import (
+    MAX_AUDIENCE_NAME,
+    MAX_MEMBERSHIP_DAYS,
+    MAX_PROFILES_PER_PART,
+    NEVER_EXPIRES,
+    PRESETS,
+    AudienceName,
+    Columns,
+    ConnectionId,
+    Faults,
+    KeyPath,
+    MembershipDays,
+    Name,
+    Positive,
+    Root,
+    Schedule,
+    ServiceId,
+    Share,
+    StartDate,
+    Switch,
+    TablePath,
+    Tags,
+    Text,
+    TimeZone,
+    Whole,
+    check_audience_name,
+    comparable,
+    not_empty,
+)
+from include.customer_match.reference import Policy
+from include.errors import ConfigurationError
+
+__all__ = ["Export", "Folder", "Format", "Guards", "Scope", "Segment", "Selection", "Source"]
+
+Format = Literal["auto", "parquet", "csv"]
+Scope = Literal["Customer", "Account"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Folder(_Part):
+    """A folder, in a lake or on this machine."""
+
+    connection: ConnectionId | None = Field(
+        default=None,
+        description="Id of the Airflow connection that opens the lake. Only for `abfs://` roots, "
+        "and needed there.",
+        examples=["lake"],
+    )
+    root: Root = Field(
+        description="The folder: `abfs://container/folder`, "
+        "`abfs://container@account.dfs.core.windows.net/folder`, or a local one; a relative local folder "
+        "begins at the project's root.",
+        examples=["abfs://lake/segments"],
+    )
+
+    @model_validator(mode="after")
+    def _has_a_connection_where_needed(self) -> Self:
+        if self.is_remote and self.connection is None:
+            fault = (
+                "no connection is given. Write the id of the Airflow connection that opens the lake, as in "
+                f"`{{connection: lake, root: {self.root}}}`"
+            )
+        elif self.connection is not None and not self.is_remote:
+            fault = "is given, but the root is a local folder. Write an abfs:// root, or remove it"
+        else:
+            return self
+        raise Faults([(("connection",), fault)])
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the folder is in a lake."""
+        return self.root.startswith(("abfs://", "abfss://"))
+
+    def locate(self, project: Path, path: str = "") -> str:
+        """The whole location of a path in this folder, or of the folder itself.
+
+        Args:
+            project: The project's root, where relative local folders begin.
+            path: Relative to the root; a URL or an absolute local path is itself the answer.
+        """
+        if "://" in path:
+            return path
+        root = self.root if "://" in self.root else str(project / self.root)
+        return posixpath.join(root, path.strip("/") if self.is_remote else path) if path else root
+
+
+class Source(Folder):
+    """Where the segments' tables are."""
+
+    format: Format = Field(
+        default="auto",
+        description="Format of the tables: `auto` tells by their files' names, else `parquet` or `csv`.",
+        examples=["parquet"],
+    )
+
+
+class Selection(_Part):
+    """One item of `segments`: a table by its name, or several by a pattern."""
+
+    table: Text = Field(
+        description="Name of the table: of its folder or file below the source's root. With `*`, `?` or "
+        "`[...]` a pattern that takes every table it fits.",
+        examples=["HighValue"],
+    )
+    audience: AudienceName | None = Field(
+        default=None,
+        description=f"Name of the audience at Microsoft Advertising, at most {MAX_AUDIENCE_NAME} characters.",
+        examples=["High value customers"],
+        json_schema_extra={"x-default": "the table's name"},
+    )
+    path: TablePath | None = Field(
+        default=None,
+        description="Where the table is, if not under its name: relative to the source's root, or a URL.",
+        examples=["newsletter/2026"],
+        json_schema_extra={"x-default": "the table's name"},
+    )
+
+    @model_validator(mode="after")
+    def _fits_an_audience(self) -> Self:
+        if self.is_pattern:
+            fault = "is for one table, but the pattern may take several. List that table by its name"
+            own = [key for key in ("audience", "path") if getattr(self, key) is not None]
+            if own:
+                raise Faults([((key,), fault) for key in own])
+        elif self.audience is None:
+            check_audience_name(self.table)
+        return self
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it may take several tables."""
+        return any(sign in self.table for sign in "*?[")
+
+    def takes(self, table: str) -> bool:
+        """Whether a table of this name belongs to it. Upper and lower case differ."""
+        return table == self.table or (self.is_pattern and fnmatchcase(table, self.table))
+
+
+class Segment(BaseModel):
+    """One segment of a run.
+
+    Attributes:
+        table: Name of the table.
+        audience: Name of its audience.
+        path: Where the table is, relative to the source's root or a URL; None: where its name is found.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    table: str
+    audience: str
+    path: str | None = None
+
+
+class Guards(_Part):
+    """What stops an export before it harms an audience. `null` takes a guard off."""
+
+    allow_empty: Switch = Field(
+        default=False,
+        description="Whether a segment without a single usable address may empty its audience.",
+        examples=[True],
+    )
+    max_rejected: Share | None = Field(
+        default=0.5,
+        description="Largest share (0 to 1) of a segment's profiles that may be without a usable address.",
+        examples=[0.2],
+    )
+    max_removed: Share | None = Field(
+        default=0.5,
+        description="Largest share (0 to 1) of an audience's members that one run may remove.",
+        examples=[0.2],
+    )
+    max_age_hours: Positive | None = Field(
+        default=None,
+        description="Oldest that a table may be, in hours since its newest file was written.",
+        examples=[48],
+    )
+
+
+# --- How they may be written -------------------------------------------------------------------------------
+
+
+def _root_alone(value: object) -> object:
+    return {"root": value} if isinstance(value, str) else value
+
+
+def _table_alone(value: object) -> object:
+    if value == "all":
+        raise ValueError('means nothing in a list. Write `segments: all`, or "*" as a pattern')
+    if not isinstance(value, str | dict | Selection):
+        fault = "must be a table's name, in quotes if it looks like a number, or a mapping"
+        raise ValueError(fault)  # noqa: TRY004 - pydantic takes no TypeError for a fault
+    return {"table": value} if isinstance(value, str) else value
+
+
+def _selection_alone(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return ["*"] if value.strip() == "all" else [value]
+
+
+def _different_audiences(selections: tuple[Selection, ...]) -> tuple[Selection, ...]:
+    first: dict[str, int] = {}
+    faults: list[tuple[KeyPath, str]] = []
+    for place, selection in enumerate(selections):
+        name = selection.audience or selection.table
+        same = place if selection.is_pattern else first.setdefault(comparable(name), place)
+        if same != place:
+            fault = (
+                f"goes to the same audience as segments[{same}], '{name}' (upper and lower case do not "
+                "count). Remove one, or give one another `audience`"
+            )
+            faults.append(((place, "audience") if selection.audience else (place,), fault))
+    if faults:
+        raise Faults(faults)
+    return selections
+
+
+Selections = Annotated[
+    tuple[Annotated[Selection, BeforeValidator(_table_alone, json_schema_input_type=str | Selection)], ...],
+    BeforeValidator(_selection_alone, json_schema_input_type=str | list[str | Selection]),
+    AfterValidator(not_empty),
+    AfterValidator(_different_audiences),
+]
+
+
+def _name_is_optional(schema: dict[str, Any]) -> None:
+    # The file's name stands in for it; only the loader knows that.
+    schema["required"].remove("name")
+
+
+class Export(_Part):
+    """One export file."""
+
+    model_config = ConfigDict(json_schema_extra=_name_is_optional)
+
+    name: Name = Field(
+        description="Becomes the DAG id. Letters a to z, digits, `_`, `.` and `-`; unique among all files.",
+        examples=["autumn"],
+        json_schema_extra={"x-default": "the file's name, without `.yaml`"},
+    )
+    title: Text = Field(
+        default_factory=lambda export: str(export["name"]),
+        description="Name that people see.",
+        examples=["Autumn campaign"],
+        json_schema_extra={"x-default": "the `name`"},
+    )
+    description: str | None = Field(
+        default=None,
+        description="Free text (Markdown) for the DAG's page.",
+        examples=["Customers of the autumn campaign."],
+    )
+    connection: ConnectionId = Field(
+        default="microsoft_advertising_default",
+        description="Id of the Airflow connection to Microsoft Advertising.",
+        examples=["microsoft_advertising_default"],
+    )
+    cid: ServiceId = Field(
+        description="Customer id at Microsoft Advertising: `cid=` in the address of ui.ads.microsoft.com.",
+        examples=[1234567],
+    )
+    aid: ServiceId = Field(
+        description="Account id at Microsoft Advertising: `aid=` in the address of ui.ads.microsoft.com.",
+        examples=[7654321],
+    )
+    schedule: Schedule = Field(
+        default=None,
+        description=f"When it runs: five cron fields in quotes, a preset ({', '.join(PRESETS)}), "
+        "or none: on demand only.",
+        examples=["0 5 * * *"],
+        json_schema_extra={"x-default": "none"},
+    )
+    start_date: StartDate = Field(
+        default=dt.date(2026, 1, 1),
+        description="First day of the schedule; backfills begin there too.",
+        examples=["2026-01-01"],
+    )
+    timezone: TimeZone = Field(
+        default="UTC",
+        description="Time zone of the schedule and of the start date.",
+        examples=["Europe/Berlin"],
+    )
+    source: Annotated[Source, BeforeValidator(_root_alone, json_schema_input_type=str | Source)] = Field(
+        description="Where the segments' tables are.",
+        examples=["{connection: lake, root: abfs://lake/segments}"],
+    )
+    segments: Selections = Field(
+        description='What is exported: `all`, a pattern such as `"Gold*"`, or a list of tables and patterns. '
+        "Each table becomes an audience.",
+        examples=["[HighValue, Newsletter]"],
+    )
+    email: Columns = Field(
+        description="Name of the column that holds the e-mail address; of several, the first usable address "
+        "of a row counts. Customer Insights gives that column no fixed name.",
+        examples=["Email", "[Email, SecondEmail]"],
+    )
+    normalisation: Policy = Field(
+        default=Policy.BASIC,
+        description="How an address is normalised before it is hashed: `basic` (trimmed, lower-case), "
+        "`enhanced` (also without `+tag`, dots and accents), or `both` (both hashes).",
+        examples=["basic"],
+    )
+    profiles_per_part: Annotated[Whole, Field(ge=1, le=MAX_PROFILES_PER_PART)] = Field(
+        default=500_000,
+        description=f"Most members of one upload file, at most {MAX_PROFILES_PER_PART}. Fewer are sent where "
+        "the service's limits demand it.",
+        examples=[500_000],
+    )
+    membership_duration: MembershipDays = Field(
+        default=NEVER_EXPIRES,
+        description=f"Days that a member stays, 1 to {MAX_MEMBERSHIP_DAYS}; {NEVER_EXPIRES}: never expires.",
+        examples=[NEVER_EXPIRES],
+    )
+    scope: Scope = Field(
+        default="Customer",
+        description="Who may use the audiences: all accounts of the `Customer`, or this `Account` alone.",
+        examples=["Customer"],
+    )
+    workspace: Annotated[Folder, BeforeValidator(_root_alone, json_schema_input_type=str | Folder)] = Field(
+        default=Folder(root="workspace"),
+        description="Folder for ledgers, staged parts and reports, written like `source` or as its root "
+        "alone. All workers need it.",
+        examples=["{connection: lake, root: abfs://lake/workspace}"],
+    )
+    guards: Guards = Field(
+        default=Guards(),
+        description="What stops an export before it harms an audience; `null` takes a guard off.",
+        examples=["{max_removed: 0.2}"],
+    )
+    run_timeout_hours: Positive = Field(
+        default=6, description="Hours after which a run is stopped.", examples=[6]
+    )
+    retries: Annotated[Whole, Field(ge=0, le=100)] = Field(
+        default=3, description="How often a failed task is tried again.", examples=[3]
+    )
+    tags: Tags = Field(default=(), description="Tags of the DAG.", examples=["[marketing]"])
+    owner: Text | None = Field(
+        default=None, description="Owner of the DAG, as Airflow shows it.", examples=["marketing"]
+    )
+
+    @model_validator(mode="after")
+    def _can_reach_every_path(self) -> Self:
+        faults = [
+            (("segments", place, "path"), "is in a lake, but the source has no connection. Name one there")
+            for place, selection in enumerate(self.segments)
+            if selection.path and selection.path.startswith("abfs") and not self.source.is_remote
+        ]
+        if faults:
+            raise Faults(faults)
+        return self
+
+    @model_validator(mode="after")
+    def _takes_no_workspace_for_a_table(self) -> Self:
+        source, workspace = (
+            posixpath.normpath(folder.root) + "/" for folder in (self.source, self.workspace)
+        )
+        if self.has_patterns and workspace.startswith(source):
+            message = "lies in the source, where a pattern would take it for a table. Put it elsewhere"
+            raise Faults([(("workspace",), message)])
+        return self
+
+    @property
+    def has_patterns(self) -> bool:
+        """Whether the tables must be listed to know the segments."""
+        return any(selection.is_pattern for selection in self.segments)
+
+    def matches(self, tables: Iterable[str]) -> list[Segment]:
+        """The segments of a run, in the file's order; those of a pattern by name.
+
+        A table named in the file is always among them, found or not, so that the lack of one does not stop
+        the others; patterns take only tables that are not named.
+
+        Args:
+            tables: Names of the tables found below the source's root; not needed without patterns.
+
+        Raises:
+            ConfigurationError: Tables that a pattern takes would share an audience, or have too long a name.
+        """
+        segments = list(self._segments(tables))
+        _refuse_unfit(self.name, segments)
+        return segments
+
+    def unmatched(self, tables: Iterable[str]) -> list[str]:
+        """Names and patterns of the file that fit none of the tables; those with an own path are no names."""
+        found = set(tables)
+        return [
+            selection.table
+            for selection in self.segments
+            if selection.path is None and not any(selection.takes(table) for table in found)
+        ]
+
+    def _segments(self, tables: Iterable[str]) -> Iterator[Segment]:
+        taken = {selection.table for selection in self.segments if not selection.is_pattern}
+        found = sorted(set(tables))
+        for selection in self.segments:
+            if not selection.is_pattern:
+                audience = selection.audience or selection.table
+                yield Segment(table=selection.table, audience=audience, path=selection.path)
+                continue
+            for table in found:
+                if table not in taken and selection.takes(table):
+                    taken.add(table)
+                    yield Segment(table=table, audience=table)
+
+
+def _refuse_unfit(export: str, segments: Sequence[Segment]) -> None:
+    faults = [fault for segment in segments if (fault := _fault_of_name(segment))]
+    first: dict[str, Segment] = {}
+    for segment in segments:
+        same = first.setdefault(comparable(segment.audience), segment)
+        if same is not segment:
+            faults.append(
+                f"the tables '{same.table}' and '{segment.table}' would share one audience (upper and lower "
+                "case do not count)"
+            )
+    if faults:
+        raise ConfigurationError(
+            f"Export '{export}': {'; '.join(faults)}. List such a table in `segments` with an `audience` of "
+            "its own, or narrow the pattern."
+        )
+
+
+def _fault_of_name(segment: Segment) -> str | None:
+    try:
+        check_audience_name(segment.audience)
+    except ValueError as error:
+        return f"the table '{segment.table[:40]}…' cannot give its name to an audience: it is {error}"
+    return None

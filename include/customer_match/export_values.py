@@ -1,0 +1,286 @@
+"""Single values of the export file: what may be written, and what to say where it may not.
+
+Each rule takes what was written and returns what is kept, or raises ValueError with what is wrong and the
+remedy, without repeating the value: it may be a secret or an address in the wrong place.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Annotated, Final, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+__all__ = [
+    "MAX_AUDIENCE_NAME",
+    "MAX_MEMBERSHIP_DAYS",
+    "MAX_PROFILES_PER_PART",
+    "NEVER_EXPIRES",
+    "PRESETS",
+    "AudienceName",
+    "Columns",
+    "ConnectionId",
+    "Faults",
+    "KeyPath",
+    "MembershipDays",
+    "Name",
+    "Positive",
+    "Root",
+    "Schedule",
+    "ServiceId",
+    "Share",
+    "StartDate",
+    "Switch",
+    "TablePath",
+    "Tags",
+    "Text",
+    "TimeZone",
+    "Whole",
+    "check_audience_name",
+    "comparable",
+    "not_empty",
+]
+
+T = TypeVar("T")
+
+KeyPath = tuple[str | int, ...]
+"""The way to a value of the file: keys of mappings and (from 0) places in lists."""
+
+MAX_AUDIENCE_NAME: Final = 128  # documented: customer-list; counted as .NET does (assumed), in UTF-16 units
+MAX_PROFILES_PER_PART: Final = 4_000_000  # documented: rows of one file, Bulk guide
+MAX_MEMBERSHIP_DAYS: Final = 390  # documented: customerlist; other pages say 180 or nothing
+NEVER_EXPIRES: Final = -1  # documented: customer-list
+MAX_ID: Final = 2**63 - 1  # documented: WSDL, `long`
+MAX_DAG_ID: Final = 250  # Airflow's column `dag_id`
+MAX_TAG: Final = 100  # Airflow's column of tags
+
+PRESETS: Final = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
+_CRON_FIELDS: Final = (
+    5  # Airflow does not describe six fields or more, and croniter reads them in its own way
+)
+_CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")  # documented: naming of Azure containers
+_ACCOUNT = re.compile(r"[a-z0-9]{3,24}(?:\.[a-z0-9-]+)+")
+_SECRET = re.compile(r"[?&;](?:sig|se|sv|sp)=|AccountKey=|SharedAccess|://[^/@]*:[^/@]*@", re.IGNORECASE)
+
+
+class Faults(ValueError):
+    """Faults inside one value, each with its place below it; pydantic alone would carry a single one."""
+
+    def __init__(self, faults: Sequence[tuple[KeyPath, str]]) -> None:
+        super().__init__("; ".join(message for _, message in faults))
+        self.faults = tuple(faults)
+
+
+def comparable(name: str) -> str:
+    """What two names of audiences have in common if they may be one and the same to the service.
+
+    Whether it compares names by case is documented nowhere; the stricter reading is safe.
+    """
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def check_audience_name(name: str) -> str:
+    """Return the name of an audience, or raise ValueError with what is wrong with it."""
+    return _audience_name(_line_of_text(name))
+
+
+# --- Rules -------------------------------------------------------------------------------------------------
+
+
+def _line_of_text(value: str) -> str:
+    if not value:
+        raise ValueError("is empty. Give it a value, or remove the key")
+    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in value):
+        raise ValueError("holds a line break or another control character. Write it in one line")
+    return value
+
+
+def _dag_id(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", value):
+        raise ValueError(
+            "may hold only letters a to z, digits, `_`, `.` and `-`, because it becomes the DAG id. "
+            "Change it, and show people the `title`"
+        )
+    return _not_longer(value, MAX_DAG_ID, "Airflow")
+
+
+def _audience_name(value: str) -> str:
+    return _not_longer(value, MAX_AUDIENCE_NAME, "Microsoft Advertising")
+
+
+def _tag(value: str) -> str:
+    return _not_longer(value, MAX_TAG, "Airflow")
+
+
+def _not_longer(value: str, limit: int, who: str) -> str:
+    length = len(value.encode("utf-16-le")) // 2
+    if length > limit:
+        raise ValueError(f"longer than {limit} characters ({length}). Shorten it: {who} allows {limit}")
+    return value
+
+
+def _connection_id(value: str) -> str:
+    if not re.fullmatch(r"[\w#!()\-.:/\\]{1,250}", value) or "://" in value:
+        raise ValueError(
+            "is not the id of an Airflow connection. Create the connection in Airflow (Admin, Connections), "
+            "keep all addresses and secrets there, and write only its id here"
+        )
+    return value
+
+
+def _service_id(value: object) -> str:
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not re.fullmatch(r"[1-9][0-9]{0,18}", text) or int(text) > MAX_ID:
+        raise ValueError(
+            "must be a number in digits alone, without leading zeros. Copy it from the address bar of "
+            "ui.ads.microsoft.com: `cid=` is the customer, `aid=` the account"
+        )
+    return text
+
+
+def _column(value: str) -> str:
+    if re.search(r"\S@\S+\.\S", value):
+        raise ValueError("is an address. Give the name of the column that holds the addresses")
+    return value
+
+
+def _none_is_no_schedule(value: object) -> object:
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
+def _schedule(value: str | None) -> str | None:
+    if value is None or value in PRESETS:
+        return value
+    # Only files with a cron expression pay for this import.
+    from croniter import croniter  # type: ignore[import-untyped]  # noqa: PLC0415 - as said; it has no types
+
+    fields = value.split()
+    drawn = any(field[:1] in "HhRr" for field in fields)  # drawn anew at each parsing: the DAG would change
+    if len(fields) != _CRON_FIELDS or drawn or not croniter.is_valid(value, strict=True):
+        raise ValueError(
+            'is not a schedule. Write five cron fields in quotes, such as "0 5 * * *" (daily at 05:00), '
+            f"a preset ({', '.join(PRESETS)}), or none to run on demand only"
+        )
+    return " ".join(fields)
+
+
+def _written_date(value: object) -> object:
+    # pydantic would read a bare number as seconds since 1970.
+    if isinstance(value, str | dt.date):
+        return value
+    raise ValueError("is not a date. Write it as year-month-day, such as 2026-01-01")
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is not a time zone. Write UTC or a name such as Europe/Berlin") from None
+    return value
+
+
+def _membership_days(value: int) -> int:
+    if value != NEVER_EXPIRES and not 1 <= value <= MAX_MEMBERSHIP_DAYS:
+        raise ValueError(
+            f"must be between 1 and {MAX_MEMBERSHIP_DAYS} days, or {NEVER_EXPIRES} for a membership that "
+            "never expires"
+        )
+    return value
+
+
+def _root(value: str) -> str:
+    _refuse_secrets_and_variables(value)
+    return _url(value) if "://" in value else value.rstrip("/") or "/"
+
+
+def _table_path(value: str) -> str:
+    if "://" not in value and ".." in value.split("/"):
+        raise ValueError("leaves the source's root. Write a path below the root, or a whole abfs:// URL")
+    return _root(value)
+
+
+def _refuse_secrets_and_variables(value: str) -> None:
+    if _SECRET.search(value):
+        raise ValueError("holds a secret. Keep it in the Airflow connection, and remove it from this file")
+    if value.startswith("~") or re.search(r"\$\{|\$[A-Za-z]|\{\{", value):
+        raise ValueError("holds a variable, and none are replaced in this file. Write the folder itself")
+
+
+def _url(value: str) -> str:
+    scheme, _, rest = value.partition("://")
+    if scheme == "file" and rest.startswith("/"):
+        return value.rstrip("/")
+    container, _, account = rest.split("/", 1)[0].partition("@")
+    if (
+        scheme not in {"abfs", "abfss"}
+        or not _CONTAINER.fullmatch(container)
+        or not _ACCOUNT.fullmatch(account or "any.account")
+        or "?" in rest
+        or "#" in rest
+    ):
+        raise ValueError(
+            "is not a folder that can be reached. Write abfs://container/folder, "
+            "abfs://container@account.dfs.core.windows.net/folder, or a local folder"
+        )
+    return value.rstrip("/")
+
+
+def not_empty(values: tuple[T, ...]) -> tuple[T, ...]:
+    """Return a list of the file, or raise ValueError if nothing is in it.
+
+    After the items' own checks: a length that pydantic checks counts only the items that are right.
+    """
+    if not values:
+        raise ValueError("is an empty list. Name at least one")
+    return values
+
+
+def _all_different(values: tuple[str, ...]) -> tuple[str, ...]:
+    repeated = [place for place, value in enumerate(values) if value in values[:place]]
+    if repeated:
+        raise Faults([((place,), "is listed twice. Remove one") for place in repeated])
+    return values
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+# --- Types of values ---------------------------------------------------------------------------------------
+
+Text = Annotated[str, AfterValidator(_line_of_text)]
+Name = Annotated[Text, AfterValidator(_dag_id)]
+AudienceName = Annotated[
+    Text, AfterValidator(_audience_name), Field(json_schema_extra={"maxLength": MAX_AUDIENCE_NAME})
+]
+ConnectionId = Annotated[Text, AfterValidator(_connection_id)]
+ServiceId = Annotated[
+    str, BeforeValidator(_service_id, json_schema_input_type=Annotated[int, Field(gt=0)] | str)
+]
+Root = Annotated[Text, AfterValidator(_root)]
+TablePath = Annotated[Text, AfterValidator(_table_path)]
+
+Schedule = Annotated[str | None, BeforeValidator(_none_is_no_schedule), AfterValidator(_schedule)]
+StartDate = Annotated[dt.date, BeforeValidator(_written_date, json_schema_input_type=dt.date)]
+TimeZone = Annotated[Text, AfterValidator(_time_zone)]
+
+Switch = Annotated[bool, Field(strict=True)]
+Whole = Annotated[int, Field(strict=True)]  # strict: otherwise pydantic takes `yes` for 1 and "7" for 7
+Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+MembershipDays = Annotated[Whole, AfterValidator(_membership_days)]
+
+_OneOrSeveral = BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+Columns = Annotated[
+    tuple[Annotated[Text, AfterValidator(_column)], ...],
+    _OneOrSeveral,
+    AfterValidator(not_empty),
+    AfterValidator(_all_different),
+]
+Tags = Annotated[
+    tuple[Annotated[Text, AfterValidator(_tag)], ...], _OneOrSeveral, AfterValidator(_all_different)
+]
