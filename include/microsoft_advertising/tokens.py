@@ -94,7 +94,7 @@ class TokenSource:
         except ServiceTransientError as error:
             # Whatever became of this, the call that the token is for was not sent.
             raise ServiceTransientError(str(error), retry_after=error.retry_after, undone=True) from error
-        except ValueError as error:
+        except (KeyError, ValueError) as error:
             raise ConfigurationError(
                 f"{self._origin}: the authority's answer is not as it should be ({type(error).__name__}). "
                 "Check the base URL on the connection."

@@ -6,8 +6,10 @@ requests.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -40,6 +42,7 @@ class ClientOptions(TypedDict):
     timeout: httpx.Timeout
     headers: dict[str, str]
     trust_env: bool
+    verify: ssl.SSLContext
 
 
 def client_options(environment: Environment) -> ClientOptions:
@@ -52,7 +55,14 @@ def client_options(environment: Environment) -> ClientOptions:
         "timeout": TIMEOUT,
         "headers": {"User-Agent": USER_AGENT},
         "trust_env": not environment.plain_http,
+        "verify": _certificates(trust_env=not environment.plain_http),
     }
+
+
+@functools.cache
+def _certificates(*, trust_env: bool) -> ssl.SSLContext:
+    """The authorities that are trusted. Reading them takes longer than a call, so that it is done once."""
+    return httpx.create_ssl_context(trust_env=trust_env)
 
 
 @contextmanager

@@ -1,0 +1,534 @@
+"""The client over real sockets, sync and async alike."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import re
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from include.errors import ConfigurationError, TerminalError, TransientError
+from include.microsoft_advertising import files, wire
+from include.microsoft_advertising.account import Account
+from include.microsoft_advertising.client import AsyncClient, Client
+from include.microsoft_advertising.environment import Environment
+from include.microsoft_advertising.faults import OutcomeUnknown, ResultsExpired, UploadUrlExpired
+from include.microsoft_advertising.models import RowError, UploadState, UploadTicket
+from include.microsoft_advertising.retrying import RetryPolicy
+from tests.microsoft_advertising.conftest import (
+    SECRETS,
+    TRACKING_ID,
+    Reply,
+    Service,
+    fault,
+    json_reply,
+    results_zip,
+)
+
+QUERY = "/CampaignManagement/v13/Audiences/QueryByIds"
+AUDIENCES = "/CampaignManagement/v13/Audiences"
+UPLOAD_URL = "/Bulk/v13/BulkUploadUrl/Query"
+STATUS = "/Bulk/v13/BulkUploadStatus/Query"
+USER = "/CustomerManagement/v13/User/Query"
+ACCOUNT = "/CustomerManagement/v13/Account/Query"
+UPLOAD = "/upload-secret"
+RESULT = "/result-secret"
+
+VIP = {"Id": "12", "Name": "VIP", "Type": "CustomerList", "Scope": "Customer"}
+
+
+class Caller:
+    """Calls the sync or the async client by the operation's name, with a client for each call."""
+
+    def __init__(self, kind: str, *arguments: Any, **options: Any) -> None:
+        self.kind, self.arguments, self.options = kind, arguments, options
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if self.kind == "async":
+                return asyncio.run(self._call_async(name, *args, **kwargs))
+            with Client(*self.arguments, **self.options) as client:
+                result = getattr(client, name)(*args, **kwargs)
+                return list(result) if inspect.isgenerator(result) else result
+
+        return call
+
+    async def _call_async(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        async with AsyncClient(*self.arguments, **self.options) as client:
+            result = getattr(client, name)(*args, **kwargs)
+            return [row async for row in result] if inspect.isasyncgen(result) else await result
+
+
+@pytest.fixture(params=["sync", "async"])
+def client(
+    request: pytest.FixtureRequest, account: Account, environment: Environment, impatient: RetryPolicy
+) -> Caller:
+    return Caller(request.param, account, environment, retries=impatient)
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Whatever a test does: no secret and no address in any log line, at any level."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    lines = [record.getMessage() for record in caplog.records]
+    assert not [line for line in lines for secret in (*SECRETS, "somebody") if secret in line]
+
+
+def test_both_clients_have_the_same_operations() -> None:
+    def surface(cls: type) -> dict[str, str]:
+        return {
+            name: re.sub(r"Async|-> .*", "", str(inspect.signature(member)))
+            for name, member in inspect.getmembers(cls, callable)
+            if not name.startswith("_")
+        }
+
+    assert surface(Client) == surface(AsyncClient)
+    assert len(surface(Client)) == 11
+
+
+# --- calls -------------------------------------------------------------------------------------------------
+
+
+def test_a_call_bears_token_and_account(service: Service, client: Caller) -> None:
+    service.on(QUERY, json_reply({"Audiences": [VIP], "PartialErrors": None}))
+    (audience,) = client.list_audiences()
+    assert (audience.id, audience.name) == ("12", "VIP")
+    (request,) = service.calls(QUERY)
+    assert request.json == {"Type": "CustomerList"}
+    assert request.headers["Content-Type"] == "application/json"
+    wanted = {
+        "Authorization": "Bearer access-1",
+        "DeveloperToken": "developer-secret",
+        "CustomerId": "111",
+        "CustomerAccountId": "222",
+    }
+    assert {name: request.headers.get(name) for name in wanted} == wanted
+
+
+def test_one_client_signs_in_once(service: Service, account: Account, environment: Environment) -> None:
+    service.on(QUERY, json_reply({"Audiences": [VIP]}))
+    with Client(account, environment) as client:
+        assert client.find_audience("VIP") == client.get_audience("12")
+        assert client.find_audience("other") is None
+    assert service.tokens_issued == 1
+
+
+def test_an_expired_token_is_renewed_once(service: Service, client: Caller) -> None:
+    service.on(QUERY, fault(109, "AuthenticationTokenExpired", 401), json_reply({"Audiences": []}))
+    assert client.list_audiences() == []
+    assert [request.headers["Authorization"] for request in service.calls(QUERY)] == [
+        "Bearer access-1",
+        "Bearer access-2",
+    ]
+
+
+@pytest.mark.parametrize("status", [401, 400, 500])
+def test_a_token_that_stays_refused_needs_a_human(service: Service, client: Caller, status: int) -> None:
+    service.on(QUERY, fault(109, "AuthenticationTokenExpired", status))
+    with pytest.raises(ConfigurationError, match="Sign in again"):
+        client.list_audiences()
+    assert len(service.calls(QUERY)) == 2
+
+
+def test_rotated_refresh_tokens_are_handed_on(
+    service: Service, account: Account, environment: Environment
+) -> None:
+    kept: list[str] = []
+    service.on(QUERY, json_reply({}))
+    with Client(account, environment, on_rotate=kept.append) as client:
+        client.list_audiences()
+    assert kept == ["refresh-secret-1"]
+
+
+def test_errors_say_what_where_and_what_to_do(service: Service, client: Caller) -> None:
+    service.on(UPLOAD_URL, fault(106, "UserIsNotAuthorized", 403))
+    with pytest.raises(ConfigurationError) as caught:
+        client.request_upload()
+    message = str(caught.value)
+    assert message == (
+        "GetBulkUploadUrl for account 222: the user may not act on this account, UserIsNotAuthorized (106). "
+        "Check customer id and account id on the connection, and that this user may manage the account. "
+        f"[TrackingId {TRACKING_ID}]"
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "{base}/result-secret?sig=result-secret",
+        "ftp://result-secret",
+        "http://result-secret:port",
+        "http://127.0.0.1:9/result-secret",
+    ],
+)
+@pytest.mark.parametrize("operation", ["upload_file", "row_errors"])
+def test_whole_tracebacks_keep_the_secrets(
+    service: Service, client: Caller, tmp_path: Path, *, operation: str, url: str
+) -> None:
+    service.on(RESULT, fault(8004, "EmailMustBeHashed", 403))
+    address = url.format(base=service.base_url)
+    arguments = (UploadTicket("r", address), part(tmp_path)) if operation == "upload_file" else (address,)
+    with pytest.raises((TerminalError, TransientError)) as caught:
+        getattr(client, operation)(*arguments)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert not [secret for secret in (*SECRETS, "somebody") if secret in shown]
+
+
+@pytest.mark.parametrize(
+    "hiccup", [Reply(503, b"busy"), Reply(502, b"<html>"), Reply(drop=True), fault(0, "InternalError", 500)]
+)
+def test_hiccups_are_bridged(service: Service, client: Caller, hiccup: Reply) -> None:
+    service.on(STATUS, hiccup, hiccup, json_reply({"RequestStatus": "InProgress", "PercentComplete": 7}))
+    assert client.upload_status("r-1").percent == 7
+    assert len(service.calls(STATUS)) == 3
+
+
+def test_patience_ends(service: Service, client: Caller) -> None:
+    service.on(STATUS, Reply(503, b"busy"))
+    with pytest.raises(TransientError, match="503"):
+        client.upload_status("r-1")
+    assert len(service.calls(STATUS)) == 3
+
+
+def test_a_long_throttle_leaves_with_its_wait(service: Service, client: Caller) -> None:
+    error = {"Code": 4204, "ErrorCode": "BulkServiceNoMoreCallsPermittedForTheTimePeriod", "Details": None}
+    service.on(
+        UPLOAD_URL, json_reply({"Type": "ApiFaultDetail", "OperationErrors": [error], "BatchErrors": []}, 400)
+    )
+    with pytest.raises(TransientError) as caught:
+        client.request_upload()
+    assert caught.value.retry_after == 900
+    assert len(service.calls(UPLOAD_URL)) == 1
+
+
+def test_retry_after_of_a_proxy(service: Service, client: Caller) -> None:
+    service.on(QUERY, Reply(429, b"slow down", {"Retry-After": "77"}))
+    with pytest.raises(TransientError) as caught:
+        client.list_audiences()
+    assert caught.value.retry_after == 77
+
+
+def test_a_fault_with_status_200_is_a_fault(service: Service, client: Caller) -> None:
+    service.on(QUERY, fault(106, "UserIsNotAuthorized", 200))
+    with pytest.raises(ConfigurationError, match=r"\(106\)"):
+        client.list_audiences()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>login</html>", b"[]", b"null", b'{"Audiences": [{"Name": "somebody"}]}', b'{"Audiences": 7}'],
+)
+def test_answers_of_another_shape(service: Service, client: Caller, body: bytes) -> None:
+    service.on(QUERY, Reply(200, body))
+    with pytest.raises(TerminalError, match="documented shape") as caught:
+        client.list_audiences()
+    assert "somebody" not in str(caught.value)
+
+
+def test_a_silent_service_times_out(
+    service: Service, client: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "TIMEOUT", httpx.Timeout(0.1))
+    service.on(STATUS, Reply(delay=20))
+    with pytest.raises(TransientError, match="ReadTimeout"):
+        client.upload_status("r-1")
+
+
+def test_nobody_there(account: Account, impatient: RetryPolicy) -> None:
+    with (
+        Client(account, Environment.at("http://127.0.0.1:9"), retries=impatient) as client,
+        pytest.raises(TransientError, match="no connection"),
+    ):
+        client.list_audiences()
+
+
+# --- audiences ---------------------------------------------------------------------------------------------
+
+
+def test_create(service: Service, client: Caller) -> None:
+    service.on(AUDIENCES, json_reply({"AudienceIds": ["900"], "PartialErrors": []}))
+    assert client.create_audience("VIP", description="d", scope="Account", membership_duration=90) == "900"
+    (request,) = service.calls(AUDIENCES)
+    assert request.method == "POST"
+    (audience,) = request.json["Audiences"]
+    assert (audience["Name"], audience["ParentId"], audience["MembershipDuration"]) == ("VIP", "222", 90)
+
+
+def test_create_a_taken_name(service: Service, client: Caller) -> None:
+    error = {"Code": 4853, "ErrorCode": "DuplicateAudienceName", "Index": 0, "Message": "VIP"}
+    service.on(AUDIENCES, json_reply({"AudienceIds": [None], "PartialErrors": [error]}))
+    with pytest.raises(ConfigurationError, match="4853") as caught:
+        client.create_audience("VIP", description="")
+    assert caught.value.codes == (4853,)  # type: ignore[attr-defined]  # of the service's own subclass
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        Reply(drop=True),
+        Reply(502, b"<html>"),
+        fault(0, "InternalError", 500),
+        Reply(200, b"<html>"),
+        Reply(200, b"{}"),
+        Reply(200, b'{"AudienceIds"', cut_off=10),
+    ],
+    ids=["dropped", "gateway", "internal", "no-json", "no-id", "cut-off"],
+)
+def test_a_lost_answer_to_create_is_told_and_never_repeated(
+    service: Service, client: Caller, lost: Reply
+) -> None:
+    service.on(AUDIENCES, lost)
+    with pytest.raises(OutcomeUnknown, match="AddAudiences"):
+        client.create_audience("VIP", description="")
+    assert len(service.calls(AUDIENCES)) == 1
+
+
+def test_create_is_repeated_where_it_was_turned_away(service: Service, client: Caller) -> None:
+    service.on(AUDIENCES, Reply(429, b""), json_reply({"AudienceIds": ["900"]}))
+    assert client.create_audience("VIP", description="") == "900"
+
+
+def test_create_is_repeated_where_signing_in_failed(service: Service, client: Caller) -> None:
+    good = json_reply({"access_token": "access-ok", "expires_in": 3600})
+    service.token_reply = lambda n: Reply(500, b"") if n == 1 else good
+    service.on(AUDIENCES, json_reply({"AudienceIds": ["900"]}))
+    assert client.create_audience("VIP", description="") == "900"
+
+
+NO_SUCH_AUDIENCE = json_reply(
+    {"Audiences": [None], "PartialErrors": [{"Code": 4835, "ErrorCode": "InvalidAudienceId", "Index": 0}]}
+)
+
+
+def test_an_audience_that_is_not_there(service: Service, client: Caller) -> None:
+    service.on(QUERY, NO_SUCH_AUDIENCE, fault(4835, "InvalidAudienceId"))
+    assert client.get_audience("12") is None
+    assert client.get_audience("12") is None
+
+
+def test_delete(service: Service, client: Caller) -> None:
+    service.on(AUDIENCES, Reply(drop=True), NO_SUCH_AUDIENCE)
+    client.delete_audience("12")
+    first, second = service.calls(AUDIENCES)
+    assert (first.method, first.json) == (second.method, second.json) == ("DELETE", {"AudienceIds": ["12"]})
+
+
+def test_delete_what_is_in_use(service: Service, client: Caller) -> None:
+    error = {"Code": 4854, "ErrorCode": "AudienceCannotBeDeletedDueToExistingAdGroupCriterion", "Index": 0}
+    service.on(AUDIENCES, json_reply({"PartialErrors": [error]}))
+    with pytest.raises(ConfigurationError, match="campaigns"):
+        client.delete_audience("12")
+
+
+def test_whoami(service: Service, client: Caller) -> None:
+    service.on(
+        USER, json_reply({"User": {"Id": "5", "UserName": "somebody@example.com"}, "CustomerRoles": []})
+    )
+    service.on(ACCOUNT, json_reply({"Account": {"Id": "222", "Name": "Contoso", "Number": "F1"}}))
+    identity = client.whoami()
+    assert (identity.user_id, identity.user_name) == ("5", "somebody@example.com")
+    assert [account.name for account in identity.accounts] == ["Contoso"]
+    assert "somebody" not in repr(identity)
+    assert service.calls(USER)[0].json == {"UserId": None}
+    assert service.calls(ACCOUNT)[0].json == {"AccountId": "222"}
+
+
+# --- uploads -----------------------------------------------------------------------------------------------
+
+
+def part(folder: Path, size: int = 100_000) -> Path:
+    path = folder / "part.zip"
+    path.write_bytes(bytes(range(256)) * (size // 256))
+    return path
+
+
+def ticket(service: Service) -> UploadTicket:
+    return UploadTicket("r-1", f"{service.base_url}{UPLOAD}?sig=upload-secret")
+
+
+RECEIVED = json_reply({"TrackingId": TRACKING_ID, "RequestId": "r-1"})
+
+
+def refused_file(code: int, name: str, status: int = 400) -> Reply:
+    """The flat answer of the file upload."""
+    return json_reply({"TrackingId": TRACKING_ID, "RequestId": "r", "Code": code, "ErrorCode": name}, status)
+
+
+def test_request_and_upload(service: Service, client: Caller, tmp_path: Path) -> None:
+    url = f"{service.base_url}{UPLOAD}?sig=upload-secret"
+    service.on(UPLOAD_URL, json_reply({"RequestId": "r-1", "UploadUrl": url}))
+    service.on(UPLOAD, RECEIVED)
+    path = part(tmp_path)
+    client.upload_file(client.request_upload(), path)
+    (request,) = service.calls(UPLOAD)
+    wanted = {
+        "AuthenticationToken": "access-2",
+        "DeveloperToken": "developer-secret",
+        "CustomerId": "111",
+        "CustomerAccountId": "222",
+        "AccountId": "222",
+        "Authorization": None,
+    }
+    assert {name: request.headers.get(name) for name in wanted} == wanted
+    boundary = request.headers["Content-Type"].partition("boundary=")[2]
+    assert request.headers["Content-Type"].startswith("multipart/form-data; boundary=")
+    head, _, rest = request.body.partition(b"\r\n\r\n")
+    assert b'Content-Disposition: form-data; name="file"; filename="upload.zip"' in head
+    assert rest == path.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
+    assert request.body.count(f"--{boundary}".encode()) == 2, "exactly one part"
+
+
+def test_a_refused_token_is_renewed_and_the_whole_file_sent_again(
+    service: Service, client: Caller, tmp_path: Path
+) -> None:
+    service.on(UPLOAD, Reply(401, b""), RECEIVED)
+    path = part(tmp_path)
+    client.upload_file(ticket(service), path)
+    first, second = service.calls(UPLOAD)
+    assert (first.headers["AuthenticationToken"], second.headers["AuthenticationToken"]) == (
+        "access-1",
+        "access-2",
+    )
+    assert path.read_bytes() in second.body
+
+
+def test_a_refusal_before_the_file_was_read(service: Service, client: Caller, tmp_path: Path) -> None:
+    service.on(UPLOAD, Reply(401, b"", read_body=False), RECEIVED)
+    path = part(tmp_path, 3_000_000)
+    client.upload_file(ticket(service), path)
+    assert path.read_bytes() in service.calls(UPLOAD)[-1].body
+
+
+def test_a_lost_answer_is_found_out_by_asking_again(service: Service, client: Caller, tmp_path: Path) -> None:
+    service.on(UPLOAD, Reply(drop=True), refused_file(3224, "BulkServiceUrlAlreadyUsedForUpload"))
+    client.upload_file(ticket(service), part(tmp_path))
+    assert len(service.calls(UPLOAD)) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "family"),
+    [
+        (3220, "BulkServiceInvalidBulkUploadUrl", UploadUrlExpired),
+        (3226, "BulkServiceUrlExpired", UploadUrlExpired),
+        (3223, "BulkServiceInvalidFileExtension", TerminalError),
+        (3225, "BulkServiceFileRowCountExceeded", ConfigurationError),
+        (3227, "BulkServiceTooManyRequests", TransientError),
+    ],
+)
+def test_refused_files(
+    service: Service, client: Caller, tmp_path: Path, *, code: int, name: str, family: type[Exception]
+) -> None:
+    service.on(UPLOAD, refused_file(code, name))
+    with pytest.raises(family, match=rf"{name} \({code}\)"):
+        client.upload_file(ticket(service), part(tmp_path))
+    assert len(service.calls(UPLOAD)) == 1
+
+
+def test_a_file_that_is_never_taken_times_out(
+    service: Service, client: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "UPLOAD_TIMEOUT", httpx.Timeout(0.1))
+    service.on(UPLOAD, Reply(delay=20))
+    with pytest.raises(TransientError, match=r"sending the upload file .*Timeout"):
+        client.upload_file(ticket(service), part(tmp_path))
+
+
+def test_large_files_stay_here(client: Caller, service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "part.zip"
+    with path.open("wb") as file:
+        file.truncate(100_000_001)
+    with pytest.raises(TerminalError, match=r"part.zip has 100000001 bytes"):
+        client.upload_file(ticket(service), path)
+
+
+def test_tokens_never_travel_in_clear_to_a_real_service(
+    account: Account, impatient: RetryPolicy, tmp_path: Path, service: Service
+) -> None:
+    with (
+        Client(account, Environment.named("production"), retries=impatient) as client,
+        pytest.raises(TerminalError, match="not https"),
+    ):
+        client.upload_file(ticket(service), part(tmp_path))
+    assert service.seen == []
+
+
+# --- status and results ------------------------------------------------------------------------------------
+
+
+def test_status(service: Service, client: Caller) -> None:
+    service.on(
+        STATUS,
+        json_reply(
+            {
+                "Errors": None,
+                "ForwardCompatibilityMap": None,
+                "PercentComplete": 100,
+                "RequestStatus": "CompletedWithErrors",
+                "ResultFileUrl": f"{service.base_url}{RESULT}?sig=result-secret",
+            }
+        ),
+    )
+    status = client.upload_status("r-1")
+    assert (status.state, status.percent) == (UploadState.COMPLETED_WITH_ERRORS, 100)
+    assert service.calls(STATUS)[0].json == {"RequestId": "r-1"}
+    assert "result-secret" not in repr(status)
+
+
+def test_polling_is_quiet(service: Service, client: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    service.on(STATUS, json_reply({"RequestStatus": "InProgress", "PercentComplete": 7}))
+    client.upload_status("r-1")
+    ours = [
+        record for record in caplog.records if record.name.split(".")[0] in {"include", "httpx", "httpcore"}
+    ]
+    assert [record for record in ours if record.levelno >= logging.INFO] == []
+    assert any(record.name.startswith("include.") for record in ours), "one line at DEBUG"
+
+
+RESULTS = results_zip(
+    "Type,Text,Client Id,Error,Error Number\n"
+    + "".join(
+        f"Customer List Item,somebody,{number:06d},,\n"
+        f"Customer List Item Error,somebody,{number:06d},EmailMustBeHashed,8004\n"
+        for number in range(2500)
+    )
+)
+
+
+def test_row_errors(service: Service, client: Caller) -> None:
+    service.on(RESULT, Reply(503, b""), Reply(200, RESULTS, cut_off=5), Reply(200, RESULTS))
+    rows = client.row_errors(f"{service.base_url}{RESULT}?sig=result-secret")
+    assert rows == [
+        RowError("Customer List Item", f"{number:06d}", 8004, "EmailMustBeHashed") for number in range(2500)
+    ]
+    requests = service.calls(RESULT)
+    assert len(requests) == 3
+    assert {"Authorization", "AuthenticationToken", "DeveloperToken"}.isdisjoint(requests[-1].headers)
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_expired_results(service: Service, client: Caller, status: int) -> None:
+    service.on(RESULT, Reply(status, b"<Error/>"))
+    with pytest.raises(ResultsExpired, match="status gives a new one"):
+        client.row_errors(f"{service.base_url}{RESULT}")
+    assert len(service.calls(RESULT)) == 1
+
+
+def test_endless_results_stop(service: Service, client: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_RESULT_ZIP_BYTES", 1000)
+    service.on(RESULT, Reply(200, RESULTS))
+    with pytest.raises(TerminalError, match="more than 1000 bytes"):
+        client.row_errors(f"{service.base_url}{RESULT}")
+
+
+def test_broken_results(service: Service, client: Caller) -> None:
+    service.on(RESULT, Reply(200, RESULTS[: len(RESULTS) // 2]))
+    with pytest.raises(TransientError, match="broken"):
+        client.row_errors(f"{service.base_url}{RESULT}")

@@ -1,0 +1,180 @@
+"""The operations: what is asked, how answers are read. No I/O."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.errors import ConfigurationError, TerminalError, TransientError
+from include.microsoft_advertising import operations
+from include.microsoft_advertising.environment import Service
+from include.microsoft_advertising.faults import ServiceError
+from include.microsoft_advertising.models import Audience, UploadState, UploadStatus
+
+
+def listed(identifier: str, name: str, **more: object) -> dict[str, object]:
+    return {"Id": identifier, "Name": name, "Type": "CustomerList", "Scope": "Customer", **more}
+
+
+def test_audiences_are_read_past_nulls() -> None:
+    answer = {
+        "Audiences": [
+            None,
+            listed("12", "VIP", SearchSize="1000", MembershipDuration=-1, Description=None),
+            listed("13", "vip", AudienceNetworkSize=0),
+        ]
+    }
+    assert operations.list_audiences().read(answer) == [
+        Audience("12", "VIP", "", "Customer", -1, 1000, None),
+        Audience("13", "vip", "", "Customer", None, None, 0),
+    ]
+    assert operations.list_audiences().read({"Audiences": None}) == []
+
+
+def test_listing_names_no_ids() -> None:
+    assert operations.list_audiences().body == {"Type": "CustomerList"}, "an empty list of ids is refused"
+
+
+def test_names_match_letter_by_letter() -> None:
+    answer = {"Audiences": [listed("1", "VIP "), listed("2", "VIP"), listed("3", "vip")]}
+    found = operations.find_audience("VIP").read(answer)
+    assert found is not None
+    assert found.id == "2"
+    assert operations.find_audience("Vip").read(answer) is None
+
+
+def test_several_of_one_name_are_nobody_s_to_choose() -> None:
+    answer = {"Audiences": [listed("2", "VIP"), listed("1", "VIP")]}
+    with pytest.raises(ConfigurationError, match=r"2 audiences are named 'VIP' \(ids 1, 2\)"):
+        operations.find_audience("VIP").read(answer)
+
+
+def test_an_audience_by_id_is_matched_by_id() -> None:
+    operation = operations.get_audience("13")
+    assert operation.body == {"AudienceIds": ["13"], "Type": "CustomerList"}
+    assert operation.read({"Audiences": [None]}) is None
+    assert operation.read({}) is None
+    assert operation.read({"Audiences": [listed("12", "a"), listed("13", "b")]}) == Audience("13", "b")
+
+
+@pytest.mark.parametrize(("scope", "parent"), [("Customer", "111"), ("Account", "222")])
+def test_a_new_audience_belongs_to_its_scope(scope: str, parent: str) -> None:
+    operation = operations.create_audience(
+        "VIP",
+        customer_id="111",
+        account_id="222",
+        description="d",
+        scope=scope,  # type: ignore[arg-type]  # of the two words
+    )
+    assert operation.body == {
+        "Audiences": [
+            {
+                "Type": "CustomerList",
+                "Name": "VIP",
+                "Description": "d",
+                "Scope": scope,
+                "ParentId": parent,
+                "MembershipDuration": -1,
+            }
+        ]
+    }
+    assert operation.read({"AudienceIds": ["900"], "PartialErrors": []}) == "900"
+    assert not operation.repeatable
+    answers: list[dict[str, object]] = [{}, {"AudienceIds": [None]}, {"AudienceIds": []}]
+    for broken in answers:
+        with pytest.raises((KeyError, IndexError, ValueError)):
+            operation.read(broken)
+
+
+def test_methods_and_paths() -> None:
+    table = {
+        operation.name: (operation.service, operation.method, operation.path)
+        for operation in (
+            operations.list_audiences(),
+            operations.create_audience("n", customer_id="1", account_id="2", description=""),
+            operations.delete_audience("1"),
+            operations.request_upload(account_id="2"),
+            operations.upload_status("r"),
+            operations.get_user(),
+            operations.get_account("2"),
+        )
+    }
+    assert table == {
+        "GetAudiencesByIds": (Service.CAMPAIGN, "POST", "/Audiences/QueryByIds"),
+        "AddAudiences": (Service.CAMPAIGN, "POST", "/Audiences"),
+        "DeleteAudiences": (Service.CAMPAIGN, "DELETE", "/Audiences"),
+        "GetBulkUploadUrl": (Service.BULK, "POST", "/BulkUploadUrl/Query"),
+        "GetBulkUploadStatus": (Service.BULK, "POST", "/BulkUploadStatus/Query"),
+        "GetUser": (Service.CUSTOMER, "POST", "/User/Query"),
+        "GetAccount": (Service.CUSTOMER, "POST", "/Account/Query"),
+    }
+
+
+def test_tickets_hide_their_url() -> None:
+    operation = operations.request_upload(account_id="222")
+    assert operation.body == {"ResponseMode": "ErrorsOnly", "AccountId": "222"}
+    ticket = operation.read({"RequestId": "r-1", "UploadUrl": "https://upload-secret"})
+    assert (ticket.request_id, ticket.upload_url) == ("r-1", "https://upload-secret")
+    assert "upload-secret" not in repr(ticket)
+
+
+def test_status() -> None:
+    read = operations.upload_status("r-1").read
+    running = read(
+        {"RequestStatus": "InProgress", "PercentComplete": 40, "ResultFileUrl": None, "Errors": None}
+    )
+    assert running == UploadStatus(UploadState.IN_PROGRESS, 40)
+    done = read(
+        {"RequestStatus": "Completed", "PercentComplete": 100, "ResultFileUrl": "https://result-secret"}
+    )
+    assert done.result_url == "https://result-secret"
+    assert "result-secret" not in repr(done)
+    error = {"Code": 3217, "ErrorCode": "FormatVersionNotSupported", "Message": "x", "Details": None}
+    failed = read({"RequestStatus": "Failed", "PercentComplete": 0, "ResultFileUrl": "", "Errors": [error]})
+    assert failed.errors == (ServiceError(3217, "FormatVersionNotSupported"),)
+    assert failed.result_url is None
+
+
+@pytest.mark.parametrize(
+    ("word", "final", "succeeded"),
+    [
+        ("PendingFileUpload", False, False),
+        ("FileUploaded", False, False),
+        ("InProgress", False, False),
+        ("Completed", True, True),
+        ("CompletedWithErrors", True, True),
+        ("Failed", True, False),
+        ("UploadFileRowCountExceeded", True, False),
+        ("UploadFileFormatNotSupported", True, False),
+        ("Expired", True, False),
+        ("Aborted", True, False),
+        ("SomethingNew", False, False),
+    ],
+)
+def test_states(word: str, final: bool, succeeded: bool) -> None:
+    status = operations.upload_status("r").read({"RequestStatus": word, "PercentComplete": 0})
+    assert (status.state.final, status.state.succeeded) == (final, succeeded)
+    assert (status.failure(account_id="222") is not None) == (final and not succeeded)
+
+
+@pytest.mark.parametrize(
+    ("status", "family", "words"),
+    [
+        (UploadStatus(UploadState.FAILED, errors=(ServiceError(8003, ""),)), ConfigurationError, "terms"),
+        (UploadStatus(UploadState.ROW_COUNT_EXCEEDED), ConfigurationError, "profiles_per_part"),
+        (UploadStatus(UploadState.FORMAT_NOT_SUPPORTED), TerminalError, "format version"),
+        (UploadStatus(UploadState.EXPIRED), TransientError, "sent again"),
+    ],
+)
+def test_failed_uploads_say_why(status: UploadStatus, family: type[Exception], words: str) -> None:
+    failure = status.failure(account_id="222")
+    assert isinstance(failure, family)
+    assert words in str(failure)
+    assert f"{status.state} for account 222" in str(failure)
+
+
+def test_who_we_are() -> None:
+    assert operations.get_user().read({"User": {"Id": "5", "UserName": "jane"}}) == ("5", "jane")
+    account = operations.get_account("222").read(
+        {"Account": {"Id": "222", "Name": "Contoso", "Number": "F1", "AccountLifeCycleStatus": "Active"}}
+    )
+    assert (account.id, account.name, account.number, account.status) == ("222", "Contoso", "F1", "Active")

@@ -1,0 +1,174 @@
+"""Tokens: fetched when needed, renewed early, rotated durably, and shown nowhere."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import urllib.parse
+from types import SimpleNamespace
+
+import pytest
+
+from include.errors import ConfigurationError, CustomerMatchError, TransientError
+from include.microsoft_advertising import tokens
+from include.microsoft_advertising.account import Account
+from include.microsoft_advertising.environment import Environment
+from include.microsoft_advertising.tokens import TokenSource
+from tests.microsoft_advertising.conftest import SECRETS, Reply, Service, json_reply
+
+TOKEN_PATH = "/common/oauth2/v2.0/token"
+
+
+@pytest.fixture
+def source(account: Account, environment: Environment) -> TokenSource:
+    return TokenSource(account, environment)
+
+
+def form(service: Service, call: int = -1) -> dict[str, str]:
+    return dict(urllib.parse.parse_qsl(service.calls(TOKEN_PATH)[call].body.decode()))
+
+
+def test_one_request_serves_many_calls(service: Service, account: Account, environment: Environment) -> None:
+    source = TokenSource(account, environment)
+    assert [source.access_token() for _ in range(3)] == ["access-1"] * 3
+    sent = form(service)
+    assert sent["grant_type"] == "refresh_token"
+    assert sent["refresh_token"] == "refresh-secret-0"
+    assert (sent["client_id"], sent["client_secret"]) == ("app", "client-secret")
+    assert {"https://ads.microsoft.com/msads.manage", "offline_access"} <= set(sent["scope"].split())
+    assert len(service.calls(TOKEN_PATH)) == 1
+
+
+def test_a_public_client_sends_no_secret(
+    service: Service, account: Account, environment: Environment
+) -> None:
+    public = account.model_copy(update={"client_secret": None})
+    assert TokenSource(public, environment).access_token() == "access-1"
+    assert "client_secret" not in form(service)
+
+
+def test_renewal_uses_the_rotated_token_and_tells_it(
+    service: Service, account: Account, environment: Environment
+) -> None:
+    kept: list[str] = []
+    source = TokenSource(account, environment, kept.append)
+    assert source.access_token() == "access-1"
+    assert source.access_token(force_refresh=True) == "access-2"
+    assert form(service)["refresh_token"] == "refresh-secret-1"
+    assert kept == ["refresh-secret-1", "refresh-secret-2"]
+
+
+def test_an_unchanged_refresh_token_is_not_told(
+    service: Service, account: Account, environment: Environment
+) -> None:
+    service.token_reply = lambda n: json_reply(
+        {"access_token": "access-x", "expires_in": 3600, "refresh_token": "refresh-secret-0"}
+    )
+    kept: list[str] = []
+    TokenSource(account, environment, kept.append).access_token()
+    assert kept == []
+
+
+def test_renewed_before_it_expires(
+    service: Service, account: Account, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=lambda: now))
+    source = TokenSource(account, environment)
+    source.access_token()
+    now = 1000.0 + 3599 - 301
+    assert source.access_token() == "access-1"
+    now = 1000.0 + 3599 - 299
+    assert source.access_token() == "access-2"
+
+
+def test_threads_share_one_request(service: Service, account: Account, environment: Environment) -> None:
+    source = TokenSource(account, environment)
+    got: list[str] = []
+    threads = [threading.Thread(target=lambda: got.append(source.access_token())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert got == ["access-1"] * 8
+    assert service.tokens_issued == 1
+
+
+def oauth_error(name: str) -> Reply:
+    text = "AADSTS70000: the account somebody@example.com is not there. Trace ID: 1 AADSTS70000"
+    return json_reply({"error": name, "error_description": text, "error_codes": [70000]}, 400)
+
+
+@pytest.mark.parametrize(
+    ("reply", "family", "words"),
+    [
+        (oauth_error("invalid_grant"), ConfigurationError, "Sign in again"),
+        (oauth_error("interaction_required"), ConfigurationError, "Sign in again"),
+        (oauth_error("invalid_client"), ConfigurationError, "client secret"),
+        (oauth_error("temporarily_unavailable"), TransientError, "temporarily_unavailable"),
+        (Reply(503, b"busy", {"Retry-After": "9"}), TransientError, "503"),
+        (Reply(429, b"{}", {"Retry-After": "9"}), TransientError, "429"),
+        (Reply(200, b'{"access_token": "access-cut'), ConfigurationError, "200"),
+        (Reply(404, b"<html>"), CustomerMatchError, "base URL"),
+        (Reply(drop=True), TransientError, "lost"),
+    ],
+)
+def test_refusals(
+    service: Service,
+    source: TokenSource,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    reply: Reply,
+    family: type[Exception],
+    words: str,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    service.token_reply = lambda n: reply
+    with pytest.raises(family, match="signing in for account 222") as caught:
+        source.access_token()
+    assert words in str(caught.value)
+    shown = str(caught.value) + caplog.text
+    assert not [secret for secret in (*SECRETS, "somebody") if secret in shown]
+    if "Retry-After" in reply.headers:
+        assert isinstance(caught.value, TransientError)
+        assert caught.value.retry_after == 9
+
+
+def test_a_source_recovers(service: Service, account: Account, environment: Environment) -> None:
+    replies = [Reply(500, b""), json_reply({"access_token": "access-ok", "expires_in": "3600"})]
+    service.token_reply = lambda n: replies[min(n, 2) - 1]
+    source = TokenSource(account, environment)
+    with pytest.raises(TransientError):
+        source.access_token()
+    assert source.access_token() == "access-ok"
+
+
+def test_proxies_and_certificates_of_the_environment_do_not_disturb_loopback(
+    service: Service, account: Account, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert TokenSource(account, environment).access_token() == "access-1"
+
+
+def test_an_authority_that_describes_itself_wrongly(
+    service: Service, account: Account, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "reply_to", lambda path: json_reply({"token_endpoint": "http://x/token"}))
+    with pytest.raises(ConfigurationError, match="base URL"):
+        TokenSource(account, environment).access_token()
+
+
+def test_nobody_there(account: Account) -> None:
+    with pytest.raises(TransientError, match="no connection"):
+        TokenSource(account, Environment.at("http://127.0.0.1:9")).access_token()
+
+
+def test_secrets_show_in_no_repr(service: Service, account: Account, environment: Environment) -> None:
+    source = TokenSource(account, environment)
+    source.access_token()
+    assert not [secret for secret in SECRETS if secret in repr(source) + repr(vars(source)["_http"])]
