@@ -1,1 +1,67 @@
+# Two commands matter: `make demo` shows the whole job, `make test` proves it. The rest is for those who work on it.
+# Needs Python 3.11 to 3.13, make, and a package registry that pip reaches.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+LAKE ?= local
+SCALE ?= 1
+
+# One pytest worker a core; the tests that start whole installations come one after the other.
+FAST := -m "not system and not browser and not azurite" -n auto
+FULL ?=
+
+export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
+
 .DEFAULT_GOAL := help
+.PHONY: help demo up down test test-fast lint format bench lock clean install
+
+help: ## show these lines
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: install ## run an export under a real Airflow against the simulator and check every hash (LAKE=azurite: on Azure storage)
+	$(BIN)/python -m include.demo show --lake $(LAKE) --scale $(SCALE)
+
+up: install ## start the same stack and leave it running, with its pages
+	$(BIN)/python -m include.demo up
+
+down: install ## stop what `make up` started
+	$(BIN)/python -m include.demo down
+
+test: install ## all tests
+	$(BIN)/pytest $(FAST)
+	$(BIN)/pytest -m "system or browser or azurite"
+
+test-fast: install ## the tests that need no other program, in less than a minute
+	$(BIN)/pytest $(FAST)
+
+lint: install ## style, types, and the Compose file against its specification
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
+
+format: install ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install ## measure the data path beside a baseline (FULL=1: large cases too); writes .bench/results.json
+	$(BIN)/python -m benchmarks $(if $(FULL),--full)
+
+lock: ## resolve requirements.in into requirements.txt for Python 3.11 to 3.13
+	$(BIN)/uv pip compile requirements.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o requirements.txt
+
+clean: ## delete everything that was made here, the environment too
+	-$(BIN)/python -m include.demo down
+	rm -rf $(VENV) .airflow .azurite .bench .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+
+install: $(VENV)/installed ## make the virtual environment
+
+# Installed again when the lock or the project's own description changes.
+$(VENV)/installed: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 …" if not (3, 11) <= sys.version_info[:2] <= (3, 13) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet -r requirements.txt
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps -e .
+	touch $@

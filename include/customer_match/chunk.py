@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 
 from include.customer_match.digests import Digests
 from include.customer_match.ledger.state import Action, Part, State
@@ -26,7 +26,7 @@ class Plan(BaseModel):
     """The way from what the ledger knows to a target.
 
     Attributes:
-        id: Names the plan; the ledger keeps it while the plan is carried out.
+        id: Names the plan; the ledger keeps it while the plan is carried out, and after.
         based_on: The plan that the ledger held when this one was made.
         target: The members that the audience will have.
         parts: In the order in which they are sent: leavers first.
@@ -34,6 +34,8 @@ class Plan(BaseModel):
         removed: Members that leave; None where nobody knows who is in the audience.
         unchanged: Members that are not sent.
         replaces: Whether the first part replaces the audience.
+        part_size: Members in one part at the most.
+        full: Whether a Replace was asked for.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +48,8 @@ class Plan(BaseModel):
     removed: NonNegativeInt | None
     unchanged: NonNegativeInt
     replaces: bool
+    part_size: PositiveInt
+    full: bool
 
 
 def plan_parts(
@@ -101,6 +105,25 @@ def plan_parts(
         removed=leaving if known else None,
         unchanged=target.count - missing,
         replaces=replaces,
+        part_size=part_size,
+        full=full,
+    )
+
+
+def plan_again(files: Files, state: State, plan: Plan, *, folder: str) -> Plan:
+    """The same target from another state: the ledger has moved on since the plan was made.
+
+    Raises:
+        TerminalError: As `plan_parts`.
+    """
+    return plan_parts(
+        files,
+        state,
+        plan.target,
+        plan_id=plan.id,
+        folder=folder,
+        part_size=plan.part_size,
+        full=plan.full,
     )
 
 

@@ -14,7 +14,8 @@ Nothing here reads or writes; sets are given as boolean arrays over any window o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -106,7 +107,8 @@ class State(_Model):
         audience_id: Its id at the service; None until it is known to exist.
         settled: The bounds before the parts below.
         plan_id: The plan whose parts these are.
-        parts: Parts of the plan, in the order in which they are sent.
+        parts: Parts of the plan, in the order in which they are sent; none once they are settled.
+        refused: Members of the plan that the service refused, by the name of its error.
         interval_end: End of the data interval that the parts (or, with none, the bounds) stand for.
         updated_at: When this state was written.
     """
@@ -117,6 +119,7 @@ class State(_Model):
     settled: Settled = Settled()
     plan_id: str | None = None
     parts: tuple[Part, ...] = ()
+    refused: dict[str, int] = {}
     interval_end: datetime | None = None
     updated_at: datetime | None = None
 
@@ -136,7 +139,9 @@ class State(_Model):
 
     def planned(self, plan_id: str, parts: tuple[Part, ...], interval_end: datetime | None) -> Self:
         """The state with a new plan; the parts before it must be settled."""
-        return self.model_copy(update={"plan_id": plan_id, "parts": parts, "interval_end": interval_end})
+        return self.model_copy(
+            update={"plan_id": plan_id, "parts": parts, "refused": {}, "interval_end": interval_end}
+        )
 
     def requested(self, index: int, request: Request) -> Self:
         """The intent: from here on the service may have this part."""
@@ -146,9 +151,10 @@ class State(_Model):
         """The part's upload ended without a result; it may have done some of its work."""
         return self.with_part(index, request=None)
 
-    def confirmed(self, index: int, refused: MembersFile | None) -> Self:
-        """The service has done this part, but for the refused members."""
-        return self.with_part(index, progress=Progress.CONFIRMED, request=None, refused=refused)
+    def confirmed(self, index: int, refused: MembersFile | None, reasons: Mapping[str, int]) -> Self:
+        """The service has done this part, but for the refused members; the reasons count them."""
+        state = self.with_part(index, progress=Progress.CONFIRMED, request=None, refused=refused)
+        return state.model_copy(update={"refused": dict(Counter(self.refused) + Counter(reasons))})
 
     @property
     def in_flight(self) -> list[int]:

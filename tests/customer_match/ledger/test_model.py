@@ -114,7 +114,7 @@ class Machine(RuleBasedStateMachine):
         if request.id in self.done:
             refused = self.done[request.id]
             reference = self.write(refused) if refused else None
-            self.ledger.write(entry, entry.state.confirmed(index, reference))
+            self.ledger.write(entry, entry.state.confirmed(index, reference, {}))
         elif request.id not in self.queue:
             self.ledger.write(entry, entry.state.came_to_nothing(index))
 

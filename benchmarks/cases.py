@@ -1,0 +1,68 @@
+"""The jobs that are measured. Each reads a table of e-mail addresses and leaves upload files in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import fsspec
+import pyarrow.parquet as pq
+
+__all__ = ["JOBS"]
+
+
+def engine(table: Path, folder: Path) -> None:
+    """Ours: normalise, chunk and write the upload files, as the tasks do; a ledger that is empty."""
+    from include.customer_match.tables import open_table
+    from include.customer_match.workspace import Workspace
+
+    from include.customer_match.chunk import plan_parts
+    from include.customer_match.ledger.state import State
+    from include.customer_match.members import read_members
+    from include.customer_match.normalise import stage_members
+    from include.customer_match.reference import Policy
+    from include.microsoft_advertising import bulk_file
+
+    lake = fsspec.filesystem("file")
+    workspace = Workspace(lake, str(folder))
+    batches = open_table(lake, str(table)).batches(["Email"])
+    staged = stage_members(batches, ["Email"], Policy.BASIC, workspace, "members.parquet")
+    part_size = min(500_000, bulk_file.max_members_per_file(sandbox=False))
+    plan = plan_parts(
+        workspace, State(audience="a"), staged.members, plan_id="p", folder="parts", part_size=part_size
+    )
+    for number, part in enumerate(plan.parts):
+        members = read_members(workspace, part.members)
+        action = bulk_file.Action(part.action.value.title())
+        bulk_file.write_bulk_file(folder / f"{number}.zip", audience_id="1", action=action, members=members)
+
+
+def sdk(table: Path, folder: Path) -> None:
+    """The baseline: hashlib, the official SDK's entities and its file writer, Python's zipfile."""
+    from bingads.v13.bulk import BulkFileWriter  # noqa: TID251 (measured, not used)
+    from bingads.v13.bulk.entities.audiences import BulkCustomerListItem  # noqa: TID251
+
+    path = folder / "upload.csv"
+    seen: set[str] = set()
+    with BulkFileWriter(str(path)) as writer:
+        for address in _plain_addresses(table):
+            digest = hashlib.sha256(address.encode()).hexdigest()
+            if digest not in seen:
+                seen.add(digest)
+                writer.write_entity(BulkCustomerListItem(parent_id=1, sub_type="Email", text=digest))
+    with zipfile.ZipFile(folder / "upload.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(path, path.name)
+
+
+def _plain_addresses(table: Path) -> Iterator[str]:
+    for file in sorted(table.glob("*.parquet")):
+        for batch in pq.ParquetFile(file).iter_batches(columns=["Email"]):
+            for value in batch.column(0).to_pylist():
+                address = (value or "").strip().lower()
+                if "@" in address:
+                    yield address
+
+
+JOBS: dict[str, Callable[[Path, Path], None]] = {"engine": engine, "sdk": sdk}

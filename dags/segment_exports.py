@@ -1,0 +1,161 @@
+"""One DAG per export file: validate → normalise → chunk → upload for each segment, then report.
+
+A file that cannot be understood becomes a DAG of its own that says why, so that the others keep running.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import DAG, TriggerRule, dag, get_current_context, task, task_group
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_microsoft_advertising.operator import UploadAudienceOperator
+from airflow_microsoft_advertising.pools import pool_name
+from airflow_microsoft_advertising.run_listener import NOTE_KEY
+from airflow_microsoft_advertising.run_params import documentation, mark, params, run_of
+from include.customer_match.export import Export, Segment
+from include.customer_match.export_file import BrokenExport, load_exports
+from include.project import PROJECT, exports_folder
+
+Row = dict[str, Any]
+"""A segment as it travels between tasks: `table`, `audience` and `path`."""
+
+
+def export_dag(export: Export) -> DAG:
+    """The DAG of one export."""
+    with DAG(
+        dag_id=export.name,
+        dag_display_name=export.title,
+        description=export.description,
+        schedule=export.schedule,
+        start_date=datetime.combine(export.start_date, time(), ZoneInfo(export.timezone)),
+        catchup=False,
+        max_active_runs=1,
+        dagrun_timeout=timedelta(hours=export.run_timeout_hours),
+        doc_md=documentation(export),
+        tags=["customer match", *export.tags],
+        params=params(export),
+        default_args={
+            "owner": export.owner or "airflow",
+            "retries": export.retries,
+            "retry_delay": timedelta(seconds=30),
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": timedelta(minutes=15),
+        },
+    ) as export_dag:
+        rows = select_task(export)()
+        segment_group(export).expand(row=rows) >> report_task(export)(rows)
+    return export_dag
+
+
+def select_task(export: Export) -> Any:
+    """The task that chooses the segments of a run."""
+
+    @task
+    def select() -> list[Row]:
+        """Which segments this run exports."""
+        chosen = get_current_context()["params"]["segments"]
+        return [segment.model_dump() for segment in this_run(export).select(chosen)]
+
+    return select
+
+
+def segment_group(export: Export) -> Any:
+    """The tasks of one segment, to be mapped over all."""
+
+    @task(map_index_template="{{ segment_name }}")
+    def validate(row: Row) -> Row:
+        """The table is found, readable, fresh, and has its e-mail column."""
+        this_run(export).validate(this_segment(row))
+        return row
+
+    @task(map_index_template="{{ segment_name }}")
+    def normalise(row: Row) -> Row:
+        """Its addresses are normalised and hashed, its members staged."""
+        this_run(export).normalise(this_segment(row))
+        return row
+
+    @task(map_index_template="{{ segment_name }}")
+    def chunk(row: Row) -> Row:
+        """The difference to what the audience holds, cut into parts."""
+        run, segment = this_run(export), this_segment(row)
+        run.chunk(segment)
+        return {"audience": segment.audience, "folder": run.segment_folder(segment)}
+
+    @task_group
+    def segment(row: Row) -> None:
+        chunked = chunk(normalise(validate(row)))
+        UploadAudienceOperator(
+            task_id="upload",
+            map_index_template="{{ task.audience }}",
+            pool=pool_name(export.cid),
+            audience=chunked["audience"],
+            folder=chunked["folder"],
+            mark=mark(export),
+            microsoft_advertising_conn_id=export.connection,
+            customer_id=export.cid,
+            account_id=export.aid,
+            workspace_root=export.workspace.locate(PROJECT),
+            workspace_conn_id=export.workspace.connection,
+            scope=export.scope,
+            membership_duration=export.membership_duration,
+        )
+
+    return segment
+
+
+def report_task(export: Export) -> Any:
+    """The task that sums up a run."""
+
+    @task(trigger_rule=TriggerRule.ALL_DONE, retries=1)
+    def report(rows: list[Row] | None) -> None:
+        """What the run did; fails if a segment did."""
+        if rows is None:
+            raise AirflowFailException("No segments were selected: the log of the task `select` says why.")
+        result = this_run(export).report([Segment.model_validate(row) for row in rows])
+        task_instance = get_current_context()["ti"]
+        task_instance.xcom_push(NOTE_KEY, result.summary())
+        task_instance.log.info("%s", result.summary())
+        if result.failed:
+            raise AirflowFailException(result.summary())
+
+    return report
+
+
+def this_run(export: Export) -> Any:
+    """The run that the current task belongs to."""
+    return run_of(export, get_current_context())
+
+
+def this_segment(row: Row) -> Segment:
+    """The segment of a row; its name becomes the name of the mapped task."""
+    segment = Segment.model_validate(row)
+    get_current_context()["segment_name"] = segment.audience  # type: ignore[typeddict-unknown-key]
+    return segment
+
+
+def broken_dag(export: BrokenExport) -> DAG:
+    """A DAG that says what is wrong with an export file, on its page and when it runs."""
+
+    @dag(
+        dag_id=export.name,
+        schedule=None,
+        doc_md=f"# This export file cannot be used\n\n```\n{export.error_message}\n```",
+        tags=["customer match", "broken"],
+    )
+    def broken() -> None:
+        @task(retries=0)
+        def configuration_error() -> None:
+            raise AirflowFailException(export.error_message)
+
+        configuration_error()
+
+    return broken()
+
+
+for _export in load_exports(exports_folder()):
+    _dag = broken_dag(_export) if isinstance(_export, BrokenExport) else export_dag(_export)
+    globals()[f"dag_{_dag.dag_id}"] = _dag

@@ -1,0 +1,196 @@
+"""The step `report`: what a run did, for people and programs. No e-mail address and no hash is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from importlib.resources import files
+
+import jinja2
+from pydantic import BaseModel, ConfigDict, computed_field
+
+from include.customer_match.run_records import (
+    Chunked,
+    Delivered,
+    Failure,
+    Normalised,
+    SegmentRecords,
+    Validated,
+)
+
+__all__ = ["Outcome", "RunReport", "SegmentReport", "segment_report"]
+
+
+class Outcome(StrEnum):
+    """How a segment ended."""
+
+    DELIVERED = "delivered"
+    UNCHANGED = "unchanged"
+    REFUSED_SOME = "refused some"
+    DRY_RUN = "dry run"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+    @property
+    def good(self) -> bool:
+        """Whether nobody has to act."""
+        return self is not Outcome.FAILED
+
+
+class SegmentReport(BaseModel):
+    """One segment of a run. Counts are None where the run did not come that far.
+
+    Attributes:
+        segment: The table's name.
+        audience: The audience's name.
+        audience_id: Its id at the service.
+        outcome: How it ended.
+        message: Why it failed or was skipped, and what to do.
+        profiles: Rows read.
+        valid: Rows with a usable address.
+        rejected: Rows without one, by reason.
+        duplicates: Digests that were there already.
+        members: Distinct members of the segment.
+        added: Members sent because they may have been missing.
+        removed: Members sent because they left; None if nobody knew who was in the audience.
+        refused: Members that the service refused, by the name of its error.
+        parts: Upload files.
+        replaced: Whether the audience was replaced as a whole.
+        seconds: From the first step's work to the last one's, waiting for Airflow left out.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    segment: str
+    audience: str
+    audience_id: str | None = None
+    outcome: Outcome
+    message: str | None = None
+    profiles: int | None = None
+    valid: int | None = None
+    rejected: dict[str, int] = {}
+    duplicates: int | None = None
+    members: int | None = None
+    added: int | None = None
+    removed: int | None = None
+    refused: dict[str, int] = {}
+    parts: int | None = None
+    replaced: bool = False
+    seconds: float = 0.0
+
+
+class RunReport(BaseModel):
+    """One run of an export.
+
+    Attributes:
+        export: Name of the export.
+        title: Its title.
+        run_id: Airflow's name of the run.
+        interval_end: End of the data interval (or the time of a manual run), UTC.
+        finished: When the report was made, UTC.
+        dry_run: Whether nothing was sent.
+        full: Whether audiences were replaced on request.
+        segments: In the order of the export.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    export: str
+    title: str
+    run_id: str
+    interval_end: datetime
+    finished: datetime
+    dry_run: bool
+    full: bool
+    segments: tuple[SegmentReport, ...]
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's way to put a property into JSON
+    @property
+    def failed(self) -> int:
+        """Segments that failed."""
+        return sum(not segment.outcome.good for segment in self.segments)
+
+    def total(self, field: str) -> int:
+        """Sum of a count over all segments; those that are not known count as nothing."""
+        return sum(getattr(segment, field) or 0 for segment in self.segments)
+
+    def summary(self) -> str:
+        """A few lines of text for a log or a note."""
+        head = f"{len(self.segments) - self.failed} of {len(self.segments)} segments are right"
+        return "\n".join([f"{head}{' (dry run: nothing was sent)' if self.dry_run else ''}.", *self._lines()])
+
+    def _lines(self) -> Sequence[str]:
+        return [_line(segment) for segment in self.segments]
+
+    def html(self) -> str:
+        """The report as a page of its own: no script, nothing loaded from elsewhere."""
+        template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
+        return jinja2.Environment(autoescape=True).from_string(template).render(report=self)
+
+
+def segment_report(segment: str, audience: str, records: SegmentRecords, *, dry_run: bool) -> SegmentReport:
+    """Sum up what a segment's steps have recorded."""
+    validated, normalised = records.read(Validated), records.read(Normalised)
+    chunked, delivered = records.read(Chunked), records.read(Delivered)
+    outcome, message = _outcome(records.read(Failure), chunked, delivered, dry_run=dry_run)
+    counts: dict[str, object] = {"profiles": validated.profiles if validated else None}
+    if normalised:
+        staged = normalised.staged
+        counts = {
+            "profiles": staged.profiles,
+            "valid": staged.valid,
+            "rejected": {str(reason): number for reason, number in staged.rejected.items()},
+            "duplicates": staged.duplicates,
+            "members": staged.members.count,
+        }
+    if chunked and chunked.plan:
+        plan = chunked.plan
+        counts |= {"added": plan.added, "removed": plan.removed, "replaced": plan.replaces}
+        counts |= {"parts": len(plan.parts)}
+    if delivered:
+        counts |= {"refused": delivered.refused, "audience_id": delivered.audience_id}
+    seconds = sum(record.seconds for record in (validated, normalised, chunked, delivered) if record)
+    return SegmentReport.model_validate(
+        {
+            "segment": segment,
+            "audience": audience,
+            "outcome": outcome,
+            "message": message,
+            "seconds": round(seconds, 2),
+            **counts,
+        }
+    )
+
+
+def _outcome(
+    failure: Failure | None, chunked: Chunked | None, delivered: Delivered | None, *, dry_run: bool
+) -> tuple[Outcome, str | None]:
+    if failure:
+        return Outcome.FAILED, f"{failure.step}: {failure.message}"
+    if chunked and chunked.skipped:
+        return Outcome.SKIPPED, chunked.skipped
+    if chunked and dry_run:
+        return Outcome.DRY_RUN, None
+    if delivered is None:
+        return (
+            Outcome.FAILED,
+            "A task ended without a word (killed, or timed out). Its log in Airflow says more.",
+        )
+    if delivered.refused:
+        return Outcome.REFUSED_SOME, None
+    return (Outcome.DELIVERED if delivered.parts else Outcome.UNCHANGED), None
+
+
+def _line(segment: SegmentReport) -> str:
+    if segment.profiles is None or segment.members is None:
+        return f"- {segment.audience}: {segment.outcome}. {segment.message or ''}".rstrip()
+    removed = "unknown" if segment.removed is None else f"{segment.removed:,}"
+    text = (
+        f"- {segment.audience}: {segment.outcome}; {segment.profiles:,} profiles, "
+        f"{segment.members:,} members, {segment.added or 0:,} added, {removed} removed, "
+        f" {sum(segment.rejected.values()):,} rejected"
+    )
+    if segment.refused:
+        text += f", {sum(segment.refused.values()):,} refused by the service"
+    return f"{text}. {segment.message or ''}".rstrip()

@@ -1,0 +1,166 @@
+"""What the steps of a run tell one another and the report: small JSON files in the workspace.
+
+`runs/<export>/<run>/<segment>/<step>.json` holds what a step found out; `failure.json` why one could not.
+Steps write when they end, so that a report can be made whatever crashed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt
+
+from include.customer_match.chunk import Plan
+from include.customer_match.normalise import Staged
+
+__all__ = [
+    "Chunked",
+    "Delivered",
+    "Failure",
+    "Normalised",
+    "RecordStorage",
+    "SegmentRecords",
+    "Step",
+    "Validated",
+]
+
+
+class Step(StrEnum):
+    """The steps of a segment, in order."""
+
+    VALIDATE = "validate"
+    NORMALISE = "normalise"
+    CHUNK = "chunk"
+    UPLOAD = "upload"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    seconds: NonNegativeFloat
+
+
+class Validated(_Record):
+    """The table as it was found.
+
+    Attributes:
+        columns: The e-mail columns as the table spells them.
+        profiles: Rows, where the format knows them without reading.
+        files: Number of data files.
+        size_bytes: Of all files.
+        modified: Time of the newest file (UTC), where the storage knows it.
+    """
+
+    columns: tuple[str, ...]
+    profiles: NonNegativeInt | None
+    files: NonNegativeInt
+    size_bytes: NonNegativeInt
+    modified: datetime | None
+
+
+class Normalised(_Record):
+    """The staged members and how the profiles were counted."""
+
+    staged: Staged
+
+
+class Chunked(_Record):
+    """The plan, or why there is none.
+
+    Attributes:
+        plan: The parts to send.
+        audience: Name of the audience.
+        interval_end: End of the data interval that the target stands for.
+        skipped: Why nothing is to be sent for this data interval; None normally.
+    """
+
+    plan: Plan | None
+    audience: str
+    interval_end: datetime
+    skipped: str | None = None
+
+
+class Delivered(_Record):
+    """What the service took.
+
+    Attributes:
+        audience_id: The audience's id at the service.
+        parts: Parts that were sent.
+        refused: Members that the service refused, by the name of its error.
+    """
+
+    audience_id: str
+    parts: NonNegativeInt
+    refused: dict[str, NonNegativeInt] = {}
+
+
+class Failure(BaseModel):
+    """Why a step could not do its work.
+
+    Attributes:
+        step: Which one.
+        message: What is wrong and what to do; never with an e-mail address or a secret.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    step: Step
+    message: str
+
+
+class RecordStorage(Protocol):
+    """What records need of a workspace."""
+
+    def read_bytes(self, relative: str, /) -> bytes:
+        """Read a small file, or raise FileNotFoundError."""
+
+    def write_bytes(self, relative: str, data: bytes, /) -> None:
+        """Write a small file, replacing it as a whole."""
+
+    def exists(self, relative: str, /) -> bool:
+        """Whether there is such a file."""
+
+    def delete(self, relative: str, /, *, recursive: bool = False) -> None:
+        """Delete a file or a folder."""
+
+
+Record = TypeVar("Record", bound=BaseModel)
+
+_NAMES: dict[type[BaseModel], str] = {
+    Validated: Step.VALIDATE,
+    Normalised: Step.NORMALISE,
+    Chunked: Step.CHUNK,
+    Delivered: Step.UPLOAD,
+    Failure: "failure",
+}
+
+
+class SegmentRecords:
+    """The records of one segment in one run.
+
+    Args:
+        storage: The workspace.
+        folder: The segment's folder of this run; staged members and parts lie there too.
+    """
+
+    def __init__(self, storage: RecordStorage, folder: str) -> None:
+        self.folder = folder
+        self._storage = storage
+
+    def write(self, record: BaseModel) -> None:
+        """Keep what a step found out; a failure that was noted before is over then."""
+        self._storage.write_bytes(self._path(type(record)), record.model_dump_json(indent=1).encode())
+        if not isinstance(record, Failure) and self._storage.exists(self._path(Failure)):
+            self._storage.delete(self._path(Failure))
+
+    def read(self, kind: type[Record]) -> Record | None:
+        """What a step found out; None if it did not end."""
+        path = self._path(kind)
+        if not self._storage.exists(path):
+            return None
+        return kind.model_validate_json(self._storage.read_bytes(path))
+
+    def _path(self, kind: type[BaseModel]) -> str:
+        return f"{self.folder}/{_NAMES[kind]}.json"

@@ -1,0 +1,83 @@
+"""Programs that the demo and the tests start: in process groups of their own, and ended with them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Program", "free_port"]
+
+_GRACE_SECONDS = 8.0
+
+
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Program:
+    """A running program and everything that it started.
+
+    Attributes:
+        name: For messages.
+        pid: Leader of the process group.
+        log: Where its output goes.
+    """
+
+    name: str
+    pid: int
+    log: Path
+
+    @classmethod
+    def start(
+        cls, name: str, command: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Path
+    ) -> Program:
+        """Start a program in a session of its own; it outlives this process unless it is stopped."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(env),
+                cwd=cwd,
+                start_new_session=True,
+            )
+        return cls(name, process.pid, log)
+
+    @property
+    def running(self) -> bool:
+        """Whether anything of the group still runs."""
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, os.WNOHANG)
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End the whole group: politely, and after some seconds for sure."""
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, sign)
+            deadline = time.monotonic() + _GRACE_SECONDS
+            while self.running and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if not self.running:
+                return
+
+    def tail(self, lines: int = 20) -> str:
+        """The end of its output, for a message."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,185 @@
+"""`make demo`: three segments become three audiences, twice, and every hash is checked.
+
+Writes the sample tables, starts the simulator and Airflow, runs the export, compares each audience with what
+the plain-Python reference says it must hold, changes one per cent of the profiles, runs and compares again.
+Ends with 0 only if all is exact.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from include.customer_match.run_records import Step
+from include.demo.airflow_api import TaskStates
+from include.demo.expected import Expected, expected
+from include.demo.lakes import DemoLake
+from include.demo.stack import Stack
+from include.demo.tables import DemoTable, churned, demo_tables
+
+__all__ = ["CHURN", "Checked", "audience_members", "differences", "show"]
+
+CHURN = 0.01
+"""Share of the profiles that change between the two runs."""
+
+_RUN_SECONDS = 900
+_STEPS = tuple(Step)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One segment after a run: what the run says of it, and what is wrong with its audience."""
+
+    report: dict[str, Any]
+    faults: tuple[str, ...]
+
+
+def show(folder: Path, *, lake: str = "local", scale: float = 1.0) -> bool:
+    """Run the demo; returns whether every audience was exact after both runs.
+
+    Args:
+        folder: Where everything of the demo lies; what an earlier demo left there is deleted.
+        lake: `local` or `azurite`.
+        scale: Share of the demo's full size.
+    """
+    console = Console(highlight=False)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    started = time.monotonic()
+    tables = demo_tables(scale)
+    with DemoLake.open(lake, folder) as demo_lake, ProcessPoolExecutor(1) as pool:
+        console.print(
+            f"Writing {sum(len(t.profiles) for t in tables):,} sample profiles to {demo_lake.title}"
+        )
+        demo_lake.write(tables)
+        console.print("Starting the simulator of Microsoft Advertising and Airflow (about half a minute)")
+        awaited = _expectations(pool, demo_lake, tables)
+        with Stack(folder, settings=demo_lake.settings) as stack:
+            console.print(
+                f"Airflow is at {stack.airflow_url} (admin / {stack.password}),"
+                f" the simulator at {stack.account['base_url']}"
+            )
+            runs = [_run(console, stack, awaited, demo_lake)]
+            changed = churned(tables, CHURN)
+            console.print(f"Changing {CHURN:.0%} of the profiles: half of them leave, as many come")
+            demo_lake.write(changed)
+            runs.append(_run(console, stack, _expectations(pool, demo_lake, changed), demo_lake))
+    exact = all(not segment.faults for run in runs for segment in run)
+    document = {"exact": exact, "runs": [{"segments": [s.report for s in run]} for run in runs]}
+    (folder / "report.json").write_text(json.dumps(document, indent=1))
+    verdict = "[green]Exact[/]: every audience holds what it must" if exact else "[red]Not exact[/]"
+    console.print(
+        f"{verdict}. {time.monotonic() - started:.0f} s. {folder.name}/report.json has the figures."
+    )
+    return exact
+
+
+def audience_members(base_url: str, audience_id: str) -> Iterator[str]:
+    """The members of an audience in the simulator: lower-case hex digests, sorted."""
+    url = f"{base_url}/simulator/audiences/{audience_id}/members"
+    with httpx.stream("GET", url, timeout=120, trust_env=False) as answer:
+        answer.raise_for_status()
+        yield from (line for line in answer.iter_lines() if line)
+
+
+def differences(report: dict[str, Any], wanted: Expected, members: Sequence[str]) -> Iterator[str]:
+    """What is wrong with a segment: its audience, hash by hash, and the figures of its report."""
+    missing, foreign = set(wanted.members) - set(members), set(members) - set(wanted.members)
+    if missing or foreign or len(members) != len(wanted.members):
+        yield f"the audience lacks {len(missing):,} members and has {len(foreign):,} that it should not"
+    figures = {
+        "profiles": wanted.profiles,
+        "valid": wanted.valid,
+        "rejected": wanted.rejected,
+        "duplicates": wanted.duplicates,
+        "members": len(wanted.members),
+    }
+    for name, value in figures.items():
+        if report[name] != value:
+            yield f"{name}: reported {report[name]}, not {value}"
+
+
+Awaited = dict[str, "Future[Expected]"]
+
+
+def _expectations(pool: ProcessPoolExecutor, lake: DemoLake, tables: Sequence[DemoTable]) -> Awaited:
+    """What each audience must hold, computed beside the run by a process of its own."""
+    return {t.table: pool.submit(expected, lake.path(t), filesystem=lake.filesystem) for t in tables}
+
+
+def _run(console: Console, stack: Stack, awaited: Awaited, lake: DemoLake) -> list[Checked]:
+    export, api = lake.export, stack.api()
+    api.wait_for_dag(export.name)
+    run_id = api.trigger(export.name)
+    with console.status("Waiting for the scheduler") as status:
+        state = api.wait_for_run(
+            export.name,
+            run_id,
+            seconds=_RUN_SECONDS,
+            progress=lambda states: status.update(_progress(states)),
+        )
+    if state != "success":
+        console.print(
+            f"[red]The run ended as {state}[/]; task states: {api.task_states(export.name, run_id)}"
+        )
+    report = lake.report(run_id).model_dump(mode="json")
+    audiences = {
+        a["name"]: a["id"] for a in httpx.get(f"{stack.account['base_url']}/simulator/audiences").json()
+    }
+    checked = [
+        _check(stack, segment, awaited[segment["segment"]].result(), audiences)
+        for segment in report["segments"]
+    ]
+    _print(console, checked)
+    return checked
+
+
+def _check(stack: Stack, report: dict[str, Any], wanted: Expected, audiences: dict[str, str]) -> Checked:
+    audience_id = audiences.get(report["audience"])
+    if audience_id is None:
+        return Checked(report, ("the audience does not exist",))
+    members = list(audience_members(stack.account["base_url"], audience_id))
+    return Checked(report, tuple(differences(report, wanted, members)))
+
+
+def _progress(states: TaskStates) -> str:
+    segments = sorted({name for step in _STEPS for name in states.get(f"segment.{step}", {})})
+    lines = []
+    for segment in segments:
+        steps = [(step, states.get(f"segment.{step}", {}).get(segment, "")) for step in _STEPS]
+        lines.append(f"{segment}: " + ", ".join(f"{step} {state}" for step, state in steps if state))
+    return "\n".join(lines) or "Waiting for the scheduler"
+
+
+_COLUMNS = ("profiles", "valid", "rejected", "duplicates", "members", "added", "removed", "parts", "seconds")
+
+
+def _print(console: Console, checked: Sequence[Checked]) -> None:
+    table = Table("audience", *_COLUMNS, "check")
+    for column in table.columns[1:-1]:
+        column.justify = "right"
+    for segment in checked:
+        verdict = "[red]" + "; ".join(segment.faults) if segment.faults else "[green]exact"
+        cells = [_cell(segment.report[column]) for column in _COLUMNS]
+        table.add_row(segment.report["audience"], *cells, verdict)
+    console.print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return "\n".join(
+            [f"{sum(value.values()):,}", *(f"{k.replace('_', ' ')} {v:,}" for k, v in value.items())]
+        )
+    if value is None:
+        return "–"
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"

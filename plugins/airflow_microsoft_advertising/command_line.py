@@ -1,0 +1,119 @@
+"""The console script `customer-match`.
+
+Exit status: 0 all is well, 1 something is wrong and the output says what, 2 the command was not understood.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from include.errors import ConfigurationError, CustomerMatchError
+from include.project import exports_folder
+
+if TYPE_CHECKING:
+    from include.customer_match.export_file import InvalidExport
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="customer-match",
+    help="Customer segments of a data lake as Customer Match audiences in Microsoft Advertising.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks show the values of variables, secrets among them
+)
+
+
+def main() -> None:
+    """Run the command line; the project's own errors end it with their message alone."""
+    try:
+        app()
+    except CustomerMatchError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)
+
+
+@app.callback()
+def _commands() -> None:
+    """Keeps the commands' names even where only one is left."""
+
+
+@app.command()
+def validate(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="Export files, or folders of them; default: include/exports."),
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Check export files: every problem with its line, its key and what to do."""
+    from include.customer_match.export_file import BrokenExport, load_files  # noqa: PLC0415 - keeps --help quick
+
+    paths = _export_files(files or [exports_folder()])
+    results = load_files(paths)
+    errors = [result.error if isinstance(result, BrokenExport) else None for result in results]
+    names = [result.name for result in results]
+    typer.echo((_as_json if as_json else _as_text)(paths, names, errors))
+    if any(errors):
+        raise typer.Exit(1)
+
+
+@app.command()
+def simulator(
+    data: Annotated[Path, typer.Option(help="Folder for everything that it keeps.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one.")] = 0,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    *,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Play the sandbox environment.")] = False,
+) -> None:
+    """Run a local stand-in of Microsoft Advertising until it is interrupted.
+
+    Prints one line of JSON when it is ready: its base_url, and an account to sign in with.
+    """
+    from include.simulator.command import serve  # noqa: PLC0415 - a server's libraries, for this command only
+
+    serve(port=port, data=data, host=host, sandbox=sandbox)
+
+
+def _export_files(places: Iterable[Path]) -> list[Path]:
+    """The files that are meant, folders opened, each once."""
+    from include.customer_match.export_file import export_files  # noqa: PLC0415 - keeps --help quick
+
+    paths: dict[Path, Path] = {}
+    for place in places:
+        found = export_files(place) if place.is_dir() else [place]
+        if not found:
+            raise ConfigurationError(f"{place}: no export files (*.yaml) in this folder. Name another.")
+        paths.update((path.resolve(), path) for path in found)
+    return list(paths.values())
+
+
+Errors = Sequence["InvalidExport | None"]
+
+
+def _as_text(paths: Sequence[Path], names: Sequence[str], errors: Errors) -> str:
+    return "\n".join(
+        str(error) if error else f"{path.name}: valid; it becomes the DAG {name}."
+        for path, name, error in zip(paths, names, errors, strict=True)
+    )
+
+
+def _as_json(paths: Sequence[Path], names: Sequence[str], errors: Errors) -> str:
+    files = [
+        {
+            "file": str(path),
+            "name": name,
+            "valid": error is None,
+            "problems": [asdict(problem) for problem in error.problems] if error else [],
+        }
+        for path, name, error in zip(paths, names, errors, strict=True)
+    ]
+    return json.dumps({"valid": not any(errors), "files": files}, indent=2, ensure_ascii=False)

@@ -1,0 +1,347 @@
+"""Carries out a plan: the one place where the ledger and the service meet.
+
+`Delivery.advance` does what can be done now and says what it waits for. All that it knows lies in the
+ledger, so a first try, a retry after a crash and the return from the triggerer are the same call:
+
+1. Uploads that the ledger names are awaited, or posted again to the same single-use URL, before anything else.
+2. The intent is written before anything is sent: the service's request id before the file.
+3. One part is in flight at a time, so that Replace, Remove and Add never overtake one another.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from include.customer_match.chunk import Plan, plan_again
+from include.customer_match.digests import Digests
+from include.customer_match.ledger.state import Action, Part, Request
+from include.customer_match.ledger.store import Entry, Ledger, Storage
+from include.customer_match.members import MembersFile, read_members, write_members
+from include.errors import ConfigurationError, TerminalError, TransientError
+from include.microsoft_advertising import bulk_file
+from include.microsoft_advertising.client import Client
+from include.microsoft_advertising.error_table import Reaction
+from include.microsoft_advertising.faults import (
+    Origin,
+    ResultsExpired,
+    ServiceError,
+    ServiceTerminalError,
+    UploadUrlExpired,
+    error_of,
+)
+from include.microsoft_advertising.models import (
+    Audience,
+    Scope,
+    UploadState,
+    UploadStatus,
+    UploadTicket,
+)
+
+__all__ = ["AudienceSpec", "Delivery", "Waiting"]
+
+log = logging.getLogger(__name__)
+
+_TRIES = 3  # new URLs in one go; past that, the task's own retries wait longer
+_ACTIONS = {
+    Action.ADD: bulk_file.Action.ADD,
+    Action.REMOVE: bulk_file.Action.REMOVE,
+    Action.REPLACE: bulk_file.Action.REPLACE,
+}
+_UNKNOWN_REQUEST = 4201  # InvalidRequestId
+
+
+@dataclass(frozen=True)
+class AudienceSpec:
+    """The audience as the export wants it.
+
+    Attributes:
+        name: Its name; audiences are found by it.
+        mark: Stands in the description and tells our audiences from others' with the same name.
+        scope: Who shares it.
+        membership_duration: Days; -1 never expires.
+        adopt: Whether an audience of this name that is not ours may be taken over and replaced.
+    """
+
+    name: str
+    mark: str
+    scope: Scope = "Customer"
+    membership_duration: int = -1
+    adopt: bool = False
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An upload that the service is working on."""
+
+    request_id: str
+    since: datetime
+
+
+class Delivery:
+    """Brings one audience to the target of a plan.
+
+    Args:
+        client: The service.
+        ledger: The audience's ledger.
+        storage: The workspace.
+        plan: What is to be sent.
+        audience: Where it goes.
+        folder: Folder in the workspace for what comes up on the way.
+        interval_end: End of the data interval that the plan stands for.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        ledger: Ledger,
+        storage: Storage,
+        plan: Plan,
+        audience: AudienceSpec,
+        folder: str,
+        interval_end: datetime,
+    ) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._storage = storage
+        self._plan = plan
+        self._audience = audience
+        self._folder = folder
+        self._interval_end = interval_end
+
+    def start(self) -> None:
+        """Make sure that the audience exists, and that it is the one that the ledger tells of.
+
+        Raises:
+            ConfigurationError: An audience of this name is there and not ours.
+        """
+        entry = self._ledger.load()
+        known = entry.state.audience_id
+        if known and self._client.get_audience(known):
+            return
+        found = self._client.find_audience(self._audience.name)
+        if found is None:
+            audience_id = self._create()
+        else:
+            self._check_ours(found)
+            audience_id = found.id
+        self._ledger.write(entry, entry.state.with_audience(audience_id, created=found is None))
+
+    def advance(self) -> Waiting | None:
+        """Do all that can be done without waiting.
+
+        Returns:
+            What to wait for before the next call; None when the audience is at the target.
+
+        Raises:
+            ConfigurationError: A human must act first.
+            TransientError: A later call may succeed.
+            TerminalError: The service refuses for good.
+        """
+        entry = self._ledger.load()
+        for _ in range(_TRIES + len(entry.state.parts) + len(self._plan.parts)):
+            if entry.state.in_flight:
+                entry, waiting = self._look(entry, entry.state.in_flight[0])
+                if waiting:
+                    return waiting
+                continue
+            entry = self._begun(entry)
+            index = entry.state.next_part
+            if index is None:
+                self._finish(entry)
+                return None
+            entry, waiting = self._send(entry, index)
+            if waiting:
+                return waiting
+        raise TransientError(
+            "Microsoft Advertising gave upload URLs that had expired already; tried again later."
+        )
+
+    @property
+    def parts(self) -> int:
+        """Upload files of the plan."""
+        return len(self._plan.parts)
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """Members of the plan that the service refused, by the name of its error."""
+        return self._ledger.load().state.refused
+
+    @property
+    def audience_id(self) -> str:
+        """The audience's id at the service, once `start` was called."""
+        audience_id = self._ledger.load().state.audience_id
+        assert audience_id is not None  # noqa: S101 (start wrote it)
+        return audience_id
+
+    def _create(self) -> str:
+        spec = self._audience
+        log.info("Creating the audience %r", spec.name)
+        return self._client.create_audience(
+            spec.name,
+            description=f"Kept by an Airflow export; changes by hand are overwritten. {spec.mark}",
+            scope=spec.scope,
+            membership_duration=spec.membership_duration,
+        )
+
+    def _check_ours(self, found: Audience) -> None:
+        if self._audience.mark not in found.description and not self._audience.adopt:
+            raise ConfigurationError(
+                f"Microsoft Advertising already has an audience named {found.name!r} (id {found.id}) that this "
+                "export did not create. Give the segment another audience name in the export file, rename or "
+                "delete that audience, or set `adopt: true` in the export file to take it over and replace its "
+                "members."
+            )
+
+    def _begun(self, entry: Entry) -> Entry:
+        """The entry with our plan in it; an unfinished one before it is settled first."""
+        state = entry.state
+        if state.plan_id == self._plan.id:
+            return entry
+        if state.parts:
+            entry = self._ledger.settle(entry, state)
+        plan = self._plan
+        if state.plan_id != plan.based_on:
+            log.info("The ledger has moved on since the plan was made: planning again")
+            plan = plan_again(self._storage, entry.state, plan, folder=f"{self._folder}/again")
+        return self._ledger.write(entry, entry.state.planned(plan.id, plan.parts, self._interval_end))
+
+    def _send(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
+        """Ask for an upload, write it down, post the file."""
+        ticket = self._client.request_upload()
+        request = Request(id=ticket.request_id, upload_url=ticket.upload_url, requested_at=datetime.now(UTC))
+        entry = self._ledger.write(entry, entry.state.requested(index, request))
+        return self._post(entry, index, request)
+
+    def _post(self, entry: Entry, index: int, request: Request) -> tuple[Entry, Waiting | None]:
+        part, audience_id = entry.state.parts[index], entry.state.audience_id
+        assert audience_id is not None  # noqa: S101 (start wrote it)
+        with tempfile.TemporaryDirectory(prefix="customer-match-") as folder:
+            path = Path(folder, "upload.zip")
+            members = read_members(self._storage, part.members)
+            info = bulk_file.write_bulk_file(
+                path, audience_id=audience_id, action=_ACTIONS[part.action], members=members
+            )
+            try:
+                self._client.upload_file(UploadTicket(request.id, request.upload_url), path)
+            except UploadUrlExpired:
+                log.warning("The upload URL of request %s has expired: asking for another", request.id)
+                return self._ledger.write(entry, entry.state.came_to_nothing(index)), None
+        log.info(
+            "Audience %r: part %d of %d (%s, %d members, %d bytes) sent as request %s",
+            self._audience.name,
+            index + 1,
+            len(entry.state.parts),
+            part.action,
+            part.members.count,
+            info.zip_bytes,
+            request.id,
+        )
+        return entry, Waiting(request.id, datetime.now(UTC))
+
+    def _look(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
+        """Look at an upload that the ledger names, and record its end if it has come."""
+        part = entry.state.parts[index]
+        request = part.request
+        assert request is not None  # noqa: S101 (it is in flight)
+        try:
+            status = self._client.upload_status(request.id)
+        except ServiceTerminalError as error:
+            if _UNKNOWN_REQUEST not in error.codes:
+                raise
+            log.warning("Microsoft Advertising does not know request %s any more: sending again", request.id)
+            return self._ledger.write(entry, entry.state.came_to_nothing(index)), None
+        if status.state is UploadState.PENDING_FILE_UPLOAD:
+            return self._post(entry, index, request)
+        if not status.state.final:
+            return entry, Waiting(request.id, request.requested_at)
+        if not status.state.succeeded:
+            self._ledger.write(entry, entry.state.came_to_nothing(index))
+            raise self._failure(request, status)
+        return self._confirm(entry, index, request, status), None
+
+    def _confirm(self, entry: Entry, index: int, request: Request, status: UploadStatus) -> Entry:
+        part = entry.state.parts[index]
+        try:
+            indices, reasons = self._refusals(request, status)
+        except (ConfigurationError, TerminalError):
+            self._ledger.write(entry, entry.state.came_to_nothing(index))
+            raise
+        refused = self._write_refused(part, indices, request) if indices else None
+        log.info(
+            "Request %s is done: %d of %d members taken",
+            request.id,
+            part.members.count - len(indices),
+            part.members.count,
+        )
+        return self._ledger.write(entry, entry.state.confirmed(index, refused, reasons))
+
+    def _refusals(self, request: Request, status: UploadStatus) -> tuple[set[int], Counter[str]]:
+        """Positions of the refused members in their part, and how many by error.
+
+        Raises:
+            CustomerMatchError: The list as a whole was refused, or an error is not about one member.
+        """
+        for _ in range(_TRIES):
+            try:
+                return self._read_refusals(status)
+            except ResultsExpired:
+                status = self._client.upload_status(request.id)
+        raise TransientError(f"The results of request {request.id} expire faster than they can be read.")
+
+    def _read_refusals(self, status: UploadStatus) -> tuple[set[int], Counter[str]]:
+        refused: set[int] = set()
+        reasons: Counter[str] = Counter()
+        if status.result_url is None:
+            if status.state is UploadState.COMPLETED:
+                return refused, reasons
+            raise ResultsExpired("The service reports refused rows and no address to read them from.")
+        for row in self._client.row_errors(status.result_url):
+            error = ServiceError(row.code, row.name)
+            if row.record == "Customer List" or error.entry.reaction is not Reaction.REJECT_ROW:
+                raise error_of((error,), self._origin("BulkUpload"))
+            position = bulk_file.index_of(row.client_id)
+            if position not in refused:
+                refused.add(position)
+                reasons[error.entry.name] += 1
+        return refused, reasons
+
+    def _write_refused(self, part: Part, indices: set[int], request: Request) -> MembersFile:
+        positions = np.fromiter(sorted(indices), dtype=np.int64, count=len(indices))
+
+        def chosen() -> Iterator[Digests]:
+            start = 0
+            for array in read_members(self._storage, part.members):
+                inside = positions[(positions >= start) & (positions < start + len(array))] - start
+                yield array[inside]
+                start += len(array)
+
+        return write_members(self._storage, f"{self._folder}/refused-{request.id}.parquet", chosen())
+
+    def _finish(self, entry: Entry) -> None:
+        if entry.state.parts:
+            self._ledger.settle(entry, entry.state)
+
+    def _failure(self, request: Request, status: UploadStatus) -> Exception:
+        if status.errors:
+            return error_of(status.errors, self._origin(f"BulkUpload {request.id}"))
+        message = (
+            f"Microsoft Advertising ended the upload {request.id} of audience {self._audience.name!r} "
+            f"as {status.state.value} and gave no reason."
+        )
+        if status.state in {UploadState.FAILED, UploadState.EXPIRED, UploadState.ABORTED}:
+            return TransientError(f"{message} It is sent again.")
+        return TerminalError(
+            f"{message} The file broke a limit of the service: lower `profiles_per_part` in the export file."
+        )
+
+    def _origin(self, operation: str) -> Origin:
+        return Origin(operation, f"of audience {self._audience.name!r}")

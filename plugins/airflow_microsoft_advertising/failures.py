@@ -1,0 +1,67 @@
+"""How an error ends a task: noted for the report, said clearly, retried only where that can help."""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+
+from include.customer_match.run_records import Failure, SegmentRecords, Step
+from include.errors import CustomerMatchError, TransientError
+
+__all__ = ["clearly", "without_addresses"]
+
+log = logging.getLogger(__name__)
+
+_ADDRESS = re.compile(r"[^\s@<>\"'(),;]+@[^\s@<>\"'(),;]+")
+
+
+def without_addresses(text: str) -> str:
+    """The text with everything that looks like an e-mail address taken out."""
+    return _ADDRESS.sub("[address]", text)
+
+
+@contextmanager
+def clearly(step: Step, records: SegmentRecords | None) -> Iterator[None]:
+    """Let errors end the task so that its log's last lines say what to do.
+
+    Args:
+        step: What the task does.
+        records: Where to note the failure for the report.
+
+    Raises:
+        AirflowFailException: For errors that trying again cannot mend.
+        TransientError: For those that Airflow shall retry.
+    """
+    try:
+        yield
+    except (AirflowSkipException, TaskDeferred):
+        raise
+    except CustomerMatchError as error:
+        _note(step, records, without_addresses(str(error)))
+        log.error("%s", without_addresses(str(error)))  # noqa: TRY400 (the message says what to do)
+        if isinstance(error, TransientError):
+            raise
+        raise AirflowFailException(without_addresses(str(error))) from None
+    except Exception as error:  # noqa: BLE001 (told again in words without an address)
+        # A library's words may quote a cell of the table: what is shown has no address in it.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        message = without_addresses(
+            f"Unexpected {type(error).__name__} at {place.name} ({place.filename}:{place.lineno}): {error}"
+        )
+        _note(step, records, message)
+        log.error("%s", message)  # noqa: TRY400 (the traceback would show the original words)
+        raise RuntimeError(message) from None
+
+
+def _note(step: Step, records: SegmentRecords | None, message: str) -> None:
+    if records is None:
+        return
+    try:
+        records.write(Failure(step=step, message=message))
+    except Exception as error:  # noqa: BLE001 (the first failure is the one to tell)
+        log.warning("The failure could not be noted for the report: %s", type(error).__name__)

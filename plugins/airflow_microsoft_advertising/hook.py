@@ -1,0 +1,153 @@
+"""The hook: from an Airflow connection to a client of Microsoft Advertising."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseHook, Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+from pydantic import ValidationError
+
+from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE
+from include.errors import ConfigurationError, CustomerMatchError
+from include.microsoft_advertising.account import Account
+from include.microsoft_advertising.client import AsyncClient, Client
+from include.microsoft_advertising.environment import Environment
+
+__all__ = ["MicrosoftAdvertisingHook", "account_of", "environment_of"]
+
+_FIELDS = {  # of the Account model: where they stand on the connection
+    "client_id": "Client ID",
+    "client_secret": "Client secret",
+    "refresh_token": "Refresh token",
+    "developer_token": "Developer token",
+    "customer_id": "Customer ID (cid)",
+    "account_id": "Account ID (aid)",
+}
+
+
+class MicrosoftAdvertisingHook(BaseHook):
+    """Signs in with an Airflow connection of type `microsoft_advertising`.
+
+    Args:
+        microsoft_advertising_conn_id: The connection.
+        customer_id: Customer (cid) in place of the connection's.
+        account_id: Account (aid) in place of the connection's.
+    """
+
+    conn_name_attr = "microsoft_advertising_conn_id"
+    default_conn_name = "microsoft_advertising_default"
+    conn_type = CONNECTION_TYPE
+    hook_name = "Microsoft Advertising"
+
+    def __init__(
+        self,
+        microsoft_advertising_conn_id: str = default_conn_name,
+        *,
+        customer_id: str | None = None,
+        account_id: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.microsoft_advertising_conn_id = microsoft_advertising_conn_id
+        self._customer_id = customer_id
+        self._account_id = account_id
+
+    def connection(self) -> Connection:
+        """The Airflow connection.
+
+        Raises:
+            ConfigurationError: There is none, or it is of another type.
+        """
+        conn_id = self.microsoft_advertising_conn_id
+        try:
+            connection = self.get_connection(conn_id)
+        except AirflowNotFoundException as error:
+            raise ConfigurationError(
+                f"There is no Airflow connection {conn_id!r}. Create it (Admin > Connections) "
+                f"with the type {self.hook_name!r}, or name another one as `connection` in the export file."
+            ) from error
+        if connection.conn_type != CONNECTION_TYPE:
+            raise ConfigurationError(
+                f"The Airflow connection {conn_id!r} is of type {connection.conn_type!r}, "
+                f"not {CONNECTION_TYPE!r}."
+            )
+        return connection
+
+    def account(self) -> Account:
+        """Who we are to the service."""
+        return self._account(self.connection())
+
+    def environment(self) -> Environment:
+        """Where the service is."""
+        return environment_of(self.connection())
+
+    def get_conn(self) -> Client:
+        """A client; use it as a context manager.
+
+        Raises:
+            ConfigurationError: The connection lacks something.
+        """
+        connection = self.connection()
+        return Client(self._account(connection), environment_of(connection))
+
+    def get_async_conn(self) -> AsyncClient:
+        """A client for the triggerer; use it as an asynchronous context manager."""
+        connection = self.connection()
+        return AsyncClient(self._account(connection), environment_of(connection))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Sign in and ask the service who we are: what the button *Test* does."""
+        try:
+            with self.get_conn() as client:
+                identity = client.whoami()
+        except CustomerMatchError as error:
+            return False, str(error)
+        accounts = ", ".join(f"{account.name} ({account.id})" for account in identity.accounts)
+        return True, f"Signed in as {identity.user_name}; account: {accounts or 'none that may be seen'}."
+
+    def _account(self, connection: Connection) -> Account:
+        return account_of(connection, customer_id=self._customer_id, account_id=self._account_id)
+
+
+def account_of(
+    connection: Connection, *, customer_id: str | None = None, account_id: str | None = None
+) -> Account:
+    """The account that a connection describes; ids given here win over its own.
+
+    Raises:
+        ConfigurationError: Something is missing or malformed; the message names the field of the form.
+    """
+    extra: dict[str, Any] = connection.extra_dejson
+    values = {
+        "client_id": connection.login or "",
+        "client_secret": connection.password or None,
+        "refresh_token": extra.get("refresh_token") or "",
+        "developer_token": extra.get("developer_token") or "",
+        "customer_id": customer_id or extra.get("customer_id") or "",
+        "account_id": account_id or extra.get("account_id") or "",
+    }
+    try:
+        return Account.model_validate(values)
+    except ValidationError as error:
+        fields = ", ".join(_FIELDS[str(fault["loc"][0])] for fault in error.errors(include_input=False))
+        raise ConfigurationError(
+            f"The Airflow connection {connection.conn_id!r} lacks a usable value for: {fields}. "
+            "Fill it in under Admin > Connections."
+        ) from None  # pydantic's own message would show what was entered
+
+
+def environment_of(connection: Connection) -> Environment:
+    """The environment that a connection names.
+
+    Raises:
+        ConfigurationError: There is no such environment, or its address is missing.
+    """
+    extra: dict[str, Any] = connection.extra_dejson
+    name, base_url = extra.get("environment") or "production", extra.get("base_url")
+    if name != "other":
+        return Environment.named(name)
+    if not base_url:
+        raise ConfigurationError(
+            f"The Airflow connection {connection.conn_id!r} says environment 'other': give its base URL too."
+        )
+    return Environment.at(base_url)

@@ -1,0 +1,76 @@
+"""What Airflow reads of this package at its start: the connection type, its form and its links."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["CONNECTION_TYPE", "get_provider_info"]
+
+CONNECTION_TYPE = "microsoft_advertising"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's description, in Airflow's own format."""
+    return {
+        "package-name": "customer-match-airflow",
+        "name": "Microsoft Advertising",
+        "description": "Customer Match audiences at Microsoft Advertising.",
+        "versions": ["0.1.0"],
+        "integrations": [
+            {
+                "integration-name": "Microsoft Advertising",
+                "external-doc-url": "https://learn.microsoft.com/en-us/advertising/guides/",
+                "tags": ["service"],
+            }
+        ],
+        "connection-types": [
+            {
+                "connection-type": CONNECTION_TYPE,
+                "hook-class-name": "airflow_microsoft_advertising.hook.MicrosoftAdvertisingHook",
+                "hook-name": "Microsoft Advertising",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port", "host"],
+                    "relabeling": {"login": "Client ID", "password": "Client secret"},
+                    "placeholders": {
+                        "login": "Application (client) ID of the app registration",
+                        "password": "empty for a public (native) app",
+                    },
+                },
+                "conn-fields": {
+                    "refresh_token": _field("Refresh token", secret=True),
+                    "developer_token": _field("Developer token", secret=True),
+                    "customer_id": _field("Customer ID (cid)", "used where the export names none"),
+                    "account_id": _field("Account ID (aid)", "used where the export names none"),
+                    "environment": _field(
+                        "Environment",
+                        "production, sandbox, or other (then give the base URL)",
+                        choices=["production", "sandbox", "other"],
+                        default="production",
+                    ),
+                    "base_url": _field("Base URL", "of another host, such as the simulator"),
+                    "transport": _field(
+                        "Transport", "how the service is called", choices=["rest"], default="rest"
+                    ),
+                },
+            }
+        ],
+        "extra-links": ["airflow_microsoft_advertising.links.AudienceLink"],
+    }
+
+
+def _field(
+    label: str,
+    description: str = "",
+    *,
+    secret: bool = False,
+    choices: list[str] | None = None,
+    default: str | None = None,
+) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": ["string", "null"]}
+    if secret:
+        schema["format"] = "password"
+    if choices:
+        schema |= {"enum": choices}
+    if default:
+        schema |= {"default": default}
+    return {"label": label, "description": description, "schema": schema}

@@ -1,0 +1,96 @@
+"""What a person may choose when they start a run by hand, and what a run reads of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Param
+
+from include.customer_match.export import Export
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_microsoft_advertising.steps import ExportRun
+
+__all__ = ["documentation", "mark", "params", "run_of"]
+
+
+def params(export: Export) -> dict[str, Param]:
+    """The parameters of an export's DAG, with their JSON schema."""
+    item: dict[str, Any] = {"type": "string"}
+    if not export.has_patterns:
+        item["enum"] = [segment.audience for segment in export.matches([])]
+    return {
+        "segments": Param(
+            [],
+            type="array",
+            items=item,
+            uniqueItems=True,
+            title="Segments",
+            description="Audiences to export; none chosen: all of them.",
+        ),
+        "dry_run": Param(
+            False,  # noqa: FBT003 (Param's signature)
+            type="boolean",
+            title="Dry run",
+            description="Do everything but send: counts, difference and parts are in the report.",
+        ),
+        "mode": Param(
+            "incremental",
+            enum=["incremental", "full"],
+            title="Mode",
+            description="Send the difference, or replace each audience as a whole.",
+        ),
+        "ignore_guards": Param(
+            False,  # noqa: FBT003
+            type="boolean",
+            title="Ignore guards",
+            description="Let pass, this once, what the export's guards would stop.",
+        ),
+    }
+
+
+def run_of(export: Export, context: Context) -> ExportRun:
+    """The run that a task belongs to. Manual runs have no data interval: they stand for when they were due."""
+    from airflow_microsoft_advertising.steps import ExportRun  # noqa: PLC0415 (heavy: not while DAGs are parsed)
+
+    dag_run, chosen = context["dag_run"], context["params"]
+    return ExportRun(
+        export=export,
+        run_id=dag_run.run_id,
+        interval_end=dag_run.data_interval_end or dag_run.run_after,
+        full=chosen["mode"] == "full",
+        dry_run=chosen["dry_run"],
+        ignore_guards=chosen["ignore_guards"],
+    )
+
+
+def mark(export: Export) -> str:
+    """Stands in the descriptions of the export's audiences and tells them from others."""
+    return f"[customer-match:{export.name}]"
+
+
+def documentation(export: Export) -> str:
+    """The DAG's documentation, in Markdown."""
+    return _DOCUMENTATION.format(
+        export=export,
+        description=export.description or "",
+        segments="\n".join(f"- {segment.audience or segment.table}" for segment in export.segments),
+        email=", ".join(export.email),
+    )
+
+
+_DOCUMENTATION = """# {export.title}
+
+{description}
+
+Each segment becomes one Customer Match audience at Microsoft Advertising, customer {export.cid}, account {export.aid}:
+
+{segments}
+
+Tables: `{export.source.root}`, e-mail in `{email}`, normalised by the policy `{export.normalisation}`.
+Reports: `runs/…/report.html` in the workspace `{export.workspace.root}`.
+
+By hand: *Trigger* offers a subset of the segments, a dry run, and a full replacement.
+"""

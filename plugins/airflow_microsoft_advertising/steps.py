@@ -1,0 +1,265 @@
+"""The steps of one run of an export, as plain functions of files: what the tasks of the DAG call.
+
+Between steps only names, counts and references travel; members stay in the workspace.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any
+
+from include.customer_match.tables import Table, discover, open_table, resolve_column
+from include.customer_match.workspace import Workspace, slug
+
+from airflow_microsoft_advertising.failures import clearly
+from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+from airflow_microsoft_advertising.lake import filesystem
+from include.customer_match.chunk import plan_parts
+from include.customer_match.export import Export, Segment
+from include.customer_match.guards import check_age, check_members, check_removed
+from include.customer_match.ledger.store import Ledger
+from include.customer_match.normalise import stage_members
+from include.customer_match.report import RunReport, segment_report
+from include.customer_match.run_records import Chunked, Normalised, SegmentRecords, Step, Validated
+from include.errors import ConfigurationError, CustomerMatchError, TerminalError
+from include.microsoft_advertising import bulk_file
+from include.project import PROJECT
+
+__all__ = ["ExportRun", "ledger_folder"]
+
+log = logging.getLogger(__name__)
+
+DRY_RUN = "Dry run: nothing is sent."
+
+
+def ledger_folder(account_id: str, audience: str) -> str:
+    """Where in a workspace the ledger of an audience lies."""
+    return f"ledgers/{account_id}/{slug(audience)}"
+
+
+@dataclass(frozen=True)
+class ExportRun:
+    """One run of one export.
+
+    Attributes:
+        export: The export file.
+        run_id: Airflow's name of the run.
+        interval_end: End of the data interval; for a run without one, when it was due.
+        full: Replace audiences instead of sending differences.
+        dry_run: Do everything but send.
+        ignore_guards: Let pass for this run what the guards would stop.
+    """
+
+    export: Export
+    run_id: str
+    interval_end: datetime
+    full: bool = False
+    dry_run: bool = False
+    ignore_guards: bool = False
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """Where ledgers, staged members and reports are kept."""
+        place = self.export.workspace
+        return Workspace(*filesystem(place.connection, place.locate(PROJECT)))
+
+    @property
+    def folder(self) -> str:
+        """The run's folder in the workspace."""
+        return f"runs/{slug(self.export.name)}/{slug(self.run_id)}"
+
+    def segment_folder(self, segment: Segment) -> str:
+        """A segment's folder in the workspace."""
+        return f"{self.folder}/{slug(segment.audience)}"
+
+    def records(self, segment: Segment) -> SegmentRecords:
+        """What the steps of a segment have found out."""
+        return SegmentRecords(self.workspace, self.segment_folder(segment))
+
+    def select(self, names: Sequence[str] = ()) -> list[Segment]:
+        """The segments of this run: all of the export, or those named (by table or audience).
+
+        Raises:
+            ConfigurationError: A name is not a segment of the export, or no table is found.
+        """
+        segments = self.export.matches(self._tables() if self.export.has_patterns else ())
+        if not names:
+            return segments
+        chosen = [s for s in segments if s.table in names or s.audience in names]
+        unknown = set(names) - {s.table for s in chosen} - {s.audience for s in chosen}
+        if unknown:
+            known = ", ".join(sorted(s.audience for s in segments))
+            raise ConfigurationError(
+                f"The export {self.export.name!r} has no segment {', '.join(sorted(unknown))}. It has: {known}."
+            )
+        return chosen
+
+    def validate(self, segment: Segment) -> Validated:
+        """Open the segment's table: found, readable, fresh, with its e-mail columns."""
+        with self._step(Step.VALIDATE, segment) as elapsed:
+            table = self._open(segment)
+            columns = self._columns(table)
+            if not self.ignore_guards:
+                check_age(segment.audience, table.modified, datetime.now(UTC), self.export.guards)
+            profiles = table.profiles()
+            if profiles == 0 and not self.export.guards.allow_empty and not self.ignore_guards:
+                raise ConfigurationError(
+                    f"The table of segment {segment.audience!r} ({table.location}) is empty. Check what writes it; "
+                    "if it may be empty, set `guards: {allow_empty: true}` in the export file."
+                )
+            record = Validated(
+                seconds=elapsed(),
+                columns=columns,
+                profiles=profiles,
+                files=len(table.files),
+                size_bytes=sum(file.size_bytes for file in table.files),
+                modified=table.modified,
+            )
+            self.records(segment).write(record)
+            return record
+
+    def normalise(self, segment: Segment) -> Normalised:
+        """Stream the table, hash its addresses, stage the distinct members."""
+        with self._step(Step.NORMALISE, segment) as elapsed:
+            table = self._open(segment)
+            columns = self._columns(table)
+            staged = stage_members(
+                table.batches(columns),
+                columns,
+                self.export.normalisation,
+                self.workspace,
+                f"{self.segment_folder(segment)}/members.parquet",
+            )
+            if not self.ignore_guards:
+                check_members(segment.audience, staged, self.export.guards)
+            record = Normalised(seconds=elapsed(), staged=staged)
+            self.records(segment).write(record)
+            log.info(
+                "%d profiles read, %d valid, %d rejected %s, %d duplicates, %d members",
+                staged.profiles,
+                staged.valid,
+                staged.profiles - staged.valid,
+                {str(reason): count for reason, count in staged.rejected.items()},
+                staged.duplicates,
+                staged.members.count,
+            )
+            return record
+
+    def chunk(self, segment: Segment) -> Chunked:
+        """Take the difference to the ledger and write the parts."""
+        with self._step(Step.CHUNK, segment) as elapsed:
+            normalised = self.records(segment).read(Normalised)
+            if normalised is None:
+                raise TerminalError(
+                    f"The members of segment {segment.audience!r} are not staged in {self.segment_folder(segment)}. "
+                    "Run its task `normalise` (again); all tasks must use the same workspace."
+                )
+            record = self._chunked(segment, normalised, elapsed)
+            self.records(segment).write(record)
+            return record
+
+    def report(self, segments: Sequence[Segment]) -> RunReport:
+        """Sum up the run and write the report into the workspace, as JSON and as a page."""
+        report = RunReport(
+            export=self.export.name,
+            title=self.export.title,
+            run_id=self.run_id,
+            interval_end=self.interval_end,
+            finished=datetime.now(UTC),
+            dry_run=self.dry_run,
+            full=self.full,
+            segments=tuple(
+                segment_report(s.table, s.audience, self.records(s), dry_run=self.dry_run) for s in segments
+            ),
+        )
+        self.workspace.write_bytes(f"{self.folder}/report.json", report.model_dump_json(indent=1).encode())
+        self.workspace.write_bytes(f"{self.folder}/report.html", report.html().encode())
+        return report
+
+    def _chunked(self, segment: Segment, normalised: Normalised, elapsed: Any) -> Chunked:
+        entry = Ledger(
+            self.workspace, ledger_folder(self.export.aid, segment.audience), segment.audience
+        ).load()
+        newer = entry.state.interval_end
+        if newer and newer > self.interval_end:
+            return Chunked(
+                seconds=elapsed(),
+                plan=None,
+                audience=segment.audience,
+                interval_end=self.interval_end,
+                skipped=f"The audience already holds newer data (up to {newer:%Y-%m-%d %H:%M} UTC); an older "
+                "interval does not overwrite it.",
+            )
+        plan = plan_parts(
+            self.workspace,
+            entry.state,
+            normalised.staged.members,
+            plan_id=f"{self.run_id}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
+            folder=f"{self.segment_folder(segment)}/parts",
+            part_size=self._part_size(),
+            full=self.full,
+        )
+        if not self.ignore_guards:
+            check_removed(segment.audience, plan, self.export.guards)
+        log.info(
+            "%s parts: %d added, %s removed, %d unchanged%s",
+            len(plan.parts),
+            plan.added,
+            "unknown" if plan.removed is None else plan.removed,
+            plan.unchanged,
+            "; the audience is replaced as a whole" if plan.replaces else "",
+        )
+        return Chunked(
+            seconds=elapsed(),
+            plan=plan,
+            audience=segment.audience,
+            interval_end=self.interval_end,
+            skipped=DRY_RUN if self.dry_run else None,
+        )
+
+    def _part_size(self) -> int:
+        try:
+            sandbox = MicrosoftAdvertisingHook(self.export.connection).environment().sandbox
+        except CustomerMatchError:
+            if not self.dry_run:
+                raise
+            sandbox = False
+        return min(self.export.profiles_per_part, bulk_file.max_members_per_file(sandbox=sandbox))
+
+    def _tables(self) -> dict[str, str]:
+        """Where each table of the source lies, by name."""
+        source = self.export.source
+        return discover(*filesystem(source.connection, source.locate(PROJECT)), format=source.format)
+
+    def _open(self, segment: Segment) -> Table:
+        source = self.export.source
+        if segment.path:
+            location = source.locate(PROJECT, segment.path)
+            return open_table(*filesystem(source.connection, location), format=source.format)
+        tables = self._tables()
+        if segment.table not in tables:
+            near = get_close_matches(segment.table, tables, 1)
+            raise ConfigurationError(
+                f"There is no table {segment.table!r} in {source.root}: neither a folder nor a file of this name"
+                f"{f' (there is {near[0]!r})' if near else ''}. Correct the segment in the export file, or give "
+                "its `path`."
+            )
+        lake, _ = filesystem(source.connection, source.locate(PROJECT))
+        return open_table(lake, tables[segment.table], format=source.format)
+
+    def _columns(self, table: Table) -> tuple[str, ...]:
+        columns = table.columns()
+        return tuple(resolve_column(columns, wanted) for wanted in self.export.email)
+
+    @contextmanager
+    def _step(self, step: Step, segment: Segment) -> Iterator[Any]:
+        started = time.monotonic()
+        with clearly(step, self.records(segment)):
+            yield lambda: time.monotonic() - started
