@@ -26,10 +26,11 @@ from include.customer_match.export_values import (
     Columns,
     ConnectionId,
     Faults,
+    Hours,
     KeyPath,
+    Label,
     MembershipDays,
     Name,
-    Positive,
     Root,
     Schedule,
     ServiceId,
@@ -191,7 +192,7 @@ class Guards(_Part):
         description="Largest share (0 to 1) of an audience's members that one run may remove.",
         examples=[0.2],
     )
-    max_age_hours: Positive | None = Field(
+    max_age_hours: Hours | None = Field(
         default=None,
         description="Oldest that a table may be, in hours since its newest file was written.",
         examples=[48],
@@ -260,7 +261,7 @@ class Export(_Part):
         examples=["autumn"],
         json_schema_extra={"x-default": "the file's name, without `.yaml`"},
     )
-    title: Text = Field(
+    title: Label = Field(
         default_factory=lambda export: str(export["name"]),
         description="Name that people see.",
         examples=["Autumn campaign"],
@@ -348,23 +349,27 @@ class Export(_Part):
         description="What stops an export before it harms an audience; `null` takes a guard off.",
         examples=["{max_removed: 0.2}"],
     )
-    run_timeout_hours: Positive = Field(
+    run_timeout_hours: Hours = Field(
         default=6, description="Hours after which a run is stopped.", examples=[6]
     )
     retries: Annotated[Whole, Field(ge=0, le=100)] = Field(
         default=3, description="How often a failed task is tried again.", examples=[3]
     )
     tags: Tags = Field(default=(), description="Tags of the DAG.", examples=["[marketing]"])
-    owner: Text | None = Field(
+    owner: Label | None = Field(
         default=None, description="Owner of the DAG, as Airflow shows it.", examples=["marketing"]
     )
 
     @model_validator(mode="after")
     def _can_reach_every_path(self) -> Self:
+        foreign = ("file://",) if self.source.is_remote else ("abfs://", "abfss://")
         faults = [
-            (("segments", place, "path"), "is in a lake, but the source has no connection. Name one there")
+            (
+                ("segments", place, "path"),
+                "is not where the source is. Put this table into an export of its own",
+            )
             for place, selection in enumerate(self.segments)
-            if selection.path and selection.path.startswith("abfs") and not self.source.is_remote
+            if selection.path and selection.path.startswith(foreign)
         ]
         if faults:
             raise Faults(faults)

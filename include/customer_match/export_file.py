@@ -101,7 +101,7 @@ def export_files(folder: Path) -> list[Path]:
 
 
 def load_files(paths: Sequence[Path]) -> list[Export | BrokenExport]:
-    """Read export files that live side by side, one result for each: no two may have the same name.
+    """Read export files, one result for each; no two of a folder may have the same name.
 
     Of files with the same name, the one that is called so (`autumn.yaml`) keeps it and the others are
     broken. Where that is none or several, all are: nobody can tell which is meant, and to send the wrong
@@ -150,12 +150,12 @@ def _loaded(path: Path) -> Export | BrokenExport:
 
 def _clashes(paths: Sequence[Path], loaded: Sequence[Export | BrokenExport]) -> dict[int, list[Path]]:
     """The places of exports that must not keep their names, each with the files that have it too."""
-    same: dict[str, list[int]] = defaultdict(list)
+    same: dict[tuple[Path, str], list[int]] = defaultdict(list)
     for place, result in enumerate(loaded):
         if isinstance(result, Export):
-            same[result.name].append(place)
+            same[paths[place].parent, result.name].append(place)
     clashes = {}
-    for name, places in same.items():
+    for (_, name), places in same.items():
         keepers = [place for place in places if paths[place].stem == name]
         for place in places:
             if len(places) > 1 and keepers != [place]:

@@ -110,7 +110,7 @@ def _told(error: ErrorDetails) -> str:
         return _wrong_type(error, keys)
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return f"must be {words} {error['ctx'][name]:g}, but {_it_is(error['input'])}. {_example(keys)}"
+        return f"must be {words} {error['ctx'][name]:.10g}, but {_it_is(error['input'])}. {_example(keys)}"
     return f"is not valid: {_it_is(error['input'])}. {_example(keys)}"
 
 
@@ -157,10 +157,6 @@ def _not_among(error: ErrorDetails, keys: Keys) -> str:
     return f"must be one of {', '.join(choices)}, but {_it_is(value)}. Write `{keys[-1]}: {meant}`"
 
 
-def _no_date(error: ErrorDetails, _: Keys) -> str:
-    return f"must be a date, but {_it_is(error['input'])}. Write it as year-month-day, such as 2026-01-01"
-
-
 def _no_unicode(_: ErrorDetails, __: Keys) -> str:
     return "holds half a character (a lone surrogate). Type the text anew"
 
@@ -170,10 +166,6 @@ _MESSAGES: Final[Mapping[str, Callable[[ErrorDetails, Keys], str]]] = {
     "extra_forbidden": _unknown,
     "literal_error": _not_among,
     "enum": _not_among,
-    "date_type": _no_date,
-    "date_parsing": _no_date,
-    "date_from_datetime_parsing": _no_date,
-    "date_from_datetime_inexact": _no_date,
     "string_unicode": _no_unicode,
 }
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final, get_args
 
 from pydantic import BaseModel
@@ -16,10 +15,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from include.customer_match.export import Export
+from include.project import PROJECT
 
 __all__ = ["FIELDS", "children", "default_text", "json_schema", "main", "reference_table", "with_table"]
 
-PROJECT: Final = Path(__file__).parents[2]
 BEGIN: Final = "<!-- made by include/customer_match/export_reference.py -->"
 END: Final = "<!-- end -->"
 
@@ -61,7 +60,8 @@ def default_text(info: FieldInfo) -> str | None:
         return f"`{default.root}`" if hasattr(default, "root") else "as below"
     if default is None or default == ():
         return "none"
-    return f"`{default if isinstance(default, str) else json.dumps(to_jsonable_python(default))}`"
+    plain = to_jsonable_python(default)
+    return f"`{plain if isinstance(plain, str) else json.dumps(plain)}`"
 
 
 def reference_table() -> str:

@@ -25,10 +25,11 @@ __all__ = [
     "Columns",
     "ConnectionId",
     "Faults",
+    "Hours",
     "KeyPath",
+    "Label",
     "MembershipDays",
     "Name",
-    "Positive",
     "Root",
     "Schedule",
     "ServiceId",
@@ -57,6 +58,8 @@ NEVER_EXPIRES: Final = -1  # documented: customer-list
 MAX_ID: Final = 2**63 - 1  # documented: WSDL, `long`
 MAX_DAG_ID: Final = 250  # Airflow's column `dag_id`
 MAX_TAG: Final = 100  # Airflow's column of tags
+MAX_LABEL: Final = 2000  # Airflow's columns of display names and owners
+MAX_HOURS: Final = 24 * 3650  # ten years; beyond some bound, times overflow
 
 PRESETS: Final = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _CRON_FIELDS: Final = (
@@ -116,6 +119,10 @@ def _tag(value: str) -> str:
     return _not_longer(value, MAX_TAG, "Airflow")
 
 
+def _label(value: str) -> str:
+    return _not_longer(value, MAX_LABEL, "Airflow")
+
+
 def _not_longer(value: str, limit: int, who: str) -> str:
     length = len(value.encode("utf-16-le")) // 2
     if length > limit:
@@ -168,11 +175,17 @@ def _schedule(value: str | None) -> str | None:
     return " ".join(fields)
 
 
-def _written_date(value: object) -> object:
-    # pydantic would read a bare number as seconds since 1970.
-    if isinstance(value, str | dt.date):
+def _date(value: object) -> dt.date:
+    # Not left to pydantic, which reads numbers as seconds since 1970. Airflow computes with the date, and
+    # overflows near the ends of the calendar.
+    if isinstance(value, dt.date):
         return value
-    raise ValueError("is not a date. Write it as year-month-day, such as 2026-01-01")
+    try:
+        if isinstance(value, str) and re.fullmatch(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", value):
+            return dt.date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise ValueError("is not a date of this century. Write it as year-month-day, such as 2026-01-01")
 
 
 def _time_zone(value: str) -> str:
@@ -253,6 +266,7 @@ def _as_list(value: object) -> object:
 # --- Types of values ---------------------------------------------------------------------------------------
 
 Text = Annotated[str, AfterValidator(_line_of_text)]
+Label = Annotated[Text, AfterValidator(_label)]
 Name = Annotated[Text, AfterValidator(_dag_id)]
 AudienceName = Annotated[
     Text, AfterValidator(_audience_name), Field(json_schema_extra={"maxLength": MAX_AUDIENCE_NAME})
@@ -265,12 +279,12 @@ Root = Annotated[Text, AfterValidator(_root)]
 TablePath = Annotated[Text, AfterValidator(_table_path)]
 
 Schedule = Annotated[str | None, BeforeValidator(_none_is_no_schedule), AfterValidator(_schedule)]
-StartDate = Annotated[dt.date, BeforeValidator(_written_date, json_schema_input_type=dt.date)]
+StartDate = Annotated[dt.date, BeforeValidator(_date, json_schema_input_type=dt.date)]
 TimeZone = Annotated[Text, AfterValidator(_time_zone)]
 
 Switch = Annotated[bool, Field(strict=True)]
 Whole = Annotated[int, Field(strict=True)]  # strict: otherwise pydantic takes `yes` for 1 and "7" for 7
-Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Hours = Annotated[float, Field(strict=True, gt=0, le=MAX_HOURS)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 MembershipDays = Annotated[Whole, AfterValidator(_membership_days)]
 

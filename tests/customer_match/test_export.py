@@ -1,0 +1,204 @@
+"""The model of an export: its defaults, what may be written, and which segments it means."""
+
+from __future__ import annotations
+
+import datetime as dt
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from include.customer_match import export_values
+from include.customer_match.export import Export, Folder, Segment, Source
+from include.errors import ConfigurationError
+from include.microsoft_advertising import limits
+
+
+def export(**keys: Any) -> Export:
+    required = {
+        "name": "autumn",
+        "cid": 1234567,
+        "aid": "7654321",
+        "source": "lake",
+        "segments": "all",
+        "email": "Email",
+    }
+    return Export.model_validate(required | keys)
+
+
+def tables(segments: list[Segment]) -> list[str]:
+    return [segment.table for segment in segments]
+
+
+def test_defaults_are_those_of_the_reference() -> None:
+    assert export().model_dump(mode="json") == {
+        "name": "autumn",
+        "title": "autumn",
+        "description": None,
+        "connection": "microsoft_advertising_default",
+        "cid": "1234567",
+        "aid": "7654321",
+        "schedule": None,
+        "start_date": "2026-01-01",
+        "timezone": "UTC",
+        "source": {"connection": None, "root": "lake", "format": "auto"},
+        "segments": [{"table": "*", "audience": None, "path": None}],
+        "email": ["Email"],
+        "normalisation": "basic",
+        "profiles_per_part": 500_000,
+        "membership_duration": -1,
+        "scope": "Customer",
+        "workspace": {"connection": None, "root": "workspace"},
+        "guards": {"allow_empty": False, "max_rejected": 0.5, "max_removed": 0.5, "max_age_hours": None},
+        "run_timeout_hours": 6,
+        "retries": 3,
+        "tags": [],
+        "owner": None,
+    }
+
+
+def test_an_export_survives_json_and_pickle() -> None:
+    full = export(
+        schedule="0 5 * * *",
+        start_date="2026-02-03",
+        segments=["A", {"table": "B", "audience": "Bs", "path": "b/2026"}, "G*"],
+        email=["Email", "Second"],
+        normalisation="both",
+        tags=["x"],
+    )
+    assert full.start_date == dt.date(2026, 2, 3)
+    assert Export.model_validate_json(full.model_dump_json()) == full
+    assert pickle.loads(pickle.dumps(full)) == full
+
+
+def test_an_export_is_frozen() -> None:
+    with pytest.raises(ValidationError):
+        export().cid = "2"  # type: ignore[misc]  # what is tested
+
+
+def test_limits_are_those_of_the_client() -> None:
+    assert export_values.MAX_AUDIENCE_NAME == limits.MAX_NAME
+    assert export_values.MAX_PROFILES_PER_PART == limits.MAX_ROWS
+    assert export_values.MAX_MEMBERSHIP_DAYS == limits.MAX_MEMBERSHIP_DAYS
+    assert export_values.NEVER_EXPIRES == limits.NEVER_EXPIRES
+    assert export_values.MAX_ID == limits.MAX_ID
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "kept"),
+    [
+        ("schedule", "none", None),
+        ("schedule", "None", None),
+        ("schedule", None, None),
+        ("schedule", "@daily", "@daily"),
+        ("schedule", "0  5 * * MON-FRI", "0 5 * * MON-FRI"),
+        ("schedule", "*/15 0-6 1,15 * *", "*/15 0-6 1,15 * *"),
+        ("membership_duration", 1, 1),
+        ("membership_duration", 390, 390),
+        ("membership_duration", -1, -1),
+        ("profiles_per_part", 1, 1),
+        ("profiles_per_part", 4_000_000, 4_000_000),
+        ("timezone", "Europe/Berlin", "Europe/Berlin"),
+        ("cid", "9223372036854775807", "9223372036854775807"),
+        ("title", "  Kampagne für Käufer ", "Kampagne für Käufer"),
+        ("name", "a" * 250, "a" * 250),
+        ("tags", "one", ("one",)),
+        ("email", ["A", "B"], ("A", "B")),
+        ("run_timeout_hours", 0.5, 0.5),
+    ],
+)
+def test_what_may_be_written(key: str, written: object, kept: object) -> None:
+    assert getattr(export(**{key: written}), key) == kept
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "abfs://lake",
+        "abfs://lake/a b/Ü/2026",
+        "abfss://lake@account.dfs.core.windows.net/x",
+        "abfs://my-lake/x",
+    ],
+)
+def test_roots_in_a_lake(root: str) -> None:
+    source = Source(connection="lake", root=root + "/")
+    assert source.is_remote
+    assert source.root == root
+
+
+def test_guards_can_be_taken_off() -> None:
+    guards = export(guards={"max_rejected": None, "max_removed": None}).guards
+    assert (guards.max_rejected, guards.max_removed) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "location"),
+    [
+        (Folder(root="lake"), "", "/project/lake"),
+        (Folder(root="lake/"), "a/b", "/project/lake/a/b"),
+        (Folder(root="/data"), "a", "/data/a"),
+        (Folder(root="/data"), "/other/a", "/other/a"),
+        (Folder(root="/"), "a", "/a"),
+        (Folder(root="file:///data/"), "a", "file:///data/a"),
+        (Folder(root="abfs://lake/x", connection="c"), "", "abfs://lake/x"),
+        (Folder(root="abfs://lake/x", connection="c"), "/a/", "abfs://lake/x/a"),
+        (Folder(root="abfs://lake/x", connection="c"), "abfs://other/a", "abfs://other/a"),
+    ],
+)
+def test_locate(folder: Folder, path: str, location: str) -> None:
+    assert folder.locate(Path("/project"), path) == location
+
+
+class TestMatches:
+    def test_all_takes_every_table_by_name(self) -> None:
+        everything = export(segments="all")
+        assert everything.has_patterns
+        assert everything.matches(["b", "C", "a", "b"]) == [
+            Segment(table="C", audience="C"),
+            Segment(table="a", audience="a"),
+            Segment(table="b", audience="b"),
+        ]
+
+    def test_the_order_is_the_files_and_a_table_is_taken_once(self) -> None:
+        some = export(segments=["Z", "G*", "*old", "A"])
+        assert tables(some.matches(["A", "Gold", "Green", "Cold", "Other"])) == [
+            "Z",
+            "Gold",
+            "Green",
+            "Cold",
+            "A",
+        ]
+
+    def test_a_named_table_keeps_its_audience_beside_a_pattern(self) -> None:
+        some = export(segments=["*", {"table": "News", "audience": "Readers", "path": "n/2026"}])
+        assert some.matches(["News", "A"]) == [
+            Segment(table="A", audience="A"),
+            Segment(table="News", audience="Readers", path="n/2026"),
+        ]
+
+    def test_named_tables_need_no_listing(self) -> None:
+        some = export(segments=["A", "B"])
+        assert not some.has_patterns
+        assert tables(some.matches(())) == ["A", "B"]
+
+    def test_patterns_tell_upper_from_lower_case(self) -> None:
+        assert tables(export(segments="g?ld[12]").matches(["gold1", "Gold1", "gold3"])) == ["gold1"]
+
+    def test_what_fits_nothing_is_reported(self) -> None:
+        some = export(segments=["A", "Missing", {"table": "Elsewhere", "path": "x"}, "G*", "H*"])
+        assert some.unmatched(["A", "Gold"]) == ["Missing", "H*"]
+
+    @pytest.mark.bad_input
+    def test_tables_that_would_share_an_audience_are_refused(self) -> None:
+        with pytest.raises(ConfigurationError, match="'GOLD' and 'gold' would share one audience") as caught:
+            export(segments="all").matches(["gold", "GOLD"])
+        assert "Export 'autumn'" in str(caught.value)
+        assert "`audience` of its own" in str(caught.value)
+
+    @pytest.mark.bad_input
+    def test_a_table_with_too_long_a_name_is_refused(self) -> None:
+        assert tables(export(segments="all").matches(["x" * 128])) == ["x" * 128]
+        with pytest.raises(ConfigurationError, match=r"longer than 128 characters \(129\)"):
+            export(segments="all").matches(["x" * 129])
