@@ -5,6 +5,7 @@ A file that cannot be understood becomes a DAG of its own that says why, so that
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +20,8 @@ from airflow_microsoft_advertising.run_params import documentation, mark, params
 from include.customer_match.export import Export, Segment
 from include.customer_match.export_file import BrokenExport, load_exports
 from include.project import PROJECT, exports_folder
+
+log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 """A segment as it travels between tasks: `table`, `audience` and `path`."""
@@ -116,9 +119,8 @@ def report_task(export: Export) -> Any:
         if rows is None:
             raise AirflowFailException("No segments were selected: the log of the task `select` says why.")
         result = this_run(export).report([Segment.model_validate(row) for row in rows])
-        task_instance = get_current_context()["ti"]
-        task_instance.xcom_push(NOTE_KEY, result.summary())
-        task_instance.log.info("%s", result.summary())
+        get_current_context()["ti"].xcom_push(NOTE_KEY, result.summary())
+        log.info("%s", result.summary())
         if result.failed:
             raise AirflowFailException(result.summary())
 

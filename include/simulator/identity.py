@@ -6,7 +6,7 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 import jwt
@@ -24,7 +24,6 @@ TENANT_ID: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"  # tenant of personal 
 SANDBOX_DEVELOPER_TOKEN: Final = "BBD37VB98"  # noqa: S105 - universal and public (sandbox.md)
 
 
-@dataclass(frozen=True)
 class OAuthError(Exception):
     """A token request is refused.
 
@@ -35,10 +34,12 @@ class OAuthError(Exception):
         http_status: 400, or 401 for a wrong secret.
     """
 
-    error: str
-    number: int
-    description: str
-    http_status: int = 400
+    def __init__(self, error: str, number: int, description: str, *, http_status: int = 400) -> None:
+        super().__init__(f"{error}: {description}")
+        self.error = error
+        self.number = number
+        self.description = description
+        self.http_status = http_status
 
 
 class Identity:
@@ -156,16 +157,14 @@ class Identity:
 
 
 def _new_account() -> Account:
-    def digits(length: int) -> str:
-        return str(10 ** (length - 1) + secrets.randbelow(9 * 10 ** (length - 1)))
-
     return Account(
         developer_token="SIM" + secrets.token_hex(6).upper(),
         client_id=_guid(),
         client_secret=secrets.token_urlsafe(24),
-        user_id=digits(8),
-        customer_id=digits(9),
-        account_id=digits(9),
+        # Ids are no secrets; the same ones everywhere, so that a sample export fits every simulator.
+        user_id="17000001",
+        customer_id="190000001",
+        account_id="180000001",
     )
 
 

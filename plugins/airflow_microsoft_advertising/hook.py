@@ -8,7 +8,7 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from pydantic import ValidationError
 
-from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE
+from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE, DEFAULT_CONNECTION
 from include.errors import ConfigurationError, CustomerMatchError
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.client import AsyncClient, Client
@@ -36,7 +36,7 @@ class MicrosoftAdvertisingHook(BaseHook):
     """
 
     conn_name_attr = "microsoft_advertising_conn_id"
-    default_conn_name = "microsoft_advertising_default"
+    default_conn_name = DEFAULT_CONNECTION
     conn_type = CONNECTION_TYPE
     hook_name = "Microsoft Advertising"
 

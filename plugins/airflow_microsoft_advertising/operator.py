@@ -5,23 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowSkipException
-from include.customer_match.workspace import Workspace, slug
 
-from airflow_microsoft_advertising.delivery import AudienceSpec, Delivery
-from airflow_microsoft_advertising.failures import clearly
-from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
-from airflow_microsoft_advertising.lake import filesystem
-from airflow_microsoft_advertising.links import AudienceLink, audiences_url
-from airflow_microsoft_advertising.trigger import BulkUploadTrigger
-from include.customer_match.ledger.store import Ledger
-from include.customer_match.run_records import Chunked, Delivered, SegmentRecords, Step
-from include.errors import TerminalError
-from include.microsoft_advertising.client import Client
-from include.microsoft_advertising.models import Scope
+from airflow_microsoft_advertising.links import AudienceLink
+from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
+
+if TYPE_CHECKING:
+    from airflow_microsoft_advertising.delivery import Waiting
+    from airflow_microsoft_advertising.uploading import Upload
+
+# What does the work is imported where it is done: this module is read at every parsing of the DAGs.
 
 __all__ = ["UploadAudienceOperator"]
 
@@ -69,10 +64,10 @@ class UploadAudienceOperator(BaseOperator):
         mark: str,
         workspace_root: str,
         workspace_conn_id: str | None = None,
-        microsoft_advertising_conn_id: str = MicrosoftAdvertisingHook.default_conn_name,
+        microsoft_advertising_conn_id: str = DEFAULT_CONNECTION,
         customer_id: str | None = None,
         account_id: str | None = None,
-        scope: Scope = "Customer",
+        scope: Literal["Customer", "Account"] = "Customer",
         membership_duration: int = -1,
         adopt: bool = False,
         upload_timeout: timedelta = timedelta(hours=4),
@@ -88,7 +83,7 @@ class UploadAudienceOperator(BaseOperator):
         self.microsoft_advertising_conn_id = microsoft_advertising_conn_id
         self.customer_id = customer_id
         self.account_id = account_id
-        self.scope: Scope = scope
+        self.scope = scope
         self.membership_duration = membership_duration
         self.adopt = adopt
         self.upload_timeout = upload_timeout
@@ -96,18 +91,13 @@ class UploadAudienceOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 (Airflow's signature)
         """Start or resume the delivery; defers while the service works."""
-        with self._clearly():
-            if skipped := self._chunked().skipped:
-                raise AirflowSkipException(skipped)
-            with self._hook().get_conn() as client:
-                delivery = self._delivery(client)
-                delivery.start()
-                return self._advance(delivery, started=time.time())
+        upload = self._upload()
+        return self._waited(upload, upload.start(), started=time.time())
 
     def execute_complete(self, context: Context, event: dict[str, Any], started: float) -> dict[str, Any]:  # noqa: ARG002
         """Go on after an upload has ended; the ledger knows which."""
-        with self._clearly(), self._hook().get_conn() as client:
-            return self._advance(self._delivery(client), started=started)
+        upload = self._upload()
+        return self._waited(upload, upload.resume(started=started), started=started)
 
     def on_kill(self) -> None:
         """Nothing is lost: the service goes on with what it has, and the ledger names it.
@@ -116,53 +106,41 @@ class UploadAudienceOperator(BaseOperator):
         """
         self.log.warning("Stopped. An upload in flight goes on at the service; the next try awaits it.")
 
-    def _advance(self, delivery: Delivery, *, started: float) -> dict[str, Any]:
-        waiting = delivery.advance()
-        if waiting:
-            self.defer(
-                trigger=BulkUploadTrigger(
-                    microsoft_advertising_conn_id=self.microsoft_advertising_conn_id,
-                    customer_id=self.customer_id,
-                    account_id=self.account_id,
-                    request_id=waiting.request_id,
-                    since=waiting.since.timestamp(),
-                    schedule=self.poll_schedule,
-                ),
-                method_name="execute_complete",
-                kwargs={"started": started},
-                timeout=self.upload_timeout,
-            )
-        return self._delivered(delivery, started=started)
+    def _waited(self, upload: Upload, outcome: Waiting | dict[str, Any], *, started: float) -> dict[str, Any]:
+        if not isinstance(outcome, dict):
+            self._wait_for(outcome, started=started)
+        self.audience_url = upload.audience_url()
+        return outcome
 
-    def _delivered(self, delivery: Delivery, *, started: float) -> dict[str, Any]:
-        record = Delivered(
-            seconds=max(0.0, time.time() - started),
-            audience_id=delivery.audience_id,
-            parts=delivery.parts,
-            refused=delivery.refused,
-        )
-        self._records().write(record)
-        if record.refused:
-            self.log.warning("Microsoft Advertising refused members of %r: %s", self.audience, record.refused)
-        return {"audience_id": record.audience_id, "parts": record.parts, "refused": record.refused}
+    def _wait_for(self, waiting: Waiting, *, started: float) -> NoReturn:
+        from airflow_microsoft_advertising.trigger import BulkUploadTrigger  # noqa: PLC0415 (see above)
 
-    def _delivery(self, client: Client) -> Delivery:
-        chunked = self._chunked()
-        assert chunked.plan is not None  # noqa: S101 (execute has looked)
-        hook = self._hook()
-        environment = hook.environment()
-        account = hook.account()
-        self.audience_url = audiences_url(
-            customer_id=account.customer_id,
-            account_id=account.account_id,
-            base_url=environment.token_host,
+        self.defer(
+            trigger=BulkUploadTrigger(
+                microsoft_advertising_conn_id=self.microsoft_advertising_conn_id,
+                customer_id=self.customer_id,
+                account_id=self.account_id,
+                request_id=waiting.request_id,
+                since=waiting.since.timestamp(),
+                schedule=self.poll_schedule,
+            ),
+            method_name="execute_complete",
+            kwargs={"started": started},
+            timeout=self.upload_timeout,
         )
-        workspace = self._workspace()
-        return Delivery(
-            client=client,
-            ledger=Ledger(workspace, f"ledgers/{account.account_id}/{slug(self.audience)}", self.audience),
-            storage=workspace,
-            plan=chunked.plan,
+
+    def _upload(self) -> Upload:
+        from airflow_microsoft_advertising.delivery import AudienceSpec  # noqa: PLC0415 (see above)
+        from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415
+        from airflow_microsoft_advertising.uploading import Upload  # noqa: PLC0415
+
+        return Upload(
+            hook=MicrosoftAdvertisingHook(
+                self.microsoft_advertising_conn_id, customer_id=self.customer_id, account_id=self.account_id
+            ),
+            workspace_root=self.workspace_root,
+            workspace_conn_id=self.workspace_conn_id,
+            folder=self.folder,
             audience=AudienceSpec(
                 name=self.audience,
                 mark=self.mark,
@@ -170,29 +148,4 @@ class UploadAudienceOperator(BaseOperator):
                 membership_duration=self.membership_duration,
                 adopt=self.adopt,
             ),
-            folder=self.folder,
-            interval_end=chunked.interval_end,
         )
-
-    def _clearly(self) -> Any:
-        return clearly(Step.UPLOAD, self._records())
-
-    def _hook(self) -> MicrosoftAdvertisingHook:
-        return MicrosoftAdvertisingHook(
-            self.microsoft_advertising_conn_id, customer_id=self.customer_id, account_id=self.account_id
-        )
-
-    def _workspace(self) -> Workspace:
-        return Workspace(*filesystem(self.workspace_conn_id, self.workspace_root))
-
-    def _records(self) -> SegmentRecords:
-        return SegmentRecords(self._workspace(), self.folder)
-
-    def _chunked(self) -> Chunked:
-        chunked = self._records().read(Chunked)
-        if chunked is None:
-            raise TerminalError(
-                f"The workspace {self.workspace_root} has no plan in {self.folder}. Run the task `chunk` of "
-                "this segment (again) before its upload; both must use the same workspace."
-            )
-        return chunked

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["CONNECTION_TYPE", "get_provider_info"]
+__all__ = ["CONNECTION_TYPE", "DEFAULT_CONNECTION", "get_provider_info"]
 
 CONNECTION_TYPE = "microsoft_advertising"
+DEFAULT_CONNECTION = "microsoft_advertising_default"
 
 
 def get_provider_info() -> dict[str, Any]:

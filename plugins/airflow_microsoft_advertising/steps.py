@@ -15,33 +15,27 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
-from include.customer_match.tables import Table, discover, open_table, resolve_column
-from include.customer_match.workspace import Workspace, slug
-
 from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
 from include.customer_match.chunk import plan_parts
 from include.customer_match.export import Export, Segment
 from include.customer_match.guards import check_age, check_members, check_removed
-from include.customer_match.ledger.store import Ledger
+from include.customer_match.ledger.store import Ledger, ledger_folder
 from include.customer_match.normalise import stage_members
 from include.customer_match.report import RunReport, segment_report
 from include.customer_match.run_records import Chunked, Normalised, SegmentRecords, Step, Validated
+from include.customer_match.tables import Table, discover, open_table, resolve_column
+from include.customer_match.workspace import Workspace, slug
 from include.errors import ConfigurationError, CustomerMatchError, TerminalError
 from include.microsoft_advertising import bulk_file
 from include.project import PROJECT
 
-__all__ = ["ExportRun", "ledger_folder"]
+__all__ = ["ExportRun"]
 
 log = logging.getLogger(__name__)
 
 DRY_RUN = "Dry run: nothing is sent."
-
-
-def ledger_folder(account_id: str, audience: str) -> str:
-    """Where in a workspace the ledger of an audience lies."""
-    return f"ledgers/{account_id}/{slug(audience)}"
 
 
 @dataclass(frozen=True)

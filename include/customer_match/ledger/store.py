@@ -14,11 +14,18 @@ from pydantic import ValidationError
 
 from include.customer_match.ledger.state import State
 from include.customer_match.ledger.view import settle
+from include.customer_match.workspace import slug
 from include.errors import TerminalError, TransientError
 
-__all__ = ["Entry", "Ledger", "LedgerConflict", "Storage"]
+__all__ = ["Entry", "Ledger", "LedgerConflict", "Storage", "ledger_folder"]
 
 _STATES_KEPT = 50
+
+
+def ledger_folder(account_id: str, audience: str) -> str:
+    """Where in a workspace the ledger of an account's audience lies."""
+    return f"ledgers/{account_id}/{slug(audience)}"
+
 
 log = logging.getLogger(__name__)
 

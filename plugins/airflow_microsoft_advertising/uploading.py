@@ -1,0 +1,126 @@
+"""What the upload operator does, apart from Airflow's life cycle: one segment's delivery with all that it needs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from airflow_microsoft_advertising.delivery import AudienceSpec, Delivery, Waiting
+from airflow_microsoft_advertising.failures import clearly
+from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+from airflow_microsoft_advertising.lake import filesystem
+from airflow_microsoft_advertising.links import audiences_url
+from include.customer_match.ledger.store import Ledger, ledger_folder
+from include.customer_match.run_records import Chunked, Delivered, SegmentRecords, Step
+from include.customer_match.workspace import Workspace
+from include.errors import TerminalError
+
+__all__ = ["Upload"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The upload of one segment in one run.
+
+    Attributes:
+        hook: Opens the service.
+        workspace_root: Path or URL of the workspace.
+        workspace_conn_id: Airflow connection of the workspace; None for a local folder.
+        folder: The segment's folder of this run in the workspace.
+        audience: The audience as it is wanted.
+    """
+
+    hook: MicrosoftAdvertisingHook
+    workspace_root: str
+    workspace_conn_id: str | None
+    folder: str
+    audience: AudienceSpec
+
+    def start(self) -> Waiting | dict[str, Any]:
+        """Begin or resume: make sure that the audience exists, then go on.
+
+        Raises:
+            AirflowSkipException: There is nothing to send in this run.
+        """
+        with clearly(Step.UPLOAD, self._records):
+            if skipped := self._chunked.skipped:
+                raise AirflowSkipException(skipped)
+            with self._delivery() as delivery:
+                delivery.start()
+                return self._advance(delivery, started=time.time())
+
+    def resume(self, *, started: float) -> Waiting | dict[str, Any]:
+        """Go on after an upload has ended; the ledger knows which.
+
+        Args:
+            started: When the delivery began, as seconds since 1970.
+        """
+        with clearly(Step.UPLOAD, self._records), self._delivery() as delivery:
+            return self._advance(delivery, started=started)
+
+    def audience_url(self) -> str:
+        """The page that shows the audience."""
+        account = self.hook.account()
+        return audiences_url(
+            customer_id=account.customer_id,
+            account_id=account.account_id,
+            base_url=self.hook.environment().token_host,
+        )
+
+    def _advance(self, delivery: Delivery, *, started: float) -> Waiting | dict[str, Any]:
+        waiting = delivery.advance()
+        if waiting:
+            return waiting
+        record = Delivered(
+            seconds=max(0.0, time.time() - started),
+            audience_id=delivery.audience_id,
+            parts=delivery.parts,
+            refused=delivery.refused,
+        )
+        self._records.write(record)
+        if record.refused:
+            log.warning("Microsoft Advertising refused members of %r: %s", self.audience.name, record.refused)
+        return {"audience_id": record.audience_id, "parts": record.parts, "refused": record.refused}
+
+    @contextmanager
+    def _delivery(self) -> Iterator[Delivery]:
+        chunked, account = self._chunked, self.hook.account()
+        assert chunked.plan is not None  # noqa: S101 (skipped otherwise)
+        folder = ledger_folder(account.account_id, self.audience.name)
+        with self.hook.get_conn() as client:
+            yield Delivery(
+                client=client,
+                ledger=Ledger(self._workspace, folder, self.audience.name),
+                storage=self._workspace,
+                plan=chunked.plan,
+                audience=self.audience,
+                folder=self.folder,
+                interval_end=chunked.interval_end,
+            )
+
+    @cached_property
+    def _workspace(self) -> Workspace:
+        return Workspace(*filesystem(self.workspace_conn_id, self.workspace_root))
+
+    @cached_property
+    def _records(self) -> SegmentRecords:
+        return SegmentRecords(self._workspace, self.folder)
+
+    @cached_property
+    def _chunked(self) -> Chunked:
+        chunked = self._records.read(Chunked)
+        if chunked is None:
+            raise TerminalError(
+                f"The workspace {self.workspace_root} has no plan in {self.folder}. Run the task `chunk` of "
+                "this segment (again) before its upload; both must use the same workspace."
+            )
+        return chunked
