@@ -1,0 +1,16 @@
+"""Segment tables of a data lake: one interface, one module a format."""
+
+from include.customer_match.tables.columns import Columns, resolve_column
+from include.customer_match.tables.opening import discover, open_table
+from include.customer_match.tables.table import Format, FormatChoice, Table, TableFile
+
+__all__ = [
+    "Columns",
+    "Format",
+    "FormatChoice",
+    "Table",
+    "TableFile",
+    "discover",
+    "open_table",
+    "resolve_column",
+]

@@ -1,0 +1,91 @@
+"""Which files make up a table: names that count, names that do not, and the newest of several runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import fsspec
+
+from include.customer_match.storage import location_of, storage_faults
+
+__all__ = ["Listing", "TableFile", "described", "list_files", "newest_run", "visible"]
+
+# <table>/<yyyy>/<MM>/<dd>/<HHmm>/<file>: each run of a Customer Insights export makes such a folder and
+# leaves the older ones (layout documented: export-azure-blob-storage; that old runs stay is assumed).
+_RUN = re.compile(r"^\d{4}/\d{2}/\d{2}/\d{4}(?=/[^/]+$)")
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A data file.
+
+    Attributes:
+        path: In the file system, without a protocol.
+        size_bytes: Its size.
+        modified: When it was written (UTC), where the storage knows it.
+    """
+
+    path: str
+    size_bytes: int
+    modified: datetime | None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All files below a path, or the one file that the path is.
+
+    Attributes:
+        root: The path.
+        files: In order of their paths.
+        is_file: Whether the path itself is a file.
+    """
+
+    root: str
+    files: tuple[TableFile, ...]
+    is_file: bool = False
+
+    def relative(self, file: TableFile) -> str:
+        """A file's path below the root."""
+        return file.path.removeprefix(self.root).lstrip("/")
+
+
+def list_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing:
+    """List everything below a path.
+
+    Raises:
+        FileNotFoundError: If there is nothing. Others as `storage_faults`.
+    """
+    root = path.rstrip("/")
+    with storage_faults(location_of(filesystem, root)):
+        info = filesystem.info(root)
+        if info["type"] == "file":
+            return Listing(root, (described(info),), is_file=True)
+        found: dict[str, Any] = filesystem.find(root, detail=True, on_error="raise")
+    return Listing(root, tuple(described(found[name]) for name in sorted(found)))
+
+
+def described(info: Mapping[str, Any]) -> TableFile:
+    """What fsspec says of a file, in our words: adlfs gives `last_modified`, local disks `mtime`."""
+    modified = info.get("last_modified", info.get("mtime"))
+    if isinstance(modified, int | float):
+        modified = datetime.fromtimestamp(modified, UTC)
+    return TableFile(info["name"], int(info["size"] or 0), modified)
+
+
+def visible(relative: str) -> bool:
+    """Whether a path below a table may hold data: nothing in it begins with `_` or `.`, as in Spark."""
+    return not any(part.startswith(("_", ".")) for part in relative.split("/"))
+
+
+def newest_run(files: Iterable[str]) -> str:
+    """The folder of the newest run, where all files lie in folders of runs; else an empty string.
+
+    Args:
+        files: Paths below the table.
+    """
+    runs = [_RUN.match(file) for file in files]
+    return max((run[0] for run in runs if run), default="") if all(runs) else ""

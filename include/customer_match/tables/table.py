@@ -1,0 +1,155 @@
+"""What a table is, whatever its format; and what tables made of files have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Literal, Protocol, TypeVar
+
+import fsspec
+import pyarrow as pa
+
+from include.customer_match.storage import location_of, storage_faults
+from include.customer_match.tables.columns import Columns, merge_columns, resolve_column
+from include.customer_match.tables.listing import TableFile, described
+from include.errors import TransientError
+
+__all__ = ["BATCH_ROWS", "FileTable", "Format", "FormatChoice", "Table", "TableFile"]
+
+Format = Literal["parquet", "csv"]
+FormatChoice = Literal["auto", "parquet", "csv"]
+
+BATCH_ROWS = 65_536
+_FILES_AT_ONCE = 8  # whose headers or footers are fetched side by side
+
+T = TypeVar("T")
+
+
+class Table(Protocol):
+    """A segment's table: facts from metadata, rows as a stream."""
+
+    @property
+    def location(self) -> str:
+        """Where it lies, for people."""
+
+    @property
+    def files(self) -> tuple[TableFile, ...]:
+        """Its data files, in the order in which they are read."""
+
+    @property
+    def modified(self) -> datetime | None:
+        """Time of the newest file (UTC), where the storage knows it."""
+
+    def columns(self) -> Columns:
+        """Names and types of the columns."""
+
+    def profiles(self) -> int | None:
+        """Number of rows; None where only reading all of them would tell."""
+
+    def batches(self, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        """Stream some columns, all of type string, in constant memory."""
+
+
+@dataclass(frozen=True)
+class FileTable(ABC):
+    """A table of one or more files that all have the needed columns.
+
+    Attributes:
+        filesystem: Where the files are.
+        location: The table, for people.
+        files: Its data files, in order of their paths; at least one.
+    """
+
+    filesystem: fsspec.AbstractFileSystem
+    location: str
+    files: tuple[TableFile, ...]
+
+    @property
+    def modified(self) -> datetime | None:
+        """Time of the newest file (UTC), where the storage knows it."""
+        return max((file.modified for file in self.files if file.modified), default=None)
+
+    def columns(self) -> Columns:
+        """Names and types of the columns, from headers or footers alone.
+
+        Raises:
+            ConfigurationError: A file is damaged or not of the format; the message names it.
+        """
+        return self._merged_columns
+
+    def profiles(self) -> int | None:
+        """Number of rows; None where only reading all of them would tell."""
+        return None
+
+    def batches(self, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        """Stream some columns, all of type string, in constant memory.
+
+        Args:
+            columns: Names as `columns()` spells them.
+            batch_rows: No batch is longer.
+
+        Raises:
+            ConfigurationError: A column is missing or is not text; a file is damaged.
+            TransientError: Storage trouble; a file was changed while it was read.
+        """
+        for name in columns:
+            resolve_column(self._merged_columns, name)
+        for file in self.files:
+            with _still_there(self._where(file)):
+                yield from self._batches_of(file, tuple(columns), batch_rows)
+                self._ensure_unchanged(file)
+
+    @abstractmethod
+    def _columns_of(self, file: TableFile) -> Mapping[str, pa.DataType]:
+        """The columns of one file."""
+
+    @abstractmethod
+    def _batches_of(
+        self, file: TableFile, columns: tuple[str, ...], batch_rows: int
+    ) -> Iterator[pa.RecordBatch]:
+        """Stream some columns of one file."""
+
+    @cached_property
+    def _merged_columns(self) -> Columns:
+        return merge_columns({self._where(file): self._columns_of(file) for file in self.files})
+
+    def _of_each_file(self, look: Callable[[TableFile], T]) -> dict[str, T]:
+        """Look at every file, several at a time: in a lake each look is a round trip or three."""
+
+        def guarded(file: TableFile) -> T:
+            with _still_there(self._where(file)):
+                return look(file)
+
+        with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+            return dict(zip((file.path for file in self.files), pool.map(guarded, self.files), strict=True))
+
+    def _where(self, file: TableFile) -> str:
+        return location_of(self.filesystem, file.path)
+
+    def _ensure_unchanged(self, file: TableFile) -> None:
+        """Parts of an old and of a new file would make a segment that never was."""
+        where = self._where(file)
+        with storage_faults(where):
+            now = described(self.filesystem.info(file.path))
+        if now != file:
+            raise TransientError(
+                f"{where} was changed while it was read. It is read again on the next try; export after the table "
+                "is written, not meanwhile."
+            )
+
+
+@contextmanager
+def _still_there(where: str) -> Iterator[None]:
+    """A file that was listed and then is missing is being rewritten: later it will be whole."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise TransientError(
+            f"{where} disappeared while the table was read. It is looked for again on the next try; "
+            "export after the table is written, not meanwhile."
+        ) from error

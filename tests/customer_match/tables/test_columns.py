@@ -1,0 +1,78 @@
+import pyarrow as pa
+import pytest
+
+from include.customer_match.tables.columns import merge_columns, resolve_column
+from include.errors import ConfigurationError
+
+TABLE = {"CustomerId": pa.string(), "Email": pa.string(), "Score": pa.int64(), "Photo": pa.binary()}
+
+
+@pytest.mark.parametrize("wanted", ["Email", "email", " EMAIL "])
+def test_a_column_is_found_in_any_case(wanted: str) -> None:
+    assert resolve_column(TABLE, wanted) == "Email"
+
+
+def test_outer_spaces_of_a_header_do_not_matter_but_stay_part_of_the_name() -> None:
+    assert resolve_column({"Id": pa.string(), " Email": pa.string()}, "email") == " Email"
+
+
+def test_the_exact_name_wins_over_one_in_another_case() -> None:
+    assert resolve_column({"EMAIL": pa.string(), "Email": pa.string()}, "Email") == "Email"
+
+
+def test_two_candidates_are_told() -> None:
+    with pytest.raises(ConfigurationError, match=r"could be 'EMAIL' or 'Email'"):
+        resolve_column({"EMAIL": pa.string(), "Email": pa.string()}, "email")
+
+
+def test_a_missing_column_is_told_with_what_is_meant_and_what_is_there() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        resolve_column(TABLE, "Emial")
+    assert "Did you mean 'Email'?" in str(raised.value)
+    assert "CustomerId, Email, Score, Photo" in str(raised.value)
+
+
+@pytest.mark.parametrize(("wanted", "kind"), [("score", "int64"), ("Photo", "binary")])
+def test_a_column_that_is_not_text_is_refused(wanted: str, kind: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"holds {kind}, not text"):
+        resolve_column(TABLE, wanted)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pa.large_string(), pa.string_view(), pa.null(), pa.dictionary(pa.int32(), pa.string())],
+    ids=str,
+)
+def test_every_kind_of_text_will_do(kind: pa.DataType) -> None:
+    assert resolve_column({"Email": kind}, "Email") == "Email"
+
+
+def test_values_that_stand_where_names_should_are_not_shown() -> None:
+    digest = "ab" * 32
+    columns = dict.fromkeys(["ann@example.org", digest, "+49 123 456", "Country"], pa.string())
+    with pytest.raises(ConfigurationError) as raised:
+        resolve_column(columns, "Email")
+    message = str(raised.value)
+    assert "Country" in message
+    assert message.count("[a value]") == 3
+    assert not any(value in message for value in ("example", digest, "123"))
+
+
+def test_long_lists_of_columns_are_cut() -> None:
+    with pytest.raises(ConfigurationError, match="and 70 more"):
+        resolve_column({f"c{index}x": pa.string() for index in range(100)}, "Email")
+
+
+def test_a_column_that_one_file_lacks_names_the_file() -> None:
+    columns = merge_columns(
+        {"a.csv": {"Id": pa.string(), "Email": pa.string()}, "b.csv": {"Id": pa.string()}}
+    )
+    assert resolve_column(columns, "Id") == "Id"
+    with pytest.raises(ConfigurationError, match=r"'Email' is missing in b\.csv"):
+        resolve_column(columns, "Email")
+
+
+def test_a_column_of_another_type_in_one_file_names_the_file() -> None:
+    columns = merge_columns({"a.parquet": {"Email": pa.string()}, "b.parquet": {"Email": pa.int64()}})
+    with pytest.raises(ConfigurationError, match=r"holds int64 in b\.parquet"):
+        resolve_column(columns, "Email")

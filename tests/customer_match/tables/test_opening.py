@@ -1,0 +1,201 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+
+from include.customer_match.tables import Table, discover, open_table
+from include.errors import ConfigurationError
+
+LOCAL = LocalFileSystem()
+
+
+def csv(path: Path, *emails: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        "\n".join(["Id,Email", *(f"{index},{email}" for index, email in enumerate(emails))]) + "\n"
+    )
+    return path
+
+
+def parquet(path: Path, *emails: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"Email": list(emails)}), path)
+    return path
+
+
+def emails(table: Table) -> list[str]:
+    return [value for batch in table.batches(["Email"]) for value in batch.column("Email").to_pylist()]
+
+
+def names(table: Table) -> list[str]:
+    return [Path(file.path).name for file in table.files]
+
+
+def test_one_file_is_a_table(tmp_path: Path) -> None:
+    path = csv(tmp_path / "Gold.csv", "a", "b")
+    table = open_table(LOCAL, str(path))
+    assert emails(table) == ["a", "b"]
+    assert table.location == str(path)
+    assert table.files[0].size_bytes == path.stat().st_size
+
+
+def test_a_folder_is_read_at_any_depth_in_order(tmp_path: Path) -> None:
+    parquet(tmp_path / "t/country=DE/part-1.parquet", "c")
+    parquet(tmp_path / "t/part-0.snappy.parquet", "d")
+    parquet(tmp_path / "t/country=AT/part-9.PARQUET", "a", "b")
+    table = open_table(LOCAL, str(tmp_path / "t") + "/")
+    assert emails(table) == ["a", "b", "c", "d"]
+
+
+def test_bookkeeping_files_are_passed_over(tmp_path: Path) -> None:
+    parquet(tmp_path / "t/part-0.parquet", "a")
+    for name in (
+        "_SUCCESS",
+        "_temporary/0/part-7.parquet",
+        ".part-0.parquet.crc",
+        ".hidden/x.parquet",
+        "README.md",
+    ):
+        (tmp_path / "t" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "t" / name).write_bytes(b"")
+    assert names(open_table(LOCAL, str(tmp_path / "t"))) == ["part-0.parquet"]
+
+
+def test_hidden_folders_above_the_table_do_not_hide_it(tmp_path: Path) -> None:
+    parquet(tmp_path / ".demo/_lake/t/part-0.parquet", "a")
+    assert emails(open_table(LOCAL, str(tmp_path / ".demo/_lake/t"))) == ["a"]
+    assert list(discover(LOCAL, str(tmp_path / ".demo/_lake"))) == ["t"]
+
+
+def test_of_several_runs_of_an_export_only_the_newest_counts(tmp_path: Path) -> None:
+    csv(tmp_path / "t/2026/11/21/0215/t_1.csv", "left@example.org")
+    csv(tmp_path / "t/2026/11/22/0215/t_1.csv", "a")
+    csv(tmp_path / "t/2026/11/22/0215/t_2.csv", "b")
+    table = open_table(LOCAL, str(tmp_path / "t"))
+    assert emails(table) == ["a", "b"]
+    assert table.location == str(tmp_path / "t/2026/11/22/0215")
+
+
+def test_folders_by_day_are_partitions_not_runs(tmp_path: Path) -> None:
+    csv(tmp_path / "t/2026/11/21/x.csv", "a")
+    csv(tmp_path / "t/2026/11/22/x.csv", "b")
+    assert emails(open_table(LOCAL, str(tmp_path / "t"))) == ["a", "b"]
+
+
+def test_the_newest_file_gives_the_tables_time(tmp_path: Path) -> None:
+    import os
+
+    for name, when in (("a.csv", 1_700_000_000), ("b.csv", 1_800_000_000), ("c.csv", 1_750_000_000)):
+        os.utime(csv(tmp_path / "t" / name, "x"), (when, when))
+    modified = open_table(LOCAL, str(tmp_path / "t")).modified
+    assert modified is not None
+    assert modified.isoformat() == "2027-01-15T08:00:00+00:00"
+
+
+def test_a_file_without_an_extension_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    parquet(tmp_path / "members", "a")
+    csv(tmp_path / "people", "b")
+    assert emails(open_table(LOCAL, str(tmp_path / "members"))) == ["a"]
+    assert emails(open_table(LOCAL, str(tmp_path / "people"))) == ["b"]
+
+
+def test_the_format_can_be_told(tmp_path: Path) -> None:
+    csv(tmp_path / "t/a.csv", "from csv")
+    parquet(tmp_path / "t/a.parquet", "from parquet")
+    assert emails(open_table(LOCAL, str(tmp_path / "t"), "csv")) == ["from csv"]
+    assert emails(open_table(LOCAL, str(tmp_path / "t"), "parquet")) == ["from parquet"]
+    with pytest.raises(ConfigurationError, match="holds csv and parquet files"):
+        open_table(LOCAL, str(tmp_path / "t"))
+
+
+def test_a_file_system_without_times_has_no_time() -> None:
+    memory = MemoryFileSystem()
+    memory.store = {}
+    memory.pipe_file("/t/a.csv", b"Email\nx\n")
+    memory.store["/t/a.csv"].modified = None
+    assert emails(open_table(memory, "/t")) == ["x"]
+
+
+@pytest.mark.bad_input
+class TestRefused:
+    def refused(self, path: Path, *words: str) -> None:
+        with pytest.raises(ConfigurationError) as raised:
+            open_table(LOCAL, str(path))
+        for word in (str(path), *words):
+            assert word in str(raised.value)
+
+    def test_missing(self, tmp_path: Path) -> None:
+        self.refused(tmp_path / "nowhere", "There is no file or folder", "Correct")
+
+    def test_empty_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "t").mkdir()
+        self.refused(tmp_path / "t", "holds no Parquet or CSV files", "Correct")
+
+    def test_folder_with_nothing_but_bookkeeping(self, tmp_path: Path) -> None:
+        (tmp_path / "t").mkdir()
+        (tmp_path / "t/_SUCCESS").touch()
+        self.refused(tmp_path / "t", "1 other files")
+
+    def test_empty_file(self, tmp_path: Path) -> None:
+        parquet(tmp_path / "t/part-0.parquet", "a")
+        (tmp_path / "t/part-1.parquet").touch()
+        self.refused(tmp_path / "t", "part-1.parquet is empty (0 bytes)", "written again")
+
+    @pytest.mark.parametrize("name", ["part-1.csv.gz", "part-1.avro", "people.xlsx"])
+    def test_formats_that_cannot_be_read_are_not_passed_over(self, tmp_path: Path, name: str) -> None:
+        csv(tmp_path / "t/part-0.csv", "a")
+        (tmp_path / "t" / name).write_bytes(b"x")
+        self.refused(tmp_path / "t", "cannot be read", "CSV without compression")
+        self.refused(tmp_path / "t" / name, "cannot be read")
+
+    def test_a_delta_table_is_not_taken_for_plain_parquet(self, tmp_path: Path) -> None:
+        parquet(tmp_path / "t/part-0.parquet", "a")
+        (tmp_path / "t/_delta_log").mkdir()
+        (tmp_path / "t/_delta_log/00000000000000000000.json").write_text("{}")
+        self.refused(tmp_path / "t", "Delta table")
+
+
+class TestDiscover:
+    @pytest.fixture
+    def lake(self, tmp_path: Path) -> Path:
+        parquet(tmp_path / "GoldMembers/part-0.parquet", "a")
+        csv(tmp_path / "GoldLapsed/2026/11/21/0215/x.csv", "b")
+        csv(tmp_path / "Newsletter.v2.csv", "c")
+        parquet(tmp_path / "VIPs.parquet", "d")
+        (tmp_path / "model.json").write_text("{}")
+        (tmp_path / "Empty").mkdir()
+        (tmp_path / "Notes").mkdir()
+        (tmp_path / "Notes/readme.md").write_text("x")
+        csv(tmp_path / "_staging/x.csv", "e")
+        return tmp_path
+
+    def test_folders_with_data_and_single_files_are_tables(self, lake: Path) -> None:
+        found = discover(LOCAL, str(lake))
+        assert list(found) == ["GoldLapsed", "GoldMembers", "Newsletter.v2", "VIPs"]
+        assert found["VIPs"] == str(lake / "VIPs.parquet")
+        assert [emails(open_table(LOCAL, path)) for path in found.values()] == [["b"], ["a"], ["c"], ["d"]]
+
+    def test_a_pattern_chooses(self, lake: Path) -> None:
+        assert list(discover(LOCAL, str(lake), "Gold*")) == ["GoldLapsed", "GoldMembers"]
+        assert discover(LOCAL, str(lake), "gold*") == {}
+
+    def test_a_format_chooses(self, lake: Path) -> None:
+        assert list(discover(LOCAL, str(lake), format="csv")) == ["GoldLapsed", "Newsletter.v2"]
+        assert list(discover(LOCAL, str(lake), format="parquet")) == ["GoldMembers", "VIPs"]
+
+    def test_a_name_that_could_be_two_tables_is_refused_unless_the_format_tells(self, lake: Path) -> None:
+        csv(lake / "VIPs.csv", "x")
+        with pytest.raises(ConfigurationError, match=r"'VIPs' could be VIPs\.csv and VIPs\.parquet"):
+            discover(LOCAL, str(lake))
+        assert discover(LOCAL, str(lake), format="csv")["VIPs"] == str(lake / "VIPs.csv")
+
+    def test_a_missing_folder_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigurationError, match="There is no folder"):
+            discover(LOCAL, str(tmp_path / "nowhere"))
+
+    def test_a_file_is_no_folder_of_tables(self, lake: Path) -> None:
+        with pytest.raises(ConfigurationError, match="is a file"):
+            discover(LOCAL, str(lake / "VIPs.parquet"))
