@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import fcntl
 import json
+import logging
 import signal
 import socket
 import sys
@@ -47,8 +48,8 @@ def serve(port: int, data: Path, *, host: str = "127.0.0.1", sandbox: bool = Fal
     Raises:
         ConfigurationError: The folder or the port cannot be used.
     """
-    service = Service(data, sandbox=sandbox)
     with _only_one(data), _bound(host, port) as listener:
+        service = Service(data, sandbox=sandbox)  # tidies the folder up, so only once it is ours
         service.start()
         try:
             asyncio.run(_Server(service, host).serve(sockets=[listener]))
@@ -90,6 +91,8 @@ class _Server(uvicorn.Server):
         )
         self._service = service
         self._host = host
+        # A malformed form is the caller's fault and gets an answer; it is no news for our log.
+        logging.getLogger("python_multipart").setLevel(logging.ERROR)
         # Uvicorn raises the signal again once it has shut down; then nothing is left to do.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
@@ -117,16 +120,26 @@ def _announcement(service: Service, host: str, port: int) -> dict[str, str]:
 
 def _bound(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=256)
+        listener = socket.create_server((host, port), backlog=256)
     except OSError as error:
         raise ConfigurationError(
             f"The simulator cannot listen on {host}:{port}: {error.strerror}. "
             "Name another port, or 0 for a free one."
         ) from error
+    # Inherited by every connection; without it each answer waits 40 ms for the client's ACK.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _only_one(data: Path) -> IO[str]:
-    lock = (data / "lock").open("w")
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        lock = (data / "lock").open("w")
+    except OSError as error:
+        raise ConfigurationError(
+            f"The simulator cannot use its data folder {data}: {error.strerror}. "
+            "Name a folder that can be written to."
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

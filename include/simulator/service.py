@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from include.errors import ConfigurationError
 from include.simulator.audiences import AudienceService
 from include.simulator.bulk.processor import Processor, Workplace
 from include.simulator.clock import Clock
@@ -27,21 +26,11 @@ class Service:
     """The simulated service: storage, clock, settings, and the parts that work with them.
 
     Args:
-        folder: Everything that the simulator keeps; created if it is missing.
+        folder: Everything that the simulator keeps; it exists, and no other process uses it.
         sandbox: Whether this run plays the sandbox environment.
-
-    Raises:
-        ConfigurationError: The folder cannot be used.
     """
 
     def __init__(self, folder: Path, *, sandbox: bool = False) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigurationError(
-                f"The simulator cannot create its data folder {folder}: {error.strerror}. "
-                "Name a folder that can be written to."
-            ) from error
         self.storage = Storage(folder / "simulator.sqlite")
         self.clock = Clock(float(self.storage.get("clock_offset") or 0.0))
         self._settings = Settings.model_validate({**(self.storage.get("settings") or {}), "sandbox": sandbox})

@@ -47,7 +47,7 @@ class JudgedItems:
         good = self.error == 0
         texts = self.rows["Text"]
         return {
-            int(slot): bytes.fromhex("".join(texts.filter(pl.Series(good & (self.slot == slot)))))
+            int(slot): bytes.fromhex("".join(texts.filter(pl.Series(good & (self.slot == slot))).to_list()))
             for slot in np.unique(self.slot[good])
         }
 

@@ -133,7 +133,7 @@ class _Attempt:
                     raise FileRejected(UploadState.ROWS_EXCEEDED, 3225, f"More than {limit} rows.")
                 others = self._judge_others(piece.rows.filter(pl.col("Type") != ITEM))
                 items = self._judge_items(piece.rows.filter(pl.col("Type") == ITEM))
-                target.write(pl.concat([others, items]).sort("row")["line"])
+                target.write(pl.concat([others, items]).sort("row")["line"].to_list())
                 self._progress(piece.read_bytes / max(source.total_bytes, 1))
 
     def _judge_others(self, rows: pl.DataFrame) -> pl.DataFrame:

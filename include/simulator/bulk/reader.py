@@ -156,7 +156,7 @@ class BulkFile(AbstractContextManager["BulkFile"]):
         names = [f"column_{number}" for number in range(1, len(header) + 1)]  # polars' own names
         try:
             frame = self._parse(text, names, [names[index] for index in wanted.values()])
-        except pl.exceptions.ComputeError:
+        except pl.exceptions.PolarsError:  # stray quotes
             frame = self._parse_leniently(text, names)
         return frame.select(
             pl.col(names[wanted[name]]).fill_null("").alias(name)
@@ -175,6 +175,7 @@ class BulkFile(AbstractContextManager["BulkFile"]):
             separator=self._separator,
             truncate_ragged_lines=True,
             missing_columns="insert",
+            extra_columns="ignore",
             empty_string_is_null=False,
             encoding="utf8-lossy",
         ).select(wanted)

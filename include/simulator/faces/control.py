@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from jinja2 import Environment
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
@@ -41,6 +40,10 @@ class TokenChange(_Strict):
     revoke_refresh: bool = False
     strict_rotation: bool | None = None
     issue_refresh: bool = False
+
+
+class SettingsChange(RootModel[dict[str, Any]]):
+    """POST /simulator/settings: names and new values."""
 
 
 class AudienceChange(_Strict):
@@ -133,8 +136,8 @@ class Control:
     async def settings(self, request: Request) -> Response:
         """All settings; POST changes those that are named."""
         if request.method == "POST":
-            changes = json.loads(await request.body())
-            await run_in_threadpool(self._service.change_settings, changes)
+            changes = _parse(SettingsChange, await request.body())
+            await run_in_threadpool(self._service.change_settings, changes.root)
         return JSONResponse(self._service.settings().model_dump())
 
     async def page(self, _: Request) -> Response:
@@ -177,8 +180,6 @@ def _explained(handler: Handler) -> Handler:
                 {"where": ".".join(map(str, fault["loc"])), "what": fault["msg"]} for fault in error.errors()
             ]
             return JSONResponse({"errors": faults}, 422)
-        except ValueError:
-            return JSONResponse({"errors": [{"where": "body", "what": "not JSON"}]}, 422)
 
     return endpoint
 

@@ -67,7 +67,7 @@ class Surroundings:
             await self._act(rule, route.name, scope, receive, note_status)
         except _CutError:
             status = 0
-            _cut(send)
+            await _cut(send, receive)
         finally:
             self._service.log.add(
                 LoggedCall(
@@ -172,7 +172,7 @@ def _truncating(send: Send, limit: int) -> Send:
     return truncated
 
 
-def _cut(send: Send) -> None:
+async def _cut(send: Send, receive: Receive) -> None:
     """Close the socket without an answer.
 
     ASGI has no message for that; uvicorn's `send` is a method of the object that holds the transport.
@@ -181,3 +181,5 @@ def _cut(send: Send) -> None:
     if transport is None:
         raise RuntimeError("Cutting connections works under uvicorn only.")
     transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass  # until uvicorn knows too; else it would complain that there is no answer

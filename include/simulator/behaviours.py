@@ -1,0 +1,247 @@
+"""What the simulator imitates, and how sure we are that the live service does the same.
+
+The one table behind `docs/simulator.md`; write that page anew with
+``python -m include.simulator.behaviours > docs/simulator.md``.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+from typing import Final
+
+from include.simulator.settings import Settings
+
+__all__ = ["BEHAVIOURS", "Basis", "Behaviour", "render"]
+
+
+class Basis(StrEnum):
+    """How we know."""
+
+    DOCUMENTED = "documented"
+    OBSERVED = "observed"
+    ASSUMED = "assumed"
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """One thing that the simulator does.
+
+    Args:
+        area: Heading that it stands under.
+        what: What it does.
+        basis: How we know that the service does so.
+        source: Page, evidence, or the reason for an assumption.
+    """
+
+    area: str
+    what: str
+    basis: Basis
+    source: str
+
+
+_D, _O, _A = Basis.DOCUMENTED, Basis.OBSERVED, Basis.ASSUMED
+_SIGN_IN, _CALLS, _FILE, _STATUS = "Sign-in", "REST calls", "Posting a file", "Status and results"
+_PARSE, _LISTS, _ITEMS, _AUDIENCES = "Reading a file", "List rows", "Items", "Audiences over REST"
+_LIMITS, _KEPT = "Limits", "What is kept"
+
+BEHAVIOURS: Final = (
+    Behaviour(_SIGN_IN, "Access tokens live 3599 seconds.", _D, "get-tokens page, example"),
+    Behaviour(_SIGN_IN, "Each refresh gives a new refresh token; the old one stays valid.", _D, "get-tokens"),
+    Behaviour(_SIGN_IN, "`strict_rotation`: a refresh token works once.", _A, "switch for harder tests"),
+    Behaviour(_SIGN_IN, "A revoked or unknown refresh token: 400 `invalid_grant`.", _D, "error page"),
+    Behaviour(_SIGN_IN, "Another scope than msads.manage: `invalid_grant`, AADSTS70000.", _D, "error page"),
+    Behaviour(_SIGN_IN, "Unknown client id: `unauthorized_client`, AADSTS700016.", _D, "error page"),
+    Behaviour(_SIGN_IN, "Wrong secret: 401 `invalid_client`, AADSTS7000215.", _A, "as Entra ID does"),
+    Behaviour(_SIGN_IN, "Unknown form fields are ignored; scope may be missing.", _O, "what SDKs send"),
+    Behaviour(_SIGN_IN, "Any tenant name is accepted.", _A, "tenants are not simulated"),
+    Behaviour(_SIGN_IN, "Discovery documents name the real host with https.", _O, "msal needs it"),
+    Behaviour(_CALLS, "Expired token: HTTP 401, 109 as AdApiFaultDetail.", _O, "Segment's connector"),
+    Behaviour(_CALLS, "Unknown token or developer token: 105; foreign account: 106.", _D, "error codes"),
+    Behaviour(_CALLS, "HTTP 401 for 105, 403 for 106, 429 for 117, 400 for all else.", _A, "not stated"),
+    Behaviour(_CALLS, "Missing headers: 116.", _D, "error codes"),
+    Behaviour(_CALLS, "Customer Management needs no CustomerId or CustomerAccountId.", _D, "request headers"),
+    Behaviour(_CALLS, "64-bit numbers are JSON strings; `int` stays a number.", _O, "REST SDK's models"),
+    Behaviour(_CALLS, "Unknown keys and wrong JSON types: 201.", _A, "strict on purpose, to show slips"),
+    Behaviour(_CALLS, "AccountId of GetBulkUploadUrl differs from the header: 106.", _A, "code not stated"),
+    Behaviour(_CALLS, "Every answer has the header TrackingId.", _D, "request headers"),
+    Behaviour(_CALLS, "ResponseMode is ErrorsOnly unless asked otherwise.", _D, "getbulkuploadurl"),
+    Behaviour(_FILE, "The URL works once and for 15 minutes: 3224, 3226; unknown: 3220.", _D, "bulk guide"),
+    Behaviour(_FILE, "One file per form, any field name: 3221, 3222.", _O, "field names of three clients"),
+    Behaviour(_FILE, "The name ends in .csv, .tsv or .zip, and a zip is sound: 3223.", _D, "bulk guide"),
+    Behaviour(_FILE, "A zip with several files: 3222; with none: 3221.", _A, "code not stated"),
+    Behaviour(_FILE, "A refused file does not use up the URL.", _A, "not stated"),
+    Behaviour(_FILE, "AuthenticationToken or Bearer, AccountId or CustomerAccountId.", _O, "both SDKs"),
+    Behaviour(_FILE, "Bad credentials: HTTP 401; other refusals: 400, flat JSON.", _D, "bulk guide"),
+    Behaviour(_FILE, "Accepted: 200 with TrackingId and RequestId.", _O, "RudderStack's client"),
+    Behaviour(_FILE, "Beyond 100 MB as posted: HTTP 413, 3223.", _A, "limit documented, answer not"),
+    Behaviour(_FILE, "The 100 MB are decimal and do not count the unzipped file.", _A, "not stated"),
+    Behaviour(_STATUS, "PendingFileUpload, FileUploaded, InProgress, then an end.", _D, "status page"),
+    Behaviour(_STATUS, "A URL that is never used stays PendingFileUpload.", _A, "not stated"),
+    Behaviour(_STATUS, "PercentComplete rises in InProgress and is 0 after a failure.", _D, "status page"),
+    Behaviour(_STATUS, "How fast it rises, and how long each state lasts.", _A, "settings"),
+    Behaviour(_STATUS, "Unknown request id: 4201.", _D, "error codes"),
+    Behaviour(_STATUS, "Each status call mints a fresh result URL, valid 5 minutes.", _D, "page; guide: 15"),
+    Behaviour(
+        _STATUS, "The file is removed 15 minutes after the end; then no URL.", _A, "guide: from the start"
+    ),
+    Behaviour(_STATUS, "An expired URL: 403; a removed file: 404.", _A, "as Azure storage does"),
+    Behaviour(
+        _STATUS, "Zip with one CSV: BOM, LF, all Bulk columns, Format Version row.", _O, "real results"
+    ),
+    Behaviour(_STATUS, "Name inside: BulkUpload-MM-DD-YYYY-<request id>-Results.csv.", _O, "real results"),
+    Behaviour(_STATUS, "An error row follows its entity's row, with Type + ` Error`.", _O, "real results"),
+    Behaviour(_STATUS, "ErrorsOnly leaves out good rows.", _O, "real results"),
+    Behaviour(_STATUS, "Client Id and Text are echoed, plain text too.", _O, "real results"),
+    Behaviour(
+        _STATUS, "A created list's row and items carry the new Id.", _A, "documented for the list only"
+    ),
+    Behaviour(_STATUS, "The column Error Detail holds our own words.", _A, "its content was not seen"),
+    Behaviour(_PARSE, "UTF-8 with byte order mark.", _D, "bulk guide"),
+    Behaviour(_PARSE, "Without it: UploadFileFormatNotSupported, 3223.", _A, "real failure unknown"),
+    Behaviour(_PARSE, "Format Version 6.0: else 3217; missing: 3219.", _D, "error codes"),
+    Behaviour(_PARSE, "Both end as UploadFileFormatNotSupported.", _A, "the state is not stated"),
+    Behaviour(_PARSE, "Any column order, unknown columns, quotes, CRLF or LF.", _D, "file schema"),
+    Behaviour(_PARSE, "Ragged rows.", _O, "Microsoft's own example of 2021"),
+    Behaviour(_PARSE, "A row of unknown Type: 4203; other rows go on.", _A, "code documented, effect not"),
+    Behaviour(_PARSE, "Too many rows: UploadFileRowCountExceeded with 3225, nothing applied.", _A, "split"),
+    Behaviour(_PARSE, "A zip that unpacks to more than 4 GB is refused.", _A, "protects the machine"),
+    Behaviour(_LISTS, "Name 1-128: 4838; description up to 1024: 4841; unique: 4853.", _D, "customer-list"),
+    Behaviour(_LISTS, "Names are compared exactly, over the whole customer.", _A, "not stated"),
+    Behaviour(_LISTS, "Duration -1 or 1 to 390 days, 30 if empty: 4842.", _D, "one of four statements"),
+    Behaviour(_LISTS, "Members do not lapse when the duration is over.", _A, "not simulated"),
+    Behaviour(_LISTS, "Scope Customer or Account: 4849.", _D, "the page contradicts its example"),
+    Behaviour(_LISTS, "A given Parent Id must fit the scope: 4843; foreign: 4848.", _D, "error codes"),
+    Behaviour(_LISTS, "Unknown Id: 4835 on the list and 8000 on each of its items.", _O, "real results"),
+    Behaviour(_LISTS, "The same Id on two list rows: 4837 on the second.", _A, "code not stated"),
+    Behaviour(_LISTS, "Items for an existing list without Action Type: 8001 on the items.", _A, "where"),
+    Behaviour(_LISTS, "Action Type is ignored for new lists: Add.", _D, "customer-list"),
+    Behaviour(_LISTS, "Status Deleted deletes; in use by an ad group: 4854.", _D, "customer-list"),
+    Behaviour(_LISTS, "Terms False: 8003 on the list and its items; the list is not made.", _A, "'fails'"),
+    Behaviour(_LISTS, "Terms not accepted and not said: 8003 on items; Remove is free.", _D, "customerlist"),
+    Behaviour(_LISTS, "Acceptance in one upload does not count for the next.", _A, "'per upload'"),
+    Behaviour(_ITEMS, "The list row must be in the same file, before its items: 8000.", _D, "bulk guide"),
+    Behaviour(_ITEMS, "By Parent Id (also a negative key) or by Audience.", _D, "customer-list-item"),
+    Behaviour(_ITEMS, "Sub Type Email only: 8002.", _D, "customer-list-item"),
+    Behaviour(_ITEMS, "Text of 64 hex digits: 8004.", _O, "real results"),
+    Behaviour(_ITEMS, "Empty Text: 8006.", _A, "code documented, use not"),
+    Behaviour(_ITEMS, "Upper-case hex is refused (`upper_case_hashes` accepts it).", _A, "strict on purpose"),
+    Behaviour(_ITEMS, "Client Id beyond 100 characters: 201.", _A, "limit documented, code not"),
+    Behaviour(_ITEMS, "One error row per item: the first fault.", _A, "several are possible"),
+    Behaviour(_ITEMS, "Duplicates count once; removing what is not there is no error.", _A, "not stated"),
+    Behaviour(_ITEMS, "Good rows are applied beside bad ones.", _D, "bulk guide: partial success"),
+    Behaviour(_ITEMS, "All changes of a file appear at once.", _A, "so Replace is atomic here"),
+    Behaviour(_ITEMS, "Replace without items empties the list (switch).", _A, "literal reading"),
+    Behaviour(_ITEMS, "Files for one list sent side by side: any order.", _D, "not guaranteed"),
+    Behaviour(_AUDIENCES, "Partial success with Index; ids are null where it failed.", _D, "addaudiences"),
+    Behaviour(
+        _AUDIENCES, "Null, empty, too many: 4844, 4850, 4851, 4852; null entry 4845.", _D, "error codes"
+    ),
+    Behaviour(_AUDIENCES, "An Id on a new list: 4847; none on an old one: 4846.", _D, "error codes"),
+    Behaviour(_AUDIENCES, "`AudienceIds: []` is refused; null or absent gives all.", _O, "RETL's tests"),
+    Behaviour(_AUDIENCES, "Unknown id: null and 4835; the same id twice: 4837.", _D, "getaudiencesbyids"),
+    Behaviour(_AUDIENCES, "Only customer lists exist; others: 4859, 4861.", _A, "not simulated"),
+    Behaviour(_AUDIENCES, "UpdateAudiences changes customer lists.", _A, "two pages disagree"),
+    Behaviour(_AUDIENCES, "Scope may go from Account to Customer, not back: 4855.", _D, "customerlist"),
+    Behaviour(_AUDIENCES, "Sizes are null for 24 hours, then the number of members.", _A, "no matching here"),
+    Behaviour(_AUDIENCES, "Apply: up to 1,000 items a call, else 6999.", _D, "limit; the code is assumed"),
+    Behaviour(
+        _AUDIENCES, "Apply: unknown list 8000, terms 8003, sub type 8002: whole call.", _A, "not stated"
+    ),
+    Behaviour(_AUDIENCES, "Apply: bad items as PartialErrors, good ones applied.", _D, "applycustomerlist…"),
+    Behaviour(_LIMITS, "Rows per file: 4,000,000; sandbox 20,000.", _D, "guide; sandbox page: 2.5 M"),
+    Behaviour(_LIMITS, "Header and Format Version do not count as rows.", _A, "not stated"),
+    Behaviour(_LIMITS, "At most 6 uploads of a customer in work; sandbox 1: 3227.", _D, "5-6; code assumed"),
+    Behaviour(_LIMITS, "Calls per customer and minute: 117.", _D, "the number is assumed"),
+    Behaviour(_LIMITS, "Upload URLs per account and 15 minutes: 4204.", _D, "the number is assumed"),
+    Behaviour(_LIMITS, "No limit to the number of lists unless set: 4865, 4866.", _D, "none documented"),
+    Behaviour(_KEPT, "An accepted file is on disk before 200 is answered.", _A, "what a service owes"),
+    Behaviour(_KEPT, "After a crash unfinished uploads are processed again from the start.", _A, "ours"),
+)
+
+_INTRODUCTION: Final = """\
+# The simulator
+
+<!-- Written by `python -m include.simulator.behaviours > docs/simulator.md`; do not edit by hand. -->
+
+A local stand-in of Microsoft Advertising: a real HTTP server that keeps its data in a folder. It
+imports nothing of the client, so that each checks the other. It speaks REST and sign-in; SOAP can be
+put on top of the same services.
+
+```
+customer-match simulator --port 8800 --data .simulator
+python -m include.simulator --port 0 --data .simulator [--host ADDRESS] [--sandbox]
+```
+
+Once it answers calls it prints one line of JSON: `base_url`, and a ready-made account to sign in with
+(`developer_token`, `client_id`, `client_secret`, `refresh_token`, `customer_id`, `account_id`). The
+account stays the same for the same folder. It ends on SIGTERM or Ctrl-C; killed hard, it goes on
+where it was when it is started again. Open `base_url` in a browser to see what it holds.
+
+## For tests and people
+
+| call | what it does |
+|---|---|
+| `GET /simulator/audiences` | all lists with their number of members, deleted ones too |
+| `POST /simulator/audiences/{id}` | `{"associated": true}`: an ad group uses the list, so it cannot be deleted |
+| `GET /simulator/audiences/{id}/members` | sorted hashes, one a line |
+| `GET /simulator/uploads` | all uploads with state and row counts |
+| `GET`, `DELETE /simulator/requests` | the request log: time, operation, status, codes; never tokens or bodies |
+| `GET`, `POST`, `DELETE /simulator/faults` | fault rules, see below |
+| `GET`, `POST /simulator/clock` | `{"advance_seconds": 900}`; also `queue_seconds`, `processing_seconds` |
+| `POST /simulator/tokens` | `expire_access`, `revoke_refresh`, `issue_refresh`, `strict_rotation`: true or false |
+| `GET`, `POST /simulator/settings` | limits and switches, see below; a POST changes those that it names |
+
+### Faults
+
+A rule names an `operation` (as in the request log: `GetBulkUploadUrl`, `UploadFile`,
+`GetBulkUploadStatus`, `DownloadResult`, `AddAudiences`, `Token`, …, or `*`) and a `kind`:
+
+| kind | effect |
+|---|---|
+| `fault` | answers error `code` in the operation's own format (`error` for `Token`), with `status` if given |
+| `delay` | waits `seconds`, then goes on |
+| `hang` | waits `seconds` (or as long as the client does), then closes the connection |
+| `drop` | closes the connection without doing anything |
+| `drop_after_accept` | does the work, then closes the connection without an answer |
+| `truncate` | closes the connection after `bytes` of the answer |
+| `raw` | answers `status`, `body` and `content_type` as they are |
+
+`nth` is the first matching call that is struck (1 = the next), `times` how many are (null = all),
+`probability` the chance of each, `retry_after` adds that header. The operation `ProcessUpload` with the
+kind `fault` makes the processing of an accepted file end as Failed with that `code`.
+"""
+
+
+def render() -> str:
+    """The page `docs/simulator.md`."""
+    return f"{_INTRODUCTION}\n{_settings_table()}\n{_behaviour_tables()}"
+
+
+def _settings_table() -> str:
+    rows = [
+        f"| `{name}` | {field.default} | {field.description or ''} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["### Settings", "", "| name | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def _behaviour_tables() -> str:
+    lines = [
+        "## How sure we are",
+        "",
+        "`documented`: a page of Microsoft says so. `observed`: seen in real results or in what real clients",
+        "send and get. `assumed`: our choice, because nothing says; do not rely on it against the live service.",
+        "",
+    ]
+    for area, group in groupby(BEHAVIOURS, key=lambda behaviour: behaviour.area):
+        lines += [f"### {area}", "", "| behaviour | basis | source or reason |", "|---|---|---|"]
+        lines += [f"| {entry.what} | {entry.basis} | {entry.source} |" for entry in group]
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())
