@@ -66,6 +66,22 @@ def validate(
         raise typer.Exit(1)
 
 
+@app.command("set-up")
+def set_up() -> None:
+    """Make what Airflow's metadata database needs for the exports: a pool for each customer."""
+    from airflow.utils.session import create_session  # noqa: PLC0415 - keeps --help quick
+
+    from airflow_microsoft_advertising.pools import ensure_pools, pool_name  # noqa: PLC0415
+    from include.customer_match.export_file import BrokenExport, load_exports  # noqa: PLC0415
+
+    exports = [export for export in load_exports(exports_folder()) if not isinstance(export, BrokenExport)]
+    pools = sorted({pool_name(export.cid) for export in exports})
+    with create_session() as session:
+        made = ensure_pools(pools, session)
+    for name in pools:
+        typer.echo(f"Pool {name}: {'made' if name in made else 'was there'}.")
+
+
 @app.command()
 def simulator(
     data: Annotated[Path, typer.Option(help="Folder for everything that it keeps.")],
