@@ -92,7 +92,7 @@ class Files(_Files):
         _read_upload_answer(response, origin)
 
     def download(self, url: str) -> IO[bytes]:
-        """The results, in a nameless temporary file at its beginning; once, without retries."""
+        """The results, in a nameless temporary file; once, without retries."""
         origin = self._origin(_DOWNLOAD)
         with (
             _Sink(origin) as sink,
@@ -191,7 +191,5 @@ class _Sink:
         self.file.write(data)
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self.file.seek(0)
-        else:
+        if kind is not None:
             self.file.close()

@@ -46,12 +46,12 @@ def read_row_errors(
         with zipfile.ZipFile(file) as archive, archive.open(_member(archive, max_raw_bytes)) as member:
             text = io.TextIOWrapper(member, encoding="utf-8-sig", newline="")
             yield from _row_errors(_lines(text, max_line))
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
         raise TransientError(
             f"The upload's results arrived broken ({type(error).__name__}): they are to be fetched again."
-        ) from error
-    except (csv.Error, UnicodeDecodeError, NotImplementedError, RuntimeError) as error:
-        # zipfile raises the last two for unknown compression and for encryption. The cause may repeat a row.
+        ) from None  # the cause may repeat a row
+    except (csv.Error, NotImplementedError, RuntimeError) as error:
+        # zipfile raises the last two for unknown compression and for encryption.
         raise TerminalError(f"The upload's results cannot be read ({type(error).__name__}).") from None
 
 

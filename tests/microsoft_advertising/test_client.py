@@ -165,7 +165,7 @@ def test_errors_say_what_where_and_what_to_do(service: Service, client: Caller) 
     [
         "{base}/result-secret?sig=result-secret",
         "ftp://result-secret",
-        "http://result-secret:port",
+        "http://host:result-secret",
         "http://127.0.0.1:9/result-secret",
     ],
 )
@@ -294,6 +294,18 @@ def test_a_lost_answer_to_create_is_told_and_never_repeated(
 def test_create_is_repeated_where_it_was_turned_away(service: Service, client: Caller) -> None:
     service.on(AUDIENCES, Reply(429, b""), json_reply({"AudienceIds": ["900"]}))
     assert client.create_audience("VIP", description="") == "900"
+
+
+def test_create_that_never_left_is_known_to_be_undone(
+    account: Account, environment: Environment, impatient: RetryPolicy
+) -> None:
+    elsewhere = environment.model_copy(update={"campaign_url": "http://127.0.0.1:9"})
+    with (
+        Client(account, elsewhere, retries=impatient) as client,
+        pytest.raises(TransientError, match="no connection") as caught,
+    ):
+        client.create_audience("VIP", description="")
+    assert not isinstance(caught.value, OutcomeUnknown)
 
 
 def test_create_is_repeated_where_signing_in_failed(service: Service, client: Caller) -> None:

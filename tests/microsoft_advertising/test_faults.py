@@ -86,6 +86,12 @@ def test_of_several_errors_the_one_for_a_human_decides_and_all_are_told() -> Non
     assert error.codes == (117, 8003)
 
 
+def test_a_setting_goes_before_a_stop() -> None:
+    error = error_of((ServiceError(8001, ""), ServiceError(8000, "")), ORIGIN)
+    assert isinstance(error, ConfigurationError)
+    assert "InvalidCustomerListId (8000)" in str(error)
+
+
 @pytest.mark.parametrize(
     ("status", "family"),
     [
