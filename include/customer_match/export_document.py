@@ -107,7 +107,7 @@ def _decode(raw: bytes) -> str:
     if len(raw) > MAX_BYTES:
         raise _UnreadableError(None, f"larger than {MAX_BYTES >> 20} MB: this is no export file. Remove it")
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise _UnreadableError(line, "not UTF-8 text. Save the file as UTF-8") from None
@@ -146,21 +146,26 @@ for _kind, _pattern, _first in (
 ):
     _Loader.add_implicit_resolver(_TAG + _kind, re.compile(rf"(?:{_pattern})\Z"), _first)
 
+_SIGN: Final = "a value begins with a character that means something in YAML. Put it in quotes"
 _SYNTAX: Final = (
     ("alias", 'a value begins with `*`, which means something else in YAML. Put it in quotes: "* 5 * * *"'),
     ("character '\\t'", "a tab. Indent with spaces: YAML allows no tabs"),
-    (
-        "cannot start any token",
-        "a value begins with a character that means something in YAML. Put it in quotes",
-    ),
+    ("cannot start any token", _SIGN),
+    ("an anchor", _SIGN),
+    ("a tag", _SIGN),
+    ("a directive", "a line begins with `%`, which means something else in YAML. Remove it"),
     (
         "mapping values are not allowed",
         "a second `: `. Put a value that holds one in quotes, or indent alike",
     ),
     ("another document", "a second `---`. Write one export per file"),
     ("escape character", "a backslash in double quotes. Use single quotes, where it means itself"),
+    ("simple key", "a line that is no `key: value`. Add the colon and a space behind it"),
+    ("block scalar", "text behind a `|` or `>`. Begin it on the next line, or put the value in quotes"),
     ("quoted scalar", "a quote that is opened and not closed. Close it"),
     ("flow", "a bracket or brace that is opened and not closed. Close it"),
+    ("sequence entries", "a list item where none may be. Begin the list in the line after its key"),
+    ("document start", "text that does not belong to the lines above. Indent it like its neighbours"),
     ("block", "a line that is not indented like its neighbours. Indent them alike"),
 )
 """What PyYAML's commonest messages (the first part that occurs in one decides) mean to people."""
@@ -172,7 +177,7 @@ def _explain(error: yaml.YAMLError) -> tuple[int | None, str]:
         return None, "not YAML: it holds control characters. Save it as plain text"
     said = f"{error.context or ''} {error.problem or ''}".strip()
     explained = next((text for part, text in _SYNTAX if part in said), f"{said}. Correct it")
-    opened = error.context_mark if re.search("quoted|flow", said) else None
+    opened = error.context_mark if re.search("quoted|flow|simple key", said) else None
     mark = opened or error.problem_mark
     return mark.line + 1 if mark else None, f"not YAML: {explained}"
 

@@ -21,6 +21,8 @@ from include.customer_match.export_values import Faults, KeyPath
 
 __all__ = ["problems_of"]
 
+_TITLE_OF_A_WRONG_NAME: Final = "default_factory_not_called"
+
 
 def problems_of(error: ValidationError, document: Document) -> list[Problem]:
     """Every problem of a document that is no Export, in the order of the file, those of the YAML included."""
@@ -42,9 +44,7 @@ def _faults(error: ValidationError) -> Iterator[tuple[KeyPath, str]]:
             yield from (((*details["loc"], *path), message) for path, message in cause.faults)
         elif cause is not None:
             yield details["loc"], str(cause)
-        elif (
-            details["type"] != "default_factory_not_called"
-        ):  # the title, whose name has a problem of its own
+        elif details["type"] != _TITLE_OF_A_WRONG_NAME:
             yield details["loc"], _told(details)
 
 

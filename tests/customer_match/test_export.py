@@ -133,6 +133,11 @@ def test_guards_can_be_taken_off() -> None:
     assert (guards.max_rejected, guards.max_removed) == (None, None)
 
 
+def test_a_workspace_may_lie_in_the_source_where_tables_are_named() -> None:
+    assert export(segments=["A"], workspace="lake/workspace").workspace.root == "lake/workspace"
+    assert export(workspace="lake2").workspace.root == "lake2"
+
+
 @pytest.mark.parametrize(
     ("folder", "path", "location"),
     [

@@ -301,6 +301,7 @@ def test_a_file_name_that_can_be_no_dag_id_asks_for_a_name(tmp_path: Path) -> No
         {"source": "{root: 'abfs://user:SECRETabc@host/x', connection: c}"},
         {"password": "SECRETabc"},
         {"retries": "SECRETabc~1234567890123456"},
+        {"retries": "SECRETabc1234567890123456"},
         {"cid": "SECRETabc"},
         {"scope": "SECRETabc~1234567890123456"},
         {"timezone": "SECRETabc"},
