@@ -62,9 +62,7 @@ MAX_LABEL: Final = 2000  # Airflow's columns of display names and owners
 MAX_HOURS: Final = 24 * 3650  # ten years; beyond some bound, times overflow
 
 PRESETS: Final = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
-_CRON_FIELDS: Final = (
-    5  # Airflow does not describe six fields or more, and croniter reads them in its own way
-)
+_CRON_FIELDS: Final = 5  # croniter takes more, but reads them unlike other crons; Airflow describes only five
 _CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")  # documented: naming of Azure containers
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}(?:\.[a-z0-9-]+)+")
 _SECRET = re.compile(r"[?&;](?:sig|se|sv|sp)=|AccountKey=|SharedAccess|://[^/@]*:[^/@]*@", re.IGNORECASE)
