@@ -37,6 +37,7 @@ from include.microsoft_advertising.results import read_row_errors
 from include.microsoft_advertising.retrying import RetryPolicy
 from include.microsoft_advertising.signing import Signed
 from include.microsoft_advertising.tokens import TokenSource
+from include.microsoft_advertising.transport import AsyncTransport, Transport
 from include.microsoft_advertising.transport.rest import AsyncRestTransport, RestTransport
 from include.microsoft_advertising.wire import client_options
 
@@ -72,7 +73,7 @@ class Client:
         self._retries = retries
         self._tokens = TokenSource(account, environment, on_rotate)
         self._http = httpx.Client(**client_options(environment))
-        self._transport = RestTransport(
+        self._transport: Transport = RestTransport(
             environment=environment, account=account, signed=Signed(self._tokens), http=self._http
         )
         self._files = Files(
@@ -210,7 +211,7 @@ class AsyncClient:
         self._retries = retries
         self._tokens = TokenSource(account, environment, on_rotate)
         self._http = httpx.AsyncClient(**client_options(environment))
-        self._transport = AsyncRestTransport(
+        self._transport: AsyncTransport = AsyncRestTransport(
             environment=environment, account=account, signed=Signed(self._tokens), http=self._http
         )
         self._files = AsyncFiles(
