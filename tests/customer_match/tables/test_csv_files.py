@@ -1,0 +1,134 @@
+import traceback
+import tracemalloc
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+
+from include.customer_match.tables import open_table
+from include.errors import ConfigurationError
+
+LOCAL = LocalFileSystem()
+
+
+def write(path: Path, content: str | bytes) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return str(path)
+
+
+def emails(path: str, column: str = "Email") -> list[str | None]:
+    return [v for b in open_table(LOCAL, path).batches([column]) for v in b.column(column).to_pylist()]
+
+
+def test_facts_come_from_the_header(tmp_path: Path) -> None:
+    table = open_table(LOCAL, write(tmp_path / "a.csv", "Id,Email\n1,x\n"))
+    assert dict(table.columns()) == {"Id": pa.string(), "Email": pa.string()}
+    assert table.profiles() is None
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
+    rows = [["Id", "Name", "Email"], ["1", '"a,b;c|d"', "x"], ["2", "é", "y"]]
+    path = write(tmp_path / "a.csv", "\r\n".join(delimiter.join(row) for row in rows))
+    assert emails(path) == ["x", "y"]
+
+
+def test_a_single_column_needs_no_delimiter(tmp_path: Path) -> None:
+    assert emails(write(tmp_path / "a.csv", "Email\nx\ny")) == ["x", "y"]
+
+
+def test_each_file_may_have_its_own_order_and_delimiter(tmp_path: Path) -> None:
+    write(tmp_path / "t/a.csv", "Id,Email\n1,x\n")
+    write(tmp_path / "t/b.csv", "Email;Id\ny;2\n")
+    assert emails(str(tmp_path / "t")) == ["x", "y"]
+
+
+def test_a_byte_order_mark_is_not_part_of_the_name(tmp_path: Path) -> None:
+    assert emails(write(tmp_path / "a.csv", "\ufeffEmail,Id\nx,1\n")) == ["x"]
+
+
+def test_values_stay_the_text_that_they_are(tmp_path: Path) -> None:
+    values = ["n/a", "NULL", "nan", "", "007", "1e5", "true", "2026-01-01", " x ", "ä\u00a0"]
+    path = write(tmp_path / "a.csv", "Id,Email\n" + "".join(f"1,{value}\n" for value in values))
+    assert emails(path) == values
+
+
+def test_quoted_values_hold_delimiters_quotes_and_line_breaks(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", 'Id,"Email"\n1,"a,b"\n2,"a ""b"""\n3,"a\r\nb"\n')
+    assert emails(path) == ["a,b", 'a "b"', "a\r\nb"]
+
+
+def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    assert emails(write(tmp_path / "a.csv", "\n\nId,Email\n\n1,x\n\n\n")) == ["x"]
+
+
+@pytest.mark.parametrize("header", ["Id,Email", "Id,Email\n", "\ufeffId,Email\r\n\r\n"])
+def test_a_header_alone_is_an_empty_table(tmp_path: Path, header: str) -> None:
+    assert emails(write(tmp_path / "a.csv", header)) == []
+
+
+def test_batches_are_no_longer_than_asked(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "Email\n" + "".join(f"{i}\n" for i in range(1000)))
+    batches = list(open_table(LOCAL, path).batches(["Email"], batch_rows=300))
+    assert [batch.num_rows for batch in batches] == [300, 300, 300, 100]
+
+
+def test_memory_is_that_of_some_blocks_however_large_the_table(tmp_path: Path) -> None:
+    row = f"1,{'e' * 30}@{'e' * 30}.example,{'n' * 100}\n"
+    path = write(tmp_path / "a.csv", "Id,Email,Note\n" + row * 600_000)
+    table = open_table(LOCAL, path)
+    pool, default = pa.proxy_memory_pool(pa.system_memory_pool()), pa.default_memory_pool()
+    pa.set_memory_pool(pool)
+    tracemalloc.start()
+    try:
+        for batch in table.batches(["Email"]):
+            del batch
+        peak = int(pool.max_memory()) + tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        pa.set_memory_pool(default)
+    assert 2**20 < peak < 48 * 2**20 < table.files[0].size_bytes / 2  # pyarrow reads 32 blocks ahead
+
+
+PERSON = "ann.secret@example.org"
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (f"Id,Email\n1,x\n2,{PERSON},3\n", ["row 3", "3 values", "header has 2", "delimiter (,)", "quoted"]),
+        (f"Id\tEmail\n1\tx\n{PERSON}\n", ["row 3", "1 values", "delimiter (tab)"]),
+        ("Id,Email\n1,x\n2,müller\n".encode("latin-1"), ["row 3", "not UTF-8", "written as UTF-8"]),
+        ("Größe,Email\n1,x\n".encode("latin-1"), ["row 1", "not UTF-8"]),
+        (f"Id,Email\n1,{PERSON}\n".encode("utf-16"), ["UTF-16", "written as UTF-8"]),
+        (f"1,{PERSON}\n2,y\n", ["no header row", "holds addresses"]),
+        ("\n \n", ["no header row"]),
+        ("Email,Id,Email\nx,1,y\n", ["'Email' stands twice"]),
+        (f'Id,Email\n1,x\n2,"{PERSON}\n3,y\n', ["quotation mark is never closed", "RFC 4180"]),
+        (f'Id,Email\n1,"{PERSON}\n' + "2,y\n" * 1_500_000, ["longer than 1 MiB", "never closed"]),
+        ("Id,Mail\n1,x\n", ["no column 'Email'", "Did you mean 'Mail'?"]),
+    ],
+)
+def test_what_cannot_be_read_is_told_without_showing_a_row(
+    tmp_path: Path, content: str | bytes, words: list[str]
+) -> None:
+    path = write(tmp_path / "people.csv", content)
+    with pytest.raises(ConfigurationError) as raised:
+        emails(path)
+    message = str(raised.value)
+    for word in words:
+        assert word in message
+    assert "column" in message or path in message
+    shown = "".join(traceback.format_exception(raised.value))
+    assert PERSON not in shown
+    assert "ller" not in shown
+
+
+@pytest.mark.bad_input
+def test_a_ragged_row_far_down_is_told_by_its_number(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "Id,Email\n" + "1,x\n" * 2_000_000 + "1,x,y\n" + "1,x\n" * 10)
+    with pytest.raises(ConfigurationError, match="row 2000002 "):
+        emails(path)
