@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from include.demo.airflow_api import AirflowApi
 from include.demo.processes import Program, free_port
 from include.project import PROJECT
 
-__all__ = ["Stack", "shared_settings"]
+__all__ = ["Stack", "account_connection", "shared_settings"]
 
 ACCOUNT_CONNECTION = "microsoft_advertising_default"
 _START_SECONDS = 120
@@ -43,10 +43,12 @@ class Stack:
     Args:
         folder: Where everything of it lies.
         settings: Further environment for Airflow, such as connections.
+        more_settings: The same, made from the simulator's account once it is known.
     """
 
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)
+    more_settings: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
     programs: list[Program] = field(default_factory=list, init=False)
     account: dict[str, str] = field(default_factory=dict, init=False)
     airflow_url: str = field(default="", init=False)
@@ -91,8 +93,9 @@ class Stack:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__WORKERS": "1",
-            f"AIRFLOW_CONN_{ACCOUNT_CONNECTION.upper()}": json.dumps(_account_connection(self.account)),
+            f"AIRFLOW_CONN_{ACCOUNT_CONNECTION.upper()}": json.dumps(account_connection(self.account)),
             **self.settings,
+            **(self.more_settings(self.account) if self.more_settings else {}),
         }
 
     def _start(self) -> None:
@@ -132,7 +135,8 @@ class Stack:
             time.sleep(0.5)
 
 
-def _account_connection(account: Mapping[str, str]) -> dict[str, Any]:
+def account_connection(account: Mapping[str, str]) -> dict[str, Any]:
+    """The Airflow connection for an account of the simulator, as it prints it."""
     extra = {key: account[key] for key in ("refresh_token", "developer_token", "customer_id", "account_id")}
     return {
         "conn_type": "microsoft_advertising",

@@ -1,0 +1,158 @@
+"""One whole installation for all system tests: simulator, storage emulator, Airflow, and a folder of exports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import adlfs
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from fsspec.implementations.local import LocalFileSystem
+
+from include.customer_match.report import RunReport
+from include.customer_match.workspace import slug
+from include.demo import azurite
+from include.demo.airflow_api import AirflowApi
+from include.demo.expected import Expected, expected
+from include.demo.show import audience_members
+from include.demo.stack import Stack, account_connection
+from include.demo.tables import DemoTable, demo_tables, write_tables
+
+SCALE = 0.01
+CID, AID = "190000001", "180000001"
+
+
+@dataclass
+class Installation:
+    """The running installation and what the tests ask of it."""
+
+    folder: Path
+    stack: Stack
+    api: AirflowApi
+    lakes: Mapping[str, Any]
+    audiences_before: set[str] = field(default_factory=set)
+
+    def run(self, dag_id: str, **conf: Any) -> tuple[str, str]:
+        """Trigger a run by hand and wait for it: its id and its state."""
+        self.api.wait_for_dag(dag_id)
+        run_id = self.api.trigger(dag_id, **conf)
+        return run_id, self.api.wait_for_run(dag_id, run_id, seconds=240)
+
+    def report(self, dag_id: str, run_id: str, kind: str = "local") -> RunReport:
+        filesystem, root = self.lakes[kind]
+        filesystem.invalidate_cache()
+        path = f"{root}/workspace/runs/{slug(dag_id)}/{slug(run_id)}/report.json"
+        return RunReport.model_validate_json(filesystem.cat_file(path))
+
+    def write(self, dag_id: str, tables: Sequence[DemoTable], kind: str = "local") -> None:
+        filesystem, root = self.lakes[kind]
+        write_tables(f"{root}/{dag_id}", tables, filesystem)
+
+    def expected(self, dag_id: str, table: str, policy: str = "basic", kind: str = "local") -> Expected:
+        filesystem, root = self.lakes[kind]
+        return expected(f"{root}/{dag_id}/{table}", policy=policy, filesystem=filesystem)
+
+    def members(self, audience: str) -> list[str] | None:
+        """What an audience holds now; None if there is none of this name."""
+        base_url = self.stack.account["base_url"]
+        audiences = httpx.get(f"{base_url}/simulator/audiences", trust_env=False).json()
+        ids = [a["id"] for a in audiences if a["name"] == audience and not a.get("deleted")]
+        assert len(ids) <= 1
+        return list(audience_members(base_url, ids[0])) if ids else None
+
+
+def _export(folder: Path, name: str, **changes: Any) -> None:
+    values = {
+        "cid": CID,
+        "aid": AID,
+        "source": {"root": str(folder / name)},
+        "workspace": str(folder / "workspace"),
+        "segments": [
+            {"table": table.table, "audience": f"{name} {table.table}"} for table in demo_tables(SCALE)
+        ],
+        "email": "Email",
+        "retries": 0,
+    }
+    (folder / "exports" / f"{name}.yaml").write_text(yaml.safe_dump(values | changes))
+
+
+def _faulty_tables(folder: Path) -> None:
+    """One good table and three that are broken, each in its own way."""
+    good = pa.table({"CustomerId": ["1", "2"], "Email": ["good.one@example.org", "good.two@example.org"]})
+    for name, table in {
+        "Good": good,
+        "NoColumn": good.rename_columns(["CustomerId", "Phone"]),
+        "Empty": good.slice(0, 0),
+        "Truncated": good,
+    }.items():
+        (folder / name).mkdir(parents=True)
+        pq.write_table(table, folder / name / "part-0.parquet")
+    truncated = folder / "Truncated" / "part-0.parquet"
+    truncated.write_bytes(truncated.read_bytes()[:-20])
+
+
+def _write_exports(folder: Path) -> None:
+    (folder / "exports").mkdir(parents=True)
+    for policy in ("basic", "enhanced", "both"):
+        _export(folder, policy, normalisation=policy)
+    _export(folder, "faulty", segments=["Good", "NoColumn", "Empty", "Truncated"])
+    _faulty_tables(folder / "faulty")
+    small = [{"table": "LapsedVIPs", "audience": "small"}]
+    _export(folder, "wrong_password", segments=small, connection="wrong_password")
+    _export(folder, "service_down", segments=small, connection="service_down")
+    _export(folder, "daily", segments=[{"table": "LapsedVIPs", "audience": "daily"}], schedule="@daily")
+    _export(
+        folder,
+        "azure",
+        source={"connection": "lake", "root": "abfs://lake/azure"},
+        workspace={"connection": "lake", "root": "abfs://lake/workspace"},
+    )
+    (folder / "exports" / "broken.yaml").write_text("cid: 1\naid: 2\nsegmints: all\n")
+
+
+def _other_connections(account: Mapping[str, str]) -> dict[str, str]:
+    wrong = account_connection(account) | {"password": "not-the-secret"}
+    down = account_connection(account)
+    down["extra"] |= {"base_url": "http://127.0.0.1:9"}  # the discard port: nobody listens
+    return {
+        "AIRFLOW_CONN_WRONG_PASSWORD": json.dumps(wrong),
+        "AIRFLOW_CONN_SERVICE_DOWN": json.dumps(down),
+    }
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    folder = tmp_path_factory.mktemp("installation")
+    _write_exports(folder)
+    with azurite.running(folder / "azurite") as endpoint:
+        lake = adlfs.AzureBlobFileSystem(connection_string=endpoint.connection_string)
+        lake.mkdir("lake")
+        connection = {
+            "conn_type": "wasb",
+            "login": endpoint.account_name,
+            "extra": {"connection_string": endpoint.connection_string},
+        }
+        stack = Stack(
+            folder / "stack",
+            settings={
+                "CUSTOMER_MATCH_EXPORTS": str(folder / "exports"),
+                "AIRFLOW_CONN_LAKE": json.dumps(connection),
+            },
+            more_settings=_other_connections,
+        )
+        with stack:
+            api = stack.api()
+            lakes = {"local": (LocalFileSystem(), str(folder)), "azurite": (lake, "lake")}
+            running = Installation(folder, stack, api, lakes)
+            for name in ("basic", "enhanced", "both", "wrong_password", "service_down", "daily"):
+                running.write(name, demo_tables(SCALE))
+            running.write("azure", demo_tables(SCALE), "azurite")
+            yield running
+            api.close()

@@ -1,0 +1,179 @@
+"""Exports under a real scheduler, against the simulator: what a user sees, run as a user runs it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from include.customer_match.report import Outcome
+from include.demo.tables import churned, demo_tables
+
+pytestmark = [pytest.mark.system, pytest.mark.azurite, pytest.mark.timeout(600)]
+
+TABLES = demo_tables(0.01)
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "policy", "kind"),
+    [
+        ("basic", "basic", "local"),
+        ("enhanced", "enhanced", "local"),
+        ("both", "both", "local"),
+        ("azure", "basic", "azurite"),
+    ],
+)
+def test_audiences_are_exact_full_and_incremental(
+    installation: Any, dag_id: str, policy: str, kind: str
+) -> None:
+    installation.write(dag_id, TABLES, kind)
+    for tables in (TABLES, churned(TABLES, 0.01)):
+        installation.write(dag_id, tables, kind)
+        run_id, state = installation.run(dag_id)
+        assert state == "success"
+        report = installation.report(dag_id, run_id, kind)
+        for segment in report.segments:
+            wanted = installation.expected(dag_id, segment.segment, policy, kind)
+            assert installation.members(segment.audience) == wanted.members
+            figures = (segment.profiles, segment.valid, segment.rejected, segment.duplicates, segment.members)
+            assert figures == (
+                wanted.profiles, wanted.valid, wanted.rejected, wanted.duplicates, len(wanted.members),
+            )  # fmt: skip
+    sent = sum((segment.added or 0) + (segment.removed or 0) for segment in report.segments)
+    assert 0 < sent < 0.03 * report.total("members")
+
+
+def test_broken_segments_fail_with_advice_and_spare_the_others(installation: Any) -> None:
+    run_id, state = installation.run("faulty")
+    assert state == "failed"
+    report = {segment.segment: segment for segment in installation.report("faulty", run_id).segments}
+    assert {name for name, s in report.items() if s.outcome is Outcome.FAILED} == {
+        "NoColumn",
+        "Empty",
+        "Truncated",
+    }
+    assert len(installation.members("Good")) == 2
+    for index, (name, task, words) in enumerate(
+        [
+            ("Good", None, ""),
+            ("NoColumn", "segment.validate", "Email"),
+            ("Empty", "segment.validate", "allow_empty"),
+            ("Truncated", "segment.validate", "part-0.parquet"),
+        ]
+    ):
+        if task:
+            assert words in str(report[name].message)
+            assert _last_lines(installation, "faulty", run_id, task, index).count(words)
+
+
+@pytest.mark.parametrize(("dag_id", "words"), [("wrong_password", "ecret"), ("service_down", "127.0.0.1:9")])
+def test_a_service_that_cannot_be_used_says_what_to_do(installation: Any, dag_id: str, words: str) -> None:
+    run_id, state = installation.run(dag_id)
+    assert state == "failed"
+    assert words in _last_lines(installation, dag_id, run_id, "segment.upload", 0)
+    [segment] = installation.report(dag_id, run_id).segments
+    assert words in str(segment.message)
+    assert "not-the-secret" not in str(segment.message)
+
+
+def test_a_broken_file_is_a_dag_that_says_so(installation: Any) -> None:
+    installation.api.wait_for_dag("broken")
+    assert "segmints" in installation.api.get("/dags/broken/details")["doc_md"]
+    run_id, state = installation.run("broken")
+    assert state == "failed"
+    assert "did you mean" in _last_lines(installation, "broken", run_id, "configuration_error", -1).lower()
+
+
+def test_by_hand_a_subset_dry_then_full(installation: Any) -> None:
+    chosen = "basic HighValueCustomers"
+    before = installation.members(chosen)
+    run_id, state = installation.run("basic", segments=[chosen], dry_run=True, mode="full")
+    assert state == "success"
+    [segment] = installation.report("basic", run_id).segments
+    assert (segment.outcome, segment.parts) == (Outcome.DRY_RUN, 1)
+    assert installation.members(chosen) == before
+    run_id, state = installation.run("basic", segments=[chosen], mode="full")
+    assert state == "success"
+    [segment] = installation.report("basic", run_id).segments
+    assert segment.outcome is Outcome.DELIVERED
+    assert segment.replaced
+    assert installation.members(chosen) == installation.expected("basic", "HighValueCustomers").members
+
+
+def test_backfill_and_order_in_time(installation: Any) -> None:
+    api = installation.api
+    api.wait_for_dag("daily")
+    body = {
+        "dag_id": "daily", "from_date": "2026-11-01T00:00:00Z", "to_date": "2026-11-02T00:00:00Z",
+        "max_active_runs": 1, "reprocess_behavior": "none", "dag_run_conf": {}, "run_backwards": False,
+    }  # fmt: skip
+    api.post("/backfills", body)
+    runs = _backfill_runs(api)
+    assert [api.wait_for_run("daily", run["dag_run_id"]) for run in runs] == ["success", "success"]
+    assert installation.members("daily") == installation.expected("daily", "LapsedVIPs").members
+    _, state = installation.run("daily")
+    assert state == "success"
+    body |= {"from_date": "2026-10-01T00:00:00Z", "to_date": "2026-10-01T00:00:00Z"}
+    api.post("/backfills", body)
+    [run] = [r for r in _backfill_runs(api, 3) if r["logical_date"].startswith("2026-10-01")]
+    assert api.wait_for_run("daily", run["dag_run_id"]) == "success"
+    [segment] = installation.report("daily", run["dag_run_id"]).segments
+    assert segment.outcome is Outcome.SKIPPED
+    assert "newer data" in str(segment.message)
+
+
+def test_pool_note_and_names_in_airflow(installation: Any) -> None:
+    pool = installation.api.get("/pools/microsoft_advertising_190000001")
+    assert (pool["slots"], pool["include_deferred"]) == (5, True)
+    runs = installation.api.get("/dags/basic/dagRuns")["dag_runs"]
+    assert any("segments are right" in (run["note"] or "") for run in runs)
+    run_id, _ = installation.run("basic", segments=["basic LapsedVIPs"])
+    states = installation.api.task_states("basic", run_id)
+    assert set(states["segment.upload"]) == {"basic LapsedVIPs"}
+
+
+def test_no_address_leaves_the_tables(installation: Any) -> None:
+    """Everything that was written beside the tables: workspace, logs, metadata database, simulator."""
+    addresses = {
+        value.strip().lower()
+        for t in TABLES
+        for b in t.profiles.batches()
+        for value in b.column("Email").to_pylist()
+        if value and "@" in value
+    }
+    addresses |= {"good.one@example.org"}
+    assert len(addresses) > 10_000
+    places = [
+        installation.folder / "workspace",
+        installation.folder / "stack",
+        installation.folder / "azurite",
+    ]
+    pattern = re.compile(rb"[^\s\"'<>,;:\\\x00-\x1f]+@[^\s\"'<>,;:\\\x00-\x1f]+")
+    files = [path for place in places for path in place.rglob("*") if path.is_file()]
+    assert len(files) > 100
+    found = {
+        (path.name, match)
+        for path in files
+        if "azurite" not in path.parts or b"PAR1" not in path.read_bytes()[:4]
+        for match in pattern.findall(path.read_bytes())
+        if match.decode(errors="replace").strip().lower() in addresses
+    }
+    assert found == set()
+
+
+def _last_lines(installation: Any, dag_id: str, run_id: str, task_id: str, index: int) -> str:
+    return "\n".join(installation.api.log(dag_id, run_id, task_id, index).splitlines()[-12:])
+
+
+def _backfill_runs(api: Any, at_least: int = 2) -> list[dict[str, Any]]:
+    import time
+
+    for _ in range(60):
+        runs = [
+            r for r in api.get("/dags/daily/dagRuns", limit=100)["dag_runs"] if r["run_type"] == "backfill"
+        ]
+        if len(runs) >= at_least:
+            return sorted(runs, key=lambda r: r["logical_date"])
+        time.sleep(1)
+    raise AssertionError("the backfill made no runs")
