@@ -65,10 +65,8 @@ def _without(kept: Digests, taken: Digests) -> Digests:
         return kept
     both = np.concatenate([kept, taken])
     order = _order(both)
-    equal = _equals_next(both[order])
     stays = order < len(kept)
-    stays[:-1] &= ~equal
-    stays[1:] &= ~equal
+    stays[:-1] &= ~_equals_next(both[order])  # the order is stable: a kept row comes before its equal
     result: Digests = both[order[stays]]
     return result
 

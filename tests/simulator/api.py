@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,8 @@ class Api:
     def sign_in(self, **changes: str) -> dict[str, Any]:
         answer = self.token_request(**changes)
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        tokens: dict[str, Any] = answer.json()
+        return tokens
 
     def headers(self, **changes: str | None) -> dict[str, str]:
         headers: dict[str, str | None] = {
@@ -97,8 +98,10 @@ class Api:
         }
         return {key: value for key, value in (headers | changes).items() if value is not None}
 
-    def call(self, path: str, body: Any, method: str = "POST", **headers: str | None) -> httpx.Response:
-        return self.http.request(method, path, json=body, headers=self.headers(**headers))
+    def call(
+        self, path: str, body: Any, method: str = "POST", headers: Mapping[str, str | None] | None = None
+    ) -> httpx.Response:
+        return self.http.request(method, path, json=body, headers=self.headers(**(headers or {})))
 
     def campaign(self, path: str, body: Any, method: str = "POST") -> httpx.Response:
         return self.call(f"/CampaignManagement/v13/{path}", body, method)
@@ -117,7 +120,7 @@ class Api:
         answer = self.campaign("Audiences", {"Audiences": [self.audience(name, **changes)]})
         assert answer.status_code == 200, answer.text
         assert answer.json()["PartialErrors"] == []
-        return answer.json()["AudienceIds"][0]
+        return str(answer.json()["AudienceIds"][0])
 
     def apply(self, audience_id: str, action: str, items: list[Any], **changes: Any) -> httpx.Response:
         data = {
@@ -136,7 +139,11 @@ class Api:
         return answer.json()["RequestId"], answer.json()["UploadUrl"]
 
     def post_file(
-        self, url: str, content: bytes, name: str = "upload.csv", **headers: str | None
+        self,
+        url: str,
+        content: bytes,
+        name: str = "upload.csv",
+        headers: Mapping[str, str | None] | None = None,
     ) -> httpx.Response:
         own: dict[str, str | None] = {
             "Authorization": None,
@@ -144,12 +151,15 @@ class Api:
             "AuthenticationToken": self.token,
             "AccountId": self.ready["account_id"],
         }
-        return self.http.post(url, files={"file": (name, content)}, headers=self.headers(**(own | headers)))
+        return self.http.post(
+            url, files={"file": (name, content)}, headers=self.headers(**(own | dict(headers or {})))
+        )
 
     def status(self, request_id: str) -> dict[str, Any]:
         answer = self.call("/Bulk/v13/BulkUploadStatus/Query", {"RequestId": request_id})
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        status: dict[str, Any] = answer.json()
+        return status
 
     def finished(self, request_id: str, timeout: float = 60) -> dict[str, Any]:
         end = time.monotonic() + timeout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -47,3 +48,5 @@ def api(shared: Simulator) -> Iterator[Api]:
     yield api
     api.control("faults", method="DELETE")
     api.control("settings", before)
+    while any(upload["accepted"] and not upload["finished"] for upload in api.control("uploads")):
+        time.sleep(0.02)  # what one test left in work must not count in the next

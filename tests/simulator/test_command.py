@@ -62,6 +62,7 @@ def test_accepted_file_survives_kill_9(start: Start) -> None:
     )
     assert first.api.post_file(url, content).status_code == 200
     first.end(signal.SIGKILL)
+    (first.data / "results" / f"{request_id}.0.staged").write_bytes(b"torn")  # as a crash may leave it
 
     second = start()
     assert second.api.status(request_id)["RequestStatus"] in ("FileUploaded", "InProgress")

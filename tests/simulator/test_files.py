@@ -117,7 +117,7 @@ def test_unsound_zips(api: Api) -> None:
 )
 def test_credentials(api: Api, headers: dict[str, str | None], status: int, code: int) -> None:
     _, url = api.request_url()
-    assert refused(api.post_file(url, EMPTY, **headers)) == (status, code)
+    assert refused(api.post_file(url, EMPTY, headers=headers)) == (status, code)
     assert api.post_file(url, EMPTY).status_code == 200
 
 

@@ -27,7 +27,7 @@ LISTS = {"Type": "CustomerList"}
     ],
 )
 def test_credentials(api: Api, headers: dict[str, str | None], status: int, number: int) -> None:
-    answer = api.call(QUERY, LISTS, **headers)
+    answer = api.call(QUERY, LISTS, headers=headers)
     assert (answer.status_code, numbers(answer)) == (status, [number])
     body = answer.json()
     assert body["Type"] == "AdApiFaultDetail"
@@ -85,22 +85,22 @@ def test_upload_url_needs_the_headers_account(api: Api) -> None:
 
 def test_discovery_of_user_and_accounts(api: Api) -> None:
     bare: dict[str, str | None] = {"CustomerId": None, "CustomerAccountId": None}
-    user = api.call("/CustomerManagement/v13/User/Query", {"UserId": None}, **bare).json()
+    user = api.call("/CustomerManagement/v13/User/Query", {"UserId": None}, headers=bare).json()
     assert user["User"]["CustomerId"] == api.ready["customer_id"]
     search = {
         "Predicates": [{"Field": "UserId", "Operator": "Equals", "Value": user["User"]["Id"]}],
         "PageInfo": {"Index": 0, "Size": 10},
     }
-    [account] = api.call("/CustomerManagement/v13/Accounts/Search", search, **bare).json()["Accounts"]
+    [account] = api.call("/CustomerManagement/v13/Accounts/Search", search, headers=bare).json()["Accounts"]
     assert account["Id"] == api.ready["account_id"]
     search["PageInfo"] = {"Index": 1, "Size": 10}
     assert api.call("/CustomerManagement/v13/Accounts/Search", search).json()["Accounts"] == []
     path = "/CustomerManagement/v13/Account/Query"
-    found = api.call(path, {"AccountId": api.ready["account_id"]}, **bare).json()["Account"]
+    found = api.call(path, {"AccountId": api.ready["account_id"]}, headers=bare).json()["Account"]
     assert found["ParentCustomerId"] == api.ready["customer_id"]
-    assert numbers(api.call(path, {"AccountId": "1"}, **bare)) == [106]
-    assert numbers(api.call("/CustomerManagement/v13/User/Query", {"UserId": "1"}, **bare)) == [106]
-    assert numbers(api.call("/CustomerManagement/v13/Accounts/Search", {}, **bare)) == [201]
+    assert numbers(api.call(path, {"AccountId": "1"}, headers=bare)) == [106]
+    assert numbers(api.call("/CustomerManagement/v13/User/Query", {"UserId": "1"}, headers=bare)) == [106]
+    assert numbers(api.call("/CustomerManagement/v13/Accounts/Search", {}, headers=bare)) == [201]
 
 
 def test_too_many_calls_in_a_minute(api: Api) -> None:
