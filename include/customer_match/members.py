@@ -91,7 +91,7 @@ def read_members(files: Files, reference: MembersFile | None) -> Iterator[Digest
             for batch in parquet.iter_batches(ROW_GROUP, use_threads=False):
                 count += batch.num_rows
                 yield _as_digests(batch.column(0))
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:  # the last: a column's name
         message = f"The members in {reference.path} of the workspace cannot be read: {error}"
         raise DamagedMembers(message) from error
     if count != reference.count:

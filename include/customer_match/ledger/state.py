@@ -7,7 +7,11 @@ while an upload is in flight:
 |---------------|----------------------------------------|--------------------------------------------|
 | Add A         | possible ∪= A                          | certain ∪= A minus refused rows            |
 | Remove R      | certain −= R                           | possible −= R minus refused rows           |
-| Replace by D  | certain ∩= D, possible ∪= D            | certain = D minus refused, possible = certain |
+| Replace by D  | certain = ∅, possible ∪= D             | certain = D minus refused, possible = certain |
+
+Nobody is certain while a Replace is under way: it removes all previous members first (documented), and whether
+it does so in one stroke with the adding is not documented. One that breaks off may leave members of D out that
+were there before.
 
 Nothing here reads or writes; sets are given as boolean arrays over any window of members.
 """
@@ -206,6 +210,6 @@ def fold(settled: Bounds, steps: Iterable[Step]) -> Bounds:
             case Action.REPLACE if confirmed:
                 certain = possible = done
             case Action.REPLACE:
-                certain = certain & step.members
+                certain = np.zeros_like(certain)
                 possible = None if possible is None else possible | step.members
     return Bounds(certain=certain, possible=possible)

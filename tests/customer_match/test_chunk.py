@@ -1,0 +1,240 @@
+"""Plans: from any state of the ledger to any target, whatever of the possible is true."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.customer_match.chunk import Plan, plan_again, plan_parts
+from include.customer_match.digests import Digests
+from include.customer_match.ledger.state import Action, Part, Progress, Settled, State
+from include.customer_match.members import DamagedMembers, MembersFile, read_members, write_members
+from include.errors import TerminalError
+
+EVERYBODY = set(range(8))
+PEOPLE = st.sets(st.sampled_from(sorted(EVERYBODY)))
+
+
+def digests_of(people: set[int]) -> Digests:
+    return np.array([[person] * 32 for person in sorted(people)], dtype=np.uint8).reshape(-1, 32)
+
+
+class Files:
+    """Sets of people as files of a workspace, and back."""
+
+    def __init__(self, storage: Any) -> None:
+        self.storage = storage
+        self.written = 0
+
+    def write(self, people: set[int]) -> MembersFile:
+        self.written += 1
+        return write_members(self.storage, f"files/{self.written}", [digests_of(people)])
+
+    def read(self, reference: MembersFile | None) -> set[int]:
+        return {int(row[0]) for array in read_members(self.storage, reference) for row in array}
+
+    def state(self, certain: set[int], possible: set[int] | None) -> State:
+        settled = Settled(
+            certain=self.write(certain),
+            possible=None if possible is None else self.write(certain | possible),
+            known=possible is not None,
+        )
+        return State(audience="a", settled=settled, plan_id="before")
+
+    def plan(self, state: State, target: set[int], *, part_size: int = 3, full: bool = False) -> Plan:
+        return plan_parts(
+            self.storage, state, self.write(target),
+            plan_id="p", folder="parts", part_size=part_size, full=full,
+        )  # fmt: skip
+
+    def apply(self, parts: tuple[Part, ...], truth: set[int]) -> set[int]:
+        """What an audience holds after the service did all parts, in their order."""
+        for part in parts:
+            members = self.read(part.members)
+            match part.action:
+                case Action.ADD:
+                    truth = truth | members
+                case Action.REMOVE:
+                    truth = truth - members
+                case Action.REPLACE:
+                    truth = members
+        return truth
+
+
+@pytest.fixture
+def files(storage: Any) -> Files:
+    return Files(storage)
+
+
+# --- From anywhere to anywhere -------------------------------------------------------------------------------
+
+
+@settings(max_examples=120, deadline=None)
+@given(data=st.data(), part_size=st.integers(1, 4), full=st.booleans())
+def test_parts_lead_to_the_target(new_storage: Any, data: Any, part_size: int, full: bool) -> None:
+    files = Files(new_storage())
+    certain, target = data.draw(PEOPLE, "certain"), data.draw(PEOPLE, "target")
+    possible = data.draw(st.none() | PEOPLE, "possible")
+    state = files.state(certain, possible)
+    if possible is None and not target:
+        with pytest.raises(TerminalError):
+            files.plan(state, target)
+        return
+    maybe = EVERYBODY if possible is None else certain | possible
+    truth = certain | (data.draw(PEOPLE, "truth") & maybe)
+
+    plan = files.plan(state, target, part_size=part_size, full=full)
+
+    assert files.apply(plan.parts, truth) == target
+    assert [p.action for p in plan.parts[1:]].count(Action.REPLACE) == 0
+    assert plan.replaces == (bool(target) and (full or possible is None))
+    assert plan.added == len(target - certain)
+    assert plan.unchanged == len(target & certain)
+    assert plan.removed == (None if possible is None else len(maybe - target))
+    check_parts(files, plan, target, certain, maybe)
+
+
+def check_parts(files: Files, plan: Plan, target: set[int], certain: set[int], maybe: set[int]) -> None:
+    """No more parts than must be, none too large, none empty, nobody in two."""
+    size = plan.part_size
+    if plan.replaces:
+        sent, fewest = target, ceil(len(target) / size)
+        assert [p.action for p in plan.parts] == [Action.REPLACE] + [Action.ADD] * (fewest - 1)
+    else:
+        leavers, newcomers = maybe - target, target - certain
+        removes, adds = ceil(len(leavers) / size), ceil(len(newcomers) / size)
+        sent, fewest = leavers | newcomers, removes + adds
+        assert [p.action for p in plan.parts] == [Action.REMOVE] * removes + [Action.ADD] * adds
+    members = [files.read(part.members) for part in plan.parts]
+    assert len(plan.parts) == fewest
+    assert all(0 < len(group) <= size for group in members)
+    assert all(part.members.count == len(group) for part, group in zip(plan.parts, members, strict=True))
+    assert set().union(*members) == sent
+    assert sum(map(len, members)) == len(sent)
+    assert all(part.progress is Progress.PLANNED and part.request is None for part in plan.parts)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(Action), PEOPLE.filter(bool), st.sampled_from(Progress)), max_size=3
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(start=PEOPLE, steps=STEPS, done=st.lists(PEOPLE, min_size=3, max_size=3), target=PEOPLE.filter(bool))
+def test_parts_in_flight_count(
+    new_storage: Any,
+    start: set[int],
+    steps: list[tuple[Action, set[int], Progress]],
+    done: list[set[int]],
+    target: set[int],
+) -> None:
+    """Of a part that was sent, the service may have done any share."""
+    files = Files(new_storage())
+    state, truth = files.state(start, set()), start
+    for (action, people, progress), share in zip(steps, done, strict=False):
+        part = Part(action=action, members=files.write(people), progress=progress)
+        state = state.model_copy(update={"parts": (*state.parts, part)})
+        if progress is Progress.CONFIRMED:
+            truth = files.apply((part,), truth)
+        elif progress is Progress.SENT and share:
+            match action:
+                case Action.ADD:
+                    truth = truth | (people & share)
+                case Action.REMOVE:
+                    truth = truth - (people & share)
+                case Action.REPLACE:
+                    truth = people & share  # it wiped the audience and then broke off
+    assert files.apply(files.plan(state, target).parts, truth) == target
+
+
+# --- By hand -------------------------------------------------------------------------------------------------
+
+
+def test_the_steady_state_sends_the_difference(files: Files) -> None:
+    plan = files.plan(files.state({1, 2, 3}, set()), {2, 3, 4})
+    assert [(p.action, files.read(p.members)) for p in plan.parts] == [
+        (Action.REMOVE, {1}),
+        (Action.ADD, {4}),
+    ]
+    assert (plan.added, plan.removed, plan.unchanged, plan.replaces) == (1, 1, 2, False)
+    assert (plan.id, plan.based_on) == ("p", "before")
+
+
+def test_nothing_to_do_is_no_part(files: Files) -> None:
+    plan = files.plan(files.state({1, 2}, set()), {1, 2})
+    assert (plan.parts, plan.added, plan.removed, plan.unchanged) == ((), 0, 0, 2)
+
+
+def test_who_is_possible_but_not_certain_is_sent_either_way(files: Files) -> None:
+    state = files.state({1}, {2, 3})
+    plan = files.plan(state, {1, 2})
+    assert [(p.action, files.read(p.members)) for p in plan.parts] == [
+        (Action.REMOVE, {3}),
+        (Action.ADD, {2}),
+    ]
+
+
+def test_an_empty_target_removes_everybody_possible(files: Files) -> None:
+    for full in (False, True):  # a Replace by nobody is not documented to empty a list
+        plan = files.plan(files.state({1}, {2}), set(), full=full)
+        assert [(p.action, files.read(p.members)) for p in plan.parts] == [(Action.REMOVE, {1, 2})]
+        assert not plan.replaces
+
+
+def test_an_empty_target_of_an_empty_audience_is_no_part(files: Files) -> None:
+    plan = files.plan(files.state(set(), set()), set(), full=True)
+    assert (plan.parts, plan.removed) == ((), 0)
+
+
+def test_an_empty_target_of_an_unknown_audience_is_refused_with_a_remedy(files: Files) -> None:
+    with pytest.raises(TerminalError, match="Delete the audience at Microsoft Advertising"):
+        files.plan(State(audience="a"), set())
+
+
+def test_an_unknown_audience_is_replaced(files: Files) -> None:
+    plan = files.plan(State(audience="a"), {1, 2, 3, 4})
+    assert [(p.action, p.members.count) for p in plan.parts] == [(Action.REPLACE, 3), (Action.ADD, 1)]
+    assert (plan.added, plan.removed, plan.replaces) == (4, None, True)
+
+
+def test_parts_have_names_in_the_order_of_sending(files: Files) -> None:
+    plan = files.plan(files.state({1, 2}, set()), {3, 4}, part_size=1)
+    assert [p.members.path for p in plan.parts] == [
+        "parts/remove-0001.parquet",
+        "parts/remove-0002.parquet",
+        "parts/add-0001.parquet",
+        "parts/add-0002.parquet",
+    ]
+
+
+def test_a_damaged_ledger_stops_the_plan(files: Files) -> None:
+    state = files.state({1}, set())
+    assert state.settled.certain
+    files.storage.delete(state.settled.certain.path)
+    with pytest.raises(DamagedMembers):
+        files.plan(state, {2})
+
+
+# --- Planning again ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_planning_again_keeps_target_and_name(files: Files, full: bool) -> None:
+    first = files.plan(files.state({1, 2}, set()), {2, 3}, part_size=2, full=full)
+    moved = files.state({2, 3, 4}, set()).model_copy(update={"plan_id": "other"})
+    again = plan_again(files.storage, moved, first, folder="again")
+    assert files.apply(again.parts, {2, 3, 4}) == {2, 3}
+    assert (again.id, again.target, again.part_size, again.full) == ("p", first.target, 2, full)
+    assert (again.based_on, again.replaces) == ("other", full)
+    assert all(p.members.path.startswith("again/") for p in again.parts)
+
+
+def test_planning_again_replaces_an_audience_that_is_unknown_now(files: Files) -> None:
+    first = files.plan(files.state({1, 2}, set()), {2, 3})
+    again = plan_again(files.storage, State(audience="a"), first, folder="again")
+    assert [(p.action, files.read(p.members)) for p in again.parts] == [(Action.REPLACE, {2, 3})]

@@ -1,0 +1,92 @@
+"""Staging a segment: counts that add up, and the members that the plain reference names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.customer_match.members import read_members
+from include.customer_match.normalise import Staged, stage_members
+from include.customer_match.reference import Policy, Rejection
+from include.demo.expected import expected_of
+
+LOCAL_PARTS = ["ann", "Ann", "a.n.n", "ann+news", "+tag", "josé", "o'neil", "", "a b", "x" * 65]
+DOMAINS = ["@contoso.com", "@Contoso.COM ", "@bücher.de", "@contoso", "@@contoso.com", ""]
+VALUES = (
+    st.builds(lambda local, domain: local + domain, st.sampled_from(LOCAL_PARTS), st.sampled_from(DOMAINS))
+    | st.sampled_from([None, "", " ", "n/a", "0123456789abcdef" * 4, "0123456789ABCDEF" * 4])
+)  # fmt: skip
+
+
+def staged_of(storage: Any, batches: list[list[str | None]], policy: Policy) -> Staged:
+    arrays = [pa.record_batch([pa.array(values, pa.string())], ["Email"]) for values in batches]
+    return stage_members(arrays, ["Email"], policy, storage, "run/members.parquet")
+
+
+def members_of(storage: Any, staged: Staged) -> list[str]:
+    return [row.tobytes().hex() for part in read_members(storage, staged.members) for row in part]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.lists(VALUES, max_size=15), max_size=4), st.sampled_from(Policy))
+def test_agrees_with_the_reference_and_adds_up(
+    new_storage: Any, batches: list[list[str | None]], policy: Policy
+) -> None:
+    storage = new_storage()
+    staged = staged_of(storage, batches, policy)
+    wanted = expected_of([value for batch in batches for value in batch], policy)
+    assert members_of(storage, staged) == wanted.members
+    assert {str(reason): count for reason, count in staged.rejected.items()} == wanted.rejected
+    assert (staged.profiles, staged.valid) == (wanted.profiles, wanted.valid)
+    assert (staged.duplicates, staged.members.count) == (wanted.duplicates, len(wanted.members))
+    assert staged.profiles == staged.valid + sum(staged.rejected.values())
+    if policy is not Policy.BOTH:  # there a profile may give two digests
+        assert staged.valid == staged.members.count + staged.duplicates
+
+
+def test_counts_by_hand(storage: Any) -> None:
+    batches: list[list[str | None]] = [
+        ["a.b@contoso.com", "A.B@contoso.com ", None],
+        ["ab@contoso.com", "n/a", "ann@contoso"],
+    ]
+    staged = staged_of(storage, batches, Policy.BOTH)
+    assert staged.members.count == 2  # a.b@ and ab@
+    assert (staged.profiles, staged.valid, staged.duplicates) == (6, 3, 3)
+    assert staged.rejected == {
+        Rejection.MISSING: 1,
+        Rejection.NOT_AN_ADDRESS: 1,
+        Rejection.DOMAIN_INVALID: 1,
+    }
+
+
+def test_only_reasons_that_occur_are_listed(storage: Any) -> None:
+    assert staged_of(storage, [["ann@contoso.com"]], Policy.BASIC).rejected == {}
+
+
+@pytest.mark.parametrize("batches", [[], [[]], [[None, ""]]])
+def test_a_table_without_addresses(storage: Any, batches: list[list[str | None]]) -> None:
+    staged = staged_of(storage, batches, Policy.BASIC)
+    assert (staged.members.count, staged.valid, staged.duplicates) == (0, 0, 0)
+    assert members_of(storage, staged) == []
+
+
+def test_several_columns_make_one_member_of_a_row(storage: Any) -> None:
+    batch = pa.record_batch(
+        [
+            pa.array([None, "n/a", "ann@contoso.com"]),
+            pa.array(["bob@contoso.com", "BOB@contoso.com", "eve@contoso.com"]),
+        ],
+        ["Email", "Second"],
+    )
+    staged = stage_members([batch], ["Email", "Second"], Policy.BASIC, storage, "m")
+    assert members_of(storage, staged) == expected_of(["ann@contoso.com", "bob@contoso.com"], "basic").members
+    assert (staged.valid, staged.duplicates) == (3, 1)
+
+
+def test_no_address_is_staged(storage: Any) -> None:
+    staged_of(storage, [["ann.smith@contoso.com", "n/a"]], Policy.BASIC)
+    assert b"contoso" not in b"".join(storage.files.values())
