@@ -27,7 +27,8 @@ class Plan(BaseModel):
 
     Attributes:
         id: Names the plan; the ledger keeps it while the plan is carried out, and after.
-        based_on: The plan that the ledger held when this one was made.
+        based_on: The plan whose outcome this one goes on from; None where there was none, or where it was not
+            known yet.
         target: The members that the audience will have.
         parts: In the order in which they are sent: leavers first.
         added: Members that are sent because they may be missing.
@@ -50,6 +51,13 @@ class Plan(BaseModel):
     replaces: bool
     part_size: PositiveInt
     full: bool
+
+    def fits(self, state: State) -> bool:
+        """Whether it leads from this settled state to its target, as it did from the one that it was made from.
+
+        A Replace does from anywhere; a difference only where nothing was sent since.
+        """
+        return self.replaces or (self.based_on is not None and self.based_on == state.plan_id)
 
 
 def plan_parts(
@@ -98,7 +106,7 @@ def plan_parts(
     missing, leaving = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
     return Plan(
         id=plan_id,
-        based_on=state.plan_id,
+        based_on=None if state.parts else state.plan_id,
         target=target,
         parts=parts,
         added=missing,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,7 +45,7 @@ from include.microsoft_advertising.models import (
     UploadTicket,
 )
 
-__all__ = ["AudienceSpec", "Delivery", "Waiting"]
+__all__ = ["AudienceSpec", "Delivery", "Overtaken", "Waiting"]
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,24 @@ class AudienceSpec:
     adopt: bool = False
 
 
+class Overtaken(TerminalError):
+    """The audience holds newer data than what was to be sent.
+
+    Args:
+        newer: End of the data interval that the audience stands for.
+    """
+
+    def __init__(self, newer: datetime) -> None:
+        super().__init__(
+            f"The audience already holds newer data (up to {newer:%Y-%m-%d %H:%M} UTC); an older interval does "
+            "not overwrite it."
+        )
+
+
+class _SendAgain(TransientError):
+    """The upload is over, and nobody knows what it did: the part is sent again."""
+
+
 @dataclass(frozen=True)
 class Waiting:
     """An upload that the service is working on."""
@@ -96,6 +114,7 @@ class Delivery:
         audience: Where it goes.
         folder: Folder in the workspace for what comes up on the way.
         interval_end: End of the data interval that the plan stands for.
+        on_replan: Gets the plan that takes the place of `plan` where the ledger has moved on.
     """
 
     def __init__(
@@ -108,6 +127,7 @@ class Delivery:
         audience: AudienceSpec,
         folder: str,
         interval_end: datetime,
+        on_replan: Callable[[Plan], None] = lambda _: None,
     ) -> None:
         self._client = client
         self._ledger = ledger
@@ -116,6 +136,7 @@ class Delivery:
         self._audience = audience
         self._folder = folder
         self._interval_end = interval_end
+        self._on_replan = on_replan
 
     def start(self) -> None:
         """Make sure that the audience exists, and that it is the one that the ledger tells of.
@@ -145,6 +166,7 @@ class Delivery:
             ConfigurationError: A human must act first.
             TransientError: A later call may succeed.
             TerminalError: The service refuses for good.
+            Overtaken: Another run has sent newer data in the meantime.
         """
         entry = self._ledger.load()
         for _ in range(_TRIES + len(entry.state.parts) + len(self._plan.parts)):
@@ -206,12 +228,15 @@ class Delivery:
         state = entry.state
         if state.plan_id == self._plan.id:
             return entry
+        if state.interval_end and state.interval_end > self._interval_end:
+            raise Overtaken(state.interval_end)
         if state.parts:
             entry = self._ledger.settle(entry, state)
-        plan = self._plan
-        if state.plan_id != plan.based_on:
+        if not self._plan.fits(entry.state):
             log.info("The ledger has moved on since the plan was made: planning again")
-            plan = plan_again(self._storage, entry.state, plan, folder=f"{self._folder}/again")
+            self._plan = plan_again(self._storage, entry.state, self._plan, folder=f"{self._folder}/again")
+            self._on_replan(self._plan)
+        plan = self._plan
         return self._ledger.write(entry, entry.state.planned(plan.id, plan.parts, self._interval_end))
 
     def _send(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
@@ -271,8 +296,8 @@ class Delivery:
     def _confirm(self, entry: Entry, index: int, request: Request, status: UploadStatus) -> Entry:
         part = entry.state.parts[index]
         try:
-            indices, reasons = self._refusals(request, status)
-        except (ConfigurationError, TerminalError):
+            indices, reasons = self._refusals(part, request, status)
+        except (ConfigurationError, TerminalError, _SendAgain):
             self._ledger.write(entry, entry.state.came_to_nothing(index))
             raise
         refused = self._write_refused(part, indices, request) if indices else None
@@ -284,7 +309,7 @@ class Delivery:
         )
         return self._ledger.write(entry, entry.state.confirmed(index, refused, reasons))
 
-    def _refusals(self, request: Request, status: UploadStatus) -> tuple[set[int], Counter[str]]:
+    def _refusals(self, part: Part, request: Request, status: UploadStatus) -> tuple[set[int], Counter[str]]:
         """Positions of the refused members in their part, and how many by error.
 
         Raises:
@@ -292,12 +317,18 @@ class Delivery:
         """
         for _ in range(_TRIES):
             try:
-                return self._read_refusals(status)
+                return self._read_refusals(part, status)
             except ResultsExpired:
                 status = self._client.upload_status(request.id)
+        if status.result_url is None:
+            # Documented: they are kept for some minutes only. The next worker may well come later than that.
+            raise _SendAgain(
+                f"Microsoft Advertising refused members of request {request.id} and keeps its results no longer, so "
+                "that nobody knows which: sent again."
+            )
         raise TransientError(f"The results of request {request.id} expire faster than they can be read.")
 
-    def _read_refusals(self, status: UploadStatus) -> tuple[set[int], Counter[str]]:
+    def _read_refusals(self, part: Part, status: UploadStatus) -> tuple[set[int], Counter[str]]:
         refused: set[int] = set()
         reasons: Counter[str] = Counter()
         if status.result_url is None:
@@ -307,12 +338,21 @@ class Delivery:
         for row in self._client.row_errors(status.result_url):
             error = ServiceError(row.code, row.name)
             if row.record == "Customer List" or error.entry.reaction is not Reaction.REJECT_ROW:
-                raise error_of((error,), self._origin("BulkUpload"))
+                raise self._not_about_a_member(error)
             position = bulk_file.index_of(row.client_id)
+            if position >= part.members.count:
+                raise TerminalError("The upload's results name a Client Id that was not sent.")
             if position not in refused:
                 refused.add(position)
                 reasons[error.entry.name] += 1
         return refused, reasons
+
+    def _not_about_a_member(self, error: ServiceError) -> Exception:
+        """What a row's error means for the upload as a whole: its results will not change any more."""
+        fault = error_of((error,), self._origin("BulkUpload"))
+        if isinstance(fault, TransientError):
+            return _SendAgain(str(fault), retry_after=fault.retry_after)
+        return fault
 
     def _write_refused(self, part: Part, indices: set[int], request: Request) -> MembersFile:
         positions = np.fromiter(sorted(indices), dtype=np.int64, count=len(indices))

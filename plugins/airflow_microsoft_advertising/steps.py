@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
+from airflow_microsoft_advertising.delivery import Overtaken
 from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
@@ -188,8 +189,7 @@ class ExportRun:
                 plan=None,
                 audience=segment.audience,
                 interval_end=self.interval_end,
-                skipped=f"The audience already holds newer data (up to {newer:%Y-%m-%d %H:%M} UTC); an older "
-                "interval does not overwrite it.",
+                skipped=str(Overtaken(newer)),
             )
         plan = plan_parts(
             self.workspace,

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_microsoft_advertising.delivery import AudienceSpec, Delivery, Waiting
+from airflow_microsoft_advertising.delivery import AudienceSpec, Delivery, Overtaken, Waiting
 from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
@@ -77,7 +77,11 @@ class Upload:
         )
 
     def _advance(self, delivery: Delivery, *, started: float) -> Waiting | dict[str, Any]:
-        waiting = delivery.advance()
+        try:
+            waiting = delivery.advance()
+        except Overtaken as error:
+            self._records.write(self._chunked.model_copy(update={"skipped": str(error)}))
+            raise AirflowSkipException(str(error)) from None
         if waiting:
             return waiting
         record = Delivered(
@@ -105,6 +109,7 @@ class Upload:
                 audience=self.audience,
                 folder=self.folder,
                 interval_end=chunked.interval_end,
+                on_replan=lambda plan: self._records.write(chunked.model_copy(update={"plan": plan})),
             )
 
     @cached_property

@@ -1,0 +1,413 @@
+"""A service and a workspace in memory that fail where a test says so, and check what reaches them.
+
+Members are people: the person 7 is the digest of 32 bytes 7.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+
+from airflow_microsoft_advertising.delivery import AudienceSpec, Delivery, Waiting
+from include.customer_match.chunk import Plan, plan_parts
+from include.customer_match.digests import Digests
+from include.customer_match.ledger.state import Progress, State
+from include.customer_match.ledger.store import Ledger
+from include.customer_match.ledger.view import windows
+from include.customer_match.members import MembersFile, read_members, write_members
+from include.errors import TransientError
+from include.microsoft_advertising.client import Client
+from include.microsoft_advertising.faults import (
+    OutcomeUnknown,
+    ResultsExpired,
+    ServiceError,
+    ServiceTerminalError,
+    UploadUrlExpired,
+)
+from include.microsoft_advertising.models import (
+    Audience,
+    RowError,
+    UploadState,
+    UploadStatus,
+    UploadTicket,
+)
+
+__all__ = ["Crash", "FakeService", "Faults", "MemoryStorage", "World", "digests_of"]
+
+MARK = "[customer-match:test]"
+NAME = "Gold customers"
+DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Crash(Exception):
+    """The worker dies here."""
+
+
+@dataclass
+class Faults:
+    """Counts every step that others can see (calls, writes), and strikes at some of them.
+
+    Attributes:
+        strikes: Number of a step → how it fails: `before` it does anything, `after` it did its work, or
+            `lost`: likewise, but the caller learns that it failed.
+        steps: The steps so far, by name.
+    """
+
+    strikes: dict[int, str] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """One step."""
+        self.steps.append(name)
+        strike = self.strikes.get(len(self.steps))
+        if strike == "before":
+            raise Crash(name)
+        yield
+        if strike == "after":
+            raise Crash(name)
+        if strike == "lost":
+            raise OutcomeUnknown(name) if name == "create_audience" else TransientError(name)
+
+
+class MemoryStorage:
+    """A workspace in a dictionary: a file appears when it is closed, `create` is exclusive."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.files: dict[str, bytes] = {}
+        self._faults = faults
+
+    def open_input(self, relative: str) -> BinaryIO:
+        return io.BytesIO(self.read_bytes(relative))
+
+    def open_output(self, relative: str) -> BinaryIO:
+        storage = self
+
+        class Output(io.BytesIO):
+            def close(self) -> None:
+                if not self.closed:
+                    content = self.getvalue()
+                    super().close()
+                    with storage._faults.step("write"):
+                        storage.files[relative] = content
+
+        return Output()
+
+    def read_bytes(self, relative: str) -> bytes:
+        try:
+            return self.files[relative]
+        except KeyError:
+            raise FileNotFoundError(relative) from None
+
+    def create(self, relative: str, data: bytes) -> None:
+        with self._faults.step("create"):
+            if relative in self.files:
+                raise FileExistsError(relative)
+            self.files[relative] = data
+
+    def list(self, relative: str) -> list[str]:
+        prefix = f"{relative}/"
+        return sorted(
+            {name.removeprefix(prefix).split("/")[0] for name in self.files if name.startswith(prefix)}
+        )
+
+    def delete(self, relative: str, *, recursive: bool = False) -> None:
+        doomed = [n for n in self.files if n == relative or (recursive and n.startswith(f"{relative}/"))]
+        with self._faults.step("delete"):
+            for name in doomed:
+                del self.files[name]
+
+
+@dataclass
+class FakeAudience:
+    """An audience and who is in it."""
+
+    id: str
+    name: str
+    description: str
+    people: set[int] = field(default_factory=set)
+
+
+@dataclass
+class FakeUpload:
+    """An upload: its file once it was sent, its end once it was looked at often enough."""
+
+    id: str
+    action: str = ""
+    audience_id: str = ""
+    people: list[int] = field(default_factory=list)
+    looks: int = 0
+    state: UploadState = UploadState.PENDING_FILE_UPLOAD
+    errors: tuple[ServiceError, ...] = ()
+    rows: list[RowError] = field(default_factory=list)
+
+
+@dataclass
+class FakeService:
+    """What a delivery needs of `Client`.
+
+    Attributes:
+        faults: Where it crashes.
+        on_file: Called with each file before it is accepted.
+        refuse: People whom it refuses to add, each with the errors of their rows.
+        ends: How the next uploads end in place of success; `FAILED` does half of the work.
+        end_errors: The errors of an upload that fails.
+        list_errors: Errors of the next upload that concern the list as a whole.
+        urls_to_expire: How many upload URLs cannot be used.
+        results_to_expire: How many downloads of results find the URL expired.
+        results_removed: Uploads whose results are not kept any more.
+        looks_until_done: Status calls until an upload ends.
+    """
+
+    faults: Faults
+    on_file: Callable[[FakeUpload], None] = lambda _: None
+    refuse: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    ends: list[UploadState] = field(default_factory=list)
+    end_errors: tuple[ServiceError, ...] = ()
+    list_errors: list[int] = field(default_factory=list)
+    urls_to_expire: int = 0
+    results_to_expire: int = 0
+    results_removed: set[str] = field(default_factory=set)
+    looks_until_done: int = 2
+    audiences: dict[str, FakeAudience] = field(default_factory=dict)
+    uploads: dict[str, FakeUpload] = field(default_factory=dict)
+    accepted: list[FakeUpload] = field(default_factory=list)
+    created: int = 0
+    last_id: int = 1000
+
+    def get_audience(self, audience_id: str) -> Audience | None:
+        with self.faults.step("get_audience"):
+            return self._shown(self.audiences.get(audience_id))
+
+    def find_audience(self, name: str) -> Audience | None:
+        with self.faults.step("find_audience"):
+            return self._shown(next((a for a in self.audiences.values() if a.name == name), None))
+
+    def create_audience(self, name: str, *, description: str, **_: Any) -> str:
+        with self.faults.step("create_audience"):
+            assert all(audience.name != name for audience in self.audiences.values())
+            self.created += 1
+            return self.put(name, description).id
+
+    def request_upload(self) -> UploadTicket:
+        with self.faults.step("request_upload"):
+            upload = FakeUpload(id=f"r{len(self.uploads) + 1}")
+            self.uploads[upload.id] = upload
+            return UploadTicket(upload.id, f"url-{upload.id}")
+
+    def upload_file(self, ticket: UploadTicket, path: Path) -> None:
+        with self.faults.step("upload_file"):
+            upload = self.uploads[ticket.request_id]
+            if self.urls_to_expire:
+                self.urls_to_expire -= 1
+                raise UploadUrlExpired("expired")
+            if upload.state is not UploadState.PENDING_FILE_UPLOAD:
+                return  # 3224, which the client takes as sent
+            _read_file(path, upload)
+            self.on_file(upload)
+            upload.state = UploadState.FILE_UPLOADED
+            self.accepted.append(upload)
+
+    def upload_status(self, request_id: str) -> UploadStatus:
+        with self.faults.step("upload_status"):
+            upload = self.uploads.get(request_id)
+            if upload is None:
+                raise ServiceTerminalError("unknown", codes=(4201,))
+            if upload.state is UploadState.FILE_UPLOADED:
+                upload.looks += 1
+                if upload.looks >= self.looks_until_done:
+                    self._finish(upload)
+            url = f"results-{upload.id}" if upload.state.succeeded else None
+            if upload.id in self.results_removed:
+                url = None
+            return UploadStatus(upload.state, result_url=url, errors=upload.errors)
+
+    def row_errors(self, result_url: str) -> Iterator[RowError]:
+        with self.faults.step("row_errors"):
+            if self.results_to_expire:
+                self.results_to_expire -= 1
+                raise ResultsExpired("expired")
+        yield from self.uploads[result_url.removeprefix("results-")].rows
+
+    def put(self, name: str, description: str, people: Iterable[int] = ()) -> FakeAudience:
+        """An audience that comes from somewhere."""
+        self.last_id += 1
+        audience = FakeAudience(str(self.last_id), name, description, set(people))
+        self.audiences[audience.id] = audience
+        return audience
+
+    def _shown(self, audience: FakeAudience | None) -> Audience | None:
+        return Audience(audience.id, audience.name, audience.description) if audience else None
+
+    def _finish(self, upload: FakeUpload) -> None:
+        audience = self.audiences.get(upload.audience_id)
+        if self.list_errors or audience is None:
+            codes = self.list_errors or [4835]
+            self.list_errors = []
+            upload.rows = [RowError("Customer List", "", code, "") for code in codes]
+            upload.state = UploadState.COMPLETED_WITH_ERRORS
+            return
+        if self.ends:
+            upload.state, upload.errors = self.ends.pop(0), self.end_errors
+            if upload.state is UploadState.FAILED:
+                _apply(audience, upload.action, set(upload.people[::2]))
+            return
+        refused = set(self.refuse) if upload.action != "Remove" else set()
+        for index, person in enumerate(upload.people):
+            for code in self.refuse.get(person, ()) if person in refused else ():
+                upload.rows.append(RowError("Customer List Item", f"{index:06d}", code, ""))
+        _apply(audience, upload.action, set(upload.people) - refused)
+        upload.state = UploadState.COMPLETED_WITH_ERRORS if upload.rows else UploadState.COMPLETED
+
+
+def _apply(audience: FakeAudience, action: str, people: set[int]) -> None:
+    match action:
+        case "Add":
+            audience.people |= people
+        case "Remove":
+            audience.people -= people
+        case "Replace":
+            audience.people = people
+        case _:
+            raise AssertionError(action)
+
+
+def _read_file(path: Path, upload: FakeUpload) -> None:
+    with zipfile.ZipFile(path) as archive:
+        text = archive.read(archive.namelist()[0]).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    [listed] = [row for row in rows if row["Type"] == "Customer List"]
+    items = [row for row in rows if row["Type"] == "Customer List Item"]
+    upload.audience_id, upload.action = listed["Id"], listed["Action Type"]
+    assert {row["Parent Id"] for row in items} <= {upload.audience_id}
+    upload.people = [bytes.fromhex(row["Text"])[0] for row in items]
+
+
+def digests_of(people: Iterable[int]) -> Digests:
+    """Shape (n, 32), sorted."""
+    return np.array([[person] * 32 for person in sorted(people)], dtype=np.uint8).reshape(-1, 32)
+
+
+class World:
+    """One audience, its ledger, and runs that are tried again until they come through."""
+
+    def __init__(self, strikes: dict[int, str] | None = None) -> None:
+        self.faults = Faults(strikes or {})
+        self.storage = MemoryStorage(self.faults)
+        self.service = FakeService(self.faults, on_file=self._check_file)
+        self.spec = AudienceSpec(NAME, MARK)
+        self.runs = 0
+        self.violations: list[str] = []
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.storage, "ledgers/a", NAME)
+
+    @property
+    def state(self) -> State:
+        return self.ledger.load().state
+
+    @property
+    def people(self) -> set[int]:
+        """Who is in the one audience of our name."""
+        [audience] = [a for a in self.service.audiences.values() if a.name == NAME]
+        return audience.people
+
+    def plan(self, target: Iterable[int], *, part_size: int = 3, full: bool = False) -> Plan:
+        """What the step `chunk` leaves behind."""
+        self.runs += 1
+        with self._undisturbed():
+            members = write_members(self.storage, f"runs/{self.runs}/members", [digests_of(target)])
+            return plan_parts(
+                self.storage,
+                self.state,
+                members,
+                plan_id=f"plan-{self.runs}",
+                folder=f"runs/{self.runs}/parts",
+                part_size=part_size,
+                full=full,
+            )
+
+    def delivery(self, plan: Plan, *, day: int | None = None) -> Delivery:
+        """What a new process has in hand: everything that it knows lies in the workspace."""
+        return Delivery(
+            client=cast("Client", self.service),
+            ledger=self.ledger,
+            storage=self.storage,
+            plan=plan,
+            audience=self.spec,
+            folder=f"runs/{plan.id}",
+            interval_end=DAY + timedelta(days=self.runs if day is None else day),
+        )
+
+    def run(self, target: Iterable[int], **options: Any) -> None:
+        """Plan and deliver, in as many tries as it takes."""
+        self.deliver(self.plan(target, **options))
+
+    def deliver(self, plan: Plan, *, tries: int = 40) -> None:
+        """A task with retries: each try begins with `start`, as Airflow's do."""
+        for _ in range(tries):
+            try:
+                self.deliver_once(plan)
+            except (Crash, TransientError):
+                continue
+            return
+        raise AssertionError("never came through")
+
+    def deliver_once(self, plan: Plan, *, day: int | None = None) -> list[Waiting]:
+        """One try, with all its returns from the triggerer; what it waited for."""
+        self.delivery(plan, day=day).start()
+        waited = []
+        while waiting := self.delivery(plan, day=day).advance():
+            waited.append(waiting)
+            assert len(waited) < 100
+        return waited
+
+    def bounds(self) -> tuple[set[int], set[int] | None]:
+        """Who is certainly, and who is possibly, in the audience, by the ledger."""
+        certain: set[int] = set()
+        possible: set[int] = set()
+        with self._undisturbed():
+            state = self.state
+            for window in windows(self.storage, state):
+                certain |= {int(row[0]) for row in window.digests[window.bounds.certain]}
+                if window.bounds.possible is not None:
+                    possible |= {int(row[0]) for row in window.digests[window.bounds.possible]}
+        return certain, possible if state.settled.known else None
+
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Looks and preparations of the test itself are no steps."""
+        before = len(self.faults.steps)
+        strikes, self.faults.strikes = self.faults.strikes, {}
+        try:
+            yield
+        finally:
+            self.faults.strikes = strikes
+            del self.faults.steps[before:]
+
+    def _people_of(self, reference: MembersFile) -> set[int]:
+        return {int(row[0]) for array in read_members(self.storage, reference) for row in array}
+
+    def _check_file(self, upload: FakeUpload) -> None:
+        """What must hold whenever a file reaches the service."""
+        state = self.state
+        named = {part.request.id for part in state.parts if part.request}
+        if upload.id not in named:
+            self.violations.append(f"the file of {upload.id} came before the ledger named it")
+        confirmed = [part for part in state.parts if part.progress is Progress.CONFIRMED]
+        for part in confirmed:
+            if part.action == upload.action.lower() and self._people_of(part.members) & set(upload.people):
+                self.violations.append(f"{upload.id} repeats what was confirmed")
+        sent_adds = [part for part in state.parts if part.action == "add" and part.progress != "planned"]
+        if upload.action == "Replace" and sent_adds:
+            self.violations.append(f"{upload.id} replaces after an Add of the same plan")

@@ -1,0 +1,471 @@
+"""The delivery against a service that crashes, loses, expires and refuses: the audience ends at the target."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.customer_match.ledger.store import LedgerConflict
+from include.errors import ConfigurationError, TerminalError, TransientError
+from include.microsoft_advertising.faults import ServiceError
+from include.microsoft_advertising.models import RowError, UploadState
+from tests.airflow_microsoft_advertising.in_memory import MARK, NAME, Crash, World
+
+AT_THE_END = {1, 2, *range(20, 25)}
+
+
+def story(world: World) -> None:
+    """A first run of two parts, then a difference: two leavers, newcomers in two parts."""
+    world.run({1, 2, 3, 4})
+    world.run(AT_THE_END)
+
+
+def steps_of_the_story() -> list[str]:
+    world = World()
+    story(world)
+    return world.faults.steps
+
+
+STEPS = steps_of_the_story()
+
+
+def check(world: World, target: set[int]) -> None:
+    """The audience is exact, and the ledger knows it."""
+    assert world.violations == []
+    assert world.people == target
+    assert world.bounds() == (target, target)
+    assert not world.state.in_flight
+
+
+def test_the_story_without_faults() -> None:
+    world = World()
+    story(world)
+    check(world, AT_THE_END)
+    assert [(u.action, sorted(u.people)) for u in world.service.accepted] == [
+        ("Replace", [1, 2, 3]), ("Add", [4]), ("Remove", [3, 4]), ("Add", [20, 21, 22]), ("Add", [23, 24]),
+    ]  # fmt: skip
+    assert world.service.created == 1
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("how", ["after", "lost"])
+def test_a_crash_at_any_step(how: str) -> None:
+    """After every call and every write of the story, one world each; nothing happens between two steps."""
+    for number, name in enumerate(STEPS, 1):
+        world = World({number: how})
+        story(world)
+        try:
+            check(world, AT_THE_END)
+        except AssertionError as error:
+            raise AssertionError(f"struck {how} step {number}, {name}: {error}") from error
+        assert world.service.created == 1
+
+
+@pytest.mark.faults
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    strikes=st.dictionaries(
+        st.integers(1, len(STEPS) + 20), st.sampled_from(["before", "after", "lost"]), max_size=8
+    ),
+    ends=st.lists(
+        st.sampled_from([UploadState.FAILED, UploadState.EXPIRED, UploadState.ABORTED]), max_size=3
+    ),
+    expired=st.integers(0, 3),
+    results=st.integers(0, 3),
+    looks=st.integers(1, 3),
+)
+def test_many_faults_at_once(
+    strikes: dict[int, str], ends: list[UploadState], expired: int, results: int, looks: int
+) -> None:
+    world = World(strikes)
+    world.service.ends, world.service.looks_until_done = ends, looks
+    world.service.urls_to_expire, world.service.results_to_expire = expired, results
+    story(world)
+    check(world, AT_THE_END)
+    assert world.service.created == 1
+
+
+# --- Uploads -----------------------------------------------------------------------------------------------
+
+
+def test_an_expired_url_is_replaced_at_once() -> None:
+    world = World()
+    world.service.urls_to_expire = 2
+    plan = world.plan({1, 2})
+    assert len(world.deliver_once(plan)) == 2  # two looks at the one upload that had a good URL
+    assert [u.id for u in world.service.accepted] == ["r3"]
+    check(world, {1, 2})
+
+
+def test_urls_that_all_expire_are_no_endless_loop() -> None:
+    world = World()
+    world.service.urls_to_expire = 10**6
+    with pytest.raises(TransientError, match="expired already"):
+        world.deliver_once(world.plan({1, 2}))
+    assert len(world.service.uploads) < 10
+    world.service.urls_to_expire = 0
+    world.run({1, 2})
+    check(world, {1, 2})
+
+
+def test_a_used_url_is_awaited_and_not_sent_again() -> None:
+    """The worker dies after the service has taken the file, but its answer is lost, and status lags behind."""
+    plan_steps = [n for n, name in enumerate(STEPS, 1) if name == "upload_file"]
+    world = World({plan_steps[0]: "after"})
+    world.run(range(1, 9))
+    check(world, set(range(1, 9)))
+    assert len(world.service.uploads) == len(world.service.accepted) == 3
+
+
+def test_a_request_that_the_service_forgot_is_sent_again() -> None:
+    world = World()
+    plan = world.plan({1, 2})
+    world.delivery(plan).start()
+    waiting = world.delivery(plan).advance()
+    assert waiting
+    del world.service.uploads[waiting.request_id]
+    world.service.uploads["r0"] = world.service.accepted[0]  # so that the next id is another one
+    world.deliver(plan)
+    check(world, {1, 2})
+    assert len(world.service.accepted) == 2
+
+
+def test_a_failed_upload_without_a_reason_is_transient_and_sent_again() -> None:
+    world = World()
+    world.service.ends = [UploadState.FAILED]
+    plan = world.plan({1, 2, 3})
+    with pytest.raises(TransientError, match="sent again"):
+        world.deliver_once(plan)
+    certain, possible = world.bounds()
+    assert certain <= world.people
+    assert possible is None or world.people <= possible
+    world.deliver(plan)
+    check(world, {1, 2, 3})
+
+
+@pytest.mark.parametrize("state", [UploadState.ROW_COUNT_EXCEEDED, UploadState.FORMAT_NOT_SUPPORTED])
+def test_a_file_that_the_service_cannot_take_ends_for_good(state: UploadState) -> None:
+    world = World()
+    world.service.ends = [state]
+    with pytest.raises(TerminalError):
+        world.deliver_once(world.plan({1, 2, 3}))
+    assert not world.state.in_flight
+    world.run({1, 2})
+    check(world, {1, 2})
+
+
+def test_the_errors_of_a_failed_upload_decide_the_family() -> None:
+    world = World()
+    world.service.ends = [UploadState.FAILED]
+    world.service.end_errors = (ServiceError(8003, ""),)
+    with pytest.raises(ConfigurationError, match=r"(?s)Gold customers.*accept"):
+        world.deliver_once(world.plan({1, 2, 3}))
+    world.service.end_errors = ()
+    world.run({1, 2})
+    check(world, {1, 2})
+
+
+# --- Results -----------------------------------------------------------------------------------------------
+
+
+def test_an_expired_results_url_is_asked_for_again() -> None:
+    world = World()
+    world.service.results_to_expire = 2
+    world.service.refuse = {2: (8004,)}
+    plan = world.plan({1, 2})
+    world.deliver_once(plan)
+    assert world.people == {1}
+    assert len(world.service.accepted) == 1
+
+
+def test_results_that_expire_for_ever_are_transient_and_the_upload_stays_known() -> None:
+    world = World()
+    world.service.results_to_expire = 10**6
+    plan = world.plan({1, 2})
+    with pytest.raises(TransientError, match="expire faster"):
+        world.deliver_once(plan)
+    assert world.state.in_flight == [0]
+    world.service.results_to_expire = 0
+    world.deliver(plan)
+    check(world, {1, 2})
+    assert len(world.service.accepted) == 1
+
+
+@pytest.mark.faults
+def test_results_that_are_gone_for_good_are_no_dead_end() -> None:
+    """Documented: results are kept for some minutes only. Nobody knows then which rows were refused."""
+    world = World()
+    world.service.refuse = {2: (8004,)}
+    plan = world.plan({1, 2, 3, 4})
+    world.delivery(plan).start()
+    assert world.delivery(plan).advance()
+    assert world.delivery(plan).advance()
+    world.service.results_removed = {"r1"}
+    with pytest.raises(TransientError, match="nobody knows"):
+        world.deliver_once(plan)
+    world.deliver(plan)
+    assert world.violations == []
+    assert world.people == {1, 3, 4}
+    assert world.bounds() == ({1, 3, 4}, {1, 3, 4})
+
+
+@pytest.mark.parametrize(
+    ("code", "family", "advice"),
+    [
+        (8003, ConfigurationError, "accept"),
+        (8000, ConfigurationError, "full mode"),
+        (8001, TerminalError, "report"),
+    ],
+)
+def test_an_error_of_the_list_stops_with_advice(code: int, family: type[Exception], advice: str) -> None:
+    world = World()
+    world.service.list_errors = [code]
+    with pytest.raises(family, match=f"(?s)Gold customers.*{advice}") as caught:
+        world.deliver_once(world.plan({1, 2}))
+    assert str(code) in str(caught.value)
+    assert not world.state.in_flight, "the results would be read again and again"
+    world.run({1, 2, 3})
+    check(world, {1, 2, 3})
+
+
+def test_an_error_of_a_row_that_is_not_about_the_member_stops() -> None:
+    world = World()
+    world.service.refuse = {2: (8003,)}
+    with pytest.raises(ConfigurationError, match="accept"):
+        world.deliver_once(world.plan({1, 2}))
+    assert not world.state.in_flight
+
+
+@pytest.mark.faults
+def test_a_passing_error_of_a_row_is_sent_again() -> None:
+    """Looking at the same results again would find the same error, for ever."""
+    world = World()
+    world.service.refuse = {2: (0,)}
+    plan = world.plan({1, 2})
+    with pytest.raises(TransientError):
+        world.deliver_once(plan)
+    world.service.refuse = {}
+    world.deliver(plan)
+    check(world, {1, 2})
+
+
+def test_a_client_id_beyond_the_file_is_refused() -> None:
+    world = World()
+    plan = world.plan({1, 2})
+    world.delivery(plan).start()
+    assert world.delivery(plan).advance()
+    world.service.accepted[0].rows = [RowError("Customer List Item", "000002", 8004, "")]
+    with pytest.raises(TerminalError, match="Client Id"):
+        world.deliver_once(plan)
+
+
+def test_refused_members_are_counted_once_and_tried_again_in_the_next_run() -> None:
+    world = World()
+    world.service.refuse = {2: (8004, 8006), 5: (8004,), 6: (8006,)}
+    plan = world.plan(range(1, 9))
+    world.deliver_once(plan)
+    assert world.people == {1, 3, 4, 7, 8}
+    assert world.bounds()[0] == world.people
+    assert world.delivery(plan).refused == {"EmailMustBeHashed": 2, "EitherEmailOrCRMIDShouldBeProvided": 1}
+    world.service.refuse = {5: (8004,)}
+    again = world.plan(range(1, 9))
+    assert [sorted(world._people_of(part.members)) for part in again.parts] == [[2, 5, 6]]
+    world.deliver_once(again)
+    assert world.people == {1, 2, 3, 4, 6, 7, 8}
+    assert world.delivery(again).refused == {"EmailMustBeHashed": 1}
+
+
+# --- The audience ------------------------------------------------------------------------------------------
+
+
+def test_an_audience_deleted_by_hand_is_made_anew_and_complete() -> None:
+    world = World()
+    world.run(range(1, 9))
+    plan = world.plan(range(1, 11))
+    assert plan.added == 2
+    world.service.audiences.clear()
+    world.deliver_once(plan)
+    check(world, set(range(1, 11)))
+    assert world.service.created == 2
+
+
+def test_an_audience_deleted_in_the_middle_of_its_first_run() -> None:
+    world = World()
+    plan = world.plan(range(1, 9))
+    world.delivery(plan).start()
+    assert world.delivery(plan).advance()
+    world.service.audiences.clear()
+    assert world.delivery(plan).advance()
+    with pytest.raises(ConfigurationError, match="no audience with this id"):
+        world.delivery(plan).advance()
+    world.deliver(plan)
+    check(world, set(range(1, 9)))
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_foreign_audience_of_the_name(adopt: bool) -> None:
+    from dataclasses import replace
+
+    world = World()
+    foreign = world.service.put(NAME, "made by hand", {50, 51})
+    world.spec = replace(world.spec, adopt=adopt)
+    plan = world.plan({1, 2, 3, 4})
+    if adopt:
+        world.deliver_once(plan)
+        check(world, {1, 2, 3, 4})
+        assert world.service.created == 0
+        return
+    with pytest.raises(
+        ConfigurationError, match=rf"(?s)'{NAME}' \(id {foreign.id}\).*did not create.*audience"
+    ):
+        world.deliver_once(plan)
+    assert foreign.people == {50, 51}
+    assert world.service.uploads == {}
+
+
+def test_an_audience_of_ours_without_a_ledger_is_replaced() -> None:
+    world = World()
+    world.service.put(NAME, f"Kept by an Airflow export. {MARK}", {50, 51})
+    world.run({1, 2, 3, 4})
+    check(world, {1, 2, 3, 4})
+    assert world.service.accepted[0].action == "Replace"
+    assert world.service.created == 0
+
+
+@pytest.mark.faults
+def test_a_difference_is_not_sent_to_an_audience_that_took_the_place_of_ours() -> None:
+    """Planned for the empty audience that we had made; meanwhile somebody put another in its place."""
+    world = World()
+    first = world.plan({1})
+    world.delivery(first).start()
+    plan = world.plan({1, 2})
+    assert not plan.replaces
+    world.service.audiences.clear()
+    world.service.put(NAME, MARK, {50})
+    world.deliver(plan)
+    check(world, {1, 2})
+
+
+# --- Other runs --------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_made_again_where_the_ledger_moved_on() -> None:
+    world = World()
+    world.run({1, 2, 3})
+    late = world.plan({1, 2, 4})
+    world.run({1, 5, 6})
+    world.deliver_once(late, day=99)
+    check(world, {1, 2, 4})
+
+
+@pytest.mark.faults
+def test_a_plan_made_while_another_was_under_way() -> None:
+    """Planned from what was confirmed then; the rest of the other plan came after that."""
+    world = World()
+    world.run({1, 2, 3})
+    other = world.plan({1, 2, 3, *range(10, 19)})
+    world.delivery(other).start()
+    assert world.delivery(other).advance()
+    late = world.plan({1, 2, 3})
+    world.deliver_once(other)
+    world.deliver_once(late, day=99)
+    check(world, {1, 2, 3})
+
+
+def test_a_plan_over_the_unfinished_upload_of_another() -> None:
+    world = World()
+    world.run({1, 2, 3})
+    dead = world.plan({1, 2, 3, *range(10, 19)})
+    world.delivery(dead).start()
+    assert world.delivery(dead).advance()  # and its worker never came back
+    world.run({2, 3})
+    check(world, {2, 3})
+    assert [u.action for u in world.service.accepted] == ["Replace", "Add", "Remove", "Remove"]
+
+
+@pytest.mark.faults
+def test_an_older_interval_does_not_overwrite_a_newer_one() -> None:
+    """Two runs side by side (backfills may): both planned, the newer one was quicker."""
+    world = World()
+    world.run({1, 2, 3})
+    older, newer = world.plan({1, 2}), world.plan({1, 2, 3, 4})
+    world.deliver_once(newer, day=99)
+    with pytest.raises(TerminalError, match="newer"):
+        world.deliver_once(older, day=50)
+    check(world, {1, 2, 3, 4})
+
+
+@pytest.mark.faults
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(turns=st.lists(st.booleans(), min_size=1, max_size=40))
+def test_two_deliveries_that_race(turns: list[bool]) -> None:
+    """Whoever writes second learns of it; the bounds hold after every turn, and the last one is exact."""
+    world = World()
+    world.run({1, 2, 3})
+    plans = [world.plan({1, 2, *range(10, 18)}), world.plan({2, 3, *range(14, 22)})]
+    done: set[bool] = set()
+    for turn in turns:
+        delivery = world.delivery(plans[turn])
+        try:
+            delivery.start()
+            if delivery.advance() is None:
+                done.add(turn)
+        except TransientError:
+            pass
+        certain, possible = world.bounds()
+        assert certain <= world.people
+        assert possible is not None
+        assert world.people <= possible
+    world.run({7, 8, 9})
+    check(world, {7, 8, 9})
+
+
+def test_the_slower_writer_gets_a_conflict() -> None:
+    world = World()
+    world.run({1, 2, 3})
+    plan = world.plan({1, 2})
+    entry = world.ledger.load()
+    world.deliver_once(plan)
+    with pytest.raises(LedgerConflict, match=re.escape(f"{NAME!r}")):
+        world.ledger.write(entry, entry.state)
+
+
+def test_a_worker_that_slept_does_not_send_after_another_has() -> None:
+    """Between the ticket and the intent another worker took over: this one's file never leaves."""
+    world = World()
+    plan = world.plan({1, 2, 3})
+    world.delivery(plan).start()
+    sleeper = world.delivery(plan)
+    request_upload = world.service.request_upload
+
+    def overtaken():  # type: ignore[no-untyped-def]  # a stand-in for a method
+        world.service.request_upload = request_upload  # type: ignore[method-assign]
+        ticket = request_upload()
+        assert world.delivery(plan).advance()
+        return ticket
+
+    world.service.request_upload = overtaken  # type: ignore[method-assign]
+    with pytest.raises(LedgerConflict):
+        sleeper.advance()
+    assert [u.id for u in world.service.accepted] == ["r2"]
+    world.deliver(plan)
+    check(world, {1, 2, 3})
+
+
+def test_nothing_to_do_looks_at_the_audience_and_sends_nothing() -> None:
+    world = World()
+    world.run({1, 2, 3})
+    sent = len(world.service.uploads)
+    plan = world.plan({1, 2, 3})
+    assert plan.parts == ()
+    assert world.deliver_once(plan) == []
+    assert len(world.service.uploads) == sent
+
+
+def test_the_crash_is_really_simulated() -> None:
+    world = World({1: "before"})
+    with pytest.raises(Crash):
+        world.deliver_once(world.plan({1}))
