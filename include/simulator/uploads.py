@@ -45,6 +45,10 @@ class ResultGoneError(Exception):
         self.expired = expired
 
 
+class _StoppedError(Exception):
+    """The worker was told to stop while it was reading a file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """Answer of GetBulkUploadStatus.
@@ -263,8 +267,8 @@ class Worker:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, timeout: float = 2.0) -> None:
-        """Let the threads end; work that takes longer is done again at the next start."""
+    def stop(self, timeout: float = 20.0) -> None:
+        """Let the threads end: a file being read is left for the next start, a commit is finished."""
         self._stopping = True
         self._wake()
         for thread in self._threads:
@@ -299,6 +303,8 @@ class Worker:
 
     def _process(self, upload: Upload) -> None:
         def progress(fraction: float) -> None:
+            if self._stopping:
+                raise _StoppedError
             self._uploads.progress[upload.request_id] = fraction
 
         try:
@@ -307,13 +313,15 @@ class Worker:
                 self._processor.process(upload, progress)
             else:
                 self._fail(upload, UploadState.FAILED, injected)
+        except _StoppedError:
+            return  # the file stays, for the next start
         except FileRejected as refusal:
             self._fail(upload, refusal.state, UploadError(refusal.number, refusal.details))
         except Exception:  # noqa: BLE001 - a defect of ours: the upload must end, and the log must say why
             _log.exception("The simulator failed to process upload %s", upload.request_id)
             self._fail(upload, UploadState.FAILED, UploadError(0, "The simulator failed; see its log."))
-        finally:
-            (self._uploads.files / str(upload.file)).unlink(missing_ok=True)
+        # Only now that the outcome is recorded: until then the file is needed after a crash.
+        (self._uploads.files / str(upload.file)).unlink(missing_ok=True)
 
     def _fail(self, upload: Upload, state: UploadState, error: UploadError) -> None:
         self._storage.save_upload(replace(upload, state=state, error=error, finished_at=self._clock.now()))

@@ -34,6 +34,7 @@ def test_ends_cleanly_on_ctrl_c(start: Start) -> None:
     assert start().end(signal.SIGINT) == (0, "", "")
 
 
+@pytest.mark.system
 def test_same_folder_keeps_account_tokens_lists_and_clock(start: Start) -> None:
     first = start()
     audience = first.api.create("Kept")
@@ -51,6 +52,7 @@ def test_same_folder_keeps_account_tokens_lists_and_clock(start: Start) -> None:
     assert second.api.control("clock")["ahead_seconds"] == 500
 
 
+@pytest.mark.system
 @pytest.mark.faults
 def test_accepted_file_survives_kill_9(start: Start) -> None:
     first = start()
@@ -72,6 +74,27 @@ def test_accepted_file_survives_kill_9(start: Start) -> None:
     assert second.api.members(audience) == hexes(range(50))
 
 
+@pytest.mark.system
+def test_told_to_stop_while_processing_it_resumes_at_the_next_start(start: Start) -> None:
+    first = start()
+    first.api.control("clock", {"queue_seconds": 0, "processing_seconds": 0})
+    audience = first.api.create("Interrupted")
+    members = hexes(range(100_000))
+    rows = [list_row(Id=audience, Action_Type="Add"), *(item_row(audience, text) for text in members)]
+    request_id, url = first.api.request_url("ErrorsAndResults")
+    assert first.api.post_file(url, bulk_csv(*rows)).status_code == 200
+    while first.api.status(request_id)["PercentComplete"] <= 10:
+        pass
+    first.api.control("clock", {"processing_seconds": 3600})  # hold the next start's work
+    assert first.end(signal.SIGTERM) == (0, "", "")
+    second = start()
+    assert second.api.members(audience) == []  # else it was not interrupted at all
+    second.api.control("clock", {"processing_seconds": 0})
+    assert second.api.finished(request_id)["RequestStatus"] == "Completed"
+    assert second.api.members(audience) == members
+
+
+@pytest.mark.system
 @pytest.mark.faults
 def test_kill_9_while_processing_tears_nothing(start: Start) -> None:
     """Killed at several moments of the work: the set is the old or the new one, and the file is redone."""
