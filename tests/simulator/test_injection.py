@@ -14,6 +14,7 @@ pytestmark = pytest.mark.faults
 
 QUERY = "/CampaignManagement/v13/Audiences/QueryByIds"
 LISTS = {"Type": "CustomerList"}
+CUT = (httpx.RemoteProtocolError, httpx.ReadError)  # end of stream or reset: which one is chance
 
 
 def test_fault_in_the_operations_own_format(api: Api) -> None:
@@ -62,11 +63,11 @@ def test_delay(api: Api) -> None:
 def test_drop_does_nothing_and_drop_after_accept_does_all(api: Api) -> None:
     body = {"Audiences": [api.audience("Dropped")]}
     api.fault("AddAudiences", "drop")
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(CUT):
         api.campaign("Audiences", body)
     assert "Dropped" not in [entry["name"] for entry in api.control("audiences")]
     api.fault("AddAudiences", "drop_after_accept")
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(CUT):
         api.campaign("Audiences", body)
     assert "Dropped" in [entry["name"] for entry in api.control("audiences")]
     logged = [call for call in api.control("requests") if call["operation"] == "AddAudiences"][-2:]
@@ -76,7 +77,7 @@ def test_drop_does_nothing_and_drop_after_accept_does_all(api: Api) -> None:
 def test_an_accepted_file_whose_answer_is_lost(api: Api) -> None:
     request_id, url = api.request_url()
     api.fault("UploadFile", "drop_after_accept")
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(CUT):
         api.post_file(url, bulk_csv())
     assert api.post_file(url, bulk_csv()).json()["Code"] == 3224
     assert api.finished(request_id)["RequestStatus"] == "Completed"
@@ -88,7 +89,7 @@ def test_hang_ends_with_the_clients_patience(api: Api) -> None:
         api.http.post(QUERY, json=LISTS, headers=api.headers(), timeout=0.2)
     assert api.call(QUERY, LISTS).status_code == 200
     api.fault("GetAudiencesByIds", "hang", seconds=0.1)
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(CUT):
         api.call(QUERY, LISTS)
 
 
@@ -102,7 +103,7 @@ def test_truncated_results(api: Api) -> None:
             for chunk in answer.iter_raw():
                 received.extend(chunk)
 
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(CUT):
         download()
     assert len(received) == 100
     assert received.startswith(b"PK")
