@@ -105,6 +105,7 @@ def segment_group(export: Export) -> Any:
             workspace_conn_id=export.workspace.connection,
             scope=export.scope,
             membership_duration=export.membership_duration,
+            adopt=export.adopt,
         )
 
     return segment

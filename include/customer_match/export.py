@@ -338,6 +338,12 @@ class Export(_Part):
         description="Who may use the audiences: all accounts of the `Customer`, or this `Account` alone.",
         examples=["Customer"],
     )
+    adopt: Switch = Field(
+        default=False,
+        description="Whether an audience of the same name that this export did not create may be taken over; "
+        "its members are replaced.",
+        examples=[True],
+    )
     workspace: Annotated[Folder, BeforeValidator(_root_alone, json_schema_input_type=str | Folder)] = Field(
         default=Folder(root="workspace"),
         description="Folder for ledgers, staged parts and reports, written like `source` or as its root "

@@ -50,6 +50,7 @@ def test_defaults_are_those_of_the_reference() -> None:
         "profiles_per_part": 500_000,
         "membership_duration": -1,
         "scope": "Customer",
+        "adopt": False,
         "workspace": {"connection": None, "root": "workspace"},
         "guards": {"allow_empty": False, "max_rejected": 0.5, "max_removed": 0.5, "max_age_hours": None},
         "run_timeout_hours": 6,
