@@ -17,12 +17,21 @@ __all__ = ["clearly", "without_addresses"]
 
 log = logging.getLogger(__name__)
 
-_ADDRESS = re.compile(r"[^\s@<>\"'(),;]+@[^\s@<>\"'(),;]+")
+_AT = re.compile("[@＠]")
+_LAKE = re.compile(r"abfss?://[\w-]+@[\w.-]+")  # container@account: where, not who
+_WORD = re.compile(r"""(?:"[^"\n]*"(?=[@＠]))?[^\s<>"'(),;]+""")
 
 
 def without_addresses(text: str) -> str:
     """The text with everything that looks like an e-mail address taken out."""
-    return _ADDRESS.sub("[address]", text)
+    return _WORD.sub(_without_address, text)
+
+
+def _without_address(word: re.Match[str]) -> str:
+    lake = _LAKE.match(word[0])
+    place = lake[0] if lake else ""
+    rest = word[0][len(place) :]
+    return place + ("[address]" if _AT.search(rest) else rest)
 
 
 @contextmanager
@@ -42,11 +51,13 @@ def clearly(step: Step, records: SegmentRecords | None) -> Iterator[None]:
     except (AirflowSkipException, TaskDeferred):
         raise
     except CustomerMatchError as error:
-        _note(step, records, without_addresses(str(error)))
-        log.error("%s", without_addresses(str(error)))  # noqa: TRY400 (the message says what to do)
+        message = without_addresses(str(error))
+        _note(step, records, message)
+        log.error("%s", message)  # noqa: TRY400 (the message says what to do)
+        # Without the causes: Airflow would log their words as well.
         if isinstance(error, TransientError):
-            raise
-        raise AirflowFailException(without_addresses(str(error))) from None
+            raise TransientError(message, retry_after=error.retry_after) from None
+        raise AirflowFailException(message) from None
     except Exception as error:  # noqa: BLE001 (told again in words without an address)
         # A library's words may quote a cell of the table: what is shown has no address in it.
         place = traceback.extract_tb(error.__traceback__)[-1]

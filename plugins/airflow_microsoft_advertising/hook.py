@@ -143,7 +143,7 @@ def environment_of(connection: Connection) -> Environment:
         ConfigurationError: There is no such environment, or its address is missing.
     """
     extra: dict[str, Any] = connection.extra_dejson
-    name, base_url = extra.get("environment") or "production", extra.get("base_url")
+    name, base_url = str(extra.get("environment") or "production"), str(extra.get("base_url") or "")
     if name != "other":
         return Environment.named(name)
     if not base_url:
