@@ -1,0 +1,71 @@
+"""What the plugin's tests share: connections, and the simulator as a process of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.demo.stack import account_connection
+from tests.simulator.api import Simulator
+
+Connect = Callable[..., str]
+
+SECRETS = {
+    "client_secret": "hidden-client-secret",
+    "refresh_token": "hidden-refresh-token",
+    "developer_token": "hidden-developer-token",
+}
+EXTRA = {
+    "refresh_token": SECRETS["refresh_token"],
+    "developer_token": SECRETS["developer_token"],
+    "customer_id": "190000001",
+    "account_id": "180000001",
+}
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Make an Airflow connection: `connect("id", password="…", extra={…})`; the rest as in a usable one."""
+
+    def made(conn_id: str = "microsoft_advertising_default", **changes: Any) -> str:
+        fields = {
+            "conn_type": "microsoft_advertising",
+            "login": "some-client-id",
+            "password": SECRETS["client_secret"],
+            "extra": EXTRA,
+        }
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields | changes))
+        return conn_id
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def running_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """One simulator for the session; it works without delay."""
+    simulator = Simulator(tmp_path_factory.mktemp("simulator"))
+    simulator.api.control("settings", {"queue_seconds": 0, "processing_seconds": 0})
+    yield simulator
+    simulator.end()
+
+
+@pytest.fixture
+def simulator(running_simulator: Simulator, connect: Connect) -> Iterator[Simulator]:
+    """The session's simulator, and the connection `microsoft_advertising_default` to it."""
+    connect(**account_connection(running_simulator.ready))
+    yield running_simulator
+    running_simulator.api.control("faults", method="DELETE")
+    running_simulator.api.control("settings", {"queue_seconds": 0, "processing_seconds": 0})
+
+
+@pytest.fixture
+def export_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that stands in for include/exports."""
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    monkeypatch.setenv("CUSTOMER_MATCH_EXPORTS", str(folder))
+    return folder

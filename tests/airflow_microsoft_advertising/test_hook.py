@@ -1,0 +1,274 @@
+"""From the Airflow connection to account, environment and client; what is wrong with one is said by field."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import import_module
+from importlib.metadata import entry_points, version
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from airflow.sdk import Connection
+from jsonschema import validate
+
+from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook, account_of, environment_of
+from airflow_microsoft_advertising.provider_info import get_provider_info
+from include.demo.processes import free_port
+from include.demo.stack import account_connection
+from include.errors import ConfigurationError
+from include.microsoft_advertising.client import AsyncClient, Client
+from include.microsoft_advertising.retrying import RetryPolicy
+from tests.airflow_microsoft_advertising.conftest import EXTRA, SECRETS, Connect
+from tests.simulator.api import Simulator
+
+
+def connection(**changes: Any) -> Connection:
+    fields: dict[str, Any] = {
+        "conn_id": "ads",
+        "conn_type": "microsoft_advertising",
+        "login": "some-client-id",
+        "password": SECRETS["client_secret"],
+        "extra": json.dumps(EXTRA),
+    }
+    return Connection(**(fields | changes))
+
+
+def with_extra(**changes: Any) -> Connection:
+    return connection(extra=json.dumps(EXTRA | changes))
+
+
+def assert_no_secret(text: str) -> None:
+    assert not [name for name, value in SECRETS.items() if value in text]
+
+
+# --- Account -----------------------------------------------------------------------------------------------
+
+
+def test_the_account_of_a_connection() -> None:
+    account = account_of(connection())
+    assert (account.client_id, account.customer_id, account.account_id) == (
+        "some-client-id",
+        "190000001",
+        "180000001",
+    )
+    assert account.client_secret
+    shown = {
+        "client_secret": account.client_secret.get_secret_value(),
+        "refresh_token": account.refresh_token.get_secret_value(),
+        "developer_token": account.developer_token.get_secret_value(),
+    }
+    assert shown == SECRETS
+    assert_no_secret(repr(account) + str(account))
+
+
+def test_ids_of_the_export_win_over_those_of_the_connection() -> None:
+    account = account_of(connection(), customer_id="7", account_id="8")
+    assert (account.customer_id, account.account_id) == ("7", "8")
+
+
+def test_a_public_client_has_no_secret() -> None:
+    assert account_of(connection(password="")).client_secret is None
+    assert account_of(connection(password=None)).client_secret is None
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"login": ""}, "Client ID"),
+        ({"login": None}, "Client ID"),
+        ({"extra": {"refresh_token": ""}}, "Refresh token"),
+        ({"extra": {"refresh_token": "  "}}, "Refresh token"),
+        ({"extra": {"refresh_token": ["hidden-refresh-token"]}}, "Refresh token"),
+        ({"extra": {"developer_token": None}}, "Developer token"),
+        ({"extra": {"customer_id": ""}}, "Customer ID (cid)"),
+        ({"extra": {"customer_id": "hidden-refresh-token"}}, "Customer ID (cid)"),
+        ({"extra": {"account_id": "12 34"}}, "Account ID (aid)"),
+        ({"extra": {"account_id": -5}}, "Account ID (aid)"),
+    ],
+)
+def test_an_unusable_value_is_named_by_its_field(changes: dict[str, Any], field: str) -> None:
+    changed = with_extra(**changes["extra"]) if "extra" in changes else connection(**changes)
+    with pytest.raises(ConfigurationError) as caught:
+        account_of(changed)
+    message = str(caught.value)
+    assert message.startswith(f"The Airflow connection 'ads' lacks a usable value for: {field}.")
+    assert "Admin > Connections" in message
+    assert_no_secret(message)
+    assert caught.value.__suppress_context__, "the cause would show what was entered"
+
+
+@pytest.mark.bad_input
+def test_an_empty_connection_names_every_field() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        account_of(connection(login=None, password=None, extra=None))
+    for field in ("Client ID", "Refresh token", "Developer token", "Customer ID (cid)", "Account ID (aid)"):
+        assert field in str(caught.value)
+    assert "Client secret" not in str(caught.value)
+
+
+# --- Environment -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("extra", "name", "sandbox"),
+    [
+        ({}, "production", False),
+        ({"environment": ""}, "production", False),
+        ({"environment": "production", "base_url": "http://127.0.0.1:1"}, "production", False),
+        ({"environment": "sandbox"}, "sandbox", True),
+        ({"environment": "other", "base_url": "http://127.0.0.1:1/"}, "http://127.0.0.1:1", False),
+    ],
+)
+def test_environments(extra: dict[str, Any], name: str, sandbox: bool) -> None:
+    environment = environment_of(with_extra(**extra))
+    assert (environment.name, environment.sandbox) == (name, sandbox)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"environment": "prod"}, "production or sandbox"),
+        ({"environment": 1}, "production or sandbox"),
+        ({"environment": "other"}, "base URL"),
+        ({"environment": "other", "base_url": "ftp://host"}, "must look like https://host"),
+        ({"environment": "other", "base_url": 8080}, "must look like https://host"),
+        ({"environment": "other", "base_url": "http://u:hidden-refresh-token@host"}, "must look like"),
+    ],
+)
+def test_unusable_environments(extra: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        environment_of(with_extra(**extra))
+    assert_no_secret(str(caught.value))
+
+
+# --- Hook --------------------------------------------------------------------------------------------------
+
+
+def test_the_hook_finds_its_connection(connect: Connect) -> None:
+    hook = MicrosoftAdvertisingHook(connect("ads"), account_id="8")
+    assert (hook.account().customer_id, hook.account().account_id) == ("190000001", "8")
+    assert hook.environment().name == "production"
+    with hook.get_conn() as client:
+        assert isinstance(client, Client)
+        assert_no_secret(repr(hook) + repr(vars(hook)) + repr(client) + repr(vars(client)))
+    assert isinstance(hook.get_async_conn(), AsyncClient)
+
+
+@pytest.mark.bad_input
+def test_no_such_connection() -> None:
+    with pytest.raises(ConfigurationError, match=r"(?s)no Airflow connection 'nowhere'.*Admin > Connections"):
+        MicrosoftAdvertisingHook("nowhere").connection()
+
+
+@pytest.mark.bad_input
+def test_a_connection_of_another_type(connect: Connect) -> None:
+    hook = MicrosoftAdvertisingHook(connect("ads", conn_type="wasb"))
+    with pytest.raises(ConfigurationError, match="'ads' is of type 'wasb', not 'microsoft_advertising'"):
+        hook.get_conn()
+
+
+@pytest.mark.bad_input
+def test_testing_an_incomplete_connection(connect: Connect) -> None:
+    works, message = MicrosoftAdvertisingHook(connect("ads", login="")).test_connection()
+    assert not works
+    assert "Client ID" in message
+
+
+# --- The button "Test", against the simulator ----------------------------------------------------------------
+
+
+@pytest.mark.system
+def test_the_test_of_a_good_connection(simulator: Simulator) -> None:
+    works, message = MicrosoftAdvertisingHook().test_connection()
+    assert works, message
+    assert message.startswith("Signed in as ")
+    assert f"({simulator.ready['account_id']})" in message
+
+
+@pytest.mark.system
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"password": "hidden-client-secret"}, "secret"),
+        ({"refresh_token": "hidden-refresh-token"}, "[Ss]ign in"),
+        ({"developer_token": "hidden-developer-token"}, "developer token"),
+        ({"account_id": "5"}, "account id"),
+    ],
+)
+def test_the_test_of_a_bad_connection(
+    simulator: Simulator, connect: Connect, changes: dict[str, str], words: str
+) -> None:
+    fields = account_connection(simulator.ready)
+    if "password" in changes:
+        connect(**fields | changes)
+    else:
+        connect(**fields | {"extra": fields["extra"] | changes})
+    works, message = MicrosoftAdvertisingHook().test_connection()
+    assert not works
+    assert re.search(words, message), message
+    assert_no_secret(message)
+    for secret in ("client_secret", "refresh_token", "developer_token"):
+        assert simulator.ready[secret] not in message
+
+
+@pytest.mark.system
+def test_the_test_while_the_service_is_down(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RetryPolicy, "_wait", lambda *_: 0.0)
+    extra = EXTRA | {"environment": "other", "base_url": f"http://127.0.0.1:{free_port()}"}
+    works, message = MicrosoftAdvertisingHook(connect(extra=extra)).test_connection()
+    assert not works
+    assert "180000001" in message
+    assert_no_secret(message)
+
+
+# --- As a provider -----------------------------------------------------------------------------------------
+
+
+def test_the_provider_is_valid_by_airflows_own_schema() -> None:
+    schema = json.loads(files("airflow").joinpath("provider_info.schema.json").read_text())
+    validate(get_provider_info(), schema)
+
+
+def test_the_entry_point_is_registered() -> None:
+    [point] = [
+        point
+        for point in entry_points(group="apache_airflow_provider")
+        if point.value.startswith("airflow_microsoft_advertising")
+    ]
+    assert point.load() is get_provider_info
+    info = get_provider_info()
+    assert info["versions"] == [version(info["package-name"])]
+
+
+def test_what_the_provider_names_can_be_imported() -> None:
+    [described] = get_provider_info()["connection-types"]
+    names = [described["hook-class-name"], *get_provider_info()["extra-links"]]
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        assert getattr(import_module(module), attribute)
+    assert described["connection-type"] == MicrosoftAdvertisingHook.conn_type
+    assert described["hook-name"] == MicrosoftAdvertisingHook.hook_name
+
+
+def test_every_field_of_the_form_is_read_and_secrets_are_hidden() -> None:
+    fields = get_provider_info()["connection-types"][0]["conn-fields"]
+    assert set(fields) == {*EXTRA, "environment", "base_url", "transport"}
+    hidden = {name for name, field in fields.items() if field["schema"].get("format") == "password"}
+    assert hidden == {"refresh_token", "developer_token"}
+
+
+def test_airflow_finds_the_hook() -> None:
+    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+
+    hook = ProvidersManagerTaskRuntime().hooks["microsoft_advertising"]
+    assert hook is not None
+    assert (hook.hook_class_name, hook.hook_name) == (
+        "airflow_microsoft_advertising.hook.MicrosoftAdvertisingHook",
+        "Microsoft Advertising",
+    )
+    assert hook.connection_testable
