@@ -133,13 +133,13 @@ class State(_Model):
         return self.model_copy(update={"parts": (*self.parts[:index], part, *self.parts[index + 1 :])})
 
     def with_audience(self, audience_id: str, *, created: bool) -> Self:
-        """The state once the audience is known to exist; one that we just created holds nobody."""
+        """The state once the audience is known to exist; one that we just created holds nobody.
+
+        Nothing that was known of another audience of this name counts any more.
+        """
         if audience_id == self.audience_id:
             return self
-        settled = Settled(known=created)
-        return self.model_copy(
-            update={"audience_id": audience_id, "settled": settled, "plan_id": None, "parts": ()}
-        )
+        return type(self)(audience=self.audience, audience_id=audience_id, settled=Settled(known=created))
 
     def planned(self, plan_id: str, parts: tuple[Part, ...], interval_end: datetime | None) -> Self:
         """The state with a new plan; the parts before it must be settled."""

@@ -107,8 +107,8 @@ class Ledger:
             self._storage.create(self._state_path(number), stamped.model_dump_json(indent=1).encode())
         except FileExistsError as error:
             raise self._conflict() from error
-        # A writer that slept while its predecessor was pruned would fill a gap far behind the newest state.
-        if entry.number and entry.number not in self._numbers():
+        # A writer that slept while its number was taken and pruned has filled a gap behind the newest states.
+        if number not in self._numbers()[-_STATES_KEPT:]:
             raise self._conflict()
         return Entry(number, stamped)
 

@@ -1,0 +1,196 @@
+"""The ledger's place in the workspace: numbers, conflicts, pruning."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import fsspec
+import numpy as np
+import pytest
+
+from include.customer_match.ledger.state import Action, Part, Progress, State
+from include.customer_match.ledger.store import _STATES_KEPT, Entry, Ledger, LedgerConflict, ledger_folder
+from include.customer_match.ledger.view import windows
+from include.customer_match.members import read_members, write_members
+from include.customer_match.workspace import Workspace
+from include.errors import TerminalError, TransientError
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FOLDER = "ledgers/7/a"
+
+
+@pytest.fixture
+def ledger(storage: Any) -> Ledger:
+    return Ledger(storage, FOLDER, "a")
+
+
+def write_often(ledger: Ledger, times: int) -> Entry:
+    entry = ledger.load()
+    for _ in range(times):
+        entry = ledger.write(entry, entry.state)
+    return entry
+
+
+def settle_once(ledger: Ledger, storage: Any, person: int) -> Entry:
+    """One run that adds a person and ends well."""
+    members = write_members(storage, f"runs/{person}", [np.full((1, 32), person, dtype=np.uint8)])
+    part = Part(action=Action.ADD, progress=Progress.CONFIRMED, members=members)
+    entry = ledger.load()
+    entry = ledger.write(entry, entry.state.planned(f"p{person}", (part,), NOW))
+    return ledger.settle(entry, entry.state)
+
+
+def people(storage: Any, state: State) -> set[int]:
+    return {int(w[0]) for window in windows(storage, state) for w in window.digests[window.bounds.certain]}
+
+
+# --- Numbers -------------------------------------------------------------------------------------------------
+
+
+def test_a_ledger_begins_empty(ledger: Ledger, storage: Any) -> None:
+    assert ledger.load() == Entry(0, State(audience="a"))
+    assert storage.files == {}
+
+
+def test_each_state_is_the_next_number(ledger: Ledger, storage: Any) -> None:
+    first = ledger.write(ledger.load(), State(audience="a", audience_id="1"))
+    second = ledger.write(first, first.state.model_copy(update={"plan_id": "p"}))
+    assert (first.number, second.number) == (1, 2)
+    assert ledger.load() == second
+    assert storage.list(f"{FOLDER}/states") == ["0000000001.json", "0000000002.json"]
+    assert second.state.updated_at is not None
+
+
+def test_numbers_are_compared_as_numbers(ledger: Ledger, storage: Any) -> None:
+    for number in (9, 10, 99_999_999_999):  # the last is wider than the names are padded
+        state = State(audience="a", plan_id=str(number))
+        storage.create(f"{FOLDER}/states/{number:010d}.json", state.model_dump_json().encode())
+    assert ledger.load().number == 99_999_999_999
+
+
+def test_other_files_in_the_folder_do_not_count(ledger: Ledger, storage: Any) -> None:
+    entry = write_often(ledger, 1)
+    storage.create(f"{FOLDER}/states/.0000000002.json.part", b"torn")
+    assert ledger.load() == entry
+
+
+def test_audiences_and_accounts_have_ledgers_of_their_own() -> None:
+    folders = {
+        ledger_folder(account, name) for account in ("1", "2") for name in ("A b", "a-b", "ab", "é", "e")
+    }
+    assert len(folders) == 10
+    assert all(folder.startswith("ledgers/") for folder in folders)
+
+
+# --- Conflicts -----------------------------------------------------------------------------------------------
+
+
+def test_of_two_writers_one_wins_and_the_other_is_told(ledger: Ledger, storage: Any) -> None:
+    rival = Ledger(storage, FOLDER, "a")
+    mine, other = ledger.load(), rival.load()
+    won = ledger.write(mine, State(audience="a", plan_id="mine"))
+    with pytest.raises(LedgerConflict, match="audience 'a'") as raised:
+        rival.write(other, State(audience="a", plan_id="other"))
+    assert isinstance(raised.value, TransientError)
+    assert rival.load() == won
+
+
+def test_a_settling_that_comes_too_late_changes_nothing(ledger: Ledger, storage: Any) -> None:
+    stale = settle_once(ledger, storage, 1)
+    settle_once(ledger, storage, 2)
+    with pytest.raises(LedgerConflict):
+        ledger.settle(stale, stale.state)
+    assert people(storage, ledger.load().state) == {1, 2}
+
+
+@pytest.mark.parametrize("seen", [0, 3])
+def test_a_writer_that_slept_past_the_pruning_is_told(ledger: Ledger, storage: Any, seen: int) -> None:
+    sleeper = write_often(ledger, seen)
+    write_often(ledger, _STATES_KEPT + 5)
+    newest = settle_once(ledger, storage, 1)
+    assert f"{FOLDER}/states/{seen + 1:010d}.json" not in storage.files  # there is a gap to fall into
+    with pytest.raises(LedgerConflict):
+        ledger.write(sleeper, sleeper.state)
+    assert ledger.load() == newest
+
+
+def test_conditional_writes_of_many_threads(tmp_path: Path) -> None:
+    """Each number is won by one writer; every win is based on the state before it."""
+    workers, rounds = 4, 6
+    barrier = Barrier(workers)
+
+    def work(worker: int) -> int:
+        ledger = Ledger(Workspace(fsspec.filesystem("file"), str(tmp_path)), FOLDER, "a")
+        won = 0
+        for _ in range(rounds):
+            entry = ledger.load()
+            barrier.wait(timeout=30)
+            count = entry.state.refused.get(str(worker), 0) + 1
+            try:
+                ledger.write(
+                    entry,
+                    entry.state.model_copy(update={"refused": {**entry.state.refused, str(worker): count}}),
+                )
+                won += 1
+            except LedgerConflict:
+                pass
+            barrier.wait(timeout=30)
+        return won
+
+    with ThreadPoolExecutor(workers) as pool:
+        wins = list(pool.map(work, range(workers)))
+    newest = Ledger(Workspace(fsspec.filesystem("file"), str(tmp_path)), FOLDER, "a").load()
+    assert sum(wins) == newest.number == rounds  # they all saw the same state, so one a round
+    assert Counter(newest.state.refused) == Counter({str(w): n for w, n in enumerate(wins) if n})
+    assert sorted(p.name for p in (tmp_path / FOLDER / "states").iterdir()) == [
+        f"{number:010d}.json" for number in range(1, rounds + 1)
+    ]
+
+
+# --- States that cannot be read ------------------------------------------------------------------------------
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"audience": "a", "format": "two"}', b"\xff\x00"])
+def test_an_unreadable_state_says_which_and_what_to_do(ledger: Ledger, storage: Any, content: bytes) -> None:
+    storage.create(f"{FOLDER}/states/0000000001.json", content)
+    with pytest.raises(TerminalError) as raised:
+        ledger.load()
+    assert f"{FOLDER}/states/0000000001.json" in str(raised.value)
+    assert f"Delete the folder {FOLDER}" in str(raised.value)
+
+
+# --- Settling and pruning ------------------------------------------------------------------------------------
+
+
+def test_settling_keeps_the_bounds_and_ends_the_parts(ledger: Ledger, storage: Any) -> None:
+    created = ledger.load()
+    ledger.write(created, created.state.with_audience("1", created=True))
+    entry = settle_once(ledger, storage, 1)
+    assert ledger.load() == entry
+    assert (entry.state.parts, entry.state.plan_id, entry.state.interval_end) == ((), "p1", NOW)
+    assert people(storage, entry.state) == {1}
+
+
+def test_pruning_keeps_what_the_newest_states_need(ledger: Ledger, storage: Any) -> None:
+    ledger.write(ledger.load(), State(audience="a").with_audience("1", created=True))
+    for person in range(1, 41):
+        before = ledger.load()
+        entry = settle_once(ledger, storage, person)
+        assert people(storage, before.state) == set(range(1, person))  # somebody may still be reading it
+        assert people(storage, entry.state) == set(range(1, person + 1))
+    assert len(storage.list(f"{FOLDER}/states")) == _STATES_KEPT
+    assert len(storage.list(f"{FOLDER}/bounds")) == 2
+
+
+def test_bounds_of_long_ago_are_kept_while_they_count(ledger: Ledger, storage: Any) -> None:
+    """A plan in flight rests on the last settling, however many states ago that was."""
+    entry = settle_once(ledger, storage, 1)
+    write_often(ledger, 3 * _STATES_KEPT)
+    assert next(read_members(storage, entry.state.settled.certain)).tolist() == [[1] * 32]
+    assert people(storage, settle_once(ledger, storage, 2).state) == {1, 2}
