@@ -17,6 +17,7 @@ from include.customer_match.digests import Digests
 from include.customer_match.ledger.state import Action, Part, State
 from include.customer_match.ledger.view import is_known, windows
 from include.customer_match.members import Files, MembersFile, read_members, write_members
+from include.customer_match.workspace import slug
 from include.errors import TerminalError
 
 __all__ = ["Plan", "plan_parts"]
@@ -77,7 +78,8 @@ def plan_parts(
         state: The ledger's newest state.
         target: The members that the audience shall have.
         plan_id: Unique name of the plan.
-        folder: Where in the workspace the parts go.
+        folder: Where in the workspace the parts go, into a folder of the plan's own: the ledger may name the
+            parts of an earlier plan of the same run.
         part_size: Members in one part at the most.
         full: Replace even where the difference would do.
 
@@ -85,6 +87,7 @@ def plan_parts(
         TerminalError: If nobody shall be left in an audience whose members are unknown.
         DamagedMembers: If a file that the ledger names cannot be read.
     """
+    folder = f"{folder}/{slug(plan_id)}"
     known = is_known(state)
     if not known and not target.count:
         raise TerminalError(

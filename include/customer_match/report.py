@@ -168,7 +168,7 @@ def _outcome(
 ) -> tuple[Outcome, str | None]:
     if failure:
         return Outcome.FAILED, f"{failure.step}: {failure.message}"
-    if chunked and chunked.skipped:
+    if chunked and chunked.plan is None:
         return Outcome.SKIPPED, chunked.skipped
     if chunked and dry_run:
         return Outcome.DRY_RUN, None
@@ -185,12 +185,12 @@ def _outcome(
 def _line(segment: SegmentReport) -> str:
     if segment.profiles is None or segment.members is None:
         return f"- {segment.audience}: {segment.outcome}. {segment.message or ''}".rstrip()
-    removed = "unknown" if segment.removed is None else f"{segment.removed:,}"
-    text = (
-        f"- {segment.audience}: {segment.outcome}; {segment.profiles:,} profiles, "
-        f"{segment.members:,} members, {segment.added or 0:,} added, {removed} removed, "
-        f" {sum(segment.rejected.values()):,} rejected"
-    )
+    counts = [f"{segment.profiles:,} profiles", f"{segment.members:,} members"]
+    if segment.parts is not None:
+        removed = "unknown" if segment.removed is None else f"{segment.removed:,}"
+        counts += [f"{segment.added or 0:,} added", f"{removed} removed"]
+    counts.append(f"{sum(segment.rejected.values()):,} rejected")
     if segment.refused:
-        text += f", {sum(segment.refused.values()):,} refused by the service"
+        counts.append(f"{sum(segment.refused.values()):,} refused by the service")
+    text = f"- {segment.audience}: {segment.outcome}; {', '.join(counts)}"
     return f"{text}. {segment.message or ''}".rstrip()

@@ -128,6 +128,7 @@ class RecordStorage(Protocol):
 
 Record = TypeVar("Record", bound=BaseModel)
 
+# In the order in which they are written.
 _NAMES: dict[type[BaseModel], str] = {
     Validated: Step.VALIDATE,
     Normalised: Step.NORMALISE,
@@ -150,10 +151,17 @@ class SegmentRecords:
         self._storage = storage
 
     def write(self, record: BaseModel) -> None:
-        """Keep what a step found out; a failure that was noted before is over then."""
+        """Keep what a step found out.
+
+        A failure that was noted before is over then, and what later steps had found out before is void: they
+        run again, or are a dead task's.
+        """
+        kinds = list(_NAMES)
+        if not isinstance(record, Failure):
+            for kind in kinds[kinds.index(type(record)) + 1 :]:
+                if self._storage.exists(self._path(kind)):
+                    self._storage.delete(self._path(kind))
         self._storage.write_bytes(self._path(type(record)), record.model_dump_json(indent=1).encode())
-        if not isinstance(record, Failure) and self._storage.exists(self._path(Failure)):
-            self._storage.delete(self._path(Failure))
 
     def read(self, kind: type[Record]) -> Record | None:
         """What a step found out; None if it did not end."""

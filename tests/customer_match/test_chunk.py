@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
@@ -204,12 +205,25 @@ def test_an_unknown_audience_is_replaced(files: Files) -> None:
 
 def test_parts_have_names_in_the_order_of_sending(files: Files) -> None:
     plan = files.plan(files.state({1, 2}, set()), {3, 4}, part_size=1)
-    assert [p.members.path for p in plan.parts] == [
-        "parts/remove-0001.parquet",
-        "parts/remove-0002.parquet",
-        "parts/add-0001.parquet",
-        "parts/add-0002.parquet",
+    assert [p.members.path.rsplit("/", 1)[1] for p in plan.parts] == [
+        "remove-0001.parquet",
+        "remove-0002.parquet",
+        "add-0001.parquet",
+        "add-0002.parquet",
     ]
+
+
+def test_a_plan_leaves_the_parts_of_another_alone(files: Files) -> None:
+    """Somebody clears the tasks of a run whose upload is in flight: the ledger names the first plan's parts."""
+    state = files.state({1, 2}, set())
+    first = files.plan(state, {1, 3})
+    sent = state.planned("p", first.parts, datetime(2026, 1, 1, tzinfo=UTC)).with_part(
+        0, progress=Progress.SENT
+    )
+    second = plan_parts(files.storage, sent, files.write({1, 4}), plan_id="p2", folder="parts", part_size=3)
+    assert {p.members.path for p in first.parts}.isdisjoint(p.members.path for p in second.parts)
+    assert files.apply(second.parts, {1, 2}) == files.apply(second.parts, {1}) == {1, 4}
+    assert [files.read(p.members) for p in first.parts] == [{2}, {3}]
 
 
 def test_a_damaged_ledger_stops_the_plan(files: Files) -> None:
