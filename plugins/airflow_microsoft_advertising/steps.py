@@ -82,19 +82,10 @@ class ExportRun:
         """The segments of this run: all of the export, or those named (by table or audience).
 
         Raises:
-            ConfigurationError: A name is not a segment of the export, or no table is found.
+            AirflowFailException: A name is not a segment of the export, or no table is found.
         """
-        segments = self.export.matches(self._tables() if self.export.has_patterns else ())
-        if not names:
-            return segments
-        chosen = [s for s in segments if s.table in names or s.audience in names]
-        unknown = set(names) - {s.table for s in chosen} - {s.audience for s in chosen}
-        if unknown:
-            known = ", ".join(sorted(s.audience for s in segments))
-            raise ConfigurationError(
-                f"The export {self.export.name!r} has no segment {', '.join(sorted(unknown))}. It has: {known}."
-            )
-        return chosen
+        with clearly(Step.VALIDATE, None):
+            return self._selected(names)
 
     def validate(self, segment: Segment) -> Validated:
         """Open the segment's table: found, readable, fresh, with its e-mail columns."""
@@ -177,6 +168,25 @@ class ExportRun:
         self.workspace.write_bytes(f"{self.folder}/report.json", report.model_dump_json(indent=1).encode())
         self.workspace.write_bytes(f"{self.folder}/report.html", report.html().encode())
         return report
+
+    def _selected(self, names: Sequence[str]) -> list[Segment]:
+        segments = self.export.matches(self._tables() if self.export.has_patterns else ())
+        if not segments:
+            patterns = ", ".join(selection.table for selection in self.export.segments)
+            raise ConfigurationError(
+                f"No table in {self.export.source.root} fits the segments of the export {self.export.name!r} "
+                f"({patterns}). Correct `segments` or `source` in the export file, or check what writes the tables."
+            )
+        if not names:
+            return segments
+        chosen = [s for s in segments if s.table in names or s.audience in names]
+        unknown = set(names) - {s.table for s in chosen} - {s.audience for s in chosen}
+        if unknown:
+            known = ", ".join(sorted(s.audience for s in segments))
+            raise ConfigurationError(
+                f"The export {self.export.name!r} has no segment {', '.join(sorted(unknown))}. It has: {known}."
+            )
+        return chosen
 
     def _chunked(self, segment: Segment, normalised: Normalised, elapsed: Any) -> Chunked:
         entry = Ledger(

@@ -102,9 +102,12 @@ def test_a_long_word_takes_no_long_time() -> None:
     assert without_addresses("x" * 300_000 + '"' * 300_000) == "x" * 300_000 + '"' * 300_000
 
 
-def cause() -> Exception:
-    """As a library raises it: the cause quotes a cell."""
-    return ValueError(f"bad cell {PERSON}")
+def raise_as_a_library(kind: type[Exception]) -> None:
+    """Its words and its cause quote a cell."""
+    try:
+        raise ValueError(f"bad cell {PERSON}")
+    except ValueError as cause:
+        raise kind(f"Row 7: {PERSON}") from cause
 
 
 @pytest.mark.parametrize(
@@ -118,10 +121,7 @@ def test_no_address_reaches_log_report_or_traceback(
     import traceback
 
     with pytest.raises(Exception, match=r"address") as caught, clearly(Step.NORMALISE, records):
-        try:
-            raise cause()
-        except ValueError as reason:
-            raise error(f"Row 7: {PERSON}") from reason
+        raise_as_a_library(error)
     shown = "".join(traceback.format_exception(caught.value))
     noted: Any = records.read(Failure)
     last = shown.strip().splitlines()[-1]

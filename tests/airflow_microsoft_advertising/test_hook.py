@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Connection
-from jsonschema import validate
+from jsonschema import validate  # type: ignore[import-untyped]  # it has no types
 
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook, account_of, environment_of
 from airflow_microsoft_advertising.provider_info import get_provider_info
@@ -265,7 +265,7 @@ def test_every_field_of_the_form_is_read_and_secrets_are_hidden() -> None:
 def test_airflow_finds_the_hook() -> None:
     from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
-    hook = ProvidersManagerTaskRuntime().hooks["microsoft_advertising"]
+    hook = ProvidersManagerTaskRuntime().hooks["microsoft_advertising"]  # type: ignore[no-untyped-call]  # as above
     assert hook is not None
     assert (hook.hook_class_name, hook.hook_name) == (
         "airflow_microsoft_advertising.hook.MicrosoftAdvertisingHook",

@@ -1,0 +1,391 @@
+"""The steps of a run over small tables: what they record, what stops them, and that nothing personal leaks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_microsoft_advertising.steps import DRY_RUN, ExportRun
+from include.customer_match.export import Export, Segment
+from include.customer_match.ledger.store import Ledger, ledger_folder
+from include.customer_match.members import read_members
+from include.customer_match.report import Outcome
+from include.customer_match.run_records import Delivered, Failure, Step
+from tests.airflow_microsoft_advertising.conftest import Connect
+
+PEOPLE = [
+    "Anna@Example.com",
+    " bob@example.com ",
+    "anna@example.com",
+    "no address",
+    None,
+    "c.lee@example.org",
+]
+DAY = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+class Lake:
+    """A folder of tables and an export that reads them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.write("Gold", PEOPLE)
+        self.write("Silver", ["dora@example.com"])
+
+    def write(self, table: str, emails: list[str | None], column: str = "Email") -> Path:
+        path = self.folder / "lake" / table
+        path.mkdir(parents=True, exist_ok=True)
+        rows = pa.table({"Id": list(range(len(emails))), column: pa.array(emails, pa.string())})
+        pq.write_table(rows, path / "part-0.parquet")
+        return path / "part-0.parquet"
+
+    def run(self, *, name: str = "run-1", interval_end: datetime = DAY, **options: Any) -> ExportRun:
+        choices = {key: options.pop(key) for key in ("full", "dry_run", "ignore_guards") if key in options}
+        keys = {
+            "name": "autumn",
+            "title": "Autumn campaign",
+            "cid": 1,
+            "aid": 2,
+            "source": str(self.folder / "lake"),
+            "segments": [{"table": "Gold", "audience": "Gold customers"}, "Silver"],
+            "email": "Email",
+            "workspace": str(self.folder / "workspace"),
+        }
+        export = Export.model_validate(keys | options)
+        return ExportRun(export=export, run_id=name, interval_end=interval_end, **choices)
+
+
+@pytest.fixture
+def lake(tmp_path: Path, connect: Connect) -> Lake:
+    connect()
+    return Lake(tmp_path)
+
+
+GOLD = Segment(table="Gold", audience="Gold customers")
+SILVER = Segment(table="Silver", audience="Silver")
+
+
+def digest(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()
+
+
+def prepare(run: ExportRun, segment: Segment) -> None:
+    """The steps before the upload."""
+    run.validate(segment)
+    run.normalise(segment)
+    run.chunk(segment)
+
+
+def delivered(run: ExportRun, segment: Segment, **record: Any) -> None:
+    """As the upload leaves it: the ledger has settled on the target."""
+    chunked = run.chunk(segment)
+    assert chunked.plan
+    ledger = Ledger(run.workspace, ledger_folder(run.export.aid, segment.audience), segment.audience)
+    entry = ledger.load()
+    entry = ledger.write(entry, entry.state.with_audience("77", created=True))
+    entry = ledger.write(entry, entry.state.planned(chunked.plan.id, chunked.plan.parts, run.interval_end))
+    for index in range(len(chunked.plan.parts)):
+        entry = ledger.write(entry, entry.state.confirmed(index, None, {}))
+    ledger.settle(entry, entry.state)
+    parts = len(chunked.plan.parts)
+    run.records(segment).write(Delivered(seconds=1, audience_id="77", parts=parts, **record))
+
+
+def hexes(run: ExportRun, reference: Any) -> set[str]:
+    return {row.tobytes().hex() for array in read_members(run.workspace, reference) for row in array}
+
+
+# --- select ------------------------------------------------------------------------------------------------
+
+
+def test_all_segments_in_the_files_order(lake: Lake) -> None:
+    assert lake.run().select() == [GOLD, SILVER]
+
+
+@pytest.mark.parametrize("names", [["Silver"], ["Gold customers"], ["Gold"]])
+def test_some_segments_by_table_or_audience(lake: Lake, names: list[str]) -> None:
+    [chosen] = lake.run().select(names)
+    assert {chosen.table, chosen.audience} & set(names)
+
+
+def test_every_table_that_is_found(lake: Lake) -> None:
+    lake.write("Bronze", ["e@example.com"])
+    chosen = lake.run(segments="all").select()
+    assert [segment.audience for segment in chosen] == ["Bronze", "Gold", "Silver"]
+    assert [s.table for s in lake.run(segments="all").select(["Gold"])] == ["Gold"]
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("segments", ["all", [{"table": "Gold", "audience": "Gold customers"}, "Silver"]])
+def test_an_unknown_segment_is_named_with_the_known_ones(lake: Lake, segments: Any) -> None:
+    with pytest.raises(AirflowFailException, match=r"'autumn' has no segment Copper\. It has: .*Silver"):
+        lake.run(segments=segments).select(["Copper", "Silver"])
+
+
+@pytest.mark.bad_input
+def test_a_pattern_that_takes_no_table(lake: Lake) -> None:
+    with pytest.raises(AirflowFailException, match=r"No table in .*lake fits .*\(Copper\*\)\. Correct"):
+        lake.run(segments="Copper*").select()
+
+
+# --- validate, normalise, chunk ----------------------------------------------------------------------------
+
+
+def test_a_segment_up_to_its_parts(lake: Lake) -> None:
+    run = lake.run()
+    validated = run.validate(GOLD)
+    assert (validated.columns, validated.profiles, validated.files) == (("Email",), 6, 1)
+    assert validated.size_bytes > 0
+    assert validated.modified
+    staged = run.normalise(GOLD).staged
+    assert (staged.profiles, staged.valid, staged.duplicates, staged.members.count) == (6, 4, 1, 3)
+    assert sum(staged.rejected.values()) == 2
+    wanted = {digest(a) for a in ("anna@example.com", "bob@example.com", "c.lee@example.org")}
+    assert hexes(run, staged.members) == wanted
+    plan = run.chunk(GOLD).plan
+    assert plan
+    assert plan.replaces
+    assert hexes(run, plan.parts[0].members) == wanted
+
+
+def test_parts_are_cut_at_the_exports_size(lake: Lake) -> None:
+    run = lake.run(profiles_per_part=2)
+    prepare(run, GOLD)
+    plan = run.chunk(GOLD).plan
+    assert plan
+    assert [(p.action.value, p.members.count) for p in plan.parts] == [("replace", 2), ("add", 1)]
+
+
+def test_the_sandbox_takes_smaller_parts(lake: Lake, connect: Connect) -> None:
+    from tests.airflow_microsoft_advertising.conftest import EXTRA
+
+    assert lake.run()._part_size() == 500_000
+    connect(extra=EXTRA | {"environment": "sandbox"})
+    assert 19_000 < lake.run()._part_size() <= 20_000
+
+
+@pytest.mark.parametrize("policy", ["basic", "enhanced", "both"])
+def test_the_policy_of_the_export_counts(lake: Lake, policy: str) -> None:
+    lake.write("Silver", ["d.ora+news@example.com"])
+    run = lake.run(normalisation=policy)
+    prepare(run, SILVER)
+    basic, enhanced = digest("d.ora+news@example.com"), digest("dora@example.com")
+    wanted = {"basic": {basic}, "enhanced": {enhanced}, "both": {basic, enhanced}}[policy]
+    assert hexes(run, run.normalise(SILVER).staged.members) == wanted
+
+
+def test_the_second_run_sends_the_difference(lake: Lake) -> None:
+    first = lake.run()
+    prepare(first, GOLD)
+    delivered(first, GOLD)
+    lake.write("Gold", ["anna@example.com", "bob@example.com", "new@example.com"])
+    second = lake.run(name="run-2", interval_end=DAY + timedelta(days=1))
+    second.validate(GOLD)
+    second.normalise(GOLD)
+    plan = second.chunk(GOLD).plan
+    assert plan
+    assert (plan.added, plan.removed, plan.unchanged, plan.replaces) == (1, 1, 2, False)
+    full = lake.run(name="run-2", interval_end=DAY + timedelta(days=1), full=True).chunk(GOLD).plan
+    assert full
+    assert full.replaces
+    assert sum(part.members.count for part in full.parts) == 3
+
+
+def test_an_older_interval_is_skipped_with_a_reason(lake: Lake) -> None:
+    newer = lake.run(interval_end=DAY + timedelta(days=1))
+    prepare(newer, GOLD)
+    delivered(newer, GOLD)
+    older = lake.run(name="backfill", interval_end=DAY)
+    prepare(older, GOLD)
+    chunked = older.chunk(GOLD)
+    assert chunked.plan is None
+    assert chunked.skipped == (
+        "The audience already holds newer data (up to 2026-05-02 00:00 UTC); an older interval does not "
+        "overwrite it."
+    )
+    [segment] = older.report([GOLD]).segments
+    assert (segment.outcome, segment.message) == (Outcome.SKIPPED, chunked.skipped)
+    same = lake.run(name="again", interval_end=DAY + timedelta(days=1))
+    prepare(same, GOLD)
+    assert same.chunk(GOLD).skipped is None
+
+
+def test_a_dry_run_needs_no_connection(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_MICROSOFT_ADVERTISING_DEFAULT")
+    run = lake.run(dry_run=True)
+    prepare(run, GOLD)
+    chunked = run.chunk(GOLD)
+    assert chunked.skipped == DRY_RUN
+    assert chunked.plan
+    [segment] = run.report([GOLD]).segments
+    assert (segment.outcome, segment.added, segment.parts) == (Outcome.DRY_RUN, 3, 1)
+    assert not (lake.folder / "workspace" / "ledgers").exists()
+    with pytest.raises(AirflowFailException, match="no Airflow connection 'microsoft_advertising_default'"):
+        lake.run().chunk(GOLD)
+
+
+# --- What stops a step -------------------------------------------------------------------------------------
+
+
+def failure(run: ExportRun, segment: Segment) -> Failure:
+    noted = run.records(segment).read(Failure)
+    assert noted
+    return noted
+
+
+@pytest.mark.bad_input
+def test_a_missing_table_names_a_near_one(lake: Lake) -> None:
+    run, segment = lake.run(), Segment(table="Gald", audience="Gold customers")
+    with pytest.raises(AirflowFailException, match=r"no table 'Gald'.*there is 'Gold'.*Correct the segment"):
+        run.validate(segment)
+    assert failure(run, segment).step is Step.VALIDATE
+
+
+@pytest.mark.bad_input
+def test_a_missing_column_names_a_near_one(lake: Lake) -> None:
+    run = lake.run(email="Emial")
+    with pytest.raises(AirflowFailException, match=r"(?s)Emial.*Email"):
+        run.validate(GOLD)
+
+
+@pytest.mark.bad_input
+def test_an_empty_table(lake: Lake) -> None:
+    lake.write("Gold", [])
+    run = lake.run()
+    with pytest.raises(AirflowFailException, match=r"'Gold customers'.*is empty.*allow_empty"):
+        run.validate(GOLD)
+    lake.run(guards={"allow_empty": True}).validate(GOLD)
+    lake.run(ignore_guards=True).validate(GOLD)
+
+
+@pytest.mark.bad_input
+def test_a_truncated_table(lake: Lake) -> None:
+    path = lake.write("Gold", PEOPLE * 100)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(AirflowFailException, match=r"part-0\.parquet"):
+        lake.run().validate(GOLD)
+
+
+@pytest.mark.bad_input
+def test_an_old_table(lake: Lake) -> None:
+    path = lake.write("Gold", PEOPLE)
+    yesterday = datetime.now(UTC).timestamp() - 86_400
+    os.utime(path, (yesterday, yesterday))
+    guards: dict[str, Any] = {"guards": {"max_age_hours": 12}}
+    with pytest.raises(AirflowFailException, match=r"24\.0 hours ago; at most 12.*ignore_guards"):
+        lake.run(**guards).validate(GOLD)
+    lake.run(**guards, ignore_guards=True).validate(GOLD)
+    lake.run(guards={"max_age_hours": 25}).validate(GOLD)
+
+
+@pytest.mark.bad_input
+def test_too_many_rejected(lake: Lake) -> None:
+    lake.write("Gold", ["nothing", "of", "use", "anna@example.com"])
+    run = lake.run()
+    run.validate(GOLD)
+    with pytest.raises(AirflowFailException, match=r"3 of 4 profiles.*at most 50%.*max_rejected"):
+        run.normalise(GOLD)
+    assert failure(run, GOLD).step is Step.NORMALISE
+    lake.run(ignore_guards=True).normalise(GOLD)
+    assert run.records(GOLD).read(Failure) is None, "the next try was right"
+
+
+@pytest.mark.bad_input
+def test_too_many_leavers(lake: Lake) -> None:
+    first = lake.run()
+    lake.write("Gold", [f"person{number}@example.com" for number in range(300)])
+    prepare(first, GOLD)
+    delivered(first, GOLD)
+    lake.write("Gold", [f"person{number}@example.com" for number in range(100)])
+    options: dict[str, Any] = {"name": "run-2", "interval_end": DAY + timedelta(days=1)}
+    second = lake.run(**options)
+    second.normalise(GOLD)
+    with pytest.raises(AirflowFailException, match=r"200 of 300 members would leave.*max_removed"):
+        second.chunk(GOLD)
+    assert second.records(GOLD).read(Failure)
+    plan = lake.run(**options, ignore_guards=True).chunk(GOLD).plan
+    assert plan
+    assert plan.removed == 200
+
+
+@pytest.mark.bad_input
+def test_chunk_without_normalise(lake: Lake) -> None:
+    with pytest.raises(AirflowFailException, match="Run its task `normalise`"):
+        lake.run().chunk(GOLD)
+
+
+# --- report ------------------------------------------------------------------------------------------------
+
+
+def test_the_report_of_a_run(lake: Lake) -> None:
+    run = lake.run()
+    prepare(run, GOLD)
+    delivered(run, GOLD, refused={"EmailMustBeHashed": 1})
+    with pytest.raises(AirflowFailException):
+        lake.run(email="Nothing").validate(SILVER)
+    report = run.report([GOLD, SILVER])
+    gold, silver = report.segments
+    assert gold.model_dump(exclude={"seconds", "rejected", "message"}) == {
+        "segment": "Gold", "audience": "Gold customers", "audience_id": "77", "outcome": "refused some",
+        "profiles": 6, "valid": 4, "duplicates": 1, "members": 3, "added": 3, "removed": None,
+        "refused": {"EmailMustBeHashed": 1}, "parts": 1, "replaced": True,
+    }  # fmt: skip
+    assert (silver.outcome, report.failed) == (Outcome.FAILED, 1)
+    assert silver.message
+    assert silver.message.startswith("validate: ")
+    assert report.summary().startswith(
+        "1 of 2 segments are right.\n- Gold customers: refused some; 6 profiles"
+    )
+    written = json.loads(run.workspace.read_bytes(f"{run.folder}/report.json"))
+    assert [segment["audience"] for segment in written["segments"]] == ["Gold customers", "Silver"]
+    page = run.workspace.read_bytes(f"{run.folder}/report.html").decode()
+    for word in ("Autumn campaign", "Gold customers", "Silver", "EmailMustBeHashed"):
+        assert word in page
+
+
+def test_a_task_that_died_without_a_word_is_a_failure(lake: Lake) -> None:
+    run = lake.run()
+    prepare(run, GOLD)
+    [segment] = run.report([GOLD]).segments
+    assert segment.outcome is Outcome.FAILED
+    assert "without a word" in str(segment.message)
+
+
+def test_no_address_and_no_digest_outside_the_staged_members(
+    lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Reports, records, ledger states and logs; also where a failure's words quote a cell."""
+    caplog.set_level("DEBUG")
+    run = lake.run()
+    prepare(run, GOLD)
+    delivered(run, GOLD)
+    run.records(SILVER).write(Failure(step=Step.VALIDATE, message="nothing personal"))
+    run.report([GOLD, SILVER])
+    texts = {
+        str(path): path.read_text() for path in lake.folder.rglob("*") if path.suffix in {".json", ".html"}
+    }
+    assert len(texts) > 8
+    texts["the log"] = caplog.text
+    hexes_of = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{64}(?![0-9A-Fa-f])")
+    for place, text in texts.items():
+        assert "@" not in text, place
+        assert not hexes_of.search(text), place
+        assert not [name for name in ("anna", "bob", "c.lee") if name in text.lower()], place
+
+
+def test_other_runs_have_other_folders(lake: Lake) -> None:
+    folders = {
+        lake.run(name=name).segment_folder(s) for name in ("a b", "a-b", "a/b") for s in (GOLD, SILVER)
+    }
+    assert len(folders) == 6
+    assert all(re.fullmatch(r"runs/[a-z0-9-]+/[a-z0-9-]+/[a-z0-9-]+", folder) for folder in folders)
