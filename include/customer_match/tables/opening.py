@@ -62,7 +62,7 @@ def open_table(filesystem: fsspec.AbstractFileSystem, path: str, format: FormatC
         chosen = _format_of_file(filesystem, files[0], format, where)
     else:
         where, files = _newest(listing, _data_files(listing, where), where)
-        chosen, files = _chosen_format(files, format, where)
+        chosen, files = _chosen_format(filesystem, files, format, where)
     for file in files:
         if not file.size_bytes:
             raise _empty_file(location_of(filesystem, file.path))
@@ -169,6 +169,7 @@ def _newest(listing: Listing, files: tuple[TableFile, ...], where: str) -> tuple
 
 
 def _chosen_format(
+    filesystem: fsspec.AbstractFileSystem,
     files: tuple[TableFile, ...],
     format: FormatChoice,  # noqa: A002
     where: str,
@@ -188,7 +189,7 @@ def _chosen_format(
             f"{where} holds {' and '.join(sorted(formats))} files. Set `format` of the source in the export file, "
             "or move one kind away."
         )
-    return (formats.pop() if formats else "csv"), files
+    return (formats.pop() if formats else _format_of_file(filesystem, files[0], format, where)), files
 
 
 def _format_of_file(

@@ -102,6 +102,14 @@ def test_a_file_without_an_extension_is_known_by_its_first_bytes(tmp_path: Path)
     assert emails(open_table(LOCAL, str(tmp_path / "people"))) == ["b"]
 
 
+def test_parts_without_an_extension_are_known_by_their_first_bytes(tmp_path: Path) -> None:
+    parquet(tmp_path / "members/part-00000", "a")
+    parquet(tmp_path / "members/part-00001", "b")
+    csv(tmp_path / "people/part-00000", "c")
+    assert emails(open_table(LOCAL, str(tmp_path / "members"))) == ["a", "b"]
+    assert emails(open_table(LOCAL, str(tmp_path / "people"))) == ["c"]
+
+
 def test_the_format_can_be_told(tmp_path: Path) -> None:
     csv(tmp_path / "t/a.csv", "from csv")
     parquet(tmp_path / "t/a.parquet", "from parquet")
