@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
-from include.customer_match.engine import digest_batch
 from include.customer_match.members import DistinctMembers, Files, MembersFile, write_members
 from include.customer_match.reference import Policy, Rejection
 
@@ -39,6 +38,9 @@ def stage_members(
     batches: Iterable[pa.RecordBatch], columns: Sequence[str], policy: Policy, files: Files, path: str
 ) -> Staged:
     """Normalise and hash all batches and write the distinct members to `path` in the workspace."""
+    # polars takes most of a second to import; the steps that only read what was staged do without it.
+    from include.customer_match.engine import digest_batch  # noqa: PLC0415
+
     profiles = 0
     rejected: Counter[Rejection] = Counter()
     with DistinctMembers() as distinct:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from include.customer_match.report import Outcome, SegmentReport
 from include.customer_match.run_records import Step
 from include.demo.airflow_api import TaskStates
 from include.demo.expected import Expected, expected
@@ -27,7 +30,7 @@ from include.demo.lakes import DemoLake
 from include.demo.stack import Stack
 from include.demo.tables import DemoTable, churned, demo_tables
 
-__all__ = ["CHURN", "Checked", "audience_members", "differences", "show"]
+__all__ = ["CHURN", "Checked", "audience_members", "check_run", "differences", "show"]
 
 CHURN = 0.01
 """Share of the profiles that change between the two runs."""
@@ -52,7 +55,7 @@ def show(folder: Path, *, lake: str = "local", scale: float = 1.0) -> bool:
         lake: `local` or `azurite`.
         scale: Share of the demo's full size.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     started = time.monotonic()
@@ -95,8 +98,12 @@ def audience_members(base_url: str, audience_id: str) -> Iterator[str]:
 def differences(report: dict[str, Any], wanted: Expected, members: Sequence[str]) -> Iterator[str]:
     """What is wrong with a segment: its audience, hash by hash, and the figures of its report."""
     missing, foreign = set(wanted.members) - set(members), set(members) - set(wanted.members)
-    if missing or foreign or len(members) != len(wanted.members):
-        yield f"the audience lacks {len(missing):,} members and has {len(foreign):,} that it should not"
+    twice = len(members) - len(set(members))
+    if missing or foreign or twice:
+        yield (
+            f"the audience lacks {len(missing):,} members and has {len(foreign):,} that it should not"
+            f"{f', and it has {twice:,} twice' if twice else ''}"
+        )
     figures = {
         "profiles": wanted.profiles,
         "valid": wanted.valid,
@@ -133,18 +140,32 @@ def _run(console: Console, stack: Stack, awaited: Awaited, lake: DemoLake) -> li
             f"[red]The run ended as {state}[/]; task states: {api.task_states(export.name, run_id)}"
         )
     report = lake.report(run_id).model_dump(mode="json")
-    audiences = {
-        a["name"]: a["id"] for a in httpx.get(f"{stack.account['base_url']}/simulator/audiences").json()
-    }
-    checked = [
-        _check(stack, segment, awaited[segment["segment"]].result(), audiences)
-        for segment in report["segments"]
-    ]
+    checked = check_run(stack, report["segments"], awaited)
     _print(console, checked)
     return checked
 
 
-def _check(stack: Stack, report: dict[str, Any], wanted: Expected, audiences: dict[str, str]) -> Checked:
+def check_run(stack: Stack, segments: Sequence[dict[str, Any]], awaited: Awaited) -> list[Checked]:
+    """Compare each segment that was awaited with its audience; one that the report leaves out is a fault."""
+    answer = httpx.get(f"{stack.account['base_url']}/simulator/audiences", trust_env=False)
+    audiences = {audience["name"]: audience["id"] for audience in answer.raise_for_status().json()}
+    reports = {segment["segment"]: segment for segment in segments}
+    return [_check(stack, table, reports, wanted.result(), audiences) for table, wanted in awaited.items()]
+
+
+def _check(
+    stack: Stack,
+    table: str,
+    reports: Mapping[str, dict[str, Any]],
+    wanted: Expected,
+    audiences: Mapping[str, str],
+) -> Checked:
+    report = reports.get(table)
+    if report is None:
+        nothing = SegmentReport(segment=table, audience=table, outcome=Outcome.FAILED)
+        return Checked(
+            nothing.model_dump(mode="json"), (f"the run's report does not have the segment {table}",)
+        )
     audience_id = audiences.get(report["audience"])
     if audience_id is None:
         return Checked(report, ("the audience does not exist",))
@@ -165,21 +186,25 @@ _COLUMNS = ("profiles", "valid", "rejected", "duplicates", "members", "added", "
 
 
 def _print(console: Console, checked: Sequence[Checked]) -> None:
-    table = Table("audience", *_COLUMNS, "check")
+    table = Table("audience", *_COLUMNS, "check", box=box.SIMPLE_HEAD)
     for column in table.columns[1:-1]:
         column.justify = "right"
     for segment in checked:
-        verdict = "[red]" + "; ".join(segment.faults) if segment.faults else "[green]exact"
-        cells = [_cell(segment.report[column]) for column in _COLUMNS]
-        table.add_row(segment.report["audience"], *cells, verdict)
+        verdict = "[red]wrong" if segment.faults else "[green]exact"
+        table.add_row(
+            segment.report["audience"], *(_cell(segment.report[column]) for column in _COLUMNS), verdict
+        )
     console.print(table)
+    for segment in checked:
+        reasons = (f"{reason.replace('_', ' ')} {n:,}" for reason, n in segment.report["rejected"].items())
+        console.print(f"  {segment.report['audience']}, rejected: {', '.join(reasons)}")
+        for fault in segment.faults:
+            console.print(f"  [red]{segment.report['audience']}: {fault}")
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, dict):
-        return "\n".join(
-            [f"{sum(value.values()):,}", *(f"{k.replace('_', ' ')} {v:,}" for k, v in value.items())]
-        )
+        value = sum(value.values())
     if value is None:
         return "–"
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"

@@ -39,11 +39,19 @@ class Installation:
     lakes: Mapping[str, Any]
     audiences_before: set[str] = field(default_factory=set)
 
+    def start(self, dag_id: str, **conf: Any) -> str:
+        """Trigger a run by hand; returns its id."""
+        self.api.wait_for_dag(dag_id)
+        return self.api.trigger(dag_id, **conf)
+
+    def wait(self, dag_id: str, run_id: str) -> str:
+        """Wait for a run; returns its state."""
+        return self.api.wait_for_run(dag_id, run_id, seconds=300)
+
     def run(self, dag_id: str, **conf: Any) -> tuple[str, str]:
         """Trigger a run by hand and wait for it: its id and its state."""
-        self.api.wait_for_dag(dag_id)
-        run_id = self.api.trigger(dag_id, **conf)
-        return run_id, self.api.wait_for_run(dag_id, run_id, seconds=240)
+        run_id = self.start(dag_id, **conf)
+        return run_id, self.wait(dag_id, run_id)
 
     def report(self, dag_id: str, run_id: str, kind: str = "local") -> RunReport:
         filesystem, root = self.lakes[kind]
@@ -100,8 +108,10 @@ def _faulty_tables(folder: Path) -> None:
 
 def _write_exports(folder: Path) -> None:
     (folder / "exports").mkdir(parents=True)
-    for policy in ("basic", "enhanced", "both"):
-        _export(folder, policy, normalisation=policy)
+    _export(folder, "basic", profiles_per_part=5_000)
+    one = {"table": "HighValueCustomers"}
+    for policy in ("enhanced", "both"):
+        _export(folder, policy, normalisation=policy, segments=[one | {"audience": policy}])
     _export(folder, "faulty", segments=["Good", "NoColumn", "Empty", "Truncated"])
     _faulty_tables(folder / "faulty")
     small = [{"table": "LapsedVIPs", "audience": "small"}]
@@ -111,6 +121,7 @@ def _write_exports(folder: Path) -> None:
     _export(
         folder,
         "azure",
+        segments=[one | {"audience": "azure"}],
         source={"connection": "lake", "root": "abfs://lake/azure"},
         workspace={"connection": "lake", "root": "abfs://lake/workspace"},
     )
