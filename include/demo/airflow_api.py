@@ -15,6 +15,7 @@ TaskStates = dict[str, dict[str, str]]
 """State by task and by the name of the mapped segment ("" where it is not mapped)."""
 
 _ENDED = {"success", "failed"}
+_PAGE = 100  # Airflow gives no more in one answer ([api] maximum_page_limit)
 
 
 class AirflowApi:
@@ -100,8 +101,13 @@ class AirflowApi:
         return "\n".join(line if isinstance(line, str) else str(line.get("event")) for line in content)
 
     def _instances(self, dag_id: str, run_id: str) -> Iterator[dict[str, Any]]:
-        answer = self.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=1000)
-        yield from answer["task_instances"]
+        path, seen = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", 0
+        while True:
+            answer = self.get(path, limit=_PAGE, offset=seen, order_by="id")
+            yield from answer["task_instances"]
+            seen += len(answer["task_instances"])
+            if seen >= answer["total_entries"] or not answer["task_instances"]:
+                return
 
     @staticmethod
     def _json(answer: httpx.Response) -> Any:

@@ -12,9 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]  # ships no types
+
 __all__ = ["Program", "free_port"]
 
 _GRACE_SECONDS = 8.0
+_CLOCK_SECONDS = 60.0  # starts are told by the clock, which may be set
 
 
 def free_port() -> int:
@@ -32,11 +35,13 @@ class Program:
         name: For messages.
         pid: Leader of the process group.
         log: Where its output goes.
+        started: When, as seconds since 1970.
     """
 
     name: str
     pid: int
     log: Path
+    started: float
 
     @classmethod
     def start(
@@ -54,7 +59,7 @@ class Program:
                 cwd=cwd,
                 start_new_session=True,
             )
-        return cls(name, process.pid, log)
+        return cls(name, process.pid, log, psutil.Process(process.pid).create_time())
 
     @property
     def running(self) -> bool:
@@ -67,8 +72,18 @@ class Program:
             return False
         return True
 
+    @property
+    def replaced(self) -> bool:
+        """Whether the pid belongs to another program now, as after a restart of the machine."""
+        try:
+            return bool(abs(psutil.Process(self.pid).create_time() - self.started) > _CLOCK_SECONDS)
+        except psutil.NoSuchProcess:
+            return False
+
     def stop(self) -> None:
         """End the whole group: politely, and after some seconds for sure."""
+        if self.replaced:
+            return
         for sign in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, sign)

@@ -47,12 +47,12 @@ class Stack:
     """
 
     folder: Path
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
     more_settings: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
     programs: list[Program] = field(default_factory=list, init=False)
-    account: dict[str, str] = field(default_factory=dict, init=False)
+    account: dict[str, str] = field(default_factory=dict, init=False, repr=False)
     airflow_url: str = field(default="", init=False)
-    password: str = field(default="", init=False)
+    password: str = field(default="", init=False, repr=False)
 
     def __enter__(self) -> Self:
         with ExitStack() as cleaning:

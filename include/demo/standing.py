@@ -28,9 +28,7 @@ def up(folder: Path) -> None:
     console.print("Starting the simulator of Microsoft Advertising and Airflow (about half a minute)")
     stack = Stack(folder)
     stack.__enter__()
-    _state(folder).write_text(
-        json.dumps([[program.name, program.pid, str(program.log)] for program in stack.programs])
-    )
+    _state(folder).write_text(json.dumps([[p.name, p.pid, str(p.log), p.started] for p in stack.programs]))
     console.print(f"Airflow:   {stack.airflow_url}  user admin, password {stack.password}")
     console.print(f"Simulator: {stack.account['base_url']}")
     console.print("Trigger the DAG `demo` there. `make down` stops everything.")
@@ -41,8 +39,8 @@ def down(folder: Path) -> None:
     state = _state(folder)
     if not state.exists():
         return
-    for name, pid, log in reversed(json.loads(state.read_text())):
-        Program(name, pid, Path(log)).stop()
+    for name, pid, log, started in reversed(json.loads(state.read_text())):
+        Program(name, pid, Path(log), started).stop()
     state.unlink()
 
 
