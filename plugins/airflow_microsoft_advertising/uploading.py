@@ -80,7 +80,7 @@ class Upload:
         try:
             waiting = delivery.advance()
         except Overtaken as error:
-            self._records.write(self._chunked.model_copy(update={"skipped": str(error)}))
+            self._records.write(self._chunked.model_copy(update={"plan": None, "skipped": str(error)}))
             raise AirflowSkipException(str(error)) from None
         if waiting:
             return waiting

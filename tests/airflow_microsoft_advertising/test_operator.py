@@ -1,0 +1,298 @@
+"""The operator: what it defers with, how it goes on, and what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+from airflow.serialization.serialized_objects import DagSerialization
+
+from airflow_microsoft_advertising.delivery import Overtaken
+from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+from airflow_microsoft_advertising.links import AudienceLink, audiences_url
+from airflow_microsoft_advertising.operator import UploadAudienceOperator
+from airflow_microsoft_advertising.steps import DRY_RUN, ExportRun
+from airflow_microsoft_advertising.trigger import BulkUploadTrigger
+from include.customer_match.ledger.state import State
+from include.customer_match.ledger.store import Ledger, ledger_folder
+from include.customer_match.report import Outcome
+from include.customer_match.run_records import Delivered, Failure, Step
+from include.errors import TransientError
+from include.microsoft_advertising.models import UploadState
+from tests.airflow_microsoft_advertising.conftest import SECRETS, Connect
+from tests.airflow_microsoft_advertising.in_memory import FakeService, Faults
+from tests.airflow_microsoft_advertising.test_steps import GOLD, Lake, prepare
+
+CONTEXT: Any = {}
+
+
+class ClosingService(FakeService):
+    """The service as the hook hands it out."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> ClosingService:
+    service = ClosingService(Faults(), looks_until_done=1)
+    monkeypatch.setattr(MicrosoftAdvertisingHook, "get_conn", lambda _: service)
+    return service
+
+
+@pytest.fixture
+def run(tmp_path: Path, connect: Connect) -> ExportRun:
+    """A run whose segment is chunked: two parts."""
+    connect()
+    run = Lake(tmp_path).run(profiles_per_part=2)
+    prepare(run, GOLD)
+    return run
+
+
+def operator(run: ExportRun, **changes: Any) -> UploadAudienceOperator:
+    arguments: dict[str, Any] = {
+        "task_id": "upload",
+        "folder": run.segment_folder(GOLD),
+        "audience": GOLD.audience,
+        "mark": "[customer-match:autumn]",
+        "workspace_root": run.workspace.root,
+        "customer_id": run.export.cid,
+        "account_id": run.export.aid,
+    }
+    return UploadAudienceOperator(**(arguments | changes))
+
+
+def deferred(step: Callable[[], Any]) -> TaskDeferred:
+    with pytest.raises(TaskDeferred) as caught:
+        step()
+    return caught.value
+
+
+def to_the_end(run: ExportRun, **changes: Any) -> tuple[dict[str, Any], int]:
+    """What the task returns, and how often it deferred; each return is a new process."""
+    deferrals = 0
+    step: Callable[[], Any] = lambda: operator(run, **changes).execute(CONTEXT)  # noqa: E731 (replaced below)
+    while True:
+        try:
+            return step(), deferrals
+        except TaskDeferred as waiting:
+            deferrals += 1
+            kwargs = waiting.kwargs or {}
+            event = {"request_id": waiting.trigger.serialize()[1]["request_id"]}
+            step = lambda: operator(run, **changes).execute_complete(CONTEXT, event, **kwargs)  # noqa: B023, E731
+
+
+# --- Deferring ---------------------------------------------------------------------------------------------
+
+
+def test_it_defers_with_all_that_the_trigger_needs(run: ExportRun, service: ClosingService) -> None:
+    before = datetime.now(UTC).timestamp()
+    waiting = deferred(
+        lambda: operator(run, upload_timeout=timedelta(minutes=7), poll_schedule={"first": 1.0}).execute(
+            CONTEXT
+        )
+    )
+    assert waiting.method_name == "execute_complete"
+    assert waiting.timeout == timedelta(minutes=7)
+    assert waiting.kwargs
+    assert before <= waiting.kwargs["started"] <= datetime.now(UTC).timestamp()
+    assert isinstance(waiting.trigger, BulkUploadTrigger)
+    _, kwargs = waiting.trigger.serialize()
+    since = kwargs.pop("since")
+    assert before <= since <= datetime.now(UTC).timestamp()
+    assert kwargs == {
+        "microsoft_advertising_conn_id": "microsoft_advertising_default",
+        "customer_id": "1",
+        "account_id": "2",
+        "request_id": "r1",
+        "schedule": {"first": 1.0},
+    }
+    assert not [secret for secret in SECRETS.values() if secret in repr(waiting.trigger.serialize())]
+
+
+def test_it_goes_on_until_the_audience_is_right(run: ExportRun, service: ClosingService) -> None:
+    result, deferrals = to_the_end(run)
+    [audience] = service.audiences.values()
+    assert (audience.name, len(audience.people)) == ("Gold customers", 3)
+    assert "[customer-match:autumn]" in audience.description
+    assert (result, deferrals) == ({"audience_id": audience.id, "parts": 2, "refused": {}}, 2)
+    record = run.records(GOLD).read(Delivered)
+    assert record
+    assert (record.audience_id, record.parts, record.refused) == (audience.id, 2, {})
+    assert run.report([GOLD]).segments[0].outcome is Outcome.DELIVERED
+
+
+def test_the_time_of_the_whole_delivery_is_told(run: ExportRun, service: ClosingService) -> None:
+    deferred(lambda: operator(run).execute(CONTEXT))
+    long_ago = datetime.now(UTC).timestamp() - 100
+    deferred(lambda: operator(run).execute_complete(CONTEXT, {}, started=long_ago))
+    operator(run).execute_complete(CONTEXT, {}, started=long_ago)
+    record = run.records(GOLD).read(Delivered)
+    assert record
+    assert 100 <= record.seconds < 160
+
+
+def test_a_retry_awaits_what_the_first_try_sent(run: ExportRun, service: ClosingService) -> None:
+    deferred(lambda: operator(run).execute(CONTEXT))
+    operator(run).on_kill()
+    result, _ = to_the_end(run)
+    assert result["parts"] == 2
+    assert [upload.id for upload in service.accepted] == ["r1", "r2"]
+
+
+def test_killing_says_that_nothing_is_lost(run: ExportRun, capsys: pytest.CaptureFixture[str]) -> None:
+    operator(run).on_kill()
+    assert "goes on at the service; the next try awaits it" in capsys.readouterr().out
+
+
+# --- Ends --------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_is_skipped_without_the_connection(
+    tmp_path: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect()
+    run = Lake(tmp_path).run(dry_run=True)
+    prepare(run, GOLD)
+
+    def untouched(*_: object) -> None:
+        raise AssertionError("the connection was touched")
+
+    for name in ("connection", "get_conn", "account", "environment"):
+        monkeypatch.setattr(MicrosoftAdvertisingHook, name, untouched)
+    with pytest.raises(AirflowSkipException, match=DRY_RUN):
+        operator(run).execute(CONTEXT)
+    assert run.records(GOLD).read(Failure) is None
+
+
+def test_a_run_that_was_overtaken_is_skipped(run: ExportRun, service: ClosingService) -> None:
+    newer = run.interval_end + timedelta(days=1)
+    audience = service.put("Gold customers", "[customer-match:autumn]")
+    ledger = Ledger(run.workspace, ledger_folder("2", "Gold customers"), "Gold customers")
+    ledger.write(ledger.load(), State(audience="Gold customers", audience_id=audience.id, interval_end=newer))
+    with pytest.raises(AirflowSkipException, match="newer data"):
+        operator(run).execute(CONTEXT)
+    [segment] = run.report([GOLD]).segments
+    assert (segment.outcome, segment.message) == (Outcome.SKIPPED, str(Overtaken(newer)))
+
+
+def test_the_report_tells_of_the_plan_that_was_carried_out(
+    tmp_path: Path, connect: Connect, service: ClosingService
+) -> None:
+    """The audience was deleted by hand between chunk and upload: all members are sent, not the difference."""
+    connect()
+    lake = Lake(tmp_path)
+    first = lake.run()
+    prepare(first, GOLD)
+    to_the_end(first)
+    lake.write("Gold", ["anna@example.com", "bob@example.com", "c.lee@example.org", "new@example.com"])
+    second = lake.run(name="run-2", interval_end=first.interval_end + timedelta(days=1), profiles_per_part=2)
+    prepare(second, GOLD)
+    service.audiences.clear()
+    result, _ = to_the_end(second)
+    [segment] = second.report([GOLD]).segments
+    assert result["parts"] == 2
+    assert (segment.added, segment.parts, segment.members) == (4, 2, 4)
+
+
+def test_refused_members_are_reported(
+    run: ExportRun, service: ClosingService, caplog: pytest.LogCaptureFixture
+) -> None:
+    deferred(lambda: operator(run).execute(CONTEXT))
+    service.refuse = {service.accepted[0].people[0]: (8004,)}
+    result, _ = to_the_end(run)
+    assert result["refused"] == {"EmailMustBeHashed": 1}
+    assert "refused members of 'Gold customers': {'EmailMustBeHashed': 1}" in caplog.text
+    assert run.report([GOLD]).segments[0].outcome is Outcome.REFUSED_SOME
+
+
+@pytest.mark.bad_input
+def test_a_failure_is_noted_for_the_report(run: ExportRun, service: ClosingService) -> None:
+    service.put("Gold customers", "made by hand")
+    with pytest.raises(AirflowFailException, match="adopt: true"):
+        operator(run).execute(CONTEXT)
+    noted = run.records(GOLD).read(Failure)
+    assert noted
+    assert noted.step is Step.UPLOAD
+    result, _ = to_the_end(run, adopt=True)
+    assert result["parts"] == 2
+    assert run.records(GOLD).read(Failure) is None
+
+
+@pytest.mark.faults
+def test_a_failed_upload_is_left_to_the_retries(run: ExportRun, service: ClosingService) -> None:
+    deferred(lambda: operator(run).execute(CONTEXT))
+    service.ends = [UploadState.FAILED]
+    with pytest.raises(TransientError, match="sent again"):
+        operator(run).execute_complete(CONTEXT, {}, started=0.0)
+    assert to_the_end(run)[0]["parts"] == 2
+
+
+@pytest.mark.bad_input
+def test_an_upload_without_a_plan_says_what_to_do(run: ExportRun, service: ClosingService) -> None:
+    with pytest.raises(AirflowFailException, match=r"no plan in nowhere\. Run the task `chunk`"):
+        operator(run, folder="nowhere").execute(CONTEXT)
+
+
+@pytest.mark.bad_input
+def test_a_missing_connection_says_what_to_do(run: ExportRun) -> None:
+    with pytest.raises(AirflowFailException, match="no Airflow connection 'nowhere'"):
+        operator(run, microsoft_advertising_conn_id="nowhere").execute(CONTEXT)
+
+
+# --- In Airflow --------------------------------------------------------------------------------------------
+
+
+def test_what_is_templated() -> None:
+    assert set(UploadAudienceOperator.template_fields) == {
+        "folder", "audience", "microsoft_advertising_conn_id", "customer_id", "account_id", "workspace_root",
+        "workspace_conn_id",
+    }  # fmt: skip
+    task = UploadAudienceOperator(
+        task_id="upload",
+        folder="{{ run_id }}/x",
+        audience="A {{ ds }}",
+        mark="m",
+        workspace_root="{{ root }}",
+    )
+    task.render_template_fields({"run_id": "r", "ds": "2026-05-01", "root": "w"})  # type: ignore[typeddict-unknown-key]  # one of our own
+    assert (task.folder, task.audience, task.workspace_root) == ("r/x", "A 2026-05-01", "w")
+
+
+def test_it_travels_through_the_metadata_database(run: ExportRun) -> None:
+    with DAG("some", schedule=None) as dag:
+        operator(run)
+    task = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("upload")
+    assert task.task_type == "UploadAudienceOperator"
+    assert AudienceLink.name in task.extra_links
+    assert not [secret for secret in SECRETS.values() if secret in str(DagSerialization.to_dict(dag))]
+
+
+def test_the_link_leads_to_the_audience(run: ExportRun, service: ClosingService) -> None:
+    task = operator(run)
+    deferred(lambda: task.execute(CONTEXT))
+    link = AudienceLink()
+    assert link.get_link(task, ti_key=CONTEXT) == ""
+    deferred(lambda: task.execute_complete(CONTEXT, {}, started=0.0))
+    task.execute_complete(CONTEXT, {}, started=0.0)
+    assert link.get_link(task, ti_key=CONTEXT) == audiences_url(
+        customer_id="1", account_id="2", base_url=None
+    )
+
+
+def test_the_page_of_the_audiences(connect: Connect) -> None:
+    url = audiences_url(customer_id="1", account_id="2", base_url=None)
+    assert url.startswith("https://ui.ads.microsoft.com/")
+    assert "cid=1" in url
+    assert "aid=2" in url
+    assert (
+        audiences_url(customer_id="1", account_id="2", base_url="http://127.0.0.1:1") == "http://127.0.0.1:1"
+    )
