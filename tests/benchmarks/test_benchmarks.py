@@ -1,0 +1,87 @@
+"""What is measured is the same work, and the results have the fields of the contract."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as bench
+from benchmarks.__main__ import Measured
+from benchmarks.cases import JOBS
+from include.demo.expected import expected
+from include.demo.people import Profiles
+from include.demo.tables import DemoTable, write_table
+
+FIELDS = {"case", "n", "seconds", "cpu_seconds", "peak_rss_mb", "baseline", "baseline_seconds", "ratio"}
+
+
+def sent_members(folder: Path) -> list[str]:
+    """The digests in all upload files of a folder."""
+    members: list[str] = []
+    for path in sorted(folder.glob("*.zip")):
+        with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as file:
+            rows = csv.DictReader(io.TextIOWrapper(file, "utf-8-sig"))
+            members += [row["Text"] for row in rows if row["Type"] == "Customer List Item"]
+    return members
+
+
+def test_both_jobs_send_the_members_that_the_reference_names(tmp_path: Path) -> None:
+    table = Path(write_table(str(tmp_path / "t"), DemoTable("t", Profiles.first(3_000), files=2)))
+    wanted = expected(str(table)).members
+    for name, job in JOBS.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        job(table, folder)
+        assert sorted(sent_members(folder)) == wanted, name
+
+
+def test_a_job_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
+    table = Path(write_table(str(tmp_path / "t"), DemoTable("t", Profiles.first(50))))
+    measured = bench.measure("engine", table)
+    assert 0 < measured.seconds < 60
+    assert 0 < measured.cpu_seconds < 60
+    assert 20 < measured.peak_rss_mb < 2_000
+
+
+def test_medians_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    rounds = {"engine": iter([1.0, 9.0, 2.0]), "sdk": iter([30.0, 20.0, 10.0])}
+
+    def measure(job: str, table: Path) -> Measured:
+        asked.append(job)
+        seconds = next(rounds[job])
+        return Measured(seconds=seconds, cpu_seconds=2 * seconds, peak_rss_mb=100 * seconds)
+
+    monkeypatch.setattr(bench, "measure", measure)
+    result = bench.compare(20, tmp_path)
+    assert asked == ["engine", "sdk"] * 3  # in turns, so that both meet the same noise
+    assert result.keys() >= FIELDS
+    assert (result["n"], result["seconds"], result["cpu_seconds"], result["peak_rss_mb"]) == (
+        20,
+        2.0,
+        4.0,
+        200.0,
+    )
+    assert (result["baseline_seconds"], result["baseline_cpu_seconds"], result["ratio"]) == (20.0, 40.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sizes"), [([], [500_000]), (["--full"], [500_000, 4_000_000])], ids=["usual", "full"]
+)
+def test_results_are_written_as_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sizes: list[int]
+) -> None:
+    (tmp_path / ".bench").mkdir()
+    monkeypatch.setattr(bench, "PROJECT", tmp_path)
+    monkeypatch.setattr("sys.argv", ["benchmarks", *arguments])
+    result = dict.fromkeys(FIELDS | {"baseline_cpu_seconds"}, 1)
+    monkeypatch.setattr(bench, "compare", lambda size, folder: result | {"n": size})
+    bench.main()
+    written = json.loads((tmp_path / ".bench" / "results.json").read_text())
+    assert [case["n"] for case in written] == sizes
+    assert all(case.keys() >= FIELDS for case in written)
