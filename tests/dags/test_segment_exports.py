@@ -1,0 +1,263 @@
+"""The DAG file: one DAG per export file, with the right graph, limits and parameters; broken files harm no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from airflow.sdk import DAG, TriggerRule
+from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
+
+from airflow_microsoft_advertising.operator import UploadAudienceOperator
+from include.project import PROJECT
+from tests.dags.conftest import DAG_FILE, Dags
+
+SECONDS_TO_IMPORT = 20  # of the whole subprocess; it takes about two
+
+
+@pytest.fixture
+def dag(dags: Dags) -> DAG:
+    return dags(autumn="+")["autumn"]
+
+
+def test_one_dag_for_each_file(dags: Dags) -> None:
+    assert set(dags(autumn="+", winter="+name: cold\n")) == {"autumn", "cold"}
+
+
+def test_no_file_no_dag(dags: Dags) -> None:
+    assert dags() == {}
+
+
+# --- The graph ---------------------------------------------------------------------------------------------
+
+
+def test_the_graph(dag: DAG) -> None:
+    edges = {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
+    assert edges == {
+        "select": {"segment.validate", "report"},
+        "segment.validate": {"segment.normalise"},
+        "segment.normalise": {"segment.chunk"},
+        "segment.chunk": {"segment.upload"},
+        "segment.upload": {"report"},
+        "report": set(),
+    }
+
+
+def test_the_tasks_of_a_segment_are_mapped_and_named_after_it(dag: DAG) -> None:
+    mapped = [task for task in dag.tasks if task.task_id.startswith("segment.")]
+    assert len(mapped) == 4
+    for task in mapped:
+        assert task.get_closest_mapped_task_group() is not None
+        assert task.map_index_template in {"{{ segment_name }}", "{{ task.audience }}"}
+
+
+def test_the_report_is_made_whatever_happened(dag: DAG) -> None:
+    assert dag.get_task("report").trigger_rule == TriggerRule.ALL_DONE
+    others = [task for task in dag.tasks if task.task_id != "report"]
+    assert {task.trigger_rule for task in others} == {TriggerRule.ALL_SUCCESS}
+
+
+def test_uploads_share_the_customers_pool_and_nothing_else_does(dag: DAG) -> None:
+    pools = {task.task_id: task.pool for task in dag.tasks}
+    assert pools.pop("segment.upload") == "microsoft_advertising_190000001"
+    assert set(pools.values()) == {"default_pool"}
+
+
+def test_the_upload_gets_what_the_export_says(dags: Dags, tmp_path: Path) -> None:
+    extra = "+connection: ads\nscope: Account\nmembership_duration: 30\nadopt: true\n"
+    upload = dags(autumn=extra)["autumn"].get_task("segment.upload")
+    assert isinstance(upload, UploadAudienceOperator)
+    assert (upload.customer_id, upload.account_id) == ("190000001", "180000001")
+    assert upload.microsoft_advertising_conn_id == "ads"
+    assert (upload.workspace_root, upload.workspace_conn_id) == (str(tmp_path / "workspace"), None)
+    assert (upload.scope, upload.membership_duration, upload.adopt) == ("Account", 30, True)
+    assert upload.mark == "[customer-match:autumn]"
+
+
+# --- The run -----------------------------------------------------------------------------------------------
+
+
+def test_limits_of_a_run(dags: Dags) -> None:
+    dag = dags(autumn="+retries: 5\nrun_timeout_hours: 2\nowner: marketing\ntags: [weekly]\n")["autumn"]
+    assert dag.max_active_runs == 1
+    assert not dag.catchup
+    assert dag.dagrun_timeout == timedelta(hours=2)
+    assert {"customer match", "weekly"} <= set(dag.tags)
+    for task in dag.tasks:
+        assert task.retries == (1 if task.task_id == "report" else 5)
+        assert task.retry_exponential_backoff
+        assert task.owner == "marketing"
+
+
+@pytest.mark.parametrize("text", ["+", "+schedule: none\n"])
+def test_without_a_schedule_it_runs_on_demand(dags: Dags, text: str) -> None:
+    assert dags(autumn=text)["autumn"].schedule is None
+
+
+def test_schedule_and_time_zone(dags: Dags) -> None:
+    text = '+schedule: "0 5 * * *"\ntimezone: Europe/Berlin\nstart_date: 2026-03-01\n'
+    dag: Any = dags(autumn=text)["autumn"]
+    assert dag.schedule == "0 5 * * *"
+    assert dag.start_date == datetime(2026, 3, 1, tzinfo=ZoneInfo("Europe/Berlin"))
+
+    from airflow.timetables.base import TimeRestriction
+
+    scheduled = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    restriction = TimeRestriction(earliest=dag.start_date, latest=None, catchup=True)
+    run = scheduled.timetable.next_dagrun_info_v2(last_dagrun_info=None, restriction=restriction)
+    assert run is not None
+    assert run.run_after.astimezone(ZoneInfo("Europe/Berlin")).hour == 5
+
+
+def test_it_travels_through_the_metadata_database(dag: DAG) -> None:
+    again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    assert {task.task_id for task in again.tasks} == {task.task_id for task in dag.tasks}
+    assert set(again.params) == {"segments", "dry_run", "mode", "ignore_guards"}
+
+
+def test_the_same_file_makes_the_same_dag(dags: Dags) -> None:
+    """Otherwise each parsing would make a new version of the DAG."""
+    first = DagSerialization.to_dict(dags(autumn="+")["autumn"])
+    assert DagSerialization.to_dict(dags()["autumn"]) == first
+
+
+def test_the_documentation_names_the_segments(dag: DAG) -> None:
+    for word in ("Autumn campaign", "Gold customers", "Silver", "190000001", "Email", "basic"):
+        assert word in str(dag.doc_md)
+    assert dag.dag_display_name == "Autumn campaign"
+
+
+# --- Parameters --------------------------------------------------------------------------------------------
+
+
+def test_the_usual_parameters(dag: DAG) -> None:
+    assert dag.params.dump() == {
+        "segments": [],
+        "dry_run": False,
+        "mode": "incremental",
+        "ignore_guards": False,
+    }
+    dag.params.validate()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("segments", ["Gold customers", "Silver"]),
+        ("dry_run", True),
+        ("mode", "full"),
+        ("ignore_guards", True),
+    ],
+)
+def test_good_parameters(dag: DAG, name: str, value: Any) -> None:
+    dag.params[name] = value
+    dag.params.validate()
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("segments", ["Copper"]),
+        ("segments", ["Silver", "Silver"]),
+        ("segments", "Silver"),
+        ("segments", [1]),
+        ("dry_run", "yes"),
+        ("mode", "half"),
+        ("ignore_guards", None),
+    ],
+)
+def test_bad_parameters_are_refused(dag: DAG, name: str, value: Any) -> None:
+    def choose() -> None:
+        dag.params[name] = value
+        dag.params.validate()
+
+    with pytest.raises(ParamValidationError):
+        choose()
+
+
+def test_with_a_pattern_any_name_may_be_chosen(dags: Dags) -> None:
+    """Which tables there are is known when it runs: parsing looks at no lake."""
+    text = "cid: 1\naid: 2\nsource: /nowhere\nsegments: all\nemail: Email\n"
+    dag = dags(autumn=text)["autumn"]
+    dag.params["segments"] = ["Copper"]
+    dag.params.validate()
+
+
+# --- Broken files ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("+typo: 1\n", ["bad.yaml", "typo", "unknown key"]),
+        ("cid: [\n", ["bad.yaml"]),
+        ("", ["bad.yaml"]),
+        ("+schedule: sometimes\n", ["bad.yaml", "schedule"]),
+    ],
+)
+def test_a_broken_file_becomes_a_dag_that_says_why(dags: Dags, text: str, words: list[str]) -> None:
+    found = dags(good="+", bad=text)
+    assert set(found) == {"good", "bad"}
+    bad: Any = found["bad"]
+    assert bad.schedule is None
+    assert "broken" in bad.tags
+    [task] = bad.tasks
+    with pytest.raises(AirflowFailException) as caught:
+        task.python_callable()
+    for word in words:
+        assert word in str(bad.doc_md)
+        assert word in str(caught.value)
+    assert task.retries == 0
+    assert len(found["good"].tasks) == 6
+
+
+@pytest.mark.bad_input
+def test_two_files_of_one_name(dags: Dags) -> None:
+    """Neither silently takes the other's place."""
+    found = dags(one="+name: autumn\n", two="+name: autumn\n")
+    assert len(found) == 2
+    assert sum("broken" in dag.tags for dag in found.values()) >= 1
+
+
+# --- Parsing -----------------------------------------------------------------------------------------------
+
+
+def test_parsing_imports_nothing_heavy(tmp_path: Path, dags: Dags) -> None:
+    dags(autumn="+", bad="+typo: 1\n")
+    code = (
+        "import json, runpy, sys\n"
+        f"found = runpy.run_path({str(DAG_FILE)!r})\n"
+        "heavy = ['polars', 'pyarrow', 'msal', 'bingads', 'pandas', 'numpy', 'adlfs']\n"
+        "print(json.dumps([sorted(n for n in found if n.startswith('dag_')), "
+        "[name for name in heavy if name in sys.modules]]))\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=SECONDS_TO_IMPORT,
+        env=os.environ | {"PYTHONPATH": f"{PROJECT}{os.pathsep}{PROJECT / 'plugins'}"},
+        cwd=tmp_path,
+    )
+    names, heavy = json.loads(answer.stdout.splitlines()[-1])
+    assert names == ["dag_autumn", "dag_bad"]
+    assert heavy == []
+
+
+def test_airflow_itself_finds_the_projects_dags() -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(str(PROJECT / "dags"))
+    assert bag.import_errors == {}
+    assert "demo" in bag.dags
