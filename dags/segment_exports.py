@@ -152,6 +152,7 @@ def broken_dag(export: BrokenExport) -> DAG:
     def broken() -> None:
         @task(retries=0)
         def configuration_error() -> None:
+            log.error("%s", export.error_message)
             raise AirflowFailException(export.error_message)
 
         configuration_error()
