@@ -252,3 +252,16 @@ def test_planning_again_replaces_an_audience_that_is_unknown_now(files: Files) -
     first = files.plan(files.state({1, 2}, set()), {2, 3})
     again = plan_again(files.storage, State(audience="a"), first, folder="again")
     assert [(p.action, files.read(p.members)) for p in again.parts] == [(Action.REPLACE, {2, 3})]
+
+
+def test_a_difference_fits_only_the_plan_that_it_was_made_after(files: Files) -> None:
+    state = files.state({1, 2}, set())
+    plan = files.plan(state, {2, 3})
+    assert plan.fits(state)
+    assert not plan.fits(state.model_copy(update={"plan_id": "other"}))
+    assert not plan.model_copy(update={"based_on": None}).fits(State(audience="a"))
+
+
+def test_a_replace_fits_anywhere(files: Files) -> None:
+    plan = files.plan(files.state({1, 2}, set()), {2, 3}, full=True)
+    assert plan.fits(State(audience="a", plan_id="other"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -11,8 +13,9 @@ from hypothesis import strategies as st
 
 from include.customer_match.members import read_members
 from include.customer_match.normalise import Staged, stage_members
-from include.customer_match.reference import Policy, Rejection
+from include.customer_match.reference import Policy, Rejection, Verdict, judge
 from include.demo.expected import expected_of
+from include.project import PROJECT
 
 LOCAL_PARTS = ["ann", "Ann", "a.n.n", "ann+news", "+tag", "josé", "o'neil", "", "a b", "x" * 65]
 DOMAINS = ["@contoso.com", "@Contoso.COM ", "@bücher.de", "@contoso", "@@contoso.com", ""]
@@ -90,3 +93,31 @@ def test_several_columns_make_one_member_of_a_row(storage: Any) -> None:
 def test_no_address_is_staged(storage: Any) -> None:
     staged_of(storage, [["ann.smith@contoso.com", "n/a"]], Policy.BASIC)
     assert b"contoso" not in b"".join(storage.files.values())
+
+
+# --- docs/normalisation.md -----------------------------------------------------------------------------------
+
+DOCUMENTED = re.compile(r"^\| `(.*)` \| (`.*`|\*.*\*) \| (`.*`|\*.*\*) \|$", re.MULTILINE)
+
+
+def documented_verdict(cell: str) -> Verdict:
+    """What a cell of the table says: an address in code, or a reason in italics."""
+    if cell.startswith("*"):
+        return Verdict(rejection=Rejection(cell.strip("*").replace(" ", "_")))
+    return Verdict(digests=(hashlib.sha256(cell.strip("`").encode()).digest(),))
+
+
+def test_the_documented_examples_are_true() -> None:
+    text = (PROJECT / "docs" / "normalisation.md").read_text(encoding="utf-8")
+    examples = DOCUMENTED.findall(text.partition("## Examples")[2].partition("\n## ")[0])
+    assert len(examples) == 16
+    for written, basic, enhanced in examples:
+        value = written.encode().decode("raw_unicode_escape") if written.isascii() else written
+        value = value.replace("\\r", "\r").replace("\\n", "\n")
+        assert judge(value, Policy.BASIC) == documented_verdict(basic), written
+        assert judge(value, Policy.ENHANCED) == documented_verdict(enhanced), written
+
+
+def test_every_reason_is_documented() -> None:
+    text = (PROJECT / "docs" / "normalisation.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z_]+)` \| [^`|]*(?:`@`[^`|]*)*\|$", text, re.MULTILINE) == list(Rejection)
