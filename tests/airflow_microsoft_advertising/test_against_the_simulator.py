@@ -1,0 +1,277 @@
+"""Steps, operator and trigger against the simulator as a process: audiences equal the plain-Python reference."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+
+from airflow_microsoft_advertising.operator import UploadAudienceOperator
+from airflow_microsoft_advertising.run_params import mark
+from airflow_microsoft_advertising.steps import ExportRun
+from include.customer_match.export import Export, Segment
+from include.customer_match.report import Outcome, SegmentReport
+from include.demo.expected import expected
+from include.demo.tables import DemoTable, churned, demo_tables, write_tables
+from include.errors import TransientError
+from include.microsoft_advertising.retrying import RetryPolicy
+from tests.simulator.api import Simulator
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+
+CONTEXT: Any = {}
+TABLES = demo_tables(0.002)
+DAY = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is waited for between two calls, and between two tries, is not the matter here."""
+    monkeypatch.setattr(RetryPolicy, "_wait", lambda *_: 0.0)
+
+
+class Installation:
+    """One export of the demo's tables in small, and the simulator that it goes to."""
+
+    def __init__(self, folder: Path, simulator: Simulator, **keys: Any) -> None:
+        self.folder = folder
+        self.api = simulator.api
+        unique = uuid.uuid4().hex[:8]  # the simulator is the session's
+        self.export = Export.model_validate(
+            {
+                "name": f"demo-{unique}",
+                "cid": simulator.ready["customer_id"],
+                "aid": simulator.ready["account_id"],
+                "source": str(folder / "lake"),
+                "segments": [{"table": t.table, "audience": f"{t.table} {unique}"} for t in TABLES],
+                "email": "Email",
+                "workspace": str(folder / "workspace"),
+                "profiles_per_part": 900,
+                **keys,
+            }
+        )
+        self.day = DAY
+
+    def write(self, tables: tuple[DemoTable, ...]) -> None:
+        write_tables(str(self.folder / "lake"), tables)
+
+    def run(
+        self, *, tries: int = 1, segments: list[Segment] | None = None, **options: Any
+    ) -> list[SegmentReport]:
+        """One run of the export, as the DAG's tasks do it."""
+        self.day += timedelta(days=1)
+        run = ExportRun(export=self.export, run_id=f"run {self.day:%d}", interval_end=self.day, **options)
+        chosen = segments or run.select()
+        for segment in chosen:
+            run.validate(segment)
+            run.normalise(segment)
+            run.chunk(segment)
+            self.upload(run, segment, tries)
+        return list(run.report(chosen).segments)
+
+    def upload(self, run: ExportRun, segment: Segment, tries: int) -> None:
+        """The upload task with its retries."""
+        for _ in range(tries - 1):
+            try:
+                self.try_upload(run, segment)
+            except TransientError:
+                continue
+            return
+        self.try_upload(run, segment)
+
+    def try_upload(self, run: ExportRun, segment: Segment) -> None:
+        """One try of the upload task: every return from the triggerer is a new operator."""
+        step: Callable[[], Any] = lambda: self.operator(run, segment).execute(CONTEXT)  # noqa: E731
+        while True:
+            try:
+                step()
+            except TaskDeferred as waiting:
+                event, kwargs = asyncio.run(_fired(waiting.trigger)), dict(waiting.kwargs or {})
+                step = lambda: self.operator(run, segment).execute_complete(CONTEXT, event, **kwargs)  # noqa: B023, E731
+            else:
+                return
+
+    def operator(self, run: ExportRun, segment: Segment) -> UploadAudienceOperator:
+        return UploadAudienceOperator(
+            task_id="upload",
+            folder=run.segment_folder(segment),
+            audience=segment.audience,
+            mark=mark(self.export),
+            workspace_root=run.workspace.root,
+            customer_id=self.export.cid,
+            account_id=self.export.aid,
+            poll_schedule={"first": 0.01, "share": 0.0},
+        )
+
+    def audiences(self, name: str) -> list[dict[str, Any]]:
+        found = self.api.control("audiences")
+        return [audience for audience in found if audience["name"] == name and not audience["deleted"]]
+
+    def check(self, reports: list[SegmentReport]) -> None:
+        """Every audience exists once and holds exactly the reference's members; the report's figures are true."""
+        for report in reports:
+            table = str(self.folder / "lake" / report.segment)
+            wanted = expected(table, policy=self.export.normalisation)
+            [audience] = self.audiences(report.audience)
+            assert self.api.members(audience["id"]) == wanted.members
+            assert (report.profiles, report.valid, report.rejected, report.duplicates, report.members) == (
+                wanted.profiles,
+                wanted.valid,
+                wanted.rejected,
+                wanted.duplicates,
+                len(wanted.members),
+            )
+
+
+async def _fired(trigger: Any) -> dict[str, Any]:
+    """The event of a trigger that travelled through the metadata database."""
+    _, kwargs = trigger.serialize()
+    events: list[dict[str, Any]] = [event.payload async for event in type(trigger)(**kwargs).run()]
+    assert len(events) == 1
+    return events[0]
+
+
+@pytest.mark.parametrize("policy", ["basic", "enhanced", "both"])
+def test_full_incremental_and_full_again(tmp_path: Path, simulator: Simulator, policy: str) -> None:
+    at = Installation(tmp_path, simulator, normalisation=policy)
+    at.write(TABLES)
+    first = at.run()
+    at.check(first)
+    assert max(report.parts or 0 for report in first) > 2
+    assert all(report.replaced for report in first)
+
+    at.write(churned(TABLES, 0.02))
+    second = at.run()
+    at.check(second)
+    assert not any(report.replaced for report in second)
+    sent = sum((report.added or 0) + (report.removed or 0) for report in second)
+    assert 0 < sent < 0.1 * sum(report.members or 0 for report in second)
+
+    third = at.run()
+    at.check(third)
+    assert [report.outcome for report in third] == [Outcome.UNCHANGED] * len(TABLES)
+    at.check(at.run(full=True))
+
+
+@pytest.fixture
+def small(tmp_path: Path, simulator: Simulator) -> Installation:
+    """One segment, two parts."""
+    name = f"Small {uuid.uuid4().hex[:8]}"
+    segments = [{"table": "HighValueCustomers", "audience": name}]
+    at = Installation(tmp_path, simulator, segments=segments, profiles_per_part=600)
+    at.write(TABLES)
+    return at
+
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "the answer to creating is lost": {"operation": "AddAudiences", "kind": "drop_after_accept"},
+    "creating never arrives": {"operation": "AddAudiences", "kind": "drop"},
+    "the answer to the file is lost": {"operation": "UploadFile", "kind": "drop_after_accept"},
+    "the second file's answer is lost": {"operation": "UploadFile", "kind": "drop_after_accept", "nth": 2},
+    "the file never arrives": {"operation": "UploadFile", "kind": "drop", "times": 3},
+    "the upload URL has expired": {"operation": "UploadFile", "kind": "fault", "code": 3226},
+    "the token expires in mid-upload": {
+        "operation": "UploadFile",
+        "kind": "fault",
+        "code": 109,
+        "status": 401,
+    },
+    "the service fails for a while": {"operation": "*", "kind": "raw", "status": 500, "nth": 3, "times": 4},
+    "the status is throttled": {"operation": "GetBulkUploadStatus", "kind": "fault", "code": 117},
+    "the status is no JSON": {
+        "operation": "GetBulkUploadStatus",
+        "kind": "raw",
+        "status": 502,
+        "body": "<html>",
+    },
+    "processing fails": {"operation": "ProcessUpload", "kind": "fault", "code": 0},
+    "processing fails twice": {"operation": "ProcessUpload", "kind": "fault", "code": 0, "times": 2},
+    "upload URLs are throttled": {"operation": "GetBulkUploadUrl", "kind": "fault", "code": 4204, "times": 6},
+    "everything is dropped now and then": {"operation": "*", "kind": "drop", "times": 12, "probability": 0.3},
+    "answers are lost now and then": {
+        "operation": "*",
+        "kind": "drop_after_accept",
+        "times": 12,
+        "probability": 0.3,
+    },
+}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_of_the_service(small: Installation, fault: str) -> None:
+    small.api.control("faults", FAULTS[fault])
+    small.check(small.run(tries=8))
+    left = sum(rule["times"] for rule in small.api.control("faults"))
+    assert left < FAULTS[fault].get("times", 1), "nothing was struck"
+    small.api.control("faults", method="DELETE")
+    small.write(churned(TABLES, 0.1))
+    small.api.control("faults", FAULTS[fault])
+    small.check(small.run(tries=8))
+
+
+@pytest.mark.faults
+def test_no_file_is_sent_twice_where_only_an_answer_is_lost(small: Installation) -> None:
+    small.api.control("requests", method="DELETE")
+    before = len(small.api.control("uploads"))
+    small.api.control("faults", FAULTS["the answer to the file is lost"])
+    small.check(small.run(tries=3))
+    assert len(small.api.control("uploads")) - before == 2
+
+
+def test_an_audience_deleted_by_hand_is_made_anew(small: Installation) -> None:
+    [report] = small.run()
+    [audience] = small.audiences(report.audience)
+    small.api.campaign("Audiences", {"AudienceIds": [audience["id"]]}, "DELETE")
+    assert small.audiences(report.audience) == []
+    small.check(small.run())
+    [again] = small.audiences(report.audience)
+    assert again["id"] != audience["id"]
+
+
+@pytest.mark.bad_input
+def test_a_foreign_audience_is_left_alone(small: Installation) -> None:
+    [segment] = small.export.matches([])
+    audience_id = small.api.create(segment.audience)
+    with pytest.raises(AirflowFailException, match=f"{audience_id}.*did not create"):
+        small.run()
+    assert small.api.members(audience_id) == []
+
+
+@pytest.mark.bad_input
+def test_terms_that_nobody_accepted(small: Installation) -> None:
+    small.api.control("settings", {"terms_accepted": False})
+    with pytest.raises(AirflowFailException, match="accept"):
+        small.run()
+    small.api.control("settings", {"terms_accepted": True})
+    small.check(small.run())
+
+
+def test_no_address_and_no_secret_is_left_behind(
+    small: Installation,
+    simulator: Simulator,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    small.run()
+    left = [path for path in (small.folder / "workspace").rglob("*") if path.is_file()]
+    texts = {path.name: path.read_bytes() for path in left}
+    shown = capsys.readouterr()
+    texts |= {"output": (shown.out + shown.err).encode(), "log": caplog.text.encode()}
+    secrets = [simulator.ready[name] for name in ("client_secret", "refresh_token", "developer_token")]
+    column = pq.read_table(small.folder / "lake" / "HighValueCustomers", columns=["Email"])["Email"]
+    addresses = {value.strip().lower() for value in column.to_pylist() if value and "@" in value}
+    assert len(addresses) > 500
+    for name, content in texts.items():
+        lower = content.lower()
+        assert not [person for person in addresses if person.encode() in lower], name
+        assert not [secret for secret in secrets if secret.encode() in content], name
+    assert b"Request" in texts["log"]
