@@ -28,8 +28,7 @@ class Plan(BaseModel):
 
     Attributes:
         id: Names the plan; the ledger keeps it while the plan is carried out, and after.
-        based_on: The plan whose outcome this one goes on from; None where there was none, or where it was not
-            known yet.
+        based_on: The ledger state's basis; None where an earlier plan was not over yet.
         target: The members that the audience will have.
         parts: In the order in which they are sent: leavers first.
         added: Members that are sent because they may be missing.
@@ -58,7 +57,7 @@ class Plan(BaseModel):
 
         A Replace does from anywhere; a difference only where nothing was sent since.
         """
-        return self.replaces or (self.based_on is not None and self.based_on == state.plan_id)
+        return self.replaces or (self.based_on is not None and self.based_on == state.basis)
 
 
 def plan_parts(
@@ -109,7 +108,7 @@ def plan_parts(
     missing, leaving = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
     return Plan(
         id=plan_id,
-        based_on=None if state.parts else state.plan_id,
+        based_on=state.basis,
         target=target,
         parts=parts,
         added=missing,

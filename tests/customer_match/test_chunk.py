@@ -163,7 +163,7 @@ def test_the_steady_state_sends_the_difference(files: Files) -> None:
         (Action.ADD, {4}),
     ]
     assert (plan.added, plan.removed, plan.unchanged, plan.replaces) == (1, 1, 2, False)
-    assert (plan.id, plan.based_on) == ("p", "before")
+    assert (plan.id, plan.based_on) == ("p", "None/0")
 
 
 def test_nothing_to_do_is_no_part(files: Files) -> None:
@@ -240,11 +240,11 @@ def test_a_damaged_ledger_stops_the_plan(files: Files) -> None:
 @pytest.mark.parametrize("full", [False, True])
 def test_planning_again_keeps_target_and_name(files: Files, full: bool) -> None:
     first = files.plan(files.state({1, 2}, set()), {2, 3}, part_size=2, full=full)
-    moved = files.state({2, 3, 4}, set()).model_copy(update={"plan_id": "other"})
+    moved = files.state({2, 3, 4}, set()).model_copy(update={"requests": 7})
     again = plan_again(files.storage, moved, first, folder="again")
     assert files.apply(again.parts, {2, 3, 4}) == {2, 3}
     assert (again.id, again.target, again.part_size, again.full) == ("p", first.target, 2, full)
-    assert (again.based_on, again.replaces) == ("other", full)
+    assert (again.based_on, again.replaces) == ("None/7", full)
     assert all(p.members.path.startswith("again/") for p in again.parts)
 
 
@@ -254,11 +254,14 @@ def test_planning_again_replaces_an_audience_that_is_unknown_now(files: Files) -
     assert [(p.action, files.read(p.members)) for p in again.parts] == [(Action.REPLACE, {2, 3})]
 
 
-def test_a_difference_fits_only_the_plan_that_it_was_made_after(files: Files) -> None:
+def test_a_difference_fits_only_while_nothing_is_sent(files: Files) -> None:
     state = files.state({1, 2}, set())
     plan = files.plan(state, {2, 3})
     assert plan.fits(state)
-    assert not plan.fits(state.model_copy(update={"plan_id": "other"}))
+    assert plan.fits(state.model_copy(update={"plan_id": "other"}))  # which sent nothing
+    assert not plan.fits(state.model_copy(update={"requests": 1}))
+    assert not plan.fits(state.model_copy(update={"audience_id": "another"}))
+    assert not plan.fits(state.model_copy(update={"parts": plan.parts}))
     assert not plan.model_copy(update={"based_on": None}).fits(State(audience="a"))
 
 

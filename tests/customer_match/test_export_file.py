@@ -79,6 +79,7 @@ normalisation: both
 profiles_per_part: 100_000
 membership_duration: 30
 scope: Account
+adopt: true
 workspace: {connection: lake, root: "abfs://lake/workspace"}
 guards: {allow_empty: true, max_rejected: 0.2, max_removed: null, max_age_hours: 48}
 run_timeout_hours: 2

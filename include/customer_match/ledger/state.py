@@ -111,6 +111,7 @@ class State(_Model):
         audience_id: Its id at the service; None until it is known to exist.
         settled: The bounds before the parts below.
         plan_id: The plan whose parts these are.
+        requests: Uploads that were asked for since the audience is known, of this plan and all before it.
         parts: Parts of the plan, in the order in which they are sent; none once they are settled.
         refused: Members of the plan that the service refused, by the name of its error.
         interval_end: End of the data interval that the parts (or, with none, the bounds) stand for.
@@ -122,6 +123,7 @@ class State(_Model):
     audience_id: str | None = None
     settled: Settled = Settled()
     plan_id: str | None = None
+    requests: int = 0
     parts: tuple[Part, ...] = ()
     refused: dict[str, int] = {}
     interval_end: datetime | None = None
@@ -149,7 +151,8 @@ class State(_Model):
 
     def requested(self, index: int, request: Request) -> Self:
         """The intent: from here on the service may have this part."""
-        return self.with_part(index, progress=Progress.SENT, request=request)
+        sent = self.with_part(index, progress=Progress.SENT, request=request)
+        return sent.model_copy(update={"requests": self.requests + 1})
 
     def came_to_nothing(self, index: int) -> Self:
         """The part's upload ended without a result; it may have done some of its work."""
@@ -159,6 +162,11 @@ class State(_Model):
         """The service has done this part, but for the refused members; the reasons count them."""
         state = self.with_part(index, progress=Progress.CONFIRMED, request=None, refused=refused)
         return state.model_copy(update={"refused": dict(Counter(self.refused) + Counter(reasons))})
+
+    @property
+    def basis(self) -> str | None:
+        """What a difference that is taken now rests on: changes with every upload; None while one is not over."""
+        return None if self.parts else f"{self.audience_id}/{self.requests}"
 
     @property
     def in_flight(self) -> list[int]:
