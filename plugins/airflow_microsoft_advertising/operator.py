@@ -98,9 +98,9 @@ class UploadAudienceOperator(BaseOperator):
         upload = self._upload()
         return self._waited(upload, upload.start(), started=time.time())
 
-    def execute_complete(self, context: Context, event: dict[str, Any], started: float) -> dict[str, Any]:  # noqa: ARG002
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """Go on after an upload has ended; the ledger knows which."""
-        upload = self._upload()
+        upload, started = self._upload(), float(event["started"])
         return self._waited(upload, upload.resume(started=started), started=started)
 
     def on_kill(self) -> None:
@@ -126,10 +126,10 @@ class UploadAudienceOperator(BaseOperator):
                 account_id=self.account_id,
                 request_id=waiting.request_id,
                 since=waiting.since.timestamp(),
+                started=started,
                 schedule=self.poll_schedule,
             ),
             method_name="execute_complete",
-            kwargs={"started": started},
             timeout=self.upload_timeout,
         )
 

@@ -93,8 +93,8 @@ class Installation:
             try:
                 step()
             except TaskDeferred as waiting:
-                event, kwargs = asyncio.run(_fired(waiting.trigger)), dict(waiting.kwargs or {})
-                step = lambda: self.operator(run, segment).execute_complete(CONTEXT, event, **kwargs)  # noqa: B023, E731
+                event = asyncio.run(_fired(waiting.trigger))
+                step = lambda: self.operator(run, segment).execute_complete(CONTEXT, event)  # noqa: B023, E731
             else:
                 return
 

@@ -18,6 +18,7 @@ from include.microsoft_advertising.polling import PollSchedule
 from tests.airflow_microsoft_advertising.conftest import SECRETS, Connect
 
 START = 1_000_000.0
+EVENT = {"request_id": "r1", "started": START - 5}
 
 
 class Clock:
@@ -72,6 +73,7 @@ def make(**changes: Any) -> BulkUploadTrigger:
         "account_id": None,
         "request_id": "r1",
         "since": START,
+        "started": START - 5,
         "schedule": {"first": 2.0, "longest": 60.0, "share": 0.5},
     }
     return BulkUploadTrigger(**(arguments | changes))
@@ -93,7 +95,7 @@ def test_it_polls_by_the_schedule_until_the_end(clock: Clock, monkeypatch: pytes
         [UploadState.FILE_UPLOADED, UploadState.IN_PROGRESS, UploadState.UNRECOGNISED, UploadState.COMPLETED]
     )
     [event] = fire(make(), client, monkeypatch)
-    assert event.payload == {"request_id": "r1"}
+    assert event.payload == EVENT
     assert client.asked == ["r1"] * 4
     assert clock.slept == [2, 2, 2, 3]  # half of what has passed, two seconds at least
     assert client.closed
@@ -134,14 +136,14 @@ def test_what_passes_is_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatch
 def test_what_stays_wakes_the_worker_which_says_it(
     error: Exception, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [event.payload for event in fire(make(), StandIn([error]), monkeypatch)] == [{"request_id": "r1"}]
+    assert [event.payload for event in fire(make(), StandIn([error]), monkeypatch)] == [EVENT]
 
 
 def test_a_connection_that_is_gone_wakes_the_worker_too(clock: Clock) -> None:
     async def events() -> list[TriggerEvent]:
         return [event async for event in make(microsoft_advertising_conn_id="nowhere").run()]
 
-    assert [event.payload for event in asyncio.run(events())] == [{"request_id": "r1"}]
+    assert [event.payload for event in asyncio.run(events())] == [EVENT]
     assert clock.slept == []
 
 

@@ -1,0 +1,97 @@
+"""The whole DAG once in this process, by `dag.test()`, against the simulator."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from airflow.sdk import DAG
+
+from include.customer_match.report import RunReport
+from include.customer_match.workspace import slug
+from include.demo.expected import expected
+from include.demo.tables import demo_tables, write_tables
+from tests.airflow_microsoft_advertising.conftest import (  # noqa: F401 (fixtures)
+    connect,
+    running_simulator,
+    simulator,
+)
+from tests.dags.conftest import Dags
+from tests.simulator.api import Simulator
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+
+TABLES = demo_tables(0.001)
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_the_whole_dag(dags: Dags, tmp_path: Path, simulator: Simulator) -> None:  # noqa: F811 (the fixture)
+    """Three segments arrive exactly; then one is broken: it fails with advice, the others are exported."""
+    unique = uuid.uuid4().hex[:8]
+    write_tables(str(tmp_path / "lake"), TABLES)
+    segments = "".join(f"- {{table: {t.table}, audience: {t.table} {unique}}}\n" for t in TABLES)
+    text = (
+        f"cid: {simulator.ready['customer_id']}\naid: {simulator.ready['account_id']}\n"
+        f"source: {tmp_path / 'lake'}\nemail: Email\nworkspace: {tmp_path / 'workspace'}\nretries: 0\n"
+        f"segments:\n{segments}"
+    )
+    name = f"whole-{unique}"
+    run = quick(dags(**{name: text})[name]).test(run_conf={"mode": "full"})
+    assert run.state == "success"
+    report = report_of(tmp_path, name, run)
+    assert report.failed == 0
+    for segment in report.segments:
+        wanted = expected(str(tmp_path / "lake" / segment.segment)).members
+        assert simulator.api.members(str(segment.audience_id)) == wanted
+        assert segment.replaced
+
+    broken = tmp_path / "lake" / "HighValueCustomers"
+    for path in broken.iterdir():
+        path.unlink()
+    pq.write_table(pa.table({"Mail": ["somebody"]}), broken / "part-0.parquet")
+    run = quick(dags()[name]).test()  # imported again: `test` leaves the other run's parameters behind
+    assert run.state == "failed"
+    states = {(t.task_id, t.map_index): t.state for t in run.get_task_instances()}
+    assert [states["segment.validate", index] for index in range(3)] == ["failed", "success", "success"]
+    assert [states["segment.upload", index] for index in range(3)] == [
+        "upstream_failed",
+        "success",
+        "success",
+    ]
+    report = report_of(tmp_path, name, run)
+    assert [segment.outcome.value for segment in report.segments] == ["failed", "unchanged", "unchanged"]
+    assert "Email" in str(report.segments[0].message)
+    assert "export file" in str(report.segments[0].message)
+
+
+@pytest.mark.bad_input
+@pytest.mark.usefixtures("airflow_db")
+def test_a_run_that_selects_nothing(dags: Dags, tmp_path: Path) -> None:
+    """The report fails with a word instead of passing over nothing."""
+    (tmp_path / "lake").mkdir()
+    text = (
+        f"cid: 1\naid: 2\nsource: {tmp_path / 'lake'}\nemail: Email\nworkspace: {tmp_path / 'workspace'}\n"
+        "retries: 0\nsegments: all\n"
+    )
+    name = f"nothing-{uuid.uuid4().hex[:8]}"
+    run = dags(**{name: text})[name].test()
+    assert run.state == "failed"
+    states = {t.task_id: t.state for t in run.get_task_instances()}
+    assert states["select"] == "failed"
+    assert states["report"] == "failed"
+
+
+def quick(dag: DAG) -> DAG:
+    """The same DAG, whose uploads are asked for at once."""
+    upload: Any = dag.get_task("segment.upload")
+    upload.poll_schedule = {"first": 0.05}
+    return dag
+
+
+def report_of(folder: Path, dag_id: str, run: Any) -> RunReport:
+    path = folder / "workspace" / "runs" / slug(dag_id) / slug(run.run_id) / "report.json"
+    return RunReport.model_validate_json(path.read_bytes())
