@@ -1,0 +1,168 @@
+"""Who may import whom (docs: the house): read from the source of every module, lazy imports included."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from include.project import PROJECT
+
+ROOTS = {
+    "include": PROJECT / "include",
+    "airflow_microsoft_advertising": PROJECT / "plugins" / "airflow_microsoft_advertising",
+}
+SINGLE = {
+    "dags.segment_exports": PROJECT / "dags" / "segment_exports.py",
+    "microsoft_advertising_plugin": PROJECT / "plugins" / "microsoft_advertising_plugin.py",
+}
+AIRFLOW = "airflow"
+
+FORBIDDEN = {  # package: what it must not import, by beginning of the name
+    "include.customer_match": [AIRFLOW, "include.microsoft_advertising", "include.simulator", "include.demo"],
+    "include.microsoft_advertising": [AIRFLOW, "include.customer_match", "include.simulator", "include.demo"],
+    "include.simulator": [AIRFLOW, "include.customer_match", "include.microsoft_advertising", "include.demo"],
+    "include.errors": ["include", AIRFLOW],
+    "include.project": ["include", AIRFLOW],
+    "airflow_microsoft_advertising": ["include.simulator", "include.demo"],
+    "microsoft_advertising_plugin": ["include"],
+    "dags": ["include.microsoft_advertising", "include.simulator", "include.demo"],
+    "include.demo": [AIRFLOW, "include.simulator", "include.microsoft_advertising"],
+}
+ALLOWED = {  # and the exceptions, each for a reason
+    ("airflow_microsoft_advertising.command_line", "include.simulator.command"),  # its own command
+}
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of the project by its name."""
+    found = dict(SINGLE)
+    for package, folder in ROOTS.items():
+        for path in folder.rglob("*.py"):
+            parts = path.relative_to(folder).with_suffix("").parts
+            found[".".join([package, *parts]).removesuffix(".__init__")] = path
+    return found
+
+
+def is_in(name: str, package: str) -> bool:
+    """`airflow` is not the beginning of `airflow_microsoft_advertising`."""
+    return name == package or name.startswith(f"{package}.")
+
+
+def imports(module: str, *, only_at_import: bool = False) -> Iterator[str]:
+    """What a module imports: names of modules, or of things in them.
+
+    Args:
+        module: Its name.
+        only_at_import: Leave out what is imported in functions or for type checkers only.
+    """
+    path = modules()[module]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in _nodes(ast.parse(path.read_text(encoding="utf-8")), only_at_import):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = (
+                ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+            )
+            origin = ".".join(part for part in (base, node.module) if part)
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def _nodes(tree: ast.AST, only_at_import: bool) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        lazy = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
+            isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        )
+        if not (only_at_import and lazy):
+            yield node
+            yield from _nodes(node, only_at_import)
+
+
+def module_of(name: str) -> str | None:
+    """Our module that an imported name is, or is in."""
+    while name:
+        if name in modules():
+            return name
+        name = name.rpartition(".")[0]
+    return None
+
+
+def test_the_reader_sees_what_there_is() -> None:
+    """A check of the check: it would find nothing in an empty tree."""
+    assert len(modules()) > 80
+    assert "include.customer_match.ledger.state.Action" in set(imports("include.customer_match.chunk"))
+    lazy = "airflow_microsoft_advertising.trigger.BulkUploadTrigger"
+    assert lazy in set(imports("airflow_microsoft_advertising.operator"))
+    assert lazy not in set(imports("airflow_microsoft_advertising.operator", only_at_import=True))
+    assert module_of("include.customer_match.ledger.state.Action") == "include.customer_match.ledger.state"
+    assert module_of("json.loads") is None
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_who_may_import_whom(package: str) -> None:
+    inside = [module for module in modules() if is_in(module, package)]
+    assert inside
+    wrong = [
+        f"{module} imports {name}"
+        for module in inside
+        for name in imports(module)
+        for forbidden in FORBIDDEN[package]
+        if is_in(name, forbidden) and (module, module_of(name)) not in ALLOWED
+    ]
+    assert wrong == []
+
+
+def test_no_circles() -> None:
+    """Modules that need one another at import time could be imported in one order only."""
+    needs = {
+        module: {
+            other
+            for name in imports(module, only_at_import=True)
+            if (other := module_of(name)) and other != module
+        }
+        for module in modules()
+    }
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        raise AssertionError(f"a circle: {' → '.join(error.args[1])}") from None
+
+
+def test_nothing_of_the_sdk_at_import() -> None:
+    """`bingads` parses a WSDL of 1.5 MB when it is imported."""
+    wrong = [
+        module
+        for module in modules()
+        for name in imports(module, only_at_import=True)
+        if is_in(name, "bingads") or is_in(name, "msads")
+    ]
+    assert wrong == []
+
+
+def test_no_deprecated_import_of_airflow() -> None:
+    deprecated = [
+        "airflow.decorators", "airflow.hooks.base", "airflow.models.baseoperator", "airflow.models.param",
+        "airflow.utils.task_group", "airflow.utils.trigger_rule", "airflow.io", "airflow.operators",
+        "airflow.sensors", "airflow.exceptions", "airflow.datasets",
+    ]  # fmt: skip
+    wrong = [
+        f"{module} imports {name}"
+        for module in modules()
+        for name in imports(module)
+        if any(is_in(name, old) for old in deprecated)
+    ]
+    assert wrong == []
+
+
+def test_airflow_runs_nothing_of_the_package_as_modules_of_their_own() -> None:
+    """The plugin loader executes every file that .airflowignore does not name."""
+    ignored = (PROJECT / "plugins" / ".airflowignore").read_text(encoding="utf-8").split()
+    assert "airflow_microsoft_advertising/" in ignored
+    top = [path.name for path in (PROJECT / "plugins").glob("*.py")]
+    assert top == ["microsoft_advertising_plugin.py"]
