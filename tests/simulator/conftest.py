@@ -50,3 +50,12 @@ def api(shared: Simulator) -> Iterator[Api]:
     api.control("settings", before)
     while any(upload["accepted"] and not upload["finished"] for upload in api.control("uploads")):
         time.sleep(0.02)  # what one test left in work must not count in the next
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that drive a simulator as a process are system tests."""
+    for item in items:
+        if {"api", "start"} & set(getattr(item, "fixturenames", ())) and Path(
+            __file__
+        ).parent in item.path.parents:
+            item.add_marker(pytest.mark.system)
