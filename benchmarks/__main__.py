@@ -1,89 +1,17 @@
-"""`make bench`: measures each case and its baseline in processes of their own, in turns, and compares medians."""
+"""`make bench`: the data path beside a baseline, in one run; writes `.bench/results.json`."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import resource
-import statistics
 import tempfile
-import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.cases import JOBS
-from include.demo.people import Profiles
-from include.demo.tables import DemoTable, write_table
+from benchmarks.measuring import compare
 from include.project import PROJECT
 
-ROUNDS = 3
 SIZES = (500_000,)
 LARGE = (500_000, 4_000_000)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One job in a process of its own; imports are outside of the seconds and inside of the memory."""
-
-    seconds: float
-    cpu_seconds: float
-    peak_rss_mb: float
-
-
-def measure(job: str, table: Path) -> Measured:
-    """Run a job in a fresh process."""
-    with tempfile.TemporaryDirectory() as folder:
-        context = multiprocessing.get_context("spawn")
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(job, table, Path(folder), sender))
-        process.start()
-        sender.close()
-        measured: Measured = receiver.recv()
-        process.join()
-    return measured
-
-
-def _work(job: str, table: Path, folder: Path, sender: multiprocessing.connection.Connection) -> None:
-    _warm_up(job, folder)
-    wall, cpu = time.perf_counter(), time.process_time()
-    JOBS[job](table, folder)
-    measured = Measured(
-        seconds=time.perf_counter() - wall,
-        cpu_seconds=time.process_time() - cpu,
-        peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    )
-    sender.send(measured)
-
-
-def _warm_up(job: str, folder: Path) -> None:
-    """Import everything, on a table of a few rows."""
-    table = Path(write_table(str(folder / "few"), DemoTable("few", Profiles.first(100))))
-    (folder / "warm").mkdir()
-    JOBS[job](table, folder / "warm")
-
-
-def compare(size: int, folder: Path) -> dict[str, object]:
-    """One case of `.bench/results.json`."""
-    table = Path(write_table(str(folder / str(size)), DemoTable("t", Profiles.first(size), files=2)))
-    rounds = [(measure("engine", table), measure("sdk", table)) for _ in range(ROUNDS)]
-    ours, baseline = (_median([pair[side] for pair in rounds]) for side in (0, 1))
-    return {
-        "case": "normalise, chunk and write upload files",
-        "n": size,
-        **{name: round(value, 3) for name, value in asdict(ours).items()},
-        "baseline": "hashlib + bingads BulkFileWriter + zipfile",
-        "baseline_seconds": round(baseline.seconds, 3),
-        "baseline_cpu_seconds": round(baseline.cpu_seconds, 3),
-        "baseline_peak_rss_mb": round(baseline.peak_rss_mb, 1),
-        "ratio": round(baseline.cpu_seconds / ours.cpu_seconds, 1),
-    }
-
-
-def _median(runs: list[Measured]) -> Measured:
-    return Measured(
-        *(statistics.median(values) for values in zip(*(asdict(r).values() for r in runs), strict=True))
-    )
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ promise that prefixes differ.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -63,9 +64,7 @@ def to_hex(digests: Digests) -> npt.NDArray[np.uint8]:
 
 def from_hex(digits: npt.NDArray[np.uint8]) -> Digests:
     """Digests of ASCII hex digits (either case), shape (n, 64)."""
-    nibbles = _NIBBLES[digits]
-    high, low = nibbles[:, 0::2], nibbles[:, 1::2]
-    return np.bitwise_or(np.left_shift(high, 4, dtype=np.uint8), low)
+    return _BYTES[np.ascontiguousarray(digits).view("<u2")]
 
 
 class _Stream:
@@ -135,6 +134,6 @@ def _prefixes(digests: Digests) -> npt.NDArray[np.uint64]:
 
 
 _HEX_PAIRS = np.array([list(f"{byte:02x}".encode()) for byte in range(256)], dtype=np.uint8)
-_NIBBLES = np.zeros(256, dtype=np.uint8)
-for _value, _digit in enumerate("0123456789abcdef"):
-    _NIBBLES[ord(_digit)] = _NIBBLES[ord(_digit.upper())] = _value
+_BYTES = np.zeros(65_536, dtype=np.uint8)  # the byte that two digits write, by their codes as one number
+for _first, _second in product("0123456789abcdefABCDEF", repeat=2):
+    _BYTES[ord(_first) | ord(_second) << 8] = int(_first + _second, 16)

@@ -18,7 +18,7 @@ import polars_hash as plh
 import pyarrow as pa
 
 from include.customer_match.digests import Digests, empty, from_hex
-from include.customer_match.reference import Policy, Rejection, judge_row
+from include.customer_match.reference import Policy, Rejection, invisible_characters, judge_row
 
 __all__ = ["Outcome", "digest_batch"]
 
@@ -54,25 +54,39 @@ def digest_batch(batch: pa.RecordBatch, columns: Sequence[str], policy: Policy) 
         columns: E-mail columns in order of preference.
         policy: How to normalise.
     """
-    # A plain first column decides its row alone; only the others need a look at the rest.
+    # A plain first column decides its row alone; other rows need a look at all of their columns.
     frame = pl.DataFrame({str(i): pl.from_arrow(batch.column(name)) for i, name in enumerate(columns)})
-    value = pl.col("0").cast(pl.String)
-    trimmed = value.str.strip_chars(_INVISIBLE_ASCII).str.to_lowercase()
-    frame = frame.with_columns(
-        address=pl.when(value.str.len_bytes() == value.str.len_chars()).then(trimmed)
-    ).with_columns(kind=_kind(pl.col("address")))
+    frame = _with_address(frame.cast(pl.String)).with_columns(kind=_kind(pl.col("address")))
     plain_digests = [
         *_hash(frame.filter(pl.col("kind") == "address").get_column("address"), policy),
         _unhex(frame.filter(pl.col("kind") == "hash").get_column("address")),
     ]
-    missing, odd = _remaining(frame, len(columns))
+    plainly_rejected, odd = _remaining(frame, len(columns))
     digests, rejected = _judge(odd, policy)
-    rejected[Rejection.MISSING] += missing
-    return Outcome(np.concatenate([*plain_digests, digests]), batch.num_rows, +rejected)
+    return Outcome(np.concatenate([*plain_digests, digests]), batch.num_rows, rejected + plainly_rejected)
+
+
+def _with_address(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame, in another order, with a column `address`: trimmed, lower-case; null where that is not ASCII."""
+    value = pl.col("0")
+    # The set of all invisible characters is long, so only the few values that may need it meet it.
+    special = ~_is_ascii(value).fill_null(value=True)
+    trimmed = [
+        frame.filter(~special).with_columns(address=value.str.strip_chars(_INVISIBLE_ASCII)),
+        frame.filter(special).with_columns(address=value.str.strip_chars(invisible_characters())),
+    ]
+    address = pl.col("address")
+    return pl.concat(trimmed).with_columns(
+        address=pl.when(_is_ascii(address)).then(address.str.to_lowercase())
+    )
+
+
+def _is_ascii(text: pl.Expr) -> pl.Expr:
+    return text.str.len_bytes() == text.str.len_chars()
 
 
 def _kind(address: pl.Expr) -> pl.Expr:
-    """`address` or `hash` where that is plain to see, else null."""
+    """`address`, `hash`, or the reason of a rejection, where that is plain to see; else null."""
     short = address.str.len_bytes() <= _PLAIN_BYTES
     well_formed = address.str.contains(_PLAIN_ADDRESS) & ~address.str.contains(_NUMERIC_ENDING)
     # `+tag@` leaves nothing of a local part, and so do dots alone, under the policy `enhanced`.
@@ -82,6 +96,10 @@ def _kind(address: pl.Expr) -> pl.Expr:
         .then(pl.lit("address"))
         .when(short & address.str.contains(_PLAIN_HASH))
         .then(pl.lit("hash"))
+        .when(address == "")
+        .then(pl.lit(Rejection.MISSING.value))
+        .when(~address.str.contains("@", literal=True))
+        .then(pl.lit(Rejection.NOT_AN_ADDRESS.value))
     )
 
 
@@ -111,12 +129,18 @@ def _unhex(digits: pl.Series) -> Digests:
     return from_hex(text[start : start + 64 * len(array)].reshape(-1, 64))
 
 
-def _remaining(frame: pl.DataFrame, columns: int) -> tuple[int, pl.DataFrame]:
-    """How many of the rows that are not plain hold nothing at all, and the rows that need a judge."""
-    names = [str(i) for i in range(columns)]
-    rest = frame.filter(pl.col("kind").is_null()).select(names)
+def _remaining(frame: pl.DataFrame, columns: int) -> tuple[Counter[Rejection], pl.DataFrame]:
+    """Rows whose rejection is plain, counted by reason, and the rows that need a judge."""
+    rejected: Counter[Rejection] = Counter()
+    rest = frame.filter(~pl.col("kind").is_in(["address", "hash"]) | pl.col("kind").is_null())
+    if columns == 1:
+        reasons = rest.get_column("kind").drop_nulls().value_counts()
+        rejected.update({Rejection(reason): count for reason, count in reasons.iter_rows()})
+        rest = rest.filter(pl.col("kind").is_null())
+    rest = rest.select(str(i) for i in range(columns))
     odd = rest.filter(pl.any_horizontal(pl.all().is_not_null()))
-    return rest.height - odd.height, odd
+    rejected[Rejection.MISSING] += rest.height - odd.height
+    return +rejected, odd
 
 
 def _judge(rows: pl.DataFrame, policy: Policy) -> tuple[Digests, Counter[Rejection]]:

@@ -20,15 +20,25 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 import idna
 
-__all__ = ["MAX_ADDRESS_BYTES", "MAX_LOCAL_BYTES", "Policy", "Rejection", "Verdict", "judge", "judge_row"]
+__all__ = [
+    "MAX_ADDRESS_BYTES",
+    "MAX_LOCAL_BYTES",
+    "Policy",
+    "Rejection",
+    "Verdict",
+    "invisible_characters",
+    "judge",
+    "judge_row",
+]
 
 MAX_ADDRESS_BYTES = 254  # RFC 5321 4.5.3.1.3: a path of 256 octets less its two angle brackets
 MAX_LOCAL_BYTES = 64  # RFC 5321 4.5.3.1.1
@@ -57,8 +67,7 @@ class Rejection(StrEnum):
     DOMAIN_INVALID = "domain_invalid"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of one value or one row.
 
     Attributes:
@@ -95,12 +104,11 @@ def judge(value: str | None, policy: Policy) -> Verdict:
         return Verdict(rejection=Rejection.MISSING)
     if _HASHED.fullmatch(trimmed):
         return Verdict(digests=(bytes.fromhex(trimmed),))
-    normalised = [_NORMALISERS[single](trimmed) for single in _SINGLE_POLICIES[policy]]
-    rejections = [_rejection(address) for address in normalised]
-    accepted = [address for address, rejection in zip(normalised, rejections, strict=True) if not rejection]
+    addresses = [normalise(trimmed) for normalise in _NORMALISERS[policy]]
+    accepted = dict.fromkeys(address for address in addresses if not _rejection(address))
     if not accepted:
-        return Verdict(rejection=rejections[0])
-    return Verdict(digests=tuple(dict.fromkeys(_digest(address) for address in accepted)))
+        return Verdict(rejection=_rejection(addresses[0]))
+    return Verdict(tuple(_digest(address) for address in accepted))
 
 
 def _digest(address: str) -> bytes:
@@ -118,11 +126,10 @@ def _enhanced(trimmed: str) -> str:
     return _without_accents(visible)
 
 
-_NORMALISERS = {Policy.BASIC: _basic, Policy.ENHANCED: _enhanced}
-_SINGLE_POLICIES: dict[Policy, Sequence[Policy]] = {
-    Policy.BASIC: (Policy.BASIC,),
-    Policy.ENHANCED: (Policy.ENHANCED,),
-    Policy.BOTH: (Policy.BASIC, Policy.ENHANCED),
+_NORMALISERS: dict[Policy, Sequence[Callable[[str], str]]] = {
+    Policy.BASIC: (_basic,),
+    Policy.ENHANCED: (_enhanced,),
+    Policy.BOTH: (_basic, _enhanced),
 }
 
 
@@ -142,10 +149,14 @@ def _rejection(address: str) -> Rejection | None:
 def _is_local_part(local_part: str) -> bool:
     if local_part.isascii():
         return _ASCII_LOCAL_PART.fullmatch(local_part) is not None
-    ascii_only = "".join(c for c in local_part if c.isascii())
-    if ascii_only and not _ASCII_LOCAL_PART.fullmatch(ascii_only):
-        return False
-    return not any(_is_invisible(c) or unicodedata.category(c) in _NO_CHARACTER for c in local_part)
+    return all(map(_may_stand_in_local_part, local_part))
+
+
+@lru_cache(maxsize=4096)
+def _may_stand_in_local_part(character: str) -> bool:
+    if character.isascii():
+        return _ASCII_LOCAL_PART.fullmatch(character) is not None
+    return not _is_invisible(character) and unicodedata.category(character) not in _NO_CHARACTER
 
 
 @lru_cache(maxsize=65_536)
@@ -166,6 +177,8 @@ def _without_accents(text: str) -> str:
 
 
 def _trim(text: str) -> str:
+    if text and "!" <= text[0] <= "~" and "!" <= text[-1] <= "~":
+        return text  # nothing to do, seen at once
     start, end = 0, len(text)
     while start < end and _is_invisible(text[start]):
         start += 1
@@ -179,5 +192,12 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 _NO_CHARACTER = frozenset({"Cn", "Co", "Cs"})
 
 
+@lru_cache(maxsize=4096)
 def _is_invisible(character: str) -> bool:
     return unicodedata.category(character) in _INVISIBLE
+
+
+@lru_cache(maxsize=1)
+def invisible_characters() -> str:
+    """All characters that are trimmed off the ends of a value, and taken out by the policy `enhanced`."""
+    return "".join(c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c) in _INVISIBLE)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__ as bench
-from benchmarks.__main__ import Measured
+from benchmarks import __main__ as command
+from benchmarks import measuring as bench
 from benchmarks.cases import JOBS
+from benchmarks.measuring import Measured
 from include.demo.expected import expected
 from include.demo.people import Profiles
 from include.demo.tables import DemoTable, write_table
@@ -77,11 +78,11 @@ def test_results_are_written_as_a_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sizes: list[int]
 ) -> None:
     (tmp_path / ".bench").mkdir()
-    monkeypatch.setattr(bench, "PROJECT", tmp_path)
+    monkeypatch.setattr(command, "PROJECT", tmp_path)
     monkeypatch.setattr("sys.argv", ["benchmarks", *arguments])
     result = dict.fromkeys(FIELDS | {"baseline_cpu_seconds"}, 1)
-    monkeypatch.setattr(bench, "compare", lambda size, folder: result | {"n": size})
-    bench.main()
+    monkeypatch.setattr(command, "compare", lambda size, folder: result | {"n": size})
+    command.main()
     written = json.loads((tmp_path / ".bench" / "results.json").read_text())
     assert [case["n"] for case in written] == sizes
     assert all(case.keys() >= FIELDS for case in written)
