@@ -120,6 +120,30 @@ def test_a_used_url_is_awaited_and_not_sent_again() -> None:
     assert len(world.service.uploads) == len(world.service.accepted) == 3
 
 
+def test_a_url_that_was_not_used_yet_is_used() -> None:
+    """The worker dies between writing the request down and posting the file."""
+    asked = STEPS.index("request_upload") + 1
+    assert STEPS[asked] == "create", "the intent"
+    world = World({asked + 1: "after"})
+    world.run({1, 2})
+    check(world, {1, 2})
+    assert list(world.service.uploads) == [upload.id for upload in world.service.accepted] == ["r1"]
+
+
+@pytest.mark.faults
+def test_a_replace_that_broke_off_leaves_nobody_certain() -> None:
+    """It wiped the audience and did half of its work; the next run has another target and no Replace."""
+    world = World()
+    world.run({1, 2, 3})
+    world.service.ends = [UploadState.FAILED]
+    with pytest.raises(TransientError):
+        world.deliver_once(world.plan({1, 2, 3}, full=True))
+    assert world.people == {1, 3}
+    assert world.bounds()[0] == set()
+    world.run({2, 3})
+    check(world, {2, 3})
+
+
 def test_a_request_that_the_service_forgot_is_sent_again() -> None:
     world = World()
     plan = world.plan({1, 2})
@@ -218,6 +242,7 @@ def test_results_that_are_gone_for_good_are_no_dead_end() -> None:
         (8003, ConfigurationError, "accept"),
         (8000, ConfigurationError, "full mode"),
         (8001, TerminalError, "report"),
+        (8004, TerminalError, "SHA-256"),
     ],
 )
 def test_an_error_of_the_list_stops_with_advice(code: int, family: type[Exception], advice: str) -> None:

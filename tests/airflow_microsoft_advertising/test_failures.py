@@ -129,6 +129,7 @@ def test_no_address_reaches_log_report_or_traceback(
         assert PERSON not in text
         assert "Row 7" in text
     assert "bad cell" not in shown
+    assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
 
 
