@@ -10,7 +10,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import DAG, TriggerRule, dag, get_current_context, task, task_group
+from airflow.sdk import DAG, Asset, TriggerRule, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
@@ -113,10 +113,11 @@ def segment_group(export: Export) -> Any:
 
 def report_task(export: Export) -> Any:
     """The task that sums up a run."""
+    audiences = Asset(f"{export.name} audiences")
 
-    @task(trigger_rule=TriggerRule.ALL_DONE, retries=1)
-    def report(rows: list[Row] | None) -> None:
-        """What the run did; fails if a segment did."""
+    @task(trigger_rule=TriggerRule.ALL_DONE, retries=1, outlets=[audiences])
+    def report(rows: list[Row] | None, *, outlet_events: Any) -> None:
+        """What the run did; fails if a segment did. Success is an event that other DAGs can be scheduled by."""
         if rows is None:
             raise AirflowFailException("No segments were selected: the log of the task `select` says why.")
         result = this_run(export).report([Segment.model_validate(row) for row in rows])
@@ -124,6 +125,11 @@ def report_task(export: Export) -> Any:
         log.info("%s", result.summary())
         if result.failed:
             raise AirflowFailException(result.summary())
+        outlet_events[audiences].extra = {
+            "run_id": result.run_id,
+            "dry_run": result.dry_run,
+            **{count: result.total(count) for count in ("profiles", "members", "added", "removed", "parts")},
+        }
 
     return report
 

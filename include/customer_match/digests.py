@@ -64,7 +64,8 @@ def to_hex(digests: Digests) -> npt.NDArray[np.uint8]:
 
 def from_hex(digits: npt.NDArray[np.uint8]) -> Digests:
     """Digests of ASCII hex digits (either case), shape (n, 64)."""
-    return _BYTES[np.ascontiguousarray(digits).view("<u2")]
+    pairs: npt.NDArray[np.uint16] = np.ascontiguousarray(digits).view("<u2")
+    return _BYTES[pairs]
 
 
 class _Stream:

@@ -22,7 +22,7 @@ import numpy as np
 
 from include.customer_match.chunk import Plan, plan_again
 from include.customer_match.digests import Digests
-from include.customer_match.ledger.state import Action, Part, Request
+from include.customer_match.ledger.state import Action, Part, Request, Settled
 from include.customer_match.ledger.store import Entry, Ledger, Storage
 from include.customer_match.members import MembersFile, read_members, write_members
 from include.errors import ConfigurationError, TerminalError, TransientError
@@ -232,6 +232,9 @@ class Delivery:
             raise Overtaken(state.interval_end)
         if state.parts:
             entry = self._ledger.settle(entry, state)
+        if self._plan.removed is None and entry.state.settled == Settled(known=True):
+            self._plan = self._plan.model_copy(update={"removed": 0})  # the audience is new: nobody leaves
+            self._on_replan(self._plan)
         if not self._plan.fits(entry.state):
             log.info("The ledger has moved on since the plan was made: planning again")
             self._plan = plan_again(self._storage, entry.state, self._plan, folder=f"{self._folder}/again")
