@@ -170,7 +170,12 @@ class ExportRun:
         return report
 
     def _selected(self, names: Sequence[str]) -> list[Segment]:
-        segments = self.export.matches(self._tables() if self.export.has_patterns else ())
+        tables = self._tables() if self.export.has_patterns else {}
+        segments = self.export.matches(tables)
+        for name in self.export.unmatched(tables) if tables else ():
+            log.warning(
+                "No table in %s fits the segment %r of the export file", self.export.source.root, name
+            )
         if not segments:
             patterns = ", ".join(selection.table for selection in self.export.segments)
             raise ConfigurationError(

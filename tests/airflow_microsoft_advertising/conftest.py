@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,12 +59,3 @@ def simulator(running_simulator: Simulator, connect: Connect) -> Iterator[Simula
     yield running_simulator
     running_simulator.api.control("faults", method="DELETE")
     running_simulator.api.control("settings", {"queue_seconds": 0, "processing_seconds": 0})
-
-
-@pytest.fixture
-def export_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder that stands in for include/exports."""
-    folder = tmp_path / "exports"
-    folder.mkdir()
-    monkeypatch.setenv("CUSTOMER_MATCH_EXPORTS", str(folder))
-    return folder

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -40,8 +40,9 @@ from include.microsoft_advertising.models import (
     UploadStatus,
     UploadTicket,
 )
+from tests.memory_storage import MemoryStorage
 
-__all__ = ["Crash", "FakeService", "Faults", "MemoryStorage", "World", "digests_of"]
+__all__ = ["Crash", "FakeService", "Faults", "FaultyStorage", "World", "digests_of"]
 
 MARK = "[customer-match:test]"
 NAME = "Gold customers"
@@ -79,52 +80,24 @@ class Faults:
             raise OutcomeUnknown(name) if name == "create_audience" else TransientError(name)
 
 
-class MemoryStorage:
-    """A workspace in a dictionary: a file appears when it is closed, `create` is exclusive."""
+class FaultyStorage(MemoryStorage):
+    """A workspace in memory whose writes are steps."""
 
     def __init__(self, faults: Faults) -> None:
-        self.files: dict[str, bytes] = {}
+        super().__init__()
         self._faults = faults
 
-    def open_input(self, relative: str) -> BinaryIO:
-        return io.BytesIO(self.read_bytes(relative))
-
-    def open_output(self, relative: str) -> BinaryIO:
-        storage = self
-
-        class Output(io.BytesIO):
-            def close(self) -> None:
-                if not self.closed:
-                    content = self.getvalue()
-                    super().close()
-                    with storage._faults.step("write"):
-                        storage.files[relative] = content
-
-        return Output()
-
-    def read_bytes(self, relative: str) -> bytes:
-        try:
-            return self.files[relative]
-        except KeyError:
-            raise FileNotFoundError(relative) from None
+    def store(self, relative: str, content: bytes) -> None:
+        with self._faults.step("write"):
+            super().store(relative, content)
 
     def create(self, relative: str, data: bytes) -> None:
         with self._faults.step("create"):
-            if relative in self.files:
-                raise FileExistsError(relative)
-            self.files[relative] = data
-
-    def list(self, relative: str) -> list[str]:
-        prefix = f"{relative}/"
-        return sorted(
-            {name.removeprefix(prefix).split("/")[0] for name in self.files if name.startswith(prefix)}
-        )
+            super().create(relative, data)
 
     def delete(self, relative: str, *, recursive: bool = False) -> None:
-        doomed = [n for n in self.files if n == relative or (recursive and n.startswith(f"{relative}/"))]
         with self._faults.step("delete"):
-            for name in doomed:
-                del self.files[name]
+            super().delete(relative, recursive=recursive)
 
 
 @dataclass
@@ -302,7 +275,7 @@ class World:
 
     def __init__(self, strikes: dict[int, str] | None = None) -> None:
         self.faults = Faults(strikes or {})
-        self.storage = MemoryStorage(self.faults)
+        self.storage = FaultyStorage(self.faults)
         self.service = FakeService(self.faults, on_file=self._check_file)
         self.spec = AudienceSpec(NAME, MARK)
         self.runs = 0

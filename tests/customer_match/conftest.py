@@ -2,53 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from typing import BinaryIO
-
 import pytest
 
-
-class MemoryStorage:
-    """A workspace in a dictionary: a file appears when it is closed, `create` is exclusive."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-
-    def open_input(self, relative: str) -> BinaryIO:
-        return io.BytesIO(self.read_bytes(relative))
-
-    def open_output(self, relative: str) -> BinaryIO:
-        storage = self
-
-        class Output(io.BytesIO):
-            def close(self) -> None:
-                if not self.closed:
-                    storage.files[relative] = self.getvalue()
-                super().close()
-
-        return Output()
-
-    def read_bytes(self, relative: str) -> bytes:
-        try:
-            return self.files[relative]
-        except KeyError:
-            raise FileNotFoundError(relative) from None
-
-    def create(self, relative: str, data: bytes) -> None:
-        if relative in self.files:
-            raise FileExistsError(relative)
-        self.files[relative] = data
-
-    def list(self, relative: str) -> list[str]:
-        prefix = f"{relative}/"
-        return sorted(
-            {name.removeprefix(prefix).split("/")[0] for name in self.files if name.startswith(prefix)}
-        )
-
-    def delete(self, relative: str, *, recursive: bool = False) -> None:
-        doomed = [n for n in self.files if n == relative or (recursive and n.startswith(f"{relative}/"))]
-        for name in doomed:
-            del self.files[name]
+from tests.memory_storage import MemoryStorage
 
 
 @pytest.fixture

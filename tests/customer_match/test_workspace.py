@@ -29,7 +29,7 @@ def workspace(request: pytest.FixtureRequest) -> Workspace:
         found: Workspace = request.getfixturevalue("local")
         return found
     container = request.getfixturevalue("lake_container")
-    return Workspace(container.filesystem, f"{container.name}/work/space")
+    return Workspace(container.filesystem, f"{container.name}/some/folder")
 
 
 def digests(*numbers: int) -> Digests:
