@@ -18,6 +18,8 @@ from include.demo.expected import expected
 from include.demo.people import Profiles
 from include.demo.tables import DemoTable, write_table
 
+pytestmark = pytest.mark.system  # processes of their own
+
 FIELDS = {"case", "n", "seconds", "cpu_seconds", "peak_rss_mb", "baseline", "baseline_seconds", "ratio"}
 
 

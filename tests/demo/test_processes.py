@@ -19,6 +19,8 @@ from include.demo.processes import Program, free_port
 # A program with a child and a grandchild; each writes its pid when it is ready.
 _FAMILY = """
 import os, signal, sys, time
+
+pytestmark = pytest.mark.system  # processes of their own
 def stubborn():
     if sys.argv[2] == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
