@@ -16,6 +16,8 @@ import pytest
 from include.demo import processes
 from include.demo.processes import Program, free_port
 
+pytestmark = pytest.mark.system  # processes of their own
+
 # A program with a child and a grandchild; each writes its pid when it is ready.
 _FAMILY = """
 import os, signal, sys, time
