@@ -40,7 +40,7 @@ def test_audiences_are_exact_full_and_incremental(installation: Any) -> None:
 def test_a_run_is_an_event_for_other_dags(installation: Any) -> None:
     run_id, state = installation.run("basic", segments=["basic LapsedVIPs"])
     assert state == "success"
-    events = installation.api.get("/assets/events", source_dag_id="basic", order_by="-id")["asset_events"]
+    events = installation.api.get("/assets/events", source_dag_id="basic", order_by="-timestamp")["asset_events"]
     [extra] = [event["extra"] for event in events if event["extra"].get("run_id") == run_id]
     assert (extra["profiles"], extra["dry_run"]) == (10, False)
 
