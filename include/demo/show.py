@@ -55,7 +55,7 @@ def show(folder: Path, *, lake: str = "local", scale: float = 1.0) -> bool:
         lake: `local` or `azurite`.
         scale: Share of the demo's full size.
     """
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     started = time.monotonic()
@@ -189,6 +189,7 @@ def _print(console: Console, checked: Sequence[Checked]) -> None:
     table = Table("audience", *_COLUMNS, "check", box=box.SIMPLE_HEAD)
     for column in table.columns[1:-1]:
         column.justify = "right"
+    table.columns[0].no_wrap = True
     for segment in checked:
         verdict = "[red]wrong" if segment.faults else "[green]exact"
         table.add_row(
