@@ -24,9 +24,12 @@ __all__ = ["Outcome", "digest_batch"]
 
 _INVISIBLE_ASCII = "".join(map(chr, (*range(0x21), 0x7F)))
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-# Bounded by 64 bytes in all, so that no label and no local part can be too long.
-_PLAIN_ADDRESS = rf"^[a-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@(?:{_LABEL}\.)+(?:{_LABEL})$"
-_NUMERIC_ENDING = r"\.[0-9]+$"
+# Bounded by 64 bytes in all, so that no label and no local part can be too long. Something is left of a local
+# part that does not begin with a plus or a dot; a domain that ends in a letter-led label is no number.
+_PLAIN_ADDRESS = (
+    r"^[a-z0-9!#$%&'*/=?^_`{|}~-][a-z0-9.!#$%&'*+/=?^_`{|}~-]*"
+    rf"@(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?$"
+)
 _PLAIN_HASH = r"^[0-9a-f]{64}$"
 _PLAIN_BYTES = 64
 
@@ -56,14 +59,22 @@ def digest_batch(batch: pa.RecordBatch, columns: Sequence[str], policy: Policy) 
     """
     # A plain first column decides its row alone; other rows need a look at all of their columns.
     frame = pl.DataFrame({str(i): pl.from_arrow(batch.column(name)) for i, name in enumerate(columns)})
-    frame = _with_address(frame.cast(pl.String)).with_columns(kind=_kind(pl.col("address")))
-    plain_digests = [
-        *_hash(frame.filter(pl.col("kind") == "address").get_column("address"), policy),
-        _unhex(frame.filter(pl.col("kind") == "hash").get_column("address")),
-    ]
-    plainly_rejected, odd = _remaining(frame, len(columns))
-    digests, rejected = _judge(odd, policy)
-    return Outcome(np.concatenate([*plain_digests, digests]), batch.num_rows, rejected + plainly_rejected)
+    address = pl.col("address")
+    short = address.str.len_bytes() <= _PLAIN_BYTES
+    addresses, frame = _split(
+        _with_address(frame.cast(pl.String)), short & address.str.contains(_PLAIN_ADDRESS)
+    )
+    hashes, frame = _split(frame, address.str.contains(_PLAIN_HASH))
+    rejected, odd = _plainly_rejected(frame, len(columns))
+    judged, more_rejected = _judge(odd, policy)
+    digests = [*_hash(addresses.get_column("address"), policy), _unhex(hashes.get_column("address")), judged]
+    return Outcome(np.concatenate(digests), batch.num_rows, rejected + more_rejected)
+
+
+def _split(frame: pl.DataFrame, condition: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows where a condition holds, and all others."""
+    marked = frame.with_columns(holds=condition.fill_null(value=False))
+    return marked.filter("holds").drop("holds"), marked.filter(~pl.col("holds")).drop("holds")
 
 
 def _with_address(frame: pl.DataFrame) -> pl.DataFrame:
@@ -83,24 +94,6 @@ def _with_address(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _is_ascii(text: pl.Expr) -> pl.Expr:
     return text.str.len_bytes() == text.str.len_chars()
-
-
-def _kind(address: pl.Expr) -> pl.Expr:
-    """`address`, `hash`, or the reason of a rejection, where that is plain to see; else null."""
-    short = address.str.len_bytes() <= _PLAIN_BYTES
-    well_formed = address.str.contains(_PLAIN_ADDRESS) & ~address.str.contains(_NUMERIC_ENDING)
-    # `+tag@` leaves nothing of a local part, and so do dots alone, under the policy `enhanced`.
-    something_left = address.str.contains(r"^\.*[^+.@]")
-    return (
-        pl.when(short & well_formed & something_left)
-        .then(pl.lit("address"))
-        .when(short & address.str.contains(_PLAIN_HASH))
-        .then(pl.lit("hash"))
-        .when(address == "")
-        .then(pl.lit(Rejection.MISSING.value))
-        .when(~address.str.contains("@", literal=True))
-        .then(pl.lit(Rejection.NOT_AN_ADDRESS.value))
-    )
 
 
 def _hash(addresses: pl.Series, policy: Policy) -> list[Digests]:
@@ -129,18 +122,16 @@ def _unhex(digits: pl.Series) -> Digests:
     return from_hex(text[start : start + 64 * len(array)].reshape(-1, 64))
 
 
-def _remaining(frame: pl.DataFrame, columns: int) -> tuple[Counter[Rejection], pl.DataFrame]:
+def _plainly_rejected(frame: pl.DataFrame, columns: int) -> tuple[Counter[Rejection], pl.DataFrame]:
     """Rows whose rejection is plain, counted by reason, and the rows that need a judge."""
-    rejected: Counter[Rejection] = Counter()
-    rest = frame.filter(~pl.col("kind").is_in(["address", "hash"]) | pl.col("kind").is_null())
-    if columns == 1:
-        reasons = rest.get_column("kind").drop_nulls().value_counts()
-        rejected.update({Rejection(reason): count for reason, count in reasons.iter_rows()})
-        rest = rest.filter(pl.col("kind").is_null())
-    rest = rest.select(str(i) for i in range(columns))
-    odd = rest.filter(pl.any_horizontal(pl.all().is_not_null()))
-    rejected[Rejection.MISSING] += rest.height - odd.height
-    return +rejected, odd
+    values, address = [str(i) for i in range(columns)], pl.col("address")
+    empty_rows, frame = _split(frame, pl.all_horizontal(pl.col(values).is_null()))
+    rejected = Counter({Rejection.MISSING: empty_rows.height})
+    if columns == 1:  # of several, another one may hold an address
+        blank, frame = _split(frame, address == "")
+        others, frame = _split(frame, ~address.str.contains("@", literal=True))
+        rejected += Counter({Rejection.MISSING: blank.height, Rejection.NOT_AN_ADDRESS: others.height})
+    return +rejected, frame.select(values)
 
 
 def _judge(rows: pl.DataFrame, policy: Policy) -> tuple[Digests, Counter[Rejection]]:
