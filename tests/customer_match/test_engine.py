@@ -41,6 +41,7 @@ def check(rows: list[tuple[str | None, ...]], columns: int, policy: Policy) -> N
 @given(st.lists(VALUES | WELL_FORMED, max_size=12), st.sampled_from(Policy))
 @example([" +@a.b", "+@a.b", "..+x@a.b", ".@a.b", "a@b.0", "a@b.0x", "a@b.c\n", "a@b.c\n\n"], Policy.ENHANCED)
 @example(["a" * 60 + "@b.c", "a" * 61 + "@b.c", "a@" + "b" * 60 + ".c", "a@" + "b" * 58 + ".c"], Policy.BOTH)
+@example(["a@" + "b" * 64 + ".de", "c" * 65 + "@b.de", "a@" + "b" * 63 + ".de"], Policy.BASIC)
 def test_one_column(values: list[str | None], policy: Policy) -> None:
     check([(value,) for value in values], 1, policy)
 
