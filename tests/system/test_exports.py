@@ -40,7 +40,9 @@ def test_audiences_are_exact_full_and_incremental(installation: Any) -> None:
 def test_a_run_is_an_event_for_other_dags(installation: Any) -> None:
     run_id, state = installation.run("basic", segments=["basic LapsedVIPs"])
     assert state == "success"
-    events = installation.api.get("/assets/events", source_dag_id="basic", order_by="-timestamp")["asset_events"]
+    events = installation.api.get("/assets/events", source_dag_id="basic", order_by="-timestamp")[
+        "asset_events"
+    ]
     [extra] = [event["extra"] for event in events if event["extra"].get("run_id") == run_id]
     assert (extra["profiles"], extra["dry_run"]) == (10, False)
 
@@ -125,6 +127,8 @@ def test_backfill_and_order_in_time(installation: Any) -> None:
     api.post("/backfills", body)
     runs = _backfill_runs(api)
     assert [api.wait_for_run("daily", run["dag_run_id"]) for run in runs] == ["success", "success"]
+    [scheduled] = [r for r in api.get("/dags/daily/dagRuns")["dag_runs"] if r["run_type"] == "scheduled"]
+    assert api.wait_for_run("daily", scheduled["dag_run_id"]) == "success"
     assert installation.members("daily") == installation.expected("daily", "LapsedVIPs").members
     _, state = installation.run("daily")
     assert state == "success"
