@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 import time
@@ -21,8 +20,6 @@ pytestmark = pytest.mark.system  # processes of their own
 # A program with a child and a grandchild; each writes its pid when it is ready.
 _FAMILY = """
 import os, signal, sys, time
-
-pytestmark = pytest.mark.system  # processes of their own
 def stubborn():
     if sys.argv[2] == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -174,4 +171,3 @@ def test_stopping_sends_the_polite_signal_first(start: Start, tmp_path: Path) ->
     wait_until((tmp_path / "ready").exists)
     program.stop()
     assert program.tail() == "tidied up"
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

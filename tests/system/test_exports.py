@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,7 @@ def test_backfill_and_order_in_time(installation: Any) -> None:
     _, state = installation.run("daily")
     assert state == "success"
     body |= {"from_date": "2026-10-01T00:00:00Z", "to_date": "2026-10-01T00:00:00Z"}
+    _wait_for_the_end_of_backfills(api)
     api.post("/backfills", body)
     [run] = [r for r in _backfill_runs(api, 3) if r["logical_date"].startswith("2026-10-01")]
     assert api.wait_for_run("daily", run["dag_run_id"]) == "success"
@@ -187,9 +189,16 @@ def _last_lines(installation: Any, dag_id: str, run_id: str, task_id: str, index
     return "\n".join(installation.api.log(dag_id, run_id, task_id, index).splitlines()[-12:])
 
 
-def _backfill_runs(api: Any, at_least: int = 2) -> list[dict[str, Any]]:
-    import time
+def _wait_for_the_end_of_backfills(api: Any) -> None:
+    """The scheduler closes a backfill up to 30 s after its last run; only one may be open."""
+    for _ in range(120):
+        if all(backfill["completed_at"] for backfill in api.get("/backfills", dag_id="daily")["backfills"]):
+            return
+        time.sleep(1)
+    raise AssertionError("the backfill was never closed")
 
+
+def _backfill_runs(api: Any, at_least: int = 2) -> list[dict[str, Any]]:
     for _ in range(60):
         runs = [
             r for r in api.get("/dags/daily/dagRuns", limit=100)["dag_runs"] if r["run_type"] == "backfill"
