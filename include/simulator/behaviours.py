@@ -45,7 +45,7 @@ class Behaviour:
 _D, _O, _A = Basis.DOCUMENTED, Basis.OBSERVED, Basis.ASSUMED
 _SIGN_IN, _CALLS, _FILE, _STATUS = "Sign-in", "REST calls", "Posting a file", "Status and results"
 _PARSE, _LISTS, _ITEMS, _AUDIENCES = "Reading a file", "List rows", "Items", "Audiences over REST"
-_LIMITS, _KEPT = "Limits", "What is kept"
+_LIMITS, _KEPT, _SOAP = "Limits", "What is kept", "SOAP calls"
 
 BEHAVIOURS: Final = (
     Behaviour(_SIGN_IN, "Access tokens live 3599 seconds.", _D, "get-tokens page, example"),
@@ -68,6 +68,36 @@ BEHAVIOURS: Final = (
     Behaviour(_CALLS, "AccountId of GetBulkUploadUrl differs from the header: 106.", _A, "code not stated"),
     Behaviour(_CALLS, "Every answer has the header TrackingId.", _D, "request headers"),
     Behaviour(_CALLS, "ResponseMode is ErrorsOnly unless asked otherwise.", _D, "getbulkuploadurl"),
+    Behaviour(
+        _SOAP, "SOAP 1.1, document/literal, on the three services' paths.", _D, "WSDL; any case of v13"
+    ),
+    Behaviour(_SOAP, "Names, namespaces and order of elements are those of the WSDL.", _D, "WSDL of the SDK"),
+    Behaviour(
+        _SOAP, "A slip in them, or a value of another type: 201.", _A, "strict on purpose, to show slips"
+    ),
+    Behaviour(
+        _SOAP, "Prefixes mean nothing; `Action` may be there or not.", _O, "SDK and the pages' templates"
+    ),
+    Behaviour(
+        _SOAP, "The operation: SOAPAction, else the body's element.", _A, "the second: only to be kind"
+    ),
+    Behaviour(_SOAP, "Every answer has the header TrackingId, faults too.", _O, "the SDK fails without it"),
+    Behaviour(_SOAP, "What has no value is said as nil, never left out.", _O, "the SDK fails without it"),
+    Behaviour(_SOAP, "`i:type` says what an audience is; an element Type does not.", _A, "read-only field"),
+    Behaviour(
+        _SOAP, "The text `None` as CustomerId or CustomerAccountId is not sent: 116.", _O, "SDK; code assumed"
+    ),
+    Behaviour(_SOAP, "Faults below 1000: AdApiFaultDetail with Detail.", _D, "WSDL"),
+    Behaviour(_SOAP, "Others: ApiFaultDetail; Customer Management: ApiFault; both with Details.", _D, "WSDL"),
+    Behaviour(_SOAP, "Faults come with HTTP 500 (`soap_fault_status`: 200).", _D, "pages; 200 was observed"),
+    Behaviour(
+        _SOAP, "The faultstring asks for the details and names the TrackingId.", _O, "issues of the SDK"
+    ),
+    Behaviour(_SOAP, "Unknown operation: a fault ActionNotSupported without detail.", _A, "as WCF does"),
+    Behaviour(
+        _SOAP, "Broken XML, a document type, deep nesting, SOAP 1.2: a fault without detail.", _A, "ours"
+    ),
+    Behaviour(_SOAP, "More than 16 MiB: HTTP 413; another media type: 415.", _A, "as WCF does; size assumed"),
     Behaviour(_FILE, "The URL works once and for 15 minutes: 3224, 3226; unknown: 3220.", _D, "bulk guide"),
     Behaviour(_FILE, "One file per form, any field name: 3221, 3222.", _O, "field names of three clients"),
     Behaviour(_FILE, "The name ends in .csv, .tsv or .zip, and a zip is sound: 3223.", _D, "bulk guide"),
@@ -167,8 +197,8 @@ _INTRODUCTION: Final = """\
 <!-- Written by `python -m include.simulator.behaviours > docs/simulator.md`; do not edit by hand. -->
 
 A local stand-in of Microsoft Advertising: a real HTTP server that keeps its data in a folder. It
-imports nothing of the client, so that each checks the other. It speaks REST and sign-in; SOAP can be
-put on top of the same services.
+imports nothing of the client, so that each checks the other. It speaks REST, SOAP and sign-in; both
+faces share the same operations.
 
 ```
 customer-match simulator --port 8800 --data .simulator

@@ -22,6 +22,7 @@ from include.simulator.faces.files import file_routes
 from include.simulator.faces.middleware import App, Surroundings
 from include.simulator.faces.oauth import oauth_routes
 from include.simulator.faces.rest import rest_routes
+from include.simulator.faces.soap.routes import soap_routes
 from include.simulator.service import Service
 
 __all__ = ["application", "main", "serve"]
@@ -29,7 +30,7 @@ __all__ = ["application", "main", "serve"]
 
 def application(service: Service) -> App:
     """The ASGI application with all faces."""
-    own = [*rest_routes(service), *file_routes(service), *oauth_routes(service)]
+    own = [*rest_routes(service), *soap_routes(service), *file_routes(service), *oauth_routes(service)]
     return Surroundings(Starlette(routes=[*own, *control_routes(service)]), service, own)
 
 

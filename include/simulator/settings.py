@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = ["Settings"]
@@ -43,6 +45,10 @@ class Settings(BaseModel):
     size_delay_seconds: float = Field(default=86_400, ge=0, description="Sizes are null so long.")
     upper_case_hashes: bool = Field(default=False, description="Accept A-F in hashes.")
     empty_replace_clears: bool = Field(default=True, description="Replace without items empties the list.")
+
+    soap_fault_status: Literal[200, 500] = Field(
+        default=500, description="HTTP status of SOAP faults; 200 was seen too."
+    )
 
     @property
     def row_limit(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from starlette.requests import Request
@@ -14,6 +15,8 @@ from starlette.routing import Match, Route
 from include.simulator.clock import iso
 from include.simulator.codes import ServiceFault
 from include.simulator.faces.answers import CODES_KEY, oauth_fault, rest_fault, upload_fault
+from include.simulator.faces.soap.reader import MAX_BYTES
+from include.simulator.faces.soap.routes import SoapRoute
 from include.simulator.injection import FaultKind, FaultRule
 from include.simulator.request_log import LoggedCall
 from include.simulator.service import Service
@@ -31,6 +34,15 @@ class _CutError(Exception):
     """Close the connection now."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is called, and the rule that strikes it."""
+
+    route: Route
+    operation: str
+    rule: FaultRule | None
+
+
 class Surroundings:
     """Logs calls to the service's own routes and lets fault rules strike them.
 
@@ -39,7 +51,7 @@ class Surroundings:
     Args:
         app: The application inside.
         service: Owner of the log and the rules.
-        routes: The service's own routes; a route's name is its operation.
+        routes: The service's own routes; a route's name is its operation (a SOAP call names its own).
     """
 
     def __init__(self, app: App, service: Service, routes: Iterable[Route]) -> None:
@@ -53,7 +65,8 @@ class Surroundings:
         if route is None:
             await self._app(scope, receive, send)
             return
-        rule = self._service.faults.take(route.name)
+        operation, receive = await _named(route, scope, receive)
+        call = _Call(route, operation, self._service.faults.take(operation))
         status = 0
         began = time.monotonic()
 
@@ -64,7 +77,7 @@ class Surroundings:
             await send(message)
 
         try:
-            await self._act(rule, route.name, scope, receive, note_status)
+            await self._act(call, scope, receive, note_status)
         except _CutError:
             status = 0
             await _cut(send, receive)
@@ -74,11 +87,11 @@ class Surroundings:
                     time=iso(self._service.clock.now()),
                     method=scope["method"],
                     path=route.path,
-                    operation=route.name,
+                    operation=operation,
                     status=status,
                     codes=tuple(scope.get(CODES_KEY, ())),
                     seconds=round(time.monotonic() - began, 4),
-                    fault=None if rule is None else rule.kind.value,
+                    fault=None if call.rule is None else call.rule.kind.value,
                 )
             )
 
@@ -88,9 +101,8 @@ class Surroundings:
                 return route
         return None
 
-    async def _act(
-        self, rule: FaultRule | None, operation: str, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _act(self, call: _Call, scope: Scope, receive: Receive, send: Send) -> None:
+        rule = call.rule
         match rule.kind if rule else None:
             case FaultKind.DROP:
                 raise _CutError
@@ -104,16 +116,16 @@ class Surroundings:
                 await self._app(scope, receive, _truncating(send, rule.bytes if rule else 0))
             case FaultKind.FAULT | FaultKind.RAW:
                 await _drain(receive)
-                answer = self._answer(rule, operation, scope) if rule else Response()
+                answer = self._answer(rule, call, scope) if rule else Response()
                 await answer(scope, receive, send)
             case _:
                 await asyncio.sleep(rule.seconds if rule else 0)
                 await self._app(scope, receive, send)
 
-    def _answer(self, rule: FaultRule, operation: str, scope: Scope) -> Response:
+    def _answer(self, rule: FaultRule, call: _Call, scope: Scope) -> Response:
         if rule.kind is FaultKind.RAW:
             answer = Response(rule.body, rule.status or 500, media_type=rule.content_type)
-        elif operation == "Token":
+        elif call.operation == "Token":
             answer = oauth_fault(
                 rule.error,
                 "Injected by the simulator.",
@@ -123,14 +135,47 @@ class Surroundings:
             )
         else:
             scope[CODES_KEY] = [rule.code]
-            fault = ServiceFault(rule.code, http_status=rule.status)
-            is_upload = operation == "UploadFile"
-            answer = (
-                upload_fault(fault, None) if is_upload else rest_fault(fault, str(Request(scope).url.path))
-            )
+            answer = _fault(rule, call.route, scope)
         if rule.retry_after is not None:
             answer.headers["Retry-After"] = str(rule.retry_after)
         return answer
+
+
+def _fault(rule: FaultRule, route: Route, scope: Scope) -> Response:
+    fault = ServiceFault(rule.code, http_status=rule.status)
+    if isinstance(route, SoapRoute):
+        return route.fault(fault, rule.status)
+    if route.name == "UploadFile":
+        return upload_fault(fault, None)
+    return rest_fault(fault, str(Request(scope).url.path))
+
+
+async def _named(route: Route, scope: Scope, receive: Receive) -> tuple[str, Receive]:
+    """The operation of a call, and what gives its body (again, if it had to be read)."""
+    if not isinstance(route, SoapRoute):
+        return route.name, receive
+    messages = await _messages(receive)
+    body = b"".join(message.get("body", b"") for message in messages)
+    name = route.operation(Request(scope).headers.get("SOAPAction"), body)
+
+    async def again() -> Message:
+        message: Message = messages.pop(0) if messages else await receive()
+        return message
+
+    return name, again
+
+
+async def _messages(receive: Receive) -> list[Message]:
+    """The messages of a request's body, up to a size that no operation takes."""
+    messages: list[Message] = []
+    size = 0
+    more = True
+    while more and size <= MAX_BYTES:
+        message = await receive()
+        messages.append(message)
+        size += len(message.get("body", b""))
+        more = message["type"] == "http.request" and message.get("more_body", False)
+    return messages
 
 
 async def _swallow(_: Message) -> None:
