@@ -1,20 +1,26 @@
-"""What the simulator imitates, and how sure we are that the live service does the same.
+"""What the simulator imitates, how sure we are that the live service does the same, and which tests prove it.
 
 The one table behind `docs/simulator.md`; write that page anew with
 ``python -m include.simulator.behaviours > docs/simulator.md``.
+
+A new row is one line here, and ``@pytest.mark.behaviour("area.key")`` on each test that proves it; a row
+without a test is refused by `tests/simulator/test_behaviours.py`.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
+from types import MappingProxyType
 from typing import Final
 
+from include.simulator.proofs import Proof, proofs
 from include.simulator.settings import Settings
 
-__all__ = ["BEHAVIOURS", "Basis", "Behaviour", "render"]
+__all__ = ["AREAS", "BEHAVIOURS", "Basis", "Behaviour", "render"]
 
 
 class Basis(StrEnum):
@@ -25,170 +31,449 @@ class Basis(StrEnum):
     ASSUMED = "assumed"
 
 
+AREAS: Final = MappingProxyType(
+    {
+        "sign-in": "Sign-in",
+        "calls": "REST calls",
+        "soap": "SOAP calls",
+        "file": "Posting a file",
+        "status": "Status and results",
+        "parse": "Reading a file",
+        "lists": "List rows",
+        "items": "Items",
+        "audiences": "Audiences over REST",
+        "limits": "Limits",
+        "kept": "What is kept",
+    }
+)
+"""Headings of the page by the first part of a key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """One thing that the simulator does.
 
     Args:
-        area: Heading that it stands under.
+        key: ``area.name``, which tests bear as their mark; it stays when the wording changes.
         what: What it does.
         basis: How we know that the service does so.
         source: Page, evidence, or the reason for an assumption.
     """
 
-    area: str
+    key: str
     what: str
     basis: Basis
     source: str
 
+    @property
+    def area(self) -> str:
+        """Heading that it stands under."""
+        return AREAS[self.key.partition(".")[0]]
+
 
 _D, _O, _A = Basis.DOCUMENTED, Basis.OBSERVED, Basis.ASSUMED
-_SIGN_IN, _CALLS, _FILE, _STATUS = "Sign-in", "REST calls", "Posting a file", "Status and results"
-_PARSE, _LISTS, _ITEMS, _AUDIENCES = "Reading a file", "List rows", "Items", "Audiences over REST"
-_LIMITS, _KEPT, _SOAP = "Limits", "What is kept", "SOAP calls"
 
 BEHAVIOURS: Final = (
-    Behaviour(_SIGN_IN, "Access tokens live 3599 seconds.", _D, "get-tokens page, example"),
-    Behaviour(_SIGN_IN, "Each refresh gives a new refresh token; the old one stays valid.", _D, "get-tokens"),
-    Behaviour(_SIGN_IN, "`strict_rotation`: a refresh token works once.", _A, "switch for harder tests"),
-    Behaviour(_SIGN_IN, "A revoked or unknown refresh token: 400 `invalid_grant`.", _D, "error page"),
-    Behaviour(_SIGN_IN, "Another scope than msads.manage: `invalid_grant`, AADSTS70000.", _D, "error page"),
-    Behaviour(_SIGN_IN, "Unknown client id: `unauthorized_client`, AADSTS700016.", _D, "error page"),
-    Behaviour(_SIGN_IN, "Wrong secret: 401 `invalid_client`, AADSTS7000215.", _A, "as Entra ID does"),
-    Behaviour(_SIGN_IN, "Unknown form fields are ignored; scope may be missing.", _O, "what SDKs send"),
-    Behaviour(_SIGN_IN, "Any tenant name is accepted.", _A, "tenants are not simulated"),
-    Behaviour(_SIGN_IN, "Discovery documents name the real host with https.", _O, "msal needs it"),
-    Behaviour(_CALLS, "Expired token: HTTP 401, 109 as AdApiFaultDetail.", _O, "Segment's connector"),
-    Behaviour(_CALLS, "Unknown token or developer token: 105; foreign account: 106.", _D, "error codes"),
-    Behaviour(_CALLS, "HTTP 401 for 105, 403 for 106, 429 for 117, 400 for all else.", _A, "not stated"),
-    Behaviour(_CALLS, "Missing headers: 116.", _D, "error codes"),
-    Behaviour(_CALLS, "Customer Management needs no CustomerId or CustomerAccountId.", _D, "request headers"),
-    Behaviour(_CALLS, "64-bit numbers are JSON strings; `int` stays a number.", _O, "REST SDK's models"),
-    Behaviour(_CALLS, "Unknown keys and wrong JSON types: 201.", _A, "strict on purpose, to show slips"),
-    Behaviour(_CALLS, "AccountId of GetBulkUploadUrl differs from the header: 106.", _A, "code not stated"),
-    Behaviour(_CALLS, "Every answer has the header TrackingId.", _D, "request headers"),
-    Behaviour(_CALLS, "ResponseMode is ErrorsOnly unless asked otherwise.", _D, "getbulkuploadurl"),
     Behaviour(
-        _SOAP, "SOAP 1.1, document/literal, on the three services' paths.", _D, "WSDL; any case of v13"
-    ),
-    Behaviour(_SOAP, "Names, namespaces and order of elements are those of the WSDL.", _D, "WSDL of the SDK"),
-    Behaviour(
-        _SOAP, "A slip in them, or a value of another type: 201.", _A, "strict on purpose, to show slips"
+        "sign-in.access-token-lifetime", "Access tokens live 3599 seconds.", _D, "get-tokens page, example"
     ),
     Behaviour(
-        _SOAP, "Prefixes mean nothing; `Action` may be there or not.", _O, "SDK and the pages' templates"
+        "sign-in.rotation",
+        "Each refresh gives a new refresh token; the old one stays valid.",
+        _D,
+        "get-tokens",
     ),
     Behaviour(
-        _SOAP, "The operation: SOAPAction, else the body's element.", _A, "the second: only to be kind"
+        "sign-in.strict-rotation",
+        "`strict_rotation`: a refresh token works once.",
+        _A,
+        "switch for harder tests",
     ),
-    Behaviour(_SOAP, "Every answer has the header TrackingId, faults too.", _O, "the SDK fails without it"),
-    Behaviour(_SOAP, "What has no value is said as nil, never left out.", _O, "the SDK fails without it"),
-    Behaviour(_SOAP, "`i:type` says what an audience is; an element Type does not.", _A, "read-only field"),
     Behaviour(
-        _SOAP, "The text `None` as CustomerId or CustomerAccountId is not sent: 116.", _O, "SDK; code assumed"
+        "sign-in.invalid-grant", "A revoked or unknown refresh token: 400 `invalid_grant`.", _D, "error page"
     ),
-    Behaviour(_SOAP, "Faults below 1000: AdApiFaultDetail with Detail.", _D, "WSDL"),
-    Behaviour(_SOAP, "Others: ApiFaultDetail; Customer Management: ApiFault; both with Details.", _D, "WSDL"),
-    Behaviour(_SOAP, "Faults come with HTTP 500 (`soap_fault_status`: 200).", _D, "pages; 200 was observed"),
     Behaviour(
-        _SOAP, "The faultstring asks for the details and names the TrackingId.", _O, "issues of the SDK"
+        "sign-in.scope", "Another scope than msads.manage: `invalid_grant`, AADSTS70000.", _D, "error page"
     ),
-    Behaviour(_SOAP, "Unknown operation: a fault ActionNotSupported without detail.", _A, "as WCF does"),
     Behaviour(
-        _SOAP, "Broken XML, a document type, deep nesting, SOAP 1.2: a fault without detail.", _A, "ours"
+        "sign-in.unknown-client", "Unknown client id: `unauthorized_client`, AADSTS700016.", _D, "error page"
     ),
-    Behaviour(_SOAP, "More than 16 MiB: HTTP 413; another media type: 415.", _A, "as WCF does; size assumed"),
-    Behaviour(_FILE, "The URL works once and for 15 minutes: 3224, 3226; unknown: 3220.", _D, "bulk guide"),
-    Behaviour(_FILE, "One file per form, any field name: 3221, 3222.", _O, "field names of three clients"),
-    Behaviour(_FILE, "The name ends in .csv, .tsv or .zip, and a zip is sound: 3223.", _D, "bulk guide"),
-    Behaviour(_FILE, "A zip with several files: 3222; with none: 3221.", _A, "code not stated"),
-    Behaviour(_FILE, "A refused file does not use up the URL.", _A, "not stated"),
-    Behaviour(_FILE, "AuthenticationToken or Bearer, AccountId or CustomerAccountId.", _O, "both SDKs"),
-    Behaviour(_FILE, "Bad credentials: HTTP 401; other refusals: 400, flat JSON.", _D, "bulk guide"),
-    Behaviour(_FILE, "Accepted: 200 with TrackingId and RequestId.", _O, "RudderStack's client"),
-    Behaviour(_FILE, "Beyond 100 MB as posted: HTTP 413, 3223.", _A, "limit documented, answer not"),
-    Behaviour(_FILE, "The 100 MB are decimal and do not count the unzipped file.", _A, "not stated"),
-    Behaviour(_STATUS, "PendingFileUpload, FileUploaded, InProgress, then an end.", _D, "status page"),
-    Behaviour(_STATUS, "A URL that is never used stays PendingFileUpload.", _A, "not stated"),
-    Behaviour(_STATUS, "PercentComplete rises in InProgress and is 0 after a failure.", _D, "status page"),
-    Behaviour(_STATUS, "How fast it rises, and how long each state lasts.", _A, "settings"),
-    Behaviour(_STATUS, "Unknown request id: 4201.", _D, "error codes"),
-    Behaviour(_STATUS, "Each status call mints a fresh result URL, valid 5 minutes.", _D, "page; guide: 15"),
     Behaviour(
-        _STATUS, "The file is removed 15 minutes after the end; then no URL.", _A, "guide: from the start"
+        "sign-in.wrong-secret", "Wrong secret: 401 `invalid_client`, AADSTS7000215.", _A, "as Entra ID does"
     ),
-    Behaviour(_STATUS, "An expired URL: 403; a removed file: 404.", _A, "as Azure storage does"),
     Behaviour(
-        _STATUS, "Zip with one CSV: BOM, LF, all Bulk columns, Format Version row.", _O, "real results"
+        "sign-in.unknown-fields",
+        "Unknown form fields are ignored; scope may be missing.",
+        _O,
+        "what SDKs send",
     ),
-    Behaviour(_STATUS, "Name inside: BulkUpload-MM-DD-YYYY-<request id>-Results.csv.", _O, "real results"),
-    Behaviour(_STATUS, "An error row follows its entity's row, with Type + ` Error`.", _O, "real results"),
-    Behaviour(_STATUS, "ErrorsOnly leaves out good rows.", _O, "real results"),
-    Behaviour(_STATUS, "Client Id and Text are echoed, plain text too.", _O, "real results"),
+    Behaviour("sign-in.any-tenant", "Any tenant name is accepted.", _A, "tenants are not simulated"),
+    Behaviour("sign-in.discovery", "Discovery documents name the real host with https.", _O, "msal needs it"),
     Behaviour(
-        _STATUS, "A created list's row and items carry the new Id.", _A, "documented for the list only"
+        "calls.expired-token", "Expired token: HTTP 401, 109 as AdApiFaultDetail.", _O, "Segment's connector"
     ),
-    Behaviour(_STATUS, "The column Error Detail holds our own words.", _A, "its content was not seen"),
-    Behaviour(_PARSE, "UTF-8 with byte order mark.", _D, "bulk guide"),
-    Behaviour(_PARSE, "Without it: UploadFileFormatNotSupported, 3223.", _A, "real failure unknown"),
-    Behaviour(_PARSE, "Format Version 6.0: else 3217; missing: 3219.", _D, "error codes"),
-    Behaviour(_PARSE, "Both end as UploadFileFormatNotSupported.", _A, "the state is not stated"),
-    Behaviour(_PARSE, "Any column order, unknown columns, quotes, CRLF or LF.", _D, "file schema"),
-    Behaviour(_PARSE, "Ragged rows.", _O, "Microsoft's own example of 2021"),
-    Behaviour(_PARSE, "A row of unknown Type: 4203; other rows go on.", _A, "code documented, effect not"),
-    Behaviour(_PARSE, "Too many rows: UploadFileRowCountExceeded with 3225, nothing applied.", _A, "split"),
-    Behaviour(_PARSE, "A zip that unpacks to more than 4 GB is refused.", _A, "protects the machine"),
-    Behaviour(_LISTS, "Name 1-128: 4838; description up to 1024: 4841; unique: 4853.", _D, "customer-list"),
-    Behaviour(_LISTS, "Names are compared exactly, over the whole customer.", _A, "not stated"),
-    Behaviour(_LISTS, "Duration -1 or 1 to 390 days, 30 if empty: 4842.", _D, "one of four statements"),
-    Behaviour(_LISTS, "Members do not lapse when the duration is over.", _A, "not simulated"),
-    Behaviour(_LISTS, "Scope Customer or Account: 4849.", _D, "the page contradicts its example"),
-    Behaviour(_LISTS, "A given Parent Id must fit the scope: 4843; foreign: 4848.", _D, "error codes"),
-    Behaviour(_LISTS, "Unknown Id: 4835 on the list and 8000 on each of its items.", _O, "real results"),
-    Behaviour(_LISTS, "The same Id on two list rows: 4837 on the second.", _A, "code not stated"),
-    Behaviour(_LISTS, "Items for an existing list without Action Type: 8001 on the items.", _A, "where"),
-    Behaviour(_LISTS, "Action Type is ignored for new lists: Add.", _D, "customer-list"),
-    Behaviour(_LISTS, "Status Deleted deletes; in use by an ad group: 4854.", _D, "customer-list"),
-    Behaviour(_LISTS, "Terms False: 8003 on the list and its items; the list is not made.", _A, "'fails'"),
-    Behaviour(_LISTS, "Terms not accepted and not said: 8003 on items; Remove is free.", _D, "customerlist"),
-    Behaviour(_LISTS, "Acceptance in one upload does not count for the next.", _A, "'per upload'"),
-    Behaviour(_ITEMS, "The list row must be in the same file, before its items: 8000.", _D, "bulk guide"),
-    Behaviour(_ITEMS, "By Parent Id (also a negative key) or by Audience.", _D, "customer-list-item"),
-    Behaviour(_ITEMS, "Sub Type Email only: 8002.", _D, "customer-list-item"),
-    Behaviour(_ITEMS, "Text of 64 hex digits: 8004.", _O, "real results"),
-    Behaviour(_ITEMS, "Empty Text: 8006.", _A, "code documented, use not"),
-    Behaviour(_ITEMS, "Upper-case hex is refused (`upper_case_hashes` accepts it).", _A, "strict on purpose"),
-    Behaviour(_ITEMS, "Client Id beyond 100 characters: 201.", _A, "limit documented, code not"),
-    Behaviour(_ITEMS, "One error row per item: the first fault.", _A, "several are possible"),
-    Behaviour(_ITEMS, "Duplicates count once; removing what is not there is no error.", _A, "not stated"),
-    Behaviour(_ITEMS, "Good rows are applied beside bad ones.", _D, "bulk guide: partial success"),
-    Behaviour(_ITEMS, "All changes of a file appear at once.", _A, "so Replace is atomic here"),
-    Behaviour(_ITEMS, "Replace without items empties the list (switch).", _A, "literal reading"),
-    Behaviour(_ITEMS, "Files for one list sent side by side: any order.", _D, "not guaranteed"),
-    Behaviour(_AUDIENCES, "Partial success with Index; ids are null where it failed.", _D, "addaudiences"),
     Behaviour(
-        _AUDIENCES, "Null, empty, too many: 4844, 4850, 4851, 4852; null entry 4845.", _D, "error codes"
+        "calls.credentials", "Unknown token or developer token: 105; foreign account: 106.", _D, "error codes"
     ),
-    Behaviour(_AUDIENCES, "An Id on a new list: 4847; none on an old one: 4846.", _D, "error codes"),
-    Behaviour(_AUDIENCES, "`AudienceIds: []` is refused; null or absent gives all.", _O, "RETL's tests"),
-    Behaviour(_AUDIENCES, "Unknown id: null and 4835; the same id twice: 4837.", _D, "getaudiencesbyids"),
-    Behaviour(_AUDIENCES, "Only customer lists exist; others: 4859, 4861.", _A, "not simulated"),
-    Behaviour(_AUDIENCES, "UpdateAudiences changes customer lists.", _A, "two pages disagree"),
-    Behaviour(_AUDIENCES, "Scope may go from Account to Customer, not back: 4855.", _D, "customerlist"),
-    Behaviour(_AUDIENCES, "Sizes are null for 24 hours, then the number of members.", _A, "no matching here"),
-    Behaviour(_AUDIENCES, "Apply: up to 1,000 items a call, else 6999.", _D, "limit; the code is assumed"),
     Behaviour(
-        _AUDIENCES, "Apply: unknown list 8000, terms 8003, sub type 8002: whole call.", _A, "not stated"
+        "calls.http-status", "HTTP 401 for 105, 403 for 106, 429 for 117, 400 for all else.", _A, "not stated"
     ),
-    Behaviour(_AUDIENCES, "Apply: bad items as PartialErrors, good ones applied.", _D, "applycustomerlist…"),
-    Behaviour(_LIMITS, "Rows per file: 4,000,000; sandbox 20,000.", _D, "guide; sandbox page: 2.5 M"),
-    Behaviour(_LIMITS, "Header and Format Version do not count as rows.", _A, "not stated"),
-    Behaviour(_LIMITS, "At most 6 uploads of a customer in work; sandbox 1: 3227.", _D, "5-6; code assumed"),
-    Behaviour(_LIMITS, "Calls per customer and minute: 117.", _D, "the number is assumed"),
-    Behaviour(_LIMITS, "Upload URLs per account and 15 minutes: 4204.", _D, "the number is assumed"),
-    Behaviour(_LIMITS, "No limit to the number of lists unless set: 4865, 4866.", _D, "none documented"),
-    Behaviour(_KEPT, "An accepted file is on disk before 200 is answered.", _A, "what a service owes"),
-    Behaviour(_KEPT, "After a crash unfinished uploads are processed again from the start.", _A, "ours"),
+    Behaviour("calls.missing-headers", "Missing headers: 116.", _D, "error codes"),
+    Behaviour(
+        "calls.customer-management",
+        "Customer Management needs no CustomerId or CustomerAccountId.",
+        _D,
+        "request headers",
+    ),
+    Behaviour(
+        "calls.long-numbers",
+        "64-bit numbers are JSON strings; `int` stays a number.",
+        _O,
+        "REST SDK's models",
+    ),
+    Behaviour(
+        "calls.strict-shapes",
+        "Unknown keys and wrong JSON types: 201.",
+        _A,
+        "strict on purpose, to show slips",
+    ),
+    Behaviour(
+        "calls.account-in-body",
+        "AccountId of GetBulkUploadUrl differs from the header: 106.",
+        _A,
+        "code not stated",
+    ),
+    Behaviour("calls.tracking-id", "Every answer has the header TrackingId.", _D, "request headers"),
+    Behaviour(
+        "calls.response-mode", "ResponseMode is ErrorsOnly unless asked otherwise.", _D, "getbulkuploadurl"
+    ),
+    Behaviour(
+        "soap.paths", "SOAP 1.1, document/literal, on the three services' paths.", _D, "WSDL; any case of v13"
+    ),
+    Behaviour(
+        "soap.contract",
+        "Names, namespaces and order of elements are those of the WSDL.",
+        _D,
+        "WSDL of the SDK",
+    ),
+    Behaviour(
+        "soap.slips",
+        "A slip in them, or a value of another type: 201.",
+        _A,
+        "strict on purpose, to show slips",
+    ),
+    Behaviour(
+        "soap.prefixes",
+        "Prefixes mean nothing; `Action` may be there or not.",
+        _O,
+        "SDK and the pages' templates",
+    ),
+    Behaviour(
+        "soap.operation",
+        "The operation: SOAPAction, else the body's element.",
+        _A,
+        "the second: only to be kind",
+    ),
+    Behaviour(
+        "soap.tracking-id",
+        "Every answer has the header TrackingId, faults too.",
+        _O,
+        "the SDK fails without it",
+    ),
+    Behaviour(
+        "soap.nil", "What has no value is said as nil, never left out.", _O, "the SDK fails without it"
+    ),
+    Behaviour(
+        "soap.type", "`i:type` says what an audience is; an element Type does not.", _A, "read-only field"
+    ),
+    Behaviour(
+        "soap.none",
+        "The text `None` as CustomerId or CustomerAccountId is not sent: 116.",
+        _O,
+        "SDK; code assumed",
+    ),
+    Behaviour("soap.ad-api-fault", "Faults below 1000: AdApiFaultDetail with Detail.", _D, "WSDL"),
+    Behaviour(
+        "soap.api-fault",
+        "Others: ApiFaultDetail; Customer Management: ApiFault; both with Details.",
+        _D,
+        "WSDL",
+    ),
+    Behaviour(
+        "soap.http-status",
+        "Faults come with HTTP 500 (`soap_fault_status`: 200).",
+        _D,
+        "pages; 200 was observed",
+    ),
+    Behaviour(
+        "soap.faultstring",
+        "The faultstring asks for the details and names the TrackingId.",
+        _O,
+        "issues of the SDK",
+    ),
+    Behaviour(
+        "soap.unknown-operation",
+        "Unknown operation: a fault ActionNotSupported without detail.",
+        _A,
+        "as WCF does",
+    ),
+    Behaviour(
+        "soap.broken",
+        "Broken XML, a document type, deep nesting, SOAP 1.2: a fault without detail.",
+        _A,
+        "ours",
+    ),
+    Behaviour(
+        "soap.too-large",
+        "More than 16 MiB: HTTP 413; another media type: 415.",
+        _A,
+        "as WCF does; size assumed",
+    ),
+    Behaviour(
+        "file.url-once", "The URL works once and for 15 minutes: 3224, 3226; unknown: 3220.", _D, "bulk guide"
+    ),
+    Behaviour(
+        "file.one-file", "One file per form, any field name: 3221, 3222.", _O, "field names of three clients"
+    ),
+    Behaviour(
+        "file.extension", "The name ends in .csv, .tsv or .zip, and a zip is sound: 3223.", _D, "bulk guide"
+    ),
+    Behaviour("file.zip-members", "A zip with several files: 3222; with none: 3221.", _A, "code not stated"),
+    Behaviour("file.refusal-keeps-url", "A refused file does not use up the URL.", _A, "not stated"),
+    Behaviour(
+        "file.credential-headers",
+        "AuthenticationToken or Bearer, AccountId or CustomerAccountId.",
+        _O,
+        "both SDKs",
+    ),
+    Behaviour(
+        "file.http-status", "Bad credentials: HTTP 401; other refusals: 400, flat JSON.", _D, "bulk guide"
+    ),
+    Behaviour("file.accepted", "Accepted: 200 with TrackingId and RequestId.", _O, "RudderStack's client"),
+    Behaviour(
+        "file.too-large", "Beyond 100 MB as posted: HTTP 413, 3223.", _A, "limit documented, answer not"
+    ),
+    Behaviour(
+        "file.size-measure", "The 100 MB are decimal and do not count the unzipped file.", _A, "not stated"
+    ),
+    Behaviour(
+        "status.states", "PendingFileUpload, FileUploaded, InProgress, then an end.", _D, "status page"
+    ),
+    Behaviour("status.never-posted", "A URL that is never used stays PendingFileUpload.", _A, "not stated"),
+    Behaviour(
+        "status.percent", "PercentComplete rises in InProgress and is 0 after a failure.", _D, "status page"
+    ),
+    Behaviour("status.speed", "How fast it rises, and how long each state lasts.", _A, "settings"),
+    Behaviour("status.unknown-request", "Unknown request id: 4201.", _D, "error codes"),
+    Behaviour(
+        "status.result-url",
+        "Each status call mints a fresh result URL, valid 5 minutes.",
+        _D,
+        "page; guide: 15",
+    ),
+    Behaviour(
+        "status.result-kept",
+        "The file is removed 15 minutes after the end; then no URL.",
+        _A,
+        "guide: from the start",
+    ),
+    Behaviour("status.gone", "An expired URL: 403; a removed file: 404.", _A, "as Azure storage does"),
+    Behaviour(
+        "status.result-format",
+        "Zip with one CSV: BOM, LF, all Bulk columns, Format Version row.",
+        _O,
+        "real results",
+    ),
+    Behaviour(
+        "status.result-name",
+        "Name inside: BulkUpload-MM-DD-YYYY-<request id>-Results.csv.",
+        _O,
+        "real results",
+    ),
+    Behaviour(
+        "status.error-row", "An error row follows its entity's row, with Type + ` Error`.", _O, "real results"
+    ),
+    Behaviour("status.errors-only", "ErrorsOnly leaves out good rows.", _O, "real results"),
+    Behaviour("status.echo", "Client Id and Text are echoed, plain text too.", _O, "real results"),
+    Behaviour(
+        "status.new-ids",
+        "A created list's row and items carry the new Id.",
+        _A,
+        "documented for the list only",
+    ),
+    Behaviour(
+        "status.error-detail", "The column Error Detail holds our own words.", _A, "its content was not seen"
+    ),
+    Behaviour("parse.bom", "UTF-8 with byte order mark.", _D, "bulk guide"),
+    Behaviour("parse.no-bom", "Without it: UploadFileFormatNotSupported, 3223.", _A, "real failure unknown"),
+    Behaviour("parse.format-version", "Format Version 6.0: else 3217; missing: 3219.", _D, "error codes"),
+    Behaviour(
+        "parse.format-version-state",
+        "Both end as UploadFileFormatNotSupported.",
+        _A,
+        "the state is not stated",
+    ),
+    Behaviour("parse.columns", "Any column order, unknown columns, quotes, CRLF or LF.", _D, "file schema"),
+    Behaviour("parse.ragged", "Ragged rows.", _O, "Microsoft's own example of 2021"),
+    Behaviour(
+        "parse.unknown-type",
+        "A row of unknown Type: 4203; other rows go on.",
+        _A,
+        "code documented, effect not",
+    ),
+    Behaviour(
+        "parse.too-many-rows",
+        "Too many rows: UploadFileRowCountExceeded with 3225, nothing applied.",
+        _A,
+        "split",
+    ),
+    Behaviour(
+        "parse.zip-bomb", "A zip that unpacks to more than 4 GB is refused.", _A, "protects the machine"
+    ),
+    Behaviour(
+        "lists.fields", "Name 1-128: 4838; description up to 1024: 4841; unique: 4853.", _D, "customer-list"
+    ),
+    Behaviour(
+        "lists.name-compared", "Names are compared exactly, over the whole customer.", _A, "not stated"
+    ),
+    Behaviour(
+        "lists.duration", "Duration -1 or 1 to 390 days, 30 if empty: 4842.", _D, "one of four statements"
+    ),
+    Behaviour("lists.no-lapse", "Members do not lapse when the duration is over.", _A, "not simulated"),
+    Behaviour("lists.scope", "Scope Customer or Account: 4849.", _D, "the page contradicts its example"),
+    Behaviour(
+        "lists.parent", "A given Parent Id must fit the scope: 4843; foreign: 4848.", _D, "error codes"
+    ),
+    Behaviour(
+        "lists.unknown-id", "Unknown Id: 4835 on the list and 8000 on each of its items.", _O, "real results"
+    ),
+    Behaviour(
+        "lists.same-id-twice", "The same Id on two list rows: 4837 on the second.", _A, "code not stated"
+    ),
+    Behaviour(
+        "lists.action-missing",
+        "Items for an existing list without Action Type: 8001 on the items.",
+        _A,
+        "where",
+    ),
+    Behaviour("lists.new-ignores-action", "Action Type is ignored for new lists: Add.", _D, "customer-list"),
+    Behaviour("lists.delete", "Status Deleted deletes; in use by an ad group: 4854.", _D, "customer-list"),
+    Behaviour(
+        "lists.terms-false",
+        "Terms False: 8003 on the list and its items; the list is not made.",
+        _A,
+        "'fails'",
+    ),
+    Behaviour(
+        "lists.terms-needed",
+        "Terms not accepted and not said: 8003 on items; Remove is free.",
+        _D,
+        "customerlist",
+    ),
+    Behaviour(
+        "lists.terms-per-upload", "Acceptance in one upload does not count for the next.", _A, "'per upload'"
+    ),
+    Behaviour(
+        "items.list-row-first",
+        "The list row must be in the same file, before its items: 8000.",
+        _D,
+        "bulk guide",
+    ),
+    Behaviour(
+        "items.key-or-name", "By Parent Id (also a negative key) or by Audience.", _D, "customer-list-item"
+    ),
+    Behaviour("items.sub-type", "Sub Type Email only: 8002.", _D, "customer-list-item"),
+    Behaviour("items.hash", "Text of 64 hex digits: 8004.", _O, "real results"),
+    Behaviour("items.empty-text", "Empty Text: 8006.", _A, "code documented, use not"),
+    Behaviour(
+        "items.upper-case",
+        "Upper-case hex is refused (`upper_case_hashes` accepts it).",
+        _A,
+        "strict on purpose",
+    ),
+    Behaviour("items.client-id", "Client Id beyond 100 characters: 201.", _A, "limit documented, code not"),
+    Behaviour("items.first-fault", "One error row per item: the first fault.", _A, "several are possible"),
+    Behaviour(
+        "items.duplicates", "Duplicates count once; removing what is not there is no error.", _A, "not stated"
+    ),
+    Behaviour(
+        "items.partial-success", "Good rows are applied beside bad ones.", _D, "bulk guide: partial success"
+    ),
+    Behaviour("items.at-once", "All changes of a file appear at once.", _A, "so Replace is atomic here"),
+    Behaviour(
+        "items.empty-replace", "Replace without items empties the list (switch).", _A, "literal reading"
+    ),
+    Behaviour("items.side-by-side", "Files for one list sent side by side: any order.", _D, "not guaranteed"),
+    Behaviour(
+        "audiences.partial-success",
+        "Partial success with Index; ids are null where it failed.",
+        _D,
+        "addaudiences",
+    ),
+    Behaviour(
+        "audiences.batch-limits",
+        "Null, empty, too many: 4844, 4850, 4851, 4852; null entry 4845.",
+        _D,
+        "error codes",
+    ),
+    Behaviour("audiences.ids", "An Id on a new list: 4847; none on an old one: 4846.", _D, "error codes"),
+    Behaviour(
+        "audiences.empty-ids", "`AudienceIds: []` is refused; null or absent gives all.", _O, "RETL's tests"
+    ),
+    Behaviour(
+        "audiences.unknown-id", "Unknown id: null and 4835; the same id twice: 4837.", _D, "getaudiencesbyids"
+    ),
+    Behaviour(
+        "audiences.only-customer-lists", "Only customer lists exist; others: 4859, 4861.", _A, "not simulated"
+    ),
+    Behaviour("audiences.update", "UpdateAudiences changes customer lists.", _A, "two pages disagree"),
+    Behaviour(
+        "audiences.scope-change", "Scope may go from Account to Customer, not back: 4855.", _D, "customerlist"
+    ),
+    Behaviour(
+        "audiences.sizes", "Sizes are null for 24 hours, then the number of members.", _A, "no matching here"
+    ),
+    Behaviour(
+        "audiences.apply-limit",
+        "Apply: up to 1,000 items a call, else 6999.",
+        _D,
+        "limit; the code is assumed",
+    ),
+    Behaviour(
+        "audiences.apply-whole-call",
+        "Apply: unknown list 8000, terms 8003, sub type 8002: whole call.",
+        _A,
+        "not stated",
+    ),
+    Behaviour(
+        "audiences.apply-items",
+        "Apply: bad items as PartialErrors, good ones applied.",
+        _D,
+        "applycustomerlist…",
+    ),
+    Behaviour("limits.rows", "Rows per file: 4,000,000; sandbox 20,000.", _D, "guide; sandbox page: 2.5 M"),
+    Behaviour(
+        "limits.header-not-counted", "Header and Format Version do not count as rows.", _A, "not stated"
+    ),
+    Behaviour(
+        "limits.parallel",
+        "At most 6 uploads of a customer in work; sandbox 1: 3227.",
+        _D,
+        "5-6; code assumed",
+    ),
+    Behaviour("limits.calls", "Calls per customer and minute: 117.", _D, "the number is assumed"),
+    Behaviour(
+        "limits.upload-urls", "Upload URLs per account and 15 minutes: 4204.", _D, "the number is assumed"
+    ),
+    Behaviour(
+        "limits.lists", "No limit to the number of lists unless set: 4865, 4866.", _D, "none documented"
+    ),
+    Behaviour(
+        "kept.accepted-file", "An accepted file is on disk before 200 is answered.", _A, "what a service owes"
+    ),
+    Behaviour(
+        "kept.resumed", "After a crash unfinished uploads are processed again from the start.", _A, "ours"
+    ),
 )
 
 _INTRODUCTION: Final = """\
@@ -259,6 +544,7 @@ def _settings_table() -> str:
 
 
 def _behaviour_tables() -> str:
+    found = proofs()
     lines = [
         "## How sure we are",
         "",
@@ -267,10 +553,14 @@ def _behaviour_tables() -> str:
         "",
     ]
     for area, group in groupby(BEHAVIOURS, key=lambda behaviour: behaviour.area):
-        lines += [f"### {area}", "", "| behaviour | basis | source or reason |", "|---|---|---|"]
-        lines += [f"| {entry.what} | {entry.basis} | {entry.source} |" for entry in group]
-        lines.append("")
+        lines += [f"### {area}", "", "| behaviour | basis | source or reason | key | proved by |"]
+        lines += ["|---|---|---|---|---|", *(_row(entry, found.get(entry.key, ())) for entry in group), ""]
     return "\n".join(lines)
+
+
+def _row(entry: Behaviour, tests: Sequence[Proof]) -> str:
+    links = "<br>".join(f"[{test.file.name}::{test.name}](../{test.file.as_posix()})" for test in tests)
+    return f"| {entry.what} | {entry.basis} | {entry.source} | `{entry.key}` | {links} |"
 
 
 if __name__ == "__main__":

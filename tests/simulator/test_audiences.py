@@ -9,6 +9,7 @@ import pytest
 from tests.simulator.api import Api, digest_hex, hexes, numbers, partial
 
 
+@pytest.mark.behaviour("calls.long-numbers", "audiences.sizes")
 def test_created_list_is_found(api: Api) -> None:
     audience_id = api.create("Found me", Description="With words", MembershipDuration=90)
     [found] = [
@@ -32,6 +33,7 @@ def test_created_list_is_found(api: Api) -> None:
     }
 
 
+@pytest.mark.behaviour("lists.duration")
 def test_default_duration_and_account_scope(api: Api) -> None:
     audience_id = api.create(
         "Of the account", Scope="Account", ParentId=api.ready["account_id"], MembershipDuration=None
@@ -40,6 +42,7 @@ def test_default_duration_and_account_scope(api: Api) -> None:
     assert (found["MembershipDuration"], found["Scope"]) == (30, "Account")
 
 
+@pytest.mark.behaviour("lists.fields", "lists.duration", "audiences.ids", "audiences.only-customer-lists")
 @pytest.mark.parametrize(
     ("changes", "codes"),
     [
@@ -68,11 +71,13 @@ def test_refused_lists(api: Api, changes: dict[str, Any], codes: list[int]) -> N
     assert answer.json()["AudienceIds"] == [None]
 
 
+@pytest.mark.behaviour("lists.fields", "lists.duration")
 def test_limits_of_fields_are_inclusive(api: Api) -> None:
     assert api.create("n" * 128, Description="d" * 1024, MembershipDuration=390)
     assert api.create("short life", MembershipDuration=1)
 
 
+@pytest.mark.behaviour("audiences.partial-success", "audiences.batch-limits")
 def test_partial_success_and_duplicate_names(api: Api) -> None:
     body = {"Audiences": [api.audience("Twin"), None, api.audience("Twin"), api.audience("Single")]}
     answer = api.campaign("Audiences", body)
@@ -86,6 +91,7 @@ def test_partial_success_and_duplicate_names(api: Api) -> None:
     assert error["Type"] == "BatchError"
 
 
+@pytest.mark.behaviour("audiences.batch-limits", "audiences.empty-ids")
 @pytest.mark.parametrize(
     ("method", "path", "body", "code"),
     [
@@ -106,6 +112,7 @@ def test_refused_calls(api: Api, method: str, path: str, body: Any, code: int) -
     assert (answer.status_code, numbers(answer)) == (400, [code])
 
 
+@pytest.mark.behaviour("audiences.unknown-id")
 def test_query_by_ids(api: Api) -> None:
     audience_id = api.create("By id")
     answer = api.campaign("Audiences/QueryByIds", {"AudienceIds": ["1", audience_id, audience_id]})
@@ -115,6 +122,7 @@ def test_query_by_ids(api: Api) -> None:
     assert found["Id"] == audience_id
 
 
+@pytest.mark.behaviour("audiences.empty-ids", "audiences.only-customer-lists")
 def test_query_by_types(api: Api) -> None:
     api.create("Typed")
     path = "Audiences/QueryByIds"
@@ -124,6 +132,7 @@ def test_query_by_types(api: Api) -> None:
     assert api.campaign(path, {"Type": "Custom"}).json()["Audiences"] == []
 
 
+@pytest.mark.behaviour("audiences.update")
 def test_update(api: Api) -> None:
     audience_id = api.create("Before")
     change = {"Type": "CustomerList", "Id": audience_id, "Name": "After", "Description": "new"}
@@ -133,6 +142,7 @@ def test_update(api: Api) -> None:
     assert api.create("Before")  # the old name is free again
 
 
+@pytest.mark.behaviour("audiences.ids", "audiences.scope-change", "audiences.only-customer-lists")
 def test_refused_updates(api: Api) -> None:
     audience_id = api.create("Update me")
     api.create("Taken")
@@ -153,6 +163,7 @@ def test_refused_updates(api: Api) -> None:
     assert partial(answer) == list(enumerate(codes))
 
 
+@pytest.mark.behaviour("audiences.scope-change")
 def test_scope_goes_from_account_to_customer(api: Api) -> None:
     audience_id = api.create("Widened", Scope="Account", ParentId=api.ready["account_id"])
     assert (
@@ -178,6 +189,7 @@ def test_delete(api: Api) -> None:
     assert api.create("Delete me") != audience_id
 
 
+@pytest.mark.behaviour("items.duplicates")
 def test_apply_adds_removes_replaces(api: Api) -> None:
     audience_id = api.create("Applied")
     assert partial(api.apply(audience_id, "Add", hexes(range(10)) + hexes(range(5)))) == []
@@ -189,6 +201,7 @@ def test_apply_adds_removes_replaces(api: Api) -> None:
     assert api.members(audience_id) == hexes(range(3))
 
 
+@pytest.mark.behaviour("audiences.apply-items")
 def test_apply_takes_good_items_beside_bad_ones(api: Api) -> None:
     audience_id = api.create("Mixed")
     items = [
@@ -206,6 +219,7 @@ def test_apply_takes_good_items_beside_bad_ones(api: Api) -> None:
     assert "plain text" not in answer.text
 
 
+@pytest.mark.behaviour("audiences.apply-limit", "audiences.apply-whole-call")
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -228,12 +242,14 @@ def test_refused_apply(api: Api, changes: dict[str, Any], code: int) -> None:
     assert api.members(audience_id) == []
 
 
+@pytest.mark.behaviour("audiences.apply-limit")
 def test_apply_takes_a_thousand(api: Api) -> None:
     audience_id = api.create("Thousand")
     assert partial(api.apply(audience_id, "Add", hexes(range(1000)))) == []
     assert len(api.members(audience_id)) == 1000
 
 
+@pytest.mark.behaviour("lists.terms-needed")
 def test_terms_that_nobody_accepted(api: Api) -> None:
     audience_id = api.create("Terms")
     api.control("settings", {"terms_accepted": False})
@@ -244,6 +260,7 @@ def test_terms_that_nobody_accepted(api: Api) -> None:
     assert api.create("Without terms")
 
 
+@pytest.mark.behaviour("audiences.sizes")
 def test_sizes_come_after_a_day(api: Api) -> None:
     audience_id = api.create("Sized")
     api.apply(audience_id, "Add", hexes(range(7)))
@@ -255,6 +272,7 @@ def test_sizes_come_after_a_day(api: Api) -> None:
     assert (found["SearchSize"], found["AudienceNetworkSize"]) == ("7", "7")
 
 
+@pytest.mark.behaviour("limits.lists")
 def test_limits_to_the_number_of_lists(api: Api) -> None:
     living = sum(not entry["deleted"] for entry in api.control("audiences"))
     api.control("settings", {"max_lists_per_customer": living + 1})

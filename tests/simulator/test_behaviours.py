@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import groupby
+from pathlib import Path
 
-from include.simulator.behaviours import BEHAVIOURS, Basis, render
+import pytest
+
+from include.simulator.behaviours import AREAS, BEHAVIOURS, Basis, render
 from include.simulator.codes import CODES
+from include.simulator.proofs import Proof, proofs
 from include.simulator.settings import Settings
 from tests.simulator.api import ROOT
 
@@ -20,8 +25,57 @@ def test_page_is_up_to_date() -> None:
 
 def test_every_behaviour_is_labelled_once() -> None:
     assert {entry.basis for entry in BEHAVIOURS} == set(Basis)
+    assert len({entry.key for entry in BEHAVIOURS}) == len(BEHAVIOURS)
     assert len({(entry.area, entry.what) for entry in BEHAVIOURS}) == len(BEHAVIOURS)
     assert all(entry.source and "|" not in entry.what + entry.source for entry in BEHAVIOURS)
+
+
+def test_keys_are_well_formed_and_grouped_as_the_page_shows_them() -> None:
+    for entry in BEHAVIOURS:
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*\.[a-z0-9]+(-[a-z0-9]+)*", entry.key), entry.key
+    areas = [key for key, _ in groupby(entry.area for entry in BEHAVIOURS)]
+    assert areas == list(AREAS.values())
+
+
+def test_every_behaviour_is_proved_and_every_key_exists() -> None:
+    found, known = proofs(), {entry.key for entry in BEHAVIOURS}
+    assert not known - set(found), "no test bears @pytest.mark.behaviour with these keys"
+    assert not set(found) - known, "these keys of tests are not in include/simulator/behaviours.py"
+
+
+def test_proofs_are_read_off_the_marks(tmp_path: Path) -> None:
+    folder = tmp_path / "tests" / "deep"
+    folder.mkdir(parents=True)
+    (folder / "test_one.py").write_text(
+        'import pytest\n@pytest.mark.behaviour("a.b", "a.c")\ndef test_x(): ...\n'
+        '@pytest.mark.behaviour("a.c")\n@pytest.mark.slow\nasync def test_y(): ...\ndef test_z(): ...\n'
+    )
+    (folder / "helper.py").write_text('import pytest\n@pytest.mark.behaviour("a.d")\ndef test_x(): ...\n')
+    file = Path("tests/deep/test_one.py")
+    assert proofs(tmp_path) == {
+        "a.b": (Proof(file, "test_x"),),
+        "a.c": (Proof(file, "test_x"), Proof(file, "test_y")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("@pytest.mark.behaviour(KEY)\ndef test_x(): ...", "plain strings"),
+        ('@pytest.mark.behaviour("a.b")\ndef helper(): ...', "no test"),
+        ('@pytest.mark.behaviour("a.b")\nclass TestX: ...', "no test"),
+    ],
+)
+def test_marks_that_prove_nothing_are_refused(tmp_path: Path, source: str, complaint: str) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_one.py").write_text(source)
+    with pytest.raises(ValueError, match=complaint):
+        proofs(tmp_path)
+
+
+def test_page_names_the_tests_of_a_row() -> None:
+    [row] = [text for text in render().splitlines() if "`file.url-once`" in text]
+    assert "[test_files.py::test_a_url_works_once](../tests/simulator/test_files.py)" in row
 
 
 def test_codes_and_settings_that_the_table_names_exist() -> None:

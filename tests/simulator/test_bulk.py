@@ -34,6 +34,7 @@ def errors(rows: list[dict[str, str]]) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.behaviour("parse.bom", "lists.scope", "items.key-or-name", "status.new-ids")
 def test_minimal_file_of_the_reference(api: Api) -> None:
     text = (
         "Type,Status,Id,Parent Id,Client Id,Name,Scope,Audience,Action Type,Accept Customer Match Term,"
@@ -53,6 +54,7 @@ def test_minimal_file_of_the_reference(api: Api) -> None:
     assert (shown["membership_duration"], shown["parent_id"]) == (30, api.ready["account_id"])
 
 
+@pytest.mark.behaviour("items.duplicates")
 def test_actions_on_a_stored_set(api: Api) -> None:
     audience = api.create("Stored")
 
@@ -72,6 +74,7 @@ def test_actions_on_a_stored_set(api: Api) -> None:
     assert api.members(audience) == []
 
 
+@pytest.mark.behaviour("items.key-or-name")
 def test_several_lists_in_one_file(api: Api) -> None:
     old = api.create("Several old")
     api.apply(old, "Add", hexes(range(5)))
@@ -90,6 +93,7 @@ def test_several_lists_in_one_file(api: Api) -> None:
     assert api.members(old) == hexes([2, 3, 4])
 
 
+@pytest.mark.behaviour("lists.new-ignores-action")
 def test_new_lists_ignore_the_action(api: Api) -> None:
     for number, action in enumerate(("Remove", "Replace", "Nonsense", "")):
         status = api.upload(
@@ -98,6 +102,9 @@ def test_new_lists_ignore_the_action(api: Api) -> None:
         assert api.members(api.results(status)[0]["Id"]) == [digest_hex(number)]
 
 
+@pytest.mark.behaviour(
+    "lists.fields", "lists.duration", "lists.scope", "lists.parent", "lists.unknown-id", "lists.terms-false"
+)
 @pytest.mark.parametrize(
     ("changes", "codes"),
     [
@@ -111,6 +118,7 @@ def test_new_lists_ignore_the_action(api: Api) -> None:
         ({"Scope": ""}, ["4849"]),
         ({"Scope": "World"}, ["4849"]),
         ({"Parent Id": "1"}, ["4848"]),
+        ({"Parent Id": "180000001"}, ["4843"]),  # the account, though the scope is Customer
         ({"Id": "abc"}, ["4835"]),
         ({"Id": "12345"}, ["4835"]),
         ({"Accept Customer Match Term": "False"}, ["8003"]),
@@ -133,6 +141,18 @@ def test_refused_list_rows_and_their_items(api: Api, changes: dict[str, str], co
     assert not any(entry["name"] == "Refused in Bulk" for entry in api.control("audiences"))
 
 
+@pytest.mark.behaviour(
+    "items.list-row-first",
+    "items.sub-type",
+    "items.hash",
+    "items.empty-text",
+    "items.upper-case",
+    "items.client-id",
+    "items.partial-success",
+    "parse.unknown-type",
+    "status.error-row",
+    "status.echo",
+)
 def test_refused_items_beside_good_ones(api: Api) -> None:
     audience = api.create("Refusing items")
     other = api.create("Without a row in the file")
@@ -181,6 +201,7 @@ def test_refused_items_beside_good_ones(api: Api) -> None:
     assert api.members(audience) == hexes([1, 2, 6])
 
 
+@pytest.mark.behaviour("lists.action-missing")
 def test_items_for_an_existing_list_need_its_action(api: Api) -> None:
     audience = api.create("Actionless")
     status = api.upload(bulk_csv(list_row(Id=audience), item_row(audience, digest_hex(1), Client_Id="i")))
@@ -190,6 +211,7 @@ def test_items_for_an_existing_list_need_its_action(api: Api) -> None:
     assert api.members(audience) == []
 
 
+@pytest.mark.behaviour("lists.terms-needed")
 def test_terms_that_nobody_accepted(api: Api) -> None:
     api.control("settings", {"terms_accepted": False})
     rows = [created("Unaccepted", Client_Id="l"), item_row("-10", digest_hex(1), Client_Id="i")]
@@ -206,6 +228,7 @@ def test_terms_that_nobody_accepted(api: Api) -> None:
     assert api.members(audience) == []
 
 
+@pytest.mark.behaviour("lists.delete")
 def test_update_rename_and_delete(api: Api) -> None:
     audience = api.create("Old name", Description="old", MembershipDuration=90)
     api.apply(audience, "Add", hexes(range(3)))
@@ -229,6 +252,7 @@ def test_update_rename_and_delete(api: Api) -> None:
     assert partial(api.campaign("Audiences/QueryByIds", {"AudienceIds": [audience]})) == [(0, 4835)]
 
 
+@pytest.mark.behaviour("lists.delete")
 def test_lists_in_use_cannot_be_deleted(api: Api) -> None:
     audience = api.create("Bulk in use")
     api.control(f"audiences/{audience}", {"associated": True})
@@ -236,6 +260,7 @@ def test_lists_in_use_cannot_be_deleted(api: Api) -> None:
     assert errors(api.results(status)) == [("", "4854")]
 
 
+@pytest.mark.behaviour("lists.same-id-twice")
 def test_duplicates_within_a_file(api: Api) -> None:
     audience = api.create("Twice")
     rows = [
@@ -249,6 +274,7 @@ def test_duplicates_within_a_file(api: Api) -> None:
     assert api.members(audience) == [digest_hex(1)]
 
 
+@pytest.mark.behaviour("items.empty-replace")
 @pytest.mark.parametrize(("clears", "left"), [(True, 0), (False, 3)])
 def test_replace_without_items(api: Api, clears: bool, left: int) -> None:
     api.control("settings", {"empty_replace_clears": clears})
@@ -258,6 +284,7 @@ def test_replace_without_items(api: Api, clears: bool, left: int) -> None:
     assert len(api.members(audience)) == left
 
 
+@pytest.mark.behaviour("status.result-format", "status.result-name", "status.errors-only")
 def test_result_file_format(api: Api) -> None:
     audience = api.create("Format")
     request_id, url = api.request_url("ErrorsOnly")
@@ -285,12 +312,14 @@ def test_result_file_format(api: Api) -> None:
     assert results[0]["Text"] == 'with "quotes", comma\nand line'
 
 
+@pytest.mark.behaviour("status.errors-only")
 def test_errors_only_without_errors_is_header_and_version(api: Api) -> None:
     request_id, url = api.request_url("ErrorsOnly")
     api.post_file(url, bulk_csv(created("All good"), item_row("-10", digest_hex(1))))
     assert api.results(api.finished(request_id)) == []
 
 
+@pytest.mark.behaviour("parse.no-bom", "parse.format-version", "parse.format-version-state")
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("content", "state", "code"),
@@ -322,6 +351,7 @@ def test_a_zip_that_is_damaged_inside(api: Api) -> None:
     assert not any(entry["name"] == "Damaged" for entry in api.control("audiences"))
 
 
+@pytest.mark.behaviour("parse.zip-bomb")
 @pytest.mark.bad_input
 def test_a_zip_bomb_is_refused(api: Api) -> None:
     api.control("settings", {"max_unzipped_bytes": 5_000_000})
@@ -329,6 +359,7 @@ def test_a_zip_bomb_is_refused(api: Api) -> None:
     assert api.upload(zipped(bomb), "up.zip")["RequestStatus"] == "UploadFileFormatNotSupported"
 
 
+@pytest.mark.behaviour("parse.too-many-rows", "limits.rows", "limits.header-not-counted")
 def test_too_many_rows_apply_nothing(api: Api) -> None:
     api.control("settings", {"max_rows": 10})
     audience = api.create("Rows")
@@ -343,6 +374,7 @@ def test_too_many_rows_apply_nothing(api: Api) -> None:
     assert len(api.members(audience)) == 9
 
 
+@pytest.mark.behaviour("parse.columns", "parse.ragged")
 def test_tolerant_reading(api: Api) -> None:
     """Other column order, unknown columns, ragged rows, LF, quotes, blank lines, unbalanced quotes."""
     audience = api.create("Tolerant")
@@ -393,3 +425,75 @@ def test_changes_made_while_a_file_is_read_are_not_overwritten(api: Api) -> None
     assert shown["members"] == 0
     assert status["RequestStatus"] == "CompletedWithErrors"
     assert api.control("uploads")[-1]["failed_rows"] == 60_001  # the list, and each item
+
+
+@pytest.mark.behaviour("parse.bom")
+def test_text_is_utf8(api: Api) -> None:
+    name = "Käufer 東京 🎿"
+    status = api.upload(bulk_csv(created(name), item_row("-10", digest_hex(1))))
+    assert api.results(status)[0]["Audience"] == name
+    assert name in [entry["name"] for entry in api.control("audiences")]
+
+
+@pytest.mark.behaviour("lists.name-compared", "lists.fields")
+def test_names_are_compared_exactly_and_over_the_whole_customer(api: Api) -> None:
+    api.create("Compared")
+    of_account = {"Scope": "Account", "ParentId": api.ready["account_id"]}
+    same = api.campaign("Audiences", {"Audiences": [api.audience("Compared", **of_account)]})
+    assert partial(same) == [(0, 4853)]
+    assert api.create("compared")
+    status = api.upload(bulk_csv(created("COMPARED", "-1"), created("Compared", "-2", Client_Id="same")))
+    assert errors(api.results(status)) == [("same", "4853")]
+
+
+@pytest.mark.behaviour("lists.no-lapse")
+def test_members_stay_when_the_duration_is_over(api: Api) -> None:
+    audience = api.create("Short", MembershipDuration=1)
+    api.apply(audience, "Add", hexes([1]))
+    api.control("clock", {"advance_seconds": 3 * 86_400})
+    assert api.members(audience) == hexes([1])
+
+
+@pytest.mark.behaviour("lists.terms-per-upload", "lists.terms-needed")
+def test_acceptance_in_one_upload_does_not_count_for_the_next(api: Api) -> None:
+    audience = api.create("Accepted once")
+    api.control("settings", {"terms_accepted": False})
+    accepted = list_row(Id=audience, Action_Type="Add", Accept_Customer_Match_Term="True")
+    assert api.upload(bulk_csv(accepted, item_row(audience, digest_hex(1))))["RequestStatus"] == "Completed"
+    unsaid = list_row(Id=audience, Action_Type="Add")
+    status = api.upload(bulk_csv(unsaid, item_row(audience, digest_hex(2), Client_Id="i")))
+    assert errors(api.results(status)) == [("i", "8003")]
+    assert api.members(audience) == [digest_hex(1)]
+
+
+@pytest.mark.behaviour("items.first-fault", "status.error-detail")
+def test_an_item_with_several_faults_has_one_error_row(api: Api) -> None:
+    audience = api.create("Several faults")
+    rows = [
+        list_row(Id=audience, Action_Type="Add"),
+        item_row(audience, "", Sub_Type="Phone", Client_Id="x" * 101),
+        item_row(audience, "plain", Client_Id="y" * 101),
+    ]
+    results = api.results(api.upload(bulk_csv(*rows), mode="ErrorsOnly"))
+    assert [code for _, code in errors(results)] == ["8002", "8004"]
+    details = {row["Error"]: row["Error Detail"] for row in results if "Error" in row}
+    assert set(details) == {"CustomerListItemSubTypeNotSupported", "EmailMustBeHashed"}
+    assert "plain" not in details["EmailMustBeHashed"]
+
+
+@pytest.mark.behaviour("items.side-by-side", "items.at-once")
+def test_files_for_one_list_side_by_side_end_as_if_one_came_after_the_other(api: Api) -> None:
+    audience = api.create("Side by side")
+    api.apply(audience, "Add", hexes(range(5)))
+    contents = {
+        "Replace": hexes(range(100, 200)),
+        "Add": hexes(range(200, 300)),
+    }
+    running = []
+    for action, members in contents.items():
+        request_id, url = api.request_url()
+        rows = [list_row(Id=audience, Action_Type=action), *(item_row(audience, text) for text in members)]
+        assert api.post_file(url, bulk_csv(*rows)).status_code == 200
+        running.append(request_id)
+    assert {api.finished(request_id)["RequestStatus"] for request_id in running} == {"Completed"}
+    assert api.members(audience) in (hexes(range(100, 300)), hexes(range(100, 200)))

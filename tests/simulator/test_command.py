@@ -52,6 +52,7 @@ def test_same_folder_keeps_account_tokens_lists_and_clock(start: Start) -> None:
     assert second.api.control("clock")["ahead_seconds"] == 500
 
 
+@pytest.mark.behaviour("kept.accepted-file")
 @pytest.mark.system
 @pytest.mark.faults
 def test_accepted_file_survives_kill_9(start: Start) -> None:
@@ -74,6 +75,7 @@ def test_accepted_file_survives_kill_9(start: Start) -> None:
     assert second.api.members(audience) == hexes(range(50))
 
 
+@pytest.mark.behaviour("kept.resumed")
 @pytest.mark.system
 def test_told_to_stop_while_processing_it_resumes_at_the_next_start(start: Start) -> None:
     first = start()
@@ -94,6 +96,7 @@ def test_told_to_stop_while_processing_it_resumes_at_the_next_start(start: Start
     assert second.api.members(audience) == members
 
 
+@pytest.mark.behaviour("kept.resumed", "items.at-once")
 @pytest.mark.system
 @pytest.mark.faults
 def test_kill_9_while_processing_tears_nothing(start: Start) -> None:
@@ -140,6 +143,7 @@ def test_a_file_as_data_folder_is_refused(tmp_path: Path, capsys: pytest.Capture
     assert "cannot use its data folder" in capsys.readouterr().err
 
 
+@pytest.mark.behaviour("limits.rows", "limits.parallel")
 def test_sandbox_has_its_own_token_and_limits(start: Start) -> None:
     simulator = start("--sandbox")
     assert simulator.ready["developer_token"] == "BBD37VB98"
@@ -147,6 +151,9 @@ def test_sandbox_has_its_own_token_and_limits(start: Start) -> None:
     rows = [list_row(Id="-1", Audience="Big", Scope="Customer"), *(item_row("-1", t) for t in ["x"] * 20_000)]
     assert simulator.api.upload(bulk_csv(*rows))["RequestStatus"] == "UploadFileRowCountExceeded"
     assert simulator.api.upload(bulk_csv(*rows[:-1]))["RequestStatus"] == "CompletedWithErrors"
+    simulator.api.control("clock", {"processing_seconds": 3600})
+    codes = [simulator.api.post_file(simulator.api.request_url()[1], bulk_csv()).json() for _ in range(2)]
+    assert [answer.get("Code") for answer in codes] == [None, 3227]  # one upload at a time
 
 
 def test_serve_is_importable_and_announces_itself(tmp_path: Path) -> None:

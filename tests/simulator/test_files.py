@@ -20,9 +20,12 @@ def refused(answer: httpx.Response) -> tuple[int, int]:
     return answer.status_code, body["Code"]
 
 
+@pytest.mark.behaviour("file.url-once", "file.http-status", "file.accepted")
 def test_a_url_works_once(api: Api) -> None:
     request_id, url = api.request_url()
-    assert api.post_file(url, EMPTY).json()["RequestId"] == request_id
+    accepted = api.post_file(url, EMPTY).json()
+    assert accepted == {"TrackingId": accepted["TrackingId"], "RequestId": request_id}
+    assert accepted["TrackingId"]
     answer = api.post_file(url, EMPTY)
     assert refused(answer) == (400, 3224)
     assert answer.json()["ErrorCode"] == "BulkServiceUrlAlreadyUsedForUpload"
@@ -30,6 +33,7 @@ def test_a_url_works_once(api: Api) -> None:
     assert api.finished(request_id)["RequestStatus"] == "Completed"
 
 
+@pytest.mark.behaviour("file.url-once")
 def test_posted_twice_at_the_same_time_only_one_counts(api: Api) -> None:
     _, url = api.request_url()
     with ThreadPoolExecutor(4) as pool:
@@ -37,6 +41,7 @@ def test_posted_twice_at_the_same_time_only_one_counts(api: Api) -> None:
     assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
 
 
+@pytest.mark.behaviour("file.url-once")
 def test_a_url_expires_after_15_minutes(api: Api) -> None:
     _, late = api.request_url()
     api.control("clock", {"advance_seconds": 880})
@@ -46,12 +51,14 @@ def test_a_url_expires_after_15_minutes(api: Api) -> None:
     assert api.post_file(early, EMPTY).status_code == 200
 
 
+@pytest.mark.behaviour("file.url-once")
 def test_unknown_url(api: Api) -> None:
     _, url = api.request_url()
     other = url.replace(url.rsplit("/", 1)[1], "00000000-0000-0000-0000-000000000000?Ver=13")
     assert refused(api.post_file(other, EMPTY)) == (400, 3220)
 
 
+@pytest.mark.behaviour("file.extension", "file.refusal-keeps-url")
 @pytest.mark.parametrize("name", ["f.txt", "f", "", "f.csv.gz"])
 def test_wrong_extension_leaves_the_url_usable(api: Api, name: str) -> None:
     _, url = api.request_url()
@@ -60,6 +67,7 @@ def test_wrong_extension_leaves_the_url_usable(api: Api, name: str) -> None:
     assert api.post_file(url, EMPTY).status_code == 200
 
 
+@pytest.mark.behaviour("file.one-file", "file.extension")
 @pytest.mark.parametrize("field", ["file", "uploadFile", ""])
 def test_any_field_name_and_extension(api: Api, field: str) -> None:
     for name, content in (
@@ -74,6 +82,7 @@ def test_any_field_name_and_extension(api: Api, field: str) -> None:
         assert api.finished(request_id)["RequestStatus"] == "Completed"
 
 
+@pytest.mark.behaviour("file.one-file", "file.refusal-keeps-url")
 def test_number_of_files(api: Api) -> None:
     _, url = api.request_url()
     headers = upload_headers(api)
@@ -86,6 +95,7 @@ def test_number_of_files(api: Api) -> None:
     assert api.post_file(url, EMPTY).status_code == 200
 
 
+@pytest.mark.behaviour("file.extension", "file.zip-members")
 @pytest.mark.bad_input
 def test_unsound_zips(api: Api) -> None:
     _, url = api.request_url()
@@ -102,6 +112,7 @@ def test_unsound_zips(api: Api) -> None:
     assert refused(api.post_file(url, zipped(EMPTY, "up.exe"), "up.zip")) == (400, 3223)
 
 
+@pytest.mark.behaviour("file.http-status")
 @pytest.mark.parametrize(
     ("headers", "status", "code"),
     [
@@ -121,6 +132,7 @@ def test_credentials(api: Api, headers: dict[str, str | None], status: int, code
     assert api.post_file(url, EMPTY).status_code == 200
 
 
+@pytest.mark.behaviour("file.credential-headers")
 def test_bearer_and_customer_account_id_do_too(api: Api) -> None:
     _, url = api.request_url()
     headers = api.headers()
@@ -133,6 +145,7 @@ def test_expired_token(api: Api) -> None:
     assert refused(api.post_file(url, EMPTY)) == (401, 109)
 
 
+@pytest.mark.behaviour("file.too-large")
 def test_file_size(api: Api) -> None:
     api.control("settings", {"max_file_bytes": 50_000})
     _, url = api.request_url()
@@ -141,6 +154,7 @@ def test_file_size(api: Api) -> None:
     assert api.post_file(url, EMPTY + b"\n" * (50_000 - len(EMPTY))).status_code == 200
 
 
+@pytest.mark.behaviour("limits.parallel")
 def test_uploads_in_work_and_posts_per_minute(api: Api) -> None:
     api.control("settings", {"parallel_uploads": 2, "processing_seconds": 3600})
     running = []
@@ -162,3 +176,14 @@ def test_uploads_in_work_and_posts_per_minute(api: Api) -> None:
 
 def upload_headers(api: Api) -> dict[str, str]:
     return api.headers(Authorization=None, AuthenticationToken=api.token, AccountId=api.ready["account_id"])
+
+
+@pytest.mark.behaviour("file.size-measure", "file.too-large")
+def test_the_limit_is_decimal_and_counts_what_is_posted(api: Api) -> None:
+    assert api.control("settings")["max_file_bytes"] == 100 * 1000 * 1000
+    large = EMPTY + b"\n" * 200_000
+    packed = zipped(large)
+    api.control("settings", {"max_file_bytes": len(packed)})
+    _, url = api.request_url()
+    assert refused(api.post_file(url, large)) == (413, 3223)
+    assert api.post_file(url, packed, "up.zip").status_code == 200

@@ -13,6 +13,7 @@ from tests.simulator.api import Api, numbers
 SCOPE = "https://ads.microsoft.com/msads.manage"
 
 
+@pytest.mark.behaviour("sign-in.access-token-lifetime", "sign-in.rotation")
 def test_refresh_gives_new_tokens_and_keeps_the_old_refresh_token(api: Api) -> None:
     first, second = api.sign_in(), api.sign_in()
     assert first["token_type"] == "Bearer"
@@ -21,6 +22,9 @@ def test_refresh_gives_new_tokens_and_keeps_the_old_refresh_token(api: Api) -> N
     assert api.sign_in(refresh_token=first["refresh_token"])["access_token"]
 
 
+@pytest.mark.behaviour(
+    "sign-in.invalid-grant", "sign-in.scope", "sign-in.unknown-client", "sign-in.wrong-secret"
+)
 @pytest.mark.parametrize(
     ("changes", "status", "error", "number"),
     [
@@ -43,10 +47,31 @@ def test_refused_token_requests(
     assert "nonsense" not in answer.text
 
 
+@pytest.mark.behaviour("sign-in.unknown-fields")
 def test_unknown_form_fields_are_ignored(api: Api) -> None:
     assert api.sign_in(environment="production", oauth_scope="MSADS_MANAGE", tenant="common")
+    form = {key: api.ready[key] for key in ("client_id", "client_secret", "refresh_token")}
+    answer = api.http.post("/common/oauth2/v2.0/token", data=form | {"grant_type": "refresh_token"})
+    assert answer.json()["scope"] == SCOPE
 
 
+@pytest.mark.behaviour("sign-in.any-tenant")
+@pytest.mark.parametrize("tenant", ["consumers", "organizations", "9188040d-6c67-4c5b-b112-36a304b66dad"])
+def test_any_tenant_signs_in(api: Api, tenant: str) -> None:
+    form = {key: api.ready[key] for key in ("client_id", "client_secret", "refresh_token")}
+    answer = api.http.post(f"/{tenant}/oauth2/v2.0/token", data=form | {"grant_type": "refresh_token"})
+    assert answer.status_code == 200
+    assert answer.json()["access_token"]
+
+
+@pytest.mark.behaviour("sign-in.discovery")
+def test_discovery_names_the_real_host(api: Api) -> None:
+    document = api.http.get("/common/v2.0/.well-known/openid-configuration").json()
+    for name in ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"):
+        assert document[name].startswith("https://login.microsoftonline.com/")
+
+
+@pytest.mark.behaviour("sign-in.access-token-lifetime", "calls.expired-token")
 def test_tokens_expire_by_the_clock(api: Api) -> None:
     api.control("clock", {"advance_seconds": 3590})
     assert api.call("/CustomerManagement/v13/User/Query", {"UserId": None}).status_code == 200
@@ -57,6 +82,7 @@ def test_tokens_expire_by_the_clock(api: Api) -> None:
     assert answer.json()["Type"] == "AdApiFaultDetail"
 
 
+@pytest.mark.behaviour("sign-in.invalid-grant")
 def test_levers_for_tokens(api: Api) -> None:
     api.control("tokens", {"expire_access": True})
     assert numbers(api.campaign("Audiences/QueryByIds", {"Type": "CustomerList"})) == [109]
@@ -68,6 +94,7 @@ def test_levers_for_tokens(api: Api) -> None:
     assert api.sign_in()
 
 
+@pytest.mark.behaviour("sign-in.strict-rotation")
 def test_strict_rotation_takes_a_refresh_token_once(api: Api) -> None:
     first = api.sign_in()["refresh_token"]
     api.control("tokens", {"strict_rotation": True})
@@ -98,6 +125,7 @@ class _Redirected:
         self._http.close()
 
 
+@pytest.mark.behaviour("sign-in.discovery")
 @pytest.mark.parametrize("authority", [None, "https://login.microsoftonline.com/common"])
 def test_msal_signs_in_and_renews_silently(api: Api, authority: str | None) -> None:
     client = _Redirected(api.ready["base_url"])

@@ -12,6 +12,7 @@ QUERY = "/CampaignManagement/v13/Audiences/QueryByIds"
 LISTS = {"Type": "CustomerList"}
 
 
+@pytest.mark.behaviour("calls.credentials", "calls.http-status", "calls.missing-headers")
 @pytest.mark.parametrize(
     ("headers", "status", "number"),
     [
@@ -35,6 +36,7 @@ def test_credentials(api: Api, headers: dict[str, str | None], status: int, numb
     assert body["TrackingId"] == answer.headers["TrackingId"]
 
 
+@pytest.mark.behaviour("calls.http-status", "status.unknown-request")
 def test_operation_faults_have_their_own_format(api: Api) -> None:
     answer = api.call("/Bulk/v13/BulkUploadStatus/Query", {"RequestId": "nonsense"})
     assert answer.status_code == 400
@@ -46,6 +48,7 @@ def test_operation_faults_have_their_own_format(api: Api) -> None:
     assert (error["Code"], error["ErrorCode"]) == (4201, "BulkServiceInvalidRequestId")
 
 
+@pytest.mark.behaviour("calls.strict-shapes", "calls.long-numbers")
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("body", "place"),
@@ -62,6 +65,7 @@ def test_wrong_shapes_name_the_place_but_not_the_value(api: Api, body: Any, plac
     assert place in answer.json()["Errors"][0]["Detail"]
 
 
+@pytest.mark.behaviour("calls.strict-shapes", "calls.long-numbers")
 @pytest.mark.bad_input
 def test_numbers_and_flags_must_have_their_json_type(api: Api) -> None:
     for wrong in ({"ParentId": int(api.ready["customer_id"])}, {"MembershipDuration": "30"}):
@@ -76,6 +80,7 @@ def test_bodies_that_are_no_json(api: Api) -> None:
     assert numbers(answer) == [100]
 
 
+@pytest.mark.behaviour("calls.account-in-body")
 def test_upload_url_needs_the_headers_account(api: Api) -> None:
     path = "/Bulk/v13/BulkUploadUrl/Query"
     assert numbers(api.call(path, {"ResponseMode": "ErrorsOnly"})) == [1030]
@@ -83,6 +88,7 @@ def test_upload_url_needs_the_headers_account(api: Api) -> None:
     assert numbers(api.call(path, {"ResponseMode": "Everything", "AccountId": "1"})) == [201]
 
 
+@pytest.mark.behaviour("calls.customer-management")
 def test_discovery_of_user_and_accounts(api: Api) -> None:
     bare: dict[str, str | None] = {"CustomerId": None, "CustomerAccountId": None}
     user = api.call("/CustomerManagement/v13/User/Query", {"UserId": None}, headers=bare).json()
@@ -103,6 +109,7 @@ def test_discovery_of_user_and_accounts(api: Api) -> None:
     assert numbers(api.call("/CustomerManagement/v13/Accounts/Search", {}, headers=bare)) == [201]
 
 
+@pytest.mark.behaviour("calls.http-status", "limits.calls")
 def test_too_many_calls_in_a_minute(api: Api) -> None:
     api.control("clock", {"advance_seconds": 61})
     api.control("settings", {"calls_per_minute": 2})
@@ -113,6 +120,7 @@ def test_too_many_calls_in_a_minute(api: Api) -> None:
     assert api.call(QUERY, LISTS).status_code == 200
 
 
+@pytest.mark.behaviour("limits.upload-urls")
 def test_too_many_upload_urls(api: Api) -> None:
     api.control("clock", {"advance_seconds": 901})
     api.control("settings", {"upload_urls_per_15_minutes": 1})
@@ -122,3 +130,18 @@ def test_too_many_upload_urls(api: Api) -> None:
     assert (answer.status_code, numbers(answer)) == (400, [4204])
     api.control("clock", {"advance_seconds": 901})
     assert api.request_url()
+
+
+@pytest.mark.behaviour("calls.tracking-id")
+def test_every_answer_has_a_tracking_id(api: Api) -> None:
+    answers = [
+        api.call(QUERY, LISTS),
+        api.call(QUERY, {"Typ": 1}),
+        api.call(QUERY, LISTS, headers={"Authorization": None}),
+        api.call("/Bulk/v13/BulkUploadStatus/Query", {"RequestId": "nonsense"}),
+        api.call("/CustomerManagement/v13/User/Query", {"UserId": None}),
+        api.campaign("Audiences", {"Audiences": [api.audience("")]}),
+    ]
+    found = [answer.headers["TrackingId"] for answer in answers]
+    assert len(set(found)) == len(found)
+    assert all(found)

@@ -9,6 +9,7 @@ import pytest
 from tests.simulator.api import Api, bulk_csv, digest_hex, item_row, list_row, numbers
 
 
+@pytest.mark.behaviour("status.states", "status.percent", "status.speed")
 def test_states_follow_the_clock(api: Api) -> None:
     api.control("settings", {"queue_seconds": 100, "processing_seconds": 200})
     request_id, url = api.request_url()
@@ -40,11 +41,13 @@ def test_states_follow_the_clock(api: Api) -> None:
     assert api.members(audience) == [digest_hex(1)]
 
 
+@pytest.mark.behaviour("status.unknown-request")
 def test_unknown_request_id(api: Api) -> None:
     answer = api.call("/Bulk/v13/BulkUploadStatus/Query", {"RequestId": None})
     assert numbers(answer) == [4201]
 
 
+@pytest.mark.behaviour("status.result-url", "status.gone")
 def test_each_status_call_mints_a_url_that_lives_5_minutes(api: Api) -> None:
     status = api.upload(bulk_csv(list_row(Id="-1", Audience="Minted", Scope="Customer")))
     first = status["ResultFileUrl"]
@@ -60,6 +63,7 @@ def test_each_status_call_mints_a_url_that_lives_5_minutes(api: Api) -> None:
     assert api.http.get(second[:-3] + "xyz").status_code == 404
 
 
+@pytest.mark.behaviour("status.result-kept", "status.gone")
 def test_results_are_removed_after_15_minutes(api: Api) -> None:
     api.upload(bulk_csv())
     request_id = api.control("uploads")[-1]["request_id"]
@@ -72,6 +76,7 @@ def test_results_are_removed_after_15_minutes(api: Api) -> None:
     assert (status["RequestStatus"], status["ResultFileUrl"]) == ("Completed", None)
 
 
+@pytest.mark.behaviour("status.percent")
 @pytest.mark.faults
 def test_injected_failure_of_processing(api: Api) -> None:
     api.fault("ProcessUpload", "fault", code=4200)
@@ -103,3 +108,22 @@ def test_calls_are_answered_while_a_file_is_processed(api: Api) -> None:
         time.sleep(0.01)
     assert max(waits) < 0.5
     assert len({percent for state, percent in states if state == "InProgress"}) > 1
+
+
+@pytest.mark.behaviour("status.never-posted")
+def test_a_url_that_is_never_used_waits_for_ever(api: Api) -> None:
+    request_id, _ = api.request_url()
+    api.control("clock", {"advance_seconds": 7 * 86_400})
+    api.token = api.sign_in()["access_token"]
+    status = api.status(request_id)
+    assert (status["RequestStatus"], status["Errors"]) == ("PendingFileUpload", None)
+
+
+@pytest.mark.behaviour("calls.response-mode")
+def test_errors_only_unless_asked_otherwise(api: Api) -> None:
+    audience = api.create("Unasked")
+    content = bulk_csv(list_row(Id=audience, Action_Type="Add"), item_row(audience, digest_hex(1)))
+    answer = api.call("/Bulk/v13/BulkUploadUrl/Query", {"AccountId": api.ready["account_id"]}).json()
+    api.post_file(answer["UploadUrl"], content)
+    assert api.results(api.finished(answer["RequestId"])) == []
+    assert len(api.results(api.upload(content, mode="ErrorsAndResults"))) == 2
