@@ -110,7 +110,7 @@ class AudienceService:
     ) -> tuple[list[Audience | None], list[ItemError]]:
         """Lists by id (None where unknown), or all that the account may see if `ids` is None."""
         if ids is None:
-            return [found for found in self._storage.audiences() if _is_visible(found, caller)], []
+            return [*self.listed(caller)], []
         found_all: list[Audience | None] = []
         errors: list[ItemError] = []
         for index, audience_id in enumerate(_checked_ids(ids)):
@@ -118,6 +118,18 @@ class AudienceService:
             found_all.append(found)
             errors += [] if number is None else [ItemError(index, number)]
         return found_all, errors
+
+    def listed(self, caller: Caller, since: float | None = None) -> list[Audience]:
+        """All lists that the account may see; with a time, those changed since then, deleted ones too."""
+        own = [found for found in self._storage.audiences() if _belongs(found, caller)]
+        if since is None:
+            return [found for found in own if not found.deleted]
+        return [found for found in own if found.modified_at >= since]
+
+    def size(self, audience: Audience) -> int | None:
+        """Size as the service shows it: None while a list is young, then the number of members."""
+        known_at = audience.created_at + self._settings().size_delay_seconds
+        return audience.members if self._clock.now() >= known_at else None
 
     def visible(self, caller: Caller, audience_id: int) -> Audience | None:
         """The living list of that id, if the caller's account may use it."""
@@ -287,7 +299,11 @@ class AudienceService:
 
 
 def _is_visible(audience: Audience, caller: Caller) -> bool:
-    return not audience.deleted and audience.parent_id == rules.parent_of(audience.scope, caller)
+    return not audience.deleted and _belongs(audience, caller)
+
+
+def _belongs(audience: Audience, caller: Caller) -> bool:
+    return audience.parent_id == rules.parent_of(audience.scope, caller)
 
 
 def _checked(audiences: Sequence[ListFields | None] | None) -> Sequence[ListFields | None]:

@@ -42,6 +42,8 @@ AREAS: Final = MappingProxyType(
         "lists": "List rows",
         "items": "Items",
         "audiences": "Audiences over REST",
+        "records": "Entity records",
+        "downloads": "Downloads",
         "limits": "Limits",
         "kept": "What is kept",
     }
@@ -146,6 +148,12 @@ BEHAVIOURS: Final = (
     Behaviour("calls.tracking-id", "Every answer has the header TrackingId.", _D, "request headers"),
     Behaviour(
         "calls.response-mode", "ResponseMode is ErrorsOnly unless asked otherwise.", _D, "getbulkuploadurl"
+    ),
+    Behaviour(
+        "calls.no-json",
+        "A body that is no JSON, or holds text that is no Unicode: 100.",
+        _A,
+        "code not stated",
     ),
     Behaviour(
         "soap.paths", "SOAP 1.1, document/literal, on the three services' paths.", _D, "WSDL; any case of v13"
@@ -451,6 +459,138 @@ BEHAVIOURS: Final = (
         _D,
         "applycustomerlist…",
     ),
+    Behaviour(
+        "audiences.apply-items-deprecated",
+        "ApplyCustomerListItems is not served.",
+        _A,
+        "deprecated; its WSDL carries no items",
+    ),
+    Behaviour(
+        "records.as-a-file",
+        "Header, Format Version and data lines as strings, processed as a file.",
+        _O,
+        "SDKs",
+    ),
+    Behaviour(
+        "records.lists-accepted", "Customer lists are accepted at all.", _A, "no page documents the operation"
+    ),
+    Behaviour(
+        "records.at-once",
+        "Answered at once, RequestId null: the lines of the result file.",
+        _O,
+        "SDKs read it",
+    ),
+    Behaviour(
+        "records.status", "RequestStatus is then that of an upload.", _A, "SDKs look for InProgress only"
+    ),
+    Behaviour(
+        "records.async", "`entity_records` async: RequestId and InProgress, then polled.", _O, "SDKs poll it"
+    ),
+    Behaviour(
+        "records.unsupported",
+        "`entity_records` unsupported: 204 as ApiFaultDetail.",
+        _O,
+        "SDKs expect it there",
+    ),
+    Behaviour("records.limit", "Beyond 1,000 data lines: 3225.", _A, "SDKs' threshold; the code is assumed"),
+    Behaviour("records.empty", "Null or empty: 206.", _A, "code documented, use not"),
+    Behaviour(
+        "records.no-bulk-file",
+        "What is no Bulk file: Errors, and no EntityRecords.",
+        _A,
+        "the field's purpose",
+    ),
+    Behaviour(
+        "records.account", "AccountId is required: 1030; differs from the header: 106.", _A, "code not stated"
+    ),
+    Behaviour(
+        "records.throttling",
+        "Not counted for 4204; async ones count for 3227.",
+        _A,
+        "4204's page leaves it out",
+    ),
+    Behaviour(
+        "downloads.account",
+        "One account: 3306, 3201; not the header's: 106.",
+        _D,
+        "download page, error codes",
+    ),
+    Behaviour(
+        "downloads.entities", "At least one entity: 3210; Format Version 6.0: 3217, 3219.", _D, "error codes"
+    ),
+    Behaviour(
+        "downloads.other-entities",
+        "Entities other than CustomerLists: 3211.",
+        _A,
+        "not simulated; the code exists",
+    ),
+    Behaviour(
+        "downloads.scope",
+        "DataScope EntityData if not said; unknown values: 3228.",
+        _D,
+        "datascope, error codes",
+    ),
+    Behaviour(
+        "downloads.quality-scores",
+        "Quality scores or bid suggestions with a sync time: 3213.",
+        _A,
+        "forbidden; code not",
+    ),
+    Behaviour("downloads.formats", "Csv or Tsv, Zip or GZip; the former if not said.", _D, "download page"),
+    Behaviour(
+        "downloads.states", "InProgress, then Completed; times are those of uploads.", _D, "times are assumed"
+    ),
+    Behaviour(
+        "downloads.failed", "Failed, FailedFullSyncRequired: only by an injected fault.", _D, "status page"
+    ),
+    Behaviour(
+        "downloads.file",
+        "The file is compressed; BOM, LF, all Bulk columns, Format Version row.",
+        _A,
+        "as results",
+    ),
+    Behaviour(
+        "downloads.account-row", "An Account row with its Sync Time comes first.", _D, "account record"
+    ),
+    Behaviour(
+        "downloads.lists",
+        "All living lists that the account may use, with sizes once known.",
+        _D,
+        "customer-list",
+    ),
+    Behaviour("downloads.moment", "The lists are those of the moment of the request.", _A, "not stated"),
+    Behaviour(
+        "downloads.since",
+        "LastSyncTimeInUTC: only lists changed, added or deleted since.",
+        _D,
+        "download page",
+    ),
+    Behaviour("downloads.member-changes", "A changed member changes its list.", _A, "not stated"),
+    Behaviour(
+        "downloads.sync-times",
+        "A sync time ahead: 3208; more than 30 days back: 3209.",
+        _D,
+        "code of the latter: assumed",
+    ),
+    Behaviour(
+        "downloads.fresh-url", "Each status call mints a fresh URL, valid 5 minutes.", _D, "status page"
+    ),
+    Behaviour("downloads.request-id-life", "A request id lives two days.", _D, "status page"),
+    Behaviour(
+        "downloads.unknown-id", "Unknown, foreign or dead request id: 3205.", _A, "code documented; or 4201"
+    ),
+    Behaviour(
+        "downloads.counted-apart",
+        "Upload and download calls are counted apart: 4204.",
+        _D,
+        "throttling; number assumed",
+    ),
+    Behaviour(
+        "downloads.by-campaigns",
+        "DownloadCampaignsByCampaignIds is not served.",
+        _A,
+        "there are no campaigns",
+    ),
     Behaviour("limits.rows", "Rows per file: 4,000,000; sandbox 20,000.", _D, "guide; sandbox page: 2.5 M"),
     Behaviour(
         "limits.header-not-counted", "Header and Format Version do not count as rows.", _A, "not stated"
@@ -526,7 +666,8 @@ A rule names an `operation` (as in the request log: `GetBulkUploadUrl`, `UploadF
 
 `nth` is the first matching call that is struck (1 = the next), `times` how many are (null = all),
 `probability` the chance of each, `retry_after` adds that header. The operation `ProcessUpload` with the
-kind `fault` makes the processing of an accepted file end as Failed with that `code`.
+kind `fault` makes the processing of an accepted file end as Failed with that `code`; `ProcessDownload`
+does so for the next download that is asked for (3603 makes it FailedFullSyncRequired).
 """
 
 

@@ -42,15 +42,30 @@ _ALL: Final = (
     Code(201, "ApiInputValidationError", "The request does not have the expected shape."),
     Code(202, "ApiExecutionError", "The request could not be executed."),
     Code(204, "OperationNotSupported", "The operation is not supported."),
+    Code(206, "NullArrayArgument", "An array of the request is null or empty."),
     Code(207, "ConcurrentRequestOverLimit", "Too many requests at the same time."),
     Code(1029, "CampaignServiceCustomerIdHasToBeSpecified", "A customer id is required."),
     Code(1030, "CampaignServiceAccountIdHasToBeSpecified", "An account id is required."),
     Code(1102, "CampaignServiceInvalidAccountId", "The account id is not valid."),
     Code(1490, "CampaignServiceInvalidCustomerId", "The customer id is not valid."),
+    Code(3201, "CampaignServiceAccountIdsLengthExceeded", "A download takes one account id."),
     Code(3205, "CampaignServiceInvalidDownloadRequestId", "The download request id is not valid."),
-    Code(3217, "FormatVersionNotSupported", "The Format Version of the file is not supported."),
-    Code(3218, "EntityNotSupportedForFormatVersion", "The entity is unknown to this Format Version."),
-    Code(3219, "FormatVersionRequired", "The file has no Format Version row."),
+    Code(3208, "CampaignServiceLastSyncTimeCannotBeInTheFuture", "The last sync time lies in the future."),
+    Code(3209, "CampaignServiceLastSyncTimeTooOld", "The last sync time lies too far back."),
+    Code(3210, "BulkServiceMinimumRequiredEntitiesNotSpecified", "A download needs at least one entity."),
+    Code(3211, "CampaignServiceBulkDownloadUnsupportedEntities", "An entity cannot be downloaded."),
+    Code(
+        3213,
+        "BulkServiceInvalidSyncTimeForPerformanceStatsDateRange",
+        "The last sync time must be null for this data scope.",
+    ),
+    Code(3217, "BulkServiceFormatVersionNotSupported", "The Format Version is not supported."),
+    Code(
+        3218,
+        "BulkServiceEntityNotSupportedForFormatVersion",
+        "The entity is unknown to this Format Version.",
+    ),
+    Code(3219, "BulkServiceFormatVersionRequired", "There is no Format Version."),
     Code(3220, "BulkServiceInvalidBulkUploadUrl", "The upload URL is not valid."),
     Code(3221, "BulkServiceNoFileFound", "The request holds no file."),
     Code(3222, "BulkServiceMultipleFilesFound", "The request holds more than one file."),
@@ -59,7 +74,18 @@ _ALL: Final = (
     Code(3225, "BulkServiceFileRowCountExceeded", "The file has too many rows."),
     Code(3226, "BulkServiceUrlExpired", "The upload URL has expired."),
     Code(3227, "BulkServiceTooManyRequests", "Too many uploads at the same time."),
-    Code(3500, "BulkApiNotEnabledForPilot", "The account has no access to the Bulk API."),
+    Code(3228, "BulkServiceDataScopeInvalid", "The data scope is not valid."),
+    Code(
+        3306,
+        "CampaignServiceAccountIdsArrayShouldNotBeNullOrEmpty",
+        "The account ids must not be null or empty.",
+    ),
+    Code(
+        3500,
+        "CampaignServiceBulkApiNotEnabledForPilot",
+        "The account has no access to the Bulk API.",
+    ),
+    Code(3603, "CampaignServiceFullSyncRequired", "The last sync time must be null."),
     Code(4200, "BulkServiceBatchOperationFailedForItems", "The operation failed for some items."),
     Code(4201, "BulkServiceInvalidRequestId", "The request id is unknown."),
     Code(4202, "BulkServiceEntityNotFound", "The entity was not found."),
@@ -119,8 +145,10 @@ def code(number: int) -> Code:
     return CODES.get(number) or Code(number, f"Code{number}", "Injected by the simulator.")
 
 
-# Authentication and call errors: they come as AdApiFaultDetail; everything else as ApiFaultDetail.
+# Authentication and call errors: they come as AdApiFaultDetail; everything else as ApiFaultDetail,
+# 204 too: the SDKs look for it among the OperationErrors of UploadEntityRecords.
 _AD_API_LIMIT: Final = 1000
+_OPERATION_NOT_SUPPORTED: Final = 204
 _HTTP_STATUS: Final = MappingProxyType({0: 500, 105: 401, 106: 403, 108: 401, 109: 401, 117: 429, 120: 403})
 
 
@@ -146,4 +174,4 @@ class ServiceFault(Exception):
     @property
     def is_ad_api_fault(self) -> bool:
         """Whether the fault belongs to authentication and calling rather than to the operation."""
-        return self.numbers[0] < _AD_API_LIMIT
+        return self.numbers[0] < _AD_API_LIMIT and self.numbers[0] != _OPERATION_NOT_SUPPORTED

@@ -9,11 +9,14 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["ANY_OPERATION", "PROCESS_UPLOAD", "FaultKind", "FaultRule", "FaultRules"]
+__all__ = ["ANY_OPERATION", "PROCESS_DOWNLOAD", "PROCESS_UPLOAD", "FaultKind", "FaultRule", "FaultRules"]
 
 ANY_OPERATION: Final = "*"
 PROCESS_UPLOAD: Final = "ProcessUpload"
 """Not a call: the processing of an accepted file (kind ``fault`` only), which then ends as Failed."""
+PROCESS_DOWNLOAD: Final = "ProcessDownload"
+"""Likewise for a download, asked when the call for it comes."""
+_PROCESSING: Final = (PROCESS_UPLOAD, PROCESS_DOWNLOAD)
 
 
 class FaultKind(StrEnum):
@@ -65,8 +68,8 @@ class FaultRule(BaseModel):
 
     @model_validator(mode="after")
     def _processing_only_fails(self) -> FaultRule:
-        if self.operation == PROCESS_UPLOAD and self.kind is not FaultKind.FAULT:
-            raise ValueError(f"{PROCESS_UPLOAD} knows the kind 'fault' only")
+        if self.operation in _PROCESSING and self.kind is not FaultKind.FAULT:
+            raise ValueError(f"{self.operation} knows the kind 'fault' only")
         return self
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from include.simulator.model import Action
 
-__all__ = ["DIGEST_BYTES", "Digests", "MemberFiles", "sort_distinct", "sync_folder"]
+__all__ = ["DIGEST_BYTES", "Digests", "MemberFiles", "make_durable", "sort_distinct", "sync_folder"]
 
 DIGEST_BYTES: Final = 32
 _BLOCK_ROWS: Final = 500_000
@@ -171,3 +171,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_durable(partial: Path, final: Path) -> None:
+    """Move a finished file into its place, so that after a crash it is there whole or not at all."""
+    with partial.open("rb") as stream:
+        os.fsync(stream.fileno())
+    partial.replace(final)
+    sync_folder(final.parent)

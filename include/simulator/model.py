@@ -10,8 +10,11 @@ __all__ = [
     "Action",
     "Audience",
     "Caller",
+    "Download",
+    "DownloadState",
     "ResponseMode",
     "Scope",
+    "Status",
     "Upload",
     "UploadError",
     "UploadState",
@@ -51,6 +54,15 @@ class UploadState(StrEnum):
     FAILED = "Failed"
     ROWS_EXCEEDED = "UploadFileRowCountExceeded"
     FORMAT_NOT_SUPPORTED = "UploadFileFormatNotSupported"
+
+
+class DownloadState(StrEnum):
+    """``RequestStatus`` of a download (documented values)."""
+
+    IN_PROGRESS = "InProgress"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    FULL_SYNC_REQUIRED = "FailedFullSyncRequired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,7 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class UploadError:
-    """Why an upload as a whole failed: a code of the service and what was wrong."""
+    """Why an upload or a download as a whole failed: a code of the service and what was wrong."""
 
     number: int
     details: str
@@ -134,3 +146,37 @@ class Upload:
     failed_rows: int = 0
     error: UploadError | None = None
     result_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """One Bulk download; its file is written when it is asked for, and shown once it is due.
+
+    Args:
+        result_file: Name of the compressed file; None if the download failed.
+    """
+
+    request_id: str
+    customer_id: str
+    account_id: str
+    user_id: str
+    created_at: float
+    result_file: str | None = None
+    error: UploadError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Answer of GetBulkUploadStatus and GetBulkDownloadStatus.
+
+    Args:
+        state: RequestStatus.
+        percent: 0-100; 0 again after a failure.
+        result_token: Token of a fresh result URL, once there are results.
+        error: Why the upload or download failed as a whole.
+    """
+
+    state: UploadState | DownloadState
+    percent: int
+    result_token: str | None = None
+    error: UploadError | None = None

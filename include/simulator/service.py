@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,15 @@ from include.simulator.audiences import AudienceService
 from include.simulator.bulk.processor import Processor, Workplace
 from include.simulator.clock import Clock
 from include.simulator.codes import code
+from include.simulator.completion import Completion
+from include.simulator.downloads import DownloadService
+from include.simulator.entity_records import EntityRecordService
 from include.simulator.identity import Identity
-from include.simulator.injection import PROCESS_UPLOAD, FaultRules
+from include.simulator.injection import PROCESS_DOWNLOAD, PROCESS_UPLOAD, FaultRules
 from include.simulator.members import MemberFiles
 from include.simulator.model import UploadError
 from include.simulator.request_log import RequestLog
+from include.simulator.result_links import ResultLinks
 from include.simulator.settings import Settings
 from include.simulator.storage import Storage
 from include.simulator.throttle import SlidingWindow
@@ -40,22 +45,25 @@ class Service:
             audience.members_file for audience in self.storage.audiences() if audience.members_file
         )
         self.audiences = AudienceService(self.storage, self.member_files, self.clock, self.settings)
-        self.uploads = UploadService(self.storage, folder, self.clock, self.settings)
+        self.results = ResultLinks(self.storage, folder / "results", self.clock, self.settings)
+        self.results.keep_only(self.storage.result_files())
+        self.uploads = UploadService(
+            self.storage, folder / "uploads", self.results, self.clock, self.settings
+        )
         self.faults = FaultRules()
         self.log = RequestLog()
         self.calls = SlidingWindow(60)
-        processor = Processor(
-            Workplace(
-                storage=self.storage,
-                files=self.member_files,
-                audiences=self.audiences,
-                incoming=self.uploads.files,
-                folder=self.uploads.results,
-                settings=self.settings,
-                now=self.clock.now,
-            )
+        completion = self._completion()
+        self.entity_records = EntityRecordService(self.uploads, completion, self.results, self.settings)
+        self.downloads = DownloadService(
+            self.storage,
+            self.audiences,
+            self.results,
+            self.clock,
+            self.settings,
+            failure=partial(self._injected_failure, PROCESS_DOWNLOAD),
         )
-        self.worker = Worker(self.storage, self.uploads, processor, self.clock, self._injected_failure)
+        self.worker = Worker(self.storage, self.uploads, completion, self.clock)
 
     def settings(self) -> Settings:
         """The settings in force now."""
@@ -86,6 +94,24 @@ class Service:
         self.worker.stop()
         self.storage.close()
 
-    def _injected_failure(self) -> UploadError | None:
-        rule = self.faults.take(PROCESS_UPLOAD)
+    def _completion(self) -> Completion:
+        place = Workplace(
+            storage=self.storage,
+            files=self.member_files,
+            audiences=self.audiences,
+            incoming=self.uploads.files,
+            folder=self.results.folder,
+            settings=self.settings,
+            now=self.clock.now,
+        )
+        return Completion(
+            self.storage,
+            self.uploads.files,
+            Processor(place),
+            self.clock,
+            partial(self._injected_failure, PROCESS_UPLOAD),
+        )
+
+    def _injected_failure(self, operation: str) -> UploadError | None:
+        rule = self.faults.take(operation)
         return None if rule is None else UploadError(rule.code, code(rule.code).message)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Settings"]
+__all__ = ["EntityRecords", "Settings"]
+
+
+class EntityRecords(StrEnum):
+    """How UploadEntityRecords is answered."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+    UNSUPPORTED = "unsupported"
 
 
 class Settings(BaseModel):
@@ -25,6 +34,7 @@ class Settings(BaseModel):
     upload_url_seconds: float = Field(default=900, gt=0)
     result_url_seconds: float = Field(default=300, gt=0)
     result_file_seconds: float = Field(default=900, gt=0, description="Results are kept so long.")
+    download_file_seconds: float = Field(default=172_800, gt=0, description="Downloads are kept so long.")
     queue_seconds: float = Field(default=0.2, ge=0, description="Time spent in FileUploaded.")
     processing_seconds: float = Field(default=0.3, ge=0, description="Least time spent in InProgress.")
 
@@ -32,17 +42,22 @@ class Settings(BaseModel):
     max_unzipped_bytes: int = Field(default=4_000_000_000, gt=0)
     max_rows: int = Field(default=4_000_000, gt=0)
     sandbox_max_rows: int = Field(default=20_000, gt=0)
+    max_entity_records: int = Field(default=1_000, gt=0, description="Data lines of UploadEntityRecords.")
     parallel_uploads: int = Field(default=6, gt=0, description="Uploads in work per customer.")
     sandbox_parallel_uploads: int = Field(default=1, gt=0)
 
     calls_per_minute: int = Field(default=6_000, gt=0, description="Per customer; beyond: 117.")
     upload_urls_per_15_minutes: int = Field(default=1_000, gt=0, description="Per account; beyond: 4204.")
+    downloads_per_15_minutes: int = Field(default=1_000, gt=0, description="Per account; beyond: 4204.")
     file_posts_per_minute: int = Field(default=600, gt=0, description="Per customer; beyond: 3227.")
 
     max_membership_days: int = Field(default=390, gt=0)
     max_lists_per_account: int | None = Field(default=None, gt=0)
     max_lists_per_customer: int | None = Field(default=None, gt=0)
     size_delay_seconds: float = Field(default=86_400, ge=0, description="Sizes are null so long.")
+    entity_records: EntityRecords = Field(
+        default=EntityRecords.SYNC, description="UploadEntityRecords: `sync`, `async` or `unsupported`."
+    )
     upper_case_hashes: bool = Field(default=False, description="Accept A-F in hashes.")
     empty_replace_clears: bool = Field(default=True, description="Replace without items empties the list.")
 

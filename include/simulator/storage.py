@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from include.simulator.model import Audience, ResponseMode, Scope, Upload, UploadError, UploadState
+from include.simulator.model import Audience, Download, ResponseMode, Scope, Upload, UploadError, UploadState
 
 __all__ = ["Storage"]
 
@@ -29,8 +29,11 @@ CREATE TABLE IF NOT EXISTS uploads (
   account_id TEXT NOT NULL, user_id TEXT NOT NULL, response_mode TEXT NOT NULL, created_at REAL NOT NULL,
   state TEXT NOT NULL, file TEXT, accepted_at REAL, finished_at REAL, rows INTEGER NOT NULL,
   failed_rows INTEGER NOT NULL, error TEXT, result_file TEXT);
-CREATE TABLE IF NOT EXISTS result_urls (
-  token TEXT PRIMARY KEY, request_id TEXT NOT NULL, expires_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS downloads (
+  request_id TEXT PRIMARY KEY, customer_id TEXT NOT NULL, account_id TEXT NOT NULL, user_id TEXT NOT NULL,
+  created_at REAL NOT NULL, result_file TEXT, error TEXT);
+CREATE TABLE IF NOT EXISTS result_links (
+  token TEXT PRIMARY KEY, file TEXT NOT NULL, expires_at REAL NOT NULL, kept_until REAL NOT NULL);
 """
 
 
@@ -171,16 +174,37 @@ class Storage:
         )
         return [_upload(row) for row in rows]
 
-    # Result URLs.
+    # Downloads.
 
-    def add_result_url(self, token: str, request_id: str, expires_at: float) -> None:
-        """Keep a short-lived URL token."""
-        self._run("INSERT INTO result_urls VALUES (?, ?, ?)", [token, request_id, expires_at])
+    def save_download(self, download: Download) -> None:
+        """Insert or replace."""
+        values = asdict(download)
+        values["error"] = None if download.error is None else json.dumps(values["error"])
+        self._save("downloads", values)
 
-    def result_url(self, token: str) -> tuple[str, float] | None:
-        """Request id and expiry of a URL token."""
-        rows = self._run("SELECT request_id, expires_at FROM result_urls WHERE token = ?", [token])
-        return (rows[0]["request_id"], rows[0]["expires_at"]) if rows else None
+    def download(self, request_id: str) -> Download | None:
+        """The download of a request id."""
+        rows = self._run("SELECT * FROM downloads WHERE request_id = ?", [request_id])
+        return _download(rows[0]) if rows else None
+
+    # Result files of both.
+
+    def result_files(self) -> list[str]:
+        """Names of all result files that an upload or a download points to."""
+        rows = self._run(
+            "SELECT result_file FROM uploads WHERE result_file IS NOT NULL "
+            "UNION SELECT result_file FROM downloads WHERE result_file IS NOT NULL"
+        )
+        return [row["result_file"] for row in rows]
+
+    def add_result_link(self, token: str, file: str, expires_at: float, kept_until: float) -> None:
+        """Keep the token of a short-lived URL."""
+        self._run("INSERT INTO result_links VALUES (?, ?, ?, ?)", [token, file, expires_at, kept_until])
+
+    def result_link(self, token: str) -> tuple[str, float, float] | None:
+        """File, expiry, and when the file counts as removed, of a URL's token."""
+        rows = self._run("SELECT file, expires_at, kept_until FROM result_links WHERE token = ?", [token])
+        return tuple(rows[0]) if rows else None
 
     def _save(self, table: str, values: dict[str, Any]) -> None:
         names = ", ".join(values)
@@ -201,5 +225,15 @@ def _upload(row: sqlite3.Row) -> Upload:
     values = dict(row)
     values["response_mode"] = ResponseMode(values["response_mode"])
     values["state"] = UploadState(values["state"])
-    values["error"] = None if values["error"] is None else UploadError(**json.loads(values["error"]))
+    values["error"] = _error(values["error"])
     return Upload(**values)
+
+
+def _download(row: sqlite3.Row) -> Download:
+    values = dict(row)
+    values["error"] = _error(values["error"])
+    return Download(**values)
+
+
+def _error(text: str | None) -> UploadError | None:
+    return None if text is None else UploadError(**json.loads(text))

@@ -5,65 +5,29 @@ The service's logic without any HTTP.
 
 from __future__ import annotations
 
-import logging
-import secrets
+import os
 import threading
 import uuid
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from include.simulator.bulk.processor import Processor
-from include.simulator.bulk.reader import FileRejected
 from include.simulator.clock import Clock
 from include.simulator.codes import ServiceFault
+from include.simulator.completion import Completion, StoppedError
 from include.simulator.members import sync_folder
-from include.simulator.model import Caller, ResponseMode, Upload, UploadError, UploadState
+from include.simulator.model import Caller, ResponseMode, Status, Upload, UploadState
+from include.simulator.result_links import ResultLinks
 from include.simulator.settings import Settings
 from include.simulator.storage import Storage
 from include.simulator.throttle import SlidingWindow
 
-__all__ = ["ResultGoneError", "Status", "UploadService", "Worker"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["UploadService", "Worker"]
 
 _EXTENSIONS: Final = (".csv", ".tsv", ".zip")
 _THREADS: Final = 2
-
-
-class ResultGoneError(Exception):
-    """A result URL does not work.
-
-    Args:
-        expired: The URL is past its time (True) or unknown, or its file was removed (False).
-    """
-
-    def __init__(self, *, expired: bool) -> None:
-        super().__init__("expired" if expired else "unknown")
-        self.expired = expired
-
-
-class _StoppedError(Exception):
-    """The worker was told to stop while it was reading a file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Answer of GetBulkUploadStatus.
-
-    Args:
-        state: RequestStatus.
-        percent: 0-100; 0 again after a failure.
-        result_token: Token of a fresh result URL, once there are results.
-        error: Why the upload failed as a whole.
-    """
-
-    state: UploadState
-    percent: int
-    result_token: str | None
-    error: UploadError | None
 
 
 class UploadService:
@@ -71,19 +35,25 @@ class UploadService:
 
     Args:
         storage: Keeps uploads.
-        folder: Accepted files and results lie here.
+        files: Accepted files lie here; created if it is missing.
+        results: Gives out what came of them.
         clock: Tells expiry.
         settings: The settings in force now.
     """
 
     def __init__(
-        self, storage: Storage, folder: Path, clock: Clock, settings: Callable[[], Settings]
+        self,
+        storage: Storage,
+        files: Path,
+        results: ResultLinks,
+        clock: Clock,
+        settings: Callable[[], Settings],
     ) -> None:
         self._storage = storage
+        self._results = results
         self._clock = clock
         self._settings = settings
-        self.files = folder / "uploads"
-        self.results = folder / "results"
+        self.files = files
         self.files.mkdir(parents=True, exist_ok=True)
         wanted = {upload.file for upload in storage.unfinished_uploads()}
         for path in self.files.iterdir():
@@ -106,15 +76,7 @@ class UploadService:
         limit = self._settings().upload_urls_per_15_minutes
         if not self._url_window.admit(caller.account_id, now=now, limit=limit):
             raise ServiceFault(4204)
-        upload = Upload(
-            request_id=str(uuid.uuid4()),
-            url_id=str(uuid.uuid4()),
-            customer_id=caller.customer_id,
-            account_id=caller.account_id,
-            user_id=caller.user_id,
-            response_mode=mode,
-            created_at=now,
-        )
+        upload = _new(caller, mode, now)
         self._storage.save_upload(upload)
         return upload
 
@@ -143,8 +105,7 @@ class UploadService:
         limit = settings.file_posts_per_minute
         if not self._post_window.admit(caller.customer_id, now=self._clock.now(), limit=limit):
             raise ServiceFault(3227)
-        if len(self._storage.unfinished_uploads()) >= settings.parallel_limit:
-            raise ServiceFault(3227)
+        self._check_parallel()
 
     def accept(self, url_id: str, file: Path, file_name: str) -> Upload:
         """Take a received file, which is durable already; the upload is durable when this returns.
@@ -164,8 +125,7 @@ class UploadService:
             _check_zip(file)
         with self._accepting:
             upload = self.check_url(url_id)
-            if len(self._storage.unfinished_uploads()) >= self._settings().parallel_limit:
-                raise ServiceFault(3227)
+            self._check_parallel()
             name = f"{upload.request_id}{suffix}"
             file.replace(self.files / name)
             sync_folder(self.files)
@@ -174,6 +134,37 @@ class UploadService:
         with self.accepted:
             self.accepted.notify_all()
         return upload
+
+    def written(self, caller: Caller, mode: ResponseMode, records: Sequence[str]) -> Upload:
+        """An upload whose file holds the records, durably; neither recorded nor queued yet.
+
+        A start after a crash removes such a file.
+        """
+        now = self._clock.now()
+        upload = _new(caller, mode, now)
+        name = f"{upload.request_id}.csv"
+        with (self.files / name).open("wb") as stream:
+            stream.write(b"\xef\xbb\xbf" + "\n".join(records).encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        sync_folder(self.files)
+        return replace(upload, state=UploadState.UPLOADED, file=name, accepted_at=now)
+
+    def queue(self, upload: Upload) -> None:
+        """Give a written upload to the worker; it is durable when this returns.
+
+        Raises:
+            ServiceFault: 3227 when there are too many in work.
+        """
+        with self._accepting:
+            try:
+                self._check_parallel()
+            except ServiceFault:
+                (self.files / str(upload.file)).unlink()
+                raise
+            self._storage.save_upload(upload)
+        with self.accepted:
+            self.accepted.notify_all()
 
     def status(self, caller: Caller, request_id: str) -> Status:
         """GetBulkUploadStatus; a finished upload gets a fresh result token at every call.
@@ -187,24 +178,7 @@ class UploadService:
         if upload.finished_at is not None:
             succeeded = upload.result_file is not None
             return Status(upload.state, 100 if succeeded else 0, self._result_token(upload), upload.error)
-        return Status(*self._running(upload), None, None)
-
-    def open_result(self, token: str) -> tuple[Path, str]:
-        """The result zip of a URL token, and the name to offer it by.
-
-        Raises:
-            ResultGoneError: The URL is unknown or expired, or the results were removed.
-        """
-        known = self._storage.result_url(token)
-        if known is None:
-            raise ResultGoneError(expired=False)
-        request_id, expires_at = known
-        if self._clock.now() >= expires_at:
-            raise ResultGoneError(expired=True)
-        upload = self._storage.upload(request_id)
-        if upload is None or upload.result_file is None or self._is_removed(upload):
-            raise ResultGoneError(expired=False)
-        return self.results / upload.result_file, f"{request_id}.zip"
+        return Status(*self._running(upload))
 
     def due_at(self, upload: Upload) -> float:
         """When processing may begin: after the time that the upload shows as queued and in progress."""
@@ -223,15 +197,14 @@ class UploadService:
         return UploadState.IN_PROGRESS, min(99, int(10 * shown + 89 * read))
 
     def _result_token(self, upload: Upload) -> str | None:
-        if upload.result_file is None or self._is_removed(upload):
+        if upload.result_file is None:
             return None
-        token = secrets.token_urlsafe(24)
-        expires_at = self._clock.now() + self._settings().result_url_seconds
-        self._storage.add_result_url(token, upload.request_id, expires_at)
-        return token
+        kept_until = (upload.finished_at or 0.0) + self._settings().result_file_seconds
+        return self._results.mint(upload.result_file, kept_until)
 
-    def _is_removed(self, upload: Upload) -> bool:
-        return self._clock.now() >= (upload.finished_at or 0.0) + self._settings().result_file_seconds
+    def _check_parallel(self) -> None:
+        if len(self._storage.unfinished_uploads()) >= self._settings().parallel_limit:
+            raise ServiceFault(3227)
 
 
 class Worker:
@@ -240,20 +213,17 @@ class Worker:
     Args:
         storage: Knows what is unfinished.
         uploads: Tells when an upload is due.
-        processor: Does the work.
+        completion: Does the work.
         clock: Waited for.
-        failure: Asked before each file for an injected failure.
     """
 
     def __init__(
-        self, storage: Storage, uploads: UploadService, processor: Processor, clock: Clock,
-        failure: Callable[[], UploadError | None],
-    ) -> None:  # fmt: skip
+        self, storage: Storage, uploads: UploadService, completion: Completion, clock: Clock
+    ) -> None:
         self._storage = storage
         self._uploads = uploads
-        self._processor = processor
+        self._completion = completion
         self._clock = clock
-        self._failure = failure
         self._taken: set[str] = set()
         self._stopping = False
         self._threads = [
@@ -304,27 +274,25 @@ class Worker:
     def _process(self, upload: Upload) -> None:
         def progress(fraction: float) -> None:
             if self._stopping:
-                raise _StoppedError
+                raise StoppedError
             self._uploads.progress[upload.request_id] = fraction
 
         try:
-            injected = self._failure()
-            if injected is None:
-                self._processor.process(upload, progress)
-            else:
-                self._fail(upload, UploadState.FAILED, injected)
-        except _StoppedError:
+            self._completion.complete(upload, progress)
+        except StoppedError:
             return  # the file stays, for the next start
-        except FileRejected as refusal:
-            self._fail(upload, refusal.state, UploadError(refusal.number, refusal.details))
-        except Exception:  # noqa: BLE001 - a defect of ours: the upload must end, and the log must say why
-            _log.exception("The simulator failed to process upload %s", upload.request_id)
-            self._fail(upload, UploadState.FAILED, UploadError(0, "The simulator failed; see its log."))
-        # Only now that the outcome is recorded: until then the file is needed after a crash.
-        (self._uploads.files / str(upload.file)).unlink(missing_ok=True)
 
-    def _fail(self, upload: Upload, state: UploadState, error: UploadError) -> None:
-        self._storage.save_upload(replace(upload, state=state, error=error, finished_at=self._clock.now()))
+
+def _new(caller: Caller, mode: ResponseMode, now: float) -> Upload:
+    return Upload(
+        request_id=str(uuid.uuid4()),
+        url_id=str(uuid.uuid4()),
+        customer_id=caller.customer_id,
+        account_id=caller.account_id,
+        user_id=caller.user_id,
+        response_mode=mode,
+        created_at=now,
+    )
 
 
 def _check_zip(path: Path) -> None:

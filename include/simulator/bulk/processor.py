@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,8 +15,8 @@ from include.simulator.audiences import AudienceService
 from include.simulator.bulk.items import ITEM, judge
 from include.simulator.bulk.plan import Decision, ListPlan
 from include.simulator.bulk.reader import BulkFile, FileRejected
-from include.simulator.bulk.results import ResultFile, error_row, line
-from include.simulator.members import DIGEST_BYTES, Digests, MemberFiles, sort_distinct, sync_folder
+from include.simulator.bulk.results import ResultFile, error_row, line, list_columns
+from include.simulator.members import DIGEST_BYTES, Digests, MemberFiles, make_durable, sort_distinct
 from include.simulator.model import Action, Audience, Caller, ResponseMode, Upload, UploadState
 from include.simulator.settings import Settings
 from include.simulator.storage import Storage
@@ -107,7 +106,7 @@ class _Attempt:
         partial = result.with_suffix(".partial")
         try:
             self._read(partial)
-            _make_durable(partial, result)
+            make_durable(partial, result)
             return self._commit(result)
         finally:
             partial.unlink(missing_ok=True)
@@ -225,26 +224,10 @@ def _list_result(values: Mapping[str, str], decision: Decision) -> dict[str, str
     """The list row as the result file shows it: a created list gets its id."""
     if decision.audience is None:
         return dict(values)
-    audience = decision.audience
-    return {
-        **values,
-        "Id": str(audience.id),
-        "Parent Id": audience.parent_id,
-        "Status": "Deleted" if audience.deleted else "Active",
-        "Audience": audience.name,
-        "Scope": audience.scope.value,
-        "Membership Duration": str(audience.membership_duration),
-    }
+    return {**values, **list_columns(decision.audience)}
 
 
 def _result_name(upload: Upload) -> str:
     """Name inside the zip, as observed: BulkUpload-MM-DD-YYYY-<request id>-Results.csv."""
     date = datetime.fromtimestamp(upload.created_at, UTC).strftime("%m-%d-%Y")
     return f"BulkUpload-{date}-{upload.request_id}-Results.csv"
-
-
-def _make_durable(partial: Path, final: Path) -> None:
-    with partial.open("rb") as stream:
-        os.fsync(stream.fileno())
-    partial.replace(final)
-    sync_folder(final.parent)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import polars as pl
 
 from include.simulator.bulk.columns import POSITION, RESULT_COLUMNS
 from include.simulator.codes import code
+from include.simulator.model import Audience
 
-__all__ = ["ResultFile", "error_row", "line", "line_expression"]
+__all__ = ["ResultFile", "error_row", "line", "line_expression", "list_columns", "record_lines"]
 
+_BOM: Final = b"\xef\xbb\xbf"
 _SPECIAL: Final = r'[",\r\n]'
 
 
@@ -24,20 +27,28 @@ class ResultFile(AbstractContextManager["ResultFile"]):
     """One result file: BOM, LF, header of all Bulk columns, Format Version row, then rows.
 
     Args:
-        path: Where to write the zip.
-        member: Name of the CSV inside.
+        path: Where to write the compressed file.
+        member: Name of the file inside.
+        separator: Between columns.
+        use_gzip: Compress by gzip rather than as a zip.
     """
 
-    def __init__(self, path: Path, member: str) -> None:
-        self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
-        self._stream = self._zip.open(member, "w", force_zip64=True)
-        self._stream.write(b"\xef\xbb\xbf")
-        self.write([line(dict(zip(RESULT_COLUMNS, RESULT_COLUMNS, strict=True)))])
-        self.write([line({"Type": "Format Version", "Name": "6.0"})])
+    def __init__(self, path: Path, member: str, *, separator: str = ",", use_gzip: bool = False) -> None:
+        self._zip: zipfile.ZipFile | None = None
+        self._stream: IO[bytes] | gzip.GzipFile
+        if use_gzip:
+            self._stream = gzip.GzipFile(path, "wb", compresslevel=1)
+        else:
+            self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
+            self._stream = self._zip.open(member, "w", force_zip64=True)
+        self._stream.write(_BOM)
+        self.write([line(dict(zip(RESULT_COLUMNS, RESULT_COLUMNS, strict=True)), separator)])
+        self.write([line({"Type": "Format Version", "Name": "6.0"}, separator)])
 
     def __exit__(self, *_: object) -> None:
         self._stream.close()
-        self._zip.close()
+        if self._zip is not None:
+            self._zip.close()
 
     def write(self, lines: Iterable[str]) -> None:
         """Append complete lines, which lack their line ends."""
@@ -46,15 +57,38 @@ class ResultFile(AbstractContextManager["ResultFile"]):
             self._stream.write(text.encode() + b"\n")
 
 
-def line(values: Mapping[str, str]) -> str:
-    """One CSV line without its line end; names that are no Bulk columns are left out."""
+def record_lines(path: Path) -> list[str]:
+    """All rows of a small result zip, header first, each as CSV without its line end."""
+    with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as raw:
+        rows = csv.reader(io.TextIOWrapper(raw, "utf-8-sig", newline=""))
+        return [_joined(row, ",") for row in rows]
+
+
+def line(values: Mapping[str, str], separator: str = ",") -> str:
+    """One line of a file without its line end; names that are no Bulk columns are left out."""
     cells = [""] * len(RESULT_COLUMNS)
     for name, value in values.items():
         if name in POSITION:
             cells[POSITION[name]] = value
+    return _joined(cells, separator)
+
+
+def _joined(cells: Iterable[str], separator: str) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
+    csv.writer(text, delimiter=separator, lineterminator="").writerow(cells)
     return text.getvalue()
+
+
+def list_columns(audience: Audience) -> dict[str, str]:
+    """What a ``Customer List`` row says of a stored list, in results and in downloads."""
+    return {
+        "Id": str(audience.id),
+        "Parent Id": audience.parent_id,
+        "Status": "Deleted" if audience.deleted else "Active",
+        "Audience": audience.name,
+        "Scope": audience.scope.value,
+        "Membership Duration": str(audience.membership_duration),
+    }
 
 
 def error_row(values: Mapping[str, str], number: int) -> dict[str, str]:

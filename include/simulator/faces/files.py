@@ -19,8 +19,8 @@ from starlette.routing import Route
 from include.simulator.codes import ServiceFault
 from include.simulator.faces.answers import note_codes, upload_fault
 from include.simulator.model import Caller
+from include.simulator.result_links import ResultGoneError
 from include.simulator.service import Service
-from include.simulator.uploads import ResultGoneError
 
 __all__ = ["file_routes"]
 
@@ -42,10 +42,11 @@ def file_routes(service: Service) -> list[Route]:
 
     async def result(request: Request) -> Response:
         try:
-            path, name = await run_in_threadpool(service.uploads.open_result, request.path_params["token"])
+            path = await run_in_threadpool(service.results.open, request.path_params["token"])
         except ResultGoneError as gone:
             return _gone(expired=gone.expired)
-        return FileResponse(path, media_type="application/zip", filename=name)
+        kind = "application/gzip" if path.suffix == ".gz" else "application/zip"
+        return FileResponse(path, media_type=kind, filename=path.name)
 
     return [
         Route(_UPLOAD_PATH, upload, methods=["POST"], name="UploadFile"),

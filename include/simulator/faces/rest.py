@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable
 from typing import Any
 
+from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -45,7 +45,7 @@ def _endpoint(service: Service, operation: Operation[Any]) -> Callable[[Request]
 
 def _call(service: Service, operation: Operation[Any], request: Request, raw: bytes) -> dict[str, Any]:
     try:
-        content = json.loads(raw)
+        content = from_json(raw)  # stricter than json: refuses text that is no Unicode
     except ValueError:
         content = None  # refused below, but only once the caller is known
     base_url = str(request.base_url).rstrip("/")
