@@ -111,6 +111,77 @@ BEHAVIOURS: Final = (
     ),
     Behaviour("sign-in.any-tenant", "Any tenant name is accepted.", _A, "tenants are not simulated"),
     Behaviour("sign-in.discovery", "Discovery documents name the real host with https.", _O, "msal needs it"),
+    Behaviour("sign-in.page", "A page asks the user: who wants what; Accept or Decline.", _D, "consent page"),
+    Behaviour("sign-in.accepted", "Accepted: `code` and `state` at the redirect URI.", _D, "consent page"),
+    Behaviour("sign-in.declined", "Declined: `access_denied`, AADSTS65004, and `state`.", _D, "consent page"),
+    Behaviour(
+        "sign-in.unknown-redirect",
+        "Unknown client or redirect URI: a page says so, 50011.",
+        _A,
+        "as Entra ID does",
+    ),
+    Behaviour(
+        "sign-in.foreign-scope",
+        "A foreign scope goes back as `invalid_scope`, AADSTS70011.",
+        _A,
+        "as Entra ID does",
+    ),
+    Behaviour(
+        "sign-in.response-type",
+        "Response type code, response mode query only.",
+        _A,
+        "others are not simulated",
+    ),
+    Behaviour(
+        "sign-in.localhost", "`http://localhost` is registered for every port.", _A, "as Entra ID does"
+    ),
+    Behaviour(
+        "sign-in.nativeclient", "Public clients may also name the nativeclient page.", _D, "register page"
+    ),
+    Behaviour(
+        "sign-in.code-life", "A code lives 5 minutes: then `invalid_grant`, 70008.", _D, "consent page: about"
+    ),
+    Behaviour(
+        "sign-in.code-once", "A code works once: then `invalid_grant`, AADSTS54005.", _D, "Entra error codes"
+    ),
+    Behaviour(
+        "sign-in.code-client",
+        "A code works for its client only: `invalid_grant`, 70000.",
+        _A,
+        "code not stated",
+    ),
+    Behaviour(
+        "sign-in.code-redirect", "Another redirect URI at the token call: AADSTS50011.", _D, "error page"
+    ),
+    Behaviour(
+        "sign-in.pkce", "PKCE, S256 or plain: a wrong verifier is AADSTS501481.", _D, "Entra error codes"
+    ),
+    Behaviour("sign-in.pkce-optional", "PKCE may be left out.", _D, "consent page: recommended"),
+    Behaviour(
+        "sign-in.offline-access",
+        "A refresh token only if `offline_access` was asked for.",
+        _D,
+        "consent page",
+    ),
+    Behaviour(
+        "sign-in.public-secret",
+        "A public client that sends a secret: `invalid_request`.",
+        _D,
+        "get-tokens page",
+    ),
+    Behaviour(
+        "sign-in.public-token-secret",
+        "So does a secret with a token obtained without one.",
+        _D,
+        "get-tokens page",
+    ),
+    Behaviour(
+        "sign-in.web-without-secret",
+        "A web client without a secret: AADSTS7000218, 401.",
+        _A,
+        "as Entra ID does",
+    ),
+    Behaviour("sign-in.token-client", "A refresh token works for its client only.", _A, "code not stated"),
     Behaviour(
         "calls.expired-token", "Expired token: HTTP 401, 109 as AdApiFaultDetail.", _O, "Segment's connector"
     ),
@@ -631,9 +702,10 @@ python -m include.simulator --port 0 --data .simulator [--host ADDRESS] [--sandb
 ```
 
 Once it answers calls it prints one line of JSON: `base_url`, and a ready-made account to sign in with
-(`developer_token`, `client_id`, `client_secret`, `refresh_token`, `customer_id`, `account_id`). The
-account stays the same for the same folder. It ends on SIGTERM or Ctrl-C; killed hard, it goes on
-where it was when it is started again. Open `base_url` in a browser to see what it holds.
+(`developer_token`, `client_id`, `client_secret`, `refresh_token`, `customer_id`, `account_id`; and
+`public_client_id`, a native registration without a secret, to sign in with in a browser). The account
+stays the same for the same folder. It ends on SIGTERM or Ctrl-C; killed hard, it goes on where it was
+when it is started again. Open `base_url` in a browser to see what it holds.
 
 ## For tests and people
 

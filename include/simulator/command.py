@@ -113,6 +113,7 @@ def _announcement(service: Service, host: str, port: int) -> dict[str, str]:
         "developer_token": account.developer_token,
         "client_id": account.client_id,
         "client_secret": account.client_secret,
+        "public_client_id": account.public_client_id,
         "refresh_token": service.identity.refresh_token(),
         "customer_id": account.customer_id,
         "account_id": account.account_id,

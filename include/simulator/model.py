@@ -67,7 +67,12 @@ class DownloadState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The ready-made account and the application that may sign in to it; secrets stay out of ``repr``."""
+    """The ready-made account and the applications that may sign in to it; secrets stay out of ``repr``.
+
+    Args:
+        client_id: Of the web application, which has a secret.
+        public_client_id: Of the native application, which has none.
+    """
 
     developer_token: str
     client_id: str
@@ -75,6 +80,7 @@ class Account:
     user_id: str
     customer_id: str
     account_id: str
+    public_client_id: str = ""
 
     def __repr__(self) -> str:
         return f"Account(customer_id={self.customer_id}, account_id={self.account_id})"

@@ -30,6 +30,11 @@ class Settings(BaseModel):
     terms_accepted: bool = Field(default=True, description="A human accepted the Customer Match terms.")
     strict_rotation: bool = Field(default=False, description="A refresh token works only once.")
     access_token_seconds: float = Field(default=3599, gt=0)
+    authorization_code_seconds: float = Field(default=300, gt=0, description="A code is good for so long.")
+    web_redirect_uris: tuple[str, ...] = Field(
+        default=("http://localhost",),
+        description="Registered for the web application; `http://localhost` stands for every port.",
+    )
 
     upload_url_seconds: float = Field(default=900, gt=0)
     result_url_seconds: float = Field(default=300, gt=0)

@@ -19,6 +19,10 @@ _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tokens (
   token TEXT PRIMARY KEY, kind TEXT NOT NULL, expires_at REAL, revoked INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS token_owners (
+  token TEXT PRIMARY KEY, client_id TEXT NOT NULL, public INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS authorization_codes (
+  code TEXT PRIMARY KEY, grant_json TEXT NOT NULL, redeemed INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS audiences (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL, description TEXT NOT NULL, scope TEXT NOT NULL,
   parent_id TEXT NOT NULL, membership_duration INTEGER NOT NULL, created_at REAL NOT NULL,
@@ -124,6 +128,32 @@ class Storage:
     def expire_tokens(self, kind: str) -> None:
         """Make all access tokens expired."""
         self._run("UPDATE tokens SET expires_at = 0 WHERE kind = ?", [kind])
+
+    def own_token(self, token: str, client_id: str, *, public: bool) -> None:
+        """Keep whose refresh token it is, and whether it was obtained without a secret."""
+        self._run("INSERT INTO token_owners VALUES (?, ?, ?)", [token, client_id, int(public)])
+
+    def token_owner(self, token: str) -> tuple[str, bool] | None:
+        """Client id, and whether without a secret; None for the ready-made tokens and unknown ones."""
+        rows = self._run("SELECT client_id, public FROM token_owners WHERE token = ?", [token])
+        return (rows[0]["client_id"], bool(rows[0]["public"])) if rows else None
+
+    # Authorization codes.
+
+    def add_code(self, code: str, grant: dict[str, Any]) -> None:
+        """Keep a code and what it stands for."""
+        self._run(
+            "INSERT INTO authorization_codes (code, grant_json) VALUES (?, ?)", [code, json.dumps(grant)]
+        )
+
+    def code(self, code: str) -> tuple[dict[str, Any], bool] | None:
+        """What a code stands for, and whether it was redeemed; None for an unknown one."""
+        rows = self._run("SELECT grant_json, redeemed FROM authorization_codes WHERE code = ?", [code])
+        return (json.loads(rows[0]["grant_json"]), bool(rows[0]["redeemed"])) if rows else None
+
+    def redeem_code(self, code: str) -> None:
+        """Mark a code as used."""
+        self._run("UPDATE authorization_codes SET redeemed = 1 WHERE code = ?", [code])
 
     # Audiences.
 

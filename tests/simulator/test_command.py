@@ -21,7 +21,7 @@ def test_ready_line_names_an_account_that_works(api: Api) -> None:
     ready = api.ready
     assert set(ready) == {
         "base_url", "developer_token", "client_id", "client_secret", "refresh_token", "customer_id",
-        "account_id",
+        "account_id", "public_client_id",
     }  # fmt: skip
     assert ready["base_url"].startswith("http://127.0.0.1:")
     assert ready["customer_id"].isdigit()

@@ -125,7 +125,7 @@ class Surroundings:
     def _answer(self, rule: FaultRule, call: _Call, scope: Scope) -> Response:
         if rule.kind is FaultKind.RAW:
             answer = Response(rule.body, rule.status or 500, media_type=rule.content_type)
-        elif call.operation == "Token":
+        elif call.operation in ("Token", "Authorize"):
             answer = oauth_fault(
                 rule.error,
                 "Injected by the simulator.",

@@ -1,4 +1,4 @@
-"""The sign-in face: token endpoint and discovery documents, as msal asks for them."""
+"""The sign-in face: the page for people, the token endpoint, and discovery documents as msal asks for them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from include.simulator.clock import iso
 from include.simulator.faces.answers import oauth_fault
-from include.simulator.identity import TENANT_ID, OAuthError
+from include.simulator.faces.sign_in_page import consent_page, native_client_page, refusal_page
+from include.simulator.identity import TENANT_ID
+from include.simulator.oauth_errors import OAuthError, SentBack
 from include.simulator.service import Service
 
 __all__ = ["oauth_routes"]
@@ -21,10 +23,22 @@ _HOST: Final = "https://login.microsoftonline.com"
 
 
 def oauth_routes(service: Service) -> list[Route]:
-    """Token, OpenID configuration (also with msal's double slash), instance discovery, keys."""
+    """Sign-in page, token, OpenID configuration (also with msal's double slash), instance discovery, keys."""
+
+    async def authorize(request: Request) -> Response:
+        pressed = await _form(request) if request.method == "POST" else {}
+        asked = {**request.query_params, **pressed}
+        try:
+            return await run_in_threadpool(
+                _authorize, service, asked, str(request.base_url), pressed.get("decision")
+            )
+        except SentBack as error:
+            return RedirectResponse(error.address, 302)
+        except OAuthError as error:
+            return HTMLResponse(refusal_page(error), 400)
 
     async def token(request: Request) -> Response:
-        form = {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
+        form = await _form(request)
         try:
             answer = await run_in_threadpool(service.identity.exchange, form, service.settings())
         except OAuthError as error:
@@ -38,12 +52,35 @@ def oauth_routes(service: Service) -> list[Route]:
         return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 
     return [
+        Route("/{tenant}/oauth2/v2.0/authorize", authorize, methods=["GET", "POST"], name="Authorize"),
+        Route("/{tenant}/oauth2/nativeclient", _native_client, name="NativeClient"),
         Route("/{tenant}/oauth2/v2.0/token", token, methods=["POST"], name="Token"),
         Route("/{tenant}/v2.0/.well-known/openid-configuration", _configuration, name="Discovery"),
         Route("/{tenant}//v2.0/.well-known/openid-configuration", _configuration, name="Discovery"),
         Route("/{tenant}/discovery/instance", _instance, name="Discovery"),
         Route("/{tenant}/discovery/v2.0/keys", _keys, name="Discovery"),
     ]
+
+
+async def _form(request: Request) -> dict[str, str]:
+    return {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
+
+
+def _authorize(service: Service, asked: dict[str, str], base_url: str, decision: str | None) -> Response:
+    """The page, or once a button was pressed, the way back to the application."""
+    settings = service.settings()
+    request = service.identity.asked(asked, settings, base_url)
+    match decision:
+        case "accept":
+            return RedirectResponse(service.identity.accept(request, settings), 302)
+        case "decline":
+            return RedirectResponse(request.declined(), 302)
+        case _:
+            return HTMLResponse(consent_page(request, asked), headers={"Cache-Control": "no-store"})
+
+
+async def _native_client(_: Request) -> Response:
+    return HTMLResponse(native_client_page(), headers={"Cache-Control": "no-store"})
 
 
 async def _configuration(request: Request) -> Response:
