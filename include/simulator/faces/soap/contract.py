@@ -374,6 +374,23 @@ _ROLE: Final = Record(
         Field("CustomerLinkPermission", TEXT),
     ),
 )
+_CUSTOMER_INFO: Final = Record(_ENTITIES, (Field("Id", LONG), Field("Name", TEXT)))
+_TAX_CERTIFICATE: Final = Record(
+    _ENTITIES,
+    (
+        Field("TaxCertificateBlobContainerName", TEXT),
+        Field(
+            "TaxCertificates",
+            Array(
+                _GENERIC,
+                "KeyValuePairOfstringbase64Binary",
+                Record(_GENERIC, (Field("key", TEXT, required=True), Field("value", TEXT, required=True))),
+                nillable=False,
+            ),
+        ),
+        Field("Status", TEXT),
+    ),
+)
 _ACCOUNT: Final = Record(
     _ENTITIES,
     (
@@ -395,7 +412,7 @@ _ACCOUNT: Final = Record(
         Field("TimeZone", TEXT),
         Field("PauseReason", INT),
         _MAP,
-        Field("LinkedAgencies", Array(_ENTITIES, "CustomerInfo", Record(_ENTITIES, ()))),
+        Field("LinkedAgencies", Array(_ENTITIES, "CustomerInfo", _CUSTOMER_INFO)),
         Field("SalesHouseCustomerId", LONG),
         Field("TaxInformation", _PAIRS),
         Field("BackUpPaymentInstrumentId", LONG),
@@ -403,7 +420,7 @@ _ACCOUNT: Final = Record(
         Field("BusinessAddress", _ADDRESS),
         Field("AutoTagType", TEXT),
         Field("SoldToPaymentInstrumentId", LONG),
-        Field("TaxCertificate", Record(_ENTITIES, ())),
+        Field("TaxCertificate", _TAX_CERTIFICATE),
         Field("AccountMode", TEXT),
         Field("ParentCustomerNumber", TEXT),
     ),
