@@ -9,7 +9,7 @@ from lxml import etree
 
 from include.simulator.faces.soap.contract import AD_API_FAULT, SERVICES, ServiceContract
 from include.simulator.faces.soap.types import TEXT, Array, Kind, Record, Simple
-from tests.simulator.wsdl import XS, schemas
+from tests.simulator.wsdl import XS, schemas, wsdl_path
 
 W = "{http://schemas.xmlsoap.org/wsdl/}"
 SIMPLE = {"string", "long", "int", "boolean", "dateTime"}
@@ -95,6 +95,7 @@ def compare_simple(wsdl: Wsdl, namespace: str, name: str, kind: Simple, place: s
         assert kind.write(kind.read(together)) == together
 
 
+@pytest.mark.behaviour("soap.contract")
 @pytest.mark.parametrize("contract", SERVICES, ids=lambda contract: contract.name)
 def test_messages(contract: ServiceContract) -> None:
     wsdl = Wsdl(contract.name)
@@ -121,8 +122,6 @@ def test_faults(contract: ServiceContract) -> None:
 
 @pytest.mark.parametrize("contract", SERVICES, ids=lambda contract: contract.name)
 def test_paths_actions_and_headers(contract: ServiceContract) -> None:
-    from tests.simulator.wsdl import wsdl_path
-
     tree: Any = etree.parse(wsdl_path(contract.name))
     address = tree.find(f".//{W}port/*[@location]").get("location")
     assert address.endswith(contract.path.format(version="v13"))

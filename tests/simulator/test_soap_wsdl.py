@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -188,6 +189,102 @@ def test_the_check_itself_sees_what_is_wrong() -> None:
         check("BulkService", good.replace("TrackingId", "Tracking").encode())
 
 
-def test_every_operation_has_a_contract_and_is_checked_here() -> None:
-    described = {name for contract in SERVICES for name in contract.messages}
-    assert {operation.name for operation in OPERATIONS} <= described
+def smallest_calls(api: Api) -> dict[str, dict[str, Any]]:
+    """Arguments of a call that succeeds, for every operation."""
+    account = int(api.ready["account_id"])
+    listed = int(api.create(f"Smallest {len(api.control('audiences'))}"))
+    request_id, _ = api.request_url()
+    records = ["Type,Name", "Format Version,6.0"]
+    download = {
+        "AccountIds": {"long": [account]},
+        "DataScope": ["EntityData"],
+        "DownloadEntities": {"DownloadEntity": ["CustomerLists"]},
+        "DownloadFileType": "Csv",
+        "FormatVersion": "6.0",
+    }
+    body = download | {"AccountIds": [str(account)], "DataScope": "EntityData"}
+    body["DownloadEntities"] = ["CustomerLists"]
+    downloading = api.call("/Bulk/v13/Campaigns/DownloadByAccountIds", body).json()["DownloadRequestId"]
+    user_data = {
+        "ActionType": "Add",
+        "AudienceId": listed,
+        "CustomerListItemSubType": "Email",
+        "CustomerListItems": {"string": [digest_hex(1)]},
+    }
+    predicates = {"Predicate": [{"Field": "AccountId", "Operator": "Equals", "Value": str(account)}]}
+    return {
+        "GetBulkUploadUrl": {"ResponseMode": "ErrorsOnly", "AccountId": account},
+        "GetBulkUploadStatus": {"RequestId": request_id},
+        "UploadEntityRecords": {
+            "EntityRecords": {"string": records},
+            "ResponseMode": "ErrorsAndResults",
+            "AccountId": account,
+        },
+        "DownloadCampaignsByAccountIds": download,
+        "GetBulkDownloadStatus": {"RequestId": downloading},
+        "AddAudiences": {"Audiences": {"Audience": []}},
+        "UpdateAudiences": {"Audiences": {"Audience": []}},
+        "DeleteAudiences": {"AudienceIds": {"long": [listed]}},
+        "GetAudiencesByIds": {"AudienceIds": {"long": [listed]}, "Type": ["CustomerList"]},
+        "ApplyCustomerListUserData": {"CustomerListUserData": user_data},
+        "GetUser": {},
+        "SearchAccounts": {"Predicates": predicates, "PageInfo": {"Index": 0, "Size": 10}},
+        "GetAccount": {"AccountId": account},
+    }
+
+
+@pytest.mark.behaviour("soap.contract")
+@pytest.mark.parametrize("operation", [operation.name for operation in OPERATIONS])
+def test_every_operation_answers_as_its_wsdl_says(api: Api, connect: Connect, operation: str) -> None:
+    [service] = [contract.name for contract in SERVICES if operation in contract.messages]
+    client = connect(service)
+    arguments = smallest_calls(api)[operation]
+    if operation in ("AddAudiences", "UpdateAudiences"):
+        changes = {"Name": "Smallest"} if operation == "AddAudiences" else {"Id": 5}
+        arguments["Audiences"]["Audience"].append(customer_list(client, api, **changes))
+    client.call(operation, **arguments)
+    assert client.checked == [f"{operation}Response"]
+    for number in (109, 3227):
+        api.fault(operation, "fault", code=number)
+        with pytest.raises(zeep.exceptions.Fault) as caught:
+            client.call(operation, **arguments)
+        assert codes(caught.value) == [number]
+
+
+def test_entity_records_in_all_their_answers(api: Api, connect: Connect) -> None:
+    client = connect("BulkService")
+    number = api.create("Strict records")
+    lines = bulk_csv(
+        list_row(Id=number, Action_Type="Add"), item_row(number, digest_hex(1)), item_row(number, "plain"),
+        bom=False,
+    ).decode().splitlines()  # fmt: skip
+    arguments = {
+        "EntityRecords": {"string": lines},
+        "ResponseMode": "ErrorsAndResults",
+        "AccountId": int(api.ready["account_id"]),
+    }
+    answer = client.call("UploadEntityRecords", **arguments)
+    assert (answer.RequestStatus, answer.RequestId) == ("CompletedWithErrors", None)
+    assert client.nils() == {"Errors", "RequestId"}
+    assert sum("Customer List Item Error" in line for line in answer.EntityRecords["string"]) == 1
+    api.control("settings", {"entity_records": "async"})
+    answer = client.call("UploadEntityRecords", **arguments)
+    assert answer.RequestStatus == "InProgress"
+    assert client.nils() == {"EntityRecords", "Errors"}
+    assert api.finished(answer.RequestId)["RequestStatus"] == "CompletedWithErrors"
+    api.control("settings", {"entity_records": "unsupported"})
+    with pytest.raises(zeep.exceptions.Fault) as caught:
+        client.call("UploadEntityRecords", **arguments)
+    assert codes(caught.value) == [204]
+
+
+def test_a_download(api: Api, connect: Connect) -> None:
+    client = connect("BulkService")
+    arguments = smallest_calls(api)["DownloadCampaignsByAccountIds"]
+    arguments |= {"CompressionType": "GZip", "LastSyncTimeInUTC": datetime(2026, 11, 20, tzinfo=UTC)}
+    started = client.call("DownloadCampaignsByAccountIds", **arguments)
+    status = client.call("GetBulkDownloadStatus", RequestId=started.DownloadRequestId)
+    assert status.RequestStatus in ("InProgress", "Completed")
+    with pytest.raises(zeep.exceptions.Fault) as caught:
+        client.call("GetBulkDownloadStatus", RequestId="nonsense")
+    assert codes(caught.value) == [3205]
