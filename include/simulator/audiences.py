@@ -1,6 +1,6 @@
 """Campaign Management for customer lists: add, update, delete, query, and apply members.
 
-The service's logic without any HTTP: a REST face calls it now, a SOAP face can call it later.
+The service's logic without any HTTP: the operations of both faces call it.
 """
 
 from __future__ import annotations

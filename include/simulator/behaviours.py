@@ -41,7 +41,7 @@ AREAS: Final = MappingProxyType(
         "parse": "Reading a file",
         "lists": "List rows",
         "items": "Items",
-        "audiences": "Audiences over REST",
+        "audiences": "Audiences",
         "records": "Entity records",
         "downloads": "Downloads",
         "limits": "Limits",
