@@ -271,7 +271,9 @@ BEHAVIOURS: Final = (
         _O,
         "SDK; code assumed",
     ),
-    Behaviour("soap.ad-api-fault", "Faults below 1000: AdApiFaultDetail with Detail.", _D, "WSDL"),
+    Behaviour(
+        "soap.ad-api-fault", "Authentication and call faults: AdApiFaultDetail with Detail.", _D, "WSDL"
+    ),
     Behaviour(
         "soap.api-fault",
         "Others: ApiFaultDetail; Customer Management: ApiFault; both with Details.",
@@ -724,7 +726,8 @@ when it is started again. Open `base_url` in a browser to see what it holds.
 ### Faults
 
 A rule names an `operation` (as in the request log: `GetBulkUploadUrl`, `UploadFile`,
-`GetBulkUploadStatus`, `DownloadResult`, `AddAudiences`, `Token`, …, or `*`) and a `kind`:
+`GetBulkUploadStatus`, `DownloadResult`, `AddAudiences`, `Token`, …, or `*`) and a `kind`. It strikes REST and
+SOAP alike; a SOAP call that is for no operation bears its service's name (`BulkService`, …):
 
 | kind | effect |
 |---|---|

@@ -77,7 +77,7 @@ def test_audiences_with_success_nil_and_partial_errors(api: Api, connect: Connec
 
 def test_sizes_are_numbers_after_a_day(api: Api, connect: Connect) -> None:
     client = connect("CampaignManagementService")
-    [number] = added(client, api, "Sized").AudienceIds["long"]
+    [number] = added(client, api, "Sized strictly").AudienceIds["long"]
     api.apply(str(number), "Add", [digest_hex(1), digest_hex(2)])
     api.control("settings", {"size_delay_seconds": 0})
     found = client.call("GetAudiencesByIds", AudienceIds={"long": [number]}, Type=["CustomerList"])
