@@ -15,7 +15,7 @@ from include.simulator.codes import ServiceFault
 from include.simulator.completion import Completion
 from include.simulator.model import Caller, ResponseMode, Upload, UploadError, UploadState
 from include.simulator.result_links import ResultLinks
-from include.simulator.settings import EntityRecords, Settings
+from include.simulator.settings import Settings
 from include.simulator.uploads import UploadService
 
 __all__ = ["EntityRecordService", "RecordsAnswer"]
@@ -72,14 +72,14 @@ class EntityRecordService:
             ServiceFault: 204 not supported, 206 no records, 3225 too many, 3227 too many uploads in work.
         """
         settings = self._settings()
-        if settings.entity_records is EntityRecords.UNSUPPORTED:
+        if settings.entity_records == "unsupported":
             raise ServiceFault(204)
         if not records:
             raise ServiceFault(206, "EntityRecords is null or empty.")
         if len(records) > settings.max_entity_records + _HEAD:
             raise ServiceFault(3225, f"More than {settings.max_entity_records} records.")
         upload = self._uploads.written(caller, mode, records)
-        if settings.entity_records is EntityRecords.ASYNC:
+        if settings.entity_records == "async":
             self._uploads.queue(upload)
             return RecordsAnswer(None, None, upload.request_id, UploadState.IN_PROGRESS)
         return self._answer(self._completion.complete(upload, lambda _: None))

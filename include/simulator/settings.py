@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["EntityRecords", "Settings"]
-
-
-class EntityRecords(StrEnum):
-    """How UploadEntityRecords is answered."""
-
-    SYNC = "sync"
-    ASYNC = "async"
-    UNSUPPORTED = "unsupported"
+__all__ = ["Settings"]
 
 
 class Settings(BaseModel):
@@ -60,8 +51,8 @@ class Settings(BaseModel):
     max_lists_per_account: int | None = Field(default=None, gt=0)
     max_lists_per_customer: int | None = Field(default=None, gt=0)
     size_delay_seconds: float = Field(default=86_400, ge=0, description="Sizes are null so long.")
-    entity_records: EntityRecords = Field(
-        default=EntityRecords.SYNC, description="UploadEntityRecords: `sync`, `async` or `unsupported`."
+    entity_records: Literal["sync", "async", "unsupported"] = Field(
+        default="sync", description="UploadEntityRecords: `sync`, `async` or `unsupported`."
     )
     upper_case_hashes: bool = Field(default=False, description="Accept A-F in hashes.")
     empty_replace_clears: bool = Field(default=True, description="Replace without items empties the list.")

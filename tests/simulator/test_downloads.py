@@ -57,6 +57,7 @@ def now(api: Api) -> datetime:
     return datetime.fromisoformat(api.control("clock")["now"])
 
 
+@pytest.mark.behaviour("downloads.file", "downloads.account-row", "downloads.lists")
 def test_the_file_holds_the_account_and_every_living_list(api: Api) -> None:
     kept = api.create("Downloaded", Description='with "quotes", commas', MembershipDuration=45)
     own = api.create("Downloaded too", Scope="Account", ParentId=api.ready["account_id"])
@@ -94,6 +95,7 @@ def test_the_file_holds_the_account_and_every_living_list(api: Api) -> None:
     }
 
 
+@pytest.mark.behaviour("downloads.lists")
 def test_sizes_after_a_day(api: Api) -> None:
     audience = api.create("Sized download")
     api.apply(audience, "Add", [digest_hex(n) for n in range(7)])
@@ -103,26 +105,30 @@ def test_sizes_after_a_day(api: Api) -> None:
     assert (row["Audience Search Size"], row["Audience Network Size"]) == ("7", "7")
 
 
+@pytest.mark.behaviour("downloads.since", "downloads.member-changes")
 def test_only_what_changed_since_a_time_and_what_was_deleted(api: Api) -> None:
-    old, renamed, gone = (api.create(f"Since {n}") for n in range(3))
+    old, renamed, gone, filled = (api.create(f"Since {n}") for n in range(4))
     api.control("clock", {"advance_seconds": 100})
     since = (now(api) - timedelta(seconds=50)).isoformat()
     assert rows(api, LastSyncTimeInUTC=since) == {}
     change = {"Type": "CustomerList", "Id": renamed, "Name": "Since, renamed"}
     api.campaign("Audiences", {"Audiences": [change]}, "PUT")
     api.campaign("Audiences", {"AudienceIds": [gone]}, "DELETE")
-    new = api.create("Since 3")
+    new = api.create("Since 4")
+    api.apply(filled, "Add", [digest_hex(1)])
     # The time may lack its zone: the field's name says UTC. The REST SDK sends it so.
     found = rows(api, LastSyncTimeInUTC=since.removesuffix("+00:00"))
     assert old not in found
     assert {i: row["Status"] for i, row in found.items()} == {
         renamed: "Active",
         gone: "Deleted",
+        filled: "Active",
         new: "Active",
     }
     assert found[renamed]["Audience"] == "Since, renamed"
 
 
+@pytest.mark.behaviour("downloads.formats")
 def test_a_tsv_by_gzip(api: Api) -> None:
     audience = api.create("Tabbed, really", Description="a\tb")
     found = status(api, request_id(api, DownloadFileType="Tsv", CompressionType="GZip"))
@@ -133,9 +139,11 @@ def test_a_tsv_by_gzip(api: Api) -> None:
     assert (lists[audience]["Audience"], lists[audience]["Description"]) == ("Tabbed, really", "a\tb")
 
 
+@pytest.mark.behaviour("downloads.states", "downloads.fresh-url", "downloads.moment")
 def test_states_follow_the_clock(api: Api) -> None:
     api.control("settings", {"queue_seconds": 100, "processing_seconds": 100})
     asked = request_id(api)
+    later = api.create("Created while the download runs")
     first = status(api, asked)
     assert first == {
         "Errors": None,
@@ -149,6 +157,7 @@ def test_states_follow_the_clock(api: Api) -> None:
     api.control("clock", {"advance_seconds": 51})
     done = status(api, asked)
     assert (done["RequestStatus"], done["PercentComplete"], done["Errors"]) == ("Completed", 100, None)
+    assert later not in {row["Id"] for row in api.results(done)}
     again = status(api, asked)["ResultFileUrl"]
     assert again != done["ResultFileUrl"]
     api.control("clock", {"advance_seconds": 301})
@@ -156,6 +165,7 @@ def test_states_follow_the_clock(api: Api) -> None:
     assert api.http.get(status(api, asked)["ResultFileUrl"]).status_code == 200
 
 
+@pytest.mark.behaviour("downloads.request-id-life", "downloads.unknown-id")
 def test_a_request_id_lives_two_days(api: Api) -> None:
     asked = request_id(api)
     api.control("clock", {"advance_seconds": 172_700})
@@ -167,6 +177,7 @@ def test_a_request_id_lives_two_days(api: Api) -> None:
     assert numbers(api.call(STATUS, {"RequestId": asked})) == [3205]
 
 
+@pytest.mark.behaviour("downloads.unknown-id")
 def test_uploads_and_downloads_do_not_know_each_others_ids(api: Api) -> None:
     upload, _ = api.request_url()
     for unknown in (upload, "nonsense", None):
@@ -174,6 +185,14 @@ def test_uploads_and_downloads_do_not_know_each_others_ids(api: Api) -> None:
     assert numbers(api.call("/Bulk/v13/BulkUploadStatus/Query", {"RequestId": request_id(api)})) == [4201]
 
 
+@pytest.mark.behaviour(
+    "downloads.account",
+    "downloads.entities",
+    "downloads.other-entities",
+    "downloads.scope",
+    "downloads.quality-scores",
+    "downloads.sync-times",
+)
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("changes", "codes"),
@@ -201,12 +220,14 @@ def test_refused_requests(api: Api, changes: dict[str, Any], codes: list[int]) -
     assert numbers(ask(api, **changes)) == codes
 
 
+@pytest.mark.behaviour("downloads.scope", "downloads.formats")
 def test_what_may_be_left_out(api: Api) -> None:
     left_out = dict.fromkeys(("DataScope", "DownloadFileType"), "absent")
     assert status(api, request_id(api, **left_out))["RequestStatus"] == "Completed"
     assert status(api, request_id(api, DataScope="EntityData QualityScoreData"))["PercentComplete"] == 100
 
 
+@pytest.mark.behaviour("downloads.counted-apart")
 def test_uploads_and_downloads_are_counted_apart(api: Api) -> None:
     api.control("clock", {"advance_seconds": 901})
     api.control("settings", {"downloads_per_15_minutes": 1, "upload_urls_per_15_minutes": 1})
@@ -218,6 +239,7 @@ def test_uploads_and_downloads_are_counted_apart(api: Api) -> None:
     assert request_id(api)
 
 
+@pytest.mark.behaviour("downloads.failed")
 @pytest.mark.parametrize(("code", "state"), [(0, "Failed"), (3603, "FailedFullSyncRequired")])
 def test_an_injected_failure(api: Api, code: int, state: str) -> None:
     api.fault("ProcessDownload", "fault", code=code)
@@ -241,3 +263,9 @@ def test_a_download_survives_kill_9(start: Start) -> None:
     assert second.api.http.get(path).status_code == 200
     _, row = second.api.results(status(second.api, asked))
     assert row["Id"] == audience
+
+
+@pytest.mark.behaviour("downloads.by-campaigns", "audiences.apply-items-deprecated")
+def test_operations_that_are_not_served(api: Api) -> None:
+    assert api.call("/Bulk/v13/Campaigns/DownloadByCampaignIds", {}).status_code == 404
+    assert api.campaign("CustomerListItems/Apply", {}).status_code == 404

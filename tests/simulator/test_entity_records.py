@@ -30,6 +30,7 @@ def rows_of(answer: httpx.Response) -> list[dict[str, str]]:
     return rows[1:]
 
 
+@pytest.mark.behaviour("records.lists-accepted", "records.at-once", "records.status")
 def test_a_list_and_its_items_in_one_call(api: Api) -> None:
     answer = send(
         api,
@@ -49,6 +50,7 @@ def test_a_list_and_its_items_in_one_call(api: Api) -> None:
     assert api.members(made["Id"]) == hexes(range(3))  # applied before it was answered
 
 
+@pytest.mark.behaviour("records.as-a-file", "records.status")
 def test_the_rows_are_judged_as_those_of_a_file(api: Api) -> None:
     def rows(number: int) -> list[dict[str, str]]:
         audience = api.create(f"Judged alike {number}")
@@ -71,6 +73,7 @@ def test_the_rows_are_judged_as_those_of_a_file(api: Api) -> None:
         assert api.members(by_file[0]["Id"]) == api.members(by_call[0]["Id"]) == hexes(range(2))
 
 
+@pytest.mark.behaviour("calls.response-mode")
 def test_errors_only_is_the_default(api: Api) -> None:
     audience = api.create("Records by default")
     rows = [list_row(Id=audience, Action_Type="Add"), item_row(audience, hexes([1])[0])]
@@ -78,6 +81,7 @@ def test_errors_only_is_the_default(api: Api) -> None:
     assert api.members(audience) == hexes([1])
 
 
+@pytest.mark.behaviour("records.limit")
 def test_the_limit_counts_neither_header_nor_format_version(api: Api) -> None:
     api.control("settings", {"max_entity_records": 5})
     audience = api.create("Records at the limit")
@@ -89,6 +93,7 @@ def test_the_limit_counts_neither_header_nor_format_version(api: Api) -> None:
     assert api.members(audience) == hexes(range(4))
 
 
+@pytest.mark.behaviour("records.account", "records.empty")
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("changes", "codes"),
@@ -106,6 +111,7 @@ def test_refused_calls(api: Api, changes: dict[str, Any], codes: list[int]) -> N
     assert numbers(answer) == codes
 
 
+@pytest.mark.behaviour("records.no-bulk-file")
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("lines", "code"),
@@ -123,6 +129,7 @@ def test_records_that_are_no_bulk_file(api: Api, lines: list[str], code: int) ->
     assert answer["RequestStatus"] == "UploadFileFormatNotSupported"
 
 
+@pytest.mark.behaviour("calls.no-json")
 @pytest.mark.bad_input
 def test_text_that_is_no_unicode(api: Api) -> None:
     raw = json.dumps({"AccountId": api.ready["account_id"], "EntityRecords": ["Type,Name\ud800"]})
@@ -139,6 +146,7 @@ def test_an_injected_failure_of_the_processing(api: Api) -> None:
     assert api.members(audience) == []
 
 
+@pytest.mark.behaviour("records.unsupported")
 def test_not_supported(api: Api) -> None:
     api.control("settings", {"entity_records": "unsupported"})
     answer = send(api)
@@ -147,6 +155,7 @@ def test_not_supported(api: Api) -> None:
     assert (answer.json()["Type"], error["ErrorCode"]) == ("ApiFaultDetail", "OperationNotSupported")
 
 
+@pytest.mark.behaviour("records.async")
 def test_answered_later(api: Api) -> None:
     api.control("settings", {"entity_records": "async", "queue_seconds": 10, "processing_seconds": 50})
     audience = api.create("Records later")
@@ -167,6 +176,7 @@ def test_answered_later(api: Api) -> None:
     assert api.members(audience) == hexes(range(3))
 
 
+@pytest.mark.behaviour("records.throttling")
 def test_later_ones_count_as_uploads_in_work(api: Api) -> None:
     api.control("settings", {"entity_records": "async", "parallel_uploads": 1, "processing_seconds": 3600})
     audience = api.create("Records in work")

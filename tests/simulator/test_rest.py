@@ -74,6 +74,7 @@ def test_numbers_and_flags_must_have_their_json_type(api: Api) -> None:
     assert numbers(api.apply("1", "Add", ["x"], AcceptCustomerMatchTerm="True")) == [201]
 
 
+@pytest.mark.behaviour("calls.no-json")
 @pytest.mark.bad_input
 def test_bodies_that_are_no_json(api: Api) -> None:
     answer = api.http.post(QUERY, content=b"<xml/>", headers=api.headers())
