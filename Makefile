@@ -50,10 +50,11 @@ bench: install ## measure the data path beside a baseline (FULL=1: large cases t
 
 lock: ## resolve requirements.in into requirements.txt for Python 3.11 to 3.13
 	$(BIN)/uv pip compile requirements.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o requirements.txt
+	$(BIN)/uv pip compile tests/simulator/msads.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o tests/simulator/msads.txt
 
 clean: ## delete everything that was made here, the environment too
 	-$(BIN)/python -m include.demo down
-	rm -rf $(VENV) .airflow .azurite .bench .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) .airflow .azurite .bench .demo .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 
 install: $(VENV)/installed ## make the virtual environment
 

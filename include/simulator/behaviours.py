@@ -46,6 +46,7 @@ AREAS: Final = MappingProxyType(
         "downloads": "Downloads",
         "limits": "Limits",
         "kept": "What is kept",
+        "msads": "The official REST SDK, msads 13.0.30.1, unmodified; its known defects",
     }
 )
 """Headings of the page by the first part of a key."""
@@ -215,6 +216,13 @@ BEHAVIOURS: Final = (
         "AccountId of GetBulkUploadUrl differs from the header: 106.",
         _A,
         "code not stated",
+    ),
+    Behaviour(
+        "calls.only-injected",
+        "Only by an injected fault: 108, 119, 120, 202, 207, 1029, 1102, 1490, 3218, 3500, 3603, 4200, 4202, "
+        "4836, 4862, 8005.",
+        _A,
+        "nothing here brings them about",
     ),
     Behaviour("calls.tracking-id", "Every answer has the header TrackingId.", _D, "request headers"),
     Behaviour(
@@ -687,6 +695,21 @@ BEHAVIOURS: Final = (
     Behaviour(
         "kept.resumed", "After a crash unfinished uploads are processed again from the start.", _A, "ours"
     ),
+    Behaviour(
+        "msads.lists", "It adds, finds, changes, fills and deletes lists; it tells who signed in.", _O, "run"
+    ),
+    Behaviour("msads.uploads", "It uploads files, and entities up to and beyond 1,000.", _O, "run"),
+    Behaviour("msads.downloads", "It downloads customer lists, all or those that changed.", _O, "run"),
+    Behaviour("msads.tokens", "Defect: it renews no token; the caller sees the 401.", _O, "run"),
+    Behaviour("msads.failed-upload", "Defect: a status with Errors crashes it; the code is lost.", _O, "run"),
+    Behaviour("msads.no-fallback", "Defect: it cannot read 204, so does not fall back to a file.", _O, "run"),
+    Behaviour("msads.call-rate", "Defect: it cannot read 117, so does not wait for it.", _O, "run"),
+    Behaviour("msads.null-ids", "Defect: AddAudiences with a refused audience crashes it.", _O, "run"),
+    Behaviour("msads.tracking-id", "Defect: it never gives out the header TrackingId.", _O, "run"),
+    Behaviour("msads.number-ids", "Defect: Bulk takes account ids as text only.", _O, "run"),
+    Behaviour("msads.file-name", "Defect: a download without a file name crashes it.", _O, "run"),
+    Behaviour("msads.renamed-file", "By default it renames the caller's file.", _O, "run"),
+    Behaviour("msads.line-breaks", "Defect: small uploads lose the spaces around line breaks.", _O, "run"),
 )
 
 _INTRODUCTION: Final = """\

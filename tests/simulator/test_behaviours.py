@@ -91,6 +91,17 @@ def test_codes_and_settings_that_the_table_names_exist() -> None:
     assert settings <= set(Settings.model_fields)
 
 
+@pytest.mark.behaviour("calls.only-injected")
+def test_codes_that_nothing_brings_about_are_named() -> None:
+    """A code whose number no module but the table of codes holds can only be injected."""
+    [row] = [entry for entry in BEHAVIOURS if entry.key == "calls.only-injected"]
+    trees = [ast.parse(path.read_text()) for path in SOURCES if path.name != "codes.py"]
+    raised = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    named = {int(number) for number in re.findall(r"\d+", row.what)}
+    full_sync_required = 3603  # held, to tell the state of a download that such a fault ended
+    assert named == (set(CODES) - raised) | {full_sync_required}
+
+
 def test_imports_nothing_of_the_client() -> None:
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):

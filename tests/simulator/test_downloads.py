@@ -59,7 +59,7 @@ def now(api: Api) -> datetime:
 
 @pytest.mark.behaviour("downloads.file", "downloads.account-row", "downloads.lists")
 def test_the_file_holds_the_account_and_every_living_list(api: Api) -> None:
-    kept = api.create("Downloaded", Description='with "quotes", commas', MembershipDuration=45)
+    kept = api.create("Downloaded", Description='with "quotes", commas,\nlines\rmore', MembershipDuration=45)
     own = api.create("Downloaded too", Scope="Account", ParentId=api.ready["account_id"])
     gone = api.create("Deleted before")
     api.campaign("Audiences", {"AudienceIds": [gone]}, "DELETE")
@@ -89,7 +89,7 @@ def test_the_file_holds_the_account_and_every_living_list(api: Api) -> None:
         "Id": kept,
         "Parent Id": api.ready["customer_id"],
         "Audience": "Downloaded",
-        "Description": 'with "quotes", commas',
+        "Description": 'with "quotes", commas,\nlines\rmore',
         "Scope": "Customer",
         "Membership Duration": "45",
     }

@@ -17,7 +17,7 @@ PATH = "/Bulk/v13/EntityRecords/Upload"
 
 
 def send(api: Api, *rows: dict[str, str], mode: str = "ErrorsAndResults", **changes: Any) -> httpx.Response:
-    lines = bulk_csv(*rows, bom=False).decode().splitlines()
+    lines = bulk_csv(*rows, bom=False).decode().split("\r\n")[:-1]
     body = {"EntityRecords": lines, "ResponseMode": mode, "AccountId": api.ready["account_id"]}
     return api.call(PATH, body | changes)
 
@@ -34,7 +34,7 @@ def rows_of(answer: httpx.Response) -> list[dict[str, str]]:
 def test_a_list_and_its_items_in_one_call(api: Api) -> None:
     answer = send(
         api,
-        list_row(Id="-10", Audience="Records", Scope="Customer", Client_Id="l"),
+        list_row(Id="-10", Audience="Records", Scope="Customer", Client_Id="l\rl"),
         *(item_row("-10", text, Client_Id='i,"1"') for text in hexes(range(3))),
     )
     made, *items = rows_of(answer)
@@ -45,7 +45,7 @@ def test_a_list_and_its_items_in_one_call(api: Api) -> None:
         "RequestId": None,
         "RequestStatus": "Completed",
     }
-    assert (made["Type"], made["Client Id"], made["Audience"]) == ("Customer List", "l", "Records")
+    assert (made["Type"], made["Client Id"], made["Audience"]) == ("Customer List", "l\rl", "Records")
     assert [(item["Parent Id"], item["Client Id"]) for item in items] == [(made["Id"], 'i,"1"')] * 3
     assert api.members(made["Id"]) == hexes(range(3))  # applied before it was answered
 

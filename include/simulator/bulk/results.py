@@ -19,6 +19,7 @@ from include.simulator.model import Audience
 
 __all__ = ["ResultFile", "error_row", "line", "line_expression", "list_columns", "record_lines"]
 
+_LINE_END: Final = "\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
 _SPECIAL: Final = r'[",\r\n]'
 
@@ -75,8 +76,9 @@ def line(values: Mapping[str, str], separator: str = ",") -> str:
 
 def _joined(cells: Iterable[str], separator: str) -> str:
     text = io.StringIO()
-    csv.writer(text, delimiter=separator, lineterminator="").writerow(cells)
-    return text.getvalue()
+    # Until Python 3.13 the writer quotes only those line ends that the terminator holds.
+    csv.writer(text, delimiter=separator, lineterminator=_LINE_END).writerow(cells)
+    return text.getvalue().removesuffix(_LINE_END)
 
 
 def list_columns(audience: Audience) -> dict[str, str]:
