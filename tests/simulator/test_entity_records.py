@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -207,3 +209,59 @@ def test_killed_after_the_answer_or_before_it(start: Start) -> None:
     assert second.api.finished(request_id)["RequestStatus"] == "Completed"
     assert second.api.members(audience) == hexes(range(90))
     assert not list(second.data.rglob("*cut-off*"))
+
+
+def test_calls_at_the_same_time_lose_nothing(api: Api) -> None:
+    """Eight callers fill one list, each with members of its own, and all try to create one other list."""
+    audience = api.create("Filled by eight")
+
+    def fill(caller: int) -> tuple[httpx.Response, httpx.Response]:
+        own = hexes(range(100 * caller, 100 * caller + 100))
+        rows = [list_row(Id=audience, Action_Type="Add"), *(item_row(audience, text) for text in own)]
+        name = list_row(Id="-1", Audience="Created by one of eight", Scope="Customer")
+        return send(api, *rows), send(api, name, mode="ErrorsOnly")
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(fill, range(8)))
+    assert {filled.json()["RequestStatus"] for filled, _ in answers} == {"Completed"}
+    assert api.members(audience) == hexes(range(800))
+    refusals = [[row.get("Error Number") for row in rows_of(made)] for _, made in answers]
+    assert sorted(refusals) == [[]] + [[None, "4853"]] * 7
+    named = [entry for entry in api.control("audiences") if entry["name"] == "Created by one of eight"]
+    assert len(named) == 1
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("delay", [0.02, 0.1, 0.2])
+def test_killed_while_it_works(start: Start, delay: float) -> None:
+    """Killed before the answer: the list is as it was, or as the whole of the records makes it."""
+    first = start()
+    first.api.control("settings", {"max_entity_records": 100_000})
+    audience = first.api.create("Torn?")
+    first.api.apply(audience, "Add", hexes(range(-10, 0)))
+    old, new = hexes(range(-10, 0)), hexes(range(20_000))
+    rows = [list_row(Id=audience, Action_Type="Replace"), *(item_row(audience, text) for text in new)]
+
+    def call() -> bool:
+        try:
+            return send(first.api, *rows).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    with ThreadPoolExecutor(1) as pool:
+        answered = pool.submit(call)
+        deadline = time.monotonic() + 30
+        while not list((first.data / "uploads").iterdir()) and not answered.done():
+            assert time.monotonic() < deadline
+        time.sleep(delay)
+        first.process.kill()
+        was_answered = answered.result()
+    first.end()
+    second = start()
+    assert second.api.members(audience) in ([new] if was_answered else [old, new])
+    assert all(upload["finished"] for upload in second.api.control("uploads"))  # nothing is done later
+    left = sorted(path.name for path in second.data.rglob("*") if path.is_file())
+    assert not [name for name in left if name.endswith((".staged", ".partial", ".csv"))]
+    assert sum(name.endswith(".digests") for name in left) == 1
+    assert send(second.api, *rows[:3]).json()["RequestStatus"] == "Completed"
+    assert second.api.members(audience) == sorted(row["Text"] for row in rows[1:3])
