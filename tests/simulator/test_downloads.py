@@ -60,7 +60,9 @@ def now(api: Api) -> datetime:
 @pytest.mark.behaviour("downloads.file", "downloads.account-row", "downloads.lists")
 def test_the_file_holds_the_account_and_every_living_list(api: Api) -> None:
     kept = api.create("Downloaded", Description='with "quotes", commas,\nlines\rmore', MembershipDuration=45)
-    own = api.create("Downloaded too", Scope="Account", ParentId=api.ready["account_id"])
+    own = api.create(
+        "Downloaded too", Scope="Account", ParentId=api.ready["account_id"], Description="two\nlines"
+    )
     gone = api.create("Deleted before")
     api.campaign("Audiences", {"AudienceIds": [gone]}, "DELETE")
     answer = api.http.get(status(api, request_id(api))["ResultFileUrl"])  # no credentials
@@ -80,7 +82,7 @@ def test_the_file_holds_the_account_and_every_living_list(api: Api) -> None:
     assert abs(made - now(api)) < timedelta(minutes=5)
     living = {row[2]: {k: v for k, v in zip(header, row, strict=True) if v} for row in lists}
     assert gone not in living
-    assert living[own]["Parent Id"] == api.ready["account_id"]
+    assert (living[own]["Parent Id"], living[own]["Description"]) == (api.ready["account_id"], "two\nlines")
     assert "Audience Search Size" not in living[kept]  # too young to have a size
     assert re.fullmatch(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d\.\d{3}", living[kept].pop("Modified Time"))
     assert living[kept] == {
@@ -248,6 +250,18 @@ def test_an_injected_failure(api: Api, code: int, state: str) -> None:
     assert [error["Code"] for error in failed["Errors"]] == [code]
     assert failed["ResultFileUrl"] is None
     assert status(api, request_id(api))["RequestStatus"] == "Completed"
+
+
+@pytest.mark.behaviour("downloads.since")
+def test_a_time_without_zone_is_utc_wherever_the_simulator_runs(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "America/Los_Angeles")
+    api = start().api
+    since = (now(api) - timedelta(minutes=1)).replace(tzinfo=None)
+    assert ask(api, LastSyncTimeInUTC=since.isoformat()).status_code == 200
+    later = (now(api) + timedelta(minutes=1)).replace(tzinfo=None)
+    assert numbers(ask(api, LastSyncTimeInUTC=later.isoformat())) == [3208]
 
 
 @pytest.mark.faults

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.simulator.api import Api, bulk_csv, hexes, item_row, list_row, numbers
+from tests.simulator.api import Api, Simulator, bulk_csv, hexes, item_row, list_row, numbers
 from tests.simulator.conftest import Start
 
 PATH = "/Bulk/v13/EntityRecords/Upload"
@@ -33,7 +33,7 @@ def rows_of(answer: httpx.Response) -> list[dict[str, str]]:
 
 
 @pytest.mark.behaviour("records.lists-accepted", "records.at-once", "records.status")
-def test_a_list_and_its_items_in_one_call(api: Api) -> None:
+def test_a_list_and_its_items_in_one_call(api: Api, shared: Simulator) -> None:
     answer = send(
         api,
         list_row(Id="-10", Audience="Records", Scope="Customer", Client_Id="l\rl"),
@@ -50,6 +50,7 @@ def test_a_list_and_its_items_in_one_call(api: Api) -> None:
     assert (made["Type"], made["Client Id"], made["Audience"]) == ("Customer List", "l\rl", "Records")
     assert [(item["Parent Id"], item["Client Id"]) for item in items] == [(made["Id"], 'i,"1"')] * 3
     assert api.members(made["Id"]) == hexes(range(3))  # applied before it was answered
+    assert not list((shared.data / "uploads").iterdir())
 
 
 @pytest.mark.behaviour("records.as-a-file", "records.status")
