@@ -3,11 +3,13 @@
 Add T − certain, Remove possible − T. If anybody may be in the audience, or all is to be sent, Replace: its
 first part replaces and is awaited, the rest are Adds, because each Replace wipes what came before it
 (documented: "removes all previous data of the list"; what several do is not, so only one is ever sent).
+Which route the parts take is decided here too, and stands in each of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
@@ -17,6 +19,7 @@ from include.customer_match.digests import Digests
 from include.customer_match.ledger.state import Action, Part, State
 from include.customer_match.ledger.view import is_known, windows
 from include.customer_match.members import Files, MembersFile, read_members, write_members
+from include.customer_match.routes import APPLY_PART_MEMBERS, Route, RouteChoice, choose_route
 from include.customer_match.workspace import slug
 from include.errors import TerminalError
 
@@ -37,6 +40,7 @@ class Plan(BaseModel):
         replaces: Whether the first part replaces the audience.
         part_size: Members in one part at the most.
         full: Whether a Replace was asked for.
+        wanted_route: The route that was asked for.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +55,23 @@ class Plan(BaseModel):
     replaces: bool
     part_size: PositiveInt
     full: bool
+    wanted_route: RouteChoice = "bulk"
+
+    @property
+    def route(self) -> Route | None:
+        """How its parts travel; None if there are none."""
+        return self.parts[0].route if self.parts else None
+
+    @property
+    def goes_by_calls_to_nobody(self) -> bool:
+        """Whether the way to its target from an empty audience would be calls."""
+        route = choose_route(self.wanted_route, members=self.target.count, replaces=self.full)
+        return route is Route.APPLY
+
+    def by_bulk(self) -> Plan:
+        """The same with its parts sent by Bulk."""
+        parts = tuple(part.model_copy(update={"route": Route.BULK}) for part in self.parts)
+        return self.model_copy(update={"parts": parts})
 
     def fits(self, state: State) -> bool:
         """Whether it leads from this settled state to its target, as it did from the one that it was made from.
@@ -69,6 +90,7 @@ def plan_parts(
     folder: str,
     part_size: int,
     full: bool = False,
+    route: RouteChoice = "bulk",
 ) -> Plan:
     """Write the parts that bring the audience to the target.
 
@@ -81,6 +103,7 @@ def plan_parts(
             parts of an earlier plan of the same run.
         part_size: Members in one part at the most.
         full: Replace even where the difference would do.
+        route: How the parts are to travel; `auto` decides by the size of the difference.
 
     Raises:
         TerminalError: If nobody shall be left in an audience whose members are unknown.
@@ -95,28 +118,22 @@ def plan_parts(
             "the next run creates it anew."
         )
     replaces = bool(target.count) and (full or not known)
-    if replaces:
-        parts = _cut(files, read_members(files, target), f"{folder}/replace", part_size, first=Action.REPLACE)
-    else:
-        leavers = (w.digests[w.leavers] for w in windows(files, state, target))
-        newcomers = (w.digests[w.newcomers] for w in windows(files, state, target))
-        parts = (
-            *_cut(files, leavers, f"{folder}/remove", part_size, first=Action.REMOVE, then=Action.REMOVE),
-            *_cut(files, newcomers, f"{folder}/add", part_size, first=Action.ADD),
-        )
     counts = [(int(w.newcomers.sum()), int(w.leavers.sum())) for w in windows(files, state, target)]
     missing, leaving = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
+    members = target.count if replaces else missing + leaving
+    cutter = _Cutter.of(files, folder, choose_route(route, members=members, replaces=replaces), part_size)
     return Plan(
         id=plan_id,
         based_on=state.basis,
         target=target,
-        parts=parts,
+        parts=_parts(cutter, state, target, replaces=replaces),
         added=missing,
         removed=leaving if known else None,
         unchanged=target.count - missing,
         replaces=replaces,
         part_size=part_size,
         full=full,
+        wanted_route=route,
     )
 
 
@@ -134,27 +151,53 @@ def plan_again(files: Files, state: State, plan: Plan, *, folder: str) -> Plan:
         folder=folder,
         part_size=plan.part_size,
         full=plan.full,
+        route=plan.wanted_route,
     )
 
 
-def _cut(
-    files: Files,
-    arrays: Iterable[Digests],
-    stem: str,
-    part_size: int,
-    *,
-    first: Action,
-    then: Action = Action.ADD,
-) -> tuple[Part, ...]:
-    """Write sorted members as parts of at most `part_size`."""
-    numbered = groupby(_numbered(arrays, part_size), key=itemgetter(0))
-    return tuple(
-        Part(
-            action=then if number else first,
-            members=write_members(files, f"{stem}-{number + 1:04d}.parquet", (array for _, array in group)),
+def _parts(cutter: _Cutter, state: State, target: MembersFile, *, replaces: bool) -> tuple[Part, ...]:
+    files = cutter.files
+    if replaces:
+        return cutter.cut(read_members(files, target), "replace", first=Action.REPLACE, then=Action.ADD)
+    leavers = (w.digests[w.leavers] for w in windows(files, state, target))
+    newcomers = (w.digests[w.newcomers] for w in windows(files, state, target))
+    return (
+        *cutter.cut(leavers, "remove", first=Action.REMOVE, then=Action.REMOVE),
+        *cutter.cut(newcomers, "add", first=Action.ADD, then=Action.ADD),
+    )
+
+
+@dataclass(frozen=True)
+class _Cutter:
+    """Writes sorted members into a folder as parts of one route, each of at most `size`."""
+
+    files: Files
+    folder: str
+    route: Route
+    size: int
+
+    @classmethod
+    def of(cls, files: Files, folder: str, route: Route, part_size: int) -> _Cutter:
+        """One that keeps the bounds of the route too."""
+        return cls(
+            files, folder, route, min(part_size, APPLY_PART_MEMBERS) if route is Route.APPLY else part_size
         )
-        for number, group in numbered
-    )
+
+    def cut(self, arrays: Iterable[Digests], name: str, *, first: Action, then: Action) -> tuple[Part, ...]:
+        """The parts, in order: the first has an action of its own."""
+        numbered = groupby(_numbered(arrays, self.size), key=itemgetter(0))
+        return tuple(
+            Part(
+                action=then if number else first,
+                route=self.route,
+                members=write_members(
+                    self.files,
+                    f"{self.folder}/{name}-{number + 1:04d}.parquet",
+                    (array for _, array in group),
+                ),
+            )
+            for number, group in numbered
+        )
 
 
 def _numbered(arrays: Iterable[Digests], part_size: int) -> Iterator[tuple[int, Digests]]:

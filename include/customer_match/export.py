@@ -47,6 +47,7 @@ from include.customer_match.export_values import (
     not_empty,
 )
 from include.customer_match.reference import Policy
+from include.customer_match.routes import AUTO_APPLY_MEMBERS, RouteChoice
 from include.errors import ConfigurationError
 
 __all__ = ["Export", "Folder", "Format", "Guards", "Scope", "Segment", "Selection", "Source"]
@@ -327,6 +328,12 @@ class Export(_Part):
         description=f"Most members of one upload file, at most {MAX_PROFILES_PER_PART}. Fewer are sent where "
         "the service's limits demand it.",
         examples=[500_000],
+    )
+    route: RouteChoice = Field(
+        default="auto",
+        description="How members travel: `bulk` (upload files, any size), `apply` (calls of 1,000 members, done at "
+        f"once), or `auto`: `apply` for differences of up to {AUTO_APPLY_MEMBERS} members, else `bulk`.",
+        examples=["auto"],
     )
     membership_duration: MembershipDays = Field(
         default=NEVER_EXPIRES,

@@ -10,6 +10,7 @@ from importlib.resources import files
 import jinja2
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from include.customer_match.routes import Route
 from include.customer_match.run_records import (
     Chunked,
     Delivered,
@@ -55,7 +56,9 @@ class SegmentReport(BaseModel):
         added: Members sent because they may have been missing.
         removed: Members sent because they left; None if nobody knew who was in the audience.
         refused: Members that the service refused, by the name of its error.
-        parts: Upload files.
+        parts: Upload files, or groups of calls.
+        route: How the parts travel: `bulk` or `apply`; None if there are none.
+        calls: Calls that held the members; 0 for Bulk.
         replaced: Whether the audience was replaced as a whole.
         seconds: From the first step's work to the last one's, waiting for Airflow left out.
     """
@@ -76,6 +79,8 @@ class SegmentReport(BaseModel):
     removed: int | None = None
     refused: dict[str, int] = {}
     parts: int | None = None
+    route: Route | None = None
+    calls: int | None = None
     replaced: bool = False
     seconds: float = 0.0
 
@@ -147,9 +152,10 @@ def segment_report(segment: str, audience: str, records: SegmentRecords, *, dry_
     if chunked and chunked.plan:
         plan = chunked.plan
         counts |= {"added": plan.added, "removed": plan.removed, "replaced": plan.replaces}
-        counts |= {"parts": len(plan.parts)}
+        counts |= {"parts": len(plan.parts), "route": plan.route}
     if delivered:
         counts |= {"refused": delivered.refused, "audience_id": delivered.audience_id}
+        counts |= {"route": delivered.route, "calls": delivered.calls}
     seconds = sum(record.seconds for record in (validated, normalised, chunked, delivered) if record)
     return SegmentReport.model_validate(
         {

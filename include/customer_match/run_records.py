@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt
 
 from include.customer_match.chunk import Plan
 from include.customer_match.normalise import Staged
+from include.customer_match.routes import Route
 
 __all__ = [
     "Chunked",
@@ -88,11 +89,15 @@ class Delivered(_Record):
     Attributes:
         audience_id: The audience's id at the service.
         parts: Parts that were sent.
+        route: How they travelled; None if there were none.
+        calls: Calls that held their members; 0 for Bulk.
         refused: Members that the service refused, by the name of its error.
     """
 
     audience_id: str
     parts: NonNegativeInt
+    route: Route | None = None
+    calls: NonNegativeInt = 0
     refused: dict[str, NonNegativeInt] = {}
 
 

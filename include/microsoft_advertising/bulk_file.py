@@ -12,7 +12,6 @@ import os
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import IO, Final
 
@@ -28,6 +27,7 @@ from include.microsoft_advertising.limits import (
     MAX_ROWS,
     SANDBOX_MAX_ROWS,
 )
+from include.microsoft_advertising.models import Action
 
 __all__ = [
     "Action",
@@ -51,14 +51,6 @@ _OTHER_ROWS: Final = 3
 
 _BLOCK: Final = 32_768
 """Rows made at once: some 4 MB, which the processor's cache still likes."""
-
-
-class Action(StrEnum):
-    """What a file does with its members; the service's own words."""
-
-    ADD = "Add"
-    REMOVE = "Remove"
-    REPLACE = "Replace"
 
 
 @dataclass(frozen=True)

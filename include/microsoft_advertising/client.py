@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import httpx
 
@@ -25,8 +25,10 @@ from include.microsoft_advertising.environment import Environment
 from include.microsoft_advertising.files import AsyncFiles, Files
 from include.microsoft_advertising.limits import NEVER_EXPIRES
 from include.microsoft_advertising.models import (
+    Action,
     Audience,
     Identity,
+    ItemError,
     RowError,
     Scope,
     UploadStatus,
@@ -40,6 +42,9 @@ from include.microsoft_advertising.tokens import TokenSource
 from include.microsoft_advertising.transport import AsyncTransport, Transport
 from include.microsoft_advertising.transport.rest import AsyncRestTransport, RestTransport
 from include.microsoft_advertising.wire import client_options
+
+if TYPE_CHECKING:
+    from include.microsoft_advertising.operations import Digests
 
 __all__ = ["AsyncClient", "Client"]
 
@@ -143,6 +148,28 @@ class Client:
     def delete_audience(self, audience_id: str) -> None:
         """Delete a customer list; done, too, if there is none of this id."""
         self._call(operations.delete_audience(audience_id))
+
+    def apply_members(
+        self, audience_id: str, action: Action, digests: Digests, *, accept_terms: bool | None = None
+    ) -> list[ItemError]:
+        """Add, remove or replace members at once, without a file; lost answers are asked for again.
+
+        Args:
+            audience_id: Of the customer list.
+            action: What to do; Replace removes all other members.
+            digests: Shape (n, 32), 1 to 1,000 of them.
+            accept_terms: Accept the Customer Match terms with this call; None says nothing about them.
+
+        Returns:
+            The members that were refused, one item for each error; all others are done.
+
+        Raises:
+            ConfigurationError: The list does not exist (any more), nobody accepted the terms, and the like.
+            OutcomeUnknown: The answer cannot be understood: nobody knows who of them is a member now.
+            TransientError: Nobody knows likewise, or the service did nothing; `retry_after` holds its wait.
+        """
+        operation = operations.apply_members(audience_id, action, digests, accept_terms=accept_terms)
+        return self._call(operation)
 
     def request_upload(self) -> UploadTicket:
         """The right to send one file, within 15 minutes. Write its request id down before sending.
@@ -263,6 +290,13 @@ class AsyncClient:
     async def delete_audience(self, audience_id: str) -> None:
         """See `Client.delete_audience`."""
         await self._call(operations.delete_audience(audience_id))
+
+    async def apply_members(
+        self, audience_id: str, action: Action, digests: Digests, *, accept_terms: bool | None = None
+    ) -> list[ItemError]:
+        """See `Client.apply_members`."""
+        operation = operations.apply_members(audience_id, action, digests, accept_terms=accept_terms)
+        return await self._call(operation)
 
     async def request_upload(self) -> UploadTicket:
         """See `Client.request_upload`."""

@@ -62,6 +62,15 @@ MIN_SERVABLE_MEMBERS: Final = 300
 MAX_ID: Final = 2**63 - 1
 """Identifiers are signed 64-bit integers (documented: WSDL, `long`)."""
 
+# --- Calls that change members (ApplyCustomerListUserData) --------------------------------------------------
+
+MAX_ITEMS_PER_CALL: Final = 1_000
+"""Members of one call (documented: customerlistuserdata)."""
+
+MAX_PARALLEL_CALLS: Final = 4
+"""Calls at the same time for one audience (ours). How many the service takes is documented nowhere, only that
+there are too many (207, 117). More would gain little: `auto` sends ten calls at the most."""
+
 # --- What we accept back -----------------------------------------------------------------------------------
 # Not limits of the service: guards against an answer that would fill the disk or the memory.
 

@@ -11,8 +11,10 @@ from include.microsoft_advertising.faults import Origin, ServiceError, ServiceTr
 
 __all__ = [
     "AccountInfo",
+    "Action",
     "Audience",
     "Identity",
+    "ItemError",
     "RecordType",
     "RowError",
     "Scope",
@@ -26,6 +28,14 @@ Scope = Literal["Customer", "Account"]
 
 RecordType = Literal["Customer List", "Customer List Item"]
 """The two kinds of rows of our Bulk files."""
+
+
+class Action(StrEnum):
+    """What is done with the members that are sent; the service's own words."""
+
+    ADD = "Add"
+    REMOVE = "Remove"
+    REPLACE = "Replace"
 
 
 @dataclass(frozen=True)
@@ -148,6 +158,21 @@ class RowError:
 
     record: RecordType
     client_id: str
+    code: int
+    name: str
+
+
+@dataclass(frozen=True)
+class ItemError:
+    """Why the service refused one member of a call; several can concern the same member.
+
+    Attributes:
+        index: The member's place in the call, from 0.
+        code: The service's number.
+        name: The service's symbol; empty if it gave none that is fit for messages.
+    """
+
+    index: int
     code: int
     name: str
 

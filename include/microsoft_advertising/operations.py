@@ -9,24 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from include.errors import ConfigurationError
 from include.microsoft_advertising.environment import Service
-from include.microsoft_advertising.faults import errors_in
-from include.microsoft_advertising.limits import NEVER_EXPIRES
+from include.microsoft_advertising.error_table import ERRORS, Reaction
+from include.microsoft_advertising.faults import errors_in, safe_token
+from include.microsoft_advertising.limits import MAX_ITEMS_PER_CALL, NEVER_EXPIRES
 from include.microsoft_advertising.models import (
     AccountInfo,
+    Action,
     Audience,
+    ItemError,
     Scope,
     UploadState,
     UploadStatus,
     UploadTicket,
 )
 
+if TYPE_CHECKING:  # the triggerer needs no numpy to poll
+    import numpy as np
+    import numpy.typing as npt
+
+    Digests = npt.NDArray[np.uint8]
+    """Shape (n, 32): one row a SHA-256 digest."""
+
 __all__ = [
     "Answer",
     "Operation",
+    "apply_members",
     "create_audience",
     "delete_audience",
     "find_audience",
@@ -43,6 +54,11 @@ Answer = Mapping[str, Any]
 
 INVALID_AUDIENCE_ID = 4835
 
+_DIGITS: Final = 64  # of a digest in hex
+_ABOUT_ITEMS: Final = frozenset(
+    code for code, entry in ERRORS.items() if entry.reaction is Reaction.REJECT_ROW
+)
+
 
 @dataclass(frozen=True)
 class Operation(Generic[T]):
@@ -53,21 +69,25 @@ class Operation(Generic[T]):
         service: Which of the three offers it.
         method: HTTP method.
         path: Below the service's base URL.
-        body: The request, in the service's names.
+        body: The request, in the service's names; it may hold digests, and is shown nowhere.
         read: Takes the answer apart. Whatever it raises as KeyError, TypeError or ValueError means that the
             answer has not the documented shape.
         repeatable: Whether doing it twice is as good as once. If not, a lost answer is `OutcomeUnknown`.
+        uncertain: Whether an answer that cannot be understood is `OutcomeUnknown`, though it is repeatable.
         settles: Codes that answer the question rather than refuse it; `read` then gets an empty answer.
+        about_items: Codes that belong to the answer where `PartialErrors` hold them: `read` takes these.
     """
 
     name: str
     service: Service
     method: str
     path: str
-    body: Answer
+    body: Answer = field(repr=False)
     read: Callable[[Answer], T] = field(repr=False)
     repeatable: bool = True
+    uncertain: bool = False
     settles: frozenset[int] = frozenset()
+    about_items: frozenset[int] = frozenset()
 
 
 def list_audiences() -> Operation[list[Audience]]:
@@ -143,6 +163,49 @@ def delete_audience(audience_id: str) -> Operation[None]:
         {"AudienceIds": [audience_id]},
         lambda _: None,
         settles=frozenset({INVALID_AUDIENCE_ID}),
+    )
+
+
+def apply_members(
+    audience_id: str, action: Action, digests: Digests, *, accept_terms: bool | None = None
+) -> Operation[list[ItemError]]:
+    """Add, remove or replace up to 1,000 members at once; answers those that were refused, in no order.
+
+    Members are sets to the service, so that doing it twice is as good as once. It is done when the answer
+    comes (documented: applycustomerlistuserdata).
+
+    Args:
+        audience_id: Of the customer list.
+        action: Replace removes all other members first (documented).
+        digests: Shape (n, 32), 1 to 1,000 of them.
+        accept_terms: Accept the Customer Match terms with this call; None says nothing about them.
+
+    Raises:
+        ValueError: There are no digests, or too many.
+    """
+    count = len(digests)
+    if not 1 <= count <= MAX_ITEMS_PER_CALL:
+        raise ValueError(f"a call takes 1 to {MAX_ITEMS_PER_CALL} members, not {count}")
+    digits = digests.tobytes().hex()
+    data = {
+        "ActionType": str(action),
+        "AudienceId": audience_id,
+        "CustomerListItemSubType": "Email",
+        "CustomerListItems": [
+            digits[start : start + _DIGITS] for start in range(0, count * _DIGITS, _DIGITS)
+        ],
+    }
+    terms = {} if accept_terms is None else {"AcceptCustomerMatchTerm": accept_terms}
+    return Operation(
+        "ApplyCustomerListUserData",
+        Service.CAMPAIGN,
+        "POST",
+        "/CustomerListUserData/Apply",
+        {"CustomerListUserData": terms | data},
+        # The key is always there (documented), so that an answer without it is not the service's.
+        lambda answer: _item_errors(answer["PartialErrors"], count),
+        uncertain=True,
+        about_items=_ABOUT_ITEMS,
     )
 
 
@@ -237,6 +300,20 @@ def _audience(element: Answer) -> Audience:
         search_size=_number(element.get("SearchSize")),
         network_size=_number(element.get("AudienceNetworkSize")),
     )
+
+
+def _item_errors(elements: object, count: int) -> list[ItemError]:
+    """Errors about the members of one call; elements may be null (observed), as may be the whole."""
+    if not isinstance(elements, list | None):
+        raise TypeError("errors are a list")
+    return [_item_error(element, count) for element in elements or () if element is not None]
+
+
+def _item_error(element: Answer, count: int) -> ItemError:
+    index, code = int(str(element["Index"])), int(str(element["Code"]))
+    if not 0 <= index < count:
+        raise ValueError("an error is about a member that was not sent")
+    return ItemError(index, code, safe_token(element.get("ErrorCode")))
 
 
 def _number(value: object) -> int | None:

@@ -4,7 +4,8 @@
 ledger, so a first try, a retry after a crash and the return from the triggerer are the same call:
 
 1. Uploads that the ledger names are awaited, or posted again to the same single-use URL, before anything else.
-2. The intent is written before anything is sent: the service's request id before the file.
+2. The intent is written before anything is sent: the service's request id before the file. Calls have no
+   id; a part that was sent by them and is not confirmed is sent again.
 3. One part is in flight at a time, so that Replace, Remove and Add never overtake one another.
 """
 
@@ -12,19 +13,18 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
+from airflow_microsoft_advertising.applying import apply_part, calls_of
+from airflow_microsoft_advertising.refusals import Refusals
 from include.customer_match.chunk import Plan, plan_again
-from include.customer_match.digests import Digests
-from include.customer_match.ledger.state import Action, Part, Request, Settled
+from include.customer_match.ledger.state import Part, Progress, Request, Settled
 from include.customer_match.ledger.store import Entry, Ledger, Storage
-from include.customer_match.members import MembersFile, read_members, write_members
+from include.customer_match.members import read_members
+from include.customer_match.routes import Route
 from include.errors import ConfigurationError, TerminalError, TransientError
 from include.microsoft_advertising import bulk_file
 from include.microsoft_advertising.client import Client
@@ -50,12 +50,8 @@ __all__ = ["AudienceSpec", "Delivery", "Overtaken", "Waiting"]
 log = logging.getLogger(__name__)
 
 _TRIES = 3  # new URLs in one go; past that, the task's own retries wait longer
-_ACTIONS = {
-    Action.ADD: bulk_file.Action.ADD,
-    Action.REMOVE: bulk_file.Action.REMOVE,
-    Action.REPLACE: bulk_file.Action.REPLACE,
-}
 _UNKNOWN_REQUEST = 4201  # InvalidRequestId
+_NOT_SUPPORTED = 204  # OperationNotSupported
 
 
 @dataclass(frozen=True)
@@ -168,29 +164,40 @@ class Delivery:
             TerminalError: The service refuses for good.
             Overtaken: Another run has sent newer data in the meantime.
         """
-        entry = self._ledger.load()
-        for _ in range(_TRIES + len(entry.state.parts) + len(self._plan.parts)):
+        entry, fruitless = self._ledger.load(), 0
+        while fruitless <= _TRIES:
             if entry.state.in_flight:
-                entry, waiting = self._look(entry, entry.state.in_flight[0])
-                if waiting:
-                    return waiting
-                continue
-            entry = self._begun(entry)
-            index = entry.state.next_part
-            if index is None:
-                self._finish(entry)
-                return None
-            entry, waiting = self._send(entry, index)
+                index = entry.state.in_flight[0]
+                entry, waiting = self._look(entry, index)
+            else:
+                entry = self._begun(entry)
+                following = entry.state.next_part
+                if following is None:
+                    self._finish(entry)
+                    return None
+                index = following
+                entry, waiting = self._send(entry, index)
             if waiting:
                 return waiting
+            fruitless += entry.state.parts[index].progress is not Progress.CONFIRMED
         raise TransientError(
             "Microsoft Advertising gave upload URLs that had expired already; tried again later."
         )
 
     @property
     def parts(self) -> int:
-        """Upload files of the plan."""
+        """Parts of the plan."""
         return len(self._plan.parts)
+
+    @property
+    def route(self) -> Route | None:
+        """How they travelled; None if there are none."""
+        return self._plan.route
+
+    @property
+    def calls(self) -> int:
+        """Calls that held their members; 0 for Bulk."""
+        return calls_of(self._plan.parts) if self._plan.route is Route.APPLY else 0
 
     @property
     def refused(self) -> dict[str, int]:
@@ -232,22 +239,66 @@ class Delivery:
             raise Overtaken(state.interval_end)
         if state.parts:
             entry = self._ledger.settle(entry, state)
-        if self._plan.removed is None and entry.state.settled == Settled(known=True):
-            self._plan = self._plan.model_copy(update={"removed": 0})  # the audience is new: nobody leaves
-            self._on_replan(self._plan)
-        if not self._plan.fits(entry.state):
+        is_new = self._plan.removed is None and entry.state.settled == Settled(known=True)
+        if not self._plan.fits(entry.state) or (is_new and self._plan.goes_by_calls_to_nobody):
             log.info("The ledger has moved on since the plan was made: planning again")
-            self._plan = plan_again(self._storage, entry.state, self._plan, folder=f"{self._folder}/again")
-            self._on_replan(self._plan)
+            self._replan(plan_again(self._storage, entry.state, self._plan, folder=f"{self._folder}/again"))
+        elif is_new:
+            self._replan(self._plan.model_copy(update={"removed": 0}))  # nobody leaves
         plan = self._plan
         return self._ledger.write(entry, entry.state.planned(plan.id, plan.parts, self._interval_end))
 
+    def _replan(self, plan: Plan) -> None:
+        self._plan = plan
+        self._on_replan(plan)
+
     def _send(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
-        """Ask for an upload, write it down, post the file."""
+        """Ask for an upload, write it down, post the file; or write the intent down, and call."""
+        if entry.state.parts[index].route is Route.APPLY:
+            return self._apply(entry, index), None
         ticket = self._client.request_upload()
         request = Request(id=ticket.request_id, upload_url=ticket.upload_url, requested_at=datetime.now(UTC))
         entry = self._ledger.write(entry, entry.state.requested(index, request))
         return self._post(entry, index, request)
+
+    def _apply(self, entry: Entry, index: int) -> Entry:
+        entry = self._ledger.write(entry, entry.state.requested(index, None))
+        part, audience_id = entry.state.parts[index], entry.state.audience_id
+        assert audience_id is not None  # noqa: S101 (start wrote it)
+        try:
+            refusals = apply_part(
+                self._client,
+                self._storage,
+                part,
+                audience_id=audience_id,
+                before_each=lambda: self._ledger.check_newest(entry),
+            )
+        except ServiceTerminalError as error:
+            if _NOT_SUPPORTED not in error.codes:
+                raise
+            return self._by_bulk(entry, error)
+        log.info(
+            "Audience %r: part %d of %d (%s, %d members) sent in %d calls, %d members refused",
+            self._audience.name,
+            index + 1,
+            len(entry.state.parts),
+            part.action,
+            part.members.count,
+            calls_of([part]),
+            len(refusals),
+        )
+        return self._confirmed(entry, index, refusals, f"call-{entry.number}")
+
+    def _by_bulk(self, entry: Entry, error: ServiceTerminalError) -> Entry:
+        """The service takes no members by calls, and has done nothing of this part."""
+        if self._plan.wanted_route != "auto":
+            raise ConfigurationError(
+                f"Microsoft Advertising takes no members of audience {self._audience.name!r} by calls. Set "
+                f"`route: bulk` (or `auto`) in the export file. It said: {error}"
+            ) from error
+        log.warning("Microsoft Advertising takes no members by calls: going on by Bulk. It said: %s", error)
+        self._replan(self._plan.by_bulk())
+        return self._ledger.write(entry, entry.state.by_bulk())
 
     def _post(self, entry: Entry, index: int, request: Request) -> tuple[Entry, Waiting | None]:
         part, audience_id = entry.state.parts[index], entry.state.audience_id
@@ -256,7 +307,7 @@ class Delivery:
             path = Path(folder, "upload.zip")
             members = read_members(self._storage, part.members)
             info = bulk_file.write_bulk_file(
-                path, audience_id=audience_id, action=_ACTIONS[part.action], members=members
+                path, audience_id=audience_id, action=bulk_file.Action[part.action.name], members=members
             )
             try:
                 self._client.upload_file(UploadTicket(request.id, request.upload_url), path)
@@ -299,21 +350,24 @@ class Delivery:
     def _confirm(self, entry: Entry, index: int, request: Request, status: UploadStatus) -> Entry:
         part = entry.state.parts[index]
         try:
-            indices, reasons = self._refusals(part, request, status)
+            refusals = self._refusals(part, request, status)
         except (ConfigurationError, TerminalError, _SendAgain):
             self._ledger.write(entry, entry.state.came_to_nothing(index))
             raise
-        refused = self._write_refused(part, indices, request) if indices else None
         log.info(
             "Request %s is done: %d of %d members taken",
             request.id,
-            part.members.count - len(indices),
+            part.members.count - len(refusals),
             part.members.count,
         )
-        return self._ledger.write(entry, entry.state.confirmed(index, refused, reasons))
+        return self._confirmed(entry, index, refusals, request.id)
 
-    def _refusals(self, part: Part, request: Request, status: UploadStatus) -> tuple[set[int], Counter[str]]:
-        """Positions of the refused members in their part, and how many by error.
+    def _confirmed(self, entry: Entry, index: int, refusals: Refusals, name: str) -> Entry:
+        refused = refusals.write(self._storage, f"{self._folder}/refused-{name}.parquet")
+        return self._ledger.write(entry, entry.state.confirmed(index, refused, refusals.reasons))
+
+    def _refusals(self, part: Part, request: Request, status: UploadStatus) -> Refusals:
+        """The refused members, from the upload's results.
 
         Raises:
             CustomerMatchError: The list as a whole was refused, or an error is not about one member.
@@ -331,24 +385,18 @@ class Delivery:
             )
         raise TransientError(f"The results of request {request.id} expire faster than they can be read.")
 
-    def _read_refusals(self, part: Part, status: UploadStatus) -> tuple[set[int], Counter[str]]:
-        refused: set[int] = set()
-        reasons: Counter[str] = Counter()
+    def _read_refusals(self, part: Part, status: UploadStatus) -> Refusals:
+        refusals = Refusals(part.members)
         if status.result_url is None:
             if status.state is UploadState.COMPLETED:
-                return refused, reasons
+                return refusals
             raise ResultsExpired("The service reports refused rows and no address to read them from.")
         for row in self._client.row_errors(status.result_url):
             error = ServiceError(row.code, row.name)
             if row.record == "Customer List" or error.entry.reaction is not Reaction.REJECT_ROW:
                 raise self._not_about_a_member(error)
-            position = bulk_file.index_of(row.client_id)
-            if position >= part.members.count:
-                raise TerminalError("The upload's results name a Client Id that was not sent.")
-            if position not in refused:
-                refused.add(position)
-                reasons[error.entry.name] += 1
-        return refused, reasons
+            refusals.add(bulk_file.index_of(row.client_id), error)
+        return refusals
 
     def _not_about_a_member(self, error: ServiceError) -> Exception:
         """What a row's error means for the upload as a whole: its results will not change any more."""
@@ -356,18 +404,6 @@ class Delivery:
         if isinstance(fault, TransientError):
             return _SendAgain(str(fault), retry_after=fault.retry_after)
         return fault
-
-    def _write_refused(self, part: Part, indices: set[int], request: Request) -> MembersFile:
-        positions = np.fromiter(sorted(indices), dtype=np.int64, count=len(indices))
-
-        def chosen() -> Iterator[Digests]:
-            start = 0
-            for array in read_members(self._storage, part.members):
-                inside = positions[(positions >= start) & (positions < start + len(array))] - start
-                yield array[inside]
-                start += len(array)
-
-        return write_members(self._storage, f"{self._folder}/refused-{request.id}.parquet", chosen())
 
     def _finish(self, entry: Entry) -> None:
         if entry.state.parts:

@@ -214,12 +214,14 @@ class ExportRun:
             folder=f"{self.segment_folder(segment)}/parts",
             part_size=self._part_size(),
             full=self.full,
+            route=self.export.route,
         )
         if not self.ignore_guards:
             check_removed(segment.audience, plan, self.export.guards)
         log.info(
-            "%s parts: %d added, %s removed, %d unchanged%s",
+            "%s parts%s: %d added, %s removed, %d unchanged%s",
             len(plan.parts),
+            f" by {plan.route}" if plan.route else "",
             plan.added,
             "unknown" if plan.removed is None else plan.removed,
             plan.unchanged,

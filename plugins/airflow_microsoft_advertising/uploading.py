@@ -88,12 +88,14 @@ class Upload:
             seconds=max(0.0, time.time() - started),
             audience_id=delivery.audience_id,
             parts=delivery.parts,
+            route=delivery.route,
+            calls=delivery.calls,
             refused=delivery.refused,
         )
         self._records.write(record)
         if record.refused:
             log.warning("Microsoft Advertising refused members of %r: %s", self.audience.name, record.refused)
-        return {"audience_id": record.audience_id, "parts": record.parts, "refused": record.refused}
+        return record.model_dump(mode="json", exclude={"seconds"})
 
     @contextmanager
     def _delivery(self) -> Iterator[Delivery]:

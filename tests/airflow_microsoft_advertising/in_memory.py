@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,17 +25,21 @@ from include.customer_match.ledger.state import Progress, State
 from include.customer_match.ledger.store import Ledger
 from include.customer_match.ledger.view import windows
 from include.customer_match.members import MembersFile, read_members, write_members
+from include.customer_match.routes import RouteChoice
 from include.errors import TransientError
 from include.microsoft_advertising.client import Client
 from include.microsoft_advertising.faults import (
     OutcomeUnknown,
     ResultsExpired,
+    ServiceConfigurationError,
     ServiceError,
     ServiceTerminalError,
     UploadUrlExpired,
 )
 from include.microsoft_advertising.models import (
+    Action,
     Audience,
+    ItemError,
     RowError,
     UploadState,
     UploadStatus,
@@ -65,12 +70,14 @@ class Faults:
 
     strikes: dict[int, str] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """One step."""
-        self.steps.append(name)
-        strike = self.strikes.get(len(self.steps))
+        with self._counting:  # calls come from several threads
+            self.steps.append(name)
+            strike = self.strikes.get(len(self.steps))
         if strike == "before":
             raise Crash(name)
         yield
@@ -124,6 +131,15 @@ class FakeUpload:
     rows: list[RowError] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class FakeCall:
+    """Members that came by a call."""
+
+    audience_id: str
+    action: str
+    people: tuple[int, ...]
+
+
 @dataclass
 class FakeService:
     """What a delivery needs of `Client`.
@@ -131,6 +147,9 @@ class FakeService:
     Attributes:
         faults: Where it crashes.
         on_file: Called with each file before it is accepted.
+        on_call: Called with each call that brings members, before it is carried out.
+        call_errors: What the next such calls raise in place of doing anything; None lets one through.
+        calls_by_half: How many such calls do half of their work and answer what nobody understands.
         refuse: People whom it refuses to add, each with the errors of their rows.
         ends: How the next uploads end in place of success; `FAILED` does half of the work.
         end_errors: The errors of an upload that fails.
@@ -143,6 +162,10 @@ class FakeService:
 
     faults: Faults
     on_file: Callable[[FakeUpload], None] = lambda _: None
+    on_call: Callable[[FakeCall], None] = lambda _: None
+    call_errors: list[Exception | None] = field(default_factory=list)
+    calls_by_half: int = 0
+    calls: list[FakeCall] = field(default_factory=list)
     refuse: dict[int, tuple[int, ...]] = field(default_factory=dict)
     ends: list[UploadState] = field(default_factory=list)
     end_errors: tuple[ServiceError, ...] = ()
@@ -170,6 +193,30 @@ class FakeService:
             assert all(audience.name != name for audience in self.audiences.values())
             self.created += 1
             return self.put(name, description).id
+
+    def apply_members(
+        self, audience_id: str, action: Action, digests: Digests, *, accept_terms: bool | None = None
+    ) -> list[ItemError]:
+        with self.faults.step("apply_members"):
+            if self.call_errors and (error := self.call_errors.pop(0)):
+                raise error
+            call = FakeCall(audience_id, str(action), tuple(int(digest[0]) for digest in digests))
+            self.on_call(call)
+            self.calls.append(call)
+            audience = self.audiences.get(audience_id)
+            if audience is None:
+                raise ServiceConfigurationError("there is no audience with this id", codes=(8000,))
+            if self.calls_by_half:
+                self.calls_by_half -= 1
+                _apply(audience, call.action, set(call.people[::2]))
+                raise OutcomeUnknown("not the documented shape")
+            refused = set(self.refuse) if action is not Action.REMOVE else set()
+            _apply(audience, call.action, set(call.people) - refused)
+            return [
+                ItemError(index, code, "")
+                for index, person in enumerate(call.people)
+                for code in (self.refuse.get(person, ()) if person in refused else ())
+            ]
 
     def request_upload(self) -> UploadTicket:
         with self.faults.step("request_upload"):
@@ -273,10 +320,11 @@ def digests_of(people: Iterable[int]) -> Digests:
 class World:
     """One audience, its ledger, and runs that are tried again until they come through."""
 
-    def __init__(self, strikes: dict[int, str] | None = None) -> None:
+    def __init__(self, strikes: dict[int, str] | None = None, *, route: RouteChoice = "bulk") -> None:
         self.faults = Faults(strikes or {})
         self.storage = FaultyStorage(self.faults)
-        self.service = FakeService(self.faults, on_file=self._check_file)
+        self.service = FakeService(self.faults, on_file=self._check_file, on_call=self._check_call)
+        self.route: RouteChoice = route
         self.spec = AudienceSpec(NAME, MARK)
         self.runs = 0
         self.violations: list[str] = []
@@ -308,6 +356,7 @@ class World:
                 folder=f"runs/{self.runs}/parts",
                 part_size=part_size,
                 full=full,
+                route=self.route,
             )
 
     def delivery(self, plan: Plan, *, day: int | None = None) -> Delivery:
@@ -377,10 +426,28 @@ class World:
         named = {part.request.id for part in state.parts if part.request}
         if upload.id not in named:
             self.violations.append(f"the file of {upload.id} came before the ledger named it")
-        confirmed = [part for part in state.parts if part.progress is Progress.CONFIRMED]
-        for part in confirmed:
-            if part.action == upload.action.lower() and self._people_of(part.members) & set(upload.people):
-                self.violations.append(f"{upload.id} repeats what was confirmed")
+        self._check_new(upload.id, upload.action, upload.people)
         sent_adds = [part for part in state.parts if part.action == "add" and part.progress != "planned"]
         if upload.action == "Replace" and sent_adds:
             self.violations.append(f"{upload.id} replaces after an Add of the same plan")
+
+    def _check_call(self, call: FakeCall) -> None:
+        """What must hold whenever members reach the service by a call."""
+        sent = [part for part in self.state.parts if part.progress is Progress.SENT]
+        name = f"a call with {call.people}"
+        if not any(
+            part.route == "apply"
+            and part.action == call.action.lower()
+            and set(call.people) <= self._people_of(part.members)
+            for part in sent
+        ):
+            self.violations.append(f"{name} came before the ledger named them")
+        if any(part.request for part in sent):
+            self.violations.append(f"{name} came while an upload was in flight")
+        self._check_new(name, call.action, call.people)
+
+    def _check_new(self, name: str, action: str, people: Iterable[int]) -> None:
+        for part in self.state.parts:
+            done = part.progress is Progress.CONFIRMED and part.action == action.lower()
+            if done and self._people_of(part.members) & set(people):
+                self.violations.append(f"{name} repeats what was confirmed")

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import cache
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_microsoft_advertising import applying
+from include.customer_match import routes
 from include.customer_match.ledger.store import LedgerConflict
+from include.customer_match.routes import RouteChoice
 from include.errors import ConfigurationError, TerminalError, TransientError
-from include.microsoft_advertising.faults import ServiceError
+from include.microsoft_advertising.faults import (
+    ServiceConfigurationError,
+    ServiceError,
+    ServiceTerminalError,
+    ServiceTransientError,
+)
 from include.microsoft_advertising.models import RowError, UploadState
 from tests.airflow_microsoft_advertising.in_memory import MARK, NAME, Crash, World
 
 AT_THE_END = {1, 2, *range(20, 25)}
+ROUTES: tuple[RouteChoice, ...] = get_args(RouteChoice)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_calls() -> Iterator[None]:
+    """Two members a call, and one call after the other, so that steps have an order; `auto` for four at most."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(applying, "MAX_ITEMS_PER_CALL", 2)
+        patch.setattr(applying, "MAX_PARALLEL_CALLS", 1)
+        patch.setattr(routes, "APPLY_REPLACE_MEMBERS", 2)
+        patch.setattr(routes, "AUTO_APPLY_MEMBERS", 4)
+        yield
 
 
 def story(world: World) -> None:
@@ -23,13 +46,11 @@ def story(world: World) -> None:
     world.run(AT_THE_END)
 
 
-def steps_of_the_story() -> list[str]:
-    world = World()
+@cache
+def steps_of_the_story(route: RouteChoice) -> list[str]:
+    world = World(route=route)
     story(world)
     return world.faults.steps
-
-
-STEPS = steps_of_the_story()
 
 
 def check(world: World, target: set[int]) -> None:
@@ -50,12 +71,34 @@ def test_the_story_without_faults() -> None:
     assert world.service.created == 1
 
 
+def test_the_story_by_calls() -> None:
+    """The first run goes to an audience that is known to be empty: no Replace."""
+    world = World(route="apply")
+    story(world)
+    check(world, AT_THE_END)
+    assert [(call.action, list(call.people)) for call in world.service.calls] == [
+        ("Add", [1, 2]), ("Add", [3]), ("Add", [4]),
+        ("Remove", [3, 4]), ("Add", [20, 21]), ("Add", [22]), ("Add", [23, 24]),
+    ]  # fmt: skip
+    assert world.service.uploads == {}
+
+
+def test_the_story_by_the_size_of_each_difference() -> None:
+    """Four newcomers are few, seven changes are many."""
+    world = World(route="auto")
+    story(world)
+    check(world, AT_THE_END)
+    assert [call.action for call in world.service.calls] == ["Add"] * 3
+    assert [upload.action for upload in world.service.accepted] == ["Remove", "Add", "Add"]
+
+
 @pytest.mark.faults
+@pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("how", ["after", "lost"])
-def test_a_crash_at_any_step(how: str) -> None:
+def test_a_crash_at_any_step(how: str, route: RouteChoice) -> None:
     """After every call and every write of the story, one world each; nothing happens between two steps."""
-    for number, name in enumerate(STEPS, 1):
-        world = World({number: how})
+    for number, name in enumerate(steps_of_the_story(route), 1):
+        world = World({number: how}, route=route)
         story(world)
         try:
             check(world, AT_THE_END)
@@ -67,9 +110,9 @@ def test_a_crash_at_any_step(how: str) -> None:
 @pytest.mark.faults
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(
-    strikes=st.dictionaries(
-        st.integers(1, len(STEPS) + 20), st.sampled_from(["before", "after", "lost"]), max_size=8
-    ),
+    strikes=st.dictionaries(st.integers(1, 80), st.sampled_from(["before", "after", "lost"]), max_size=8),
+    route=st.sampled_from(ROUTES),
+    halves=st.integers(0, 3),
     ends=st.lists(
         st.sampled_from([UploadState.FAILED, UploadState.EXPIRED, UploadState.ABORTED]), max_size=3
     ),
@@ -78,9 +121,17 @@ def test_a_crash_at_any_step(how: str) -> None:
     looks=st.integers(1, 3),
 )
 def test_many_faults_at_once(
-    strikes: dict[int, str], ends: list[UploadState], expired: int, results: int, looks: int
+    *,
+    strikes: dict[int, str],
+    route: RouteChoice,
+    halves: int,
+    ends: list[UploadState],
+    expired: int,
+    results: int,
+    looks: int,
 ) -> None:
-    world = World(strikes)
+    world = World(strikes, route=route)
+    world.service.calls_by_half = halves
     world.service.ends, world.service.looks_until_done = ends, looks
     world.service.urls_to_expire, world.service.results_to_expire = expired, results
     story(world)
@@ -113,8 +164,7 @@ def test_urls_that_all_expire_are_no_endless_loop() -> None:
 
 def test_a_used_url_is_awaited_and_not_sent_again() -> None:
     """The worker dies after the service has taken the file, but its answer is lost, and status lags behind."""
-    plan_steps = [n for n, name in enumerate(STEPS, 1) if name == "upload_file"]
-    world = World({plan_steps[0]: "after"})
+    world = World({steps_of_the_story("bulk").index("upload_file") + 1: "after"})
     world.run(range(1, 9))
     check(world, set(range(1, 9)))
     assert len(world.service.uploads) == len(world.service.accepted) == 3
@@ -122,8 +172,9 @@ def test_a_used_url_is_awaited_and_not_sent_again() -> None:
 
 def test_a_url_that_was_not_used_yet_is_used() -> None:
     """The worker dies between writing the request down and posting the file."""
-    asked = STEPS.index("request_upload") + 1
-    assert STEPS[asked] == "create", "the intent"
+    steps = steps_of_the_story("bulk")
+    asked = steps.index("request_upload") + 1
+    assert steps[asked] == "create", "the intent"
     world = World({asked + 1: "after"})
     world.run({1, 2})
     check(world, {1, 2})
@@ -283,7 +334,7 @@ def test_a_client_id_beyond_the_file_is_refused() -> None:
     world.delivery(plan).start()
     assert world.delivery(plan).advance()
     world.service.accepted[0].rows = [RowError("Customer List Item", "000002", 8004, "")]
-    with pytest.raises(TerminalError, match="Client Id"):
+    with pytest.raises(TerminalError, match="a member that was not sent"):
         world.deliver_once(plan)
 
 
@@ -301,6 +352,231 @@ def test_refused_members_are_counted_once_and_tried_again_in_the_next_run() -> N
     world.deliver_once(again)
     assert world.people == {1, 2, 3, 4, 6, 7, 8}
     assert world.delivery(again).refused == {"EmailMustBeHashed": 1}
+
+
+# --- Calls -------------------------------------------------------------------------------------------------
+
+
+def settled_at(people: set[int], route: RouteChoice = "apply") -> World:
+    world = World(route=route)
+    world.run(people)
+    world.service.calls.clear()
+    return world
+
+
+def test_calls_wait_for_nothing() -> None:
+    world = settled_at({1, 2, 3})
+    plan = world.plan({2, 3, 4, 5, 6})
+    assert world.deliver_once(plan) == []
+    check(world, {2, 3, 4, 5, 6})
+    delivery = world.delivery(plan)
+    assert (delivery.parts, delivery.route, delivery.calls) == (2, "apply", 3)
+
+
+@pytest.mark.faults
+def test_a_part_whose_calls_broke_off_is_sent_again_as_a_whole() -> None:
+    """Nothing is certain until all of its calls were answered, and everything is possible."""
+    world = settled_at({1})
+    world.service.call_errors = [None, TransientError("lost")]
+    plan = world.plan({1, 2, 3, 4})
+    with pytest.raises(TransientError, match="lost"):
+        world.deliver_once(plan)
+    assert world.people == {1, 2, 3}
+    assert world.bounds() == ({1}, {1, 2, 3, 4})
+    world.deliver(plan)
+    check(world, {1, 2, 3, 4})
+    assert [call.people for call in world.service.calls] == [(2, 3), (2, 3), (4,)]
+
+
+@pytest.mark.faults
+def test_an_answer_that_nobody_understands_is_no_success() -> None:
+    world = settled_at({1, 2, 3})
+    world.service.calls_by_half = 1
+    plan = world.plan({3, 4})
+    with pytest.raises(TransientError, match="shape"):
+        world.deliver_once(plan)
+    assert world.people == {2, 3}
+    assert world.bounds() == ({3}, {1, 2, 3})
+    assert world.state.next_part == 0
+    world.run({2, 3, 9})  # the worker never came back; the next run wants something else
+    check(world, {2, 3, 9})
+
+
+@pytest.mark.faults
+def test_an_uncertain_replace_by_a_call_leaves_nobody_certain() -> None:
+    world = settled_at({1, 2})
+    world.service.calls_by_half = 1
+    with pytest.raises(TransientError):
+        world.deliver_once(world.plan({1, 2}, full=True))
+    assert world.people == {1}
+    assert world.bounds() == (set(), {1, 2})
+    world.run({2})
+    check(world, {2})
+
+
+def test_an_audience_that_somebody_changed_is_replaced_by_one_call() -> None:
+    world = settled_at({1, 2})
+    [audience] = world.service.audiences.values()
+    audience.people |= {50, 51}
+    world.run({1, 3}, full=True)
+    check(world, {1, 3})
+    assert [(call.action, call.people) for call in world.service.calls] == [("Replace", (1, 3))]
+
+
+def test_an_audience_of_unknown_members_is_replaced_by_bulk_if_it_is_large() -> None:
+    world = World(route="apply")
+    world.service.put(NAME, MARK, {50, 51})
+    world.run({1, 2, 3, 4})
+    check(world, {1, 2, 3, 4})
+    assert [upload.action for upload in world.service.accepted] == ["Replace", "Add"]
+    assert world.service.calls == []
+
+
+def test_members_that_calls_refuse_are_tried_again_in_the_next_run() -> None:
+    world = World(route="apply")
+    world.service.refuse = {2: (8004, 8006), 5: (8004,), 6: (8006,)}
+    plan = world.plan(range(1, 9))
+    world.deliver_once(plan)
+    assert world.people == {1, 3, 4, 7, 8}
+    assert world.bounds() == (world.people, set(range(1, 9)))
+    assert world.delivery(plan).refused == {"EmailMustBeHashed": 2, "EitherEmailOrCRMIDShouldBeProvided": 1}
+    world.service.refuse = {}
+    again = world.plan(range(1, 9))
+    assert [sorted(world._people_of(part.members)) for part in again.parts] == [[2, 5, 6]]
+    world.deliver_once(again)
+    check(world, set(range(1, 9)))
+
+
+@pytest.mark.parametrize(
+    ("error", "family"),
+    [
+        (ServiceConfigurationError("terms", codes=(8003,)), ConfigurationError),
+        (ServiceTerminalError("too many", codes=(6999,)), TerminalError),
+        (ServiceTransientError("later", retry_after=60, codes=(117,)), TransientError),
+    ],
+)
+def test_the_error_of_a_call_keeps_its_family(error: Exception, family: type[Exception]) -> None:
+    world = settled_at({1}, "auto")
+    world.service.call_errors = [error]
+    with pytest.raises(family, match=str(error)) as caught:
+        world.deliver_once(world.plan({1, 2}))
+    assert caught.value is error
+    world.run({1, 2, 3})
+    check(world, {1, 2, 3})
+    assert world.service.uploads == {}
+
+
+def test_what_the_service_does_not_take_by_calls_goes_by_bulk(caplog: pytest.LogCaptureFixture) -> None:
+    world = settled_at({1, 2, 3}, "auto")
+    world.service.call_errors = [ServiceTerminalError("OperationNotSupported (204)", codes=(204,))]
+    plan = world.plan({2, 3, 4})
+    world.deliver_once(plan)
+    check(world, {2, 3, 4})
+    assert [upload.action for upload in world.service.accepted] == ["Remove", "Add"]
+    assert world.service.calls == []
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "going on by Bulk" in line
+    assert "204" in line
+
+
+@pytest.mark.faults
+def test_a_crash_at_any_step_of_the_change_of_routes() -> None:
+    def played(strikes: dict[int, str]) -> World:
+        world = World(strikes, route="auto")
+        refusal = ServiceTerminalError("not offered", codes=(204,))
+        world.service.on_call = lambda _: (_ for _ in ()).throw(refusal)
+        world.run({1, 2, 3})
+        world.run({2, 3, 4})
+        return world
+
+    steps = played({}).faults.steps
+    for number in range(1, len(steps) + 1):
+        world = played({number: "after"})
+        check(world, {2, 3, 4})
+        assert world.service.calls == []
+
+
+def test_calls_that_were_asked_for_and_are_not_taken_need_a_human() -> None:
+    world = settled_at({1})
+    world.service.call_errors = [ServiceTerminalError("OperationNotSupported (204)", codes=(204,))]
+    plan = world.plan({1, 2})
+    with pytest.raises(ConfigurationError, match=r"(?s)Gold customers.*route: bulk.*204"):
+        world.deliver_once(plan)
+    world.route = "bulk"
+    world.run({1, 2})
+    check(world, {1, 2})
+
+
+def test_an_audience_deleted_between_two_calls() -> None:
+    world = settled_at({1})
+    plan = world.plan({1, 2, 3, 4})
+    world.service.on_call = lambda _: world.service.audiences.clear() if world.service.calls else None
+    with pytest.raises(ConfigurationError, match="no audience"):
+        world.deliver_once(plan)
+    world.service.on_call = lambda _: None
+    world.deliver(plan)
+    check(world, {1, 2, 3, 4})
+    assert world.service.created == 2
+
+
+def test_a_plan_rests_on_what_calls_have_changed_too() -> None:
+    """Between chunk and upload another run took the same way: its calls named no request."""
+    world = settled_at({1, 2, 3})
+    late = world.plan({1, 2, 4})
+    world.run({1, 5, 6})
+    world.deliver_once(late, day=99)
+    check(world, {1, 2, 4})
+
+
+def test_a_worker_that_slept_between_two_calls_does_not_go_on() -> None:
+    """Another one sent the same part, and a later run took its members out again."""
+    world = settled_at({1})
+    plan = world.plan({1, 2, 3, 4, 5})
+    world.delivery(plan).start()
+    sleeper = world.delivery(plan)
+    apply_members = world.service.apply_members
+
+    def overtaken(*args, **options):  # type: ignore[no-untyped-def]  # a stand-in for a method
+        world.service.apply_members = apply_members  # type: ignore[method-assign]
+        done = apply_members(*args, **options)
+        world.deliver_once(plan)
+        world.run({1})
+        return done
+
+    world.service.apply_members = overtaken  # type: ignore[method-assign]
+    with pytest.raises(LedgerConflict):
+        sleeper.advance()
+    check(world, {1})
+
+
+@pytest.mark.faults
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    targets=st.lists(
+        st.tuples(st.sets(st.integers(1, 12), min_size=1), st.sampled_from(ROUTES), st.booleans()),
+        min_size=1,
+        max_size=5,
+    ),
+    refuse=st.sets(st.integers(1, 12), max_size=3),
+)
+def test_all_routes_lead_to_the_same_audience(
+    targets: list[tuple[set[int], RouteChoice, bool]], refuse: set[int]
+) -> None:
+    by_choice, by_bulk = World(), World()
+    for world in (by_choice, by_bulk):
+        world.service.refuse = dict.fromkeys(refuse, (8004,))
+    for target, route, full in targets:
+        by_choice.route = route
+        for world in (by_choice, by_bulk):
+            world.run(target, full=full)
+        assert by_choice.people == by_bulk.people == target - refuse
+        for world in (by_choice, by_bulk):
+            certain, possible = world.bounds()
+            assert possible is not None
+            assert certain == target - refuse <= possible <= target
+        assert by_choice.state.refused == by_bulk.state.refused
+    assert by_choice.violations == by_bulk.violations == []
+    assert by_bulk.service.calls == []
 
 
 # --- The audience ------------------------------------------------------------------------------------------

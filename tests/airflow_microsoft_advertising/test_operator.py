@@ -21,8 +21,10 @@ from airflow_microsoft_advertising.trigger import BulkUploadTrigger
 from include.customer_match.ledger.state import State
 from include.customer_match.ledger.store import Ledger, ledger_folder
 from include.customer_match.report import Outcome
+from include.customer_match.routes import Route
 from include.customer_match.run_records import Delivered, Failure, Step
 from include.errors import TransientError
+from include.microsoft_advertising.faults import ServiceTerminalError
 from include.microsoft_advertising.models import UploadState
 from tests.airflow_microsoft_advertising.conftest import SECRETS, Connect
 from tests.airflow_microsoft_advertising.in_memory import FakeService, Faults
@@ -52,7 +54,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> ClosingService:
 def run(tmp_path: Path, connect: Connect) -> ExportRun:
     """A run whose segment is chunked: two parts."""
     connect()
-    run = Lake(tmp_path).run(profiles_per_part=2)
+    run = Lake(tmp_path).run(profiles_per_part=2, route="bulk")
     prepare(run, GOLD)
     return run
 
@@ -120,11 +122,41 @@ def test_it_goes_on_until_the_audience_is_right(run: ExportRun, service: Closing
     [audience] = service.audiences.values()
     assert (audience.name, len(audience.people)) == ("Gold customers", 3)
     assert "[customer-match:autumn]" in audience.description
-    assert (result, deferrals) == ({"audience_id": audience.id, "parts": 2, "refused": {}}, 2)
+    told = {"audience_id": audience.id, "parts": 2, "route": "bulk", "calls": 0, "refused": {}}
+    assert (result, deferrals) == (told, 2)
     record = run.records(GOLD).read(Delivered)
     assert record
-    assert (record.audience_id, record.parts, record.refused) == (audience.id, 2, {})
-    assert run.report([GOLD]).segments[0].outcome is Outcome.DELIVERED
+    assert record.model_dump(mode="json", exclude={"seconds"}) == told
+    [segment] = run.report([GOLD]).segments
+    assert (segment.outcome, segment.route, segment.calls) == (Outcome.DELIVERED, Route.BULK, 0)
+
+
+def test_calls_need_no_deferral(tmp_path: Path, connect: Connect, service: ClosingService) -> None:
+    connect()
+    run = Lake(tmp_path).run()
+    prepare(run, GOLD)
+    result, deferrals = to_the_end(run)
+    [audience] = service.audiences.values()
+    assert (len(audience.people), deferrals, service.uploads) == (3, 0, {})
+    told = {"audience_id": audience.id, "parts": 1, "route": "apply", "calls": 1, "refused": {}}
+    assert result == told
+    [segment] = run.report([GOLD]).segments
+    assert (segment.outcome, segment.route, segment.calls) == (Outcome.DELIVERED, Route.APPLY, 1)
+    assert (segment.added, segment.removed, segment.replaced) == (3, 0, False)
+
+
+def test_what_the_service_does_not_take_by_calls_goes_by_bulk(
+    tmp_path: Path, connect: Connect, service: ClosingService
+) -> None:
+    connect()
+    run = Lake(tmp_path).run()
+    prepare(run, GOLD)
+    service.call_errors = [ServiceTerminalError("not offered", codes=(204,))]
+    result, deferrals = to_the_end(run)
+    assert (result["route"], result["calls"], deferrals) == ("bulk", 0, 1)
+    [segment] = run.report([GOLD]).segments
+    assert (segment.outcome, segment.route, segment.calls) == (Outcome.DELIVERED, Route.BULK, 0)
+    assert [len(audience.people) for audience in service.audiences.values()] == [3]
 
 
 def test_the_time_of_the_whole_delivery_is_told(run: ExportRun, service: ClosingService) -> None:

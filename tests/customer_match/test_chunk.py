@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.customer_match import chunk, routes
 from include.customer_match.chunk import Plan, plan_again, plan_parts
 from include.customer_match.digests import Digests
 from include.customer_match.ledger.state import Action, Part, Progress, Settled, State
 from include.customer_match.members import DamagedMembers, MembersFile, read_members, write_members
+from include.customer_match.routes import Route, RouteChoice
 from include.errors import TerminalError
 
 EVERYBODY = set(range(8))
@@ -47,10 +49,18 @@ class Files:
         )
         return State(audience="a", settled=settled, plan_id="before")
 
-    def plan(self, state: State, target: set[int], *, part_size: int = 3, full: bool = False) -> Plan:
+    def plan(
+        self,
+        state: State,
+        target: set[int],
+        *,
+        part_size: int = 3,
+        full: bool = False,
+        route: RouteChoice = "bulk",
+    ) -> Plan:
         return plan_parts(
             self.storage, state, self.write(target),
-            plan_id="p", folder="parts", part_size=part_size, full=full,
+            plan_id="p", folder="parts", part_size=part_size, full=full, route=route,
         )  # fmt: skip
 
     def apply(self, parts: tuple[Part, ...], truth: set[int]) -> set[int]:
@@ -268,3 +278,84 @@ def test_a_difference_fits_only_while_nothing_is_sent(files: Files) -> None:
 def test_a_replace_fits_anywhere(files: Files) -> None:
     plan = files.plan(files.state({1, 2}, set()), {2, 3}, full=True)
     assert plan.fits(State(audience="a", plan_id="other"))
+
+
+# --- Routes --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`auto` calls for three members at most, two of them can be replaced, a part by calls holds two."""
+    monkeypatch.setattr(routes, "AUTO_APPLY_MEMBERS", 3)
+    monkeypatch.setattr(routes, "APPLY_REPLACE_MEMBERS", 2)
+    monkeypatch.setattr(chunk, "APPLY_PART_MEMBERS", 2)
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize(
+    ("route", "target", "taken"),
+    [
+        ("auto", {2, 3, 4, 5}, Route.APPLY),  # 1 leaves, 4 and 5 come
+        ("auto", {2, 3, 4, 5, 6}, Route.BULK),
+        ("bulk", {2, 3, 4}, Route.BULK),
+        ("apply", {4, 5, 6, 7}, Route.APPLY),
+        ("auto", {1, 2, 3}, None),
+    ],
+)
+def test_the_size_of_the_difference_decides(
+    files: Files, route: RouteChoice, target: set[int], taken: Route | None
+) -> None:
+    state = files.state({1, 2, 3}, set())
+    plan = files.plan(state, target, route=route)
+    assert plan.route is taken
+    assert {part.route for part in plan.parts} == ({taken} if taken else set())
+    assert plan.wanted_route == route
+    assert files.apply(plan.parts, {1, 2, 3}) == target
+    most = 2 if taken is Route.APPLY else 3
+    assert all(part.members.count <= most for part in plan.parts)
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("route", ["auto", "apply"])
+def test_only_what_fits_into_one_call_is_replaced_by_calls(files: Files, route: RouteChoice) -> None:
+    unknown = State(audience="a")
+    small, large = files.plan(unknown, {1, 2}, route=route), files.plan(unknown, {1, 2, 3}, route=route)
+    assert [(p.action, p.route, p.members.count) for p in small.parts] == [(Action.REPLACE, Route.APPLY, 2)]
+    assert [(p.action, p.route, p.members.count) for p in large.parts] == [(Action.REPLACE, Route.BULK, 3)]
+    assert large.goes_by_calls_to_nobody
+    full = files.plan(files.state({1, 2, 3}, set()), {1, 2, 3}, route=route, full=True)
+    assert (full.route, full.goes_by_calls_to_nobody) == (Route.BULK, False)
+
+
+@pytest.mark.usefixtures("few")
+def test_a_large_target_goes_to_nobody_by_bulk_unless_calls_are_asked_for(files: Files) -> None:
+    for route, calls in (("auto", False), ("apply", True), ("bulk", False)):
+        plan = files.plan(State(audience="a"), {1, 2, 3, 4}, route=route)  # type: ignore[arg-type]  # of the three
+        assert plan.goes_by_calls_to_nobody is calls
+
+
+def test_smaller_parts_are_kept_by_calls_too(files: Files) -> None:
+    plan = files.plan(files.state(set(), set()), {1, 2, 3}, part_size=1, route="apply")
+    assert [part.members.count for part in plan.parts] == [1, 1, 1]
+
+
+@pytest.mark.usefixtures("few")
+def test_planning_again_chooses_anew(files: Files) -> None:
+    first = files.plan(files.state({1, 2}, set()), {1, 2, 3}, route="auto")
+    again = plan_again(files.storage, files.state(set(), {7}), first, folder="again")
+    assert (first.route, again.route, again.wanted_route) == (Route.APPLY, Route.BULK, "auto")
+
+
+def test_a_plan_can_go_by_bulk_as_it_is(files: Files) -> None:
+    plan = files.plan(files.state({1, 2}, set()), {2, 3}, route="auto")
+    bulk = plan.by_bulk()
+    assert (plan.route, bulk.route) == (Route.APPLY, Route.BULK)
+    assert [(p.action, p.members) for p in bulk.parts] == [(p.action, p.members) for p in plan.parts]
+
+
+def test_a_plan_of_before_there_were_routes_is_read(files: Files) -> None:
+    plan = files.plan(files.state({1, 2}, set()), {2, 3})
+    document = plan.model_dump(mode="json", exclude={"wanted_route"})
+    for part in document["parts"]:
+        del part["route"]
+    assert Plan.model_validate(document) == plan

@@ -77,6 +77,7 @@ segments:
 email: [Email, Second]
 normalisation: both
 profiles_per_part: 100_000
+route: bulk
 membership_duration: 30
 scope: Account
 adopt: true
@@ -141,6 +142,7 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"guards": "{max_removed: 50}"}, "line 6, guards.max_removed: must be at most 1, but is the number 50."),
     ({"guards": "{max_rejected: -0.1}"}, "guards.max_rejected: must be at least 0, but is the number -0.1."),
     ({"guards": "{max_age_hours: 0}"}, "guards.max_age_hours: must be more than 0, but is the number 0."),
+    ({"route": "Apply"}, "line 6, route: must be"),
     ({"profiles_per_part": "0"}, "line 6, profiles_per_part: must be at least 1, but is the number 0."),
     ({"profiles_per_part": "4000001"}, "must be at most 4000000, but is the number 4000001."),
     ({"profiles_per_part": "9" * 300}, "but is a number of very many digits."),

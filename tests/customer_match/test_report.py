@@ -20,6 +20,7 @@ from include.customer_match.members import MembersFile
 from include.customer_match.normalise import Staged
 from include.customer_match.reference import Rejection
 from include.customer_match.report import Outcome, RunReport, SegmentReport, segment_report
+from include.customer_match.routes import Route
 from include.customer_match.run_records import (
     Chunked,
     Delivered,
@@ -49,7 +50,7 @@ PLAN = Plan(
     removed=20, unchanged=500, replaces=False, part_size=9_999, full=False,
 )  # fmt: skip
 CHUNKED = Chunked(seconds=2, plan=PLAN, audience="VIPs", interval_end=NOW)
-DELIVERED = Delivered(seconds=4, audience_id="77", parts=1)
+DELIVERED = Delivered(seconds=4, audience_id="77", parts=1, route=Route.APPLY, calls=2)
 FAILURE = Failure(step=Step.CHUNK, message="Too many would leave. Look first.")
 SKIPPED = Chunked(seconds=1, plan=None, audience="VIPs", interval_end=NOW, skipped="Newer data are there.")
 FIELDS = {
@@ -157,6 +158,7 @@ def test_all_counts_of_a_segment(records: SegmentRecords) -> None:
         segment="vip_table", audience="VIPs", audience_id="77", outcome=Outcome.REFUSED_SOME,
         profiles=3_000, valid=2_500, rejected={"missing": 400, "not_an_address": 100}, duplicates=500,
         members=2_000, added=1_500, removed=20, refused={"TooNew": 3}, parts=1, replaced=False, seconds=8.0,
+        route=Route.APPLY, calls=2,
     )  # fmt: skip
 
 
@@ -165,6 +167,11 @@ def test_counts_end_where_the_run_ended(records: SegmentRecords) -> None:
     assert (first.profiles, first.valid, first.members, first.added, first.parts) == (3_000, *[None] * 4)
     second = report_of(records, NORMALISED, FAILURE)
     assert (second.valid, second.members, second.added, second.parts) == (2_500, 2_000, None, None)
+
+
+def test_the_route_that_was_taken_counts_not_the_planned_one(records: SegmentRecords) -> None:
+    assert report_of(records, VALIDATED, NORMALISED, CHUNKED).route is Route.BULK
+    assert report_of(records, DELIVERED).route is Route.APPLY
 
 
 def test_only_a_failure_is_not_good() -> None:
@@ -254,6 +261,14 @@ def test_page_is_right_about_the_whole_run() -> None:
     assert "1 / 2" in text
     assert "dry run: nothing was sent" in text
     assert "data up to 2026-06-01 12:00 UTC" in text
+
+
+@pytest.mark.parametrize(
+    ("route", "calls", "words"),
+    [(Route.BULK, 0, "1bulk8.0"), (Route.APPLY, 12, "1apply, 12 calls8.0"), (None, None, "18.0")],
+)
+def test_page_tells_the_route(route: Route | None, calls: int | None, words: str) -> None:
+    assert words in Page(run_of(a_segment(route=route, calls=calls)).html()).text
 
 
 def test_page_escapes_what_people_named() -> None:

@@ -8,10 +8,12 @@ import logging
 import re
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from include.errors import ConfigurationError, TerminalError, TransientError
@@ -20,7 +22,7 @@ from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.client import AsyncClient, Client
 from include.microsoft_advertising.environment import Environment
 from include.microsoft_advertising.faults import OutcomeUnknown, ResultsExpired, UploadUrlExpired
-from include.microsoft_advertising.models import RowError, UploadState, UploadTicket
+from include.microsoft_advertising.models import Action, ItemError, RowError, UploadState, UploadTicket
 from include.microsoft_advertising.retrying import RetryPolicy
 from tests.microsoft_advertising.conftest import (
     SECRETS,
@@ -34,6 +36,7 @@ from tests.microsoft_advertising.conftest import (
 
 QUERY = "/CampaignManagement/v13/Audiences/QueryByIds"
 AUDIENCES = "/CampaignManagement/v13/Audiences"
+APPLY = "/CampaignManagement/v13/CustomerListUserData/Apply"
 UPLOAD_URL = "/Bulk/v13/BulkUploadUrl/Query"
 STATUS = "/Bulk/v13/BulkUploadStatus/Query"
 USER = "/CustomerManagement/v13/User/Query"
@@ -91,7 +94,7 @@ def test_both_clients_have_the_same_operations() -> None:
         }
 
     assert surface(Client) == surface(AsyncClient)
-    assert len(surface(Client)) == 11
+    assert len(surface(Client)) == 12
 
 
 # --- calls -------------------------------------------------------------------------------------------------
@@ -338,6 +341,179 @@ def test_delete_what_is_in_use(service: Service, client: Caller) -> None:
     service.on(AUDIENCES, json_reply({"PartialErrors": [error]}))
     with pytest.raises(ConfigurationError, match="campaigns"):
         client.delete_audience("12")
+
+
+# --- members by calls --------------------------------------------------------------------------------------
+
+DIGESTS = np.arange(96, dtype=np.uint8).reshape(3, 32)
+HEX = [digest.tobytes().hex() for digest in DIGESTS]
+
+
+def partial(index: object, code: int, name: str = "", **more: object) -> dict[str, object]:
+    """One of the answer's PartialErrors; its message repeats an address, as a real one might."""
+    return {"Index": index, "Code": code, "ErrorCode": name, "Message": "Bad somebody@example.com", **more}
+
+
+@pytest.fixture(autouse=True)
+def no_digest_leaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert not [digest for digest in HEX if digest in caplog.text]
+
+
+def test_members_travel_by_a_call(service: Service, client: Caller) -> None:
+    service.on(APPLY, json_reply({"PartialErrors": []}))
+    assert client.apply_members("900", Action.ADD, DIGESTS) == []
+    assert client.apply_members("900", Action.REMOVE, DIGESTS[1:2], accept_terms=True) == []
+    first, second = (request.json for request in service.calls(APPLY))
+    assert first == {
+        "CustomerListUserData": {
+            "ActionType": "Add",
+            "AudienceId": "900",
+            "CustomerListItemSubType": "Email",
+            "CustomerListItems": HEX,
+        }
+    }
+    assert second == {
+        "CustomerListUserData": {
+            "AcceptCustomerMatchTerm": True,
+            "ActionType": "Remove",
+            "AudienceId": "900",
+            "CustomerListItemSubType": "Email",
+            "CustomerListItems": HEX[1:2],
+        }
+    }
+
+
+@pytest.mark.parametrize("nobody", [None, [], [None]])
+def test_nobody_was_refused(service: Service, client: Caller, nobody: object) -> None:
+    service.on(APPLY, json_reply({"PartialErrors": nobody, "TrackingId": "x"}))
+    assert client.apply_members("900", Action.ADD, DIGESTS) == []
+
+
+def test_refused_members_are_named_by_their_place(service: Service, client: Caller) -> None:
+    errors = [
+        partial(2, 8004, "EmailMustBeHashed"),
+        None,
+        partial("0", 8006, "not fit for messages: somebody@example.com"),
+        partial(2, 8005),
+    ]
+    service.on(APPLY, json_reply({"PartialErrors": errors}))
+    assert client.apply_members("900", Action.ADD, DIGESTS) == [
+        ItemError(2, 8004, "EmailMustBeHashed"),
+        ItemError(0, 8006, ""),
+        ItemError(2, 8005, ""),
+    ]
+
+
+UNCLEAR: dict[str, Any] = {
+    "no JSON": Reply(200, b"<html>logged in!</html>"),
+    "half of the JSON": Reply(200, b'{"PartialErrors": [{"Code": 80'),
+    "nothing at all": Reply(200, b""),
+    "no object": json_reply([]),
+    "an empty object": json_reply({}),
+    "another answer": json_reply({"Audiences": []}),
+    "errors that are no list": json_reply({"PartialErrors": {"BatchError": []}}),
+    "errors that are a text": json_reply({"PartialErrors": "none"}),
+    "an error that is a text": json_reply({"PartialErrors": ["none"]}),
+    "no index": json_reply({"PartialErrors": [{"Code": 8004}]}),
+    "an index that is null": json_reply({"PartialErrors": [partial(None, 8004)]}),
+    "an index below the members": json_reply({"PartialErrors": [partial(-1, 8004)]}),
+    "an index beyond the members": json_reply({"PartialErrors": [partial(3, 8004)]}),
+    "an index that is no number": json_reply({"PartialErrors": [partial("first", 8004)]}),
+    "no code": json_reply({"PartialErrors": [{"Index": 0}]}),
+    "a code that is no number": json_reply({"PartialErrors": [partial(0, 0, Code="bad")]}),
+}
+
+
+@pytest.mark.parametrize("answer", UNCLEAR)
+def test_an_answer_that_is_not_understood_is_no_success(
+    service: Service, client: Caller, answer: str
+) -> None:
+    service.on(APPLY, UNCLEAR[answer])
+    with pytest.raises(OutcomeUnknown, match=r"ApplyCustomerListUserData for account 222.*shape"):
+        client.apply_members("900", Action.ADD, DIGESTS)
+    assert len(service.calls(APPLY)) == 1, "what is not understood once will not be the second time"
+
+
+@pytest.mark.parametrize(
+    ("code", "family", "words"),
+    [
+        (4835, ConfigurationError, "no audience with this id"),
+        (8000, ConfigurationError, "list does not exist"),
+        (8003, ConfigurationError, "terms"),
+        (8001, TerminalError, "action type"),
+        (6999, TerminalError, "too many items"),
+        (204, TerminalError, "not offered"),
+        (98765, TerminalError, "does not know"),
+    ],
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_is_not_about_a_member_is_about_the_call(
+    service: Service, client: Caller, *, code: int, family: type[Exception], words: str, whole: bool
+) -> None:
+    errors = {"PartialErrors": [partial(0, 8004), partial(1, code)]}
+    service.on(APPLY, fault(code, "") if whole else json_reply(errors))
+    with pytest.raises(family, match=f"ApplyCustomerListUserData for account 222: .*{words}") as caught:
+        client.apply_members("900", Action.ADD, DIGESTS)
+    assert code in caught.value.codes  # type: ignore[attr-defined]  # of the service's errors
+    assert "somebody" not in str(caught.value)
+
+
+@pytest.mark.parametrize("code", [8002, 8004, 8005, 8006])
+def test_a_call_that_is_refused_as_a_whole_is_no_success(service: Service, client: Caller, code: int) -> None:
+    """As a fault, even these codes mean that nothing was done."""
+    service.on(APPLY, fault(code, ""))
+    with pytest.raises(TerminalError, match=str(code)):
+        client.apply_members("900", Action.ADD, DIGESTS)
+
+
+@pytest.mark.parametrize(
+    "hiccup", [Reply(drop=True), Reply(503, b""), fault(0, "InternalError"), Reply(cut_off=9)]
+)
+def test_lost_answers_are_asked_for_again(service: Service, client: Caller, hiccup: Reply) -> None:
+    """Members are sets: doing it twice is as good as once."""
+    service.on(APPLY, hiccup, json_reply({"PartialErrors": [partial(1, 8004)]}))
+    assert client.apply_members("900", Action.ADD, DIGESTS) == [ItemError(1, 8004, "")]
+    assert [
+        request.json["CustomerListUserData"]["CustomerListItems"] for request in service.calls(APPLY)
+    ] == [
+        HEX,
+        HEX,
+    ]
+
+
+def test_a_passing_error_of_one_member_repeats_the_call(service: Service, client: Caller) -> None:
+    service.on(APPLY, json_reply({"PartialErrors": [partial(1, 0)]}), json_reply({"PartialErrors": None}))
+    assert client.apply_members("900", Action.ADD, DIGESTS) == []
+
+
+def test_too_many_calls_are_waited_for(service: Service, account: Account, environment: Environment) -> None:
+    """117 asks for a minute: more than this budget, so that it leaves with the wait in it."""
+    service.on(APPLY, fault(117, "CallRateExceeded"))
+    with (
+        Client(account, environment, retries=RetryPolicy(budget=30)) as client,
+        pytest.raises(TransientError) as caught,
+    ):
+        client.apply_members("900", Action.ADD, DIGESTS)
+    assert caught.value.retry_after == 60
+    assert not isinstance(caught.value, OutcomeUnknown)
+
+
+@pytest.mark.parametrize("count", [0, 1001])
+def test_calls_hold_one_to_a_thousand_members(service: Service, client: Caller, count: int) -> None:
+    with pytest.raises(ValueError, match=f"1 to 1000 members, not {count}"):
+        client.apply_members("900", Action.ADD, np.zeros((count, 32), dtype=np.uint8))
+    service.on(APPLY, json_reply({"PartialErrors": []}))
+    assert client.apply_members("900", Action.ADD, np.zeros((1000, 32), dtype=np.uint8)) == []
+
+
+def test_one_client_serves_many_threads(service: Service, account: Account, environment: Environment) -> None:
+    service.on(APPLY, json_reply({"PartialErrors": []}))
+    with Client(account, environment) as client, ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(client.apply_members, "900", Action.ADD, DIGESTS) for _ in range(40)]
+        assert [call.result() for call in calls] == [[]] * 40
+    assert len(service.calls(APPLY)) == 40
+    assert service.tokens_issued == 1
 
 
 def test_whoami(service: Service, client: Caller) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from include.errors import ConfigurationError, TerminalError, TransientError
 from include.microsoft_advertising import operations
 from include.microsoft_advertising.environment import Service
+from include.microsoft_advertising.error_table import ERRORS, Reaction
 from include.microsoft_advertising.faults import ServiceError
-from include.microsoft_advertising.models import Audience, UploadState, UploadStatus
+from include.microsoft_advertising.models import Action, Audience, UploadState, UploadStatus
+
+DIGESTS = np.full((2, 32), 7, dtype=np.uint8)
 
 
 def listed(identifier: str, name: str, **more: object) -> dict[str, object]:
@@ -92,6 +96,7 @@ def test_methods_and_paths() -> None:
             operations.list_audiences(),
             operations.create_audience("n", customer_id="1", account_id="2", description=""),
             operations.delete_audience("1"),
+            operations.apply_members("1", Action.ADD, DIGESTS),
             operations.request_upload(account_id="2"),
             operations.upload_status("r"),
             operations.get_user(),
@@ -102,11 +107,24 @@ def test_methods_and_paths() -> None:
         "GetAudiencesByIds": (Service.CAMPAIGN, "POST", "/Audiences/QueryByIds"),
         "AddAudiences": (Service.CAMPAIGN, "POST", "/Audiences"),
         "DeleteAudiences": (Service.CAMPAIGN, "DELETE", "/Audiences"),
+        "ApplyCustomerListUserData": (Service.CAMPAIGN, "POST", "/CustomerListUserData/Apply"),
         "GetBulkUploadUrl": (Service.BULK, "POST", "/BulkUploadUrl/Query"),
         "GetBulkUploadStatus": (Service.BULK, "POST", "/BulkUploadStatus/Query"),
         "GetUser": (Service.CUSTOMER, "POST", "/User/Query"),
         "GetAccount": (Service.CUSTOMER, "POST", "/Account/Query"),
     }
+
+
+def test_an_operation_shows_no_digest() -> None:
+    operation = operations.apply_members("1", Action.ADD, DIGESTS)
+    assert "07" * 32 in str(operation.body)
+    assert "07" * 32 not in repr(operation)
+
+
+def test_only_codes_about_rows_are_about_items() -> None:
+    about = operations.apply_members("1", Action.ADD, DIGESTS).about_items
+    assert about == {code for code, entry in ERRORS.items() if entry.reaction is Reaction.REJECT_ROW}
+    assert about == {8002, 8004, 8005, 8006}
 
 
 def test_tickets_hide_their_url() -> None:

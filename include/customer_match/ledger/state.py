@@ -29,6 +29,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from include.customer_match.members import MembersFile
+from include.customer_match.routes import Route
 
 __all__ = ["Action", "Bounds", "Part", "Progress", "Request", "Settled", "State", "Step", "fold"]
 
@@ -71,18 +72,21 @@ class Request(_Model):
 
 
 class Part(_Model):
-    """One upload file: members of one audience and one action.
+    """One upload file, or some calls: members of one audience and one action.
 
     Attributes:
         action: What it does.
         members: Which members.
+        route: How it travels.
         progress: How far it has come.
         request: The upload that carries it; None before one was asked for, and after one came to nothing.
+            Calls have none: a part that was sent by them and is not confirmed is sent again.
         refused: Members that the service refused, once confirmed; None where there are none.
     """
 
     action: Action
     members: MembersFile
+    route: Route = Route.BULK
     progress: Progress = Progress.PLANNED
     request: Request | None = None
     refused: MembersFile | None = None
@@ -111,7 +115,7 @@ class State(_Model):
         audience_id: Its id at the service; None until it is known to exist.
         settled: The bounds before the parts below.
         plan_id: The plan whose parts these are.
-        requests: Uploads that were asked for since the audience is known, of this plan and all before it.
+        requests: Uploads and tries by calls since the audience is known, of this plan and all before it.
         parts: Parts of the plan, in the order in which they are sent; none once they are settled.
         refused: Members of the plan that the service refused, by the name of its error.
         interval_end: End of the data interval that the parts (or, with none, the bounds) stand for.
@@ -149,14 +153,22 @@ class State(_Model):
             update={"plan_id": plan_id, "parts": parts, "refused": {}, "interval_end": interval_end}
         )
 
-    def requested(self, index: int, request: Request) -> Self:
-        """The intent: from here on the service may have this part."""
+    def requested(self, index: int, request: Request | None) -> Self:
+        """The intent: from here on the service may have this part, by an upload or (None) by calls."""
         sent = self.with_part(index, progress=Progress.SENT, request=request)
         return sent.model_copy(update={"requests": self.requests + 1})
 
     def came_to_nothing(self, index: int) -> Self:
         """The part's upload ended without a result; it may have done some of its work."""
         return self.with_part(index, request=None)
+
+    def by_bulk(self) -> Self:
+        """The state where the parts that are not confirmed travel by Bulk."""
+        parts = (
+            part if part.progress is Progress.CONFIRMED else part.model_copy(update={"route": Route.BULK})
+            for part in self.parts
+        )
+        return self.model_copy(update={"parts": tuple(parts)})
 
     def confirmed(self, index: int, refused: MembersFile | None, reasons: Mapping[str, int]) -> Self:
         """The service has done this part, but for the refused members; the reasons count them."""

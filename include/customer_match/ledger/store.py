@@ -112,6 +112,15 @@ class Ledger:
             raise self._conflict()
         return Entry(number, stamped)
 
+    def check_newest(self, entry: Entry) -> None:
+        """Make sure that nobody has written since this entry, before something that no number guards.
+
+        Raises:
+            LedgerConflict: If another writer was there.
+        """
+        if self._numbers()[-1:] != [entry.number]:
+            raise self._conflict()
+
     def settle(self, entry: Entry, state: State) -> Entry:
         """Write the state with its parts settled into files, and drop what no recent state needs."""
         folder = f"{self._folder}/bounds/{entry.number + 1:010d}"

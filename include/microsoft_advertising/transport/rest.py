@@ -92,7 +92,8 @@ def _read(operation: Operation[T], response: httpx.Response, origin: Origin) -> 
     _log.debug("%s: HTTP %s, TrackingId %s", origin, response.status_code, tracking_id or "unknown")
     refused = not response.is_success or is_fault(payload)
     errors = errors_in(payload) if refused else errors_in(payload, "PartialErrors")
-    remaining = tuple(error for error in errors if error.code not in operation.settles)
+    answering = operation.settles if refused else operation.settles | operation.about_items
+    remaining = tuple(error for error in errors if error.code not in answering)
     if remaining:
         raise error_of(remaining, origin, tracking_id=tracking_id)
     if refused and not errors:
@@ -111,7 +112,7 @@ def _object(payload: object) -> Mapping[str, object]:
 
 def _unreadable(operation: Operation[T], origin: Origin, tracking_id: str) -> Exception:
     message = f"{origin}: the answer has not the documented shape [TrackingId {tracking_id or 'unknown'}]. "
-    if not operation.repeatable:
+    if operation.uncertain or not operation.repeatable:
         return OutcomeUnknown(message + "It may have been done nevertheless.")
     return ServiceTerminalError(message + "Check the base URL on the connection; else please report this.")
 

@@ -107,6 +107,12 @@ class Machine(RuleBasedStateMachine):
     def service_works(self, share: int) -> None:
         """All of the file is done, or it fails after some members."""
         identifier, (part, refused) = self.queue.popitem()
+        refused = self.do(part, refused, share)
+        if share == 2:
+            self.done[identifier] = refused
+
+    def do(self, part: Part, refused: set[int], share: int) -> set[int]:
+        """Change the truth by all of a part (2) or by some of it; the members that were refused."""
         members = self.people(part.members)
         refused = refused & members
         done = members - refused
@@ -119,8 +125,20 @@ class Machine(RuleBasedStateMachine):
                 self.truth = self.truth - done
             case Action.REPLACE:
                 self.truth = self.truth | done if share == 1 else set(done)
+        return refused
+
+    @rule(refused=PEOPLE, share=st.sampled_from([0, 1, 2]))
+    @precondition(lambda self: not (s := self.ledger.load().state).in_flight and s.next_part is not None)
+    def send_by_calls(self, refused: set[int], share: int) -> None:
+        """All calls are done and answered, or one fails: nothing names them then."""
+        entry = self.ledger.load()
+        index = entry.state.next_part
+        assert index is not None
+        entry = self.ledger.write(entry, entry.state.requested(index, None))
+        refused = self.do(entry.state.parts[index], refused, share)
         if share == 2:
-            self.done[identifier] = refused
+            reference = self.write(refused) if refused else None
+            self.ledger.write(entry, entry.state.confirmed(index, reference, {}))
 
     @rule()
     @precondition(lambda self: self.ledger.load().state.in_flight)

@@ -21,6 +21,7 @@ from include.customer_match.ledger.state import (
     fold,
 )
 from include.customer_match.members import MembersFile
+from include.customer_match.routes import Route
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REQUEST = Request(id="r1", upload_url="https://upload.example/secret", requested_at=NOW)
@@ -57,6 +58,33 @@ def test_a_part_that_came_to_nothing_stays_sent_and_is_next() -> None:
     state = planned(Action.ADD).requested(0, REQUEST).came_to_nothing(0)
     assert (state.next_part, state.in_flight) == (0, [])
     assert (state.parts[0].progress, state.parts[0].request) == (Progress.SENT, None)
+
+
+def test_a_part_by_calls_names_no_request_and_counts_as_one() -> None:
+    """A difference that was planned before it does not fit any more, whatever became of the calls."""
+    state = planned(Action.ADD).with_part(0, route=Route.APPLY)
+    sent = state.requested(0, None)
+    assert (sent.next_part, sent.in_flight, sent.requests) == (0, [], 1)
+    assert (sent.parts[0].progress, sent.parts[0].request) == (Progress.SENT, None)
+    done = sent.requested(0, None).confirmed(0, None, {})
+    assert (done.next_part, done.requests) == (None, 2)
+
+
+def test_what_is_not_confirmed_can_go_by_bulk() -> None:
+    state = planned(Action.REMOVE, Action.ADD, Action.ADD)
+    for index in range(3):
+        state = state.with_part(index, route=Route.APPLY)
+    state = state.requested(0, None).confirmed(0, None, {}).requested(1, None).by_bulk()
+    assert [part.route for part in state.parts] == [Route.APPLY, Route.BULK, Route.BULK]
+    assert [part.progress for part in state.parts] == [Progress.CONFIRMED, Progress.SENT, Progress.PLANNED]
+
+
+def test_a_state_of_before_there_were_routes_is_read() -> None:
+    old = planned(Action.ADD).requested(0, REQUEST)
+    document = old.model_dump(mode="json")
+    del document["parts"][0]["route"]
+    assert State.model_validate(document) == old
+    assert old.parts[0].route is Route.BULK
 
 
 def test_states_do_not_change() -> None:

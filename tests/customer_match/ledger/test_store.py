@@ -100,6 +100,14 @@ def test_of_two_writers_one_wins_and_the_other_is_told(ledger: Ledger, storage: 
     assert rival.load() == won
 
 
+def test_a_sender_can_ask_whether_it_is_still_its_turn(ledger: Ledger, storage: Any) -> None:
+    mine = write_often(ledger, 2)
+    ledger.check_newest(mine)
+    write_often(Ledger(storage, FOLDER, "a"), 1)
+    with pytest.raises(LedgerConflict, match="audience 'a'"):
+        ledger.check_newest(mine)
+
+
 def test_a_settling_that_comes_too_late_changes_nothing(ledger: Ledger, storage: Any) -> None:
     stale = settle_once(ledger, storage, 1)
     settle_once(ledger, storage, 2)
