@@ -18,9 +18,11 @@ from airflow_microsoft_advertising.run_params import mark
 from airflow_microsoft_advertising.steps import ExportRun
 from include.customer_match.export import Export, Segment
 from include.customer_match.report import Outcome, SegmentReport
+from include.customer_match.routes import Route
 from include.demo.expected import expected
 from include.demo.tables import DemoTable, churned, demo_tables, write_tables
 from include.errors import TransientError
+from include.microsoft_advertising import operations
 from include.microsoft_advertising.retrying import RetryPolicy
 from tests.simulator.api import Simulator
 
@@ -54,6 +56,7 @@ class Installation:
                 "email": "Email",
                 "workspace": str(folder / "workspace"),
                 "profiles_per_part": 900,
+                "route": "bulk",
                 **keys,
             }
         )
@@ -138,14 +141,20 @@ async def _fired(trigger: Any) -> dict[str, Any]:
     return events[0]
 
 
+@pytest.mark.parametrize("route", ["bulk", "apply", "auto"])
 @pytest.mark.parametrize("policy", ["basic", "enhanced", "both"])
-def test_full_incremental_and_full_again(tmp_path: Path, simulator: Simulator, policy: str) -> None:
-    at = Installation(tmp_path, simulator, normalisation=policy)
+def test_full_incremental_and_full_again(
+    tmp_path: Path, simulator: Simulator, policy: str, route: str
+) -> None:
+    at = Installation(tmp_path, simulator, normalisation=policy, route=route)
     at.write(TABLES)
     first = at.run()
     at.check(first)
     assert max(report.parts or 0 for report in first) > 2
-    assert all(report.replaced for report in first)
+    by_calls = route != "bulk"  # an audience that is new needs no Replace
+    assert {(report.route, report.replaced) for report in first} == {
+        (Route.APPLY if by_calls else Route.BULK, not by_calls)
+    }
 
     at.write(churned(TABLES, 0.02))
     second = at.run()
@@ -153,6 +162,8 @@ def test_full_incremental_and_full_again(tmp_path: Path, simulator: Simulator, p
     assert not any(report.replaced for report in second)
     sent = sum((report.added or 0) + (report.removed or 0) for report in second)
     assert 0 < sent < 0.1 * sum(report.members or 0 for report in second)
+    taken = {report.route for report in second if report.parts}
+    assert taken == {Route.APPLY if by_calls else Route.BULK}
 
     third = at.run()
     at.check(third)
@@ -160,14 +171,25 @@ def test_full_incremental_and_full_again(tmp_path: Path, simulator: Simulator, p
     at.check(at.run(full=True))
 
 
-@pytest.fixture
-def small(tmp_path: Path, simulator: Simulator) -> Installation:
+def small_one(tmp_path: Path, simulator: Simulator, **keys: Any) -> Installation:
     """One segment, two parts."""
     name = f"Small {uuid.uuid4().hex[:8]}"
     segments = [{"table": "HighValueCustomers", "audience": name}]
-    at = Installation(tmp_path, simulator, segments=segments, profiles_per_part=600)
+    at = Installation(tmp_path, simulator, segments=segments, profiles_per_part=600, **keys)
     at.write(TABLES)
     return at
+
+
+@pytest.fixture
+def small(tmp_path: Path, simulator: Simulator) -> Installation:
+    """One segment, two files."""
+    return small_one(tmp_path, simulator)
+
+
+@pytest.fixture
+def calls(tmp_path: Path, simulator: Simulator) -> Installation:
+    """One segment, two parts by calls."""
+    return small_one(tmp_path, simulator, route="apply")
 
 
 FAULTS: dict[str, dict[str, Any]] = {
@@ -226,6 +248,106 @@ def test_no_file_is_sent_twice_where_only_an_answer_is_lost(small: Installation)
     assert len(small.api.control("uploads")) - before == 2
 
 
+CALL = "ApplyCustomerListUserData"
+CALL_FAULTS: dict[str, dict[str, Any]] = {
+    "the answer is lost": {"kind": "drop_after_accept", "times": 2},
+    "the call never arrives": {"kind": "drop", "times": 3},
+    "the answer is cut off": {"kind": "truncate", "bytes": 7, "times": 2},
+    "the answer is a page": {"kind": "raw", "status": 200, "body": "<html>signed in</html>", "times": 2},
+    "the answer is another one": {
+        "kind": "raw",
+        "status": 200,
+        "body": "{}",
+        "content_type": "application/json",
+    },
+    "a member that was not sent is refused": {
+        "kind": "raw",
+        "status": 200,
+        "body": '{"PartialErrors": [{"Index": 1000, "Code": 8004}]}',
+        "content_type": "application/json",
+    },
+    "there are too many calls": {"kind": "fault", "code": 117, "times": 3},
+    "there are too many at once": {"kind": "fault", "code": 207},
+    "the token expires": {"kind": "fault", "code": 109, "status": 401},
+    "the service fails for longer than a call waits": {"kind": "raw", "status": 500, "times": 7},
+    "answers are lost now and then": {"kind": "drop_after_accept", "times": 6, "probability": 0.5},
+}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("fault", CALL_FAULTS)
+def test_faults_of_calls(calls: Installation, fault: str) -> None:
+    rule = CALL_FAULTS[fault] | {"operation": CALL}
+    for tables in (TABLES, churned(TABLES, 0.1)):
+        calls.write(tables)
+        calls.api.control("faults", rule)
+        [report] = calls.run(tries=8)
+        calls.check([report])
+        assert report.route is Route.APPLY
+        left = sum(rule["times"] for rule in calls.api.control("faults"))
+        assert left < rule.get("times", 1), "nothing was struck"
+        calls.api.control("faults", method="DELETE")
+
+
+@pytest.mark.faults
+def test_members_that_a_call_refuses(calls: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of each call is spoilt on its way; the service takes the others, and the next run mends it."""
+    made = operations.apply_members
+
+    def spoilt(*args: Any, **options: Any) -> Any:
+        operation = made(*args, **options)
+        operation.body["CustomerListUserData"]["CustomerListItems"][3] = "no digest"
+        return operation
+
+    monkeypatch.setattr(operations, "apply_members", spoilt)
+    [report] = calls.run()
+    assert (report.outcome, report.refused) == (Outcome.REFUSED_SOME, {"EmailMustBeHashed": 2})
+    assert report.calls == report.parts == 2
+    [audience] = calls.audiences(report.audience)
+    wanted = expected(str(calls.folder / "lake" / report.segment), policy="basic").members
+    there = calls.api.members(audience["id"])
+    assert len(there) == len(wanted) - 2
+    assert set(there) < set(wanted)
+    monkeypatch.setattr(operations, "apply_members", made)
+    [again] = calls.run()
+    calls.check([again])
+    assert (again.added, again.refused) == (2, {})
+
+
+@pytest.mark.parametrize("route", ["auto", "apply"])
+def test_a_service_that_takes_no_members_by_calls(tmp_path: Path, simulator: Simulator, route: str) -> None:
+    at = small_one(tmp_path, simulator, route=route)
+    at.api.control("faults", {"operation": CALL, "kind": "fault", "code": 204, "times": None})
+    if route == "apply":
+        with pytest.raises(AirflowFailException, match="route: bulk"):
+            at.run()
+        return
+    for tables in (TABLES, churned(TABLES, 0.1)):
+        at.write(tables)
+        [report] = at.run()
+        at.check([report])
+        assert (report.route, report.outcome) == (Route.BULK, Outcome.DELIVERED)
+
+
+@pytest.mark.bad_input
+def test_terms_that_nobody_accepted_by_calls(calls: Installation) -> None:
+    calls.api.control("settings", {"terms_accepted": False})
+    with pytest.raises(AirflowFailException, match="accept"):
+        calls.run()
+    calls.api.control("settings", {"terms_accepted": True})
+    calls.check(calls.run())
+
+
+def test_both_routes_take_turns(tmp_path: Path, simulator: Simulator) -> None:
+    at = small_one(tmp_path, simulator)
+    for share, route in ((0.0, "bulk"), (0.1, "apply"), (0.2, "bulk"), (0.05, "auto")):
+        at.export = at.export.model_copy(update={"route": route})
+        at.write(churned(TABLES, share) if share else TABLES)
+        [report] = at.run()
+        at.check([report])
+        assert report.route is (Route.BULK if route == "bulk" else Route.APPLY)
+
+
 def test_an_audience_deleted_by_hand_is_made_anew(small: Installation) -> None:
     [report] = small.run()
     [audience] = small.audiences(report.audience)
@@ -254,13 +376,16 @@ def test_terms_that_nobody_accepted(small: Installation) -> None:
     small.check(small.run())
 
 
+@pytest.mark.parametrize("route", ["bulk", "apply"])
 def test_no_address_and_no_secret_is_left_behind(
     small: Installation,
+    route: Any,
     simulator: Simulator,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
+    small.export = small.export.model_copy(update={"route": route})
     small.run()
     left = [path for path in (small.folder / "workspace").rglob("*") if path.is_file()]
     texts = {path.name: path.read_bytes() for path in left}
@@ -274,4 +399,7 @@ def test_no_address_and_no_secret_is_left_behind(
         lower = content.lower()
         assert not [person for person in addresses if person.encode() in lower], name
         assert not [secret for secret in secrets if secret.encode() in content], name
-    assert b"Request" in texts["log"]
+    members = small.api.members(small.audiences(small.export.matches([])[0].audience)[0]["id"])
+    logged = texts["output"] + texts["log"]
+    assert not [member for member in members if member.encode() in logged]
+    assert (b"Request" if small.export.route == "bulk" else b"calls") in texts["log"]

@@ -550,12 +550,12 @@ def test_a_worker_that_slept_between_two_calls_does_not_go_on() -> None:
 
 
 @pytest.mark.faults
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(
     targets=st.lists(
         st.tuples(st.sets(st.integers(1, 12), min_size=1), st.sampled_from(ROUTES), st.booleans()),
         min_size=1,
-        max_size=5,
+        max_size=4,
     ),
     refuse=st.sets(st.integers(1, 12), max_size=3),
 )
