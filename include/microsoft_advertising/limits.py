@@ -68,8 +68,8 @@ MAX_ITEMS_PER_CALL: Final = 1_000
 """Members of one call (documented: customerlistuserdata)."""
 
 MAX_PARALLEL_CALLS: Final = 4
-"""Calls at the same time for one audience (ours). How many the service takes is documented nowhere, only that
-there are too many (207, 117). More would gain little: `auto` sends ten calls at the most."""
+"""Calls at the same time for one audience (ours). How many the service takes is documented nowhere, only what it
+answers to too many (207, 117). More would gain little: `auto` sends ten calls or so."""
 
 # --- What we accept back -----------------------------------------------------------------------------------
 # Not limits of the service: guards against an answer that would fill the disk or the memory.

@@ -293,10 +293,10 @@ class Delivery:
         """The service takes no members by calls, and has done nothing of this part."""
         if self._plan.wanted_route != "auto":
             raise ConfigurationError(
-                f"Microsoft Advertising takes no members of audience {self._audience.name!r} by calls. Set "
-                f"`route: bulk` (or `auto`) in the export file. It said: {error}"
+                f"Microsoft Advertising takes no members of audience {self._audience.name!r} by calls (code "
+                f"{_NOT_SUPPORTED}, operation not supported). Set `route: bulk` in the export file."
             ) from error
-        log.warning("Microsoft Advertising takes no members by calls: going on by Bulk. It said: %s", error)
+        log.warning("Microsoft Advertising takes no members by calls (%s): going on by Bulk", _NOT_SUPPORTED)
         self._replan(self._plan.by_bulk())
         return self._ledger.write(entry, entry.state.by_bulk())
 

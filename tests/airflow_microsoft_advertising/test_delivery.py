@@ -500,7 +500,7 @@ def test_calls_that_were_asked_for_and_are_not_taken_need_a_human() -> None:
     world = settled_at({1})
     world.service.call_errors = [ServiceTerminalError("OperationNotSupported (204)", codes=(204,))]
     plan = world.plan({1, 2})
-    with pytest.raises(ConfigurationError, match=r"(?s)Gold customers.*route: bulk.*204"):
+    with pytest.raises(ConfigurationError, match=r"Gold customers.*204.*route: bulk"):
         world.deliver_once(plan)
     world.route = "bulk"
     world.run({1, 2})

@@ -19,7 +19,8 @@ class Transport(Protocol):
 
         Raises:
             ConfigurationError, TransientError, TerminalError: As the error table says. `OutcomeUnknown` if an
-                operation that is not repeatable may have been carried out.
+                operation that is not repeatable may have been carried out, or if the answer to one that is
+                `uncertain` cannot be understood.
         """
 
 
