@@ -290,11 +290,12 @@ class Delivery:
         return self._confirmed(entry, index, refusals, f"call-{entry.number}")
 
     def _by_bulk(self, entry: Entry, error: ServiceTerminalError) -> Entry:
-        """The service takes no members by calls, and has done nothing of this part."""
+        """Change to Bulk where the service takes no members by calls; the part is sent again as a whole."""
         if self._plan.wanted_route != "auto":
             raise ConfigurationError(
                 f"Microsoft Advertising takes no members of audience {self._audience.name!r} by calls (code "
-                f"{_NOT_SUPPORTED}, operation not supported). Set `route: bulk` in the export file."
+                f"{_NOT_SUPPORTED}, operation not supported). Set `route: bulk` in the export file, "
+                "and clear the task `chunk` of this segment."
             ) from error
         log.warning("Microsoft Advertising takes no members by calls (%s): going on by Bulk", _NOT_SUPPORTED)
         self._replan(self._plan.by_bulk())

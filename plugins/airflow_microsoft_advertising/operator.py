@@ -29,8 +29,9 @@ class UploadAudienceOperator(BaseOperator):
     """Brings one audience to the members that the step `chunk` has staged.
 
     The operator makes sure that the audience exists, sends the plan's parts one after the other and waits for
-    each in the triggerer. What was sent and confirmed is in the audience's ledger, so that a retry, a restart
-    or the next run goes on where this one stopped and sends nothing twice that must not be.
+    each in the triggerer; for those that travel by calls there is nothing to wait for. What was sent and
+    confirmed is in the audience's ledger, so that a retry, a restart or the next run goes on where this one
+    stopped and sends nothing twice that must not be.
 
     Args:
         folder: The segment's folder of this run in the workspace, where `chunk` left its record (templated).

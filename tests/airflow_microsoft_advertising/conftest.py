@@ -58,4 +58,5 @@ def simulator(running_simulator: Simulator, connect: Connect) -> Iterator[Simula
     connect(**account_connection(running_simulator.ready))
     yield running_simulator
     running_simulator.api.control("faults", method="DELETE")
-    running_simulator.api.control("settings", {"queue_seconds": 0, "processing_seconds": 0})
+    settings = {"queue_seconds": 0, "processing_seconds": 0, "calls_per_minute": 6_000}
+    running_simulator.api.control("settings", settings)

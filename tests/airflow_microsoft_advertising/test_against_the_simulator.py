@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from tenacity import RetryCallState
 
+from airflow_microsoft_advertising import applying
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
 from airflow_microsoft_advertising.run_params import mark
 from airflow_microsoft_advertising.steps import ExportRun
@@ -287,6 +290,35 @@ def test_faults_of_calls(calls: Installation, fault: str) -> None:
         left = sum(rule["times"] for rule in calls.api.control("faults"))
         assert left < rule.get("times", 1), "nothing was struck"
         calls.api.control("faults", method="DELETE")
+
+
+@pytest.mark.faults
+def test_the_pause_that_the_service_asks_for_is_enough(
+    calls: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four calls a minute; the simulator's clock goes on by what is asked for, and not by more."""
+    calls.run()
+    asked: list[float] = []
+    turn = threading.Lock()
+
+    def pause(_: RetryPolicy, state: RetryCallState) -> float:
+        assert state.outcome
+        error = state.outcome.exception()
+        assert isinstance(error, TransientError)
+        assert error.retry_after is not None
+        with turn:
+            asked.append(error.retry_after)
+            calls.api.control("clock", {"advance_seconds": error.retry_after})
+        return 0.0
+
+    monkeypatch.setattr(RetryPolicy, "_wait", pause)
+    monkeypatch.setattr(applying, "MAX_ITEMS_PER_CALL", 20)
+    calls.api.control("settings", {"calls_per_minute": 4})
+    calls.write(churned(TABLES, 0.2))
+    [report] = calls.run(tries=4)
+    calls.check([report])
+    assert (report.calls or 0) > 2 * 4
+    assert set(asked) == {60}
 
 
 @pytest.mark.faults
