@@ -8,10 +8,8 @@ from collections.abc import AsyncGenerator, Generator
 import httpx
 
 from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.error_table import Reaction
-from include.microsoft_advertising.faults import errors_in
 from include.microsoft_advertising.tokens import TokenSource
-from include.microsoft_advertising.wire import json_of
+from include.microsoft_advertising.wire import reply_of
 
 __all__ = ["Signed", "account_headers"]
 
@@ -47,26 +45,17 @@ class Signed(httpx.Auth):
         """For `httpx.Client`."""
         response = yield self._sign(request, self._tokens.access_token())
         response.read()
-        if _refused(response):
+        if reply_of(response).token_refused:
             yield self._sign(request, self._tokens.access_token(force_refresh=True))
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """For `httpx.AsyncClient`: tokens are fetched in a thread, as msal has no async calls."""
         response = yield self._sign(request, await asyncio.to_thread(self._tokens.access_token))
         await response.aread()
-        if _refused(response):
+        if reply_of(response).token_refused:
             renewed = await asyncio.to_thread(self._tokens.access_token, force_refresh=True)
             yield self._sign(request, renewed)
 
     def _sign(self, request: httpx.Request, token: str) -> httpx.Request:
         request.headers[self._header] = self._scheme + token
         return request
-
-
-def _refused(response: httpx.Response) -> bool:
-    """REST answers 401 (observed); otherwise the code tells."""
-    if response.is_success:
-        return False
-    return response.status_code == httpx.codes.UNAUTHORIZED or any(
-        error.entry.reaction is Reaction.REAUTHENTICATE for error in errors_in(json_of(response))
-    )

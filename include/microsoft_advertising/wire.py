@@ -22,13 +22,11 @@ from include.microsoft_advertising.faults import (
     Origin,
     ServiceTerminalError,
     ServiceTransientError,
-    error_of,
-    error_of_status,
-    errors_in,
     safe_token,
 )
+from include.microsoft_advertising.reply import Reply
 
-__all__ = ["client_options", "exchange", "fault_of", "json_of"]
+__all__ = ["client_options", "exchange", "fault_of", "json_of", "reply_of", "retry_after"]
 
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 """Seconds without progress in connecting, sending and receiving. Calls answer in well under a second."""
@@ -105,21 +103,24 @@ def json_of(response: httpx.Response) -> object:
         return None
 
 
-def fault_of(response: httpx.Response, origin: Origin) -> Exception:
-    """The exception for a refused request: by the codes in the answer, else by the HTTP status."""
+def reply_of(response: httpx.Response) -> Reply:
+    """A JSON answer, or whatever else came with its HTTP status."""
     payload = json_of(response)
-    tracking_id = safe_token(response.headers.get("TrackingId"))
-    if isinstance(payload, dict):
-        tracking_id = safe_token(payload.get("TrackingId")) or tracking_id
-    errors = errors_in(payload)
-    if errors:
-        return error_of(errors, origin, tracking_id=tracking_id)
-    return error_of_status(
-        response.status_code, origin, tracking_id=tracking_id, retry_after=_retry_after(response)
+    tracked = safe_token(payload.get("TrackingId")) if isinstance(payload, dict) else ""
+    return Reply(
+        status=response.status_code,
+        payload=payload,
+        tracking_id=tracked or safe_token(response.headers.get("TrackingId")),
+        retry_after=retry_after(response),
     )
 
 
-def _retry_after(response: httpx.Response) -> float | None:
+def fault_of(response: httpx.Response, origin: Origin) -> Exception:
+    """The exception for a refused request: by the codes in the answer, else by the HTTP status."""
+    return reply_of(response).failure(origin)
+
+
+def retry_after(response: httpx.Response) -> float | None:
     """The seconds of a `Retry-After` header; None if there is none, or a date."""
     value: str = response.headers.get("Retry-After", "")
     return float(value) if value.isascii() and value.isdigit() else None
