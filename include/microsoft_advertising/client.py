@@ -39,8 +39,11 @@ from include.microsoft_advertising.results import read_row_errors
 from include.microsoft_advertising.retrying import RetryPolicy
 from include.microsoft_advertising.signing import Signed
 from include.microsoft_advertising.tokens import TokenSource
-from include.microsoft_advertising.transport import AsyncTransport, Transport
-from include.microsoft_advertising.transport.rest import AsyncRestTransport, RestTransport
+from include.microsoft_advertising.transport.choice import (
+    TransportName,
+    open_async_transport,
+    open_transport,
+)
 from include.microsoft_advertising.wire import client_options
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ class Client:
         environment: Where the service is.
         on_rotate: Gets each new refresh token, to keep it durably.
         retries: How patient one call is.
+        transport: What the service is spoken to in; nothing else depends on it.
     """
 
     def __init__(
@@ -73,14 +77,13 @@ class Client:
         *,
         on_rotate: Callable[[str], None] | None = None,
         retries: RetryPolicy = DEFAULT_RETRIES,
+        transport: TransportName = TransportName.REST,
     ) -> None:
         self._account = account
         self._retries = retries
         self._tokens = TokenSource(account, environment, on_rotate)
         self._http = httpx.Client(**client_options(environment))
-        self._transport: Transport = RestTransport(
-            environment=environment, account=account, signed=Signed(self._tokens), http=self._http
-        )
+        self._transport = open_transport(transport, account, environment, self._tokens, self._http)
         self._files = Files(
             environment=environment, account=account, signed=_upload_signature(self._tokens), http=self._http
         )
@@ -233,14 +236,13 @@ class AsyncClient:
         *,
         on_rotate: Callable[[str], None] | None = None,
         retries: RetryPolicy = DEFAULT_RETRIES,
+        transport: TransportName = TransportName.REST,
     ) -> None:
         self._account = account
         self._retries = retries
         self._tokens = TokenSource(account, environment, on_rotate)
         self._http = httpx.AsyncClient(**client_options(environment))
-        self._transport: AsyncTransport = AsyncRestTransport(
-            environment=environment, account=account, signed=Signed(self._tokens), http=self._http
-        )
+        self._transport = open_async_transport(transport, account, environment, self._tokens, self._http)
         self._files = AsyncFiles(
             environment=environment, account=account, signed=_upload_signature(self._tokens), http=self._http
         )

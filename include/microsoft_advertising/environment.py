@@ -24,6 +24,14 @@ class Service(StrEnum):
     CUSTOMER = "CustomerManagement"
 
 
+_SOAP_PATHS = {
+    Service.BULK: "/Api/Advertiser/CampaignManagement/v13/BulkService.svc",
+    Service.CAMPAIGN: "/Api/Advertiser/CampaignManagement/v13/CampaignManagementService.svc",
+    Service.CUSTOMER: "/Api/CustomerManagement/v13/CustomerManagementService.svc",
+}
+"""Where the services listen for SOAP, below the host (documented: guides/web-service-addresses)."""
+
+
 class Environment(BaseModel):
     """The addresses of one environment.
 
@@ -111,13 +119,17 @@ class Environment(BaseModel):
         )
 
     def url(self, service: Service) -> str:
-        """Base URL of a service."""
+        """Base URL of a service, for REST."""
         urls = {
             Service.BULK: self.bulk_url,
             Service.CAMPAIGN: self.campaign_url,
             Service.CUSTOMER: self.customer_url,
         }
         return urls[service]
+
+    def soap_url(self, service: Service) -> str:
+        """The one URL of a service, for SOAP: on the same host."""
+        return self.url(service).removesuffix(f"/{service}/v13") + _SOAP_PATHS[service]
 
     @property
     def plain_http(self) -> bool:

@@ -7,7 +7,16 @@ disagree, the value that keeps every reading is used and the disagreement is wri
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Final
+
+# --- SOAP ---------------------------------------------------------------------------------------------------
+
+SOAP_ENDS: Final = date(2027, 1, 31)
+"""Day on which Microsoft switches SOAP off (documented: guides/migrate-to-rest, 8 April 2026)."""
+
+SOAP_WARNING_DAYS: Final = 90
+"""Days before that day from which on those who use SOAP are warned; ours."""
 
 # --- Bulk files -------------------------------------------------------------------------------------------
 
@@ -73,6 +82,9 @@ answers to too many (207, 117). More would gain little: `auto` sends ten calls o
 
 # --- What we accept back -----------------------------------------------------------------------------------
 # Not limits of the service: guards against an answer that would fill the disk or the memory.
+
+MAX_ANSWER_BYTES: Final = 64 << 20
+"""Largest SOAP answer that is read. An account's audiences, at 1 kB each, need a fraction of it."""
 
 MAX_RESULT_ZIP_BYTES: Final = 1 << 30
 """Largest results file that is downloaded. 4 M refused rows of 474 columns deflate to a few hundred MB."""

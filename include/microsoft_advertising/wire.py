@@ -26,7 +26,16 @@ from include.microsoft_advertising.faults import (
 )
 from include.microsoft_advertising.reply import Reply
 
-__all__ = ["client_options", "exchange", "fault_of", "json_of", "reply_of", "retry_after"]
+__all__ = [
+    "client_options",
+    "exchange",
+    "fault_of",
+    "json_of",
+    "keep_quiet",
+    "quiet",
+    "reply_of",
+    "retry_after",
+]
 
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 """Seconds without progress in connecting, sending and receiving. Calls answer in well under a second."""
@@ -76,9 +85,9 @@ def exchange(origin: Origin) -> Iterator[None]:
         ServiceTransientError: There was no (whole) answer.
         ServiceTerminalError: The service named an address that cannot be used.
     """
-    silence = _ours.set(True)
     try:
-        yield
+        with quiet():
+            yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise ServiceTransientError(
             f"{origin}: no connection ({type(error).__name__}). If this lasts, check network, proxies and "
@@ -91,8 +100,21 @@ def exchange(origin: Origin) -> Iterator[None]:
         ) from None  # the cause tells the address
     except httpx.RequestError as error:
         raise ServiceTransientError(f"{origin}: the answer was lost ({type(error).__name__})") from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silences the libraries that would log URLs, tokens or bodies, for our own doings only."""
+    silence = _ours.set(True)
+    try:
+        yield
     finally:
         _ours.reset(silence)
+
+
+def keep_quiet(logger: str) -> None:
+    """Add a logger to those that `quiet` silences. Its filter does not see its children's records."""
+    logging.getLogger(logger).addFilter(_not_ours)
 
 
 def json_of(response: httpx.Response) -> object:
@@ -133,6 +155,5 @@ def _not_ours(_: logging.LogRecord) -> bool:
     return not _ours.get()
 
 
-# A logger's filter does not see its children's records, so that each name stands here.
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
-    logging.getLogger(_name).addFilter(_not_ours)
+    keep_quiet(_name)

@@ -1,0 +1,47 @@
+"""Which transport a client speaks: chosen here by its name, and known nowhere else."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import httpx
+
+from include.microsoft_advertising.account import Account
+from include.microsoft_advertising.environment import Environment
+from include.microsoft_advertising.signing import Signed
+from include.microsoft_advertising.tokens import TokenSource
+from include.microsoft_advertising.transport import AsyncTransport, Transport
+from include.microsoft_advertising.transport.rest import AsyncRestTransport, RestTransport
+from include.microsoft_advertising.transport.soap import AsyncSoapTransport, SoapTransport
+
+__all__ = ["TransportName", "open_async_transport", "open_transport"]
+
+
+class TransportName(StrEnum):
+    """How the service is called."""
+
+    REST = "rest"
+    SOAP = "soap"
+    """Ends on `limits.SOAP_ENDS`."""
+
+
+def open_transport(
+    name: TransportName, account: Account, environment: Environment, tokens: TokenSource, http: httpx.Client
+) -> Transport:
+    """A transport over an open HTTP client."""
+    if name is TransportName.SOAP:
+        return SoapTransport(account=account, environment=environment, tokens=tokens, http=http)
+    return RestTransport(account=account, environment=environment, signed=Signed(tokens), http=http)
+
+
+def open_async_transport(
+    name: TransportName,
+    account: Account,
+    environment: Environment,
+    tokens: TokenSource,
+    http: httpx.AsyncClient,
+) -> AsyncTransport:
+    """The same for coroutines."""
+    if name is TransportName.SOAP:
+        return AsyncSoapTransport(account=account, environment=environment, tokens=tokens, http=http)
+    return AsyncRestTransport(account=account, environment=environment, signed=Signed(tokens), http=http)

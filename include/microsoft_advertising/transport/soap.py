@@ -1,0 +1,130 @@
+"""The SOAP transport, until Microsoft ends it (`limits.SOAP_ENDS`): envelopes over HTTP, one per operation.
+
+The sync side lets Microsoft's SDK compose the requests (`sdk`); the async side, which runs in the triggerer's
+event loop, where importing the SDK would stop everybody for most of a second, writes the same by itself
+(`soap_xml`). How requests travel and how answers are read is one for both, and the same HTTP client as for REST.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import httpx
+
+from include.microsoft_advertising.account import Account
+from include.microsoft_advertising.environment import Environment
+from include.microsoft_advertising.faults import Origin
+from include.microsoft_advertising.operations import Operation
+from include.microsoft_advertising.reply import Reply
+from include.microsoft_advertising.tokens import TokenSource
+from include.microsoft_advertising.transport import soap_xml
+from include.microsoft_advertising.transport.answers import done_or_not, read_answer
+from include.microsoft_advertising.transport.sdk import SdkComposer
+from include.microsoft_advertising.wire import exchange, retry_after
+
+__all__ = ["AsyncSoapTransport", "SoapTransport"]
+
+T = TypeVar("T")
+
+_BLAMES_SERVICE: Final = frozenset({"Server", "InternalServiceFault"})
+"""Codes of faults that are not the request's doing (SOAP 1.1; WCF's own, assumed)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Soap:
+    """Which requests are sent, and what their answers are.
+
+    Attributes:
+        environment: Where the services are.
+        account: Whose headers the envelopes bear.
+        tokens: The token stands in the envelope, so that it cannot be put on by `Signed`.
+    """
+
+    environment: Environment
+    account: Account
+    tokens: TokenSource
+
+    def _origin(self, operation: Operation[T]) -> Origin:
+        return Origin(operation.name, self.account.account_id)
+
+    def _credentials(self, token: str) -> dict[str, str]:
+        return {
+            "AuthenticationToken": token,
+            "CustomerAccountId": self.account.account_id,
+            "CustomerId": self.account.customer_id,
+            "DeveloperToken": self.account.developer_token.get_secret_value(),
+        }
+
+    def _request(
+        self, http: httpx.Client | httpx.AsyncClient, operation: Operation[T], envelope: bytes
+    ) -> httpx.Request:
+        headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{operation.name}"'}
+        url = self.environment.soap_url(operation.service)
+        return http.build_request("POST", url, content=envelope, headers=headers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoapTransport(_Soap):
+    """Carries operations out over an open `httpx.Client`, which stays its owner's."""
+
+    http: httpx.Client
+    composer: SdkComposer = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "composer", SdkComposer(self.environment))
+
+    def call(self, operation: Operation[T]) -> T:
+        """See `Transport.call`."""
+        origin = self._origin(operation)
+        with done_or_not(operation):
+            reply = self._send(operation, self.tokens.access_token())
+            if reply.token_refused:
+                reply = self._send(operation, self.tokens.access_token(force_refresh=True))
+            return read_answer(operation, reply, origin)
+
+    def _send(self, operation: Operation[T], token: str) -> Reply:
+        envelope = self.composer.compose(operation, self._credentials(token))
+        with exchange(self._origin(operation)):
+            response = self.http.send(self._request(self.http, operation, envelope))
+        return _reply_of(response, operation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsyncSoapTransport(_Soap):
+    """The same over an `httpx.AsyncClient`, without the SDK."""
+
+    http: httpx.AsyncClient
+
+    async def call(self, operation: Operation[T]) -> T:
+        """See `AsyncTransport.call`. Tokens are fetched in a thread, as msal has no async calls."""
+        origin = self._origin(operation)
+        with done_or_not(operation):
+            reply = await self._send(operation, await asyncio.to_thread(self.tokens.access_token))
+            if reply.token_refused:
+                token = await asyncio.to_thread(self.tokens.access_token, force_refresh=True)
+                reply = await self._send(operation, token)
+            return read_answer(operation, reply, origin)
+
+    async def _send(self, operation: Operation[T], token: str) -> Reply:
+        envelope = soap_xml.compose(operation, self._credentials(token))
+        with exchange(self._origin(operation)):
+            response = await self.http.send(self._request(self.http, operation, envelope))
+        return _reply_of(response, operation)
+
+
+def _reply_of(response: httpx.Response, operation: Operation[T]) -> Reply:
+    answer = soap_xml.read(response.content, operation.name)
+    status = response.status_code
+    if answer.blame and status in {httpx.codes.OK, httpx.codes.INTERNAL_SERVER_ERROR}:
+        # SOAP has one status for all faults; live ones came with 200, too (observed).
+        status = (
+            httpx.codes.INTERNAL_SERVER_ERROR if answer.blame in _BLAMES_SERVICE else httpx.codes.BAD_REQUEST
+        )
+    return Reply(
+        status=status,
+        payload=answer.payload,
+        tracking_id=answer.tracking_id,
+        retry_after=retry_after(response),
+    )
