@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection
@@ -13,8 +16,11 @@ from include.errors import ConfigurationError, CustomerMatchError
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.client import AsyncClient, Client
 from include.microsoft_advertising.environment import Environment
+from include.microsoft_advertising.transport.choice import TransportName, end_notice
 
-__all__ = ["MicrosoftAdvertisingHook", "account_of", "environment_of"]
+__all__ = ["MicrosoftAdvertisingHook", "account_of", "environment_of", "transport_of"]
+
+_log = logging.getLogger(__name__)
 
 _FIELDS = {  # of the Account model: where they stand on the connection
     "client_id": "Client ID",
@@ -88,12 +94,16 @@ class MicrosoftAdvertisingHook(BaseHook):
             ConfigurationError: The connection lacks something.
         """
         connection = self.connection()
-        return Client(self._account(connection), environment_of(connection))
+        return Client(
+            self._account(connection), environment_of(connection), transport=self._transport(connection)
+        )
 
     def get_async_conn(self) -> AsyncClient:
         """A client for the triggerer; use it as an asynchronous context manager."""
         connection = self.connection()
-        return AsyncClient(self._account(connection), environment_of(connection))
+        return AsyncClient(
+            self._account(connection), environment_of(connection), transport=self._transport(connection)
+        )
 
     def test_connection(self) -> tuple[bool, str]:
         """Sign in and ask the service who we are: what the button *Test* does."""
@@ -104,6 +114,12 @@ class MicrosoftAdvertisingHook(BaseHook):
             return False, str(error)
         accounts = ", ".join(f"{account.name} ({account.id})" for account in identity.accounts)
         return True, f"Signed in as {identity.user_name}; account: {accounts or 'none that may be seen'}."
+
+    def _transport(self, connection: Connection) -> TransportName:
+        transport = transport_of(connection)
+        if notice := end_notice(transport, datetime.now(UTC).date()):
+            _warn_once(f"Airflow connection {connection.conn_id!r}: {notice}")
+        return transport
 
     def _account(self, connection: Connection) -> Account:
         return account_of(connection, customer_id=self._customer_id, account_id=self._account_id)
@@ -151,3 +167,26 @@ def environment_of(connection: Connection) -> Environment:
             f"The Airflow connection {connection.conn_id!r} says environment 'other': give its base URL too."
         )
     return Environment.at(base_url)
+
+
+def transport_of(connection: Connection) -> TransportName:
+    """How a connection wants the service to be called.
+
+    Raises:
+        ConfigurationError: There is no such transport.
+    """
+    name = str(connection.extra_dejson.get("transport") or TransportName.REST)
+    try:
+        return TransportName(name)
+    except ValueError:
+        choices = " or ".join(TransportName)
+        raise ConfigurationError(
+            f"The Airflow connection {connection.conn_id!r} names a transport {name!r}: set its field "
+            f"Transport to {choices}."
+        ) from None
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    """Once per process and connection: a task opens many clients."""
+    _log.warning(message)

@@ -50,7 +50,10 @@ def get_provider_info() -> dict[str, Any]:
                     ),
                     "base_url": _field("Base URL", "of another host, such as the simulator"),
                     "transport": _field(
-                        "Transport", "how the service is called", choices=["rest"], default="rest"
+                        "Transport",
+                        "rest, or soap until Microsoft ends it on 31 January 2027",
+                        choices=["rest", "soap"],
+                        default="rest",
                     ),
                 },
             }

@@ -10,16 +10,25 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
+import time_machine
 from airflow.sdk import Connection
 from jsonschema import validate  # type: ignore[import-untyped]  # it has no types
 
-from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook, account_of, environment_of
+from airflow_microsoft_advertising import hook as hook_module
+from airflow_microsoft_advertising.hook import (
+    MicrosoftAdvertisingHook,
+    account_of,
+    environment_of,
+    transport_of,
+)
 from airflow_microsoft_advertising.provider_info import get_provider_info
 from include.demo.processes import free_port
 from include.demo.stack import account_connection
 from include.errors import ConfigurationError
 from include.microsoft_advertising.client import AsyncClient, Client
+from include.microsoft_advertising.limits import SOAP_ENDS
 from include.microsoft_advertising.retrying import RetryPolicy
+from include.microsoft_advertising.transport.choice import TransportName
 from tests.airflow_microsoft_advertising.conftest import EXTRA, SECRETS, Connect
 from tests.simulator.api import Simulator
 
@@ -144,6 +153,59 @@ def test_unusable_environments(extra: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words) as caught:
         environment_of(with_extra(**extra))
     assert_no_secret(str(caught.value))
+
+
+# --- Transport ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["rest", "soap"])
+def test_the_transport_is_chosen_on_the_connection(name: str) -> None:
+    assert transport_of(with_extra(transport=name)) is TransportName(name)
+
+
+@pytest.mark.parametrize("extra", [{}, {"transport": ""}, {"transport": None}])
+def test_without_a_choice_it_is_rest(extra: dict[str, Any]) -> None:
+    assert transport_of(with_extra(**extra)) is TransportName.REST
+
+
+def test_the_form_offers_what_there_is() -> None:
+    schema = get_provider_info()["connection-types"][0]["conn-fields"]["transport"]["schema"]
+    assert schema["enum"] == list(TransportName)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("name", ["grpc", "REST", 1, ["rest"]])
+def test_an_unknown_transport_is_named_by_its_field(name: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"'ads'.*field Transport to rest or soap"):
+        transport_of(with_extra(transport=name))
+
+
+@pytest.mark.parametrize(
+    ("today", "words"),
+    [("2026-11-01", None), ("2026-11-25", "in 67 days"), ("2027-02-01", "has switched off")],
+)
+def test_those_who_use_soap_are_warned_once_a_process(
+    connect: Connect, caplog: pytest.LogCaptureFixture, today: str, words: str | None
+) -> None:
+    """And both clients speak what was chosen; neither asks the network for anything."""
+    hook_module._warn_once.cache_clear()
+    hook = MicrosoftAdvertisingHook(connect("ads", extra=EXTRA | {"transport": "soap"}))
+    with time_machine.travel(today, tick=False):
+        for _ in range(3):
+            assert type(hook.get_conn()._transport).__name__ == "SoapTransport"
+            assert type(hook.get_async_conn()._transport).__name__ == "AsyncSoapTransport"
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == (words is not None)
+    if words:
+        assert warnings[0].startswith("Airflow connection 'ads': The transport is soap")
+        assert words in warnings[0]
+    assert f"{SOAP_ENDS.day} {SOAP_ENDS:%B %Y}" in str(get_provider_info()), "the form tells the date"
+
+
+def test_those_who_use_rest_are_not(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    hook_module._warn_once.cache_clear()
+    MicrosoftAdvertisingHook(connect("ads")).get_conn()
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
 # --- Hook --------------------------------------------------------------------------------------------------

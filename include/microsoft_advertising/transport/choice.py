@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 
 import httpx
 
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.environment import Environment
+from include.microsoft_advertising.limits import SOAP_ENDS, SOAP_WARNING_DAYS
 from include.microsoft_advertising.signing import Signed
 from include.microsoft_advertising.tokens import TokenSource
 from include.microsoft_advertising.transport import AsyncTransport, Transport
 from include.microsoft_advertising.transport.rest import AsyncRestTransport, RestTransport
 from include.microsoft_advertising.transport.soap import AsyncSoapTransport, SoapTransport
 
-__all__ = ["TransportName", "open_async_transport", "open_transport"]
+__all__ = ["TransportName", "end_notice", "open_async_transport", "open_transport"]
 
 
 class TransportName(StrEnum):
@@ -45,3 +47,13 @@ def open_async_transport(
     if name is TransportName.SOAP:
         return AsyncSoapTransport(account=account, environment=environment, tokens=tokens, http=http)
     return AsyncRestTransport(account=account, environment=environment, signed=Signed(tokens), http=http)
+
+
+def end_notice(name: TransportName, today: date) -> str:
+    """What those who use a transport must know of its end; empty if there is nothing to say (yet)."""
+    days = (SOAP_ENDS - today).days
+    if name is not TransportName.SOAP or days > SOAP_WARNING_DAYS:
+        return ""
+    when = f"{SOAP_ENDS.day} {SOAP_ENDS:%B %Y}"
+    happens = f"switches off on {when}, in {days} days" if days >= 0 else f"has switched off on {when}"
+    return f"The transport is soap, which Microsoft {happens}: set Transport to rest on the connection."

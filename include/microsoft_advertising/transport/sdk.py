@@ -16,13 +16,13 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 from xml.sax.saxutils import escape
 
-from include.microsoft_advertising.environment import Environment, Service
+from include.microsoft_advertising.environment import Service
 from include.microsoft_advertising.operations import Operation
 from include.microsoft_advertising.transport.soap_types import REQUESTS, Array, Scalar, Struct, Type
 from include.microsoft_advertising.transport.soap_xml import text_of
 from include.microsoft_advertising.wire import keep_quiet, quiet
 
-__all__ = ["SdkComposer"]
+__all__ = ["compose"]
 
 T = TypeVar("T")
 
@@ -34,76 +34,72 @@ _SERVICES: Final = {
 }
 
 
-class SdkComposer:
-    """Composes requests. Thread-safe: the SDK's clients are not, so that each thread has its own (observed).
+_of_thread = threading.local()
+"""The SDK's clients: not thread-safe (observed), so that each thread has its own.
 
-    Each client has its own cache of the WSDL, too: clients that share one send each other's tokens (observed).
-    The first request to Campaign Management costs a thread half a second and 31 MB.
-
-    Args:
-        environment: Which contract; where requests go is not decided here.
-    """
-
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-        self._of_thread = threading.local()
-
-    def compose(self, operation: Operation[T], credentials: Mapping[str, str]) -> bytes:
-        """As `soap_xml.compose`."""
-        with quiet():
-            client = self._client(operation.service)
-            client.authorization_data.authentication.credentials = credentials
-            request = REQUESTS[operation.name]
-            arguments = {
-                name: _argument(client, value, request.fields[name]) for name, value in operation.body.items()
-            }
-            envelope: bytes = getattr(client, operation.name)(**arguments).envelope
-        return envelope
-
-    def _client(self, service: Service) -> Any:
-        clients: dict[Service, Any] = self._of_thread.__dict__.setdefault("clients", {})
-        if service not in clients:
-            clients[service] = _new_client(service, self._environment)
-        return clients[service]
+A client costs 31 MB and half a second for Campaign Management, so that all connections of a thread share it; the
+header is put down anew for each request. Each client has its own cache of the WSDL, as those that share one send
+each other's tokens (observed)."""
 
 
-class _Credentials:
+def compose(operation: Operation[T], credentials: Mapping[str, str]) -> bytes:
+    """As `soap_xml.compose`, which writes the same (a test compares them)."""
+    with quiet():
+        client = _client(operation.service)
+        header = {name: _text(value) for name, value in credentials.items()}
+        client.authorization_data.authentication.header = header
+        fields = REQUESTS[operation.name].fields
+        arguments = {name: _argument(client, value, fields[name]) for name, value in operation.body.items()}
+        envelope: bytes = getattr(client, operation.name)(**arguments).envelope
+    return envelope
+
+
+def _client(service: Service) -> Any:
+    clients: dict[Service, Any] = _of_thread.__dict__.setdefault("clients", {})
+    if service not in clients:
+        clients[service] = _new_client(service)
+    return clients[service]
+
+
+class _Header:
     """What the SDK asks for the elements of the SOAP header."""
 
-    credentials: Mapping[str, str]
+    header: Mapping[str, Any]
 
-    def enrich_headers(self, headers: dict[str, str]) -> None:
-        headers |= self.credentials
+    def enrich_headers(self, headers: dict[str, Any]) -> None:
+        headers |= self.header
 
 
-def _new_client(service: Service, environment: Environment) -> Any:
-    from bingads import AuthorizationData, ServiceClient  # noqa: PLC0415, TID251 (here only: see the docstring)
+def _new_client(service: Service) -> Any:
+    """For the production contract; the sandbox has the same."""
+    from bingads import AuthorizationData, ServiceClient  # noqa: PLC0415, TID251 (here only: see above)
 
-    for name in logging.root.manager.loggerDict:
+    for name in list(logging.root.manager.loggerDict):  # other threads may add to it
         if name.startswith("suds."):
             keep_quiet(name)
     return ServiceClient(
-        _SERVICES[service],
-        _VERSION,
-        AuthorizationData(authentication=_Credentials()),
-        "sandbox" if environment.sandbox else "production",
-        location=environment.soap_url(service),
-        nosend=True,
+        _SERVICES[service], _VERSION, AuthorizationData(authentication=_Header()), nosend=True
     )
 
 
 def _argument(client: Any, value: Any, kind: Type) -> Any:
     """A value in suds' terms: None is left out there, so that nil has a form of its own."""
     from suds import null  # noqa: PLC0415 (comes with bingads)
-    from suds.sax.text import Raw  # noqa: PLC0415
 
     if value is None:
         return null()
     if isinstance(kind, Scalar):
-        return Raw(escape(text_of(value)))  # suds would take `&amp;` for escaped already (observed)
+        return _text(value)
     if isinstance(kind, Array):
         return {kind.item: [_argument(client, item, kind.of) for item in value]}
     return _struct(client, value, kind)
+
+
+def _text(value: object) -> Any:
+    """Escaped here: suds would take `&amp;` for escaped already, and so send `&` (observed)."""
+    from suds.sax.text import Raw  # noqa: PLC0415 (comes with bingads)
+
+    return Raw(escape(text_of(value)))
 
 
 def _struct(client: Any, value: Mapping[str, Any], kind: Struct) -> Any:

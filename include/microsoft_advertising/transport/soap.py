@@ -8,7 +8,7 @@ event loop, where importing the SDK would stop everybody for most of a second, w
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import httpx
@@ -19,9 +19,8 @@ from include.microsoft_advertising.faults import Origin
 from include.microsoft_advertising.operations import Operation
 from include.microsoft_advertising.reply import Reply
 from include.microsoft_advertising.tokens import TokenSource
-from include.microsoft_advertising.transport import soap_xml
+from include.microsoft_advertising.transport import sdk, soap_xml
 from include.microsoft_advertising.transport.answers import done_or_not, read_answer
-from include.microsoft_advertising.transport.sdk import SdkComposer
 from include.microsoft_advertising.wire import exchange, retry_after
 
 __all__ = ["AsyncSoapTransport", "SoapTransport"]
@@ -70,10 +69,6 @@ class SoapTransport(_Soap):
     """Carries operations out over an open `httpx.Client`, which stays its owner's."""
 
     http: httpx.Client
-    composer: SdkComposer = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "composer", SdkComposer(self.environment))
 
     def call(self, operation: Operation[T]) -> T:
         """See `Transport.call`."""
@@ -85,7 +80,7 @@ class SoapTransport(_Soap):
             return read_answer(operation, reply, origin)
 
     def _send(self, operation: Operation[T], token: str) -> Reply:
-        envelope = self.composer.compose(operation, self._credentials(token))
+        envelope = sdk.compose(operation, self._credentials(token))
         with exchange(self._origin(operation)):
             response = self.http.send(self._request(self.http, operation, envelope))
         return _reply_of(response, operation)

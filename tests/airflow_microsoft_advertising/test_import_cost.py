@@ -1,0 +1,64 @@
+"""What every parsing of the DAGs pays for: Airflow itself, and none of the libraries that do the work."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from include.project import PROJECT
+
+HEAVY = {
+    "adlfs", "bingads", "fsspec", "isal", "lxml", "msal", "numpy", "pandas", "polars", "polars_hash", "pyarrow",
+    "suds", "zeep",
+}  # fmt: skip
+CLIENT = "include.microsoft_advertising"
+
+PROGRAM = """
+import json, sys
+sys.path[:0] = ["plugins", "dags"]
+import airflow.plugins_manager, airflow.sdk
+before = set(sys.modules)
+{what}
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def imported_by(what: str) -> set[str]:
+    """Modules that come on top of Airflow's own."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM.format(what=what)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("import microsoft_advertising_plugin", "airflow_microsoft_advertising.links"),
+        ("import airflow_microsoft_advertising.provider_info", "airflow_microsoft_advertising.provider_info"),
+        ("import segment_exports", "airflow_microsoft_advertising.operator"),
+    ],
+)
+def test_reading_the_dags_imports_nothing_that_does_the_work(what: str, expected: str) -> None:
+    found = imported_by(what)
+    assert expected in found, "a check of the check"
+    assert {name.partition(".")[0] for name in found} & HEAVY == set()
+    assert not [name for name in found if name.startswith(CLIENT)], "the client is for tasks and triggers"
+    assert "airflow_microsoft_advertising.hook" not in found
+
+
+@pytest.mark.system
+def test_the_trigger_imports_no_sdk() -> None:
+    """The triggerer imports it in its event loop; the client comes along, the SDK never does."""
+    found = imported_by("import airflow_microsoft_advertising.trigger")
+    assert f"{CLIENT}.transport.soap" in found
+    assert {name.partition(".")[0] for name in found} & {"bingads", "suds", "zeep"} == set()

@@ -1,0 +1,60 @@
+"""Requests composed by the SDK: threads do not meet, and nothing of what passes through it is logged."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from include.microsoft_advertising import operations
+from include.microsoft_advertising.environment import Service
+from include.microsoft_advertising.transport import sdk
+from tests.microsoft_advertising.transport.test_soap_xml import CAMPAIGN, CREDENTIALS
+
+THREADS, EACH = 8, 25
+
+
+def test_threads_never_send_each_others_tokens() -> None:
+    together = threading.Barrier(THREADS)
+    clients: dict[int, Any] = {}
+
+    def work(number: int) -> list[tuple[str | None, str | None]]:
+        together.wait()
+        seen = []
+        for turn in range(EACH):
+            mark = f"{number}-{turn}"
+            content = sdk.compose(operations.upload_status(mark), CREDENTIALS | {"AuthenticationToken": mark})
+            root = ET.fromstring(content)
+            seen.append(
+                tuple(
+                    root.findtext(f".//{{{CAMPAIGN}}}{name}") for name in ("AuthenticationToken", "RequestId")
+                )
+            )
+        clients[number] = sdk._client(Service.BULK)
+        assert clients[number] is sdk._client(Service.BULK)
+        return seen  # type: ignore[return-value]  # pairs
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = list(pool.map(work, range(THREADS)))
+    assert found == [[(f"{n}-{turn}",) * 2 for turn in range(EACH)] for n in range(THREADS)]
+    assert len({id(client) for client in clients.values()}) == THREADS
+    caches = {id(client.soap_client.options.cache) for client in clients.values()}
+    assert len(caches) == THREADS, "a shared cache sends the token of another client"
+
+
+def test_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        sdk.compose(
+            operations.create_audience("some name", customer_id="1", account_id="2", description=""),
+            CREDENTIALS,
+        )
+        assert not [record for record in caplog.records if "some name" in record.getMessage()]
+        assert not [record for record in caplog.records if "token<" in record.getMessage()]
+        logging.getLogger("suds.client").debug("of somebody else")
+    assert [record.getMessage() for record in caplog.records if record.name == "suds.client"] == [
+        "of somebody else"
+    ]
