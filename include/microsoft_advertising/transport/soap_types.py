@@ -92,6 +92,7 @@ _TEXT, _LONG, _INT, _BOOLEAN = Scalar.TEXT, Scalar.LONG, Scalar.INT, Scalar.BOOL
 
 _LONGS = Array("long", _LONG, ARRAYS_NAMESPACE)
 _NULLABLE_LONGS = Array("long", _LONG, NULLABLES_NAMESPACE)
+_INTS = Array("int", _INT, ARRAYS_NAMESPACE)
 _TEXTS = Array("string", _TEXT, ARRAYS_NAMESPACE)
 
 _AUDIENCE = Struct(
@@ -153,7 +154,7 @@ def _by_operation(suffix: str, structs: Mapping[str, Mapping[str, Type]]) -> dic
     }
 
 
-_OF_CUSTOMER = {"GetUser", "GetAccount"}
+_OF_CUSTOMER = {"GetUser", "GetAccount", "GetCustomerPilotFeatures"}
 
 REQUESTS: Final = _by_operation(
     "Request",
@@ -167,6 +168,7 @@ REQUESTS: Final = _by_operation(
         "ApplyCustomerListUserData": {"CustomerListUserData": _USER_DATA},
         "GetUser": {"UserId": _LONG},
         "GetAccount": {"AccountId": _LONG},
+        "GetCustomerPilotFeatures": {"CustomerId": _LONG},
     },
 )
 """The request of each operation, by the operation's name."""
@@ -188,6 +190,7 @@ RESPONSES: Final = _by_operation(
         "ApplyCustomerListUserData": {"PartialErrors": _BATCH_ERRORS},
         "GetUser": {"User": _USER},
         "GetAccount": {"Account": _ACCOUNT},
+        "GetCustomerPilotFeatures": {"FeaturePilotFlags": _INTS},
     },
 )
 """The answer of each operation, by the operation's name."""

@@ -184,11 +184,13 @@ def _fault(element: ET.Element) -> dict[str, Any]:
 def _value(element: ET.Element, kind: Type) -> Any:
     if element.get(_NIL) in {"true", "1"}:
         return None
+    if isinstance(kind, Scalar):
+        return _scalar(element.text or "", kind)
+    if len(element) == 0 and (element.text or "").strip():
+        return element.text  # where parts belong: whoever reads the answer refuses it, as in REST
     if isinstance(kind, Array):
-        return [_value(child, kind.of) for child in element if _local(child.tag) == kind.item]
-    if isinstance(kind, Struct):
-        return _struct(element, kind)
-    return _scalar(element.text or "", kind)
+        return [_value(child, kind.of) if _local(child.tag) == kind.item else "" for child in element]
+    return _struct(element, kind)
 
 
 def _struct(element: ET.Element, kind: Struct) -> dict[str, Any]:

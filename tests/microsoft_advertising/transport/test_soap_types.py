@@ -38,7 +38,7 @@ FILES = {
 }
 SCALARS = {"string": Scalar.TEXT, "long": Scalar.LONG, "int": Scalar.INT, "boolean": Scalar.BOOLEAN}
 SERVICE_OF = {"GetBulkUploadUrl": Service.BULK, "GetBulkUploadStatus": Service.BULK}
-SERVICE_OF |= dict.fromkeys(("GetUser", "GetAccount"), Service.CUSTOMER)
+SERVICE_OF |= dict.fromkeys(("GetUser", "GetAccount", "GetCustomerPilotFeatures"), Service.CUSTOMER)
 
 
 @cache

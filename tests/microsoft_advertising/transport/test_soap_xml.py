@@ -168,6 +168,19 @@ def test_null_items_keep_their_place() -> None:
     assert soap_xml.read(content, "AddAudiences").payload == {"AudienceIds": [None, "7"]}
 
 
+def test_what_is_there_in_place_of_a_list_is_no_empty_list() -> None:
+    """It would mean: nothing was refused."""
+    for inner, payload in [
+        ("<PartialErrors>none</PartialErrors>", "none"),
+        ("<PartialErrors> \n </PartialErrors>", []),
+        ("<PartialErrors><Other><Code>1</Code></Other></PartialErrors>", [""]),
+        ("<PartialErrors><BatchError>none</BatchError></PartialErrors>", ["none"]),
+        ("<PartialErrors><BatchError><Code>first</Code></BatchError></PartialErrors>", [{"Code": "first"}]),
+    ]:
+        read = soap_xml.read(answer("ApplyCustomerListUserData", inner), "ApplyCustomerListUserData")
+        assert read.payload == {"PartialErrors": payload}
+
+
 @pytest.mark.parametrize(
     "content",
     [
