@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -135,19 +136,19 @@ class Surroundings:
             )
         else:
             scope[CODES_KEY] = [rule.code]
-            answer = _fault(rule, call.route, scope)
+            answer = _fault(rule, call.route)
         if rule.retry_after is not None:
             answer.headers["Retry-After"] = str(rule.retry_after)
         return answer
 
 
-def _fault(rule: FaultRule, route: Route, scope: Scope) -> Response:
+def _fault(rule: FaultRule, route: Route) -> Response:
     fault = ServiceFault(rule.code, http_status=rule.status)
     if isinstance(route, SoapRoute):
         return route.fault(fault, rule.status)
     if route.name == "UploadFile":
         return upload_fault(fault, None)
-    return rest_fault(fault, str(Request(scope).url.path))
+    return rest_fault(fault, str(uuid.uuid4()))
 
 
 async def _named(route: Route, scope: Scope, receive: Receive) -> tuple[str, Receive]:

@@ -1,0 +1,527 @@
+"""One contract for all that speaks to the service: {REST, SOAP} × {sync, async} × {Bulk, Apply}.
+
+Each test is one body with one expectation; which transport and which route it runs over it does not know. The
+service is the simulator as a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from include.errors import ConfigurationError, TerminalError, TransientError
+from include.microsoft_advertising.account import Account
+from include.microsoft_advertising.bulk_file import Action, index_of, write_bulk_file
+from include.microsoft_advertising.client import AsyncClient, Client
+from include.microsoft_advertising.environment import Environment
+from include.microsoft_advertising.error_table import ERRORS, Reaction
+from include.microsoft_advertising.faults import (
+    Origin,
+    OutcomeUnknown,
+    ResultsExpired,
+    ServiceError,
+    UploadUrlExpired,
+    error_of,
+)
+from include.microsoft_advertising.models import Audience, UploadState
+from include.microsoft_advertising.retrying import RetryPolicy
+from include.microsoft_advertising.transport.choice import TransportName
+from tests.simulator.api import Api, Simulator
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+
+KINDS = ("sync", "async")
+Digests = Any
+
+CREDENTIALS = ("client_id", "client_secret", "refresh_token", "developer_token", "customer_id", "account_id")
+SECRETS = ("client_secret", "refresh_token", "developer_token")
+
+
+# --- who speaks --------------------------------------------------------------------------------------------
+
+
+class Speaker:
+    """One open client, sync or async, behind the operations' names. It waits for nothing between two tries."""
+
+    def __init__(self, kind: str, transport: TransportName, api: Api, **options: Any) -> None:
+        self.account_id = api.ready["account_id"]
+        account = Account.model_validate({name: api.ready[name] for name in CREDENTIALS})
+        options = {"retries": RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.002)} | options
+        self._client: Any = (Client if kind == "sync" else AsyncClient)(
+            account, Environment.at(api.ready["base_url"]), transport=transport, **options
+        )
+        self._runner = None if kind == "sync" else asyncio.Runner()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = getattr(self._client, name)(*args, **kwargs)
+            if self._runner is not None:
+                return self._runner.run(_all_of(result))
+            return list(result) if inspect.isgenerator(result) else result
+
+        return call
+
+    def __enter__(self) -> Speaker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        if self._runner is not None:
+            self._runner.close()
+
+
+async def _all_of(result: Any) -> Any:
+    return [item async for item in result] if inspect.isasyncgen(result) else await result
+
+
+# --- how members travel ------------------------------------------------------------------------------------
+
+
+def by_bulk(client: Speaker, audience_id: str, action: Action, members: Digests, folder: Path) -> set[int]:
+    """A file: asked for, written, sent, awaited, read."""
+    path = folder / "part.zip"
+    write_bulk_file(path, audience_id=audience_id, action=action, members=[members])
+    ticket = client.request_upload()
+    client.upload_file(ticket, path)
+    status = ended(client, ticket.request_id)
+    failure = status.failure(account_id=client.account_id)
+    if failure is not None:
+        raise failure
+    rows = client.row_errors(status.result_url)
+    refused, about_all = set[int](), list[ServiceError]()
+    for row in rows:
+        error = ServiceError(row.code, row.name)
+        if error.entry.reaction is Reaction.REJECT_ROW:
+            refused.add(index_of(row.client_id))
+        else:
+            about_all.append(error)
+    if about_all:
+        raise error_of(tuple(about_all), Origin("The upload", client.account_id))
+    return refused
+
+
+def ended(client: Speaker, request_id: str) -> Any:
+    end = time.monotonic() + 60
+    while not (status := client.upload_status(request_id)).state.final:
+        assert time.monotonic() < end, status
+        time.sleep(0.01)
+    return status
+
+
+ROUTES = {"bulk": by_bulk}
+"""Each sends the members and answers which of them, by their place, were refused."""
+
+
+# --- fixtures ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    running = Simulator(tmp_path_factory.mktemp("simulator"))
+    running.api.control("settings", {"queue_seconds": 0, "processing_seconds": 0})
+    yield running
+    status, out, err = running.end()
+    assert (status, out, err) == (0, "", "")
+
+
+@pytest.fixture
+def api(simulator: Simulator) -> Iterator[Api]:
+    """The service, by its other door; faults and settings are taken back."""
+    before = simulator.api.control("settings")
+    yield simulator.api
+    simulator.api.control("faults", method="DELETE")
+    simulator.api.control("settings", before)
+
+
+@pytest.fixture(params=[(kind, name) for name in TransportName for kind in KINDS], ids="-".join)
+def client(request: pytest.FixtureRequest, api: Api) -> Iterator[Speaker]:
+    kind, transport = request.param
+    with Speaker(kind, transport, api) as speaker:
+        yield speaker
+
+
+@pytest.fixture(params=ROUTES)
+def send(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., set[int]]:
+    def sent(client: Speaker, audience_id: str, action: Action, members: Digests) -> set[int]:
+        return ROUTES[request.param](client, audience_id, action, members, tmp_path)
+
+    return sent
+
+
+@pytest.fixture(autouse=True)
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Waits that the service asked for; they are not kept."""
+    waits: list[float] = []
+    wait = RetryPolicy._wait
+
+    def told(policy: RetryPolicy, state: Any) -> float:
+        seconds = wait(policy, state)
+        if seconds > 1:
+            waits.append(seconds)
+        return 0.0
+
+    monkeypatch.setattr(RetryPolicy, "_wait", told)
+    return waits
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks(caplog: pytest.LogCaptureFixture, api: Api) -> Iterator[None]:
+    """Whatever a test does: no secret, no digest and no token in any line of any library, at any level."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    text = "\n".join(record.getMessage() for record in caplog.records)
+    hidden = [api.ready[name] for name in SECRETS] + [
+        member.hex() for member in map(bytes, digests(*range(9)))
+    ]
+    assert not [secret for secret in hidden if secret in text]
+    assert "AuthenticationToken>" not in text
+
+
+def digests(*numbers: int) -> Digests:
+    """Made-up members."""
+    return np.array([[number] * 32 for number in numbers], dtype=np.uint8).reshape(len(numbers), 32)
+
+
+def hexes(*numbers: int) -> list[str]:
+    return sorted(bytes(member).hex() for member in digests(*numbers))
+
+
+def unique(name: str = "VIP") -> str:
+    return f"{name} {uuid.uuid4().hex[:8]}"
+
+
+def audience(client: Speaker, name: str = "") -> str:
+    return str(client.create_audience(name or unique(), description="ours"))
+
+
+# --- the whole life of an audience ---------------------------------------------------------------------------
+
+
+def test_the_life_of_an_audience(client: Speaker, send: Callable[..., set[int]], api: Api) -> None:
+    name = unique("Kund*innen & <VIP> &amp; 用户 'é'")
+    assert client.find_audience(name) is None
+    audience_id = client.create_audience(name, description="a <description>", membership_duration=90)
+    new = Audience(audience_id, name, "a <description>", "Customer", 90, None, None)
+    assert client.get_audience(audience_id) == client.find_audience(name) == new
+    assert new in client.list_audiences()
+
+    assert send(client, audience_id, Action.ADD, digests(1, 2, 3)) == set()
+    assert api.members(audience_id) == hexes(1, 2, 3)
+    assert send(client, audience_id, Action.ADD, digests(3, 4)) == set()
+    assert send(client, audience_id, Action.REMOVE, digests(1, 5)) == set()
+    assert api.members(audience_id) == hexes(2, 3, 4)
+    assert send(client, audience_id, Action.REPLACE, digests(7, 8)) == set()
+    assert api.members(audience_id) == hexes(7, 8)
+
+    assert client.get_audience(audience_id) == new, "sizes are not known yet"
+    api.control("settings", {"size_delay_seconds": 0})
+    known = client.get_audience(audience_id)
+    assert (known.search_size, known.network_size) == (2, 2)
+
+    assert client.delete_audience(audience_id) is None
+    assert client.get_audience(audience_id) is None
+    assert client.delete_audience(audience_id) is None, "what is gone is deleted"
+    assert audience_id not in {listed.id for listed in client.list_audiences()}
+
+
+def test_an_audience_of_one_account(client: Speaker) -> None:
+    name = unique()
+    audience_id = client.create_audience(name, description="", scope="Account")
+    assert client.find_audience(name) == Audience(audience_id, name, "", "Account", -1, None, None)
+
+
+def test_what_one_transport_makes_all_others_see(api: Api) -> None:
+    name = unique("a\tb  c")
+    with ExitStack() as stack:
+        speakers = [
+            stack.enter_context(Speaker(kind, transport, api))
+            for transport in TransportName
+            for kind in KINDS
+        ]
+        for number, maker in enumerate(speakers):
+            audience_id = maker.create_audience(f"{name} {number}", description="é")
+            seen = [speaker.get_audience(audience_id) for speaker in speakers]
+            assert seen == [Audience(audience_id, f"{name} {number}", "é", "Customer", -1, None, None)] * 4
+        assert len({str(speaker.list_audiences()) for speaker in speakers}) == 1
+
+
+def test_who_we_are(client: Speaker, api: Api) -> None:
+    identity = client.whoami()
+    assert (identity.user_id, identity.user_name) == ("17000001", "simulated.user")
+    [account] = identity.accounts
+    assert (account.id, account.name, account.status) == (
+        api.ready["account_id"],
+        "Simulated account",
+        "Active",
+    )
+    assert account.number
+
+
+# --- what is not there, or there already -----------------------------------------------------------------------
+
+
+def test_unknown_ids(client: Speaker) -> None:
+    assert client.get_audience("999999999999") is None
+    assert client.delete_audience("999999999999") is None
+
+
+def test_members_of_an_unknown_audience(client: Speaker, send: Callable[..., set[int]]) -> None:
+    with pytest.raises(ConfigurationError, match="InvalidAudienceId") as caught:
+        send(client, "999999999999", Action.ADD, digests(1))
+    assert 4835 in caught.value.codes  # type: ignore[attr-defined]  # of the service's own subclass
+
+
+def test_a_name_that_is_taken(client: Speaker) -> None:
+    name = unique()
+    first = audience(client, name)
+    with pytest.raises(ConfigurationError, match="DuplicateAudienceName") as caught:
+        client.create_audience(name, description="")
+    assert caught.value.codes == (4853,)  # type: ignore[attr-defined]  # as above
+    assert client.find_audience(name).id == first
+
+
+def test_an_unknown_upload(client: Speaker) -> None:
+    with pytest.raises(TerminalError, match="BulkServiceInvalidRequestId") as caught:
+        client.upload_status("00000000-0000-0000-0000-000000000000")
+    assert caught.value.codes == (4201,)  # type: ignore[attr-defined]  # as above
+
+
+def test_nobody_accepted_the_terms(client: Speaker, send: Callable[..., set[int]], api: Api) -> None:
+    api.control("settings", {"terms_accepted": False})
+    audience_id = audience(client)
+    with pytest.raises(ConfigurationError, match="terms"):
+        send(client, audience_id, Action.ADD, digests(1, 2))
+    assert api.members(audience_id) == []
+
+
+# --- faults: the same family, codes, wait and words whatever they travel by ------------------------------------
+
+CALLS: dict[str, Callable[[Speaker], Any]] = {
+    "GetAudiencesByIds": lambda client: client.list_audiences(),
+    "AddAudiences": lambda client: client.create_audience("name", description=""),
+    "DeleteAudiences": lambda client: client.delete_audience("1"),
+    "GetBulkUploadUrl": lambda client: client.request_upload(),
+    "GetBulkUploadStatus": lambda client: client.upload_status("r"),
+    "GetUser": lambda client: client.whoami(),
+}
+FAULTS: list[tuple[str, int, type[Exception], float | None]] = [
+    ("GetAudiencesByIds", 0, TransientError, None),
+    ("GetAudiencesByIds", 100, TerminalError, None),
+    ("GetAudiencesByIds", 105, ConfigurationError, None),
+    ("GetBulkUploadUrl", 106, ConfigurationError, None),
+    ("GetBulkUploadStatus", 109, ConfigurationError, None),
+    ("DeleteAudiences", 117, TransientError, 60),
+    ("AddAudiences", 117, TransientError, 60),
+    ("AddAudiences", 4838, ConfigurationError, None),
+    ("GetBulkUploadUrl", 204, TerminalError, None),
+    ("GetBulkUploadUrl", 4204, TransientError, 900),
+    ("GetBulkUploadStatus", 4201, TerminalError, None),
+    ("GetBulkUploadStatus", 98765, TerminalError, None),
+    ("GetUser", 105, ConfigurationError, None),
+    ("GetUser", 1001, ConfigurationError, None),
+]
+
+
+@pytest.mark.parametrize("status", [500, 200])
+@pytest.mark.parametrize(
+    ("operation", "code", "family", "wait"), FAULTS, ids=[f"{name}-{code}" for name, code, *_ in FAULTS]
+)
+def test_faults(
+    client: Speaker,
+    api: Api,
+    *,
+    operation: str,
+    code: int,
+    family: type[Exception],
+    wait: float | None,
+    status: int,
+) -> None:
+    """SOAP's faults with both of their HTTP statuses; REST has its own for each code."""
+    api.control("settings", {"soap_fault_status": status})
+    api.fault(operation, "fault", code=code, times=None)
+    with pytest.raises(family) as caught:
+        CALLS[operation](client)
+    name = ERRORS[code].name if code in ERRORS else f"Code{code}"
+    wanted = error_of((ServiceError(code, name),), Origin(operation, client.account_id))
+    error: Any = caught.value
+    assert type(error) is type(wanted)
+    assert str(error).partition(" [TrackingId ")[0] == str(wanted)
+    assert re.search(r" \[TrackingId [0-9a-f-]{36}\]$", str(error))
+    assert error.codes == (code,)
+    assert getattr(error, "retry_after", None) == wait
+
+
+def test_a_pause_that_the_service_asks_for_is_kept(client: Speaker, api: Api, slept: list[float]) -> None:
+    api.fault("GetBulkUploadStatus", "fault", code=117, times=2)
+    with pytest.raises(TerminalError, match="4201"):
+        client.upload_status("r")
+    assert len(slept) == 2
+    assert all(60 <= seconds <= 66 for seconds in slept)
+
+
+@pytest.mark.parametrize("operation", ["GetAudiencesByIds", "AddAudiences", "GetBulkUploadUrl", "GetUser"])
+@pytest.mark.parametrize("status", [500, 200])
+def test_an_expired_token_is_renewed_in_the_middle(
+    client: Speaker, api: Api, operation: str, status: int
+) -> None:
+    """The service says 109, whatever the token's own expiry says; nothing is done twice."""
+    api.control("settings", {"soap_fault_status": status})
+    client.whoami()
+    api.control("requests", method="DELETE")
+    api.control("tokens", {"expire_access": True})
+    if operation == "AddAudiences":
+        name = unique()
+        assert client.create_audience(name, description="") == client.find_audience(name).id
+    else:
+        CALLS[operation](client)
+    seen = [entry["operation"] for entry in api.control("requests")]
+    assert seen.count("Token") == 1
+    assert seen.count(operation) == 2
+
+
+def test_a_session_that_was_revoked_needs_a_human(client: Speaker, api: Api) -> None:
+    client.whoami()
+    api.control("tokens", {"expire_access": True})
+    api.fault("Token", "fault", error="invalid_grant", times=None)
+    with pytest.raises(ConfigurationError, match="Sign in again"):
+        client.list_audiences()
+
+
+# --- lost answers ----------------------------------------------------------------------------------------------
+
+LOST: dict[str, dict[str, Any]] = {
+    "dropped after the work": {"kind": "drop_after_accept"},
+    "cut off": {"kind": "truncate", "bytes": 40},
+    "a gateway's page": {"kind": "raw", "status": 502, "body": "<html>bad gateway</html>"},
+    "overloaded": {"kind": "raw", "status": 503, "body": "busy"},
+    "an internal error": {"kind": "fault", "code": 0},
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_a_lost_answer_to_creating_is_told_and_never_repeated(client: Speaker, api: Api, lost: str) -> None:
+    name = unique()
+    api.fault("AddAudiences", **LOST[lost])
+    with pytest.raises(OutcomeUnknown, match="AddAudiences") as caught:
+        client.create_audience(name, description="")
+    assert not isinstance(caught.value, TerminalError)
+    made = [listed for listed in api.control("audiences") if listed["name"] == name]
+    assert len(made) == (lost in {"dropped after the work", "cut off"})
+    found = client.find_audience(name)
+    assert (found.id if found else None) == (str(made[0]["id"]) if made else None), "so one looks"
+
+
+@pytest.mark.parametrize("lost", LOST)
+@pytest.mark.parametrize("operation", ["GetAudiencesByIds", "DeleteAudiences", "GetBulkUploadUrl", "GetUser"])
+def test_other_lost_answers_are_asked_for_again(client: Speaker, api: Api, lost: str, operation: str) -> None:
+    api.fault(operation, times=2, **LOST[lost])
+    CALLS[operation](client)
+    assert not api.control("faults"), "both struck"
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_patience_ends(client: Speaker, api: Api, lost: str) -> None:
+    api.fault("GetAudiencesByIds", times=3, **LOST[lost])
+    with pytest.raises(TransientError, match="GetAudiencesByIds"):
+        client.list_audiences()
+    assert not api.control("faults"), "all three struck, and no fourth call was made"
+
+
+def test_a_page_in_place_of_an_answer(client: Speaker, api: Api) -> None:
+    """A captive portal, say. Trying again is in vain; creating may have been done nevertheless."""
+    api.fault("GetAudiencesByIds", "raw", status=200, body="<html>log in</html>", times=None)
+    with pytest.raises(TerminalError, match="documented shape"):
+        client.list_audiences()
+    api.fault("AddAudiences", "raw", status=200, body="<html>log in</html>", times=None)
+    with pytest.raises(OutcomeUnknown, match="documented shape"):
+        client.create_audience(unique(), description="")
+
+
+def test_a_wrong_host(client: Speaker, api: Api) -> None:
+    api.fault("GetAudiencesByIds", "raw", status=404, body="<html>no such page</html>", times=None)
+    with pytest.raises(TerminalError, match=r"HTTP status 404.*base URL"):
+        client.list_audiences()
+
+
+# --- files: their URLs are the service's, whatever its answers travelled by ----------------------------------
+
+
+def part(folder: Path, audience_id: str, *numbers: int) -> Path:
+    path = folder / f"{uuid.uuid4().hex}.zip"
+    write_bulk_file(path, audience_id=audience_id, action=Action.ADD, members=[digests(*numbers)])
+    return path
+
+
+def test_an_upload_step_by_step(client: Speaker, api: Api, tmp_path: Path) -> None:
+    audience_id = audience(client)
+    ticket = client.request_upload()
+    assert client.upload_status(ticket.request_id).state is UploadState.PENDING_FILE_UPLOAD
+    client.upload_file(ticket, part(tmp_path, audience_id, 1, 2))
+    status = ended(client, ticket.request_id)
+    assert (status.state, status.percent, status.errors) == (UploadState.COMPLETED, 100, ())
+    client.upload_file(ticket, part(tmp_path, audience_id, 3))
+    assert api.members(audience_id) == hexes(1, 2), "a ticket that was used counts as sent"
+    assert client.row_errors(status.result_url) == []
+    assert client.upload_status(ticket.request_id).result_url != status.result_url
+
+
+def test_an_upload_that_fails(client: Speaker, api: Api, tmp_path: Path) -> None:
+    api.fault("ProcessUpload", "fault", code=4845)
+    ticket = client.request_upload()
+    client.upload_file(ticket, part(tmp_path, audience(client), 1))
+    status = ended(client, ticket.request_id)
+    assert (status.state, [error.code for error in status.errors]) == (UploadState.FAILED, [4845])
+    assert type(status.failure(account_id="1")) is type(error_of(status.errors, Origin("x", "1")))
+
+
+def test_a_lost_answer_to_a_file_and_a_dead_token(client: Speaker, api: Api, tmp_path: Path) -> None:
+    audience_id = audience(client)
+    api.fault("UploadFile", "drop_after_accept")
+    ticket = client.request_upload()
+    client.upload_file(ticket, part(tmp_path, audience_id, 1))
+    ended(client, ticket.request_id)
+    api.control("tokens", {"expire_access": True})
+    second = client.request_upload()
+    api.control("tokens", {"expire_access": True})
+    client.upload_file(second, part(tmp_path, audience_id, 2))
+    ended(client, second.request_id)
+    assert api.members(audience_id) == hexes(1, 2)
+
+
+def test_addresses_expire(client: Speaker, api: Api, tmp_path: Path) -> None:
+    audience_id = audience(client)
+    api.control("settings", {"result_url_seconds": 0.001})
+    ticket = client.request_upload()
+    client.upload_file(ticket, part(tmp_path, audience_id, 1))
+    status = ended(client, ticket.request_id)
+    time.sleep(0.01)
+    with pytest.raises(ResultsExpired):
+        client.row_errors(status.result_url)
+    api.control("settings", {"upload_url_seconds": 0.001})
+    late = client.request_upload()
+    time.sleep(0.01)
+    with pytest.raises(UploadUrlExpired):
+        client.upload_file(late, part(tmp_path, audience_id, 2))
+
+
+def test_nobody_there(client: Speaker) -> None:
+    """Whatever is spoken: it is known that nothing was done."""
+    client.whoami()
+    client._client._transport = replace(
+        client._client._transport, environment=Environment.at("http://127.0.0.1:9")
+    )
+    with pytest.raises(TransientError, match="no connection") as caught:
+        client.create_audience("name", description="")
+    assert not isinstance(caught.value, OutcomeUnknown)
