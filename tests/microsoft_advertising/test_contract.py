@@ -7,6 +7,7 @@ service is the simulator as a process of its own.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import inspect
 import logging
 import re
@@ -191,7 +192,8 @@ def nothing_leaks(caplog: pytest.LogCaptureFixture, api: Api) -> Iterator[None]:
 
 def digests(*numbers: int) -> Digests:
     """Made-up members."""
-    return np.array([[number] * 32 for number in numbers], dtype=np.uint8).reshape(len(numbers), 32)
+    content = b"".join(hashlib.sha256(b"%d" % number).digest() for number in numbers)
+    return np.frombuffer(content, dtype=np.uint8).reshape(len(numbers), 32)
 
 
 def hexes(*numbers: int) -> list[str]:
@@ -278,9 +280,9 @@ def test_unknown_ids(client: Speaker) -> None:
 
 
 def test_members_of_an_unknown_audience(client: Speaker, send: Callable[..., set[int]]) -> None:
-    with pytest.raises(ConfigurationError, match="InvalidAudienceId") as caught:
+    with pytest.raises(ConfigurationError, match="InvalidCustomerListId") as caught:
         send(client, "999999999999", Action.ADD, digests(1))
-    assert 4835 in caught.value.codes  # type: ignore[attr-defined]  # of the service's own subclass
+    assert 8000 in caught.value.codes  # type: ignore[attr-defined]  # of the service's own subclass
 
 
 def test_a_name_that_is_taken(client: Speaker) -> None:
