@@ -133,7 +133,7 @@ def test_an_expired_token_is_renewed_once(service: Service, client: Caller) -> N
     ]
 
 
-@pytest.mark.parametrize("status", [401, 400, 500])
+@pytest.mark.parametrize("status", [401, 400, 500, 200])
 def test_a_token_that_stays_refused_needs_a_human(service: Service, client: Caller, status: int) -> None:
     service.on(QUERY, fault(109, "AuthenticationTokenExpired", status))
     with pytest.raises(ConfigurationError, match="Sign in again"):
