@@ -1,7 +1,7 @@
 """The operations of the service, each written down once: what is asked, and how the answer is read.
 
-Pure: no I/O. A transport carries an operation out; REST uses `method`, `service` and `path`, SOAP would use
-`name`; the body's names and its 64-bit numbers as strings are the same in both. Shapes: pages of the
+Pure: no I/O. A transport carries an operation out; REST uses `method`, `service` and `path`, SOAP uses
+`service` and `name`; the body's names and its 64-bit numbers as strings are the same in both. Shapes: pages of the
 operations and the WSDL (documented); REST paths from Microsoft's SDKs (observed).
 """
 
