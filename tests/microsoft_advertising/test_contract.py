@@ -121,7 +121,12 @@ def ended(client: Speaker, request_id: str) -> Any:
     return status
 
 
-ROUTES = {"bulk": by_bulk}
+def by_apply(client: Speaker, audience_id: str, action: Action, members: Digests, _: Path) -> set[int]:
+    """A call, done when it is answered."""
+    return {error.index for error in client.apply_members(audience_id, action, members)}
+
+
+ROUTES = {"bulk": by_bulk, "apply": by_apply}
 """Each sends the members and answers which of them, by their place, were refused."""
 
 
@@ -317,6 +322,7 @@ CALLS: dict[str, Callable[[Speaker], Any]] = {
     "GetBulkUploadUrl": lambda client: client.request_upload(),
     "GetBulkUploadStatus": lambda client: client.upload_status("r"),
     "GetUser": lambda client: client.whoami(),
+    "ApplyCustomerListUserData": lambda client: client.apply_members("999", Action.ADD, digests(1)),
 }
 FAULTS: list[tuple[str, int, type[Exception], float | None]] = [
     ("GetAudiencesByIds", 0, TransientError, None),
@@ -332,6 +338,9 @@ FAULTS: list[tuple[str, int, type[Exception], float | None]] = [
     ("GetBulkUploadStatus", 4201, TerminalError, None),
     ("GetBulkUploadStatus", 98765, TerminalError, None),
     ("GetUser", 105, ConfigurationError, None),
+    ("ApplyCustomerListUserData", 8003, ConfigurationError, None),
+    ("ApplyCustomerListUserData", 8004, TerminalError, None),
+    ("ApplyCustomerListUserData", 117, TransientError, 60),
     ("GetUser", 1001, ConfigurationError, None),
 ]
 
@@ -449,6 +458,18 @@ def test_a_page_in_place_of_an_answer(client: Speaker, api: Api) -> None:
     api.fault("AddAudiences", "raw", status=200, body="<html>log in</html>", times=None)
     with pytest.raises(OutcomeUnknown, match="documented shape"):
         client.create_audience(unique(), description="")
+
+
+def test_a_call_about_members_that_is_not_understood(client: Speaker, api: Api) -> None:
+    """Nobody knows who of them is a member now, and one look is enough to know that one does not."""
+    audience_id = audience(client)
+    api.fault("ApplyCustomerListUserData", "raw", status=200, body="<html>log in</html>")
+    with pytest.raises(OutcomeUnknown, match="documented shape"):
+        client.apply_members(audience_id, Action.ADD, digests(1))
+    for lost in LOST.values():
+        api.fault("ApplyCustomerListUserData", **lost)
+        assert client.apply_members(audience_id, Action.ADD, digests(1, 2)) == [], "members are sets"
+    assert api.members(audience_id) == hexes(1, 2)
 
 
 def test_a_wrong_host(client: Speaker, api: Api) -> None:
