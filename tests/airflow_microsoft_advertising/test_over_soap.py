@@ -38,15 +38,20 @@ def connection(simulator: Simulator) -> dict[str, Any]:
     return fields | {"extra": fields["extra"] | {"transport": "soap"}}
 
 
-def test_full_and_incremental(tmp_path: Path, over_soap: Simulator) -> None:
-    at = Installation(tmp_path, over_soap)
+@pytest.mark.parametrize(
+    ("route", "carries"), [("bulk", "UploadFile"), ("apply", "ApplyCustomerListUserData")]
+)
+def test_full_and_incremental(tmp_path: Path, over_soap: Simulator, route: str, carries: str) -> None:
+    at = Installation(tmp_path, over_soap, route=route)
     at.write(TABLES)
     at.check(at.run())
     write_tables(str(tmp_path / "lake"), churned(TABLES, 0.05))
     second = at.run()
     at.check(second)
     assert not any(report.replaced for report in second)
-    paths = {call["path"].split("/")[1] for call in over_soap.api.control("requests")} - {"simulator"}
+    calls = over_soap.api.control("requests")
+    assert {"UploadFile", "ApplyCustomerListUserData"} & {call["operation"] for call in calls} == {carries}
+    paths = {call["path"].split("/")[1] for call in calls}
     assert "Api" in paths
     assert not paths & set(Service), "REST's paths begin with the services' names"
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 from xml.sax.saxutils import escape
 
@@ -33,19 +34,15 @@ _SERVICES: Final = {
     Service.CUSTOMER: "CustomerManagementService",
 }
 
-
-_of_thread = threading.local()
-"""The SDK's clients: not thread-safe (observed), so that each thread has its own.
-
-A client costs 31 MB and half a second for Campaign Management, so that all connections of a thread share it; the
-header is put down anew for each request. Each client has its own cache of the WSDL, as those that share one send
-each other's tokens (observed)."""
+_idle: Final[dict[Service, list[Any]]] = {service: [] for service in Service}
+"""Clients of the SDK that nobody has in hand."""
+_lock: Final = threading.Lock()
+"""For taking and making clients: whoever waits for it may find one that was given back meanwhile."""
 
 
 def compose(operation: Operation[T], credentials: Mapping[str, str]) -> bytes:
     """As `soap_xml.compose`, which writes the same (a test compares them)."""
-    with quiet():
-        client = _client(operation.service)
+    with quiet(), _lent(operation.service) as client:
         header = {name: _text(value) for name, value in credentials.items()}
         client.authorization_data.authentication.header = header
         fields = REQUESTS[operation.name].fields
@@ -54,11 +51,21 @@ def compose(operation: Operation[T], credentials: Mapping[str, str]) -> bytes:
     return envelope
 
 
-def _client(service: Service) -> Any:
-    clients: dict[Service, Any] = _of_thread.__dict__.setdefault("clients", {})
-    if service not in clients:
-        clients[service] = _new_client(service)
-    return clients[service]
+@contextmanager
+def _lent(service: Service) -> Iterator[Any]:
+    """A client of the SDK that no other thread has: they are not thread-safe (observed).
+
+    They are given back rather than kept by their thread, as threads that send members live for one part, and a
+    client for Campaign Management costs half a second and 31 MB. All connections share them: the header is put
+    down anew for each request. Each has its own cache of the WSDL, for those that share one send each other's
+    tokens (observed).
+    """
+    with _lock:
+        client = _idle[service].pop() if _idle[service] else _new_client(service)
+    try:
+        yield client
+    finally:
+        _idle[service].append(client)
 
 
 class _Header:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from include.errors import ConfigurationError
 from include.microsoft_advertising import operations
 from include.microsoft_advertising.environment import Service
 from include.microsoft_advertising.transport import sdk
@@ -20,30 +21,47 @@ THREADS, EACH = 8, 25
 
 def test_threads_never_send_each_others_tokens() -> None:
     together = threading.Barrier(THREADS)
-    clients: dict[int, Any] = {}
 
-    def work(number: int) -> list[tuple[str | None, str | None]]:
+    def work(number: int) -> list[tuple[str | None, ...]]:
         together.wait()
         seen = []
         for turn in range(EACH):
             mark = f"{number}-{turn}"
             content = sdk.compose(operations.upload_status(mark), CREDENTIALS | {"AuthenticationToken": mark})
             root = ET.fromstring(content)
-            seen.append(
-                tuple(
-                    root.findtext(f".//{{{CAMPAIGN}}}{name}") for name in ("AuthenticationToken", "RequestId")
-                )
-            )
-        clients[number] = sdk._client(Service.BULK)
-        assert clients[number] is sdk._client(Service.BULK)
-        return seen  # type: ignore[return-value]  # pairs
+            names = ("AuthenticationToken", "RequestId")
+            seen.append(tuple(root.findtext(f".//{{{CAMPAIGN}}}{name}") for name in names))
+        return seen
 
     with ThreadPoolExecutor(THREADS) as pool:
         found = list(pool.map(work, range(THREADS)))
     assert found == [[(f"{n}-{turn}",) * 2 for turn in range(EACH)] for n in range(THREADS)]
-    assert len({id(client) for client in clients.values()}) == THREADS
-    caches = {id(client.soap_client.options.cache) for client in clients.values()}
+
+
+def test_a_client_is_in_one_threads_hands_at_a_time() -> None:
+    together = threading.Barrier(THREADS)
+
+    def hold(_: int) -> Any:
+        with sdk._lent(Service.BULK) as client:
+            together.wait(60)
+            return client
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        clients = list(pool.map(hold, range(THREADS)))
+    assert len({id(client) for client in clients}) == THREADS
+    caches = {id(client.soap_client.options.cache) for client in clients}
     assert len(caches) == THREADS, "a shared cache sends the token of another client"
+
+
+def test_clients_are_given_back_after_a_failure_too() -> None:
+    with sdk._lent(Service.CAMPAIGN) as first:
+        pass
+    with pytest.raises(ConfigurationError, match="control character"):
+        sdk.compose(
+            operations.create_audience("a\x00", customer_id="1", account_id="2", description=""), CREDENTIALS
+        )
+    with sdk._lent(Service.CAMPAIGN) as second:
+        assert second is first
 
 
 def test_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
