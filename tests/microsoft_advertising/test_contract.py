@@ -259,6 +259,9 @@ def test_what_one_transport_makes_all_others_see(api: Api) -> None:
         ]
         for number, maker in enumerate(speakers):
             audience_id = maker.create_audience(f"{name} {number}", description="é")
+            ticket = maker.request_upload()
+            states = {speaker.upload_status(ticket.request_id).state for speaker in speakers}
+            assert states == {UploadState.PENDING_FILE_UPLOAD}
             seen = [speaker.get_audience(audience_id) for speaker in speakers]
             assert seen == [Audience(audience_id, f"{name} {number}", "é", "Customer", -1, None, None)] * 4
         assert len({str(speaker.list_audiences()) for speaker in speakers}) == 1

@@ -1,9 +1,9 @@
 """Requests composed by Microsoft's SDK (`bingads`), from the WSDL that it ships.
 
 The SDK's `ServiceClient` writes the whole envelope; it does not send it (`nosend`, an option of suds). Sending and
-reading are this package's own, because the SDK's, all observed with 13.0.30.1: ignore proxies, log tokens and
-bodies, drop null elements of arrays, raise seven kinds of exceptions of which some hide the fault, sleep on
-throttling, and renew tokens by classes that cannot be aimed at another host.
+reading are this package's own, because suds ignores proxies, logs tokens and bodies, opens a connection for each
+call and drops null elements of arrays, and the SDK answers failures with half a dozen kinds of exceptions, some of
+which hide the fault (all observed with 13.0.30.1).
 
 `bingads` is imported when the first request is composed, never before: that takes most of a second.
 """
