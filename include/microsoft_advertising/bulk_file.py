@@ -46,6 +46,9 @@ CLIENT_ID_DIGITS: Final = 6
 """Enough for every file that keeps `MAX_FILE_BYTES`; a test holds this."""
 
 _COLUMNS: Final = "Type,Id,Parent Id,Client Id,Name,Action Type,Sub Type,Text"
+_COLUMNS_WITH_TERMS: Final = _COLUMNS.replace("Client Id", "Accept Customer Match Term,Client Id")
+"""The same where the upload accepts the terms (documented: customer-list); before Client Id, so that what is
+filled into an item row stays where it was, counted from its end."""
 _OTHER_ROWS: Final = 3
 """Header, Format Version and the list: counted as rows, in case the service does."""
 
@@ -87,15 +90,18 @@ def index_of(identifier: str) -> int:
 
 
 def max_members_per_file(*, sandbox: bool) -> int:
-    """Most members of one file, by the limits on rows and on bytes, for an audience id of any length."""
+    """Most members of one file, by the limits on rows and on bytes.
+
+    For an audience id of any length, with the terms or without: a plan may outlive a change of the connection.
+    """
     rows = (SANDBOX_MAX_ROWS if sandbox else MAX_ROWS) - _OTHER_ROWS
     longest = str(MAX_ID)
-    room = MAX_FILE_BYTES - max(len(_head(longest, action)) for action in Action)
-    return min(rows, room // _template(longest).size)
+    room = MAX_FILE_BYTES - max(len(_head(longest, action, accept_terms=True)) for action in Action)
+    return min(rows, room // _template(longest, accept_terms=True).size)
 
 
 def write_bulk_file(
-    path: Path, *, audience_id: str, action: Action, members: Iterable[Digests]
+    path: Path, *, audience_id: str, action: Action, members: Iterable[Digests], accept_terms: bool = False
 ) -> BulkFileInfo:
     """Write the members of one audience under one action as a zip with one CSV.
 
@@ -106,6 +112,8 @@ def write_bulk_file(
         audience_id: The audience's id at the service.
         action: What to do with the members.
         members: Arrays of shape (n, 32), dtype uint8; the members' indexes count through all of them.
+        accept_terms: Whether the upload accepts the Customer Match terms. If not, the file does not mention
+            them: "False" would make it fail (documented), and without it what was accepted by hand counts.
 
     Raises:
         TerminalError: There are more members than one file takes; nothing is left behind.
@@ -116,7 +124,9 @@ def write_bulk_file(
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
-            rows, raw_bytes = _write_zip(file, audience_id, action, members)
+            head = _head(audience_id, action, accept_terms=accept_terms)
+            template = _template(audience_id, accept_terms=accept_terms)
+            rows, raw_bytes = _write_zip(file, head, template, members)
             zip_bytes = file.seek(0, os.SEEK_END)
         partial.replace(path)
     finally:
@@ -125,10 +135,9 @@ def write_bulk_file(
 
 
 def _write_zip(
-    file: IO[bytes], audience_id: str, action: Action, members: Iterable[Digests]
+    file: IO[bytes], head: bytes, template: npt.NDArray[np.uint8], members: Iterable[Digests]
 ) -> tuple[int, int]:
     """Rows and raw bytes written."""
-    head, template = _head(audience_id, action), _template(audience_id)
     most = min(MAX_ROWS - _OTHER_ROWS, (MAX_FILE_BYTES - len(head)) // template.size)
     entry = zipfile.ZipInfo("upload.csv")  # dated 1980: equal members make equal files
     entry.compress_type = zipfile.ZIP_DEFLATED
@@ -153,18 +162,20 @@ def _deflate_with_isal(member: IO[bytes]) -> None:
     member._compressor = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -15)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
-def _head(audience_id: str, action: Action) -> bytes:
+def _head(audience_id: str, action: Action, *, accept_terms: bool) -> bytes:
+    extra = "," if accept_terms else ""
     lines = (
-        _COLUMNS,
-        f"Format Version,,,,{FORMAT_VERSION},,,",
-        f"Customer List,{audience_id},,,,{action},,",
+        _COLUMNS_WITH_TERMS if accept_terms else _COLUMNS,
+        f"Format Version,,,{extra},{FORMAT_VERSION},,,",
+        f"Customer List,{audience_id},,{'True,' if accept_terms else ''},,{action},,",
     )
     return b"\xef\xbb\xbf" + "".join(line + "\r\n" for line in lines).encode("ascii")
 
 
-def _template(audience_id: str) -> npt.NDArray[np.uint8]:
+def _template(audience_id: str, *, accept_terms: bool) -> npt.NDArray[np.uint8]:
     """One item row as bytes; Client Id and Text are still to be filled in."""
-    row = f"Customer List Item,,{audience_id},{'0' * CLIENT_ID_DIGITS},,,Email,{'0' * 2 * DIGEST_BYTES}\r\n"
+    extra = "," if accept_terms else ""
+    row = f"Customer List Item,,{audience_id},{extra}{'0' * CLIENT_ID_DIGITS},,,Email,{'0' * 2 * DIGEST_BYTES}\r\n"
     return np.frombuffer(row.encode("ascii"), dtype=np.uint8)
 
 

@@ -148,6 +148,31 @@ class Client:
         )
         return self._call(operation)
 
+    def update_audience(
+        self,
+        audience_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        scope: Scope | None = None,
+        membership_duration: int | None = None,
+    ) -> None:
+        """Change a customer list; what is None stays as it is. Doing it twice harms nothing.
+
+        Raises:
+            ConfigurationError: A value is refused: the name is taken (code 4853), say, or the scope would become
+                narrower (4855).
+            TerminalError: The service does not let customer lists be changed (its pages disagree).
+        """
+        operation = operations.update_audience(
+            audience_id,
+            name=name,
+            description=description,
+            scope=scope,
+            membership_duration=membership_duration,
+        )
+        self._call(operation)
+
     def delete_audience(self, audience_id: str) -> None:
         """Delete a customer list; done, too, if there is none of this id."""
         self._call(operations.delete_audience(audience_id))
@@ -222,6 +247,10 @@ class Client:
         account = self._call(operations.get_account(self._account.account_id))
         return Identity(user_id, user_name, (account,))
 
+    def pilot_features(self) -> frozenset[int]:
+        """Numbers of the features that are enabled for the customer and not for everybody."""
+        return self._call(operations.pilot_features(self._account.customer_id))
+
     def _call(self, operation: Operation[T]) -> T:
         return self._retries.call(self._transport.call, operation)
 
@@ -289,6 +318,25 @@ class AsyncClient:
         )
         return await self._call(operation)
 
+    async def update_audience(
+        self,
+        audience_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        scope: Scope | None = None,
+        membership_duration: int | None = None,
+    ) -> None:
+        """See `Client.update_audience`."""
+        operation = operations.update_audience(
+            audience_id,
+            name=name,
+            description=description,
+            scope=scope,
+            membership_duration=membership_duration,
+        )
+        await self._call(operation)
+
     async def delete_audience(self, audience_id: str) -> None:
         """See `Client.delete_audience`."""
         await self._call(operations.delete_audience(audience_id))
@@ -325,6 +373,10 @@ class AsyncClient:
         user_id, user_name = await self._call(operations.get_user())
         account = await self._call(operations.get_account(self._account.account_id))
         return Identity(user_id, user_name, (account,))
+
+    async def pilot_features(self) -> frozenset[int]:
+        """See `Client.pilot_features`."""
+        return await self._call(operations.pilot_features(self._account.customer_id))
 
     async def _call(self, operation: Operation[T]) -> T:
         return await self._retries.acall(self._transport.call, operation)

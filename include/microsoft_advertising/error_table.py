@@ -2,14 +2,18 @@
 
 Codes, names and meanings: `guides/operation-error-codes` and the pages of the operations (documented), unless
 a row says otherwise. Reactions and advice are ours. This is the only place that knows what a code calls for.
+
+`python -m include.microsoft_advertising.error_table > docs/errors.md` writes the table out for people; a test
+holds that page fresh.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["ERRORS", "ErrorEntry", "Reaction", "lookup"]
+__all__ = ["ERRORS", "ErrorEntry", "Reaction", "lookup", "page"]
 
 
 class Reaction(StrEnum):
@@ -126,7 +130,7 @@ _TABLE: tuple[ErrorEntry, ...] = (
     ),
     ErrorEntry(
         1030,
-        "CampaignServiceCustomerAccountIdHasToBeSpecified",
+        "CampaignServiceAccountIdHasToBeSpecified",
         "the account id is missing",
         _SETTING,
         _CHECK_IDS,
@@ -187,7 +191,13 @@ _TABLE: tuple[ErrorEntry, ...] = (
         wait=15 * 60,  # documented: "up to 15 minutes"
     ),
     # --- audiences
-    ErrorEntry(4835, "InvalidAudienceId", "there is no audience with this id", _SETTING, _WHOLE_AGAIN),
+    ErrorEntry(
+        4835,
+        "InvalidAudienceId",
+        "there is no audience with this id",
+        _SETTING,
+        _WHOLE_AGAIN + " If the export file names an `audience_id`, correct that one.",
+    ),
     ErrorEntry(4836, "AudienceIdsNotPassed", "no audience id was given", _STOP, _REPORT),
     ErrorEntry(4837, "DuplicateAudienceId", "an audience id was given twice", _STOP, _REPORT),
     ErrorEntry(
@@ -240,9 +250,9 @@ _TABLE: tuple[ErrorEntry, ...] = (
     ErrorEntry(
         4855,
         "AudienceCanNotChangeScopeOnUpdate",
-        "an audience's scope cannot be changed",
+        "an audience's scope may become wider, never narrower",
         _SETTING,
-        _RENAME,
+        "Set `scope: Customer` in the export file, or delete the audience: the next run creates it anew.",
     ),
     ErrorEntry(4859, "InvalidAudienceType", "the audience type is not offered here", _SETTING, _CHECK_IDS),
     ErrorEntry(
@@ -295,7 +305,9 @@ _TABLE: tuple[ErrorEntry, ...] = (
         "CustomerListTermsAndConditionsNotAccepted",
         "nobody accepted the Customer Match terms for this account",
         _SETTING,
-        "Let a user of the account accept them on ads.microsoft.com: Tools, Audiences, Customer match.",
+        "On ads.microsoft.com, signed in as the user of this connection: Tools, Audiences, create a customer match "
+        "list (it may stay empty) and choose I ACCEPT. Or let every upload accept them: fill in who did so and "
+        "when on the Airflow connection (Customer Match terms accepted by, accepted on).",
     ),
     ErrorEntry(8004, "EmailMustBeHashed", "the item is no SHA-256 digest", _ROW),
     ErrorEntry(8005, "CRMIdLengthExceedLimitation", "the item's CRM id is over 100 characters", _ROW),
@@ -354,3 +366,53 @@ def lookup(code: int, name: str = "") -> ErrorEntry:
             "Look the code up under 'operation error codes' in Microsoft Advertising's documentation.",
         )
     return entry
+
+
+_DOES = {
+    Reaction.RETRY: "tries again",
+    Reaction.WAIT: "waits, then goes on",
+    Reaction.REAUTHENTICATE: "gets a new token; fails if that does not help",
+    Reaction.REJECT_ROW: "counts the member as refused, goes on with the others",
+    Reaction.CONFIGURATION: "fails at once",
+    Reaction.STOP: "fails at once",
+}
+
+
+def page() -> str:
+    """The table as a page for people, in Markdown."""
+    rows = [
+        f"| {entry.code} | {entry.name} | {entry.meaning} | {_done(entry)} | {entry.advice or 'nothing'} |"
+        for entry in sorted(_TABLE, key=lambda entry: entry.code)
+    ]
+    return "\n".join([_HEAD, *rows, ""])
+
+
+def _done(entry: ErrorEntry) -> str:
+    special = _SPECIAL.get(entry.code, _DOES[entry.reaction])
+    return special if entry.wait is None else f"{special} ({entry.wait:.0f} s)"
+
+
+_SPECIAL = {
+    3220: "asks for another URL",
+    3224: "takes the file as sent and asks for its status",
+    3226: "asks for another URL",
+    4201: "sends the part again, if it was an upload's",
+    4853: "looks whether the audience is its own; if not, fails at once",
+}
+"""What code does with an answer instead of raising an exception for it: `files`, `delivery`, `audience_keeping`."""
+
+_HEAD = """# Errors of Microsoft Advertising
+
+Every code of the service that can reach this program: what it means, what the program does about it, and what is
+left for you to do. Made from `include/microsoft_advertising/error_table.py`:
+`python -m include.microsoft_advertising.error_table > docs/errors.md`.
+
+A code that is not in the table stops the task under its own name. The messages of tasks name code, account or
+audience, and the service's tracking id, which its support asks for.
+
+| code | name | means | the program | you |
+|---|---|---|---|---|"""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

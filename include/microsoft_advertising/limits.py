@@ -68,6 +68,13 @@ MAX_MEMBERSHIP_DAYS: Final = 390
 MIN_SERVABLE_MEMBERS: Final = 300
 """Matched members below which an audience is not served (documented: help centre, Customer match)."""
 
+CUSTOMER_LIST_FEATURE: Final = 579
+"""Number of the feature "Customer List Audience" among a customer's pilot features (documented: the page of
+GetCustomerPilotFeatures)."""
+
+SIZES_HOURS: Final = 48
+"""How long an audience's sizes may be unknown after a change (documented: customerlist; customer-list says 24)."""
+
 MAX_ID: Final = 2**63 - 1
 """Identifiers are signed 64-bit integers (documented: WSDL, `long`)."""
 

@@ -179,12 +179,21 @@ class ItemError:
 
 @dataclass(frozen=True)
 class AccountInfo:
-    """An advertiser account as the service describes it."""
+    """An advertiser account as the service describes it.
+
+    Attributes:
+        id: Digits.
+        name: What people call it.
+        number: What people see of it in the web pages, such as X0000001.
+        status: Its stage of life, such as Active.
+        customer_id: The customer that owns it, digits; empty if the service does not say.
+    """
 
     id: str
     name: str
     number: str = ""
     status: str = ""
+    customer_id: str = ""
 
 
 @dataclass(frozen=True)

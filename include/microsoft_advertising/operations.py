@@ -45,7 +45,9 @@ __all__ = [
     "get_audience",
     "get_user",
     "list_audiences",
+    "pilot_features",
     "request_upload",
+    "update_audience",
     "upload_status",
 ]
 
@@ -108,7 +110,7 @@ def find_audience(name: str) -> Operation[Audience | None]:
             ids = ", ".join(sorted(audience.id for audience in found))
             raise ConfigurationError(
                 f"{len(found)} audiences are named {name!r} (ids {ids}). Rename or delete all but one at "
-                "Microsoft Advertising, or give the segment another audience name in the export file."
+                "Microsoft Advertising, or write the right one as `audience_id` into the export file."
             )
         return found[0] if found else None
 
@@ -150,6 +152,36 @@ def create_audience(
         {"Audiences": [audience]},
         lambda answer: _identifier(answer["AudienceIds"][0]),
         repeatable=False,
+    )
+
+
+def update_audience(
+    audience_id: str,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    scope: Scope | None = None,
+    membership_duration: int | None = None,
+) -> Operation[None]:
+    """Change a customer list; what is None stays as it is.
+
+    Whether the service takes this for customer lists is documented both ways: `updateaudiences` names other
+    types only, `customerlist` has the rules for it. The scope may become wider, never narrower (4855).
+    """
+    changed = {
+        "Name": name,
+        "Description": description,
+        "Scope": scope,
+        "MembershipDuration": membership_duration,
+    }
+    audience = {key: value for key, value in changed.items() if value is not None}
+    return Operation(
+        "UpdateAudiences",
+        Service.CAMPAIGN,
+        "PUT",
+        "/Audiences",
+        {"Audiences": [{"Type": "CustomerList", "Id": audience_id, **audience}]},
+        lambda _: None,
     )
 
 
@@ -265,10 +297,30 @@ def get_account(account_id: str) -> Operation[AccountInfo]:
             name=str(account.get("Name") or ""),
             number=str(account.get("Number") or ""),
             status=str(account.get("AccountLifeCycleStatus") or ""),
+            customer_id=str(account.get("ParentCustomerId") or ""),
         )
 
     return Operation(
         "GetAccount", Service.CUSTOMER, "POST", "/Account/Query", {"AccountId": account_id}, read
+    )
+
+
+def pilot_features(customer_id: str) -> Operation[frozenset[int]]:
+    """Numbers of the features that are enabled for a customer and not for everybody.
+
+    The path is the one that Microsoft's own Java SDK sends (observed in its source).
+    """
+
+    def read(answer: Answer) -> frozenset[int]:
+        return frozenset(int(str(number)) for number in answer.get("FeaturePilotFlags") or ())
+
+    return Operation(
+        "GetCustomerPilotFeatures",
+        Service.CUSTOMER,
+        "POST",
+        "/CustomerPilotFeatures/Query",
+        {"CustomerId": customer_id},
+        read,
     )
 
 

@@ -117,7 +117,10 @@ def test_equal_members_make_equal_files(tmp_path: Path) -> None:
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
-def test_the_largest_file_keeps_both_readings_of_the_limit(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("accept_terms", "spare"), [(True, 200), (False, 1_000_000)])
+def test_the_largest_file_keeps_both_readings_of_the_limit(
+    tmp_path: Path, accept_terms: bool, spare: int
+) -> None:
     most = max_members_per_file(sandbox=False)
     row = digests(1)
 
@@ -127,14 +130,46 @@ def test_the_largest_file_keeps_both_readings_of_the_limit(tmp_path: Path) -> No
             yield block[: min(10_000, count - start)]
 
     path = tmp_path / "part.zip"
-    info = write_bulk_file(path, audience_id=str(MAX_ID), action=Action.REPLACE, members=members(most))
-    assert MAX_FILE_BYTES - 200 < info.raw_bytes <= MAX_FILE_BYTES
+    info = write_bulk_file(
+        path,
+        audience_id=str(MAX_ID),
+        action=Action.REPLACE,
+        members=members(most),
+        accept_terms=accept_terms,
+    )
+    assert MAX_FILE_BYTES - spare < info.raw_bytes <= MAX_FILE_BYTES
     assert info.rows == most < MAX_ROWS
     client_id(most - 1)
-    assert bulk_file._template("7").size * 10**bulk_file.CLIENT_ID_DIGITS > MAX_FILE_BYTES
-    with pytest.raises(TerminalError, match=f"takes {most} members at most"):
-        write_bulk_file(path, audience_id=str(MAX_ID), action=Action.REPLACE, members=members(most + 1))
+    shortest = bulk_file._template("7", accept_terms=False).size
+    assert shortest * 10**bulk_file.CLIENT_ID_DIGITS > MAX_FILE_BYTES
     assert not path.with_name("part.zip.partial").exists()
+
+
+@pytest.mark.bad_input
+def test_a_file_that_would_be_too_large_is_not_left_behind(tmp_path: Path) -> None:
+    block = np.repeat(digests(1), 10_000, axis=0)
+    path = tmp_path / "part.zip"
+    most = max_members_per_file(sandbox=False)
+    with pytest.raises(TerminalError, match=f"takes {most} members at most"):
+        write_bulk_file(
+            path, audience_id=str(MAX_ID), action=Action.ADD, members=[block] * 100, accept_terms=True
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("action", Action)
+def test_the_terms_are_accepted_in_the_row_of_the_list_and_only_if_asked_for(
+    tmp_path: Path, action: Action
+) -> None:
+    members = digests(3)
+    for name, accept_terms in (("with.zip", True), ("without.zip", False)):
+        write_bulk_file(
+            tmp_path / name, audience_id="7", action=action, members=[members], accept_terms=accept_terms
+        )
+    _, rows = read(tmp_path / "with.zip")
+    assert [row.pop("Accept Customer Match Term") for row in rows] == ["", "True", "", "", ""]
+    _, plain = read(tmp_path / "without.zip")
+    assert rows == plain, "nothing else differs, and no row is ragged"
 
 
 def test_the_sandbox_takes_twenty_thousand_rows() -> None:

@@ -94,7 +94,7 @@ def test_both_clients_have_the_same_operations() -> None:
         }
 
     assert surface(Client) == surface(AsyncClient)
-    assert len(surface(Client)) == 12
+    assert len(surface(Client)) == 14
 
 
 # --- calls -------------------------------------------------------------------------------------------------

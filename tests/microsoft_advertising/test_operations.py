@@ -101,6 +101,8 @@ def test_methods_and_paths() -> None:
             operations.upload_status("r"),
             operations.get_user(),
             operations.get_account("2"),
+            operations.update_audience("1", name="n"),
+            operations.pilot_features("1"),
         )
     }
     assert table == {
@@ -112,6 +114,8 @@ def test_methods_and_paths() -> None:
         "GetBulkUploadStatus": (Service.BULK, "POST", "/BulkUploadStatus/Query"),
         "GetUser": (Service.CUSTOMER, "POST", "/User/Query"),
         "GetAccount": (Service.CUSTOMER, "POST", "/Account/Query"),
+        "UpdateAudiences": (Service.CAMPAIGN, "PUT", "/Audiences"),
+        "GetCustomerPilotFeatures": (Service.CUSTOMER, "POST", "/CustomerPilotFeatures/Query"),
     }
 
 
@@ -125,6 +129,29 @@ def test_only_codes_about_rows_are_about_items() -> None:
     about = operations.apply_members("1", Action.ADD, DIGESTS).about_items
     assert about == {code for code, entry in ERRORS.items() if entry.reaction is Reaction.REJECT_ROW}
     assert about == {8002, 8004, 8005, 8006}
+
+
+def test_a_change_names_only_what_changes() -> None:
+    bare = {"Type": "CustomerList", "Id": "12"}
+    assert operations.update_audience("12", name="VIP").body == {"Audiences": [bare | {"Name": "VIP"}]}
+    whole = operations.update_audience(
+        "12", name="n", description="", scope="Customer", membership_duration=-1
+    )
+    assert whole.body == {
+        "Audiences": [bare | {"Name": "n", "Description": "", "Scope": "Customer", "MembershipDuration": -1}]
+    }
+    assert whole.read({"PartialErrors": None}) is None
+    assert whole.repeatable
+
+
+@pytest.mark.parametrize(
+    ("answer", "features"),
+    [({"FeaturePilotFlags": [579, "580"]}, {579, 580}), ({"FeaturePilotFlags": None}, set()), ({}, set())],
+)
+def test_pilot_features(answer: dict[str, object], features: set[int]) -> None:
+    operation = operations.pilot_features("111")
+    assert operation.body == {"CustomerId": "111"}
+    assert operation.read(answer) == features
 
 
 def test_tickets_hide_their_url() -> None:
