@@ -192,6 +192,12 @@ BEHAVIOURS: Final = (
     Behaviour(
         "calls.http-status", "HTTP 401 for 105, 403 for 106, 429 for 117, 400 for all else.", _A, "not stated"
     ),
+    Behaviour(
+        "calls.pilot-features",
+        "GetCustomerPilotFeatures names feature 579, a setting.",
+        _A,
+        "page; path: Java SDK",
+    ),
     Behaviour("calls.missing-headers", "Missing headers: 116.", _D, "error codes"),
     Behaviour(
         "calls.customer-management",

@@ -19,6 +19,9 @@ class Settings(BaseModel):
 
     sandbox: bool = Field(default=False, description="The sandbox's row and parallel limits apply.")
     terms_accepted: bool = Field(default=True, description="A human accepted the Customer Match terms.")
+    pilot_features: tuple[int, ...] = Field(
+        default=(579,), description="What GetCustomerPilotFeatures names."
+    )
     strict_rotation: bool = Field(default=False, description="A refresh token works only once.")
     access_token_seconds: float = Field(default=3599, gt=0)
     authorization_code_seconds: float = Field(default=300, gt=0, description="A code is good for so long.")

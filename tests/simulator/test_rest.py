@@ -146,3 +146,13 @@ def test_every_answer_has_a_tracking_id(api: Api) -> None:
     found = [answer.headers["TrackingId"] for answer in answers]
     assert len(set(found)) == len(found)
     assert all(found)
+
+
+@pytest.mark.behaviour("calls.pilot-features")
+def test_the_features_of_a_customer(api: Api) -> None:
+    path, bare = "/CustomerManagement/v13/CustomerPilotFeatures/Query", {"CustomerAccountId": None}
+    own = {"CustomerId": api.ready["customer_id"]}
+    assert api.call(path, own, headers=bare).json() == {"FeaturePilotFlags": [579]}
+    assert numbers(api.call(path, {"CustomerId": "1"}, headers=bare)) == [106]
+    api.control("settings", {"pilot_features": []})
+    assert api.call(path, own).json() == {"FeaturePilotFlags": []}

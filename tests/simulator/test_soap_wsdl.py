@@ -230,6 +230,7 @@ def smallest_calls(api: Api) -> dict[str, dict[str, Any]]:
         "GetUser": {},
         "SearchAccounts": {"Predicates": predicates, "PageInfo": {"Index": 0, "Size": 10}},
         "GetAccount": {"AccountId": account},
+        "GetCustomerPilotFeatures": {"CustomerId": int(api.ready["customer_id"])},
     }
 
 

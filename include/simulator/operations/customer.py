@@ -48,6 +48,12 @@ class AccountQuery(Body):
     return_additional_fields: str | None = None
 
 
+class FeaturesQuery(Body):
+    """GetCustomerPilotFeatures."""
+
+    customer_id: LongText | None = None
+
+
 def _get_user(context: Context, body: UserQuery) -> dict[str, Any]:
     caller = context.caller
     if body.user_id not in (None, caller.user_id):
@@ -83,6 +89,12 @@ def _get_account(context: Context, body: AccountQuery) -> dict[str, Any]:
     if body.account_id != context.caller.account_id:
         raise ServiceFault(106)
     return {"Account": _account(context)}
+
+
+def _get_pilot_features(context: Context, body: FeaturesQuery) -> dict[str, Any]:
+    if body.customer_id not in (None, context.caller.customer_id):
+        raise ServiceFault(106)
+    return {"FeaturePilotFlags": list(context.service.settings().pilot_features)}
 
 
 def _account(context: Context) -> dict[str, Any]:
@@ -128,6 +140,14 @@ CUSTOMER_MANAGEMENT: Final[tuple[Operation[Any], ...]] = (
         "/CustomerManagement/v13/Account/Query",
         AccountQuery,
         _get_account,
+        in_account=False,
+    ),
+    Operation(
+        "GetCustomerPilotFeatures",
+        "POST",
+        "/CustomerManagement/v13/CustomerPilotFeatures/Query",
+        FeaturesQuery,
+        _get_pilot_features,
         in_account=False,
     ),
 )

@@ -492,6 +492,11 @@ _CUSTOMER_MESSAGES: Final = {
     "GetAccount": _message(
         _CUSTOMER, (_ACCOUNT_ID, _ACCOUNT_EXTRAS), (Field("Account", _ACCOUNT),)
     ),
+    "GetCustomerPilotFeatures": _message(
+        _CUSTOMER,
+        (Field("CustomerId", LONG, nillable=False),),
+        (Field("FeaturePilotFlags", Array(_ARRAYS, "int", INT, nillable=False)),),
+    ),
 }  # fmt: skip
 
 SERVICES: Final = (
