@@ -32,6 +32,9 @@ class MemoryStorage:
     def store(self, relative: str, content: bytes) -> None:
         self.files[relative] = content
 
+    def write_bytes(self, relative: str, data: bytes) -> None:
+        self.store(relative, data)
+
     def read_bytes(self, relative: str) -> bytes:
         try:
             return self.files[relative]

@@ -29,6 +29,7 @@ from include.customer_match.export_values import (
     Hours,
     KeyPath,
     Label,
+    ListId,
     MembershipDays,
     Name,
     Root,
@@ -48,6 +49,7 @@ from include.customer_match.export_values import (
 )
 from include.customer_match.reference import Policy
 from include.customer_match.routes import AUTO_APPLY_MEMBERS, RouteChoice
+from include.customer_match.segment_key import segment_key
 from include.errors import ConfigurationError
 
 __all__ = ["Export", "Folder", "Format", "Guards", "Scope", "Segment", "Selection", "Source"]
@@ -131,6 +133,14 @@ class Selection(_Part):
         examples=["High value customers"],
         json_schema_extra={"x-default": "the table's name"},
     )
+    audience_id: ListId | None = Field(
+        default=None,
+        description="Id of the very list to write to, where its name does not tell or it exists already "
+        "(`customer-match audiences` lists all); it keeps its name. One that no export created needs `adopt: true`, "
+        "and its members are replaced.",
+        examples=[1234567890],
+        json_schema_extra={"x-default": "found by name, or created"},
+    )
     path: TablePath | None = Field(
         default=None,
         description="Where the table is, if not under its name: relative to the source's root, or a URL.",
@@ -142,7 +152,7 @@ class Selection(_Part):
     def _fits_an_audience(self) -> Self:
         if self.is_pattern:
             fault = "is for one table, but the pattern may take several. List that table by its name"
-            own = [key for key in ("audience", "path") if getattr(self, key) is not None]
+            own = [key for key in ("audience", "audience_id", "path") if getattr(self, key) is not None]
             if own:
                 raise Faults([((key,), fault) for key in own])
         elif self.audience is None:
@@ -166,12 +176,14 @@ class Segment(BaseModel):
         table: Name of the table.
         audience: Name of its audience.
         path: Where the table is, relative to the source's root or a URL; None: where its name is found.
+        audience_id: Id of the very list to write to; None: found by name, or created.
     """
 
     model_config = ConfigDict(frozen=True)
 
     table: str
     audience: str
+    audience_id: str | None = None
     path: str | None = None
 
 
@@ -234,9 +246,22 @@ def _different_audiences(selections: tuple[Selection, ...]) -> tuple[Selection, 
                 "count). Remove one, or give one another `audience`"
             )
             faults.append(((place, "audience") if selection.audience else (place,), fault))
+    faults += _same_lists(selections)
     if faults:
         raise Faults(faults)
     return selections
+
+
+def _same_lists(selections: tuple[Selection, ...]) -> list[tuple[KeyPath, str]]:
+    ids = [selection.audience_id for selection in selections]
+    return [
+        (
+            (place, "audience_id"),
+            f"is that of segments[{ids.index(id_)}] too. Give each segment a list of its own",
+        )
+        for place, id_ in enumerate(ids)
+        if id_ is not None and ids.index(id_) != place
+    ]
 
 
 Selections = Annotated[
@@ -403,6 +428,37 @@ class Export(_Part):
         """Whether the tables must be listed to know the segments."""
         return any(selection.is_pattern for selection in self.segments)
 
+    @property
+    def scope_is_stated(self) -> bool:
+        """Whether the file names a scope: only then that of an existing audience is changed."""
+        return "scope" in self.model_fields_set
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """What tells the segments that the file names apart; those that only a pattern takes are not among them."""
+        named = [selection for selection in self.segments if not selection.is_pattern]
+        return tuple(self._identity(one.table, one.audience or one.table) for one in named)
+
+    def identity(self, segment: Segment) -> str:
+        """What tells a segment from the export's others, whatever its audience is called: its table.
+
+        Only where the file names the same table several times it is table and audience.
+        """
+        return self._identity(segment.table, segment.audience)
+
+    def key(self, segment: Segment) -> str:
+        """The key of a segment, by which its audience and ledger are known again."""
+        return segment_key(self.name, self.identity(segment))
+
+    def other_keys(self, segment: Segment) -> frozenset[str]:
+        """The keys of the other segments that the file names."""
+        own = self.identity(segment)
+        return frozenset(segment_key(self.name, other) for other in self.identities if other != own)
+
+    def _identity(self, table: str, audience: str) -> str:
+        alone = sum(selection.table == table for selection in self.segments) < 2  # noqa: PLR2004 (as it says)
+        return table if alone else f"{table} → {audience}"
+
     def matches(self, tables: Iterable[str]) -> list[Segment]:
         """The segments of a run, in the file's order; those of a pattern by name.
 
@@ -434,7 +490,12 @@ class Export(_Part):
         for selection in self.segments:
             if not selection.is_pattern:
                 audience = selection.audience or selection.table
-                yield Segment(table=selection.table, audience=audience, path=selection.path)
+                yield Segment(
+                    table=selection.table,
+                    audience=audience,
+                    path=selection.path,
+                    audience_id=selection.audience_id,
+                )
                 continue
             for table in found:
                 if table not in taken and selection.takes(table):

@@ -28,6 +28,7 @@ __all__ = [
     "Hours",
     "KeyPath",
     "Label",
+    "ListId",
     "MembershipDays",
     "Name",
     "Root",
@@ -138,12 +139,18 @@ def _connection_id(value: str) -> str:
 
 
 def _service_id(value: object) -> str:
+    where = "the address bar of ui.ads.microsoft.com: `cid=` is the customer, `aid=` the account"
+    return _digits(value, where)
+
+
+def _list_id(value: object) -> str:
+    return _digits(value, "the output of `customer-match audiences`")
+
+
+def _digits(value: object, where: str) -> str:
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     if not re.fullmatch(r"[1-9][0-9]{0,18}", text) or int(text) > MAX_ID:
-        raise ValueError(
-            "must be a number in digits alone, without leading zeros. Copy it from the address bar of "
-            "ui.ads.microsoft.com: `cid=` is the customer, `aid=` the account"
-        )
+        raise ValueError(f"must be a number in digits alone, without leading zeros. Copy it from {where}")
     return text
 
 
@@ -273,6 +280,7 @@ ConnectionId = Annotated[Text, AfterValidator(_connection_id)]
 ServiceId = Annotated[
     str, BeforeValidator(_service_id, json_schema_input_type=Annotated[int, Field(gt=0)] | str)
 ]
+ListId = Annotated[str, BeforeValidator(_list_id, json_schema_input_type=Annotated[int, Field(gt=0)] | str)]
 Root = Annotated[Text, AfterValidator(_root)]
 TablePath = Annotated[Text, AfterValidator(_table_path)]
 

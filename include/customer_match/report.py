@@ -19,6 +19,7 @@ from include.customer_match.run_records import (
     SegmentRecords,
     Validated,
 )
+from include.customer_match.sizes import Reading
 
 __all__ = ["Outcome", "RunReport", "SegmentReport", "segment_report"]
 
@@ -60,6 +61,8 @@ class SegmentReport(BaseModel):
         route: How the parts travel: `bulk` or `apply`; None if there are none.
         calls: Calls that held the members; 0 for Bulk.
         replaced: Whether the audience was replaced as a whole.
+        terms: How the Customer Match terms were accepted, where the uploads did so.
+        sizes: How large the service found the audience when the run began; None if no earlier run delivered it.
         seconds: From the first step's work to the last one's, waiting for Airflow left out.
     """
 
@@ -82,6 +85,8 @@ class SegmentReport(BaseModel):
     route: Route | None = None
     calls: int | None = None
     replaced: bool = False
+    terms: str | None = None
+    sizes: Reading | None = None
     seconds: float = 0.0
 
 
@@ -97,6 +102,7 @@ class RunReport(BaseModel):
         dry_run: Whether nothing was sent.
         full: Whether audiences were replaced on request.
         segments: In the order of the export.
+        sizes_note: Why the audiences' sizes could not be read; None normally.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -109,6 +115,7 @@ class RunReport(BaseModel):
     dry_run: bool
     full: bool
     segments: tuple[SegmentReport, ...]
+    sizes_note: str | None = None
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's way to put a property into JSON
     @property
@@ -125,8 +132,18 @@ class RunReport(BaseModel):
         head = f"{len(self.segments) - self.failed} of {len(self.segments)} segments are right"
         return "\n".join([f"{head}{' (dry run: nothing was sent)' if self.dry_run else ''}.", *self._lines()])
 
+    @property
+    def terms(self) -> str | None:
+        """How the Customer Match terms were accepted, where an upload did so."""
+        return next((segment.terms for segment in self.segments if segment.terms), None)
+
     def _lines(self) -> Sequence[str]:
-        return [_line(segment) for segment in self.segments]
+        lines = [_line(segment) for segment in self.segments]
+        lines += [
+            f"- {_worry(s.sizes)}" for s in self.segments if s.sizes and s.sizes.readiness.calls_for_a_look
+        ]
+        lines += [f"- {self.sizes_note}"] if self.sizes_note else []
+        return lines + ([f"- Customer Match terms {self.terms}."] if self.terms else [])
 
     def html(self) -> str:
         """The report as a page of its own: no script, nothing loaded from elsewhere."""
@@ -134,7 +151,9 @@ class RunReport(BaseModel):
         return jinja2.Environment(autoescape=True).from_string(template).render(report=self)
 
 
-def segment_report(segment: str, audience: str, records: SegmentRecords, *, dry_run: bool) -> SegmentReport:
+def segment_report(
+    segment: str, audience: str, records: SegmentRecords, *, dry_run: bool, sizes: Reading | None = None
+) -> SegmentReport:
     """Sum up what a segment's steps have recorded."""
     validated, normalised = records.read(Validated), records.read(Normalised)
     chunked, delivered = records.read(Chunked), records.read(Delivered)
@@ -155,7 +174,7 @@ def segment_report(segment: str, audience: str, records: SegmentRecords, *, dry_
         counts |= {"parts": len(plan.parts), "route": plan.route}
     if delivered:
         counts |= {"refused": delivered.refused, "audience_id": delivered.audience_id}
-        counts |= {"route": delivered.route, "calls": delivered.calls}
+        counts |= {"route": delivered.route, "calls": delivered.calls, "terms": delivered.terms}
     seconds = sum(record.seconds for record in (validated, normalised, chunked, delivered) if record)
     return SegmentReport.model_validate(
         {
@@ -163,6 +182,7 @@ def segment_report(segment: str, audience: str, records: SegmentRecords, *, dry_
             "audience": audience,
             "outcome": outcome,
             "message": message,
+            "sizes": sizes,
             "seconds": round(seconds, 2),
             **counts,
         }
@@ -200,3 +220,9 @@ def _line(segment: SegmentReport) -> str:
         counts.append(f"{sum(segment.refused.values()):,} refused by the service")
     text = f"- {segment.audience}: {segment.outcome}; {', '.join(counts)}"
     return f"{text}. {segment.message or ''}".rstrip()
+
+
+def _worry(sizes: Reading) -> str:
+    known = [(sizes.search_size, "in search"), (sizes.network_size, "in the audience network")]
+    counts = ", ".join(f"{size:,} matched {where}" for size, where in known if size is not None)
+    return f"{sizes.audience}: {sizes.readiness}; {counts + ': ' if counts else ''}{sizes.message}."

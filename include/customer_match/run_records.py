@@ -92,6 +92,7 @@ class Delivered(_Record):
         route: How they travelled; None if there were none.
         calls: Calls that held their members; 0 for Bulk.
         refused: Members that the service refused, by the name of its error.
+        terms: How the Customer Match terms were accepted, where the uploads did so.
     """
 
     audience_id: str
@@ -99,6 +100,7 @@ class Delivered(_Record):
     route: Route | None = None
     calls: NonNegativeInt = 0
     refused: dict[str, NonNegativeInt] = {}
+    terms: str | None = None
 
 
 class Failure(BaseModel):

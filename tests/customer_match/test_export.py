@@ -44,7 +44,7 @@ def test_defaults_are_those_of_the_reference() -> None:
         "start_date": "2026-01-01",
         "timezone": "UTC",
         "source": {"connection": None, "root": "lake", "format": "auto"},
-        "segments": [{"table": "*", "audience": None, "path": None}],
+        "segments": [{"table": "*", "audience": None, "audience_id": None, "path": None}],
         "email": ["Email"],
         "normalisation": "basic",
         "profiles_per_part": 500_000,
@@ -211,3 +211,31 @@ class TestMatches:
         assert tables(export(segments="all").matches(["x" * 128])) == ["x" * 128]
         with pytest.raises(ConfigurationError, match=r"longer than 128 characters \(129\)"):
             export(segments="all").matches(["x" * 129])
+
+
+def test_the_identity_of_a_segment_outlives_a_renaming() -> None:
+    before, after = (
+        export(segments=["Gold", "Silver"]),
+        export(segments=[{"table": "Gold", "audience": "VIPs"}, "Silver"]),
+    )
+    [old, _], [new, other] = before.matches([]), after.matches([])
+    assert before.identity(old) == after.identity(new) == "Gold"
+    assert before.key(old) == after.key(new)
+    assert after.identities == ("Gold", "Silver")
+    assert after.other_keys(new) == {after.key(other)}
+
+
+def test_a_table_that_is_named_twice_makes_two_segments() -> None:
+    twice = export(segments=[{"table": "Gold", "audience": "A"}, {"table": "Gold", "audience": "B"}, "*"])
+    first, second, pattern = twice.matches(["Gold", "Silver"])
+    assert len({twice.key(segment) for segment in (first, second, pattern)}) == 3
+    assert twice.identities == ("Gold → A", "Gold → B")
+    assert twice.other_keys(first) == {twice.key(second)}
+    assert twice.other_keys(pattern) == {twice.key(first), twice.key(second)}
+
+
+def test_the_list_and_the_scope_that_a_file_states() -> None:
+    [segment] = export(segments=[{"table": "Gold", "audience_id": 4711}]).matches([])
+    assert segment.audience_id == "4711"
+    assert not export().scope_is_stated
+    assert export(scope="Customer").scope_is_stated

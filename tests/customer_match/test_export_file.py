@@ -242,6 +242,16 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ),
     ({"segments": f"[{'😀' * 65}]"}, "line 4, segments[0]: longer than 128 characters (130)."),
     ({"segments": "[{table: 'G*', audience: x}]"}, "segments[0].audience: is for one table, but the pattern"),
+    ({"segments": "[{table: 'G*', audience_id: 7}]"}, "segments[0].audience_id: is for one table, but"),
+    (
+        {"segments": "[{table: A, audience_id: x}]"},
+        "segments[0].audience_id: must be a number in digits alone",
+    ),
+    ({"segments": "[{table: A, audience_id: 07}]"}, "Copy it from the output of `customer-match audiences`"),
+    (
+        {"segments": "[{table: A, audience_id: 7}, B, {table: C, audience_id: '7'}]"},
+        "segments[2].audience_id: is that of segments[0] too. Give each segment a list of its own.",
+    ),
     ({"segments": "[{table: 'G*', path: x}]"}, "segments[0].path: is for one table, but the pattern"),
     ({"segments": "[{table: A, path: ../x}]"}, "segments[0].path: leaves the source's root."),
     ({"segments": "[{table: A, path: 'abfs://lake/x'}]"}, "segments[0].path: is not where the source is."),

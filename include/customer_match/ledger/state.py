@@ -113,6 +113,8 @@ class State(_Model):
         format: Version of this file's format.
         audience: Its name.
         audience_id: Its id at the service; None until it is known to exist.
+        segment: Key of the segment that the audience is kept for; None in states from before it was noted.
+        moved_to: Name under which the audience's ledger goes on since it was renamed; None normally.
         settled: The bounds before the parts below.
         plan_id: The plan whose parts these are.
         requests: Uploads and tries by calls since the audience is known, of this plan and all before it.
@@ -125,6 +127,8 @@ class State(_Model):
     format: int = 1
     audience: str
     audience_id: str | None = None
+    segment: str | None = None
+    moved_to: str | None = None
     settled: Settled = Settled()
     plan_id: str | None = None
     requests: int = 0
@@ -138,14 +142,23 @@ class State(_Model):
         part = self.parts[index].model_copy(update=changes)
         return self.model_copy(update={"parts": (*self.parts[:index], part, *self.parts[index + 1 :])})
 
-    def with_audience(self, audience_id: str, *, created: bool) -> Self:
+    def with_audience(self, audience_id: str, *, created: bool, segment: str | None = None) -> Self:
         """The state once the audience is known to exist; one that we just created holds nobody.
 
-        Nothing that was known of another audience of this name counts any more.
+        Nothing that was known of another audience of this name counts any more, nor what goes on elsewhere.
         """
-        if audience_id == self.audience_id:
-            return self
-        return type(self)(audience=self.audience, audience_id=audience_id, settled=Settled(known=created))
+        if audience_id == self.audience_id and self.moved_to is None:
+            return self if segment is None else self.model_copy(update={"segment": segment})
+        return type(self)(
+            audience=self.audience,
+            audience_id=audience_id,
+            segment=segment,
+            settled=Settled(known=created),
+        )
+
+    def tells_of(self, audience_id: str) -> bool:
+        """Whether it is what is known of this audience."""
+        return self.moved_to is None and self.audience_id == audience_id
 
     def planned(self, plan_id: str, parts: tuple[Part, ...], interval_end: datetime | None) -> Self:
         """The state with a new plan; the parts before it must be settled."""

@@ -77,6 +77,16 @@ class Ledger:
         self._folder = folder
         self._audience = audience
 
+    @property
+    def audience(self) -> str:
+        """The audience's name."""
+        return self._audience
+
+    @property
+    def folder(self) -> str:
+        """The ledger's folder in the workspace."""
+        return self._folder
+
     def load(self) -> Entry:
         """The newest state; an empty one if there is none.
 
