@@ -1,5 +1,7 @@
 """One DAG per export file: validate → normalise → chunk → upload for each segment, then report.
 
+Beside the segments, `sizes` reads how large the service finds the audiences of earlier runs.
+
 A file that cannot be understood becomes a DAG of its own that says why, so that the others keep running.
 """
 
@@ -50,7 +52,9 @@ def export_dag(export: Export) -> DAG:
         },
     ) as export_dag:
         rows = select_task(export)()
-        segment_group(export).expand(row=rows) >> report_task(export)(rows)
+        report = report_task(export)(rows)
+        segment_group(export).expand(row=rows) >> report
+        sizes_task(export)(rows) >> report
     return export_dag
 
 
@@ -86,7 +90,12 @@ def segment_group(export: Export) -> Any:
         """The difference to what the audience holds, cut into parts."""
         run, segment = this_run(export), this_segment(row)
         run.chunk(segment)
-        return {"audience": segment.audience, "folder": run.segment_folder(segment)}
+        return {
+            "audience": segment.audience,
+            "audience_id": segment.audience_id or "",
+            "segment": export.identity(segment),
+            "folder": run.segment_folder(segment),
+        }
 
     @task_group
     def segment(row: Row) -> None:
@@ -96,6 +105,9 @@ def segment_group(export: Export) -> Any:
             map_index_template="{{ task.audience }}",
             pool=pool_name(export.cid),
             audience=chunked["audience"],
+            audience_id=chunked["audience_id"],
+            segment=chunked["segment"],
+            segments=export.identities,
             folder=chunked["folder"],
             mark=mark(export),
             microsoft_advertising_conn_id=export.connection,
@@ -104,11 +116,23 @@ def segment_group(export: Export) -> Any:
             workspace_root=export.workspace.locate(PROJECT),
             workspace_conn_id=export.workspace.connection,
             scope=export.scope,
+            scope_stated=export.scope_is_stated,
             membership_duration=export.membership_duration,
             adopt=export.adopt,
         )
 
     return segment
+
+
+def sizes_task(export: Export) -> Any:
+    """The task that looks at what the service has made of earlier runs."""
+
+    @task(retries=0, execution_timeout=timedelta(minutes=10))
+    def sizes(rows: list[Row]) -> None:
+        """Matched users of each audience, and whether they are enough to be served. Fails no run."""
+        this_run(export).sizes([Segment.model_validate(row) for row in rows])
+
+    return sizes
 
 
 def report_task(export: Export) -> Any:

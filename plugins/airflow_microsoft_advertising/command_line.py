@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airflow_microsoft_advertising.audiences_command import audiences
 from include.errors import ConfigurationError, CustomerMatchError
 from include.project import exports_folder
 
@@ -80,6 +81,9 @@ def set_up() -> None:
         made = ensure_pools(pools, session)
     for name in pools:
         typer.echo(f"Pool {name}: {'made' if name in made else 'was there'}.")
+
+
+app.command()(audiences)
 
 
 @app.command()

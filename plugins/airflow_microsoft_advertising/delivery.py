@@ -19,10 +19,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from airflow_microsoft_advertising.applying import apply_part, calls_of
+from airflow_microsoft_advertising.audience_keeping import AudienceKeeper
+from airflow_microsoft_advertising.audience_marks import AudienceSpec
 from airflow_microsoft_advertising.refusals import Refusals
 from include.customer_match.chunk import Plan, plan_again
+from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.state import Part, Progress, Request, Settled
-from include.customer_match.ledger.store import Entry, Ledger, Storage
+from include.customer_match.ledger.store import Entry, Storage
 from include.customer_match.members import read_members
 from include.customer_match.routes import Route
 from include.errors import ConfigurationError, TerminalError, TransientError
@@ -38,8 +41,6 @@ from include.microsoft_advertising.faults import (
     error_of,
 )
 from include.microsoft_advertising.models import (
-    Audience,
-    Scope,
     UploadState,
     UploadStatus,
     UploadTicket,
@@ -52,25 +53,6 @@ log = logging.getLogger(__name__)
 _TRIES = 3  # new URLs in one go; past that, the task's own retries wait longer
 _UNKNOWN_REQUEST = 4201  # InvalidRequestId
 _NOT_SUPPORTED = 204  # OperationNotSupported
-
-
-@dataclass(frozen=True)
-class AudienceSpec:
-    """The audience as the export wants it.
-
-    Attributes:
-        name: Its name; audiences are found by it.
-        mark: Stands in the description and tells our audiences from others' with the same name.
-        scope: Who shares it.
-        membership_duration: Days; -1 never expires.
-        adopt: Whether an audience of this name that is not ours may be taken over and replaced.
-    """
-
-    name: str
-    mark: str
-    scope: Scope = "Customer"
-    membership_duration: int = -1
-    adopt: bool = False
 
 
 class Overtaken(TerminalError):
@@ -104,12 +86,13 @@ class Delivery:
 
     Args:
         client: The service.
-        ledger: The audience's ledger.
+        ledgers: The ledgers of the account; the audience's is the one of its name.
         storage: The workspace.
         plan: What is to be sent.
         audience: Where it goes.
         folder: Folder in the workspace for what comes up on the way.
         interval_end: End of the data interval that the plan stands for.
+        accept_terms: Whether files and calls accept the Customer Match terms.
         on_replan: Gets the plan that takes the place of `plan` where the ledger has moved on.
     """
 
@@ -117,40 +100,33 @@ class Delivery:
         self,
         *,
         client: Client,
-        ledger: Ledger,
+        ledgers: Ledgers,
         storage: Storage,
         plan: Plan,
         audience: AudienceSpec,
         folder: str,
         interval_end: datetime,
+        accept_terms: bool = False,
         on_replan: Callable[[Plan], None] = lambda _: None,
     ) -> None:
         self._client = client
-        self._ledger = ledger
+        self._ledgers = ledgers
+        self._ledger = ledgers.of(audience.name)
         self._storage = storage
         self._plan = plan
         self._audience = audience
         self._folder = folder
         self._interval_end = interval_end
+        self._accept_terms = accept_terms
         self._on_replan = on_replan
 
     def start(self) -> None:
         """Make sure that the audience exists, and that it is the one that the ledger tells of.
 
         Raises:
-            ConfigurationError: An audience of this name is there and not ours.
+            CustomerMatchError: As `AudienceKeeper.keep`.
         """
-        entry = self._ledger.load()
-        known = entry.state.audience_id
-        if known and self._client.get_audience(known):
-            return
-        found = self._client.find_audience(self._audience.name)
-        if found is None:
-            audience_id = self._create()
-        else:
-            self._check_ours(found)
-            audience_id = found.id
-        self._ledger.write(entry, entry.state.with_audience(audience_id, created=found is None))
+        AudienceKeeper(client=self._client, ledgers=self._ledgers, spec=self._audience).keep()
 
     def advance(self) -> Waiting | None:
         """Do all that can be done without waiting.
@@ -211,25 +187,6 @@ class Delivery:
         assert audience_id is not None  # noqa: S101 (start wrote it)
         return audience_id
 
-    def _create(self) -> str:
-        spec = self._audience
-        log.info("Creating the audience %r", spec.name)
-        return self._client.create_audience(
-            spec.name,
-            description=f"Kept by an Airflow export; changes by hand are overwritten. {spec.mark}",
-            scope=spec.scope,
-            membership_duration=spec.membership_duration,
-        )
-
-    def _check_ours(self, found: Audience) -> None:
-        if self._audience.mark not in found.description and not self._audience.adopt:
-            raise ConfigurationError(
-                f"Microsoft Advertising already has an audience named {found.name!r} (id {found.id}) that this "
-                "export did not create. Give the segment another audience name in the export file, rename or "
-                "delete that audience, or set `adopt: true` in the export file to take it over and replace its "
-                "members."
-            )
-
     def _begun(self, entry: Entry) -> Entry:
         """The entry with our plan in it; an unfinished one before it is settled first."""
         state = entry.state
@@ -272,6 +229,7 @@ class Delivery:
                 part,
                 audience_id=audience_id,
                 before_each=lambda: self._ledger.check_newest(entry),
+                accept_terms=True if self._accept_terms else None,
             )
         except ServiceTerminalError as error:
             if _NOT_SUPPORTED not in error.codes:
@@ -308,7 +266,11 @@ class Delivery:
             path = Path(folder, "upload.zip")
             members = read_members(self._storage, part.members)
             info = bulk_file.write_bulk_file(
-                path, audience_id=audience_id, action=bulk_file.Action[part.action.name], members=members
+                path,
+                audience_id=audience_id,
+                action=bulk_file.Action[part.action.name],
+                members=members,
+                accept_terms=self._accept_terms,
             )
             try:
                 self._client.upload_file(UploadTicket(request.id, request.upload_url), path)

@@ -11,8 +11,10 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from pydantic import ValidationError
 
+from airflow_microsoft_advertising.connection_check import check
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE, DEFAULT_CONNECTION
-from include.errors import ConfigurationError, CustomerMatchError
+from airflow_microsoft_advertising.terms import Terms, terms_of
+from include.errors import ConfigurationError
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.client import AsyncClient, Client
 from include.microsoft_advertising.environment import Environment
@@ -87,6 +89,10 @@ class MicrosoftAdvertisingHook(BaseHook):
         """Where the service is."""
         return environment_of(self.connection())
 
+    def terms(self) -> Terms | None:
+        """Who accepted the Customer Match terms, if the connection says so."""
+        return terms_of(self.connection())
+
     def get_conn(self) -> Client:
         """A client; use it as a context manager.
 
@@ -106,14 +112,8 @@ class MicrosoftAdvertisingHook(BaseHook):
         )
 
     def test_connection(self) -> tuple[bool, str]:
-        """Sign in and ask the service who we are: what the button *Test* does."""
-        try:
-            with self.get_conn() as client:
-                identity = client.whoami()
-        except CustomerMatchError as error:
-            return False, str(error)
-        accounts = ", ".join(f"{account.name} ({account.id})" for account in identity.accounts)
-        return True, f"Signed in as {identity.user_name}; account: {accounts or 'none that may be seen'}."
+        """Sign in and see whether Customer Match can be used: what the button *Test* does."""
+        return check(self)
 
     def _transport(self, connection: Connection) -> TransportName:
         transport = transport_of(connection)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.sdk import BaseOperator, Context
 
 from airflow_microsoft_advertising.links import AudienceLink
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
+from include.errors import TransientError
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.delivery import Waiting
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 # Resuming a deferred task before the scheduler has seen its process end starts the task over (apache/airflow
 # issue 72716, seen with 3.3.2); with Airflow's defaults that takes up to five seconds.
 _POLL_SCHEDULE = {"first": 5.0}
+
+# Pauses in a row that the service may ask for before the task's retries come into play: two hours of the longest.
+_PAUSES = 8
+_LONGEST_PAUSE = 3600.0  # seconds; the service names 15 minutes at most, a proxy may name anything
 
 # What does the work is imported where it is done: this module is read at every parsing of the DAGs.
 
@@ -36,15 +42,20 @@ class UploadAudienceOperator(BaseOperator):
     Args:
         folder: The segment's folder of this run in the workspace, where `chunk` left its record (templated).
         audience: Name of the audience (templated).
-        mark: Stands in the descriptions of audiences that are ours.
+        mark: Stands in the descriptions of audiences that are ours: `[customer-match:` and the export's name.
+        segment: Tells the segment from the export's others, whatever its audience is called: its table's name
+            (templated).
+        segments: The same of all segments that the export names.
+        audience_id: Id of the very list to write to; empty: found by name, or created (templated).
         microsoft_advertising_conn_id: Airflow connection of the service (templated).
         customer_id: Customer (cid) in place of the connection's (templated).
         account_id: Account (aid) in place of the connection's (templated).
         workspace_root: Path or URL of the workspace (templated).
         workspace_conn_id: Airflow connection of the workspace; None for a local folder (templated).
         scope: Who shares an audience that is created.
-        membership_duration: Days that members stay in an audience that is created; -1 for ever.
-        adopt: Whether an audience of this name that is not ours may be taken over.
+        scope_stated: Whether an audience that exists is to get this scope too.
+        membership_duration: Days that members stay; -1 for ever.
+        adopt: Whether an audience that is not ours may be taken over.
         upload_timeout: How long to wait for one upload before the task is tried again.
         poll_schedule: Arguments of `PollSchedule`; default: the first question after five seconds.
     """
@@ -52,6 +63,8 @@ class UploadAudienceOperator(BaseOperator):
     template_fields: Sequence[str] = (
         "folder",
         "audience",
+        "audience_id",
+        "segment",
         "microsoft_advertising_conn_id",
         "customer_id",
         "account_id",
@@ -72,7 +85,11 @@ class UploadAudienceOperator(BaseOperator):
         microsoft_advertising_conn_id: str = DEFAULT_CONNECTION,
         customer_id: str | None = None,
         account_id: str | None = None,
+        segment: str | None = None,
+        segments: Sequence[str] = (),
+        audience_id: str | None = None,
         scope: Literal["Customer", "Account"] = "Customer",
+        scope_stated: bool = False,
         membership_duration: int = -1,
         adopt: bool = False,
         upload_timeout: timedelta = timedelta(hours=4),
@@ -88,21 +105,32 @@ class UploadAudienceOperator(BaseOperator):
         self.microsoft_advertising_conn_id = microsoft_advertising_conn_id
         self.customer_id = customer_id
         self.account_id = account_id
+        self.segment = segment
+        self.segments = segments
+        self.audience_id = audience_id
         self.scope = scope
+        self.scope_stated = scope_stated
         self.membership_duration = membership_duration
         self.adopt = adopt
         self.upload_timeout = upload_timeout
         self.poll_schedule = _POLL_SCHEDULE if poll_schedule is None else poll_schedule
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 (Airflow's signature)
-        """Start or resume the delivery; defers while the service works."""
+        """Start or resume the delivery; defers while the service works, or asks for a pause."""
         upload = self._upload()
-        return self._waited(upload, upload.start(), started=time.time())
+        return self._advanced(upload, upload.start, started=time.time())
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """Go on after an upload has ended; the ledger knows which."""
         upload, started = self._upload(), float(event["started"])
-        return self._waited(upload, upload.resume(started=started), started=started)
+        return self._advanced(upload, lambda: upload.resume(started=started), started=started)
+
+    def execute_after_pause(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """Go on after the pause that the service had asked for."""
+        upload, started = self._upload(), float(event["started"])
+        return self._advanced(
+            upload, lambda: upload.start(since=started), started=started, pauses=int(event["pauses"])
+        )
 
     def on_kill(self) -> None:
         """Nothing is lost: the service goes on with what it has, and the ledger names it.
@@ -111,11 +139,43 @@ class UploadAudienceOperator(BaseOperator):
         """
         self.log.warning("Stopped. An upload in flight goes on at the service; the next try awaits it.")
 
-    def _waited(self, upload: Upload, outcome: Waiting | dict[str, Any], *, started: float) -> dict[str, Any]:
+    def _advanced(
+        self,
+        upload: Upload,
+        step: Callable[[], Waiting | dict[str, Any]],
+        *,
+        started: float,
+        pauses: int = 0,
+    ) -> dict[str, Any]:
+        """Take a step, and defer if there is something to wait for.
+
+        A wait that the service names is kept in the triggerer: it would be a waste of the task's retries, whose
+        own waits know nothing of it.
+        """
+        try:
+            outcome = step()
+        except TransientError as error:
+            if error.retry_after is None or pauses >= _PAUSES:
+                raise
+            self._pause(error.retry_after, started=started, pauses=pauses + 1)
         if not isinstance(outcome, dict):
             self._wait_for(outcome, started=started)
         self.audience_url = upload.audience_url()
         return outcome
+
+    def _pause(self, seconds: float, *, started: float, pauses: int) -> NoReturn:
+        from airflow_microsoft_advertising.trigger import PauseTrigger  # noqa: PLC0415 (see above)
+
+        # Up to a tenth longer, so that all that were turned away do not come back at once.
+        until = time.time() + min(seconds, _LONGEST_PAUSE) * (1 + random.random() / 10)  # noqa: S311 (no secret)
+        self.log.warning(
+            "Waiting as long as Microsoft Advertising asks for: until %s UTC",
+            datetime.fromtimestamp(until, UTC).strftime("%H:%M:%S"),
+        )
+        self.defer(
+            trigger=PauseTrigger(until=until, started=started, pauses=pauses),
+            method_name="execute_after_pause",
+        )
 
     def _wait_for(self, waiting: Waiting, *, started: float) -> NoReturn:
         from airflow_microsoft_advertising.trigger import BulkUploadTrigger  # noqa: PLC0415 (see above)
@@ -135,7 +195,7 @@ class UploadAudienceOperator(BaseOperator):
         )
 
     def _upload(self) -> Upload:
-        from airflow_microsoft_advertising.delivery import AudienceSpec  # noqa: PLC0415 (see above)
+        from airflow_microsoft_advertising.audience_marks import AudienceSpec  # noqa: PLC0415 (see above)
         from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415
         from airflow_microsoft_advertising.uploading import Upload  # noqa: PLC0415
 
@@ -149,7 +209,11 @@ class UploadAudienceOperator(BaseOperator):
             audience=AudienceSpec(
                 name=self.audience,
                 mark=self.mark,
+                segment=self.segment,
+                segments=tuple(self.segments),
+                audience_id=self.audience_id or None,
                 scope=self.scope,
+                scope_stated=self.scope_stated,
                 membership_duration=self.membership_duration,
                 adopt=self.adopt,
             ),

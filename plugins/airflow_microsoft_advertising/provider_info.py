@@ -49,6 +49,13 @@ def get_provider_info() -> dict[str, Any]:
                         default="production",
                     ),
                     "base_url": _field("Base URL", "of another host, such as the simulator"),
+                    "terms_accepted_by": _field(
+                        "Customer Match terms accepted by",
+                        "name of the person; together with the day, every upload accepts the terms",
+                    ),
+                    "terms_accepted_on": _field(
+                        "Customer Match terms accepted on", "day, such as 2026-01-31"
+                    ),
                     "transport": _field(
                         "Transport",
                         "rest, or soap until Microsoft ends it on 31 January 2027",

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
+from airflow_microsoft_advertising.audience_sizes import read_sizes
 from airflow_microsoft_advertising.delivery import Overtaken
 from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
@@ -22,10 +23,12 @@ from airflow_microsoft_advertising.lake import filesystem
 from include.customer_match.chunk import plan_parts
 from include.customer_match.export import Export, Segment
 from include.customer_match.guards import check_age, check_members, check_removed
-from include.customer_match.ledger.store import Ledger, ledger_folder
+from include.customer_match.ledger.places import Ledgers
+from include.customer_match.ledger.state import State
 from include.customer_match.normalise import stage_members
 from include.customer_match.report import RunReport, segment_report
 from include.customer_match.run_records import Chunked, Normalised, SegmentRecords, Step, Validated
+from include.customer_match.sizes import Sizes
 from include.customer_match.tables import Table, discover, open_table, resolve_column
 from include.customer_match.workspace import Workspace, slug
 from include.errors import ConfigurationError, CustomerMatchError, TerminalError
@@ -151,8 +154,18 @@ class ExportRun:
             self.records(segment).write(record)
             return record
 
+    def sizes(self, segments: Sequence[Segment]) -> Sizes:
+        """Read how large the service finds the audiences that earlier runs delivered; fails never."""
+        sizes = read_sizes(self, segments)
+        try:
+            self.workspace.write_bytes(self._sizes_path, sizes.model_dump_json(indent=1).encode())
+        except CustomerMatchError as error:
+            log.warning("The sizes of the audiences could not be kept for the report: %s", error)
+        return sizes
+
     def report(self, segments: Sequence[Segment]) -> RunReport:
         """Sum up the run and write the report into the workspace, as JSON and as a page."""
+        sizes = self._sizes()
         report = RunReport(
             export=self.export.name,
             title=self.export.title,
@@ -161,13 +174,30 @@ class ExportRun:
             finished=datetime.now(UTC),
             dry_run=self.dry_run,
             full=self.full,
+            sizes_note=sizes.note if sizes else None,
             segments=tuple(
-                segment_report(s.table, s.audience, self.records(s), dry_run=self.dry_run) for s in segments
+                segment_report(
+                    s.table,
+                    s.audience,
+                    self.records(s),
+                    dry_run=self.dry_run,
+                    sizes=sizes.of(s.audience) if sizes else None,
+                )
+                for s in segments
             ),
         )
         self.workspace.write_bytes(f"{self.folder}/report.json", report.model_dump_json(indent=1).encode())
         self.workspace.write_bytes(f"{self.folder}/report.html", report.html().encode())
         return report
+
+    @property
+    def _sizes_path(self) -> str:
+        return f"{self.folder}/sizes.json"
+
+    def _sizes(self) -> Sizes | None:
+        if not self.workspace.exists(self._sizes_path):
+            return None
+        return Sizes.model_validate_json(self.workspace.read_bytes(self._sizes_path))
 
     def _selected(self, names: Sequence[str]) -> list[Segment]:
         tables = self._tables() if self.export.has_patterns else {}
@@ -194,10 +224,8 @@ class ExportRun:
         return chosen
 
     def _chunked(self, segment: Segment, normalised: Normalised, elapsed: Any) -> Chunked:
-        entry = Ledger(
-            self.workspace, ledger_folder(self.export.aid, segment.audience), segment.audience
-        ).load()
-        newer = entry.state.interval_end
+        state = self.known(segment)
+        newer = state.interval_end
         if newer and newer > self.interval_end:
             return Chunked(
                 seconds=elapsed(),
@@ -208,7 +236,7 @@ class ExportRun:
             )
         plan = plan_parts(
             self.workspace,
-            entry.state,
+            state,
             normalised.staged.members,
             plan_id=f"{self.run_id}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
             folder=f"{self.segment_folder(segment)}/parts",
@@ -233,6 +261,12 @@ class ExportRun:
             audience=segment.audience,
             interval_end=self.interval_end,
             skipped=DRY_RUN if self.dry_run else None,
+        )
+
+    def known(self, segment: Segment) -> State:
+        """What the ledger knows of a segment's audience, also where the export has just renamed it."""
+        return Ledgers(self.workspace, self.export.aid).standing(
+            self.export.key(segment), segment.audience, others=self.export.other_keys(segment)
         )
 
     def _part_size(self) -> int:

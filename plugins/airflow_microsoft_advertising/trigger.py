@@ -15,7 +15,7 @@ from include.errors import CustomerMatchError, TransientError
 from include.microsoft_advertising.client import AsyncClient
 from include.microsoft_advertising.polling import PollSchedule
 
-__all__ = ["BulkUploadTrigger"]
+__all__ = ["BulkUploadTrigger", "PauseTrigger"]
 
 
 class BulkUploadTrigger(BaseTrigger):
@@ -99,3 +99,31 @@ class BulkUploadTrigger(BaseTrigger):
                 continue
             if status.state.final:
                 return
+
+
+class PauseTrigger(BaseTrigger):
+    """Fires at a moment: the end of a pause that the service has asked for.
+
+    Args:
+        until: The moment, as seconds since 1970; a restarted triggerer keeps it.
+        started: When the delivery began, likewise; the event brings it back, as above.
+        pauses: How many pauses in a row this makes.
+    """
+
+    def __init__(self, *, until: float, started: float, pauses: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # as above
+        self.until = until
+        self.started = started
+        self.pauses = pauses
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """What the metadata database keeps."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {"until": self.until, "started": self.started, "pauses": self.pauses},
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Sleep until then."""
+        await asyncio.sleep(max(0.0, self.until - time.time()))
+        yield TriggerEvent({"started": self.started, "pauses": self.pauses})  # type: ignore[no-untyped-call]  # as above

@@ -12,12 +12,13 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_microsoft_advertising.delivery import AudienceSpec, Delivery, Overtaken, Waiting
+from airflow_microsoft_advertising.audience_marks import AudienceSpec
+from airflow_microsoft_advertising.delivery import Delivery, Overtaken, Waiting
 from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
 from airflow_microsoft_advertising.links import audiences_url
-from include.customer_match.ledger.store import Ledger, ledger_folder
+from include.customer_match.ledger.places import Ledgers
 from include.customer_match.run_records import Chunked, Delivered, SegmentRecords, Step
 from include.customer_match.workspace import Workspace
 from include.errors import TerminalError
@@ -45,8 +46,11 @@ class Upload:
     folder: str
     audience: AudienceSpec
 
-    def start(self) -> Waiting | dict[str, Any]:
+    def start(self, *, since: float | None = None) -> Waiting | dict[str, Any]:
         """Begin or resume: make sure that the audience exists, then go on.
+
+        Args:
+            since: When the delivery began, as seconds since 1970; None: now.
 
         Raises:
             AirflowSkipException: There is nothing to send in this run.
@@ -56,7 +60,7 @@ class Upload:
                 raise AirflowSkipException(skipped)
             with self._delivery() as delivery:
                 delivery.start()
-                return self._advance(delivery, started=time.time())
+                return self._advance(delivery, started=time.time() if since is None else since)
 
     def resume(self, *, started: float) -> Waiting | dict[str, Any]:
         """Go on after an upload has ended; the ledger knows which.
@@ -91,26 +95,33 @@ class Upload:
             route=delivery.route,
             calls=delivery.calls,
             refused=delivery.refused,
+            terms=self._terms(delivery),
         )
         self._records.write(record)
         if record.refused:
             log.warning("Microsoft Advertising refused members of %r: %s", self.audience.name, record.refused)
-        return record.model_dump(mode="json", exclude={"seconds"})
+        return record.model_dump(mode="json", exclude={"seconds", "terms"})
+
+    def _terms(self, delivery: Delivery) -> str | None:
+        """Who accepted the terms of what was sent; None where nothing was."""
+        terms = self.hook.terms()
+        return str(terms) if terms and delivery.parts else None
 
     @contextmanager
     def _delivery(self) -> Iterator[Delivery]:
         chunked, account = self._chunked, self.hook.account()
         assert chunked.plan is not None  # noqa: S101 (skipped otherwise)
-        folder = ledger_folder(account.account_id, self.audience.name)
+        accept_terms = self.hook.terms() is not None
         with self.hook.get_conn() as client:
             yield Delivery(
                 client=client,
-                ledger=Ledger(self._workspace, folder, self.audience.name),
+                ledgers=Ledgers(self._workspace, account.account_id),
                 storage=self._workspace,
                 plan=chunked.plan,
                 audience=self.audience,
                 folder=self.folder,
                 interval_end=chunked.interval_end,
+                accept_terms=accept_terms,
                 on_replan=lambda plan: self._records.write(chunked.model_copy(update={"plan": plan})),
             )
 

@@ -18,9 +18,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from airflow_microsoft_advertising.delivery import AudienceSpec, Delivery, Waiting
+from airflow_microsoft_advertising.audience_marks import AudienceSpec
+from airflow_microsoft_advertising.delivery import Delivery, Waiting
 from include.customer_match.chunk import Plan, plan_parts
 from include.customer_match.digests import Digests
+from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.state import Progress, State
 from include.customer_match.ledger.store import Ledger
 from include.customer_match.ledger.view import windows
@@ -115,6 +117,8 @@ class FakeAudience:
     name: str
     description: str
     people: set[int] = field(default_factory=set)
+    scope: str = "Customer"
+    membership_duration: int = -1
 
 
 @dataclass
@@ -158,6 +162,8 @@ class FakeService:
         results_to_expire: How many downloads of results find the URL expired.
         results_removed: Uploads whose results are not kept any more.
         looks_until_done: Status calls until an upload ends.
+        update_error: What changing an audience ends with; None: it is changed.
+        updates: What was changed, in order.
     """
 
     faults: Faults
@@ -178,21 +184,35 @@ class FakeService:
     uploads: dict[str, FakeUpload] = field(default_factory=dict)
     accepted: list[FakeUpload] = field(default_factory=list)
     created: int = 0
+    update_error: Exception | None = None
+    updates: list[dict[str, Any]] = field(default_factory=list)
     last_id: int = 1000
 
     def get_audience(self, audience_id: str) -> Audience | None:
         with self.faults.step("get_audience"):
-            return self._shown(self.audiences.get(audience_id))
+            found = self.audiences.get(audience_id)
+            return self._shown(found) if found else None
 
-    def find_audience(self, name: str) -> Audience | None:
-        with self.faults.step("find_audience"):
-            return self._shown(next((a for a in self.audiences.values() if a.name == name), None))
+    def list_audiences(self) -> list[Audience]:
+        with self.faults.step("list_audiences"):
+            return [self._shown(audience) for audience in self.audiences.values()]
 
-    def create_audience(self, name: str, *, description: str, **_: Any) -> str:
+    def create_audience(self, name: str, *, description: str, **settings: Any) -> str:
         with self.faults.step("create_audience"):
             assert all(audience.name != name for audience in self.audiences.values())
             self.created += 1
-            return self.put(name, description).id
+            return self.put(name, description, **settings).id
+
+    def update_audience(self, audience_id: str, **changes: Any) -> None:
+        with self.faults.step("update_audience"):
+            if self.update_error:
+                raise self.update_error
+            named = [a for a in self.audiences.values() if a.name == changes.get("name")]
+            if named:
+                raise ServiceConfigurationError("the name is taken", codes=(4853,))
+            for key, value in changes.items():
+                setattr(self.audiences[audience_id], key, value)
+            self.updates.append(changes)
 
     def apply_members(
         self, audience_id: str, action: Action, digests: Digests, *, accept_terms: bool | None = None
@@ -258,15 +278,17 @@ class FakeService:
                 raise ResultsExpired("expired")
         yield from self.uploads[result_url.removeprefix("results-")].rows
 
-    def put(self, name: str, description: str, people: Iterable[int] = ()) -> FakeAudience:
+    def put(self, name: str, description: str, people: Iterable[int] = (), **settings: Any) -> FakeAudience:
         """An audience that comes from somewhere."""
         self.last_id += 1
-        audience = FakeAudience(str(self.last_id), name, description, set(people))
+        audience = FakeAudience(str(self.last_id), name, description, set(people), **settings)
         self.audiences[audience.id] = audience
         return audience
 
-    def _shown(self, audience: FakeAudience | None) -> Audience | None:
-        return Audience(audience.id, audience.name, audience.description) if audience else None
+    def _shown(self, audience: FakeAudience) -> Audience:
+        return Audience(
+            audience.id, audience.name, audience.description, audience.scope, audience.membership_duration
+        )
 
     def _finish(self, upload: FakeUpload) -> None:
         audience = self.audiences.get(upload.audience_id)
@@ -331,7 +353,11 @@ class World:
 
     @property
     def ledger(self) -> Ledger:
-        return Ledger(self.storage, "ledgers/a", NAME)
+        return self.ledgers.of(self.spec.name)
+
+    @property
+    def ledgers(self) -> Ledgers:
+        return Ledgers(self.storage, "1")
 
     @property
     def state(self) -> State:
@@ -350,7 +376,7 @@ class World:
             members = write_members(self.storage, f"runs/{self.runs}/members", [digests_of(target)])
             return plan_parts(
                 self.storage,
-                self.state,
+                self.ledgers.standing(self.spec.key, self.spec.name, others=self.spec.siblings),
                 members,
                 plan_id=f"plan-{self.runs}",
                 folder=f"runs/{self.runs}/parts",
@@ -363,7 +389,7 @@ class World:
         """What a new process has in hand: everything that it knows lies in the workspace."""
         return Delivery(
             client=cast("Client", self.service),
-            ledger=self.ledger,
+            ledgers=self.ledgers,
             storage=self.storage,
             plan=plan,
             audience=self.spec,

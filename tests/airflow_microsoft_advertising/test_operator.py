@@ -17,16 +17,17 @@ from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.links import AudienceLink, audiences_url
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
 from airflow_microsoft_advertising.steps import DRY_RUN, ExportRun
-from airflow_microsoft_advertising.trigger import BulkUploadTrigger
+from airflow_microsoft_advertising.trigger import BulkUploadTrigger, PauseTrigger
 from include.customer_match.ledger.state import State
 from include.customer_match.ledger.store import Ledger, ledger_folder
 from include.customer_match.report import Outcome
 from include.customer_match.routes import Route
 from include.customer_match.run_records import Delivered, Failure, Step
 from include.errors import TransientError
-from include.microsoft_advertising.faults import ServiceTerminalError
+from include.microsoft_advertising import bulk_file
+from include.microsoft_advertising.faults import ServiceTerminalError, ServiceTransientError
 from include.microsoft_advertising.models import UploadState
-from tests.airflow_microsoft_advertising.conftest import SECRETS, Connect
+from tests.airflow_microsoft_advertising.conftest import EXTRA, SECRETS, Connect
 from tests.airflow_microsoft_advertising.in_memory import FakeService, Faults
 from tests.airflow_microsoft_advertising.test_steps import GOLD, Lake, prepare
 
@@ -126,7 +127,7 @@ def test_it_goes_on_until_the_audience_is_right(run: ExportRun, service: Closing
     assert (result, deferrals) == (told, 2)
     record = run.records(GOLD).read(Delivered)
     assert record
-    assert record.model_dump(mode="json", exclude={"seconds"}) == told
+    assert record.model_dump(mode="json", exclude={"seconds", "terms"}) == told
     [segment] = run.report([GOLD]).segments
     assert (segment.outcome, segment.route, segment.calls) == (Outcome.DELIVERED, Route.BULK, 0)
 
@@ -180,6 +181,90 @@ def test_a_retry_awaits_what_the_first_try_sent(run: ExportRun, service: Closing
 def test_killing_says_that_nothing_is_lost(run: ExportRun, capsys: pytest.CaptureFixture[str]) -> None:
     operator(run).on_kill()
     assert "goes on at the service; the next try awaits it" in capsys.readouterr().out
+
+
+# --- Pauses ------------------------------------------------------------------------------------------------
+
+
+def throttled(
+    service: ClosingService, monkeypatch: pytest.MonkeyPatch, *, times: int, seconds: float = 900
+) -> None:
+    """The service turns requests for uploads away, and names the time after which to come back."""
+    request_upload, left = service.request_upload, iter(range(times))
+
+    def refused() -> Any:
+        for _ in left:
+            raise ServiceTransientError("too many", retry_after=seconds, codes=(4204,), undone=True)
+        return request_upload()
+
+    monkeypatch.setattr(service, "request_upload", refused)
+
+
+@pytest.mark.faults
+def test_a_wait_that_the_service_names_is_kept_in_the_triggerer(
+    run: ExportRun,
+    service: ClosingService,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    throttled(service, monkeypatch, times=2)
+    before = datetime.now(UTC).timestamp()
+    waiting = deferred(lambda: operator(run).execute(CONTEXT))
+    assert isinstance(waiting.trigger, PauseTrigger)
+    assert waiting.method_name == "execute_after_pause"
+    assert before + 900 <= waiting.trigger.until <= datetime.now(UTC).timestamp() + 990
+    assert "Waiting as long as Microsoft Advertising asks for" in capsys.readouterr().out
+    event = {"started": waiting.trigger.started, "pauses": waiting.trigger.pauses}
+    waiting = deferred(lambda: operator(run).execute_after_pause(CONTEXT, event))
+    assert isinstance(waiting.trigger, PauseTrigger)
+    assert waiting.trigger.pauses == 2
+    event["pauses"] = 2
+    waiting = deferred(lambda: operator(run).execute_after_pause(CONTEXT, event))
+    assert isinstance(waiting.trigger, BulkUploadTrigger)
+    assert waiting.trigger.started == event["started"], "the delivery's time includes its pauses"
+
+
+@pytest.mark.faults
+def test_a_pause_between_two_parts(
+    run: ExportRun, service: ClosingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deferred(lambda: operator(run).execute(CONTEXT))
+    throttled(service, monkeypatch, times=1)
+    waiting = deferred(lambda: operator(run).execute_complete(CONTEXT, {"started": 0.0}))
+    assert isinstance(waiting.trigger, PauseTrigger)
+    deferred(lambda: operator(run).execute_after_pause(CONTEXT, {"started": 0.0, "pauses": 1}))
+    assert operator(run).execute_complete(CONTEXT, {"started": 0.0})["parts"] == 2
+    assert run.records(GOLD).read(Failure) is None
+    assert len(service.accepted) == 2
+
+
+@pytest.mark.faults
+def test_no_pause_is_longer_than_an_hour(
+    run: ExportRun, service: ClosingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    throttled(service, monkeypatch, times=1, seconds=10**9)
+    waiting = deferred(lambda: operator(run).execute(CONTEXT))
+    assert isinstance(waiting.trigger, PauseTrigger)
+    assert waiting.trigger.until < datetime.now(UTC).timestamp() + 4_000
+
+
+@pytest.mark.faults
+def test_the_time_of_a_delivery_includes_its_pauses(run: ExportRun, service: ClosingService) -> None:
+    to_the_end(run)
+    long_ago = datetime.now(UTC).timestamp() - 100
+    operator(run).execute_after_pause(CONTEXT, {"started": long_ago, "pauses": 1})
+    record = run.records(GOLD).read(Delivered)
+    assert record
+    assert 100 <= record.seconds < 160
+
+
+@pytest.mark.faults
+def test_pauses_end_when_there_were_too_many(
+    run: ExportRun, service: ClosingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    throttled(service, monkeypatch, times=10**6)
+    with pytest.raises(TransientError, match="too many"):
+        operator(run).execute_after_pause(CONTEXT, {"started": 0.0, "pauses": 8})
 
 
 # --- Ends --------------------------------------------------------------------------------------------------
@@ -243,6 +328,34 @@ def test_refused_members_are_reported(
     assert run.report([GOLD]).segments[0].outcome is Outcome.REFUSED_SOME
 
 
+def test_terms_of_the_connection_are_accepted_and_reported(
+    run: ExportRun, service: ClosingService, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[bool] = []
+    write = bulk_file.write_bulk_file
+
+    def watched(*args: Any, accept_terms: bool, **kwargs: Any) -> Any:
+        files.append(accept_terms)
+        return write(*args, accept_terms=accept_terms, **kwargs)
+
+    monkeypatch.setattr(bulk_file, "write_bulk_file", watched)
+    connect(extra=EXTRA | {"terms_accepted_by": "Jane Doe", "terms_accepted_on": "2026-01-31"})
+    to_the_end(run)
+    assert files == [True, True]
+    report = run.report([GOLD])
+    assert report.segments[0].terms == report.terms
+    words = "accepted with every upload for Jane Doe, on record since 2026-01-31"
+    assert words in report.summary()
+    assert words in report.html()
+
+
+def test_without_them_nothing_is_accepted_or_said(run: ExportRun, service: ClosingService) -> None:
+    to_the_end(run)
+    report = run.report([GOLD])
+    assert report.terms is None
+    assert "terms" not in report.summary()
+
+
 @pytest.mark.bad_input
 def test_a_failure_is_noted_for_the_report(run: ExportRun, service: ClosingService) -> None:
     service.put("Gold customers", "made by hand")
@@ -282,7 +395,8 @@ def test_a_missing_connection_says_what_to_do(run: ExportRun) -> None:
 
 def test_what_is_templated() -> None:
     assert set(UploadAudienceOperator.template_fields) == {
-        "folder", "audience", "microsoft_advertising_conn_id", "customer_id", "account_id", "workspace_root",
+        "folder", "audience", "audience_id", "segment", "microsoft_advertising_conn_id", "customer_id",
+        "account_id", "workspace_root",
         "workspace_conn_id",
     }  # fmt: skip
     task = UploadAudienceOperator(

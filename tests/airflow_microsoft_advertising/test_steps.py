@@ -339,7 +339,7 @@ def test_the_report_of_a_run(lake: Lake) -> None:
         "segment": "Gold", "audience": "Gold customers", "audience_id": "77", "outcome": "refused some",
         "profiles": 6, "valid": 4, "duplicates": 1, "members": 3, "added": 3, "removed": None,
         "refused": {"EmailMustBeHashed": 1}, "parts": 1, "replaced": True,
-        "route": None, "calls": 0,
+        "route": None, "calls": 0, "terms": None, "sizes": None,
     }  # fmt: skip
     assert (silver.outcome, report.failed) == (Outcome.FAILED, 1)
     assert silver.message

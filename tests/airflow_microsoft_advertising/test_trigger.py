@@ -11,7 +11,7 @@ import pytest
 from airflow.models.trigger import Trigger
 from airflow.triggers.base import TriggerEvent
 
-from airflow_microsoft_advertising.trigger import BulkUploadTrigger
+from airflow_microsoft_advertising.trigger import BulkUploadTrigger, PauseTrigger
 from include.errors import ConfigurationError, TerminalError, TransientError
 from include.microsoft_advertising.models import UploadState, UploadStatus
 from include.microsoft_advertising.polling import PollSchedule
@@ -162,3 +162,29 @@ def test_it_travels_through_the_metadata_database(connect: Connect) -> None:
     again = getattr(import_module(module_name), name)(**row.kwargs)
     assert type(again) is BulkUploadTrigger
     assert again.serialize() == trigger.serialize()
+
+
+# --- A pause -----------------------------------------------------------------------------------------------
+
+
+def paused(trigger: PauseTrigger) -> list[TriggerEvent]:
+    async def events() -> list[TriggerEvent]:
+        return [event async for event in trigger.run()]
+
+    return asyncio.run(events())
+
+
+def test_a_pause_ends_at_its_moment(clock: Clock) -> None:
+    [event] = paused(PauseTrigger(until=START + 900, started=START - 5, pauses=2))
+    assert event.payload == {"started": START - 5, "pauses": 2}
+    assert clock.slept == [900]
+
+
+def test_a_restarted_triggerer_keeps_the_moment(clock: Clock) -> None:
+    path, arguments = PauseTrigger(until=START + 900, started=START, pauses=1).serialize()
+    clock.now += 850
+    module, _, name = path.rpartition(".")
+    paused(getattr(import_module(module), name)(**arguments))
+    clock.now += 1000
+    paused(getattr(import_module(module), name)(**arguments))
+    assert clock.slept == [50, 0]

@@ -42,7 +42,8 @@ def test_no_file_no_dag(dags: Dags) -> None:
 def test_the_graph(dag: DAG) -> None:
     edges = {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
     assert edges == {
-        "select": {"segment.validate", "report"},
+        "select": {"segment.validate", "sizes", "report"},
+        "sizes": {"report"},
         "segment.validate": {"segment.normalise"},
         "segment.normalise": {"segment.chunk"},
         "segment.chunk": {"segment.upload"},
@@ -65,6 +66,14 @@ def test_the_report_is_made_whatever_happened(dag: DAG) -> None:
     assert {task.trigger_rule for task in others} == {TriggerRule.ALL_SUCCESS}
 
 
+def test_the_sizes_delay_no_upload_and_fail_no_run(dag: DAG) -> None:
+    """They are read beside the segments, for the report; a task that hangs is ended."""
+    sizes = dag.get_task("sizes")
+    assert sizes.downstream_task_ids == {"report"}
+    assert sizes.retries == 0
+    assert sizes.execution_timeout == timedelta(minutes=10)
+
+
 def test_uploads_share_the_customers_pool_and_nothing_else_does(dag: DAG) -> None:
     pools = {task.task_id: task.pool for task in dag.tasks}
     assert pools.pop("segment.upload") == "microsoft_advertising_190000001"
@@ -79,6 +88,10 @@ def test_the_upload_gets_what_the_export_says(dags: Dags, tmp_path: Path) -> Non
     assert upload.microsoft_advertising_conn_id == "ads"
     assert (upload.workspace_root, upload.workspace_conn_id) == (str(tmp_path / "workspace"), None)
     assert (upload.scope, upload.membership_duration, upload.adopt) == ("Account", 30, True)
+    assert (upload.scope_stated, upload.segments) == (True, ("Gold", "Silver"))
+    plain = dags(autumn="+")["autumn"].get_task("segment.upload")
+    assert isinstance(plain, UploadAudienceOperator)
+    assert (plain.scope, plain.scope_stated) == ("Customer", False)
     assert upload.mark == "[customer-match:autumn]"
 
 
@@ -92,7 +105,7 @@ def test_limits_of_a_run(dags: Dags) -> None:
     assert dag.dagrun_timeout == timedelta(hours=2)
     assert {"customer match", "weekly"} <= set(dag.tags)
     for task in dag.tasks:
-        assert task.retries == (1 if task.task_id == "report" else 5)
+        assert task.retries == {"report": 1, "sizes": 0}.get(task.task_id, 5)
         assert task.retry_exponential_backoff
         assert task.owner == "marketing"
 
@@ -218,7 +231,7 @@ def test_a_broken_file_becomes_a_dag_that_says_why(dags: Dags, text: str, words:
         assert word in str(bad.doc_md)
         assert word in str(caught.value)
     assert task.retries == 0
-    assert len(found["good"].tasks) == 6
+    assert len(found["good"].tasks) == 7
 
 
 @pytest.mark.bad_input

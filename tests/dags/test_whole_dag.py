@@ -64,6 +64,10 @@ def test_the_whole_dag(dags: Dags, tmp_path: Path, simulator: Simulator) -> None
     ]
     report = report_of(tmp_path, name, run)
     assert [segment.outcome.value for segment in report.segments] == ["failed", "unchanged", "unchanged"]
+    assert [segment.sizes and segment.sizes.readiness.value for segment in report.segments] == [
+        "not known yet"
+    ] * 3, "what the first run delivered"
+    assert states["sizes", -1] == "success"
     assert "Email" in str(report.segments[0].message)
     assert "export file" in str(report.segments[0].message)
 

@@ -1,0 +1,254 @@
+"""Makes sure that a segment's audience exists, is ours, and is called and set up as the export wants it.
+
+An audience is found by the id that the export file gives, else by the ledger's id, else by its mark and name. It
+is created only where none is found. What the ledger knows goes with it when it is renamed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_microsoft_advertising.audience_marks import (
+    AudienceSpec,
+    Standing,
+    described,
+    mark_in,
+    standing,
+)
+from include.customer_match.ledger.places import Ledgers, is_usable
+from include.customer_match.ledger.state import State
+from include.customer_match.ledger.store import Entry, Ledger
+from include.errors import ConfigurationError, TerminalError, TransientError
+from include.microsoft_advertising.client import Client
+from include.microsoft_advertising.faults import OutcomeUnknown, ServiceConfigurationError
+from include.microsoft_advertising.models import Audience
+
+__all__ = ["AudienceKeeper", "changes", "choose"]
+
+log = logging.getLogger(__name__)
+
+_DUPLICATE_NAME = 4853
+
+
+class AudienceKeeper:
+    """Keeps the audience of one segment.
+
+    Args:
+        client: The service.
+        ledgers: The ledgers of the account.
+        spec: The audience as the export wants it.
+    """
+
+    def __init__(self, *, client: Client, ledgers: Ledgers, spec: AudienceSpec) -> None:
+        self._client = client
+        self._ledgers = ledgers
+        self._spec = spec
+
+    def keep(self) -> None:
+        """Find or create the audience, bring it up to date, and write into the ledger which one it is.
+
+        Raises:
+            ConfigurationError: It is not ours, cannot be told from others, or cannot become what is wanted.
+            TransientError: Another segment is to let go of it first, or the service cannot answer now.
+            LedgerConflict: Another run is at work on the same audience.
+        """
+        ledger = self._ledgers.of(self._spec.name)
+        entry = ledger.load()
+        found = self._found(entry.state)
+        if found is None:
+            audience_id, created = self._create()
+            state = entry.state.with_audience(audience_id, created=created, segment=self._spec.key)
+            ledger.write(entry, state)
+        else:
+            self._bring_up_to_date(found, renamed_by_hand=entry.state.tells_of(found.id))
+            self._write_down(ledger, entry, found)
+        self._ledgers.remember(self._spec.key, self._spec.name)
+
+    def _found(self, state: State) -> Audience | None:
+        if self._spec.audience_id:
+            return self._given(self._spec.audience_id, state)
+        return self._kept(state) or self._renamed() or choose(self._client.list_audiences(), self._spec)
+
+    def _given(self, audience_id: str, state: State) -> Audience:
+        """The list that the export file names."""
+        found = self._client.get_audience(audience_id)
+        if found is None:
+            raise ConfigurationError(
+                f"There is no audience with the id {audience_id} that the account can see. Correct the "
+                f"`audience_id` of segment {self._spec.name!r} in the export file (`customer-match audiences` "
+                "lists all), or remove it: the audience is then created."
+            )
+        if not state.tells_of(audience_id):
+            _check_ours(found, self._spec)
+        return found
+
+    def _kept(self, state: State) -> Audience | None:
+        """The one that the ledger tells of, if it is still there and for this segment."""
+        if not is_usable(state, self._spec.siblings):
+            return None
+        found = self._client.get_audience(str(state.audience_id))
+        return None if found is None or standing(found, self._spec) is Standing.SIBLING else found
+
+    def _renamed(self) -> Audience | None:
+        """The one that the segment had under another name."""
+        before = self._ledgers.before(self._spec.key, self._spec.name)
+        state = before.load().state if before else None
+        if state is None or state.audience_id is None or not self._may_take(state):
+            return None
+        found = self._client.get_audience(state.audience_id)
+        return None if found is None or standing(found, self._spec) is Standing.SIBLING else found
+
+    def _may_take(self, state: State) -> bool:
+        ours = state.moved_to == self._spec.name and state.segment == self._spec.key
+        return ours or is_usable(state, self._spec.siblings)
+
+    def _create(self) -> tuple[str, bool]:
+        """The new audience's id, and whether it is sure that we have just made it."""
+        spec = self._spec
+        log.info("Creating the audience %r", spec.name)
+        try:
+            audience_id = self._client.create_audience(
+                spec.name,
+                description=described("", spec.own_mark),
+                scope=spec.scope,
+                membership_duration=spec.membership_duration,
+            )
+        except (OutcomeUnknown, ServiceConfigurationError) as error:
+            if isinstance(error, ServiceConfigurationError) and _DUPLICATE_NAME not in error.codes:
+                raise
+            # Perhaps it was created and the answer was lost; or by another run in this moment.
+            found = choose(self._client.list_audiences(), spec)
+            if found is None:
+                raise
+            return found.id, False
+        return audience_id, True
+
+    def _bring_up_to_date(self, found: Audience, *, renamed_by_hand: bool) -> None:
+        spec, mark = self._spec, mark_in(found.description)
+        if mark and mark.export != spec.own_mark.export:
+            log.warning("The audience %r was kept by the export %r until now", found.name, mark.export)
+        wanted = changes(found, spec)
+        if not wanted:
+            return
+        log.info("Changing %s of the audience %r (id %s)", ", ".join(wanted), found.name, found.id)
+        try:
+            self._client.update_audience(found.id, **wanted)
+        except (ConfigurationError, TerminalError) as error:
+            if "name" in wanted and not renamed_by_hand:
+                raise ConfigurationError(
+                    f"The audience {found.name!r} (id {found.id}) cannot be renamed to {spec.name!r}: {error} Else "
+                    "rename it by hand at Microsoft Advertising and run this again, or give the segment its old "
+                    "audience name in the export file."
+                ) from error
+            # Documented both ways: one page says that customer lists cannot be updated, another one how they are.
+            log.warning(
+                "Microsoft Advertising did not change %s of the audience %r: %s Its members are kept all the "
+                "same; change it by hand if it matters.",
+                ", ".join(wanted),
+                found.name,
+                error,
+            )
+
+    def _write_down(self, ledger: Ledger, entry: Entry, found: Audience) -> None:
+        key = self._spec.key
+        if entry.state.tells_of(found.id):
+            if entry.state.segment != key:
+                ledger.write(entry, entry.state.model_copy(update={"segment": key}))
+            return
+        source = self._source(found)
+        if source:
+            log.info("What is known of the audience %r goes on as %r", source.audience, self._spec.name)
+            self._ledgers.carry_over(source, ledger, key)
+        else:
+            ledger.write(entry, entry.state.with_audience(found.id, created=False, segment=key))
+
+    def _source(self, found: Audience) -> Ledger | None:
+        """The ledger under another name that tells of this audience."""
+        before = self._ledgers.before(self._spec.key, self._spec.name)
+        if before:
+            state = before.load().state
+            if state.audience_id == found.id and self._may_take(state):
+                return before
+        named = self._ledgers.of(found.name)
+        elsewhere = found.name != self._spec.name and named.load().state.tells_of(found.id)
+        return named if elsewhere else None
+
+
+def choose(audiences: Sequence[Audience], spec: AudienceSpec) -> Audience | None:
+    """The segment's audience among all that the account can see: by its mark, else by its name.
+
+    Raises:
+        ConfigurationError: Several fit, or the one of this name is not ours.
+        TransientError: The one of this name is another segment's, which is to rename it first.
+    """
+    own = [audience for audience in audiences if standing(audience, spec) is Standing.OWN]
+    named = [audience for audience in audiences if audience.name == spec.name]
+    fitting = [audience for audience in own if audience.name == spec.name] or own or named
+    if len(fitting) > 1:
+        listed = ", ".join(f"{audience.id} ({audience.name!r})" for audience in fitting)
+        raise ConfigurationError(
+            f"Several audiences may be meant by {spec.name!r}: ids {listed}. Write the right one as "
+            f"`audience_id` of the segment into the export file, or delete the others (`customer-match "
+            "audiences --delete ID`)."
+        )
+    if not fitting:
+        return None
+    _check_ours(fitting[0], spec)
+    return fitting[0]
+
+
+def _check_ours(found: Audience, spec: AudienceSpec) -> None:
+    match standing(found, spec):
+        case Standing.SIBLING if spec.audience_id:
+            raise ConfigurationError(
+                f"The audience {found.name!r} (id {found.id}) is kept for another segment of this export. Two "
+                "segments cannot share one: give this one another `audience_id`."
+            )
+        case Standing.SIBLING:
+            raise TransientError(
+                f"The audience {found.name!r} (id {found.id}) is still kept for another segment of this export, "
+                "which is to rename it first; tried again. Run that segment too. If both are to exchange their "
+                "names, give one a third name in between."
+            )
+        case Standing.FOREIGN if spec.audience_id and not spec.adopt:
+            raise ConfigurationError(
+                f"The audience {found.name!r} (id {found.id}) that the export file gives was not created by this "
+                "export. Set `adopt: true` there to take it over and replace its members, or correct the "
+                "`audience_id`."
+            )
+        case Standing.FOREIGN if not spec.adopt:
+            raise ConfigurationError(
+                f"Microsoft Advertising already has an audience named {found.name!r} (id {found.id}) that this "
+                "export did not create. Give the segment another audience name in the export file, rename or "
+                "delete that audience, or set `adopt: true` in the export file to take it over and replace its "
+                "members."
+            )
+
+
+def changes(found: Audience, spec: AudienceSpec) -> dict[str, Any]:
+    """What of an audience is not as the export wants it, as arguments of `Client.update_audience`.
+
+    The mark is put into the description where it is missing, and what people wrote there is kept.
+
+    Raises:
+        ConfigurationError: The scope is to become narrower, which the service refuses (code 4855).
+    """
+    wanted: dict[str, Any] = {}
+    if spec.audience_id is None and found.name != spec.name:
+        wanted["name"] = spec.name
+    if mark_in(found.description) != spec.own_mark:
+        wanted["description"] = described(found.description, spec.own_mark)
+    if found.membership_duration not in {None, spec.membership_duration}:
+        wanted["membership_duration"] = spec.membership_duration
+    if spec.scope_stated and found.scope != spec.scope:
+        if spec.scope == "Account":
+            raise ConfigurationError(
+                f"The audience {found.name!r} (id {found.id}) is shared by all accounts of the customer, and "
+                "Microsoft Advertising does not take that back (code 4855). Set `scope: Customer` in the "
+                f"export file, or delete the audience (`customer-match audiences --delete {found.id}`): the next "
+                "run creates it for the account alone."
+            )
+        wanted["scope"] = spec.scope
+    return wanted
