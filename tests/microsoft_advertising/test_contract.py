@@ -36,6 +36,7 @@ from include.microsoft_advertising.faults import (
     UploadUrlExpired,
     error_of,
 )
+from include.microsoft_advertising.limits import CUSTOMER_LIST_FEATURE
 from include.microsoft_advertising.models import Audience, UploadState
 from include.microsoft_advertising.retrying import RetryPolicy
 from include.microsoft_advertising.transport.choice import TransportName
@@ -241,6 +242,20 @@ def test_the_life_of_an_audience(client: Speaker, send: Callable[..., set[int]],
     assert client.get_audience(audience_id) is None
     assert client.delete_audience(audience_id) is None, "what is gone is deleted"
     assert audience_id not in {listed.id for listed in client.list_audiences()}
+
+
+def test_changing_an_audience(client: Speaker) -> None:
+    name = unique()
+    audience_id = audience(client)
+    assert client.update_audience(audience_id, name=name, description="new", membership_duration=30) is None
+    assert client.get_audience(audience_id) == Audience(audience_id, name, "new", "Customer", 30, None, None)
+    with pytest.raises(ConfigurationError, match="scope") as caught:
+        client.update_audience(audience_id, scope="Account")
+    assert caught.value.codes == (4855,)  # type: ignore[attr-defined]  # of the service's own subclass
+
+
+def test_features(client: Speaker) -> None:
+    assert CUSTOMER_LIST_FEATURE in client.pilot_features()
 
 
 def test_an_audience_of_one_account(client: Speaker) -> None:
