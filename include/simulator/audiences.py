@@ -16,7 +16,7 @@ from include.simulator import rules
 from include.simulator.clock import Clock
 from include.simulator.codes import ServiceFault
 from include.simulator.members import DIGEST_BYTES, MemberFiles, sort_distinct
-from include.simulator.model import Action, Audience, Caller, Scope
+from include.simulator.model import Action, Audience, Caller, Refusal, Scope
 from include.simulator.settings import Settings
 from include.simulator.storage import Storage
 
@@ -24,6 +24,7 @@ __all__ = ["MAX_APPLY_ITEMS", "MAX_AUDIENCES_PER_CALL", "AudienceService", "Item
 
 MAX_AUDIENCES_PER_CALL: Final = 100
 MAX_APPLY_ITEMS: Final = 1_000
+_ITEMS: Final = "CustomerListItems"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,18 @@ class AudienceService:
         files: Keeps the members.
         clock: Dates the changes.
         settings: The settings in force now.
+        refusal: Asked once for each call of Apply which good items to refuse.
     """
 
     def __init__(
-        self, storage: Storage, files: MemberFiles, clock: Clock, settings: Callable[[], Settings]
-    ) -> None:
+        self, storage: Storage, files: MemberFiles, clock: Clock, settings: Callable[[], Settings],
+        refusal: Callable[[], Refusal | None],
+    ) -> None:  # fmt: skip
         self._storage = storage
         self._files = files
         self._clock = clock
         self._settings = settings
+        self._refusal = refusal
         # Held by whoever changes lists or members (this class and the commit of a Bulk upload).
         # Readers do not take it: they see the state of the last commit.
         self.writing = threading.RLock()
@@ -142,15 +146,39 @@ class AudienceService:
             found = self._storage.audience(audience_id)
             return None if found is None else self._files.hex_lines(found.members_file)
 
-    def set_associated(self, audience_id: int, *, associated: bool) -> Audience | None:
-        """Pretend that an ad group uses the list, or no longer; None for an unknown id."""
+    def change_by_hand(
+        self, audience_id: int, *, associated: bool | None = None, name: str | None = None,
+        deleted: bool = False,
+    ) -> Audience | None:  # fmt: skip
+        """What a person can do to a list in the web interface; None for an unknown id.
+
+        Args:
+            audience_id: Which list.
+            associated: An ad group uses it from now on, or no longer.
+            name: Its new name.
+            deleted: Delete it with its members.
+
+        Raises:
+            ServiceFault: 4838 or 4853 for a name that is impossible or taken.
+        """
         with self.writing:
             found = self._storage.audience(audience_id)
             if found is None:
                 return None
-            changed = replace(found, associated=associated)
+            if name is not None:
+                number = rules.name_error(name) or self._taken_error(found, name)
+                if number is not None:
+                    raise ServiceFault(number)
+            changed = replace(
+                found,
+                name=found.name if name is None else name,
+                associated=found.associated if associated is None else associated,
+                modified_at=self._clock.now(),
+            )
             self._storage.save_audience(changed)
-            return changed
+            if deleted:
+                self._files.remove(self._mark_deleted(changed))
+            return self._storage.audience(audience_id)
 
     def apply(
         self, caller: Caller, audience_id: int | None, *, action: str | None, sub_type: str | None,
@@ -163,7 +191,9 @@ class AudienceService:
                 8003 terms not accepted, 8006 no items.
         """
         settings = self._settings()
-        wanted = _action(action)
+        wanted = rules.action_of(action, delete_removes=settings.delete_removes)
+        if wanted is None:
+            raise ServiceFault(8001)
         if sub_type != "Email":
             raise ServiceFault(8002)
         if not items:
@@ -172,7 +202,7 @@ class AudienceService:
             raise ServiceFault(6999)
         if wanted is not Action.REMOVE and not (settings.terms_accepted if terms is None else terms):
             raise ServiceFault(8003)
-        errors = _hash_errors(items, upper_case=settings.upper_case_hashes)
+        errors = _item_errors(items, settings, self._refusal())
         refused = {error.index for error in errors}
         accepted = [item for index, item in enumerate(items) if item and index not in refused]
         self._change_members(caller, audience_id, wanted, accepted)
@@ -207,7 +237,7 @@ class AudienceService:
             *self._common_errors(fields),
             _scope_and_parent_error(caller, fields),
         ]
-        if fields.name and self._storage.audience_named(fields.name) is not None:
+        if fields.name and self._named(fields.name) is not None:
             numbers.append(4853)
         numbers.append(self._limit_error(caller))
         return [number for number in numbers if number is not None]
@@ -217,6 +247,13 @@ class AudienceService:
             rules.description_error(fields.description),
             rules.duration_error(fields.membership_duration, self._settings().max_membership_days),
         ]
+
+    def _named(self, name: str) -> Audience | None:
+        return self._storage.audience_named(name, ignore_case=self._settings().names_ignore_case)
+
+    def _taken_error(self, audience: Audience, name: str) -> int | None:
+        other = self._named(name)
+        return 4853 if other is not None and other.id != audience.id else None
 
     def _limit_error(self, caller: Caller) -> int | None:
         settings = self._settings()
@@ -256,6 +293,8 @@ class AudienceService:
             return [4835]
         if fields.type not in (None, "CustomerList"):
             return [4861]
+        if not self._settings().updates_customer_lists:
+            return [4859]
         numbers = [*self._common_errors(fields), *self._rename_errors(found, fields)]
         refused = [number for number in numbers if number is not None]
         if not refused:
@@ -265,9 +304,7 @@ class AudienceService:
     def _rename_errors(self, found: Audience, fields: ListFields) -> list[int | None]:
         numbers: list[int | None] = []
         if fields.name is not None:
-            numbers.append(rules.name_error(fields.name))
-            other = self._storage.audience_named(fields.name)
-            numbers.append(4853 if other is not None and other.id != found.id else None)
+            numbers += [rules.name_error(fields.name), self._taken_error(found, fields.name)]
         if fields.scope is not None:
             if fields.scope not in tuple(Scope):
                 numbers.append(4849)
@@ -345,18 +382,19 @@ def _updated(found: Audience, fields: ListFields, caller: Caller, now: float) ->
     )
 
 
-def _action(text: str | None) -> Action:
-    if text not in tuple(Action):
-        raise ServiceFault(8001)
-    return Action(text)
-
-
-def _hash_errors(items: Sequence[str | None], *, upper_case: bool) -> list[ItemError]:
-    pattern = rules.hash_pattern(upper_case=upper_case)
+def _item_errors(items: Sequence[str | None], settings: Settings, refusal: Refusal | None) -> list[ItemError]:
+    pattern = rules.hash_pattern(upper_case=settings.upper_case_hashes)
+    seen: set[str] = set()
     errors = []
     for index, item in enumerate(items):
         if not item:
-            errors.append(ItemError(index, 8006, "CustomerListItems"))
+            errors.append(ItemError(index, 8006, _ITEMS))
         elif not pattern.match(item):
-            errors.append(ItemError(index, 8004, "CustomerListItems"))
+            errors.append(ItemError(index, 8004, _ITEMS))
+        elif settings.duplicates_refused and item.lower() in seen:
+            errors.append(ItemError(index, 4200, _ITEMS))
+        elif refusal is not None and int(item[:8], 16) < refusal.below:
+            errors.append(ItemError(index, refusal.number, _ITEMS))
+        else:
+            seen.add(item.lower())
     return errors

@@ -190,7 +190,10 @@ BEHAVIOURS: Final = (
         "calls.credentials", "Unknown token or developer token: 105; foreign account: 106.", _D, "error codes"
     ),
     Behaviour(
-        "calls.http-status", "HTTP 401 for 105, 403 for 106, 429 for 117, 400 for all else.", _A, "not stated"
+        "calls.http-status",
+        "HTTP 401 for 105, 403 for 106, 429 for 117 (`http_status_of_117`), 400 for all else (`http_status_of_4204`).",
+        _A,
+        "not stated",
     ),
     Behaviour(
         "calls.pilot-features",
@@ -349,7 +352,10 @@ BEHAVIOURS: Final = (
         "file.too-large", "Beyond 100 MB as posted: HTTP 413, 3223.", _A, "limit documented, answer not"
     ),
     Behaviour(
-        "file.size-measure", "The 100 MB are decimal and do not count the unzipped file.", _A, "not stated"
+        "file.size-measure",
+        "The 100 MB are decimal (`max_file_bytes`) and do not count the unzipped file (`file_size_counts`).",
+        _A,
+        "not stated",
     ),
     Behaviour(
         "status.states", "PendingFileUpload, FileUploaded, InProgress, then an end.", _D, "status page"
@@ -358,26 +364,32 @@ BEHAVIOURS: Final = (
     Behaviour(
         "status.percent", "PercentComplete rises in InProgress and is 0 after a failure.", _D, "status page"
     ),
+    Behaviour(
+        "status.sdk-states",
+        "Expired and Aborted are never seen, but by an injected fault.",
+        _O,
+        "only in the SDKs' code",
+    ),
     Behaviour("status.speed", "How fast it rises, and how long each state lasts.", _A, "settings"),
     Behaviour("status.unknown-request", "Unknown request id: 4201.", _D, "error codes"),
     Behaviour(
         "status.result-url",
-        "Each status call mints a fresh result URL, valid 5 minutes.",
+        "Each status call mints a fresh result URL, valid 5 minutes (`result_url_seconds`).",
         _D,
         "page; guide: 15",
     ),
     Behaviour(
         "status.result-kept",
-        "The file is removed 15 minutes after the end; then no URL.",
+        "The file is removed 15 minutes after the end (`results_kept_from`); then no URL.",
         _A,
         "guide: from the start",
     ),
     Behaviour("status.gone", "An expired URL: 403; a removed file: 404.", _A, "as Azure storage does"),
     Behaviour(
         "status.result-format",
-        "Zip with one CSV: BOM, LF, all Bulk columns, Format Version row.",
+        "Zip with one CSV: BOM, LF, all Bulk columns (`result_columns`), Format Version row.",
         _O,
-        "real results",
+        "real results; a page: those uploaded",
     ),
     Behaviour(
         "status.result-name",
@@ -400,7 +412,12 @@ BEHAVIOURS: Final = (
         "status.error-detail", "The column Error Detail holds our own words.", _A, "its content was not seen"
     ),
     Behaviour("parse.bom", "UTF-8 with byte order mark.", _D, "bulk guide"),
-    Behaviour("parse.no-bom", "Without it: UploadFileFormatNotSupported, 3223.", _A, "real failure unknown"),
+    Behaviour(
+        "parse.no-bom",
+        "Without it (`bom_required`): UploadFileFormatNotSupported, 3223.",
+        _A,
+        "real failure unknown",
+    ),
     Behaviour("parse.format-version", "Format Version 6.0: else 3217; missing: 3219.", _D, "error codes"),
     Behaviour(
         "parse.format-version-state",
@@ -429,13 +446,24 @@ BEHAVIOURS: Final = (
         "lists.fields", "Name 1-128: 4838; description up to 1024: 4841; unique: 4853.", _D, "customer-list"
     ),
     Behaviour(
-        "lists.name-compared", "Names are compared exactly, over the whole customer.", _A, "not stated"
+        "lists.name-compared",
+        "Names are compared exactly (`names_ignore_case`), over the whole customer.",
+        _A,
+        "not stated",
     ),
     Behaviour(
-        "lists.duration", "Duration -1 or 1 to 390 days, 30 if empty: 4842.", _D, "one of four statements"
+        "lists.duration",
+        "Duration -1 or 1 to 390 days (`max_membership_days`), 30 if empty: 4842.",
+        _D,
+        "one of four statements",
     ),
     Behaviour("lists.no-lapse", "Members do not lapse when the duration is over.", _A, "not simulated"),
-    Behaviour("lists.scope", "Scope Customer or Account: 4849.", _D, "the page contradicts its example"),
+    Behaviour(
+        "lists.scope",
+        "Scope Customer or Account (`account_scope_in_bulk`): 4849.",
+        _D,
+        "the page contradicts its example",
+    ),
     Behaviour(
         "lists.parent", "A given Parent Id must fit the scope: 4843; foreign: 4848.", _D, "error codes"
     ),
@@ -452,16 +480,22 @@ BEHAVIOURS: Final = (
         "where",
     ),
     Behaviour("lists.new-ignores-action", "Action Type is ignored for new lists: Add.", _D, "customer-list"),
+    Behaviour(
+        "lists.action-delete",
+        "Action Type `Delete` is no other word for Remove: 8001 (`delete_removes`).",
+        _A,
+        "the error's page names it",
+    ),
     Behaviour("lists.delete", "Status Deleted deletes; in use by an ad group: 4854.", _D, "customer-list"),
     Behaviour(
         "lists.terms-false",
-        "Terms False: 8003 on the list and its items; the list is not made.",
+        "Terms False: 8003 on the list and its items; the list is not made (`terms_false_fails_upload`).",
         _A,
-        "'fails'",
+        "'upload fails'",
     ),
     Behaviour(
         "lists.terms-needed",
-        "Terms not accepted and not said: 8003 on items; Remove is free.",
+        "Terms not accepted (`terms_accepted`) and not said: 8003 on items; Remove is free.",
         _D,
         "customerlist",
     ),
@@ -489,14 +523,31 @@ BEHAVIOURS: Final = (
     Behaviour("items.client-id", "Client Id beyond 100 characters: 201.", _A, "limit documented, code not"),
     Behaviour("items.first-fault", "One error row per item: the first fault.", _A, "several are possible"),
     Behaviour(
-        "items.duplicates", "Duplicates count once; removing what is not there is no error.", _A, "not stated"
+        "items.duplicates",
+        "Duplicates count once (`duplicates_refused`); removing what is not there is no error.",
+        _A,
+        "not stated",
     ),
     Behaviour(
         "items.partial-success", "Good rows are applied beside bad ones.", _D, "bulk guide: partial success"
     ),
-    Behaviour("items.at-once", "All changes of a file appear at once.", _A, "so Replace is atomic here"),
     Behaviour(
-        "items.empty-replace", "Replace without items empties the list (switch).", _A, "literal reading"
+        "items.at-once",
+        "All changes of a file appear at once, those of a Replace too (`replace_is_atomic`).",
+        _A,
+        "not stated",
+    ),
+    Behaviour(
+        "items.empty-replace",
+        "Replace without items empties the list (`empty_replace_clears`).",
+        _A,
+        "literal reading",
+    ),
+    Behaviour(
+        "items.refused-replace",
+        "A Replace whose items are all refused with the list does not empty it.",
+        _A,
+        "not stated",
     ),
     Behaviour("items.side-by-side", "Files for one list sent side by side: any order.", _D, "not guaranteed"),
     Behaviour(
@@ -521,12 +572,20 @@ BEHAVIOURS: Final = (
     Behaviour(
         "audiences.only-customer-lists", "Only customer lists exist; others: 4859, 4861.", _A, "not simulated"
     ),
-    Behaviour("audiences.update", "UpdateAudiences changes customer lists.", _A, "two pages disagree"),
+    Behaviour(
+        "audiences.update",
+        "UpdateAudiences changes customer lists (`updates_customer_lists`).",
+        _A,
+        "two pages disagree",
+    ),
     Behaviour(
         "audiences.scope-change", "Scope may go from Account to Customer, not back: 4855.", _D, "customerlist"
     ),
     Behaviour(
-        "audiences.sizes", "Sizes are null for 24 hours, then the number of members.", _A, "no matching here"
+        "audiences.sizes",
+        "Sizes are null for 24 hours (`size_delay_seconds`), then the number of members.",
+        _A,
+        "no matching here; pages: 24 or 48",
     ),
     Behaviour(
         "audiences.apply-limit",
@@ -678,7 +737,12 @@ BEHAVIOURS: Final = (
         _A,
         "there are no campaigns",
     ),
-    Behaviour("limits.rows", "Rows per file: 4,000,000; sandbox 20,000.", _D, "guide; sandbox page: 2.5 M"),
+    Behaviour(
+        "limits.rows",
+        "Rows per file: 4,000,000 (`max_rows`); sandbox 20,000.",
+        _D,
+        "guide; sandbox page: 2.5 M",
+    ),
     Behaviour(
         "limits.header-not-counted", "Header and Format Version do not count as rows.", _A, "not stated"
     ),
@@ -743,7 +807,7 @@ when it is started again. Open `base_url` in a browser to see what it holds.
 | call | what it does |
 |---|---|
 | `GET /simulator/audiences` | all lists with their number of members, deleted ones too |
-| `POST /simulator/audiences/{id}` | `{"associated": true}`: an ad group uses the list, so it cannot be deleted |
+| `POST /simulator/audiences/{id}` | as by hand: `{"name": "…"}`, `{"deleted": true}`, `{"associated": true}` |
 | `GET /simulator/audiences/{id}/members` | sorted hashes, one a line |
 | `GET /simulator/uploads` | all uploads with state and row counts |
 | `GET`, `DELETE /simulator/requests` | the request log: time, operation, status, codes; never tokens or bodies |
@@ -755,8 +819,8 @@ when it is started again. Open `base_url` in a browser to see what it holds.
 ### Faults
 
 A rule names an `operation` (as in the request log: `GetBulkUploadUrl`, `UploadFile`,
-`GetBulkUploadStatus`, `DownloadResult`, `AddAudiences`, `Token`, …, or `*`) and a `kind`. It strikes REST and
-SOAP alike; a SOAP call that is for no operation bears its service's name (`BulkService`, …):
+`GetBulkUploadStatus`, `DownloadResult`, `AddAudiences`, `Token`, …, or `*` for any call) and a `kind`. It
+strikes REST and SOAP alike; a SOAP call that is for no operation bears its service's name (`BulkService`, …):
 
 | kind | effect |
 |---|---|
@@ -766,12 +830,26 @@ SOAP alike; a SOAP call that is for no operation bears its service's name (`Bulk
 | `drop` | closes the connection without doing anything |
 | `drop_after_accept` | does the work, then closes the connection without an answer |
 | `truncate` | closes the connection after `bytes` of the answer |
+| `shorten` | leaves the answer out after `bytes`, as if that were all |
 | `raw` | answers `status`, `body` and `content_type` as they are |
 
 `nth` is the first matching call that is struck (1 = the next), `times` how many are (null = all),
-`probability` the chance of each, `retry_after` adds that header. The operation `ProcessUpload` with the
-kind `fault` makes the processing of an accepted file end as Failed with that `code`; `ProcessDownload`
-does so for the next download that is asked for (3603 makes it FailedFullSyncRequired).
+`probability` the chance of each (the same in each run; another `seed` is another run of luck),
+`retry_after` adds that header.
+
+Some operations are no calls:
+
+- `ProcessUpload`, kind `fault`: an accepted file ends as `state` (`Failed`, or any other end) with `code`. The
+  share `applied` (0 to 1) of its items takes effect all the same, once a Replace has emptied its list; without
+  `applied`, nothing does.
+- `ProcessUpload`, kinds `delay` and `hang`: an accepted file stays InProgress for `seconds` of the simulated
+  clock, or until the rules are removed.
+- `ProcessDownload`, kind `fault`: the next download that is asked for ends as Failed with `code` (3603 makes it
+  FailedFullSyncRequired).
+- `JudgeItems`, kind `refuse`: of the good items of a file, or of one call of ApplyCustomerListUserData, the
+  `share` (0 to 1) with the lowest hashes is refused with `code`; so it is the same members each time.
+
+A list that an ad group uses (`associated`) cannot be deleted by calls.
 """
 
 

@@ -12,6 +12,7 @@ from include.simulator.bulk.reader import FileRejected
 from include.simulator.clock import Clock
 from include.simulator.model import Upload, UploadError, UploadState
 from include.simulator.storage import Storage
+from include.simulator.upload_faults import UploadFaults
 
 __all__ = ["Completion", "StoppedError"]
 
@@ -30,7 +31,7 @@ class Completion:
         files: Folder of the accepted files.
         processor: Does the work.
         clock: Dates failures.
-        failure: Asked before each file for an injected failure.
+        faults: Asked before each file for an injected failure.
     """
 
     def __init__(
@@ -39,13 +40,13 @@ class Completion:
         files: Path,
         processor: Processor,
         clock: Clock,
-        failure: Callable[[], UploadError | None],
+        faults: UploadFaults,
     ) -> None:
         self._storage = storage
         self._files = files
         self._processor = processor
         self._clock = clock
-        self._failure = failure
+        self._faults = faults
 
     def complete(self, upload: Upload, progress: Callable[[float], None]) -> Upload:
         """Process an upload's file; returns what was recorded of it.
@@ -60,14 +61,15 @@ class Completion:
         done = self._processed(upload, progress)
         # Only now that the outcome is recorded: until then the file is needed after a crash.
         (self._files / str(upload.file)).unlink(missing_ok=True)
+        self._faults.forget(upload.request_id)
         return done
 
     def _processed(self, upload: Upload, progress: Callable[[float], None]) -> Upload:
-        injected = self._failure()
-        if injected is not None:
-            return self._failed(upload, UploadState.FAILED, injected)
+        failure = self._faults.failure(upload.request_id)
+        if failure is not None and failure.applied is None:
+            return self._failed(upload, failure.state, failure.error)
         try:
-            return self._processor.process(upload, progress)
+            return self._processor.process(upload, progress, failure)
         except StoppedError:
             raise
         except FileRejected as refusal:

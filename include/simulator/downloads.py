@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from include.simulator.audiences import AudienceService
-from include.simulator.bulk.results import ResultFile, line, list_columns
+from include.simulator.bulk.columns import RESULT_COLUMNS
+from include.simulator.bulk.results import Layout, ResultFile, line, list_columns
 from include.simulator.clock import Clock
 from include.simulator.codes import ServiceFault
 from include.simulator.members import make_durable
@@ -129,9 +130,10 @@ class DownloadService:
         member = f"Bulk-{datetime.fromtimestamp(now, UTC):%m-%d-%Y}-{request_id}.{kind}"
         final = self._results.folder / f"{request_id}.{f'{kind}.gz' if wanted.use_gzip else 'zip'}"
         partial = final.with_name(f"{request_id}.partial")
-        separator = "\t" if wanted.tabs else ","
-        with ResultFile(partial, member, separator=separator, use_gzip=wanted.use_gzip) as file:
-            file.write(line(values, separator) for values in self._rows(caller, wanted.since, now))
+        layout = Layout(RESULT_COLUMNS, "\t" if wanted.tabs else ",")
+        with ResultFile(partial, member, use_gzip=wanted.use_gzip) as file:
+            file.start(layout)
+            file.write(line(values, layout) for values in self._rows(caller, wanted.since, now))
         make_durable(partial, final)
         return final.name
 

@@ -12,6 +12,8 @@ __all__ = [
     "Caller",
     "Download",
     "DownloadState",
+    "Failure",
+    "Refusal",
     "ResponseMode",
     "Scope",
     "Status",
@@ -44,7 +46,7 @@ class ResponseMode(StrEnum):
 
 
 class UploadState(StrEnum):
-    """``RequestStatus`` of an upload (documented values only)."""
+    """``RequestStatus`` of an upload; the last two only SDKs know, and only an injected fault gives them."""
 
     PENDING = "PendingFileUpload"
     UPLOADED = "FileUploaded"
@@ -54,6 +56,8 @@ class UploadState(StrEnum):
     FAILED = "Failed"
     ROWS_EXCEEDED = "UploadFileRowCountExceeded"
     FORMAT_NOT_SUPPORTED = "UploadFileFormatNotSupported"
+    EXPIRED = "Expired"
+    ABORTED = "Aborted"
 
 
 class DownloadState(StrEnum):
@@ -126,6 +130,40 @@ class UploadError:
 
     number: int
     details: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an upload is made to fail.
+
+    Args:
+        state: What it ends as.
+        error: What the status call tells.
+        applied: Share of the file's items that take effect all the same, once a Replace has emptied its list;
+            None = nothing of the file takes effect.
+    """
+
+    state: UploadState
+    error: UploadError
+    applied: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Good items that are refused all the same.
+
+    Args:
+        number: Error code of each.
+        share: How many of all hashes, 0 to 1; always the same ones: those whose first 8 digits are lowest.
+    """
+
+    number: int
+    share: float
+
+    @property
+    def below(self) -> float:
+        """Hashes whose first 8 digits are a number below this are refused."""
+        return self.share * 16**8
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from include.simulator.model import Caller, Scope
+from include.simulator.model import Action, Caller, Scope
 
 __all__ = [
     "DEFAULT_DURATION",
     "NEVER_EXPIRES",
+    "action_of",
     "description_error",
     "duration_error",
     "hash_expression",
@@ -38,9 +39,18 @@ def description_error(description: str | None) -> int | None:
     return 4841 if description is not None and len(description) > MAX_DESCRIPTION else None
 
 
-def duration_error(days: int | None, maximum: int) -> int | None:
-    """4842 unless the duration is absent, -1 (never expires) or 1 to `maximum` days (documented)."""
-    return None if days is None or days == NEVER_EXPIRES or 1 <= days <= maximum else 4842
+def duration_error(days: int | None, maximum: int | None) -> int | None:
+    """4842 unless the duration is absent, -1 (never expires) or 1 to `maximum` days; None = any number."""
+    if days is None or days == NEVER_EXPIRES or (days >= 1 and (maximum is None or days <= maximum)):
+        return None
+    return 4842
+
+
+def action_of(text: str | None, *, delete_removes: bool) -> Action | None:
+    """The action that a word names, if any (one page calls Remove `Delete`)."""
+    if text == "Delete" and delete_removes:
+        return Action.REMOVE
+    return Action(text) if text in tuple(Action) else None
 
 
 def parent_of(scope: Scope, caller: Caller) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,15 @@ from include.simulator.completion import Completion
 from include.simulator.downloads import DownloadService
 from include.simulator.entity_records import EntityRecordService
 from include.simulator.identity import Identity
-from include.simulator.injection import PROCESS_DOWNLOAD, PROCESS_UPLOAD, FaultRules
+from include.simulator.injection import JUDGE_ITEMS, PROCESS_DOWNLOAD, FaultRules, refusal_of
 from include.simulator.members import MemberFiles
-from include.simulator.model import UploadError
+from include.simulator.model import Refusal, UploadError
 from include.simulator.request_log import RequestLog
 from include.simulator.result_links import ResultLinks
 from include.simulator.settings import Settings
 from include.simulator.storage import Storage
 from include.simulator.throttle import SlidingWindow
+from include.simulator.upload_faults import UploadFaults
 from include.simulator.uploads import UploadService, Worker
 
 __all__ = ["Service"]
@@ -44,13 +44,16 @@ class Service:
         self.member_files.keep_only(
             audience.members_file for audience in self.storage.audiences() if audience.members_file
         )
-        self.audiences = AudienceService(self.storage, self.member_files, self.clock, self.settings)
+        self.faults = FaultRules()
+        self.upload_faults = UploadFaults(self.faults, self.clock, self.settings)
+        self.audiences = AudienceService(
+            self.storage, self.member_files, self.clock, self.settings, self._refusal
+        )
         self.results = ResultLinks(self.storage, folder / "results", self.clock, self.settings)
         self.results.keep_only(self.storage.result_files())
         self.uploads = UploadService(
             self.storage, folder / "uploads", self.results, self.clock, self.settings
         )
-        self.faults = FaultRules()
         self.log = RequestLog()
         self.calls = SlidingWindow(60)
         completion = self._completion()
@@ -61,9 +64,9 @@ class Service:
             self.results,
             self.clock,
             self.settings,
-            failure=partial(self._injected_failure, PROCESS_DOWNLOAD),
+            failure=self._download_failure,
         )
-        self.worker = Worker(self.storage, self.uploads, completion, self.clock)
+        self.worker = Worker(self.storage, self.uploads, completion, self.clock, self.upload_faults)
 
     def settings(self) -> Settings:
         """The settings in force now."""
@@ -85,6 +88,12 @@ class Service:
         self.storage.put("clock_offset", self.clock.advance(seconds))
         return self.clock.now()
 
+    def clear_faults(self) -> None:
+        """Remove all fault rules; uploads that were held go on."""
+        self.faults.clear()
+        self.upload_faults.let_go()
+        self.clock.advance(0)
+
     def start(self) -> None:
         """Begin to process uploads; unfinished ones first."""
         self.worker.start()
@@ -103,15 +112,19 @@ class Service:
             folder=self.results.folder,
             settings=self.settings,
             now=self.clock.now,
+            refusal=self._refusal,
         )
         return Completion(
             self.storage,
             self.uploads.files,
             Processor(place),
             self.clock,
-            partial(self._injected_failure, PROCESS_UPLOAD),
+            self.upload_faults,
         )
 
-    def _injected_failure(self, operation: str) -> UploadError | None:
-        rule = self.faults.take(operation)
+    def _download_failure(self) -> UploadError | None:
+        rule = self.faults.take(PROCESS_DOWNLOAD)
         return None if rule is None else UploadError(rule.code, code(rule.code).message)
+
+    def _refusal(self) -> Refusal | None:
+        return refusal_of(self.faults.take(JUDGE_ITEMS))

@@ -166,8 +166,11 @@ class Storage:
         rows = self._run("SELECT * FROM audiences WHERE id = ?", [audience_id])
         return _audience(rows[0]) if rows else None
 
-    def audience_named(self, name: str) -> Audience | None:
-        """The living audience of exactly this name."""
+    def audience_named(self, name: str, *, ignore_case: bool = False) -> Audience | None:
+        """The living audience of this name: exactly, or whatever the case of its letters."""
+        if ignore_case:
+            living = (audience for audience in self.audiences() if not audience.deleted)
+            return next((found for found in living if found.name.casefold() == name.casefold()), None)
         rows = self._run("SELECT * FROM audiences WHERE name = ? AND NOT deleted", [name])
         return _audience(rows[0]) if rows else None
 

@@ -23,6 +23,7 @@ from include.simulator.result_links import ResultLinks
 from include.simulator.settings import Settings
 from include.simulator.storage import Storage
 from include.simulator.throttle import SlidingWindow
+from include.simulator.upload_faults import UploadFaults
 
 __all__ = ["UploadService", "Worker"]
 
@@ -73,9 +74,10 @@ class UploadService:
             ServiceFault: 4204 when the account asked too often.
         """
         now = self._clock.now()
-        limit = self._settings().upload_urls_per_15_minutes
+        settings = self._settings()
+        limit = settings.upload_urls_per_15_minutes
         if not self._url_window.admit(caller.account_id, now=now, limit=limit):
-            raise ServiceFault(4204)
+            raise ServiceFault(4204, http_status=settings.http_status(4204))
         upload = _new(caller, mode, now)
         self._storage.save_upload(upload)
         return upload
@@ -122,7 +124,7 @@ class UploadService:
         if suffix not in _EXTENSIONS:
             raise ServiceFault(3223)
         if suffix == ".zip":
-            _check_zip(file)
+            _check_zip(file, self._unzipped_limit())
         with self._accepting:
             upload = self.check_url(url_id)
             self._check_parallel()
@@ -185,6 +187,10 @@ class UploadService:
         settings = self._settings()
         return (upload.accepted_at or 0.0) + settings.queue_seconds + settings.processing_seconds
 
+    def _unzipped_limit(self) -> int | None:
+        settings = self._settings()
+        return settings.max_file_bytes if settings.file_size_counts == "unzipped" else None
+
     def _running(self, upload: Upload) -> tuple[UploadState, int]:
         if upload.accepted_at is None:
             return UploadState.PENDING, 0
@@ -199,8 +205,9 @@ class UploadService:
     def _result_token(self, upload: Upload) -> str | None:
         if upload.result_file is None:
             return None
-        kept_until = (upload.finished_at or 0.0) + self._settings().result_file_seconds
-        return self._results.mint(upload.result_file, kept_until)
+        settings = self._settings()
+        begin = upload.finished_at if settings.results_kept_from == "end" else upload.accepted_at
+        return self._results.mint(upload.result_file, (begin or 0.0) + settings.result_file_seconds)
 
     def _check_parallel(self) -> None:
         if len(self._storage.unfinished_uploads()) >= self._settings().parallel_limit:
@@ -215,15 +222,22 @@ class Worker:
         uploads: Tells when an upload is due.
         completion: Does the work.
         clock: Waited for.
+        faults: Which uploads to keep in progress.
     """
 
     def __init__(
-        self, storage: Storage, uploads: UploadService, completion: Completion, clock: Clock
+        self,
+        storage: Storage,
+        uploads: UploadService,
+        completion: Completion,
+        clock: Clock,
+        faults: UploadFaults,
     ) -> None:
         self._storage = storage
         self._uploads = uploads
         self._completion = completion
         self._clock = clock
+        self._faults = faults
         self._taken: set[str] = set()
         self._stopping = False
         self._threads = [
@@ -263,13 +277,20 @@ class Worker:
             while not self._stopping:
                 waiting = [u for u in self._storage.unfinished_uploads() if u.request_id not in self._taken]
                 now = self._clock.now()
+                waits = []
                 for upload in waiting:
-                    if self._uploads.due_at(upload) <= now:
+                    wait = self._wait(upload, now)
+                    if wait <= 0:
                         self._taken.add(upload.request_id)
                         return upload
-                waits = [self._uploads.due_at(upload) - now for upload in waiting]
+                    waits.append(wait)
                 self._uploads.accepted.wait(min(waits, default=None))
         return None
+
+    def _wait(self, upload: Upload, now: float) -> float:
+        """Seconds until an upload is to be processed."""
+        wait = self._uploads.due_at(upload) - now
+        return wait if wait > 0 else self._faults.held_until(upload.request_id) - now
 
     def _process(self, upload: Upload) -> None:
         def progress(fraction: float) -> None:
@@ -295,8 +316,8 @@ def _new(caller: Caller, mode: ResponseMode, now: float) -> Upload:
     )
 
 
-def _check_zip(path: Path) -> None:
-    """3223 for a zip without a proper directory, 3221 / 3222 for none or several files inside."""
+def _check_zip(path: Path, max_unzipped: int | None) -> None:
+    """3223 for a zip without a proper directory or too much in it, 3221 / 3222 for none or several files."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = [entry for entry in archive.infolist() if not entry.is_dir()]
@@ -308,3 +329,5 @@ def _check_zip(path: Path) -> None:
         raise ServiceFault(3222, "The zip file holds more than one file.")
     if Path(members[0].filename).suffix.lower() not in (".csv", ".tsv"):
         raise ServiceFault(3223, "The file inside the zip must be .csv or .tsv.")
+    if max_unzipped is not None and members[0].file_size > max_unzipped:
+        raise ServiceFault(3223, f"The unzipped file is larger than {max_unzipped} bytes.", http_status=413)

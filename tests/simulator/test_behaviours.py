@@ -43,8 +43,8 @@ def test_keys_are_well_formed_and_grouped_as_the_page_shows_them() -> None:
 
 def test_every_behaviour_is_proved_and_every_key_exists() -> None:
     found, known = proofs(), {entry.key for entry in BEHAVIOURS}
-    assert not known - set(found), "no test bears @pytest.mark.behaviour with these keys"
-    assert not set(found) - known, "these keys of tests are not in include/simulator/behaviours.py"
+    assert sorted(known - set(found)) == [], "no test bears @pytest.mark.behaviour with these keys"
+    assert sorted(set(found) - known) == [], "these keys of tests are not in include/simulator/behaviours.py"
 
 
 def test_proofs_are_read_off_the_marks(tmp_path: Path) -> None:

@@ -8,13 +8,60 @@ import httpx
 import pytest
 
 from include.simulator.injection import FaultKind, FaultRule, FaultRules
-from tests.simulator.api import Api, bulk_csv, numbers
+from include.simulator.operations import OPERATIONS
+from tests.simulator.api import Api, bulk_csv, digest_hex, hexes, item_row, list_row, numbers, partial
 
 pytestmark = pytest.mark.faults
 
 QUERY = "/CampaignManagement/v13/Audiences/QueryByIds"
 LISTS = {"Type": "CustomerList"}
 CUT = (httpx.RemoteProtocolError, httpx.ReadError)  # end of stream or reset: which one is chance
+
+
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
+CALLS = [*BY_NAME, "UploadFile", "DownloadResult", "Token"]
+
+
+def send(api: Api, operation: str) -> httpx.Response:
+    """Any call of an operation: what it answers does not matter, as long as it does."""
+    if operation == "UploadFile":
+        return api.post_file(api.request_url()[1], bulk_csv())
+    if operation == "DownloadResult":
+        return api.http.get("/Results/unknown")
+    if operation == "Token":
+        return api.token_request()
+    known = BY_NAME[operation]
+    return api.call(known.path, {}, known.method)
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_every_kind_strikes_every_operation(api: Api, operation: str) -> None:
+    """Only the nth call; the ones around it are answered as ever."""
+    usual = send(api, operation)
+    api.fault(operation, "raw", status=502, body="<h1>Bad Gateway</h1>", nth=2)
+    answers = [send(api, operation) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [usual.status_code, 502, usual.status_code]
+    api.fault(operation, "fault", code=0, status=503, retry_after=7)
+    refused = send(api, operation)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "7")
+    for kind in ("drop", "drop_after_accept"):
+        api.fault(operation, kind)
+        with pytest.raises(CUT):
+            send(api, operation)
+    api.fault(operation, "hang", seconds=0.05)
+    with pytest.raises(CUT):
+        send(api, operation)
+    api.fault(operation, "truncate", bytes=5)
+    with pytest.raises(CUT):
+        send(api, operation)
+    api.fault(operation, "shorten", bytes=5)
+    short = send(api, operation)
+    assert (short.status_code, len(short.content)) == (usual.status_code, 5)
+    api.fault(operation, "delay", seconds=0.2)
+    began = time.monotonic()
+    assert send(api, operation).status_code == usual.status_code
+    assert time.monotonic() - began >= 0.2
+    assert api.control("faults") == []
 
 
 def test_fault_in_the_operations_own_format(api: Api) -> None:
@@ -110,6 +157,109 @@ def test_truncated_results(api: Api) -> None:
     assert api.results(status) == []
 
 
+def test_results_that_end_too_early_without_telling(api: Api) -> None:
+    status = api.upload(bulk_csv())
+    whole = api.http.get(status["ResultFileUrl"]).content
+    api.fault("DownloadResult", "shorten", bytes=len(whole) - 10)
+    answer = api.http.get(status["ResultFileUrl"])
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")
+    assert answer.content == whole[:-10]
+
+
+@pytest.mark.behaviour("status.sdk-states", "status.percent")
+@pytest.mark.parametrize(
+    "state",
+    ["Failed", "UploadFileRowCountExceeded", "UploadFileFormatNotSupported", "Expired", "Aborted"],
+)
+def test_every_bad_end_of_an_upload(api: Api, state: str) -> None:
+    audience = api.create(f"Ending {state}")
+    api.fault("ProcessUpload", "fault", state=state, code=4200)
+    content = bulk_csv(list_row(Id=audience, Action_Type="Add"), item_row(audience, digest_hex(1)))
+    status = api.upload(content)
+    assert (status["RequestStatus"], status["PercentComplete"], status["ResultFileUrl"]) == (state, 0, None)
+    assert [error["Code"] for error in status["Errors"]] == [4200]
+    assert api.members(audience) == []
+    assert api.upload(content)["RequestStatus"] == "Completed"
+
+
+@pytest.mark.parametrize(
+    ("action", "share", "count"), [("Add", 0.5, 13), ("Remove", 0.4, 6), ("Replace", 0, 0)]
+)
+def test_a_failed_upload_may_have_done_part_of_its_work(
+    api: Api, action: str, share: float, count: int
+) -> None:
+    audience = api.create(f"Half done {action}")
+    api.apply(audience, "Add", hexes(range(10)))
+    api.fault("ProcessUpload", "fault", code=0, applied=share)
+    members = hexes(range(10, 16)) if action == "Add" else hexes(range(10))
+    rows = [list_row(Id=audience, Action_Type=action), *(item_row(audience, text) for text in members)]
+    status = api.upload(bulk_csv(*rows))
+    assert (status["RequestStatus"], status["ResultFileUrl"]) == ("Failed", None)
+    assert len(api.members(audience)) == count
+
+
+def test_an_upload_is_stuck_until_its_time_is_over_or_the_rules_are_removed(api: Api) -> None:
+    for release in (
+        lambda: api.control("clock", {"advance_seconds": 600}),
+        lambda: api.control("faults", method="DELETE"),
+    ):
+        api.fault("ProcessUpload", "hang", seconds=600)
+        (stuck, url), (free, other) = api.request_url(), api.request_url()
+        assert api.post_file(url, bulk_csv()).status_code == 200
+        while api.control("faults"):
+            time.sleep(0.01)  # until the rule has struck the first one
+        assert api.post_file(other, bulk_csv()).status_code == 200
+        assert api.finished(free)["RequestStatus"] == "Completed"
+        assert api.status(stuck)["RequestStatus"] == "InProgress"
+        release()
+        assert api.finished(stuck)["RequestStatus"] == "Completed"
+
+
+def test_chosen_share_of_good_items_is_refused(api: Api) -> None:
+    """The same ones each time: those with the lowest hashes."""
+    audience = api.create("Refused by share")
+    good = hexes(range(200))
+    refused = [text for text in good if int(text[:8], 16) / 16**8 < 0.25]
+    assert 20 < len(refused) < 80
+    rows = [list_row(Id=audience, Action_Type="Add"), *(item_row(audience, text) for text in [*good, "bad"])]
+    for code in (8004, 8006):
+        api.fault("JudgeItems", "refuse", share=0.25, code=code)
+        results = api.results(api.upload(bulk_csv(*rows), mode="ErrorsOnly"))
+        struck = {row["Text"]: row["Error Number"] for row in results if row["Type"].endswith(" Error")}
+        assert struck == dict.fromkeys(refused, str(code)) | {"bad": "8004"}
+        assert api.members(audience) == sorted(set(good) - set(refused))
+    api.fault("JudgeItems", "refuse", share=0.25, code=8006)
+    errors = partial(api.apply(audience, "Add", [*good, "bad"]))
+    assert errors == [(good.index(text), 8006) for text in refused] + [(200, 8004)]
+    assert api.upload(bulk_csv(*rows[:-1]))["RequestStatus"] == "Completed"
+    assert api.members(audience) == good
+
+
+def test_any_call_does_not_mean_processing(api: Api) -> None:
+    api.fault("*", "raw", status=502, nth=1000, times=None)
+    assert api.upload(bulk_csv())["RequestStatus"] == "Completed"
+    rules = FaultRules()
+    rules.add(FaultRule(kind=FaultKind.DROP, times=None))
+    assert [rules.take(name) is not None for name in ("Token", "ProcessUpload", "JudgeItems")] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_lists_changed_by_hand(api: Api) -> None:
+    audience, other = api.create("By hand"), api.create("By another hand")
+    api.apply(audience, "Add", hexes([1]))
+    changed = api.control(f"audiences/{audience}", {"name": "Renamed by hand"})
+    assert (changed["name"], changed["members"], changed["associated"]) == ("Renamed by hand", 1, False)
+    for name in ("By another hand", "", "x" * 129):
+        answer = api.http.post(f"/simulator/audiences/{audience}", json={"name": name})
+        assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "name")
+    gone = api.control(f"audiences/{audience}", {"deleted": True})
+    assert (gone["deleted"], gone["members"]) == (True, 0)
+    assert partial(api.campaign("Audiences/QueryByIds", {"AudienceIds": [audience, other]})) == [(0, 4835)]
+
+
 def test_request_log_tells_no_secrets(api: Api) -> None:
     api.control("requests", method="DELETE")
     status = api.upload(bulk_csv())
@@ -141,6 +291,10 @@ def test_request_log_tells_no_secrets(api: Api) -> None:
         ("faults", {"kind": "fault", "nth": 0}, "nth"),
         ("faults", {"kind": "fault", "typo": 1}, "typo"),
         ("faults", {"kind": "drop", "operation": "ProcessUpload"}, ""),
+        ("faults", {"kind": "refuse", "operation": "UploadFile"}, ""),
+        ("faults", {"kind": "fault", "operation": "ProcessUpload", "state": "InProgress"}, ""),
+        ("faults", {"kind": "fault", "operation": "ProcessUpload", "applied": 1.5}, "applied"),
+        ("audiences/5", {"typo": 1}, "typo"),
         ("settings", {"max_rows": 0}, "max_rows"),
         ("settings", {"typo": 1}, "typo"),
         ("clock", {"advance_seconds": -1}, "advance_seconds"),
@@ -170,8 +324,18 @@ def test_page_for_people_escapes_names(api: Api) -> None:
     assert "<script>" not in page.text
 
 
-def test_probability_is_a_chance() -> None:
-    rules = FaultRules()
-    rules.add(FaultRule(kind=FaultKind.DROP, probability=0.5, times=None))
-    struck = sum(rules.take("Token") is not None for _ in range(1000))
-    assert 400 < struck < 600
+@pytest.mark.parametrize("seed", [1, 2])
+def test_probability_is_a_chance_that_is_the_same_in_each_run(seed: int) -> None:
+    runs = []
+    for _ in range(2):
+        rules = FaultRules()
+        rules.add(FaultRule(kind=FaultKind.DROP, probability=0.5, times=None, seed=seed))
+        runs.append([rules.take("Token") is not None for _ in range(1000)])
+    assert runs[0] == runs[1]
+    assert 400 < sum(runs[0]) < 600
+
+
+def test_another_seed_is_another_run_of_luck() -> None:
+    rules = [FaultRule(kind=FaultKind.DROP, probability=0.5, times=None, seed=seed) for seed in (1, 2)]
+    first, second = ([rule.strikes() for _ in range(100)] for rule in rules)
+    assert first != second

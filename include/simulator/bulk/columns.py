@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["INPUT_COLUMNS", "POSITION", "RESULT_COLUMNS"]
+__all__ = ["INPUT_COLUMNS", "RESULT_COLUMNS"]
 
 INPUT_COLUMNS: Final = (
     "Type",
@@ -113,5 +113,3 @@ Account Content Shared Negative Keyword
 """
 
 RESULT_COLUMNS: Final = tuple(_NAMES.replace("\n", "").split("|"))
-
-POSITION: Final = {name: index for index, name in enumerate(RESULT_COLUMNS)}

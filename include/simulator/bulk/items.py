@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -11,14 +12,15 @@ from numpy.typing import NDArray
 
 from include.simulator import rules
 from include.simulator.bulk.plan import MAX_CLIENT_ID, ListPlan, name_key
-from include.simulator.bulk.results import line_expression
+from include.simulator.bulk.results import Layout, line_expression
 from include.simulator.codes import code
+from include.simulator.model import Refusal
 
 __all__ = ["ITEM", "JudgedItems", "judge"]
 
 ITEM: Final = "Customer List Item"
 _NO_LIST: Final = -1
-_CODES: Final = (201, 8000, 8001, 8002, 8003, 8004, 8006)
+_DUPLICATE: Final = 4200
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +53,38 @@ class JudgedItems:
             for slot in np.unique(self.slot[good])
         }
 
-    def lines(self, *, everything: bool) -> pl.DataFrame:
+    def without_repeated(self, seen: set[tuple[int, str]]) -> JudgedItems:
+        """The same with every good item refused whose list and hash were seen before; adds to `seen`."""
+        error = self.error.copy()
+        for index, (slot, text) in enumerate(zip(self.slot.tolist(), self.rows["Text"], strict=True)):
+            if error[index] == 0:
+                error[index] = _DUPLICATE * ((slot, text.lower()) in seen)
+                seen.add((slot, text.lower()))
+        return replace(self, error=error)
+
+    def lines(self, layout: Layout, *, everything: bool) -> pl.DataFrame:
         """Result lines as a frame of ``row`` and ``line``; a faulty row's line holds its error row too.
 
         Args:
+            layout: Columns of the result file.
             everything: Also the good rows.
         """
         frame = self.rows.with_columns(
             pl.Series("error", self.error), pl.Series("audience_id", self.audience_id)
         )
-        bad = frame.filter(pl.col("error") != 0).select("row", _with_error().alias("line"))
+        numbers = [int(number) for number in np.unique(self.error)]
+        bad = frame.filter(pl.col("error") != 0).select("row", _with_error(numbers, layout).alias("line"))
         if not everything:
             return bad
-        good = frame.filter(pl.col("error") == 0).select("row", line_expression(_ENTITY).alias("line"))
+        good = frame.filter(pl.col("error") == 0).select(
+            "row", line_expression(_ENTITY, layout).alias("line")
+        )
         return pl.concat([good, bad])
 
 
-def judge(rows: pl.DataFrame, plan: ListPlan, *, upper_case: bool) -> JudgedItems:
+def judge(
+    rows: pl.DataFrame, plan: ListPlan, *, upper_case: bool, refusal: Refusal | None = None
+) -> JudgedItems:
     """Find each item's list and its first fault.
 
     The order of the checks is assumed; that a faulty list fails all its items with 8000 is observed.
@@ -76,6 +93,7 @@ def judge(rows: pl.DataFrame, plan: ListPlan, *, upper_case: bool) -> JudgedItem
         rows: Item rows, as the reader gives them.
         plan: Decisions on all list rows up to the last of these rows.
         upper_case: Accept A-F in hashes.
+        refusal: Refuse some of the good ones.
     """
     slot = _slots(rows, plan)
     # The last entry of each answers slot -1: an item without its list row.
@@ -97,11 +115,28 @@ def judge(rows: pl.DataFrame, plan: ListPlan, *, upper_case: bool) -> JudgedItem
             checks["empty"].to_numpy(),
             checks["plain"].to_numpy(),
             checks["long"].to_numpy(),
+            _refused(rows, refusal),
         ],
-        [np.int32(8000), list_error, np.int32(8002), np.int32(8006), np.int32(8004), np.int32(201)],
+        [
+            np.int32(8000),
+            list_error,
+            np.int32(8002),
+            np.int32(8006),
+            np.int32(8004),
+            np.int32(201),
+            np.int32(refusal.number if refusal else 0),
+        ],
         default=np.int32(0),
     )
     return JudgedItems(rows, slot, error.astype(np.int32), ids[slot])
+
+
+def _refused(rows: pl.DataFrame, refusal: Refusal | None) -> NDArray[np.bool_]:
+    if refusal is None:
+        return np.zeros(len(rows), dtype=np.bool_)
+    first_digits = pl.col("Text").str.slice(0, 8).str.to_integer(base=16, strict=False)
+    struck = rows.select(struck=(first_digits < refusal.below).fill_null(value=False))
+    return struck["struck"].to_numpy()
 
 
 def _slots(rows: pl.DataFrame, plan: ListPlan) -> NDArray[np.int32]:
@@ -134,14 +169,14 @@ _ENTITY: Final = {
 }
 
 
-def _with_error() -> pl.Expr:
-    names = [code(number).name for number in _CODES]
-    messages = [code(number).message for number in _CODES]
+def _with_error(numbers: Sequence[int], layout: Layout) -> pl.Expr:
+    names = [code(number).name for number in numbers]
+    messages = [code(number).message for number in numbers]
     error = {
         **_ENTITY,
         "Type": pl.lit(f"{ITEM} Error"),
-        "Error": pl.col("error").replace_strict(_CODES, names, default="", return_dtype=pl.String),
+        "Error": pl.col("error").replace_strict(numbers, names, default="", return_dtype=pl.String),
         "Error Number": pl.col("error").cast(pl.String),
-        "Error Detail": pl.col("error").replace_strict(_CODES, messages, default="", return_dtype=pl.String),
+        "Error Detail": pl.col("error").replace_strict(numbers, messages, default="", return_dtype=pl.String),
     }
-    return pl.concat_str([line_expression(_ENTITY), pl.lit("\n"), line_expression(error)])
+    return pl.concat_str([line_expression(_ENTITY, layout), pl.lit("\n"), line_expression(error, layout)])

@@ -26,8 +26,8 @@ class Catalogue(Protocol):
     def audience(self, audience_id: int) -> Audience | None:
         """The list of that id, deleted ones too."""
 
-    def audience_named(self, name: str) -> Audience | None:
-        """The living list of that name."""
+    def audience_named(self, name: str, *, ignore_case: bool = False) -> Audience | None:
+        """The living list of that name: exactly, or whatever the case of its letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ class Decision:
     errors: tuple[int, ...] = ()
     item_error: int = 0
     created: bool = False
+
+    @property
+    def empties(self) -> bool:
+        """Whether a Replace may empty the list: not if it may not put items in."""
+        return self.item_error == 0
 
     def agrees_with(self, other: Decision) -> bool:
         """Whether both lead to the same rows in the result file."""
@@ -141,11 +146,12 @@ class ListPlan:
             return _failed(row, [4835])
         name = values["Audience"] or found.name
         other = self._named(name)
+        action = rules.action_of(values["Action Type"], delete_removes=self._settings.delete_removes)
         errors = [
             *self._field_errors(values),
             rules.name_error(name),
             4853 if other is not None and other.id != found.id else None,
-            8001 if values["Action Type"] and values["Action Type"] not in tuple(Action) else None,
+            8001 if values["Action Type"] and action is None else None,
         ]
         refused = [number for number in errors if number is not None]
         if refused:
@@ -158,7 +164,6 @@ class ListPlan:
             membership_duration=found.membership_duration if duration is None else duration,
             modified_at=self._now,
         )
-        action = Action(values["Action Type"]) if values["Action Type"] else None
         return self._accepted(row, audience, action, values)
 
     def _delete(self, row: int, identifier: int | None) -> Decision:
@@ -187,7 +192,8 @@ class ListPlan:
         ]
 
     def _scope_error(self, values: Mapping[str, str]) -> int | None:
-        if values["Scope"] not in tuple(Scope):
+        allowed = tuple(Scope) if self._settings.account_scope_in_bulk else (Scope.CUSTOMER,)
+        if values["Scope"] not in allowed:
             return 4849
         if not values["Parent Id"]:
             return None
@@ -200,10 +206,12 @@ class ListPlan:
         return found if found.parent_id == rules.parent_of(found.scope, self._caller) else None
 
     def _named(self, name: str) -> Audience | None:
+        ignore_case = self._settings.names_ignore_case
         for audience in self._pending.values():
-            if audience.name == name and not audience.deleted:
+            same = audience.name == name or (ignore_case and audience.name.casefold() == name.casefold())
+            if same and not audience.deleted:
                 return audience
-        found = self._catalogue.audience_named(name)
+        found = self._catalogue.audience_named(name, ignore_case=ignore_case)
         return None if found is None or found.id in self._pending else found
 
 

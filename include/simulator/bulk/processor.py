@@ -15,9 +15,18 @@ from include.simulator.audiences import AudienceService
 from include.simulator.bulk.items import ITEM, judge
 from include.simulator.bulk.plan import Decision, ListPlan
 from include.simulator.bulk.reader import BulkFile, FileRejected
-from include.simulator.bulk.results import ResultFile, error_row, line, list_columns
+from include.simulator.bulk.results import Layout, ResultFile, error_row, line, list_columns
 from include.simulator.members import DIGEST_BYTES, Digests, MemberFiles, make_durable, sort_distinct
-from include.simulator.model import Action, Audience, Caller, ResponseMode, Upload, UploadState
+from include.simulator.model import (
+    Action,
+    Audience,
+    Caller,
+    Failure,
+    Refusal,
+    ResponseMode,
+    Upload,
+    UploadState,
+)
 from include.simulator.settings import Settings
 from include.simulator.storage import Storage
 
@@ -43,6 +52,7 @@ class Workplace:
         folder: Result files and scratch files go here.
         settings: The settings in force now.
         now: The simulated time.
+        refusal: Asked once for each file which good items to refuse.
     """
 
     storage: Storage
@@ -52,6 +62,7 @@ class Workplace:
     folder: Path
     settings: Callable[[], Settings]
     now: Callable[[], float]
+    refusal: Callable[[], Refusal | None]
 
 
 class Processor:
@@ -67,36 +78,47 @@ class Processor:
             scratch.unlink()
         self._place = place
 
-    def process(self, upload: Upload, progress: Callable[[float], None]) -> Upload:
+    def process(
+        self, upload: Upload, progress: Callable[[float], None], failure: Failure | None = None
+    ) -> Upload:
         """Bring an accepted upload to its end and record it; returns what was recorded.
 
         Args:
             upload: With its file.
             progress: Told the fraction of the file that was read.
+            failure: Makes it fail at its end, with part of its items applied.
 
         Raises:
             FileRejected: Nothing of the file was applied.
         """
+        refusal = self._place.refusal()
         for _ in range(_ATTEMPTS):
             try:
-                return _Attempt(self._place, upload, progress).run()
+                return _Attempt(self._place, upload, progress, failure, refusal).run()
             except _PlanOutdatedError:
                 continue
         with self._place.audiences.writing:  # nobody else changes lists now
-            return _Attempt(self._place, upload, progress).run()
+            return _Attempt(self._place, upload, progress, failure, refusal).run()
 
 
 class _Attempt:
     """One attempt at one file: first everything that changes nothing, then the commit."""
 
-    def __init__(self, place: Workplace, upload: Upload, progress: Callable[[float], None]) -> None:
+    def __init__(
+        self, place: Workplace, upload: Upload, progress: Callable[[float], None],
+        failure: Failure | None, refusal: Refusal | None,
+    ) -> None:  # fmt: skip
         self._place = place
         self._upload = upload
         self._progress = progress
+        self._failure = failure
+        self._refusal = refusal
         self._settings = place.settings()
         self._plan = self._new_plan(place.storage.next_audience_id)
         self._list_rows: list[tuple[int, Mapping[str, str]]] = []
         self._staged: dict[int, Path] = {}
+        self._seen: set[tuple[int, str]] = set()
+        """(Slot, hash) of the items so far; kept only where duplicates are refused."""
         self._rows = 0
         self._failed = 0
         self._everything = upload.response_mode is ResponseMode.ERRORS_AND_RESULTS
@@ -121,21 +143,26 @@ class _Attempt:
     def _read(self, result: Path) -> None:
         """Judge every row, write the results, stage the digests."""
         path = self._place.incoming / str(self._upload.file)
-        limit = self._settings.row_limit
+        settings = self._settings
+        limit = settings.row_limit
         with (
-            BulkFile(path, max_bytes=self._settings.max_unzipped_bytes) as source,
+            BulkFile(
+                path, max_bytes=settings.max_unzipped_bytes, bom_required=settings.bom_required
+            ) as source,
             ResultFile(result, _result_name(self._upload)) as target,
         ):
             for piece in source.pieces():
+                layout = target.start(Layout.of(settings.result_columns, source.header))
                 self._rows += len(piece.rows)
                 if self._rows > limit:
                     raise FileRejected(UploadState.ROWS_EXCEEDED, 3225, f"More than {limit} rows.")
-                others = self._judge_others(piece.rows.filter(pl.col("Type") != ITEM))
-                items = self._judge_items(piece.rows.filter(pl.col("Type") == ITEM))
+                others = self._judge_others(piece.rows.filter(pl.col("Type") != ITEM), layout)
+                items = self._judge_items(piece.rows.filter(pl.col("Type") == ITEM), layout)
                 target.write(pl.concat([others, items]).sort("row")["line"].to_list())
                 self._progress(piece.read_bytes / max(source.total_bytes, 1))
+            target.start(Layout.of(settings.result_columns, source.header))
 
-    def _judge_others(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def _judge_others(self, rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         """List rows and rows of unknown type, one by one: there are few."""
         lines: list[tuple[int, str]] = []
         for named in rows.iter_rows(named=True):
@@ -143,25 +170,42 @@ class _Attempt:
             values, errors = self._judge_other(row, named)
             self._failed += bool(errors)
             if errors or self._everything:
-                texts = [line(values), *(line(error_row(values, number)) for number in errors)]
+                rows_of_it = [values, *(error_row(values, number) for number in errors)]
+                texts = [line(cells, layout) for cells in rows_of_it]
                 lines.append((row, "\n".join(texts)))
         return pl.DataFrame(lines, schema={"row": pl.UInt32, "line": pl.String}, orient="row")
 
     def _judge_other(self, row: int, values: dict[str, Any]) -> tuple[dict[str, str], tuple[int, ...]]:
         if values["Type"] != _LIST:
             return values, (4203,)
+        if self._settings.terms_false_fails_upload and values["Accept Customer Match Term"] == "False":
+            raise FileRejected(UploadState.FAILED, 8003, "The terms are refused.")
         decision = self._plan.decide(row, values)
         self._list_rows.append((row, values))
+        if decision.action is Action.REPLACE and decision.empties and not self._settings.replace_is_atomic:
+            self._empty(decision)
         return _list_result(values, decision), decision.errors
 
-    def _judge_items(self, rows: pl.DataFrame) -> pl.DataFrame:
-        judged = judge(rows, self._plan, upper_case=self._settings.upper_case_hashes)
+    def _empty(self, decision: Decision) -> None:
+        """The first step of a Replace that is not atomic."""
+        storage = self._place.storage
+        with self._place.audiences.writing:
+            stored = storage.audience(decision.audience.id) if decision.audience else None
+            if stored is not None:
+                storage.save_audience(replace(stored, members_file=None, members=0))
+                self._place.files.remove(stored.members_file)
+
+    def _judge_items(self, rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+        settings = self._settings
+        judged = judge(rows, self._plan, upper_case=settings.upper_case_hashes, refusal=self._refusal)
+        if settings.duplicates_refused:
+            judged = judged.without_repeated(self._seen)
         self._failed += judged.failed
         for slot, digests in judged.digests().items():
             scratch = self._place.folder / f"{self._upload.request_id}.{slot}.staged"
             with self._staged.setdefault(slot, scratch).open("ab") as stream:
                 stream.write(digests)
-        return judged.lines(everything=self._everything)
+        return judged.lines(layout, everything=self._everything)
 
     def _commit(self, result: Path) -> Upload:
         """Under the lock: decide again, write new member files, record everything at once."""
@@ -169,7 +213,7 @@ class _Attempt:
         with self._place.audiences.writing:
             decisions = self._decide_again()
             pairs = [
-                (decision.audience, self._with_members(slot, decision.audience, decision.action))
+                (decision.audience, self._with_members(slot, decision.audience, decision))
                 for slot, decision in enumerate(decisions)
                 if decision.audience is not None
             ]
@@ -194,10 +238,11 @@ class _Attempt:
                 raise _PlanOutdatedError
         return again.decisions
 
-    def _with_members(self, slot: int, audience: Audience, action: Action | None) -> Audience:
+    def _with_members(self, slot: int, audience: Audience, decision: Decision) -> Audience:
         if audience.deleted:
             return replace(audience, members_file=None, members=0)
-        clears = action is Action.REPLACE and self._settings.empty_replace_clears
+        action = decision.action
+        clears = action is Action.REPLACE and decision.empties and self._settings.empty_replace_clears
         if action is None or (slot not in self._staged and not clears):
             return audience
         digests = sort_distinct(self._staged_digests(slot))
@@ -207,17 +252,16 @@ class _Attempt:
     def _staged_digests(self, slot: int) -> Digests:
         if slot not in self._staged:
             return np.empty((0, DIGEST_BYTES), dtype=np.uint8)
-        return np.fromfile(self._staged[slot], dtype=np.uint8).reshape(-1, DIGEST_BYTES)
+        digests = np.fromfile(self._staged[slot], dtype=np.uint8).reshape(-1, DIGEST_BYTES)
+        applied = None if self._failure is None else self._failure.applied
+        return digests if applied is None else digests[: round(applied * len(digests))]
 
     def _finished(self, result: Path) -> Upload:
-        return replace(
-            self._upload,
-            state=UploadState.WITH_ERRORS if self._failed else UploadState.COMPLETED,
-            finished_at=self._place.now(),
-            rows=self._rows,
-            failed_rows=self._failed,
-            result_file=result.name,
-        )
+        done = replace(self._upload, finished_at=self._place.now(), rows=self._rows, failed_rows=self._failed)
+        if self._failure is not None:
+            return replace(done, state=self._failure.state, error=self._failure.error)
+        state = UploadState.WITH_ERRORS if self._failed else UploadState.COMPLETED
+        return replace(done, state=state, result_file=result.name)
 
 
 def _list_result(values: Mapping[str, str], decision: Decision) -> dict[str, str]:

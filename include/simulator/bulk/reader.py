@@ -66,10 +66,14 @@ class BulkFile(AbstractContextManager["BulkFile"]):
     Args:
         path: ``.csv``, ``.tsv`` or ``.zip``; a zip holds exactly one file, whose own name tells CSV or TSV.
         max_bytes: Unzipped bytes to read at most (a small zip can hide a huge file).
+        bom_required: Refuse a file without byte order mark.
     """
 
-    def __init__(self, path: Path, *, max_bytes: int) -> None:
+    def __init__(self, path: Path, *, max_bytes: int, bom_required: bool = True) -> None:
+        self.header: list[str] = []
+        """Names of the columns, once the first piece was read."""
         self._path = path
+        self._bom_required = bom_required
         self._max_bytes = max_bytes
         self._read_bytes = 0
         self._zip: zipfile.ZipFile | None = None
@@ -103,6 +107,7 @@ class BulkFile(AbstractContextManager["BulkFile"]):
             body = text
             if header is None:
                 header, body = self._header(text)
+                self.header = header
             frame = self._frame(body, header).filter(pl.any_horizontal(pl.all() != ""))
             if not has_version and len(frame):
                 frame = _after_format_version(frame)
@@ -120,9 +125,9 @@ class BulkFile(AbstractContextManager["BulkFile"]):
         while block := self._read():
             buffer = rest + block
             if first:
-                if not buffer.startswith(_BOM):
+                if self._bom_required and not buffer.startswith(_BOM):
                     raise _not_supported(3223, "The file does not begin with a UTF-8 byte order mark.")
-                buffer = buffer[len(_BOM) :]
+                buffer = buffer.removeprefix(_BOM)
                 first = False
             end = _row_end(buffer)
             if end == 0 and len(buffer) > _PIECE_BYTES + _MAX_ROW_BYTES:

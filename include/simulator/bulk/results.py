@@ -5,51 +5,96 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import random
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Literal
 
 import polars as pl
 
-from include.simulator.bulk.columns import POSITION, RESULT_COLUMNS
+from include.simulator.bulk.columns import RESULT_COLUMNS
 from include.simulator.codes import code
 from include.simulator.model import Audience
 
-__all__ = ["ResultFile", "error_row", "line", "line_expression", "list_columns", "record_lines"]
+__all__ = [
+    "Layout",
+    "ResultFile",
+    "error_row",
+    "line",
+    "line_expression",
+    "list_columns",
+    "record_lines",
+]
 
 _LINE_END: Final = "\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
 _SPECIAL: Final = r'[",\r\n]'
+_NEEDED: Final = ("Type", "Id", "Parent Id", "Client Id", "Name")
+_ERROR_COLUMNS: Final = ("Error", "Error Number", "Field Path", "Error Detail")
+_NEW_COLUMNS: Final = ("Simulated New Column", "Simulated Other Column")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a result file, in order, and what stands between them."""
+
+    names: tuple[str, ...]
+    separator: str = ","
+
+    @cached_property
+    def position(self) -> Mapping[str, int]:
+        """Index of each column."""
+        return {name: index for index, name in enumerate(self.names)}
+
+    @classmethod
+    def of(cls, kind: Literal["all", "uploaded", "shuffled"], uploaded: Sequence[str]) -> Layout:
+        """All columns of Bulk, those of the uploaded file, or all in another order and with new ones."""
+        if kind == "all":
+            return cls(RESULT_COLUMNS)
+        if kind == "uploaded":
+            return cls(tuple(dict.fromkeys([*uploaded, *_NEEDED, *_ERROR_COLUMNS])))
+        first, *others = RESULT_COLUMNS  # documented: the first is Type
+        others += _NEW_COLUMNS
+        random.Random(len(others)).shuffle(others)  # noqa: S311 - any order will do, the same each time
+        return cls((first, *others))
 
 
 class ResultFile(AbstractContextManager["ResultFile"]):
-    """One result file: BOM, LF, header of all Bulk columns, Format Version row, then rows.
+    """One result file: BOM, LF, header, Format Version row, then rows.
 
     Args:
         path: Where to write the compressed file.
         member: Name of the file inside.
-        separator: Between columns.
         use_gzip: Compress by gzip rather than as a zip.
     """
 
-    def __init__(self, path: Path, member: str, *, separator: str = ",", use_gzip: bool = False) -> None:
+    def __init__(self, path: Path, member: str, *, use_gzip: bool = False) -> None:
         self._zip: zipfile.ZipFile | None = None
         self._stream: IO[bytes] | gzip.GzipFile
+        self._has_header = False
         if use_gzip:
             self._stream = gzip.GzipFile(path, "wb", compresslevel=1)
         else:
             self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
             self._stream = self._zip.open(member, "w", force_zip64=True)
-        self._stream.write(_BOM)
-        self.write([line(dict(zip(RESULT_COLUMNS, RESULT_COLUMNS, strict=True)), separator)])
-        self.write([line({"Type": "Format Version", "Name": "6.0"}, separator)])
 
     def __exit__(self, *_: object) -> None:
         self._stream.close()
         if self._zip is not None:
             self._zip.close()
+
+    def start(self, layout: Layout) -> Layout:
+        """Write what comes before the rows, unless it is there; returns the layout."""
+        if not self._has_header:
+            self._has_header = True
+            self._stream.write(_BOM)
+            version = {"Type": "Format Version", "Name": "6.0"}
+            self.write([line({name: name for name in layout.names}, layout), line(version, layout)])
+        return layout
 
     def write(self, lines: Iterable[str]) -> None:
         """Append complete lines, which lack their line ends."""
@@ -65,13 +110,13 @@ def record_lines(path: Path) -> list[str]:
         return [_joined(row, ",") for row in rows]
 
 
-def line(values: Mapping[str, str], separator: str = ",") -> str:
-    """One line of a file without its line end; names that are no Bulk columns are left out."""
-    cells = [""] * len(RESULT_COLUMNS)
+def line(values: Mapping[str, str], layout: Layout) -> str:
+    """One line of a file without its line end; names that are no columns are left out."""
+    cells = [""] * len(layout.names)
     for name, value in values.items():
-        if name in POSITION:
-            cells[POSITION[name]] = value
-    return _joined(cells, separator)
+        if name in layout.position:
+            cells[layout.position[name]] = value
+    return _joined(cells, layout.separator)
 
 
 def _joined(cells: Iterable[str], separator: str) -> str:
@@ -104,14 +149,14 @@ def error_row(values: Mapping[str, str], number: int) -> dict[str, str]:
     }
 
 
-def line_expression(columns: Mapping[str, pl.Expr]) -> pl.Expr:
+def line_expression(columns: Mapping[str, pl.Expr], layout: Layout) -> pl.Expr:
     """Like `line`, for all rows of a frame at once."""
     parts: list[pl.Expr] = []
     position = 0
-    for name in sorted(columns, key=POSITION.__getitem__):
-        parts += [pl.lit("," * (POSITION[name] - position)), _quoted(columns[name])]
-        position = POSITION[name]
-    parts.append(pl.lit("," * (len(RESULT_COLUMNS) - 1 - position)))
+    for name in sorted(columns.keys() & layout.position.keys(), key=layout.position.__getitem__):
+        parts += [pl.lit("," * (layout.position[name] - position)), _quoted(columns[name])]
+        position = layout.position[name]
+    parts.append(pl.lit("," * (len(layout.names) - 1 - position)))
     return pl.concat_str(parts)
 
 

@@ -14,6 +14,7 @@ from include.simulator.codes import ServiceFault, code
 __all__ = ["note_codes", "oauth_fault", "rest_fault", "upload_fault"]
 
 CODES_KEY = "simulator.codes"
+_CREDENTIALS = frozenset({105, 106, 108, 109, 116, 120})
 
 
 def note_codes(request: Request, numbers: Sequence[int]) -> None:
@@ -36,8 +37,8 @@ def rest_fault(fault: ServiceFault, tracking_id: str) -> Response:
     return JSONResponse(body, fault.http_status, headers={"TrackingId": tracking_id})
 
 
-def upload_fault(fault: ServiceFault, request_id: str | None) -> Response:
-    """A refused file post: one flat JSON object (documented); 401 for credentials, else 400."""
+def upload_fault(fault: ServiceFault, request_id: str | None, *, http_status: int | None = None) -> Response:
+    """A refused file post: one flat JSON object (documented); 401 for credentials, else mostly 400."""
     number = fault.numbers[0]
     body = {
         "TrackingId": str(uuid.uuid4()),
@@ -46,7 +47,8 @@ def upload_fault(fault: ServiceFault, request_id: str | None) -> Response:
         "ErrorCode": code(number).name,
         "Message": fault.details or code(number).message,
     }
-    return JSONResponse(body, 401 if fault.is_ad_api_fault else fault.http_status)
+    usual = 401 if number in _CREDENTIALS else fault.http_status
+    return JSONResponse(body, http_status or usual)
 
 
 def oauth_fault(error: str, description: str, *, number: int, http_status: int, timestamp: str) -> Response:

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from include.simulator.clock import iso
+from include.simulator.codes import ServiceFault
 from include.simulator.injection import FaultRule
 from include.simulator.model import Audience, Upload
 from include.simulator.service import Service
@@ -49,7 +50,9 @@ class SettingsChange(RootModel[dict[str, Any]]):
 class AudienceChange(_Strict):
     """POST /simulator/audiences/{id}."""
 
-    associated: bool
+    associated: bool | None = None
+    name: str | None = None
+    deleted: bool = False
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -72,10 +75,13 @@ class Control:
         return JSONResponse([_audience(audience) for audience in found])
 
     async def change_audience(self, request: Request) -> Response:
-        """Mark a list as associated with an ad group (then it cannot be deleted: 4854)."""
+        """What a person can do in the web interface: use a list in an ad group, rename it, delete it."""
         change = _parse(AudienceChange, await request.body())
-        change_one = partial(self._service.audiences.set_associated, associated=change.associated)
-        audience = await run_in_threadpool(change_one, request.path_params["audience_id"])
+        change_one = partial(self._service.audiences.change_by_hand, **change.model_dump())
+        try:
+            audience = await run_in_threadpool(change_one, request.path_params["audience_id"])
+        except ServiceFault as fault:
+            return JSONResponse({"errors": [{"where": "name", "what": str(fault.numbers[0])}]}, 422)
         return _not_found() if audience is None else JSONResponse(_audience(audience))
 
     async def members(self, request: Request) -> Response:
@@ -102,7 +108,7 @@ class Control:
         if request.method == "POST":
             rules.add(_parse(FaultRule, await request.body()))
         elif request.method == "DELETE":
-            rules.clear()
+            self._service.clear_faults()
         return JSONResponse([rule.model_dump(mode="json") for rule in rules.listed()])
 
     async def clock(self, request: Request) -> Response:

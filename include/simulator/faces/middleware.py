@@ -21,6 +21,7 @@ from include.simulator.faces.soap.routes import SoapRoute
 from include.simulator.injection import FaultKind, FaultRule
 from include.simulator.request_log import LoggedCall
 from include.simulator.service import Service
+from include.simulator.settings import Settings
 
 __all__ = ["Surroundings"]
 
@@ -115,6 +116,8 @@ class Surroundings:
                 raise _CutError
             case FaultKind.TRUNCATE:
                 await self._app(scope, receive, _truncating(send, rule.bytes if rule else 0))
+            case FaultKind.SHORTEN:
+                await self._app(scope, receive, _shortening(send, rule.bytes if rule else 0))
             case FaultKind.FAULT | FaultKind.RAW:
                 await _drain(receive)
                 answer = self._answer(rule, call, scope) if rule else Response()
@@ -136,18 +139,18 @@ class Surroundings:
             )
         else:
             scope[CODES_KEY] = [rule.code]
-            answer = _fault(rule, call.route)
+            answer = _fault(rule, call.route, self._service.settings())
         if rule.retry_after is not None:
             answer.headers["Retry-After"] = str(rule.retry_after)
         return answer
 
 
-def _fault(rule: FaultRule, route: Route) -> Response:
-    fault = ServiceFault(rule.code, http_status=rule.status)
+def _fault(rule: FaultRule, route: Route, settings: Settings) -> Response:
+    fault = ServiceFault(rule.code, http_status=rule.status or settings.http_status(rule.code))
     if isinstance(route, SoapRoute):
         return route.fault(fault, rule.status)
     if route.name == "UploadFile":
-        return upload_fault(fault, None)
+        return upload_fault(fault, None, http_status=rule.status)
     return rest_fault(fault, str(uuid.uuid4()))
 
 
@@ -216,6 +219,25 @@ def _truncating(send: Send, limit: int) -> Send:
         await send(message)
 
     return truncated
+
+
+def _shortening(send: Send, limit: int) -> Send:
+    """Send the first bytes of the body with a length that says that these are all."""
+    start: Message = {}
+    body = b""
+
+    async def shortened(message: Message) -> None:
+        nonlocal start, body
+        if message["type"] == "http.response.start":
+            start = message
+            return
+        body = (body + message.get("body", b""))[:limit]
+        if not message.get("more_body"):
+            others = [pair for pair in start["headers"] if pair[0].lower() != b"content-length"]
+            await send({**start, "headers": [*others, (b"content-length", str(len(body)).encode())]})
+            await send({"type": "http.response.body", "body": body})
+
+    return shortened
 
 
 async def _cut(send: Send, receive: Receive) -> None:

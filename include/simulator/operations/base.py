@@ -81,7 +81,7 @@ def perform(
     caller = _authenticate(service, operation, credentials)
     settings = service.settings()
     if not service.calls.admit(caller.customer_id, now=service.clock.now(), limit=settings.calls_per_minute):
-        raise ServiceFault(117)
+        raise ServiceFault(117, http_status=settings.http_status(117))
     return operation.handler(Context(service, caller, base_url), _parse(operation.body, content))
 
 
