@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 __all__ = [
+    "ACCOUNT_NAME",
     "Account",
     "Action",
     "Audience",
@@ -21,6 +23,9 @@ __all__ = [
     "UploadError",
     "UploadState",
 ]
+
+
+ACCOUNT_NAME: Final = "Simulated account"
 
 
 class Action(StrEnum):

@@ -177,21 +177,19 @@ class UploadService:
         upload = self._storage.upload(request_id)
         if upload is None or upload.user_id != caller.user_id or upload.account_id != caller.account_id:
             raise ServiceFault(4201)
-        if upload.finished_at is not None:
-            succeeded = upload.result_file is not None
-            return Status(upload.state, 100 if succeeded else 0, self._result_token(upload), upload.error)
-        return Status(*self._running(upload))
+        state, percent = self.progress_of(upload)
+        token = None if upload.finished_at is None else self._result_token(upload)
+        return Status(state, percent, token, upload.error)
 
     def due_at(self, upload: Upload) -> float:
         """When processing may begin: after the time that the upload shows as queued and in progress."""
         settings = self._settings()
         return (upload.accepted_at or 0.0) + settings.queue_seconds + settings.processing_seconds
 
-    def _unzipped_limit(self) -> int | None:
-        settings = self._settings()
-        return settings.max_file_bytes if settings.file_size_counts == "unzipped" else None
-
-    def _running(self, upload: Upload) -> tuple[UploadState, int]:
+    def progress_of(self, upload: Upload) -> tuple[UploadState, int]:
+        """RequestStatus and PercentComplete of an upload now."""
+        if upload.finished_at is not None:
+            return upload.state, 0 if upload.result_file is None else 100
         if upload.accepted_at is None:
             return UploadState.PENDING, 0
         settings = self._settings()
@@ -201,6 +199,10 @@ class UploadService:
         shown = min(waited / settings.processing_seconds, 1.0) if settings.processing_seconds else 1.0
         read = self.progress.get(upload.request_id, 0.0)
         return UploadState.IN_PROGRESS, min(99, int(10 * shown + 89 * read))
+
+    def _unzipped_limit(self) -> int | None:
+        settings = self._settings()
+        return settings.max_file_bytes if settings.file_size_counts == "unzipped" else None
 
     def _result_token(self, upload: Upload) -> str | None:
         if upload.result_file is None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from jinja2 import Environment
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,6 +14,7 @@ from starlette.routing import Route
 
 from include.simulator.clock import iso
 from include.simulator.codes import ServiceFault
+from include.simulator.faces.overview import overview
 from include.simulator.injection import FaultRule
 from include.simulator.model import Audience, Upload
 from include.simulator.service import Service
@@ -148,15 +148,7 @@ class Control:
 
     async def page(self, _: Request) -> Response:
         """A page for people."""
-        audiences = await run_in_threadpool(self._service.storage.audiences)
-        uploads = await run_in_threadpool(self._service.storage.uploads)
-        return HTMLResponse(
-            _PAGE.render(
-                audiences=[_audience(audience) for audience in audiences],
-                uploads=[_upload(upload) for upload in reversed(uploads)],
-                now=iso(self._service.clock.now()),
-            )
-        )
+        return HTMLResponse(await run_in_threadpool(overview, self._service))
 
 
 def control_routes(service: Service) -> list[Route]:
@@ -226,37 +218,3 @@ def _upload(upload: Upload) -> dict[str, Any]:
         "accepted": None if upload.accepted_at is None else iso(upload.accepted_at),
         "finished": None if upload.finished_at is None else iso(upload.finished_at),
     }
-
-
-_PAGE: Final = Environment(autoescape=True).from_string(
-    """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Simulator of Microsoft Advertising</title>
-<style>
- body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 68rem; padding: 0 1rem; }
- table { border-collapse: collapse; width: 100%; margin-bottom: 2rem; }
- th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; }
- .n { text-align: right; font-variant-numeric: tabular-nums; }
- .deleted { opacity: .5; text-decoration: line-through; }
-</style></head><body>
-<h1>Simulator of Microsoft Advertising</h1>
-<p>A local stand-in, not the real service. Simulated time: {{ now }}.</p>
-<h2>Audiences</h2>
-<table><tr><th>Id</th><th>Name</th><th>Scope</th><th class="n">Members</th><th>Changed</th><th></th></tr>
-{% for a in audiences %}<tr{% if a.deleted %} class="deleted"{% endif %}><td>{{ a.id }}</td>
-<td title="{{ a.description }}">{{ a.name }}</td><td>{{ a.scope }}</td>
-<td class="n">{{ "{:,}".format(a.members) }}</td><td>{{ a.modified }}</td>
-<td><a href="/simulator/audiences/{{ a.id }}/members">members</a></td></tr>
-{% else %}<tr><td colspan="6">none yet</td></tr>{% endfor %}</table>
-<h2>Uploads</h2>
-<table><tr><th>Request</th><th>State</th><th class="n">Rows</th><th class="n">Failed rows</th><th>Error</th>
-<th>Accepted</th><th>Finished</th></tr>
-{% for u in uploads %}<tr><td>{{ u.request_id }}</td><td>{{ u.state }}</td>
-<td class="n">{{ "{:,}".format(u.rows) }}</td><td class="n">{{ "{:,}".format(u.failed_rows) }}</td>
-<td>{{ u.error or "" }}</td><td>{{ u.accepted or "" }}</td><td>{{ u.finished or "" }}</td></tr>
-{% else %}<tr><td colspan="7">none yet</td></tr>{% endfor %}</table>
-<p>As JSON: <a href="/simulator/audiences">audiences</a> · <a href="/simulator/uploads">uploads</a> ·
-<a href="/simulator/requests">requests</a> · <a href="/simulator/faults">faults</a> ·
-<a href="/simulator/clock">clock</a> · <a href="/simulator/settings">settings</a></p>
-</body></html>
-"""
-)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from include.simulator.codes import ServiceFault
-from include.simulator.model import Caller
+from include.simulator.model import ACCOUNT_NAME, Caller
 from include.simulator.operations.base import Body, Context, LongText, Operation
 
 __all__ = ["CUSTOMER_MANAGEMENT"]
@@ -101,7 +101,7 @@ def _account(context: Context) -> dict[str, Any]:
     caller = context.caller
     return {
         "Id": caller.account_id,
-        "Name": "Simulated account",
+        "Name": ACCOUNT_NAME,
         "Number": f"SIM{caller.account_id}",
         "ParentCustomerId": caller.customer_id,
         "AccountLifeCycleStatus": "Active",
