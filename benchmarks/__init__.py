@@ -1,1 +1,1 @@
-"""What `make bench` measures: the data path beside a baseline, in one run."""
+"""What `make bench` measures: the data path beside a baseline, and the simulator, in one run."""

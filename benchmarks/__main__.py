@@ -1,4 +1,4 @@
-"""`make bench`: the data path beside a baseline, in one run; writes `.bench/results.json`."""
+"""`make bench`: the data path beside a baseline, and the simulator, in one run; writes `.bench/results.json`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.measuring import compare
+from benchmarks.simulator import simulate
 from include.project import PROJECT
 
 SIZES = (500_000,)
 LARGE = (500_000, 4_000_000)
+MODES = ("ErrorsOnly", "ErrorsAndResults")
 
 
 def main() -> None:
@@ -21,13 +23,14 @@ def main() -> None:
     sizes = LARGE if parser.parse_args().full else SIZES
     with tempfile.TemporaryDirectory() as folder:
         results = [compare(size, Path(folder)) for size in sizes]
+    results += [simulate(size, mode=mode) for size in sizes for mode in MODES]
     output = PROJECT / ".bench" / "results.json"
     output.parent.mkdir(exist_ok=True)
     output.write_text(json.dumps(results, indent=1))
     for result in results:
         print(
-            f"{result['case']}, {result['n']:,} profiles: {result['seconds']} s, {result['cpu_seconds']} s of CPU, "
-            f"{result['peak_rss_mb']} MB; baseline {result['baseline_cpu_seconds']} s of CPU: {result['ratio']} times"
+            f"{result['case']}, {result['n']:,} rows: {result['seconds']} s, {result['cpu_seconds']} s of CPU, "
+            f"{result['peak_rss_mb']} MB; {result['ratio']} times the baseline ({result['baseline']})"
         )
 
 

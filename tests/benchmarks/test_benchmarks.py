@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import measuring as bench
+from benchmarks import simulator
 from benchmarks.cases import JOBS
 from benchmarks.measuring import Measured
 from include.demo.expected import expected
@@ -84,7 +85,22 @@ def test_results_are_written_as_a_list(
     monkeypatch.setattr("sys.argv", ["benchmarks", *arguments])
     result = dict.fromkeys(FIELDS | {"baseline_cpu_seconds"}, 1)
     monkeypatch.setattr(command, "compare", lambda size, folder: result | {"n": size})
+    monkeypatch.setattr(command, "simulate", lambda size, mode: result | {"n": size, "case": mode})
     command.main()
     written = json.loads((tmp_path / ".bench" / "results.json").read_text())
-    assert [case["n"] for case in written] == sizes
+    assert [case["n"] for case in written if case["case"] == 1] == sizes
+    simulated = [(case["n"], case["case"]) for case in written if case["case"] != 1]
+    assert simulated == [(size, mode) for size in sizes for mode in ("ErrorsOnly", "ErrorsAndResults")]
     assert all(case.keys() >= FIELDS for case in written)
+
+
+def test_the_simulator_is_measured_with_a_file_of_so_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = simulator.measure_simulator(30_000, "ErrorsAndResults")
+    assert 0 < measured.seconds < 60
+    assert 0 < measured.cpu_seconds < 60
+    assert 50 < measured.peak_rss_mb < 2_000
+    rounds = iter(simulator.Measured(seconds, 1, 100) for seconds in (4.0, 1.0, 2.0))
+    monkeypatch.setattr(simulator, "measure_simulator", lambda size, mode: next(rounds))
+    result = simulator.simulate(1_200_000, mode="ErrorsOnly")
+    assert result.keys() >= FIELDS
+    assert (result["seconds"], result["baseline_seconds"], result["ratio"]) == (2.0, 4.0, 2.0)

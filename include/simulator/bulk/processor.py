@@ -158,7 +158,7 @@ class _Attempt:
                     raise FileRejected(UploadState.ROWS_EXCEEDED, 3225, f"More than {limit} rows.")
                 others = self._judge_others(piece.rows.filter(pl.col("Type") != ITEM), layout)
                 items = self._judge_items(piece.rows.filter(pl.col("Type") == ITEM), layout)
-                target.write(pl.concat([others, items]).sort("row")["line"].to_list())
+                target.write_frame(pl.concat([others, items]).sort("row"))
                 self._progress(piece.read_bytes / max(source.total_bytes, 1))
             target.start(Layout.of(settings.result_columns, source.header))
 
