@@ -10,11 +10,12 @@ SCALE ?= 1
 # One pytest worker a core; the tests that start whole installations come one after the other.
 FAST := -m "not system and not browser and not azurite" -n auto
 FULL ?=
+ARGS ?=
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast lint format bench lock clean install
+.PHONY: help demo up down test test-fast lint format bench live-check lock clean install
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +48,9 @@ format: install ## format the code
 
 bench: install ## measure the data path beside a baseline (FULL=1: large cases too); writes .bench/results.json
 	$(BIN)/python -m benchmarks $(if $(FULL),--full)
+
+live-check: install ## check a real or sandbox account against the simulator's table (ARGS='--help'; see docs/live-checklist.md)
+	$(BIN)/python -m airflow_microsoft_advertising.live_check $(ARGS)
 
 lock: ## resolve requirements.in into requirements.txt for Python 3.11 to 3.13
 	$(BIN)/uv pip compile requirements.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o requirements.txt

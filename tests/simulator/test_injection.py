@@ -83,6 +83,13 @@ def test_fault_in_the_operations_own_format(api: Api) -> None:
     assert api.post_file(url, bulk_csv()).status_code == 200
 
 
+@pytest.mark.parametrize(("code", "status"), [(0, 500), (109, 401), (117, 429), (201, 400), (3224, 400)])
+def test_http_status_of_a_refused_file(api: Api, code: int, status: int) -> None:
+    _, url = api.request_url()
+    api.fault("UploadFile", "fault", code=code)
+    assert api.post_file(url, bulk_csv()).status_code == status
+
+
 def test_nth_and_times(api: Api) -> None:
     api.fault("GetAudiencesByIds", "fault", code=0, nth=2, times=2)
     assert [api.call(QUERY, LISTS).status_code for _ in range(5)] == [200, 500, 500, 200, 200]

@@ -14,7 +14,7 @@ from include.simulator.codes import ServiceFault, code
 __all__ = ["note_codes", "oauth_fault", "rest_fault", "upload_fault"]
 
 CODES_KEY = "simulator.codes"
-_CREDENTIALS = frozenset({105, 106, 108, 109, 116, 120})
+_NOT_CREDENTIALS = frozenset({0, 100, 117, 201, 204})
 
 
 def note_codes(request: Request, numbers: Sequence[int]) -> None:
@@ -47,7 +47,8 @@ def upload_fault(fault: ServiceFault, request_id: str | None, *, http_status: in
         "ErrorCode": code(number).name,
         "Message": fault.details or code(number).message,
     }
-    usual = 401 if number in _CREDENTIALS else fault.http_status
+    is_about_credentials = fault.is_ad_api_fault and number not in _NOT_CREDENTIALS
+    usual = 401 if is_about_credentials else fault.http_status
     return JSONResponse(body, http_status or usual)
 
 
