@@ -112,6 +112,8 @@ class MemberFiles:
             Name of the new file, which is durable, and its number of members.
         """
         old = self._open(name)
+        if action is Action.ADD and len(old) == 0:
+            return self._write([digests])  # sorted already
         match action:
             case Action.REPLACE:
                 return self._write([digests])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from include.simulator import rules
 from include.simulator.bulk.plan import MAX_CLIENT_ID, ListPlan, name_key
-from include.simulator.bulk.results import Layout, line_expression
+from include.simulator.bulk.results import Layout, line_expression, plain_columns
 from include.simulator.codes import code
 from include.simulator.model import Refusal
 
@@ -77,7 +77,7 @@ class JudgedItems:
         if not everything:
             return bad
         good = frame.filter(pl.col("error") == 0).select(
-            "row", line_expression(_ENTITY, layout).alias("line")
+            "row", line_expression(_ENTITY, layout, plain_columns(frame) | {"Type"}).alias("line")
         )
         return pl.concat([good, bad])
 
