@@ -323,6 +323,21 @@ def test_an_unknown_upload(client: Speaker) -> None:
     assert caught.value.codes == (4201,)  # type: ignore[attr-defined]  # as above
 
 
+def test_refused_members(client: Speaker, send: Callable[..., set[int]], api: Api) -> None:
+    """Single members are data: they are told by their place, and the others are done."""
+    audience_id = audience(client)
+    assert send(client, audience_id, Action.ADD, digests(1, 2)) == set()
+    numbers = range(3, 23)
+    api.fault("JudgeItems", "refuse", code=8004, share=0.5)
+    refused = send(client, audience_id, Action.ADD, digests(*numbers))
+    assert 0 < len(refused) < len(numbers)
+    accepted = [number for place, number in enumerate(numbers) if place not in refused]
+    assert api.members(audience_id) == hexes(1, 2, *accepted)
+    api.fault("JudgeItems", "refuse", code=8004, share=1.0)
+    assert send(client, audience_id, Action.REMOVE, digests(1, 2)) == {0, 1}
+    assert api.members(audience_id) == hexes(1, 2, *accepted)
+
+
 def test_nobody_accepted_the_terms(client: Speaker, send: Callable[..., set[int]], api: Api) -> None:
     api.control("settings", {"terms_accepted": False})
     audience_id = audience(client)
