@@ -12,7 +12,7 @@ and `files`, which failures are repeated in `retrying`. All calls raise the thre
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -35,6 +35,7 @@ from include.microsoft_advertising.models import (
     UploadTicket,
 )
 from include.microsoft_advertising.operations import Operation
+from include.microsoft_advertising.refresh_tokens import TokenStore
 from include.microsoft_advertising.results import read_row_errors
 from include.microsoft_advertising.retrying import RetryPolicy
 from include.microsoft_advertising.signing import Signed
@@ -65,7 +66,7 @@ class Client:
     Args:
         account: Who we are.
         environment: Where the service is.
-        on_rotate: Gets each new refresh token, to keep it durably.
+        store: Keeps new refresh tokens durably.
         retries: How patient one call is.
         transport: What the service is spoken to in; nothing else depends on it.
     """
@@ -75,13 +76,13 @@ class Client:
         account: Account,
         environment: Environment,
         *,
-        on_rotate: Callable[[str], None] | None = None,
+        store: TokenStore | None = None,
         retries: RetryPolicy = DEFAULT_RETRIES,
         transport: TransportName = TransportName.REST,
     ) -> None:
         self._account = account
         self._retries = retries
-        self._tokens = TokenSource(account, environment, on_rotate)
+        self._tokens = TokenSource(account, environment, store)
         self._http = httpx.Client(**client_options(environment))
         self._transport = open_transport(transport, account, environment, self._tokens, self._http)
         self._files = Files(
@@ -263,13 +264,13 @@ class AsyncClient:
         account: Account,
         environment: Environment,
         *,
-        on_rotate: Callable[[str], None] | None = None,
+        store: TokenStore | None = None,
         retries: RetryPolicy = DEFAULT_RETRIES,
         transport: TransportName = TransportName.REST,
     ) -> None:
         self._account = account
         self._retries = retries
-        self._tokens = TokenSource(account, environment, on_rotate)
+        self._tokens = TokenSource(account, environment, store)
         self._http = httpx.AsyncClient(**client_options(environment))
         self._transport = open_async_transport(transport, account, environment, self._tokens, self._http)
         self._files = AsyncFiles(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Self
 
@@ -117,6 +118,25 @@ class Environment(BaseModel):
             sandbox=sandbox,
             token_host=base,
         )
+
+    def of_tenant(self, tenant: str) -> Self:
+        """The same, with tokens of one tenant: for applications that are registered for it alone.
+
+        Args:
+            tenant: Its id or domain; empty for `common`, which takes all users (documented: consent page).
+
+        Raises:
+            ConfigurationError: It cannot be a tenant's id or domain.
+        """
+        if not tenant.strip():
+            return self
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", tenant.strip()):
+            raise ConfigurationError(
+                "A tenant is named by its id or its domain, such as contoso.onmicrosoft.com. Correct it on the "
+                "connection, or leave it empty for all tenants."
+            )
+        base = self.authority.rpartition("/")[0]
+        return self.model_copy(update={"authority": f"{base}/{tenant.strip()}"})
 
     def url(self, service: Service) -> str:
         """Base URL of a service, for REST."""

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from airflow_microsoft_advertising.connection_check import check
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE, DEFAULT_CONNECTION
 from airflow_microsoft_advertising.terms import Terms, terms_of
+from airflow_microsoft_advertising.token_store import token_store
 from include.errors import ConfigurationError
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.client import AsyncClient, Client
@@ -100,15 +101,23 @@ class MicrosoftAdvertisingHook(BaseHook):
             ConfigurationError: The connection lacks something.
         """
         connection = self.connection()
+        account = self._account(connection)
         return Client(
-            self._account(connection), environment_of(connection), transport=self._transport(connection)
+            account,
+            environment_of(connection),
+            store=token_store(connection, account),
+            transport=self._transport(connection),
         )
 
     def get_async_conn(self) -> AsyncClient:
         """A client for the triggerer; use it as an asynchronous context manager."""
         connection = self.connection()
+        account = self._account(connection)
         return AsyncClient(
-            self._account(connection), environment_of(connection), transport=self._transport(connection)
+            account,
+            environment_of(connection),
+            store=token_store(connection, account),
+            transport=self._transport(connection),
         )
 
     def test_connection(self) -> tuple[bool, str]:
@@ -160,13 +169,14 @@ def environment_of(connection: Connection) -> Environment:
     """
     extra: dict[str, Any] = connection.extra_dejson
     name, base_url = str(extra.get("environment") or "production"), str(extra.get("base_url") or "")
+    tenant = str(extra.get("tenant") or "")
     if name != "other":
-        return Environment.named(name)
+        return Environment.named(name).of_tenant(tenant)
     if not base_url:
         raise ConfigurationError(
             f"The Airflow connection {connection.conn_id!r} says environment 'other': give its base URL too."
         )
-    return Environment.at(base_url)
+    return Environment.at(base_url).of_tenant(tenant)
 
 
 def transport_of(connection: Connection) -> TransportName:

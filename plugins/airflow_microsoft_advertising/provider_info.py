@@ -48,6 +48,7 @@ def get_provider_info() -> dict[str, Any]:
                         choices=["production", "sandbox", "other"],
                         default="production",
                     ),
+                    "tenant": _field("Tenant", "only for an application of one tenant"),
                     "base_url": _field("Base URL", "of another host, such as the simulator"),
                     "terms_accepted_by": _field(
                         "Customer Match terms accepted by",

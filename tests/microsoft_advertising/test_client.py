@@ -23,6 +23,7 @@ from include.microsoft_advertising.client import AsyncClient, Client
 from include.microsoft_advertising.environment import Environment
 from include.microsoft_advertising.faults import OutcomeUnknown, ResultsExpired, UploadUrlExpired
 from include.microsoft_advertising.models import Action, ItemError, RowError, UploadState, UploadTicket
+from include.microsoft_advertising.refresh_tokens import KeptInMemory
 from include.microsoft_advertising.retrying import RetryPolicy
 from tests.microsoft_advertising.conftest import (
     SECRETS,
@@ -144,11 +145,11 @@ def test_a_token_that_stays_refused_needs_a_human(service: Service, client: Call
 def test_rotated_refresh_tokens_are_handed_on(
     service: Service, account: Account, environment: Environment
 ) -> None:
-    kept: list[str] = []
+    store = KeptInMemory()
     service.on(QUERY, json_reply({}))
-    with Client(account, environment, on_rotate=kept.append) as client:
+    with Client(account, environment, store=store) as client:
         client.list_audiences()
-    assert kept == ["refresh-secret-1"]
+    assert store.refresh_token == "refresh-secret-1"
 
 
 def test_errors_say_what_where_and_what_to_do(service: Service, client: Caller) -> None:

@@ -13,10 +13,23 @@ from include.errors import ConfigurationError, CustomerMatchError, TransientErro
 from include.microsoft_advertising import tokens
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.environment import Environment
+from include.microsoft_advertising.refresh_tokens import KeptInMemory
 from include.microsoft_advertising.tokens import TokenSource
 from tests.microsoft_advertising.conftest import SECRETS, Reply, Service, json_reply
 
 TOKEN_PATH = "/common/oauth2/v2.0/token"
+
+
+class Store(KeptInMemory):
+    """Writes down what is saved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saved: list[str] = []
+
+    def save(self, refresh_token: str) -> None:
+        super().save(refresh_token)
+        self.saved.append(refresh_token)
 
 
 @pytest.fixture
@@ -50,12 +63,20 @@ def test_a_public_client_sends_no_secret(
 def test_renewal_uses_the_rotated_token_and_tells_it(
     service: Service, account: Account, environment: Environment
 ) -> None:
-    kept: list[str] = []
-    source = TokenSource(account, environment, kept.append)
+    store = Store()
+    source = TokenSource(account, environment, store)
     assert source.access_token() == "access-1"
     assert source.access_token(force_refresh=True) == "access-2"
     assert form(service)["refresh_token"] == "refresh-secret-1"
-    assert kept == ["refresh-secret-1", "refresh-secret-2"]
+    assert store.saved == ["refresh-secret-1", "refresh-secret-2"]
+
+
+def test_without_a_store_the_rotated_token_is_remembered(
+    service: Service, account: Account, environment: Environment
+) -> None:
+    source = TokenSource(account, environment)
+    assert [source.access_token(force_refresh=True) for _ in range(2)] == ["access-1", "access-2"]
+    assert form(service)["refresh_token"] == "refresh-secret-1"
 
 
 def test_an_unchanged_refresh_token_is_not_told(
@@ -64,9 +85,9 @@ def test_an_unchanged_refresh_token_is_not_told(
     service.token_reply = lambda n: json_reply(
         {"access_token": "access-x", "expires_in": 3600, "refresh_token": "refresh-secret-0"}
     )
-    kept: list[str] = []
-    TokenSource(account, environment, kept.append).access_token()
-    assert kept == []
+    store = Store()
+    TokenSource(account, environment, store).access_token()
+    assert store.saved == []
 
 
 def test_renewed_before_it_expires(

@@ -1,0 +1,45 @@
+"""A process of its own that renews its access token again and again: `python renewing_process.py JSON TIMES`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from include.microsoft_advertising.account import Account
+from include.microsoft_advertising.environment import Environment
+from include.microsoft_advertising.tokens import TokenSource
+
+
+class FileStore:
+    """A refresh token in a file that all processes share."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self) -> str | None:
+        return self.path.read_text() if self.path.exists() else None
+
+    def save(self, refresh_token: str) -> None:
+        new = self.path.with_suffix(f".{os.getpid()}")
+        new.write_text(refresh_token)
+        new.replace(self.path)
+
+
+def main(task: dict[str, Any], times: int) -> None:
+    source = TokenSource(
+        Account.model_validate(task["account"]),
+        Environment.at(task["base_url"]),
+        FileStore(Path(task["store"])) if task["store"] else None,
+    )
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for _ in range(times):
+        assert source.access_token(force_refresh=True)
+    source.close()
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]), int(sys.argv[2]))
