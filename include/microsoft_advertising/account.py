@@ -38,6 +38,25 @@ class Account(BaseModel):
     customer_id: Identifier
     account_id: Identifier
 
+    @classmethod
+    def not_chosen_yet(
+        cls,
+        *,
+        client_id: str,
+        client_secret: SecretStr | None,
+        refresh_token: SecretStr,
+        developer_token: SecretStr,
+    ) -> Account:
+        """Credentials without ids: good for looking up which accounts there are, and for nothing else."""
+        return cls.model_construct(
+            client_id=client_id,
+            client_secret=client_secret,
+            refresh_token=refresh_token,
+            developer_token=developer_token,
+            customer_id="",
+            account_id="",
+        )
+
     @field_validator("customer_id", "account_id", "client_id")
     @classmethod
     def _trimmed(cls, value: str) -> str:

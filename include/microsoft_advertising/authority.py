@@ -18,7 +18,7 @@ __all__ = ["AuthorityHttp", "application", "at_host"]
 def application(
     client_id: str, client_secret: SecretStr | None, environment: Environment, http: AuthorityHttp
 ) -> Any:
-    """msal's application for a registration: confidential with a secret, public without.
+    """An application of msal for a registration: confidential with a secret, public without.
 
     Asks the authority to describe itself. msal keeps refusals in the application's memory: after one, only a
     new application asks again.

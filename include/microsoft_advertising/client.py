@@ -25,6 +25,7 @@ from include.microsoft_advertising.environment import Environment
 from include.microsoft_advertising.files import AsyncFiles, Files
 from include.microsoft_advertising.limits import NEVER_EXPIRES
 from include.microsoft_advertising.models import (
+    AccountInfo,
     Action,
     Audience,
     Identity,
@@ -252,6 +253,11 @@ class Client:
         """Numbers of the features that are enabled for the customer and not for everybody."""
         return self._call(operations.pilot_features(self._account.customer_id))
 
+    def accounts(self) -> list[AccountInfo]:
+        """The accounts that the signed-in user may act on; no account needs to be chosen yet."""
+        user_id, _ = self._call(operations.get_user())
+        return self._call(operations.search_accounts(user_id))
+
     def _call(self, operation: Operation[T]) -> T:
         return self._retries.call(self._transport.call, operation)
 
@@ -378,6 +384,11 @@ class AsyncClient:
     async def pilot_features(self) -> frozenset[int]:
         """See `Client.pilot_features`."""
         return await self._call(operations.pilot_features(self._account.customer_id))
+
+    async def accounts(self) -> list[AccountInfo]:
+        """See `Client.accounts`."""
+        user_id, _ = await self._call(operations.get_user())
+        return await self._call(operations.search_accounts(user_id))
 
     async def _call(self, operation: Operation[T]) -> T:
         return await self._retries.acall(self._transport.call, operation)

@@ -36,13 +36,13 @@ UPLOAD_URL_CODES = frozenset({3220, 3226})
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an error arose: the operation (in the service's words) and the account."""
+    """Where an error arose: the operation (in the service's words) and the account, if one is chosen."""
 
     operation: str
     account_id: str
 
     def __str__(self) -> str:
-        return f"{self.operation} for account {self.account_id}"
+        return f"{self.operation} for account {self.account_id}" if self.account_id else self.operation
 
 
 @dataclass(frozen=True)

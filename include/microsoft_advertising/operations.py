@@ -47,6 +47,7 @@ __all__ = [
     "list_audiences",
     "pilot_features",
     "request_upload",
+    "search_accounts",
     "update_audience",
     "upload_status",
 ]
@@ -289,19 +290,39 @@ def get_user() -> Operation[tuple[str, str]]:
 
 def get_account(account_id: str) -> Operation[AccountInfo]:
     """One advertiser account."""
-
-    def read(answer: Answer) -> AccountInfo:
-        account = answer["Account"]
-        return AccountInfo(
-            id=_identifier(account["Id"]),
-            name=str(account.get("Name") or ""),
-            number=str(account.get("Number") or ""),
-            status=str(account.get("AccountLifeCycleStatus") or ""),
-            customer_id=str(account.get("ParentCustomerId") or ""),
-        )
-
     return Operation(
-        "GetAccount", Service.CUSTOMER, "POST", "/Account/Query", {"AccountId": account_id}, read
+        "GetAccount",
+        Service.CUSTOMER,
+        "POST",
+        "/Account/Query",
+        {"AccountId": account_id},
+        lambda answer: _account(answer["Account"]),
+    )
+
+
+def search_accounts(user_id: str) -> Operation[list[AccountInfo]]:
+    """The accounts that a user may act on, the first 1,000 of them (documented: the largest page)."""
+    body = {
+        "Predicates": [{"Field": "UserId", "Operator": "Equals", "Value": user_id}],
+        "PageInfo": {"Index": 0, "Size": 1000},
+    }
+    return Operation(
+        "SearchAccounts",
+        Service.CUSTOMER,
+        "POST",
+        "/Accounts/Search",
+        body,
+        lambda answer: [_account(element) for element in answer.get("Accounts") or () if element is not None],
+    )
+
+
+def _account(element: Answer) -> AccountInfo:
+    return AccountInfo(
+        id=_identifier(element["Id"]),
+        name=str(element.get("Name") or ""),
+        number=str(element.get("Number") or ""),
+        status=str(element.get("AccountLifeCycleStatus") or ""),
+        customer_id=str(element.get("ParentCustomerId") or ""),
     )
 
 

@@ -15,12 +15,16 @@ __all__ = ["Signed", "account_headers"]
 
 
 def account_headers(account: Account) -> dict[str, str]:
-    """The headers of every call, except the token's (documented: request-header-rest)."""
-    return {
+    """The headers of every call, except the token's (documented: request-header-rest).
+
+    While no account is chosen, its ids are left out: Customer Management needs none (documented).
+    """
+    headers = {
         "DeveloperToken": account.developer_token.get_secret_value(),
         "CustomerId": account.customer_id,
         "CustomerAccountId": account.account_id,
     }
+    return {name: value for name, value in headers.items() if value}
 
 
 class Signed(httpx.Auth):

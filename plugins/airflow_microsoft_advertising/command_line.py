@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airflow_microsoft_advertising.audiences_command import audiences
+from airflow_microsoft_advertising.sign_in_command import login
 from include.errors import ConfigurationError, CustomerMatchError
 from include.project import exports_folder
 
@@ -65,6 +66,9 @@ def validate(
     typer.echo((_as_json if as_json else _as_text)(paths, names, errors))
     if any(errors):
         raise typer.Exit(1)
+
+
+app.command()(login)
 
 
 @app.command("set-up")

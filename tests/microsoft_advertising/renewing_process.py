@@ -34,7 +34,8 @@ def main(task: dict[str, Any], times: int) -> None:
         Environment.at(task["base_url"]),
         FileStore(Path(task["store"])) if task["store"] else None,
     )
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     sys.stdin.readline()
     for _ in range(times):
         assert source.access_token(force_refresh=True)

@@ -1,0 +1,105 @@
+"""Receives the answer of a sign-in where the browser runs on this machine: a web server for one request."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from include.errors import ConfigurationError
+
+__all__ = ["Listener"]
+
+_PAGE: Final = b"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Back to the command line</title></head>
+<body style="font: 15px/1.5 system-ui, sans-serif; margin: 4rem auto; max-width: 30rem">
+<h1>Back to the command line</h1>
+<p>It has the answer and says how the sign-in went. You may close this page.</p>
+</body></html>
+"""
+
+
+class Listener:
+    """Listens on this machine's own address only; use it in a `with` statement.
+
+    Args:
+        port: TCP port; 0 takes a free one. The authority ignores the port of `http://localhost` (documented).
+
+    Raises:
+        ConfigurationError: The port is taken.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        try:
+            self._server = _Server(port)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The answer of the sign-in cannot be received on port {port}: {error.strerror}. Name another "
+                "one with `--port`, or paste the answer by hand with `--no-browser`."
+            ) from error
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where the browser is to be sent."""
+        return f"http://localhost:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def wait(self, seconds: float) -> dict[str, str]:
+        """The answer, once the browser has brought it.
+
+        Raises:
+            ConfigurationError: It did not within this time.
+        """
+        if not self._server.arrived.wait(seconds):
+            raise ConfigurationError(
+                f"Nobody has signed in within {seconds:.0f} seconds. Run the command again; on a machine without "
+                "a browser, with `--no-browser`."
+            )
+        return self._server.answer
+
+
+class _Server(ThreadingHTTPServer):
+    """Threads, because browsers open connections in advance and say nothing on them."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, port: int) -> None:
+        self.answer: dict[str, str] = {}
+        self.arrived = threading.Event()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def handle_error(self, *_: object) -> None:
+        """A browser that hangs up is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        """Take the first answer; anything else is not ours."""
+        parts = urlsplit(self.path)
+        answer = dict(parse_qsl(parts.query))
+        ours = parts.path == "/" and ("code" in answer or "error" in answer) and "state" in answer
+        self.send_response(200 if ours else 404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(_PAGE if ours else b"")
+        if ours and not self.server.arrived.is_set():
+            self.server.answer = answer
+            self.server.arrived.set()
+
+    def log_message(self, *_: object) -> None:
+        """The address holds the code: nothing is logged."""
