@@ -6,6 +6,7 @@ msal makes state, nonce and code verifier, and checks what comes back. Nothing h
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -34,6 +35,8 @@ class SignIn:
         client_secret: Its secret; None for a public (native) registration.
         environment: Which authority and scope.
         redirect_uri: Where the browser is sent with the answer; registered for the application.
+        posted: Whether the answer comes as a posted form, which leaves no code in the browser's history
+            (advised by RFC 9700), rather than in the address, from which it can be copied.
 
     Raises:
         ConfigurationError: The authority describes itself wrongly.
@@ -41,15 +44,19 @@ class SignIn:
     """
 
     def __init__(
-        self, client_id: str, client_secret: SecretStr | None, environment: Environment, redirect_uri: str
+        self,
+        client_id: str,
+        client_secret: SecretStr | None,
+        environment: Environment,
+        redirect_uri: str,
+        *,
+        posted: bool = False,
     ) -> None:
         self._environment = environment
         self._http = AuthorityHttp(environment, _ORIGIN)
         try:
             self._application = application(client_id, client_secret, environment, self._http)
-            self._flow: dict[str, Any] = self._application.initiate_auth_code_flow(
-                list(environment.scopes), redirect_uri=redirect_uri
-            )
+            self._flow: dict[str, Any] = self._begin(redirect_uri, "form_post" if posted else "query")
         except (KeyError, ValueError) as error:
             self._http.close()
             raise ConfigurationError(
@@ -75,7 +82,7 @@ class SignIn:
         """Redeem the code.
 
         Args:
-            answer: The query of the address that the browser was sent to.
+            answer: The query of the address that the browser was sent to, or the form that it posted.
 
         Returns:
             The refresh token.
@@ -102,6 +109,15 @@ class SignIn:
                 "`offline_access`: add it in Entra ID under API permissions, and sign in again."
             )
         return SecretStr(str(tokens["refresh_token"]))
+
+    def _begin(self, redirect_uri: str, response_mode: str) -> dict[str, Any]:
+        with warnings.catch_warnings():
+            # msal warns of every other mode than form_post, from which nobody could copy.
+            warnings.simplefilter("ignore", UserWarning)
+            flow: dict[str, Any] = self._application.initiate_auth_code_flow(
+                list(self._environment.scopes), redirect_uri=redirect_uri, response_mode=response_mode
+            )
+        return flow
 
 
 def native_client_page(environment: Environment) -> str:

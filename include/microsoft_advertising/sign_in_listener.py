@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from include.errors import ConfigurationError
 
@@ -19,9 +19,12 @@ _PAGE: Final = b"""<!doctype html>
 </body></html>
 """
 
+_MOST_BYTES: Final = 65_536
+"""An answer has some thousand."""
+
 
 class Listener:
-    """Listens on this machine's own address only; use it in a `with` statement.
+    """Listens on this machine's own address only; use it in a `with` statement. Answers come as posted forms.
 
     Args:
         port: TCP port; 0 takes a free one. The authority ignores the port of `http://localhost` (documented).
@@ -86,20 +89,27 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
-    def do_GET(self) -> None:
+    def do_POST(self) -> None:
         """Take the first answer; anything else is not ours."""
-        parts = urlsplit(self.path)
-        answer = dict(parse_qsl(parts.query))
-        ours = parts.path == "/" and ("code" in answer or "error" in answer) and "state" in answer
-        self.send_response(200 if ours else 404)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(_PAGE if ours else b"")
+        length = int(self.headers.get("Content-Length") or 0)
+        answer = dict(parse_qsl(self.rfile.read(min(length, _MOST_BYTES)).decode("ascii", "replace")))
+        ours = self.path == "/" and ("code" in answer or "error" in answer) and "state" in answer
+        self._answer(200 if ours else 404, _PAGE if ours else b"")
         if ours and not self.server.arrived.is_set():
             self.server.answer = answer
             self.server.arrived.set()
 
+    def do_GET(self) -> None:
+        """Nothing to see: answers are posted, so that no code stays in the browser's history."""
+        self._answer(404, b"")
+
+    def _answer(self, status: int, page: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(page)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(page)
+
     def log_message(self, *_: object) -> None:
-        """The address holds the code: nothing is logged."""
+        """The command line has its own words."""

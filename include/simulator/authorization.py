@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from include.simulator.applications import Application, find
-from include.simulator.oauth_errors import OAuthError, SentBack, location
+from include.simulator.oauth_errors import Answer, OAuthError, SentBack
 
 __all__ = ["SCOPES", "AuthorizationRequest", "CodeGrant", "read_request"]
 
@@ -32,28 +32,34 @@ class AuthorizationRequest:
         code_challenge: PKCE; None without it.
         challenge_method: `S256` or `plain`.
         nonce: Comes back in the id token.
+        form_post: Whether the answer is to be posted rather than stand in the query.
     """
 
     application: Application
     redirect_uri: str
     scope: str
+    form_post: bool = False
     state: str | None = None
     code_challenge: str | None = None
     challenge_method: str = "plain"
     nonce: str | None = None
 
-    def accepted(self, code: str) -> str:
-        """Where the browser goes once the user has accepted."""
-        return location(self.redirect_uri, code=code, state=self.state)
+    def accepted(self, code: str) -> Answer:
+        """What the application is told once the user has accepted."""
+        return self.answer(code=code)
 
-    def declined(self) -> str:
-        """Where the browser goes once the user has declined."""
-        return location(
-            self.redirect_uri,
+    def declined(self) -> Answer:
+        """What it is told once the user has declined."""
+        return self.answer(
             error="access_denied",
             error_description="AADSTS65004: The user declined to consent to access the app.",
-            state=self.state,
         )
+
+    def answer(self, **parameters: str) -> Answer:
+        """An answer to this request, with its state."""
+        if self.state is not None:
+            parameters["state"] = self.state
+        return Answer(self.redirect_uri, self.form_post, parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,7 @@ def read_request(
         application=application,
         redirect_uri=redirect_uri,
         scope=parameters.get("scope", ""),
+        form_post=parameters.get("response_mode") == "form_post",
         state=parameters.get("state"),
         code_challenge=parameters.get("code_challenge"),
         challenge_method=parameters.get("code_challenge_method", "plain"),
@@ -133,7 +140,9 @@ def read_request(
     )
     fault = _fault(request, parameters)
     if fault:
-        raise SentBack(*fault, redirect_uri=redirect_uri, state=request.state)
+        error, number, description = fault
+        told = request.answer(error=error, error_description=f"AADSTS{number}: {description}")
+        raise SentBack(error, number, description, told)
     return request
 
 
@@ -141,8 +150,8 @@ def _fault(request: AuthorizationRequest, parameters: Mapping[str, str]) -> tupl
     scopes = set(request.scope.split())
     if parameters.get("response_type") != "code":
         return "unsupported_response_type", 70005, "The response type must be code."
-    if parameters.get("response_mode", "query") != "query":
-        return "invalid_request", 70007, "The simulator knows the response mode query only."
+    if parameters.get("response_mode", "query") not in ("query", "form_post"):
+        return "invalid_request", 70007, "The simulator knows the response modes query and form_post."
     if not scopes & set(SCOPES) or scopes - set(SCOPES) - _OF_OPENID:
         return "invalid_scope", 70011, "The scope is not valid."
     if request.challenge_method not in ("plain", "S256"):

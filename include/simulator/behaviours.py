@@ -129,7 +129,7 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         "sign-in.response-type",
-        "Response type code, response mode query only.",
+        "Response type code; response mode query or form_post.",
         _A,
         "others are not simulated",
     ),

@@ -22,7 +22,7 @@ from include.simulator.authorization import (
 from include.simulator.clock import Clock
 from include.simulator.codes import ServiceFault
 from include.simulator.model import Account, Caller
-from include.simulator.oauth_errors import OAuthError
+from include.simulator.oauth_errors import Answer, OAuthError
 from include.simulator.settings import Settings
 from include.simulator.storage import Storage
 
@@ -92,8 +92,8 @@ class Identity:
         """
         return read_request(parameters, self.applications(settings), native_client_pages(base_url))
 
-    def accept(self, request: AuthorizationRequest, settings: Settings) -> str:
-        """The user accepts: where the browser goes, with a code in the query."""
+    def accept(self, request: AuthorizationRequest, settings: Settings) -> Answer:
+        """The user accepts: the application is told a code."""
         public = request.application.client_secret is None or request.redirect_uri == NATIVE_CLIENT
         grant = CodeGrant(
             client_id=request.application.client_id,

@@ -1,10 +1,12 @@
-"""Refusals of the sign-in face: with a token request, on the page, or sent back to the application."""
+"""What the sign-in face says: refusals of token requests and on the page, and answers to applications."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-__all__ = ["OAuthError", "SentBack", "location"]
+__all__ = ["Answer", "OAuthError", "SentBack"]
 
 
 class OAuthError(Exception):
@@ -29,20 +31,31 @@ class SentBack(OAuthError):
     """An authorization request is refused, and its application is told at its redirect URI.
 
     Args:
-        address: The redirect URI with the refusal in its query.
+        answer: What the application is told.
     """
 
-    def __init__(
-        self, error: str, number: int, description: str, *, redirect_uri: str, state: str | None
-    ) -> None:
+    def __init__(self, error: str, number: int, description: str, answer: Answer) -> None:
         super().__init__(error, number, description)
-        self.address = location(
-            redirect_uri, error=error, error_description=f"AADSTS{number}: {description}", state=state
-        )
+        self.answer = answer
 
 
-def location(redirect_uri: str, **answer: str | None) -> str:
-    """The redirect URI with an answer added to its query; what is None is left out."""
-    parts = urlsplit(redirect_uri)
-    added = urlencode({key: value for key, value in answer.items() if value is not None})
-    return urlunsplit(parts._replace(query="&".join(part for part in (parts.query, added) if part)))
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes to an application by way of the browser.
+
+    Args:
+        redirect_uri: Where to.
+        form_post: Whether as a posted form rather than in the query.
+        parameters: The answer.
+    """
+
+    redirect_uri: str
+    form_post: bool
+    parameters: Mapping[str, str]
+
+    @property
+    def address(self) -> str:
+        """The redirect URI with the answer added to its query."""
+        parts = urlsplit(self.redirect_uri)
+        query = "&".join(part for part in (parts.query, urlencode(self.parameters)) if part)
+        return urlunsplit(parts._replace(query=query))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,10 +22,20 @@ if TYPE_CHECKING:
     from airflow_microsoft_advertising.connection_writer import SavedConnection
     from include.microsoft_advertising.environment import Environment
 
-__all__ = ["Credentials", "EnvironmentName", "Login", "Registration", "ask", "complete", "say"]
+__all__ = [
+    "Credentials",
+    "EnvironmentName",
+    "Login",
+    "Registration",
+    "ask",
+    "carried_over",
+    "complete",
+    "say",
+]
 
 CLIENT_SECRET_VARIABLE = "CUSTOMER_MATCH_CLIENT_SECRET"  # noqa: S105 (a name)
 DEVELOPER_TOKEN_VARIABLE = "CUSTOMER_MATCH_DEVELOPER_TOKEN"  # noqa: S105
+_OF_ONE_ENVIRONMENT = frozenset({"developer_token", "customer_id", "account_id"})
 SANDBOX_DEVELOPER_TOKEN = "BBD37VB98"  # noqa: S105 (universal and public, documented: sandbox page)
 
 
@@ -85,14 +95,34 @@ class Login:
 
 @dataclass(frozen=True)
 class Credentials:
-    """All that a sign-in needs, complete."""
+    """All that a sign-in needs, complete.
+
+    Attributes:
+        client_id: Of the app registration.
+        client_secret: None for a public one.
+        developer_token: For the calls that prove the sign-in.
+        place: The connection's fields `environment`, `base_url` and `tenant`.
+        environment: What they stand for.
+    """
 
     client_id: str
     client_secret: SecretStr | None
     developer_token: SecretStr
     place: dict[str, str]
-    """The connection's fields `environment`, `base_url` and `tenant`."""
     environment: Environment = field(repr=False)
+
+
+def carried_over(login: Login, saved: SavedConnection) -> SavedConnection:
+    """What of the saved connection goes on to hold: another environment has other tokens and ids."""
+    place = {key: str(saved.extra.get(key) or "") for key in ("environment", "base_url")}
+    new = _place(login, saved)
+    moved = (place["environment"] or new["environment"], place["base_url"]) != (
+        new["environment"],
+        new["base_url"],
+    )
+    left_behind = _OF_ONE_ENVIRONMENT if moved else frozenset()
+    extra = {key: value for key, value in saved.extra.items() if key not in left_behind}
+    return replace(saved, extra=extra)
 
 
 def complete(login: Login, before: SavedConnection) -> Credentials:

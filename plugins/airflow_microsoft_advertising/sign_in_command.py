@@ -21,6 +21,7 @@ from airflow_microsoft_advertising.login_request import (
     Login,
     Registration,
     ask,
+    carried_over,
     complete,
     say,
 )
@@ -129,10 +130,11 @@ def log_in(login: Login) -> str:
     )
 
     with create_session() as session:
-        before = read_connection(login.conn_id, session)
-    credentials = complete(login, before or SavedConnection())
+        saved = read_connection(login.conn_id, session)
+    before = carried_over(login, saved or SavedConnection())
+    credentials = complete(login, before)
     refresh_token = _sign_in(login, credentials)
-    proven = prove(login, before or SavedConnection(), credentials, refresh_token)
+    proven = prove(login, before, credentials, refresh_token)
     with create_session() as session:
         made = write_connection(login.conn_id, _connection(credentials, proven), session)
     outranking = outranked_by(login.conn_id)
@@ -158,7 +160,10 @@ def _sign_in(login: Login, credentials: Credentials) -> SecretStr:
 def _by_browser(login: Login, credentials: Credentials) -> SecretStr:
     from include.microsoft_advertising.sign_in_listener import Listener  # noqa: PLC0415
 
-    with Listener(login.port) as listener, _begin(credentials, listener.redirect_uri) as sign_in:
+    with (
+        Listener(login.port) as listener,
+        _begin(credentials, listener.redirect_uri, posted=True) as sign_in,
+    ):
         say("Sign in in the browser that opens now. If none does, open this address on this machine:")
         say(sign_in.address)
         webbrowser.open(sign_in.address)
@@ -187,10 +192,16 @@ def _pasted() -> dict[str, str]:
     return read_answer(ask("Address"))
 
 
-def _begin(credentials: Credentials, redirect_uri: str) -> SignIn:
+def _begin(credentials: Credentials, redirect_uri: str, *, posted: bool = False) -> SignIn:
     from include.microsoft_advertising.sign_in import SignIn  # noqa: PLC0415 (imports msal)
 
-    return SignIn(credentials.client_id, credentials.client_secret, credentials.environment, redirect_uri)
+    return SignIn(
+        credentials.client_id,
+        credentials.client_secret,
+        credentials.environment,
+        redirect_uri,
+        posted=posted,
+    )
 
 
 def _has_browser() -> bool:

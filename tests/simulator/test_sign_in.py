@@ -102,6 +102,28 @@ def test_accepting_sends_code_and_state_back(api: Api) -> None:
     assert set(parse_qs(urlsplit(str(address)).query)) == {"code", "state"}
 
 
+def posted(page: httpx.Response) -> tuple[str, dict[str, str]]:
+    """Where a page's form goes, and what it holds."""
+    [action] = re.findall(r'<form method="post" action="([^"]+)">', page.text)
+    fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page.text)
+    return html.unescape(action), {key: html.unescape(value) for key, value in fields}
+
+
+def test_an_answer_may_be_posted(api: Api) -> None:
+    parameters = asked(api, response_mode="form_post")
+    for button, keys in (("accept", {"code", "state"}), ("decline", {"error", "error_description", "state"})):
+        page = api.http.post(PATH, data=parameters | {"decision": button})
+        assert page.status_code == 200
+        action, fields = posted(page)
+        assert action == LOCAL
+        assert set(fields) == keys
+        assert fields["state"] == "some state &"
+    code = posted(api.http.post(PATH, data=parameters | {"decision": "accept"}))[1]["code"]
+    assert redeem(api, code).status_code == 200
+    _, refusal = posted(api.http.get(PATH, params=asked(api, response_mode="form_post", scope="x")))
+    assert refusal["error"] == "invalid_scope"
+
+
 def test_declining_says_so(api: Api) -> None:
     address = press(api, "decline", asked(api))
     assert address.params["error"] == "access_denied"
@@ -146,7 +168,7 @@ def test_whom_nobody_knows_gets_a_page_and_no_redirect(
         ({"scope": f"{SCOPE} https://graph.microsoft.com/mail.read"}, "invalid_scope", 70011),
         ({"scope": None}, "invalid_scope", 70011),
         ({"response_type": "token"}, "unsupported_response_type", 70005),
-        ({"response_mode": "form_post"}, "invalid_request", 70007),
+        ({"response_mode": "fragment"}, "invalid_request", 70007),
         ({"code_challenge_method": "S512"}, "invalid_request", 501491),
         ({"code_challenge": "short"}, "invalid_request", 501491),
     ],

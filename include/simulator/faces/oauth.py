@@ -11,9 +11,9 @@ from starlette.routing import Route
 
 from include.simulator.clock import iso
 from include.simulator.faces.answers import oauth_fault
-from include.simulator.faces.sign_in_page import consent_page, native_client_page, refusal_page
+from include.simulator.faces.sign_in_page import consent_page, native_client_page, posting_page, refusal_page
 from include.simulator.identity import TENANT_ID
-from include.simulator.oauth_errors import OAuthError, SentBack
+from include.simulator.oauth_errors import Answer, OAuthError, SentBack
 from include.simulator.service import Service
 
 __all__ = ["oauth_routes"]
@@ -33,7 +33,7 @@ def oauth_routes(service: Service) -> list[Route]:
                 _authorize, service, asked, str(request.base_url), pressed.get("decision")
             )
         except SentBack as error:
-            return RedirectResponse(error.address, 302)
+            return _to_application(error.answer)
         except OAuthError as error:
             return HTMLResponse(refusal_page(error), 400)
 
@@ -72,11 +72,18 @@ def _authorize(service: Service, asked: dict[str, str], base_url: str, decision:
     request = service.identity.asked(asked, settings, base_url)
     match decision:
         case "accept":
-            return RedirectResponse(service.identity.accept(request, settings), 302)
+            return _to_application(service.identity.accept(request, settings))
         case "decline":
-            return RedirectResponse(request.declined(), 302)
+            return _to_application(request.declined())
         case _:
             return HTMLResponse(consent_page(request, asked), headers={"Cache-Control": "no-store"})
+
+
+def _to_application(answer: Answer) -> Response:
+    """By way of the browser: in the query of a redirect, or as a form that posts itself."""
+    if answer.form_post:
+        return HTMLResponse(posting_page(answer), headers={"Cache-Control": "no-store"})
+    return RedirectResponse(answer.address, 302)
 
 
 async def _native_client(_: Request) -> Response:

@@ -8,9 +8,9 @@ from typing import Final
 from jinja2 import Environment
 
 from include.simulator.authorization import OFFLINE, SCOPES, AuthorizationRequest
-from include.simulator.oauth_errors import OAuthError
+from include.simulator.oauth_errors import Answer, OAuthError
 
-__all__ = ["consent_page", "native_client_page", "refusal_page"]
+__all__ = ["consent_page", "native_client_page", "posting_page", "refusal_page"]
 
 _ASKED_FOR: Final = {
     **dict.fromkeys(SCOPES, "manage your Microsoft Advertising accounts"),
@@ -31,6 +31,11 @@ def consent_page(request: AuthorizationRequest, parameters: Mapping[str, str]) -
         redirect_uri=request.redirect_uri,
         parameters={key: value for key, value in parameters.items() if key != "decision"},
     )
+
+
+def posting_page(answer: Answer) -> str:
+    """A form that posts itself to the application."""
+    return _POSTING.render(answer=answer)
 
 
 def refusal_page(error: OAuthError) -> str:
@@ -69,6 +74,16 @@ _CONSENT: Final = _ENVIRONMENT.from_string(
 <button type="submit" name="decision" value="decline">Decline</button>
 </form>
 <p><small>Application {{ client_id }}; the answer goes to {{ redirect_uri }}</small></p>""",
+    )
+)
+_POSTING: Final = _ENVIRONMENT.from_string(
+    _FRAME.format(
+        title="Back to the application",
+        body="""<form method="post" action="{{ answer.redirect_uri }}">
+{% for key, value in answer.parameters.items() %}<input type="hidden" name="{{ key }}" value="{{ value }}">
+{% endfor %}<button type="submit">Back to the application</button>
+</form>
+<script>document.forms[0].submit()</script>""",
     )
 )
 _REFUSAL: Final = _ENVIRONMENT.from_string(
