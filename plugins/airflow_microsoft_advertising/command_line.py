@@ -1,6 +1,7 @@
 """The console script `customer-match`.
 
-Exit status: 0 all is well, 1 something is wrong and the output says what, 2 the command was not understood.
+Exit status: 0 all is well, 1 something is wrong and the output says what, 2 the command was not understood,
+130 it was interrupted.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +28,11 @@ EXTRA = {
 
 
 @pytest.fixture
-def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
-    """Make an Airflow connection: `connect("id", password="…", extra={…})`; the rest as in a usable one."""
+def connect(monkeypatch: pytest.MonkeyPatch, airflow_db: Path) -> Connect:
+    """Make an Airflow connection: `connect("id", password="…", extra={…})`; the rest as in a usable one.
+
+    The metadata database is there, as renewed tokens are kept in it.
+    """
 
     def made(conn_id: str = "microsoft_advertising_default", **changes: Any) -> str:
         fields = {

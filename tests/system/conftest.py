@@ -117,6 +117,7 @@ def _write_exports(folder: Path) -> None:
     small = [{"table": "LapsedVIPs", "audience": "small"}]
     _export(folder, "wrong_password", segments=small, connection="wrong_password")
     _export(folder, "service_down", segments=small, connection="service_down")
+    _export(folder, "one_time", connection="one_time")
     _export(folder, "daily", segments=[{"table": "LapsedVIPs", "audience": "daily"}], schedule="@daily")
     _export(
         folder,
@@ -128,13 +129,38 @@ def _write_exports(folder: Path) -> None:
     (folder / "exports" / "broken.yaml").write_text("cid: 1\naid: 2\nsegmints: all\n")
 
 
+def signed_in(account: Mapping[str, str]) -> str:
+    """The refresh token of a sign-in of its own, by hand: page, button, code, token."""
+    asked = {
+        "client_id": account["client_id"],
+        "response_type": "code",
+        "redirect_uri": "http://localhost",
+        "scope": "https://ads.microsoft.com/msads.manage offline_access",
+    }
+    authority = f"{account['base_url']}/common/oauth2/v2.0"
+    answer = httpx.post(f"{authority}/authorize", data=asked | {"decision": "accept"}, trust_env=False)
+    code = httpx.URL(answer.headers["Location"]).params["code"]
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": account["client_id"],
+        "client_secret": account["client_secret"],
+        "redirect_uri": "http://localhost",
+        "code": code,
+    }
+    token: str = httpx.post(f"{authority}/token", data=form, trust_env=False).json()["refresh_token"]
+    return token
+
+
 def _other_connections(account: Mapping[str, str]) -> dict[str, str]:
     wrong = account_connection(account) | {"password": "not-the-secret"}
+    one_time = account_connection(account)
+    one_time["extra"] |= {"refresh_token": signed_in(account)}
     down = account_connection(account)
     down["extra"] |= {"base_url": "http://127.0.0.1:9"}  # the discard port: nobody listens
     return {
         "AIRFLOW_CONN_WRONG_PASSWORD": json.dumps(wrong),
         "AIRFLOW_CONN_SERVICE_DOWN": json.dumps(down),
+        "AIRFLOW_CONN_ONE_TIME": json.dumps(one_time),
     }
 
 
@@ -162,7 +188,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             api = stack.api()
             lakes = {"local": (LocalFileSystem(), str(folder)), "azurite": (lake, "lake")}
             running = Installation(folder, stack, api, lakes)
-            for name in ("basic", "enhanced", "both", "wrong_password", "service_down", "daily"):
+            for name in ("basic", "enhanced", "both", "wrong_password", "service_down", "daily", "one_time"):
                 running.write(name, demo_tables(SCALE))
             running.write("azure", demo_tables(SCALE), "azurite")
             yield running

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from include.customer_match.report import Outcome, RunReport
@@ -46,6 +47,29 @@ def test_a_run_is_an_event_for_other_dags(installation: Any) -> None:
     ]
     [extra] = [event["extra"] for event in events if event["extra"].get("run_id") == run_id]
     assert (extra["profiles"], extra["dry_run"]) == (10, False)
+
+
+@pytest.mark.faults
+def test_one_time_refresh_tokens_pass_between_workers_and_triggerer(installation: Any) -> None:
+    """Each refresh token works once, and several tasks and triggers renew at the same time."""
+    simulator = installation.stack.account["base_url"]
+    one_time = {"strict_rotation": True}
+    httpx.post(f"{simulator}/simulator/tokens", json=one_time, trust_env=False).raise_for_status()
+    try:
+        runs = [installation.run("one_time") for _ in range(2)]
+    finally:
+        httpx.post(f"{simulator}/simulator/tokens", json={"strict_rotation": False}, trust_env=False)
+    assert [state for _, state in runs] == ["success", "success"]
+    for segment in installation.report("one_time", runs[-1][0]).segments:
+        wanted = installation.expected("one_time", segment.segment)
+        assert installation.members(segment.audience) == wanted.members
+    variables = installation.api.get(
+        "/variables", variable_key_pattern="microsoft_advertising_refresh_token_%"
+    )
+    [kept] = [v for v in variables["variables"] if "connection one_time" in v["description"]]
+    assert (kept["value"], kept["is_encrypted"]) == ("***", True)
+    log = installation.api.log("one_time", runs[-1][0], "segment.upload", 0)
+    assert "sim-refresh" not in log
 
 
 def _exact_report(installation: Any, dag_id: str, run_id: str) -> RunReport:

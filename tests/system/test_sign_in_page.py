@@ -1,0 +1,89 @@
+"""The simulated sign-in page in a real browser, as `customer-match login` uses it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+from pydantic import SecretStr
+
+from include.errors import ConfigurationError
+from include.microsoft_advertising.environment import Environment
+from include.microsoft_advertising.sign_in import SignIn, native_client_page, read_answer
+from include.microsoft_advertising.sign_in_listener import Listener
+from tests.simulator.api import Simulator
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.system,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; .ci/run installs it"),
+]
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    running = Simulator(tmp_path_factory.mktemp("simulator"))
+    yield running
+    running.end()
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        page = browser.new_page()
+        page.set_default_timeout(60_000)
+        yield page
+        browser.close()
+
+
+def test_accepting_in_the_browser(simulator: Simulator, page: Page) -> None:
+    """The answer is posted to the command: no code is left in the address bar."""
+    secret = SecretStr(simulator.ready["client_secret"])
+    environment = Environment.at(simulator.ready["base_url"])
+    with (
+        Listener() as listener,
+        SignIn(
+            simulator.ready["client_id"], secret, environment, listener.redirect_uri, posted=True
+        ) as sign_in,
+    ):
+        page.goto(sign_in.address)
+        expect(page.get_by_text("Sample web application")).to_be_visible()
+        expect(page.get_by_text("manage your Microsoft Advertising accounts")).to_be_visible()
+        page.get_by_role("button", name="Accept").click()
+        expect(page.get_by_role("heading", name="Back to the command line")).to_be_visible()
+        assert page.url == f"{listener.redirect_uri}/"
+        assert sign_in.finish(listener.wait(30)).get_secret_value()
+
+
+def test_declining_in_the_browser(simulator: Simulator, page: Page) -> None:
+    secret = SecretStr(simulator.ready["client_secret"])
+    environment = Environment.at(simulator.ready["base_url"])
+    with (
+        Listener() as listener,
+        SignIn(
+            simulator.ready["client_id"], secret, environment, listener.redirect_uri, posted=True
+        ) as sign_in,
+    ):
+        page.goto(sign_in.address)
+        page.get_by_role("button", name="Decline").click()
+        expect(page.get_by_role("heading", name="Back to the command line")).to_be_visible()
+        with pytest.raises(ConfigurationError, match="the user declined"):
+            sign_in.finish(listener.wait(30))
+
+
+def test_copying_the_address(simulator: Simulator, page: Page) -> None:
+    environment = Environment.at(simulator.ready["base_url"])
+    public = simulator.ready["public_client_id"]
+    with SignIn(public, None, environment, native_client_page(environment)) as sign_in:
+        page.goto(sign_in.address)
+        expect(page.get_by_text("Sample native application")).to_be_visible()
+        page.get_by_role("button", name="Accept").click()
+        expect(page.get_by_text("Copy the whole address")).to_be_visible()
+        assert sign_in.finish(read_answer(page.url)).get_secret_value()
