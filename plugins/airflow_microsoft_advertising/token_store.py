@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 def token_store(connection: Connection, account: Account) -> VariableTokenStore:
     """The store for a connection."""
     name = variable_name(account.client_id, account.refresh_token.get_secret_value())
-    return VariableTokenStore(name, connection.conn_id)
+    return VariableTokenStore(name, connection.conn_id, account.client_id)
 
 
 def variable_name(client_id: str, refresh_token: str) -> str:
@@ -45,12 +45,16 @@ class VariableTokenStore:
 
     Args:
         name: Of the Variable.
-        conn_id: The connection, for people who meet the Variable.
+        conn_id: The connection, for warnings.
+        client_id: The application, for people who meet the Variable. (Not the connection: several may share it.)
     """
 
-    def __init__(self, name: str, conn_id: str) -> None:
+    def __init__(self, name: str, conn_id: str, client_id: str) -> None:
         self._name = name
         self._conn_id = conn_id
+        self._description = (
+            f"Renewed sign-in to Microsoft Advertising of application {client_id}; kept by the hook."
+        )
 
     def load(self) -> str | None:
         """The token that was stored last; None, with a warning, if it cannot be read."""
@@ -70,9 +74,8 @@ class VariableTokenStore:
     def save(self, refresh_token: str) -> None:
         """Store a token; warns if it cannot be."""
         _mask(refresh_token)
-        description = f"Renewed refresh token of the connection {self._conn_id}; kept by its hook."
         try:
-            _set(self._name, refresh_token, description)
+            _set(self._name, refresh_token, self._description)
         except Exception as error:  # noqa: BLE001 (the token in hand is good, whatever becomes of its copy)
             log.warning(
                 "The renewed refresh token of the connection %r could not be kept in the Airflow Variable %s "

@@ -173,7 +173,7 @@ def test_signing_in_again_needs_no_options_and_keeps_the_rest(terminal: Terminal
         row.description = "ours"
         row.set_extra(json.dumps({**first.extra, "transport": "rest", "note": "kept"}))
     kept = variable_name(first.client_id, first.extra["refresh_token"])
-    VariableTokenStore(kept, CONN_ID).save("renewed-of-the-first")
+    VariableTokenStore(kept, CONN_ID, "app").save("renewed-of-the-first")
     result = CliRunner().invoke(app, ["login", "--connection", CONN_ID])
     assert result.exit_code == 0, (result.output, result.exception)
     assert result.stdout.splitlines()[-1] == f"The Airflow connection {CONN_ID} was updated."
@@ -185,7 +185,7 @@ def test_signing_in_again_needs_no_options_and_keeps_the_rest(terminal: Terminal
     assert (again.client_id, again.client_secret) == (first.client_id, first.client_secret)
     with create_session() as session:
         assert session.query(Connection).filter_by(conn_id=CONN_ID).one().description == "ours"
-    assert VariableTokenStore(kept, CONN_ID).load() is None, "the old sign-in's token lies around"
+    assert VariableTokenStore(kept, CONN_ID, "app").load() is None, "the old sign-in's token lies around"
 
 
 @pytest.mark.system

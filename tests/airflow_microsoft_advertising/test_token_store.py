@@ -81,21 +81,21 @@ def test_a_new_sign_in_has_another_variable_and_a_copy_of_the_connection_the_sam
 
 
 def test_kept_encrypted_in_the_metadata_database(database: Path) -> None:
-    store = VariableTokenStore(NAME, "ads")
+    store = VariableTokenStore(NAME, "ads", "app")
     assert store.load() is None
     store.save("hidden-renewed-token")
     store.save("hidden-newest-token")
     assert store.load() == "hidden-newest-token"
     value, encrypted, description = rows(database)[NAME]
     assert encrypted
-    assert "connection ads" in description
+    assert "application app" in description
     assert "hidden" not in value + description
     content = b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
     assert b"hidden-newest-token" not in content
 
 
 def test_masked_once_it_was_seen(database: Path) -> None:
-    store = VariableTokenStore(NAME, "ads")
+    store = VariableTokenStore(NAME, "ads", "app")
     store.save("hidden-saved-token-1")
     assert redact("a log line with hidden-saved-token-1 in it") == "a log line with *** in it"
     assert "hidden-saved-token-1" not in str(redact({"anything": "hidden-saved-token-1"}))
@@ -142,7 +142,7 @@ def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
 
 
 def test_in_a_task_it_goes_through_the_supervisor(supervisor: Supervisor) -> None:
-    store = VariableTokenStore(NAME, "ads")
+    store = VariableTokenStore(NAME, "ads", "app")
     assert store.load() is None
     store.save("hidden-renewed-token")
     assert supervisor.kept == {NAME: "hidden-renewed-token"}
@@ -155,7 +155,7 @@ def test_a_task_that_may_not_write_says_so_and_goes_on(
     supervisor: Supervisor, caplog: pytest.LogCaptureFixture
 ) -> None:
     supervisor.refuses = {"PutVariable"}
-    VariableTokenStore(NAME, "ads").save("hidden-renewed-token")
+    VariableTokenStore(NAME, "ads", "app").save("hidden-renewed-token")
     [record] = [record for record in caplog.records if record.name == module.__name__]
     assert record.levelno == logging.WARNING
     message = record.getMessage()
@@ -170,7 +170,7 @@ def test_a_task_that_may_not_read_says_so_and_goes_on(
 ) -> None:
     supervisor.kept[NAME] = "hidden-renewed-token"
     supervisor.refuses = {"GetVariable"}
-    assert VariableTokenStore(NAME, "ads").load() is None
+    assert VariableTokenStore(NAME, "ads", "app").load() is None
     assert f"Variable {NAME} cannot be read (AirflowSecretsBackendAccessDenied)" in caplog.text
     assert "hidden" not in caplog.text
 
@@ -184,7 +184,7 @@ def test_a_database_that_is_not_there_costs_a_warning(
 
     monkeypatch.setattr("airflow.models.variable.Variable.get", gone)
     monkeypatch.setattr("airflow.models.variable.Variable.set", gone)
-    store = VariableTokenStore(NAME, "ads")
+    store = VariableTokenStore(NAME, "ads", "app")
     assert store.load() is None
     store.save("hidden-renewed-token")
     assert caplog.text.count("OSError") == 2
@@ -218,7 +218,7 @@ def test_each_client_goes_on_from_the_newest_token(one_time: Simulator) -> None:
     for _ in range(3):
         works, message = MicrosoftAdvertisingHook().test_connection()
         assert works, message
-    kept = VariableTokenStore(variable_name(one_time.ready["client_id"], first), "any").load()
+    kept = VariableTokenStore(variable_name(one_time.ready["client_id"], first), "any", "any").load()
     assert kept not in (None, first)
     assert one_time.api.token_request(refresh_token=first).json()["error"] == "invalid_grant"
     assert one_time.api.token_request(refresh_token=str(kept)).status_code == 200
