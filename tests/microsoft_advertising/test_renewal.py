@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +72,12 @@ def operations(api: Api) -> list[tuple[str, int]]:
     return [(call["operation"], call["status"]) for call in calls if call["operation"] != "Discovery"]
 
 
-def until_logged(api: Api, expected: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """The same, once there are as many calls: one is logged when its answer has left, which may be a bit later."""
+def eventually(holds: Callable[[], bool]) -> bool:
+    """A call is logged when its answer has left, which may be a bit later than it has arrived."""
     end = time.monotonic() + 10
-    while len(found := operations(api)) < len(expected) and time.monotonic() < end:
+    while not holds() and time.monotonic() < end:
         time.sleep(0.02)
-    return found
+    return holds()
 
 
 def bulk_file(folder: Path, audience: str) -> Path:
@@ -116,7 +116,7 @@ def test_a_token_that_expires_before_every_step_of_an_upload(
         assert status.result_url
         errors = list(client.row_errors(status.result_url))
     assert [(error.client_id, error.code) for error in errors] == [("3", 8004)]
-    assert until_logged(api, EXPECTED) == EXPECTED
+    assert eventually(lambda: operations(api) == EXPECTED), operations(api)
     assert api.members(audience) == hexes(range(3))
 
 
@@ -142,7 +142,7 @@ def test_the_same_in_the_triggerer(
             return [(error.client_id, error.code) async for error in client.row_errors(status.result_url)]
 
     assert asyncio.run(upload()) == [("3", 8004)]
-    assert until_logged(api, EXPECTED) == EXPECTED
+    assert eventually(lambda: operations(api) == EXPECTED), operations(api)
     assert api.members(audience) == hexes(range(3))
 
 
@@ -259,7 +259,7 @@ def test_processes_renew_at_once_with_one_time_tokens(api: Api, tmp_path: Path) 
     api.control("settings", {"strict_rotation": True})
     store = tmp_path / "token"
     assert renewing(api, store, processes=4, times=4) == [(0, "")] * 4
-    assert operations(api).count(("Token", 200)) == 16
+    assert eventually(lambda: operations(api).count(("Token", 200)) == 16), operations(api)
     assert api.token_request(refresh_token=str(FileStore(store).load())).status_code == 200
 
 
