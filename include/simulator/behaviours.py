@@ -128,8 +128,11 @@ BEHAVIOURS: Final = (
         "as Entra ID does",
     ),
     Behaviour(
+        "sign-in.form-post", "`form_post`: the answer as a form that posts itself.", _D, "consent page"
+    ),
+    Behaviour(
         "sign-in.response-type",
-        "Response type code; response mode query or form_post.",
+        "Other response types than code, and the response mode fragment, are refused.",
         _A,
         "others are not simulated",
     ),

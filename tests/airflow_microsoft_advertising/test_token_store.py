@@ -141,6 +141,7 @@ def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
     return made
 
 
+@pytest.mark.filterwarnings("error::DeprecationWarning")  # what Airflow's own models say in a task
 def test_in_a_task_it_goes_through_the_supervisor(supervisor: Supervisor) -> None:
     store = VariableTokenStore(NAME, "ads", "app")
     assert store.load() is None

@@ -22,7 +22,14 @@ from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.client import AsyncClient, Client
 from include.microsoft_advertising.environment import Environment
 from include.microsoft_advertising.faults import OutcomeUnknown, ResultsExpired, UploadUrlExpired
-from include.microsoft_advertising.models import Action, ItemError, RowError, UploadState, UploadTicket
+from include.microsoft_advertising.models import (
+    AccountInfo,
+    Action,
+    ItemError,
+    RowError,
+    UploadState,
+    UploadTicket,
+)
 from include.microsoft_advertising.refresh_tokens import KeptInMemory
 from include.microsoft_advertising.retrying import RetryPolicy
 from tests.microsoft_advertising.conftest import (
@@ -42,6 +49,7 @@ UPLOAD_URL = "/Bulk/v13/BulkUploadUrl/Query"
 STATUS = "/Bulk/v13/BulkUploadStatus/Query"
 USER = "/CustomerManagement/v13/User/Query"
 ACCOUNT = "/CustomerManagement/v13/Account/Query"
+SEARCH = "/CustomerManagement/v13/Accounts/Search"
 UPLOAD = "/upload-secret"
 RESULT = "/result-secret"
 
@@ -95,7 +103,7 @@ def test_both_clients_have_the_same_operations() -> None:
         }
 
     assert surface(Client) == surface(AsyncClient)
-    assert len(surface(Client)) == 14
+    assert len(surface(Client)) == 15
 
 
 # --- calls -------------------------------------------------------------------------------------------------
@@ -123,6 +131,34 @@ def test_one_client_signs_in_once(service: Service, account: Account, environmen
         assert client.find_audience("VIP") == client.get_audience("12")
         assert client.find_audience("other") is None
     assert service.tokens_issued == 1
+
+
+def test_the_accounts_of_the_user(service: Service, client: Caller) -> None:
+    described = {"Id": "5", "Name": "Shop", "Number": "X5", "ParentCustomerId": "9"}
+    service.on(USER, json_reply({"User": {"Id": "7", "UserName": "somebody"}}))
+    service.on(SEARCH, json_reply({"Accounts": [None, described | {"AccountLifeCycleStatus": "Active"}]}))
+    assert client.accounts() == [AccountInfo("5", "Shop", "X5", "Active", "9")]
+    [request] = service.calls(SEARCH)
+    assert request.json["Predicates"] == [{"Field": "UserId", "Operator": "Equals", "Value": "7"}]
+
+
+def test_while_no_account_is_chosen_none_is_named(
+    service: Service, account: Account, environment: Environment
+) -> None:
+    credentials = Account.not_chosen_yet(
+        client_id=account.client_id,
+        client_secret=account.client_secret,
+        refresh_token=account.refresh_token,
+        developer_token=account.developer_token,
+    )
+    service.on(USER, json_reply({"User": {"Id": "7"}}))
+    service.on(SEARCH, fault(105, "InvalidCredentials", 401))
+    with Client(credentials, environment) as client, pytest.raises(ConfigurationError) as caught:
+        client.accounts()
+    assert str(caught.value).startswith("SearchAccounts: ")
+    headers = {name.lower() for name in service.calls(SEARCH)[0].headers}
+    assert "developertoken" in headers
+    assert not headers & {"customerid", "customeraccountid"}
 
 
 def test_an_expired_token_is_renewed_once(service: Service, client: Caller) -> None:

@@ -164,6 +164,18 @@ def test_a_source_recovers(service: Service, account: Account, environment: Envi
     assert source.access_token() == "access-ok"
 
 
+def test_a_refusal_is_not_repeated_from_memory(
+    service: Service, account: Account, environment: Environment
+) -> None:
+    """Of msal's own accord the same token would be refused for a minute without asking (observed)."""
+    replies = [oauth_error("invalid_grant"), json_reply({"access_token": "access-ok", "expires_in": "3600"})]
+    service.token_reply = lambda n: replies[min(n, 2) - 1]
+    source = TokenSource(account, environment)
+    with pytest.raises(ConfigurationError):
+        source.access_token()
+    assert source.access_token() == "access-ok"
+
+
 def test_proxies_and_certificates_of_the_environment_do_not_disturb_loopback(
     service: Service, account: Account, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

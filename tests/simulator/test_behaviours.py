@@ -16,8 +16,8 @@ from include.simulator.settings import Settings
 from tests.simulator.api import ROOT
 
 OAUTH_WORDS = {
-    "access_denied", "invalid_client", "invalid_grant", "invalid_request", "invalid_scope", "offline_access",
-    "unauthorized_client",
+    "access_denied", "form_post", "invalid_client", "invalid_grant", "invalid_request", "invalid_scope",
+    "offline_access", "unauthorized_client",
 }  # fmt: skip
 SOURCES = sorted((ROOT / "include" / "simulator").rglob("*.py"))
 

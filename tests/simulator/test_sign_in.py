@@ -77,6 +77,7 @@ def refused(answer: httpx.Response) -> tuple[int, str, int]:
 # --- The page ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.behaviour("sign-in.page")
 def test_the_page_says_who_wants_what(api: Api) -> None:
     page = api.http.get(PATH, params=asked(api))
     assert "Sample web application" in page.text
@@ -95,6 +96,7 @@ def test_what_is_asked_cannot_smuggle_markup_into_the_page(api: Api) -> None:
     assert "<script>" not in page.text
 
 
+@pytest.mark.behaviour("sign-in.accepted")
 def test_accepting_sends_code_and_state_back(api: Api) -> None:
     address = press(api, "accept", asked(api, redirect_uri=f"{LOCAL}/"))
     assert str(address).startswith(f"{LOCAL}/?")
@@ -109,6 +111,7 @@ def posted(page: httpx.Response) -> tuple[str, dict[str, str]]:
     return html.unescape(action), {key: html.unescape(value) for key, value in fields}
 
 
+@pytest.mark.behaviour("sign-in.form-post")
 def test_an_answer_may_be_posted(api: Api) -> None:
     parameters = asked(api, response_mode="form_post")
     for button, keys in (("accept", {"code", "state"}), ("decline", {"error", "error_description", "state"})):
@@ -124,6 +127,7 @@ def test_an_answer_may_be_posted(api: Api) -> None:
     assert refusal["error"] == "invalid_scope"
 
 
+@pytest.mark.behaviour("sign-in.declined")
 def test_declining_says_so(api: Api) -> None:
     address = press(api, "decline", asked(api))
     assert address.params["error"] == "access_denied"
@@ -150,6 +154,7 @@ def test_a_link_alone_accepts_nothing(api: Api) -> None:
         ({"redirect_uri": None}, 50011),
     ],
 )
+@pytest.mark.behaviour("sign-in.unknown-redirect", "sign-in.localhost")
 def test_whom_nobody_knows_gets_a_page_and_no_redirect(
     api: Api, changes: dict[str, str | None], number: int
 ) -> None:
@@ -173,6 +178,7 @@ def test_whom_nobody_knows_gets_a_page_and_no_redirect(
         ({"code_challenge": "short"}, "invalid_request", 501491),
     ],
 )
+@pytest.mark.behaviour("sign-in.foreign-scope", "sign-in.response-type")
 def test_other_slips_are_told_to_the_application(
     api: Api, changes: dict[str, str | None], error: str, number: int
 ) -> None:
@@ -195,6 +201,7 @@ def test_registered_redirect_uris_of_the_web_application(api: Api) -> None:
     assert api.http.get(PATH, params=asked(api)).status_code == 400
 
 
+@pytest.mark.behaviour("sign-in.nativeclient")
 def test_the_page_for_copying(api: Api) -> None:
     for page in (NATIVE_CLIENT, f"{api.ready['base_url']}/common/oauth2/nativeclient"):
         code = code_of(api, public=True, redirect_uri=page)
@@ -223,12 +230,14 @@ def test_a_code_becomes_tokens_that_work(api: Api, public: bool) -> None:
         assert api.sign_in(**form)
 
 
+@pytest.mark.behaviour("sign-in.code-once")
 def test_a_code_works_once(api: Api) -> None:
     code = code_of(api)
     assert redeem(api, code).status_code == 200
     assert refused(redeem(api, code)) == (400, "invalid_grant", 54005)
 
 
+@pytest.mark.behaviour("sign-in.code-life")
 def test_a_code_lives_for_minutes_by_the_clock(api: Api) -> None:
     code, late = code_of(api), code_of(api)
     api.control("clock", {"advance_seconds": 290})
@@ -250,6 +259,7 @@ def test_a_code_lives_for_minutes_by_the_clock(api: Api) -> None:
         ({"scope": "https://graph.microsoft.com/mail.read"}, (400, "invalid_grant", 70000)),
     ],
 )
+@pytest.mark.behaviour("sign-in.pkce", "sign-in.code-redirect", "sign-in.web-without-secret")
 def test_a_code_is_refused_and_stays_good(
     api: Api, changes: dict[str, str | None], refusal: tuple[int, str, int]
 ) -> None:
@@ -258,12 +268,14 @@ def test_a_code_is_refused_and_stays_good(
     assert redeem(api, code).status_code == 200
 
 
+@pytest.mark.behaviour("sign-in.code-client")
 def test_a_code_is_its_clients_alone(api: Api) -> None:
     web, native = code_of(api), code_of(api, public=True)
     assert refused(redeem(api, web, public=True)) == (400, "invalid_grant", 70000)
     assert refused(redeem(api, native, client_secret=None)) == (400, "invalid_grant", 70000)
 
 
+@pytest.mark.behaviour("sign-in.pkce", "sign-in.pkce-optional")
 def test_pkce_may_be_plain_or_left_out(api: Api) -> None:
     plain = code_of(api, code_challenge=VERIFIER, code_challenge_method=None)
     assert refused(redeem(api, plain, code_verifier="w" * 60))[2] == 501481
@@ -272,6 +284,7 @@ def test_pkce_may_be_plain_or_left_out(api: Api) -> None:
     assert redeem(api, none, code_verifier=None).status_code == 200
 
 
+@pytest.mark.behaviour("sign-in.offline-access")
 def test_no_refresh_token_without_offline_access(api: Api) -> None:
     code = code_of(api, scope="https://ads.microsoft.com/msads.manage")
     assert "refresh_token" not in redeem(api, code).json()
@@ -280,6 +293,7 @@ def test_no_refresh_token_without_offline_access(api: Api) -> None:
 # --- Secrets and registrations -----------------------------------------------------------------------------
 
 
+@pytest.mark.behaviour("sign-in.public-secret")
 def test_a_public_client_sends_no_secret(api: Api) -> None:
     code = code_of(api, public=True)
     answer = redeem(api, code, public=True, client_secret="some-secret")
@@ -290,6 +304,7 @@ def test_a_public_client_sends_no_secret(api: Api) -> None:
     assert refused(again) == (400, "invalid_request", 90023)
 
 
+@pytest.mark.behaviour("sign-in.public-token-secret")
 def test_a_token_obtained_without_a_secret_is_not_refreshed_with_one(api: Api) -> None:
     """One registration of both kinds: what it got as a public client stays a public client's."""
     api.control("settings", {"web_redirect_uris": [NATIVE_CLIENT]})
@@ -302,6 +317,7 @@ def test_a_token_obtained_without_a_secret_is_not_refreshed_with_one(api: Api) -
     assert api.http.post("/common/oauth2/v2.0/token", data=form).status_code == 200
 
 
+@pytest.mark.behaviour("sign-in.token-client")
 def test_a_refresh_token_is_its_clients_alone(api: Api) -> None:
     of_the_web = {"grant_type": "refresh_token", "client_id": api.ready["public_client_id"]}
     for token in (api.ready["refresh_token"], api.sign_in()["refresh_token"]):
