@@ -117,7 +117,7 @@ def _write_exports(folder: Path) -> None:
     small = [{"table": "LapsedVIPs", "audience": "small"}]
     _export(folder, "wrong_password", segments=small, connection="wrong_password")
     _export(folder, "service_down", segments=small, connection="service_down")
-    _export(folder, "one_time", connection="one_time")
+    _export(folder, "one_time", connection="one_time", route="bulk")  # so that triggers renew, too
     _export(folder, "daily", segments=[{"table": "LapsedVIPs", "audience": "daily"}], schedule="@daily")
     _export(
         folder,
