@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
 
-__all__ = ["SavedConnection", "outranked_by", "read_connection", "write_connection"]
+__all__ = ["SavedConnection", "Written", "outranked_by", "read_connection", "write_connection"]
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,24 @@ class SavedConnection:
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True)
+class Written:
+    """What became of a connection.
+
+    Attributes:
+        made: Whether it is new.
+        encrypted: Whether its secrets are, in the metadata database.
+    """
+
+    made: bool
+    encrypted: bool
+
+
 def read_connection(conn_id: str, session: Session) -> SavedConnection | None:
     """The connection as it is saved; None if there is none.
 
     Raises:
-        ConfigurationError: It is of another type, or the metadata database cannot be read.
+        ConfigurationError: It is of another type, or the metadata database or its secrets cannot be read.
     """
     row = _row(conn_id, session)
     if row is None:
@@ -47,16 +62,14 @@ def read_connection(conn_id: str, session: Session) -> SavedConnection | None:
             f"The Airflow connection {conn_id!r} is of type {row.conn_type!r}, not {CONNECTION_TYPE!r}. "
             "Name another one with `--connection`."
         )
-    return SavedConnection(row.login or "", row.password or "", dict(row.extra_dejson))
+    with _decrypting(conn_id):
+        return SavedConnection(row.login or "", row.password or "", dict(row.extra_dejson))
 
 
-def write_connection(conn_id: str, new: SavedConnection, session: Session) -> bool:
+def write_connection(conn_id: str, new: SavedConnection, session: Session) -> Written:
     """Make the connection, or change an existing one: fields that `new` does not name stay as they are.
 
     The renewed tokens of the sign-in before are deleted: they are of no use any more.
-
-    Returns:
-        Whether it was made.
     """
     from airflow.models.connection import Connection  # noqa: PLC0415 (imports the metadata database)
     from airflow.models.variable import Variable  # noqa: PLC0415
@@ -71,7 +84,7 @@ def write_connection(conn_id: str, new: SavedConnection, session: Session) -> bo
     if before and before.extra.get("refresh_token"):
         old = variable_name(before.client_id, str(before.extra["refresh_token"]))
         Variable.delete(old, session=session)
-    return before is None
+    return Written(made=before is None, encrypted=bool(row.is_extra_encrypted))
 
 
 def outranked_by(conn_id: str) -> str | None:
@@ -86,9 +99,25 @@ def _row(conn_id: str, session: Session) -> Connection | None:
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     try:
-        return session.scalars(select(Connection).where(Connection.conn_id == conn_id)).one_or_none()
+        with _decrypting(conn_id):
+            return session.scalars(select(Connection).where(Connection.conn_id == conn_id)).one_or_none()
     except SQLAlchemyError as error:
         raise ConfigurationError(
             f"Airflow's metadata database cannot be read ({type(error).__name__}). Run `airflow db migrate`, "
             "and this command with the same settings as Airflow itself (AIRFLOW_HOME, AIRFLOW__DATABASE__…)."
         ) from None  # the cause may show the database's address
+
+
+@contextmanager
+def _decrypting(conn_id: str) -> Iterator[None]:
+    """Airflow decrypts the password when it loads a row, and the rest when it is looked at."""
+    from airflow.sdk.exceptions import AirflowException  # noqa: PLC0415
+    from cryptography.fernet import InvalidToken  # noqa: PLC0415
+
+    try:
+        yield
+    except (AirflowException, InvalidToken, ValueError) as error:
+        raise ConfigurationError(
+            f"The secrets of the Airflow connection {conn_id!r} cannot be decrypted ({type(error).__name__}). Run "
+            "this command with Airflow's own Fernet key ([core] fernet_key), or delete the connection."
+        ) from None  # the cause may show what was saved

@@ -6,6 +6,7 @@ taken from the command's arguments, which other users of the machine can see.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -111,7 +112,9 @@ def login(
         seconds=timeout,
         as_json=as_json,
     )
-    typer.echo(log_in(wanted))
+    with contextlib.redirect_stdout(sys.stderr):  # where Airflow would write its warnings, before the result
+        result = log_in(wanted)
+    typer.echo(result)
 
 
 def log_in(login: Login) -> str:
@@ -136,11 +139,16 @@ def log_in(login: Login) -> str:
     refresh_token = _sign_in(login, credentials)
     proven = prove(login, before, credentials, refresh_token)
     with create_session() as session:
-        made = write_connection(login.conn_id, _connection(credentials, proven), session)
+        written = write_connection(login.conn_id, _connection(credentials, proven), session)
     outranking = outranked_by(login.conn_id)
     if outranking:
         say(f"Mind: {outranking} is set. Airflow takes the connection from there, not what was just written.")
-    return _result(login, credentials, proven, made=made)
+    if not written.encrypted:
+        say(
+            "Mind: Airflow has no Fernet key ([core] fernet_key), so that the connection's secrets lie in its "
+            "database as they are. Set one and run this command again."
+        )
+    return _result(login, credentials, proven, made=written.made)
 
 
 # --- The sign-in -------------------------------------------------------------------------------------------

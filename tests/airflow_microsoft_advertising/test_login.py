@@ -261,6 +261,22 @@ def test_a_connection_from_the_environment_is_told_to_win(
     assert f"AIRFLOW_CONN_{CONN_ID.upper()} is set" in result.stderr
 
 
+@pytest.mark.system
+def test_without_a_key_somebody_is_told(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Fernet" not in terminal.run().stderr
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "")
+    get_fernet.cache_clear()
+    assert "cannot be decrypted" in message(terminal.run())
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
+    get_fernet.cache_clear()
+    assert "Airflow's own Fernet key" in message(terminal.run())
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "")
+    get_fernet.cache_clear()
+    with sqlite3.connect(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].removeprefix("sqlite:///")) as raw:
+        raw.execute("DELETE FROM connection WHERE conn_id = ?", [CONN_ID])
+    assert "no Fernet key" in terminal.run("--json").stderr
+
+
 # --- By pasted address -------------------------------------------------------------------------------------
 
 
