@@ -292,6 +292,8 @@ def test_who_we_are(client: Speaker, api: Api) -> None:
         "Active",
     )
     assert account.number
+    assert client.accounts() == [account]
+    assert account.customer_id == api.ready["customer_id"]
 
 
 # --- what is not there, or there already -----------------------------------------------------------------------

@@ -103,6 +103,7 @@ def test_methods_and_paths() -> None:
             operations.get_account("2"),
             operations.update_audience("1", name="n"),
             operations.pilot_features("1"),
+            operations.search_accounts("3"),
         )
     }
     assert table == {
@@ -116,6 +117,7 @@ def test_methods_and_paths() -> None:
         "GetAccount": (Service.CUSTOMER, "POST", "/Account/Query"),
         "UpdateAudiences": (Service.CAMPAIGN, "PUT", "/Audiences"),
         "GetCustomerPilotFeatures": (Service.CUSTOMER, "POST", "/CustomerPilotFeatures/Query"),
+        "SearchAccounts": (Service.CUSTOMER, "POST", "/Accounts/Search"),
     }
 
 

@@ -111,7 +111,8 @@ def _text(value: object) -> Any:
 
 def _struct(client: Any, value: Mapping[str, Any], kind: Struct) -> Any:
     """An object of the SDK's factory, which knows derived types; emptied, as it fills in what nobody gave."""
-    made = client.factory.create(value["Type"] if value.get("Type") in kind.derived else kind.name)
+    name = value["Type"] if value.get("Type") in kind.derived else kind.name
+    made = client.factory.create(f"{{{kind.namespace}}}{name}")  # else looked for among the requests only
     for name in list(made.__keylist__):
         delattr(made, name)
     for name, part in value.items():

@@ -136,6 +136,11 @@ _ACCOUNT = Struct(
     ENTITIES_NAMESPACE,
 )
 
+_ACCOUNTS = Array("AdvertiserAccount", _ACCOUNT, ENTITIES_NAMESPACE)
+_PREDICATE = Struct("Predicate", {"Field": _TEXT, "Operator": _TEXT, "Value": _TEXT}, ENTITIES_NAMESPACE)
+_PREDICATES = Array("Predicate", _PREDICATE, ENTITIES_NAMESPACE)
+_PAGING = Struct("Paging", {"Index": _INT, "Size": _INT}, ENTITIES_NAMESPACE)
+
 # Texts of errors (Message, Details) may repeat what was sent; nobody reads them.
 _BATCH_ERROR = Struct("BatchError", {"Code": _INT, "ErrorCode": _TEXT, "Index": _INT})
 _BATCH_ERRORS = Array("BatchError", _BATCH_ERROR)
@@ -154,7 +159,7 @@ def _by_operation(suffix: str, structs: Mapping[str, Mapping[str, Type]]) -> dic
     }
 
 
-_OF_CUSTOMER = {"GetUser", "GetAccount", "GetCustomerPilotFeatures"}
+_OF_CUSTOMER = {"GetUser", "GetAccount", "GetCustomerPilotFeatures", "SearchAccounts"}
 
 REQUESTS: Final = _by_operation(
     "Request",
@@ -168,6 +173,7 @@ REQUESTS: Final = _by_operation(
         "ApplyCustomerListUserData": {"CustomerListUserData": _USER_DATA},
         "GetUser": {"UserId": _LONG},
         "GetAccount": {"AccountId": _LONG},
+        "SearchAccounts": {"Predicates": _PREDICATES, "PageInfo": _PAGING},
         "GetCustomerPilotFeatures": {"CustomerId": _LONG},
     },
 )
@@ -190,6 +196,7 @@ RESPONSES: Final = _by_operation(
         "ApplyCustomerListUserData": {"PartialErrors": _BATCH_ERRORS},
         "GetUser": {"User": _USER},
         "GetAccount": {"Account": _ACCOUNT},
+        "SearchAccounts": {"Accounts": _ACCOUNTS},
         "GetCustomerPilotFeatures": {"FeaturePilotFlags": _INTS},
     },
 )

@@ -39,7 +39,9 @@ FILES = {
 }
 SCALARS = {"string": Scalar.TEXT, "long": Scalar.LONG, "int": Scalar.INT, "boolean": Scalar.BOOLEAN}
 SERVICE_OF = {"GetBulkUploadUrl": Service.BULK, "GetBulkUploadStatus": Service.BULK}
-SERVICE_OF |= dict.fromkeys(("GetUser", "GetAccount", "GetCustomerPilotFeatures"), Service.CUSTOMER)
+SERVICE_OF |= dict.fromkeys(
+    ("GetUser", "GetAccount", "GetCustomerPilotFeatures", "SearchAccounts"), Service.CUSTOMER
+)
 
 
 @cache
