@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import sqlite3
@@ -464,7 +463,8 @@ def test_a_repr_shows_no_secret() -> None:
 @pytest.fixture
 def installation(airflow_db: Path, tmp_path: Path) -> dict[str, str]:
     """The environment of an Airflow of its own."""
-    shutil.copy(airflow_db, tmp_path / "airflow.db")
+    with sqlite3.connect(airflow_db) as there, sqlite3.connect(tmp_path / "airflow.db") as here:
+        there.backup(here)  # a copy of the file would release SQLite's locks on it
     return {
         **os.environ,
         "AIRFLOW_HOME": str(tmp_path),
