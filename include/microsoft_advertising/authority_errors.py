@@ -57,8 +57,8 @@ ADVICE: Final[Mapping[int, str]] = MappingProxyType(
         "have different scopes.",
         70043: f"the organisation asks for a new sign-in from time to time. {_AGAIN}.",
         700025: "the application is a public (native) one and has no secret. Leave the secret out: `--public`.",
-        7000215: "the client secret is wrong. Take the secret's value, not its id, from Entra ID under "
-        "Certificates & secrets.",
+        7000215: "the client secret is wrong. Check that it is the secret's value, not its id: Entra ID shows "
+        "both under Certificates & secrets.",
         7000218: "the application is a web one and needs its client secret. Give it, or allow public client "
         "flows in Entra ID under App registrations > Authentication and use `--public`.",
         7000222: "the client secret has expired. Make a new one in Entra ID under Certificates & secrets.",
@@ -101,7 +101,7 @@ def _advice(name: str, numbers: tuple[int, ...]) -> str:
             "the refresh token or code is not accepted (any more): expired, revoked, not of this client, or "
             f"the password was changed. {_AGAIN}."
         )
-    return "check client id, client secret and the app registration (public clients have no secret)."
+    return "refused. Check client id, client secret and the app registration (public clients have no secret)."
 
 
 def _numbers(description: object) -> tuple[int, ...]:

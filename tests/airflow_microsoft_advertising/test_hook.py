@@ -330,7 +330,7 @@ def test_the_test_of_a_bad_connection(
 
 
 FAULTS: list[tuple[dict[str, Any], str]] = [
-    ({"operation": "Token", "kind": "fault", "error": "invalid_grant"}, "[Ss]ign in"),
+    ({"operation": "Token", "kind": "fault", "error": "invalid_grant", "times": 9}, "[Ss]ign in"),
     ({"operation": "Token", "kind": "fault", "error": "unauthorized_client"}, "[Cc]lient ID|client id"),
     ({"operation": "Token", "kind": "raw", "status": 404, "body": "<html>"}, "base URL"),
     ({"operation": "GetUser", "kind": "fault", "code": 108, "times": 9}, "Reset the password"),
