@@ -1,0 +1,174 @@
+"""One writer per audience: a lease in the workspace, with an expiry and a fence.
+
+Leases are numbered files that never change, like the ledger's states: creating the next number, or failing
+because it is there, decides between two takers on any storage. The highest number counts.
+
+A lease only keeps runs from getting into each other's way. What is right rests on the ledger: whoever lost
+the lease without noticing (a machine that slept, a clock that jumped) writes a number that is taken and is
+told so. Hence clocks need not agree: a wrong one lets a taker wait too long, or come too early and conflict.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, Protocol
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from include.errors import TransientError
+
+__all__ = ["AudienceBusy", "Holding", "Lease", "LeaseStorage"]
+
+log = logging.getLogger(__name__)
+
+_KEPT = 10  # records, for whoever wants to know who was there
+_TRIES = 5  # of takers at the same moment, one wins each number
+_LONGEST_WAIT = 300.0  # seconds: a lease may be given back long before it expires
+
+
+class LeaseStorage(Protocol):
+    """What leases need of a workspace."""
+
+    def read_bytes(self, relative: str, /) -> bytes:
+        """Read a small file."""
+
+    def create(self, relative: str, data: bytes, /) -> None:
+        """Write a small file durably, or raise FileExistsError."""
+
+    def list(self, relative: str, /) -> list[str]:
+        """Names in a folder; empty if there is none."""
+
+    def delete(self, relative: str, /, *, recursive: bool = False) -> None:
+        """Delete a file."""
+
+
+class Holding(BaseModel):
+    """Who holds the lease.
+
+    Attributes:
+        holder: Names the run; every task and every try of one run is the same holder.
+        until: When it expires.
+        released: Whether it was given back before that.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    holder: str
+    until: AwareDatetime
+    released: bool = False
+
+
+class AudienceBusy(TransientError):
+    """Another run is at work on the audience.
+
+    Attributes:
+        holding: Which, and until when at the latest.
+    """
+
+    def __init__(self, audience: str, holding: Holding, *, seconds: float) -> None:
+        super().__init__(
+            f"The run {holding.holder} is at work on the audience {audience!r}; this one waits until it has "
+            f"ended, or until {holding.until:%Y-%m-%d %H:%M:%S} UTC at the latest.",
+            retry_after=min(max(seconds, 1.0), _LONGEST_WAIT),
+        )
+        self.holding = holding
+
+
+class _Numbered(NamedTuple):
+    number: int
+    holding: Holding | None
+
+
+class Lease:
+    """The lease of one audience, as one run sees it.
+
+    Args:
+        storage: The workspace.
+        folder: The audience's folder in it; the lease's records lie in `leases` below.
+        audience: For messages.
+        holder: Names the run.
+        now: Tells the time, for tests.
+    """
+
+    def __init__(
+        self,
+        storage: LeaseStorage,
+        folder: str,
+        *,
+        audience: str,
+        holder: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._storage = storage
+        self._folder = f"{folder}/leases"
+        self._audience = audience
+        self._holder = holder
+        self._now = now
+
+    def take(self, duration: timedelta) -> None:
+        """Take the lease, or keep it for longer.
+
+        Raises:
+            AudienceBusy: Another run holds it.
+        """
+        for _ in range(_TRIES):
+            newest = self._newest()
+            self._refuse_if_busy(newest.holding)
+            if self._write(newest.number, Holding(holder=self._holder, until=self._now() + duration)):
+                return
+        raise TransientError(
+            f"Too many runs ask for the audience {self._audience!r} at once; tried again later."
+        )
+
+    def release(self) -> None:
+        """Give the lease back; nothing happens if it is another's by now, or nobody's."""
+        newest = self._newest()
+        if self._is_mine(newest.holding):
+            self._write(newest.number, Holding(holder=self._holder, until=self._now(), released=True))
+
+    def current(self) -> Holding | None:
+        """Who holds it now; None if nobody does."""
+        holding = self._newest().holding
+        return holding if holding and self._counts(holding) else None
+
+    def _refuse_if_busy(self, holding: Holding | None) -> None:
+        if holding and self._counts(holding) and holding.holder != self._holder:
+            seconds = (holding.until - self._now()).total_seconds()
+            raise AudienceBusy(self._audience, holding, seconds=seconds)
+
+    def _counts(self, holding: Holding) -> bool:
+        return not holding.released and holding.until > self._now()
+
+    def _is_mine(self, holding: Holding | None) -> bool:
+        return holding is not None and holding.holder == self._holder and not holding.released
+
+    def _newest(self) -> _Numbered:
+        numbers = self._numbers()
+        if not numbers:
+            return _Numbered(0, None)
+        try:
+            content = self._storage.read_bytes(self._path(numbers[-1]))
+            return _Numbered(numbers[-1], Holding.model_validate_json(content))
+        except (FileNotFoundError, ValidationError) as error:  # pruned just now, or damaged
+            log.warning("%s cannot be read: %s", self._path(numbers[-1]), type(error).__name__)
+            return _Numbered(numbers[-1], None)
+
+    def _write(self, number: int, holding: Holding) -> bool:
+        """Write the record that follows a number; False if somebody else was faster."""
+        try:
+            self._storage.create(self._path(number + 1), holding.model_dump_json().encode())
+        except FileExistsError:
+            return False
+        numbers = self._numbers()
+        for old in numbers[:-_KEPT]:
+            self._storage.delete(self._path(old))
+        return number + 1 in numbers[-_KEPT:]  # who slept through the pruning has filled a gap
+
+    def _numbers(self) -> list[int]:
+        names = self._storage.list(self._folder)
+        return sorted(int(name.removesuffix(".json")) for name in names if name.endswith(".json"))
+
+    def _path(self, number: int) -> str:
+        return f"{self._folder}/{number:010d}.json"
