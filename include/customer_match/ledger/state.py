@@ -110,7 +110,6 @@ class State(_Model):
     """What the ledger knows of one audience.
 
     Attributes:
-        format: Version of this file's format.
         audience: Its name.
         audience_id: Its id at the service; None until it is known to exist.
         segment: Key of the segment that the audience is kept for; None in states from before it was noted.
@@ -121,10 +120,10 @@ class State(_Model):
         parts: Parts of the plan, in the order in which they are sent; none once they are settled.
         refused: Members of the plan that the service refused, by the name of its error.
         interval_end: End of the data interval that the parts (or, with none, the bounds) stand for.
+        damage: What was found damaged, so that nothing before it is trusted; None once the audience was replaced.
         updated_at: When this state was written.
     """
 
-    format: int = 1
     audience: str
     audience_id: str | None = None
     segment: str | None = None
@@ -135,6 +134,7 @@ class State(_Model):
     parts: tuple[Part, ...] = ()
     refused: dict[str, int] = {}
     interval_end: datetime | None = None
+    damage: str | None = None
     updated_at: datetime | None = None
 
     def with_part(self, index: int, **changes: object) -> Self:
@@ -159,6 +159,21 @@ class State(_Model):
     def tells_of(self, audience_id: str) -> bool:
         """Whether it is what is known of this audience."""
         return self.moved_to is None and self.audience_id == audience_id
+
+    def distrusted(self, damage: str) -> Self:
+        """The state where only the uploads in flight count, which must be awaited: anybody may be in the audience.
+
+        Args:
+            damage: What was found, for people.
+        """
+        return self.model_copy(
+            update={
+                "settled": Settled(),
+                "plan_id": None,
+                "parts": tuple(part for part in self.parts if part.request),
+                "damage": damage,
+            }
+        )
 
     def planned(self, plan_id: str, parts: tuple[Part, ...], interval_end: datetime | None) -> Self:
         """The state with a new plan; the parts before it must be settled."""

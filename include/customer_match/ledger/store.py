@@ -2,6 +2,9 @@
 
 Writing a state creates the next number and fails if somebody else has done so: the conditional write that
 both local disks (link) and Azure (If-None-Match) offer, without a lock and with the history kept.
+
+A state that cannot be read counts for nothing: the next run then replaces the audience as a whole, which is
+right from anywhere.
 """
 
 from __future__ import annotations
@@ -10,12 +13,12 @@ import logging
 from datetime import UTC, datetime
 from typing import BinaryIO, NamedTuple, Protocol
 
-from pydantic import ValidationError
-
+from include.customer_match.ledger.encoding import DamagedState, decode, encode
 from include.customer_match.ledger.state import State
 from include.customer_match.ledger.view import settle
+from include.customer_match.members import DamagedMembers, read_members
 from include.customer_match.workspace import slug
-from include.errors import TerminalError, TransientError
+from include.errors import TransientError
 
 __all__ = ["Entry", "Ledger", "LedgerConflict", "Storage", "ledger_folder"]
 
@@ -90,20 +93,23 @@ class Ledger:
     def load(self) -> Entry:
         """The newest state; an empty one if there is none.
 
+        If the newest one is damaged, its number counts and nothing that it said: what is left are the audience's
+        id, the data interval and the uploads in flight of the newest state that can be read.
+
         Raises:
-            TerminalError: If the newest state cannot be understood.
+            TerminalError: A newer version of this project wrote it.
         """
         numbers = self._numbers()
-        if not numbers:
-            return Entry(0, State(audience=self._audience))
-        path = self._state_path(numbers[-1])
-        try:
-            return Entry(numbers[-1], State.model_validate_json(self._storage.read_bytes(path)))
-        except ValidationError as error:
-            raise TerminalError(
-                f"{path} of the workspace is not a ledger state that this version understands. "
-                f"Delete the folder {self._folder} to let the next run replace the whole audience."
-            ) from error
+        damage: str | None = None
+        for number in reversed(numbers):
+            try:
+                state = decode(self._storage.read_bytes(self._state_path(number)))
+            except DamagedState as error:
+                damage = damage or f"{self._state_path(number)} of the workspace {error}"
+                continue
+            return Entry(numbers[-1], state.distrusted(damage) if damage else state)
+        empty = State(audience=self._audience)
+        return Entry(numbers[-1] if numbers else 0, empty.distrusted(damage) if damage else empty)
 
     def write(self, entry: Entry, state: State) -> Entry:
         """Write the state that follows an entry, durably.
@@ -114,7 +120,7 @@ class Ledger:
         number = entry.number + 1
         stamped = state.model_copy(update={"updated_at": datetime.now(UTC)})
         try:
-            self._storage.create(self._state_path(number), stamped.model_dump_json(indent=1).encode())
+            self._storage.create(self._state_path(number), encode(stamped))
         except FileExistsError as error:
             raise self._conflict() from error
         # A writer that slept while its number was taken and pruned has filled a gap behind the newest states.
@@ -135,9 +141,38 @@ class Ledger:
         """Write the state with its parts settled into files, and drop what no recent state needs."""
         folder = f"{self._folder}/bounds/{entry.number + 1:010d}"
         settled = settle(self._storage, state, folder)
-        following = self.write(entry, state.model_copy(update={"settled": settled, "parts": ()}))
+        damage = None if settled.known else state.damage
+        changes = {"settled": settled, "parts": (), "damage": damage}
+        following = self.write(entry, state.model_copy(update=changes))
         self._prune(following)
         return following
+
+    def verify(self, state: State) -> str | None:
+        """Read every file of members that a state names; says what is damaged, None if nothing is."""
+        named = [state.settled.certain, state.settled.possible]
+        named += [reference for part in state.parts for reference in (part.members, part.refused)]
+        for reference in dict.fromkeys(named):
+            try:
+                for _ in read_members(self._storage, reference):
+                    pass
+            except DamagedMembers as error:
+                return str(error)
+        return None
+
+    def history(self) -> list[tuple[int, State | None]]:
+        """The states that are kept, oldest first; None where one is damaged."""
+        return [(number, self._readable(number)) for number in self._numbers()]
+
+    def forget(self) -> None:
+        """Forget all that is known, durably: the next run finds the audience by its name and replaces it."""
+        entry = self.load()
+        self.write(entry, State(audience=self._audience))
+
+    def _readable(self, number: int) -> State | None:
+        try:
+            return decode(self._storage.read_bytes(self._state_path(number)))
+        except DamagedState:
+            return None
 
     def _prune(self, entry: Entry) -> None:
         for number in self._numbers()[:-_STATES_KEPT]:

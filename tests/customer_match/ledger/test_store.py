@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -12,10 +13,13 @@ from typing import Any
 import fsspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from include.customer_match.ledger.state import Action, Part, Progress, State
+from include.customer_match.ledger.encoding import DamagedState, decode, encode
+from include.customer_match.ledger.state import Action, Part, Progress, Request, Settled, State
 from include.customer_match.ledger.store import _STATES_KEPT, Entry, Ledger, LedgerConflict, ledger_folder
-from include.customer_match.ledger.view import windows
+from include.customer_match.ledger.view import is_known, windows
 from include.customer_match.members import read_members, write_members
 from include.customer_match.workspace import Workspace
 from include.errors import TerminalError, TransientError
@@ -163,14 +167,124 @@ def test_conditional_writes_of_many_threads(tmp_path: Path) -> None:
 # --- States that cannot be read ------------------------------------------------------------------------------
 
 
+DAMAGED = [b"", b"{", b"[]", b'{"audience": "a", "format": "two"}', b"\xff\x00", b'{"audience": 1}']
+
+
+def in_flight(storage: Any) -> Part:
+    members = write_members(storage, "runs/flying", [np.full((1, 32), 9, dtype=np.uint8)])
+    request = Request(id="r1", upload_url="u", requested_at=NOW)
+    return Part(action=Action.ADD, members=members, progress=Progress.SENT, request=request)
+
+
 @pytest.mark.bad_input
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"audience": "a", "format": "two"}', b"\xff\x00"])
-def test_an_unreadable_state_says_which_and_what_to_do(ledger: Ledger, storage: Any, content: bytes) -> None:
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_state_leaves_nothing_known_but_the_audience_and_what_is_in_flight(
+    ledger: Ledger, storage: Any, content: bytes
+) -> None:
+    before = ledger.write(ledger.load(), State(audience="a").with_audience("1", created=True))
+    flying = in_flight(storage)
+    later = Part(action=Action.ADD, members=flying.members)
+    ledger.write(before, before.state.planned("p", (flying, later), NOW))
+    storage.create(f"{FOLDER}/states/0000000003.json", content)
+    number, state = ledger.load()
+    assert number == 3  # the next one is written behind it
+    assert (state.audience_id, state.interval_end) == ("1", NOW)
+    assert [part.request.id for part in state.parts if part.request] == ["r1"]
+    assert len(state.parts) == 1
+    assert not is_known(state)
+    assert f"{FOLDER}/states/0000000003.json" in str(state.damage)
+
+
+@pytest.mark.bad_input
+def test_all_states_damaged_is_an_unknown_audience(ledger: Ledger, storage: Any) -> None:
+    storage.create(f"{FOLDER}/states/0000000001.json", b"")
+    entry = ledger.load()
+    assert (entry.number, entry.state.audience_id, entry.state.settled.known) == (1, None, False)
+    assert entry.state.damage
+
+
+@pytest.mark.bad_input
+@given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
+def test_any_bit_that_flips_is_noticed(place: int, bit: int) -> None:
+    content = bytearray(encode(State(audience="a", audience_id="1", refused={"EmailMustBeHashed": 3})))
+    content[place % len(content)] ^= 1 << bit
+    with pytest.raises((DamagedState, TerminalError)):
+        decode(bytes(content))
+
+
+@given(cut=st.integers(0, 10_000))
+def test_a_torn_state_is_noticed(cut: int) -> None:
+    content = encode(State(audience="a", audience_id="1"))
+    with pytest.raises(DamagedState):
+        decode(content[: cut % len(content)])
+
+
+def test_a_ledger_of_an_older_version_is_read(ledger: Ledger, storage: Any) -> None:
+    """Format 1: the state alone, with its format among the keys."""
+    state = State(audience="a", audience_id="1", settled=Settled(known=True))
+    values = {"format": 1, **state.model_dump(mode="json", exclude={"damage"})}
+    storage.create(f"{FOLDER}/states/0000000001.json", json.dumps(values, indent=1).encode())
+    assert ledger.load() == Entry(1, state)
+    written = ledger.write(ledger.load(), state)
+    assert b'"format": 2' in storage.files[f"{FOLDER}/states/0000000002.json"]
+    assert ledger.load() == written
+
+
+@pytest.mark.bad_input
+def test_a_ledger_of_a_newer_version_stops(ledger: Ledger, storage: Any) -> None:
+    content = encode(State(audience="a")).replace(b'"format": 2', b'"format": 3', 1)
     storage.create(f"{FOLDER}/states/0000000001.json", content)
-    with pytest.raises(TerminalError) as raised:
+    with pytest.raises(TerminalError, match="format 3, this version reads up to 2"):
         ledger.load()
-    assert f"{FOLDER}/states/0000000001.json" in str(raised.value)
-    assert f"Delete the folder {FOLDER}" in str(raised.value)
+
+
+def test_damage_is_forgotten_once_the_audience_was_replaced(ledger: Ledger, storage: Any) -> None:
+    storage.create(f"{FOLDER}/states/0000000001.json", b"")
+    part = in_flight(storage).model_copy(
+        update={"action": Action.ADD, "progress": Progress.CONFIRMED, "request": None}
+    )
+    entry = ledger.load()
+    entry = ledger.settle(entry, entry.state.planned("p", (part,), NOW))
+    assert entry.state.damage  # an Add does not help
+    replaced = part.model_copy(update={"action": Action.REPLACE})
+    entry = ledger.settle(entry, entry.state.planned("q", (replaced,), NOW))
+    assert entry.state.damage is None
+    assert is_known(entry.state)
+
+
+# --- Looking after a ledger ------------------------------------------------------------------------------------
+
+
+def test_verifying_reads_all_that_counts(ledger: Ledger, storage: Any) -> None:
+    ledger.write(ledger.load(), State(audience="a").with_audience("1", created=True))
+    entry = settle_once(ledger, storage, 1)
+    assert ledger.verify(entry.state) is None
+    certain = entry.state.settled.certain
+    assert certain
+    content = bytearray(storage.files[certain.path])
+    content[len(content) // 2] ^= 1
+    storage.files[certain.path] = bytes(content)
+    assert certain.path in str(ledger.verify(entry.state))
+    part = in_flight(storage)
+    del storage.files[part.members.path]
+    flying = entry.state.model_copy(update={"settled": Settled(), "parts": (part,)})
+    assert part.members.path in str(ledger.verify(flying))
+
+
+def test_forgetting_leaves_an_unknown_audience_and_the_history(ledger: Ledger, storage: Any) -> None:
+    ledger.write(ledger.load(), State(audience="a").with_audience("1", created=True))
+    settle_once(ledger, storage, 1)
+    ledger.forget()
+    entry = ledger.load()
+    assert (entry.state.audience_id, is_known(entry.state), entry.state.interval_end) == (None, False, None)
+    assert [state.audience_id for _, state in ledger.history() if state] == ["1", "1", "1", None]
+
+
+@pytest.mark.bad_input
+def test_the_history_shows_what_is_damaged(ledger: Ledger, storage: Any) -> None:
+    write_often(ledger, 1)
+    storage.create(f"{FOLDER}/states/0000000002.json", b"torn")
+    assert [(number, state is None) for number, state in ledger.history()] == [(1, False), (2, True)]
 
 
 # --- Settling and pruning ------------------------------------------------------------------------------------

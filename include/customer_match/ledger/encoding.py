@@ -1,0 +1,75 @@
+"""States of the ledger as files: a line with format and checksum, then the state as JSON that people can read.
+
+Format 2 is this; format 1 was the JSON alone, without a checksum, and is read as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from include.customer_match.ledger.state import State
+from include.errors import TerminalError
+
+__all__ = ["FORMAT", "DamagedState", "decode", "encode"]
+
+FORMAT: Final = 2
+
+
+class DamagedState(Exception):
+    """The file is torn, changed by hand, or no state at all; the words say which."""
+
+
+def encode(state: State) -> bytes:
+    """The file of a state."""
+    body = state.model_dump_json(indent=1).encode()
+    header = {"format": FORMAT, "sha256": hashlib.sha256(body).hexdigest()}
+    return json.dumps(header).encode() + b"\n" + body
+
+
+def decode(content: bytes) -> State:
+    """The state of a file.
+
+    Raises:
+        DamagedState: It cannot be trusted.
+        TerminalError: A newer version of this project wrote it.
+    """
+    first, _, rest = content.partition(b"\n")
+    header = _json(first)
+    if header is None or "sha256" not in header:
+        return _of_format_1(content)
+    if header.get("format") != FORMAT:
+        raise TerminalError(
+            f"The ledger was written in format {header.get('format')}, this version reads up to {FORMAT}. Update this "
+            "project on this worker."
+        )
+    if hashlib.sha256(rest).hexdigest() != header["sha256"]:
+        raise DamagedState("does not fit its checksum")
+    return _state(rest)
+
+
+def _of_format_1(content: bytes) -> State:
+    values = _json(content)
+    if values is None:
+        raise DamagedState("is no ledger state")
+    if values.pop("format", 1) != 1:
+        raise DamagedState("has lost its checksum")
+    return _state(json.dumps(values).encode())
+
+
+def _state(body: bytes) -> State:
+    try:
+        return State.model_validate_json(body)
+    except ValidationError:
+        raise DamagedState("is no ledger state") from None  # pydantic's words show what is in it
+
+
+def _json(content: bytes) -> dict[str, Any] | None:
+    try:
+        values = json.loads(content)
+    except ValueError:
+        return None
+    return values if isinstance(values, dict) else None
