@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airflow_microsoft_advertising import ledger_command
 from airflow_microsoft_advertising.audiences_command import audiences
 from airflow_microsoft_advertising.sign_in_command import login
 from include.errors import ConfigurationError, CustomerMatchError
@@ -32,6 +33,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # its tracebacks show the values of variables, secrets among them
 )
+app.add_typer(ledger_command.app, name="ledger")
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 from include.customer_match.ledger.encoding import DamagedState, decode, encode
 from include.customer_match.ledger.state import State
-from include.customer_match.ledger.view import settle
+from include.customer_match.ledger.view import is_known, settle, windows
 from include.customer_match.members import DamagedMembers, read_members
 from include.customer_match.workspace import slug
 from include.errors import TransientError
@@ -158,6 +158,18 @@ class Ledger:
             except DamagedMembers as error:
                 return str(error)
         return None
+
+    def count(self, state: State) -> tuple[int, int | None]:
+        """How many members are surely and possibly there; None where anybody may be.
+
+        Raises:
+            DamagedMembers: If a file that the state names cannot be read.
+        """
+        certain = possible = 0
+        for window in windows(self._storage, state):
+            certain += int(window.bounds.certain.sum())
+            possible += 0 if window.bounds.possible is None else int(window.bounds.possible.sum())
+        return certain, possible if is_known(state) else None
 
     def history(self) -> list[tuple[int, State | None]]:
         """The states that are kept, oldest first; None where one is damaged."""

@@ -1,0 +1,231 @@
+"""`customer-match ledger`: what the ledgers know of each audience, whether they are sound, and forgetting one.
+
+Counts only: a ledger holds hashes of people's addresses, and none is ever shown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from include.errors import ConfigurationError
+from include.project import PROJECT, exports_folder
+
+if TYPE_CHECKING:
+    from include.customer_match.export import Export
+    from include.customer_match.ledger.state import State
+    from include.customer_match.ledger.store import Ledger
+
+__all__ = ["app"]
+
+app = typer.Typer(help="What is known of an audience's members: show, verify, forget.", no_args_is_help=True)
+
+Audience = Annotated[
+    str, typer.Argument(metavar="AUDIENCE", help="Name of the audience, as in the export file.")
+]
+ExportName = Annotated[
+    str | None, typer.Option("--export", help="Name of the export, where several have this audience.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a ledger's newest state says.
+
+    Attributes:
+        export: The export that it was found through.
+        audience: Name.
+        audience_id: Id at the service; None if it is not known.
+        members: Members that are surely there.
+        possible: Members that may be there; None if anybody may.
+        interval_end: End of the data interval that the audience stands for, ISO 8601.
+        updated_at: When the newest state was written, likewise.
+        unfinished: Uploads or calls that are not confirmed yet.
+        in_flight: Request ids of uploads that the service is working on.
+        busy: The run that is at work on the audience now.
+        damage: What was found damaged.
+        states: States that are kept.
+    """
+
+    export: str
+    audience: str
+    audience_id: str | None
+    members: int
+    possible: int | None
+    interval_end: str | None
+    updated_at: str | None
+    unfinished: int
+    in_flight: list[str]
+    busy: str | None
+    damage: str | None
+    states: int
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:<12} {value}" for name, value in self._lines())
+
+    def _lines(self) -> Iterator[tuple[str, str]]:
+        yield "audience", f"{self.audience} (id {self.audience_id or 'unknown'}; export {self.export})"
+        yield "members", "anybody may be in it" if self.possible is None else self._members
+        yield "stands for", self.interval_end or "nothing sent yet"
+        yield "written", self.updated_at or "never"
+        if self.unfinished:
+            yield (
+                "unfinished",
+                f"{self.unfinished} parts; uploads in flight: {', '.join(self.in_flight) or 'none'}",
+            )
+        if self.busy:
+            yield "at work", self.busy
+        if self.damage:
+            yield "damaged", f"{self.damage} The next run replaces the whole audience."
+
+    @property
+    def _members(self) -> str:
+        if self.members == self.possible:
+            return f"{self.members:,}"
+        return f"{self.members:,} surely, {self.possible:,} possibly"
+
+
+@app.command()
+def show(audience: Audience, export: ExportName = None, *, as_json: AsJson = False) -> None:
+    """Show what is known: how many members, since when, and what is under way."""
+    found = _Found.of(audience, export)
+    _tell(found.summary(), as_json=as_json)
+
+
+@app.command()
+def verify(audience: Audience, export: ExportName = None, *, as_json: AsJson = False) -> None:
+    """Read all that the ledger rests on; exit status 1 if something is damaged."""
+    found = _Found.of(audience, export)
+    state = found.ledger.load().state
+    damage = state.damage or found.ledger.verify(state)
+    old = [number for number, one in found.ledger.history() if one is None]
+    if as_json:
+        typer.echo(json.dumps({"sound": damage is None, "damage": damage, "damaged_history": old}, indent=2))
+    elif damage:
+        typer.echo(f"Damaged: {damage} The next run replaces the whole audience.")
+    else:
+        typer.echo(f"Sound{f'; of the history, these states are damaged: {old}' if old else ''}.")
+    if damage:
+        raise typer.Exit(1)
+
+
+@app.command()
+def forget(
+    audience: Audience,
+    export: ExportName = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget what is known, so that the next run replaces the whole audience.
+
+    Nothing is changed at Microsoft Advertising.
+    """
+    found = _Found.of(audience, export)
+    if found.busy:
+        raise ConfigurationError(f"The run {found.busy} is at work on {audience!r}. Wait until it has ended.")
+    if not yes:
+        typer.confirm(
+            f"Forget what is known of {audience!r}? The next run then sends all its members.", abort=True
+        )
+    found.ledger.forget()
+    typer.echo(f"Forgotten. The next run of {found.export.name} replaces the whole audience {audience!r}.")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A ledger that is there."""
+
+    export: Export
+    audience: str
+    ledger: Ledger
+    busy: str | None
+
+    @classmethod
+    def of(cls, audience: str, export: str | None) -> _Found:
+        """The one ledger of this audience.
+
+        Raises:
+            ConfigurationError: There is none, or there are several.
+        """
+        found = [ledger for ledger in _ledgers(audience, _exports(export)) if ledger.ledger.load().number]
+        if len({(one.export.aid, one.export.workspace.locate(PROJECT)) for one in found}) > 1:
+            names = ", ".join(one.export.name for one in found)
+            raise ConfigurationError(
+                f"Several exports have the audience {audience!r}: name one with --export: {names}."
+            )
+        if not found:
+            raise ConfigurationError(
+                f"No ledger of an audience {audience!r} in the workspaces of the exports. Is the name written as in "
+                "the export file, upper and lower case too? Before the first run there is none."
+            )
+        return found[0]
+
+    def summary(self) -> Summary:
+        entry = self.ledger.load()
+        state = entry.state
+        certain, possible = _counts(self.ledger, state)
+        return Summary(
+            export=self.export.name,
+            audience=self.audience,
+            audience_id=state.audience_id,
+            members=certain,
+            possible=possible,
+            interval_end=state.interval_end.isoformat() if state.interval_end else None,
+            updated_at=state.updated_at.isoformat(timespec="seconds") if state.updated_at else None,
+            unfinished=len(state.parts),
+            in_flight=[part.request.id for part in state.parts if part.request],
+            busy=self.busy,
+            damage=state.damage,
+            states=len(self.ledger.history()),
+        )
+
+
+def _exports(name: str | None) -> list[Export]:
+    from include.customer_match.export_file import BrokenExport, load_exports  # noqa: PLC0415 - keeps --help quick
+
+    exports = [export for export in load_exports(exports_folder()) if not isinstance(export, BrokenExport)]
+    chosen = [export for export in exports if name in {None, export.name}]
+    if not chosen:
+        names = ", ".join(export.name for export in exports)
+        raise ConfigurationError(
+            f"There is no usable export {name!r} in {exports_folder()}. There are: {names or 'none'}."
+        )
+    return chosen
+
+
+def _ledgers(audience: str, exports: list[Export]) -> Iterator[_Found]:
+    from airflow_microsoft_advertising.lake import filesystem  # noqa: PLC0415 - keeps --help quick
+    from include.customer_match.ledger.lease import Lease  # noqa: PLC0415
+    from include.customer_match.ledger.store import Ledger, ledger_folder  # noqa: PLC0415
+    from include.customer_match.workspace import Workspace  # noqa: PLC0415
+
+    for export in exports:
+        workspace = Workspace(*filesystem(export.workspace.connection, export.workspace.locate(PROJECT)))
+        folder = ledger_folder(export.aid, audience)
+        holding = Lease(workspace, folder, audience=audience, holder="").current()
+        busy = holding.holder if holding else None
+        yield _Found(export, audience, Ledger(workspace, folder, audience), busy)
+
+
+def _counts(ledger: Ledger, state: State) -> tuple[int, int | None]:
+    """Members that are surely and possibly there; None if anybody may be, or if files are damaged."""
+    from include.customer_match.members import DamagedMembers  # noqa: PLC0415 - keeps --help quick
+
+    try:
+        return ledger.count(state)
+    except DamagedMembers:
+        return 0, None
+
+
+def _tell(summary: Summary, *, as_json: bool) -> None:
+    as_text: Callable[[Summary], str] = _json if as_json else str
+    typer.echo(as_text(summary))
+
+
+def _json(summary: Any) -> str:
+    return json.dumps(asdict(summary), indent=2, ensure_ascii=False)

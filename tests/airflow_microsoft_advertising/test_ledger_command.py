@@ -1,0 +1,146 @@
+"""`customer-match ledger`: figures, damage, forgetting; never a hash."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from airflow_microsoft_advertising.command_line import app
+from include.customer_match.ledger.lease import Lease
+from include.customer_match.ledger.state import Action, Part, Progress, Request, State
+from include.customer_match.ledger.store import Ledger, ledger_folder
+from include.customer_match.members import write_members
+from include.customer_match.workspace import Workspace
+from include.errors import ConfigurationError
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FOLDER = ledger_folder("2", "Gold")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setenv("CUSTOMER_MATCH_EXPORTS", str(tmp_path))
+    export(tmp_path, "autumn", aid=2)
+    return Workspace(fsspec.filesystem("file"), str(tmp_path / "workspace"))
+
+
+def export(folder: Path, name: str, *, aid: int) -> None:
+    (folder / f"{name}.yaml").write_text(
+        f"cid: 1\naid: {aid}\nsource: {folder}/lake\nworkspace: {folder}/workspace\n"
+        "segments: [{table: gold, audience: Gold}]\nemail: Email\n"
+    )
+
+
+def delivered(workspace: Workspace, people: int = 3, aid: str = "2") -> Ledger:
+    ledger = Ledger(workspace, ledger_folder(aid, "Gold"), "Gold")
+    digests = np.arange(people, dtype=np.uint8).repeat(32).reshape(-1, 32)
+    part = Part(
+        action=Action.REPLACE,
+        members=write_members(workspace, "staged", [digests]),
+        progress=Progress.CONFIRMED,
+    )
+    entry = ledger.write(ledger.load(), State(audience="Gold").with_audience("81", created=False))
+    ledger.settle(entry, entry.state.planned("p", (part,), NOW))
+    return ledger
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["ledger", *arguments])
+
+
+def test_show(workspace: Workspace) -> None:
+    delivered(workspace)
+    output = run("show", "Gold").output
+    assert "Gold (id 81; export autumn)" in output
+    assert "members      3\n" in output
+    assert "stands for   2026-01-01T00:00:00+00:00" in output
+    assert "at work" not in output
+
+
+def test_show_as_json(workspace: Workspace) -> None:
+    delivered(workspace)
+    summary = json.loads(run("show", "Gold", "--json").output)
+    assert (summary["members"], summary["possible"], summary["unfinished"], summary["states"]) == (3, 3, 0, 2)
+    assert (summary["damage"], summary["busy"], summary["in_flight"]) == (None, None, [])
+
+
+def test_show_what_is_under_way(workspace: Workspace) -> None:
+    ledger = delivered(workspace)
+    entry = ledger.load()
+    newcomer = write_members(workspace, "newcomer", [np.full((1, 32), 9, dtype=np.uint8)])
+    request = Request(id="r-7", upload_url="https://secret.example/u", requested_at=NOW)
+    part = Part(action=Action.ADD, members=newcomer, progress=Progress.SENT, request=request)
+    ledger.write(entry, entry.state.planned("q", (part,), NOW))
+    Lease(workspace, FOLDER, audience="Gold", holder="autumn/scheduled").take(timedelta(hours=1))
+    output = run("show", "Gold").output
+    assert "3 surely, 4 possibly" in output
+    assert "1 parts; uploads in flight: r-7" in output
+    assert "autumn/scheduled" in output
+    assert "secret" not in output
+
+
+@pytest.mark.bad_input
+def test_damage_is_found_and_shown(workspace: Workspace) -> None:
+    ledger = delivered(workspace)
+    assert run("verify", "Gold").output == "Sound.\n"
+    certain = ledger.load().state.settled.certain
+    assert certain
+    path = Path(workspace.path(certain.path))
+    path.write_bytes(path.read_bytes()[:-1])
+    result = run("verify", "Gold")
+    assert result.exit_code == 1
+    assert certain.path in result.output
+    assert json.loads(run("verify", "Gold", "--json").output)["sound"] is False
+    assert "anybody may be in it" in run("show", "Gold").output
+
+
+@pytest.mark.bad_input
+def test_a_damaged_state_is_shown_and_verified(workspace: Workspace) -> None:
+    ledger = delivered(workspace)
+    workspace.write_bytes(f"{FOLDER}/states/{ledger.load().number:010d}.json", b"torn")
+    assert "The next run replaces the whole audience." in run("show", "Gold").output
+    assert run("verify", "Gold").exit_code == 1
+    assert json.loads(run("verify", "Gold", "--json").output)["damaged_history"] == [2]
+
+
+def test_forget_asks_first(workspace: Workspace) -> None:
+    ledger = delivered(workspace)
+    before = ledger.load()
+    assert CliRunner().invoke(app, ["ledger", "forget", "Gold"], input="n\n").exit_code == 1
+    assert ledger.load() == before
+    assert run("forget", "Gold", "--yes").exit_code == 0
+    assert ledger.load().state.audience_id is None
+    assert "anybody may be in it" in run("show", "Gold").output
+
+
+def test_forget_leaves_a_run_at_work_alone(workspace: Workspace) -> None:
+    ledger = delivered(workspace)
+    Lease(workspace, FOLDER, audience="Gold", holder="autumn/scheduled").take(timedelta(hours=1))
+    before = ledger.load()
+    result = run("forget", "Gold", "--yes")
+    assert isinstance(result.exception, ConfigurationError)
+    assert "autumn/scheduled" in str(result.exception)
+    assert ledger.load() == before
+
+
+def test_an_audience_without_a_ledger(workspace: Workspace) -> None:
+    result = run("show", "gold")
+    assert isinstance(result.exception, ConfigurationError)
+    assert "upper and lower case" in str(result.exception)
+
+
+def test_of_several_exports_one_must_be_named(workspace: Workspace, tmp_path: Path) -> None:
+    export(tmp_path, "winter", aid=3)
+    delivered(workspace)
+    delivered(workspace, people=5, aid="3")
+    result = run("show", "Gold")
+    assert isinstance(result.exception, ConfigurationError)
+    assert "--export" in str(result.exception)
+    assert "members      5" in run("show", "Gold", "--export", "winter").output
+    assert isinstance(run("show", "Gold", "--export", "spring").exception, ConfigurationError)
