@@ -46,7 +46,7 @@ def export_dag(export: Export) -> DAG:
         default_args={
             "owner": export.owner or "airflow",
             "retries": export.retries,
-            "retry_delay": timedelta(seconds=30),
+            "retry_delay": timedelta(seconds=export.retry_delay_seconds),
             "retry_exponential_backoff": 2.0,
             "max_retry_delay": timedelta(minutes=15),
         },

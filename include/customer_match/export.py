@@ -393,6 +393,12 @@ class Export(_Part):
     retries: Annotated[Whole, Field(ge=0, le=100)] = Field(
         default=3, description="How often a failed task is tried again.", examples=[3]
     )
+    retry_delay_seconds: Annotated[Whole, Field(ge=0, le=3600)] = Field(
+        default=30,
+        description="Seconds before the first of these tries; each further one waits twice as long, at most "
+        "15 minutes.",
+        examples=[30],
+    )
     tags: Tags = Field(default=(), description="Tags of the DAG.", examples=["[marketing]"])
     owner: Label | None = Field(
         default=None, description="Owner of the DAG, as Airflow shows it.", examples=["marketing"]

@@ -23,7 +23,7 @@ from include.demo.airflow_api import AirflowApi
 from include.demo.processes import Program, free_port
 from include.project import PROJECT
 
-__all__ = ["Stack", "account_connection", "shared_settings"]
+__all__ = ["Stack", "account_connection", "airflow_environment", "shared_settings"]
 
 ACCOUNT_CONNECTION = "microsoft_advertising_default"
 _START_SECONDS = 120
@@ -78,21 +78,8 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of every Airflow process, also of commands that look into this installation."""
-        home = self.folder / "airflow"
         return {
-            **_inherited(),
-            **shared_settings(),
-            "PYTHONPATH": f"{PROJECT}{os.pathsep}{PROJECT / 'plugins'}",
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "NO_PROXY": "127.0.0.1,localhost",
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
-            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-            "AIRFLOW__CORE__PARALLELISM": "8",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
-            "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__API__WORKERS": "1",
+            **airflow_environment(self.folder / "airflow"),
             f"AIRFLOW_CONN_{ACCOUNT_CONNECTION.upper()}": json.dumps(account_connection(self.account)),
             **self.settings,
             **(self.more_settings(self.account) if self.more_settings else {}),
@@ -133,6 +120,29 @@ class Stack:
             if not program.running or time.monotonic() > deadline:
                 raise RuntimeError(f"Airflow did not start; the end of {program.log}:\n{program.tail()}")
             time.sleep(0.5)
+
+
+def airflow_environment(home: Path) -> dict[str, str]:
+    """The environment of an Airflow on this machine: SQLite, LocalExecutor, 127.0.0.1.
+
+    Args:
+        home: Its folder.
+    """
+    return {
+        **_inherited(),
+        **shared_settings(),
+        "PYTHONPATH": f"{PROJECT}{os.pathsep}{PROJECT / 'plugins'}",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__PARALLELISM": "8",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__WORKERS": "1",
+    }
 
 
 def account_connection(account: Mapping[str, str]) -> dict[str, Any]:

@@ -1,0 +1,152 @@
+"""An Airflow whose programs run one by one, so that each can be killed and started again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+from cryptography.fernet import Fernet
+
+from include.demo.airflow_api import AirflowApi
+from include.demo.processes import Program, free_port
+from include.demo.stack import airflow_environment
+from include.project import PROJECT
+
+__all__ = ["PARTS", "AirflowParts"]
+
+PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+_START_SECONDS = 120
+_AIRFLOW = str(Path(sys.executable).with_name("airflow"))
+
+
+@dataclass
+class AirflowParts:
+    """The four programs of an Airflow with SQLite and the LocalExecutor, on 127.0.0.1.
+
+    Attributes:
+        folder: Where everything of it lies.
+        exports: The folder of export files that it reads.
+        running: The programs by name.
+    """
+
+    folder: Path
+    exports: Path
+    running: dict[str, Program] = field(default_factory=dict, init=False)
+    api: AirflowApi = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._secrets = {  # the same in all programs, also in those that are started again
+            "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
+            "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
+        }
+
+    def start(self) -> None:
+        """Migrate the database and start all programs."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            [_AIRFLOW, "db", "migrate"], env=self.environment, check=True, capture_output=True, cwd=PROJECT
+        )
+        for part in PARTS:
+            self.start_part(part)
+        self.wait_until_healthy()
+        self.api = AirflowApi(self.url, self._password())
+
+    def stop(self) -> None:
+        """Stop everything, the last started first."""
+        for part in reversed(PARTS):
+            if program := self.running.pop(part, None):
+                program.stop()
+
+    def start_part(self, part: str) -> None:
+        """Start one program."""
+        log = self.folder / "logs" / f"{part}.log"
+        self.running[part] = Program.start(part, [_AIRFLOW, part], log=log, env=self.environment, cwd=PROJECT)
+
+    def kill_part(self, part: str) -> None:
+        """kill -9 the program with all that it started, as when its machine dies."""
+        program = self.running.pop(part)
+        os.killpg(program.pid, signal.SIGKILL)
+        while program.running:
+            time.sleep(0.02)
+
+    def wait_until_healthy(self) -> None:
+        """Wait until all parts say that they are well.
+
+        Raises:
+            TimeoutError: They do not.
+        """
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._healthy():
+            if time.monotonic() > deadline:
+                tails = "\n".join(f"{name}: {program.tail(5)}" for name, program in self.running.items())
+                raise TimeoutError(f"Airflow is not well:\n{tails}")
+            time.sleep(0.5)
+
+    def wait_for_run(self, dag_id: str, run_id: str, *, seconds: float) -> str:
+        """Wait for a run's end, also while the api-server is away; its state.
+
+        Raises:
+            TimeoutError: It goes on for longer.
+        """
+        deadline = time.monotonic() + seconds
+        state = "unknown"
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):
+                state = self.api.get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
+            if state in {"success", "failed"}:
+                return state
+            time.sleep(0.5)
+        raise TimeoutError(f"{dag_id} {run_id} still is {state}: {self.api.task_states(dag_id, run_id)}")
+
+    def task_process(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> psutil.Process | None:
+        """The process that runs a task now; None if there is none."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        tasks = self.api.get(path, limit=100)["task_instances"]
+        titles = [
+            f"airflow worker -- {task['id']}"
+            for task in tasks
+            if (task["task_id"], task["map_index"], task["state"]) == (task_id, map_index, "running")
+        ]
+        if not titles:
+            return None
+        [title] = titles
+        for process in psutil.process_iter(["cmdline"]):
+            if title in " ".join(process.info["cmdline"] or ()):
+                return process
+        return None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of every program."""
+        return {
+            **airflow_environment(self.folder / "airflow"),
+            "CUSTOMER_MATCH_EXPORTS": str(self.exports),
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            **self._secrets,
+        }
+
+    def _password(self) -> str:
+        path = self.folder / "airflow" / "simple_auth_manager_passwords.json.generated"
+        return str(json.loads(path.read_text())["admin"])
+
+    def _healthy(self) -> bool:
+        try:
+            parts = httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5, trust_env=False).json()
+        except (httpx.HTTPError, ValueError):
+            return False
+        needed = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+        return all((parts.get(part) or {}).get("status") == "healthy" for part in needed)

@@ -1,0 +1,72 @@
+"""Plays a row of the matrix, and says what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.airflow_parts import AirflowParts
+from tests.faults.matrix import Recovery, Row
+from tests.faults.world import World
+
+__all__ = ["Outcome", "play"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a row did.
+
+    Attributes:
+        row: Its name.
+        recovered_by: What made it right.
+        uploads: Upload files that the service accepted in all.
+        wrong: What was not as it must be; empty if all was right.
+    """
+
+    row: str
+    recovered_by: str
+    uploads: int
+    wrong: list[str]
+
+
+def play(row: Row, airflow: AirflowParts, folder: Path) -> Outcome:
+    """Strike, let it recover, compare."""
+    world = World(airflow, folder / "world", f"row-{row.name}", keys=row.keys)
+    world.start()
+    try:
+        return _played(row, world)
+    finally:
+        world.stop()
+
+
+def _played(row: Row, world: World) -> Outcome:
+    wrong: list[str] = []
+    if row.second:
+        if (state := world.run()) != "success":
+            wrong.append(f"the run before ended as {state}")
+        world.write_tables(generation=1)
+    row.before(world)
+    run_id = world.trigger()
+    row.during(world, run_id)
+    state = world.wait(run_id)
+    tries = max(_tries(world, run_id))
+    by = Recovery.ITSELF if tries == 1 else Recovery.RETRY
+    report = world.report(run_id)
+    if state != "success":
+        by = Recovery.HUMAN if row.recovery is Recovery.HUMAN else Recovery.NEXT_RUN
+        said = " ".join(segment.message or "" for segment in report.segments)
+        if row.advice not in said:
+            wrong.append(f"the report does not say {row.advice!r}: {said}")
+        row.after(world)
+        if (state := world.run()) != "success":
+            wrong.append(f"the next run ended as {state}")
+    if by is not row.recovery:
+        wrong.append(f"recovered by {by}, not by {row.recovery}")
+    wrong += world.wrong()
+    uploads = sum(1 for upload in world.service.api.control("uploads") if upload["accepted"])
+    return Outcome(row.name, by, uploads, wrong)
+
+
+def _tries(world: World, run_id: str) -> list[int]:
+    path = f"/dags/{world.name}/dagRuns/{run_id}/taskInstances"
+    return [task["try_number"] for task in world.airflow.api.get(path, limit=100)["task_instances"]]

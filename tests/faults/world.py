@@ -1,0 +1,230 @@
+"""The world of one row of the fault matrix: a service, a lake, an export of four segments, and a reference."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import httpx
+import psutil
+import yaml
+
+from include.customer_match.ledger.state import State
+from include.customer_match.ledger.store import Ledger, ledger_folder
+from include.customer_match.report import RunReport
+from include.customer_match.workspace import Workspace, slug
+from include.demo.expected import expected
+from include.demo.people import Profiles
+from include.demo.stack import account_connection
+from include.demo.tables import DemoTable, write_tables
+from tests.faults.airflow_parts import AirflowParts
+from tests.simulator.api import Simulator
+
+__all__ = ["SEGMENTS", "World"]
+
+SEGMENTS = ("Alpha", "Beta", "Gamma", "Delta")
+_PROFILES = 1_500
+_PART = 500
+_PATIENCE = 300.0  # seconds that a run may take, retries and heartbeats included
+_CID, _AID = "190000001", "180000001"
+
+
+@dataclass
+class World:
+    """One export against one simulator, under the shared Airflow.
+
+    Attributes:
+        airflow: Shared with other worlds.
+        folder: Everything of this world.
+        name: Of the export and its DAG.
+        keys: Further keys of the export file.
+    """
+
+    airflow: AirflowParts
+    folder: Path
+    name: str
+    keys: dict[str, Any] = field(default_factory=dict)
+    service: Simulator = field(init=False)
+    deleted_by_hand: int = 0
+
+    def start(self) -> None:
+        """Start the service, write the tables, the connection and the export file."""
+        self.folder.mkdir(parents=True)
+        self.service = Simulator(self.folder / "service")
+        self.write_tables(generation=0)
+        connection = account_connection(self.service.ready)
+        self.airflow.api.post(
+            "/connections",
+            {
+                "connection_id": self.name,
+                "conn_type": connection["conn_type"],
+                "login": connection["login"],
+                "password": connection["password"],
+                "extra": json.dumps(connection["extra"]),
+            },
+        )
+        self._write_export(self.airflow.exports / f"{self.name}.yaml", self.name)
+
+    def stop(self) -> None:
+        """End the service."""
+        if self.service.process.poll() is None:
+            self.service.end()
+
+    def write_tables(self, generation: int) -> None:
+        """Write the tables; with each generation a tenth of the profiles leave, and as many come."""
+        moved = generation * _PROFILES // 10
+        tables = [
+            DemoTable(name, Profiles.first(_PROFILES, start=10_000 * place + moved))
+            for place, name in enumerate(SEGMENTS)
+        ]
+        write_tables(str(self.folder / "lake"), tables)
+
+    def another_export(self, name: str) -> None:
+        """A second export of the same segments into the same audiences."""
+        self._write_export(self.airflow.exports / f"{name}.yaml", name)
+
+    def _write_export(self, path: Path, name: str) -> None:
+        values = {
+            "cid": _CID,
+            "aid": _AID,
+            "connection": self.name,
+            "source": str(self.folder / "lake"),
+            "workspace": str(self.workspace_folder),
+            "segments": list(SEGMENTS),
+            "email": "Email",
+            "profiles_per_part": _PART,
+            "retries": 3,
+            "retry_delay_seconds": 1,
+            **self.keys,
+        }
+        temporary = path.with_suffix(".new")
+        temporary.write_text(yaml.safe_dump({"name": name, **values}))
+        temporary.rename(path)
+
+    @property
+    def workspace_folder(self) -> Path:
+        return self.folder / "workspace"
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(fsspec.filesystem("file"), str(self.workspace_folder))
+
+    # --- Runs ------------------------------------------------------------------------------------------------
+
+    def trigger(self, dag_id: str | None = None, **conf: Any) -> str:
+        """Start a run; its id."""
+        self.airflow.api.wait_for_dag(dag_id or self.name)
+        return self.airflow.api.trigger(dag_id or self.name, **conf)
+
+    def wait(self, run_id: str, dag_id: str | None = None) -> str:
+        """Wait for a run's end; its state."""
+        return self.airflow.wait_for_run(dag_id or self.name, run_id, seconds=_PATIENCE)
+
+    def run(self, **conf: Any) -> str:
+        """A whole run; its state."""
+        return self.wait(self.trigger(**conf))
+
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = 90) -> Any:
+        """Wait for a moment of a run; what the condition gave then."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if found := condition():
+                return found
+            time.sleep(0.003)
+        raise TimeoutError(f"{self.name}: {what} did not come")
+
+    def kill_task(self, run_id: str, task_id: str, segment: str = SEGMENTS[0]) -> None:
+        """kill -9 the process that runs a task."""
+        index = SEGMENTS.index(segment)
+        process = self.until(
+            lambda: self.airflow.task_process(self.name, run_id, task_id, index), f"a process of {task_id}"
+        )
+        with self._gone_is_fine():
+            process.kill()
+
+    def files(self, run_id: str, pattern: str, segment: str = SEGMENTS[0]) -> list[Path]:
+        """Files of a segment's folder of a run, hidden ones in the making too."""
+        folder = self.workspace_folder / "runs" / slug(self.name) / slug(run_id) / slug(segment)
+        return list(folder.glob(pattern))
+
+    def state(self, segment: str = SEGMENTS[0]) -> State:
+        """What the ledger of an audience says now."""
+        return self.ledger(segment).load().state
+
+    def ledger(self, segment: str) -> Ledger:
+        return Ledger(self.workspace, ledger_folder(_AID, segment), segment)
+
+    # --- The service -----------------------------------------------------------------------------------------
+
+    def fault(self, operation: str, kind: str, **values: Any) -> None:
+        """Inject a fault into the service."""
+        self.service.api.fault(operation, kind, **values)
+
+    def heal_service(self) -> None:
+        """Take back all injected faults."""
+        self.service.api.control("faults", method="DELETE")
+
+    def kill_service(self) -> None:
+        """kill -9 the service."""
+        self.service.process.kill()
+        self.service.process.wait()
+        self.service.api.http.close()
+
+    def restart_service(self) -> None:
+        """Start the service again, at the same address and with what it has kept."""
+        port = str(httpx.URL(self.service.ready["base_url"]).port)
+        self.service = Simulator(self.folder / "service", "--port", port)
+
+    def audience_id(self, segment: str = SEGMENTS[0]) -> str:
+        """The living list of a segment's name."""
+        [found] = [a for a in self.lists() if a["name"] == segment and not a["deleted"]]
+        return str(found["id"])
+
+    def lists(self) -> list[dict[str, Any]]:
+        """All lists, deleted ones too."""
+        found: list[dict[str, Any]] = self.service.api.control("audiences")
+        return found
+
+    def operations(self) -> list[str]:
+        """The operations that were called, in order."""
+        return [call["operation"] for call in self.service.api.control("requests")]
+
+    # --- What must hold at the end ---------------------------------------------------------------------------
+
+    def wrong(self) -> list[str]:
+        """What is not as it must be after a good run; empty if all is right."""
+        return [fault for segment in SEGMENTS for fault in self._wrong_of(segment)]
+
+    def _wrong_of(self, segment: str) -> Iterator[str]:
+        lists = [a for a in self.lists() if a["name"] == segment]
+        living = [a for a in lists if not a["deleted"]]
+        if len(living) != 1 or len(lists) > 1 + self.deleted_by_hand:
+            yield f"{segment}: {len(living)} lists, {len(lists)} ever"
+            return
+        wanted = expected(str(self.folder / "lake" / segment)).members
+        held = self.service.api.members(str(living[0]["id"]))
+        if held != wanted:
+            missing, left = len(set(wanted) - set(held)), len(set(held) - set(wanted))
+            yield f"{segment}: {missing} members missing, {left} should have left"
+        state = self.state(segment)
+        if state.in_flight or self.ledger(segment).count(state) != (len(wanted), len(wanted)):
+            yield f"{segment}: the ledger does not know it"
+
+    def report(self, run_id: str, dag_id: str | None = None) -> RunReport:
+        """The report of a run."""
+        path = self.workspace_folder / "runs" / slug(dag_id or self.name) / slug(run_id) / "report.json"
+        return RunReport.model_validate_json(path.read_bytes())
+
+    @staticmethod
+    @contextmanager
+    def _gone_is_fine() -> Iterator[None]:
+        try:
+            yield
+        except psutil.NoSuchProcess:
+            return
