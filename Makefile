@@ -15,7 +15,7 @@ ARGS ?=
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast lint format bench live-check lock clean install
+.PHONY: help demo up down test test-fast lint format bench chaos live-check lock clean install
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,7 +31,7 @@ down: install ## stop what `make up` started
 
 test: install ## all tests
 	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest -m "system or browser or azurite"
+	$(BIN)/pytest -m "(system or browser or azurite) and not long"
 
 test-fast: install ## the tests that need no other program, in less than a minute
 	$(BIN)/pytest $(FAST)
@@ -46,6 +46,9 @@ format: install ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+chaos: install ## the fault matrix: every row under a real scheduler (SHORT=1: some rows)
+	$(BIN)/pytest tests/faults $(if $(SHORT),-m "not long")
+
 bench: install ## measure the data path beside a baseline (FULL=1: large cases too); writes .bench/results.json
 	$(BIN)/python -m benchmarks $(if $(FULL),--full)
 
@@ -58,7 +61,7 @@ lock: ## resolve requirements.in into requirements.txt for Python 3.11 to 3.13
 
 clean: ## delete everything that was made here, the environment too
 	-$(BIN)/python -m include.demo down
-	rm -rf $(VENV) .airflow .azurite .bench .demo .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) .airflow .azurite .bench .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 
 install: $(VENV)/installed ## make the virtual environment
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+import traceback
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.faults.airflow_parts import AirflowParts
@@ -21,20 +23,26 @@ class Outcome:
         recovered_by: What made it right.
         uploads: Upload files that the service accepted in all.
         wrong: What was not as it must be; empty if all was right.
+        seconds: How long the row took.
     """
 
     row: str
     recovered_by: str
     uploads: int
     wrong: list[str]
+    seconds: int = 0
 
 
 def play(row: Row, airflow: AirflowParts, folder: Path) -> Outcome:
-    """Strike, let it recover, compare."""
-    world = World(airflow, folder / "world", f"row-{row.name}", keys=row.keys)
-    world.start()
+    """Strike, let it recover, compare. What goes wrong in playing is an outcome too."""
+    world = World(airflow, folder, f"row-{row.name}", keys=row.keys)
+    started = time.monotonic()
     try:
-        return _played(row, world)
+        world.start()
+        return replace(_played(row, world), seconds=round(time.monotonic() - started))
+    except Exception as error:  # noqa: BLE001 (the other rows go on)
+        traceback.print_exc()
+        return Outcome(row.name, "nothing", 0, [f"{type(error).__name__}: {error}"])
     finally:
         world.stop()
 

@@ -73,7 +73,7 @@ class World:
 
     def stop(self) -> None:
         """End the service."""
-        if self.service.process.poll() is None:
+        if hasattr(self, "service") and self.service.process.poll() is None:
             self.service.end()
 
     def write_tables(self, generation: int) -> None:
