@@ -41,6 +41,7 @@ class Plan(BaseModel):
         part_size: Members in one part at the most.
         full: Whether a Replace was asked for.
         wanted_route: The route that was asked for.
+        damage: What of the ledger was found damaged, so that the audience is replaced; None normally.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +57,7 @@ class Plan(BaseModel):
     part_size: PositiveInt
     full: bool
     wanted_route: RouteChoice = "bulk"
+    damage: str | None = None
 
     @property
     def route(self) -> Route | None:
@@ -134,6 +136,7 @@ def plan_parts(
         part_size=part_size,
         full=full,
         wanted_route=route,
+        damage=state.damage,
     )
 
 

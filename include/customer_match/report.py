@@ -63,6 +63,7 @@ class SegmentReport(BaseModel):
         replaced: Whether the audience was replaced as a whole.
         terms: How the Customer Match terms were accepted, where the uploads did so.
         sizes: How large the service found the audience when the run began; None if no earlier run delivered it.
+        damage: What of the ledger was found damaged, so that it had to be; None normally.
         seconds: From the first step's work to the last one's, waiting for Airflow left out.
     """
 
@@ -87,6 +88,7 @@ class SegmentReport(BaseModel):
     replaced: bool = False
     terms: str | None = None
     sizes: Reading | None = None
+    damage: str | None = None
     seconds: float = 0.0
 
 
@@ -171,6 +173,7 @@ def segment_report(
     if chunked and chunked.plan:
         plan = chunked.plan
         counts |= {"added": plan.added, "removed": plan.removed, "replaced": plan.replaces}
+        counts |= {"damage": plan.damage}
         counts |= {"parts": len(plan.parts), "route": plan.route}
     if delivered:
         counts |= {"refused": delivered.refused, "audience_id": delivered.audience_id}
@@ -219,7 +222,8 @@ def _line(segment: SegmentReport) -> str:
     if segment.refused:
         counts.append(f"{sum(segment.refused.values()):,} refused by the service")
     text = f"- {segment.audience}: {segment.outcome}; {', '.join(counts)}"
-    return f"{text}. {segment.message or ''}".rstrip()
+    damage = f"Replaced because the ledger was damaged: {segment.damage}" if segment.damage else ""
+    return " ".join(part for part in (f"{text}.", damage, segment.message) if part)
 
 
 def _worry(sizes: Reading) -> str:

@@ -26,7 +26,7 @@ from include.customer_match.chunk import Plan, plan_again
 from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.state import Part, Progress, Request, Settled
 from include.customer_match.ledger.store import Entry, Storage
-from include.customer_match.members import read_members
+from include.customer_match.members import DamagedMembers, read_members
 from include.customer_match.routes import Route
 from include.errors import ConfigurationError, TerminalError, TransientError
 from include.microsoft_advertising import bulk_file
@@ -140,6 +140,14 @@ class Delivery:
             TerminalError: The service refuses for good.
             Overtaken: Another run has sent newer data in the meantime.
         """
+        try:
+            return self._advance()
+        except DamagedMembers as error:
+            if self._ledger.distrust(self._ledger.load()) is None:
+                raise  # it is the plan's own file, not the ledger's
+            raise TransientError(f"{error} The next try replaces the whole audience.") from error
+
+    def _advance(self) -> Waiting | None:
         entry, fruitless = self._ledger.load(), 0
         while fruitless <= _TRIES:
             if entry.state.in_flight:
@@ -194,8 +202,10 @@ class Delivery:
             return entry
         if state.interval_end and state.interval_end > self._interval_end:
             raise Overtaken(state.interval_end)
-        if state.parts:
-            entry = self._ledger.settle(entry, state)
+        if self._plan.damage and not state.damage:
+            entry = self._ledger.write(entry, state.distrusted(self._plan.damage))
+        if entry.state.parts:
+            entry = self._ledger.settle(entry, entry.state)
         is_new = self._plan.removed is None and entry.state.settled == Settled(known=True)
         if not self._plan.fits(entry.state) or (is_new and self._plan.goes_by_calls_to_nobody):
             log.info("The ledger has moved on since the plan was made: planning again")

@@ -371,9 +371,8 @@ class World:
 
     def plan(self, target: Iterable[int], *, part_size: int = 3, full: bool = False) -> Plan:
         """What the step `chunk` leaves behind."""
-        self.runs += 1
+        members = self.stage(target)
         with self._undisturbed():
-            members = write_members(self.storage, f"runs/{self.runs}/members", [digests_of(target)])
             return plan_parts(
                 self.storage,
                 self.ledgers.standing(self.spec.key, self.spec.name, others=self.spec.siblings),
@@ -384,6 +383,12 @@ class World:
                 full=full,
                 route=self.route,
             )
+
+    def stage(self, target: Iterable[int]) -> MembersFile:
+        """What the step `normalise` leaves behind."""
+        self.runs += 1
+        with self._undisturbed():
+            return write_members(self.storage, f"runs/{self.runs}/members", [digests_of(target)])
 
     def delivery(self, plan: Plan, *, day: int | None = None) -> Delivery:
         """What a new process has in hand: everything that it knows lies in the workspace."""

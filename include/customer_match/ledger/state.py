@@ -170,7 +170,8 @@ class State(_Model):
             update={
                 "settled": Settled(),
                 "plan_id": None,
-                "parts": tuple(part for part in self.parts if part.request),
+                # A part that cannot be read any more cannot be waited for either: found again, it goes.
+                "parts": () if self.damage else tuple(part for part in self.parts if part.request),
                 "damage": damage,
             }
         )
@@ -205,8 +206,11 @@ class State(_Model):
 
     @property
     def basis(self) -> str | None:
-        """What a difference that is taken now rests on: changes with every upload; None while one is not over."""
-        return None if self.parts else f"{self.audience_id}/{self.requests}"
+        """What a difference that is taken now rests on: changes with every upload.
+
+        None while an upload is not over, and where nothing is trusted: no difference rests on that.
+        """
+        return None if self.parts or self.damage else f"{self.audience_id}/{self.requests}"
 
     @property
     def in_flight(self) -> list[int]:

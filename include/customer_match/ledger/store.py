@@ -147,6 +147,21 @@ class Ledger:
         self._prune(following)
         return following
 
+    def distrust(self, entry: Entry) -> Entry | None:
+        """Write down that what a state rests on is damaged, if it is: nothing before it counts any more.
+
+        Returns:
+            The state to go on from; None if all is sound.
+
+        Raises:
+            LedgerConflict: If another writer was faster.
+        """
+        damage = self.verify(entry.state)
+        if damage is None:
+            return None
+        log.error("%s Nothing that the ledger said counts any more: the whole audience is replaced.", damage)
+        return self.write(entry, entry.state.distrusted(damage))
+
     def verify(self, state: State) -> str | None:
         """Read every file of members that a state names; says what is damaged, None if nothing is."""
         named = [state.settled.certain, state.settled.possible]
