@@ -93,6 +93,7 @@ class Delivery:
         folder: Folder in the workspace for what comes up on the way.
         interval_end: End of the data interval that the plan stands for.
         accept_terms: Whether files and calls accept the Customer Match terms.
+        before_sending: Called before each part is sent; what it raises stops the delivery.
         on_replan: Gets the plan that takes the place of `plan` where the ledger has moved on.
     """
 
@@ -107,6 +108,7 @@ class Delivery:
         folder: str,
         interval_end: datetime,
         accept_terms: bool = False,
+        before_sending: Callable[[], None] = lambda: None,
         on_replan: Callable[[Plan], None] = lambda _: None,
     ) -> None:
         self._client = client
@@ -118,6 +120,7 @@ class Delivery:
         self._folder = folder
         self._interval_end = interval_end
         self._accept_terms = accept_terms
+        self._before_sending = before_sending
         self._on_replan = on_replan
 
     def start(self) -> None:
@@ -221,6 +224,7 @@ class Delivery:
 
     def _send(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
         """Ask for an upload, write it down, post the file; or write the intent down, and call."""
+        self._before_sending()
         if entry.state.parts[index].route is Route.APPLY:
             return self._apply(entry, index), None
         ticket = self._client.request_upload()

@@ -115,19 +115,19 @@ class UploadAudienceOperator(BaseOperator):
         self.upload_timeout = upload_timeout
         self.poll_schedule = _POLL_SCHEDULE if poll_schedule is None else poll_schedule
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 (Airflow's signature)
+    def execute(self, context: Context) -> dict[str, Any]:
         """Start or resume the delivery; defers while the service works, or asks for a pause."""
-        upload = self._upload()
+        upload = self._upload(context)
         return self._advanced(upload, upload.start, started=time.time())
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after an upload has ended; the ledger knows which."""
-        upload, started = self._upload(), float(event["started"])
+        upload, started = self._upload(context), float(event["started"])
         return self._advanced(upload, lambda: upload.resume(started=started), started=started)
 
-    def execute_after_pause(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+    def execute_after_pause(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after the pause that the service had asked for."""
-        upload, started = self._upload(), float(event["started"])
+        upload, started = self._upload(context), float(event["started"])
         return self._advanced(
             upload, lambda: upload.start(since=started), started=started, pauses=int(event["pauses"])
         )
@@ -194,12 +194,14 @@ class UploadAudienceOperator(BaseOperator):
             timeout=self.upload_timeout,
         )
 
-    def _upload(self) -> Upload:
+    def _upload(self, context: Context) -> Upload:
         from airflow_microsoft_advertising.audience_marks import AudienceSpec  # noqa: PLC0415 (see above)
         from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415
         from airflow_microsoft_advertising.uploading import Upload  # noqa: PLC0415
 
+        dag_run = context["dag_run"]
         return Upload(
+            run=f"{dag_run.dag_id} / {dag_run.run_id}",
             hook=MicrosoftAdvertisingHook(
                 self.microsoft_advertising_conn_id, customer_id=self.customer_id, account_id=self.account_id
             ),

@@ -20,11 +20,12 @@ from airflow_microsoft_advertising.delivery import Overtaken
 from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
-from include.customer_match.chunk import plan_parts
+from include.customer_match.chunk import Plan, plan_parts
 from include.customer_match.export import Export, Segment
 from include.customer_match.guards import check_age, check_members, check_removed
 from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.state import State
+from include.customer_match.members import DamagedMembers, MembersFile
 from include.customer_match.normalise import stage_members
 from include.customer_match.report import RunReport, segment_report
 from include.customer_match.run_records import Chunked, Normalised, SegmentRecords, Step, Validated
@@ -234,16 +235,7 @@ class ExportRun:
                 interval_end=self.interval_end,
                 skipped=str(Overtaken(newer)),
             )
-        plan = plan_parts(
-            self.workspace,
-            state,
-            normalised.staged.members,
-            plan_id=f"{self.run_id}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
-            folder=f"{self.segment_folder(segment)}/parts",
-            part_size=self._part_size(),
-            full=self.full,
-            route=self.export.route,
-        )
+        plan = self._plan(segment, state, normalised.staged.members)
         if not self.ignore_guards:
             check_removed(segment.audience, plan, self.export.guards)
         log.info(
@@ -262,6 +254,32 @@ class ExportRun:
             interval_end=self.interval_end,
             skipped=DRY_RUN if self.dry_run else None,
         )
+
+    def _plan(self, segment: Segment, state: State, target: MembersFile) -> Plan:
+        """The way from what the ledger knows to the target; from nothing, if what it rests on is damaged."""
+
+        def planned(state: State) -> Plan:
+            return plan_parts(
+                self.workspace,
+                state,
+                target,
+                plan_id=f"{self.run_id}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
+                folder=f"{self.segment_folder(segment)}/parts",
+                part_size=self._part_size(),
+                full=self.full,
+                route=self.export.route,
+            )
+
+        try:
+            return planned(state)
+        except DamagedMembers:
+            damage = Ledgers(self.workspace, self.export.aid).of(state.audience).verify(state)
+            if damage is None:
+                raise  # it is the target
+            log.warning(
+                "%s Nothing that the ledger said counts any more: the whole audience is replaced.", damage
+            )
+            return planned(state.distrusted(damage))
 
     def known(self, segment: Segment) -> State:
         """What the ledger knows of a segment's audience, also where the export has just renamed it."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -18,14 +19,20 @@ from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
 from airflow_microsoft_advertising.links import audiences_url
+from include.customer_match.ledger.lease import Lease
 from include.customer_match.ledger.places import Ledgers
+from include.customer_match.ledger.store import ledger_folder
 from include.customer_match.run_records import Chunked, Delivered, SegmentRecords, Step
 from include.customer_match.workspace import Workspace
-from include.errors import TerminalError
+from include.errors import CustomerMatchError, TerminalError
 
 __all__ = ["Upload"]
 
 log = logging.getLogger(__name__)
+
+_LEASE = timedelta(minutes=30)
+"""How long other runs wait for one that died without a word. What runs for longer is safe all the same: whoever
+takes over awaits its upload first, and its next write to the ledger fails."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class Upload:
         workspace_conn_id: Airflow connection of the workspace; None for a local folder.
         folder: The segment's folder of this run in the workspace.
         audience: The audience as it is wanted.
+        run: Names the run: one run at a time works on an audience.
     """
 
     hook: MicrosoftAdvertisingHook
@@ -45,6 +53,7 @@ class Upload:
     workspace_conn_id: str | None
     folder: str
     audience: AudienceSpec
+    run: str
 
     def start(self, *, since: float | None = None) -> Waiting | dict[str, Any]:
         """Begin or resume: make sure that the audience exists, then go on.
@@ -58,9 +67,7 @@ class Upload:
         with clearly(Step.UPLOAD, self._records):
             if skipped := self._chunked.skipped:
                 raise AirflowSkipException(skipped)
-            with self._delivery() as delivery:
-                delivery.start()
-                return self._advance(delivery, started=time.time() if since is None else since)
+            return self._worked(Delivery.start, started=time.time() if since is None else since)
 
     def resume(self, *, started: float) -> Waiting | dict[str, Any]:
         """Go on after an upload has ended; the ledger knows which.
@@ -68,8 +75,8 @@ class Upload:
         Args:
             started: When the delivery began, as seconds since 1970.
         """
-        with clearly(Step.UPLOAD, self._records), self._delivery() as delivery:
-            return self._advance(delivery, started=started)
+        with clearly(Step.UPLOAD, self._records):
+            return self._worked(lambda _: None, started=started)
 
     def audience_url(self) -> str:
         """The page that shows the audience."""
@@ -79,6 +86,24 @@ class Upload:
             account_id=account.account_id,
             base_url=self.hook.environment().token_host,
         )
+
+    def _worked(self, prepare: Callable[[Delivery], None], *, started: float) -> Waiting | dict[str, Any]:
+        """Go on with the delivery while no other run may; while an upload is waited for, it stays this run's."""
+        lease = self._lease()
+        lease.take(_LEASE)
+        outcome: Waiting | dict[str, Any] | None = None
+        try:
+            with self._delivery(lease) as delivery:
+                prepare(delivery)
+                outcome = self._advance(delivery, started=started)
+        finally:
+            if not isinstance(outcome, Waiting):
+                _give_back(lease)
+        return outcome
+
+    def _lease(self) -> Lease:
+        folder = ledger_folder(self.hook.account().account_id, self.audience.name)
+        return Lease(self._workspace, folder, audience=self.audience.name, holder=self.run)
 
     def _advance(self, delivery: Delivery, *, started: float) -> Waiting | dict[str, Any]:
         try:
@@ -108,7 +133,7 @@ class Upload:
         return str(terms) if terms and delivery.parts else None
 
     @contextmanager
-    def _delivery(self) -> Iterator[Delivery]:
+    def _delivery(self, lease: Lease) -> Iterator[Delivery]:
         chunked, account = self._chunked, self.hook.account()
         assert chunked.plan is not None  # noqa: S101 (skipped otherwise)
         accept_terms = self.hook.terms() is not None
@@ -122,6 +147,7 @@ class Upload:
                 folder=self.folder,
                 interval_end=chunked.interval_end,
                 accept_terms=accept_terms,
+                before_sending=lambda: lease.take(_LEASE),
                 on_replan=lambda plan: self._records.write(chunked.model_copy(update={"plan": plan})),
             )
 
@@ -142,3 +168,11 @@ class Upload:
                 "this segment (again) before its upload; both must use the same workspace."
             )
         return chunked
+
+
+def _give_back(lease: Lease) -> None:
+    """Where that fails, the lease expires by itself; how the work ended matters more."""
+    try:
+        lease.release()
+    except CustomerMatchError as error:
+        log.warning("The audience stays taken for up to %s: %s", _LEASE, error)

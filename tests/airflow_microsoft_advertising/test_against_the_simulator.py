@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -35,7 +36,6 @@ from tests.simulator.api import Simulator, hexes
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
-CONTEXT: Any = {}
 TABLES = demo_tables(0.002)
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -98,14 +98,15 @@ class Installation:
 
     def try_upload(self, run: ExportRun, segment: Segment) -> None:
         """One try of the upload task: every return from the triggerer is a new operator."""
-        step: Callable[[], Any] = lambda: self.operator(run, segment).execute(CONTEXT)  # noqa: E731
+        context: Any = {"dag_run": SimpleNamespace(dag_id=self.export.name, run_id=run.run_id)}
+        step: Callable[[], Any] = lambda: self.operator(run, segment).execute(context)  # noqa: E731
         while True:
             try:
                 step()
             except TaskDeferred as waiting:
                 event = asyncio.run(_fired(waiting.trigger))
                 method = waiting.method_name
-                step = lambda: getattr(self.operator(run, segment), method)(CONTEXT, event)  # noqa: B023, E731
+                step = lambda: getattr(self.operator(run, segment), method)(context, event)  # noqa: B023, E731
             else:
                 return
 

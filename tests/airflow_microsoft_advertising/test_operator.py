@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
@@ -18,12 +19,13 @@ from airflow_microsoft_advertising.links import AudienceLink, audiences_url
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
 from airflow_microsoft_advertising.steps import DRY_RUN, ExportRun
 from airflow_microsoft_advertising.trigger import BulkUploadTrigger, PauseTrigger
+from include.customer_match.ledger.lease import Lease
 from include.customer_match.ledger.state import State
 from include.customer_match.ledger.store import Ledger, ledger_folder
 from include.customer_match.report import Outcome
 from include.customer_match.routes import Route
 from include.customer_match.run_records import Delivered, Failure, Step
-from include.errors import TransientError
+from include.errors import ConfigurationError, TransientError
 from include.microsoft_advertising import bulk_file
 from include.microsoft_advertising.faults import ServiceTerminalError, ServiceTransientError
 from include.microsoft_advertising.models import UploadState
@@ -31,7 +33,12 @@ from tests.airflow_microsoft_advertising.conftest import EXTRA, SECRETS, Connect
 from tests.airflow_microsoft_advertising.in_memory import FakeService, Faults
 from tests.airflow_microsoft_advertising.test_steps import GOLD, Lake, prepare
 
-CONTEXT: Any = {}
+
+def context(run_id: str = "scheduled-1") -> Any:
+    return {"dag_run": SimpleNamespace(dag_id="autumn", run_id=run_id)}
+
+
+CONTEXT = context()
 
 
 class ClosingService(FakeService):
@@ -265,6 +272,82 @@ def test_pauses_end_when_there_were_too_many(
     throttled(service, monkeypatch, times=10**6)
     with pytest.raises(TransientError, match="too many"):
         operator(run).execute_after_pause(CONTEXT, {"started": 0.0, "pauses": 8})
+
+
+# --- One run at a time ---------------------------------------------------------------------------------------
+
+
+def lease(run: ExportRun, holder: str = "somebody else") -> Lease:
+    return Lease(
+        run.workspace, ledger_folder("2", "Gold customers"), audience="Gold customers", holder=holder
+    )
+
+
+@pytest.mark.faults
+def test_another_run_waits_in_the_triggerer_until_the_audience_is_free(
+    run: ExportRun, service: ClosingService
+) -> None:
+    deferred(lambda: operator(run).execute(CONTEXT))
+    waiting = deferred(lambda: operator(run).execute(context("by-hand")))
+    assert isinstance(waiting.trigger, PauseTrigger)
+    assert len(service.accepted) == 1  # the other has sent nothing
+    event = {"started": 0.0, "pauses": 1}
+    deferred(lambda: operator(run).execute_complete(CONTEXT, {"started": 0.0}))
+    deferred(lambda: operator(run).execute_after_pause(context("by-hand"), event))
+    operator(run).execute_complete(CONTEXT, {"started": 0.0})
+    assert lease(run).current() is None
+    operator(run).execute_after_pause(context("by-hand"), event)
+    assert len(service.accepted) == 2
+
+
+@pytest.mark.faults
+def test_the_lease_stays_while_an_upload_is_waited_for_and_is_the_runs_own_after_a_crash(
+    run: ExportRun, service: ClosingService
+) -> None:
+    deferred(lambda: operator(run).execute(CONTEXT))
+    holding = lease(run).current()
+    assert holding
+    assert holding.holder == "autumn / scheduled-1"
+    deferred(lambda: operator(run).execute(CONTEXT))  # the retry of a task that was killed
+    assert len(service.accepted) == 2
+
+
+@pytest.mark.faults
+def test_whoever_fails_gives_the_audience_back(
+    run: ExportRun, service: ClosingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConfigurationError("no")
+
+    monkeypatch.setattr(service, "request_upload", refuse)
+    with pytest.raises(AirflowFailException):
+        operator(run).execute(CONTEXT)
+    assert lease(run).current() is None
+
+
+@pytest.mark.faults
+def test_a_lease_that_cannot_be_given_back_hides_no_result(
+    run: ExportRun, service: ClosingService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: Lease) -> None:
+        raise TransientError("the disk is away")
+
+    monkeypatch.setattr(Lease, "release", broken)
+    result, _ = to_the_end(run)
+    assert result["parts"] == 2
+    assert "the disk is away" in caplog.text
+
+
+@pytest.mark.faults
+def test_who_lost_the_lease_sends_nothing_more(run: ExportRun, service: ClosingService) -> None:
+    """It slept for longer than its lease lasts; the other run has begun meanwhile."""
+    deferred(lambda: operator(run).execute(CONTEXT))
+    sleeping = lease(run, "autumn / scheduled-1")
+    sleeping.release()
+    lease(run).take(timedelta(hours=1))
+    waiting = deferred(lambda: operator(run).execute_complete(CONTEXT, {"started": 0.0}))
+    assert isinstance(waiting.trigger, PauseTrigger)
+    assert len(service.accepted) == 1
 
 
 # --- Ends --------------------------------------------------------------------------------------------------

@@ -319,6 +319,39 @@ def test_too_many_leavers(lake: Lake) -> None:
 
 
 @pytest.mark.bad_input
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_damaged_bounds_are_planned_around_and_reported(lake: Lake, dry_run: bool) -> None:
+    run = lake.run()
+    prepare(run, GOLD)
+    delivered(run, GOLD)
+    ledger = Ledger(run.workspace, ledger_folder(run.export.aid, GOLD.audience), GOLD.audience)
+    certain = ledger.load().state.settled.certain
+    assert certain
+    run.workspace.write_bytes(certain.path, b"torn")
+    later = lake.run(name="later", interval_end=DAY + timedelta(days=1), dry_run=dry_run)
+    before = ledger.load()
+    prepare(later, GOLD)
+    [segment] = later.report([GOLD]).segments
+    assert segment.replaced
+    assert certain.path in str(segment.damage)
+    assert certain.path in later.report([GOLD]).summary()
+    assert "the ledger was damaged" in later.report([GOLD]).html()
+    assert ledger.load() == before  # the upload writes that down, before it sends
+
+
+@pytest.mark.bad_input
+def test_a_damaged_target_is_no_damage_of_the_ledger(lake: Lake) -> None:
+    run = lake.run()
+    prepare(run, GOLD)
+    delivered(run, GOLD)
+    later = lake.run(name="later", interval_end=DAY + timedelta(days=1))
+    later.normalise(GOLD)
+    run.workspace.write_bytes(f"{later.segment_folder(GOLD)}/members.parquet", b"torn")
+    with pytest.raises(AirflowFailException, match=r"members\.parquet"):
+        later.chunk(GOLD)
+
+
+@pytest.mark.bad_input
 def test_chunk_without_normalise(lake: Lake) -> None:
     with pytest.raises(AirflowFailException, match="Run its task `normalise`"):
         lake.run().chunk(GOLD)
@@ -339,7 +372,7 @@ def test_the_report_of_a_run(lake: Lake) -> None:
         "segment": "Gold", "audience": "Gold customers", "audience_id": "77", "outcome": "refused some",
         "profiles": 6, "valid": 4, "duplicates": 1, "members": 3, "added": 3, "removed": None,
         "refused": {"EmailMustBeHashed": 1}, "parts": 1, "replaced": True,
-        "route": None, "calls": 0, "terms": None, "sizes": None,
+        "route": None, "calls": 0, "terms": None, "sizes": None, "damage": None,
     }  # fmt: skip
     assert (silver.outcome, report.failed) == (Outcome.FAILED, 1)
     assert silver.message

@@ -56,6 +56,7 @@ def test_defaults_are_those_of_the_reference() -> None:
         "guards": {"allow_empty": False, "max_rejected": 0.5, "max_removed": 0.5, "max_age_hours": None},
         "run_timeout_hours": 6,
         "retries": 3,
+        "retry_delay_seconds": 30,
         "tags": [],
         "owner": None,
     }

@@ -85,6 +85,7 @@ workspace: {connection: lake, root: "abfs://lake/workspace"}
 guards: {allow_empty: true, max_rejected: 0.2, max_removed: null, max_age_hours: 48}
 run_timeout_hours: 2
 retries: 0
+retry_delay_seconds: 5
 tags: [a, b]
 owner: me
 """,

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from include.customer_match.ledger.state import Settled, State
 from include.customer_match.ledger.store import Entry, Ledger, Storage, ledger_folder
-from include.customer_match.members import MembersFile, read_members, write_members
+from include.customer_match.members import DamagedMembers, MembersFile, read_members, write_members
 from include.customer_match.workspace import slug
 
 __all__ = ["Ledgers", "Places"]
@@ -114,9 +114,12 @@ class Ledgers:
                 "audience": target.audience,
                 "segment": segment,
                 "moved_to": None,
-                "settled": self._copied(entry.state.settled, folder),
             }
         )
+        try:
+            carried = carried.model_copy(update={"settled": self._copied(entry.state.settled, folder)})
+        except DamagedMembers as error:
+            carried = carried.distrusted(str(error))
         return target.write(there, carried)
 
     def _copied(self, settled: Settled, folder: str) -> Settled:
