@@ -31,7 +31,7 @@ down: install ## stop what `make up` started
 
 test: install ## all tests
 	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest -m "(system or browser or azurite) and not long"
+	$(BIN)/pytest -m "system or browser or azurite" --ignore tests/faults
 
 test-fast: install ## the tests that need no other program, in less than a minute
 	$(BIN)/pytest $(FAST)

@@ -109,6 +109,7 @@ def test_help_loads_neither_airflow_nor_the_data_path() -> None:
     assert not loaded & {"airflow", "pydantic", "polars", "pyarrow", "uvicorn", "httpx", "bingads"}
 
 
+@pytest.mark.system
 def test_the_installed_script_runs_the_simulator(tmp_path: Path) -> None:
     command = [str(SCRIPT), "simulator", "--data", str(tmp_path / "data")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

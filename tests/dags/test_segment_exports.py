@@ -245,6 +245,7 @@ def test_two_files_of_one_name(dags: Dags) -> None:
 # --- Parsing -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.system
 def test_parsing_imports_nothing_heavy(tmp_path: Path, dags: Dags) -> None:
     dags(autumn="+", bad="+typo: 1\n")
     code = (

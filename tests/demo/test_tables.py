@@ -88,6 +88,7 @@ def test_churn_changes_every_table() -> None:
         assert len(kept) == round(len(old.profiles) * 0.9)
 
 
+@pytest.mark.system
 def test_the_command_writes_what_the_function_writes(tmp_path: Path) -> None:
     command = [
         sys.executable,

@@ -131,6 +131,7 @@ def test_a_second_simulator_on_the_same_folder_is_refused(
     assert "Another simulator is using the data folder" in capsys.readouterr().err
 
 
+@pytest.mark.system
 def test_a_taken_port_is_named(shared: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     port = httpx.URL(shared.ready["base_url"]).port
     assert main(["--data", str(tmp_path / "other"), "--port", str(port)]) == 2
@@ -156,6 +157,7 @@ def test_sandbox_has_its_own_token_and_limits(start: Start) -> None:
     assert [answer.get("Code") for answer in codes] == [None, 3227]  # one upload at a time
 
 
+@pytest.mark.system
 def test_serve_is_importable_and_announces_itself(tmp_path: Path) -> None:
     """The console script calls `serve(port, data)`."""
     code = f"from pathlib import Path; from include.simulator.command import serve; serve(0, Path({str(tmp_path)!r}))"
