@@ -16,11 +16,12 @@ from include.errors import TransientError
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.delivery import Waiting
-    from airflow_microsoft_advertising.uploading import Upload
+    from airflow_microsoft_advertising.uploading import Busy, Outcome, Upload
 
 # Resuming a deferred task before the scheduler has seen its process end starts the task over (apache/airflow
 # issue 72716, seen with 3.3.2); with Airflow's defaults that takes up to five seconds.
-_POLL_SCHEDULE = {"first": 5.0}
+_SHORTEST_PAUSE = 5.0
+_POLL_SCHEDULE = {"first": _SHORTEST_PAUSE}
 
 # Pauses in a row that the service may ask for before the task's retries come into play: two hours of the longest.
 _PAUSES = 8
@@ -142,7 +143,7 @@ class UploadAudienceOperator(BaseOperator):
     def _advanced(
         self,
         upload: Upload,
-        step: Callable[[], Waiting | dict[str, Any]],
+        step: Callable[[], Outcome],
         *,
         started: float,
         pauses: int = 0,
@@ -159,19 +160,26 @@ class UploadAudienceOperator(BaseOperator):
                 raise
             self._pause(error.retry_after, started=started, pauses=pauses + 1)
         if not isinstance(outcome, dict):
-            self._wait_for(outcome, started=started)
+            self._defer(outcome, started=started, pauses=pauses)
         self.audience_url = upload.audience_url()
         return outcome
+
+    def _defer(self, outcome: Waiting | Busy, *, started: float, pauses: int) -> NoReturn:
+        from airflow_microsoft_advertising.uploading import Busy  # noqa: PLC0415 (see above)
+
+        if isinstance(
+            outcome, Busy
+        ):  # for as long as the other run takes: no fault of anybody's, so not counted
+            self._pause(outcome.seconds, started=started, pauses=pauses)
+        self._wait_for(outcome, started=started)
 
     def _pause(self, seconds: float, *, started: float, pauses: int) -> NoReturn:
         from airflow_microsoft_advertising.trigger import PauseTrigger  # noqa: PLC0415 (see above)
 
         # Up to a tenth longer, so that all that were turned away do not come back at once.
-        until = time.time() + min(seconds, _LONGEST_PAUSE) * (1 + random.random() / 10)  # noqa: S311 (no secret)
-        self.log.warning(
-            "Waiting as long as Microsoft Advertising asks for: until %s UTC",
-            datetime.fromtimestamp(until, UTC).strftime("%H:%M:%S"),
-        )
+        seconds = min(max(seconds, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+        until = time.time() + seconds * (1 + random.random() / 10)  # noqa: S311 (no secret)
+        self.log.warning("Waiting until %s UTC", datetime.fromtimestamp(until, UTC).strftime("%H:%M:%S"))
         self.defer(
             trigger=PauseTrigger(until=until, started=started, pauses=pauses),
             method_name="execute_after_pause",

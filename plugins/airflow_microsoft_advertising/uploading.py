@@ -19,20 +19,31 @@ from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
 from airflow_microsoft_advertising.links import audiences_url
-from include.customer_match.ledger.lease import Lease
+from include.customer_match.ledger.lease import AudienceBusy, Lease
 from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.store import ledger_folder
 from include.customer_match.run_records import Chunked, Delivered, SegmentRecords, Step
 from include.customer_match.workspace import Workspace
 from include.errors import CustomerMatchError, TerminalError
 
-__all__ = ["Upload"]
+__all__ = ["Busy", "Outcome", "Upload"]
 
 log = logging.getLogger(__name__)
 
 _LEASE = timedelta(minutes=30)
 """How long other runs wait for one that died without a word. What runs for longer is safe all the same: whoever
 takes over awaits its upload first, and its next write to the ledger fails."""
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Another run is at work on the audience: look again after so many seconds."""
+
+    seconds: float
+
+
+Outcome = Waiting | Busy | dict[str, Any]
+"""What is waited for, or what the task returns when all is done."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,7 @@ class Upload:
     audience: AudienceSpec
     run: str
 
-    def start(self, *, since: float | None = None) -> Waiting | dict[str, Any]:
+    def start(self, *, since: float | None = None) -> Outcome:
         """Begin or resume: make sure that the audience exists, then go on.
 
         Args:
@@ -69,7 +80,7 @@ class Upload:
                 raise AirflowSkipException(skipped)
             return self._worked(Delivery.start, started=time.time() if since is None else since)
 
-    def resume(self, *, started: float) -> Waiting | dict[str, Any]:
+    def resume(self, *, started: float) -> Outcome:
         """Go on after an upload has ended; the ledger knows which.
 
         Args:
@@ -87,10 +98,14 @@ class Upload:
             base_url=self.hook.environment().token_host,
         )
 
-    def _worked(self, prepare: Callable[[Delivery], None], *, started: float) -> Waiting | dict[str, Any]:
+    def _worked(self, prepare: Callable[[Delivery], None], *, started: float) -> Outcome:
         """Go on with the delivery while no other run may; while an upload is waited for, it stays this run's."""
         lease = self._lease()
-        lease.take(_LEASE)
+        try:
+            lease.take(_LEASE)
+        except AudienceBusy as busy:
+            log.info("%s", busy)
+            return Busy(busy.retry_after or 0.0)
         outcome: Waiting | dict[str, Any] | None = None
         try:
             with self._delivery(lease) as delivery:

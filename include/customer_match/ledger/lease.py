@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 _KEPT = 10  # records, for whoever wants to know who was there
 _TRIES = 5  # of takers at the same moment, one wins each number
-_LONGEST_WAIT = 300.0  # seconds: a lease may be given back long before it expires
+_LONGEST_WAIT = 30.0  # seconds: a lease may be given back long before it expires
 
 
 class LeaseStorage(Protocol):
