@@ -47,7 +47,7 @@ format: install ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-chaos: install ## the fault matrix: every row under a real scheduler (SHORT=1: some rows)
+chaos: install ## faults under a real scheduler, one row each (in the making; SHORT=1: some rows; takes its time)
 	$(BIN)/pytest tests/faults $(if $(SHORT),-m "not long")
 
 bench: install ## measure the data path beside a baseline (FULL=1: large cases too); writes .bench/results.json

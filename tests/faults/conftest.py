@@ -36,7 +36,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowParts]:
 def outcomes(
     request: pytest.FixtureRequest, airflow: AirflowParts, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Outcome]:
-    """What came of each chosen row; `.faults/results.json` keeps it for docs/reliability.md."""
+    """What came of each chosen row; `.faults/results.json` keeps it."""
     rows = [row for item in request.session.items if (row := _row_of(item))]
     folder = tmp_path_factory.mktemp("worlds")
 

@@ -1,7 +1,6 @@
 """The fault matrix: what strikes, where, and how the system comes back.
 
 Each row is one export of four segments under a real scheduler, struck by one fault in its first or second run.
-`docs/reliability.md` is written from what the rows did.
 """
 
 from __future__ import annotations

@@ -116,7 +116,8 @@ def _write_exports(folder: Path) -> None:
     _faulty_tables(folder / "faulty")
     small = [{"table": "LapsedVIPs", "audience": "small"}]
     _export(folder, "wrong_password", segments=small, connection="wrong_password")
-    _export(folder, "service_down", segments=small, connection="service_down")
+    down = [{"table": "LapsedVIPs", "audience": "down"}]
+    _export(folder, "service_down", segments=down, connection="service_down")
     _export(folder, "one_time", connection="one_time", route="bulk")  # so that triggers renew, too
     _export(folder, "daily", segments=[{"table": "LapsedVIPs", "audience": "daily"}], schedule="@daily")
     _export(
