@@ -143,11 +143,21 @@ _TABLE: tuple[ErrorEntry, ...] = (
     ErrorEntry(
         3205, "CampaignServiceInvalidDownloadRequestId", "the request id is not known", _STOP, _REPORT
     ),
-    ErrorEntry(3217, "FormatVersionNotSupported", "the file's format version is not offered", _STOP, _REPORT),
     ErrorEntry(
-        3218, "EntityNotSupportedForFormatVersion", "the file holds a kind of row not offered", _STOP, _REPORT
+        3217,
+        "BulkServiceFormatVersionNotSupported",
+        "the file's format version is not offered",
+        _STOP,
+        _REPORT,
     ),
-    ErrorEntry(3219, "FormatVersionRequired", "the file names no format version", _STOP, _REPORT),
+    ErrorEntry(
+        3218,
+        "BulkServiceEntityNotSupportedForFormatVersion",
+        "the file holds a kind of row not offered",
+        _STOP,
+        _REPORT,
+    ),
+    ErrorEntry(3219, "BulkServiceFormatVersionRequired", "the file names no format version", _STOP, _REPORT),
     ErrorEntry(3220, "BulkServiceInvalidBulkUploadUrl", "the upload URL is not valid (any more)", _RETRY),
     ErrorEntry(3221, "BulkServiceNoFileFound", "no file arrived", _STOP, _REPORT),
     ErrorEntry(3222, "BulkServiceMultipleFilesFound", "more than one file arrived", _STOP, _REPORT),
@@ -164,7 +174,7 @@ _TABLE: tuple[ErrorEntry, ...] = (
     ErrorEntry(3227, "BulkServiceTooManyRequests", "too many uploads at the same time", _WAIT, wait=60),
     ErrorEntry(
         3500,
-        "BulkApiNotEnabledForPilot",
+        "CampaignServiceBulkApiNotEnabledForPilot",
         "the Bulk service is not enabled for this customer",
         _SETTING,
         "Ask Microsoft Advertising support to enable it.",

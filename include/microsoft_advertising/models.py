@@ -140,7 +140,7 @@ class UploadStatus:
 
 _IMPLIED = {
     UploadState.ROW_COUNT_EXCEEDED: (ServiceError(3225, "BulkServiceFileRowCountExceeded"),),
-    UploadState.FORMAT_NOT_SUPPORTED: (ServiceError(3217, "FormatVersionNotSupported"),),
+    UploadState.FORMAT_NOT_SUPPORTED: (ServiceError(3217, "BulkServiceFormatVersionNotSupported"),),
 }
 """Errors that a state stands for where the service lists none."""
 

@@ -175,9 +175,14 @@ def test_status() -> None:
     )
     assert done.result_url == "https://result-secret"
     assert "result-secret" not in repr(done)
-    error = {"Code": 3217, "ErrorCode": "FormatVersionNotSupported", "Message": "x", "Details": None}
+    error = {
+        "Code": 3217,
+        "ErrorCode": "BulkServiceFormatVersionNotSupported",
+        "Message": "x",
+        "Details": None,
+    }
     failed = read({"RequestStatus": "Failed", "PercentComplete": 0, "ResultFileUrl": "", "Errors": [error]})
-    assert failed.errors == (ServiceError(3217, "FormatVersionNotSupported"),)
+    assert failed.errors == (ServiceError(3217, "BulkServiceFormatVersionNotSupported"),)
     assert failed.result_url is None
 
 
