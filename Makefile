@@ -8,7 +8,7 @@ LAKE ?= local
 SCALE ?= 1
 
 # One pytest worker a core; the tests that start a whole Airflow come one after the other.
-FAST := -m "not system and not browser and not azurite" -n auto
+FAST := -m "not slow and not system and not browser and not azurite" -n auto
 FULL ?=
 ARGS ?=
 
@@ -31,7 +31,7 @@ down: install ## stop what `make up` started
 
 test: install ## all tests
 	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest -m "system or browser or azurite" --ignore tests/faults --ignore tests/system -n auto --dist loadfile
+	$(BIN)/pytest -m "slow or system or browser or azurite" --ignore tests/faults --ignore tests/system -n auto --dist loadfile
 	$(BIN)/pytest tests/system
 
 test-fast: install ## the tests that need no other program, in less than a minute

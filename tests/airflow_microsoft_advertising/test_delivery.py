@@ -92,6 +92,7 @@ def test_the_story_by_the_size_of_each_difference() -> None:
     assert [upload.action for upload in world.service.accepted] == ["Remove", "Add", "Add"]
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 @pytest.mark.parametrize("route", ["bulk", "apply"])
 @pytest.mark.parametrize("how", ["after", "lost"])
@@ -107,6 +108,7 @@ def test_a_crash_at_any_step(how: str, route: RouteChoice) -> None:
         assert world.service.created == 1
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(
@@ -479,6 +481,7 @@ def test_what_the_service_does_not_take_by_calls_goes_by_bulk(caplog: pytest.Log
     assert "204" in line
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 def test_a_crash_at_any_step_of_the_change_of_routes() -> None:
     def played(strikes: dict[int, str]) -> World:
@@ -549,6 +552,7 @@ def test_a_worker_that_slept_between_two_calls_does_not_go_on() -> None:
     check(world, {1})
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(
@@ -699,6 +703,7 @@ def test_an_older_interval_does_not_overwrite_a_newer_one() -> None:
     check(world, {1, 2, 3, 4})
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(turns=st.lists(st.booleans(), min_size=1, max_size=40))

@@ -37,6 +37,7 @@ def check(rows: list[tuple[str | None, ...]], columns: int, policy: Policy) -> N
     assert outcome.profiles == len(rows)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(VALUES | WELL_FORMED, max_size=12), st.sampled_from(Policy))
 @example([" +@a.b", "+@a.b", "..+x@a.b", ".@a.b", "a@b.0", "a@b.0x", "a@b.c\n", "a@b.c\n\n"], Policy.ENHANCED)

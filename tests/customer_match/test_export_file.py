@@ -357,6 +357,7 @@ KEYS = st.sampled_from([*Export.model_fields, "other"])
 JARGON = ("Input should", "validation error", "pydantic", "type=", "Value error", "dict", "str_", "NoneType")
 
 
+@pytest.mark.slow
 @pytest.mark.bad_input
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(KEYS, JSON, min_size=1, max_size=3))

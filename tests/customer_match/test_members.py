@@ -238,6 +238,7 @@ print(reference.count, count, peak() - before)
 """
 
 
+@pytest.mark.slow
 def test_three_million_digests_in_constant_memory(tmp_path: Path) -> None:
     """96 MB of digests; spilling needs three arrays of 32 MiB at once, and a few megabytes besides."""
     answer = subprocess.run(

@@ -34,6 +34,7 @@ def members_of(storage: Any, staged: Staged) -> list[str]:
     return [row.tobytes().hex() for part in read_members(storage, staged.members) for row in part]
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.lists(VALUES, max_size=15), max_size=4), st.sampled_from(Policy))
 def test_agrees_with_the_reference_and_adds_up(

@@ -81,7 +81,7 @@ def test_told_to_stop_while_processing_it_resumes_at_the_next_start(start: Start
     first = start()
     first.api.control("clock", {"queue_seconds": 0, "processing_seconds": 0})
     audience = first.api.create("Interrupted")
-    members = hexes(range(100_000))
+    members = hexes(range(400_000))  # a second's work: time enough to stop it in the middle
     rows = [list_row(Id=audience, Action_Type="Add"), *(item_row(audience, text) for text in members)]
     request_id, url = first.api.request_url("ErrorsAndResults")
     assert first.api.post_file(url, bulk_csv(*rows)).status_code == 200

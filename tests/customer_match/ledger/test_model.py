@@ -186,7 +186,8 @@ def _in_memory(new_storage: Any) -> None:
     Machine.storage_type = new_storage
 
 
+@pytest.mark.slow
 def test_bounds_hold_whatever_happens() -> None:
     run_state_machine_as_test(
-        Machine, settings=settings(max_examples=40, stateful_step_count=20, deadline=None)
+        Machine, settings=settings(max_examples=150, stateful_step_count=20, deadline=None)
     )

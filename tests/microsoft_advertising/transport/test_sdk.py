@@ -16,6 +16,8 @@ from include.microsoft_advertising.environment import Service
 from include.microsoft_advertising.transport import sdk
 from tests.microsoft_advertising.transport.test_soap_xml import CAMPAIGN, CREDENTIALS
 
+pytestmark = pytest.mark.slow  # the SDK reads its WSDL for each client
+
 THREADS, EACH = 8, 25
 
 
