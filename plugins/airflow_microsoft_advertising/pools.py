@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from include.microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
 
 if TYPE_CHECKING:
+    from sqlalchemy import CursorResult
     from sqlalchemy.orm import Session
 
 __all__ = ["PREFIX", "ensure_pools", "pool_name"]
@@ -32,6 +33,9 @@ def pool_name(customer_id: str) -> str:
 def ensure_pools(names: Iterable[str], session: Session) -> list[str]:
     """Make the pools that are missing; those that exist stay as somebody has set them.
 
+    Written at once and without a conflict: in the scheduler several runs may start in one transaction, and several
+    schedulers at the same time; an error there would end the scheduler.
+
     Args:
         names: Names of pools; those that are not ours are left alone.
         session: Of the metadata database. The caller commits.
@@ -42,16 +46,28 @@ def ensure_pools(names: Iterable[str], session: Session) -> list[str]:
     from airflow.models.pool import Pool  # noqa: PLC0415 (the metadata model: in the scheduler and set-up only)
     from sqlalchemy import select  # noqa: PLC0415
 
-    wanted = sorted({name for name in names if name.startswith(PREFIX)})
+    wanted = {name for name in names if name.startswith(PREFIX)}
     existing = set(session.scalars(select(Pool.pool).where(Pool.pool.in_(wanted))))
-    made = [name for name in wanted if name not in existing]
-    for name in made:
-        session.add(
-            Pool(
-                pool=name,
-                slots=MAX_PARALLEL_UPLOADS,
-                description="Uploads in flight for one customer of Microsoft Advertising",
-                include_deferred=True,
-            )
-        )
-    return made
+    return [name for name in sorted(wanted - existing) if _made(name, session)]
+
+
+def _made(name: str, session: Session) -> bool:
+    """Insert a pool unless it is there; whether it was not."""
+    from airflow.models.pool import Pool  # noqa: PLC0415 (as above)
+    from sqlalchemy import insert  # noqa: PLC0415
+    from sqlalchemy.dialects import postgresql, sqlite  # noqa: PLC0415
+
+    values = {
+        "pool": name,
+        "slots": MAX_PARALLEL_UPLOADS,
+        "description": "Uploads in flight for one customer of Microsoft Advertising",
+        "include_deferred": True,
+    }
+    inserts = {
+        "postgresql": postgresql.insert(Pool).values(values).on_conflict_do_nothing(),
+        "sqlite": sqlite.insert(Pool).values(values).on_conflict_do_nothing(),
+        "mysql": insert(Pool).values(values).prefix_with("IGNORE"),
+    }
+    session.flush()  # one that the session has in hand counts, too
+    result = cast("CursorResult[Any]", session.execute(inserts[session.get_bind().dialect.name]))
+    return result.rowcount == 1

@@ -121,6 +121,43 @@ def test_each_pool_is_made_once(session: Session) -> None:
     assert ensure_pools(names, session) == []
 
 
+def test_two_runs_in_one_transaction_of_the_scheduler(session: Session, dag_run: DagRun) -> None:
+    """The scheduler's sessions do not flush by themselves, and forbid to commit in between."""
+    from airflow.utils.sqlalchemy import prohibit_commit
+
+    with session.no_autoflush, prohibit_commit(session):
+        run_listener.on_dag_run_running(dag_run, "")
+        run_listener.on_dag_run_running(dag_run, "")
+    assert pool_name("190000001") in pools(session)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "mysql", "sqlite"])
+def test_no_database_takes_a_second_one_for_an_error(dialect: str) -> None:
+    """Schedulers side by side: what is sent says itself what to do about one that is there."""
+    from importlib import import_module
+
+    said: list[str] = []
+
+    class Recorder:
+        rowcount = 0
+
+        def get_bind(self) -> Any:
+            return SimpleNamespace(dialect=import_module(f"sqlalchemy.dialects.{dialect}").dialect())
+
+        def flush(self) -> None: ...
+
+        def scalars(self, _: Any) -> list[str]:
+            return []
+
+        def execute(self, statement: Any) -> Any:
+            said.append(str(statement.compile(dialect=self.get_bind().dialect)))
+            return self
+
+    session: Any = Recorder()
+    assert ensure_pools([pool_name("1")], session) == []
+    assert "ON CONFLICT DO NOTHING" in said[0] or said[0].startswith("INSERT IGNORE")
+
+
 def test_a_run_without_a_session_is_left_alone() -> None:
     from airflow.models.dagrun import DagRun
 

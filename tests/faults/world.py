@@ -30,7 +30,7 @@ __all__ = ["SEGMENTS", "World"]
 
 SEGMENTS = ("Alpha", "Beta", "Gamma", "Delta")
 _PROFILES = 1_500
-_PART = 500
+_PART = 800
 _PATIENCE = 300.0  # seconds that a run may take, retries and heartbeats included
 _CID, _AID = "190000001", "180000001"
 
@@ -99,6 +99,7 @@ class World:
             "segments": list(SEGMENTS),
             "email": "Email",
             "profiles_per_part": _PART,
+            "route": "bulk",
             "retries": 3,
             "retry_delay_seconds": 1,
             **self.keys,
