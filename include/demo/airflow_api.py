@@ -15,6 +15,7 @@ TaskStates = dict[str, dict[str, str]]
 """State by task and by the name of the mapped segment ("" where it is not mapped)."""
 
 _ENDED = {"success", "failed"}
+_PAUSES = (1.0, 3.0, 0.0)  # seconds after each try to start a run
 _PAGE = 100  # Airflow gives no more in one answer ([api] maximum_page_limit)
 
 
@@ -57,10 +58,20 @@ class AirflowApi:
             time.sleep(0.5)
 
     def trigger(self, dag_id: str, **conf: Any) -> str:
-        """Start a run by hand; returns its id."""
+        """Start a run by hand; returns its id.
+
+        Tried again where Airflow answers 500: SQLite takes one writer at a time, and the scheduler writes much
+        (observed: "Database error", Airflow 3.3.2 under load).
+        """
         run_id = f"by_hand_{datetime.now(UTC):%Y%m%dT%H%M%S_%f}"
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
-        self.post(f"/dags/{dag_id}/dagRuns", body)
+        for pause in _PAUSES:
+            answer = self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+            if not answer.is_server_error:
+                break
+            time.sleep(pause)
+        if answer.status_code != httpx.codes.CONFLICT:  # an earlier try came through after all
+            self._json(answer)
         return run_id
 
     def wait_for_run(

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from include.demo import airflow_api
 from include.demo.airflow_api import AirflowApi
 
 PAGE = 100  # what Airflow gives at most in one answer (documented: [api] maximum_page_limit)
@@ -23,6 +24,7 @@ class FakeAirflow(BaseHTTPRequestHandler):
     instances: list[dict[str, Any]]
     states: list[str]
     posted: list[tuple[str, Any]]
+    post_statuses: list[int]
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -31,7 +33,9 @@ class FakeAirflow(BaseHTTPRequestHandler):
             self._answer({"access_token": "token"} if right else {"detail": "no"}, 201 if right else 401)
             return
         self.posted.append((self.path, body))
-        self._answer({"dag_run_id": body["dag_run_id"]})
+        self._answer(
+            {"dag_run_id": body["dag_run_id"]}, self.post_statuses.pop(0) if self.post_statuses else 200
+        )
 
     def do_GET(self) -> None:
         if self.headers["Authorization"] != "Bearer token":
@@ -69,6 +73,7 @@ class FakeAirflow(BaseHTTPRequestHandler):
 @pytest.fixture
 def url() -> Iterator[str]:
     FakeAirflow.instances, FakeAirflow.states, FakeAirflow.posted = [], ["success"], []
+    FakeAirflow.post_statuses = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), FakeAirflow)
     Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -94,6 +99,25 @@ def test_a_run_by_hand_is_triggered(api: AirflowApi) -> None:
     assert path == "/api/v2/dags/there/dagRuns"
     assert body == {"dag_run_id": run_id, "logical_date": None, "conf": {"dry_run": True}}
     assert api.trigger("there") != run_id
+
+
+@pytest.mark.parametrize("statuses", [[500], [500, 503], [500, 409]])
+def test_a_busy_database_is_asked_again(
+    api: AirflowApi, monkeypatch: pytest.MonkeyPatch, statuses: list[int]
+) -> None:
+    monkeypatch.setattr(airflow_api, "_PAUSES", (0.0, 0.0, 0.0))
+    FakeAirflow.post_statuses = list(statuses)
+    run_id = api.trigger("there")
+    assert {body["dag_run_id"] for _, body in FakeAirflow.posted} == {run_id}  # the same run each time
+    assert len(FakeAirflow.posted) == (2 if 409 in statuses else len(statuses) + 1)
+
+
+def test_a_database_that_stays_busy_is_told(api: AirflowApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(airflow_api, "_PAUSES", (0.0, 0.0, 0.0))
+    FakeAirflow.post_statuses = [500] * 9
+    with pytest.raises(RuntimeError, match="500"):
+        api.trigger("there")
+    assert len(FakeAirflow.posted) == 3
 
 
 def test_a_run_is_awaited(api: AirflowApi) -> None:

@@ -87,10 +87,6 @@ def _kill_when(task_id: str, moment: Callable[[World, str], Any], what: str) -> 
     return during
 
 
-def _called(operation: str) -> Callable[[World, str], Any]:
-    return lambda world, _: operation in world.operations()
-
-
 def _sent(world: World, _: str) -> bool:
     return bool(world.state().in_flight)
 
@@ -99,6 +95,12 @@ def _arrived(world: World, _: str) -> bool:
     ours = {part.request.id for part in world.state().parts if part.request}
     uploads = world.service.api.control("uploads")
     return any(upload["request_id"] in ours and upload["accepted"] for upload in uploads)
+
+
+def _finished(world: World, _: str) -> bool:
+    ours = {part.request.id for part in world.state().parts if part.request}
+    uploads = world.service.api.control("uploads")
+    return any(upload["request_id"] in ours and upload["finished"] for upload in uploads)
 
 
 def _all_confirmed(world: World, _: str) -> bool:
@@ -129,7 +131,7 @@ _TASKS: Final = (
     Row(
         "kill-results", "kill -9 of the task", "upload, while reading results", Recovery.RETRY,
         before=_rule("DownloadResult", "delay", seconds=10, times=4),
-        during=_kill_when(UPLOAD, _called("DownloadResult"), "the results"), quick=True,
+        during=_kill_when(UPLOAD, _finished, "the results"), quick=True,
     ),
     Row(
         "kill-commit", "kill -9 of the task", "upload, while settling the ledger", Recovery.RETRY,
@@ -220,7 +222,7 @@ def _on(operation: str, slug: str, kind: str, what: str, recovery: Recovery, **v
 
 
 _NETWORK: Final = (
-    _on("AddAudiences", "lost-create", "drop_after_accept", "the answer is lost", Recovery.RETRY, quick=True),
+    _on("AddAudiences", "lost-create", "drop_after_accept", "the answer is lost", Recovery.ITSELF, quick=True),
     _on("GetBulkUploadUrl", "lost-url", "drop_after_accept", "the answer is lost", Recovery.ITSELF),
     _on("UploadFile", "lost-upload", "drop_after_accept", "the answer is lost: 3224", Recovery.ITSELF, quick=True),
     _on("UploadFile", "reset-upload", "drop", "connection reset in the middle", Recovery.ITSELF, second=True),

@@ -1,7 +1,8 @@
 """Exactly right after any crash: each row of the matrix, hash by hash. `make chaos` runs them all.
 
-In the making: the rows kill-normalise, kill-intent and lost-create have been run and hold; the others are written
-down and have not all been run yet. Neither `make test` nor CI runs them.
+In the making: the rows kill-normalise, kill-intent, lost-create, lost-upload, cut-results, 3226, failed-replace,
+revoked and deleted have been run and hold; the others are written down and have not all been run yet. Neither
+`make test` nor CI runs them.
 """
 
 from __future__ import annotations
