@@ -15,7 +15,7 @@ TaskStates = dict[str, dict[str, str]]
 """State by task and by the name of the mapped segment ("" where it is not mapped)."""
 
 _ENDED = {"success", "failed"}
-_PAUSES = (1.0, 3.0, 0.0)  # seconds after each try to start a run
+_PAUSES = (1.0, 2.0, 4.0, 8.0, 0.0)  # seconds after each try
 _PAGE = 100  # Airflow gives no more in one answer ([api] maximum_page_limit)
 
 
@@ -43,7 +43,7 @@ class AirflowApi:
 
     def post(self, path: str, body: Any) -> Any:
         """POST below /api/v2, as JSON."""
-        return self._json(self._http.post(f"/api/v2{path}", json=body))
+        return self._json(self._posted(path, body))
 
     def wait_for_dag(self, dag_id: str, seconds: float = 120) -> None:
         """Wait until a DAG has been parsed.
@@ -58,18 +58,10 @@ class AirflowApi:
             time.sleep(0.5)
 
     def trigger(self, dag_id: str, **conf: Any) -> str:
-        """Start a run by hand; returns its id.
-
-        Tried again where Airflow answers 500: SQLite takes one writer at a time, and the scheduler writes much
-        (observed: "Database error", Airflow 3.3.2 under load).
-        """
+        """Start a run by hand; returns its id."""
         run_id = f"by_hand_{datetime.now(UTC):%Y%m%dT%H%M%S_%f}"
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
-        for pause in _PAUSES:
-            answer = self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body)
-            if not answer.is_server_error:
-                break
-            time.sleep(pause)
+        answer = self._posted(f"/dags/{dag_id}/dagRuns", body)
         if answer.status_code != httpx.codes.CONFLICT:  # an earlier try came through after all
             self._json(answer)
         return run_id
@@ -119,6 +111,18 @@ class AirflowApi:
             seen += len(answer["task_instances"])
             if seen >= answer["total_entries"] or not answer["task_instances"]:
                 return
+
+    def _posted(self, path: str, body: Any) -> httpx.Response:
+        """Tried again where the database was busy: SQLite takes one writer at a time, and the scheduler writes much.
+
+        Airflow then answers 500 ("Database error") or 503 ("Database is locked"; observed: 3.3.2 under load).
+        """
+        for pause in _PAUSES:
+            answer = self._http.post(f"/api/v2{path}", json=body)
+            if not answer.is_server_error:
+                break
+            time.sleep(pause)
+        return answer
 
     @staticmethod
     def _json(answer: httpx.Response) -> Any:

@@ -120,6 +120,13 @@ def test_a_database_that_stays_busy_is_told(api: AirflowApi, monkeypatch: pytest
     assert len(FakeAirflow.posted) == 3
 
 
+def test_any_post_is_patient(api: AirflowApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(airflow_api, "_PAUSES", (0.0, 0.0))
+    FakeAirflow.post_statuses = [503]
+    assert api.post("/backfills", {"dag_run_id": "x"}) == {"dag_run_id": "x"}
+    assert [path for path, _ in FakeAirflow.posted] == ["/api/v2/backfills"] * 2
+
+
 def test_a_run_is_awaited(api: AirflowApi) -> None:
     FakeAirflow.states = ["queued", "running", "failed"]
     FakeAirflow.instances = [instance("t", "running")]
