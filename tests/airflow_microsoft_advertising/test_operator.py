@@ -352,6 +352,27 @@ def test_who_lost_the_lease_sends_nothing_more(run: ExportRun, service: ClosingS
     assert len(service.accepted) == 1
 
 
+@pytest.mark.faults
+def test_the_lease_is_asked_for_again_before_each_part(
+    run: ExportRun, service: ClosingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was lost while the worker made sure that the audience exists: no part is sent any more."""
+    listed = service.list_audiences
+
+    def slow() -> Any:
+        lease(run, "autumn / scheduled-1").release()
+        lease(run).take(timedelta(hours=1))
+        return listed()
+
+    monkeypatch.setattr(service, "list_audiences", slow)
+    waiting = deferred(lambda: operator(run).execute(CONTEXT))
+    assert isinstance(waiting.trigger, PauseTrigger)
+    assert service.accepted == []
+    current = lease(run).current()
+    assert current
+    assert current.holder == "somebody else"  # and it is not given back for the other one
+
+
 # --- Ends --------------------------------------------------------------------------------------------------
 
 

@@ -133,6 +133,20 @@ def test_it_is_carried_over_with_files_of_its_own(ledgers: Ledgers, storage: Sto
     assert bounds(storage, ledgers.standing(KEY, NEW)) == ({1, 2}, {1, 2, 3})
 
 
+@pytest.mark.bad_input
+def test_damaged_bounds_are_not_carried_over_and_the_audience_is_replaced(
+    ledgers: Ledgers, storage: Storage
+) -> None:
+    before = delivered(ledgers.of(OLD), storage, 1, 2, 3)
+    certain = before.state.settled.certain
+    assert certain
+    storage.files[certain.path] = b"torn"
+    after = ledgers.carry_over(ledgers.of(OLD), ledgers.of(NEW), KEY)
+    assert certain.path in str(after.state.damage)
+    assert (after.state.audience_id, after.state.settled) == ("77", Settled())
+    assert ledgers.of(NEW).load() == after
+
+
 def test_both_bounds_are_copied_where_they_differ(ledgers: Ledgers, storage: Storage) -> None:
     ledger = ledgers.of(OLD)
     certain, possible = (
