@@ -16,7 +16,7 @@ from include.errors import TransientError
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.delivery import Waiting
-    from airflow_microsoft_advertising.uploading import Busy, Outcome, Upload
+    from airflow_microsoft_advertising.uploading import Busy, NextMove, Upload
 
 # Resuming a deferred task before the scheduler has seen its process end starts the task over (apache/airflow
 # issue 72716, seen with 3.3.2); with Airflow's defaults that takes up to five seconds.
@@ -143,7 +143,7 @@ class UploadAudienceOperator(BaseOperator):
     def _advanced(
         self,
         upload: Upload,
-        step: Callable[[], Outcome],
+        step: Callable[[], NextMove],
         *,
         started: float,
         pauses: int = 0,

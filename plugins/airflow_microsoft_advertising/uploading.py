@@ -26,7 +26,7 @@ from include.customer_match.run_records import Chunked, Delivered, SegmentRecord
 from include.customer_match.workspace import Workspace
 from include.errors import CustomerMatchError, TerminalError
 
-__all__ = ["Busy", "Outcome", "Upload"]
+__all__ = ["Busy", "NextMove", "Upload"]
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Busy:
     seconds: float
 
 
-Outcome = Waiting | Busy | dict[str, Any]
+NextMove = Waiting | Busy | dict[str, Any]
 """What is waited for, or what the task returns when all is done."""
 
 
@@ -66,7 +66,7 @@ class Upload:
     audience: AudienceSpec
     run: str
 
-    def start(self, *, since: float | None = None) -> Outcome:
+    def start(self, *, since: float | None = None) -> NextMove:
         """Begin or resume: make sure that the audience exists, then go on.
 
         Args:
@@ -80,7 +80,7 @@ class Upload:
                 raise AirflowSkipException(skipped)
             return self._worked(Delivery.start, started=time.time() if since is None else since)
 
-    def resume(self, *, started: float) -> Outcome:
+    def resume(self, *, started: float) -> NextMove:
         """Go on after an upload has ended; the ledger knows which.
 
         Args:
@@ -98,7 +98,7 @@ class Upload:
             base_url=self.hook.environment().token_host,
         )
 
-    def _worked(self, prepare: Callable[[Delivery], None], *, started: float) -> Outcome:
+    def _worked(self, prepare: Callable[[Delivery], None], *, started: float) -> NextMove:
         """Go on with the delivery while no other run may; while an upload is waited for, it stays this run's."""
         lease = self._lease()
         try:
