@@ -20,6 +20,7 @@ from include.customer_match.ledger.state import Action, Part, State
 from include.customer_match.ledger.view import is_known, windows
 from include.customer_match.members import Files, MembersFile, read_members, write_members
 from include.customer_match.routes import APPLY_PART_MEMBERS, Route, RouteChoice, choose_route
+from include.customer_match.table_facts import TableFacts
 from include.customer_match.workspace import slug
 from include.errors import TerminalError
 
@@ -42,6 +43,7 @@ class Plan(BaseModel):
         full: Whether a Replace was asked for.
         wanted_route: The route that was asked for.
         damage: What of the ledger was found damaged, so that the audience is replaced; None normally.
+        table: Counts of the table that the target comes from; None in plans from before they were kept.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,6 +60,12 @@ class Plan(BaseModel):
     full: bool
     wanted_route: RouteChoice = "bulk"
     damage: str | None = None
+    table: TableFacts | None = None
+
+    @property
+    def sent(self) -> int:
+        """Members that are sent: to be added, removed or replaced."""
+        return sum(part.members.count for part in self.parts)
 
     @property
     def route(self) -> Route | None:
@@ -93,6 +101,7 @@ def plan_parts(
     part_size: int,
     full: bool = False,
     route: RouteChoice = "bulk",
+    table: TableFacts | None = None,
 ) -> Plan:
     """Write the parts that bring the audience to the target.
 
@@ -106,14 +115,16 @@ def plan_parts(
         part_size: Members in one part at the most.
         full: Replace even where the difference would do.
         route: How the parts are to travel; `auto` decides by the size of the difference.
+        table: Counts of the table that the target comes from.
 
     Raises:
-        TerminalError: If nobody shall be left in an audience whose members are unknown.
+        TerminalError: If nobody shall be left in an audience whose members are unknown. One that is not known to
+            exist is left to the delivery: created anew, it is empty.
         DamagedMembers: If a file that the ledger names cannot be read.
     """
     folder = f"{folder}/{slug(plan_id)}"
     known = is_known(state)
-    if not known and not target.count:
+    if not known and not target.count and state.audience_id is not None:
         raise TerminalError(
             f"Nobody is left in the segment, and nobody knows who is in the audience {state.audience!r}: "
             "it cannot be emptied by a difference. Delete the audience at Microsoft Advertising; "
@@ -137,6 +148,7 @@ def plan_parts(
         full=full,
         wanted_route=route,
         damage=state.damage,
+        table=table,
     )
 
 
@@ -155,6 +167,7 @@ def plan_again(files: Files, state: State, plan: Plan, *, folder: str) -> Plan:
         part_size=plan.part_size,
         full=plan.full,
         route=plan.wanted_route,
+        table=plan.table,
     )
 
 

@@ -205,6 +205,29 @@ class Guards(_Part):
         description="Largest share (0 to 1) of an audience's members that one run may remove.",
         examples=[0.2],
     )
+    max_removed_members: Annotated[Whole, Field(ge=0)] | None = Field(
+        default=None,
+        description="Most members that one run may remove from an audience, as a number.",
+        examples=[10_000],
+    )
+    max_profiles_lost: Share | None = Field(
+        default=0.5,
+        description="Largest share (0 to 1) of its profiles that a table may have lost since the last one that was "
+        "delivered.",
+        examples=[0.2],
+    )
+    max_emails_lost: Share | None = Field(
+        default=0.5,
+        description="Largest share (0 to 1) of the filled e-mail column that may have become empty since the last "
+        "table that was delivered.",
+        examples=[0.2],
+    )
+    max_refused: Share | None = Field(
+        default=0.01,
+        description="Largest share (0 to 1) of a segment's members that the service may refuse; with fewer the "
+        "segment ends well, with a warning.",
+        examples=[0.05],
+    )
     max_age_hours: Hours | None = Field(
         default=None,
         description="Oldest that a table may be, in hours since its newest file was written.",

@@ -1,69 +1,262 @@
 """Guards: what looks wrong is not sent. Each failure names the figures and how to let it pass.
 
-Pure functions; the limits stand in the export file (`guards`).
+Each guard is a pure function that returns what it found, or None; `judge` stops the run for it, unless the run
+ignores guards. The limits stand in the export file (`guards`). A guard that has nothing to compare with does not
+judge.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
 
 from include.customer_match.chunk import Plan
 from include.customer_match.export import Guards
 from include.customer_match.normalise import Staged
+from include.customer_match.run_records import Delivered
+from include.customer_match.table_facts import TableFacts
 from include.errors import ConfigurationError
 
-__all__ = ["GuardTripped", "check_age", "check_members", "check_removed"]
+__all__ = [
+    "Finding",
+    "GuardTripped",
+    "check_age",
+    "check_emails_lost",
+    "check_members",
+    "check_profiles_lost",
+    "check_refused",
+    "check_removed",
+    "check_rows",
+    "judge",
+]
 
-_FEW = 100  # leavers that are too few to be a mistake, whatever their share
-_REMEDY = "If that is right, run once with `ignore_guards`, or change `guards.{key}` in the export file."
+_FEW = 100  # leavers, profiles or addresses that are too few to be a mistake, whatever their share
+_HANDFUL = 10  # refused members that fail no segment, however small it is
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What looks wrong to a guard.
+
+    Attributes:
+        words: The figures, and where to look; one or more sentences.
+        keys: The guard's keys under `guards`.
+    """
+
+    words: str
+    keys: tuple[str, ...]
 
 
 class GuardTripped(ConfigurationError):
-    """Something looks wrong: a human must look before anything is sent."""
+    """Something looks wrong: a human must look before the segment goes on.
 
+    Args:
+        findings: All that the guards of one step have found, at least one thing.
+    """
 
-def check_age(segment: str, modified: datetime | None, now: datetime, guards: Guards) -> None:
-    """The table was written recently enough."""
-    if guards.max_age_hours is None or modified is None:
-        return
-    age = now - modified
-    if age > timedelta(hours=guards.max_age_hours):
-        raise GuardTripped(
-            f"The table of segment {segment!r} was last written {age.total_seconds() / 3600:.1f} hours ago; "
-            f"at most {guards.max_age_hours:g} are allowed. " + _REMEDY.format(key="max_age_hours")
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        words = " ".join(finding.words for finding in findings)
+        keys = " and ".join(f"`guards.{key}`" for finding in findings for key in finding.keys)
+        super().__init__(
+            f"{words} If that is right, run this segment once with `ignore_guards`, or change {keys} in the "
+            "export file."
         )
 
 
-def check_members(segment: str, staged: Staged, guards: Guards) -> None:
+def judge(*findings: Finding | None, ignore: bool) -> tuple[str, ...]:
+    """Stop for what the guards of one step have found: for all of it at once, since one word lets all of it pass.
+
+    Args:
+        findings: Results of guards; None where nothing looks wrong.
+        ignore: Whether this run ignores guards.
+
+    Returns:
+        What was let pass, in words, for the report.
+
+    Raises:
+        GuardTripped: Something was found, and guards are not ignored.
+    """
+    found = [finding for finding in findings if finding]
+    if found and not ignore:
+        raise GuardTripped(found)
+    return words_of(found)
+
+
+def words_of(findings: Iterable[Finding | None]) -> tuple[str, ...]:
+    """What was found, for people."""
+    return tuple(finding.words for finding in findings if finding)
+
+
+# --- The table ---------------------------------------------------------------------------------------------
+
+
+def check_age(segment: str, modified: datetime | None, now: datetime, guards: Guards) -> Finding | None:
+    """The table was written recently enough; not judged where the storage does not know when it was."""
+    if guards.max_age_hours is None or modified is None:
+        return None
+    age = now - modified
+    if age <= timedelta(hours=guards.max_age_hours):
+        return None
+    return Finding(
+        f"The table of segment {segment!r} was last written {age.total_seconds() / 3600:,.1f} hours ago "
+        f"({modified:%Y-%m-%d %H:%M} UTC); at most {guards.max_age_hours:g} are allowed. Check the job that writes it.",
+        ("max_age_hours",),
+    )
+
+
+def check_rows(
+    segment: str, location: str, profiles: int | None, files: int, guards: Guards
+) -> Finding | None:
+    """The table has rows; not judged where only reading it would tell.
+
+    Args:
+        segment: The segment's audience.
+        location: Where the table lies.
+        profiles: Its rows; None where its metadata does not tell.
+        files: Its data files.
+        guards: The limits.
+    """
+    if profiles != 0 or guards.allow_empty:
+        return None
+    return Finding(
+        f"The table of segment {segment!r} ({location}) is empty: 0 profiles in {files:,} "
+        f"file{'s' if files != 1 else ''}. Check the job that writes it.",
+        ("allow_empty",),
+    )
+
+
+def check_members(segment: str, staged: Staged, guards: Guards) -> Finding | None:
     """The segment has members, and not too many of its profiles were rejected."""
     rejected = staged.profiles - staged.valid
+    reasons = _counted({reason.replace("_", " "): count for reason, count in staged.rejected.items()})
     if not guards.allow_empty and not staged.members.count:
-        raise GuardTripped(
-            f"Segment {segment!r} has no member: {staged.profiles:,} profiles read, {rejected:,} rejected. "
-            + _REMEDY.format(key="allow_empty")
+        return Finding(
+            f"Segment {segment!r} has no member: {staged.profiles:,} profiles read, {rejected:,} rejected{reasons}. "
+            "Check the table, and whether `email` is the right column.",
+            ("allow_empty",),
         )
-    if (
-        staged.profiles
-        and guards.max_rejected is not None
-        and rejected > guards.max_rejected * staged.profiles
-    ):
-        reasons = ", ".join(
-            f"{reason.replace('_', ' ')} {count:,}" for reason, count in staged.rejected.items()
-        )
-        raise GuardTripped(
-            f"{rejected:,} of {staged.profiles:,} profiles of segment {segment!r} were rejected ({reasons}); "
-            f"at most {guards.max_rejected:.0%} are allowed. Is `email` the right column? "
-            + _REMEDY.format(key="max_rejected")
-        )
+    if guards.max_rejected is None or not _exceeds(rejected, staged.profiles, guards.max_rejected):
+        return None
+    return Finding(
+        f"{rejected:,} of {staged.profiles:,} profiles of segment {segment!r} were rejected{reasons}; "
+        f"at most {_share(guards.max_rejected)} are allowed. Is `email` the right column?",
+        ("max_rejected",),
+    )
 
 
-def check_removed(audience: str, plan: Plan, guards: Guards) -> None:
-    """Not too many members leave at once."""
-    if plan.removed is None or guards.max_removed is None or plan.removed <= _FEW:
-        return
+def check_profiles_lost(
+    segment: str, before: TableFacts | None, now: TableFacts, guards: Guards
+) -> Finding | None:
+    """The table has not shrunk too much.
+
+    Args:
+        segment: The segment's audience.
+        before: The table that was delivered last; None: unknown, so nothing is judged.
+        now: The table of this run.
+        guards: The limits.
+    """
+    if before is None or guards.max_profiles_lost is None:
+        return None
+    lost = before.profiles - now.profiles
+    if lost <= _FEW or not _exceeds(lost, before.profiles, guards.max_profiles_lost):
+        return None
+    return Finding(
+        f"The table of segment {segment!r} has {now.profiles:,} profiles; the last one that was delivered had "
+        f"{before.profiles:,}, and at most {_share(guards.max_profiles_lost)} may get lost. Is it complete?",
+        ("max_profiles_lost",),
+    )
+
+
+def check_emails_lost(
+    segment: str, before: TableFacts | None, now: TableFacts, guards: Guards
+) -> Finding | None:
+    """The e-mail column has not suddenly become empty.
+
+    What is compared is which share of the profiles has anything in it, so that a table may shrink or grow.
+
+    Args:
+        segment: The segment's audience.
+        before: The table that was delivered last; None: unknown, so nothing is judged.
+        now: The table of this run.
+        guards: The limits.
+    """
+    if before is None or guards.max_emails_lost is None or not before.filled:
+        return None
+    kept = Fraction(before.filled, before.profiles) * now.profiles  # so many would be filled as before
+    lost = kept - now.filled
+    if lost <= _FEW or not _exceeds(lost, kept, guards.max_emails_lost):
+        return None
+    return Finding(
+        f"In the table of segment {segment!r} {now.filled:,} of {now.profiles:,} profiles have something in the e-mail "
+        f"column; in the last one that was delivered {before.filled:,} of {before.profiles:,} had, and of that share "
+        f"at most {_share(guards.max_emails_lost)} may get lost. Has the column become empty, or got another name?",
+        ("max_emails_lost",),
+    )
+
+
+# --- The audience ------------------------------------------------------------------------------------------
+
+
+def check_removed(audience: str, plan: Plan, guards: Guards) -> Finding | None:
+    """Not too many members leave at once; not judged where nobody knows who is in the audience."""
+    if plan.removed is None:
+        return None
     before = plan.removed + plan.unchanged
-    if plan.removed > guards.max_removed * before:
-        raise GuardTripped(
-            f"{plan.removed:,} of {before:,} members would leave the audience {audience!r}; "
-            f"at most {guards.max_removed:.0%} may. " + _REMEDY.format(key="max_removed")
-        )
+    broken: dict[str, str] = {}
+    if (
+        guards.max_removed is not None
+        and plan.removed > _FEW
+        and _exceeds(plan.removed, before, guards.max_removed)
+    ):
+        broken["max_removed"] = f"at most {_share(guards.max_removed)}"
+    if guards.max_removed_members is not None and plan.removed > guards.max_removed_members:
+        broken["max_removed_members"] = f"at most {guards.max_removed_members:,} members"
+    if not broken:
+        return None
+    return Finding(
+        f"{plan.removed:,} of {before:,} members would leave the audience {audience!r}; "
+        f"{' and '.join(broken.values())} may. Is the table complete?",
+        tuple(broken),
+    )
+
+
+def check_refused(audience: str, delivered: Delivered, members: int, guards: Guards) -> Finding | None:
+    """The service did not refuse too many members.
+
+    Judged against all members of the segment, also where a small difference was sent: members that are refused each
+    time are sent each time, and would soon be most of it.
+
+    Args:
+        audience: The audience's name.
+        delivered: What the service took; recorded already, and right either way.
+        members: Members of the segment.
+        guards: The limits.
+    """
+    refused, of = sum(delivered.refused.values()), max(members, delivered.sent)
+    if guards.max_refused is None or refused <= _HANDFUL or not _exceeds(refused, of, guards.max_refused):
+        return None
+    return Finding(
+        f"{delivered.refusals} for the audience {audience!r}; of its {of:,} members at most "
+        f"{_share(guards.max_refused)} may be refused. All others were taken, and the next run tries these again. "
+        "docs/errors.md has what each reason means.",
+        ("max_refused",),
+    )
+
+
+# --- Figures -----------------------------------------------------------------------------------------------
+
+
+def _exceeds(part: int | Fraction, whole: int | Fraction, limit: float) -> bool:
+    """Whether a part is more than a share of the whole, exactly: 29 of 100 do not exceed 0.29, as floats would."""
+    return part > Fraction(repr(limit)) * whole
+
+
+def _share(limit: float) -> str:
+    """A share in percent, as it was written: 0.005 is 0.5%."""
+    return f"{float(Fraction(repr(limit)) * 100):.12g}%"
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return f" ({', '.join(f'{name} {count:,}' for name, count in counts.items())})" if counts else ""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from include.customer_match.members import DistinctMembers, Files, MembersFile, write_members
 from include.customer_match.reference import Policy, Rejection
+from include.customer_match.table_facts import TableFacts
 
 __all__ = ["Staged", "stage_members"]
 
@@ -32,6 +33,11 @@ class Staged(BaseModel):
     valid: NonNegativeInt
     rejected: dict[Rejection, NonNegativeInt]
     duplicates: NonNegativeInt
+
+    @property
+    def facts(self) -> TableFacts:
+        """What later runs compare their table with."""
+        return TableFacts(profiles=self.profiles, missing=self.rejected.get(Rejection.MISSING, 0))
 
 
 def stage_members(

@@ -48,7 +48,7 @@ class SegmentReport(BaseModel):
         audience: The audience's name.
         audience_id: Its id at the service.
         outcome: How it ended.
-        message: Why it failed or was skipped, and what to do.
+        message: Why it failed or was skipped, or what the service refused; and what to do.
         profiles: Rows read.
         valid: Rows with a usable address.
         rejected: Rows without one, by reason.
@@ -56,7 +56,9 @@ class SegmentReport(BaseModel):
         members: Distinct members of the segment.
         added: Members sent because they may have been missing.
         removed: Members sent because they left; None if nobody knew who was in the audience.
-        refused: Members that the service refused, by the name of its error.
+        sent: Members that were sent.
+        refused: Members of these that the service refused, by the name of its error.
+        overridden: What guards found and let pass, because the run ignored them.
         parts: Upload files, or groups of calls.
         route: How the parts travel: `bulk` or `apply`; None if there are none.
         calls: Calls that held the members; 0 for Bulk.
@@ -81,7 +83,9 @@ class SegmentReport(BaseModel):
     members: int | None = None
     added: int | None = None
     removed: int | None = None
+    sent: int | None = None
     refused: dict[str, int] = {}
+    overridden: tuple[str, ...] = ()
     parts: int | None = None
     route: Route | None = None
     calls: int | None = None
@@ -177,8 +181,9 @@ def segment_report(
         counts |= {"parts": len(plan.parts), "route": plan.route}
     if delivered:
         counts |= {"refused": delivered.refused, "audience_id": delivered.audience_id}
+        counts |= {"sent": delivered.sent}
         counts |= {"route": delivered.route, "calls": delivered.calls, "terms": delivered.terms}
-    seconds = sum(record.seconds for record in (validated, normalised, chunked, delivered) if record)
+    steps = [record for record in (validated, normalised, chunked, delivered) if record]
     return SegmentReport.model_validate(
         {
             "segment": segment,
@@ -186,7 +191,8 @@ def segment_report(
             "outcome": outcome,
             "message": message,
             "sizes": sizes,
-            "seconds": round(seconds, 2),
+            "overridden": tuple(words for record in steps for words in record.overridden),
+            "seconds": round(sum(record.seconds for record in steps), 2),
             **counts,
         }
     )
@@ -207,13 +213,14 @@ def _outcome(
             "A task ended without a word (killed, or timed out). Its log in Airflow says more.",
         )
     if delivered.refused:
-        return Outcome.REFUSED_SOME, None
+        return Outcome.REFUSED_SOME, f"{delivered.refusals}; the next run tries them again."
     return (Outcome.DELIVERED if delivered.parts else Outcome.UNCHANGED), None
 
 
 def _line(segment: SegmentReport) -> str:
     if segment.profiles is None or segment.members is None:
-        return f"- {segment.audience}: {segment.outcome}. {segment.message or ''}".rstrip()
+        words = (f"{segment.outcome}.", segment.message, *_overrides(segment))
+        return f"- {segment.audience}: {' '.join(part for part in words if part)}"
     counts = [f"{segment.profiles:,} profiles", f"{segment.members:,} members"]
     if segment.parts is not None:
         removed = "unknown" if segment.removed is None else f"{segment.removed:,}"
@@ -223,7 +230,11 @@ def _line(segment: SegmentReport) -> str:
         counts.append(f"{sum(segment.refused.values()):,} refused by the service")
     text = f"- {segment.audience}: {segment.outcome}; {', '.join(counts)}"
     damage = f"Replaced because the ledger was damaged: {segment.damage}" if segment.damage else ""
-    return " ".join(part for part in (f"{text}.", damage, segment.message) if part)
+    return " ".join(part for part in (f"{text}.", damage, segment.message, *_overrides(segment)) if part)
+
+
+def _overrides(segment: SegmentReport) -> list[str]:
+    return [f"Let pass by `ignore_guards`: {words}" for words in segment.overridden]
 
 
 def _worry(sizes: Reading) -> str:

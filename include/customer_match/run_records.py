@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt
 
 from include.customer_match.chunk import Plan
+from include.customer_match.export import Guards
 from include.customer_match.normalise import Staged
 from include.customer_match.routes import Route
 
@@ -38,9 +39,17 @@ class Step(StrEnum):
 
 
 class _Record(BaseModel):
+    """What all steps record.
+
+    Attributes:
+        seconds: How long the step has worked.
+        overridden: What its guards found and let pass, because the run ignores guards.
+    """
+
     model_config = ConfigDict(frozen=True)
 
     seconds: NonNegativeFloat
+    overridden: tuple[str, ...] = ()
 
 
 class Validated(_Record):
@@ -75,12 +84,16 @@ class Chunked(_Record):
         audience: Name of the audience.
         interval_end: End of the data interval that the target stands for.
         skipped: Why nothing is to be sent for this data interval; None normally.
+        guards: What the upload is to judge by; None in records from before it judged.
+        ignore_guards: Whether the run lets pass what they find.
     """
 
     plan: Plan | None
     audience: str
     interval_end: datetime
     skipped: str | None = None
+    guards: Guards | None = None
+    ignore_guards: bool = False
 
 
 class Delivered(_Record):
@@ -89,6 +102,7 @@ class Delivered(_Record):
     Attributes:
         audience_id: The audience's id at the service.
         parts: Parts that were sent.
+        sent: Members of these parts.
         route: How they travelled; None if there were none.
         calls: Calls that held their members; 0 for Bulk.
         refused: Members that the service refused, by the name of its error.
@@ -97,10 +111,18 @@ class Delivered(_Record):
 
     audience_id: str
     parts: NonNegativeInt
+    sent: NonNegativeInt = 0
     route: Route | None = None
     calls: NonNegativeInt = 0
     refused: dict[str, NonNegativeInt] = {}
     terms: str | None = None
+
+    @property
+    def refusals(self) -> str:
+        """How many members were refused, and why, for people."""
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.refused.items())
+        number = sum(self.refused.values())
+        return f"Microsoft Advertising refused {number:,} of {self.sent:,} members sent ({reasons})"
 
 
 class Failure(BaseModel):

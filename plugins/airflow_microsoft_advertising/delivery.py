@@ -94,7 +94,8 @@ class Delivery:
         interval_end: End of the data interval that the plan stands for.
         accept_terms: Whether files and calls accept the Customer Match terms.
         before_sending: Called before each part is sent; what it raises stops the delivery.
-        on_replan: Gets the plan that takes the place of `plan` where the ledger has moved on.
+        on_replan: Gets the plan that takes the place of `plan` where the ledger has moved on, before anything of
+            it is sent; what it raises stops the delivery.
     """
 
     def __init__(
@@ -177,6 +178,16 @@ class Delivery:
         return len(self._plan.parts)
 
     @property
+    def sent(self) -> int:
+        """Members of those parts."""
+        return self._plan.sent
+
+    @property
+    def members(self) -> int:
+        """Members that the audience is to have."""
+        return self._plan.target.count
+
+    @property
     def route(self) -> Route | None:
         """How they travelled; None if there are none."""
         return self._plan.route
@@ -216,7 +227,8 @@ class Delivery:
         elif is_new:
             self._replan(self._plan.model_copy(update={"removed": 0}))  # nobody leaves
         plan = self._plan
-        return self._ledger.write(entry, entry.state.planned(plan.id, plan.parts, self._interval_end))
+        planned = entry.state.planned(plan.id, plan.parts, self._interval_end, plan.table)
+        return self._ledger.write(entry, planned)
 
     def _replan(self, plan: Plan) -> None:
         self._plan = plan

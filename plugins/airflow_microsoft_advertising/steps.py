@@ -22,11 +22,20 @@ from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
 from include.customer_match.chunk import Plan, plan_parts
 from include.customer_match.export import Export, Segment
-from include.customer_match.guards import check_age, check_members, check_removed
+from include.customer_match.guards import (
+    Finding,
+    check_age,
+    check_emails_lost,
+    check_members,
+    check_profiles_lost,
+    check_removed,
+    check_rows,
+    judge,
+)
 from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.state import State
-from include.customer_match.members import DamagedMembers, MembersFile
-from include.customer_match.normalise import stage_members
+from include.customer_match.members import DamagedMembers
+from include.customer_match.normalise import Staged, stage_members
 from include.customer_match.report import RunReport, segment_report
 from include.customer_match.run_records import Chunked, Normalised, SegmentRecords, Step, Validated
 from include.customer_match.sizes import Sizes
@@ -96,16 +105,14 @@ class ExportRun:
         with self._step(Step.VALIDATE, segment) as elapsed:
             table = self._open(segment)
             columns = self._columns(table)
-            if not self.ignore_guards:
-                check_age(segment.audience, table.modified, datetime.now(UTC), self.export.guards)
-            profiles = table.profiles()
-            if profiles == 0 and not self.export.guards.allow_empty and not self.ignore_guards:
-                raise ConfigurationError(
-                    f"The table of segment {segment.audience!r} ({table.location}) is empty. Check what writes it; "
-                    "if it may be empty, set `guards: {allow_empty: true}` in the export file."
-                )
+            profiles, guards = table.profiles(), self.export.guards
+            overridden = self._judged(
+                check_age(segment.audience, table.modified, datetime.now(UTC), guards),
+                check_rows(segment.audience, table.location, profiles, len(table.files), guards),
+            )
             record = Validated(
                 seconds=elapsed(),
+                overridden=overridden,
                 columns=columns,
                 profiles=profiles,
                 files=len(table.files),
@@ -127,9 +134,8 @@ class ExportRun:
                 self.workspace,
                 f"{self.segment_folder(segment)}/members.parquet",
             )
-            if not self.ignore_guards:
-                check_members(segment.audience, staged, self.export.guards)
-            record = Normalised(seconds=elapsed(), staged=staged)
+            overridden = self._judged(check_members(segment.audience, staged, self.export.guards))
+            record = Normalised(seconds=elapsed(), overridden=overridden, staged=staged)
             self.records(segment).write(record)
             log.info(
                 "%d profiles read, %d valid, %d rejected %s, %d duplicates, %d members",
@@ -235,9 +241,13 @@ class ExportRun:
                 interval_end=self.interval_end,
                 skipped=str(Overtaken(newer)),
             )
-        plan = self._plan(segment, state, normalised.staged.members)
-        if not self.ignore_guards:
-            check_removed(segment.audience, plan, self.export.guards)
+        plan = self._plan(segment, state, normalised.staged)
+        now, guards = normalised.staged.facts, self.export.guards
+        overridden = self._judged(
+            check_removed(segment.audience, plan, guards),
+            check_profiles_lost(segment.audience, state.table, now, guards),
+            check_emails_lost(segment.audience, state.table, now, guards),
+        )
         log.info(
             "%s parts%s: %d added, %s removed, %d unchanged%s",
             len(plan.parts),
@@ -253,21 +263,32 @@ class ExportRun:
             audience=segment.audience,
             interval_end=self.interval_end,
             skipped=DRY_RUN if self.dry_run else None,
+            overridden=overridden,
+            guards=guards,
+            ignore_guards=self.ignore_guards,
         )
 
-    def _plan(self, segment: Segment, state: State, target: MembersFile) -> Plan:
+    def _judged(self, *findings: Finding | None) -> tuple[str, ...]:
+        """Let the guards of a step stop it; what they found and the run ignores is logged, and returned."""
+        overridden = judge(*findings, ignore=self.ignore_guards)
+        for words in overridden:
+            log.warning("Let pass by `ignore_guards`: %s", words)
+        return overridden
+
+    def _plan(self, segment: Segment, state: State, staged: Staged) -> Plan:
         """The way from what the ledger knows to the target; from nothing, if what it rests on is damaged."""
 
         def planned(state: State) -> Plan:
             return plan_parts(
                 self.workspace,
                 state,
-                target,
+                staged.members,
                 plan_id=f"{self.run_id}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
                 folder=f"{self.segment_folder(segment)}/parts",
                 part_size=self._part_size(),
                 full=self.full,
                 route=self.export.route,
+                table=staged.facts,
             )
 
         try:

@@ -19,6 +19,8 @@ from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
 from airflow_microsoft_advertising.links import audiences_url
+from include.customer_match.chunk import Plan
+from include.customer_match.guards import Finding, check_refused, check_removed, judge, words_of
 from include.customer_match.ledger.lease import AudienceBusy, Lease
 from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.store import ledger_folder
@@ -128,19 +130,52 @@ class Upload:
             raise AirflowSkipException(str(error)) from None
         if waiting:
             return waiting
+        record = self._recorded(delivery, seconds=max(0.0, time.time() - started))
+        return record.model_dump(mode="json", include={"audience_id", "parts", "route", "calls", "refused"})
+
+    def _recorded(self, delivery: Delivery, *, seconds: float) -> Delivered:
+        """What the service took, written down; then judged, because it is true whatever the guards find.
+
+        Raises:
+            GuardTripped: The service refused too many members.
+        """
         record = Delivered(
-            seconds=max(0.0, time.time() - started),
+            seconds=seconds,
             audience_id=delivery.audience_id,
             parts=delivery.parts,
+            sent=delivery.sent,
             route=delivery.route,
             calls=delivery.calls,
             refused=delivery.refused,
             terms=self._terms(delivery),
         )
+        guards = self._chunked.guards
+        finding = check_refused(self.audience.name, record, delivery.members, guards) if guards else None
+        record = record.model_copy(update={"overridden": self._overridden(finding)})
         self._records.write(record)
         if record.refused:
-            log.warning("Microsoft Advertising refused members of %r: %s", self.audience.name, record.refused)
-        return record.model_dump(mode="json", exclude={"seconds", "terms"})
+            log.warning("%s for the audience %r", record.refusals, self.audience.name)
+        self._judge(finding)
+        return record
+
+    def _replanned(self, plan: Plan) -> None:
+        """Another plan takes the place of the one that `chunk` made and judged: who leaves is judged anew.
+
+        Raises:
+            GuardTripped: Too many members would leave; nothing of the plan was sent.
+        """
+        chunked = self._chunked
+        finding = check_removed(self.audience.name, plan, chunked.guards) if chunked.guards else None
+        overridden = tuple(dict.fromkeys((*chunked.overridden, *self._overridden(finding))))
+        self._records.write(chunked.model_copy(update={"plan": plan, "overridden": overridden}))
+        self._judge(finding)
+
+    def _overridden(self, finding: Finding | None) -> tuple[str, ...]:
+        return words_of([finding]) if self._chunked.ignore_guards else ()
+
+    def _judge(self, finding: Finding | None) -> None:
+        for words in judge(finding, ignore=self._chunked.ignore_guards):
+            log.warning("Let pass by `ignore_guards`: %s", words)
 
     def _terms(self, delivery: Delivery) -> str | None:
         """Who accepted the terms of what was sent; None where nothing was."""
@@ -163,7 +198,7 @@ class Upload:
                 interval_end=chunked.interval_end,
                 accept_terms=accept_terms,
                 before_sending=lambda: lease.take(_LEASE),
-                on_replan=lambda plan: self._records.write(chunked.model_copy(update={"plan": plan})),
+                on_replan=self._replanned,
             )
 
     @cached_property

@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from include.customer_match.members import MembersFile
 from include.customer_match.routes import Route
+from include.customer_match.table_facts import TableFacts
 
 __all__ = ["Action", "Bounds", "Part", "Progress", "Request", "Settled", "State", "Step", "fold"]
 
@@ -120,6 +121,7 @@ class State(_Model):
         parts: Parts of the plan, in the order in which they are sent; none once they are settled.
         refused: Members of the plan that the service refused, by the name of its error.
         interval_end: End of the data interval that the parts (or, with none, the bounds) stand for.
+        table: Counts of the table that they stand for; None where that is not known.
         damage: What was found damaged, so that nothing before it is trusted; None once the audience was replaced.
         updated_at: When this state was written.
     """
@@ -134,6 +136,7 @@ class State(_Model):
     parts: tuple[Part, ...] = ()
     refused: dict[str, int] = {}
     interval_end: datetime | None = None
+    table: TableFacts | None = None
     damage: str | None = None
     updated_at: datetime | None = None
 
@@ -176,10 +179,22 @@ class State(_Model):
             }
         )
 
-    def planned(self, plan_id: str, parts: tuple[Part, ...], interval_end: datetime | None) -> Self:
-        """The state with a new plan; the parts before it must be settled."""
+    def planned(
+        self,
+        plan_id: str,
+        parts: tuple[Part, ...],
+        interval_end: datetime | None,
+        table: TableFacts | None = None,
+    ) -> Self:
+        """The state with a new plan, of this table; the parts before it must be settled."""
         return self.model_copy(
-            update={"plan_id": plan_id, "parts": parts, "refused": {}, "interval_end": interval_end}
+            update={
+                "plan_id": plan_id,
+                "parts": parts,
+                "refused": {},
+                "interval_end": interval_end,
+                "table": table,
+            }
         )
 
     def requested(self, index: int, request: Request | None) -> Self:
