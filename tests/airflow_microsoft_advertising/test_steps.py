@@ -93,12 +93,13 @@ def delivered(run: ExportRun, segment: Segment, **record: Any) -> None:
     ledger = Ledger(run.workspace, ledger_folder(run.export.aid, segment.audience), segment.audience)
     entry = ledger.load()
     entry = ledger.write(entry, entry.state.with_audience("77", created=True))
-    entry = ledger.write(entry, entry.state.planned(chunked.plan.id, chunked.plan.parts, run.interval_end))
+    plan = chunked.plan
+    entry = ledger.write(entry, entry.state.planned(plan.id, plan.parts, run.interval_end, plan.table))
     for index in range(len(chunked.plan.parts)):
         entry = ledger.write(entry, entry.state.confirmed(index, None, {}))
     ledger.settle(entry, entry.state)
-    parts = len(chunked.plan.parts)
-    run.records(segment).write(Delivered(seconds=1, audience_id="77", parts=parts, **record))
+    record = {"parts": len(plan.parts), "sent": plan.sent} | record
+    run.records(segment).write(Delivered(seconds=1, audience_id="77", **record))
 
 
 def hexes(run: ExportRun, reference: Any) -> set[str]:
@@ -262,10 +263,36 @@ def test_a_missing_column_names_a_near_one(lake: Lake) -> None:
 def test_an_empty_table(lake: Lake) -> None:
     lake.write("Gold", [])
     run = lake.run()
-    with pytest.raises(AirflowFailException, match=r"'Gold customers'.*is empty.*allow_empty"):
+    with pytest.raises(
+        AirflowFailException,
+        match=r"'Gold customers' \(.*Gold\) is empty: 0 profiles in 1 file\..*allow_empty",
+    ):
         run.validate(GOLD)
     lake.run(guards={"allow_empty": True}).validate(GOLD)
-    lake.run(ignore_guards=True).validate(GOLD)
+    assert lake.run(ignore_guards=True).validate(GOLD).overridden
+
+
+@pytest.mark.bad_input
+def test_an_empty_table_that_may_be_empty_comes_to_an_empty_audience(lake: Lake) -> None:
+    """Also on its first run, when the audience is still to be made."""
+    lake.write("Gold", [])
+    for options in ({"guards": {"allow_empty": True}}, {"ignore_guards": True}):
+        run = lake.run(**options)
+        prepare(run, GOLD)
+        plan = run.chunk(GOLD).plan
+        assert plan
+        assert (plan.parts, plan.target.count) == ((), 0)
+
+
+@pytest.mark.bad_input
+def test_a_segment_of_rejected_profiles_alone_is_empty(lake: Lake) -> None:
+    lake.write("Gold", [None] * 7 + ["nothing"])
+    run = lake.run()
+    run.validate(GOLD)
+    with pytest.raises(
+        AirflowFailException, match=r"no member: 8 profiles read, 8 rejected \(missing 7, not an address 1\)"
+    ):
+        run.normalise(GOLD)
 
 
 @pytest.mark.bad_input
@@ -282,9 +309,10 @@ def test_an_old_table(lake: Lake) -> None:
     yesterday = datetime.now(UTC).timestamp() - 86_400
     os.utime(path, (yesterday, yesterday))
     guards: dict[str, Any] = {"guards": {"max_age_hours": 12}}
-    with pytest.raises(AirflowFailException, match=r"24\.0 hours ago; at most 12.*ignore_guards"):
+    with pytest.raises(AirflowFailException, match=r"24\.0 hours ago \(.* UTC\); at most 12 .*ignore_guards"):
         lake.run(**guards).validate(GOLD)
-    lake.run(**guards, ignore_guards=True).validate(GOLD)
+    [words] = lake.run(**guards, ignore_guards=True).validate(GOLD).overridden
+    assert "24.0 hours ago" in words
     lake.run(guards={"max_age_hours": 25}).validate(GOLD)
 
 
@@ -296,26 +324,148 @@ def test_too_many_rejected(lake: Lake) -> None:
     with pytest.raises(AirflowFailException, match=r"3 of 4 profiles.*at most 50%.*max_rejected"):
         run.normalise(GOLD)
     assert failure(run, GOLD).step is Step.NORMALISE
-    lake.run(ignore_guards=True).normalise(GOLD)
+    [words] = lake.run(ignore_guards=True).normalise(GOLD).overridden
+    assert words.startswith("3 of 4 profiles")
     assert run.records(GOLD).read(Failure) is None, "the next try was right"
 
 
+def people(*, first: int = 0, count: int, missing: int = 0) -> list[str | None]:
+    """So many profiles, of which the last ones have nothing in the e-mail column."""
+    filled = [f"person{number}@example.com" for number in range(first, first + count - missing)]
+    return [*filled, *[None] * missing]
+
+
+def next_run(lake: Lake, emails: list[str | None], **options: Any) -> ExportRun:
+    """The day after: the table is another one, and its members are staged."""
+    lake.write("Gold", emails)
+    run = lake.run(name="run-2", interval_end=DAY + timedelta(days=1), **options)
+    run.validate(GOLD)
+    run.normalise(GOLD)
+    return run
+
+
+@pytest.fixture
+def settled(lake: Lake) -> Lake:
+    """An audience of three hundred, from as many profiles."""
+    lake.write("Gold", people(count=300))
+    run = lake.run()
+    prepare(run, GOLD)
+    delivered(run, GOLD)
+    return lake
+
+
+OFF: dict[str, Any] = dict.fromkeys(
+    ("max_removed", "max_profiles_lost", "max_emails_lost", "max_rejected"), None
+)
+# What the table is like the next day, the guard that is on, the limits at which it passes and trips, its words.
+COMPARED: dict[str, tuple[list[str | None], str, float, float, str]] = {
+    "leavers, a share": (
+        people(first=150, count=300), "max_removed", 0.5, 0.49, r"150 of 300 members would leave.*at most 49% may",
+    ),
+    "leavers, a number": (
+        people(first=150, count=300), "max_removed_members", 150, 149,
+        r"150 of 300 members would leave.*at most 149 members may",
+    ),
+    "profiles": (
+        people(count=150), "max_profiles_lost", 0.5, 0.49, r"has 150 profiles;.*had 300, and at most 49% may",
+    ),
+    "e-mails": (
+        people(count=300, missing=120), "max_emails_lost", 0.4, 0.39,
+        r"180 of 300 profiles have something.*300 of 300 had.*at most 39% may get lost",
+    ),
+}  # fmt: skip
+
+
 @pytest.mark.bad_input
-def test_too_many_leavers(lake: Lake) -> None:
-    first = lake.run()
-    lake.write("Gold", [f"person{number}@example.com" for number in range(300)])
-    prepare(first, GOLD)
-    delivered(first, GOLD)
-    lake.write("Gold", [f"person{number}@example.com" for number in range(100)])
-    options: dict[str, Any] = {"name": "run-2", "interval_end": DAY + timedelta(days=1)}
-    second = lake.run(**options)
-    second.normalise(GOLD)
-    with pytest.raises(AirflowFailException, match=r"200 of 300 members would leave.*max_removed"):
-        second.chunk(GOLD)
-    assert second.records(GOLD).read(Failure)
-    plan = lake.run(**options, ignore_guards=True).chunk(GOLD).plan
+@pytest.mark.parametrize("what", COMPARED)
+def test_what_is_compared_with_the_last_delivered_table(settled: Lake, what: str) -> None:
+    emails, key, passes, trips, words = COMPARED[what]
+    plan = next_run(settled, emails, guards=OFF | {key: passes}).chunk(GOLD).plan
     assert plan
-    assert plan.removed == 200
+    run = next_run(settled, emails, guards=OFF | {key: trips})
+    with pytest.raises(AirflowFailException, match=rf"{words}.*`ignore_guards`.*`guards\.{key}`"):
+        run.chunk(GOLD)
+    assert failure(run, GOLD).step is Step.CHUNK
+    [segment] = run.report([GOLD]).segments
+    assert segment.outcome is Outcome.FAILED
+    assert f"guards.{key}" in str(segment.message)
+    once = next_run(settled, emails, guards=OFF | {key: trips}, ignore_guards=True).chunk(GOLD)
+    assert once.plan
+    assert (once.plan.added, once.plan.removed) == (plan.added, plan.removed)
+    assert len(once.overridden) == 1
+
+
+@pytest.mark.bad_input
+def test_a_collapse_is_told_with_all_that_it_does(settled: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    """By the defaults; one word lets all of it pass, and the report says what that was."""
+    run = next_run(settled, people(count=100))
+    with pytest.raises(
+        AirflowFailException,
+        match=r"200 of 300 members would leave.*has 100 profiles.*`guards\.max_removed` and "
+        r"`guards\.max_profiles_lost`",
+    ):
+        run.chunk(GOLD)
+    once = next_run(settled, people(count=100), ignore_guards=True)
+    chunked = once.chunk(GOLD)
+    assert chunked.plan
+    assert chunked.plan.removed == 200
+    assert len(chunked.overridden) == 2
+    assert "Let pass by `ignore_guards`: 200 of 300 members would leave" in caplog.text
+    delivered(once, GOLD)
+    report = once.report([GOLD])
+    assert report.segments[0].overridden == chunked.overridden
+    assert "Let pass by `ignore_guards`: 200 of 300" in report.summary()
+
+
+@pytest.mark.bad_input
+def test_what_was_delivered_is_what_the_next_table_is_compared_with(settled: Lake) -> None:
+    """Once let pass, it is the table that counts; one that was stopped does not."""
+    stopped = next_run(settled, people(count=10))
+    with pytest.raises(AirflowFailException, match="has 10 profiles"):
+        stopped.chunk(GOLD)
+    once = next_run(settled, people(count=100, missing=50), ignore_guards=True)
+    delivered(once, GOLD)
+    state = once.known(GOLD)
+    assert state.table
+    assert (state.table.profiles, state.table.missing) == (100, 50)
+    later = next_run(settled, people(count=100, missing=50))
+    assert later.chunk(GOLD).overridden == ()
+
+
+@pytest.mark.bad_input
+def test_tables_are_compared_where_the_ledger_of_members_is_lost(settled: Lake) -> None:
+    """Nobody knows then how many would leave; how many profiles there were is known."""
+    run = next_run(settled, people(count=100))
+    certain = run.known(GOLD).settled.certain
+    assert certain
+    run.workspace.write_bytes(certain.path, b"torn")
+    with pytest.raises(AirflowFailException, match=r"has 100 profiles.*`guards\.max_profiles_lost` in"):
+        run.chunk(GOLD)
+
+
+@pytest.mark.bad_input
+def test_before_anything_was_delivered_nothing_is_compared(lake: Lake) -> None:
+    strict = {"max_profiles_lost": 0, "max_emails_lost": 0, "max_removed": 0, "max_removed_members": 0}
+    run = lake.run(guards=strict)
+    prepare(run, GOLD)
+    assert run.chunk(GOLD).overridden == ()
+
+
+@pytest.mark.bad_input
+def test_an_older_interval_is_skipped_whatever_its_table_is_like(settled: Lake) -> None:
+    settled.write("Gold", people(count=5))
+    older = settled.run(name="backfill", interval_end=DAY - timedelta(days=1))
+    prepare(older, GOLD)
+    assert older.chunk(GOLD).skipped
+
+
+def test_the_upload_gets_what_it_is_to_judge_by(lake: Lake) -> None:
+    run = lake.run(guards={"max_refused": 0.2})
+    prepare(run, GOLD)
+    chunked = run.chunk(GOLD)
+    assert chunked.guards
+    assert (chunked.guards.max_refused, chunked.ignore_guards) == (0.2, False)
+    assert lake.run(ignore_guards=True).chunk(GOLD).ignore_guards
 
 
 @pytest.mark.bad_input
@@ -372,7 +522,7 @@ def test_the_report_of_a_run(lake: Lake) -> None:
         "segment": "Gold", "audience": "Gold customers", "audience_id": "77", "outcome": "refused some",
         "profiles": 6, "valid": 4, "duplicates": 1, "members": 3, "added": 3, "removed": None,
         "refused": {"EmailMustBeHashed": 1}, "parts": 1, "replaced": True,
-        "route": None, "calls": 0, "terms": None, "sizes": None, "damage": None,
+        "route": None, "calls": 0, "terms": None, "sizes": None, "damage": None, "sent": 3, "overridden": (),
     }  # fmt: skip
     assert (silver.outcome, report.failed) == (Outcome.FAILED, 1)
     assert silver.message

@@ -17,6 +17,7 @@ from include.customer_match.digests import Digests
 from include.customer_match.ledger.state import Action, Part, Progress, Settled, State
 from include.customer_match.members import DamagedMembers, MembersFile, read_members, write_members
 from include.customer_match.routes import Route, RouteChoice
+from include.customer_match.table_facts import TableFacts
 from include.errors import TerminalError
 
 EVERYBODY = set(range(8))
@@ -47,7 +48,7 @@ class Files:
             possible=None if possible is None else self.write(certain | possible),
             known=possible is not None,
         )
-        return State(audience="a", settled=settled, plan_id="before")
+        return State(audience="a", audience_id="1", settled=settled, plan_id="before")
 
     def plan(
         self,
@@ -173,7 +174,7 @@ def test_the_steady_state_sends_the_difference(files: Files) -> None:
         (Action.ADD, {4}),
     ]
     assert (plan.added, plan.removed, plan.unchanged, plan.replaces) == (1, 1, 2, False)
-    assert (plan.id, plan.based_on) == ("p", "None/0")
+    assert (plan.id, plan.based_on) == ("p", "1/0")
 
 
 def test_nothing_to_do_is_no_part(files: Files) -> None:
@@ -204,7 +205,32 @@ def test_an_empty_target_of_an_empty_audience_is_no_part(files: Files) -> None:
 
 def test_an_empty_target_of_an_unknown_audience_is_refused_with_a_remedy(files: Files) -> None:
     with pytest.raises(TerminalError, match="Delete the audience at Microsoft Advertising"):
-        files.plan(State(audience="a"), set())
+        files.plan(State(audience="a", audience_id="1"), set())
+
+
+def test_an_empty_target_of_an_audience_that_may_not_exist_waits_for_the_delivery(files: Files) -> None:
+    """Created anew it is empty, and nothing is to do; found by its name, nobody knows who is in it."""
+    nothing = State(audience="a")
+    plan = files.plan(nothing, set())
+    assert (plan.parts, plan.removed, plan.replaces) == ((), None, False)
+    created = nothing.with_audience("1", created=True)
+    assert not plan.fits(created)
+    again = plan_again(files.storage, created, plan, folder="again")
+    assert (again.parts, again.removed) == ((), 0)
+    found = nothing.with_audience("1", created=False)
+    assert not plan.fits(found)
+    with pytest.raises(TerminalError, match="Delete the audience at Microsoft Advertising"):
+        plan_again(files.storage, found, plan, folder="again")
+
+
+def test_a_plan_keeps_the_counts_of_its_table(files: Files) -> None:
+    state, table = files.state({1}, set()), TableFacts(profiles=9, missing=2)
+    plan = plan_parts(
+        files.storage, state, files.write({2}), plan_id="p", folder="f", part_size=3, table=table
+    )
+    assert plan.table == table
+    assert plan_again(files.storage, state, plan, folder="again").table == table
+    assert plan.sent == 2
 
 
 def test_an_unknown_audience_is_replaced(files: Files) -> None:
@@ -254,7 +280,7 @@ def test_planning_again_keeps_target_and_name(files: Files, full: bool) -> None:
     again = plan_again(files.storage, moved, first, folder="again")
     assert files.apply(again.parts, {2, 3, 4}) == {2, 3}
     assert (again.id, again.target, again.part_size, again.full) == ("p", first.target, 2, full)
-    assert (again.based_on, again.replaces) == ("None/7", full)
+    assert (again.based_on, again.replaces) == ("1/7", full)
     assert all(p.members.path.startswith("again/") for p in again.parts)
 
 

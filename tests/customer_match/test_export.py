@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from include.customer_match import export_values
-from include.customer_match.export import Export, Folder, Segment, Source
+from include.customer_match.export import Export, Folder, Guards, Segment, Source
 from include.errors import ConfigurationError
 from include.microsoft_advertising import limits
 
@@ -53,7 +53,16 @@ def test_defaults_are_those_of_the_reference() -> None:
         "scope": "Customer",
         "adopt": False,
         "workspace": {"connection": None, "root": "workspace"},
-        "guards": {"allow_empty": False, "max_rejected": 0.5, "max_removed": 0.5, "max_age_hours": None},
+        "guards": {
+            "allow_empty": False,
+            "max_rejected": 0.5,
+            "max_removed": 0.5,
+            "max_removed_members": None,
+            "max_profiles_lost": 0.5,
+            "max_emails_lost": 0.5,
+            "max_refused": 0.01,
+            "max_age_hours": None,
+        },
         "run_timeout_hours": 6,
         "retries": 3,
         "retry_delay_seconds": 30,
@@ -134,8 +143,10 @@ def test_roots_in_a_lake(root: str) -> None:
 
 
 def test_guards_can_be_taken_off() -> None:
-    guards = export(guards={"max_rejected": None, "max_removed": None}).guards
-    assert (guards.max_rejected, guards.max_removed) == (None, None)
+    limits = [key for key in Guards.model_fields if key.startswith("max_")]
+    assert len(limits) == 7
+    guards = export(guards=dict.fromkeys(limits)).guards
+    assert [getattr(guards, key) for key in limits] == [None] * 7
 
 
 def test_a_workspace_may_lie_in_the_source_where_tables_are_named() -> None:

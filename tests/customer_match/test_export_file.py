@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.customer_match.export import Export
+from include.customer_match.export import Export, Guards
 from include.customer_match.export_file import (
     BrokenExport,
     InvalidExport,
@@ -82,7 +82,15 @@ membership_duration: 30
 scope: Account
 adopt: true
 workspace: {connection: lake, root: "abfs://lake/workspace"}
-guards: {allow_empty: true, max_rejected: 0.2, max_removed: null, max_age_hours: 48}
+guards:
+  allow_empty: true
+  max_rejected: 0.2
+  max_removed: null
+  max_removed_members: 10_000
+  max_profiles_lost: 0.3
+  max_emails_lost: 0
+  max_refused: 1
+  max_age_hours: 48
 run_timeout_hours: 2
 retries: 0
 retry_delay_seconds: 5
@@ -93,7 +101,9 @@ owner: me
     )
     assert set(export.model_fields_set) == set(Export.model_fields)
     assert export.segments[1].audience == "Newsletter readers"
-    assert export.guards.max_removed is None
+    assert set(export.guards.model_fields_set) == set(Guards.model_fields)
+    assert (export.guards.max_removed, export.guards.max_removed_members) == (None, 10_000)
+    assert (export.guards.max_emails_lost, export.guards.max_refused) == (0, 1)
 
 
 def test_the_projects_own_exports_are_valid() -> None:
@@ -142,6 +152,26 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     # Bounds
     ({"guards": "{max_removed: 50}"}, "line 6, guards.max_removed: must be at most 1, but is the number 50."),
     ({"guards": "{max_rejected: -0.1}"}, "guards.max_rejected: must be at least 0, but is the number -0.1."),
+    (
+        {"guards": "{max_removed_members: 0.5}"},
+        "line 6, guards.max_removed_members: must be a whole number, but is the number 0.5.",
+    ),
+    (
+        {"guards": "{max_removed_members: -1}"},
+        "line 6, guards.max_removed_members: must be at least 0, but is the number -1.",
+    ),
+    (
+        {"guards": "{max_refused: 1.1}"},
+        "line 6, guards.max_refused: must be at most 1, but is the number 1.1.",
+    ),
+    (
+        {"guards": "{max_emails_lost: much}"},
+        "line 6, guards.max_emails_lost: must be a number, but is the text",
+    ),
+    (
+        {"guards": "{max_profile_lost: 0.1}"},
+        "guards.max_profile_lost: unknown key. Did you mean `max_profiles_l",
+    ),
     ({"guards": "{max_age_hours: 0}"}, "guards.max_age_hours: must be more than 0, but is the number 0."),
     ({"route": "Apply"}, "line 6, route: must be"),
     ({"profiles_per_part": "0"}, "line 6, profiles_per_part: must be at least 1, but is the number 0."),

@@ -50,7 +50,7 @@ PLAN = Plan(
     removed=20, unchanged=500, replaces=False, part_size=9_999, full=False,
 )  # fmt: skip
 CHUNKED = Chunked(seconds=2, plan=PLAN, audience="VIPs", interval_end=NOW)
-DELIVERED = Delivered(seconds=4, audience_id="77", parts=1, route=Route.APPLY, calls=2)
+DELIVERED = Delivered(seconds=4, audience_id="77", parts=1, sent=1_520, route=Route.APPLY, calls=2)
 FAILURE = Failure(step=Step.CHUNK, message="Too many would leave. Look first.")
 SKIPPED = Chunked(seconds=1, plan=None, audience="VIPs", interval_end=NOW, skipped="Newer data are there.")
 FIELDS = {
@@ -102,10 +102,10 @@ OUTCOMES: list[tuple[str, list[BaseModel], bool, Outcome, str | None]] = [
     ),
     (
         "some refused",
-        [*BEFORE, CHUNKED, DELIVERED.model_copy(update={"refused": {"X": 1}})],
+        [*BEFORE, CHUNKED, DELIVERED.model_copy(update={"refused": {"X": 1_200, "Y": 3}})],
         False,
         Outcome.REFUSED_SOME,
-        None,
+        "Microsoft Advertising refused 1,203 of 1,520 members sent (X 1,200, Y 3); the next run tries them again.",
     ),
     ("older interval", [*BEFORE, SKIPPED], False, Outcome.SKIPPED, "Newer data are there."),
     ("older interval, dry run", [*BEFORE, SKIPPED], True, Outcome.SKIPPED, "Newer data are there."),
@@ -154,12 +154,38 @@ def test_outcomes(
 
 def test_all_counts_of_a_segment(records: SegmentRecords) -> None:
     delivered = DELIVERED.model_copy(update={"refused": {"TooNew": 3}})
-    assert report_of(records, VALIDATED, NORMALISED, CHUNKED, delivered) == SegmentReport(
+    report = report_of(records, VALIDATED, NORMALISED, CHUNKED, delivered)
+    assert report.model_copy(update={"message": None}) == SegmentReport(
         segment="vip_table", audience="VIPs", audience_id="77", outcome=Outcome.REFUSED_SOME,
         profiles=3_000, valid=2_500, rejected={"missing": 400, "not_an_address": 100}, duplicates=500,
         members=2_000, added=1_500, removed=20, refused={"TooNew": 3}, parts=1, replaced=False, seconds=8.0,
-        route=Route.APPLY, calls=2,
+        route=Route.APPLY, calls=2, sent=1_520,
     )  # fmt: skip
+
+
+def test_what_was_refused_is_told_where_the_guard_stopped_it_too(records: SegmentRecords) -> None:
+    delivered = DELIVERED.model_copy(update={"refused": {"TooNew": 300}})
+    report = report_of(records, VALIDATED, NORMALISED, CHUNKED, delivered, FAILURE)
+    assert (report.outcome, report.refused, report.sent) == (Outcome.FAILED, {"TooNew": 300}, 1_520)
+    assert "300 refused by the service. chunk: Too many" in run_of(report).summary()
+    assert "TooNew 300" in Page(run_of(report).html()).text
+
+
+def test_what_guards_let_pass_is_told_of_each_step(records: SegmentRecords) -> None:
+    def overriding(record: BaseModel, words: str) -> BaseModel:
+        return record.model_copy(update={"overridden": (words,)})
+
+    written = [
+        overriding(record, f"Odd thing {number}.")
+        for number, record in enumerate((VALIDATED, NORMALISED, CHUNKED, DELIVERED))
+    ]
+    report = report_of(records, *written)
+    assert report.overridden == ("Odd thing 0.", "Odd thing 1.", "Odd thing 2.", "Odd thing 3.")
+    run = run_of(report)
+    assert "Let pass by `ignore_guards`: Odd thing 0. Let pass" in run.summary()
+    assert "let pass by ignore_guards: Odd thing 3." in Page(run.html()).text
+    early = run_of(report_of(records, written[0], FAILURE))
+    assert "Look first. Let pass by `ignore_guards`: Odd thing 0." in early.summary()
 
 
 def test_counts_end_where_the_run_ended(records: SegmentRecords) -> None:

@@ -22,6 +22,7 @@ from include.customer_match.ledger.state import (
 )
 from include.customer_match.members import MembersFile
 from include.customer_match.routes import Route
+from include.customer_match.table_facts import TableFacts
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REQUEST = Request(id="r1", upload_url="https://upload.example/secret", requested_at=NOW)
@@ -100,6 +101,24 @@ def test_a_new_plan_forgets_what_the_last_one_was_refused() -> None:
     later = datetime(2026, 1, 2, tzinfo=UTC)
     following = state.planned("p2", (), later)
     assert (following.plan_id, following.refused, following.interval_end) == ("p2", {}, later)
+
+
+def test_the_counts_of_the_table_are_those_of_the_newest_plan() -> None:
+    first, second = TableFacts(profiles=10, missing=1), TableFacts(profiles=20)
+    state = State(audience="a", audience_id="1").planned("p", (), NOW, first)
+    assert state.table == first
+    assert State.model_validate_json(state.model_dump_json()).table == first
+    assert state.distrusted("torn").table == first, "it is still what the next table is compared with"
+    assert state.planned("p2", (), NOW, second).table == second
+    assert state.planned("p2", (), NOW).table is None, "a plan of before there were counts"
+    assert state.with_audience("2", created=True).table is None
+
+
+def test_a_state_of_before_there_were_counts_is_read() -> None:
+    old = planned(Action.ADD)
+    document = old.model_dump(mode="json")
+    del document["table"]
+    assert State.model_validate(document) == old
 
 
 def test_an_audience_that_we_created_holds_nobody() -> None:
