@@ -367,6 +367,55 @@ def test_members_that_a_call_refuses(calls: Installation, monkeypatch: pytest.Mo
     assert (again.added, again.refused) == (2, {})
 
 
+@pytest.mark.faults
+@pytest.mark.parametrize("route", ["bulk", "apply"])
+def test_members_that_are_refused_beyond_the_tolerance(
+    tmp_path: Path, simulator: Simulator, route: str
+) -> None:
+    """A twentieth, each time. The segment fails with the figures; the ledger is true, and later runs are right."""
+    at = small_one(tmp_path, simulator, route=route)
+    [segment] = at.export.matches([])
+    wanted = expected(str(at.folder / "lake" / segment.table), policy="basic").members
+    at.api.fault("JudgeItems", "refuse", code=8004, share=0.05, times=None)
+    with pytest.raises(AirflowFailException, match=r"refused \d+ of [\d,]+ members .*`guards\.max_refused`"):
+        at.run()
+    [audience] = at.audiences(segment.audience)
+    there = set(at.api.members(audience["id"]))
+    refused = len(wanted) - len(there)
+    assert there < set(wanted)
+    assert 0.04 < refused / len(wanted) < 0.06
+
+    [passed] = at.run(ignore_guards=True)
+    again = sum(passed.refused.values())
+    assert (passed.outcome, passed.added) == (Outcome.REFUSED_SOME, refused)
+    assert f"refused {again} of {refused} members sent (EmailMustBeHashed {again})" in str(passed.message)
+
+    at.api.control("faults", method="DELETE")
+    [right] = at.run()
+    at.check([right])
+    assert (right.outcome, right.added) == (Outcome.DELIVERED, again)
+
+
+@pytest.mark.bad_input
+def test_a_table_that_has_collapsed(small: Installation) -> None:
+    """Nothing reaches the audience; let pass once, it is the table that the next one is compared with."""
+    [report] = small.run()
+    [audience] = small.audiences(report.audience)
+    before = small.api.members(audience["id"])
+    small.write(demo_tables(0.0005))  # a quarter of the profiles
+    with pytest.raises(
+        AirflowFailException,
+        match=r"would leave.*profiles.*`guards\.max_removed` and `guards\.max_profiles_lost`",
+    ):
+        small.run()
+    assert small.api.members(audience["id"]) == before
+    [passed] = small.run(ignore_guards=True)
+    small.check([passed])
+    assert len(passed.overridden) == 2
+    [same] = small.run()
+    assert (same.outcome, same.overridden) == (Outcome.UNCHANGED, ())
+
+
 @pytest.mark.parametrize("route", ["auto", "apply"])
 def test_a_service_that_takes_no_members_by_calls(tmp_path: Path, simulator: Simulator, route: str) -> None:
     at = small_one(tmp_path, simulator, route=route)
