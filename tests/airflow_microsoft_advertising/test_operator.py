@@ -26,6 +26,7 @@ from include.customer_match.members import read_members
 from include.customer_match.report import Outcome
 from include.customer_match.routes import Route
 from include.customer_match.run_records import Delivered, Failure, Step
+from include.customer_match.table_facts import TableFacts
 from include.errors import ConfigurationError, TransientError
 from include.microsoft_advertising import bulk_file
 from include.microsoft_advertising.faults import ServiceTerminalError, ServiceTransientError
@@ -137,6 +138,7 @@ def test_it_goes_on_until_the_audience_is_right(run: ExportRun, service: Closing
     assert record
     assert record.model_dump(mode="json", include=set(told)) == told
     assert (record.sent, record.overridden) == (3, ())
+    assert run.known(GOLD).table == TableFacts(profiles=6, missing=1), "what the next table is compared with"
     [segment] = run.report([GOLD]).segments
     assert (segment.outcome, segment.route, segment.calls) == (Outcome.DELIVERED, Route.BULK, 0)
 
