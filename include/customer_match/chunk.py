@@ -73,6 +73,11 @@ class Plan(BaseModel):
         return self.parts[0].route if self.parts else None
 
     @property
+    def files(self) -> tuple[MembersFile, ...]:
+        """All that it names."""
+        return (self.target, *(part.members for part in self.parts))
+
+    @property
     def goes_by_calls_to_nobody(self) -> bool:
         """Whether the way to its target from an empty audience would be calls."""
         route = choose_route(self.wanted_route, members=self.target.count, replaces=self.full)

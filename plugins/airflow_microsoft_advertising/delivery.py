@@ -25,7 +25,7 @@ from airflow_microsoft_advertising.refusals import Refusals
 from include.customer_match.chunk import Plan, plan_again
 from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.state import Part, Progress, Request, Settled
-from include.customer_match.ledger.store import Entry, Storage
+from include.customer_match.ledger.store import Entry, LedgerConflict, Storage
 from include.customer_match.members import DamagedMembers, read_members
 from include.customer_match.routes import Route
 from include.errors import ConfigurationError, TerminalError, TransientError
@@ -147,9 +147,15 @@ class Delivery:
         try:
             return self._advance()
         except DamagedMembers as error:
-            if self._ledger.distrust(self._ledger.load()) is None:
+            entry = self._ledger.load()
+            if self._ledger.distrust(entry):
+                raise TransientError(f"{error} The next try replaces the whole audience.") from error
+            if self._ledger.verify(entry.state, self._plan.files):
                 raise  # it is the plan's own file, not the ledger's
-            raise TransientError(f"{error} The next try replaces the whole audience.") from error
+            raise LedgerConflict(
+                f"Another run has gone on with the audience {self._audience.name!r}, and what this one was reading "
+                "is needed no more. It starts over from what that run recorded."
+            ) from error
 
     def _advance(self) -> Waiting | None:
         entry, fruitless = self._ledger.load(), 0

@@ -17,16 +17,19 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pytest
 
+from airflow_microsoft_advertising import applying
 from airflow_microsoft_advertising.audience_marks import AudienceSpec
 from airflow_microsoft_advertising.delivery import Delivery, Waiting
+from include.customer_match import routes
 from include.customer_match.chunk import Plan, plan_parts
 from include.customer_match.digests import Digests
 from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.state import Progress, State
 from include.customer_match.ledger.store import Ledger
 from include.customer_match.ledger.view import windows
-from include.customer_match.members import MembersFile, read_members, write_members
+from include.customer_match.members import DamagedMembers, MembersFile, read_members, write_members
 from include.customer_match.routes import RouteChoice
 from include.errors import TransientError
 from include.microsoft_advertising.client import Client
@@ -49,7 +52,7 @@ from include.microsoft_advertising.models import (
 )
 from tests.memory_storage import MemoryStorage
 
-__all__ = ["Crash", "FakeService", "Faults", "FaultyStorage", "World", "digests_of"]
+__all__ = ["Crash", "FakeService", "Faults", "FaultyStorage", "World", "digests_of", "small_calls"]
 
 MARK = "[customer-match:test]"
 NAME = "Gold customers"
@@ -66,12 +69,21 @@ class Faults:
 
     Attributes:
         strikes: Number of a step → how it fails: `before` it does anything, `after` it did its work, or
-            `lost`: likewise, but the caller learns that it failed.
+            `lost`: likewise, but the caller learns that it failed; `asleep`: the worker stops before the step,
+            and takes it when `meanwhile` has happened.
+            A call that brings members has been made when the worker falls asleep: one that is still on its way
+            when a later run has ended is a known limit (docs/architecture.md).
         steps: The steps so far, by name.
+        struck: Where the strikes came: names of steps, and how.
+        meanwhile: What others do while a worker is asleep.
+        after_each: Called when a step has done its work, before anybody learns of it.
     """
 
     strikes: dict[int, str] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
+    struck: set[tuple[str, str]] = field(default_factory=set)
+    meanwhile: Callable[[], None] = lambda: None
+    after_each: Callable[[], None] = lambda: None
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
@@ -80,9 +92,16 @@ class Faults:
         with self._counting:  # calls come from several threads
             self.steps.append(name)
             strike = self.strikes.get(len(self.steps))
+        if strike:
+            self.struck.add((name, strike))
         if strike == "before":
             raise Crash(name)
+        if strike == "asleep" and name != "apply_members":
+            self.meanwhile()
         yield
+        self.after_each()
+        if strike == "asleep" and name == "apply_members":
+            self.meanwhile()
         if strike == "after":
             raise Crash(name)
         if strike == "lost":
@@ -133,6 +152,7 @@ class FakeUpload:
     state: UploadState = UploadState.PENDING_FILE_UPLOAD
     errors: tuple[ServiceError, ...] = ()
     rows: list[RowError] = field(default_factory=list)
+    url_expired: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,12 +175,15 @@ class FakeService:
         call_errors: What the next such calls raise in place of doing anything; None lets one through.
         calls_by_half: How many such calls do half of their work and answer what nobody understands.
         refuse: People whom it refuses to add, each with the errors of their rows.
-        ends: How the next uploads end in place of success; `FAILED` does half of the work.
+        refuses_removals: Whether it refuses to remove them too.
+        ends: How the next uploads end in place of success (None: they succeed); `FAILED` does half of the work,
+            `ABORTED` all of it, any other none.
         end_errors: The errors of an upload that fails.
         list_errors: Errors of the next upload that concern the list as a whole.
         urls_to_expire: How many upload URLs cannot be used.
         results_to_expire: How many downloads of results find the URL expired.
         results_removed: Uploads whose results are not kept any more.
+        forgotten: Uploads that it does not know any more.
         looks_until_done: Status calls until an upload ends.
         update_error: What changing an audience ends with; None: it is changed.
         updates: What was changed, in order.
@@ -173,12 +196,14 @@ class FakeService:
     calls_by_half: int = 0
     calls: list[FakeCall] = field(default_factory=list)
     refuse: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    ends: list[UploadState] = field(default_factory=list)
+    refuses_removals: bool = False
+    ends: list[UploadState | None] = field(default_factory=list)
     end_errors: tuple[ServiceError, ...] = ()
     list_errors: list[int] = field(default_factory=list)
     urls_to_expire: int = 0
     results_to_expire: int = 0
     results_removed: set[str] = field(default_factory=set)
+    forgotten: set[str] = field(default_factory=set)
     looks_until_done: int = 2
     audiences: dict[str, FakeAudience] = field(default_factory=dict)
     uploads: dict[str, FakeUpload] = field(default_factory=dict)
@@ -199,7 +224,8 @@ class FakeService:
 
     def create_audience(self, name: str, *, description: str, **settings: Any) -> str:
         with self.faults.step("create_audience"):
-            assert all(audience.name != name for audience in self.audiences.values())
+            if any(audience.name == name for audience in self.audiences.values()):
+                raise ServiceConfigurationError("the name is taken", codes=(4853,))
             self.created += 1
             return self.put(name, description, **settings).id
 
@@ -230,7 +256,7 @@ class FakeService:
                 self.calls_by_half -= 1
                 _apply(audience, call.action, set(call.people[::2]))
                 raise OutcomeUnknown("not the documented shape")
-            refused = set(self.refuse) if action is not Action.REMOVE else set()
+            refused = self._refused(call.action)
             _apply(audience, call.action, set(call.people) - refused)
             return [
                 ItemError(index, code, "")
@@ -249,6 +275,8 @@ class FakeService:
             upload = self.uploads[ticket.request_id]
             if self.urls_to_expire:
                 self.urls_to_expire -= 1
+                upload.url_expired = True
+            if upload.url_expired:
                 raise UploadUrlExpired("expired")
             if upload.state is not UploadState.PENDING_FILE_UPLOAD:
                 return  # 3224, which the client takes as sent
@@ -260,12 +288,12 @@ class FakeService:
     def upload_status(self, request_id: str) -> UploadStatus:
         with self.faults.step("upload_status"):
             upload = self.uploads.get(request_id)
-            if upload is None:
+            if upload is None or request_id in self.forgotten:
                 raise ServiceTerminalError("unknown", codes=(4201,))
             if upload.state is UploadState.FILE_UPLOADED:
                 upload.looks += 1
                 if upload.looks >= self.looks_until_done:
-                    self._finish(upload)
+                    self.finish(upload)
             url = f"results-{upload.id}" if upload.state.succeeded else None
             if upload.id in self.results_removed:
                 url = None
@@ -285,12 +313,26 @@ class FakeService:
         self.audiences[audience.id] = audience
         return audience
 
+    def _refused(self, action: str) -> set[int]:
+        return set(self.refuse) if self.refuses_removals or action != "Remove" else set()
+
     def _shown(self, audience: FakeAudience) -> Audience:
         return Audience(
             audience.id, audience.name, audience.description, audience.scope, audience.membership_duration
         )
 
-    def _finish(self, upload: FakeUpload) -> None:
+    @property
+    def at_work(self) -> list[FakeUpload]:
+        """Uploads that it has and has not ended."""
+        return [upload for upload in self.accepted if upload.state is UploadState.FILE_UPLOADED]
+
+    def begin(self, upload: FakeUpload) -> None:
+        """Do half of an upload's work."""
+        if audience := self.audiences.get(upload.audience_id):
+            _apply(audience, upload.action, set(upload.people[::2]) - self._refused(upload.action))
+
+    def finish(self, upload: FakeUpload) -> None:
+        """End an upload, in the way that is due."""
         audience = self.audiences.get(upload.audience_id)
         if self.list_errors or audience is None:
             codes = self.list_errors or [4835]
@@ -298,12 +340,13 @@ class FakeService:
             upload.rows = [RowError("Customer List", "", code, "") for code in codes]
             upload.state = UploadState.COMPLETED_WITH_ERRORS
             return
-        if self.ends:
-            upload.state, upload.errors = self.ends.pop(0), self.end_errors
-            if upload.state is UploadState.FAILED:
-                _apply(audience, upload.action, set(upload.people[::2]))
+        if self.ends and (end := self.ends.pop(0)):
+            upload.state, upload.errors = end, self.end_errors
+            step = {UploadState.FAILED: 2, UploadState.ABORTED: 1}.get(end)
+            if step:
+                _apply(audience, upload.action, set(upload.people[::step]))
             return
-        refused = set(self.refuse) if upload.action != "Remove" else set()
+        refused = self._refused(upload.action)
         for index, person in enumerate(upload.people):
             for code in self.refuse.get(person, ()) if person in refused else ():
                 upload.rows.append(RowError("Customer List Item", f"{index:06d}", code, ""))
@@ -339,6 +382,17 @@ def digests_of(people: Iterable[int]) -> Digests:
     return np.array([[person] * 32 for person in sorted(people)], dtype=np.uint8).reshape(-1, 32)
 
 
+@contextmanager
+def small_calls() -> Iterator[None]:
+    """Two members a call, and one call after the other, so that steps have an order; `auto` for four at most."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(applying, "MAX_ITEMS_PER_CALL", 2)
+        patch.setattr(applying, "MAX_PARALLEL_CALLS", 1)
+        patch.setattr(routes, "APPLY_REPLACE_MEMBERS", 2)
+        patch.setattr(routes, "AUTO_APPLY_MEMBERS", 4)
+        yield
+
+
 class World:
     """One audience, its ledger, and runs that are tried again until they come through."""
 
@@ -370,12 +424,13 @@ class World:
         return audience.people
 
     def plan(self, target: Iterable[int], *, part_size: int = 3, full: bool = False) -> Plan:
-        """What the step `chunk` leaves behind."""
+        """What the step `chunk` leaves behind: from nothing, if what the ledger rests on is damaged."""
         members = self.stage(target)
-        with self._undisturbed():
+
+        def planned(state: State) -> Plan:
             return plan_parts(
                 self.storage,
-                self.ledgers.standing(self.spec.key, self.spec.name, others=self.spec.siblings),
+                state,
                 members,
                 plan_id=f"plan-{self.runs}",
                 folder=f"runs/{self.runs}/parts",
@@ -384,13 +439,24 @@ class World:
                 route=self.route,
             )
 
+        with self._undisturbed():
+            state = self.ledgers.standing(self.spec.key, self.spec.name, others=self.spec.siblings)
+            try:
+                return planned(state)
+            except DamagedMembers:
+                damage = self.ledger.verify(state)
+                assert damage
+                return planned(state.distrusted(damage))
+
     def stage(self, target: Iterable[int]) -> MembersFile:
         """What the step `normalise` leaves behind."""
         self.runs += 1
         with self._undisturbed():
             return write_members(self.storage, f"runs/{self.runs}/members", [digests_of(target)])
 
-    def delivery(self, plan: Plan, *, day: int | None = None) -> Delivery:
+    def delivery(
+        self, plan: Plan, *, day: int | None = None, on_replan: Callable[[Plan], None] = lambda _: None
+    ) -> Delivery:
         """What a new process has in hand: everything that it knows lies in the workspace."""
         return Delivery(
             client=cast("Client", self.service),
@@ -400,6 +466,7 @@ class World:
             audience=self.spec,
             folder=f"runs/{plan.id}",
             interval_end=DAY + timedelta(days=self.runs if day is None else day),
+            on_replan=on_replan,
         )
 
     def run(self, target: Iterable[int], **options: Any) -> None:

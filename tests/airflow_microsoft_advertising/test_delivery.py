@@ -11,8 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_microsoft_advertising import applying
-from include.customer_match import routes
 from include.customer_match.ledger.store import LedgerConflict
 from include.customer_match.routes import RouteChoice
 from include.errors import ConfigurationError, TerminalError, TransientError
@@ -23,7 +21,7 @@ from include.microsoft_advertising.faults import (
     ServiceTransientError,
 )
 from include.microsoft_advertising.models import RowError, UploadState
-from tests.airflow_microsoft_advertising.in_memory import MARK, NAME, Crash, World
+from tests.airflow_microsoft_advertising.in_memory import MARK, NAME, Crash, World, small_calls
 
 AT_THE_END = {1, 2, *range(20, 25)}
 ROUTES: tuple[RouteChoice, ...] = get_args(RouteChoice)
@@ -31,12 +29,7 @@ ROUTES: tuple[RouteChoice, ...] = get_args(RouteChoice)
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_calls() -> Iterator[None]:
-    """Two members a call, and one call after the other, so that steps have an order; `auto` for four at most."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(applying, "MAX_ITEMS_PER_CALL", 2)
-        patch.setattr(applying, "MAX_PARALLEL_CALLS", 1)
-        patch.setattr(routes, "APPLY_REPLACE_MEMBERS", 2)
-        patch.setattr(routes, "AUTO_APPLY_MEMBERS", 4)
+    with small_calls():
         yield
 
 

@@ -10,13 +10,14 @@ right from anywhere.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import BinaryIO, NamedTuple, Protocol
 
 from include.customer_match.ledger.encoding import DamagedState, decode, encode
 from include.customer_match.ledger.state import State
 from include.customer_match.ledger.view import is_known, settle, windows
-from include.customer_match.members import DamagedMembers, read_members
+from include.customer_match.members import DamagedMembers, MembersFile, read_members
 from include.customer_match.workspace import slug
 from include.errors import TransientError
 
@@ -162,9 +163,9 @@ class Ledger:
         log.error("%s Nothing that the ledger said counts any more: the whole audience is replaced.", damage)
         return self.write(entry, entry.state.distrusted(damage))
 
-    def verify(self, state: State) -> str | None:
-        """Read every file of members that a state names; says what is damaged, None if nothing is."""
-        named = [state.settled.certain, state.settled.possible]
+    def verify(self, state: State, more: Iterable[MembersFile] = ()) -> str | None:
+        """Read every file of members that a state names, and more; says what is damaged, None if nothing is."""
+        named: list[MembersFile | None] = [*more, state.settled.certain, state.settled.possible]
         named += [reference for part in state.parts for reference in (part.members, part.refused)]
         for reference in dict.fromkeys(named):
             try:

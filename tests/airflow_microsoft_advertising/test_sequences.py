@@ -1,0 +1,438 @@
+"""Delivery and ledger against everything at once: certain ⊆ truth ⊆ possible after every step, and exact in the end.
+
+Hypothesis makes up sequences of runs, tries that crash or lose answers before and after any step that others can
+see, workers that fall asleep while others go on, what the service does with what it was sent, and what people and
+disks do to files and audiences. After each sequence, one good run must make everything right.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, get_args
+
+import pytest
+from hypothesis import HealthCheck, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from airflow_microsoft_advertising.delivery import Overtaken
+from include.customer_match.chunk import Plan
+from include.customer_match.ledger.state import State
+from include.customer_match.members import DamagedMembers
+from include.customer_match.routes import RouteChoice
+from include.errors import ConfigurationError, TerminalError, TransientError
+from include.microsoft_advertising.faults import ServiceTerminalError
+from include.microsoft_advertising.models import UploadState
+from tests.airflow_microsoft_advertising.in_memory import DAY, MARK, NAME, Crash, FakeCall, World, small_calls
+
+SEQUENCES = 250
+"""Of one test; there are eight."""
+
+EVERYBODY = frozenset(range(8))
+PEOPLE = st.sets(st.sampled_from(sorted(EVERYBODY)))
+SOMEBODY = PEOPLE.filter(bool)
+ROUTES: tuple[RouteChoice, ...] = get_args(RouteChoice)
+
+HOW = ("before", "after", "lost", "asleep")
+STRIKES = st.dictionaries(st.integers(1, 12), st.sampled_from(HOW), max_size=2)
+"""Number of a step within a try → what happens there."""
+
+OTHERS = st.lists(
+    st.tuples(st.sampled_from(["same run", "other run", "service"]), st.integers(1, 3)), min_size=1, max_size=3
+)
+"""What happens while a worker is asleep, and for how long."""
+
+ENDS = (None, UploadState.FAILED, UploadState.ABORTED, UploadState.EXPIRED, UploadState.ROW_COUNT_EXCEEDED)
+
+
+@dataclass
+class Run:
+    """One run of the segment, as its tasks know it."""
+
+    plan: Plan
+    day: int
+
+
+@dataclass
+class Watch:
+    """Looks at ledger and service after every step, and remembers what must not happen."""
+
+    world: World
+    violations: list[str] = field(default_factory=list)
+    tampered: bool = False
+    state: State | None = None
+    bounds: tuple[set[int], set[int] | None] = (set(), None)
+    _content: bytes | None = None
+
+    def look(self) -> None:
+        """Certain ⊆ truth ⊆ possible; and whatever else holds at all times."""
+        self._read()
+        assert self.state is not None
+        audience = self.world.service.audiences.get(self.state.audience_id or "")
+        if audience is None:
+            return  # not made yet, or deleted by hand: nothing is said of the one that is made next
+        certain, possible = self.bounds
+        if not certain <= audience.people:
+            self._note(f"{certain - audience.people} are certain and not there")
+        if possible is not None and not audience.people <= possible:
+            self._note(f"{audience.people - possible} are there and not possible")
+
+    def forget(self) -> None:
+        """Files were changed behind our back."""
+        self.tampered, self._content = True, None
+
+    def _read(self) -> None:
+        """The newest state and its bounds, unless they are what they were."""
+        ledger = self.world.ledger.folder
+        newest = max((path for path in self.world.storage.files if path.startswith(f"{ledger}/states/")), default="")
+        content = self.world.storage.files.get(newest, b"")
+        if content is self._content:
+            return
+        before, self.state, self._content = self.state, self.world.state, content
+        try:
+            self.bounds = self.world.bounds()
+        except DamagedMembers:
+            self.bounds = (set(), None)
+            if not self.tampered:
+                self._note("the ledger names a file that nobody can read")
+        if self.state.damage and not self.tampered:
+            self._note("the ledger is said to be damaged")
+        if before and not self.tampered:
+            self._compare(before, self.state)
+
+    def _compare(self, before: State, after: State) -> None:
+        if len(after.in_flight) > 1:
+            self._note("two uploads are in flight")
+        same = before.audience_id == after.audience_id
+        if same and before.interval_end and (after.interval_end or DAY) < before.interval_end:
+            self._note("older data took the place of newer")
+
+    def _note(self, words: str) -> None:
+        step = self.world.faults.steps[-1:] or ["the beginning"]
+        self.violations.append(f"after {step[0]}: {words}")
+
+
+class Sequence(RuleBasedStateMachine):
+    """One audience, and everything that can happen to it."""
+
+    executed: ClassVar[int] = 0
+    struck: ClassVar[set[tuple[str, str]]] = set()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.watch = Watch(self.world)
+        self.world.faults.after_each = self.watch.look
+        self.service = self.world.service
+        self.runs: list[Run] = []
+        self.day = 0
+        self.deleted = 0
+        self.human_must_act = False
+
+    # --- Runs ------------------------------------------------------------------------------------------------
+
+    @initialize(people=st.none() | PEOPLE)
+    def begin(self, people: set[int] | None) -> None:
+        """The audience is still to be made, or it is there and nobody knows who is in it."""
+        if people is not None:
+            self.service.put(NAME, MARK, people)
+
+    @rule(
+        wanted=SOMEBODY | PEOPLE,
+        part_size=st.integers(1, 4),
+        full=st.booleans(),
+        route=st.sampled_from(ROUTES),
+        days=st.sampled_from([1, 1, 1, 0, -1]),
+        strikes=STRIKES,
+        others=OTHERS,
+        advances=st.sampled_from([99, 1, 2]),
+    )
+    def new_run(
+        self,
+        wanted: set[int],
+        part_size: int,
+        full: bool,
+        route: RouteChoice,
+        days: int,
+        strikes: dict[int, str],
+        others: list[tuple[str, int]],
+        advances: int,
+    ) -> None:
+        """A run is planned, and tried once."""
+        self.day += days
+        if self.plan(wanted, part_size=part_size, full=full, route=route, day=self.day):
+            self.tried(self.runs[-1], strikes, others, advances)
+
+    @rule(late=st.booleans(), strikes=STRIKES, others=OTHERS, advances=st.sampled_from([99, 1, 2]))
+    @precondition(lambda self: self.runs)
+    def try_again(self, late: bool, strikes: dict[int, str], others: list[tuple[str, int]], advances: int) -> None:
+        """The newest run is tried again, or the one before it."""
+        self.tried(self.runs[-2 if late and len(self.runs) > 1 else -1], strikes, others, advances)
+
+    @rule(wanted=SOMEBODY, part_size=st.integers(2, 4), route=st.sampled_from(ROUTES))
+    def good_run(self, wanted: set[int], part_size: int, route: RouteChoice) -> None:
+        """Nothing goes wrong any more, and one run makes the audience right."""
+        self.calm()
+        damaged = self.watch.tampered
+        self.day = max([run.day for run in self.runs], default=0) + 1
+        before = self.world.service.audiences.get(self.world.state.audience_id or "")
+        uploads, calls = set(self.service.uploads), len(self.service.calls)
+        enough = self.changes(wanted)
+        assert self.plan(wanted, part_size=part_size, full=False, route=route, day=self.day)
+        tries = 1
+        while not self.attempt(self.runs[-1], advances=99):
+            tries += 1
+            assert tries <= (4 if damaged else 1), "one good run needs no more tries"
+        assert self.world.people == wanted
+        assert self.world.bounds() == (wanted, wanted)
+        assert not self.world.state.in_flight
+        assert self.world.state.damage is None
+        new = [upload for upload in self.service.accepted if upload.id not in uploads]
+        sent = sum(len(upload.people) for upload in new) + sum(len(c.people) for c in self.service.calls[calls:])
+        if before is None or before.id not in self.service.audiences:
+            enough = len(wanted)
+        if not damaged:
+            assert sent <= enough, "no more is sent than what may be wrong"
+        self.watch.tampered = False
+        self.check()
+
+    def plan(self, target: set[int], *, day: int, route: RouteChoice, **options: Any) -> bool:
+        """Whether a run has come as far as its upload."""
+        self.world.route = route
+        try:
+            self.runs.append(Run(self.world.plan(target, **options), day))
+        except TerminalError:
+            assert not target, "only an audience of unknown members cannot be emptied"
+            return False
+        return True
+
+    def changes(self, target: set[int]) -> int:
+        """How many members are wrong at the most, by what the ledger knows."""
+        self.watch.look()
+        certain, possible = self.watch.bounds
+        return len(target) if possible is None else len(possible - target) + len(target - certain)
+
+    def tried(self, run: Run, strikes: dict[int, str], others: list[tuple[str, int]], advances: int) -> None:
+        """One try, struck at some of its steps."""
+        faults = self.world.faults
+        first = len(faults.steps)
+        faults.strikes = {first + number: how for number, how in strikes.items()}
+        faults.meanwhile = lambda: self.meanwhile(run, others)
+        self.attempt(run, advances=advances)
+        faults.strikes = {}
+        self.check()
+
+    def meanwhile(self, run: Run, others: list[tuple[str, int]]) -> None:
+        """What others do while the worker of a run is asleep."""
+        faults = self.world.faults
+        strikes, faults.strikes = faults.strikes, {}
+        for who, how_long in others:
+            if who == "service":
+                for upload in self.service.at_work[:how_long]:
+                    self.service.finish(upload)
+                self.watch.look()
+            else:
+                other = next((r for r in reversed(self.runs) if r is not run), run)
+                self.attempt(run if who == "same run" else other, advances=99 if how_long > 2 else how_long)
+        faults.strikes = strikes
+
+    def attempt(self, run: Run, *, advances: int) -> bool:
+        """Whether a try came through: it may crash, and it may be killed while it waits."""
+
+        def keep(plan: Plan) -> None:
+            with self.world.faults.step("record"):
+                run.plan = plan
+
+        def delivery() -> Any:
+            return self.world.delivery(run.plan, day=run.day, on_replan=keep)
+
+        try:
+            delivery().start()
+            for _ in range(advances):
+                if delivery().advance() is None:
+                    self.check_done(run)
+                    return True
+        except Overtaken:
+            newest = self.world.state.interval_end
+            assert newest
+            assert newest > DAY + timedelta(days=run.day)
+        except (Crash, TransientError):
+            pass
+        except (ConfigurationError, TerminalError):
+            if not self.human_must_act and run.plan.target.count:
+                raise
+        return False
+
+    # --- The service -----------------------------------------------------------------------------------------
+
+    @rule(half=st.booleans())
+    @precondition(lambda self: self.service.at_work)
+    def service_works(self, half: bool) -> None:
+        """It ends an upload, or gets half of it done, while nobody looks."""
+        [upload, *_] = self.service.at_work
+        (self.service.begin if half else self.service.finish)(upload)
+        self.check()
+
+    @rule(
+        refuse=st.dictionaries(st.sampled_from(sorted(EVERYBODY)), st.sampled_from([8004, 8004, 0, 8003]), max_size=2),
+        removals=st.booleans(),
+        ends=st.lists(st.sampled_from(ENDS), max_size=3),
+        looks=st.integers(1, 3),
+        urls=st.sampled_from([0, 1, 9]),
+        results=st.sampled_from([0, 1, 9]),
+        halves=st.integers(0, 2),
+        no_calls=st.booleans(),
+    )
+    def troubles(
+        self,
+        refuse: dict[int, int],
+        removals: bool,
+        ends: list[UploadState | None],
+        looks: int,
+        urls: int,
+        results: int,
+        halves: int,
+        no_calls: bool,
+    ) -> None:
+        """From now on it refuses members, fails, expires, and does not take calls."""
+        service = self.service
+        service.refuse = {person: (code,) for person, code in refuse.items()}
+        service.refuses_removals, service.ends, service.looks_until_done = removals, ends, looks
+        service.urls_to_expire, service.results_to_expire, service.calls_by_half = urls, results, halves
+        if no_calls:
+            service.on_call = _not_offered
+        known = {8003} & set(refuse.values()) or UploadState.ROW_COUNT_EXCEEDED in ends or no_calls
+        self.human_must_act = self.human_must_act or bool(known)
+
+    @rule(what=st.sampled_from(["results", "uploads", "urls"]))
+    @precondition(lambda self: self.service.uploads)
+    def time_passes(self, what: str) -> None:
+        """Results are kept for minutes, uploads for days, unused URLs for a while."""
+        ended = {upload.id for upload in self.service.uploads.values() if upload.state.final}
+        match what:
+            case "results":
+                self.service.results_removed |= ended
+            case "uploads":
+                self.service.forgotten |= ended
+            case _:
+                for upload in self.service.uploads.values():
+                    upload.url_expired = upload.url_expired or upload.state is UploadState.PENDING_FILE_UPLOAD
+
+    def calm(self) -> None:
+        """The service is well again, and so is the account."""
+        service = self.service
+        service.refuse, service.ends, service.looks_until_done = {}, [], 2
+        service.urls_to_expire = service.results_to_expire = service.calls_by_half = 0
+        service.on_call = self.world._check_call
+        self.human_must_act = False
+
+    # --- People and disks ------------------------------------------------------------------------------------
+
+    @rule(again=st.none() | PEOPLE)
+    @precondition(lambda self: self.service.audiences)
+    def deleted_by_hand(self, again: set[int] | None) -> None:
+        """Somebody deletes the audience, and may put another of its name and mark in its place."""
+        self.service.audiences.clear()
+        self.deleted += 1
+        self.human_must_act = True  # whoever is sending to it learns that it is gone
+        if again is not None:
+            self.service.put(NAME, MARK, again)
+
+    @rule(choice=st.integers(0, 50), harm=st.sampled_from(["torn", "flipped", "gone"]))
+    @precondition(lambda self: self.world.storage.list(f"{self.world.ledger.folder}/states"))
+    def damaged(self, choice: int, harm: str) -> None:
+        """A file of the ledger is torn, altered or lost, or one of members that its newest state names."""
+        files, state = self.world.storage.files, self.world.state
+        newest = max(path for path in files if path.startswith(f"{self.world.ledger.folder}/states/"))
+        named = [state.settled.certain, state.settled.possible]
+        named += [file for part in state.parts for file in (part.members, part.refused)]
+        paths = [newest, *sorted({file.path for file in named if file} & set(files))]
+        path = paths[choice % len(paths)]
+        if path == newest:
+            self.nothing_is_under_way()
+        content = files[path]
+        if harm == "gone" and path != newest:  # a state that is lost without a trace leads nowhere safe
+            del files[path]
+        elif harm == "flipped":
+            place = len(content) // 2
+            files[path] = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+        else:
+            files[path] = content[: len(content) // 2]
+        self.watch.forget()
+
+    @rule()
+    @precondition(lambda self: self.world.storage.list("ledgers"))
+    def ledger_lost(self) -> None:
+        """All ledgers and pointers are gone."""
+        self.nothing_is_under_way()
+        for folder in ("ledgers", "segments"):
+            for path in [path for path in self.world.storage.files if path.startswith(f"{folder}/")]:
+                del self.world.storage.files[path]
+        self.watch.forget()
+
+    def nothing_is_under_way(self) -> None:
+        """What only a lost state names is a known limit (docs/architecture.md): it has ended by then."""
+        for upload in self.service.at_work:
+            self.service.finish(upload)
+        self.time_passes("urls")
+
+    # --- What must hold --------------------------------------------------------------------------------------
+
+    def check_done(self, run: Run) -> None:
+        """A run that ended well has made the audience what it was to be, but for whom the service refused."""
+        target = self.world._people_of(run.plan.target)
+        assert self.world.people ^ target <= set(self.service.refuse)
+        assert self.world.state.interval_end == DAY + timedelta(days=run.day)
+
+    def check(self) -> None:
+        self.watch.look()
+        assert self.watch.violations == []
+        assert self.world.violations == []
+        assert self.service.created <= 1 + self.deleted, "one list for one segment"
+
+    def teardown(self) -> None:
+        """After everything that happened, one good run makes it right."""
+        kind = type(self)
+        kind.executed += 1
+        kind.struck |= self.world.faults.struck
+        self.good_run({1, 3, 5, 7}, part_size=3, route="bulk")
+
+
+def _not_offered(_: FakeCall) -> None:
+    raise ServiceTerminalError("OperationNotSupported (204)", codes=(204,))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)  # a message costs as much as the step that it is about
+    with small_calls():
+        yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+@pytest.mark.parametrize("number", range(8))
+def test_everything_at_once(number: int) -> None:
+    """A fixed number of sequences, the same ones each time; every kind of step is struck in every way."""
+    machine = seed(number)(type(f"Sequence{number}", (Sequence,), {"executed": 0, "struck": set()}))
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=SEQUENCES,
+            stateful_step_count=12,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    assert machine.executed >= SEQUENCES
