@@ -300,7 +300,7 @@ class ExportRun:
             log.warning(
                 "%s Nothing that the ledger said counts any more: the whole audience is replaced.", damage
             )
-            return planned(state.distrusted(damage))
+            return planned(state.unknown(damage))
 
     def known(self, segment: Segment) -> State:
         """What the ledger knows of a segment's audience, also where the export has just renamed it."""

@@ -446,7 +446,7 @@ class World:
             except DamagedMembers:
                 damage = self.ledger.verify(state)
                 assert damage
-                return planned(state.distrusted(damage))
+                return planned(state.unknown(damage))
 
     def stage(self, target: Iterable[int]) -> MembersFile:
         """What the step `normalise` leaves behind."""

@@ -149,3 +149,22 @@ def test_without_the_target_itself_nothing_is_sent() -> None:
     assert len(world.service.accepted) == before
     world.run({1, 2, 3})
     check(world, {1, 2, 3})
+
+
+@HARMS
+def test_a_part_in_flight_that_is_damaged_does_not_stop_the_next_plan(harm: Harm) -> None:
+    """A Replace does not ask what is under way: planning again and again would find the same damage."""
+    world = World()
+    world.run({1, 2})
+    plan = world.plan({1, 2, 7})
+    world.delivery(plan).start()
+    assert world.delivery(plan).advance()
+    state = world.state
+    strike(world, state.parts[0].members.path, harm)
+    damage = world.ledger.verify(state)
+    assert damage
+    assert not state.unknown(damage).parts
+    later = world.plan({2, 8})
+    assert later.replaces
+    world.deliver(later)
+    check(world, {2, 8})

@@ -768,3 +768,49 @@ def test_the_crash_is_really_simulated() -> None:
     world = World({1: "before"})
     with pytest.raises(Crash):
         world.deliver_once(world.plan({1}))
+
+
+@pytest.mark.faults
+def test_a_plan_whose_rest_was_dropped_is_not_taken_for_done() -> None:
+    """Another run settles what ours had sent, and dies before its own plan is in the ledger."""
+    world = World()
+    world.run({1, 2, 3})
+    ours, other = world.plan({1, 2, 3, *range(10, 18)}), world.plan({2, 3})
+    world.delivery(ours).start()
+    assert world.delivery(ours).advance()
+
+    def dies_once_it_has_settled() -> None:
+        if not world.state.parts:
+            raise Crash
+
+    world.faults.after_each = dies_once_it_has_settled
+    with pytest.raises(Crash):
+        while world.delivery(other).advance():
+            pass
+    world.faults.after_each = lambda: None
+    world.deliver(ours)
+    check(world, {1, 2, 3, *range(10, 18)})
+
+
+@pytest.mark.faults
+def test_a_worker_whose_files_were_pruned_while_it_slept_starts_over() -> None:
+    """It was about to settle; others have settled twice since, and dropped what it reads."""
+    world = World()
+    world.run({1, 2, 3})
+    plan = world.plan({1, 2, 3, 4})
+    world.delivery(plan).start()
+    assert world.delivery(plan).advance()
+    world.service.finish(world.service.accepted[-1])
+
+    def others() -> None:
+        world.faults.strikes = {}
+        for target in ({1, 2, 3, 4}, {2, 5}, {3, 6}):
+            world.run(target)
+
+    world.faults.meanwhile = others
+    first = len(world.faults.steps)
+    world.faults.strikes = {first + 4: "asleep"}
+    with pytest.raises(LedgerConflict, match="starts over"):
+        world.delivery(plan, day=0).advance()
+    assert world.faults.steps[first + 3] == "write"
+    check(world, {3, 6})

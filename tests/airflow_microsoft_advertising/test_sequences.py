@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar, get_args
 
 import pytest
@@ -47,7 +47,9 @@ STRIKES = st.dictionaries(st.integers(1, 12), st.sampled_from(HOW), max_size=2)
 """Number of a step within a try → what happens there."""
 
 OTHERS = st.lists(
-    st.tuples(st.sampled_from(["same run", "other run", "service"]), st.integers(1, 3)), min_size=1, max_size=3
+    st.tuples(st.sampled_from(["same run", "other run", "service"]), st.integers(1, 3)),
+    min_size=1,
+    max_size=3,
 )
 """What happens while a worker is asleep, and for how long."""
 
@@ -93,7 +95,9 @@ class Watch:
     def _read(self) -> None:
         """The newest state and its bounds, unless they are what they were."""
         ledger = self.world.ledger.folder
-        newest = max((path for path in self.world.storage.files if path.startswith(f"{ledger}/states/")), default="")
+        newest = max(
+            (path for path in self.world.storage.files if path.startswith(f"{ledger}/states/")), default=""
+        )
         content = self.world.storage.files.get(newest, b"")
         if content is self._content:
             return
@@ -174,7 +178,9 @@ class Sequence(RuleBasedStateMachine):
 
     @rule(late=st.booleans(), strikes=STRIKES, others=OTHERS, advances=st.sampled_from([99, 1, 2]))
     @precondition(lambda self: self.runs)
-    def try_again(self, late: bool, strikes: dict[int, str], others: list[tuple[str, int]], advances: int) -> None:
+    def try_again(
+        self, late: bool, strikes: dict[int, str], others: list[tuple[str, int]], advances: int
+    ) -> None:
         """The newest run is tried again, or the one before it."""
         self.tried(self.runs[-2 if late and len(self.runs) > 1 else -1], strikes, others, advances)
 
@@ -197,7 +203,9 @@ class Sequence(RuleBasedStateMachine):
         assert not self.world.state.in_flight
         assert self.world.state.damage is None
         new = [upload for upload in self.service.accepted if upload.id not in uploads]
-        sent = sum(len(upload.people) for upload in new) + sum(len(c.people) for c in self.service.calls[calls:])
+        sent = sum(len(upload.people) for upload in new) + sum(
+            len(c.people) for c in self.service.calls[calls:]
+        )
         if before is None or before.id not in self.service.audiences:
             enough = len(wanted)
         if not damaged:
@@ -283,7 +291,9 @@ class Sequence(RuleBasedStateMachine):
         self.check()
 
     @rule(
-        refuse=st.dictionaries(st.sampled_from(sorted(EVERYBODY)), st.sampled_from([8004, 8004, 0, 8003]), max_size=2),
+        refuse=st.dictionaries(
+            st.sampled_from(sorted(EVERYBODY)), st.sampled_from([8004, 8004, 0, 8003]), max_size=2
+        ),
         removals=st.booleans(),
         ends=st.lists(st.sampled_from(ENDS), max_size=3),
         looks=st.integers(1, 3),

@@ -179,6 +179,13 @@ class State(_Model):
             }
         )
 
+    def unknown(self, damage: str) -> Self:
+        """The distrusted state as a plan is made from it: a Replace does not ask what is under way.
+
+        The file of what is under way may be the very one that is damaged.
+        """
+        return self.distrusted(damage).model_copy(update={"parts": ()})
+
     def planned(
         self,
         plan_id: str,

@@ -139,11 +139,15 @@ class Ledger:
             raise self._conflict()
 
     def settle(self, entry: Entry, state: State) -> Entry:
-        """Write the state with its parts settled into files, and drop what no recent state needs."""
+        """Write the state with its parts settled into files, and drop what no recent state needs.
+
+        A plan of which parts are left out by that is forgotten: whoever comes back to it has to plan again.
+        """
         folder = f"{self._folder}/bounds/{entry.number + 1:010d}"
         settled = settle(self._storage, state, folder)
         damage = None if settled.known else state.damage
-        changes = {"settled": settled, "parts": (), "damage": damage}
+        plan_id = state.plan_id if state.next_part is None else None
+        changes = {"settled": settled, "parts": (), "damage": damage, "plan_id": plan_id}
         following = self.write(entry, state.model_copy(update=changes))
         self._prune(following)
         return following
