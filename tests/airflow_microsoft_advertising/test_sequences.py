@@ -162,6 +162,7 @@ class Sequence(RuleBasedStateMachine):
     )
     def new_run(
         self,
+        *,
         wanted: set[int],
         part_size: int,
         full: bool,
@@ -304,6 +305,7 @@ class Sequence(RuleBasedStateMachine):
     )
     def troubles(
         self,
+        *,
         refuse: dict[int, int],
         removals: bool,
         ends: list[UploadState | None],
