@@ -17,6 +17,8 @@ import typer
 
 from airflow_microsoft_advertising import ledger_command
 from airflow_microsoft_advertising.audiences_command import audiences
+from airflow_microsoft_advertising.reconcile_command import reconcile
+from airflow_microsoft_advertising.run_command import run
 from airflow_microsoft_advertising.sign_in_command import login
 from include.errors import ConfigurationError, CustomerMatchError
 from include.project import exports_folder
@@ -71,6 +73,8 @@ def validate(
         raise typer.Exit(1)
 
 
+app.command()(run)
+app.command()(reconcile)
 app.command()(login)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from airflow.sdk import BaseOperator, Context
 
 from airflow_microsoft_advertising.links import AudienceLink
+from airflow_microsoft_advertising.pauses import PAUSES, pause_seconds
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
 from include.errors import TransientError
 
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 # issue 72716, seen with 3.3.2); with Airflow's defaults that takes up to five seconds.
 _SHORTEST_PAUSE = 5.0
 _POLL_SCHEDULE = {"first": _SHORTEST_PAUSE}
-
-# Pauses in a row that the service may ask for before the task's retries come into play: two hours of the longest.
-_PAUSES = 8
-_LONGEST_PAUSE = 3600.0  # seconds; the service names 15 minutes at most, a proxy may name anything
 
 # What does the work is imported where it is done: this module is read at every parsing of the DAGs.
 
@@ -156,7 +152,7 @@ class UploadAudienceOperator(BaseOperator):
         try:
             outcome = step()
         except TransientError as error:
-            if error.retry_after is None or pauses >= _PAUSES:
+            if error.retry_after is None or pauses >= PAUSES:
                 raise
             self._pause(error.retry_after, started=started, pauses=pauses + 1)
         if not isinstance(outcome, dict):
@@ -176,9 +172,7 @@ class UploadAudienceOperator(BaseOperator):
     def _pause(self, seconds: float, *, started: float, pauses: int) -> NoReturn:
         from airflow_microsoft_advertising.trigger import PauseTrigger  # noqa: PLC0415 (see above)
 
-        # Up to a tenth longer, so that all that were turned away do not come back at once.
-        seconds = min(max(seconds, _SHORTEST_PAUSE), _LONGEST_PAUSE)
-        until = time.time() + seconds * (1 + random.random() / 10)  # noqa: S311 (no secret)
+        until = time.time() + pause_seconds(seconds, shortest=_SHORTEST_PAUSE)
         self.log.warning("Waiting until %s UTC", datetime.fromtimestamp(until, UTC).strftime("%H:%M:%S"))
         self.defer(
             trigger=PauseTrigger(until=until, started=started, pauses=pauses),

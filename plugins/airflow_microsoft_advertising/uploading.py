@@ -91,6 +91,15 @@ class Upload:
         with clearly(Step.UPLOAD, self._records):
             return self._worked(lambda _: None, started=started)
 
+    def holder(self) -> str | None:
+        """The run that is at work on the audience now; None if none is."""
+        holding = self._lease().current()
+        return holding.holder if holding else None
+
+    def give_back(self) -> None:
+        """Let other runs work on the audience, where this one does not come back to it."""
+        _give_back(self._lease())
+
     def audience_url(self) -> str:
         """The page that shows the audience."""
         account = self.hook.account()
