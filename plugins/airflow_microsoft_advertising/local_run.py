@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
@@ -52,7 +52,7 @@ Tell = Callable[[Segment, str], None]
 _BUSY_SECONDS = 3.0  # between two looks at an audience that another run works on: a look is cheap
 _UPLOAD_SECONDS = 4 * 3600.0  # as the operator's upload_timeout
 _LONGEST_RETRY_DELAY = 15 * 60.0  # as the DAG's max_retry_delay
-_POLLING: Final = PollSchedule(first=1.0)
+POLLING = PollSchedule(first=1.0)
 
 
 def new_run_id(now: datetime) -> str:
@@ -84,12 +84,12 @@ class LocalRun:
         run: ExportRun,
         *,
         tell: Tell = lambda *_: None,
-        polling: PollSchedule = _POLLING,
+        polling: PollSchedule | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._run = run
         self._tell = tell
-        self._polling = polling
+        self._polling = polling or POLLING
         self._sleep = sleep
         self._holder = holder_of(f"{run.export.name} / {run.run_id}")
         self._begun: dict[str, Upload] = {}

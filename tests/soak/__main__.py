@@ -1,0 +1,63 @@
+"""`make soak`: runs with random churn and random faults; exit status 0 only if everything was exact.
+
+`--seed` plays a soak again that went wrong: what happens is chosen by it, though not to the millisecond.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from include.demo.stack import airflow_environment
+from include.project import PROJECT
+from tests.soak.playing import soak
+
+_FOLDER = PROJECT / ".soak"
+
+
+def main() -> int:
+    """Read the options, play, print the summary."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--runs", type=int, default=50, help="how many runs (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=600, help="how long at the most (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=None, help="chooses what happens; default: another each time")
+    parser.add_argument("--workspace", choices=("local", "azurite"), default="local")
+    parser.add_argument("--folder", type=Path, default=_FOLDER, help="for everything of it")
+    options = parser.parse_args()
+    seed = random.randrange(10_000) if options.seed is None else options.seed
+    _prepare_airflow(options.folder / "airflow")
+    world = options.folder / "world"
+    shutil.rmtree(world, ignore_errors=True)
+    print(f"Seed {seed}, {options.runs} runs, {options.seconds:.0f} s at the most", flush=True)
+    summary = soak(
+        seed,
+        options.runs,
+        world,
+        seconds=options.seconds,
+        storage=options.workspace,
+        tell=lambda line: print(line, flush=True),
+    )
+    print(f"\n{summary}")
+    return 0 if summary.exact else 1
+
+
+def _prepare_airflow(home: Path) -> None:
+    """An Airflow of the soak's own for this process and its children: its database keeps renewed sign-ins."""
+    for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+        del os.environ[name]
+    os.environ.update(airflow_environment(home))
+    if not (home / "migrated").exists():
+        command = [sys.executable, "-m", "airflow", "db", "migrate"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(done.stdout + done.stderr)
+        (home / "migrated").touch()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""What the fork server loads, and the one thing in which runs of a soak differ from real ones: they wait less.
+
+A minute that the service asks for is a second here; all other waits shrink alike.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from typing import Any
+
+with redirect_stdout(sys.stderr):  # Airflow logs for ever to what is standard output when it is loaded
+    from sqlalchemy.orm import configure_mappers
+
+    import airflow.models.connection
+    import airflow.models.variable  # noqa: F401
+    from airflow_microsoft_advertising import command_line, local_run  # noqa: F401
+    from include.microsoft_advertising import retrying
+    from include.microsoft_advertising.polling import PollSchedule
+
+__all__ = ["WAITS"]
+
+WAITS = 1 / 60
+
+configure_mappers()
+_wait, _pause = retrying.RetryPolicy._wait, local_run.pause_seconds
+
+
+def _shorter(policy: retrying.RetryPolicy, state: Any) -> float:
+    return _wait(policy, state) * WAITS
+
+
+retrying.RetryPolicy._wait = _shorter  # type: ignore[method-assign]
+local_run.pause_seconds = lambda asked: _pause(asked) * WAITS
+local_run.POLLING = PollSchedule(first=0.1)

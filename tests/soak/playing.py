@@ -1,0 +1,236 @@
+"""Plays a soak: round after round, with a look at the bounds after each, and one good run at the end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.soak.plan import FAULTS, Round, Start, rounds, segments
+from tests.soak.processes import RunProcess, start_run
+from tests.soak.world import EXPORT, World
+
+__all__ = ["Summary", "soak"]
+
+_RUN_SECONDS = 120.0
+_DELIVERED = frozenset({"delivered", "unchanged"})
+
+
+@dataclass
+class Summary:
+    """What came of a soak.
+
+    Attributes:
+        seed: Plays it again.
+        planned: Runs that were to be.
+        runs: Runs that were, the last good one included.
+        good: Those that ended well by themselves.
+        faults: How often each fault struck.
+        kills: What was killed or stopped, by what it was.
+        tricks: What people and disks did, by kind.
+        requests: Calls that the service got.
+        seconds: In all.
+        wrong: What did not hold; empty if all did.
+    """
+
+    seed: int
+    planned: int
+    segments: tuple[str, ...] = ()
+    runs: int = 0
+    good: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    kills: Counter[str] = field(default_factory=Counter)
+    tricks: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    seconds: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def exact(self) -> bool:
+        """Whether all held, to the end."""
+        return not self.wrong
+
+    def __str__(self) -> str:
+        def counts(counter: Counter[str]) -> str:
+            return ", ".join(f"{name}: {number}" for name, number in sorted(counter.items()) if number) or "none"
+
+        lines = [
+            f"seed      {self.seed}",
+            f"segments  {', '.join(self.segments)}",
+            f"runs      {self.runs} ({self.planned} planned, and a last one), {self.good} of them good",
+            f"faults    {self.faults.total()} ({counts(self.faults)})",
+            f"kills     {counts(self.kills)}",
+            f"by hand   {counts(self.tricks)}",
+            f"requests  {self.requests:,}",
+            f"seconds   {self.seconds:.0f}",
+            f"exact     {'yes' if self.exact else 'no'}",
+            *self.wrong,
+        ]
+        return "\n".join(lines)
+
+
+def soak(
+    seed: int,
+    runs: int,
+    folder: Path,
+    *,
+    seconds: float = 600.0,
+    storage: str = "local",
+    tell: Callable[[str], None] = lambda _: None,
+) -> Summary:
+    """Play a soak.
+
+    Args:
+        seed: Chooses what happens.
+        runs: How many runs; one more, undisturbed, ends it.
+        folder: For everything of it.
+        seconds: No round begins later than a tenth before that.
+        storage: Where the workspace lies: `local` or `azurite`.
+        tell: Gets a line for each round.
+    """
+    summary = Summary(seed, runs, segments(seed))
+    started = time.monotonic()
+    with World(folder, summary.segments, storage) as world:
+        for number, one in enumerate(rounds(seed, runs)):
+            if summary.wrong or time.monotonic() - started > 0.9 * seconds:
+                break
+            ends = _Playing(world, one, number, summary).play()
+            tell(f"{time.monotonic() - started:5.0f} s  round {number}: {_told(one)} -> {ends}")
+        if not summary.wrong:
+            _last(world, summary)
+        summary.requests = world.requests
+    summary.seconds = time.monotonic() - started
+    return summary
+
+
+def _told(one: Round) -> str:
+    words = [*one.faults, *([str(one.trick.kind)] if one.trick else [])]
+    words += ["service killed"] if one.service_killed_after is not None else []
+    words += [" ".join(("run", *run.arguments)) for run in one.runs if run.arguments]
+    return f"{one.keys['route']}, {', '.join(words) or 'nothing'}"
+
+
+def _last(world: World, summary: Summary) -> None:
+    """One good run makes everything exact."""
+    world.becomes_quiet()
+    run = start_run(["run", EXPORT, "--ignore-guards", "--json"], world.settings, world.folder / "runs" / "last")
+    status = run.wait(_RUN_SECONDS)
+    world.becomes_quiet()
+    summary.runs += 1
+    summary.good += status == 0
+    if status != 0:
+        summary.wrong.append(f"the last run ended with {status}: {run.log}")
+    for name in world.segments:
+        summary.wrong += world.inexact(name)
+
+
+@dataclass
+class _Started:
+    start: Start
+    run: RunProcess
+    struck: bool = False
+    status: int | None = None
+
+
+class _Playing:
+    """One round."""
+
+    def __init__(self, world: World, one: Round, number: int, summary: Summary) -> None:
+        self._world = world
+        self._round = one
+        self._number = number
+        self._summary = summary
+        self._given: dict[int, str] = {}
+
+    def play(self) -> list[str]:
+        """Play it; how its runs ended."""
+        self._prepare()
+        started = self._runs()
+        self._note_faults()
+        self._world.becomes_quiet()
+        self._check(started)
+        return [self._told(one) for one in started]
+
+    def _prepare(self) -> None:
+        world, one = self._world, self._round
+        world.becomes(one.churn, one.sizes)
+        world.export(one.keys)
+        if one.trick and world.play(one.trick):
+            self._summary.tricks[one.trick.kind] += 1
+        for place, name in enumerate(one.faults):
+            seed = 100 * self._number + place
+            world.fault(FAULTS[name], seed)
+            self._given[seed] = name
+
+    def _runs(self) -> list[_Started]:
+        """Start the runs, strike them, and wait for their ends."""
+        began, waiting, started = time.monotonic(), list(self._round.runs), []
+        kill_service = self._round.service_killed_after
+        while waiting or any(one.run.running for one in started):
+            now = time.monotonic() - began
+            if waiting and waiting[0].after <= now:
+                started.append(self._start(waiting.pop(0), len(started)))
+            if kill_service is not None and kill_service <= now:
+                self._note_faults()
+                self._world.kill_service()
+                self._summary.kills["service"] += 1
+                kill_service = None
+            for one in started:
+                self._strike(one)
+            if now > _RUN_SECONDS:
+                break
+            time.sleep(0.01)
+        for one in started:
+            one.status = one.run.wait(0.5)
+            if one.status is None:
+                self._summary.wrong.append(f"a run does not end: {one.run.log}")
+            self._summary.good += one.status == 0
+        self._summary.runs += len(started)
+        return started
+
+    def _start(self, start: Start, place: int) -> _Started:
+        folder = self._world.folder / "runs" / f"{self._number:03d}-{place}"
+        arguments = ["run", EXPORT, "--ignore-guards", "--json", *start.arguments]
+        return _Started(start, start_run(arguments, self._world.settings, folder))
+
+    def _strike(self, one: _Started) -> None:
+        moment = one.start.killed_after
+        if one.struck or moment is None or one.run.seconds < moment or not one.run.running:
+            return
+        one.struck = True
+        one.run.send(signal.SIGINT if one.start.interrupted else signal.SIGKILL)
+        self._summary.kills["run stopped" if one.start.interrupted else "run"] += 1
+
+    def _note_faults(self) -> None:
+        """Count how often each fault has struck, while the service still knows."""
+        left = {rule["seed"]: rule["times"] for rule in self._world.faults_left()}
+        for seed, name in self._given.items():
+            times = FAULTS[name].get("times", 1)
+            assert isinstance(times, int)
+            self._summary.faults[name] += times - left.get(seed, 0)
+        self._given = {}
+
+    def _check(self, started: list[_Started]) -> None:
+        wrong = self._world.out_of_bounds()
+        if all(one.status == 0 for one in started):
+            outcomes = [report for one in started for report in _segments(one.run.output)]
+            for name in self._world.segments:
+                found = {report["outcome"] for report in outcomes if report["audience"] == name}
+                if found & _DELIVERED and not found - _DELIVERED - {"skipped"}:
+                    wrong += self._world.inexact(name)
+        self._summary.wrong += [f"round {self._number}: {fault}" for fault in wrong]
+
+    def _told(self, one: _Started) -> str:
+        if one.struck:
+            return "stopped" if one.start.interrupted else "killed"
+        return f"status {one.status}"
+
+
+def _segments(output: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(output.read_text())["segments"]
+    return found

@@ -1,0 +1,92 @@
+"""Runs as processes of their own that can be killed: `customer-match run`, without the seconds that Airflow takes to load.
+
+A server process loads the program once and forks for each run (`multiprocessing`'s forkserver).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+__all__ = ["RunProcess", "start_run"]
+
+_LOADED = ["tests.soak.loaded"]
+
+
+@dataclass
+class RunProcess:
+    """A run that was started.
+
+    Attributes:
+        process: Its process.
+        output: Standard output: the report as JSON.
+        log: Standard error.
+        started: Seconds of the clock.
+    """
+
+    process: BaseProcess
+    output: Path
+    log: Path
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def running(self) -> bool:
+        return self.process.is_alive()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been running."""
+        return time.monotonic() - self.started
+
+    def send(self, number: int) -> None:
+        """Send a signal, if it still runs."""
+        if self.process.is_alive() and self.process.pid:
+            os.kill(self.process.pid, number)
+
+    def wait(self, seconds: float) -> int | None:
+        """Its exit status, negative for a signal; None if it had to be killed because it does not end."""
+        self.process.join(seconds)
+        if self.process.is_alive():
+            self.send(signal.SIGKILL)
+            self.process.join()
+            return None
+        return self.process.exitcode
+
+
+def start_run(arguments: Sequence[str], settings: Mapping[str, str], folder: Path) -> RunProcess:
+    """Start `customer-match` with these arguments.
+
+    Args:
+        arguments: Of the command.
+        settings: Further environment.
+        folder: Where its output goes.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_LOADED)
+    folder.mkdir(parents=True, exist_ok=True)
+    output, log = folder / "stdout", folder / "stderr"
+    process = context.Process(target=_command, args=(list(arguments), dict(settings), str(output), str(log)))
+    process.start()
+    return RunProcess(process, output, log)
+
+
+def _command(arguments: list[str], settings: dict[str, str], output: str, log: str) -> None:
+    """In the new process: become the command."""
+    for path, number in ((output, 1), (log, 2)):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(file, number)
+        os.close(file)
+    os.environ.update(settings)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the fork server ignores it
+    sys.argv = ["customer-match", *arguments]
+
+    from airflow_microsoft_advertising.command_line import main
+
+    main()

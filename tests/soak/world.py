@@ -1,0 +1,280 @@
+"""The world of a soak: a service, a lake, a workspace, one export; and what must hold in it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import fsspec
+import httpx
+import numpy as np
+import yaml
+
+from include.customer_match.digests import Digests
+from include.customer_match.ledger.state import State
+from include.customer_match.ledger.store import Ledger, ledger_folder
+from include.customer_match.ledger.view import is_known, windows
+from include.customer_match.members import DamagedMembers
+from include.customer_match.workspace import Workspace
+from include.demo import azurite
+from include.demo.expected import expected
+from include.demo.people import Profiles
+from include.demo.stack import account_connection
+from include.demo.tables import DemoTable, write_table
+from tests.simulator.api import Simulator
+from tests.soak.plan import Mischief, Trick
+
+__all__ = ["EXPORT", "World"]
+
+EXPORT = "soak"
+_CID, _AID = "190000001", "180000001"
+_PROFILES = (900, 1_600, 300, 2_200)
+_OVER = frozenset({"Completed", "CompletedWithErrors", "Failed", "Expired", "Aborted", "PendingFileUpload"})
+_QUIET_SECONDS = 60.0
+
+
+@dataclass
+class World:
+    """One export against one simulator.
+
+    Attributes:
+        folder: Everything of this world.
+        segments: Names of the tables and audiences.
+        storage: Where the workspace lies: `local` or `azurite`.
+    """
+
+    folder: Path
+    segments: tuple[str, ...]
+    storage: str = "local"
+    tables: dict[str, DemoTable] = field(default_factory=dict)
+    deleted: dict[str, int] = field(default_factory=dict)
+    service: Simulator = field(init=False)
+    workspace: Workspace = field(init=False)
+    requests: int = 0
+    _cleaning: ExitStack = field(default_factory=ExitStack)
+    _lake_connection: dict[str, Any] | None = None
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True)
+        with ExitStack() as cleaning:
+            self.workspace = self._workspace(cleaning)
+            self.service = Simulator(self.folder / "service")
+            cleaning.callback(self._end_service)
+            self._cleaning = cleaning.pop_all()
+        for place, name in enumerate(self.segments):
+            profiles = Profiles.first(_PROFILES[place], start=700 * place)  # they overlap
+            format_ = "csv" if place % 2 else "parquet"
+            self.tables[name] = DemoTable(name, profiles, files=1 + place % 2, format=format_)
+            self._write(name)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cleaning.close()
+
+    def _workspace(self, cleaning: ExitStack) -> Workspace:
+        if self.storage == "local":
+            return Workspace(fsspec.filesystem("file"), str(self.folder / "workspace"))
+        endpoint = cleaning.enter_context(azurite.running(self.folder / "azurite"))
+        self._lake_connection = {
+            "conn_type": "wasb",
+            "login": endpoint.account_name,
+            "extra": {"connection_string": endpoint.connection_string},
+        }
+        import adlfs
+
+        lake = adlfs.AzureBlobFileSystem(
+            connection_string=endpoint.connection_string, use_listings_cache=False
+        )
+        lake.mkdir("soak")
+        return Workspace(lake, "soak/workspace")
+
+    # --- What changes ----------------------------------------------------------------------------------------
+
+    def becomes(self, churn: Mapping[str, float], sizes: Mapping[str, float]) -> None:
+        """Profiles come and go."""
+        for name in self.segments:
+            table = self.tables[name]
+            profiles = _resized(table.profiles.churn(churn[name]), sizes[name], usual=self._usual(name))
+            self.tables[name] = replace(table, profiles=profiles)
+            self._write(name)
+
+    def _usual(self, name: str) -> int:
+        return _PROFILES[self.segments.index(name)]
+
+    def _write(self, name: str) -> None:
+        write_table(str(self.folder / "lake" / name), self.tables[name])
+
+    def export(self, keys: Mapping[str, Any]) -> None:
+        """Write the export file."""
+        place: dict[str, Any] | str = str(self.folder / "workspace")
+        if self._lake_connection:
+            place = {"connection": "lake", "root": "abfs://soak/workspace"}
+        values = {
+            "name": EXPORT,
+            "cid": _CID,
+            "aid": _AID,
+            "source": str(self.folder / "lake"),
+            "workspace": place,
+            "segments": list(self.segments),
+            "email": "Email",
+            "retries": 3,
+            "retry_delay_seconds": 1,
+            **keys,
+        }
+        folder = self.folder / "exports"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{EXPORT}.yaml").write_text(yaml.safe_dump(values))
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The environment of a run."""
+        connection = json.dumps(account_connection(self.service.ready))
+        settings = {
+            "CUSTOMER_MATCH_EXPORTS": str(self.folder / "exports"),
+            "AIRFLOW_CONN_MICROSOFT_ADVERTISING_DEFAULT": connection,
+        }
+        if self._lake_connection:
+            settings["AIRFLOW_CONN_LAKE"] = json.dumps(self._lake_connection)
+        return settings
+
+    def play(self, trick: Trick) -> bool:
+        """Somebody changes something by hand; False where there is nothing to change yet."""
+        found = self._living(trick.segment)
+        folder = self._ledger(trick.segment).folder
+        states = sorted(self.workspace.list(f"{folder}/states"))
+        if not found or not states:
+            return False
+        match trick.kind:
+            case Mischief.DELETE_AUDIENCE:
+                self.service.api.control(f"audiences/{found[0]['id']}", {"deleted": True})
+                self.deleted[trick.segment] = self.deleted.get(trick.segment, 0) + 1
+            case Mischief.DAMAGE_STATE:
+                path = f"{folder}/states/{states[-1]}"
+                self.workspace.write_bytes(path, self.workspace.read_bytes(path)[:-40])
+            case Mischief.DAMAGE_BOUNDS:
+                certain = self._ledger(trick.segment).load().state.settled.certain
+                if certain is None:
+                    return False
+                self.workspace.write_bytes(certain.path, self.workspace.read_bytes(certain.path)[:-9])
+            case Mischief.LOSE_LEDGER:
+                self.workspace.delete(folder, recursive=True)
+        return True
+
+    # --- The service -----------------------------------------------------------------------------------------
+
+    def kill_service(self) -> None:
+        """kill -9 the service, and start it again at the same address with what it has kept."""
+        self._count_requests()
+        port = str(httpx.URL(self.service.ready["base_url"]).port)
+        self._end_service(kill=True)
+        self.service = Simulator(self.folder / "service", "--port", port)
+
+    def _end_service(self, *, kill: bool = False) -> None:
+        process = self.service.process
+        if process.poll() is None:
+            (process.kill if kill else process.terminate)()
+        process.wait(timeout=20)
+        self.service.api.http.close()
+
+    def fault(self, rule: Mapping[str, Any], seed: int) -> None:
+        """Give the service a fault; its seed tells it from others."""
+        self.service.api.control("faults", {**rule, "seed": seed})
+
+    def faults_left(self) -> list[dict[str, Any]]:
+        """The faults that have not struck as often as they may."""
+        found: list[dict[str, Any]] = self.service.api.control("faults")
+        return found
+
+    def becomes_quiet(self) -> None:
+        """Take all faults back, and wait until the service has worked off what it has."""
+        self.service.api.control("faults", method="DELETE")
+        self._count_requests()
+        deadline = time.monotonic() + _QUIET_SECONDS
+        while any(upload["state"] not in _OVER for upload in self.service.api.control("uploads")):
+            if time.monotonic() > deadline:
+                raise TimeoutError("the service does not come to an end")
+            time.sleep(0.05)
+
+    def _count_requests(self) -> None:
+        self.requests += len(self.service.api.control("requests"))
+        self.service.api.control("requests", method="DELETE")
+
+    def _living(self, segment: str) -> list[dict[str, Any]]:
+        return [a for a in self._ever(segment) if not a["deleted"]]
+
+    def _ever(self, segment: str) -> list[dict[str, Any]]:
+        return [a for a in self.service.api.control("audiences") if a["name"] == segment]
+
+    def _ledger(self, segment: str) -> Ledger:
+        return Ledger(self.workspace, ledger_folder(_AID, segment), segment)
+
+    # --- What must hold --------------------------------------------------------------------------------------
+
+    def out_of_bounds(self) -> list[str]:
+        """What breaks certain ⊆ truth ⊆ possible, or one list a segment; nothing is in flight now."""
+        return [fault for name in self.segments for fault in self._out_of_bounds(name)]
+
+    def _out_of_bounds(self, segment: str) -> Iterator[str]:
+        living, ever = self._living(segment), self._ever(segment)
+        if len(living) > 1 or len(ever) > 1 + self.deleted.get(segment, 0):
+            yield f"{segment}: {len(living)} lists, {len(ever)} ever"
+            return
+        state = self._ledger(segment).load().state
+        if not living or state.audience_id != living[0]["id"]:
+            return  # what it tells of is no more
+        truth = set(self.service.api.members(living[0]["id"]))
+        try:
+            certain, possible = self._bounds(state)
+        except DamagedMembers:
+            return  # it says nothing any more
+        if missing := certain - truth:
+            yield f"{segment}: {len(missing)} of {len(certain)} certain members are not in the audience"
+        if possible is not None and (foreign := truth - possible):
+            yield f"{segment}: {len(foreign)} members of the audience are not among the possible ones"
+
+    def _bounds(self, state: State) -> tuple[set[str], set[str] | None]:
+        certain: set[str] = set()
+        possible: set[str] = set()
+        for window in windows(self.workspace, state):
+            certain |= _hexes(window.digests[window.bounds.certain])
+            if window.bounds.possible is not None:
+                possible |= _hexes(window.digests[window.bounds.possible])
+        return certain, possible if is_known(state) else None
+
+    def inexact(self, segment: str) -> list[str]:
+        """What is wrong with an audience that must hold exactly its segment's members."""
+        return list(self._inexact(segment))
+
+    def _inexact(self, segment: str) -> Iterator[str]:
+        living = self._living(segment)
+        if len(living) != 1:
+            yield f"{segment}: {len(living)} lists"
+            return
+        wanted = expected(str(self.folder / "lake" / segment)).members
+        held = self.service.api.members(living[0]["id"])
+        if held != wanted:
+            missing, left = len(set(wanted) - set(held)), len(set(held) - set(wanted))
+            yield f"{segment}: {missing} members are missing, {left} should have left"
+        state = self._ledger(segment).load().state
+        if state.parts or self._bounds(state) != (set(wanted), set(wanted)):
+            yield f"{segment}: the ledger does not know it"
+
+
+def _resized(profiles: Profiles, share: float, *, usual: int) -> Profiles:
+    """Fewer of them, or more; always between half and twice the usual number."""
+    wanted = min(max(round(len(profiles) * share), usual // 2), usual * 2)
+    if wanted <= len(profiles):
+        return replace(profiles, numbers=profiles.numbers[:wanted])
+    more = wanted - len(profiles)
+    newcomers = np.arange(profiles.next_number, profiles.next_number + more, dtype=np.uint64)
+    numbers = np.concatenate([profiles.numbers, newcomers])
+    return replace(profiles, numbers=numbers, next_number=profiles.next_number + more)
+
+
+def _hexes(digests: Digests) -> set[str]:
+    return {digest.tobytes().hex() for digest in digests}
