@@ -42,7 +42,11 @@ def reconcile(
 def _ask(export: str, segments: list[str] | tuple[()]) -> None:
     """Ask the person at the terminal; ends the command if they do not mean it."""
     typer.echo(_EXPLANATION, err=True)
-    if not sys.stdin.isatty():
+    if not _terminal():
         raise ConfigurationError("Nobody is at the terminal to be asked. If you mean it, add --yes.")
     which = f"the segments {', '.join(segments)}" if segments else "all segments"
     typer.confirm(f"Replace the audiences of {which} of the export {export!r}?", abort=True, err=True)
+
+
+def _terminal() -> bool:
+    return sys.stdin.isatty()

@@ -24,8 +24,12 @@ def main() -> int:
     """Read the options, play, print the summary."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--runs", type=int, default=50, help="how many runs (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=600, help="how long at the most (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=None, help="chooses what happens; default: another each time")
+    parser.add_argument(
+        "--seconds", type=float, default=600, help="how long at the most (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=None, help="chooses what happens; default: another each time"
+    )
     parser.add_argument("--workspace", choices=("local", "azurite"), default="local")
     parser.add_argument("--folder", type=Path, default=_FOLDER, help="for everything of it")
     options = parser.parse_args()

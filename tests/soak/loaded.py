@@ -10,10 +10,10 @@ from contextlib import redirect_stdout
 from typing import Any
 
 with redirect_stdout(sys.stderr):  # Airflow logs for ever to what is standard output when it is loaded
-    from sqlalchemy.orm import configure_mappers
-
     import airflow.models.connection
     import airflow.models.variable  # noqa: F401
+    from sqlalchemy.orm import configure_mappers
+
     from airflow_microsoft_advertising import command_line, local_run  # noqa: F401
     from include.microsoft_advertising import retrying
     from include.microsoft_advertising.polling import PollSchedule

@@ -156,7 +156,7 @@ def _round(luck: random.Random, names: tuple[str, ...], *, most: int) -> Round:
             "route": luck.choice(("auto", "bulk", "bulk", "apply")),
             "profiles_per_part": luck.choice((400, 700, 5_000)),
         },
-        faults=tuple(luck.sample(sorted(FAULTS), luck.choice((0, 1, 1, 2, 3)))),
+        faults=tuple(luck.sample(sorted(FAULTS), luck.choice((0, 1, 2, 3, 4)))),
         runs=tuple(_start(luck, place) for place in range(min(most, 2 if luck.random() < 0.2 else 1))),
         service_killed_after=luck.uniform(0.3, 4.0) if luck.random() < 0.15 else None,
     )

@@ -57,7 +57,9 @@ class Summary:
 
     def __str__(self) -> str:
         def counts(counter: Counter[str]) -> str:
-            return ", ".join(f"{name}: {number}" for name, number in sorted(counter.items()) if number) or "none"
+            return (
+                ", ".join(f"{name}: {number}" for name, number in sorted(counter.items()) if number) or "none"
+            )
 
         lines = [
             f"seed      {self.seed}",
@@ -118,7 +120,9 @@ def _told(one: Round) -> str:
 def _last(world: World, summary: Summary) -> None:
     """One good run makes everything exact."""
     world.becomes_quiet()
-    run = start_run(["run", EXPORT, "--ignore-guards", "--json"], world.settings, world.folder / "runs" / "last")
+    run = start_run(
+        ["run", EXPORT, "--ignore-guards", "--json"], world.settings, world.folder / "runs" / "last"
+    )
     status = run.wait(_RUN_SECONDS)
     world.becomes_quiet()
     summary.runs += 1

@@ -1,4 +1,4 @@
-"""Runs as processes of their own that can be killed: `customer-match run`, without the seconds that Airflow takes to load.
+"""Runs as processes that can be killed: `customer-match run`, without the seconds that Airflow takes to load.
 
 A server process loads the program once and forks for each run (`multiprocessing`'s forkserver).
 """
