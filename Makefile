@@ -10,12 +10,14 @@ SCALE ?= 1
 # One pytest worker a core; the tests that start a whole Airflow come one after the other.
 FAST := -m "not slow and not system and not browser and not azurite" -n auto
 FULL ?=
+SHORT ?=
+SEED ?=
 ARGS ?=
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast lint format bench chaos live-check lock clean install
+.PHONY: help demo up down test test-fast lint format bench chaos soak live-check lock clean install
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +52,9 @@ format: install ## format the code
 chaos: install ## faults under a real scheduler, one row each (in the making; SHORT=1: some rows; takes its time)
 	$(BIN)/pytest tests/faults $(if $(SHORT),-m "not long")
 
+soak: install ## 50 runs with random churn, faults and kills, exact at the end (10 min; SHORT=1: 2 min; SEED=n plays one again)
+	$(BIN)/python -m tests.soak $(if $(SHORT),--runs 14 --seconds 120) $(if $(SEED),--seed $(SEED)) --workspace $(LAKE)
+
 bench: install ## measure the data path beside a baseline (FULL=1: large cases too); writes .bench/results.json
 	$(BIN)/python -m benchmarks $(if $(FULL),--full)
 
@@ -62,7 +67,7 @@ lock: ## resolve requirements.in into requirements.txt for Python 3.11 to 3.13
 
 clean: ## delete everything that was made here, the environment too
 	-$(BIN)/python -m include.demo down
-	rm -rf $(VENV) .airflow .azurite .bench .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) .airflow .azurite .bench .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache .soak build *.egg-info
 
 install: $(VENV)/installed ## make the virtual environment
 

@@ -11,6 +11,7 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from include.demo.stack import airflow_environment
@@ -33,6 +34,7 @@ def main() -> int:
     parser.add_argument("--workspace", choices=("local", "azurite"), default="local")
     parser.add_argument("--folder", type=Path, default=_FOLDER, help="for everything of it")
     options = parser.parse_args()
+    started = time.monotonic()
     seed = random.randrange(10_000) if options.seed is None else options.seed
     _prepare_airflow(options.folder / "airflow")
     world = options.folder / "world"
@@ -42,7 +44,7 @@ def main() -> int:
         seed,
         options.runs,
         world,
-        seconds=options.seconds,
+        seconds=options.seconds - (time.monotonic() - started),
         storage=options.workspace,
         tell=lambda line: print(line, flush=True),
     )

@@ -1,0 +1,98 @@
+"""A few rounds of a soak, and that it would notice what it looks for. `make soak` plays fifty runs."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from include.customer_match.ledger.store import Ledger, ledger_folder
+from include.customer_match.members import write_members
+from tests.simulator.api import hexes
+from tests.soak.plan import Mischief, Trick
+from tests.soak.playing import Summary, soak
+from tests.soak.processes import start_run
+from tests.soak.world import EXPORT, World
+
+pytestmark = [pytest.mark.faults, pytest.mark.system, pytest.mark.timeout(600)]
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_a_few_runs(tmp_path: Path) -> None:
+    told: list[str] = []
+    summary = soak(3, 4, tmp_path / "world", seconds=240, tell=told.append)
+    assert summary.exact, str(summary)
+    assert 2 <= summary.runs <= 5
+    assert summary.good >= 1
+    assert summary.requests > 20
+    assert len(told) >= 1
+    assert re.search(r"^exact     yes$", str(summary), re.MULTILINE)
+
+
+def test_the_summary_says_what_is_wrong() -> None:
+    summary = Summary(7, 50, ("Alpha",), faults=Counter({"500": 3, "503": 0}), wrong=["Alpha: 2 lists"])
+    assert not summary.exact
+    lines = str(summary).splitlines()
+    assert "seed      7" in lines
+    assert "faults    3 (500: 3)" in lines
+    assert lines[-2:] == ["exact     no", "Alpha: 2 lists"]
+
+
+# --- It would notice -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, airflow_db: Path) -> Iterator[World]:
+    """A world after one good run."""
+    with World(tmp_path_factory.mktemp("soak") / "world", ("Alpha", "Beta")) as made:
+        made.export({"route": "bulk"})
+        run = start_run(["run", EXPORT, "--json"], made.settings, made.folder / "runs")
+        assert run.wait(120) == 0, run.log.read_text()
+        made.becomes_quiet()
+        assert made.out_of_bounds() == made.inexact("Alpha") == made.inexact("Beta") == []
+        yield made
+
+
+def list_of(world: World, name: str) -> str:
+    [found] = [a for a in world.service.api.control("audiences") if a["name"] == name and not a["deleted"]]
+    return str(found["id"])
+
+
+def test_a_member_that_nobody_knows_of(world: World) -> None:
+    stranger = hexes([1])
+    world.service.api.apply(list_of(world, "Alpha"), "Add", stranger)
+    assert world.out_of_bounds() == ["Alpha: 1 members of the audience are not among the possible ones"]
+    assert world.inexact("Alpha") == ["Alpha: 0 members are missing, 1 should have left"]
+    world.service.api.apply(list_of(world, "Alpha"), "Remove", stranger)
+    assert world.out_of_bounds() == []
+
+
+def test_a_member_that_is_missing(world: World) -> None:
+    lost = world.service.api.members(list_of(world, "Alpha"))[:2]
+    world.service.api.apply(list_of(world, "Alpha"), "Remove", lost)
+    assert re.fullmatch(r"Alpha: 2 of \d+ certain members are not in the audience", *world.out_of_bounds())
+    assert world.inexact("Alpha") == ["Alpha: 2 members are missing, 0 should have left"]
+    world.service.api.apply(list_of(world, "Alpha"), "Add", lost)
+
+
+def test_a_ledger_that_forgot(world: World) -> None:
+    ledger = Ledger(world.workspace, ledger_folder("180000001", "Beta"), "Beta")
+    entry = ledger.load()
+    nobody = write_members(world.workspace, "nobody", [])
+    settled = entry.state.settled.model_copy(update={"certain": nobody})
+    entry = ledger.write(entry, entry.state.model_copy(update={"settled": settled}))
+    assert world.out_of_bounds() == []
+    assert world.inexact("Beta") == ["Beta: the ledger does not know it"]
+
+
+def test_a_second_list(world: World) -> None:
+    second = world.service.api.create("Another")
+    world.service.api.control(f"audiences/{second}", {"name": "Gone"})
+    world.segments = ("Alpha", "Beta", "Gone")
+    assert world.play(Trick(Mischief.LOSE_LEDGER, "Gone")) is False, "there is no ledger to lose"
+    world.service.api.control(f"audiences/{second}", {"deleted": True})
+    world.service.api.create("Gone")
+    assert world.out_of_bounds() == ["Gone: 1 lists, 2 ever"]
