@@ -22,6 +22,7 @@ from include.customer_match.ledger.store import ledger_folder
 from include.customer_match.report import Outcome, RunReport
 from include.errors import ConfigurationError, TransientError
 from include.microsoft_advertising.faults import ServiceTerminalError, ServiceTransientError
+from include.microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
 from include.microsoft_advertising.models import UploadState
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.test_operator import ClosingService, service, throttled
@@ -99,8 +100,25 @@ def test_the_next_segment_is_read_while_the_first_waits(lake: Lake, service: Clo
     service.looks_until_done = 4
     run()
     begun = run.told.index(("Silver", "validate"))
+    assert run.told.index((GOLD, "upload")) < begun, "what is due goes first"
     assert any(what.startswith("waiting for request") for _, what in run.told[:begun])
     assert begun < run.told.index((GOLD, "done"))
+
+
+def test_the_service_gets_five_uploads_at_a_time(lake: Lake, service: ClosingService) -> None:
+    tables = [f"T{number}" for number in range(8)]
+    for number, table in enumerate(tables):
+        lake.write(table, [f"{number}@example.com"])
+    service.looks_until_done = 3
+    in_flight: list[int] = []
+
+    def count(_: float) -> None:
+        in_flight.append(sum(upload.state is UploadState.FILE_UPLOADED for upload in service.accepted))
+
+    run = bulk(lake, segments=tables)
+    run.local._sleep = count
+    assert run().failed == 0
+    assert max(in_flight) == MAX_PARALLEL_UPLOADS
 
 
 def test_only_the_segments_that_are_named(lake: Lake, service: ClosingService) -> None:
