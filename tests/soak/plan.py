@@ -110,7 +110,7 @@ FAULTS: Final = MappingProxyType(
             "code": 207,
             "times": 2,
         },
-        "too many URLs (4204)": {"operation": "GetBulkUploadUrl", "kind": "fault", "code": 4204, "times": 2},
+        "too many URLs (4204)": {"operation": "GetBulkUploadUrl", "kind": "fault", "code": 4204, "times": 1},
         "the token expires": {"operation": "*", "kind": "fault", "code": 109, "status": 401, "nth": 5},
         "an upload fails": {"operation": "ProcessUpload", "kind": "fault", "code": 0},
         "an upload fails half-way": {

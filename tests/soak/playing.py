@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.soak.plan import FAULTS, Round, Start, rounds, segments
-from tests.soak.processes import RunProcess, start_run
+from tests.soak.processes import RunProcess, load, start_run
 from tests.soak.world import EXPORT, World
 
 __all__ = ["Summary", "soak"]
 
-_RUN_SECONDS = 120.0
+_RUN_SECONDS = 180.0
 _RESERVE_SECONDS = 30.0  # for the round that is being played when time is up, and the last run
 _DELIVERED = frozenset({"delivered", "unchanged"})
 
@@ -99,6 +99,7 @@ def soak(
     summary = Summary(seed, runs, segments(seed))
     started = time.monotonic()
     with World(folder, summary.segments, storage) as world:
+        load(folder / "loading")
         for number, one in enumerate(rounds(seed, runs)):
             if summary.wrong or time.monotonic() - started > seconds - _RESERVE_SECONDS:
                 break

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-__all__ = ["RunProcess", "start_run"]
+__all__ = ["RunProcess", "load", "start_run"]
 
 _LOADED = ["tests.soak.loaded"]
+_LOADING_SECONDS = 300.0  # on a machine that has much else to do
 
 
 @dataclass
@@ -58,6 +59,15 @@ class RunProcess:
             self.process.join()
             return None
         return self.process.exitcode
+
+
+def load(folder: Path) -> None:
+    """Let the server load the program, which takes seconds that no run is to be charged with.
+
+    Args:
+        folder: Where the output goes.
+    """
+    start_run(["run", "--help"], {}, folder).wait(_LOADING_SECONDS)
 
 
 def start_run(arguments: Sequence[str], settings: Mapping[str, str], folder: Path) -> RunProcess:
