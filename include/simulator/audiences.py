@@ -15,6 +15,7 @@ import numpy as np
 from include.simulator import rules
 from include.simulator.clock import Clock
 from include.simulator.codes import ServiceFault
+from include.simulator.lapsing import Lapsing
 from include.simulator.members import DIGEST_BYTES, MemberFiles, sort_distinct
 from include.simulator.model import Action, Audience, Caller, Refusal, Scope
 from include.simulator.settings import Settings
@@ -69,6 +70,7 @@ class AudienceService:
         self._clock = clock
         self._settings = settings
         self._refusal = refusal
+        self.lapsing = Lapsing(storage, files, clock)
         # Held by whoever changes lists or members (this class and the commit of a Bulk upload).
         # Readers do not take it: they see the state of the last commit.
         self.writing = threading.RLock()
@@ -143,12 +145,21 @@ class AudienceService:
     def member_lines(self, audience_id: int) -> Iterator[bytes] | None:
         """The members of any list as sorted hex, one a line; None for an unknown id. For people and tests."""
         with self.writing:  # so that the file is not superseded before it is open
+            self.lapse()
             found = self._storage.audience(audience_id)
             return None if found is None else self._files.hex_lines(found.members_file)
 
+    def lapse(self) -> None:
+        """Let go of all members whose duration is over by now."""
+        with self.writing:
+            for found in self._storage.lapsing(self._clock.now()):
+                with self._storage.transaction():
+                    self._storage.save_audience(self.lapsing.lapsed(found))
+                self._files.remove(found.members_file)
+
     def change_by_hand(
         self, audience_id: int, *, associated: bool | None = None, name: str | None = None,
-        deleted: bool = False,
+        deleted: bool = False, emptied: bool = False,
     ) -> Audience | None:  # fmt: skip
         """What a person can do to a list in the web interface; None for an unknown id.
 
@@ -157,6 +168,7 @@ class AudienceService:
             associated: An ad group uses it from now on, or no longer.
             name: Its new name.
             deleted: Delete it with its members.
+            emptied: Take all of its members out.
 
         Raises:
             ServiceFault: 4838 or 4853 for a name that is impossible or taken.
@@ -175,7 +187,11 @@ class AudienceService:
                 associated=found.associated if associated is None else associated,
                 modified_at=self._clock.now(),
             )
+            if emptied:
+                changed = replace(changed, members_file=None, members=0)
             self._storage.save_audience(changed)
+            if emptied:
+                self._files.remove(found.members_file)
             if deleted:
                 self._files.remove(self._mark_deleted(changed))
             return self._storage.audience(audience_id)
@@ -220,9 +236,11 @@ class AudienceService:
                 return
             name, count = self._files.change(audience.members_file, action, sort_distinct(digests))
             now = self._clock.now()
-            self._storage.save_audience(
-                replace(audience, members_file=name, members=count, modified_at=now, data_at=now)
-            )
+            with self._storage.transaction():
+                self.lapsing.note(audience, action, sort_distinct(digests))
+                self._storage.save_audience(
+                    replace(audience, members_file=name, members=count, modified_at=now, data_at=now)
+                )
             self._files.remove(audience.members_file)
 
     def _add_errors(self, caller: Caller, fields: ListFields | None) -> list[int]:
@@ -298,7 +316,9 @@ class AudienceService:
         numbers = [*self._common_errors(fields), *self._rename_errors(found, fields)]
         refused = [number for number in numbers if number is not None]
         if not refused:
-            self._storage.save_audience(_updated(found, fields, caller, self._clock.now()))
+            changed = _updated(found, fields, caller, self._clock.now())
+            self.lapsing.duration_changed(found, changed)
+            self._storage.save_audience(changed)
         return refused
 
     def _rename_errors(self, found: Audience, fields: ListFields) -> list[int | None]:

@@ -460,7 +460,21 @@ BEHAVIOURS: Final = (
         _D,
         "one of four statements",
     ),
-    Behaviour("lists.no-lapse", "Members do not lapse when the duration is over.", _A, "not simulated"),
+    Behaviour(
+        "lists.lapse",
+        "A member lapses when the duration has passed since it was added.",
+        _A,
+        "to what it counts",
+    ),
+    Behaviour(
+        "lists.renewed", "Added again, by Add or Replace, it stays for the whole duration.", _A, "not stated"
+    ),
+    Behaviour(
+        "lists.duration-changed",
+        "A new duration counts for those who are there, from when they were added; from -1: from now.",
+        _A,
+        "not stated",
+    ),
     Behaviour(
         "lists.scope",
         "Scope Customer or Account (`account_scope_in_bulk`): 4849.",
@@ -810,7 +824,7 @@ when it is started again. Open `base_url` in a browser to see what it holds.
 | call | what it does |
 |---|---|
 | `GET /simulator/audiences` | all lists with their number of members, deleted ones too |
-| `POST /simulator/audiences/{id}` | as by hand: `{"name": "…"}`, `{"deleted": true}`, `{"associated": true}` |
+| `POST /simulator/audiences/{id}` | as by hand: `name`, and `deleted`, `emptied`, `associated`: true |
 | `GET /simulator/audiences/{id}/members` | sorted hashes, one a line |
 | `GET /simulator/uploads` | all uploads with state and row counts |
 | `GET`, `DELETE /simulator/requests` | the request log: time, operation, status, codes; never tokens or bodies |

@@ -71,6 +71,11 @@ def _without(kept: Digests, taken: Digests) -> Digests:
     return result
 
 
+def _common(kept: Digests, wanted: Digests) -> Digests:
+    """Rows of `kept` that are in `wanted` too; both sorted and distinct."""
+    return _without(kept, _without(kept, wanted))
+
+
 def _split(old: Digests, change: Digests) -> Iterator[tuple[Digests, Digests]]:
     """Cut two sorted arrays at the same keys into blocks, so that each pair can be combined alone."""
     taken = 0
@@ -121,6 +126,20 @@ class MemberFiles:
                 return self._write(sort_distinct(np.concatenate(pair)) for pair in _split(old, digests))
             case Action.REMOVE:
                 return self._write(_without(*pair) for pair in _split(old, digests))
+
+    def keep(self, digests: Digests) -> str:
+        """Write digests, sorted and distinct, into a file of their own; returns its name."""
+        return self._write([digests])[0]
+
+    def only_those_of(self, name: str | None, others: Iterable[str]) -> tuple[str, int]:
+        """Write the members of a set that are in one of other files at least.
+
+        Returns:
+            Name of the new file, which is durable, and its number of members.
+        """
+        wanted = [np.array(self._open(other)) for other in others]
+        stay = sort_distinct(np.concatenate([np.empty((0, DIGEST_BYTES), dtype=np.uint8), *wanted]))
+        return self._write(_common(*pair) for pair in _split(self._open(name), stay))
 
     def hex_lines(self, name: str | None) -> Iterator[bytes]:
         """The members as lower-case hex, one per line, in blocks of bounded size.

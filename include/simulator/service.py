@@ -42,13 +42,16 @@ class Service:
         self.identity = Identity(self.storage, self.clock)
         self.member_files = MemberFiles(folder / "members")
         self.member_files.keep_only(
-            audience.members_file for audience in self.storage.audiences() if audience.members_file
+            [audience.members_file for audience in self.storage.audiences() if audience.members_file]
+            + self.storage.addition_files()
         )
         self.faults = FaultRules()
         self.upload_faults = UploadFaults(self.faults, self.clock, self.settings)
         self.audiences = AudienceService(
             self.storage, self.member_files, self.clock, self.settings, self._refusal
         )
+        self.clock.on_advance(self.audiences.lapse)
+        self.audiences.lapse()
         self.results = ResultLinks(self.storage, folder / "results", self.clock, self.settings)
         self.results.keep_only(self.storage.result_files())
         self.uploads = UploadService(

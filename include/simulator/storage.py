@@ -28,6 +28,8 @@ CREATE TABLE IF NOT EXISTS audiences (
   parent_id TEXT NOT NULL, membership_duration INTEGER NOT NULL, created_at REAL NOT NULL,
   modified_at REAL NOT NULL, data_at REAL, members INTEGER NOT NULL, members_file TEXT,
   deleted INTEGER NOT NULL, associated INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS additions (
+  audience_id INTEGER NOT NULL, added_at REAL NOT NULL, file TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS uploads (
   request_id TEXT PRIMARY KEY, url_id TEXT NOT NULL UNIQUE, customer_id TEXT NOT NULL,
   account_id TEXT NOT NULL, user_id TEXT NOT NULL, response_mode TEXT NOT NULL, created_at REAL NOT NULL,
@@ -177,6 +179,36 @@ class Storage:
     def audiences(self) -> list[Audience]:
         """All audiences by id, deleted ones too."""
         return [_audience(row) for row in self._run("SELECT * FROM audiences ORDER BY id")]
+
+    # Who was added when, for lists whose members lapse.
+
+    def add_addition(self, audience_id: int, added_at: float, file: str) -> None:
+        """Keep that the digests of a file were added to a list."""
+        self._run("INSERT INTO additions VALUES (?, ?, ?)", [audience_id, added_at, file])
+
+    def additions(self, audience_id: int) -> list[tuple[float, str]]:
+        """When, and in which files, members were added to a list; oldest first."""
+        rows = self._run(
+            "SELECT added_at, file FROM additions WHERE audience_id = ? ORDER BY added_at", [audience_id]
+        )
+        return [(row["added_at"], row["file"]) for row in rows]
+
+    def addition_files(self) -> list[str]:
+        """All files of additions."""
+        return [row["file"] for row in self._run("SELECT file FROM additions")]
+
+    def drop_addition(self, file: str) -> None:
+        """Forget an addition."""
+        self._run("DELETE FROM additions WHERE file = ?", [file])
+
+    def lapsing(self, now: float) -> list[Audience]:
+        """Living lists with members whose duration is over."""
+        rows = self._run(
+            "SELECT * FROM audiences WHERE NOT deleted AND membership_duration > 0 AND id IN (SELECT audience_id "
+            "FROM additions WHERE added_at + 86400.0 * membership_duration <= ?)",
+            [now],
+        )
+        return [_audience(row) for row in rows]
 
     # Uploads.
 

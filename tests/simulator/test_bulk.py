@@ -446,12 +446,81 @@ def test_names_are_compared_exactly_and_over_the_whole_customer(api: Api) -> Non
     assert errors(api.results(status)) == [("same", "4853")]
 
 
-@pytest.mark.behaviour("lists.no-lapse")
-def test_members_stay_when_the_duration_is_over(api: Api) -> None:
-    audience = api.create("Short", MembershipDuration=1)
+def days_pass(api: Api, days: float) -> None:
+    api.control("clock", {"advance_seconds": days * 86_400})
+    api.token = api.sign_in()["access_token"]
+
+
+def change(api: Api, audience: str, action: str, people: list[int], *, bulk: bool) -> None:
+    if not bulk:
+        api.apply(audience, action, hexes(people))
+        return
+    rows = [item_row(audience, digest_hex(person)) for person in people]
+    status = api.upload(bulk_csv(list_row(Id=audience, Action_Type=action), *rows))
+    assert status["RequestStatus"] == "Completed"
+
+
+@pytest.mark.behaviour("lists.lapse", "lists.renewed")
+@pytest.mark.parametrize("action", ["Add", "Replace"])
+@pytest.mark.parametrize("bulk", [False, True])
+def test_members_lapse_unless_they_are_added_again(api: Api, bulk: bool, action: str) -> None:
+    audience = api.create(f"Lapsing {action} {bulk}", MembershipDuration=2)
+    change(api, audience, "Add", [1, 2, 3], bulk=bulk)
+    days_pass(api, 1.5)
+    change(api, audience, action, [2, 4], bulk=bulk)
+    stays = {1, 2, 3, 4} if action == "Add" else {2, 4}
+    assert api.members(audience) == hexes(stays)
+    days_pass(api, 0.6)
+    assert api.members(audience) == hexes([2, 4])
+    [shown] = [one for one in api.control("audiences") if one["id"] == audience]
+    assert shown["members"] == 2
+    days_pass(api, 1.5)
+    assert api.members(audience) == []
+
+
+@pytest.mark.behaviour("lists.lapse")
+def test_who_was_removed_does_not_come_back_when_others_lapse(api: Api) -> None:
+    audience = api.create("Lapsing and left", MembershipDuration=2)
     api.apply(audience, "Add", hexes([1]))
-    api.control("clock", {"advance_seconds": 3 * 86_400})
-    assert api.members(audience) == hexes([1])
+    days_pass(api, 1)
+    api.apply(audience, "Add", hexes([2, 3]))
+    api.apply(audience, "Remove", hexes([3]))
+    days_pass(api, 1.1)
+    assert api.members(audience) == hexes([2])
+
+
+@pytest.mark.behaviour("lists.duration-changed")
+def test_another_duration(api: Api) -> None:
+    audience = api.create("Lapsing later", MembershipDuration=-1)
+    api.apply(audience, "Add", hexes([1]))
+    days_pass(api, 9)
+
+    def becomes(days: int) -> None:
+        fields = {"Type": "CustomerList", "Id": audience, "MembershipDuration": days}
+        assert api.campaign("Audiences", {"Audiences": [fields]}, "PUT").json()["PartialErrors"] == []
+
+    becomes(2)
+    api.apply(audience, "Add", hexes([2]))
+    days_pass(api, 1)
+    becomes(4)
+    days_pass(api, 2)
+    assert api.members(audience) == hexes([1, 2])
+    row = list_row(Id=audience, Action_Type="Add", Membership_Duration="2")
+    assert api.upload(bulk_csv(row, item_row(audience, digest_hex(3))))["RequestStatus"] == "Completed"
+    days_pass(api, 0)
+    assert api.members(audience) == hexes([3])
+    becomes(-1)
+    days_pass(api, 9)
+    assert api.members(audience) == hexes([3])
+
+
+def test_an_audience_is_emptied_by_hand(api: Api) -> None:
+    audience = api.create("Emptied")
+    api.apply(audience, "Add", hexes([1, 2]))
+    shown = api.control(f"audiences/{audience}", {"emptied": True})
+    assert (shown["members"], shown["deleted"], api.members(audience)) == (0, False, [])
+    api.apply(audience, "Add", hexes([3]))
+    assert api.members(audience) == hexes([3])
 
 
 @pytest.mark.behaviour("lists.terms-per-upload", "lists.terms-needed")

@@ -117,6 +117,7 @@ class _Attempt:
         self._plan = self._new_plan(place.storage.next_audience_id)
         self._list_rows: list[tuple[int, Mapping[str, str]]] = []
         self._staged: dict[int, Path] = {}
+        self._added: list[tuple[Audience, Action, Digests]] = []
         self._seen: set[tuple[int, str]] = set()
         """(Slot, hash) of the items so far; kept only where duplicates are refused."""
         self._rows = 0
@@ -219,6 +220,7 @@ class _Attempt:
             ]
             done = self._finished(result)
             with storage.transaction():
+                self._note_durations([changed for _, changed in pairs])
                 for _, changed in pairs:
                     storage.save_audience(changed)
                 storage.save_upload(done)
@@ -226,6 +228,16 @@ class _Attempt:
                 if changed.members_file != before.members_file:
                     files.remove(before.members_file)
         return done
+
+    def _note_durations(self, changed: list[Audience]) -> None:
+        """Who begins a duration: before the lists are saved, and with them."""
+        lapsing = self._place.audiences.lapsing
+        for audience in changed:
+            stored = self._place.storage.audience(audience.id)
+            if stored is not None:
+                lapsing.duration_changed(stored, audience)
+        for audience, action, digests in self._added:
+            lapsing.note(audience, action, digests)
 
     def _decide_again(self) -> list[Decision]:
         created = iter([d.audience.id for d in self._plan.decisions if d.created and d.audience])
@@ -247,6 +259,7 @@ class _Attempt:
             return audience
         digests = sort_distinct(self._staged_digests(slot))
         name, count = self._place.files.change(audience.members_file, action, digests)
+        self._added.append((audience, action, digests))
         return replace(audience, members_file=name, members=count, data_at=self._place.now())
 
     def _staged_digests(self, slot: int) -> Digests:

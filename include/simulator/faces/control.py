@@ -53,6 +53,7 @@ class AudienceChange(_Strict):
     associated: bool | None = None
     name: str | None = None
     deleted: bool = False
+    emptied: bool = False
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
