@@ -1,6 +1,13 @@
 """States of the ledger as files: a line with format and checksum, then the state as JSON that people can read.
 
-Format 2 is this; format 1 was the JSON alone, without a checksum, and is read as well.
+| format | is |
+|---|---|
+| 3 | this |
+| 2 | the same, with fewer keys in the state |
+| 1 | the JSON alone, without a checksum |
+
+All of them are read. A key more makes a format of its own: a version that does not know it must ask to be updated,
+not call the state damaged.
 """
 
 from __future__ import annotations
@@ -16,7 +23,8 @@ from include.errors import TerminalError
 
 __all__ = ["FORMAT", "DamagedState", "decode", "encode"]
 
-FORMAT: Final = 2
+FORMAT: Final = 3
+_WITH_CHECKSUM: Final = frozenset({2, FORMAT})
 
 
 class DamagedState(Exception):
@@ -41,7 +49,7 @@ def decode(content: bytes) -> State:
     header = _json(first)
     if header is None or "checksum" not in header:
         return _of_format_1(content)
-    if header.get("format") != FORMAT:
+    if header.get("format") not in _WITH_CHECKSUM:
         raise TerminalError(
             f"The ledger was written in format {header.get('format')}, this version reads up to {FORMAT}. Update this "
             "project on this worker."

@@ -32,7 +32,20 @@ from include.customer_match.members import MembersFile
 from include.customer_match.routes import Route
 from include.customer_match.table_facts import TableFacts
 
-__all__ = ["Action", "Bounds", "Part", "Progress", "Request", "Settled", "State", "Step", "fold"]
+__all__ = [
+    "Action",
+    "Bounds",
+    "Forced",
+    "KnownSize",
+    "Part",
+    "Progress",
+    "Renewal",
+    "Request",
+    "Settled",
+    "State",
+    "Step",
+    "fold",
+]
 
 Flags = npt.NDArray[np.bool_]
 """Shape (n,): which of n digests are in a set."""
@@ -107,6 +120,44 @@ class Settled(_Model):
     known: bool = False
 
 
+class Forced(_Model):
+    """That an older data interval was applied over a newer one, because a run was told to.
+
+    Attributes:
+        by: The run.
+        over: End of the newer data interval.
+    """
+
+    by: str
+    over: datetime
+
+
+class Renewal(_Model):
+    """That all members were sent, so that the duration of each begins anew.
+
+    Attributes:
+        at: Before the first of them was sent.
+        days: The membership duration that the audience had then; -1: never expires.
+    """
+
+    at: datetime
+    days: int
+
+
+class KnownSize(_Model):
+    """How large the service found the audience once.
+
+    Attributes:
+        at: When it was asked.
+        matched: Users that it had matched.
+        members: Members that were surely there then, by the ledger.
+    """
+
+    at: datetime
+    matched: int
+    members: int
+
+
 class State(_Model):
     """What the ledger knows of one audience.
 
@@ -122,7 +173,13 @@ class State(_Model):
         refused: Members of the plan that the service refused, by the name of its error.
         interval_end: End of the data interval that the parts (or, with none, the bounds) stand for.
         table: Counts of the table that they stand for; None where that is not known.
-        damage: What was found damaged, so that nothing before it is trusted; None once the audience was replaced.
+        planned_at: When that interval's plan was written down, before any of it was sent.
+        forced: Set where that interval is older than what the audience held before.
+        damage: Why nothing before it is trusted (damaged files, members that left by another hand); None once the
+            audience was replaced.
+        renewed: When all members were sent last; None if that is not known.
+        renewing: What `renewed` becomes once all parts are confirmed; None if they are not all members.
+        size: The size that later ones are compared with; None before there was one worth it.
         updated_at: When this state was written.
     """
 
@@ -137,7 +194,12 @@ class State(_Model):
     refused: dict[str, int] = {}
     interval_end: datetime | None = None
     table: TableFacts | None = None
+    planned_at: datetime | None = None
+    forced: Forced | None = None
     damage: str | None = None
+    renewed: Renewal | None = None
+    renewing: Renewal | None = None
+    size: KnownSize | None = None
     updated_at: datetime | None = None
 
     def with_part(self, index: int, **changes: object) -> Self:
@@ -167,7 +229,7 @@ class State(_Model):
         """The state where only the uploads in flight count, which must be awaited: anybody may be in the audience.
 
         Args:
-            damage: What was found, for people.
+            damage: Why, for people.
         """
         return self.model_copy(
             update={
@@ -176,6 +238,8 @@ class State(_Model):
                 # A part that cannot be read any more cannot be waited for either: found again, it goes.
                 "parts": () if self.damage else tuple(part for part in self.parts if part.request),
                 "damage": damage,
+                "renewing": None,
+                "size": None,
             }
         )
 
@@ -192,8 +256,22 @@ class State(_Model):
         parts: tuple[Part, ...],
         interval_end: datetime | None,
         table: TableFacts | None = None,
+        *,
+        at: datetime | None = None,
+        forced: Forced | None = None,
+        renewing: Renewal | None = None,
     ) -> Self:
-        """The state with a new plan, of this table; the parts before it must be settled."""
+        """The state with a new plan; the parts before it must be settled.
+
+        Args:
+            plan_id: Names the plan.
+            parts: What is to be sent.
+            interval_end: End of the data interval that it stands for.
+            table: Counts of its table.
+            at: The present time.
+            forced: Set where that interval is older than the one before.
+            renewing: Set where the parts are all members.
+        """
         return self.model_copy(
             update={
                 "plan_id": plan_id,
@@ -201,6 +279,26 @@ class State(_Model):
                 "refused": {},
                 "interval_end": interval_end,
                 "table": table,
+                "planned_at": at,
+                "forced": forced,
+                "renewing": renewing,
+            }
+        )
+
+    def at_rest(self, settled: Settled) -> Self:
+        """The state with its parts settled into these bounds.
+
+        A plan of which parts are left out by that is forgotten: whoever comes back to it has to plan again.
+        """
+        is_over = self.next_part is None
+        return self.model_copy(
+            update={
+                "settled": settled,
+                "parts": (),
+                "damage": None if settled.known else self.damage,
+                "plan_id": self.plan_id if is_over else None,
+                "renewed": self.renewing if self.renewing and is_over else self.renewed,
+                "renewing": None,
             }
         )
 

@@ -141,14 +141,11 @@ class Ledger:
     def settle(self, entry: Entry, state: State) -> Entry:
         """Write the state with its parts settled into files, and drop what no recent state needs.
 
-        A plan of which parts are left out by that is forgotten: whoever comes back to it has to plan again.
+        Raises:
+            LedgerConflict: If another writer was faster.
         """
         folder = f"{self._folder}/bounds/{entry.number + 1:010d}"
-        settled = settle(self._storage, state, folder)
-        damage = None if settled.known else state.damage
-        plan_id = state.plan_id if state.next_part is None else None
-        changes = {"settled": settled, "parts": (), "damage": damage, "plan_id": plan_id}
-        following = self.write(entry, state.model_copy(update=changes))
+        following = self.write(entry, state.at_rest(settle(self._storage, state, folder)))
         self._prune(following)
         return following
 

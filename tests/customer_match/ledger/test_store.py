@@ -219,22 +219,21 @@ def test_a_torn_state_is_noticed(cut: int) -> None:
         decode(content[: cut % len(content)])
 
 
-def test_a_ledger_of_an_older_version_is_read(ledger: Ledger, storage: Any) -> None:
-    """Format 1: the state alone, with its format among the keys."""
+def test_a_ledger_of_an_older_version_is_read_and_goes_on_in_the_newest(ledger: Ledger, storage: Any) -> None:
     state = State(audience="a", audience_id="1", settled=Settled(known=True))
     values = {"format": 1, **state.model_dump(mode="json", exclude={"damage"})}
     storage.create(f"{FOLDER}/states/0000000001.json", json.dumps(values, indent=1).encode())
     assert ledger.load() == Entry(1, state)
     written = ledger.write(ledger.load(), state)
-    assert b'"format": 2' in storage.files[f"{FOLDER}/states/0000000002.json"]
+    assert b'"format": 3' in storage.files[f"{FOLDER}/states/0000000002.json"]
     assert ledger.load() == written
 
 
 @pytest.mark.bad_input
 def test_a_ledger_of_a_newer_version_stops(ledger: Ledger, storage: Any) -> None:
-    content = encode(State(audience="a")).replace(b'"format": 2', b'"format": 3', 1)
+    content = encode(State(audience="a")).replace(b'"format": 3', b'"format": 4', 1)
     storage.create(f"{FOLDER}/states/0000000001.json", content)
-    with pytest.raises(TerminalError, match="format 3, this version reads up to 2"):
+    with pytest.raises(TerminalError, match="format 4, this version reads up to 3"):
         ledger.load()
 
 

@@ -1,0 +1,97 @@
+"""States as files: those of older formats, as versions of this project wrote them, are still read."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from include.customer_match.ledger.encoding import FORMAT, DamagedState, decode, encode
+from include.customer_match.ledger.state import (
+    Action,
+    Forced,
+    KnownSize,
+    Part,
+    Progress,
+    Renewal,
+    Request,
+    Settled,
+    State,
+)
+from include.customer_match.members import MembersFile
+from include.errors import TerminalError
+
+SAMPLES = Path(__file__).parent / "samples"
+THEN = datetime(2026, 10, 1, 5, tzinfo=UTC)
+
+
+def members(name: str, count: int) -> MembersFile:
+    return MembersFile(path=f"ledgers/2/gold/{name}.parquet", count=count)
+
+
+WRITTEN = State(
+    audience="Gold",
+    audience_id="81",
+    segment="autumn/gold",
+    settled=Settled(certain=members("bounds/3/certain", 900), possible=members("bounds/3/possible", 950), known=True),
+    plan_id="p",
+    requests=4,
+    parts=(
+        Part(
+            action=Action.REMOVE,
+            members=members("remove-1", 50),
+            progress=Progress.CONFIRMED,
+            refused=members("refused", 1),
+        ),
+        Part(
+            action=Action.ADD,
+            members=members("add-1", 70),
+            progress=Progress.SENT,
+            request=Request(id="r7", upload_url="https://upload.example/r7", requested_at=THEN),
+        ),
+    ),
+    refused={"EmailMustBeHashed": 1},
+    interval_end=THEN,
+    updated_at=THEN,
+)  # fmt: skip
+"""What the samples were written from."""
+
+
+@pytest.mark.parametrize("number", range(1, FORMAT))
+def test_a_state_of_an_older_format(number: int) -> None:
+    assert decode((SAMPLES / f"format_{number}.json").read_bytes()) == WRITTEN
+
+
+def test_what_is_written_has_the_newest_format() -> None:
+    state = WRITTEN.model_copy(
+        update={
+            "planned_at": THEN,
+            "forced": Forced(by="backfill", over=THEN),
+            "renewed": Renewal(at=THEN, days=30),
+            "renewing": Renewal(at=THEN, days=-1),
+            "size": KnownSize(at=THEN, matched=5, members=9),
+        }
+    )
+    content = encode(state)
+    assert json.loads(content.splitlines()[0])["format"] == FORMAT
+    assert decode(content) == state
+
+
+@pytest.mark.bad_input
+def test_a_checksum_counts_in_older_formats_too() -> None:
+    content = (SAMPLES / "format_2.json").read_bytes().replace(b'"count": 900', b'"count": 901')
+    with pytest.raises(DamagedState, match="checksum"):
+        decode(content)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("number", ["4", "1", '"3"'])
+def test_another_format_is_no_damage(number: str) -> None:
+    """Format 1 has no first line of its own: a file that says so was written by nobody."""
+    content = encode(WRITTEN).replace(f'"format": {FORMAT}'.encode(), f'"format": {number}'.encode(), 1)
+    with pytest.raises(
+        TerminalError, match=rf"format {number.strip(chr(34))}, this version reads up to {FORMAT}. Update"
+    ):
+        decode(content)
