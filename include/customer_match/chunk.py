@@ -3,6 +3,7 @@
 Add T − certain, Remove possible − T. If anybody may be in the audience, or all is to be sent, Replace: its
 first part replaces and is awaited, the rest are Adds, because each Replace wipes what came before it
 (documented: "removes all previous data of the list"; what several do is not, so only one is ever sent).
+Where members are to be renewed, all of T is added instead: those who are there stay for their whole duration anew.
 Which route the parts take is decided here too, and stands in each of them.
 """
 
@@ -37,12 +38,14 @@ class Plan(BaseModel):
         parts: In the order in which they are sent: leavers first.
         added: Members that are sent because they may be missing.
         removed: Members that leave; None where nobody knows who is in the audience.
-        unchanged: Members that are not sent.
+        unchanged: Members that surely are there already.
+        renewed: How many of them are sent again, so that they do not lapse.
         replaces: Whether the first part replaces the audience.
         part_size: Members in one part at the most.
         full: Whether a Replace was asked for.
+        renew: Whether it was asked that members are renewed.
         wanted_route: The route that was asked for.
-        damage: What of the ledger was found damaged, so that the audience is replaced; None normally.
+        damage: Why the ledger is not trusted, so that the audience is replaced; None normally.
         table: Counts of the table that the target comes from; None in plans from before they were kept.
     """
 
@@ -55,9 +58,11 @@ class Plan(BaseModel):
     added: NonNegativeInt
     removed: NonNegativeInt | None
     unchanged: NonNegativeInt
+    renewed: NonNegativeInt = 0
     replaces: bool
     part_size: PositiveInt
     full: bool
+    renew: bool = False
     wanted_route: RouteChoice = "bulk"
     damage: str | None = None
     table: TableFacts | None = None
@@ -76,6 +81,11 @@ class Plan(BaseModel):
     def files(self) -> tuple[MembersFile, ...]:
         """All that it names."""
         return (self.target, *(part.members for part in self.parts))
+
+    @property
+    def sends_all(self) -> bool:
+        """Whether every member of the target is sent: once it is done, the duration of each begins anew."""
+        return self.replaces or self.added + self.renewed == self.target.count
 
     @property
     def goes_by_calls_to_nobody(self) -> bool:
@@ -105,6 +115,7 @@ def plan_parts(
     folder: str,
     part_size: int,
     full: bool = False,
+    renew: bool = False,
     route: RouteChoice = "bulk",
     table: TableFacts | None = None,
 ) -> Plan:
@@ -119,6 +130,7 @@ def plan_parts(
             parts of an earlier plan of the same run.
         part_size: Members in one part at the most.
         full: Replace even where the difference would do.
+        renew: Add all members again, also those who are there.
         route: How the parts are to travel; `auto` decides by the size of the difference.
         table: Counts of the table that the target comes from.
 
@@ -138,19 +150,22 @@ def plan_parts(
     replaces = bool(target.count) and (full or not known)
     counts = [(int(w.newcomers.sum()), int(w.leavers.sum())) for w in windows(files, state, target)]
     missing, leaving = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
-    members = target.count if replaces else missing + leaving
+    renewed = target.count - missing if renew and not replaces else 0
+    members = target.count if replaces else missing + renewed + leaving
     cutter = _Cutter.of(files, folder, choose_route(route, members=members, replaces=replaces), part_size)
     return Plan(
         id=plan_id,
         based_on=state.basis,
         target=target,
-        parts=_parts(cutter, state, target, replaces=replaces),
+        parts=_parts(cutter, state, target, replaces=replaces, renew=renew),
         added=missing,
         removed=leaving if known else None,
         unchanged=target.count - missing,
+        renewed=renewed,
         replaces=replaces,
         part_size=part_size,
         full=full,
+        renew=renew,
         wanted_route=route,
         damage=state.damage,
         table=table,
@@ -171,20 +186,23 @@ def plan_again(files: Files, state: State, plan: Plan, *, folder: str) -> Plan:
         folder=folder,
         part_size=plan.part_size,
         full=plan.full,
+        renew=plan.renew,
         route=plan.wanted_route,
         table=plan.table,
     )
 
 
-def _parts(cutter: _Cutter, state: State, target: MembersFile, *, replaces: bool) -> tuple[Part, ...]:
+def _parts(
+    cutter: _Cutter, state: State, target: MembersFile, *, replaces: bool, renew: bool
+) -> tuple[Part, ...]:
     files = cutter.files
     if replaces:
         return cutter.cut(read_members(files, target), "replace", first=Action.REPLACE, then=Action.ADD)
     leavers = (w.digests[w.leavers] for w in windows(files, state, target))
-    newcomers = (w.digests[w.newcomers] for w in windows(files, state, target))
+    added = (w.digests[w.in_target if renew else w.newcomers] for w in windows(files, state, target))
     return (
         *cutter.cut(leavers, "remove", first=Action.REMOVE, then=Action.REMOVE),
-        *cutter.cut(newcomers, "add", first=Action.ADD, then=Action.ADD),
+        *cutter.cut(added, "add", first=Action.ADD, then=Action.ADD),
     )
 
 

@@ -385,7 +385,8 @@ class Export(_Part):
     )
     membership_duration: MembershipDays = Field(
         default=NEVER_EXPIRES,
-        description=f"Days that a member stays, 1 to {MAX_MEMBERSHIP_DAYS}; {NEVER_EXPIRES}: never expires.",
+        description=f"Days that a member stays, 1 to {MAX_MEMBERSHIP_DAYS}; whoever still is in the segment is added "
+        f"again in time. {NEVER_EXPIRES}: never expires.",
         examples=[NEVER_EXPIRES],
     )
     scope: Scope = Field(

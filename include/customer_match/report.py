@@ -56,6 +56,7 @@ class SegmentReport(BaseModel):
         members: Distinct members of the segment.
         added: Members sent because they may have been missing.
         removed: Members sent because they left; None if nobody knew who was in the audience.
+        renewed: Members sent again, so that they do not lapse.
         sent: Members that were sent.
         refused: Members of these that the service refused, by the name of its error.
         overridden: What guards found and let pass, because the run ignored them.
@@ -65,7 +66,10 @@ class SegmentReport(BaseModel):
         replaced: Whether the audience was replaced as a whole.
         terms: How the Customer Match terms were accepted, where the uploads did so.
         sizes: How large the service found the audience when the run began; None if no earlier run delivered it.
-        damage: What of the ledger was found damaged, so that it had to be; None normally.
+        damage: Why the ledger was not trusted, so that it had to be; None normally.
+        forced_over: End of the newer data interval that the audience held, and that this one was applied over; None
+            normally.
+        lapse: What people should know of members that may lapse; None normally.
         seconds: From the first step's work to the last one's, waiting for Airflow left out.
     """
 
@@ -84,6 +88,7 @@ class SegmentReport(BaseModel):
     added: int | None = None
     removed: int | None = None
     sent: int | None = None
+    renewed: int | None = None
     refused: dict[str, int] = {}
     overridden: tuple[str, ...] = ()
     parts: int | None = None
@@ -93,6 +98,8 @@ class SegmentReport(BaseModel):
     terms: str | None = None
     sizes: Reading | None = None
     damage: str | None = None
+    forced_over: datetime | None = None
+    lapse: str | None = None
     seconds: float = 0.0
 
 
@@ -107,6 +114,7 @@ class RunReport(BaseModel):
         finished: When the report was made, UTC.
         dry_run: Whether nothing was sent.
         full: Whether audiences were replaced on request.
+        forced: Whether older data was to be applied over newer data.
         segments: In the order of the export.
         sizes_note: Why the audiences' sizes could not be read; None normally.
     """
@@ -120,6 +128,7 @@ class RunReport(BaseModel):
     finished: datetime
     dry_run: bool
     full: bool
+    forced: bool = False
     segments: tuple[SegmentReport, ...]
     sizes_note: str | None = None
 
@@ -177,12 +186,13 @@ def segment_report(
     if chunked and chunked.plan:
         plan = chunked.plan
         counts |= {"added": plan.added, "removed": plan.removed, "replaced": plan.replaces}
-        counts |= {"damage": plan.damage}
+        counts |= {"renewed": plan.renewed, "damage": plan.damage, "lapse": chunked.lapse}
         counts |= {"parts": len(plan.parts), "route": plan.route}
     if delivered:
         counts |= {"refused": delivered.refused, "audience_id": delivered.audience_id}
         counts |= {"sent": delivered.sent}
         counts |= {"route": delivered.route, "calls": delivered.calls, "terms": delivered.terms}
+        counts |= {"forced_over": delivered.forced_over}
     steps = [record for record in (validated, normalised, chunked, delivered) if record]
     return SegmentReport.model_validate(
         {
@@ -225,16 +235,24 @@ def _line(segment: SegmentReport) -> str:
     if segment.parts is not None:
         removed = "unknown" if segment.removed is None else f"{segment.removed:,}"
         counts += [f"{segment.added or 0:,} added", f"{removed} removed"]
+    if segment.renewed:
+        counts.append(f"{segment.renewed:,} renewed")
     counts.append(f"{sum(segment.rejected.values()):,} rejected")
     if segment.refused:
         counts.append(f"{sum(segment.refused.values()):,} refused by the service")
     text = f"- {segment.audience}: {segment.outcome}; {', '.join(counts)}"
-    damage = f"Replaced because the ledger was damaged: {segment.damage}" if segment.damage else ""
-    return " ".join(part for part in (f"{text}.", damage, segment.message, *_overrides(segment)) if part)
+    damage = f"Replaced because its ledger could not be trusted: {segment.damage}" if segment.damage else ""
+    words = (f"{text}.", damage, _force(segment), segment.message, *_overrides(segment), segment.lapse)
+    return " ".join(part for part in words if part)
 
 
 def _overrides(segment: SegmentReport) -> list[str]:
     return [f"Let pass by `ignore_guards`: {words}" for words in segment.overridden]
+
+
+def _force(segment: SegmentReport) -> str:
+    over = segment.forced_over
+    return f"Applied by force over newer data (up to {over:%Y-%m-%d %H:%M} UTC)." if over else ""
 
 
 def _worry(sizes: Reading) -> str:

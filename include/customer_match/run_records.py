@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt
 from include.customer_match.chunk import Plan
 from include.customer_match.export import Guards
 from include.customer_match.normalise import Staged
+from include.customer_match.order import Force
 from include.customer_match.routes import Route
 
 __all__ = [
@@ -86,6 +87,8 @@ class Chunked(_Record):
         skipped: Why nothing is to be sent for this data interval; None normally.
         guards: What the upload is to judge by; None in records from before it judged.
         ignore_guards: Whether the run lets pass what they find.
+        force: Leave to apply it over a newer one; None normally.
+        lapse: What people should know of members that may lapse; None normally.
     """
 
     plan: Plan | None
@@ -94,6 +97,8 @@ class Chunked(_Record):
     skipped: str | None = None
     guards: Guards | None = None
     ignore_guards: bool = False
+    force: Force | None = None
+    lapse: str | None = None
 
 
 class Delivered(_Record):
@@ -107,6 +112,7 @@ class Delivered(_Record):
         calls: Calls that held their members; 0 for Bulk.
         refused: Members that the service refused, by the name of its error.
         terms: How the Customer Match terms were accepted, where the uploads did so.
+        forced_over: End of the newer data interval that this one was applied over; None normally.
     """
 
     audience_id: str
@@ -116,6 +122,7 @@ class Delivered(_Record):
     calls: NonNegativeInt = 0
     refused: dict[str, NonNegativeInt] = {}
     terms: str | None = None
+    forced_over: datetime | None = None
 
     @property
     def refusals(self) -> str:

@@ -1,7 +1,7 @@
 """How large the service finds an audience, as far as it knows yet: of its members, those that it could match.
 
 Sizes are told a day or two after a change (documented), so that a run reads what earlier runs have brought about.
-They are for people: nothing in a run depends on them.
+These readings are for people: nothing in a run depends on them (`emptied.py` has what an upload makes of a size).
 """
 
 from __future__ import annotations

@@ -60,6 +60,13 @@ class Audience:
     search_size: int | None = None
     network_size: int | None = None
 
+    @property
+    def matched(self) -> int | None:
+        """The larger one of its sizes; None unless both are known."""
+        if self.search_size is None or self.network_size is None:
+            return None
+        return max(self.search_size, self.network_size)
+
 
 @dataclass(frozen=True)
 class UploadTicket:

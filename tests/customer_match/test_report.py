@@ -159,7 +159,7 @@ def test_all_counts_of_a_segment(records: SegmentRecords) -> None:
         segment="vip_table", audience="VIPs", audience_id="77", outcome=Outcome.REFUSED_SOME,
         profiles=3_000, valid=2_500, rejected={"missing": 400, "not_an_address": 100}, duplicates=500,
         members=2_000, added=1_500, removed=20, refused={"TooNew": 3}, parts=1, replaced=False, seconds=8.0,
-        route=Route.APPLY, calls=2, sent=1_520,
+        route=Route.APPLY, calls=2, sent=1_520, renewed=0,
     )  # fmt: skip
 
 
@@ -198,6 +198,15 @@ def test_counts_end_where_the_run_ended(records: SegmentRecords) -> None:
 def test_the_route_that_was_taken_counts_not_the_planned_one(records: SegmentRecords) -> None:
     assert report_of(records, VALIDATED, NORMALISED, CHUNKED).route is Route.BULK
     assert report_of(records, DELIVERED).route is Route.APPLY
+
+
+def test_data_that_was_forced_over_newer_data(records: SegmentRecords) -> None:
+    delivered = DELIVERED.model_copy(update={"forced_over": NOW})
+    segment = report_of(records, VALIDATED, NORMALISED, CHUNKED, delivered)
+    assert segment.forced_over == NOW
+    report = run_of(segment)
+    assert "Applied by force over newer data (up to 2026-06-01 12:00 UTC)." in report.summary()
+    assert "applied by force over newer data (up to 2026-06-01 12:00 UTC)" in report.html()
 
 
 def test_only_a_failure_is_not_good() -> None:
