@@ -1,13 +1,15 @@
 """Makes sure that a segment's audience exists, is ours, and is called and set up as the export wants it.
 
 An audience is found by the id that the export file gives, else by the ledger's id, else by its mark and name. It
-is created only where none is found. What the ledger knows goes with it when it is renamed.
+is created only where none is found. What the ledger knows goes with it when it is renamed, and counts no more where
+its size tells that somebody has emptied it by hand.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_microsoft_advertising.audience_marks import (
@@ -17,6 +19,7 @@ from airflow_microsoft_advertising.audience_marks import (
     mark_in,
     standing,
 )
+from include.customer_match.emptied import emptied, size_to_note
 from include.customer_match.ledger.places import Ledgers, is_usable
 from include.customer_match.ledger.state import State
 from include.customer_match.ledger.store import Entry, Ledger
@@ -39,12 +42,16 @@ class AudienceKeeper:
         client: The service.
         ledgers: The ledgers of the account.
         spec: The audience as the export wants it.
+        now: The present time.
     """
 
-    def __init__(self, *, client: Client, ledgers: Ledgers, spec: AudienceSpec) -> None:
+    def __init__(
+        self, *, client: Client, ledgers: Ledgers, spec: AudienceSpec, now: datetime | None = None
+    ) -> None:
         self._client = client
         self._ledgers = ledgers
         self._spec = spec
+        self._now = now or datetime.now(UTC)
 
     def keep(self) -> None:
         """Find or create the audience, bring it up to date, and write into the ledger which one it is.
@@ -154,8 +161,9 @@ class AudienceKeeper:
     def _write_down(self, ledger: Ledger, entry: Entry, found: Audience) -> None:
         key = self._spec.key
         if entry.state.tells_of(found.id):
-            if entry.state.segment != key:
-                ledger.write(entry, entry.state.model_copy(update={"segment": key}))
+            state = self._compared(entry.state.model_copy(update={"segment": key}), found)
+            if state != entry.state:
+                ledger.write(entry, state)
             return
         source = self._source(found)
         if source:
@@ -163,6 +171,17 @@ class AudienceKeeper:
             self._ledgers.carry_over(source, ledger, key)
         else:
             ledger.write(entry, entry.state.with_audience(found.id, created=False, segment=key))
+
+    def _compared(self, state: State, found: Audience) -> State:
+        """The state after its members were compared with the audience's size."""
+        reason = emptied(state, found.matched, self._now)
+        if reason:
+            log.warning(
+                "%s Nothing that the ledger said counts any more: the whole audience is replaced.", reason
+            )
+            return state.distrusted(reason)
+        size = size_to_note(state, found.matched, self._now)
+        return state.model_copy(update={"size": size}) if size else state
 
     def _source(self, found: Audience) -> Ledger | None:
         """The ledger under another name that tells of this audience."""

@@ -24,9 +24,10 @@ from airflow_microsoft_advertising.audience_marks import AudienceSpec
 from airflow_microsoft_advertising.refusals import Refusals
 from include.customer_match.chunk import Plan, plan_again
 from include.customer_match.ledger.places import Ledgers
-from include.customer_match.ledger.state import Part, Progress, Request, Settled
+from include.customer_match.ledger.state import Forced, Part, Progress, Renewal, Request, Settled
 from include.customer_match.ledger.store import Entry, LedgerConflict, Storage
 from include.customer_match.members import DamagedMembers, read_members
+from include.customer_match.order import Force, Overtaken, in_order
 from include.customer_match.routes import Route
 from include.errors import ConfigurationError, TerminalError, TransientError
 from include.microsoft_advertising import bulk_file
@@ -35,6 +36,7 @@ from include.microsoft_advertising.error_table import Reaction
 from include.microsoft_advertising.faults import (
     Origin,
     ResultsExpired,
+    ServiceConfigurationError,
     ServiceError,
     ServiceTerminalError,
     UploadUrlExpired,
@@ -53,20 +55,11 @@ log = logging.getLogger(__name__)
 _TRIES = 3  # new URLs in one go; past that, the task's own retries wait longer
 _UNKNOWN_REQUEST = 4201  # InvalidRequestId
 _NOT_SUPPORTED = 204  # OperationNotSupported
+_GONE = frozenset({4835, 8000})  # InvalidAudienceId, InvalidCustomerListId
 
 
-class Overtaken(TerminalError):
-    """The audience holds newer data than what was to be sent.
-
-    Args:
-        newer: End of the data interval that the audience stands for.
-    """
-
-    def __init__(self, newer: datetime) -> None:
-        super().__init__(
-            f"The audience already holds newer data (up to {newer:%Y-%m-%d %H:%M} UTC); an older interval does "
-            "not overwrite it."
-        )
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class _SendAgain(TransientError):
@@ -92,6 +85,7 @@ class Delivery:
         audience: Where it goes.
         folder: Folder in the workspace for what comes up on the way.
         interval_end: End of the data interval that the plan stands for.
+        force: Leave to apply an older data interval than the audience holds; None normally.
         accept_terms: Whether files and calls accept the Customer Match terms.
         before_sending: Called before each part is sent; what it raises stops the delivery.
         on_replan: Gets the plan that takes the place of `plan` where the ledger has moved on, before anything of
@@ -108,6 +102,7 @@ class Delivery:
         audience: AudienceSpec,
         folder: str,
         interval_end: datetime,
+        force: Force | None = None,
         accept_terms: bool = False,
         before_sending: Callable[[], None] = lambda: None,
         on_replan: Callable[[Plan], None] = lambda _: None,
@@ -120,6 +115,7 @@ class Delivery:
         self._audience = audience
         self._folder = folder
         self._interval_end = interval_end
+        self._force = force
         self._accept_terms = accept_terms
         self._before_sending = before_sending
         self._on_replan = on_replan
@@ -130,7 +126,7 @@ class Delivery:
         Raises:
             CustomerMatchError: As `AudienceKeeper.keep`.
         """
-        AudienceKeeper(client=self._client, ledgers=self._ledgers, spec=self._audience).keep()
+        AudienceKeeper(client=self._client, ledgers=self._ledgers, spec=self._audience, now=_now()).keep()
 
     def advance(self) -> Waiting | None:
         """Do all that can be done without waiting.
@@ -155,6 +151,14 @@ class Delivery:
             raise LedgerConflict(
                 f"Another run has gone on with the audience {self._audience.name!r}, and what this one was reading "
                 "is needed no more. It starts over from what that run recorded."
+            ) from error
+        except ServiceConfigurationError as error:
+            if self._audience.audience_id or not _GONE.intersection(error.codes):
+                raise
+            raise TransientError(
+                f"Microsoft Advertising does not find the audience {self._audience.name!r} any more (code "
+                f"{', '.join(map(str, error.codes))}): deleted by hand while it was written to? The next try creates "
+                "it anew, with all members."
             ) from error
 
     def _advance(self) -> Waiting | None:
@@ -209,6 +213,11 @@ class Delivery:
         return self._ledger.load().state.refused
 
     @property
+    def forced(self) -> Forced | None:
+        """Set where what the audience stands for was applied over a newer data interval."""
+        return self._ledger.load().state.forced
+
+    @property
     def audience_id(self) -> str:
         """The audience's id at the service, once `start` was called."""
         audience_id = self._ledger.load().state.audience_id
@@ -220,8 +229,7 @@ class Delivery:
         state = entry.state
         if state.plan_id == self._plan.id:
             return entry
-        if state.interval_end and state.interval_end > self._interval_end:
-            raise Overtaken(state.interval_end)
+        forced = in_order(state, self._interval_end, self._force)
         if self._plan.damage and not state.damage:
             entry = self._ledger.write(entry, state.distrusted(self._plan.damage))
         if entry.state.parts:
@@ -232,9 +240,24 @@ class Delivery:
             self._replan(plan_again(self._storage, entry.state, self._plan, folder=f"{self._folder}/again"))
         elif is_new:
             self._replan(self._plan.model_copy(update={"removed": 0}))  # nobody leaves
-        plan = self._plan
-        planned = entry.state.planned(plan.id, plan.parts, self._interval_end, plan.table)
-        return self._ledger.write(entry, planned)
+        return self._written_down(entry, forced)
+
+    def _written_down(self, entry: Entry, forced: Forced | None) -> Entry:
+        """The plan in the ledger, before any of it is sent."""
+        plan, now = self._plan, _now()
+        renewing = Renewal(at=now, days=self._audience.membership_duration) if plan.sends_all else None
+        state = entry.state.planned(
+            plan.id, plan.parts, self._interval_end, plan.table, at=now, forced=forced, renewing=renewing
+        )
+        if forced:
+            log.warning(
+                "Audience %r: data up to %s is applied over newer data (up to %s), because the run %s was told to",
+                self._audience.name,
+                self._interval_end,
+                forced.over,
+                forced.by,
+            )
+        return self._ledger.write(entry, state)
 
     def _replan(self, plan: Plan) -> None:
         self._plan = plan

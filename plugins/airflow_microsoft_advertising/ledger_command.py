@@ -48,7 +48,9 @@ class Summary:
         unfinished: Uploads or calls that are not confirmed yet.
         in_flight: Request ids of uploads that the service is working on.
         busy: The run that is at work on the audience now.
-        damage: What was found damaged.
+        forced: The run by which this interval was applied over a newer one, and that one's end; None normally.
+        renewed_at: When all members were sent last, ISO 8601; None if that is not known.
+        damage: Why it is not trusted.
         states: States that are kept.
     """
 
@@ -62,6 +64,8 @@ class Summary:
     unfinished: int
     in_flight: list[str]
     busy: str | None
+    forced: str | None
+    renewed_at: str | None
     damage: str | None
     states: int
 
@@ -72,6 +76,9 @@ class Summary:
         yield "audience", f"{self.audience} (id {self.audience_id or 'unknown'}; export {self.export})"
         yield "members", "anybody may be in it" if self.possible is None else self._members
         yield "stands for", self.interval_end or "nothing sent yet"
+        if self.forced:
+            yield "forced", self.forced
+        yield "all sent", self.renewed_at or "unknown"
         yield "written", self.updated_at or "never"
         if self.unfinished:
             yield (
@@ -81,7 +88,7 @@ class Summary:
         if self.busy:
             yield "at work", self.busy
         if self.damage:
-            yield "damaged", f"{self.damage} The next run replaces the whole audience."
+            yield "distrusted", f"{self.damage} The next run replaces the whole audience."
 
     @property
     def _members(self) -> str:
@@ -176,6 +183,10 @@ class _Found:
             members=certain,
             possible=possible,
             interval_end=state.interval_end.isoformat() if state.interval_end else None,
+            forced=f"by the run {state.forced.by}, over data up to {state.forced.over.isoformat()}"
+            if state.forced
+            else None,
+            renewed_at=state.renewed.at.isoformat(timespec="seconds") if state.renewed else None,
             updated_at=state.updated_at.isoformat(timespec="seconds") if state.updated_at else None,
             unfinished=len(state.parts),
             in_flight=[part.request.id for part in state.parts if part.request],

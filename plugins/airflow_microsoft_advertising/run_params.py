@@ -48,6 +48,12 @@ def params(export: Export) -> dict[str, Param]:
             title="Ignore guards",
             description="Let pass, this once, what the export's guards would stop.",
         ),
+        "force": Param(
+            False,  # noqa: FBT003
+            type="boolean",
+            title="Force",
+            description="Apply this run's data interval although an audience holds a newer one.",
+        ),
     }
 
 
@@ -63,6 +69,8 @@ def run_of(export: Export, context: Context) -> ExportRun:
         full=chosen["mode"] == "full",
         dry_run=chosen["dry_run"],
         ignore_guards=chosen["ignore_guards"],
+        force=chosen["force"],
+        began=dag_run.start_date,
     )
 
 
@@ -92,5 +100,5 @@ Each segment becomes one Customer Match audience at Microsoft Advertising, custo
 Tables: `{export.source.root}`, e-mail in `{email}`, normalised by the policy `{export.normalisation}`.
 Reports: `runs/…/report.html` in the workspace `{export.workspace.root}`.
 
-By hand: *Trigger* offers a subset of the segments, a dry run, and a full replacement.
+By hand: *Trigger* offers a subset of the segments, a dry run, a full replacement, and older data by force.
 """

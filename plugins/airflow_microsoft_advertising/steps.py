@@ -10,13 +10,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
 from airflow_microsoft_advertising.audience_sizes import read_sizes
-from airflow_microsoft_advertising.delivery import Overtaken
 from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
@@ -32,12 +31,15 @@ from include.customer_match.guards import (
     check_rows,
     judge,
 )
+from include.customer_match.lapsing import lapse_warning, must_renew
 from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.state import State
 from include.customer_match.members import DamagedMembers
 from include.customer_match.normalise import Staged, stage_members
+from include.customer_match.order import Force, Overtaken, in_order
 from include.customer_match.report import RunReport, segment_report
 from include.customer_match.run_records import Chunked, Normalised, SegmentRecords, Step, Validated
+from include.customer_match.schedule import next_run
 from include.customer_match.sizes import Sizes
 from include.customer_match.tables import Table, discover, open_table, resolve_column
 from include.customer_match.workspace import Workspace, slug
@@ -52,6 +54,10 @@ log = logging.getLogger(__name__)
 DRY_RUN = "Dry run: nothing is sent."
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True)
 class ExportRun:
     """One run of one export.
@@ -63,6 +69,8 @@ class ExportRun:
         full: Replace audiences instead of sending differences.
         dry_run: Do everything but send.
         ignore_guards: Let pass for this run what the guards would stop.
+        force: Apply this data interval although an audience holds a newer one.
+        began: When the run began; None: now. What came into an audience since then is not forced over.
     """
 
     export: Export
@@ -71,6 +79,8 @@ class ExportRun:
     full: bool = False
     dry_run: bool = False
     ignore_guards: bool = False
+    force: bool = False
+    began: datetime | None = None
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -181,6 +191,7 @@ class ExportRun:
             finished=datetime.now(UTC),
             dry_run=self.dry_run,
             full=self.full,
+            forced=self.force,
             sizes_note=sizes.note if sizes else None,
             segments=tuple(
                 segment_report(
@@ -231,15 +242,16 @@ class ExportRun:
         return chosen
 
     def _chunked(self, segment: Segment, normalised: Normalised, elapsed: Any) -> Chunked:
-        state = self.known(segment)
-        newer = state.interval_end
-        if newer and newer > self.interval_end:
+        state, force = self.known(segment), self._force()
+        try:
+            in_order(state, self.interval_end, force)
+        except Overtaken as overtaken:
             return Chunked(
                 seconds=elapsed(),
                 plan=None,
                 audience=segment.audience,
                 interval_end=self.interval_end,
-                skipped=str(Overtaken(newer)),
+                skipped=str(overtaken),
             )
         plan = self._plan(segment, state, normalised.staged)
         now, guards = normalised.staged.facts, self.export.guards
@@ -249,12 +261,13 @@ class ExportRun:
             check_emails_lost(segment.audience, state.table, now, guards),
         )
         log.info(
-            "%s parts%s: %d added, %s removed, %d unchanged%s",
+            "%s parts%s: %d added, %s removed, %d unchanged%s%s",
             len(plan.parts),
             f" by {plan.route}" if plan.route else "",
             plan.added,
             "unknown" if plan.removed is None else plan.removed,
             plan.unchanged,
+            f"; {plan.renewed} of them are added again, so that they do not lapse" if plan.renewed else "",
             "; the audience is replaced as a whole" if plan.replaces else "",
         )
         return Chunked(
@@ -266,6 +279,8 @@ class ExportRun:
             overridden=overridden,
             guards=guards,
             ignore_guards=self.ignore_guards,
+            force=force,
+            lapse=self._lapse_warning(),
         )
 
     def _judged(self, *findings: Finding | None) -> tuple[str, ...]:
@@ -275,8 +290,30 @@ class ExportRun:
             log.warning("Let pass by `ignore_guards`: %s", words)
         return overridden
 
+
+    def _force(self) -> Force | None:
+        return Force(run=self.run_id, began=self.began or _now()) if self.force else None
+
+    def _next_run_over(self) -> datetime | None:
+        """When the next run of the schedule will be over at the latest."""
+        following = next_run(self.export.schedule, self.export.timezone, _now())
+        return following and following + timedelta(hours=self.export.run_timeout_hours)
+
+    def _lapse_warning(self) -> str | None:
+        days = self.export.membership_duration
+        warning = lapse_warning(days=days, now=_now(), next_run_over=self._next_run_over())
+        if warning:
+            log.warning("%s", warning)
+        return warning
+
     def _plan(self, segment: Segment, state: State, staged: Staged) -> Plan:
         """The way from what the ledger knows to the target; from nothing, if what it rests on is damaged."""
+        renew = must_renew(
+            state.renewed,
+            days=self.export.membership_duration,
+            now=_now(),
+            next_run_over=self._next_run_over(),
+        )
 
         def planned(state: State) -> Plan:
             return plan_parts(
@@ -287,6 +324,7 @@ class ExportRun:
                 folder=f"{self.segment_folder(segment)}/parts",
                 part_size=self._part_size(),
                 full=self.full,
+                renew=renew,
                 route=self.export.route,
                 table=staged.facts,
             )

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_microsoft_advertising.audience_marks import AudienceSpec
-from airflow_microsoft_advertising.delivery import Delivery, Overtaken, Waiting
+from airflow_microsoft_advertising.delivery import Delivery, Waiting
 from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
@@ -24,6 +24,7 @@ from include.customer_match.guards import Finding, check_refused, check_removed,
 from include.customer_match.ledger.lease import AudienceBusy, Lease
 from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.store import ledger_folder
+from include.customer_match.order import Overtaken
 from include.customer_match.run_records import Chunked, Delivered, SegmentRecords, Step
 from include.customer_match.workspace import Workspace
 from include.errors import CustomerMatchError, TerminalError
@@ -157,6 +158,7 @@ class Upload:
             calls=delivery.calls,
             refused=delivery.refused,
             terms=self._terms(delivery),
+            forced_over=self._forced_over(delivery),
         )
         guards = self._chunked.guards
         finding = check_refused(self.audience.name, record, delivery.members, guards) if guards else None
@@ -191,6 +193,11 @@ class Upload:
         terms = self.hook.terms()
         return str(terms) if terms and delivery.parts else None
 
+    def _forced_over(self, delivery: Delivery) -> datetime | None:
+        """The newer data interval that this run, and no earlier one, was applied over."""
+        forced, force = delivery.forced, self._chunked.force
+        return forced.over if forced and force and forced.by == force.run else None
+
     @contextmanager
     def _delivery(self, lease: Lease) -> Iterator[Delivery]:
         chunked, account = self._chunked, self.hook.account()
@@ -205,6 +212,7 @@ class Upload:
                 audience=self.audience,
                 folder=self.folder,
                 interval_end=chunked.interval_end,
+                force=chunked.force,
                 accept_terms=accept_terms,
                 before_sending=lambda: lease.take(_LEASE),
                 on_replan=self._replanned,

@@ -30,6 +30,7 @@ from include.customer_match.ledger.state import Progress, State
 from include.customer_match.ledger.store import Ledger
 from include.customer_match.ledger.view import windows
 from include.customer_match.members import DamagedMembers, MembersFile, read_members, write_members
+from include.customer_match.order import Force
 from include.customer_match.routes import RouteChoice
 from include.errors import TransientError
 from include.microsoft_advertising.client import Client
@@ -138,6 +139,7 @@ class FakeAudience:
     people: set[int] = field(default_factory=set)
     scope: str = "Customer"
     membership_duration: int = -1
+    size: int | None = None
 
 
 @dataclass
@@ -318,7 +320,13 @@ class FakeService:
 
     def _shown(self, audience: FakeAudience) -> Audience:
         return Audience(
-            audience.id, audience.name, audience.description, audience.scope, audience.membership_duration
+            audience.id,
+            audience.name,
+            audience.description,
+            audience.scope,
+            audience.membership_duration,
+            audience.size,
+            audience.size,
         )
 
     @property
@@ -423,7 +431,9 @@ class World:
         [audience] = [a for a in self.service.audiences.values() if a.name == NAME]
         return audience.people
 
-    def plan(self, target: Iterable[int], *, part_size: int = 3, full: bool = False) -> Plan:
+    def plan(
+        self, target: Iterable[int], *, part_size: int = 3, full: bool = False, renew: bool = False
+    ) -> Plan:
         """What the step `chunk` leaves behind: from nothing, if what the ledger rests on is damaged."""
         members = self.stage(target)
 
@@ -436,6 +446,7 @@ class World:
                 folder=f"runs/{self.runs}/parts",
                 part_size=part_size,
                 full=full,
+                renew=renew,
                 route=self.route,
             )
 
@@ -455,7 +466,12 @@ class World:
             return write_members(self.storage, f"runs/{self.runs}/members", [digests_of(target)])
 
     def delivery(
-        self, plan: Plan, *, day: int | None = None, on_replan: Callable[[Plan], None] = lambda _: None
+        self,
+        plan: Plan,
+        *,
+        day: int | None = None,
+        force: Force | None = None,
+        on_replan: Callable[[Plan], None] = lambda _: None,
     ) -> Delivery:
         """What a new process has in hand: everything that it knows lies in the workspace."""
         return Delivery(
@@ -466,6 +482,7 @@ class World:
             audience=self.spec,
             folder=f"runs/{plan.id}",
             interval_end=DAY + timedelta(days=self.runs if day is None else day),
+            force=force,
             on_replan=on_replan,
         )
 
@@ -483,11 +500,13 @@ class World:
             return
         raise AssertionError("never came through")
 
-    def deliver_once(self, plan: Plan, *, day: int | None = None) -> list[Waiting]:
+    def deliver_once(
+        self, plan: Plan, *, day: int | None = None, force: Force | None = None
+    ) -> list[Waiting]:
         """One try, with all its returns from the triggerer; what it waited for."""
-        self.delivery(plan, day=day).start()
+        self.delivery(plan, day=day, force=force).start()
         waited = []
-        while waiting := self.delivery(plan, day=day).advance():
+        while waiting := self.delivery(plan, day=day, force=force).advance():
             waited.append(waiting)
             assert len(waited) < 100
         return waited

@@ -286,7 +286,7 @@ def test_results_that_are_gone_for_good_are_no_dead_end() -> None:
     ("code", "family", "advice"),
     [
         (8003, ConfigurationError, "accept"),
-        (8000, ConfigurationError, "full mode"),
+        (8000, TransientError, "creates it anew"),
         (8001, TerminalError, "report"),
         (8004, TerminalError, "SHA-256"),
     ],
@@ -507,7 +507,7 @@ def test_an_audience_deleted_between_two_calls() -> None:
     world = settled_at({1})
     plan = world.plan({1, 2, 3, 4})
     world.service.on_call = lambda _: world.service.audiences.clear() if world.service.calls else None
-    with pytest.raises(ConfigurationError, match="no audience"):
+    with pytest.raises(TransientError, match=r"\(code 8000\).*creates it anew"):
         world.deliver_once(plan)
     world.service.on_call = lambda _: None
     world.deliver(plan)
@@ -597,7 +597,7 @@ def test_an_audience_deleted_in_the_middle_of_its_first_run() -> None:
     assert world.delivery(plan).advance()
     world.service.audiences.clear()
     assert world.delivery(plan).advance()
-    with pytest.raises(ConfigurationError, match="no audience with this id"):
+    with pytest.raises(TransientError, match=r"\(code 4835\).*creates it anew"):
         world.delivery(plan).advance()
     world.deliver(plan)
     check(world, set(range(1, 9)))

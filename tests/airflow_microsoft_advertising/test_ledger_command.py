@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from airflow_microsoft_advertising.command_line import app
 from include.customer_match.ledger.lease import Lease
-from include.customer_match.ledger.state import Action, Part, Progress, Request, State
+from include.customer_match.ledger.state import Action, Forced, Part, Progress, Renewal, Request, State
 from include.customer_match.ledger.store import Ledger, ledger_folder
 from include.customer_match.members import write_members
 from include.customer_match.workspace import Workspace
@@ -61,6 +61,20 @@ def test_show(workspace: Workspace) -> None:
     assert "members      3\n" in output
     assert "stands for   2026-01-01T00:00:00+00:00" in output
     assert "at work" not in output
+
+
+def test_show_what_was_forced_and_when_all_were_sent(workspace: Workspace) -> None:
+    ledger = delivered(workspace)
+    assert "forced" not in run("show", "Gold").output
+    assert "all sent     unknown" in run("show", "Gold").output
+    entry = ledger.load()
+    state = entry.state.planned("q", (), NOW, forced=Forced(by="backfill 1", over=NOW + timedelta(days=9)))
+    ledger.write(entry, state.model_copy(update={"renewed": Renewal(at=NOW, days=30)}))
+    output = run("show", "Gold").output
+    assert "forced       by the run backfill 1, over data up to 2026-01-10T00:00:00+00:00" in output
+    assert "all sent     2026-01-01T00:00:00+00:00" in output
+    summary = json.loads(run("show", "Gold", "--json").output)
+    assert summary["forced"].startswith("by the run backfill 1")
 
 
 def test_show_as_json(workspace: Workspace) -> None:

@@ -15,10 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_microsoft_advertising import steps
 from airflow_microsoft_advertising.steps import DRY_RUN, ExportRun
 from include.customer_match.export import Export, Segment
+from include.customer_match.ledger.state import Renewal
 from include.customer_match.ledger.store import Ledger, ledger_folder
 from include.customer_match.members import read_members
+from include.customer_match.order import Force
 from include.customer_match.report import Outcome
 from include.customer_match.run_records import Delivered, Failure, Step
 from tests.airflow_microsoft_advertising.conftest import Connect
@@ -50,7 +53,11 @@ class Lake:
         return path / "part-0.parquet"
 
     def run(self, *, name: str = "run-1", interval_end: datetime = DAY, **options: Any) -> ExportRun:
-        choices = {key: options.pop(key) for key in ("full", "dry_run", "ignore_guards") if key in options}
+        choices = {
+            key: options.pop(key)
+            for key in ("full", "dry_run", "ignore_guards", "force", "began")
+            if key in options
+        }
         keys = {
             "name": "autumn",
             "title": "Autumn campaign",
@@ -86,7 +93,14 @@ def prepare(run: ExportRun, segment: Segment) -> None:
     run.chunk(segment)
 
 
-def delivered(run: ExportRun, segment: Segment, **record: Any) -> None:
+def delivered(
+    run: ExportRun,
+    segment: Segment,
+    *,
+    at: datetime | None = None,
+    renewing: Renewal | None = None,
+    **record: Any,
+) -> None:
     """As the upload leaves it: the ledger has settled on the target."""
     chunked = run.chunk(segment)
     assert chunked.plan
@@ -94,7 +108,8 @@ def delivered(run: ExportRun, segment: Segment, **record: Any) -> None:
     entry = ledger.load()
     entry = ledger.write(entry, entry.state.with_audience("77", created=True))
     plan = chunked.plan
-    entry = ledger.write(entry, entry.state.planned(plan.id, plan.parts, run.interval_end, plan.table))
+    planned = entry.state.planned(plan.id, plan.parts, run.interval_end, plan.table, at=at, renewing=renewing)
+    entry = ledger.write(entry, planned)
     for index in range(len(chunked.plan.parts)):
         entry = ledger.write(entry, entry.state.confirmed(index, None, {}))
     ledger.settle(entry, entry.state)
@@ -219,6 +234,59 @@ def test_an_older_interval_is_skipped_with_a_reason(lake: Lake) -> None:
     same = lake.run(name="again", interval_end=DAY + timedelta(days=1))
     prepare(same, GOLD)
     assert same.chunk(GOLD).skipped is None
+
+
+def test_an_older_interval_by_force(lake: Lake) -> None:
+    newer = lake.run(interval_end=DAY + timedelta(days=1))
+    prepare(newer, GOLD)
+    delivered(newer, GOLD)
+    began = datetime.now(UTC)
+    older = lake.run(name="backfill", force=True, began=began)
+    prepare(older, GOLD)
+    chunked = older.chunk(GOLD)
+    assert (chunked.skipped, chunked.force) == (None, Force(run="backfill", began=began))
+    report = older.report([GOLD])
+    assert report.forced
+    assert "force: older data is applied over newer data" in report.html()
+
+
+def test_what_came_in_since_the_run_began_is_not_forced_over(lake: Lake) -> None:
+    older = lake.run(name="backfill", force=True, began=datetime.now(UTC))
+    newer = lake.run(interval_end=DAY + timedelta(days=1))
+    prepare(newer, GOLD)
+    delivered(newer, GOLD, at=datetime.now(UTC))
+    prepare(older, GOLD)
+    assert "under way" in str(older.chunk(GOLD).skipped)
+
+
+def test_members_are_renewed_when_half_of_their_duration_is_over(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lapsing: dict[str, Any] = {"membership_duration": 30, "schedule": "@weekly"}
+    first = lake.run(**lapsing)
+    prepare(first, GOLD)
+    now = datetime.now(UTC)
+    delivered(first, GOLD, at=now, renewing=Renewal(at=now, days=30))
+    plans = []
+    for number, days in enumerate((7, 14, 21), 2):
+        monkeypatch.setattr(steps, "_now", lambda: now + timedelta(days=days))  # noqa: B023
+        run = lake.run(name=f"run-{number}", interval_end=DAY + timedelta(days=number), **lapsing)
+        prepare(run, GOLD)
+        plans.append(run.chunk(GOLD).plan)
+    assert [(plan.renewed, len(plan.parts)) for plan in plans if plan] == [(0, 0), (0, 0), (3, 1)]
+    report = run.report([GOLD])
+    assert (report.segments[0].renewed, report.segments[0].lapse) == (3, None)
+    assert "3 renewed" in report.summary()
+    assert "3 renewed" in report.html()
+
+
+def test_a_schedule_slower_than_the_duration_is_told(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "_now", lambda: DAY)
+    run = lake.run(membership_duration=20, schedule="@monthly")
+    prepare(run, GOLD)
+    report = run.report([GOLD])
+    for text in (report.summary(), report.html()):
+        assert "Members stay 20 days, and the next run may be over as late as 2026-06-01 06:00 UTC" in text
 
 
 def test_a_dry_run_needs_no_connection(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -485,7 +553,7 @@ def test_damaged_bounds_are_planned_around_and_reported(lake: Lake, dry_run: boo
     assert segment.replaced
     assert certain.path in str(segment.damage)
     assert certain.path in later.report([GOLD]).summary()
-    assert "the ledger was damaged" in later.report([GOLD]).html()
+    assert "its ledger could not be trusted" in later.report([GOLD]).html()
     assert ledger.load() == before  # the upload writes that down, before it sends
 
 
@@ -523,6 +591,7 @@ def test_the_report_of_a_run(lake: Lake) -> None:
         "profiles": 6, "valid": 4, "duplicates": 1, "members": 3, "added": 3, "removed": None,
         "refused": {"EmailMustBeHashed": 1}, "parts": 1, "replaced": True,
         "route": None, "calls": 0, "terms": None, "sizes": None, "damage": None, "sent": 3, "overridden": (),
+        "renewed": 0, "forced_over": None, "lapse": None,
     }  # fmt: skip
     assert (silver.outcome, report.failed) == (Outcome.FAILED, 1)
     assert silver.message

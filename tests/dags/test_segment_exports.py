@@ -133,7 +133,7 @@ def test_schedule_and_time_zone(dags: Dags) -> None:
 def test_it_travels_through_the_metadata_database(dag: DAG) -> None:
     again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
     assert {task.task_id for task in again.tasks} == {task.task_id for task in dag.tasks}
-    assert set(again.params) == {"segments", "dry_run", "mode", "ignore_guards"}
+    assert set(again.params) == {"segments", "dry_run", "mode", "ignore_guards", "force"}
 
 
 def test_the_same_file_makes_the_same_dag(dags: Dags) -> None:
@@ -157,6 +157,7 @@ def test_the_usual_parameters(dag: DAG) -> None:
         "dry_run": False,
         "mode": "incremental",
         "ignore_guards": False,
+        "force": False,
     }
     dag.params.validate()
 
@@ -168,6 +169,7 @@ def test_the_usual_parameters(dag: DAG) -> None:
         ("dry_run", True),
         ("mode", "full"),
         ("ignore_guards", True),
+        ("force", True),
     ],
 )
 def test_good_parameters(dag: DAG, name: str, value: Any) -> None:
@@ -186,6 +188,7 @@ def test_good_parameters(dag: DAG, name: str, value: Any) -> None:
         ("dry_run", "yes"),
         ("mode", "half"),
         ("ignore_guards", None),
+        ("force", "2026-01-01"),
     ],
 )
 def test_bad_parameters_are_refused(dag: DAG, name: str, value: Any) -> None:

@@ -16,8 +16,9 @@ import pytest
 import yaml
 from fsspec.implementations.local import LocalFileSystem
 
+from include.customer_match.ledger.store import Ledger, ledger_folder
 from include.customer_match.report import RunReport
-from include.customer_match.workspace import slug
+from include.customer_match.workspace import Workspace, slug
 from include.demo import azurite
 from include.demo.airflow_api import AirflowApi
 from include.demo.expected import Expected, expected
@@ -66,6 +67,11 @@ class Installation:
     def expected(self, dag_id: str, table: str, policy: str = "basic", kind: str = "local") -> Expected:
         filesystem, root = self.lakes[kind]
         return expected(f"{root}/{dag_id}/{table}", policy=policy, filesystem=filesystem)
+
+    def ledger(self, audience: str) -> Ledger:
+        """The ledger of an audience whose export is a local one."""
+        workspace = Workspace(LocalFileSystem(), str(self.folder / "workspace"))
+        return Ledger(workspace, ledger_folder(AID, audience), audience)
 
     def members(self, audience: str) -> list[str] | None:
         """What an audience holds now; None if there is none of this name."""
@@ -120,6 +126,7 @@ def _write_exports(folder: Path) -> None:
     _export(folder, "service_down", segments=down, connection="service_down")
     _export(folder, "one_time", connection="one_time", route="bulk")  # so that triggers renew, too
     _export(folder, "daily", segments=[{"table": "LapsedVIPs", "audience": "daily"}], schedule="@daily")
+    _export(folder, "forced", segments=[{"table": "LapsedVIPs", "audience": "forced"}], schedule="@daily")
     _export(
         folder,
         "azure",
@@ -189,7 +196,16 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             api = stack.api()
             lakes = {"local": (LocalFileSystem(), str(folder)), "azurite": (lake, "lake")}
             running = Installation(folder, stack, api, lakes)
-            for name in ("basic", "enhanced", "both", "wrong_password", "service_down", "daily", "one_time"):
+            for name in (
+                "basic",
+                "enhanced",
+                "both",
+                "wrong_password",
+                "service_down",
+                "daily",
+                "forced",
+                "one_time",
+            ):
                 running.write(name, demo_tables(SCALE))
             running.write("azure", demo_tables(SCALE), "azurite")
             yield running

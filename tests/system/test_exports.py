@@ -169,6 +169,35 @@ def test_backfill_and_order_in_time(installation: Any) -> None:
     assert "newer data" in str(segment.message)
 
 
+def test_a_backfill_by_force_ends_with_its_newest_day(installation: Any) -> None:
+    """Each day is applied, oldest first, over newer data; the next run goes on from the last of them."""
+    api, state = installation.api, lambda: installation.ledger("forced").load().state
+    _, ended = installation.run("forced")
+    assert ended == "success"
+    [scheduled] = [r for r in api.get("/dags/forced/dagRuns")["dag_runs"] if r["run_type"] == "scheduled"]
+    assert api.wait_for_run("forced", scheduled["dag_run_id"]) == "success"
+    newest = state().interval_end
+    body = {
+        "dag_id": "forced", "from_date": "2026-11-01T00:00:00Z", "to_date": "2026-11-03T00:00:00Z",
+        "max_active_runs": 1, "reprocess_behavior": "none", "dag_run_conf": {"force": True}, "run_backwards": False,
+    }  # fmt: skip
+    api.post("/backfills", body)
+    runs = _backfill_runs(api, 3, "forced")
+    assert [api.wait_for_run("forced", run["dag_run_id"]) for run in runs] == ["success"] * 3
+    started = [api.get(f"/dags/forced/dagRuns/{run['dag_run_id']}")["start_date"] for run in runs]
+    assert started == sorted(started)
+    reports = [installation.report("forced", run["dag_run_id"]) for run in runs]
+    assert [report.segments[0].outcome for report in reports] == [Outcome.UNCHANGED] * 3
+    assert [report.segments[0].forced_over for report in reports] == [newest, None, None]
+    assert "Applied by force over newer data" in reports[0].summary()
+    assert state().interval_end == reports[-1].interval_end < newest
+    run_id, ended = installation.run("forced")
+    assert ended == "success"
+    assert installation.report("forced", run_id).segments[0].outcome is Outcome.UNCHANGED
+    assert state().interval_end > newest
+    assert installation.members("forced") == installation.expected("forced", "LapsedVIPs").members
+
+
 def test_pool_note_and_names_in_airflow(installation: Any) -> None:
     pool = installation.api.get("/pools/microsoft_advertising_190000001")
     assert (pool["slots"], pool["include_deferred"]) == (5, True)
@@ -224,11 +253,10 @@ def _wait_for_the_end_of_backfills(api: Any) -> None:
     raise AssertionError("the backfill was never closed")
 
 
-def _backfill_runs(api: Any, at_least: int = 2) -> list[dict[str, Any]]:
+def _backfill_runs(api: Any, at_least: int = 2, dag_id: str = "daily") -> list[dict[str, Any]]:
     for _ in range(60):
-        runs = [
-            r for r in api.get("/dags/daily/dagRuns", limit=100)["dag_runs"] if r["run_type"] == "backfill"
-        ]
+        found = api.get(f"/dags/{dag_id}/dagRuns", limit=100)["dag_runs"]
+        runs = [run for run in found if run["run_type"] == "backfill"]
         if len(runs) >= at_least:
             return sorted(runs, key=lambda r: r["logical_date"])
         time.sleep(1)
