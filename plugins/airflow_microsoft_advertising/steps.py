@@ -290,7 +290,6 @@ class ExportRun:
             log.warning("Let pass by `ignore_guards`: %s", words)
         return overridden
 
-
     def _force(self) -> Force | None:
         return Force(run=self.run_id, began=self.began or _now()) if self.force else None
 
