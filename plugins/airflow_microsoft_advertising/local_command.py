@@ -36,6 +36,7 @@ class Options:
         full: Replace audiences as a whole.
         dry_run: Do everything but send.
         ignore_guards: Let pass what the guards would stop.
+        force: Apply this data interval although an audience holds a newer one.
         as_json: Print the report as JSON.
     """
 
@@ -44,6 +45,7 @@ class Options:
     full: bool = False
     dry_run: bool = False
     ignore_guards: bool = False
+    force: bool = False
     as_json: bool = False
 
 
@@ -110,6 +112,8 @@ def _run(export: Export, options: Options) -> RunReport:
         full=options.full,
         dry_run=options.dry_run,
         ignore_guards=options.ignore_guards,
+        force=options.force,
+        began=now,
     )
     with connections_of_this_airflow(), _progress() as tell:
         return LocalRun(run, tell=tell)(options.segments)

@@ -30,6 +30,9 @@ def run(
         bool,
         typer.Option("--ignore-guards", help="Let pass, this once, what the export's guards would stop."),
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Apply the data of --date although an audience holds newer data.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Run an export here and now, without a scheduler: what its DAG does, in one process.
@@ -46,6 +49,7 @@ def run(
             full=full,
             dry_run=dry_run,
             ignore_guards=ignore_guards,
+            force=force,
             as_json=as_json,
         ),
     )

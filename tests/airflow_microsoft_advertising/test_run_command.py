@@ -78,12 +78,12 @@ class Called:
 
 def test_what_a_person_chooses_reaches_the_run(exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     called = Called(monkeypatch)
-    flags = ["--segment", "Gold", "--segment", "Silver", "--full", "--dry-run", "--ignore-guards"]
+    flags = ["--segment", "Gold", "--segment", "Silver", "--full", "--dry-run", "--ignore-guards", "--force"]
     assert run("run", "autumn", *flags, "--date", "2026-01-31").exit_code == 0
     [(export, options)] = called.options
     assert export.name == "autumn"
     assert list(options.segments) == ["Gold", "Silver"]
-    assert (options.full, options.dry_run, options.ignore_guards) == (True, True, True)
+    assert (options.full, options.dry_run, options.ignore_guards, options.force) == (True, True, True, True)
     assert options.interval_end == datetime(2026, 1, 30, 23, tzinfo=UTC), "the export's time zone"
 
 
