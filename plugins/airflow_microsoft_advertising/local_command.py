@@ -162,8 +162,7 @@ def _bars() -> Iterator[Tell]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[what]}"),
     )
-    logging.getLogger().setLevel(logging.ERROR)  # lines of a log would tear the bars
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with _quietly(), Progress(*columns, console=Console(stderr=True)) as bars:
 
         def tell(segment: Segment, what: str) -> None:
             name = segment.audience
@@ -173,3 +172,15 @@ def _bars() -> Iterator[Tell]:
             bars.update(rows[name], completed=done, what=escape(what))
 
         yield tell
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Lines of a log would tear the bars."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
