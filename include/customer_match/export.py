@@ -54,7 +54,7 @@ from include.errors import ConfigurationError
 
 __all__ = ["Export", "Folder", "Format", "Guards", "Scope", "Segment", "Selection", "Source"]
 
-Format = Literal["auto", "parquet", "csv"]
+Format = Literal["auto", "parquet", "csv", "delta", "cdm"]
 Scope = Literal["Customer", "Account"]
 
 
@@ -114,7 +114,8 @@ class Source(Folder):
 
     format: Format = Field(
         default="auto",
-        description="Format of the tables: `auto` tells by their files' names, else `parquet` or `csv`.",
+        description="Format of the tables: `auto` tells by a Delta log, by a CDM model, and by the files' names; else "
+        "`parquet`, `csv`, `delta` or `cdm`.",
         examples=["parquet"],
     )
 

@@ -363,7 +363,8 @@ class ExportRun:
         source = self.export.source
         if segment.path:
             location = source.locate(PROJECT, segment.path)
-            return open_table(*filesystem(source.connection, location), format=source.format)
+            lake, path = filesystem(source.connection, location)
+            return open_table(lake, path, source.format, as_of=self.interval_end)
         tables = self._tables()
         if segment.table not in tables:
             near = get_close_matches(segment.table, tables, 1)
@@ -373,7 +374,7 @@ class ExportRun:
                 "its `path`."
             )
         lake, _ = filesystem(source.connection, source.locate(PROJECT))
-        return open_table(lake, tables[segment.table], format=source.format)
+        return open_table(lake, tables[segment.table], source.format, as_of=self.interval_end)
 
     def _columns(self, table: Table) -> tuple[str, ...]:
         columns = table.columns()

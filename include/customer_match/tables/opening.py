@@ -1,62 +1,87 @@
-"""From a path to a table: which of its files hold data, and in which format."""
+"""From a path to a table: which format it has, and which of its files hold data."""
 
 from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Final
 
 import fsspec
 
 from include.customer_match.storage import location_of, open_input
-from include.customer_match.tables.csv_files import CsvTable
+from include.customer_match.tables.formats import FileFormat, FolderFormat, FoundTable, Place
 from include.customer_match.tables.listing import Listing, TableFile, list_files, newest_run, visible
-from include.customer_match.tables.parquet_files import ParquetTable
-from include.customer_match.tables.table import FileTable, Format, FormatChoice, Table
+from include.customer_match.tables.registry import FILE_FORMATS, FOLDER_FORMATS
+from include.customer_match.tables.table import FormatChoice, Table
 from include.errors import ConfigurationError
 
 __all__ = ["discover", "open_table"]
 
-_FORMATS: Final[Mapping[str, Format]] = {
-    ".parquet": "parquet",
-    ".parq": "parquet",
-    ".pq": "parquet",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".tab": "csv",
-    ".txt": "csv",
-}
 # Data that somebody meant to be read: to pass over them would lose people without a word.
 _UNREADABLE: Final = frozenset(
     {".gz", ".bz2", ".zst", ".xz", ".zip", ".snappy", ".avro", ".orc", ".jsonl", ".xlsx"}
 )
-_READERS: Final[Mapping[Format, Callable[..., FileTable]]] = {"parquet": ParquetTable, "csv": CsvTable}
-_MAGIC: Final = b"PAR1"
 _REMEDY: Final = "Correct the segment's table or path in the export file, or check what writes the table."
 
 
-def open_table(filesystem: fsspec.AbstractFileSystem, path: str, format: FormatChoice = "auto") -> Table:  # noqa: A002 (the export file's own key)
-    """Open a table: one file, or a folder of files at any depth.
+def open_table(
+    filesystem: fsspec.AbstractFileSystem,
+    path: str,
+    format: FormatChoice = "auto",  # noqa: A002 (the export file's own key)
+    as_of: datetime | None = None,
+) -> Table:
+    """Open a table: a Delta table, an entity of a CDM folder, one file, or a folder of files at any depth.
 
     Files and folders whose names begin with `_` or `.` are passed over. Where the folder keeps several runs
-    of a Customer Insights export, the newest one is the table.
+    of a Customer Insights export and no model says which one counts, the newest one is the table.
 
     Args:
         filesystem: Where it lies.
-        path: File or folder, without a protocol.
-        format: Of the files; `auto` goes by their extensions, and for a file without one by its first bytes.
+        path: File or folder, or an entity as `folder/model.json/Entity`, without a protocol.
+        format: Of the table; `auto` goes by a Delta log, by a CDM model beside it, by the files' extensions, and
+            for a file without one by its first bytes.
+        as_of: The moment (with a time zone) whose state is wanted, for formats that keep older ones: Delta Lake.
 
     Raises:
-        ConfigurationError: Not found, no data files, an empty file, mixed or unreadable formats.
+        ConfigurationError: Not found, no data files, an empty file, mixed or unreadable formats, no version that old.
         TransientError: Storage trouble.
     """
-    where = location_of(filesystem, path)
+    path = path.rstrip("/")
+    place = Place(filesystem, path, _listing(filesystem, path), as_of)
+    folder_formats = [own for own in FOLDER_FORMATS if format in ("auto", own.name)]
+    for own in folder_formats:
+        if (table := own.open(place)) is not None:
+            return table
+    if place.listing is None:
+        raise ConfigurationError(f"There is no file or folder {place.where}. {_REMEDY}")
+    if format not in ("auto", *(own.name for own in FILE_FORMATS)):
+        raise _wrong_format(folder_formats[0], place.where)
+    return _files_table(filesystem, place.listing, format, place.where)
+
+
+def _listing(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing | None:
     try:
-        listing = list_files(filesystem, path)
+        return list_files(filesystem, path)
     except FileNotFoundError:
-        raise ConfigurationError(f"There is no file or folder {where}. {_REMEDY}") from None
+        return None
+
+
+def _wrong_format(wanted: FolderFormat, where: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{where} is not of the format {wanted.title}, as `format: {wanted.name}` of the source in the export file "
+        f"says: it has no {wanted.sign}. Correct `format`, or the segment's table or path."
+    )
+
+
+def _files_table(
+    filesystem: fsspec.AbstractFileSystem,
+    listing: Listing,
+    format: FormatChoice,  # noqa: A002
+    where: str,
+) -> Table:
     if listing.is_file:
         files = listing.files
         chosen = _format_of_file(filesystem, files[0], format, where)
@@ -66,7 +91,7 @@ def open_table(filesystem: fsspec.AbstractFileSystem, path: str, format: FormatC
     for file in files:
         if not file.size_bytes:
             raise _empty_file(location_of(filesystem, file.path))
-    return _READERS[chosen](filesystem, where, files)
+    return chosen.table(filesystem, where, files)
 
 
 def discover(
@@ -75,13 +100,16 @@ def discover(
     pattern: str = "*",
     format: FormatChoice = "auto",  # noqa: A002 (the export file's own key)
 ) -> dict[str, str]:
-    """The tables below a folder: sub-folders that hold data files, and single files by their stems.
+    """The tables below a folder.
+
+    These are Delta tables and the entities of CDM models, at any depth; and beside them sub-folders that hold data
+    files, and single files by their stems. Below a Delta table or a model no other file is a table.
 
     Args:
         filesystem: Where it lies.
         root: The folder, without a protocol.
         pattern: Glob that names must match (`*`, `?`, `[…]`; case counts).
-        format: Only files of this format make a table; `auto`: of any.
+        format: Only tables of this format; `auto`: of any.
 
     Returns:
         Path of each table, by its name, in order of names.
@@ -90,31 +118,56 @@ def discover(
         ConfigurationError: No such folder; a name that could mean two tables.
         TransientError: Storage trouble.
     """
+    root = root.rstrip("/")
+    listing = _listing(filesystem, root)
     where = location_of(filesystem, root)
-    try:
-        listing = list_files(filesystem, root)
-    except FileNotFoundError:
+    if listing is None:
         raise ConfigurationError(
             f"There is no folder {where}. Correct `source` in the export file, or check what writes the tables."
-        ) from None
+        )
     if listing.is_file:
         raise ConfigurationError(
             f"{where} is a file. `source` in the export file names the folder of the tables."
         )
     tables: dict[str, set[str]] = defaultdict(set)
+    found = _found(Place(filesystem, root, listing), format)
+    for table in (*found, *_plain_tables(listing, format, found)):
+        if fnmatchcase(table.name, pattern):
+            tables[table.name].add(table.path)
+    return {name: _only(name, paths, listing.root, where) for name, paths in sorted(tables.items())}
+
+
+def _found(place: Place, format: FormatChoice) -> list[FoundTable]:  # noqa: A002
+    """Tables that say themselves which files are theirs."""
+    asked = [own for own in FOLDER_FORMATS if format in ("auto", own.name)]
+    return [table for own in asked for table in own.find(place)]
+
+
+def _plain_tables(
+    listing: Listing,
+    format: FormatChoice,  # noqa: A002
+    found: Sequence[FoundTable],
+) -> Iterator[FoundTable]:
+    taken = {table.folder for table in found}
     for file in listing.files:
         relative = listing.relative(file)
         if visible(relative) and _is_data(relative) and _passes(relative, format):
+            if not taken.isdisjoint(_folders_above(file.path, listing.root)):
+                continue
             first, *below = relative.split("/")
-            name = first if below else _stem(first)
-            if fnmatchcase(name, pattern):
-                tables[name].add(f"{listing.root}/{first}")
-    return {name: _only(name, paths, where) for name, paths in sorted(tables.items())}
+            path = f"{listing.root}/{first}"
+            yield FoundTable(first if below else _stem(first), path, path)
 
 
-def _only(name: str, paths: set[str], where: str) -> str:
+def _folders_above(path: str, root: str) -> Iterator[str]:
+    while len(path) > len(root):
+        path = posixpath.dirname(path)
+        yield path
+
+
+def _only(name: str, paths: set[str], root: str, where: str) -> str:
     if len(paths) > 1:
-        names = " and ".join(sorted(map(posixpath.basename, paths)))
+        names = " and ".join(sorted(path.removeprefix(f"{root}/") for path in paths))
         raise ConfigurationError(
             f"In {where} the table {name!r} could be {names}. Move one of them away, or set `format` of the source "
             "in the export file."
@@ -125,7 +178,9 @@ def _only(name: str, paths: set[str], where: str) -> str:
 def _passes(relative: str, format: FormatChoice) -> bool:  # noqa: A002
     """Whether a file is of the format, as far as its name tells."""
     found = _format_of(relative)
-    return found is None or format in ("auto", found)
+    if found is None:
+        return format in ("auto", *(own.name for own in FILE_FORMATS))
+    return format in ("auto", found.name)
 
 
 def _extension(path: str) -> str:
@@ -136,23 +191,30 @@ def _stem(name: str) -> str:
     return posixpath.splitext(name)[0]
 
 
-def _format_of(path: str) -> Format | None:
-    return _FORMATS.get(_extension(path))
+def _format_of(path: str) -> FileFormat | None:
+    extension = _extension(path)
+    return next((own for own in FILE_FORMATS if extension in own.extensions), None)
+
+
+def _named(name: str) -> FileFormat:
+    return next(own for own in FILE_FORMATS if own.name == name)
 
 
 def _is_data(relative: str) -> bool:
     """Whether a file is meant as data: by its extension, or one of Spark's parts without one."""
     extension = _extension(relative)
     is_part = not extension and posixpath.basename(relative).startswith("part-")
-    return extension in _FORMATS or extension in _UNREADABLE or is_part
+    return _format_of(relative) is not None or extension in _UNREADABLE or is_part
 
 
 def _data_files(listing: Listing, where: str) -> tuple[TableFile, ...]:
-    if any("_delta_log" in listing.relative(file).split("/") for file in listing.files):
-        raise ConfigurationError(
-            f"{where} is a Delta table: its folder also keeps files of older versions, so that it cannot be read "
-            "as plain Parquet. Let the table be written as Parquet or CSV."
-        )
+    for own in FOLDER_FORMATS:
+        if own.forbids_plain(listing):
+            raise ConfigurationError(
+                f"{where} is a table of the format {own.title}, or has one in it: its folder also keeps files that no "
+                f"longer count, so that it cannot be read as plain files. Set `format: {own.name}` of the source in "
+                "the export file (or leave it out), and name that table itself."
+            )
     files = tuple(f for f in listing.files if visible(listing.relative(f)) and _is_data(listing.relative(f)))
     if not files:
         others = len(listing.files)
@@ -173,7 +235,7 @@ def _chosen_format(
     files: tuple[TableFile, ...],
     format: FormatChoice,  # noqa: A002
     where: str,
-) -> tuple[Format, tuple[TableFile, ...]]:
+) -> tuple[FileFormat, tuple[TableFile, ...]]:
     """The format of a folder's files, and those that have it."""
     unreadable = sorted({_extension(file.path) for file in files} & _UNREADABLE)
     if unreadable:
@@ -182,14 +244,16 @@ def _chosen_format(
         matching = tuple(file for file in files if _passes(file.path, format))
         if not matching:
             raise ConfigurationError(f"{where} holds no {format} files. Correct `format` in the export file.")
-        return format, matching
-    formats = {found for file in files if (found := _format_of(file.path))}
+        return _named(format), matching
+    formats = {found.name: found for file in files if (found := _format_of(file.path))}
     if len(formats) > 1:
         raise ConfigurationError(
             f"{where} holds {' and '.join(sorted(formats))} files. Set `format` of the source in the export file, "
             "or move one kind away."
         )
-    return (formats.pop() if formats else _format_of_file(filesystem, files[0], format, where)), files
+    if formats:
+        return next(iter(formats.values())), files
+    return _format_of_file(filesystem, files[0], format, where), files
 
 
 def _format_of_file(
@@ -197,15 +261,16 @@ def _format_of_file(
     file: TableFile,
     format: FormatChoice,  # noqa: A002
     where: str,
-) -> Format:
+) -> FileFormat:
     if _extension(file.path) in _UNREADABLE:
         raise _unknown_format(where)
     if format != "auto":
-        return format
+        return _named(format)
     if known := _format_of(file.path):
         return known
     with open_input(filesystem, file.path) as content:
-        return "parquet" if content.read(len(_MAGIC)) == _MAGIC else "csv"
+        start = content.read(max(len(own.magic) for own in FILE_FORMATS))
+    return next(own for own in FILE_FORMATS if start.startswith(own.magic))
 
 
 def _unknown_format(what: str) -> ConfigurationError:

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.customer_match.storage import open_input
+from include.customer_match.tables.formats import FileFormat
 from include.customer_match.tables.table import FileTable, TableFile
 from include.errors import ConfigurationError
 
-__all__ = ["ParquetTable"]
+__all__ = ["FORMAT", "ParquetTable", "as_text"]
 
 # Column chunks beyond this are read in pieces: a writer may put all rows into one row group.
 _BUFFER_BYTES: Final = 4 * 2**20
@@ -51,7 +52,7 @@ class ParquetTable(FileTable):
     ) -> Iterator[pa.RecordBatch]:
         with self._opened(file) as parquet:
             for batch in parquet.iter_batches(batch_rows, columns=list(columns), use_threads=False):
-                yield pa.record_batch({name: _as_text(batch.column(name)) for name in columns})
+                yield pa.record_batch({name: as_text(batch.column(name)) for name in columns})
 
     @contextmanager
     def _opened(self, file: TableFile) -> Iterator[pq.ParquetFile]:
@@ -70,7 +71,7 @@ class ParquetTable(FileTable):
                 ) from error
 
 
-def _as_text(column: pa.Array) -> pa.StringArray:
+def as_text(column: pa.Array) -> pa.StringArray:
     """The column as type string; bytes that are no UTF-8 become U+FFFD, so that only their rows are refused."""
     text = column.cast(pa.string())
     try:
@@ -84,3 +85,12 @@ def _as_text(column: pa.Array) -> pa.StringArray:
 def _bytes(text: pa.StringArray) -> Iterator[bytes | None]:
     for scalar in text.cast(pa.binary()):
         yield scalar.as_py()
+
+
+FORMAT: Final = FileFormat(
+    name="parquet",
+    title="Parquet",
+    extensions=frozenset({".parquet", ".parq", ".pq"}),
+    table=ParquetTable,
+    magic=b"PAR1",
+)

@@ -19,10 +19,10 @@ from include.customer_match.tables.columns import Columns, merge_columns, resolv
 from include.customer_match.tables.listing import TableFile, described
 from include.errors import TransientError
 
-__all__ = ["BATCH_ROWS", "FileTable", "Format", "FormatChoice", "Table", "TableFile"]
+__all__ = ["BATCH_ROWS", "FileTable", "Format", "FormatChoice", "Table", "TableFile", "still_there"]
 
-Format = Literal["parquet", "csv"]
-FormatChoice = Literal["auto", "parquet", "csv"]
+Format = Literal["parquet", "csv", "delta", "cdm"]
+FormatChoice = Literal["auto", "parquet", "csv", "delta", "cdm"]
 
 BATCH_ROWS = 65_536
 _FILES_AT_ONCE = 8  # whose headers or footers are fetched side by side
@@ -100,7 +100,7 @@ class FileTable(ABC):
         for name in columns:
             resolve_column(self._merged_columns, name)
         for file in self.files:
-            with _still_there(self._where(file)):
+            with still_there(self._where(file)):
                 yield from self._batches_of(file, tuple(columns), batch_rows)
                 self._ensure_unchanged(file)
 
@@ -122,7 +122,7 @@ class FileTable(ABC):
         """Look at every file, several at a time: in a lake each look is a round trip or three."""
 
         def guarded(file: TableFile) -> T:
-            with _still_there(self._where(file)):
+            with still_there(self._where(file)):
                 return look(file)
 
         with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
@@ -144,7 +144,7 @@ class FileTable(ABC):
 
 
 @contextmanager
-def _still_there(where: str) -> Iterator[None]:
+def still_there(where: str) -> Iterator[None]:
     """A file that was listed and then is missing is being rewritten: later it will be whole."""
     try:
         yield

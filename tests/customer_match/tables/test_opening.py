@@ -163,7 +163,10 @@ class TestRefused:
         parquet(tmp_path / "t/part-0.parquet", "a")
         (tmp_path / "t/_delta_log").mkdir()
         (tmp_path / "t/_delta_log/00000000000000000000.json").write_text("{}")
-        self.refused(tmp_path / "t", "Delta table")
+        with pytest.raises(ConfigurationError, match="of the format Delta Lake"):
+            open_table(LOCAL, str(tmp_path / "t"), "parquet")
+        with pytest.raises(ConfigurationError, match="of the format Delta Lake, or has one in it"):
+            open_table(LOCAL, str(tmp_path))
 
 
 class TestDiscover:

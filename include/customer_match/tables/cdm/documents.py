@@ -1,0 +1,158 @@
+"""Models of CDM folders: finding them, and reading what they say of one entity."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import fsspec
+
+from include.customer_match.storage import location_of, open_input, storage_faults
+from include.customer_match.tables.cdm import manifest, model_json
+from include.customer_match.tables.cdm.entity import Entity
+from include.customer_match.tables.inside import inside
+from include.customer_match.tables.table import still_there
+from include.errors import ConfigurationError
+
+__all__ = ["Model", "model_in", "models_among", "read_model", "split_path"]
+
+MODEL: Final = "model.json"
+_MANIFEST: Final = ".manifest.cdm.json"
+_DEFAULT: Final = "default.manifest.cdm.json"
+_PATH: Final = re.compile(
+    rf"(?P<document>(?:.*/)?(?:{re.escape(MODEL)}|[^/]+{re.escape(_MANIFEST)}))/(?P<entity>.+)"
+)
+_MAX_BYTES: Final = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model, as far as it is read.
+
+    Attributes:
+        filesystem: Where it lies.
+        path: The file.
+        entities: What it says of each, by name.
+    """
+
+    filesystem: fsspec.AbstractFileSystem
+    path: str
+    entities: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def folder(self) -> str:
+        """The folder that it speaks of."""
+        return posixpath.dirname(self.path)
+
+    @property
+    def where(self) -> str:
+        """The file, for people."""
+        return location_of(self.filesystem, self.path)
+
+    def entity(self, name: str) -> Entity:
+        """One of its entities.
+
+        Raises:
+            ConfigurationError: There is none, or it is not described well enough.
+            TransientError: Storage trouble.
+        """
+        if name not in self.entities:
+            raise ConfigurationError(
+                f"{self.where} has no entity {name!r}. It has: {', '.join(sorted(self.entities)) or 'none'}. Correct "
+                "the segment's table or path in the export file."
+            )
+        item = self.entities[name]
+        if posixpath.basename(self.path) == MODEL:
+            return model_json.entity_of(item, self.where)
+        return manifest.entity_of(item, self._columns(item), self.where)
+
+    def _columns(self, item: Mapping[str, Any]) -> tuple[str, ...] | None:
+        definition = manifest.definition_of(item)
+        path = inside(self.filesystem, self.folder, definition[0]) if definition else None
+        if definition is None or path is None:
+            return None
+        try:
+            return manifest.columns_of(_json(self.filesystem, path), definition[1])
+        except FileNotFoundError:
+            raise ConfigurationError(
+                f"{self.where}: {location_of(self.filesystem, path)} is missing, which describes the entity "
+                f"{definition[1]!r}. Let the folder be written again."
+            ) from None
+
+
+def split_path(path: str) -> tuple[str, str] | None:
+    """Model and entity of a path like `folder/model.json/Entity`; None if it is none."""
+    found = _PATH.fullmatch(path)
+    return (found["document"], found["entity"]) if found else None
+
+
+def models_among(files: Iterable[str]) -> dict[str, list[str]]:
+    """The models among paths, by their folders.
+
+    Of several in a folder `model.json` counts, else the default manifest, else each manifest.
+    """
+    folders: dict[str, list[str]] = {}
+    for file in files:
+        name = posixpath.basename(file)
+        if name == MODEL or name.endswith(_MANIFEST):
+            folders.setdefault(posixpath.dirname(file), []).append(file)
+    return {folder: _that_count(found) for folder, found in folders.items()}
+
+
+def _that_count(files: list[str]) -> list[str]:
+    for name in (MODEL, _DEFAULT):
+        if own := [file for file in files if posixpath.basename(file) == name]:
+            return own
+    return sorted(files)
+
+
+def model_in(filesystem: fsspec.AbstractFileSystem, folder: str, entity: str) -> Model | None:
+    """The model in a folder that has an entity of a name; None also if the folder may not be looked into."""
+    try:
+        with storage_faults(location_of(filesystem, folder)):
+            names = [str(name) for name in filesystem.ls(folder, detail=False)]
+    except (FileNotFoundError, ConfigurationError):  # a signature may be for the table's folder alone
+        return None
+    for paths in models_among(names).values():
+        for path in paths:
+            model = read_model(filesystem, path)
+            if model and entity in model.entities:
+                return model
+    return None
+
+
+def read_model(filesystem: fsspec.AbstractFileSystem, path: str) -> Model | None:
+    """Read a model; None if the file is JSON of something else.
+
+    Raises:
+        ConfigurationError: It is no JSON.
+        TransientError: Storage trouble, also if it has just disappeared.
+    """
+    with still_there(location_of(filesystem, path)):
+        content = _json(filesystem, path)
+    kind = model_json if posixpath.basename(path) == MODEL else manifest
+    entities = kind.entities_of(content)
+    return None if entities is None else Model(filesystem, path, entities)
+
+
+def _json(filesystem: fsspec.AbstractFileSystem, path: str) -> Mapping[str, Any]:
+    where = location_of(filesystem, path)
+    with open_input(filesystem, path) as file:
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ConfigurationError(
+            f"{where} is larger than {_MAX_BYTES // 2**20} MiB, which no model is. Set `format` of the source in "
+            "the export file if this folder is not a CDM folder."
+        )
+    try:
+        value = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise ConfigurationError(
+            f"{where} is not whole JSON: truncated, damaged, or being written. Let it be written again; or set "
+            "`format` of the source in the export file if this folder is not a CDM folder."
+        ) from None
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,153 @@
+"""An entity of a CDM model: what both kinds of model come to."""
+
+from __future__ import annotations
+
+import codecs
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from include.customer_match.tables.csv_dialect import CsvDialect
+from include.errors import ConfigurationError
+
+__all__ = ["Entity", "FileSettings", "Partition", "Pattern", "dialect_of", "is_parquet", "unusable"]
+
+_PARQUET: Final = frozenset({".parquet", ".parq", ".pq"})
+_NO_QUOTES: Final = "quotestyle.none"
+
+
+@dataclass(frozen=True)
+class FileSettings:
+    """How a model says that a data file is written; None: it does not say.
+
+    Attributes:
+        parquet: Whether as Parquet.
+        has_header: Whether the first row names the columns.
+        delimiter: Between values.
+        quote_style: `QuoteStyle.Csv` or `QuoteStyle.None`.
+        encoding: Of the text.
+        escape: Makes the next character a part of the value.
+    """
+
+    parquet: bool | None = None
+    has_header: bool | None = None
+    delimiter: str | None = None
+    quote_style: str | None = None
+    encoding: str | None = None
+    escape: str | None = None
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One data file.
+
+    Attributes:
+        location: Relative to the model's folder, or a whole URI.
+        settings: How it is written.
+    """
+
+    location: str
+    settings: FileSettings
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Data files by a pattern of their paths.
+
+    Attributes:
+        root: Folder, relative to the model's.
+        glob: Below it; None: `regex` counts.
+        regex: Of the paths below it.
+        settings: How they are written.
+    """
+
+    root: str
+    glob: str | None
+    regex: str | None
+    settings: FileSettings
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One table.
+
+    Attributes:
+        name: Of the entity.
+        columns: Names, in the order of the values; None: the model does not say.
+        partitions: Its files.
+        patterns: By which more of them are found.
+    """
+
+    name: str
+    columns: tuple[str, ...] | None
+    partitions: tuple[Partition, ...]
+    patterns: tuple[Pattern, ...] = ()
+
+
+def unusable(where: str, name: str, what: str, remedy: str) -> ConfigurationError:
+    """An entity that cannot be read, in words for people."""
+    return ConfigurationError(f"{where}: the entity {name!r} {what}. {remedy}")
+
+
+def is_parquet(settings: FileSettings, path: str) -> bool:
+    """Whether a file is Parquet: as the model says, else by its name."""
+    if settings.parquet is not None:
+        return settings.parquet
+    return posixpath.splitext(path)[1].lower() in _PARQUET
+
+
+def dialect_of(settings: FileSettings, columns: tuple[str, ...] | None, where: str, name: str) -> CsvDialect:
+    """How a CSV file is written, with what holds where the model does not say (documented).
+
+    Args:
+        settings: What it says.
+        columns: Of the entity.
+        where: The model, for messages.
+        name: Of the entity.
+
+    Raises:
+        ConfigurationError: It says what cannot be.
+    """
+    names = None
+    if not settings.has_header:  # documented: not said means that there is none
+        if columns is None:
+            raise unusable(
+                where,
+                name,
+                "has files without a header row, and its columns are not described where they can be read",
+                "Let the files be written with a header (`columnHeaders: true`), or the model with resolved "
+                "entity definitions.",
+            )
+        names = columns
+    quoted = (settings.quote_style or "").lower() != _NO_QUOTES
+    return CsvDialect(
+        delimiter=_character(settings.delimiter, "delimiter", where, name) or ",",
+        quote='"' if quoted else None,
+        escape=_character(settings.escape, "escape", where, name) if quoted else None,
+        encoding=_encoding(settings.encoding, where, name),
+        names=names,
+    )
+
+
+_NAMED_CHARACTERS: Final[Mapping[str, str]] = {"\\t": "\t", "tab": "\t", "\\\\": "\\"}
+
+
+def _character(value: str | None, what: str, where: str, name: str) -> str | None:
+    if not value:
+        return None
+    char = _NAMED_CHARACTERS.get(value.lower(), value)
+    if len(char) != 1 or not char.isascii() or char in '"\r\n':
+        raise unusable(where, name, f"names a {what} that cannot be one", "Let it be one ASCII character.")
+    return char
+
+
+def _encoding(value: str | None, where: str, name: str) -> str:
+    try:
+        found = codecs.lookup(value or "utf-8").name
+        known: Any = codecs.getincrementaldecoder(found)().decode(b"") == ""
+    except (LookupError, TypeError, ValueError):
+        known = False
+    if not known:
+        raise unusable(where, name, "names a text encoding that is not known", "Let the files be UTF-8.")
+    return "utf-8" if found in ("utf-8", "utf-8-sig", "ascii") else found

@@ -1,0 +1,77 @@
+"""Where a model says that its files are, told from the model's own folder.
+
+A model has whole addresses of the lake that it was written in (documented: `location` is a URI). The folder may
+have been copied since: what counts is how a file lies to its model, not in which lake it once was.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+__all__ = ["relative_to_model", "shown"]
+
+_SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")
+_CONTAINER_SCHEMES: Final = frozenset({"abfs", "abfss", "wasb", "wasbs"})
+_ACCOUNT_THEN_CONTAINER: Final = 2
+
+
+def relative_to_model(location: str, folder: str, entity: str) -> str | None:
+    """The path of a data file below its model's folder; None if it lies outside.
+
+    Args:
+        location: As the model has it: a URI (percent-encoded), an absolute path, a corpus path (`local:/…`), or
+            relative to the model.
+        folder: The model's, in the file system.
+        entity: Name of the entity: where a copied folder has another name, its files begin there.
+    """
+    parts, is_whole = _parts(location)
+    if ".." in parts or not parts:
+        return None
+    if not is_whole:
+        return "/".join(parts)
+    own = [part for part in folder.split("/") if part]
+    below = _below(parts, own)
+    if below is None and not _is_the_same_lake(parts, own):
+        below = _from(entity, parts)
+    return "/".join(below) if below else None
+
+
+def shown(location: str) -> str:
+    """A location for messages: without what may be a signature."""
+    return location.split("?", 1)[0]
+
+
+def _parts(location: str) -> tuple[list[str], bool]:
+    text = location.strip().replace("\\", "/")
+    if not _SCHEME.match(text) or re.match(r"^[A-Za-z]:", text):
+        text = text.split("?", 1)[0]
+        return _decoded(text), text.startswith("/") or bool(re.match(r"^[A-Za-z]:", text))
+    url = urlsplit(text)
+    container = [url.netloc.partition("@")[0]] if url.scheme.lower() in _CONTAINER_SCHEMES else []
+    is_corpus = not url.netloc and url.scheme.lower() != "file"  # `local:/…`: from the model's own folder
+    return [*container, *_decoded(url.path)], not is_corpus
+
+
+def _decoded(path: str) -> list[str]:
+    return [part for part in unquote(path).replace("\\", "/").split("/") if part not in ("", ".")]
+
+
+def _below(parts: list[str], own: list[str]) -> list[str] | None:
+    """What follows the longest end of the model's folder that the location has."""
+    for start in range(len(own)):
+        tail = own[start:]
+        for place in range(len(parts) - len(tail)):
+            if parts[place : place + len(tail)] == tail:
+                return parts[place + len(tail) :]
+    return None
+
+
+def _is_the_same_lake(parts: list[str], own: list[str]) -> bool:
+    """Whether both are in a container of one name: then the file lies where the location says, not here."""
+    return bool(own) and own[0] in parts[:_ACCOUNT_THEN_CONTAINER]
+
+
+def _from(entity: str, parts: list[str]) -> list[str] | None:
+    return parts[parts.index(entity) :] if entity in parts[:-1] else None

@@ -1,0 +1,250 @@
+"""An entity of a CDM folder as a table: the files that its model names, each read as the model says."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Final
+
+import fsspec
+import pyarrow as pa
+
+from include.customer_match.storage import location_of, storage_faults
+from include.customer_match.tables.cdm import manifest
+from include.customer_match.tables.cdm.documents import (
+    Model,
+    model_in,
+    models_among,
+    read_model,
+    split_path,
+)
+from include.customer_match.tables.cdm.entity import Entity, FileSettings, dialect_of, is_parquet, unusable
+from include.customer_match.tables.cdm.locations import relative_to_model, shown
+from include.customer_match.tables.columns import Columns, merge_columns, resolve_column
+from include.customer_match.tables.csv_files import CsvTable
+from include.customer_match.tables.formats import FoundTable, Place
+from include.customer_match.tables.inside import inside
+from include.customer_match.tables.listing import Listing, TableFile, described, list_files, visible
+from include.customer_match.tables.parquet_files import ParquetTable
+from include.customer_match.tables.table import BATCH_ROWS, FileTable, Format
+from include.errors import ConfigurationError
+
+__all__ = ["FORMAT", "EntityTable"]
+
+_FILES_AT_ONCE: Final = 8
+_COMPRESSED: Final = frozenset({".gz", ".bz2", ".zst", ".xz", ".zip", ".snappy"})
+
+
+@dataclass(frozen=True)
+class EntityTable:
+    """One entity.
+
+    Attributes:
+        location: The entity, for people.
+        parts: A table of each of its files, in the model's order.
+        described: Names of its columns, in the model's order; None: the model does not say.
+        written: When the model was written, which is the table's time where there are no files.
+    """
+
+    location: str
+    parts: tuple[FileTable, ...]
+    described: tuple[str, ...] | None
+    written: datetime | None
+
+    @property
+    def files(self) -> tuple[TableFile, ...]:
+        """Its data files, in the order in which they are read."""
+        return tuple(file for part in self.parts for file in part.files)
+
+    @property
+    def modified(self) -> datetime | None:
+        """Time of the newest file (UTC), where the storage knows it."""
+        return max((part.modified for part in self.parts if part.modified), default=self.written)
+
+    def columns(self) -> Columns:
+        """Names and types of the columns: of the files, or without any as the model describes them."""
+        return self._columns
+
+    def profiles(self) -> int | None:
+        """Number of rows; None where only reading all of them would tell."""
+        counts = [part.profiles() for part in self.parts]
+        return None if None in counts else sum(count or 0 for count in counts)
+
+    def batches(self, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        """Stream some columns in constant memory.
+
+        Raises:
+            ConfigurationError: A column is missing or is not text; a file is damaged.
+            TransientError: Storage trouble; a file was changed while it was read.
+        """
+        for name in columns:
+            resolve_column(self._columns, name)
+        for part in self.parts:
+            yield from part.batches(columns, batch_rows)
+
+    @cached_property
+    def _columns(self) -> Columns:
+        if not self.parts:
+            return Columns(dict.fromkeys(self.described or (), pa.string()))
+        with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:  # in a lake each look is a round trip or three
+            found = list(pool.map(lambda part: part.columns(), self.parts))
+        return merge_columns({part.location: own for part, own in zip(self.parts, found, strict=True)})
+
+
+@dataclass(frozen=True)
+class _CdmFormat:
+    """CDM folders: with a `model.json` or a manifest."""
+
+    name: Format = "cdm"
+    title: str = "CDM folder"
+    sign: str = "model.json or *.manifest.cdm.json in it or in the folder above, which names it"
+
+    def find(self, place: Place) -> Sequence[FoundTable]:
+        """The entities of all models, at any depth; without those that only refer to other models."""
+        files = place.listing.files if place.listing else ()
+        paths = [file.path for file in files if place.listing and visible(place.listing.relative(file))]
+        found = []
+        for folder, models in models_among(paths).items():
+            for path in models:
+                model = read_model(place.filesystem, path)
+                found += [
+                    FoundTable(name, f"{path}/{name}", folder)
+                    for name, item in (model.entities.items() if model else ())
+                    if item.get("$type") != "ReferenceEntity"
+                ]
+        return found
+
+    def forbids_plain(self, listing: Listing) -> bool:  # noqa: ARG002 (the same answer for every folder)
+        """Whoever names a format in the export file may read the files without the model."""
+        return False
+
+    def open(self, place: Place) -> EntityTable | None:
+        """Open an entity: `folder/model.json/Entity`, `folder/Entity`, or the folder of a model with one entity."""
+        if found := split_path(place.path):
+            model = _named_model(place.filesystem, found[0])
+            return _open(model, found[1]) if model else None
+        inner = [] if place.listing is None else [file.path for file in place.listing.files]
+        for path in models_among(inner).get(place.path, ()):
+            if model := read_model(place.filesystem, path):
+                return _open(model, _only_entity(model))
+        parent, name = posixpath.split(place.path)
+        model = model_in(place.filesystem, parent, name) if parent else None
+        return _open(model, name) if model else None
+
+
+FORMAT: Final = _CdmFormat()
+
+
+def _named_model(filesystem: fsspec.AbstractFileSystem, path: str) -> Model | None:
+    location = location_of(filesystem, path)
+    with storage_faults(location):
+        is_there = bool(filesystem.exists(path)) and bool(filesystem.isfile(path))
+    if not is_there:
+        return None
+    model = read_model(filesystem, path)
+    if model is None:
+        raise ConfigurationError(
+            f"{location} is no CDM model: it has no list of entities. Correct the segment's path in the export file."
+        )
+    return model
+
+
+def _only_entity(model: Model) -> str:
+    if len(model.entities) != 1:
+        raise ConfigurationError(
+            f"{model.where} describes {len(model.entities)} tables: {', '.join(sorted(model.entities)) or 'none'}. "
+            f"Name one of them as the segment's `path` in the export file: <this folder>/<table>."
+        )
+    return next(iter(model.entities))
+
+
+def _open(model: Model, name: str) -> EntityTable:
+    entity = model.entity(name)
+    _check_names(entity, model.where)
+    paths = _paths(model, entity)
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+        files = list(pool.map(lambda path: _file(model, entity, path), paths))
+    parts = tuple(
+        _part(model, entity, file, settings) for file, settings in zip(files, paths.values(), strict=True)
+    )
+    with storage_faults(model.where):
+        written = described(model.filesystem.info(model.path)).modified
+    return EntityTable(f"{model.where}/{entity.name}", parts, entity.columns, written)
+
+
+def _check_names(entity: Entity, where: str) -> None:
+    names = entity.columns or ()
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise unusable(where, entity.name, f"has the column {twice[0]!r} twice", "Rename one.")
+
+
+def _paths(model: Model, entity: Entity) -> dict[str, FileSettings]:
+    """Its files and how they are written; what the model lists itself goes before what a pattern finds."""
+    paths: dict[str, FileSettings] = {}
+    for partition in entity.partitions:
+        paths.setdefault(_path(model, entity, partition.location), partition.settings)
+    for pattern in entity.patterns:
+        root = _path(model, entity, pattern.root) if pattern.root.strip("/") else model.folder
+        matches = manifest.matcher(pattern, model.where, entity.name)
+        for file in _files_below(model, root):
+            if matches.fullmatch(file.removeprefix(root)):
+                paths.setdefault(file, pattern.settings)
+    return paths
+
+
+def _files_below(model: Model, root: str) -> list[str]:
+    try:
+        return [file.path for file in list_files(model.filesystem, root).files]
+    except FileNotFoundError:
+        return []
+
+
+def _path(model: Model, entity: Entity, location: str) -> str:
+    relative = relative_to_model(location, model.folder, entity.name)
+    path = inside(model.filesystem, model.folder, relative) if relative else None
+    if path is None:
+        raise unusable(
+            model.where,
+            entity.name,
+            f"has a file at {shown(location)}, which is outside of the model's folder",
+            "Only files below the folder of the model are read. If the folder was copied, keep its name, or let the "
+            "model be written again where it is.",
+        )
+    return path
+
+
+def _file(model: Model, entity: Entity, path: str) -> TableFile:
+    where = location_of(model.filesystem, path)
+    try:
+        with storage_faults(where):
+            info = model.filesystem.info(path)
+    except FileNotFoundError:
+        raise unusable(
+            model.where,
+            entity.name,
+            f"has a file that is not there: {where}",
+            "Let the table be exported again, or copy the folder as a whole.",
+        ) from None
+    if info["type"] != "file":
+        raise unusable(model.where, entity.name, f"names {where}, which is no file", "Correct the model.")
+    return described(info)
+
+
+def _part(model: Model, entity: Entity, file: TableFile, settings: FileSettings) -> FileTable:
+    where = location_of(model.filesystem, file.path)
+    if is_parquet(settings, file.path):
+        return ParquetTable(model.filesystem, where, (file,))
+    if posixpath.splitext(file.path)[1].lower() in _COMPRESSED:
+        raise unusable(
+            model.where,
+            entity.name,
+            f"has a compressed file, {where}",
+            "Let it be written without compression.",
+        )
+    dialect = dialect_of(settings, entity.columns, model.where, entity.name)
+    return CsvTable(model.filesystem, where, (file,), dialect)

@@ -1,0 +1,27 @@
+"""How a CSV file is written, as far as somebody has said it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CsvDialect"]
+
+
+@dataclass(frozen=True)
+class CsvDialect:
+    """What is known of a CSV file before it is opened.
+
+    Attributes:
+        delimiter: Between values; None: it is found by looking.
+        quote: Around values that contain a delimiter or a line break; None: quotation marks are text.
+        escape: Makes the next character a part of the value; None: a quotation mark is doubled instead.
+        encoding: As Python names it. A byte order mark is passed over.
+        names: Of the columns, where the file does not name them: values then count by their position. A
+            first row that repeats the names is passed over; None: the first row has them.
+    """
+
+    delimiter: str | None = None
+    quote: str | None = '"'
+    escape: str | None = None
+    encoding: str = "utf-8"
+    names: tuple[str, ...] | None = None

@@ -1,0 +1,157 @@
+"""The actions of a Delta log, read from its files: commits (JSON) and checkpoints (Parquet or JSON)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.customer_match.storage import location_of, open_input
+from include.customer_match.tables.delta.log_files import LOG_FOLDER, LogFiles, Steps
+from include.customer_match.tables.listing import TableFile
+from include.customer_match.tables.table import still_there
+from include.errors import ConfigurationError
+
+__all__ = ["LogReader"]
+
+Action = dict[str, Any]
+
+_SIDECARS: Final = "_sidecars"
+_BATCH: Final = 4096
+# Statistics of columns are most of a checkpoint, and are not needed.
+_COLUMNS: Final = [
+    "protocol", "metaData", "sidecar", "add.path", "add.partitionValues", "add.size", "add.modificationTime",
+    "add.stats", "add.stats_parsed.numRecords", "add.deletionVector",
+]  # fmt: skip
+_FIRST_ACTION_BYTES: Final = 256 * 2**10
+
+
+class LogReader:
+    """Reads the files of one log.
+
+    Args:
+        filesystem: Where it lies.
+        table: The table's folder.
+        log: Its files.
+    """
+
+    def __init__(self, filesystem: fsspec.AbstractFileSystem, table: str, log: LogFiles) -> None:
+        self._filesystem = filesystem
+        self._folder = f"{table}/{LOG_FOLDER}"
+        self._log = log
+        self._written = log.written()
+
+    def time_of(self, version: int) -> datetime:
+        """When a version was committed.
+
+        That is what its first action says, if it is a time within the commit (documented:
+        `inCommitTimestamp`), else when its file was written.
+        """
+        commit = self._log.commits.get(version)
+        provenance = self._provenance(commit) if commit else {}
+        said = provenance.get("inCommitTimestamp")
+        if said is None and version in self._written:
+            return self._written[version]
+        if said is None:
+            said = provenance.get("timestamp")  # file systems without times: memory, some archives
+        if said is None:
+            raise ConfigurationError(
+                f"{self._log.where}: nothing tells when version {version} of this Delta table was written, so that "
+                "its state at the run's data interval cannot be known. Keep the table in a storage with file times."
+            )
+        return datetime.fromtimestamp(int(said) / 1000, UTC)
+
+    def checkpoint(self, steps: Steps) -> Iterator[Action]:
+        """The actions of the checkpoint that a version begins with."""
+        for file in steps.checkpoint:
+            for action in self._checkpoint_file(file):
+                if sidecar := action.get("sidecar"):
+                    yield from self._sidecar(sidecar)
+                else:
+                    yield action
+
+    def commits(self, steps: Steps) -> Iterator[list[Action]]:
+        """The actions of each commit after it, commit by commit."""
+        for file in steps.commits:
+            yield list(self._json_file(file.path))
+
+    def _provenance(self, commit: TableFile) -> Mapping[str, Any]:
+        """The `commitInfo` of a commit, where it is the first action."""
+        with self._opened(commit.path) as content:
+            first = content.read(_FIRST_ACTION_BYTES).split(b"\n", 1)[0]
+        try:
+            action = json.loads(first)
+        except ValueError:  # longer than that, or damaged: then reading the whole of it says so
+            return {}
+        info = action.get("commitInfo") if isinstance(action, dict) else None
+        return info if isinstance(info, dict) else {}
+
+    def _checkpoint_file(self, file: TableFile) -> Iterator[Action]:
+        return self._json_file(file.path) if file.path.endswith(".json") else self._parquet_file(file.path)
+
+    def _sidecar(self, sidecar: Mapping[str, Any]) -> Iterator[Action]:
+        name = str(sidecar.get("path", "")).rsplit("/", 1)[-1]  # documented: always in this folder
+        return self._parquet_file(f"{self._folder}/{_SIDECARS}/{name}")
+
+    def _json_file(self, path: str) -> Iterator[Action]:
+        with self._opened(path) as content:
+            lines = content.read().split(b"\n")
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield self._action(line, path, number)
+
+    def _action(self, line: bytes, path: str, number: int) -> Action:
+        try:
+            action = json.loads(line)
+        except ValueError:
+            action = None
+        if not isinstance(action, dict):
+            raise ConfigurationError(
+                f"{self._where(path)}, line {number}, is no action of a Delta log: the file is truncated or damaged. "
+                "Restore it, or write the table anew."
+            )
+        return action
+
+    def _parquet_file(self, path: str) -> Iterator[Action]:
+        with self._opened(path) as content:
+            try:
+                batches = pq.ParquetFile(content).iter_batches(_BATCH, columns=_COLUMNS, use_threads=False)
+                for batch in batches:
+                    yield from _rows(batch)
+            except (OSError, pa.ArrowException) as error:
+                if isinstance(error, FileNotFoundError):
+                    raise
+                raise ConfigurationError(
+                    f"{self._where(path)} is not a whole checkpoint of a Delta log: truncated or damaged. Restore it, "
+                    "or let a new checkpoint be written."
+                ) from error
+
+    @contextmanager
+    def _opened(self, path: str) -> Iterator[Any]:
+        with still_there(self._where(path)), open_input(self._filesystem, path) as content:
+            yield content
+
+    def _where(self, path: str) -> str:
+        return location_of(self._filesystem, path)
+
+
+def _rows(batch: pa.RecordBatch) -> Iterable[Action]:
+    for row in batch.to_pylist(maps_as_pydicts="lossy"):
+        yield {name: _without_nulls(value) for name, value in row.items() if value is not None}
+
+
+def _without_nulls(value: Any) -> Any:
+    """As JSON has it, where what is null is left out; nulls in a partition's values stay: they are values."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: inner if name == "partitionValues" else _without_nulls(inner)
+        for name, inner in value.items()
+        if inner is not None
+    }

@@ -1,0 +1,132 @@
+"""The columns of a Delta table: their types, and where a data file has them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+
+from include.customer_match.tables.columns import Columns
+from include.customer_match.tables.delta.replay import Metadata
+from include.errors import ConfigurationError
+
+__all__ = ["Column", "Schema"]
+
+_PRIMITIVES: Final[Mapping[str, pa.DataType]] = {
+    "string": pa.string(),
+    "long": pa.int64(),
+    "integer": pa.int32(),
+    "short": pa.int16(),
+    "byte": pa.int8(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "binary": pa.binary(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "timestamp_ntz": pa.timestamp("us"),
+    "void": pa.null(),
+}
+_DECIMAL: Final = re.compile(r"decimal\((\d+),\s*(\d+)\)")
+_TEXT: Final = re.compile(r"(?:char|varchar)\(\d+\)")
+_FIELD_ID: Final = b"PARQUET:field_id"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        name: As people see it.
+        physical: As data files and partition values have it.
+        field_id: As data files have it, where columns are found by ids.
+        type: As the table has it; files may have narrower ones. None: one that cannot be read.
+        described: The type, in the log's words.
+    """
+
+    name: str
+    physical: str
+    field_id: int | None
+    type: pa.DataType | None
+    described: str
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of one version.
+
+    Attributes:
+        columns: By name, in order.
+        partitions: Names of those whose values are in the log.
+        by_id: Whether data files are searched by ids.
+    """
+
+    columns: Mapping[str, Column]
+    partitions: frozenset[str]
+    by_id: bool
+
+    @classmethod
+    def of(cls, metadata: Metadata, where: str) -> Schema:
+        """From what the log says.
+
+        Raises:
+            ConfigurationError: It says nothing that can be understood.
+        """
+        try:
+            fields = json.loads(metadata.schema)["fields"]
+            columns = [_column(field, mapped=metadata.mapping != "none") for field in fields]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise ConfigurationError(
+                f"{where}: the columns in the log of this Delta table cannot be understood. Restore the log, or write "
+                "the table anew."
+            ) from None
+        return cls(
+            {column.name: column for column in columns},
+            frozenset(metadata.partition_columns),
+            metadata.mapping == "id",
+        )
+
+    def types(self) -> Columns:
+        """Names and types, for whoever chooses among them."""
+        readable = {name: column.type or pa.binary() for name, column in self.columns.items()}
+        faults = {
+            name: f"holds {column.described}, not text"
+            for name, column in self.columns.items()
+            if column.type is None
+        }
+        return Columns(readable, faults)
+
+    def stored(self, file: pa.Schema) -> dict[str, str]:
+        """By what names a data file has the columns that it has."""
+        if not self.by_id:
+            there = set(file.names)
+            return {name: c.physical for name, c in self.columns.items() if c.physical in there}
+        by_id = {
+            int(field.metadata[_FIELD_ID]): field.name
+            for field in file
+            if field.metadata and _FIELD_ID in field.metadata
+        }
+        return {name: by_id[c.field_id] for name, c in self.columns.items() if c.field_id in by_id}
+
+
+def _column(field: Mapping[str, Any], *, mapped: bool) -> Column:
+    name, metadata, kind = field["name"], field.get("metadata") or {}, field["type"]
+    described = kind if isinstance(kind, str) else kind["type"]
+    if not mapped:
+        return Column(name, name, None, _type(kind), described)
+    physical, number = metadata["delta.columnMapping.physicalName"], metadata["delta.columnMapping.id"]
+    return Column(name, physical, int(number), _type(kind), described)
+
+
+def _type(kind: Any) -> pa.DataType | None:
+    """In Arrow's words; None for what has fields of its own, which are not read, and for what is not known."""
+    if isinstance(kind, dict):
+        element = _type(kind["elementType"]) if kind["type"] == "array" else None
+        return None if element is None else pa.list_(element)
+    if found := _DECIMAL.fullmatch(kind):
+        return pa.decimal128(int(found[1]), int(found[2]))
+    return pa.string() if _TEXT.fullmatch(kind) else _PRIMITIVES.get(kind)

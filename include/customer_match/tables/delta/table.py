@@ -1,0 +1,232 @@
+"""A Delta table as one of its versions: the data files of its log, without the rows that are deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Final
+from urllib.parse import unquote
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+
+from include.customer_match.storage import location_of, open_input, storage_faults
+from include.customer_match.tables.columns import Columns, is_text
+from include.customer_match.tables.delta import deletion_vectors
+from include.customer_match.tables.delta.actions import LogReader
+from include.customer_match.tables.delta.log_files import LOG_FOLDER, LogFiles, version_at
+from include.customer_match.tables.delta.replay import DataFile, DeletionVector, Snapshot, replayed
+from include.customer_match.tables.delta.schema import Column, Schema
+from include.customer_match.tables.formats import FoundTable, Place
+from include.customer_match.tables.inside import inside
+from include.customer_match.tables.listing import Listing, TableFile, described, visible
+from include.customer_match.tables.parquet_files import ParquetTable, as_text
+from include.customer_match.tables.table import Format
+from include.errors import ConfigurationError
+
+__all__ = ["FORMAT", "DeltaTable"]
+
+
+@dataclass(frozen=True)
+class DeltaTable(ParquetTable):
+    """One version of a Delta table.
+
+    Attributes:
+        root: The table's folder.
+        schema: Its columns.
+        entries: What the log says of each data file, by the file's path.
+        committed: When the version was written.
+    """
+
+    root: str
+    schema: Schema
+    entries: Mapping[str, DataFile]
+    committed: datetime
+
+    @property
+    def modified(self) -> datetime:
+        """When the version was committed (UTC)."""
+        return self.committed
+
+    def profiles(self) -> int:
+        """Number of rows: from the log, or from the footers where the log does not tell."""
+        known = [entry.rows for entry in self.entries.values()]
+        if None in known:
+            known = [footer.rows for footer in self._footers.values()]
+        deleted = sum(entry.vector.rows for entry in self.entries.values() if entry.vector)
+        return sum(rows or 0 for rows in known) - deleted
+
+    @cached_property
+    def _merged_columns(self) -> Columns:
+        return self.schema.types()
+
+    def _batches_of(
+        self, file: TableFile, columns: tuple[str, ...], batch_rows: int
+    ) -> Iterator[pa.RecordBatch]:
+        entry = self.entries[file.path]
+        deleted = self._deleted(entry.vector) if entry.vector else None
+        wanted = [self.schema.columns[name] for name in columns]
+        with self._opened(file) as parquet:
+            stored = self.schema.stored(parquet.schema_arrow)
+            names = [stored[name] for name in columns if name in stored]
+            start = 0
+            for batch in parquet.iter_batches(batch_rows, columns=names, use_threads=False):
+                arrays = {c.name: self._values(c, batch, stored.get(c.name), entry) for c in wanted}
+                rows = pa.record_batch(arrays)
+                yield rows if deleted is None else rows.filter(_kept(deleted, start, batch.num_rows))
+                start += batch.num_rows
+
+    def _values(self, column: Column, batch: pa.RecordBatch, stored: str | None, entry: DataFile) -> pa.Array:
+        """A column's values: from the log, from the file, or nulls where the file is older than the column."""
+        target = column.type or pa.null()  # columns that cannot be read are refused before
+        if column.name in self.schema.partitions:
+            # Documented: an empty text is null, whatever the type.
+            value = pa.scalar(entry.partition_values.get(column.physical) or None, pa.string())
+            return pa.repeat(value.cast(target), batch.num_rows)
+        if stored is None:
+            return pa.nulls(batch.num_rows, target)
+        values = batch.column(stored)
+        if is_text(target):
+            return as_text(values)
+        return values if values.type == target else values.cast(target)
+
+    def _deleted(self, vector: DeletionVector) -> deletion_vectors.Rows:
+        try:
+            return deletion_vectors.numbers(self._content_of(vector), vector)
+        except deletion_vectors.Damaged as damage:
+            raise ConfigurationError(
+                f"{self.location}: a deletion vector of this Delta table {damage}, so that deleted people cannot be "
+                "told from others. Restore it, or write the table anew (`REORG TABLE … APPLY (PURGE)`)."
+            ) from None
+
+    def _content_of(self, vector: DeletionVector) -> bytes:
+        if vector.storage == "i":
+            return deletion_vectors.z85_decoded(vector.value)
+        path = _path_of(self.filesystem, self.root, deletion_vectors.file_of(vector), self.location)
+        try:
+            with open_input(self.filesystem, path) as file:
+                file.seek(vector.offset or 0)
+                frame = file.read(vector.size_bytes + deletion_vectors.FRAME_BYTES)
+        except FileNotFoundError:
+            raise _missing(self.location, location_of(self.filesystem, path)) from None
+        return deletion_vectors.unframed(frame, vector)
+
+
+@dataclass(frozen=True)
+class _DeltaFormat:
+    """Delta Lake: folders that have a log."""
+
+    name: Format = "delta"
+    title: str = "Delta Lake"
+    sign: str = f"a folder {LOG_FOLDER}"
+
+    def find(self, place: Place) -> Sequence[FoundTable]:
+        """Folders with a log, at any depth; also the listed one itself."""
+        folders = self._folders(place.listing) if place.listing else []
+        return [FoundTable(folder.rsplit("/", 1)[-1], folder, folder) for folder in folders]
+
+    def forbids_plain(self, listing: Listing) -> bool:
+        """A log in it: older versions' files lie beside the newest one's."""
+        return bool(self._folders(listing))
+
+    def _folders(self, listing: Listing) -> list[str]:
+        tables = dict.fromkeys(
+            before
+            for file in listing.files
+            for before, log, _ in [f"/{listing.relative(file)}".partition(f"/{LOG_FOLDER}/")]
+            if log and visible(before.lstrip("/"))
+        )
+        return [f"{listing.root}{table}" for table in tables]
+
+    def open(self, place: Place) -> DeltaTable | None:
+        """Open a folder with a log, as it was at a moment."""
+        listing, where = place.listing, place.where
+        if listing is None or listing.is_file:
+            return None
+        log_files = [f for f in listing.files if listing.relative(f).rpartition("/")[0] == LOG_FOLDER]
+        if not log_files:
+            return None
+        log = LogFiles.of(where, log_files)
+        if not log.versions:
+            raise ConfigurationError(
+                f"{where} has a folder {LOG_FOLDER}, but it holds no version that can be read: neither the first "
+                "commit nor a checkpoint. Restore the log, or write the table anew."
+            )
+        reader = LogReader(place.filesystem, place.path, log)
+        version = log.versions[-1] if place.as_of is None else version_at(log, place.as_of, reader.time_of)
+        steps = log.steps_to(version)
+        snapshot = replayed(where, version, reader.checkpoint(steps), reader.commits(steps))
+        return _table(place.filesystem, listing, where, snapshot, reader.time_of(version))
+
+
+FORMAT: Final = _DeltaFormat()
+
+
+def _table(
+    filesystem: fsspec.AbstractFileSystem,
+    listing: Listing,
+    where: str,
+    snapshot: Snapshot,
+    committed: datetime,
+) -> DeltaTable:
+    listed = {file.path: file for file in listing.files}
+    files, entries = [], {}
+    for entry in snapshot.files:
+        path = _path_of(filesystem, listing.root, unquote(entry.path), where)
+        if path in entries:
+            raise ConfigurationError(
+                f"{where}: the Delta log has the same data file twice in version {snapshot.version}. Restore the "
+                "log, or write the table anew."
+            )
+        files.append(listed.get(path) or _added_meanwhile(filesystem, path, where))
+        entries[path] = entry
+    return DeltaTable(
+        filesystem,
+        where,
+        tuple(files),
+        listing.root,
+        Schema.of(snapshot.metadata, where),
+        entries,
+        committed,
+    )
+
+
+def _added_meanwhile(filesystem: fsspec.AbstractFileSystem, path: str, where: str) -> TableFile:
+    """A file that was not listed may have been written since; one that is not there has been cleaned away."""
+    location = location_of(filesystem, path)
+    try:
+        with storage_faults(location):
+            return described(filesystem.info(path))
+    except FileNotFoundError:
+        raise _missing(where, location) from None
+
+
+def _missing(where: str, file: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{where}: this version of the Delta table needs {file}, which is not there: it was deleted by hand, or by "
+        "VACUUM because the version is too old. Run the export for a later interval, let data files be kept longer "
+        "(`delta.deletedFileRetentionDuration`), or restore the file."
+    )
+
+
+def _path_of(filesystem: fsspec.AbstractFileSystem, root: str, named: str, where: str) -> str:
+    """The path of a file that the log names."""
+    own = location_of(filesystem, root).rstrip("/") + "/"
+    path = inside(filesystem, root, named.removeprefix(own))
+    if path is None:
+        raise ConfigurationError(
+            f"{where}: its Delta log names a file outside of the table's folder, as a shallow clone does. Only what "
+            "lies in the folder is read: let the table be written as a whole (a deep clone)."
+        )
+    return path
+
+
+def _kept(deleted: deletion_vectors.Rows, start: int, count: int) -> pa.Array:
+    """Which rows of a batch count: a mask."""
+    first, end = np.searchsorted(deleted, [start, start + count])
+    mask = np.ones(count, dtype=bool)
+    mask[deleted[first:end].astype(np.int64) - start] = False
+    return pa.array(mask)

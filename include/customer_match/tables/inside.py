@@ -1,0 +1,34 @@
+"""Paths that a table's own files name: never out of the table's folder, whatever they say."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+__all__ = ["inside"]
+
+_DRIVE = re.compile(r"^[A-Za-z]:")
+
+
+def inside(filesystem: fsspec.AbstractFileSystem, root: str, relative: str) -> str | None:
+    """The path of a file below a folder; None if it would lie elsewhere.
+
+    Args:
+        filesystem: Where it lies; on this machine symbolic links must not lead out of the folder either.
+        root: The folder.
+        relative: As the table names it, decoded.
+    """
+    parts = [part for part in relative.split("/") if part not in ("", ".")]
+    if relative.startswith("/") or _DRIVE.match(relative) or "\\" in relative or "\0" in relative:
+        return None
+    if not parts or ".." in parts:
+        return None
+    path = "/".join([root.rstrip("/"), *parts])
+    if isinstance(filesystem, LocalFileSystem):
+        real, real_root = os.path.realpath(path), os.path.realpath(root)
+        if os.path.commonpath([real, real_root]) != real_root:
+            return None
+    return path

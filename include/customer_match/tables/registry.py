@@ -1,0 +1,16 @@
+"""All formats. A new one is a module with its format, its name in `table.py`, and a line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from include.customer_match.tables import cdm, csv_files, delta, parquet_files
+from include.customer_match.tables.formats import FileFormat, FolderFormat
+
+__all__ = ["FILE_FORMATS", "FOLDER_FORMATS"]
+
+FILE_FORMATS: Final[tuple[FileFormat, ...]] = (parquet_files.FORMAT, csv_files.FORMAT)
+"""The last one takes what no first bytes give away."""
+
+FOLDER_FORMATS: Final[tuple[FolderFormat, ...]] = (delta.FORMAT, cdm.FORMAT)
+"""In the order in which they are asked for a path."""
