@@ -10,7 +10,8 @@ from fsspec.implementations.local import LocalFileSystem
 
 __all__ = ["inside"]
 
-_DRIVE = re.compile(r"^[A-Za-z]:")
+# A URI, or a path with a drive. (`time=10:00/…` is a folder.)
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 def inside(filesystem: fsspec.AbstractFileSystem, root: str, relative: str) -> str | None:
@@ -22,7 +23,7 @@ def inside(filesystem: fsspec.AbstractFileSystem, root: str, relative: str) -> s
         relative: As the table names it, decoded.
     """
     parts = [part for part in relative.split("/") if part not in ("", ".")]
-    if relative.startswith("/") or _DRIVE.match(relative) or "\\" in relative or "\0" in relative:
+    if relative.startswith("/") or _SCHEME.match(relative) or "\\" in relative or "\0" in relative:
         return None
     if not parts or ".." in parts:
         return None

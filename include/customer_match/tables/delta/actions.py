@@ -50,22 +50,29 @@ class LogReader:
     def time_of(self, version: int) -> datetime:
         """When a version was committed.
 
-        That is what its first action says, if it is a time within the commit (documented:
-        `inCommitTimestamp`), else when its file was written.
+        Raises:
+            ConfigurationError: Nothing tells.
+        """
+        if (time := self.known_time_of(version)) is None:
+            raise ConfigurationError(
+                f"{self._log.where}: nothing tells when version {version} of this Delta table was written, so that "
+                "its state at the run's data interval cannot be known. Keep the table in a storage with file times."
+            )
+        return time
+
+    def known_time_of(self, version: int) -> datetime | None:
+        """When a version was committed, if that is known.
+
+        That is what its first action says, where that is binding (documented: `inCommitTimestamp`), else when its
+        file was written, else what its first action says without being bound to.
         """
         commit = self._log.commits.get(version)
         provenance = self._provenance(commit) if commit else {}
         said = provenance.get("inCommitTimestamp")
         if said is None and version in self._written:
             return self._written[version]
-        if said is None:
-            said = provenance.get("timestamp")  # file systems without times: memory, some archives
-        if said is None:
-            raise ConfigurationError(
-                f"{self._log.where}: nothing tells when version {version} of this Delta table was written, so that "
-                "its state at the run's data interval cannot be known. Keep the table in a storage with file times."
-            )
-        return datetime.fromtimestamp(int(said) / 1000, UTC)
+        said = provenance.get("timestamp") if said is None else said
+        return datetime.fromtimestamp(said / 1000, UTC) if isinstance(said, int) else None
 
     def checkpoint(self, steps: Steps) -> Iterator[Action]:
         """The actions of the checkpoint that a version begins with."""

@@ -100,8 +100,8 @@ class Schema:
         }
         return Columns(readable, faults)
 
-    def stored(self, file: pa.Schema) -> dict[str, str]:
-        """By what names a data file has the columns that it has."""
+    def stored(self, file: pa.Schema) -> dict[str, str] | None:
+        """By what names a data file has the columns that it has; None if it must have ids, but has none."""
         if not self.by_id:
             there = set(file.names)
             return {name: c.physical for name, c in self.columns.items() if c.physical in there}
@@ -110,7 +110,8 @@ class Schema:
             for field in file
             if field.metadata and _FIELD_ID in field.metadata
         }
-        return {name: by_id[c.field_id] for name, c in self.columns.items() if c.field_id in by_id}
+        found = {name: by_id[c.field_id] for name, c in self.columns.items() if c.field_id in by_id}
+        return found if by_id else None
 
 
 def _column(field: Mapping[str, Any], *, mapped: bool) -> Column:

@@ -44,11 +44,11 @@ class DeltaTable(ParquetTable):
     root: str
     schema: Schema
     entries: Mapping[str, DataFile]
-    committed: datetime
+    committed: datetime | None
 
     @property
-    def modified(self) -> datetime:
-        """When the version was committed (UTC)."""
+    def modified(self) -> datetime | None:
+        """When the version was committed (UTC), where that is known."""
         return self.committed
 
     def profiles(self) -> int:
@@ -71,6 +71,11 @@ class DeltaTable(ParquetTable):
         wanted = [self.schema.columns[name] for name in columns]
         with self._opened(file) as parquet:
             stored = self.schema.stored(parquet.schema_arrow)
+            if stored is None:  # documented: to be refused; to take the columns for empty would lose people
+                raise ConfigurationError(
+                    f"{self._where(file)} has no column ids, by which this Delta table finds its columns (column "
+                    "mapping `id`). Let the table be rewritten (`OPTIMIZE`, `REORG`)."
+                )
             names = [stored[name] for name in columns if name in stored]
             start = 0
             for batch in parquet.iter_batches(batch_rows, columns=names, use_threads=False):
@@ -159,7 +164,7 @@ class _DeltaFormat:
         version = log.versions[-1] if place.as_of is None else version_at(log, place.as_of, reader.time_of)
         steps = log.steps_to(version)
         snapshot = replayed(where, version, reader.checkpoint(steps), reader.commits(steps))
-        return _table(place.filesystem, listing, where, snapshot, reader.time_of(version))
+        return _table(place.filesystem, listing, where, snapshot, reader.known_time_of(version))
 
 
 FORMAT: Final = _DeltaFormat()
@@ -170,7 +175,7 @@ def _table(
     listing: Listing,
     where: str,
     snapshot: Snapshot,
-    committed: datetime,
+    committed: datetime | None,
 ) -> DeltaTable:
     listed = {file.path: file for file in listing.files}
     files, entries = [], {}

@@ -1,0 +1,74 @@
+"""Deletion vectors as Delta Lake stores them: in the log, or in a file of their own."""
+
+from __future__ import annotations
+
+import string
+import uuid
+import zlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+__all__ = ["in_a_file", "in_the_log", "z85"]
+
+_MAGIC: Final = 1681511377
+_Z85: Final = string.digits + string.ascii_lowercase + string.ascii_uppercase + ".-:+=^!/*?&<>()[]{}@%$#"
+
+
+def z85(content: bytes) -> str:
+    """Bytes as Z85; their number must be a multiple of four."""
+    text = ""
+    for start in range(0, len(content), 4):
+        value, chars = int.from_bytes(content[start : start + 4], "big"), ""
+        for _ in range(5):
+            value, digit = divmod(value, 85)
+            chars = _Z85[digit] + chars
+        text += chars
+    return text
+
+
+def in_the_log(rows: Iterable[int]) -> dict[str, Any]:
+    """A descriptor that holds the vector itself."""
+    content, count = _serialised(rows)
+    return {
+        "storageType": "i",
+        "pathOrInlineDv": z85(content),
+        "sizeInBytes": len(content),
+        "cardinality": count,
+    }
+
+
+def in_a_file(
+    rows: Iterable[int], before: bytes = b"", prefix: str = ""
+) -> tuple[str, bytes, dict[str, Any]]:
+    """A file with the vector.
+
+    Args:
+        rows: Numbers of the deleted rows.
+        before: Vectors that stand before it in the file.
+        prefix: A folder that the file is in.
+
+    Returns:
+        Its path relative to the table, its content, and the descriptor.
+    """
+    content, count = _serialised(rows)
+    key = uuid.uuid4()
+    start = bytes([1]) + before
+    frame = len(content).to_bytes(4, "big") + content + zlib.crc32(content).to_bytes(4, "big")
+    name = f"deletion_vector_{key}.bin"
+    descriptor = {
+        "storageType": "u",
+        "pathOrInlineDv": prefix + z85(key.bytes),
+        "offset": len(start),
+        "sizeInBytes": len(content),
+        "cardinality": count,
+    }
+    return (f"{prefix}/{name}" if prefix else name), start + frame, descriptor
+
+
+def _serialised(rows: Iterable[int]) -> tuple[bytes, int]:
+    from pyroaring import BitMap64  # noqa: PLC0415 (only needed where there are vectors)
+
+    bitmap = BitMap64(rows)
+    content = _MAGIC.to_bytes(4, "little") + bitmap.serialize()
+    # Z85 takes groups of four bytes; readers of bitmaps pass over what follows the last container.
+    return content + bytes(-len(content) % 4), len(bitmap)
