@@ -61,7 +61,10 @@ def list_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing:
     """
     root = path.rstrip("/")
     with storage_faults(location_of(filesystem, root)):
-        info = filesystem.info(root)
+        try:
+            info = filesystem.info(root)
+        except NotADirectoryError as error:  # below a file there is nothing
+            raise FileNotFoundError(root) from error
         if info["type"] == "file":
             return Listing(root, (described(info),), is_file=True)
         found: dict[str, Any] = filesystem.find(root, detail=True, on_error="raise")

@@ -32,7 +32,8 @@ START = datetime(2026, 11, 1, 6, tzinfo=UTC)
 def people(*numbers: int) -> list[dict[str, Any]]:
     countries = ("DE", "A/T é", None)
     return [
-        {"Email": f"e{n}", "Country": countries[n % 3], "Note": None if n % 4 else "x" * (n + 1)} for n in numbers
+        {"Email": f"e{n}", "Country": countries[n % 3], "Note": None if n % 4 else "x" * (n + 1)}
+        for n in numbers
     ]
 
 
