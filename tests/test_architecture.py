@@ -23,10 +23,23 @@ SINGLE = {
 AIRFLOW = "airflow"
 
 FORBIDDEN = {  # package: what it must not import, by beginning of the name
-    "include.customer_match": [AIRFLOW, "include.microsoft_advertising", "include.simulator", "include.demo"],
+    "include.customer_match": [
+        AIRFLOW,
+        "include.microsoft_advertising",
+        "include.simulator",
+        "include.demo",
+        "include.sample_lake",
+    ],
     "include.microsoft_advertising": [AIRFLOW, "include.customer_match", "include.simulator", "include.demo"],
     "include.simulator": [AIRFLOW, "include.customer_match", "include.microsoft_advertising", "include.demo"],
     "include.live_check": [AIRFLOW, "include.customer_match", "include.simulator", "include.demo"],
+    "include.sample_lake": [
+        AIRFLOW,
+        "include.customer_match",
+        "include.microsoft_advertising",
+        "include.simulator",
+        "include.demo",
+    ],
     "include.errors": ["include", AIRFLOW],
     "include.project": ["include", AIRFLOW],
     "airflow_microsoft_advertising": ["include.simulator", "include.demo"],

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+from fsspec.implementations.local import LocalFileSystem
 
 from airflow_microsoft_advertising import steps
 from airflow_microsoft_advertising.steps import DRY_RUN, ExportRun
@@ -24,6 +25,7 @@ from include.customer_match.members import read_members
 from include.customer_match.order import Force
 from include.customer_match.report import Outcome
 from include.customer_match.run_records import Delivered, Failure, Step
+from include.sample_lake.delta import DeltaSample
 from tests.airflow_microsoft_advertising.conftest import Connect
 
 PEOPLE = [
@@ -642,3 +644,26 @@ def test_other_runs_have_other_folders(lake: Lake) -> None:
     }
     assert len(folders) == 6
     assert all(re.fullmatch(r"runs/[a-z0-9-]+/[a-z0-9-]+/[a-z0-9-]+", folder) for folder in folders)
+
+
+@pytest.mark.parametrize("segment", [{"table": "People"}, {"table": "Renamed", "path": "People"}])
+def test_a_run_reads_the_version_of_its_interval(lake: Lake, segment: dict[str, str]) -> None:
+    root = str(lake.folder / "lake/People")
+    table = DeltaSample(
+        LocalFileSystem(), root, {"Email": pa.string()}, times=lambda version: DAY + timedelta(days=version)
+    )
+    table.append([{"Email": "anna@example.com"}, {"Email": "bob@example.com"}])
+    table.overwrite([{"Email": "c.lee@example.org"}])
+
+    def run(day: int) -> ExportRun:
+        return lake.run(
+            name=f"day-{day}", interval_end=DAY + timedelta(days=day, hours=1), segments=[segment]
+        )
+
+    chosen = Segment(audience=segment["table"], **segment)
+    for day, profiles in ((1, 2), (2, 1), (30, 1)):
+        record = run(day).validate(chosen)
+        assert (record.profiles, record.modified) == (profiles, DAY + timedelta(days=min(day, 2)))
+        assert run(day).normalise(chosen).staged.members.count == profiles
+    with pytest.raises(AirflowFailException, match=r"begins later: with version 0 of 2026-05-01T00:00:00"):
+        run(-1).validate(chosen)

@@ -42,12 +42,12 @@ class _Header:
     Attributes:
         delimiter: Between values.
         names: Of the columns.
-        is_there: Whether the first row has them; else they were given, and the first row is data.
+        written: The same as the first row has them, perhaps in another case; None: the first row is data.
     """
 
     delimiter: str
     names: tuple[str, ...]
-    is_there: bool = True
+    written: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class CsvTable(FileTable):
         with open_input(self.filesystem, file.path) as content:
             quotes = _QuoteCounter(_as_utf_8(content, self.dialect.encoding, where))
             try:
-                for batch in _reader(quotes, self.dialect, header, columns, refuse):
+                for batch in _batches(quotes, self.dialect, header, columns, refuse):
                     for start in range(0, batch.num_rows, batch_rows):
                         yield batch.slice(start, batch_rows)
             except pa.ArrowException as error:
@@ -101,17 +101,17 @@ class CsvTable(FileTable):
                 )
 
 
-def _reader(
+def _batches(
     content: io.RawIOBase, dialect: CsvDialect, header: _Header, columns: tuple[str, ...], refuse: Any
-) -> pa_csv.CSVStreamingReader:
-    given = dialect.names is not None
-    return pa_csv.open_csv(
+) -> Iterator[pa.RecordBatch]:
+    written = dict(zip(header.names, header.written or header.names, strict=True))
+    wanted = [written[name] for name in columns]
+    reader = pa_csv.open_csv(
         content,
         read_options=pa_csv.ReadOptions(
             use_threads=False,
             block_size=_BLOCK_BYTES,
-            column_names=list(header.names) if given else None,
-            skip_rows_after_names=1 if given and header.is_there else 0,
+            column_names=list(header.names) if header.written is None else None,
         ),
         parse_options=pa_csv.ParseOptions(
             delimiter=header.delimiter,
@@ -122,11 +122,13 @@ def _reader(
         ),
         # "n/a" and "null" are text like any other: an empty value is one as well.
         convert_options=pa_csv.ConvertOptions(
-            include_columns=list(columns),
-            column_types=dict.fromkeys(columns, pa.string()),
+            include_columns=wanted,
+            column_types=dict.fromkeys(wanted, pa.string()),
             strings_can_be_null=False,
         ),
     )
+    for batch in reader:
+        yield batch.rename_columns(list(columns))
 
 
 def _start_of(start: bytes, dialect: CsvDialect, where: str) -> str:
@@ -146,13 +148,14 @@ def _given_header(text: str, dialect: CsvDialect, names: tuple[str, ...]) -> _He
     """Names by position. Who says that there is no header row may be wrong: one that repeats them is seen."""
     delimiter = dialect.delimiter or ","
     first = _first_row(text, delimiter, dialect)
-    is_there = [name.strip().casefold() for name in first] == [name.strip().casefold() for name in names]
-    return _Header(delimiter, names, is_there)
+    is_header = [name.strip().casefold() for name in first] == [name.strip().casefold() for name in names]
+    return _Header(delimiter, names, first if is_header else None)
 
 
 def _parse_header(text: str, dialect: CsvDialect, where: str) -> _Header:
     candidates = dialect.delimiter or _DELIMITERS
-    headers = [_Header(delimiter, _first_row(text, delimiter, dialect)) for delimiter in candidates]
+    rows = ((delimiter, _first_row(text, delimiter, dialect)) for delimiter in candidates)
+    headers = [_Header(delimiter, names, names) for delimiter, names in rows]
     header = max(headers, key=lambda candidate: len(candidate.names))  # the first one where they tie
     if not any(name.strip() for name in header.names):
         raise ConfigurationError(
@@ -193,7 +196,7 @@ def _unreadable(
         shown = _NAMES.get(header.delimiter, header.delimiter)
         number, whose = (
             (f"{row.number} (the header is row 1)", "the header has")
-            if header.is_there
+            if header.written
             else (f"{row.number}", "the table's columns are")
         )
         return ConfigurationError(

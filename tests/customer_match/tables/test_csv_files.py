@@ -7,6 +7,9 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from include.customer_match.tables import open_table
+from include.customer_match.tables.csv_dialect import CsvDialect
+from include.customer_match.tables.csv_files import CsvTable
+from include.customer_match.tables.listing import list_files
 from include.errors import ConfigurationError
 
 LOCAL = LocalFileSystem()
@@ -90,6 +93,41 @@ def test_memory_is_that_of_some_blocks_however_large_the_table(tmp_path: Path) -
         tracemalloc.stop()
         pa.set_memory_pool(default)
     assert 2**20 < peak < 48 * 2**20 < table.files[0].size_bytes / 2  # pyarrow reads 32 blocks ahead
+
+
+class TestDialect:
+    """What is known of a file before it is opened."""
+
+    def values(self, path: str, dialect: CsvDialect, column: str = "Email") -> list[str]:
+        (file,) = list_files(LOCAL, path).files
+        table = CsvTable(LOCAL, path, (file,), dialect)
+        return [v for b in table.batches([column]) for v in b.column(column).to_pylist()]
+
+    @pytest.mark.parametrize("first", ["", "Id,Email\n", "\ufeffid, EMAIL \n", '\n"Id","Email"\n'])
+    def test_names_count_by_position_and_are_no_row(self, tmp_path: Path, first: str) -> None:
+        path = write(tmp_path / "a.csv", first + '1,x\n2,"a\nb"\n')
+        assert self.values(path, CsvDialect(names=("Id", "Email"))) == ["x", "a\nb"]
+
+    def test_without_a_header_the_first_row_is_data_even_where_it_holds_addresses(
+        self, tmp_path: Path
+    ) -> None:
+        path = write(tmp_path / "a.csv", "1,x@example.org\n2,y\n")
+        assert self.values(path, CsvDialect(names=("Id", "Email"))) == ["x@example.org", "y"]
+
+    def test_a_delimiter_that_is_told_is_not_looked_for(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.csv", "Id,Name,x;Email\n1,2,3;y\n")
+        assert self.values(path, CsvDialect(delimiter=";")) == ["y"]
+
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32", "latin-1", "cp1252", "shift_jis"])
+    def test_other_encodings(self, tmp_path: Path, encoding: str) -> None:
+        emails = ["\u00fc" if encoding in ("latin-1", "cp1252") else "\u65e5"] * 90_000
+        text = "Id,Email\n" + "".join(f"1,{email}\n" for email in emails)
+        path = write(tmp_path / "a.csv", text.encode(encoding))
+        assert self.values(path, CsvDialect(encoding=encoding)) == emails
+
+    def test_an_empty_file_without_a_header_has_no_rows(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.csv", "")
+        assert self.values(path, CsvDialect(names=("Id", "Email"))) == []
 
 
 PERSON = "ann.secret@example.org"
