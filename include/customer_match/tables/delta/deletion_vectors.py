@@ -28,7 +28,7 @@ _UUID_CHARS: Final = 20
 _NUMBER_BYTES: Final = 4
 FRAME_BYTES: Final = 2 * _NUMBER_BYTES
 
-Rows = npt.NDArray[np.uint64]
+Rows = npt.NDArray[np.int64]
 
 
 class Damaged(Exception):
@@ -105,4 +105,5 @@ def numbers(content: bytes, vector: DeletionVector) -> Rows:
         raise Damaged("is no bitmap") from None
     if len(rows) != vector.rows:
         raise Damaged(f"deletes {len(rows)} rows, but the log says {vector.rows}")
-    return np.frombuffer(rows.to_array(), dtype=np.uint64)
+    # Documented: the highest bit is never set. Searching unsigned numbers for others would make floats of them.
+    return np.frombuffer(rows.to_array(), dtype=np.int64)

@@ -130,13 +130,16 @@ class _State:
     metadata: Action | None = None
     files: dict[tuple[str, str | None], DataFile] = field(default_factory=dict)
 
-    def take(self, actions: Iterable[Action], *, removes: bool) -> None:
-        """Documented: the order within a commit means nothing, so what it removes goes before what it adds."""
+    def take(self, actions: Iterable[Action]) -> None:
+        """Documented: the order within a commit means nothing, so what it removes goes before what it adds.
+
+        The removes of a checkpoint are tombstones of files that are not among what it adds.
+        """
         added = []
         for action in actions:
             self.protocol = action.get("protocol", self.protocol)
             self.metadata = action.get("metaData", self.metadata)
-            if removes and (remove := action.get("remove")):
+            if remove := action.get("remove"):
                 vector = remove.get("deletionVector")
                 self.files.pop((str(remove["path"]), DeletionVector.of(vector).key if vector else None), None)
             if add := action.get("add"):
@@ -161,9 +164,9 @@ def replayed(
     """
     state = _State()
     try:
-        state.take(checkpoint, removes=False)  # what it says was removed is not among what it adds
+        state.take(checkpoint)
         for actions in commits:
-            state.take(actions, removes=True)
+            state.take(actions)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigurationError(
             f"{where}: an action of its Delta log up to version {version} lacks what it must have "

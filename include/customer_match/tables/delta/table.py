@@ -233,5 +233,5 @@ def _kept(deleted: deletion_vectors.Rows, start: int, count: int) -> pa.Array:
     """Which rows of a batch count: a mask."""
     first, end = np.searchsorted(deleted, [start, start + count])
     mask = np.ones(count, dtype=bool)
-    mask[deleted[first:end].astype(np.int64) - start] = False
+    mask[deleted[first:end] - start] = False
     return pa.array(mask)
