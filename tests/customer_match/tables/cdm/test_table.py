@@ -375,6 +375,7 @@ class TestRefused:
 VALUES = st.text(alphabet="ab,;\"\n\r é\t'\\", max_size=6)
 
 
+@pytest.mark.slow
 @given(
     parts=st.lists(st.lists(st.tuples(VALUES, VALUES), max_size=6), max_size=3),
     delimiter=st.sampled_from([",", ";", "\t", "|"]),

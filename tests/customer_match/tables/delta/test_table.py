@@ -274,6 +274,7 @@ OPERATIONS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(
     operations=OPERATIONS,
     mapping=st.sampled_from(["none", "name", "id"]),
