@@ -23,6 +23,7 @@ def engine(table: Path, folder: Path) -> None:
     from include.customer_match.ledger.state import State
     from include.customer_match.members import read_members
     from include.customer_match.normalise import stage_members
+    from include.customer_match.reading import Reading
     from include.customer_match.reference import Policy
     from include.customer_match.tables import open_table
     from include.customer_match.workspace import Workspace
@@ -31,7 +32,7 @@ def engine(table: Path, folder: Path) -> None:
     lake = fsspec.filesystem("file")
     workspace = Workspace(lake, str(folder))
     batches = open_table(lake, str(table)).batches(["Email"])
-    staged = stage_members(batches, ["Email"], Policy.BASIC, workspace, "members.parquet")
+    staged = stage_members(batches, Reading(emails=("Email",)), Policy.BASIC, workspace, "members.parquet")
     part_size = min(500_000, bulk_file.max_members_per_file(sandbox=False))
     plan = plan_parts(
         workspace, State(audience="a"), staged.members, plan_id="p", folder="parts", part_size=part_size

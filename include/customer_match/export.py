@@ -22,8 +22,11 @@ from include.customer_match.export_values import (
     MAX_PROFILES_PER_PART,
     NEVER_EXPIRES,
     PRESETS,
+    Allowed,
     AudienceName,
+    Column,
     Columns,
+    Condition,
     ConnectionId,
     Faults,
     Hours,
@@ -34,6 +37,7 @@ from include.customer_match.export_values import (
     Name,
     Root,
     Schedule,
+    Separator,
     ServiceId,
     Share,
     StartDate,
@@ -47,12 +51,25 @@ from include.customer_match.export_values import (
     comparable,
     not_empty,
 )
-from include.customer_match.reference import Policy
+from include.customer_match.reference import Policy, Take
 from include.customer_match.routes import AUTO_APPLY_MEMBERS, RouteChoice
 from include.customer_match.segment_key import segment_key
 from include.errors import ConfigurationError
 
-__all__ = ["Export", "Folder", "Format", "Guards", "Scope", "Segment", "Selection", "Source"]
+__all__ = [
+    "Addresses",
+    "Consent",
+    "Email",
+    "Export",
+    "Folder",
+    "Format",
+    "Guards",
+    "Scope",
+    "Segment",
+    "Selection",
+    "Source",
+    "Suppression",
+]
 
 Format = Literal["auto", "parquet", "csv", "delta", "cdm"]
 Scope = Literal["Customer", "Account"]
@@ -107,6 +124,10 @@ class Folder(_Part):
             return path
         root = self.root if "://" in self.root else str(project / self.root)
         return posixpath.join(root, path.strip("/") if self.is_remote else path) if path else root
+
+
+def _root_alone(value: object) -> object:
+    return {"root": value} if isinstance(value, str) else value
 
 
 class Source(Folder):
@@ -188,6 +209,97 @@ class Segment(BaseModel):
     path: str | None = None
 
 
+def _columns_alone(value: object) -> object:
+    return {"columns": value} if isinstance(value, str | list | tuple) else value
+
+
+class Addresses(_Part):
+    """Where the addresses of a table stand."""
+
+    columns: Columns = Field(
+        description="Name of the column, or of several in order of preference; case does not matter. A column holds "
+        "text, or lists of text (Parquet).",
+        examples=["[Email, SecondEmail]"],
+    )
+    separator: Separator | None = Field(
+        default=None,
+        description="What stands between addresses where one text holds several.",
+        examples=['";"'],
+    )
+
+
+class Email(Addresses):
+    """Where the addresses of profiles stand, and which of them count."""
+
+    take: Take = Field(
+        default=Take.COALESCE,
+        description="Of several addresses of a profile: `coalesce` takes the first usable one, `all` makes each a "
+        "member.",
+        examples=["coalesce"],
+    )
+
+
+class Consent(_Part):
+    """Which profiles have consented."""
+
+    column: Column = Field(description="Name of the column that tells it.", examples=["AdsConsent"])
+    allow: Allowed = Field(
+        description="The values that mean consent; case does not matter. Everything else, and no value at all, "
+        "does not.",
+        examples=["[true]", "[granted, yes]"],
+    )
+
+
+class Suppression(_Part):
+    """A list of people who must not be in any audience."""
+
+    table: Text | None = Field(
+        default=None,
+        description="Name of the list's table, found as those of segments are.",
+        examples=["DoNotContact"],
+    )
+    path: TablePath | None = Field(
+        default=None,
+        description="Where it is, instead of `table`: relative to the source's root, or a URL.",
+        examples=["lists/do_not_contact.csv"],
+    )
+    source: Annotated[Source, BeforeValidator(_root_alone, json_schema_input_type=str | Source)] | None = (
+        Field(
+            default=None,
+            description="The list's own source, written like `source`.",
+            examples=["{connection: lake, root: abfs://lake/lists}"],
+            json_schema_extra={"x-default": "the export's `source`"},
+        )
+    )
+    email: (
+        Annotated[
+            Addresses, BeforeValidator(_columns_alone, json_schema_input_type=str | list[str] | Addresses)
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Where its e-mail addresses or SHA-256 hashes stand, written like `email`; all of a row count.",
+        examples=["Email"],
+        json_schema_extra={"x-default": "as `email` of the export"},
+    )
+    allow_empty: Switch = Field(
+        default=False,
+        description="Whether the list may be without a single address; else that stops every segment.",
+        examples=[True],
+    )
+
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        if (self.table is None) == (self.path is None):
+            raise Faults([((), "needs either the `table` of the list or its `path`")])
+        return self
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.table or self.path or ""
+
+
 class Guards(_Part):
     """What stops an export before it harms an audience. `null` takes a guard off."""
 
@@ -239,10 +351,6 @@ class Guards(_Part):
 # --- How they may be written -------------------------------------------------------------------------------
 
 
-def _root_alone(value: object) -> object:
-    return {"root": value} if isinstance(value, str) else value
-
-
 def _table_alone(value: object) -> object:
     if value == "all":
         raise ValueError('means nothing in a list. Write `segments: all`, or "*" as a pattern')
@@ -250,6 +358,19 @@ def _table_alone(value: object) -> object:
         fault = "must be a table's name, in quotes if it looks like a number, or a mapping"
         raise ValueError(fault)  # noqa: TRY004 - pydantic takes no TypeError for a fault
     return {"table": value} if isinstance(value, str) else value
+
+
+def _suppression_alone(value: object) -> object:
+    if isinstance(value, str):
+        return {"path" if "/" in value else "table": value}
+    if not isinstance(value, dict | Suppression):
+        fault = "must be the name of a list's table, its path, or a mapping"
+        raise ValueError(fault)  # noqa: TRY004 - pydantic takes no TypeError for a fault
+    return value
+
+
+def _one_or_several(value: object) -> object:
+    return [value] if isinstance(value, str | dict | Suppression) else value
 
 
 def _selection_alone(value: object) -> object:
@@ -293,6 +414,15 @@ Selections = Annotated[
     BeforeValidator(_selection_alone, json_schema_input_type=str | list[str | Selection]),
     AfterValidator(not_empty),
     AfterValidator(_different_audiences),
+]
+
+
+Suppressions = Annotated[
+    tuple[
+        Annotated[Suppression, BeforeValidator(_suppression_alone, json_schema_input_type=str | Suppression)],
+        ...,
+    ],
+    BeforeValidator(_one_or_several, json_schema_input_type=str | Suppression | list[str | Suppression]),
 ]
 
 
@@ -361,10 +491,34 @@ class Export(_Part):
         "Each table becomes an audience.",
         examples=["[HighValue, Newsletter]"],
     )
-    email: Columns = Field(
+    email: Annotated[
+        Email, BeforeValidator(_columns_alone, json_schema_input_type=str | list[str] | Email)
+    ] = Field(
         description="Name of the column that holds the e-mail address; of several, the first usable address "
-        "of a row counts. Customer Insights gives that column no fixed name.",
-        examples=["Email", "[Email, SecondEmail]"],
+        "of a row counts. Customer Insights gives that column no fixed name. A mapping says more (below).",
+        examples=["Email", "[Email, SecondEmail]", '{columns: Emails, take: all, separator: ";"}'],
+    )
+    where: Condition | None = Field(
+        default=None,
+        description="Only the rows for which this condition in SQL is true are exported.",
+        examples=["Country = 'DE' AND Score >= 50"],
+    )
+    consent: Consent | None = Field(
+        default=None,
+        description="Only profiles that have consented are exported.",
+        examples=["{column: AdsConsent, allow: [true]}"],
+    )
+    suppress: Suppressions = Field(
+        default=(),
+        description="Lists of people who are kept out of every audience: tables of e-mail addresses or SHA-256 "
+        "hashes; a name, a path, a mapping, or a list of these.",
+        examples=["DoNotContact"],
+    )
+    row_key: Column | None = Field(
+        default=None,
+        description="Name of the column that tells rows apart. With it, each rejected row is listed by its key and "
+        "its reason in `rejects.parquet`.",
+        examples=["CustomerId"],
     )
     normalisation: Policy = Field(
         default=Policy.BASIC,
@@ -454,6 +608,40 @@ class Export(_Part):
             raise Faults([(("workspace",), message)])
         return self
 
+    @model_validator(mode="after")
+    def _exports_no_suppression_list(self) -> Self:
+        lists = self._suppressed_tables()
+        faults: list[tuple[KeyPath, str]] = [
+            (
+                ("segments", place),
+                "is a list of `suppress` as well. A list of people to keep out is no segment",
+            )
+            for place, selection in enumerate(self.segments)
+            if not selection.is_pattern and selection.path is None and selection.table in lists
+        ]
+        if faults:
+            raise Faults(faults)
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_addresses_out_of_row_keys(self) -> Self:
+        if self.row_key and self.row_key.casefold() in map(str.casefold, self.email.columns):
+            raise Faults(
+                [(("row_key",), "holds the addresses, and they are listed nowhere. Name another column")]
+            )
+        return self
+
+    def _suppressed_tables(self) -> set[str]:
+        """Names of tables of the source that are lists of `suppress`: no pattern takes them."""
+        names: set[str] = set()
+        for one in self.suppress:
+            if one.source and one.source.root != self.source.root:
+                continue
+            path = (one.path or "").removeprefix(self.source.root).strip("/")
+            first = path.split("/")[0]
+            names |= {one.table or first, first.rpartition(".")[0] or first}
+        return names - {""}
+
     @property
     def has_patterns(self) -> bool:
         """Whether the tables must be listed to know the segments."""
@@ -517,6 +705,7 @@ class Export(_Part):
 
     def _segments(self, tables: Iterable[str]) -> Iterator[Segment]:
         taken = {selection.table for selection in self.segments if not selection.is_pattern}
+        taken |= self._suppressed_tables()
         found = sorted(set(tables))
         for selection in self.segments:
             if not selection.is_pattern:

@@ -49,15 +49,16 @@ def _faults(error: ValidationError) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _as_written(path: KeyPath, values: object) -> KeyPath:
-    """The path as far as the file has it: `email` where a single column stands for a list."""
-    for depth, step in enumerate(path):
-        if isinstance(values, dict):
-            values = values.get(step)
-        elif isinstance(values, list) and isinstance(step, int):
-            values = values[step]
-        else:
-            return path[:depth]
-    return path
+    """The path as far as the file has it: `email` where a single column stands for a mapping with a list."""
+    written: list[str | int] = []
+    for step in path:
+        if not isinstance(values, dict | list):
+            break
+        if isinstance(values, list) != isinstance(step, int):
+            continue  # a list for a mapping that holds it, or one item for a list of one
+        values = values.get(step) if isinstance(values, dict) else values[int(step)]
+        written.append(step)
+    return tuple(written)
 
 
 def _about_name(path: KeyPath, message: str, document: Document) -> str:
@@ -92,8 +93,11 @@ _OTHER_WORDS: Final = {
     "cron": "schedule",
     "customer": "cid",
     "customer_id": "cid",
+    "filter": "where",
+    "key": "row_key",
     "mapping": "email",
     "start": "start_date",
+    "suppression": "suppress",
     "tables": "segments",
 }
 """Words that people may use for a key and that do not look like it."""

@@ -75,7 +75,7 @@ def reference_table() -> str:
 
 
 def _dotted(keys: Keys) -> str:
-    return ".".join(keys).replace("segments.", "segments[].")
+    return ".".join(keys).replace("segments.", "segments[].").replace("suppress.", "suppress[].")
 
 
 def with_table(page: str) -> str:

@@ -7,13 +7,14 @@ remedy, without repeating the value: it may be a secret or an address in the wro
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Annotated, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 __all__ = [
     "MAX_AUDIENCE_NAME",
@@ -21,8 +22,11 @@ __all__ = [
     "MAX_PROFILES_PER_PART",
     "NEVER_EXPIRES",
     "PRESETS",
+    "Allowed",
     "AudienceName",
+    "Column",
     "Columns",
+    "Condition",
     "ConnectionId",
     "Faults",
     "Hours",
@@ -33,6 +37,7 @@ __all__ = [
     "Name",
     "Root",
     "Schedule",
+    "Separator",
     "ServiceId",
     "Share",
     "StartDate",
@@ -60,12 +65,15 @@ MAX_ID: Final = 2**63 - 1  # documented: WSDL, `long`
 MAX_DAG_ID: Final = 250  # Airflow's column `dag_id`
 MAX_TAG: Final = 100  # Airflow's column of tags
 MAX_LABEL: Final = 2000  # Airflow's columns of display names and owners
+MAX_CONDITION: Final = 4000  # characters; ours
 MAX_HOURS: Final = 24 * 3650  # ten years; beyond some bound, times overflow
 
 PRESETS: Final = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _CRON_FIELDS: Final = 5  # croniter takes more, but reads them unlike other crons; Airflow describes only five
 _CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")  # documented: naming of Azure containers
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}(?:\.[a-z0-9-]+)+")
+_ADDRESS = re.compile(r"[^\s'\"%]%*@")  # a pattern may begin with a wildcard: then it is a domain
+_DIGEST = re.compile(r"[0-9a-fA-F]{32,}")
 _SECRET = re.compile(r"[?&;](?:sig|se|sv|sp)=|AccountKey=|SharedAccess|://[^/@]*:[^/@]*@", re.IGNORECASE)
 
 
@@ -158,6 +166,45 @@ def _column(value: str) -> str:
     if re.search(r"\S@\S+\.\S", value):
         raise ValueError("is an address. Give the name of the column that holds the addresses")
     return value
+
+
+def _separator(value: str) -> str:
+    if not value or len(value) > 8 or re.search(r"[\w@.+'-]", value):  # noqa: PLR2004 (longer ones are mistakes)
+        raise ValueError(
+            'must be what stands between two addresses, in quotes, such as ";": one to eight signs, none that '
+            "addresses are made of"
+        )
+    return value
+
+
+def _condition(value: str) -> str:
+    if not value:
+        raise ValueError("is empty. Give it a condition, or remove the key")
+    if len(value) > MAX_CONDITION:
+        raise ValueError(
+            f"longer than {MAX_CONDITION} characters ({len(value)}). Let the table have a column for it"
+        )
+    if any(
+        unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t" for character in value
+    ):
+        raise ValueError("holds a control character. Type the condition anew")
+    if _ADDRESS.search(value) or _DIGEST.search(value):
+        raise ValueError(
+            "holds an address or a digest, and this file is no place for personal data. Keep single people out by "
+            "`suppress`, and a whole domain by a pattern that begins with a wildcard, such as '%@contoso.com'"
+        )
+    return value
+
+
+def _allowed(value: object) -> str | bool | int | float:
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    if isinstance(value, bool | int | float) and math.isfinite(value):
+        return value
+    fault = (
+        "must be text, a number, true or false. A profile without a value never counts as one that consents"
+    )
+    raise ValueError(fault)
 
 
 def _none_is_no_schedule(value: object) -> object:
@@ -268,6 +315,10 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _scalar_as_list(value: object) -> object:
+    return [value] if isinstance(value, str | bool | int | float) else value
+
+
 # --- Types of values ---------------------------------------------------------------------------------------
 
 Text = Annotated[str, AfterValidator(_line_of_text)]
@@ -295,11 +346,20 @@ Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 MembershipDays = Annotated[Whole, AfterValidator(_membership_days)]
 
 _OneOrSeveral = BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+Column = Annotated[Text, AfterValidator(_column)]
 Columns = Annotated[
-    tuple[Annotated[Text, AfterValidator(_column)], ...],
+    tuple[Column, ...],
     _OneOrSeveral,
     AfterValidator(not_empty),
     AfterValidator(_all_different),
+]
+Separator = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidator(_separator)]
+Condition = Annotated[str, AfterValidator(_condition)]
+_Scalar = str | bool | int | float
+Allowed = Annotated[
+    tuple[Annotated[_Scalar, BeforeValidator(_allowed, json_schema_input_type=_Scalar)], ...],
+    BeforeValidator(_scalar_as_list, json_schema_input_type=_Scalar | list[_Scalar]),
+    AfterValidator(not_empty),
 ]
 Tags = Annotated[
     tuple[Annotated[Text, AfterValidator(_tag)], ...], _OneOrSeveral, AfterValidator(_all_different)

@@ -129,18 +129,19 @@ def check_rows(
 
 def check_members(segment: str, staged: Staged, guards: Guards) -> Finding | None:
     """The segment has members, and not too many of its profiles were rejected."""
-    rejected = staged.profiles - staged.valid
+    rejected = staged.considered - staged.valid
     reasons = _counted({reason.replace("_", " "): count for reason, count in staged.rejected.items()})
     if not guards.allow_empty and not staged.members.count:
         return Finding(
-            f"Segment {segment!r} has no member: {staged.profiles:,} profiles read, {rejected:,} rejected{reasons}. "
+            f"Segment {segment!r} has no member: {staged.profiles:,} profiles read, {rejected:,} rejected{reasons}"
+            f"{_kept_out(staged)}. "
             "Check the table, and whether `email` is the right column.",
             ("allow_empty",),
         )
-    if guards.max_rejected is None or not _exceeds(rejected, staged.profiles, guards.max_rejected):
+    if guards.max_rejected is None or not _exceeds(rejected, staged.considered, guards.max_rejected):
         return None
     return Finding(
-        f"{rejected:,} of {staged.profiles:,} profiles of segment {segment!r} were rejected{reasons}; "
+        f"{rejected:,} of {staged.considered:,} profiles of segment {segment!r} were rejected{reasons}; "
         f"at most {_share(guards.max_rejected)} are allowed. Is `email` the right column?",
         ("max_rejected",),
     )
@@ -256,6 +257,15 @@ def _exceeds(part: int | Fraction, whole: int | Fraction, limit: float) -> bool:
 def _share(limit: float) -> str:
     """A share in percent, as it was written: 0.005 is 0.5%."""
     return f"{float(Fraction(repr(limit)) * 100):.12g}%"
+
+
+def _kept_out(staged: Staged) -> str:
+    counts = {
+        "left out by `where`": staged.filtered,
+        "without consent": staged.without_consent,
+        "members suppressed": staged.suppressed or 0,
+    }
+    return "".join(f", {count:,} {words}" for words, count in counts.items() if count)
 
 
 def _counted(counts: dict[str, int]) -> str:

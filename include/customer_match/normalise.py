@@ -1,15 +1,21 @@
-"""The step `normalise`: stream a table, hash its addresses, stage the distinct members."""
+"""The step `normalise`: stream a table, hash its addresses, stage the distinct members.
+
+Each row is judged in this order, and counted once: `where`, then consent, then its addresses.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from include.customer_match.members import DistinctMembers, Files, MembersFile, write_members
+from include.customer_match.reading import Reading
 from include.customer_match.reference import Policy, Rejection
+from include.customer_match.rejects import RejectsFile, rejects_writer
+from include.customer_match.suppression import Suppressed
 from include.customer_match.table_facts import TableFacts
 
 __all__ = ["Staged", "stage_members"]
@@ -21,45 +27,115 @@ class Staged(BaseModel):
     Attributes:
         members: The distinct members, sorted.
         profiles: Rows read.
-        valid: Rows with a usable address; profiles = valid + all rejected.
+        filtered: Rows that `where` left out.
+        without_consent: Rows, of those that it left in, without consent.
+        valid: Rows, of the others, with a usable address; profiles = filtered + without_consent + valid +
+            all rejected.
         rejected: Rows without one, by reason.
-        duplicates: Digests that another row (or the row's other policy) had contributed already.
+        duplicates: Digests that another row (or another address or policy of the row) had contributed already.
+        suppressed: Distinct members that the suppression lists kept out; None without such lists.
+        rejects: The file with the keys of the rejected rows; None if no key column is named.
     """
 
     model_config = ConfigDict(frozen=True)
 
     members: MembersFile
     profiles: NonNegativeInt
+    filtered: NonNegativeInt = 0
+    without_consent: NonNegativeInt = 0
     valid: NonNegativeInt
     rejected: dict[Rejection, NonNegativeInt]
     duplicates: NonNegativeInt
+    suppressed: NonNegativeInt | None = None
+    rejects: RejectsFile | None = None
+
+    @property
+    def considered(self) -> int:
+        """Rows whose addresses were looked at."""
+        return self.profiles - self.filtered - self.without_consent
 
     @property
     def facts(self) -> TableFacts:
-        """What later runs compare their table with."""
-        return TableFacts(profiles=self.profiles, missing=self.rejected.get(Rejection.MISSING, 0))
+        """What later runs compare their table with: the rows whose addresses were looked at."""
+        return TableFacts(profiles=self.considered, missing=self.rejected.get(Rejection.MISSING, 0))
 
 
 def stage_members(
-    batches: Iterable[pa.RecordBatch], columns: Sequence[str], policy: Policy, files: Files, path: str
+    batches: Iterable[pa.RecordBatch],
+    reading: Reading,
+    policy: Policy,
+    files: Files,
+    path: str,
+    *,
+    suppressed: Suppressed | None = None,
+    rejects_path: str | None = None,
 ) -> Staged:
-    """Normalise and hash all batches and write the distinct members to `path` in the workspace."""
+    """Normalise and hash all batches and write the distinct members into the workspace.
+
+    Args:
+        batches: The table's rows, with the columns of the reading.
+        reading: What of them counts.
+        policy: How to normalise.
+        files: The workspace.
+        path: Where the members go.
+        suppressed: Members that are kept out.
+        rejects_path: Where the keys of rejected rows go, if the reading has a key column.
+    """
     # polars takes most of a second to import; the steps that only read what was staged do without it.
     from include.customer_match.engine import digest_batch  # noqa: PLC0415
 
-    profiles = 0
-    rejected: Counter[Rejection] = Counter()
-    with DistinctMembers() as distinct:
+    counts, rejected = _Counts(), Counter[Rejection]()
+    with (
+        DistinctMembers() as distinct,
+        rejects_writer(files, rejects_path if reading.key else None) as rejects,
+    ):
         for batch in batches:
-            outcome = digest_batch(batch, columns, policy)
+            considered = _considered(batch, reading, counts)
+            outcome = digest_batch(
+                considered,
+                reading.emails,
+                policy,
+                reading.take,
+                reading.separator,
+                list_rejects=rejects is not None,
+            )
             distinct.add(outcome.digests)
-            profiles += outcome.profiles
             rejected.update(outcome.rejected)
-        members = write_members(files, path, distinct.sorted())
+            if rejects is not None and outcome.rejects is not None:
+                rejects.add(considered.column(reading.key), outcome.rejects)
+        members = distinct.sorted()
+        written = write_members(files, path, suppressed.taken_out_of(members) if suppressed else members)
+        kept_out = suppressed.kept_out if suppressed else None
         return Staged(
-            members=members,
-            profiles=profiles,
-            valid=profiles - rejected.total(),
+            members=written,
+            profiles=counts.profiles,
+            filtered=counts.filtered,
+            without_consent=counts.without_consent,
+            valid=counts.considered - rejected.total(),
             rejected={reason: rejected[reason] for reason in Rejection if rejected[reason]},
-            duplicates=distinct.added - members.count,
+            duplicates=distinct.added - written.count - (kept_out or 0),
+            suppressed=kept_out,
+            rejects=rejects.file() if rejects is not None else None,
         )
+
+
+class _Counts:
+    """Rows so far."""
+
+    profiles = filtered = without_consent = 0
+
+    @property
+    def considered(self) -> int:
+        return self.profiles - self.filtered - self.without_consent
+
+
+def _considered(batch: pa.RecordBatch, reading: Reading, counts: _Counts) -> pa.RecordBatch:
+    """The rows whose addresses count; the others are counted by why they do not."""
+    counts.profiles += batch.num_rows
+    if reading.where is not None:
+        before, batch = batch.num_rows, batch.filter(reading.where.keep(batch))
+        counts.filtered += before - batch.num_rows
+    if reading.consent is not None:
+        before, batch = batch.num_rows, batch.filter(reading.consent.keep(batch))
+        counts.without_consent += before - batch.num_rows
+    return batch

@@ -34,10 +34,12 @@ __all__ = [
     "MAX_LOCAL_BYTES",
     "Policy",
     "Rejection",
+    "Take",
     "Verdict",
     "invisible_characters",
     "judge",
     "judge_row",
+    "values_of",
 ]
 
 MAX_ADDRESS_BYTES = 254  # RFC 5321 4.5.3.1.3: a path of 256 octets less its two angle brackets
@@ -57,6 +59,13 @@ class Policy(StrEnum):
     BOTH = "both"
 
 
+class Take(StrEnum):
+    """Which of the addresses of a profile count."""
+
+    COALESCE = "coalesce"
+    ALL = "all"
+
+
 class Rejection(StrEnum):
     """Why a profile has no usable e-mail address."""
 
@@ -71,7 +80,8 @@ class Verdict(NamedTuple):
     """What became of one value or one row.
 
     Attributes:
-        digests: The distinct 32-byte SHA-256 digests that it contributes; empty if it was rejected.
+        digests: The 32-byte SHA-256 digests that it contributes; empty if it was rejected. Those of one value
+            are distinct; a row that holds an address twice contributes it twice.
         rejection: Why it was rejected; None if it was accepted.
     """
 
@@ -79,19 +89,36 @@ class Verdict(NamedTuple):
     rejection: Rejection | None = None
 
 
-def judge_row(values: Iterable[str | None], policy: Policy) -> Verdict:
-    """Judge one profile by its e-mail columns: the first usable address counts.
+Cell = str | Sequence[str | None] | None
+"""One value of an e-mail column: text, or a list of texts."""
+
+
+def values_of(cells: Iterable[Cell], separator: str | None = None) -> list[str | None]:
+    """The values that may be addresses in the e-mail columns of one profile, in order.
+
+    Args:
+        cells: Its value in each column.
+        separator: What stands between addresses in a text; None: a text is one value.
+    """
+    values: list[str | None] = []
+    for cell in cells:
+        for text in [cell] if cell is None or isinstance(cell, str) else cell:
+            values += [text] if text is None or separator is None else text.split(separator)
+    return values
+
+
+def judge_row(values: Iterable[str | None], policy: Policy, take: Take = Take.COALESCE) -> Verdict:
+    """Judge one profile by its values: the first usable address counts, or all of them.
 
     If none is usable, the first reason other than `missing` is the profile's.
     """
-    rejection = Rejection.MISSING
-    for value in values:
-        verdict = judge(value, policy)
-        if verdict.rejection is None:
-            return verdict
-        if rejection is Rejection.MISSING:
-            rejection = verdict.rejection
-    return Verdict(rejection=rejection)
+    verdicts = [judge(value, policy) for value in values]
+    usable = [verdict for verdict in verdicts if verdict.rejection is None]
+    if usable:
+        taken = usable if take is Take.ALL else usable[:1]
+        return Verdict(tuple(digest for verdict in taken for digest in verdict.digests))
+    reasons = [v.rejection for v in verdicts if v.rejection is not Rejection.MISSING]
+    return Verdict(rejection=reasons[0] if reasons else Rejection.MISSING)
 
 
 def judge(value: str | None, policy: Policy) -> Verdict:

@@ -50,10 +50,14 @@ class SegmentReport(BaseModel):
         outcome: How it ended.
         message: Why it failed or was skipped, or what the service refused; and what to do.
         profiles: Rows read.
-        valid: Rows with a usable address.
+        filtered: Rows that `where` left out.
+        without_consent: Rows, of the others, without consent.
+        valid: Rows, of those that are left, with a usable address.
         rejected: Rows without one, by reason.
         duplicates: Digests that were there already.
+        suppressed: Distinct members that the suppression lists kept out; None without such lists.
         members: Distinct members of the segment.
+        rejects: The file in the workspace with the keys of the rejected rows; None if no `row_key` is named.
         added: Members sent because they may have been missing.
         removed: Members sent because they left; None if nobody knew who was in the audience.
         renewed: Members sent again, so that they do not lapse.
@@ -81,10 +85,14 @@ class SegmentReport(BaseModel):
     outcome: Outcome
     message: str | None = None
     profiles: int | None = None
+    filtered: int | None = None
+    without_consent: int | None = None
     valid: int | None = None
     rejected: dict[str, int] = {}
     duplicates: int | None = None
+    suppressed: int | None = None
     members: int | None = None
+    rejects: str | None = None
     added: int | None = None
     removed: int | None = None
     sent: int | None = None
@@ -101,6 +109,16 @@ class SegmentReport(BaseModel):
     forced_over: datetime | None = None
     lapse: str | None = None
     seconds: float = 0.0
+
+    @property
+    def kept_out(self) -> dict[str, int]:
+        """Who is not in the audience on purpose, in words, as far as there are any."""
+        counts = {
+            "left out by where": self.filtered,
+            "without consent": self.without_consent,
+            "members suppressed": self.suppressed,
+        }
+        return {words: count for words, count in counts.items() if count}
 
 
 class RunReport(BaseModel):
@@ -178,10 +196,14 @@ def segment_report(
         staged = normalised.staged
         counts = {
             "profiles": staged.profiles,
+            "filtered": staged.filtered,
+            "without_consent": staged.without_consent,
             "valid": staged.valid,
             "rejected": {str(reason): number for reason, number in staged.rejected.items()},
             "duplicates": staged.duplicates,
+            "suppressed": staged.suppressed,
             "members": staged.members.count,
+            "rejects": staged.rejects.path if staged.rejects else None,
         }
     if chunked and chunked.plan:
         plan = chunked.plan
@@ -238,6 +260,7 @@ def _line(segment: SegmentReport) -> str:
     if segment.renewed:
         counts.append(f"{segment.renewed:,} renewed")
     counts.append(f"{sum(segment.rejected.values()):,} rejected")
+    counts += [f"{count:,} {words}" for words, count in segment.kept_out.items()]
     if segment.refused:
         counts.append(f"{sum(segment.refused.values()):,} refused by the service")
     text = f"- {segment.audience}: {segment.outcome}; {', '.join(counts)}"

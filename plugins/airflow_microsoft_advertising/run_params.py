@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
@@ -85,8 +86,19 @@ def documentation(export: Export) -> str:
         export=export,
         description=export.description or "",
         segments="\n".join(f"- {segment.audience or segment.table}" for segment in export.segments),
-        email=", ".join(export.email),
+        email=", ".join(export.email.columns),
+        conditions="".join(f"\n- {line}" for line in _conditions(export)),
     )
+
+
+def _conditions(export: Export) -> Iterator[str]:
+    """Who is kept out, in words."""
+    if export.where:
+        yield f"Only rows where `{' '.join(export.where.split())}`"
+    if export.consent:
+        yield f"Only with consent: `{export.consent.column}` is one of {', '.join(map(str, export.consent.allow))}"
+    if export.suppress:
+        yield f"Nobody from {', '.join(f'`{one.name}`' for one in export.suppress)}"
 
 
 _DOCUMENTATION = """# {export.title}
@@ -97,7 +109,7 @@ Each segment becomes one Customer Match audience at Microsoft Advertising, custo
 
 {segments}
 
-Tables: `{export.source.root}`, e-mail in `{email}`, normalised by the policy `{export.normalisation}`.
+Tables: `{export.source.root}`, e-mail in `{email}`, normalised by the policy `{export.normalisation}`.{conditions}
 Reports: `runs/…/report.html` in the workspace `{export.workspace.root}`.
 
 By hand: *Trigger* offers a subset of the segments, a dry run, a full replacement, and older data by force.

@@ -20,7 +20,7 @@ from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
 from include.customer_match.chunk import Plan, plan_parts
-from include.customer_match.export import Export, Segment
+from include.customer_match.export import Export, Segment, Source, Suppression
 from include.customer_match.guards import (
     Finding,
     check_age,
@@ -37,11 +37,13 @@ from include.customer_match.ledger.state import State
 from include.customer_match.members import DamagedMembers
 from include.customer_match.normalise import Staged, stage_members
 from include.customer_match.order import Force, Overtaken, in_order
+from include.customer_match.reading import Reading, reading_of, suppression_of
 from include.customer_match.report import RunReport, segment_report
 from include.customer_match.run_records import Chunked, Normalised, SegmentRecords, Step, Validated
 from include.customer_match.schedule import next_run
 from include.customer_match.sizes import Sizes
-from include.customer_match.tables import Table, discover, open_table, resolve_column
+from include.customer_match.suppression import Suppressed
+from include.customer_match.tables import Table, discover, open_table
 from include.customer_match.workspace import Workspace, slug
 from include.errors import ConfigurationError, CustomerMatchError, TerminalError
 from include.microsoft_advertising import bulk_file
@@ -111,10 +113,12 @@ class ExportRun:
             return self._selected(names)
 
     def validate(self, segment: Segment) -> Validated:
-        """Open the segment's table: found, readable, fresh, with its e-mail columns."""
+        """Open the segment's table: found, readable, fresh, with the columns that the export names."""
         with self._step(Step.VALIDATE, segment) as elapsed:
             table = self._open(segment)
-            columns = self._columns(table)
+            columns = reading_of(self.export, table.columns()).emails
+            for wanted in self.export.suppress:
+                self._open_suppression(wanted)
             profiles, guards = table.profiles(), self.export.guards
             overridden = self._judged(
                 check_age(segment.audience, table.modified, datetime.now(UTC), guards),
@@ -136,26 +140,21 @@ class ExportRun:
         """Stream the table, hash its addresses, stage the distinct members."""
         with self._step(Step.NORMALISE, segment) as elapsed:
             table = self._open(segment)
-            columns = self._columns(table)
-            staged = stage_members(
-                table.batches(columns),
-                columns,
-                self.export.normalisation,
-                self.workspace,
-                f"{self.segment_folder(segment)}/members.parquet",
-            )
+            reading = reading_of(self.export, table.columns())
+            with self._suppressed() as suppressed:
+                staged = stage_members(
+                    table.batches(reading.columns),
+                    reading,
+                    self.export.normalisation,
+                    self.workspace,
+                    f"{self.segment_folder(segment)}/members.parquet",
+                    suppressed=suppressed,
+                    rejects_path=self._rejects_path(segment, reading),
+                )
             overridden = self._judged(check_members(segment.audience, staged, self.export.guards))
             record = Normalised(seconds=elapsed(), overridden=overridden, staged=staged)
             self.records(segment).write(record)
-            log.info(
-                "%d profiles read, %d valid, %d rejected %s, %d duplicates, %d members",
-                staged.profiles,
-                staged.valid,
-                staged.profiles - staged.valid,
-                {str(reason): count for reason, count in staged.rejected.items()},
-                staged.duplicates,
-                staged.members.count,
-            )
+            _tell(staged)
             return record
 
     def chunk(self, segment: Segment) -> Chunked:
@@ -360,28 +359,74 @@ class ExportRun:
         return discover(*filesystem(source.connection, source.locate(PROJECT)), format=source.format)
 
     def _open(self, segment: Segment) -> Table:
-        source = self.export.source
-        if segment.path:
-            location = source.locate(PROJECT, segment.path)
-            lake, path = filesystem(source.connection, location)
-            return open_table(lake, path, source.format, as_of=self.interval_end)
-        tables = self._tables()
-        if segment.table not in tables:
-            near = get_close_matches(segment.table, tables, 1)
-            raise ConfigurationError(
-                f"There is no table {segment.table!r} in {source.root}: neither a folder nor a file of this name"
-                f"{f' (there is {near[0]!r})' if near else ''}. Correct the segment in the export file, or give "
-                "its `path`."
-            )
-        lake, _ = filesystem(source.connection, source.locate(PROJECT))
-        return open_table(lake, tables[segment.table], source.format, as_of=self.interval_end)
+        return _opened(self.export.source, segment.table, segment.path, "the segment", as_of=self.interval_end)
 
-    def _columns(self, table: Table) -> tuple[str, ...]:
-        columns = table.columns()
-        return tuple(resolve_column(columns, wanted) for wanted in self.export.email)
+    def _open_suppression(self, wanted: Suppression) -> tuple[Table, Reading]:
+        """A suppression list, and how it is read. Without it nobody is exported."""
+        source = wanted.source or self.export.source
+        try:
+            table = _opened(source, wanted.name, wanted.path, "`suppress`", as_of=_now())
+            return table, suppression_of(wanted.email or self.export.email, table.columns())
+        except ConfigurationError as error:
+            raise ConfigurationError(f"Suppression list {wanted.name!r}: {error}") from None
+
+    @contextmanager
+    def _suppressed(self) -> Iterator[Suppressed | None]:
+        """The members that no audience may have; None if the export names no lists."""
+        if not self.export.suppress:
+            yield None
+            return
+        with Suppressed(self.export.normalisation) as suppressed:
+            for wanted in self.export.suppress:
+                table, reading = self._open_suppression(wanted)
+                batches = table.batches(reading.columns)
+                found = suppressed.read(batches, reading, wanted.name, allow_empty=wanted.allow_empty)
+                log.info("Suppression list %r: %d rows, %d unusable", wanted.name, found.rows, found.unusable)
+            yield suppressed
+
+    def _rejects_path(self, segment: Segment, reading: Reading) -> str | None:
+        """Where rejected rows are listed; an earlier try's list goes if there is to be none."""
+        path = f"{self.segment_folder(segment)}/rejects.parquet"
+        if reading.key is None:
+            self.workspace.delete(path)
+            return None
+        return path
 
     @contextmanager
     def _step(self, step: Step, segment: Segment) -> Iterator[Any]:
         started = time.monotonic()
         with clearly(step, self.records(segment)):
             yield lambda: time.monotonic() - started
+
+
+def _opened(source: Source, name: str, path: str | None, key: str, *, as_of: datetime) -> Table:
+    """A table by its path, or by its name in a source; `key` says where the export file names it."""
+    if path:
+        location = source.locate(PROJECT, path)
+        lake, there = filesystem(source.connection, location)
+        return open_table(lake, there, source.format, as_of=as_of)
+    lake, root = filesystem(source.connection, source.locate(PROJECT))
+    tables = discover(lake, root, format=source.format)
+    if name not in tables:
+        near = get_close_matches(name, tables, 1)
+        raise ConfigurationError(
+            f"There is no table {name!r} in {source.root}: neither a folder nor a file of this name"
+            f"{f' (there is {near[0]!r})' if near else ''}. Correct {key} in the export file, or give its `path`."
+        )
+    return open_table(lake, tables[name], source.format, as_of=as_of)
+
+
+def _tell(staged: Staged) -> None:
+    log.info(
+        "%d profiles read, %d left out by `where`, %d without consent, %d valid, %d rejected %s, %d duplicates, "
+        "%d suppressed, %d members",
+        staged.profiles,
+        staged.filtered,
+        staged.without_consent,
+        staged.valid,
+        staged.considered - staged.valid,
+        {str(reason): count for reason, count in staged.rejected.items()},
+        staged.duplicates,
+        staged.suppressed or 0,
+        staged.members.count,
+    )

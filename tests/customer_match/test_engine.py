@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from include.customer_match.engine import digest_batch
-from include.customer_match.reference import Policy, judge_row
+from include.customer_match.reference import Policy, Take, judge_row, values_of
 
 # Fragments that real and nasty tables are made of; joined at random they reach every branch.
 FRAGMENTS = [
@@ -51,6 +52,71 @@ def test_one_column(values: list[str | None], policy: Policy) -> None:
 @given(st.lists(st.tuples(VALUES | WELL_FORMED, VALUES, WELL_FORMED), max_size=6), st.sampled_from(Policy))
 def test_first_usable_of_several_columns(rows: list[tuple[str | None, ...]], policy: Policy) -> None:
     check(rows, 3, policy)
+
+
+def check_values(
+    rows: list[tuple[Any, ...]], types: list[pa.DataType], policy: Policy, take: Take, separator: str | None
+) -> None:
+    names = [f"Email {i}" for i in range(len(types))]
+    arrays = [pa.array([row[i] for row in rows], kind) for i, kind in enumerate(types)]
+    batch = pa.record_batch(arrays, names)
+    verdicts = [judge_row(values_of(row, separator), policy, take) for row in rows]
+    for listed in (False, True):
+        outcome = digest_batch(batch, names, policy, take, separator, list_rejects=listed)
+        assert Counter(bytes(d) for d in outcome.digests) == Counter(d for v in verdicts for d in v.digests)
+        assert outcome.rejected == Counter(v.rejection for v in verdicts if v.rejection)
+        assert outcome.profiles == len(rows)
+        wanted = [(i, str(v.rejection)) for i, v in enumerate(verdicts) if v.rejection]
+        assert (outcome.rejects is not None) == listed
+        if outcome.rejects is not None:
+            assert outcome.rejects.rows() == wanted
+
+
+SEPARATED = st.lists(VALUES | WELL_FORMED, max_size=4).map(lambda parts: ";".join(p or "" for p in parts))
+LISTS = st.none() | st.lists(VALUES | WELL_FORMED, max_size=4)
+TEXT, LIST = pa.string(), pa.list_(pa.string())
+MODES = (st.sampled_from(Policy), st.sampled_from(Take), st.sampled_from([None, ";", "; "]))
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(LISTS), max_size=8), *MODES)
+@example([([None, "x@contoso.com"],), ([],), (None,), (["n/a", ""],)], Policy.BASIC, Take.COALESCE, None)
+@example([(["é@contoso.com", "x@contoso.com", "f" * 64],)], Policy.BASIC, Take.COALESCE, None)
+@example([(["x@contoso.com", "X@contoso.com"],)], Policy.BOTH, Take.ALL, None)
+@example([(["a..é.+b@contoso.com", "x@contoso.com"],)], Policy.BOTH, Take.COALESCE, None)
+def test_lists(rows: list[tuple[Any, ...]], policy: Policy, take: Take, separator: str | None) -> None:
+    check_values(rows, [LIST], policy, take, separator)
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.none() | SEPARATED, VALUES | WELL_FORMED), max_size=8), *MODES)
+@example([("a@b.co; c@d.co;;e@f.co", None), ("", "g@h.co"), (";", " ")], Policy.BASIC, Take.ALL, ";")
+@example([("n/a;é@b.co;c@d.co", "g@h.co")], Policy.BASIC, Take.COALESCE, ";")
+def test_separated_texts(
+    rows: list[tuple[Any, ...]], policy: Policy, take: Take, separator: str | None
+) -> None:
+    check_values(rows, [TEXT, TEXT], policy, take, separator)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(SEPARATED, LISTS, WELL_FORMED), max_size=5), *MODES)
+def test_text_and_lists_side_by_side(
+    rows: list[tuple[Any, ...]], policy: Policy, take: Take, separator: str | None
+) -> None:
+    check_values(rows, [TEXT, LIST, TEXT], policy, take, separator)
+
+
+@pytest.mark.parametrize("kind", [LIST, pa.large_list(pa.string()), pa.list_(pa.large_string())])
+def test_lists_of_every_kind_and_slices_of_them(kind: pa.DataType) -> None:
+    rows = [["x@contoso.com", None], None, ["y@contoso.com", "n/a"], ["n/a", "z@contoso.com"]]
+    batch = pa.record_batch([pa.array(rows, kind)], ["Email"]).slice(1, 2)
+    outcome = digest_batch(batch, ["Email"], Policy.BASIC, Take.ALL, list_rejects=True)
+    assert [bytes(row) for row in outcome.digests] == list(judge_row(["y@contoso.com"], Policy.BASIC).digests)
+    assert outcome.rejects is not None
+    assert outcome.rejects.rows() == [(0, "missing")]
+    assert digest_batch(batch.slice(0, 0), ["Email"], Policy.BASIC, Take.ALL).digests.shape == (0, 32)
 
 
 @pytest.mark.parametrize("policy", Policy)

@@ -11,7 +11,17 @@ import pytest
 from pydantic import ValidationError
 
 from include.customer_match import export_values
-from include.customer_match.export import Export, Folder, Guards, Segment, Source
+from include.customer_match.export import (
+    Consent,
+    Email,
+    Export,
+    Folder,
+    Guards,
+    Segment,
+    Source,
+    Suppression,
+)
+from include.customer_match.reference import Take
 from include.errors import ConfigurationError
 from include.microsoft_advertising import limits
 
@@ -45,7 +55,11 @@ def test_defaults_are_those_of_the_reference() -> None:
         "timezone": "UTC",
         "source": {"connection": None, "root": "lake", "format": "auto"},
         "segments": [{"table": "*", "audience": None, "audience_id": None, "path": None}],
-        "email": ["Email"],
+        "email": {"columns": ["Email"], "separator": None, "take": "coalesce"},
+        "where": None,
+        "consent": None,
+        "suppress": [],
+        "row_key": None,
         "normalisation": "basic",
         "profiles_per_part": 500_000,
         "route": "auto",
@@ -77,6 +91,10 @@ def test_an_export_survives_json_and_pickle() -> None:
         start_date="2026-02-03",
         segments=["A", {"table": "B", "audience": "Bs", "path": "b/2026"}, "G*"],
         email=["Email", "Second"],
+        where="a = 1",
+        consent={"column": "C", "allow": [True, 1, "yes"]},
+        suppress=["A list", {"path": "b", "email": {"columns": "Hash", "separator": ";"}}],
+        row_key="Id",
         normalisation="both",
         tags=["x"],
     )
@@ -119,7 +137,22 @@ def test_limits_are_those_of_the_client() -> None:
         ("title", "  Kampagne für Käufer ", "Kampagne für Käufer"),
         ("name", "a" * 250, "a" * 250),
         ("tags", "one", ("one",)),
-        ("email", ["A", "B"], ("A", "B")),
+        ("email", ["A", "B"], Email(columns=("A", "B"))),
+        ("email", "A", Email(columns=("A",))),
+        ("email", {"columns": "A", "separator": " ; "}, Email(columns=("A",), separator=" ; ")),
+        ("email", {"columns": ["A"], "take": "all"}, Email(columns=("A",), take=Take.ALL)),
+        ("where", " a = 1\n AND b NOT LIKE '%@contoso.com' ", "a = 1\n AND b NOT LIKE '%@contoso.com'"),
+        ("consent", {"column": "C", "allow": True}, Consent(column="C", allow=(True,))),
+        ("consent", {"column": "C", "allow": ["yes ", 1, 0.5]}, Consent(column="C", allow=("yes", 1, 0.5))),
+        ("suppress", "Never", (Suppression(table="Never"),)),
+        ("suppress", "lists/never.csv", (Suppression(path="lists/never.csv"),)),
+        ("suppress", ["A", {"path": "b"}], (Suppression(table="A"), Suppression(path="b"))),
+        (
+            "suppress",
+            {"table": "A", "source": "other"},
+            (Suppression(table="A", source=Source(root="other")),),
+        ),
+        ("row_key", "Id", "Id"),
         ("run_timeout_hours", 0.5, 0.5),
     ],
 )
@@ -210,6 +243,18 @@ class TestMatches:
     def test_what_fits_nothing_is_reported(self) -> None:
         some = export(segments=["A", "Missing", {"table": "Elsewhere", "path": "x"}, "G*", "H*"])
         assert some.unmatched(["A", "Gold"]) == ["Missing", "H*"]
+
+    @pytest.mark.parametrize(
+        "wanted",
+        ["Never", "/Never/", "Never/2026", {"path": "Never.csv"}, {"table": "Never", "source": "lake"}],
+    )
+    def test_no_pattern_takes_a_suppression_list(self, wanted: object) -> None:
+        some = export(segments="all", suppress=[wanted])
+        assert tables(some.matches(["A", "Never"])) == ["A"]
+
+    def test_a_table_of_a_lists_name_elsewhere_is_a_segment(self) -> None:
+        some = export(segments="all", suppress={"table": "Never", "source": "other"})
+        assert tables(some.matches(["A", "Never"])) == ["A", "Never"]
 
     @pytest.mark.bad_input
     def test_tables_that_would_share_an_audience_are_refused(self) -> None:

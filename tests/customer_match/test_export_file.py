@@ -74,7 +74,11 @@ segments:
   - HighValue
   - {table: Newsletter, audience: "Newsletter readers", path: newsletter/2026}
   - "Gold*"
-email: [Email, Second]
+email: {columns: [Email, Second], take: all, separator: ";"}
+where: Country = 'DE'
+consent: {column: Consent, allow: [true]}
+suppress: Never
+row_key: Id
 normalisation: both
 profiles_per_part: 100_000
 route: bulk
@@ -113,6 +117,7 @@ def test_the_projects_own_exports_are_valid() -> None:
 
 
 LONG = "x" * 141
+DIGEST = "0123456789abcdef" * 4
 CASES: list[tuple[dict[str, str | None], str]] = [
     # Keys
     ({"email": None}, "autumn.yaml, email: missing. Name of the column that holds the e-mail address"),
@@ -125,6 +130,11 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"guards": "{retries: 1}"}, "line 6, guards.retries: unknown key here. Move it to the top."),
     ({"zzz": "1"}, "line 6, zzz: unknown key. Remove it; the keys here are name, title"),
     ({"source": "{root: lake, Format: csv}"}, "line 3, source.Format: unknown key. Did you mean `format`?"),
+    ({"filter": "a"}, "line 6, filter: unknown key. Did you mean `where`?"),
+    ({"key": "Id"}, "line 6, key: unknown key. Did you mean `row_key`?"),
+    ({"email": "{columns: A, column: B}"}, "line 5, email.column: unknown key. Did you mean `columns`?"),
+    ({"email": "{take: all}"}, "line 5, email.columns: missing. Name of the column, or of several"),
+    ({"consent": "{column: A}"}, "line 6, consent.allow: missing. The values that mean consent"),
     # Types
     ({"title": "[a]"}, "line 6, title: must be text, but is a list. Write, for example, `title: Autumn"),
     ({"name": "2024"}, "line 6, name: must be text, but is the number 2024. Put it in quotes."),
@@ -137,6 +147,61 @@ CASES: list[tuple[dict[str, str | None], str]] = [
         "line 6, retries: has no value. Write, for example, `retries: 3`, or remove the key: the de",
     ),
     ({"email": ""}, "line 5, email: has no value. Write, for example, `email: Email`."),
+    ({"email": "[A, B, A]"}, "line 5, email[2]: is listed twice. Remove one."),
+    ({"email": "[A, ann@contoso.com]"}, "line 5, email[1]: is an address. Give the name of the column"),
+    ({"email": "{columns: []}"}, "line 5, email.columns: is an empty list. Name at least one."),
+    (
+        {"email": "{columns: A, take: first}"},
+        "line 5, email.take: must be one of coalesce, all, but is the text",
+    ),
+    (
+        {"email": "{columns: A, separator: ''}"},
+        "line 5, email.separator: must be what stands between two addresses",
+    ),
+    (
+        {"email": "{columns: A, separator: '.'}"},
+        "line 5, email.separator: must be what stands between two addr",
+    ),
+    (
+        {"email": "{columns: A, separator: ' or '}"},
+        "line 5, email.separator: must be what stands between two addr",
+    ),
+    ({"where": "''"}, "line 6, where: is empty. Give it a condition, or remove the key."),
+    ({"where": '"a = 1\\0"'}, "line 6, where: holds a control character."),
+    ({"where": f"a = '{'x' * 4000}'"}, "line 6, where: longer than 4000 characters (4006)."),
+    ({"where": "Email <> 'ann@contoso.com'"}, "line 6, where: holds an address or a digest"),
+    ({"where": "Email LIKE 'ann@%'"}, "line 6, where: holds an address or a digest"),
+    ({"where": f"Hash = '{DIGEST}'"}, "line 6, where: holds an address or a digest"),
+    ({"where": "[a]"}, "line 6, where: must be text, but is a list."),
+    ({"consent": "yes"}, "line 6, consent: must be a mapping, but is the text 'yes'."),
+    ({"consent": "{column: A, allow: []}"}, "line 6, consent.allow: is an empty list."),
+    (
+        {"consent": "{column: A, allow: [x, null]}"},
+        "line 6, consent.allow[1]: must be text, a number, true or fal",
+    ),
+    (
+        {"consent": "{column: A, allow: [' ']}"},
+        "line 6, consent.allow[0]: must be text, a number, true or false.",
+    ),
+    ({"consent": "{column: a@b.co, allow: x}"}, "line 6, consent.column: is an address."),
+    ({"suppress": "7"}, "line 6, suppress: must be a list"),
+    ({"suppress": "[7]"}, "line 6, suppress[0]: must be the name of a list's table, its path, or a mapping."),
+    ({"suppress": "{email: A}"}, "line 6, suppress: needs either the `table` of the list or its `path`."),
+    (
+        {"suppress": "{table: A, path: a}"},
+        "line 6, suppress: needs either the `table` of the list or its `path`.",
+    ),
+    ({"suppress": "{table: A, email: a@b.co}"}, "line 6, suppress.email: is an address."),
+    (
+        {"suppress": "{table: A, email: {columns: [B, B]}}"},
+        "line 6, suppress.email.columns[1]: is listed twice.",
+    ),
+    ({"suppress": "{path: ../a}"}, "line 6, suppress.path: leaves the source's root."),
+    ({"suppress": "[A, {path: '../a'}]"}, "line 6, suppress[1].path: leaves the source's root."),
+    ({"segments": "[A, B]", "suppress": "B"}, "line 4, segments[1]: is a list of `suppress` as well."),
+    ({"suppress": "{path: a, source: 'abfs://lake/x'}"}, "line 6, suppress.source: no connection is given."),
+    ({"row_key": "email"}, "line 6, row_key: holds the addresses, and they are listed nowhere."),
+    ({"row_key": "a@b.co"}, "line 6, row_key: is an address."),
     ({"source": "[lake]"}, "line 3, source: must be a mapping, but is a list."),
     ({"source": ""}, "line 3, source: has no value."),
     ({"guards": "off"}, "line 6, guards: must be a mapping, but is the text 'off'."),

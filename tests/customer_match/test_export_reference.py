@@ -34,7 +34,8 @@ def test_the_page_has_every_key() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert len(FIELDS) > len(Export.model_fields)
     for keys in FIELDS:
-        assert f"| `{'.'.join(keys).replace('segments.', 'segments[].')}` |" in page
+        dotted = ".".join(keys).replace("segments.", "segments[].").replace("suppress.", "suppress[].")
+        assert f"| `{dotted}` |" in page
 
 
 @pytest.mark.parametrize("keys", FIELDS, ids=".".join)
@@ -66,7 +67,19 @@ def _export_with(keys: tuple[str, ...], value: object) -> dict[str, object]:
         return export | {keys[0]: value}
     if keys[0] == "segments":
         return export | {"segments": [{"table": "A"} | {keys[1]: value}]}
-    return export | {keys[0]: (lake if keys[0] == "source" else {}) | {keys[1]: value}}
+    return export | {keys[0]: _mapping_with(keys, value)}
+
+
+def _mapping_with(keys: tuple[str, ...], value: object) -> dict[str, object]:
+    """The mapping of the first key, down to the last one's value, with what else it must have."""
+    needed: dict[str, dict[str, object]] = {
+        "source": {"connection": "lake", "root": "abfs://lake/x"},
+        "email": {"columns": "E"},
+        "consent": {"column": "C", "allow": ["x"]},
+        "suppress": {} if keys[-1] in ("table", "path") else {"table": "S"},
+    }
+    inner = value if len(keys) == 2 else _mapping_with(keys[1:], value)
+    return needed.get(keys[0], {}) | {keys[1]: inner}
 
 
 def test_the_pages_examples_are_valid() -> None:

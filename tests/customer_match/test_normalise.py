@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from include.customer_match.members import read_members
 from include.customer_match.normalise import Staged, stage_members
+from include.customer_match.reading import Reading
 from include.customer_match.reference import Policy, Rejection, Verdict, judge
 from include.demo.expected import expected_of
 from include.project import PROJECT
@@ -27,7 +28,7 @@ VALUES = (
 
 def staged_of(storage: Any, batches: list[list[str | None]], policy: Policy) -> Staged:
     arrays = [pa.record_batch([pa.array(values, pa.string())], ["Email"]) for values in batches]
-    return stage_members(arrays, ["Email"], policy, storage, "run/members.parquet")
+    return stage_members(arrays, Reading(emails=("Email",)), policy, storage, "run/members.parquet")
 
 
 def members_of(storage: Any, staged: Staged) -> list[str]:
@@ -86,7 +87,7 @@ def test_several_columns_make_one_member_of_a_row(storage: Any) -> None:
         ],
         ["Email", "Second"],
     )
-    staged = stage_members([batch], ["Email", "Second"], Policy.BASIC, storage, "m")
+    staged = stage_members([batch], Reading(emails=("Email", "Second")), Policy.BASIC, storage, "m")
     assert members_of(storage, staged) == expected_of(["ann@contoso.com", "bob@contoso.com"], "basic").members
     assert (staged.valid, staged.duplicates) == (3, 1)
 

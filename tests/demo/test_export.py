@@ -24,7 +24,7 @@ def test_it_is_a_valid_export() -> None:
     export = Export.model_validate(yaml.safe_load(PATH.read_text()))
     tables = [table.table for table in DEMO_TABLES]
     assert [segment.table for segment in export.matches(tables)] == tables
-    assert (export.name, export.email, export.schedule) == ("demo", ("Email",), None)
+    assert (export.name, export.email.columns, export.schedule) == ("demo", ("Email",), None)
 
 
 def test_the_newsletter_goes_in_three_parts_and_the_others_in_one() -> None:

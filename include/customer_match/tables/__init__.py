@@ -1,6 +1,6 @@
 """Segment tables of a data lake: one interface, one module a format."""
 
-from include.customer_match.tables.columns import Columns, resolve_column
+from include.customer_match.tables.columns import Columns, find_column, resolve_column
 from include.customer_match.tables.opening import discover, open_table
 from include.customer_match.tables.table import Format, FormatChoice, Table, TableFile
 
@@ -11,6 +11,7 @@ __all__ = [
     "Table",
     "TableFile",
     "discover",
+    "find_column",
     "open_table",
     "resolve_column",
 ]

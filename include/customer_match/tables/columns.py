@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from include.errors import ConfigurationError
 
-__all__ = ["Columns", "is_text", "merge_columns", "resolve_column"]
+__all__ = ["Columns", "find_column", "holds_addresses", "is_text", "merge_columns", "resolve_column"]
 
 _NAMES_SHOWN = 30
 _LENGTH_SHOWN = 40
 _TEXT = (pa.string(), pa.large_string(), pa.string_view(), pa.null())
+_LISTS = (pa.ListType, pa.LargeListType, pa.ListViewType, pa.LargeListViewType, pa.FixedSizeListType)
 # A header that is missing makes the first row's values into names: these are not shown.
 _LOOKS_LIKE_A_VALUE = re.compile(r"@|^[0-9a-fA-F]{32,}$|^[0-9 .,:+/-]*$")
 
@@ -32,29 +33,55 @@ class Columns(dict[str, pa.DataType]):
 
 
 def merge_columns(files: Mapping[str, Mapping[str, pa.DataType]]) -> Columns:
-    """The columns of all files together; what not every file has as text is noted as a fault.
+    """The columns of all files together, each with a type that holds the values of every file.
+
+    What a file lacks, or has as another kind of value (text here, numbers there), is noted as a fault.
 
     Args:
         files: Columns of each file, by where it lies.
     """
     types: dict[str, pa.DataType] = {}
-    for columns in files.values():
-        types |= {name: kind for name, kind in columns.items() if name not in types}
     faults: dict[str, str] = {}
-    for name in types:
-        for where, columns in files.items():
-            if fault := _fault(name, columns, where):
-                faults[name] = fault
-                break
+    for where, columns in files.items():
+        for name, kind in columns.items():
+            merged = _common(types.get(name, kind), kind)
+            if merged is None:
+                faults.setdefault(
+                    name, f"holds {kind} in {where}, not {_words(types[name])} as in other files"
+                )
+            else:
+                types[name] = merged
+    for where, columns in files.items():
+        for name in types:
+            if name not in columns:
+                faults.setdefault(name, f"is missing in {where}, though other files of the table have it")
     return Columns(types, faults)
 
 
-def _fault(name: str, columns: Mapping[str, pa.DataType], where: str) -> str | None:
-    if name not in columns:
-        return f"is missing in {where}, though other files of the table have it"
-    if not is_text(columns[name]):
-        return f"holds {columns[name]} in {where}, not text"
-    return None
+def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    """The type that holds the values of both; None if there is none."""
+    if one == other:
+        return one
+    if is_text(one) != is_text(other) and pa.null() not in (one, other):
+        return None  # Arrow would take text beside bytes for bytes
+    schemas = [pa.schema([("", _unified(kind))]) for kind in (one, other)]
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+    except pa.ArrowException:
+        return None
+
+
+def _unified(kind: pa.DataType) -> pa.DataType:
+    """The type, with one and the same for every kind of text and of list."""
+    if is_text(kind):
+        return pa.null() if kind == pa.null() else pa.string()
+    if isinstance(kind, _LISTS):
+        return pa.list_(_unified(kind.value_type))
+    return kind
+
+
+def _words(kind: pa.DataType) -> str:
+    return "text" if is_text(kind) else str(kind)
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -64,29 +91,47 @@ def is_text(kind: pa.DataType) -> bool:
     return kind in _TEXT
 
 
-def resolve_column(columns: Mapping[str, pa.DataType], wanted: str) -> str:
+def holds_addresses(kind: pa.DataType) -> bool:
+    """Whether a column of a type may hold addresses: text, or lists of text."""
+    return is_text(kind) or (isinstance(kind, _LISTS) and is_text(kind.value_type))
+
+
+def find_column(columns: Mapping[str, pa.DataType], wanted: str, key: str = "email") -> str:
     """The column that is meant, as the table spells it; another case or outer spaces do not matter.
 
     Args:
         columns: Of the table.
         wanted: The name in the export file.
+        key: Where it stands there, for the message.
 
     Raises:
-        ConfigurationError: There is none, there are several, or it cannot be used; with what is there.
+        ConfigurationError: There is none, there are several, or not every file has it as the same kind of value.
     """
-    name = _find(columns, wanted)
-    fault = getattr(columns, "faults", {}).get(name)
-    if fault is None and not is_text(columns[name]):
-        fault = f"holds {columns[name]}, not text"
-    if fault:
+    name = _find(columns, wanted, key)
+    if fault := getattr(columns, "faults", {}).get(name):
         raise ConfigurationError(
-            f"The column {name!r} {fault}. Name the column with the e-mail addresses as `email` in the export "
-            "file, or let what writes the table write it as text into every file."
+            f"The column {name!r} {fault}. Name another one as `{key}` in the export file, or let what writes the "
+            "table write every file with the same columns."
         )
     return name
 
 
-def _find(columns: Mapping[str, pa.DataType], wanted: str) -> str:
+def resolve_column(columns: Mapping[str, pa.DataType], wanted: str, key: str = "email") -> str:
+    """The column with addresses that is meant: found as `find_column` does, and it must hold text or lists of it.
+
+    Raises:
+        ConfigurationError: As `find_column`, or it holds something else.
+    """
+    name = find_column(columns, wanted, key)
+    if not holds_addresses(columns[name]):
+        raise ConfigurationError(
+            f"The column {name!r} holds {columns[name]}, not text. Name the column with the e-mail addresses as "
+            f"`{key}` in the export file, or let what writes the table write it as text."
+        )
+    return name
+
+
+def _find(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
     if wanted in columns:
         return wanted
     alike = [name for name in columns if _key(name) == _key(wanted)]
@@ -95,13 +140,13 @@ def _find(columns: Mapping[str, pa.DataType], wanted: str) -> str:
     if alike:
         raise ConfigurationError(
             f"The column {wanted!r} could be {' or '.join(map(repr, alike))}. Write the one that is meant as "
-            "`email` in the export file, in the same case."
+            f"`{key}` in the export file, in the same case."
         )
     shown = {_key(name): name for name in columns if _is_a_name(name)}
     near = get_close_matches(_key(wanted), shown, 1)
     hint = f" Did you mean {shown[near[0]]!r}?" if near else ""
     raise ConfigurationError(
-        f"The table has no column {wanted!r}.{hint} It has: {_listed(columns)}. Correct `email` in the export file."
+        f"The table has no column {wanted!r}.{hint} It has: {_listed(columns)}. Correct `{key}` in the export file."
     )
 
 

@@ -16,7 +16,7 @@ from include.customer_match.tables.formats import FileFormat
 from include.customer_match.tables.table import FileTable, TableFile
 from include.errors import ConfigurationError
 
-__all__ = ["FORMAT", "ParquetTable", "as_text"]
+__all__ = ["FORMAT", "ParquetTable"]
 
 # Column chunks beyond this are read in pieces: a writer may put all rows into one row group.
 _BUFFER_BYTES: Final = 4 * 2**20
@@ -51,8 +51,7 @@ class ParquetTable(FileTable):
         self, file: TableFile, columns: tuple[str, ...], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
         with self._opened(file) as parquet:
-            for batch in parquet.iter_batches(batch_rows, columns=list(columns), use_threads=False):
-                yield pa.record_batch({name: as_text(batch.column(name)) for name in columns})
+            yield from parquet.iter_batches(batch_rows, columns=list(columns), use_threads=False)
 
     @contextmanager
     def _opened(self, file: TableFile) -> Iterator[pq.ParquetFile]:
@@ -69,22 +68,6 @@ class ParquetTable(FileTable):
                     f"{self._where(file)} is not a whole Parquet file: truncated, damaged or of another format. "
                     "Let the table be written again; if it is CSV, name it .csv."
                 ) from error
-
-
-def as_text(column: pa.Array) -> pa.StringArray:
-    """The column as type string; bytes that are no UTF-8 become U+FFFD, so that only their rows are refused."""
-    text = column.cast(pa.string())
-    try:
-        text.validate(full=True)
-    except pa.ArrowInvalid:
-        values = (value if value is None else value.decode("utf-8", "replace") for value in _bytes(text))
-        return pa.array(values, pa.string())
-    return text
-
-
-def _bytes(text: pa.StringArray) -> Iterator[bytes | None]:
-    for scalar in text.cast(pa.binary()):
-        yield scalar.as_py()
 
 
 FORMAT: Final = FileFormat(

@@ -15,8 +15,9 @@ import fsspec
 import pyarrow as pa
 
 from include.customer_match.storage import location_of, storage_faults
-from include.customer_match.tables.columns import Columns, merge_columns, resolve_column
+from include.customer_match.tables.columns import Columns, find_column, merge_columns
 from include.customer_match.tables.listing import TableFile, described
+from include.customer_match.tables.values import conformed, stream_type
 from include.errors import TransientError
 
 __all__ = ["BATCH_ROWS", "FileTable", "Format", "FormatChoice", "Table", "TableFile", "still_there"]
@@ -52,7 +53,7 @@ class Table(Protocol):
         """Number of rows; None where only reading all of them would tell."""
 
     def batches(self, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        """Stream some columns, all of type string, in constant memory."""
+        """Stream some columns in constant memory, in the types that `stream_type` makes of those of `columns()`."""
 
 
 @dataclass(frozen=True)
@@ -87,21 +88,23 @@ class FileTable(ABC):
         return None
 
     def batches(self, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        """Stream some columns, all of type string, in constant memory.
+        """Stream some columns in constant memory, in the same types whatever the file (`stream_type`).
 
         Args:
             columns: Names as `columns()` spells them.
             batch_rows: No batch is longer.
 
         Raises:
-            ConfigurationError: A column is missing or is not text; a file is damaged.
+            ConfigurationError: A column is missing or differs from file to file; a file is damaged.
             TransientError: Storage trouble; a file was changed while it was read.
         """
-        for name in columns:
-            resolve_column(self._merged_columns, name)
+        names = tuple(dict.fromkeys(find_column(self._merged_columns, name) for name in columns))
+        types = {name: stream_type(self._merged_columns[name]) for name in names}
         for file in self.files:
-            with still_there(self._where(file)):
-                yield from self._batches_of(file, tuple(columns), batch_rows)
+            where = self._where(file)
+            with still_there(where):
+                for batch in self._batches_of(file, names, batch_rows):
+                    yield conformed(batch, types, where)
                 self._ensure_unchanged(file)
 
     @abstractmethod
@@ -112,7 +115,7 @@ class FileTable(ABC):
     def _batches_of(
         self, file: TableFile, columns: tuple[str, ...], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
-        """Stream some columns of one file."""
+        """Stream some columns of one file, as they are stored, perhaps beside others."""
 
     @cached_property
     def _merged_columns(self) -> Columns:

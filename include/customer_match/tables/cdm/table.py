@@ -24,13 +24,14 @@ from include.customer_match.tables.cdm.documents import (
 )
 from include.customer_match.tables.cdm.entity import Entity, FileSettings, dialect_of, is_parquet, unusable
 from include.customer_match.tables.cdm.locations import relative_to_model, shown
-from include.customer_match.tables.columns import Columns, merge_columns, resolve_column
+from include.customer_match.tables.columns import Columns, find_column, merge_columns
 from include.customer_match.tables.csv_files import CsvTable
 from include.customer_match.tables.formats import FoundTable, Place
 from include.customer_match.tables.inside import inside
 from include.customer_match.tables.listing import Listing, TableFile, described, list_files, visible
 from include.customer_match.tables.parquet_files import ParquetTable
 from include.customer_match.tables.table import BATCH_ROWS, FileTable, Format
+from include.customer_match.tables.values import conformed, stream_type
 from include.errors import ConfigurationError
 
 __all__ = ["FORMAT", "EntityTable"]
@@ -78,13 +79,14 @@ class EntityTable:
         """Stream some columns in constant memory.
 
         Raises:
-            ConfigurationError: A column is missing or is not text; a file is damaged.
+            ConfigurationError: A column is missing or differs from file to file; a file is damaged.
             TransientError: Storage trouble; a file was changed while it was read.
         """
-        for name in columns:
-            resolve_column(self._columns, name)
+        names = tuple(dict.fromkeys(find_column(self._columns, name) for name in columns))
+        types = {name: stream_type(self._columns[name]) for name in names}
         for part in self.parts:
-            yield from part.batches(columns, batch_rows)
+            for batch in part.batches(names, batch_rows):
+                yield conformed(batch, types, part.location)
 
     @cached_property
     def _columns(self) -> Columns:

@@ -23,7 +23,7 @@ from include.customer_match.tables.delta.schema import Column, Schema
 from include.customer_match.tables.formats import FoundTable, Place
 from include.customer_match.tables.inside import inside
 from include.customer_match.tables.listing import Listing, TableFile, described, visible
-from include.customer_match.tables.parquet_files import ParquetTable, as_text
+from include.customer_match.tables.parquet_files import ParquetTable
 from include.customer_match.tables.table import Format
 from include.errors import ConfigurationError
 
@@ -94,9 +94,7 @@ class DeltaTable(ParquetTable):
         if stored is None:
             return pa.nulls(batch.num_rows, target)
         values = batch.column(stored)
-        if is_text(target):
-            return as_text(values)
-        return values if values.type == target else values.cast(target)
+        return values if is_text(target) or values.type == target else values.cast(target)
 
     def _deleted(self, vector: DeletionVector) -> deletion_vectors.Rows:
         try:

@@ -1,0 +1,121 @@
+"""Profiles with several addresses each, taken apart: one row a value, judged together, put together again.
+
+Values lie in frames of three columns: `row` (the profile, from 0), `place` (the value's place among all, so
+that the first of a profile has the lowest) and the value itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from include.customer_match.digests import Digests, empty
+from include.customer_match.reference import Policy, Rejection, Take, judge
+from include.customer_match.vectors import IS_ADDRESS, IS_HASH, hashed, split, unhexed, with_address
+
+__all__ = ["Judged", "judge_values", "values_in"]
+
+_REASONS = {"row": pl.UInt32, "place": pl.UInt32, "reason": pl.String}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of the values of some profiles.
+
+    Attributes:
+        digests: Shape (n, 32), in no order, with duplicates.
+        rejects: Profiles without a usable address: `row` and `reason`, in order of rows.
+    """
+
+    digests: Digests
+    rejects: pl.DataFrame
+
+
+def values_in(batch: pa.RecordBatch, columns: Sequence[str], separator: str | None) -> pl.DataFrame:
+    """All values of the e-mail columns, one a row; a profile without any has one that is null."""
+    frames = []
+    for name in columns:
+        series: pl.Series = pl.from_arrow(batch.column(name))  # type: ignore[assignment]  # of an array
+        frame = pl.DataFrame({"value": series}).with_row_index("row")
+        if isinstance(series.dtype, pl.List | pl.Array):
+            frame = frame.explode("value", empty_as_null=True)
+        frame = frame.with_columns(pl.col("value").cast(pl.String))
+        if separator is not None:
+            frame = frame.with_columns(pl.col("value").str.split(separator)).explode(
+                "value", empty_as_null=True
+            )
+        frames.append(frame)
+    values = frames[0] if len(frames) == 1 else pl.concat(frames).sort("row", maintain_order=True)
+    return values.with_row_index("place")
+
+
+def judge_values(values: pl.DataFrame, policy: Policy, take: Take) -> Judged:
+    """Judge profiles by all of their values, as `reference.judge_row` does."""
+    addresses, rest = split(with_address(values, "value"), IS_ADDRESS)
+    hashes, rest = split(rest, IS_HASH)
+    if take is Take.COALESCE:  # what comes after a plain one needs no judge
+        first = _first(addresses, hashes)
+        rest = rest.join(first, on="row", how="left").filter(
+            (pl.col("place") < pl.col("first")).fill_null(value=True)
+        )
+    reasons, odd = _plainly_rejected(rest)
+    found, digests, more_reasons = _judge(odd, policy)
+    if take is Take.COALESCE:
+        first = _first(addresses, hashes, found)
+        addresses, hashes = (_only(frame, first) for frame in (addresses, hashes))
+        digests = digests[_only(found, first)["digest"].to_numpy()]
+    usable = pl.concat([frame.select("row") for frame in (addresses, hashes, found)]).unique()
+    rejects = _rejects(pl.concat([reasons, more_reasons]).join(usable, on="row", how="anti"))
+    plain = [*hashed(addresses.get_column("address"), policy), unhexed(hashes.get_column("address"))]
+    return Judged(np.concatenate([*plain, digests]), rejects)
+
+
+def _first(*usable: pl.DataFrame) -> pl.DataFrame:
+    """The place of each profile's first usable value."""
+    places = pl.concat([frame.select("row", "place") for frame in usable])
+    return places.group_by("row").agg(first=pl.col("place").min())
+
+
+def _only(frame: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
+    return frame.join(first, left_on="place", right_on="first", how="semi")
+
+
+def _plainly_rejected(rest: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The reasons of values whose rejection is plain, and the values that need a judge."""
+    address = pl.col("address")
+    missing, rest = split(rest, pl.col("value").is_null() | (address == ""))
+    others, rest = split(rest, ~address.str.contains("@", literal=True))
+    reasons = [
+        frame.select("row", "place", reason=pl.lit(str(reason)))
+        for frame, reason in ((missing, Rejection.MISSING), (others, Rejection.NOT_AN_ADDRESS))
+    ]
+    return pl.concat(reasons), rest
+
+
+def _judge(odd: pl.DataFrame, policy: Policy) -> tuple[pl.DataFrame, Digests, pl.DataFrame]:
+    """The odd values that are usable (`row`, `place`, `digest`: a place in the digests), digests, reasons."""
+    found: list[tuple[int, int, int]] = []
+    reasons: list[tuple[int, int, str]] = []
+    digests: list[bytes] = []
+    for row, place, value in odd.select("row", "place", "value").iter_rows():
+        verdict = judge(value, policy)
+        if verdict.rejection:
+            reasons.append((row, place, str(verdict.rejection)))
+        for digest in verdict.digests:
+            found.append((row, place, len(digests)))
+            digests.append(digest)
+    schema = {"row": pl.UInt32, "place": pl.UInt32, "digest": pl.UInt32}
+    array = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, empty().shape[1])
+    return pl.DataFrame(found, schema, orient="row"), array, pl.DataFrame(reasons, _REASONS, orient="row")
+
+
+def _rejects(reasons: pl.DataFrame) -> pl.DataFrame:
+    """One reason a profile: the first that is not `missing`, else that."""
+    ordered = reasons.with_columns(missing=pl.col("reason") == str(Rejection.MISSING)).sort(
+        "missing", "place"
+    )
+    return ordered.unique("row", keep="first", maintain_order=True).sort("row").select("row", "reason")

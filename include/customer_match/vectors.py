@@ -1,0 +1,84 @@
+"""Many values at once: trimmed, told plain from odd, and hashed, by polars.
+
+A value is *plain* if a regular expression proves it to be a well-formed address (ASCII, at most 64 bytes) or a
+digest; what is not is left to the reference.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import polars_hash as plh
+import pyarrow as pa
+
+from include.customer_match.digests import Digests, empty, from_hex
+from include.customer_match.reference import Policy, invisible_characters
+
+__all__ = ["IS_ADDRESS", "IS_HASH", "hashed", "split", "unhexed", "with_address"]
+
+_INVISIBLE_ASCII = "".join(map(chr, (*range(0x21), 0x7F)))
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+# Bounded by 64 bytes in all, so that no label and no local part can be too long. Something is left of a local
+# part that does not begin with a plus or a dot; a domain that ends in a letter-led label is no number.
+_PLAIN_ADDRESS = (
+    r"^[a-z0-9!#$%&'*/=?^_`{|}~-][a-z0-9.!#$%&'*+/=?^_`{|}~-]*"
+    rf"@(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?$"
+)
+_PLAIN_HASH = r"^[0-9a-f]{64}$"
+_PLAIN_BYTES = 64
+
+_ADDRESS = pl.col("address")
+IS_ADDRESS = (_ADDRESS.str.len_bytes() <= _PLAIN_BYTES) & _ADDRESS.str.contains(_PLAIN_ADDRESS)
+"""Whether the column `address` is plainly one."""
+IS_HASH = _ADDRESS.str.contains(_PLAIN_HASH)
+"""Whether the column `address` is plainly a digest in hex digits."""
+
+
+def split(frame: pl.DataFrame, condition: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows where a condition holds, and all others."""
+    marked = frame.with_columns(holds=condition.fill_null(value=False))
+    return marked.filter("holds").drop("holds"), marked.filter(~pl.col("holds")).drop("holds")
+
+
+def with_address(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """The frame, in another order, with a column `address`: trimmed, lower-case; null where that is not ASCII."""
+    value = pl.col(column)
+    # The set of all invisible characters is long, so only the few values that may need it meet it.
+    special = ~_is_ascii(value).fill_null(value=True)
+    trimmed = [
+        frame.filter(~special).with_columns(address=value.str.strip_chars(_INVISIBLE_ASCII)),
+        frame.filter(special).with_columns(address=value.str.strip_chars(invisible_characters())),
+    ]
+    return pl.concat(trimmed).with_columns(
+        address=pl.when(_is_ascii(_ADDRESS)).then(_ADDRESS.str.to_lowercase())
+    )
+
+
+def _is_ascii(text: pl.Expr) -> pl.Expr:
+    return text.str.len_bytes() == text.str.len_chars()
+
+
+def hashed(addresses: pl.Series, policy: Policy) -> list[Digests]:
+    """Digests of plain addresses; under `both` a second array where `enhanced` makes another one."""
+    basic = _ADDRESS
+    local_part = basic.str.extract(r"^([^+@]+)", 1).str.replace_all(".", "", literal=True)
+    enhanced = local_part + basic.str.extract(r"(@.*)$", 1)
+    frame = addresses.to_frame("address")
+    match policy:
+        case Policy.BASIC:
+            chosen = [frame]
+        case Policy.ENHANCED:
+            chosen = [frame.select(address=enhanced)]
+        case Policy.BOTH:
+            chosen = [frame, frame.select(address=enhanced, basic=basic).filter(basic != pl.col("basic"))]
+    return [unhexed(f.select(plh.col("address").chash.sha2_256()).to_series()) for f in chosen]
+
+
+def unhexed(digits: pl.Series) -> Digests:
+    """Digests of text values of 64 hex digits each."""
+    if digits.is_empty():
+        return empty()
+    array = digits.rechunk().to_arrow().cast(pa.large_string())
+    text = np.frombuffer(array.buffers()[2], dtype=np.uint8)
+    start = 2 * 32 * array.offset
+    return from_hex(text[start : start + 64 * len(array)].reshape(-1, 64))

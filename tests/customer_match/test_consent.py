@@ -1,0 +1,70 @@
+"""`consent`: what means consent in columns of each kind; what is not said to mean it does not."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from include.customer_match.consent import consent_filter
+from include.customer_match.export import Consent
+from include.errors import ConfigurationError
+
+BIG = 2**53 + 1
+
+CASES: list[tuple[pa.DataType, list[Any], Any, list[bool]]] = [
+    (pa.string(), ["yes", " YES ", "Yés", "no", "", None], ["Yes"], [True, True, False, False, False, False]),
+    (pa.string(), ["Ja", "jA", "nein"], ["JA", "oui"], [True, True, False]),
+    (pa.string(), ["TRUE", "true", "1", "false", None], True, [True, True, False, False, False]),
+    (pa.string(), ["1", "1.0", "0", "true"], 1, [True, False, False, False]),
+    (pa.string(), ["ÄÖ", "äö"], "äÖ", [True, True]),
+    (pa.bool_(), [True, False, None], True, [True, False, False]),
+    (pa.bool_(), [True, False, None], [" True"], [True, False, False]),
+    (pa.bool_(), [True, False, None], [True, False], [True, True, False]),
+    (pa.int8(), [1, 0, None], [1], [True, False, False]),
+    (pa.int64(), [1, 2, 3], ["1", 3.0], [True, False, True]),
+    (pa.int64(), [BIG, BIG - 1], BIG, [True, False]),
+    (pa.uint64(), [2**64 - 1, 1], 2**64 - 1, [True, False]),
+    (pa.float64(), [1.0, 0.5, float("nan"), None], [1, "0.5"], [True, True, False, False]),
+    (pa.decimal128(10, 2), [Decimal("1.00"), Decimal("0.50"), None], 1, [True, False, False]),
+    (pa.null(), [None, None], "yes", [False, False]),
+]
+
+
+@pytest.mark.parametrize(("kind", "values", "allow", "kept"), CASES)
+def test_what_means_consent(kind: pa.DataType, values: list[Any], allow: Any, kept: list[bool]) -> None:
+    found = consent_filter(Consent(column="consent", allow=allow), {"Id": pa.int64(), "Consent": kind})
+    stored = pa.string() if kind == pa.null() else kind
+    batch = pa.record_batch({"Consent": pa.array(values, stored)})
+    assert found.column == "Consent"
+    assert found.keep(batch).to_pylist() == kept
+    assert found.keep(batch.slice(1)).to_pylist() == kept[1:]
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("kind", "allow", "message"),
+    [
+        (pa.bool_(), 1, "holds true and false, so that not every value"),
+        (pa.bool_(), ["yes"], r"such as `allow: \[true\]`"),
+        (pa.int64(), True, "holds numbers"),
+        (pa.int64(), ["yes"], r"such as `allow: \[1\]`"),
+        (pa.int64(), 0.5, "holds int64"),
+        (pa.int8(), 1000, "holds int8"),
+        (pa.float32(), "x", "holds numbers"),
+        (pa.date32(), "x", r"holds date32\[day\], which cannot tell consent"),
+        (pa.list_(pa.string()), "x", "cannot tell consent"),
+        (pa.binary(), "x", "cannot tell consent"),
+    ],
+)
+def test_values_that_the_column_can_never_hold(kind: pa.DataType, allow: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        consent_filter(Consent(column="C", allow=allow), {"C": kind})
+
+
+@pytest.mark.bad_input
+def test_a_missing_column_is_told() -> None:
+    with pytest.raises(ConfigurationError, match=r"Did you mean 'Consent'\?.*Correct `consent\.column`"):
+        consent_filter(Consent(column="Consnt", allow=True), {"Consent": pa.bool_()})

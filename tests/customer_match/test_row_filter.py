@@ -1,0 +1,175 @@
+"""`where`: which rows pass, that columns are matched and checked, and that no value of the table is told."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.customer_match.row_filter import row_filter
+from include.errors import ConfigurationError
+
+TABLE = pa.record_batch(
+    {
+        "Country": pa.array(["DE", None, "fr", ""]),
+        "Score": pa.array([1, 2, None, 4], pa.int64()),
+        "Text": pa.array(["1", "SECRET", None, "4"]),
+        "Active": pa.array([True, False, None, True]),
+        "Day": pa.array([dt.date(2026, 1, 1), None, dt.date(2025, 1, 1), dt.date(2027, 1, 1)]),
+        "My Column": pa.array([1, 2, 3, 4], pa.int8()),
+        "Seen": pa.array([dt.datetime(2026, 1, 1), None] * 2, pa.timestamp("ms", "Europe/Berlin")),
+        "Written": pa.array([dt.datetime(2026, 1, 1), None] * 2, pa.timestamp("ns")),
+        "Spent": pa.array([Decimal("1.50"), None, Decimal("2.00"), None], pa.decimal128(10, 2)),
+        "Nothing": pa.array([None] * 4, pa.string()),
+    }
+)
+COLUMNS = dict(zip(TABLE.schema.names, TABLE.schema.types, strict=True)) | {"Tags": pa.list_(pa.string())}
+
+PASSING = [
+    ("Country = 'DE'", [0]),
+    ("country = 'DE'", [0]),
+    ("COUNTRY = 'DE' OR Country = 'fr'", [0, 2]),
+    ("Country <> 'DE'", [2, 3]),
+    ("NOT Country = 'DE'", [2, 3]),
+    ("Country NOT IN ('DE')", [2, 3]),
+    ("Country NOT IN ('DE', NULL)", []),
+    ("Country IN ('DE', NULL)", [0]),
+    ("Country IS NULL", [1]),
+    ("Country = NULL", []),
+    ("Country IS DISTINCT FROM 'DE'", [1, 2, 3]),
+    ("COALESCE(Country, 'x') <> 'DE'", [1, 2, 3]),
+    ("LOWER(TRIM(Country)) IN ('de', 'fr') AND Score IS NULL", [2]),
+    ("Country LIKE 'D_'", [0]),
+    ("Country ILIKE 'd%'", [0]),
+    ("Country NOT LIKE '%E'", [2, 3]),
+    ("Score >= 2", [1, 3]),
+    ("Score NOT BETWEEN 2 AND 3", [0, 3]),
+    ("Score % 2 = 0 AND ABS(-Score) > 2", [3]),
+    ("Score > 1.5 AND NOT Active", [1]),
+    ("CASE WHEN Score > 1 THEN Active ELSE TRUE END", [0, 2, 3]),
+    ("TRY_CAST(Text AS INTEGER) >= 1", [0, 3]),
+    ("Active", [0, 3]),
+    ("Active IS NOT TRUE", [1]),
+    ("Day >= DATE '2026-01-01'", [0, 3]),
+    ("EXTRACT(YEAR FROM Day) = 2025", [2]),
+    ("Day < CURRENT_DATE + INTERVAL '100000 days'", [0, 2, 3]),
+    ('"my column" > 2 -- a comment', [2, 3]),
+    ("Seen = TIMESTAMP '2026-01-01 00:00:00'", [0, 2]),
+    ("Written >= TIMESTAMP '2026-01-01 00:00:00'", [0, 2]),
+    ("Spent > 1.5", [2]),
+    ("Nothing = 'x' OR Nothing IS NULL", [0, 1, 2, 3]),
+    ("Score =\n 1\n  OR Score = 2", [0, 1]),
+]
+
+
+@pytest.mark.parametrize(("condition", "rows"), PASSING)
+def test_rows_that_pass(condition: str, rows: list[int]) -> None:
+    kept = row_filter(condition, COLUMNS).keep(TABLE).to_pylist()
+    assert [row for row, keep in enumerate(kept) if keep] == rows
+    assert None not in kept
+
+
+def test_only_the_columns_that_it_names_are_needed() -> None:
+    found = row_filter("score > 1 AND SCORE < 9 AND country = 'DE'", COLUMNS)
+    assert found.columns == ("Score", "Country")
+    assert found.keep(TABLE.select(["Country", "Score"])).to_pylist() == [False] * 4
+
+
+def test_columns_with_names_like_patterns_are_columns() -> None:
+    columns = {"^S.*$": pa.int64(), "S1": pa.int64(), "*": pa.int64()}
+    batch = pa.record_batch({"S1": [1, 2], "^S.*$": [9, 9], "*": [9, 9]})
+    assert row_filter("s1 = 1", columns).keep(batch).to_pylist() == [True, False]
+    with pytest.raises(ConfigurationError, match="cannot be judged row by row"):
+        row_filter('"^S.*$" = 1', columns)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.tuples(st.none() | st.integers(-3, 3), st.none() | st.sampled_from("ab"))),
+    st.integers(-3, 3),
+    st.integers(1, 4),
+)
+def test_a_row_is_judged_by_itself(rows: list[tuple[Any, Any]], limit: int, step: int) -> None:
+    """Three-valued logic, and the same answer however the rows are cut into batches."""
+    kinds = {"n": pa.int64(), "t": pa.string()}
+    batch = pa.record_batch({k: pa.array([r[i] for r in rows], kinds[k]) for i, k in enumerate(kinds)})
+    found = row_filter(f"n > {limit} OR t <> 'a'", kinds)
+    wanted = [bool((n is not None and n > limit) or (t is not None and t != "a")) for n, t in rows]
+    pieces = [found.keep(batch.slice(start, step)).to_pylist() for start in range(0, len(rows), step)]
+    assert [keep for piece in pieces for keep in piece] == wanted
+
+
+HELP = r".*It may compare columns by =, <>"
+REFUSED = [
+    ("Country = ", "is not understood: Expected: an expression, found: its end" + HELP),
+    ("Country = 'DE", "is not understood in line 1, column 11: Unterminated string literal"),
+    ("(Score = 1", r"is not understood: Expected: \), found: its end"),
+    ("Score = 1)", r"is not understood in line 1, column 10: Expected: end of statement, found: \)"),
+    ("Score =\n1 x = 2", "is not understood in line 2, column 3"),
+    ("Score = 1; DROP TABLE x", "is not understood"),
+    ("foo(Score) = 1", "there is no function foo"),
+    ("(" * 500 + "Score = 1" + ")" * 500, "is not understood"),
+    ("*", "is not understood"),
+    ("", "is not understood"),
+    ("1 = 1", "names no column"),
+    ("NULL", "names no column"),
+    ("Scor = 1", r"no column 'Scor'\. Did you mean 'Score'\?.*Correct `where`.*single quotes"),
+    ('Country = "DE"', r"no column 'DE'.*text stands in single quotes"),
+    ("Score", "gives Int64 for each row, not true or false"),
+    ("LOWER(Country)", "gives String for each row"),
+    (
+        "Score = 'a'",
+        r"does not fit together \(Score holds int64\).*Columns of CSV files are text: write TRY_CAST",
+    ),
+    ("Text > 1", r"does not fit together \(Text holds string\)"),
+    ("Day > '2026-01-01'", r"\(Day holds date32\[day\]\).*DATE '2026-01-31'"),
+    ("Score IN (1, 'x')", "does not fit together"),
+    ("Tags = 'x'", "'Tags' holds list<item: string>, which `where` of the export file cannot compare"),
+    ("MAX(Score) = Score", "cannot be judged row by row" + HELP),
+    ("COUNT(*) > 1", "cannot be judged row by row"),
+    ("FIRST(Score) = 1", "cannot be judged row by row"),
+    ("ROW_NUMBER() OVER () < 5 AND Score > 1", "cannot be judged row by row"),
+    ("SUM(Score) OVER (PARTITION BY Country) > 1", "cannot be judged row by row"),
+    ("LAG(Score) OVER (ORDER BY Day) = 1", "cannot be judged row by row"),
+    ("UNNEST(Score) = 1", "cannot be judged row by row"),
+    ("STRPOS(Country, 'D') = 1", "cannot be judged row by row"),  # null is not null to it
+    ("DATE(Text) > DATE '2026-01-01'", "cannot be judged row by row"),  # guesses a format by the rows it sees
+    ("Score IN (SELECT 1)", "."),
+    ("Score.x = 1", "cannot be judged row by row"),
+    ("Country ~ '['", "does not fit together"),
+]
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(("condition", "message"), REFUSED)
+def test_refused(condition: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"(?s){message}"):
+        row_filter(condition, COLUMNS)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "condition", ["CAST(Text AS INTEGER) > 1", "NOT Text", "CAST(Text AS DATE) > DATE '2026-01-01'"]
+)
+def test_a_value_that_cannot_be_converted_is_not_told(condition: str) -> None:
+    found = row_filter(condition, COLUMNS)
+    with pytest.raises(ConfigurationError, match="TRY_CAST makes null of such values") as raised:
+        found.keep(TABLE)
+    assert "SECRET" not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+
+
+@pytest.mark.bad_input
+def test_a_column_that_one_file_lacks() -> None:
+    from include.customer_match.tables.columns import merge_columns
+
+    columns = merge_columns({"a": {"Id": pa.int64(), "X": pa.int64()}, "b": {"Id": pa.int32()}})
+    assert row_filter("id = 1", columns).columns == ("Id",)
+    with pytest.raises(ConfigurationError, match="'X' is missing in b.*as `where`"):
+        row_filter("x = 1", columns)
