@@ -56,8 +56,8 @@ _TYPES_HELP: Final = (
     "not fit (CAST stops there)."
 )
 _HELP: Final = (
-    "It may compare columns by =, <>, <, >, IN, BETWEEN, LIKE, ILIKE, IS NULL, joined by AND, OR and NOT, and use CASE, "
-    "COALESCE, CAST, TRY_CAST, LOWER, UPPER, TRIM, LENGTH, SUBSTR, EXTRACT and the like"
+    "It may compare columns by =, <>, <, >, IN, BETWEEN, LIKE, ILIKE, IS NULL, joined by AND, OR and NOT, and use "
+    "CASE, COALESCE, CAST, TRY_CAST, LOWER, UPPER, TRIM, LENGTH, SUBSTR, EXTRACT and the like"
 )
 
 
@@ -148,9 +148,11 @@ def _names(expression: pl.Expr) -> Iterator[str]:
 
 
 def _walked(node: Any) -> Iterator[str]:
+    kind: str
+    body: Any
     kind, body = next(iter(node.items())) if isinstance(node, dict) else (node, None)
     if kind == "Column":
-        yield str(body)
+        yield body
     elif kind in _PARTS:
         for part in _PARTS[kind]:
             yield from _walked(body[part])

@@ -365,6 +365,7 @@ class ExportRun:
         """A suppression list, and how it is read. Without it nobody is exported."""
         source = wanted.source or self.export.source
         try:
+            # Whoever must be kept out today is kept out, whatever day the run stands for.
             table = _opened(source, wanted.name, wanted.path, "`suppress`", as_of=_now())
             return table, suppression_of(wanted.email or self.export.email, table.columns())
         except ConfigurationError as error:

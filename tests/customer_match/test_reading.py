@@ -79,11 +79,11 @@ def test_the_row_key_is_no_address_in_another_spelling() -> None:
     )
     assert reading_of(export, columns).key == "Id"
     odd = export.model_copy(update={"row_key": "email"})
-    with pytest.raises(ConfigurationError, match="' Email' holds the addresses.*`row_key`"):
+    with pytest.raises(ConfigurationError, match=r"' Email' holds the addresses.*`row_key`"):
         reading_of(odd, columns)
 
 
 @pytest.mark.bad_input
 def test_a_suppression_list_without_the_column() -> None:
-    with pytest.raises(ConfigurationError, match="Correct `suppress.email`"):
+    with pytest.raises(ConfigurationError, match=r"Correct `suppress\.email`"):
         suppression_of(Addresses(columns=("Hash",)), COLUMNS)

@@ -19,6 +19,7 @@ from include.customer_match.ledger.state import Action, Part
 from include.customer_match.members import MembersFile
 from include.customer_match.normalise import Staged
 from include.customer_match.reference import Rejection
+from include.customer_match.rejects import RejectsFile
 from include.customer_match.report import Outcome, RunReport, SegmentReport, segment_report
 from include.customer_match.routes import Route
 from include.customer_match.run_records import (
@@ -159,7 +160,7 @@ def test_all_counts_of_a_segment(records: SegmentRecords) -> None:
         segment="vip_table", audience="VIPs", audience_id="77", outcome=Outcome.REFUSED_SOME,
         profiles=3_000, valid=2_500, rejected={"missing": 400, "not_an_address": 100}, duplicates=500,
         members=2_000, added=1_500, removed=20, refused={"TooNew": 3}, parts=1, replaced=False, seconds=8.0,
-        route=Route.APPLY, calls=2, sent=1_520, renewed=0,
+         route=Route.APPLY, calls=2, sent=1_520, renewed=0, filtered=0, without_consent=0,
     )  # fmt: skip
 
 
@@ -186,6 +187,37 @@ def test_what_guards_let_pass_is_told_of_each_step(records: SegmentRecords) -> N
     assert "let pass by ignore_guards: Odd thing 3." in Page(run.html()).text
     early = run_of(report_of(records, written[0], FAILURE))
     assert "Look first. Let pass by `ignore_guards`: Odd thing 0." in early.summary()
+
+
+def test_who_was_kept_out_is_told_apart(records: SegmentRecords) -> None:
+    rejects = RejectsFile(path="runs/e/r/s/rejects.parquet", rows=500, withheld=0)
+    counts = {"filtered": 1_100, "without_consent": 200, "suppressed": 7, "rejects": rejects}
+    normalised = NORMALISED.model_copy(update={"staged": NORMALISED.staged.model_copy(update=counts)})
+    segment = report_of(records, VALIDATED, normalised, CHUNKED, DELIVERED)
+    assert (segment.filtered, segment.without_consent, segment.suppressed) == (1_100, 200, 7)
+    assert segment.rejects == "runs/e/r/s/rejects.parquet"
+    report = run_of(segment)
+    assert (
+        "500 rejected, 1,100 left out by where, 200 without consent, 7 members suppressed."
+        in report.summary()
+    )
+    page = report.html()
+    for text in (
+        "Kept out",
+        "left out by where 1,100",
+        "without consent 200",
+        "members suppressed 7",
+        rejects.path,
+    ):
+        assert text in page
+
+
+def test_a_report_where_nobody_is_kept_out_does_not_speak_of_it(records: SegmentRecords) -> None:
+    report = run_of(report_of(records, VALIDATED, NORMALISED, CHUNKED, DELIVERED))
+    for text in (report.summary(), report.html()):
+        assert not [
+            word for word in ("Kept out", "where", "consent", "suppress", "rejects.parquet") if word in text
+        ]
 
 
 def test_counts_end_where_the_run_ended(records: SegmentRecords) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -105,4 +106,4 @@ def test_memory_does_not_grow_with_list_and_segment(monkeypatch: pytest.MonkeyPa
         left = [bytes(row) for part in suppressed.taken_out_of([members(names)]) for row in part]
     assert left == [bytes(row) for row in members(names[800:])]
     assert suppressed.kept_out == 800
-    assert not __import__("os").path.exists(folder.name)
+    assert not Path(folder.name).exists()

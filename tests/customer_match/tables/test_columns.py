@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from include.customer_match.tables.columns import merge_columns, resolve_column
+from include.customer_match.tables.columns import find_column, merge_columns, resolve_column
 from include.errors import ConfigurationError
 
 TABLE = {"CustomerId": pa.string(), "Email": pa.string(), "Score": pa.int64(), "Photo": pa.binary()}
@@ -76,3 +76,63 @@ def test_a_column_of_another_type_in_one_file_names_the_file() -> None:
     columns = merge_columns({"a.parquet": {"Email": pa.string()}, "b.parquet": {"Email": pa.int64()}})
     with pytest.raises(ConfigurationError, match=r"holds int64 in b\.parquet"):
         resolve_column(columns, "Email")
+
+
+def test_types_that_can_be_told_together_are() -> None:
+    files: dict[str, dict[str, pa.DataType]] = {
+        "a": {
+            "n": pa.int32(),
+            "x": pa.int64(),
+            "t": pa.large_string(),
+            "l": pa.list_(pa.large_string()),
+            "o": pa.null(),
+        },
+        "b": {
+            "n": pa.int64(),
+            "x": pa.float64(),
+            "t": pa.string(),
+            "l": pa.list_(pa.string()),
+            "o": pa.bool_(),
+        },
+    }
+    assert merge_columns(files) == {
+        "n": pa.int64(), "x": pa.float64(), "t": pa.string(), "l": pa.list_(pa.string()), "o": pa.bool_(),
+    }  # fmt: skip
+    assert merge_columns(files).faults == {}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (pa.string(), pa.binary()),
+        (pa.bool_(), pa.int64()),
+        (pa.string(), pa.list_(pa.string())),
+        (pa.timestamp("us"), pa.timestamp("us", "UTC")),
+        (pa.list_(pa.string()), pa.list_(pa.int64())),
+        (pa.date32(), pa.string()),
+    ],
+)
+def test_types_that_cannot_are_a_fault_of_their_column_alone(one: pa.DataType, other: pa.DataType) -> None:
+    columns = merge_columns({"a": {"x": one, "y": one}, "b": {"x": other, "y": one}})
+    assert find_column(columns, "Y") == "y"
+    with pytest.raises(ConfigurationError, match=r"'x' holds .* in b, not .* as in other files.*as `where`"):
+        find_column(columns, "x", "where")
+
+
+def test_any_column_is_found_where_no_addresses_are_wanted() -> None:
+    assert find_column(TABLE, " photo", "row_key") == "Photo"
+    with pytest.raises(
+        ConfigurationError, match=r"no column 'Phto'\. Did you mean 'Photo'\?.*Correct `row_key`"
+    ):
+        find_column(TABLE, "Phto", "row_key")
+    with pytest.raises(ConfigurationError, match=r"could be 'A ' or 'A' or 'a'.*as `consent.column`"):
+        find_column({"A ": pa.int64(), "A": pa.int64(), "a": pa.int64()}, "a ", "consent.column")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pa.list_(pa.string()), pa.large_list(pa.large_string()), pa.list_(pa.string(), 3), pa.list_(pa.null())],
+    ids=str,
+)
+def test_lists_of_text_hold_addresses(kind: pa.DataType) -> None:
+    assert resolve_column({"Email": kind}, "Email") == "Email"
