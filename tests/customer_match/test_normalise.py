@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import re
+from itertools import product
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.customer_match.consent import consent_filter
+from include.customer_match.export import Consent
 from include.customer_match.members import read_members
 from include.customer_match.normalise import Staged, stage_members
 from include.customer_match.reading import Reading
-from include.customer_match.reference import Policy, Rejection, Verdict, judge
+from include.customer_match.reference import Policy, Rejection, Take, Verdict, judge, judge_row
+from include.customer_match.rejects import RejectsFile
+from include.customer_match.row_filter import row_filter
+from include.customer_match.suppression import Suppressed
 from include.demo.expected import expected_of
 from include.project import PROJECT
 
@@ -123,3 +130,69 @@ def test_the_documented_examples_are_true() -> None:
 def test_every_reason_is_documented() -> None:
     text = (PROJECT / "docs" / "normalisation.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `([a-z_]+)` \| [^`|]*(?:`@`[^`|]*)*\|$", text, re.MULTILINE) == list(Rejection)
+
+
+# --- Who is kept out ---------------------------------------------------------------------------------------
+
+ROWS = st.lists(
+    st.tuples(
+        st.lists(VALUES, max_size=3),
+        st.sampled_from([None, "DE", "fr"]),
+        st.sampled_from([None, True, False]),
+        st.sampled_from([None, 1, 2]),
+    ),
+    max_size=12,
+)
+COLUMNS = {
+    "Emails": pa.list_(pa.string()),
+    "Country": pa.string(),
+    "Consent": pa.bool_(),
+    "Id": pa.int64(),
+}
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None)
+@given(ROWS, st.lists(VALUES, max_size=4), st.sampled_from([*product(Policy, Take)]), st.integers(1, 5))
+def test_everybody_is_counted_once_and_nobody_is_lost(
+    new_storage: Any, rows: list[Any], listed: list[str | None], choice: tuple[Policy, Take], size: int
+) -> None:
+    """Condition, consent, addresses, suppression and rejected rows at once, against plain Python."""
+    policy, take = choice
+    table = pa.record_batch(
+        {n: pa.array([r[i] for r in rows], k) for i, (n, k) in enumerate(COLUMNS.items())}
+    )
+    reading = Reading(
+        emails=("Emails",),
+        take=take,
+        where=row_filter("country <> 'fr'", COLUMNS),
+        consent=consent_filter(Consent(column="consent", allow=True), COLUMNS),
+        key="Id",
+    )
+    assert set(reading.columns) == set(COLUMNS)
+    storage = new_storage()
+    batches = [table.slice(start, size) for start in range(0, len(rows), size)]
+    with Suppressed(policy) as suppressed:
+        never = pa.record_batch({"E": pa.array(listed, pa.string())})
+        suppressed.read([never], Reading(emails=("E",)), "Never", allow_empty=True)
+        staged = stage_members(
+            batches, reading, policy, storage, "m", suppressed=suppressed, rejects_path="rejects"
+        )
+    consenting = [row for row in rows if row[1] == "DE" and row[2]]
+    verdicts = [(judge_row(row[0], policy, take), row[3]) for row in consenting]
+    digests = [digest for verdict, _ in verdicts for digest in verdict.digests]
+    kept_out = {digest for value in listed for digest in judge(value, policy).digests} & set(digests)
+    assert members_of(storage, staged) == sorted(digest.hex() for digest in set(digests) - kept_out)
+    assert staged.profiles == len(rows)
+    assert staged.filtered == sum(row[1] != "DE" for row in rows)
+    assert staged.without_consent == sum(row[1] == "DE" and not row[2] for row in rows)
+    assert staged.valid + sum(staged.rejected.values()) == staged.considered == len(consenting)
+    assert (staged.suppressed, staged.duplicates) == (len(kept_out), len(digests) - len(set(digests)))
+    with storage.open_input("rejects") as file:
+        told = pq.ParquetFile(file).read().to_pylist()
+    assert told == [
+        {"key": None if key is None else str(key), "reason": str(verdict.rejection)}
+        for verdict, key in verdicts
+        if verdict.rejection
+    ]
+    assert staged.rejects == RejectsFile(path="rejects", rows=len(told), withheld=0)
