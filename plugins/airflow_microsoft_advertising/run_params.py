@@ -96,7 +96,8 @@ def _conditions(export: Export) -> Iterator[str]:
     if export.where:
         yield f"Only rows where `{' '.join(export.where.split())}`"
     if export.consent:
-        yield f"Only with consent: `{export.consent.column}` is one of {', '.join(map(str, export.consent.allow))}"
+        allowed = (str(v).lower() if isinstance(v, bool) else str(v) for v in export.consent.allow)
+        yield f"Only with consent: `{export.consent.column}` is one of {', '.join(allowed)}"
     if export.suppress:
         yield f"Nobody from {', '.join(f'`{one.name}`' for one in export.suppress)}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.customer_match.export_document import read_document
 from include.customer_match.row_filter import row_filter
 from include.errors import ConfigurationError
+from include.project import PROJECT
 
 NEW_YEAR = dt.datetime(2026, 1, 1)  # noqa: DTZ001 (what Arrow stores has no zone)
 TABLE = pa.record_batch(
@@ -174,3 +177,19 @@ def test_a_column_that_one_file_lacks() -> None:
     assert row_filter("id = 1", columns).columns == ("Id",)
     with pytest.raises(ConfigurationError, match=r"'X' is missing in b.*as `where`"):
         row_filter("x = 1", columns)
+
+
+def test_the_documented_conditions_are_conditions() -> None:
+    page = (PROJECT / "docs" / "export-file.md").read_text(encoding="utf-8")
+    written = re.findall(r"(?m)^where: .*$", page)
+    assert len(written) >= 4
+    columns = {
+        "Country": pa.string(),
+        "LastVisit": pa.date32(),
+        "Loyalty tier": pa.string(),
+    }
+    for line in written:
+        values = read_document(line.encode()).values
+        assert values
+        score = pa.string() if "TRY_CAST" in line else pa.int64()
+        assert row_filter(str(values["where"]), columns | {"Score": score}).columns

@@ -146,6 +146,18 @@ def test_the_documentation_names_the_segments(dag: DAG) -> None:
     for word in ("Autumn campaign", "Gold customers", "Silver", "190000001", "Email", "basic"):
         assert word in str(dag.doc_md)
     assert dag.dag_display_name == "Autumn campaign"
+    assert "Only" not in str(dag.doc_md)
+
+
+def test_the_documentation_says_who_is_kept_out(dags: Dags) -> None:
+    keys = "+where: A = 1\nconsent: {column: Ads, allow: [true, yes]}\nsuppress: [Never, lists/x.csv]\n"
+    told = str(dags(autumn=keys)["autumn"].doc_md)
+    for line in (
+        "- Only rows where `A = 1`",
+        "- Only with consent: `Ads` is one of true, yes",
+        "- Nobody from `Never`, `lists/x.csv`",
+    ):
+        assert line in told
 
 
 # --- Parameters --------------------------------------------------------------------------------------------
