@@ -359,7 +359,9 @@ class ExportRun:
         return discover(*filesystem(source.connection, source.locate(PROJECT)), format=source.format)
 
     def _open(self, segment: Segment) -> Table:
-        return _opened(self.export.source, segment.table, segment.path, "the segment", as_of=self.interval_end)
+        return _opened(
+            self.export.source, segment.table, segment.path, "the segment", as_of=self.interval_end
+        )
 
     def _open_suppression(self, wanted: Suppression) -> tuple[Table, Reading]:
         """A suppression list, and how it is read. Without it nobody is exported."""

@@ -20,7 +20,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.customer_match.tables import Table, discover, open_table
+from include.customer_match.tables import Table, discover, open_table, resolve_column
 from include.errors import ConfigurationError, TransientError
 from include.sample_lake.delta import CHECKPOINTS, DeltaSample
 
@@ -135,12 +135,17 @@ def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
     assert dict(table.columns()) == COLUMNS
 
 
-def test_columns_that_are_no_text_are_told(tmp_path: Path) -> None:
-    DeltaSample(LOCAL, str(tmp_path), {"Id": pa.int64(), "All": pa.list_(pa.string())})
+def test_columns_come_as_they_are_stored(tmp_path: Path) -> None:
+    types = {"Id": pa.int64(), "All": pa.list_(pa.string())}
+    written = DeltaSample(LOCAL, str(tmp_path), types)
+    written.append([{"Id": 7, "All": ["ann@contoso.com", "bea@contoso.com"]}, {"Id": None, "All": None}])
     table = open_table(LOCAL, str(tmp_path))
-    assert dict(table.columns()) == {"Id": pa.int64(), "All": pa.list_(pa.string())}
+    assert dict(table.columns()) == types
+    [batch] = table.batches(["Id", "All"])
+    assert dict(zip(batch.schema.names, batch.schema.types, strict=True)) == types
+    assert batch.to_pydict() == {"Id": [7, None], "All": [["ann@contoso.com", "bea@contoso.com"], None]}
     with pytest.raises(ConfigurationError, match="'Id' holds int64, not text"):
-        list(table.batches(["Id"]))
+        resolve_column(table.columns(), "id")
 
 
 def test_only_the_needed_columns_are_read(tmp_path: Path) -> None:
