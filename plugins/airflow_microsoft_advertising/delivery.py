@@ -361,17 +361,27 @@ class Delivery:
         if not status.state.final:
             return entry, Waiting(request.id, request.requested_at)
         if not status.state.succeeded:
-            self._ledger.write(entry, entry.state.came_to_nothing(index))
-            raise self._failure(request, status)
+            return self._given_up(entry, index, request, self._failure(request, status)), None
         return self._confirm(entry, index, request, status), None
+
+    def _given_up(self, entry: Entry, index: int, request: Request, error: Exception) -> Entry:
+        """Record that an upload came to nothing, and raise why if it was ours.
+
+        What the upload of an earlier plan died of was that plan's matter: ours goes on from what may be there.
+        """
+        is_ours = entry.state.plan_id == self._plan.id
+        entry = self._ledger.write(entry, entry.state.came_to_nothing(index))
+        if is_ours:
+            raise error
+        log.warning("Request %s of an earlier plan came to nothing: %s", request.id, error)
+        return entry
 
     def _confirm(self, entry: Entry, index: int, request: Request, status: UploadStatus) -> Entry:
         part = entry.state.parts[index]
         try:
             refusals = self._refusals(part, request, status)
-        except (ConfigurationError, TerminalError, _SendAgain):
-            self._ledger.write(entry, entry.state.came_to_nothing(index))
-            raise
+        except (ConfigurationError, TerminalError, _SendAgain) as error:
+            return self._given_up(entry, index, request, error)
         log.info(
             "Request %s is done: %d of %d members taken",
             request.id,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -14,12 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from airflow_microsoft_advertising import applying
+from airflow_microsoft_advertising import applying, delivery
 from airflow_microsoft_advertising.audience_marks import AudienceSpec
 from airflow_microsoft_advertising.delivery import Delivery, Waiting
 from include.customer_match import routes
@@ -28,7 +30,7 @@ from include.customer_match.digests import Digests
 from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.state import Progress, State
 from include.customer_match.ledger.store import Ledger
-from include.customer_match.ledger.view import windows
+from include.customer_match.ledger.view import is_known, windows
 from include.customer_match.members import DamagedMembers, MembersFile, read_members, write_members
 from include.customer_match.order import Force
 from include.customer_match.routes import RouteChoice
@@ -53,7 +55,7 @@ from include.microsoft_advertising.models import (
 )
 from tests.memory_storage import MemoryStorage
 
-__all__ = ["Crash", "FakeService", "Faults", "FaultyStorage", "World", "digests_of", "small_calls"]
+__all__ = ["Crash", "FakeService", "Faults", "FaultyStorage", "World", "digests_of", "kept_folders", "small_calls"]
 
 MARK = "[customer-match:test]"
 NAME = "Gold customers"
@@ -391,6 +393,24 @@ def digests_of(people: Iterable[int]) -> Digests:
 
 
 @contextmanager
+def kept_folders(root: Path) -> Iterator[None]:
+    """Uploads are written into folders that are used again: making and removing them costs more than a try."""
+    free: list[Path] = []
+
+    @contextmanager
+    def one(**_: str) -> Iterator[str]:  # a worker that is asleep has its own
+        folder = free.pop() if free else Path(tempfile.mkdtemp(dir=root))
+        try:
+            yield str(folder)
+        finally:
+            free.append(folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delivery, "tempfile", SimpleNamespace(TemporaryDirectory=one))
+        yield
+
+
+@contextmanager
 def small_calls() -> Iterator[None]:
     """Two members a call, and one call after the other, so that steps have an order; `auto` for four at most."""
     with pytest.MonkeyPatch.context() as patch:
@@ -521,7 +541,7 @@ class World:
                 certain |= {int(row[0]) for row in window.digests[window.bounds.certain]}
                 if window.bounds.possible is not None:
                     possible |= {int(row[0]) for row in window.digests[window.bounds.possible]}
-        return certain, possible if state.settled.known else None
+        return certain, possible if is_known(state) else None
 
     @contextmanager
     def _undisturbed(self) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import get_args
 
@@ -682,6 +682,38 @@ def test_a_plan_over_the_unfinished_upload_of_another() -> None:
     world.run({2, 3})
     check(world, {2, 3})
     assert [u.action for u in world.service.accepted] == ["Replace", "Add", "Remove", "Remove"]
+
+
+def _fails(world: World) -> None:
+    world.service.ends = [UploadState.FAILED]
+
+
+def _was_refused_as_a_whole(world: World) -> None:
+    world.service.list_errors = [8001]
+
+
+def _has_refused_rows_and_no_results(world: World) -> None:
+    world.service.refuse = {10: (8004,)}
+    world.service.finish(world.service.accepted[-1])
+    world.service.results_removed = {"r2"}
+    world.service.refuse = {}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("harm", [_fails, _was_refused_as_a_whole, _has_refused_rows_and_no_results])
+def test_what_the_upload_of_another_plan_died_of_is_not_ours(
+    harm: Callable[[World], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A new run needs no second try because of what an earlier one has left behind."""
+    world = World()
+    world.run({1, 2, 3})
+    dead = world.plan({1, 2, 3, *range(10, 19)})
+    world.delivery(dead).start()
+    assert world.delivery(dead).advance()  # and its worker never came back
+    harm(world)
+    world.deliver_once(world.plan({2, 3, 11}))
+    check(world, {2, 3, 11})
+    assert "Request r2 of an earlier plan came to nothing" in caplog.text
 
 
 @pytest.mark.faults
