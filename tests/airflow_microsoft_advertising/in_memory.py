@@ -10,7 +10,7 @@ import io
 import tempfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -55,11 +55,24 @@ from include.microsoft_advertising.models import (
 )
 from tests.memory_storage import MemoryStorage
 
-__all__ = ["Crash", "FakeService", "Faults", "FaultyStorage", "World", "digests_of", "kept_folders", "small_calls"]
+__all__ = [
+    "Crash",
+    "FakeService",
+    "Faults",
+    "FaultyStorage",
+    "World",
+    "digests_of",
+    "kept_folders",
+    "small_calls",
+]
 
 MARK = "[customer-match:test]"
 NAME = "Gold customers"
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+Place = int | tuple[str, int]
+"""Where a strike comes: at the step of this number, or at the n-th of a kind."""
 
 
 class Crash(Exception):
@@ -71,19 +84,21 @@ class Faults:
     """Counts every step that others can see (calls, writes), and strikes at some of them.
 
     Attributes:
-        strikes: Number of a step → how it fails: `before` it does anything, `after` it did its work, or
-            `lost`: likewise, but the caller learns that it failed; `asleep`: the worker stops before the step,
-            and takes it when `meanwhile` has happened.
+        strikes: Number of a step, or its kind and which of that kind → how it fails: `before` it does anything,
+            `after` it did its work, or `lost`: likewise, but the caller learns that it failed; `asleep`: the worker
+            stops before the step, and takes it when `meanwhile` has happened.
             A call that brings members has been made when the worker falls asleep: one that is still on its way
             when a later run has ended is a known limit (docs/architecture.md).
         steps: The steps so far, by name.
+        first: How many of them came before the first that is counted by its kind.
         struck: Where the strikes came: names of steps, and how.
         meanwhile: What others do while a worker is asleep.
         after_each: Called when a step has done its work, before anybody learns of it.
     """
 
-    strikes: dict[int, str] = field(default_factory=dict)
+    strikes: Mapping[Place, str] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
+    first: int = 0
     struck: set[tuple[str, str]] = field(default_factory=set)
     meanwhile: Callable[[], None] = lambda: None
     after_each: Callable[[], None] = lambda: None
@@ -94,7 +109,8 @@ class Faults:
         """One step."""
         with self._counting:  # calls come from several threads
             self.steps.append(name)
-            strike = self.strikes.get(len(self.steps))
+            of_its_kind = self.steps[self.first :].count(name)
+            strike = self.strikes.get(len(self.steps)) or self.strikes.get((name, of_its_kind))
         if strike:
             self.struck.add((name, strike))
         if strike == "before":
@@ -424,7 +440,7 @@ def small_calls() -> Iterator[None]:
 class World:
     """One audience, its ledger, and runs that are tried again until they come through."""
 
-    def __init__(self, strikes: dict[int, str] | None = None, *, route: RouteChoice = "bulk") -> None:
+    def __init__(self, strikes: Mapping[Place, str] | None = None, *, route: RouteChoice = "bulk") -> None:
         self.faults = Faults(strikes or {})
         self.storage = FaultyStorage(self.faults)
         self.service = FakeService(self.faults, on_file=self._check_file, on_call=self._check_call)

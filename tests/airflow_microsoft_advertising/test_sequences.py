@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, get_args
 
 import pytest
@@ -24,10 +24,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from airflow_microsoft_advertising.delivery import Overtaken
 from include.customer_match.chunk import Plan
 from include.customer_match.ledger.state import State
 from include.customer_match.members import DamagedMembers
+from include.customer_match.order import Force, Overtaken
 from include.customer_match.routes import RouteChoice
 from include.errors import ConfigurationError, TerminalError, TransientError
 from include.microsoft_advertising.faults import ServiceTerminalError
@@ -38,6 +38,7 @@ from tests.airflow_microsoft_advertising.in_memory import (
     NAME,
     Crash,
     FakeCall,
+    Place,
     World,
     kept_folders,
     small_calls,
@@ -53,8 +54,17 @@ SOMEBODY = PEOPLE.filter(bool)
 ROUTES: tuple[RouteChoice, ...] = get_args(RouteChoice)
 
 HOW = ("before", "after", "lost", "asleep")
-STRIKES = st.dictionaries(st.integers(1, 12), st.sampled_from(HOW), max_size=2)
-"""Number of a step within a try → what happens there."""
+STEPS = (
+    *("write", "create", "delete", "record"),
+    *("get_audience", "list_audiences", "create_audience"),
+    *("apply_members", "request_upload", "upload_file", "upload_status", "row_errors"),
+)
+STRIKES = st.dictionaries(
+    st.integers(1, 12) | st.tuples(st.sampled_from(STEPS), st.sampled_from([1, 1, 2])),
+    st.sampled_from(HOW),
+    max_size=3,
+)
+"""Number of a step within a try, or its kind and which of that kind → what happens there."""
 
 OTHERS = st.lists(
     st.tuples(st.sampled_from(["same run", "other run", "service"]), st.integers(1, 3)),
@@ -72,6 +82,7 @@ class Run:
 
     plan: Plan
     day: int
+    force: Force | None = None
 
 
 @dataclass
@@ -129,7 +140,8 @@ class Watch:
         if len(after.in_flight) > 1:
             self._note("two uploads are in flight")
         same = before.audience_id == after.audience_id
-        if same and before.interval_end and (after.interval_end or DAY) < before.interval_end:
+        older = same and before.interval_end and (after.interval_end or DAY) < before.interval_end
+        if older and after.forced is None:
             self._note("older data took the place of newer")
 
     def _note(self, words: str) -> None:
@@ -167,7 +179,9 @@ class Sequence(RuleBasedStateMachine):
         part_size=st.integers(1, 4),
         full=st.booleans(),
         route=st.sampled_from(ROUTES),
+        renew=st.booleans(),
         days=st.sampled_from([1, 1, 1, 0, -1]),
+        force=st.booleans(),
         strikes=STRIKES,
         others=OTHERS,
         advances=st.sampled_from([99, 1, 2]),
@@ -178,21 +192,25 @@ class Sequence(RuleBasedStateMachine):
         wanted: set[int],
         part_size: int,
         full: bool,
+        renew: bool,
         route: RouteChoice,
         days: int,
-        strikes: dict[int, str],
+        force: bool,
+        strikes: dict[Place, str],
         others: list[tuple[str, int]],
         advances: int,
     ) -> None:
         """A run is planned, and tried once."""
         self.day += days
-        if self.plan(wanted, part_size=part_size, full=full, route=route, day=self.day):
+        if self.plan(wanted, part_size=part_size, full=full, renew=renew, route=route, day=self.day):
+            if force:
+                self.runs[-1].force = Force(run=self.runs[-1].plan.id, began=datetime.now(UTC))
             self.tried(self.runs[-1], strikes, others, advances)
 
     @rule(late=st.booleans(), strikes=STRIKES, others=OTHERS, advances=st.sampled_from([99, 1, 2]))
     @precondition(lambda self: self.runs)
     def try_again(
-        self, late: bool, strikes: dict[int, str], others: list[tuple[str, int]], advances: int
+        self, late: bool, strikes: dict[Place, str], others: list[tuple[str, int]], advances: int
     ) -> None:
         """The newest run is tried again, or the one before it."""
         self.tried(self.runs[-2 if late and len(self.runs) > 1 else -1], strikes, others, advances)
@@ -243,11 +261,14 @@ class Sequence(RuleBasedStateMachine):
         certain, possible = self.watch.bounds
         return len(target) if possible is None else len(possible - target) + len(target - certain)
 
-    def tried(self, run: Run, strikes: dict[int, str], others: list[tuple[str, int]], advances: int) -> None:
+    def tried(
+        self, run: Run, strikes: dict[Place, str], others: list[tuple[str, int]], advances: int
+    ) -> None:
         """One try, struck at some of its steps."""
         faults = self.world.faults
         first = len(faults.steps)
-        faults.strikes = {first + number: how for number, how in strikes.items()}
+        faults.strikes = {(p + first if isinstance(p, int) else p): how for p, how in strikes.items()}
+        faults.first = first
         faults.meanwhile = lambda: self.meanwhile(run, others)
         self.attempt(run, advances=advances)
         faults.strikes = {}
@@ -275,7 +296,7 @@ class Sequence(RuleBasedStateMachine):
                 run.plan = plan
 
         def delivery() -> Any:
-            return self.world.delivery(run.plan, day=run.day, on_replan=keep)
+            return self.world.delivery(run.plan, day=run.day, force=run.force, on_replan=keep)
 
         try:
             delivery().start()
@@ -367,7 +388,6 @@ class Sequence(RuleBasedStateMachine):
         """Somebody deletes the audience, and may put another of its name and mark in its place."""
         self.service.audiences.clear()
         self.deleted += 1
-        self.human_must_act = True  # whoever is sending to it learns that it is gone
         if again is not None:
             self.service.put(NAME, MARK, again)
 
@@ -447,7 +467,7 @@ def _quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.mark.faults
 @pytest.mark.parametrize("number", range(8))
 def test_everything_at_once(number: int) -> None:
-    """A fixed number of sequences, the same ones each time; every kind of step is struck in every way."""
+    """The same sequences each time; in them every kind of step is struck, and every way of striking is used."""
     machine = seed(number)(type(f"Sequence{number}", (Sequence,), {"executed": 0, "struck": set()}))
     run_state_machine_as_test(
         machine,
@@ -460,3 +480,5 @@ def test_everything_at_once(number: int) -> None:
         ),
     )
     assert machine.executed >= SEQUENCES
+    assert {step for step, _ in machine.struck} == set(STEPS)
+    assert {how for _, how in machine.struck} == set(HOW)
