@@ -60,6 +60,7 @@ __all__ = [
     "FakeService",
     "Faults",
     "FaultyStorage",
+    "Place",
     "World",
     "digests_of",
     "kept_folders",
@@ -69,7 +70,6 @@ __all__ = [
 MARK = "[customer-match:test]"
 NAME = "Gold customers"
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
-
 
 Place = int | tuple[str, int]
 """Where a strike comes: at the step of this number, or at the n-th of a kind."""

@@ -325,6 +325,12 @@ class Sequence(RuleBasedStateMachine):
         (self.service.begin if half else self.service.finish)(upload)
         self.check()
 
+    @rule(people=SOMEBODY, removals=st.booleans())
+    def refusals(self, people: set[int], removals: bool) -> None:
+        """From now on it refuses these members, and is well otherwise."""
+        self.calm()
+        self.service.refuse, self.service.refuses_removals = dict.fromkeys(people, (8004,)), removals
+
     @rule(
         refuse=st.dictionaries(
             st.sampled_from(sorted(EVERYBODY)), st.sampled_from([8004, 8004, 0, 8003]), max_size=2
@@ -332,10 +338,10 @@ class Sequence(RuleBasedStateMachine):
         removals=st.booleans(),
         ends=st.lists(st.sampled_from(ENDS), max_size=3),
         looks=st.integers(1, 3),
-        urls=st.sampled_from([0, 1, 9]),
-        results=st.sampled_from([0, 1, 9]),
-        halves=st.integers(0, 2),
-        no_calls=st.booleans(),
+        urls=st.sampled_from([0, 0, 1, 9]),
+        results=st.sampled_from([0, 0, 1, 9]),
+        halves=st.sampled_from([0, 0, 1, 2]),
+        no_calls=st.sampled_from([False, False, False, True]),
     )
     def troubles(
         self,
