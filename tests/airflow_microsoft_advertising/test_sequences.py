@@ -69,11 +69,13 @@ class Trial(NamedTuple):
         strikes: Number of a step within it, or its kind and which of that kind → what happens there.
         others: What happens while its worker is asleep, and for how long.
         advances: How often it comes back from waiting before it is killed.
+        then: What the service does with an upload that is left behind.
     """
 
     strikes: dict[Place, str]
     others: list[tuple[str, int]]
     advances: int
+    then: str
 
 
 TRIALS = st.builds(
@@ -91,6 +93,7 @@ TRIALS = st.builds(
         max_size=3,
     ),
     advances=st.sampled_from([99, 1, 2]),
+    then=st.sampled_from(["nothing", "half", "all"]),
 )
 
 
@@ -313,6 +316,8 @@ class Sequence(RuleBasedStateMachine):
         faults.meanwhile = lambda: self.meanwhile(run, trial.others)
         self.attempt(run, advances=trial.advances)
         faults.strikes = {}
+        for upload in self.service.at_work if trial.then != "nothing" else []:
+            (self.service.begin if trial.then == "half" else self.service.finish)(upload)
         self.check()
 
     def meanwhile(self, run: Run, others: list[tuple[str, int]]) -> None:
@@ -366,11 +371,12 @@ class Sequence(RuleBasedStateMachine):
         (self.service.begin if half else self.service.finish)(upload)
         self.check()
 
-    @rule(people=SOMEBODY, removals=st.booleans())
-    def refusals(self, people: set[int], removals: bool) -> None:
-        """From now on it refuses these members, and is well otherwise."""
+    @rule(people=SOMEBODY, removals=st.booleans(), route=st.sampled_from(ROUTES), options=OPTIONS)
+    def refusals(self, people: set[int], removals: bool, route: RouteChoice, options: Options) -> None:
+        """From now on it refuses these members, and is well otherwise; a run learns of it."""
         self.calm()
         self.service.refuse, self.service.refuses_removals = dict.fromkeys(people, (8004,)), removals
+        self.new_run(route, options, Trial({}, [], 99, "nothing"))
 
     @rule(
         refuse=st.dictionaries(
