@@ -123,11 +123,12 @@ ENDS = (None, UploadState.FAILED, UploadState.ABORTED, UploadState.EXPIRED, Uplo
 
 @dataclass
 class Run:
-    """One run of the segment, as its tasks know it."""
+    """One run of the segment, as its tasks know it, and whom the service may have refused since it was planned."""
 
     plan: Plan
     day: int
     force: Force | None = None
+    refused: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -295,7 +296,7 @@ class Sequence(RuleBasedStateMachine):
         """Whether a run has come as far as its upload."""
         self.world.route = route
         try:
-            self.runs.append(Run(self.world.plan(target, **options), day))
+            self.runs.append(Run(self.world.plan(target, **options), day, refused=set(self.service.refuse)))
         except TerminalError:
             assert not target, "only an audience of unknown members cannot be emptied"
             return False
@@ -375,7 +376,7 @@ class Sequence(RuleBasedStateMachine):
     def refusals(self, people: set[int], removals: bool, route: RouteChoice, options: Options) -> None:
         """From now on it refuses these members, and is well otherwise; a run learns of it."""
         self.calm()
-        self.service.refuse, self.service.refuses_removals = dict.fromkeys(people, (8004,)), removals
+        self.refuse(dict.fromkeys(people, 8004), removals=removals)
         self.new_run(route, options, Trial({}, [], 99, "nothing"))
 
     @rule(
@@ -404,8 +405,8 @@ class Sequence(RuleBasedStateMachine):
     ) -> None:
         """From now on it refuses members, fails, expires, and does not take calls."""
         service = self.service
-        service.refuse = {person: (code,) for person, code in refuse.items()}
-        service.refuses_removals, service.ends, service.looks_until_done = removals, ends, looks
+        self.refuse(refuse, removals=removals)
+        service.ends, service.looks_until_done = ends, looks
         service.urls_to_expire, service.results_to_expire, service.calls_by_half = urls, results, halves
         if no_calls:
             service.on_call = _not_offered
@@ -426,9 +427,16 @@ class Sequence(RuleBasedStateMachine):
                 for upload in self.service.uploads.values():
                     upload.url_expired = upload.url_expired or upload.state is UploadState.PENDING_FILE_UPLOAD
 
+    def refuse(self, people: dict[int, int], *, removals: bool) -> None:
+        """From now on these are refused, each with an error."""
+        self.service.refuse = {person: (code,) for person, code in people.items()}
+        self.service.refuses_removals = removals
+        for run in self.runs:
+            run.refused |= set(people)
+
     def calm(self) -> None:
-        """The service is well again, and so is the account."""
-        service = self.service
+        """The service is well again, and so are the account and the workers."""
+        service, self.world.faults.strikes = self.service, {}
         service.refuse, service.ends, service.looks_until_done = {}, [], 2
         service.urls_to_expire = service.results_to_expire = service.calls_by_half = 0
         service.on_call = self.world._check_call
@@ -487,7 +495,7 @@ class Sequence(RuleBasedStateMachine):
     def check_done(self, run: Run) -> None:
         """A run that ended well has made the audience what it was to be, but for whom the service refused."""
         target = self.world._people_of(run.plan.target)
-        assert self.world.people ^ target <= set(self.service.refuse)
+        assert self.world.people ^ target <= run.refused
         assert self.world.state.interval_end == DAY + timedelta(days=run.day)
 
     def check(self) -> None:
@@ -518,6 +526,7 @@ def _quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.faults
+@pytest.mark.timeout(1_800)  # 15 seconds of work, on machines that may have much else to do
 @pytest.mark.parametrize("number", range(8))
 def test_everything_at_once(number: int) -> None:
     """The same sequences each time; in them nearly all kinds of steps are struck, and in all ways.
