@@ -51,6 +51,7 @@ from include.customer_match.export_values import (
     comparable,
     not_empty,
 )
+from include.customer_match.location import Location
 from include.customer_match.reference import Policy, Take
 from include.customer_match.routes import AUTO_APPLY_MEMBERS, RouteChoice
 from include.customer_match.segment_key import segment_key
@@ -84,26 +85,26 @@ class Folder(_Part):
 
     connection: ConnectionId | None = Field(
         default=None,
-        description="Id of the Airflow connection that opens the lake. Only for `abfs://` roots, "
-        "and needed there.",
+        description="Id of the Airflow connection that opens the lake; needed for `abfs://` roots, not for local "
+        "ones.",
         examples=["lake"],
     )
     root: Root = Field(
         description="The folder: `abfs://container/folder`, "
-        "`abfs://container@account.dfs.core.windows.net/folder`, or a local one; a relative local folder "
-        "begins at the project's root.",
+        "`abfs://container@account.dfs.core.windows.net/folder`, a URL that Airflow's object storage opens "
+        "(`s3://bucket/folder`), or a local one; a relative local folder begins at the project's root.",
         examples=["abfs://lake/segments"],
     )
 
     @model_validator(mode="after")
     def _has_a_connection_where_needed(self) -> Self:
-        if self.is_remote and self.connection is None:
+        if self.location.is_azure and self.connection is None:
             fault = (
                 "no connection is given. Write the id of the Airflow connection that opens the lake, as in "
                 f"`{{connection: lake, root: {self.root}}}`"
             )
         elif self.connection is not None and not self.is_remote:
-            fault = "is given, but the root is a local folder. Write an abfs:// root, or remove it"
+            fault = "is given, but the root is a local folder. Write the lake's URL as root, or remove it"
         else:
             return self
         raise Faults([(("connection",), fault)])
@@ -111,7 +112,12 @@ class Folder(_Part):
     @property
     def is_remote(self) -> bool:
         """Whether the folder is in a lake."""
-        return self.root.startswith(("abfs://", "abfss://"))
+        return not self.location.is_local
+
+    @property
+    def location(self) -> Location:
+        """The folder, taken apart."""
+        return Location.of(self.root)
 
     def locate(self, project: Path, path: str = "") -> str:
         """The whole location of a path in this folder, or of the folder itself.
@@ -558,7 +564,7 @@ class Export(_Part):
     workspace: Annotated[Folder, BeforeValidator(_root_alone, json_schema_input_type=str | Folder)] = Field(
         default=Folder(root="workspace"),
         description="Folder for ledgers, staged parts and reports, written like `source` or as its root "
-        "alone. All workers need it.",
+        "alone; in Azure or on a local disk. All workers need it.",
         examples=["{connection: lake, root: abfs://lake/workspace}"],
     )
     guards: Guards = Field(
@@ -585,17 +591,28 @@ class Export(_Part):
 
     @model_validator(mode="after")
     def _can_reach_every_path(self) -> Self:
-        foreign = ("file://",) if self.source.is_remote else ("abfs://", "abfss://")
         faults = [
             (
                 ("segments", place, "path"),
                 "is not where the source is. Put this table into an export of its own",
             )
             for place, selection in enumerate(self.segments)
-            if selection.path and selection.path.startswith(foreign)
+            if selection.path
+            and "://" in selection.path
+            and Location.of(selection.path).scheme != self.source.location.scheme
         ]
         if faults:
             raise Faults(faults)
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_its_workspace_where_runs_notice_each_other(self) -> Self:
+        if not self.workspace.location.can_be_workspace:
+            message = (
+                "must be in Azure or on a local disk: only there a run is known to notice that another one writes "
+                "the same ledger. Write an abfs:// or local folder; the source may stay where it is"
+            )
+            raise Faults([(("workspace",), message)])
         return self
 
     @model_validator(mode="after")

@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
+from include.customer_match.location import Location
+
 __all__ = [
     "MAX_AUDIENCE_NAME",
     "MAX_MEMBERSHIP_DAYS",
@@ -70,8 +72,6 @@ MAX_HOURS: Final = 24 * 3650  # ten years; beyond some bound, times overflow
 
 PRESETS: Final = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _CRON_FIELDS: Final = 5  # croniter takes more, but reads them unlike other crons; Airflow describes only five
-_CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")  # documented: naming of Azure containers
-_ACCOUNT = re.compile(r"[a-z0-9]{3,24}(?:\.[a-z0-9-]+)+")
 _ADDRESS = re.compile(r"[^\s'\"%]%*@")  # a pattern may begin with a wildcard: then it is a domain
 _DIGEST = re.compile(r"[0-9a-fA-F]{32,}")
 _SECRET = re.compile(r"[?&;](?:sig|se|sv|sp)=|AccountKey=|SharedAccess|://[^/@]*:[^/@]*@", re.IGNORECASE)
@@ -264,7 +264,7 @@ def _root(value: str) -> str:
 
 def _table_path(value: str) -> str:
     if "://" not in value and ".." in value.split("/"):
-        raise ValueError("leaves the source's root. Write a path below the root, or a whole abfs:// URL")
+        raise ValueError("leaves the source's root. Write a path below the root, or a whole URL")
     return _root(value)
 
 
@@ -276,22 +276,11 @@ def _refuse_secrets_and_variables(value: str) -> None:
 
 
 def _url(value: str) -> str:
-    scheme, _, rest = value.partition("://")
-    if scheme == "file" and rest.startswith("/"):
-        return value.rstrip("/")
-    container, _, account = rest.split("/", 1)[0].partition("@")
-    if (
-        scheme not in {"abfs", "abfss"}
-        or not _CONTAINER.fullmatch(container)
-        or not _ACCOUNT.fullmatch(account or "any.account")
-        or "?" in rest
-        or "#" in rest
-    ):
-        raise ValueError(
-            "is not a folder that can be reached. Write abfs://container/folder, "
-            "abfs://container@account.dfs.core.windows.net/folder, or a local folder"
-        )
-    return value.rstrip("/")
+    location = Location.of(value)
+    if not location.is_local and ("?" in value or "#" in value):
+        raise ValueError("holds a `?` or `#`, which no folder here may. Write the folder alone")
+    as_written = location.is_local or value.startswith(("abfs://", "abfss://"))
+    return value.rstrip("/") if as_written else location.url
 
 
 def not_empty(values: tuple[T, ...]) -> tuple[T, ...]:

@@ -1,31 +1,22 @@
 """Files of any fsspec file system, with the storage's troubles told in this project's three families.
 
-Local disks raise OSError, adlfs what the Azure SDK raises, partly wrapped in RuntimeError; pyarrow sits on
-top. Translating at the file itself lets callers take whatever else pyarrow raises for damaged data.
+pyarrow sits on top: translating at the file itself lets callers take whatever else pyarrow raises for damaged
+data. What is translated into what is in `storage_errors.py`.
 """
 
 from __future__ import annotations
 
-import errno
 import io
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, cast
 
 import fsspec
 
-from include.errors import ConfigurationError, CustomerMatchError, TerminalError, TransientError
+from include.customer_match.storage_errors import translated
+from include.errors import CustomerMatchError
 
 __all__ = ["location_of", "open_input", "storage_faults"]
-
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_FORBIDDEN: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_UNUSABLE: Final = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
-_HTTP_REFUSED: Final = frozenset({401, 403})
-_HTTP_LATER: Final = frozenset({408, 409, 412, 429})
-_HTTP_NOT_FOUND: Final = 404
-_HTTP_SERVER_ERROR: Final = 500
 
 
 def location_of(filesystem: fsspec.AbstractFileSystem, path: str) -> str:
@@ -53,10 +44,10 @@ def storage_faults(location: str) -> Iterator[None]:
     except (CustomerMatchError, FileNotFoundError, FileExistsError):
         raise
     except Exception as error:
-        translated = _translated(error, location)
-        if translated is None:
+        ours = translated(error, location)
+        if ours is None:
             raise
-        raise translated from error
+        raise ours from error
 
 
 def open_input(filesystem: fsspec.AbstractFileSystem, path: str) -> BinaryIO:
@@ -106,71 +97,3 @@ class _Input(io.RawIOBase):
         if not self.closed:
             self._file.close()
         super().close()
-
-
-def _translated(error: BaseException, location: str) -> CustomerMatchError | None:
-    """Our word for the first error of the chain that a storage is known to raise."""
-    link: BaseException | None = error
-    while link is not None:
-        if isinstance(link, OSError):
-            return _of_system(link, location)
-        if translated := _of_azure(link, location):
-            return translated
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
-    return None
-
-
-def _of_system(error: OSError, location: str) -> CustomerMatchError:
-    reason = error.strerror or type(error).__name__
-    if error.errno in _FULL:
-        return ConfigurationError(
-            f"{location} cannot be written: the storage is full ({reason}). Free some space."
-        )
-    if error.errno in _FORBIDDEN:
-        return ConfigurationError(
-            f"{location} may not be read or written by this user ({reason}). Check owner and permissions of the "
-            "file and of the folders above it."
-        )
-    if error.errno in _UNUSABLE:
-        return ConfigurationError(f"{location} cannot be used as a path here ({reason}). Correct the path.")
-    return TransientError(f"{location} cannot be reached: {reason}.")
-
-
-def _of_azure(error: BaseException, location: str) -> CustomerMatchError | None:
-    """The SDK's messages are left out: they repeat requests, and those may carry signatures."""
-    azure: Any = sys.modules.get("azure.core.exceptions")  # who has not imported it has not raised from it
-    if azure is None or not isinstance(error, azure.AzureError):
-        return None
-    status = getattr(error, "status_code", None)
-    code = getattr(error, "error_code", None)
-    detail = (
-        ", ".join(str(part) for part in (status and f"HTTP {status}", code) if part) or type(error).__name__
-    )
-    if isinstance(error, azure.ClientAuthenticationError) or status in _HTTP_REFUSED:
-        return ConfigurationError(
-            f"{location}: the storage account refuses access ({detail}). Check the credentials on the lake's "
-            "Airflow connection, that they have the role Storage Blob Data Contributor (for a workspace) or Reader, "
-            "and the account's firewall."
-        )
-    if status == _HTTP_NOT_FOUND:
-        return ConfigurationError(
-            f"{location}: there is no such container in the storage account ({detail}). Create it, or correct the "
-            "name."
-        )
-    if isinstance(error, azure.HttpResponseError) and status and not _may_pass(status):
-        return TerminalError(f"{location}: the storage account refuses the request ({detail}).")
-    return TransientError(
-        f"{location}: the storage account cannot be reached or is busy ({detail}). If this stays so, check the "
-        "account's name and the network.",
-        retry_after=_retry_after(error),
-    )
-
-
-def _may_pass(status: int) -> bool:
-    return status >= _HTTP_SERVER_ERROR or status in _HTTP_LATER
-
-
-def _retry_after(error: BaseException) -> float | None:
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    value = str(headers.get("Retry-After", ""))
-    return float(value) if value.isdigit() else None

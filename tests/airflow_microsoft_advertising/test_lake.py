@@ -5,18 +5,19 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from airflow.sdk import Connection
 
-from airflow_microsoft_advertising.lake import filesystem, storage_options
+from airflow_microsoft_advertising.azure_lake import storage_options
+from airflow_microsoft_advertising.lake import filesystem
 from include.customer_match.storage import storage_faults
 from include.customer_match.tables import discover, open_table
 from include.customer_match.workspace import Workspace
-from include.errors import ConfigurationError
+from include.errors import ConfigurationError, TransientError
 
 SECRET = "c2VjcmV0LXNlY3JldA=="
 STRING = (
@@ -80,6 +81,23 @@ def connection(kind: str = "wasb", **fields: Any) -> Connection:
             ),
             {"account_name": "acme", "tenant_id": "t", "client_id": "app", "client_secret": SECRET},
             id="wasb service principal",
+        ),
+        pytest.param(
+            connection(
+                "adls",
+                host="acme",
+                login="app",
+                password=SECRET,
+                extra={"tenant_id": "t", "client_secret_auth_config": {"authority": "login.example"}},
+            ),
+            {
+                "account_name": "acme",
+                "tenant_id": "t",
+                "client_id": "app",
+                "client_secret": SECRET,
+                "client_secret_auth_config": {"authority": "login.example"},
+            },
+            id="service principal of another cloud",
         ),
         pytest.param(
             connection("adls", host="acme", login="app", password=SECRET, extra={"tenant_id": "t"}),
@@ -179,6 +197,16 @@ def test_the_location_may_name_the_account() -> None:
             ["http://", "Connection String"],
         ),
         (
+            connection(
+                "adls",
+                host="acme",
+                login="app",
+                password=SECRET,
+                extra={"tenant_id": "t", "client_secret_auth_config": SECRET},
+            ),
+            ["client_secret_auth_config in Extra", "is not a JSON object"],
+        ),
+        (
             Connection(conn_id="lake", conn_type="wasb", login="acme", extra=f'["{SECRET}"]'),
             ["Extra", "is not a JSON object"],
         ),
@@ -223,9 +251,17 @@ def test_a_relative_folder_becomes_absolute(monkeypatch: pytest.MonkeyPatch, tmp
     [
         ("lake", "/data/lake", "is a local folder; the connection 'lake' does not open it"),
         (None, "abfs://lake/segments", "needs an Airflow connection"),
-        ("lake", "s3://bucket/x", "s3:// is not supported"),
+        (
+            "lake",
+            "s3://bucket/x",
+            r"no Airflow provider that is installed opens s3://. Add `apache-airflow-prov",
+        ),
+        (None, "gs://bucket/x", "`apache-airflow-providers-google` to the Python environment"),
+        (None, "oss://bucket/x", "the provider package that has it"),
+        (None, "memory://x", "the memory of one process"),
+        ("lake", "https://acme.example/x", "not one of Azure storage"),
         ("lake", "abfs://lake@lake/x", "the storage account's host"),
-        ("lake", "abfs:///x", "cannot be a container"),
+        ("lake", "abfs:///x", "containers have names of 3 to 63"),
         ("lake", "abfs://My_Lake/x", "3 to 63 lower-case letters"),
         ("no_such_lake", "abfs://lake/x", "There is no Airflow connection 'no_such_lake'"),
     ],
@@ -245,6 +281,100 @@ def test_a_connection_gives_a_file_system_without_listing_cache(monkeypatch: pyt
     assert not found.dircache.use_listings_cache
     assert SECRET not in repr(found)
     assert filesystem("lake", "abfs://segments")[1] == "segments"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://acme.blob.core.windows.net/lake/a%20b", "wasbs://lake@acme.dfs.core.windows.net/a b"]
+)
+def test_other_spellings_of_places_in_azure(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps({"conn_type": "wasb", "password": SECRET}))
+    found, path = filesystem("lake", url)
+    assert (found.account_name, path) == ("acme", "lake/a b")
+
+
+class TestAirflowsObjectStorage:
+    """A provider's storage, as far as none is installed: the scheme s3 opens a file system in memory."""
+
+    @pytest.fixture
+    def storage(self, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+        from airflow.sdk.io import fs
+        from fsspec.implementations.memory import MemoryFileSystem
+
+        class Storage(MemoryFileSystem):
+            protocol = ("s3", "s3a")
+            store: ClassVar[dict[str, Any]] = {}
+            pseudo_dirs: ClassVar[list[str]] = [""]
+            cachable = False
+
+            @classmethod
+            def _strip_protocol(cls, path: str) -> str:
+                return "/" + path.removeprefix("s3://").strip("/")
+
+        asked: list[str | None] = []
+
+        def get_fs(conn_id: str | None) -> Storage:
+            asked.append(conn_id)
+            opened = Storage(use_listings_cache=True)
+            opened.pipe_file("/bucket/segments/Gold/part-0.csv", b"Email\na\nb\n")
+            opened.dircache["/bucket/segments"] = []
+            return opened
+
+        monkeypatch.setattr(fs, "_register_filesystems", lambda: {"s3": get_fs, "s3a": get_fs})
+        monkeypatch.setenv("AIRFLOW_CONN_AWS", json.dumps({"conn_type": "aws", "password": SECRET}))
+        return asked
+
+    @pytest.mark.parametrize("conn_id", ["aws", None])
+    def test_its_tables_are_found_and_read(self, storage: list[str | None], conn_id: str | None) -> None:
+        found, root = filesystem(conn_id, "s3://bucket/segments/")
+        assert storage == [conn_id]
+        assert not found.dircache.use_listings_cache
+        assert "/bucket/segments" not in found.dircache
+        tables = discover(found, root)
+        assert list(tables) == ["Gold"]
+        (batch,) = open_table(found, tables["Gold"]).batches(["Email"])
+        assert batch.column(0).to_pylist() == ["a", "b"]
+
+    def test_a_connection_that_is_not_there_is_told(self, storage: list[str | None]) -> None:
+        with pytest.raises(ConfigurationError, match="There is no Airflow connection 'nope'"):
+            filesystem("nope", "s3://bucket/segments")
+        assert storage == []  # a provider would have gone on without it
+
+    @pytest.mark.faults
+    @pytest.mark.parametrize(
+        ("error", "family", "words"),
+        [
+            (
+                ImportError("s3fs"),
+                ConfigurationError,
+                r"lacks a library. Add `apache-airflow-providers-amazon",
+            ),
+            (LookupError(f"key {SECRET}"), ConfigurationError, r"with the connection 'aws' \(LookupError\)"),
+            (PermissionError(f"key {SECRET}"), ConfigurationError, "may not be read"),
+            (ConnectionError(f"key {SECRET}"), TransientError, "cannot be reached"),
+        ],
+    )
+    def test_what_a_provider_raises_is_told_without_its_words(
+        self,
+        storage: list[str | None],
+        monkeypatch: pytest.MonkeyPatch,
+        error: Exception,
+        family: type[Exception],
+        words: str,
+    ) -> None:
+        from airflow.sdk.io import fs
+
+        def get_fs(conn_id: str | None) -> Any:
+            raise error
+
+        monkeypatch.setattr(fs, "_register_filesystems", lambda: {"s3": get_fs})
+        with pytest.raises(family, match=words) as raised:
+            filesystem("aws", "s3://bucket/segments")
+        assert SECRET not in str(raised.value)
+
+    @pytest.mark.bad_input
+    def test_it_is_no_workspace(self, storage: list[str | None]) -> None:
+        with pytest.raises(ConfigurationError, match="a storage of the kind s3://"):
+            Workspace(*filesystem("aws", "s3://bucket/workspace"))
 
 
 def test_a_service_principal_signs_in_as_itself(monkeypatch: pytest.MonkeyPatch) -> None:

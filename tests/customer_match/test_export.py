@@ -175,6 +175,31 @@ def test_roots_in_a_lake(root: str) -> None:
     assert source.root == root
 
 
+@pytest.mark.parametrize(
+    ("written", "root"),
+    [
+        (
+            "https://acme.blob.core.windows.net/lake/a%20b/",
+            "abfs://lake@acme.blob.core.windows.net/a b",
+        ),
+        ("wasbs://lake@acme.blob.core.windows.net/x", "abfs://lake@acme.blob.core.windows.net/x"),
+        ("s3://bucket/x/", "s3://bucket/x"),
+    ],
+)
+def test_other_spellings_and_storages(written: str, root: str) -> None:
+    source = Source(connection="lake", root=written)
+    assert (source.root, source.is_remote) == (root, True)
+    assert source.locate(Path("/project"), "/a/") == f"{root}/a"
+
+
+def test_a_storage_of_airflows_needs_no_connection_where_the_machine_signs_in() -> None:
+    assert Source(root="s3://bucket/x").connection is None
+    own = {"table": "A", "path": "wasbs://other/x"}
+    lake = {"connection": "lake", "root": "abfs://lake/x"}
+    (segment,) = export(source=lake, segments=[own]).matches([])
+    assert segment.path == "abfs://other/x"
+
+
 def test_guards_can_be_taken_off() -> None:
     limits = [key for key in Guards.model_fields if key.startswith("max_")]
     assert len(limits) == 7

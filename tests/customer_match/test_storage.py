@@ -30,11 +30,25 @@ class Answer:
         return b""
 
 
+THROTTLED = {"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}}
+
+
 def http(status: int, code: str = "", headers: dict[str, str] | None = None) -> HttpResponseError:
     kind = ResourceNotFoundError if status == 404 else HttpResponseError
     error = kind(f"failed for {SIGNATURE}", response=Answer(status, headers))  # type: ignore[arg-type]
     error.error_code = code  # type: ignore[attr-defined]  # set by the SDK from the answer
     return error
+
+
+def sign_in(status: int) -> ClientAuthenticationError:
+    """As azure-identity raises what Microsoft Entra answers: without a code of the storage's."""
+    return ClientAuthenticationError(f"AADSTS {SIGNATURE}", response=Answer(status))  # type: ignore[arg-type]
+
+
+def of_client(module: str, name: str, **attributes: Any) -> Exception:
+    """An exception as the client library of another storage would raise."""
+    kind = type(name, (Exception,), {"__module__": module, **attributes})
+    return kind(SIGNATURE)
 
 
 def told(error: BaseException) -> CustomerMatchError:
@@ -56,7 +70,11 @@ def told(error: BaseException) -> CustomerMatchError:
             "refuses access (HTTP 403, AuthenticationFailed)",
         ),
         (http(401), ConfigurationError, "refuses access (HTTP 401)"),
-        (ClientAuthenticationError(f"no token {SIGNATURE}"), ConfigurationError, "ClientAuthenticationError"),
+        (
+            ClientAuthenticationError(f"no token {SIGNATURE}"),
+            ConfigurationError,
+            "failed (ClientAuthenticationError). Check tenant",
+        ),
         (http(404, "ContainerNotFound"), ConfigurationError, "no such container"),
         (http(503, "ServerBusy"), TransientError, "HTTP 503, ServerBusy"),
         (http(500), TransientError, "cannot be reached or is busy"),
@@ -68,7 +86,34 @@ def told(error: BaseException) -> CustomerMatchError:
         (IncompleteReadError("half"), TransientError, "IncompleteReadError"),
         (FSTimeoutError(), TransientError, "cannot be reached"),
         (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), TransientError, "reset by peer"),
-        (PermissionError(errno.EACCES, "Permission denied"), ConfigurationError, "Check owner"),
+        (PermissionError(errno.EACCES, SIGNATURE), ConfigurationError, "(Permission denied). Check the cred"),
+        (PermissionError(SIGNATURE), ConfigurationError, "what they may do there"),
+        (OSError(errno.EBUSY, SIGNATURE), TransientError, "cannot be reached: Device or resource busy"),
+        (OSError(SIGNATURE), TransientError, "cannot be reached: OSError"),
+        (
+            http(403, "AuthorizationPermissionMismatch"),
+            ConfigurationError,
+            "the role Storage Blob Data Reader",
+        ),
+        (http(403, "KeyBasedAuthenticationNotPermitted"), ConfigurationError, "takes no keys"),
+        (http(403, "SomethingNew"), ConfigurationError, "and the account's firewall"),
+        (http(409, "BlobArchived"), ConfigurationError, "in the archive tier"),
+        (sign_in(400), ConfigurationError, "signing in to the storage account failed (HTTP 400)"),
+        (sign_in(401), ConfigurationError, "Check tenant, client id and secret"),
+        (sign_in(503), TransientError, "the sign-in is busy or out of order (HTTP 503)"),
+        (sign_in(429), TransientError, "HTTP 429"),
+        (of_client("botocore.exceptions", "NoCredentialsError"), ConfigurationError, "NoCredentialsError"),
+        (of_client("google.auth.exceptions", "RefreshError"), ConfigurationError, "what they may do there"),
+        (
+            of_client("botocore.exceptions", "EndpointConnectionError"),
+            TransientError,
+            "be reached or is busy",
+        ),
+        (of_client("gcsfs.retry", "HttpError", code=403), ConfigurationError, "HTTP 403"),
+        (of_client("gcsfs.retry", "HttpError", code="404"), ConfigurationError, "no such bucket"),
+        (of_client("aiohttp", "ClientResponseError", status=429), TransientError, "HTTP 429"),
+        (of_client("requests", "HTTPError", response=Answer(400)), TerminalError, "HTTP 400"),
+        (of_client("botocore.exceptions", "ClientError", response=THROTTLED), TransientError, "HTTP 503"),
     ],
     ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__),
 )
@@ -78,6 +123,14 @@ def test_each_trouble_has_its_family(
     found = told(error)
     assert type(found) is family
     assert words in str(found)
+
+
+def test_a_local_file_is_the_matter_of_its_owner() -> None:
+    with (
+        pytest.raises(ConfigurationError, match="Check owner and permissions"),
+        storage_faults("/data/lake"),
+    ):
+        raise PermissionError(errno.EACCES, "Permission denied")
 
 
 def test_the_wait_that_azure_asks_for_is_handed_on() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -377,3 +378,9 @@ class TestNames:
         assert local.path("runs", "a/b") == str(tmp_path / "workspace/runs/a/b")
         assert local.path() == local.path("") == str(tmp_path / "workspace")
         assert repr(local) == f"Workspace({str(tmp_path / 'workspace')!r})"
+
+
+@pytest.mark.bad_input
+def test_a_storage_that_is_not_known_to_create_exclusively_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="cannot be in a storage of the kind memory://"):
+        Workspace(fsspec.filesystem("memory"), "/workspace")

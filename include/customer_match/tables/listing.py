@@ -18,6 +18,9 @@ __all__ = ["Listing", "TableFile", "described", "list_files", "newest_run", "vis
 # leaves the older ones (layout documented: export-azure-blob-storage; that old runs stay is assumed).
 _RUN = re.compile(r"^\d{4}/\d{2}/\d{2}/\d{4}(?=/[^/]+$)")
 
+# Where adlfs, s3fs, local disks (and others), and gcsfs tell the time of a file.
+_MODIFIED = ("last_modified", "LastModified", "mtime", "updated")
+
 
 @dataclass(frozen=True)
 class TableFile:
@@ -72,11 +75,19 @@ def list_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing:
 
 
 def described(info: Mapping[str, Any]) -> TableFile:
-    """What fsspec says of a file, in our words: adlfs gives `last_modified`, local disks `mtime`."""
-    modified = info.get("last_modified", info.get("mtime"))
-    if isinstance(modified, int | float):
-        modified = datetime.fromtimestamp(modified, UTC)
-    return TableFile(info["name"], int(info["size"] or 0), modified)
+    """What fsspec says of a file, in our words."""
+    modified = next((info[key] for key in _MODIFIED if info.get(key)), None)
+    return TableFile(info["name"], int(info["size"] or 0), _as_time(modified))
+
+
+def _as_time(value: Any) -> datetime | None:
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if not isinstance(value, datetime):
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def visible(relative: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, Final, Protocol, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -14,8 +14,11 @@ from include.customer_match.workspace.blob import BlobPlace
 from include.customer_match.workspace.local import LocalPlace
 from include.customer_match.workspace.names import join
 from include.customer_match.workspace.output import Output, Sink
+from include.errors import ConfigurationError
 
 __all__ = ["Workspace"]
+
+_AZURE: Final = "abfs"
 
 
 class _Place(Protocol):
@@ -39,13 +42,15 @@ class Workspace:
     Args:
         filesystem: A local one, or an object storage's (adlfs) without listing cache.
         root: The folder, without a protocol. It is made when it is first written to; a container is not.
+
+    Raises:
+        ConfigurationError: A storage of which it is not known that files can be created exclusively.
     """
 
     def __init__(self, filesystem: fsspec.AbstractFileSystem, root: str) -> None:
         self.root = root.rstrip("/")
         self._filesystem = filesystem
-        is_local = isinstance(filesystem, LocalFileSystem)
-        self._place: _Place = LocalPlace() if is_local else BlobPlace(filesystem)
+        self._place: _Place = _place(filesystem)
 
     def __repr__(self) -> str:
         return f"Workspace({location_of(self._filesystem, self.root)!r})"
@@ -122,3 +127,17 @@ class Workspace:
         path = self.path(relative)
         with storage_faults(location_of(self._filesystem, path)):
             yield path
+
+
+def _place(filesystem: fsspec.AbstractFileSystem) -> _Place:
+    if isinstance(filesystem, LocalFileSystem):
+        return LocalPlace()
+    protocols = filesystem.protocol
+    protocol = protocols if isinstance(protocols, str) else protocols[0]
+    if protocol != _AZURE:
+        raise ConfigurationError(
+            f"A workspace cannot be in a storage of the kind {protocol}://: only in Azure and on a local disk a run is "
+            "known to notice that another one writes the same ledger. Write an abfs:// or local folder as "
+            "`workspace` in the export file."
+        )
+    return BlobPlace(filesystem)
