@@ -82,7 +82,19 @@ def storage_options(connection: Connection, host: str | None = None) -> dict[str
     fields = _Fields.of(connection)
     if fields.connection_string:
         return _by_connection_string(fields, host)
-    return {**_account_options(fields, host), **_credentials(fields)}
+    options = {**_account_options(fields, host), **_credentials(fields)}
+    return _with_key_and_host(options) if {"account_key", "account_host"} <= options.keys() else options
+
+
+def _with_key_and_host(options: dict[str, Any]) -> dict[str, Any]:
+    """A key for a host of another name, which Azure's SDK takes only so (observed: 12.31)."""
+    parts = {
+        "DefaultEndpointsProtocol": "https",
+        "AccountName": options["account_name"],
+        "AccountKey": options["account_key"],
+        "BlobEndpoint": f"https://{options['account_host']}",
+    }
+    return {"connection_string": ";".join(f"{name}={value}" for name, value in parts.items())}
 
 
 @dataclass(frozen=True, repr=False)

@@ -24,6 +24,8 @@ STRING = (
     f"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey={SECRET};EndpointSuffix=core.windows.net"
 )
 
+BY_HOST = f"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey={SECRET};BlobEndpoint=https://{{}}"
+
 
 def connection(kind: str = "wasb", **fields: Any) -> Connection:
     extra = fields.pop("extra", None)
@@ -142,19 +144,22 @@ def connection(kind: str = "wasb", **fields: Any) -> Connection:
         ),
         pytest.param(
             connection(host="acme.blob.core.chinacloudapi.cn", login="acme", password=SECRET),
-            {
-                "account_name": "acme",
-                "account_host": "acme.blob.core.chinacloudapi.cn",
-                "account_key": SECRET,
-            },
+            {"connection_string": BY_HOST.format("acme.blob.core.chinacloudapi.cn")},
             id="another cloud",
         ),
         pytest.param(
             connection(
                 login="acme", password=SECRET, extra={"account_name": "acme", "account_host": "lake.intra"}
             ),
-            {"account_name": "acme", "account_host": "lake.intra", "account_key": SECRET},
+            {"connection_string": BY_HOST.format("lake.intra")},
             id="a host of one's own",
+        ),
+        pytest.param(
+            connection(
+                login="acme", extra={"account_host": "lake.intra", "account_name": "acme", "sas_token": "s"}
+            ),
+            {"account_name": "acme", "account_host": "lake.intra", "sas_token": "s"},
+            id="a host of one's own, by a signature",
         ),
     ],
 )
@@ -168,9 +173,9 @@ def test_the_location_may_name_the_account() -> None:
         "account_name": "acme",
         "account_key": SECRET,
     }
-    assert storage_options(given, "acme.dfs.core.usgovcloudapi.net")["account_host"] == (
-        "acme.blob.core.usgovcloudapi.net"
-    )
+    assert storage_options(given, "acme.dfs.core.usgovcloudapi.net") == {
+        "connection_string": BY_HOST.format("acme.blob.core.usgovcloudapi.net")
+    }
 
 
 @pytest.mark.bad_input
