@@ -1,4 +1,4 @@
-"""`make bench`: the data path beside a baseline, and the simulator, in one run; writes `.bench/results.json`."""
+"""`make bench`: the data path and reading from Azurite beside baselines, and the simulator, in one run; writes `.bench/results.json`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import tempfile
 from pathlib import Path
 
+from benchmarks.lake import read_lake
 from benchmarks.measuring import compare
 from benchmarks.simulator import simulate
 from include.project import PROJECT
@@ -23,6 +24,7 @@ def main() -> None:
     sizes = LARGE if parser.parse_args().full else SIZES
     with tempfile.TemporaryDirectory() as folder:
         results = [compare(size, Path(folder)) for size in sizes]
+    results += [case for size in SIZES for case in read_lake(size)]
     results += [simulate(size, mode=mode) for size in sizes for mode in MODES]
     output = PROJECT / ".bench" / "results.json"
     output.parent.mkdir(exist_ok=True)

@@ -14,7 +14,7 @@ from benchmarks.cases import JOBS
 from include.demo.people import Profiles
 from include.demo.tables import DemoTable, write_table
 
-__all__ = ["Measured", "compare", "measure"]
+__all__ = ["Measured", "compare", "measure", "median"]
 
 ROUNDS = 3
 
@@ -64,7 +64,7 @@ def compare(size: int, folder: Path) -> dict[str, object]:
     """One case of `.bench/results.json`."""
     table = Path(write_table(str(folder / str(size)), DemoTable("t", Profiles.first(size), files=2)))
     rounds = [(measure("engine", table), measure("sdk", table)) for _ in range(ROUNDS)]
-    ours, baseline = (_median([pair[side] for pair in rounds]) for side in (0, 1))
+    ours, baseline = (median([pair[side] for pair in rounds]) for side in (0, 1))
     return {
         "case": "normalise, chunk and write upload files",
         "n": size,
@@ -77,7 +77,8 @@ def compare(size: int, folder: Path) -> dict[str, object]:
     }
 
 
-def _median(runs: list[Measured]) -> Measured:
+def median(runs: list[Measured]) -> Measured:
+    """The median of each figure."""
     return Measured(
         *(statistics.median(values) for values in zip(*(asdict(r).values() for r in runs), strict=True))
     )

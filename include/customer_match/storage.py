@@ -7,16 +7,18 @@ data. What is translated into what is in `storage_errors.py`.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
+from include.customer_match.read_ahead import Range, ReadAhead
 from include.customer_match.storage_errors import translated
 from include.errors import CustomerMatchError
 
-__all__ = ["location_of", "open_input", "storage_faults"]
+__all__ = ["Input", "location_of", "open_input", "storage_faults"]
 
 
 def location_of(filesystem: fsspec.AbstractFileSystem, path: str) -> str:
@@ -50,19 +52,27 @@ def storage_faults(location: str) -> Iterator[None]:
         raise ours from error
 
 
-def open_input(filesystem: fsspec.AbstractFileSystem, path: str) -> BinaryIO:
-    """Open a file for reading ranges of it; nothing is read ahead, so that projection saves traffic.
+def open_input(filesystem: fsspec.AbstractFileSystem, path: str, size: int | None = None) -> Input:
+    """Open a file for reading ranges of it; only what is asked for is read, so that projection saves traffic.
+
+    Args:
+        filesystem: Where it is.
+        path: The file, without a protocol.
+        size: Its size where that is known: the storage is then not asked for it.
 
     Raises:
-        FileNotFoundError: If there is none. Others as `storage_faults`, also while reading.
+        FileNotFoundError: If there is none; where the size is given, while reading. Others as `storage_faults`,
+            also while reading.
     """
     location = location_of(filesystem, path)
+    if size is not None and not isinstance(filesystem, LocalFileSystem):
+        return Input(_Ranges(filesystem, path, size), location)
     with storage_faults(location):
         file = filesystem.open(path, "rb", cache_type="none")
-    return cast("BinaryIO", _Input(file, location))  # RawIOBase has all that BinaryIO asks for
+    return Input(file, location)
 
 
-class _Input(io.RawIOBase):
+class Input(io.RawIOBase, BinaryIO):
     """A file for reading whose errors are ours."""
 
     def __init__(self, file: Any, location: str) -> None:
@@ -70,30 +80,88 @@ class _Input(io.RawIOBase):
         self._file = file
         self._location = location
 
+    def expect(self, ranges: Iterable[Range]) -> None:
+        """Fetch ahead what will be read, in a lake whose file was opened with its size; else nothing happens."""
+        if isinstance(self._file, _Ranges):
+            self._file.expect(ranges, self._location)
+
     def read(self, size: int | None = -1, /) -> bytes:
+        """Read so many bytes, or all that are left."""
         with storage_faults(self._location):
             content: bytes = self._file.read(-1 if size is None else size)
         return content
 
     def readinto(self, buffer: Any, /) -> int:
+        """Read into a buffer; how many bytes that were."""
         view = memoryview(buffer).cast("B")
         content = self.read(len(view))
         view[: len(content)] = content
         return len(content)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go to a place."""
         return int(self._file.seek(offset, whence))
 
     def tell(self) -> int:
+        """The place."""
         return int(self._file.tell())
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def seekable(self) -> bool:
+        """Always."""
         return True
 
     def close(self) -> None:
+        """End reading."""
         if not self.closed:
             self._file.close()
         super().close()
+
+
+class _Ranges:
+    """A file of known size in a lake, read by one request a range."""
+
+    def __init__(self, filesystem: fsspec.AbstractFileSystem, path: str, size: int) -> None:
+        self._filesystem = filesystem
+        self._path = path
+        self._size = size
+        self._position = 0
+        self._ahead: ReadAhead | None = None
+
+    def expect(self, ranges: Iterable[Range], location: str) -> None:
+        def fetch(start: int, end: int) -> bytes:
+            with storage_faults(location):
+                return self._fetch(start, end)
+
+        self.close()
+        inside = ((start, end) for start, end in ranges if 0 <= start < end <= self._size)
+        self._ahead = ReadAhead(fetch, inside)
+
+    def read(self, size: int) -> bytes:
+        rest = max(self._size - self._position, 0)
+        end = self._position + (rest if size < 0 else min(size, rest))
+        if end == self._position:
+            return b""
+        content = (self._ahead.read if self._ahead else self._fetch)(self._position, end)
+        self._position += len(content)
+        return content
+
+    def seek(self, offset: int, whence: int) -> int:
+        begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(begin + offset, 0)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def close(self) -> None:
+        if self._ahead:
+            self._ahead.close()
+        self._ahead = None
+
+    def _fetch(self, start: int, end: int) -> bytes:
+        content: bytes = self._filesystem.cat_file(self._path, start=start, end=end)
+        return content

@@ -40,6 +40,7 @@ _ACCESS: Final = (
     "Check the credentials on the lake's Airflow connection, that they have the role Storage Blob Data Contributor "
     "(for a workspace) or Reader, and the account's firewall."
 )
+_MALFORMED: Final = "InvalidAuthenticationInfo"  # with 400, or with 401
 _ARCHIVED: Final = frozenset({"BlobArchived", "BlobBeingRehydrated"})
 # The clients below the file systems that Airflow's providers bring (assumed: none is installed here but Azure's).
 _CLIENTS: Final = frozenset(
@@ -87,11 +88,13 @@ def _of_azure(error: BaseException, location: str) -> CustomerMatchError | None:
     azure: Any = sys.modules.get("azure.core.exceptions")  # who has not imported it has not raised from it
     if azure is None or not isinstance(error, azure.AzureError):
         return None
-    status, code = getattr(error, "status_code", None), getattr(error, "error_code", None)
+    status = getattr(error, "status_code", None)
+    code = getattr(error, "error_code", None)
+    code = getattr(code, "value", code)  # where the SDK knows it, it is a member of an enumeration
     detail = _detail(status, code, error)
     if isinstance(error, azure.ClientAuthenticationError) and not code:  # the account always gives a code
         return _not_signed_in(error, status, detail, location)
-    if code in _ARCHIVED or (status and not _may_pass(status)):
+    if code in _ARCHIVED or code == _MALFORMED or (status and not _may_pass(status)):
         return _refused(status or 0, str(code), detail, location)
     return TransientError(
         f"{location}: the storage account cannot be reached or is busy ({detail}). If this stays so, check the "
@@ -101,7 +104,7 @@ def _of_azure(error: BaseException, location: str) -> CustomerMatchError | None:
 
 
 def _refused(status: int, code: str, detail: str, location: str) -> CustomerMatchError:
-    if status in _HTTP_REFUSED:
+    if status in _HTTP_REFUSED or code == _MALFORMED:
         remedy = _REFUSALS.get(code, _ACCESS)
         return ConfigurationError(f"{location}: the storage account refuses access ({detail}). {remedy}")
     if code in _ARCHIVED:

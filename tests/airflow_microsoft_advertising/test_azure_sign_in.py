@@ -198,7 +198,7 @@ def test_a_service_principal_keeps_a_workspace(outcomes: dict[str, list[str]]) -
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        ("wrong key", "refuses access (HTTP 403, AuthenticationFailed)"),
+        ("wrong key", "refuses access (HTTP 400, InvalidAuthenticationInfo). Check the credentials"),
         ("wrong secret", "signing in to the storage account failed (HTTP 401)"),
         ("wrong machine", "signing in to the storage account failed"),
         ("not public", "refuses access"),
@@ -206,5 +206,5 @@ def test_a_service_principal_keeps_a_workspace(outcomes: dict[str, list[str]]) -
 )
 def test_a_credential_that_is_refused_is_told(outcomes: dict[str, list[str]], case: str, words: str) -> None:
     family, message = outcomes[case]
-    assert family == "ConfigurationError"
+    assert family == "ConfigurationError", message
     assert words in message

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import measuring as bench
-from benchmarks import simulator
+from benchmarks import lake, simulator
 from benchmarks.cases import JOBS
 from benchmarks.measuring import Measured
 from include.demo.expected import expected
@@ -86,12 +86,26 @@ def test_results_are_written_as_a_list(
     result = dict.fromkeys(FIELDS | {"baseline_cpu_seconds"}, 1)
     monkeypatch.setattr(command, "compare", lambda size, folder: result | {"n": size})
     monkeypatch.setattr(command, "simulate", lambda size, mode: result | {"n": size, "case": mode})
+    monkeypatch.setattr(command, "read_lake", lambda size: [result | {"n": size, "case": "lake"}])
     command.main()
     written = json.loads((tmp_path / ".bench" / "results.json").read_text())
     assert [case["n"] for case in written if case["case"] == 1] == sizes
-    simulated = [(case["n"], case["case"]) for case in written if case["case"] != 1]
+    assert [case["n"] for case in written if case["case"] == "lake"] == [500_000]
+    simulated = [(case["n"], case["case"]) for case in written if case["case"] not in (1, "lake")]
     assert simulated == [(size, mode) for size in sizes for mode in ("ErrorsOnly", "ErrorsAndResults")]
     assert all(case.keys() >= FIELDS for case in written)
+
+
+@pytest.mark.azurite
+def test_reading_a_lake_is_measured_beside_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake, "ROUNDS", 1)
+    monkeypatch.setattr(lake, "LAYOUTS", (lake.Layout(files=3, row_group=100),))
+    (result,) = lake.read_lake(1_000)
+    assert result.keys() >= FIELDS | {"baseline_cpu_seconds"}
+    assert result["case"] == "one column from Azurite (3 files, row groups of 100)"
+    assert result["n"] == 1_000
+    for name in ("seconds", "baseline_seconds"):
+        assert 0 < float(str(result[name])) < 60, name
 
 
 def test_the_simulator_is_measured_with_a_file_of_so_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:

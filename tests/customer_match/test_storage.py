@@ -1,6 +1,7 @@
 import errno
 from typing import Any
 
+import fsspec
 import pytest
 from azure.core.exceptions import (
     ClientAuthenticationError,
@@ -10,9 +11,10 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
+from azure.storage.blob import StorageErrorCode
 from fsspec.exceptions import FSTimeoutError
 
-from include.customer_match.storage import storage_faults
+from include.customer_match.storage import open_input, storage_faults
 from include.errors import ConfigurationError, CustomerMatchError, TerminalError, TransientError
 
 SIGNATURE = "sig=c2VjcmV0"
@@ -96,6 +98,8 @@ def told(error: BaseException) -> CustomerMatchError:
             "the role Storage Blob Data Reader",
         ),
         (http(403, "KeyBasedAuthenticationNotPermitted"), ConfigurationError, "takes no keys"),
+        (http(400, "InvalidAuthenticationInfo"), ConfigurationError, "refuses access (HTTP 400, InvalidAuth"),
+        (http(403, StorageErrorCode.AUTHORIZATION_FAILURE), ConfigurationError, "keeps this machine out"),
         (http(403, "SomethingNew"), ConfigurationError, "and the account's firewall"),
         (http(409, "BlobArchived"), ConfigurationError, "in the archive tier"),
         (sign_in(400), ConfigurationError, "signing in to the storage account failed (HTTP 400)"),
@@ -164,3 +168,55 @@ def test_the_rest_passes_as_it_is(error: Exception) -> None:
     except Exception as found:  # noqa: BLE001 (whatever comes out is compared)
         caught = found
     assert caught is error
+
+
+class TestReadingALake:
+    """A file of known size, read by ranges: what a file is to whoever reads it."""
+
+    @pytest.fixture
+    def lake(self) -> Any:
+        lake = fsspec.filesystem("memory", skip_instance_cache=True)
+        lake.pipe_file("/t/a", b"0123456789")
+        yield lake
+        lake.rm("/t", recursive=True)
+
+    @pytest.mark.parametrize("expected", [[], [(2, 8)], [(-5, 3), (4, 99), (6, 2)]])
+    def test_it_reads_like_a_file(self, lake: Any, expected: list[tuple[int, int]]) -> None:
+        with open_input(lake, "/t/a", 10) as file:
+            file.expect(expected)
+            assert file.read(3) == b"012"
+            assert file.tell() == 3
+            assert file.seek(2, 1) == 5
+            assert file.read() == b"56789"
+            assert file.read(1) == b""
+            assert file.seek(-4, 2) == 6
+            into = bytearray(3)
+            assert file.readinto(into) == 3
+            assert bytes(into) == b"678"
+            assert file.seek(50) == 50
+            assert file.read(1) == b""
+
+    def test_expecting_anew_forgets_what_was_expected(self, lake: Any) -> None:
+        with open_input(lake, "/t/a", 10) as file:
+            file.expect([(0, 5)])
+            lake.pipe_file("/t/a", b"abcdefghij")
+            file.expect([(0, 5)])
+            assert file.read(5) == b"abcde"
+
+    @pytest.mark.faults
+    def test_a_file_that_is_gone_and_a_storage_in_trouble_are_told(
+        self, lake: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with open_input(lake, "/t/gone", 10) as file, pytest.raises(FileNotFoundError):
+            file.read(1)
+
+        def cat_file(path: str, start: int, end: int) -> bytes:
+            raise http(503, "ServerBusy")
+
+        monkeypatch.setattr(lake, "cat_file", cat_file)
+        with open_input(lake, "/t/a", 10) as file:
+            file.expect([(0, 5)])
+            for start in (0, 7):  # fetched ahead, and not
+                file.seek(start)
+                with pytest.raises(TransientError, match="ServerBusy"):
+                    file.read(1)

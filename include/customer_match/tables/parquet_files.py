@@ -11,6 +11,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.customer_match.read_ahead import Range
 from include.customer_match.storage import open_input
 from include.customer_match.tables.formats import FileFormat
 from include.customer_match.tables.table import FileTable, TableFile
@@ -20,12 +21,16 @@ __all__ = ["FORMAT", "ParquetTable"]
 
 # Column chunks beyond this are read in pieces: a writer may put all rows into one row group.
 _BUFFER_BYTES: Final = 4 * 2**20
+_FOOTERS_BYTES: Final = (
+    8 * 2**20
+)  # of all files together, as they are in the files; several times that in memory
 
 
 @dataclass(frozen=True)
 class _Footer:
     columns: Mapping[str, pa.DataType]
     rows: int
+    metadata: pq.FileMetaData | None  # None where those of all files would take too much memory
 
 
 class ParquetTable(FileTable):
@@ -41,8 +46,10 @@ class ParquetTable(FileTable):
 
     def _footer_of(self, file: TableFile) -> _Footer:
         with self._opened(file) as parquet:
-            schema = parquet.schema_arrow
-            return _Footer(dict(zip(schema.names, schema.types, strict=True)), parquet.metadata.num_rows)
+            schema, metadata = parquet.schema_arrow, parquet.metadata
+            kept = metadata if metadata.serialized_size * len(self.files) <= _FOOTERS_BYTES else None
+            columns = dict(zip(schema.names, schema.types, strict=True))
+            return _Footer(columns, metadata.num_rows, kept)
 
     def _columns_of(self, file: TableFile) -> Mapping[str, pa.DataType]:
         return self._footers[file.path].columns
@@ -50,17 +57,24 @@ class ParquetTable(FileTable):
     def _batches_of(
         self, file: TableFile, columns: tuple[str, ...], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
-        with self._opened(file) as parquet:
+        with self._opened(file, columns) as parquet:
             yield from parquet.iter_batches(batch_rows, columns=list(columns), use_threads=False)
 
     @contextmanager
-    def _opened(self, file: TableFile) -> Iterator[pq.ParquetFile]:
+    def _opened(self, file: TableFile, columns: tuple[str, ...] = ()) -> Iterator[pq.ParquetFile]:
         """Whatever pyarrow raises here is the file's fault: the storage's faults have our own types."""
-        with open_input(self.filesystem, file.path) as content:
+        metadata = self._footers[file.path].metadata if columns else None
+        with open_input(self.filesystem, file.path, file.size_bytes) as content:
             try:
-                yield pq.ParquetFile(
-                    content, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True
+                parquet = pq.ParquetFile(
+                    content,
+                    metadata=metadata,
+                    pre_buffer=False,
+                    buffer_size=_BUFFER_BYTES,
+                    page_checksum_verification=True,
                 )
+                content.expect(_ranges(parquet.metadata, columns))
+                yield parquet
             except FileNotFoundError:
                 raise
             except (OSError, pa.ArrowException) as error:
@@ -68,6 +82,21 @@ class ParquetTable(FileTable):
                     f"{self._where(file)} is not a whole Parquet file: truncated, damaged or of another format. "
                     "Let the table be written again; if it is CSV, name it .csv."
                 ) from error
+
+
+def _ranges(metadata: pq.FileMetaData, columns: tuple[str, ...]) -> Iterator[Range]:
+    """Where the chunks of some columns lie in the file, in the order in which they are read."""
+    wanted = set(columns)
+    places = [
+        place
+        for place, path in enumerate(metadata.schema.column(i).path for i in range(metadata.num_columns))
+        if path in wanted or path.split(".")[0] in wanted  # the latter: of lists
+    ]
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for chunk in map(group.column, places):
+            start = min(chunk.dictionary_page_offset or chunk.data_page_offset, chunk.data_page_offset)
+            yield start, start + chunk.total_compressed_size
 
 
 FORMAT: Final = FileFormat(

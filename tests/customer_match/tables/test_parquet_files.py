@@ -220,11 +220,11 @@ class TestRewrittenMeanwhile:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = write(tmp_path / "a.parquet", {"Email": ["x" * 100] * 100_000}, use_dictionary=False)
-        plain_open = LocalFileSystem.open
+        plain_open, calls = LocalFileSystem.open, iter(range(100))
 
         def failing_open(self: LocalFileSystem, *args: Any, **options: Any) -> Any:
             file = plain_open(self, *args, **options)
-            plain_read, calls = file.read, iter(range(100))
+            plain_read = file.read
 
             def failing_read(size: int = -1) -> bytes:
                 if next(calls) > 0:  # the footer is read, the rows are not

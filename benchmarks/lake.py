@@ -1,0 +1,128 @@
+"""Reading one column of a table in Azure storage (Azurite): ours, and pyarrow's own reading over the same adlfs."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from benchmarks.measuring import Measured, median
+from include.demo.azurite import running
+from include.demo.people import Profiles
+from include.demo.tables import DemoTable, write_table
+
+__all__ = ["LAYOUTS", "Layout", "read_lake"]
+
+ROUNDS = 5
+_CONTAINER = "lake"
+_COLUMN = "Email"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a table is cut into files and row groups."""
+
+    files: int
+    row_group: int
+
+    @property
+    def path(self) -> str:
+        """Of the table in the lake."""
+        return f"{_CONTAINER}/table-{self.files}-{self.row_group}"
+
+
+LAYOUTS = (
+    Layout(files=4, row_group=62_500),
+    Layout(files=4, row_group=12_500),
+    Layout(files=20, row_group=25_000),
+)
+
+
+def ours(filesystem: Any, path: str) -> int:
+    """Rows, as the task that normalises reads them."""
+    from include.customer_match.tables import open_table
+
+    return sum(batch.num_rows for batch in open_table(filesystem, path).batches([_COLUMN]))
+
+
+def baseline(filesystem: Any, path: str) -> int:
+    """Rows, as pyarrow reads a column."""
+    return int(pq.read_table(path, columns=[_COLUMN], filesystem=filesystem).num_rows)
+
+
+JOBS: dict[str, Callable[[Any, str], int]] = {"ours": ours, "baseline": baseline}
+
+
+def read_lake(size: int) -> list[dict[str, object]]:
+    """One case of `.bench/results.json` for each layout; rounds in turns, so that both meet the same noise."""
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as endpoint:
+        _write(size, Path(folder), endpoint.connection_string)
+        return [_compare(size, layout, endpoint.connection_string) for layout in LAYOUTS]
+
+
+def _open(connection_string: str) -> Any:
+    import adlfs
+
+    return adlfs.AzureBlobFileSystem(connection_string=connection_string, use_listings_cache=False)
+
+
+def _write(size: int, folder: Path, connection_string: str) -> None:
+    table = pq.read_table(write_table(str(folder / "table"), DemoTable("t", Profiles.first(size))))
+    lake = _open(connection_string)
+    lake.mkdir(_CONTAINER)
+    for layout in LAYOUTS:
+        rows = -(-size // layout.files)
+        for number in range(layout.files):
+            with lake.open(f"{layout.path}/part-{number:02}.parquet", "wb") as file:
+                pq.write_table(table.slice(number * rows, rows), file, row_group_size=layout.row_group)
+
+
+def _compare(size: int, layout: Layout, connection_string: str) -> dict[str, object]:
+    rounds = [[measure(job, size, layout, connection_string) for job in JOBS] for _ in range(ROUNDS)]
+    found, other = (median([pair[side] for pair in rounds]) for side in (0, 1))
+    return {
+        "case": f"one column from Azurite ({layout.files} files, row groups of {layout.row_group:,})",
+        "n": size,
+        **{name: round(value, 3) for name, value in asdict(found).items()},
+        "baseline": "pyarrow.parquet.read_table over adlfs",
+        "baseline_seconds": round(other.seconds, 3),
+        "baseline_cpu_seconds": round(other.cpu_seconds, 3),
+        "baseline_peak_rss_mb": round(other.peak_rss_mb, 1),
+        "ratio": round(other.seconds / found.seconds, 2),
+    }
+
+
+def measure(job: str, size: int, layout: Layout, connection_string: str) -> Measured:
+    """Read once in a fresh process, after a first reading that imports everything."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(job, size, layout, connection_string, sender))
+    process.start()
+    sender.close()
+    measured: Measured = receiver.recv()
+    process.join()
+    return measured
+
+
+def _work(
+    job: str, size: int, layout: Layout, connection_string: str, sender: multiprocessing.connection.Connection
+) -> None:
+    lake = _open(connection_string)
+    JOBS[job](lake, layout.path)
+    wall, cpu = time.perf_counter(), time.process_time()
+    rows = JOBS[job](lake, layout.path)
+    measured = Measured(
+        seconds=time.perf_counter() - wall,
+        cpu_seconds=time.process_time() - cpu,
+        peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )
+    if rows != size:
+        raise RuntimeError(f"{job} read {rows:,} rows of {size:,}")
+    sender.send(measured)
