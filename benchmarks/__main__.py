@@ -1,4 +1,4 @@
-"""`make bench`: the data path and reading from Azurite beside baselines, and the simulator, in one run; writes `.bench/results.json`."""
+"""`make bench`: the data path, a lake and the simulator, beside baselines; writes `.bench/results.json`."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import measuring as bench
 from benchmarks import lake, simulator
+from benchmarks import measuring as bench
 from benchmarks.cases import JOBS
 from benchmarks.measuring import Measured
 from include.demo.expected import expected
