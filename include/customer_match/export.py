@@ -28,6 +28,8 @@ from include.customer_match.export_values import (
     Columns,
     Condition,
     ConnectionId,
+    Delimiter,
+    Encoding,
     Faults,
     Hours,
     KeyPath,
@@ -40,6 +42,7 @@ from include.customer_match.export_values import (
     Separator,
     ServiceId,
     Share,
+    Sign,
     StartDate,
     Switch,
     TablePath,
@@ -60,6 +63,7 @@ from include.errors import ConfigurationError
 __all__ = [
     "Addresses",
     "Consent",
+    "Csv",
     "Email",
     "Export",
     "Folder",
@@ -136,6 +140,66 @@ def _root_alone(value: object) -> object:
     return {"root": value} if isinstance(value, str) else value
 
 
+class Csv(_Part):
+    """How CSV files are written, where that is not the usual way."""
+
+    header: Switch = Field(
+        default=True,
+        description="Whether the first row of each file has the columns' names. Without, columns have the names that "
+        '`columns` gives, else their numbers: `"1"`, `"2"` and so on.',
+        examples=[False],
+        json_schema_extra={"x-default": "`true`; `false` if there are `columns`"},
+    )
+    columns: Columns | None = Field(
+        default=None,
+        description="Names of all columns, in order, where the files do not have them. A first row that repeats them "
+        "is passed over.",
+        examples=["[Id, Email]"],
+    )
+    delimiter: Delimiter | None = Field(
+        default=None,
+        description="What stands between values: one sign, or `tab`.",
+        examples=[";"],
+        json_schema_extra={"x-default": "found by looking: comma, semicolon, tab or bar"},
+    )
+    quote: Sign = Field(
+        default='"',
+        description="What stands around values that contain a delimiter or a line break; `none`: such marks are plain "
+        "text.",
+        examples=["none"],
+    )
+    escape: Sign = Field(
+        default=None,
+        description="What makes the next sign a part of the value, as Spark writes it (a backslash); else a mark "
+        "inside a value is doubled.",
+        examples=["\\"],
+    )
+    encoding: Encoding = Field(
+        default="utf-8",
+        description="Encoding of the text, by its usual name; a byte order mark in the file goes before it.",
+        examples=["cp1252"],
+    )
+
+    @model_validator(mode="after")
+    def _has_names_once(self) -> Self:
+        faults: list[tuple[KeyPath, str]] = [
+            ((key,), "is the delimiter as well. Correct one of them")
+            for key in ("quote", "escape")
+            if self.delimiter is not None and getattr(self, key) == self.delimiter
+        ]
+        if self.columns and self.header and "header" in self.model_fields_set:
+            faults.append(
+                (("columns",), "are for files without a header row. Remove them, or write `header: false`")
+            )
+        if self.escape is not None and self.escape == self.quote:
+            faults.append(
+                (("escape",), "is the quotation mark as well: doubled ones are read anyway. Remove it")
+            )
+        if faults:
+            raise Faults(faults)
+        return self
+
+
 class Source(Folder):
     """Where the segments' tables are."""
 
@@ -145,6 +209,17 @@ class Source(Folder):
         "`parquet`, `csv`, `delta` or `cdm`.",
         examples=["parquet"],
     )
+    csv: Csv = Field(
+        default=Csv(),
+        description="How CSV files are written; a CDM model says it itself.",
+        examples=["{header: false, delimiter: tab}"],
+    )
+
+    @model_validator(mode="after")
+    def _has_csv_settings_for_csv(self) -> Self:
+        if self.format not in ("auto", "csv") and self.csv != Csv():
+            raise Faults([(("csv",), f"is not for `format: {self.format}`. Remove it, or correct `format`")])
+        return self
 
 
 class Selection(_Part):

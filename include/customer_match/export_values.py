@@ -6,6 +6,7 @@ remedy, without repeating the value: it may be a secret or an address in the wro
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import math
 import re
@@ -30,6 +31,8 @@ __all__ = [
     "Columns",
     "Condition",
     "ConnectionId",
+    "Delimiter",
+    "Encoding",
     "Faults",
     "Hours",
     "KeyPath",
@@ -42,6 +45,7 @@ __all__ = [
     "Separator",
     "ServiceId",
     "Share",
+    "Sign",
     "StartDate",
     "Switch",
     "TablePath",
@@ -74,6 +78,9 @@ PRESETS: Final = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@ye
 _CRON_FIELDS: Final = 5  # croniter takes more, but reads them unlike other crons; Airflow describes only five
 _ADDRESS = re.compile(r"[^\s'\"%]%*@")  # a pattern may begin with a wildcard: then it is a domain
 _DIGEST = re.compile(r"[0-9a-fA-F]{32,}")
+_NO_ENCODINGS: Final = frozenset(
+    {"rot13", "unicode_escape", "unicode-escape", "raw-unicode-escape", "idna", "punycode"}
+)
 _SECRET = re.compile(r"[?&;](?:sig|se|sv|sp)=|AccountKey=|SharedAccess|://[^/@]*:[^/@]*@", re.IGNORECASE)
 
 
@@ -175,6 +182,35 @@ def _separator(value: str) -> str:
             "addresses are made of"
         )
     return value
+
+
+def _delimiter(value: str) -> str:
+    char = "\t" if value.strip().lower() in ("tab", "\\t") else value
+    return _ascii_sign(char, forbidden='"\r\n')
+
+
+def _sign(value: object) -> object:
+    if isinstance(value, str):
+        return None if value.strip().lower() == "none" else _ascii_sign(value, forbidden="\r\n")
+    return value
+
+
+def _ascii_sign(value: str, forbidden: str) -> str:
+    if len(value) != 1 or not value.isascii() or value.isalnum() or value in forbidden:
+        raise ValueError("must be one ASCII sign in quotes, such as ';', no letter, digit or line break")
+    return value
+
+
+def _encoding(value: str) -> str:
+    """The name by which Python knows it; codecs that are no encodings of text (`base64`) are refused."""
+    try:
+        found = codecs.lookup(value).name
+        is_of_text = codecs.getincrementaldecoder(found)().decode(b"") == ""
+    except (LookupError, TypeError, ValueError):
+        is_of_text = False
+    if not is_of_text or found in _NO_ENCODINGS:
+        raise ValueError("is not a known text encoding. Write utf-8, cp1252, latin-1, utf-16 or the like")
+    return "utf-8" if found in ("utf-8", "utf-8-sig", "ascii") else found
 
 
 def _condition(value: str) -> str:
@@ -343,6 +379,12 @@ Columns = Annotated[
     AfterValidator(_all_different),
 ]
 Separator = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidator(_separator)]
+Delimiter = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidator(_delimiter)]
+Sign = Annotated[
+    Annotated[str, StringConstraints(strip_whitespace=False)] | None,
+    BeforeValidator(_sign, json_schema_input_type=str | None),
+]
+Encoding = Annotated[Text, AfterValidator(_encoding)]
 Condition = Annotated[str, AfterValidator(_condition)]
 _Scalar = str | bool | int | float
 Allowed = Annotated[

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from include.customer_match.export import Addresses, Export
+from include.customer_match.export import Addresses, Csv, Export
 from include.customer_match.reference import Take
 from include.customer_match.tables.columns import find_column, is_text, resolve_column
+from include.customer_match.tables.csv_dialect import CsvDialect
 from include.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from include.customer_match.consent import ConsentFilter
     from include.customer_match.row_filter import RowFilter
 
-__all__ = ["Reading", "reading_of", "suppression_of"]
+__all__ = ["Reading", "dialect_of", "reading_of", "suppression_of"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,18 @@ def reading_of(export: Export, columns: Mapping[str, pa.DataType]) -> Reading:
         where=where,
         consent=consent,
         key=_key(export.row_key, columns, emails) if export.row_key else None,
+    )
+
+
+def dialect_of(csv: Csv) -> CsvDialect:
+    """How the CSV files of a source are written, as its export file says."""
+    return CsvDialect(
+        delimiter=csv.delimiter,
+        quote=csv.quote,
+        escape=csv.escape,
+        encoding=csv.encoding,
+        names=csv.columns,
+        header=csv.header,
     )
 
 

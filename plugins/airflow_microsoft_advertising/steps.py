@@ -37,7 +37,7 @@ from include.customer_match.ledger.state import State
 from include.customer_match.members import DamagedMembers
 from include.customer_match.normalise import Staged, stage_members
 from include.customer_match.order import Force, Overtaken, in_order
-from include.customer_match.reading import Reading, reading_of, suppression_of
+from include.customer_match.reading import Reading, dialect_of, reading_of, suppression_of
 from include.customer_match.report import RunReport, segment_report
 from include.customer_match.run_records import Chunked, Normalised, SegmentRecords, Step, Validated
 from include.customer_match.schedule import next_run
@@ -407,7 +407,7 @@ def _opened(source: Source, name: str, path: str | None, key: str, *, as_of: dat
     if path:
         location = source.locate(PROJECT, path)
         lake, there = filesystem(source.connection, location)
-        return open_table(lake, there, source.format, as_of=as_of)
+        return open_table(lake, there, source.format, as_of=as_of, dialect=dialect_of(source.csv))
     lake, root = filesystem(source.connection, source.locate(PROJECT))
     tables = discover(lake, root, format=source.format)
     if name not in tables:
@@ -416,7 +416,7 @@ def _opened(source: Source, name: str, path: str | None, key: str, *, as_of: dat
             f"There is no table {name!r} in {source.root}: neither a folder nor a file of this name"
             f"{f' (there is {near[0]!r})' if near else ''}. Correct {key} in the export file, or give its `path`."
         )
-    return open_table(lake, tables[name], source.format, as_of=as_of)
+    return open_table(lake, tables[name], source.format, as_of=as_of, dialect=dialect_of(source.csv))
 
 
 def _tell(staged: Staged) -> None:

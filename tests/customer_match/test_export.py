@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from include.customer_match import export_values
 from include.customer_match.export import (
     Consent,
+    Csv,
     Email,
     Export,
     Folder,
@@ -53,7 +54,19 @@ def test_defaults_are_those_of_the_reference() -> None:
         "schedule": None,
         "start_date": "2026-01-01",
         "timezone": "UTC",
-        "source": {"connection": None, "root": "lake", "format": "auto"},
+        "source": {
+            "connection": None,
+            "root": "lake",
+            "format": "auto",
+            "csv": {
+                "header": True,
+                "columns": None,
+                "delimiter": None,
+                "quote": '"',
+                "escape": None,
+                "encoding": "utf-8",
+            },
+        },
         "segments": [{"table": "*", "audience": None, "audience_id": None, "path": None}],
         "email": {"columns": ["Email"], "separator": None, "take": "coalesce"},
         "where": None,
@@ -321,3 +334,52 @@ def test_the_list_and_the_scope_that_a_file_states() -> None:
     assert segment.audience_id == "4711"
     assert not export().scope_is_stated
     assert export(scope="Customer").scope_is_stated
+
+
+class TestCsv:
+    """How CSV files are written."""
+
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            ({"delimiter": "tab"}, {"delimiter": "\t"}),
+            ({"delimiter": "\t"}, {"delimiter": "\t"}),
+            ({"delimiter": " "}, {"delimiter": " "}),
+            ({"quote": "none"}, {"quote": None}),
+            ({"quote": None}, {"quote": None}),
+            ({"escape": "\\"}, {"escape": "\\"}),
+            ({"encoding": "Windows-1252"}, {"encoding": "cp1252"}),
+            ({"encoding": "UTF8"}, {"encoding": "utf-8"}),
+            ({"columns": ["Id", "Email"]}, {"columns": ("Id", "Email")}),
+            ({"header": False}, {"header": False}),
+        ],
+    )
+    def test_what_may_be_written(self, written: dict[str, object], read: dict[str, object]) -> None:
+        csv = Csv.model_validate(written)
+        assert {key: getattr(csv, key) for key in read} == read
+
+    @pytest.mark.parametrize(
+        ("written", "word"),
+        [
+            ({"delimiter": "::"}, "one ASCII sign"),
+            ({"delimiter": "ä"}, "one ASCII sign"),
+            ({"delimiter": '"'}, "one ASCII sign"),
+            ({"delimiter": "\n"}, "one ASCII sign"),
+            ({"quote": "''"}, "one ASCII sign"),
+            ({"encoding": "klingon"}, "not a known text encoding"),
+            ({"encoding": "base64"}, "not a known text encoding"),
+            ({"encoding": "unicode_escape"}, "not a known text encoding"),
+            ({"quote": "|", "delimiter": "|"}, "is the delimiter as well"),
+            ({"escape": '"'}, "is the quotation mark as well"),
+            ({"header": True, "columns": ["Id"]}, "are for files without a header row"),
+            ({"columns": ["ann@example.org"]}, "is an address"),
+        ],
+    )
+    def test_what_may_not(self, written: dict[str, object], word: str) -> None:
+        with pytest.raises(ValidationError) as raised:
+            Csv.model_validate(written)
+        assert word in str(raised.value)
+
+    def test_only_for_csv(self) -> None:
+        with pytest.raises(ValidationError, match="is not for `format: delta`"):
+            Source.model_validate({"root": "lake", "format": "delta", "csv": {"delimiter": ";"}})

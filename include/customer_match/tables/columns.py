@@ -17,7 +17,7 @@ _LENGTH_SHOWN = 40
 _TEXT = (pa.string(), pa.large_string(), pa.string_view(), pa.null())
 _LISTS = (pa.ListType, pa.LargeListType, pa.ListViewType, pa.LargeListViewType, pa.FixedSizeListType)
 # A header that is missing makes the first row's values into names: these are not shown.
-_LOOKS_LIKE_A_VALUE = re.compile(r"@|^[0-9a-fA-F]{32,}$|^[0-9 .,:+/-]*$")
+_LOOKS_LIKE_A_VALUE = re.compile(r"@|^[0-9a-fA-F]{32,}$|^[0-9 .,:+/-]{4,}$|^$")
 
 
 class Columns(dict[str, pa.DataType]):
@@ -38,11 +38,13 @@ def merge_columns(files: Mapping[str, Mapping[str, pa.DataType]]) -> Columns:
     What a file lacks, or has as another kind of value (text here, numbers there), is noted as a fault.
 
     Args:
-        files: Columns of each file, by where it lies.
+        files: Columns of each file, by where it lies; those that are `Columns` with faults of their own.
     """
     types: dict[str, pa.DataType] = {}
     faults: dict[str, str] = {}
     for where, columns in files.items():
+        for name, fault in getattr(columns, "faults", {}).items():
+            faults.setdefault(name, f"{fault} in {where}")
         for name, kind in columns.items():
             merged = _common(types.get(name, kind), kind)
             if merged is None:

@@ -15,9 +15,11 @@ class CsvDialect:
         delimiter: Between values; None: it is found by looking.
         quote: Around values that contain a delimiter or a line break; None: quotation marks are text.
         escape: Makes the next character a part of the value; None: a quotation mark is doubled instead.
-        encoding: As Python names it. A byte order mark is passed over.
+        encoding: As Python names it. A byte order mark goes before it, and is passed over.
         names: Of the columns, where the file does not name them: values then count by their position. A
-            first row that repeats the names is passed over; None: the first row has them.
+            first row that repeats the names is passed over; None: see `header`.
+        header: Without `names`: whether the first row has them; else they are "1", "2" and so on, and the
+            first row is data.
     """
 
     delimiter: str | None = None
@@ -25,3 +27,4 @@ class CsvDialect:
     escape: str | None = None
     encoding: str = "utf-8"
     names: tuple[str, ...] | None = None
+    header: bool = True

@@ -91,8 +91,13 @@ def _as_time(value: Any) -> datetime | None:
 
 
 def visible(relative: str) -> bool:
-    """Whether a path below a table may hold data: nothing in it begins with `_` or `.`, as in Spark."""
-    return not any(part.startswith(("_", ".")) for part in relative.split("/"))
+    """Whether a path below a table may hold data, as in Spark: nothing in it begins with `_` or `.`.
+
+    Folders of partitions (`_day=2026-01-01`) may begin with `_`.
+    """
+    return not any(
+        part.startswith(".") or (part.startswith("_") and "=" not in part) for part in relative.split("/")
+    )
 
 
 def newest_run(files: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -12,8 +13,10 @@ from typing import Final
 import fsspec
 
 from include.customer_match.storage import location_of, open_input
+from include.customer_match.tables.csv_dialect import CsvDialect
 from include.customer_match.tables.formats import FileFormat, FolderFormat, FoundTable, Place
 from include.customer_match.tables.listing import Listing, TableFile, list_files, newest_run, visible
+from include.customer_match.tables.partitions import partitions_of
 from include.customer_match.tables.registry import FILE_FORMATS, FOLDER_FORMATS
 from include.customer_match.tables.table import FormatChoice, Table
 from include.errors import ConfigurationError
@@ -21,9 +24,7 @@ from include.errors import ConfigurationError
 __all__ = ["discover", "open_table"]
 
 # Data that somebody meant to be read: to pass over them would lose people without a word.
-_UNREADABLE: Final = frozenset(
-    {".gz", ".bz2", ".zst", ".xz", ".zip", ".snappy", ".avro", ".orc", ".jsonl", ".xlsx"}
-)
+_UNREADABLE: Final = frozenset({".bz2", ".zst", ".xz", ".zip", ".snappy", ".avro", ".orc", ".jsonl", ".xlsx"})
 _REMEDY: Final = "Correct the segment's table or path in the export file, or check what writes the table."
 
 
@@ -32,6 +33,7 @@ def open_table(
     path: str,
     format: FormatChoice = "auto",  # noqa: A002 (the export file's own key)
     as_of: datetime | None = None,
+    dialect: CsvDialect | None = None,
 ) -> Table:
     """Open a table: a Delta table, an entity of a CDM folder, one file, or a folder of files at any depth.
 
@@ -44,6 +46,7 @@ def open_table(
         format: Of the table; `auto` goes by a Delta log, by a CDM model beside it, by the files' extensions, and
             for a file without one by its first bytes.
         as_of: The moment (with a time zone) whose state is wanted, for formats that keep older ones: Delta Lake.
+        dialect: How CSV files are written, as far as it is known; a CDM model says it itself.
 
     Raises:
         ConfigurationError: Not found, no data files, an empty file, mixed or unreadable formats, no version that old.
@@ -59,7 +62,7 @@ def open_table(
         raise ConfigurationError(f"There is no file or folder {place.where}. {_REMEDY}")
     if format not in ("auto", *(own.name for own in FILE_FORMATS)):
         raise _wrong_format(folder_formats[0], place.where)
-    return _files_table(filesystem, place.listing, format, place.where)
+    return _files_table(filesystem, place.listing, format, place.where, dialect)
 
 
 def _listing(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing | None:
@@ -81,6 +84,7 @@ def _files_table(
     listing: Listing,
     format: FormatChoice,  # noqa: A002
     where: str,
+    dialect: CsvDialect | None,
 ) -> Table:
     if listing.is_file:
         files = listing.files
@@ -91,7 +95,9 @@ def _files_table(
     for file in files:
         if not file.size_bytes:
             raise _empty_file(location_of(filesystem, file.path))
-    return chosen.table(filesystem, where, files)
+    partitions = partitions_of({file.path: listing.relative(file) for file in files}, where)
+    known = {"dialect": dialect} if dialect and chosen.name == "csv" else {}
+    return chosen.table(filesystem, where, files, partitions=partitions, **known)
 
 
 def discover(
@@ -184,11 +190,20 @@ def _passes(relative: str, format: FormatChoice) -> bool:  # noqa: A002
 
 
 def _extension(path: str) -> str:
-    return posixpath.splitext(path)[1].lower()
+    """With the dot, in lower case; of a packed file that of what is in it, too (`.csv.gz`)."""
+    stem, extension = posixpath.splitext(path.lower())
+    inner = posixpath.splitext(stem)[1] if extension == ".gz" else ""
+    return (inner if re.fullmatch(r"\.[a-z]\w*", inner) else "") + extension
 
 
 def _stem(name: str) -> str:
-    return posixpath.splitext(name)[0]
+    return name[: -len(_extension(name)) or None]
+
+
+def _is_unreadable(path: str) -> bool:
+    """Whether a file holds data in a format that cannot be read, as far as its name tells."""
+    extension = _extension(path)
+    return extension in _UNREADABLE or (extension.endswith(".gz") and _format_of(path) is None)
 
 
 def _format_of(path: str) -> FileFormat | None:
@@ -204,7 +219,7 @@ def _is_data(relative: str) -> bool:
     """Whether a file is meant as data: by its extension, or one of Spark's parts without one."""
     extension = _extension(relative)
     is_part = not extension and posixpath.basename(relative).startswith("part-")
-    return _format_of(relative) is not None or extension in _UNREADABLE or is_part
+    return _format_of(relative) is not None or _is_unreadable(relative) or is_part
 
 
 def _data_files(listing: Listing, where: str) -> tuple[TableFile, ...]:
@@ -237,7 +252,7 @@ def _chosen_format(
     where: str,
 ) -> tuple[FileFormat, tuple[TableFile, ...]]:
     """The format of a folder's files, and those that have it."""
-    unreadable = sorted({_extension(file.path) for file in files} & _UNREADABLE)
+    unreadable = sorted({_extension(file.path) for file in files if _is_unreadable(file.path)})
     if unreadable:
         raise _unknown_format(f"{where} holds {', '.join(unreadable)} files")
     if format != "auto":
@@ -262,7 +277,7 @@ def _format_of_file(
     format: FormatChoice,  # noqa: A002
     where: str,
 ) -> FileFormat:
-    if _extension(file.path) in _UNREADABLE:
+    if _is_unreadable(file.path):
         raise _unknown_format(where)
     if format != "auto":
         return _named(format)
@@ -275,7 +290,7 @@ def _format_of_file(
 
 def _unknown_format(what: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{what}: this format cannot be read. Let the table be written as Parquet, or as CSV without compression."
+        f"{what}: this format cannot be read. Let the table be written as Parquet, or as CSV, plain or packed by gzip."
     )
 
 

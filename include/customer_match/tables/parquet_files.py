@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from include.customer_match.read_ahead import Range
 from include.customer_match.storage import open_input
+from include.customer_match.tables.columns import Columns
 from include.customer_match.tables.formats import FileFormat
 from include.customer_match.tables.table import FileTable, TableFile
 from include.errors import ConfigurationError
@@ -28,7 +29,7 @@ _FOOTERS_BYTES: Final = (
 
 @dataclass(frozen=True)
 class _Footer:
-    columns: Mapping[str, pa.DataType]
+    columns: Columns
     rows: int
     metadata: pq.FileMetaData | None  # None where those of all files would take too much memory
 
@@ -48,7 +49,8 @@ class ParquetTable(FileTable):
         with self._opened(file) as parquet:
             schema, metadata = parquet.schema_arrow, parquet.metadata
             kept = metadata if metadata.serialized_size * len(self.files) <= _FOOTERS_BYTES else None
-            columns = dict(zip(schema.names, schema.types, strict=True))
+            twice = {name: "stands twice" for name in schema.names if schema.names.count(name) > 1}
+            columns = Columns(dict(zip(schema.names, schema.types, strict=True)), twice)
             return _Footer(columns, metadata.num_rows, kept)
 
     def _columns_of(self, file: TableFile) -> Mapping[str, pa.DataType]:
@@ -79,8 +81,8 @@ class ParquetTable(FileTable):
                 raise
             except (OSError, pa.ArrowException) as error:
                 raise ConfigurationError(
-                    f"{self._where(file)} is not a whole Parquet file: truncated, damaged or of another format. "
-                    "Let the table be written again; if it is CSV, name it .csv."
+                    f"{self._where(file)} is not a whole Parquet file: truncated, damaged, encrypted or of another "
+                    "format. Let the table be written again, without encryption; if it is CSV, name it .csv."
                 ) from error
 
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Literal, Protocol, TypeVar
@@ -17,6 +17,7 @@ import pyarrow as pa
 from include.customer_match.storage import location_of, storage_faults
 from include.customer_match.tables.columns import Columns, find_column, merge_columns
 from include.customer_match.tables.listing import TableFile, described
+from include.customer_match.tables.partitions import Partition
 from include.customer_match.tables.values import conformed, stream_type
 from include.errors import TransientError
 
@@ -64,11 +65,14 @@ class FileTable(ABC):
         filesystem: Where the files are.
         location: The table, for people.
         files: Its data files, in order of their paths; at least one.
+        partitions: Columns that the files' folders name, by the files' paths. They go before columns of the
+            same name in the files, as in Hive and Spark.
     """
 
     filesystem: fsspec.AbstractFileSystem
     location: str
     files: tuple[TableFile, ...]
+    partitions: Mapping[str, Partition] = field(default_factory=dict, kw_only=True)
 
     @property
     def modified(self) -> datetime | None:
@@ -103,7 +107,7 @@ class FileTable(ABC):
         for file in self.files:
             where = self._where(file)
             with still_there(where):
-                for batch in self._batches_of(file, names, batch_rows):
+                for batch in self._whole_batches_of(file, names, batch_rows):
                     yield conformed(batch, types, where)
                 self._ensure_unchanged(file)
 
@@ -119,7 +123,31 @@ class FileTable(ABC):
 
     @cached_property
     def _merged_columns(self) -> Columns:
-        return merge_columns({self._where(file): self._columns_of(file) for file in self.files})
+        return merge_columns({self._where(file): self._whole_columns_of(file) for file in self.files})
+
+    def _whole_columns_of(self, file: TableFile) -> Columns:
+        """The columns of a file and of its folders."""
+        own, added = self._columns_of(file), self.partitions.get(file.path, {})
+        faults = getattr(own, "faults", {})
+        return Columns(
+            {**own, **dict.fromkeys(added, pa.string())},
+            {name: fault for name, fault in faults.items() if name not in added},
+        )
+
+    def _whole_batches_of(
+        self, file: TableFile, columns: tuple[str, ...], batch_rows: int
+    ) -> Iterator[pa.RecordBatch]:
+        added = self.partitions.get(file.path, {})
+        stored = tuple(name for name in columns if name not in added)
+        if not stored:  # any other column tells how many rows there are
+            own = self._whole_columns_of(file)
+            stored = tuple(name for name in own if name not in added and name not in own.faults)[:1]
+        for batch in self._batches_of(file, stored, batch_rows):
+            for name, value in added.items():
+                if name in columns:
+                    values = pa.repeat(pa.scalar(value, pa.string()), batch.num_rows)
+                    batch = batch.append_column(name, values)  # noqa: PLW2901 (the same rows, with one column more)
+            yield batch
 
     def _of_each_file(self, look: Callable[[TableFile], T]) -> dict[str, T]:
         """Look at every file, several at a time: in a lake each look is a round trip or three."""
