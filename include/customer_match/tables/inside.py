@@ -8,7 +8,7 @@ import re
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-__all__ = ["inside"]
+__all__ = ["inside", "leads_out"]
 
 # A URI, or a path with a drive. (`time=10:00/…` is a folder.)
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
@@ -28,8 +28,12 @@ def inside(filesystem: fsspec.AbstractFileSystem, root: str, relative: str) -> s
     if not parts or ".." in parts:
         return None
     path = "/".join([root.rstrip("/"), *parts])
-    if isinstance(filesystem, LocalFileSystem):
-        real, real_root = os.path.realpath(path), os.path.realpath(root)
-        if os.path.commonpath([real, real_root]) != real_root:
-            return None
-    return path
+    return None if leads_out(filesystem, root, path) else path
+
+
+def leads_out(filesystem: fsspec.AbstractFileSystem, root: str, path: str) -> bool:
+    """Whether symbolic links lead from a path below a folder to somewhere else; only this machine has them."""
+    if not isinstance(filesystem, LocalFileSystem):
+        return False
+    real, real_root = os.path.realpath(path), os.path.realpath(root)
+    return os.path.commonpath([real, real_root]) != real_root

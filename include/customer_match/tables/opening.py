@@ -15,6 +15,7 @@ import fsspec
 from include.customer_match.storage import location_of, open_input
 from include.customer_match.tables.csv_dialect import CsvDialect
 from include.customer_match.tables.formats import FileFormat, FolderFormat, FoundTable, Place
+from include.customer_match.tables.inside import leads_out
 from include.customer_match.tables.listing import Listing, TableFile, list_files, newest_run, visible
 from include.customer_match.tables.partitions import partitions_of
 from include.customer_match.tables.registry import FILE_FORMATS, FOLDER_FORMATS
@@ -93,6 +94,8 @@ def _files_table(
         where, files = _newest(listing, _data_files(listing, where), where)
         chosen, files = _chosen_format(filesystem, files, format, where)
     for file in files:
+        if leads_out(filesystem, listing.root, file.path):
+            raise _link(location_of(filesystem, file.path))
         if not file.size_bytes:
             raise _empty_file(location_of(filesystem, file.path))
     partitions = partitions_of({file.path: listing.relative(file) for file in files}, where)
@@ -291,6 +294,13 @@ def _format_of_file(
 def _unknown_format(what: str) -> ConfigurationError:
     return ConfigurationError(
         f"{what}: this format cannot be read. Let the table be written as Parquet, or as CSV, plain or packed by gzip."
+    )
+
+
+def _link(where: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{where} is a link to outside of the table's folder, and nothing is read there. Put the file itself into the "
+        "folder, or name where it is as the segment's `path` in the export file."
     )
 
 

@@ -53,12 +53,11 @@ class TestGunzip:
 
     @pytest.mark.bad_input
     def test_a_bomb_is_not_read_on(self) -> None:
-        stream = Gunzip(io.BytesIO(gzip.compress(b"0" * 2**27)), "a.csv.gz")
-        read = 0
+        packed = io.BytesIO(gzip.compress(b"0" * 2**27))
+        stream = Gunzip(packed, "a.csv.gz")
+        assert all(len(stream.read(2**20)) == 2**20 for _ in range(32))
         with pytest.raises(ConfigurationError, match="gzip bomb"):
-            while more := stream.read(2**20):
-                read += len(more)
-        assert 2**25 <= read < 2**26
+            list(iter(lambda: stream.read(2**20), b""))
 
     def test_a_well_packed_table_is_no_bomb(self) -> None:
         content = b"".join(b"%d,,,,,,\n" % i for i in range(2_000_000))
