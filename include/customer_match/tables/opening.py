@@ -93,9 +93,10 @@ def _files_table(
     else:
         where, files = _newest(listing, _data_files(listing, where), where)
         chosen, files = _chosen_format(filesystem, files, format, where)
-    for file in files:
-        if leads_out(filesystem, listing.root, file.path):
+    for file in listing.files:  # a link to a folder is listed as a file, and nothing in it
+        if visible(listing.relative(file)) and leads_out(filesystem, listing.root, file.path):
             raise _link(location_of(filesystem, file.path))
+    for file in files:
         if not file.size_bytes:
             raise _empty_file(location_of(filesystem, file.path))
     partitions = partitions_of({file.path: listing.relative(file) for file in files}, where)

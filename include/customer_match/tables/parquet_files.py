@@ -79,7 +79,7 @@ class ParquetTable(FileTable):
                 yield parquet
             except FileNotFoundError:
                 raise
-            except (OSError, pa.ArrowException) as error:
+            except (OSError, UnicodeError, pa.ArrowException) as error:
                 raise ConfigurationError(
                     f"{self._where(file)} is not a whole Parquet file: truncated, damaged, encrypted or of another "
                     "format. Let the table be written again, without encryption; if it is CSV, name it .csv."

@@ -39,6 +39,7 @@ GOOD = f"Id,Email\n1,{PERSON}\n"
 MANY = [f"person{number}@example.org" for number in range(20_000)]
 REMEDIES = (
     "Let ",
+    "let ",
     "Correct",
     "Name ",
     "Rename",
@@ -264,7 +265,7 @@ CASES = [
     Case("gzip with something behind", one(GZ + b"x" * 9, "a.csv.gz"), refused("a.csv.gz", "something else")),
     Case(
         "gzip bomb",
-        one(gzip.compress(b"Id,Email\n" + b"1,x\n" * 12_000_000), "a.csv.gz"),
+        one(gzip.compress(b"Id,Email\n" + (b"1," + b"x" * 9_000 + b"\n") * 8_000), "a.csv.gz"),
         refused("a.csv.gz", "gzip bomb"),
     ),
     # --- Columns
@@ -407,7 +408,7 @@ CASES = [
     ),
     Case(
         "10 MB address, Parquet",
-        one(parquet({"Email": [PERSON, "x@" * 5_000_000]}), "a.parquet"),
+        one(parquet({"Email": [PERSON, "x" * 10_000_000 + "@example.org"]}), "a.parquet"),
         Counted(1, {"too_long": 1}),
     ),
     Case("0 rows, CSV", one("Id,Email\n"), Right(0)),
@@ -423,8 +424,8 @@ CASES = [
         Case(f"named {name!r}", one(GOOD, f"{name}.csv"), Right(), at=f"t/{name}.csv")
         for name in ("with spaces", 'it\'s "quoted"', "smile 😀", "100%", "a#b?c", "x" * 200, "back\\slash")
     ),
-    Case("link out of the folder", link_out, refused("a.csv", "is a link to outside")),
-    Case("link to a folder elsewhere", link_to_a_folder_out, refused("a.csv", "is a link to outside")),
+    Case("link out of the folder", link_out, refused("is a link to outside")),
+    Case("link to a folder elsewhere", link_to_a_folder_out, refused("is a link to outside")),
     Case("link that leads nowhere", broken_link, refused("a.csv")),
     Case("link to itself", endless_link, Right()),
     Case(
@@ -442,7 +443,6 @@ CASES = [
     # --- Delta Lake and CDM
     Case("Delta log with a hole", delta(lambda t: log(t, 1).unlink()), refused("has a hole")),
     Case("Delta log that is no JSON", delta(lambda t: log(t, 1).write_text("{")), refused("1.json")),
-    Case("Delta log that is empty", delta(lambda t: log(t, 2).write_text("")), refused("2.json")),
     Case("Delta files that are gone", delta(delta_without_files), refused("which is not there")),
     Case(
         "Delta path out of the table",
@@ -495,7 +495,7 @@ def read(root: Path, case: Case) -> tuple[int, dict[str, int]]:
     column = resolve_column(table.columns(), case.column)
     table.profiles()
     profiles, rejected = 0, Counter[str]()
-    for batch in table.batches([column], batch_rows=1000):
+    for batch in table.batches([column], batch_rows=1000 if case.meanwhile else 65_536):
         outcome = digest_batch(batch, [column], Policy.BASIC)
         profiles += outcome.profiles
         rejected.update({reason.value: count for reason, count in outcome.rejected.items()})
