@@ -28,6 +28,7 @@ from include.customer_match.export_values import (
     Columns,
     Condition,
     ConnectionId,
+    DatedRoot,
     Delimiter,
     Encoding,
     Faults,
@@ -203,6 +204,12 @@ class Csv(_Part):
 class Source(Folder):
     """Where the segments' tables are."""
 
+    root: DatedRoot = Field(
+        description="The folder: `abfs://container/folder`, "
+        "`abfs://container@account.dfs.core.windows.net/folder`, a URL that Airflow's object storage opens "
+        "(`s3://bucket/folder`), or a local one; a relative local folder begins at the project's root. May hold dates (below), after its first folder.",
+        examples=["abfs://lake/segments"],
+    )
     format: Format = Field(
         default="auto",
         description="Format of the tables: `auto` tells by a Delta log, by a CDM model, and by the files' names; else "
@@ -246,7 +253,8 @@ class Selection(_Part):
     )
     path: TablePath | None = Field(
         default=None,
-        description="Where the table is, if not under its name: relative to the source's root, or a URL.",
+        description="Where the table is, if not under its name: relative to the source's root, or a URL. May hold "
+        "dates (below): `HighValue/{{ ds }}`.",
         examples=["newsletter/2026"],
         json_schema_extra={"x-default": "the table's name"},
     )
@@ -424,7 +432,8 @@ class Guards(_Part):
     )
     max_age_hours: Hours | None = Field(
         default=None,
-        description="Oldest that a table may be, in hours since its newest file was written.",
+        description="Oldest that a table may be, in hours since its newest file was written: now, or at the end of the "
+        "data interval where the run reads the table of its own day (dates in the path, Delta, folders of runs).",
         examples=[48],
     )
 

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
+from include.customer_match.date_templates import checked_template, is_template, sample
 from include.customer_match.location import Location
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Columns",
     "Condition",
     "ConnectionId",
+    "DatedRoot",
     "Delimiter",
     "Encoding",
     "Faults",
@@ -298,17 +300,31 @@ def _root(value: str) -> str:
     return _url(value) if "://" in value else value.rstrip("/") or "/"
 
 
+def _dated_root(value: str) -> str:
+    if not is_template(value):
+        return _root(value)
+    _root(sample(checked_template(value)))
+    whole_url = "://" in value
+    if "/" not in (value.split("://", 1)[1] if whole_url else value).split("{", 1)[0]:
+        raise ValueError("begins with a template. Write at least the container or the first folder as it is")
+    return value.rstrip("/")
+
+
 def _table_path(value: str) -> str:
-    if "://" not in value and ".." in value.split("/"):
+    form = sample(checked_template(value)) if is_template(value) else value
+    if "://" not in form and ".." in form.split("/"):
         raise ValueError("leaves the source's root. Write a path below the root, or a whole URL")
-    return _root(value)
+    if "://" in value:
+        return _dated_root(value)
+    whole = _root(form)
+    return value.rstrip("/") if is_template(value) else whole
 
 
 def _refuse_secrets_and_variables(value: str) -> None:
     if _SECRET.search(value):
         raise ValueError("holds a secret. Keep it in the Airflow connection, and remove it from this file")
     if value.startswith("~") or re.search(r"\$\{|\$[A-Za-z]|\{\{", value):
-        raise ValueError("holds a variable, and none are replaced in this file. Write the folder itself")
+        raise ValueError("holds a variable, and none are replaced here. Write the folder itself")
 
 
 def _url(value: str) -> str:
@@ -358,6 +374,7 @@ ServiceId = Annotated[
 ]
 ListId = Annotated[str, BeforeValidator(_list_id, json_schema_input_type=Annotated[int, Field(gt=0)] | str)]
 Root = Annotated[Text, AfterValidator(_root)]
+DatedRoot = Annotated[Text, AfterValidator(_dated_root)]
 TablePath = Annotated[Text, AfterValidator(_table_path)]
 
 Schedule = Annotated[str | None, BeforeValidator(_none_is_no_schedule), AfterValidator(_schedule)]

@@ -92,15 +92,33 @@ def words_of(findings: Iterable[Finding | None]) -> tuple[str, ...]:
 # --- The table ---------------------------------------------------------------------------------------------
 
 
-def check_age(segment: str, modified: datetime | None, now: datetime, guards: Guards) -> Finding | None:
-    """The table was written recently enough; not judged where the storage does not know when it was."""
+def check_age(
+    segment: str,
+    modified: datetime | None,
+    now: datetime,
+    guards: Guards,
+    *,
+    interval_end: datetime | None = None,
+) -> Finding | None:
+    """The table was written recently enough; not judged where the storage does not know when it was.
+
+    Args:
+        segment: The segment's audience.
+        modified: When the table was written.
+        now: The present time.
+        guards: The limits.
+        interval_end: Set for a table that is the run's own day's: that one had to be fresh at the end of the data
+            interval, however long ago that is. What is there now, whatever the day, has to be fresh now.
+    """
     if guards.max_age_hours is None or modified is None:
         return None
-    age = now - modified
+    past = interval_end is not None and interval_end < now
+    age = (interval_end if interval_end and past else now) - modified
     if age <= timedelta(hours=guards.max_age_hours):
         return None
     return Finding(
-        f"The table of segment {segment!r} was last written {age.total_seconds() / 3600:,.1f} hours ago "
+        f"The table of segment {segment!r} was last written {age.total_seconds() / 3600:,.1f} hours "
+        f"{'before the end of the data interval' if past else 'ago'} "
         f"({modified:%Y-%m-%d %H:%M} UTC); at most {guards.max_age_hours:g} are allowed. Check the job that writes it.",
         ("max_age_hours",),
     )

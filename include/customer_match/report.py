@@ -49,6 +49,7 @@ class SegmentReport(BaseModel):
         audience_id: Its id at the service.
         outcome: How it ended.
         message: Why it failed or was skipped, or what the service refused; and what to do.
+        location: Where the table lies that was read, its dates filled in.
         profiles: Rows read.
         filtered: Rows that `where` left out.
         without_consent: Rows, of the others, without consent.
@@ -84,6 +85,7 @@ class SegmentReport(BaseModel):
     audience_id: str | None = None
     outcome: Outcome
     message: str | None = None
+    location: str | None = None
     profiles: int | None = None
     filtered: int | None = None
     without_consent: int | None = None
@@ -222,6 +224,7 @@ def segment_report(
             "audience": audience,
             "outcome": outcome,
             "message": message,
+            "location": validated.location if validated else None,
             "sizes": sizes,
             "overridden": tuple(words for record in steps for words in record.overridden),
             "seconds": round(sum(record.seconds for record in steps), 2),

@@ -62,6 +62,7 @@ class Validated(_Record):
         files: Number of data files.
         size_bytes: Of all files.
         modified: Time of the newest file (UTC), where the storage knows it.
+        location: Where the table lies that was read, its dates filled in; None in records from before it was kept.
     """
 
     columns: tuple[str, ...]
@@ -69,6 +70,7 @@ class Validated(_Record):
     files: NonNegativeInt
     size_bytes: NonNegativeInt
     modified: datetime | None
+    location: str | None = None
 
 
 class Normalised(_Record):

@@ -72,6 +72,8 @@ def run_of(export: Export, context: Context) -> ExportRun:
         ignore_guards=chosen["ignore_guards"],
         force=chosen["force"],
         began=dag_run.start_date,
+        interval_start=dag_run.data_interval_start,
+        logical_date=dag_run.logical_date,
     )
 
 

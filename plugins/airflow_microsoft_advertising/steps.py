@@ -11,16 +11,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
 from airflow_microsoft_advertising.audience_sizes import read_sizes
+from airflow_microsoft_advertising.dated_source import DatedSource
 from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
 from include.customer_match.chunk import Plan, plan_parts
-from include.customer_match.export import Export, Segment, Source, Suppression
+from include.customer_match.date_templates import RunDates
+from include.customer_match.export import Export, Segment, Suppression
 from include.customer_match.guards import (
     Finding,
     check_age,
@@ -43,7 +44,7 @@ from include.customer_match.run_records import Chunked, Normalised, SegmentRecor
 from include.customer_match.schedule import next_run
 from include.customer_match.sizes import Sizes
 from include.customer_match.suppression import Suppressed
-from include.customer_match.tables import Table, discover, open_table
+from include.customer_match.tables import Table
 from include.customer_match.workspace import Workspace, slug
 from include.errors import ConfigurationError, CustomerMatchError, TerminalError
 from include.microsoft_advertising import bulk_file
@@ -73,6 +74,8 @@ class ExportRun:
         ignore_guards: Let pass for this run what the guards would stop.
         force: Apply this data interval although an audience holds a newer one.
         began: When the run began; None: now. What came into an audience since then is not forced over.
+        interval_start: Begin of the data interval; None: its end, as for a run that stands for a moment.
+        logical_date: What `ds` in paths is made of; None: the interval's end.
     """
 
     export: Export
@@ -83,6 +86,8 @@ class ExportRun:
     ignore_guards: bool = False
     force: bool = False
     began: datetime | None = None
+    interval_start: datetime | None = None
+    logical_date: datetime | None = None
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -121,7 +126,13 @@ class ExportRun:
                 self._open_suppression(wanted)
             profiles, guards = table.profiles(), self.export.guards
             overridden = self._judged(
-                check_age(segment.audience, table.modified, datetime.now(UTC), guards),
+                check_age(
+                    segment.audience,
+                    table.modified,
+                    _now(),
+                    guards,
+                    interval_end=self._day_of(table, segment),
+                ),
                 check_rows(segment.audience, table.location, profiles, len(table.files), guards),
             )
             record = Validated(
@@ -132,7 +143,9 @@ class ExportRun:
                 files=len(table.files),
                 size_bytes=sum(file.size_bytes for file in table.files),
                 modified=table.modified,
+                location=table.location,
             )
+            log.info("The table is %s", table.location)
             self.records(segment).write(record)
             return record
 
@@ -217,16 +230,14 @@ class ExportRun:
         return Sizes.model_validate_json(self.workspace.read_bytes(self._sizes_path))
 
     def _selected(self, names: Sequence[str]) -> list[Segment]:
-        tables = self._tables() if self.export.has_patterns else {}
+        tables = self._source.tables() if self.export.has_patterns else {}
         segments = self.export.matches(tables)
         for name in self.export.unmatched(tables) if tables else ():
-            log.warning(
-                "No table in %s fits the segment %r of the export file", self.export.source.root, name
-            )
+            log.warning("No table in %s fits the segment %r of the export file", self._source.root, name)
         if not segments:
             patterns = ", ".join(selection.table for selection in self.export.segments)
             raise ConfigurationError(
-                f"No table in {self.export.source.root} fits the segments of the export {self.export.name!r} "
+                f"No table in {self._source.root} fits the segments of the export {self.export.name!r} "
                 f"({patterns}). Correct `segments` or `source` in the export file, or check what writes the tables."
             )
         if not names:
@@ -353,22 +364,28 @@ class ExportRun:
             sandbox = False
         return min(self.export.profiles_per_part, bulk_file.max_members_per_file(sandbox=sandbox))
 
-    def _tables(self) -> dict[str, str]:
-        """Where each table of the source lies, by name."""
-        source = self.export.source
-        return discover(*filesystem(source.connection, source.locate(PROJECT)), format=source.format)
+    @cached_property
+    def _source(self) -> DatedSource:
+        end = self.interval_end
+        dates = RunDates(
+            self.interval_start or end, end, self.logical_date or end, timezone=self.export.timezone
+        )
+        return DatedSource(self.export.source, dates, as_of=end)
 
     def _open(self, segment: Segment) -> Table:
-        return _opened(
-            self.export.source, segment.table, segment.path, "the segment", as_of=self.interval_end
-        )
+        return self._source.open(segment.table, segment.path, "the segment")
+
+    def _day_of(self, table: Table, segment: Segment) -> datetime | None:
+        """End of the data interval where the table is that interval's; None where it is just what is there now."""
+        return self.interval_end if table.by_time or self._source.is_dated(segment.path) else None
 
     def _open_suppression(self, wanted: Suppression) -> tuple[Table, Reading]:
         """A suppression list, and how it is read. Without it nobody is exported."""
         source = wanted.source or self.export.source
         try:
             # Whoever must be kept out today is kept out, whatever day the run stands for.
-            table = _opened(source, wanted.name, wanted.path, "`suppress`", as_of=_now())
+            today = DatedSource(source, RunDates.at(_now(), self.export.timezone), as_of=_now())
+            table = today.open(wanted.name, wanted.path, "`suppress`")
             return table, suppression_of(wanted.email or self.export.email, table.columns())
         except ConfigurationError as error:
             raise ConfigurationError(f"Suppression list {wanted.name!r}: {error}") from None
@@ -400,23 +417,6 @@ class ExportRun:
         started = time.monotonic()
         with clearly(step, self.records(segment)):
             yield lambda: time.monotonic() - started
-
-
-def _opened(source: Source, name: str, path: str | None, key: str, *, as_of: datetime) -> Table:
-    """A table by its path, or by its name in a source; `key` says where the export file names it."""
-    if path:
-        location = source.locate(PROJECT, path)
-        lake, there = filesystem(source.connection, location)
-        return open_table(lake, there, source.format, as_of=as_of, dialect=dialect_of(source.csv))
-    lake, root = filesystem(source.connection, source.locate(PROJECT))
-    tables = discover(lake, root, format=source.format)
-    if name not in tables:
-        near = get_close_matches(name, tables, 1)
-        raise ConfigurationError(
-            f"There is no table {name!r} in {source.root}: neither a folder nor a file of this name"
-            f"{f' (there is {near[0]!r})' if near else ''}. Correct {key} in the export file, or give its `path`."
-        )
-    return open_table(lake, tables[name], source.format, as_of=as_of, dialect=dialect_of(source.csv))
 
 
 def _tell(staged: Staged) -> None:

@@ -1,7 +1,7 @@
 """Segment tables of a data lake: one interface, one module a format."""
 
 from include.customer_match.tables.columns import Columns, find_column, resolve_column
-from include.customer_match.tables.opening import discover, open_table
+from include.customer_match.tables.opening import TableMissing, discover, open_table
 from include.customer_match.tables.table import Format, FormatChoice, Table, TableFile
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "FormatChoice",
     "Table",
     "TableFile",
+    "TableMissing",
     "discover",
     "find_column",
     "open_table",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ import fsspec
 
 from include.customer_match.storage import location_of, storage_faults
 
-__all__ = ["Listing", "TableFile", "described", "list_files", "newest_run", "visible"]
+__all__ = ["Listing", "TableFile", "described", "list_files", "newest_run", "run_folders", "visible"]
 
 # <table>/<yyyy>/<MM>/<dd>/<HHmm>/<file>: each run of a Customer Insights export makes such a folder and
 # leaves the older ones (layout documented: export-azure-blob-storage; that old runs stay is assumed).
@@ -100,11 +100,22 @@ def visible(relative: str) -> bool:
     )
 
 
-def newest_run(files: Iterable[str]) -> str:
-    """The folder of the newest run, where all files lie in folders of runs; else an empty string.
+def run_folders(files: Iterable[str]) -> list[str]:
+    """The folders of runs, oldest first, where all files lie in such folders; else none.
 
     Args:
         files: Paths below the table.
     """
     runs = [_RUN.match(file) for file in files]
-    return max((run[0] for run in runs if run), default="") if all(runs) else ""
+    return sorted({run[0] for run in runs if run}) if all(runs) else []
+
+
+def newest_run(runs: Sequence[str], as_of: datetime | None = None) -> str | None:
+    """The newest of several folders of runs that is not newer than a moment; None if there is none.
+
+    Args:
+        runs: As `run_folders` gives them.
+        as_of: The moment, with a time zone; None: whichever is the newest. The folders' times are UTC (assumed).
+    """
+    last = f"{as_of.astimezone(UTC):%Y/%m/%d/%H%M}" if as_of else "9999"
+    return max((run for run in runs if run <= last), default=None)

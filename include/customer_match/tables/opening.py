@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Final
@@ -16,17 +17,28 @@ from include.customer_match.storage import location_of, open_input
 from include.customer_match.tables.csv_dialect import CsvDialect
 from include.customer_match.tables.formats import FileFormat, FolderFormat, FoundTable, Place
 from include.customer_match.tables.inside import leads_out
-from include.customer_match.tables.listing import Listing, TableFile, list_files, newest_run, visible
+from include.customer_match.tables.listing import (
+    Listing,
+    TableFile,
+    list_files,
+    newest_run,
+    run_folders,
+    visible,
+)
 from include.customer_match.tables.partitions import partitions_of
 from include.customer_match.tables.registry import FILE_FORMATS, FOLDER_FORMATS
 from include.customer_match.tables.table import FormatChoice, Table
 from include.errors import ConfigurationError
 
-__all__ = ["discover", "open_table"]
+__all__ = ["TableMissing", "discover", "open_table"]
 
 # Data that somebody meant to be read: to pass over them would lose people without a word.
 _UNREADABLE: Final = frozenset({".bz2", ".zst", ".xz", ".zip", ".snappy", ".avro", ".orc", ".jsonl", ".xlsx"})
 _REMEDY: Final = "Correct the segment's table or path in the export file, or check what writes the table."
+
+
+class TableMissing(ConfigurationError):
+    """There is no such table, or none for the moment that is wanted."""
 
 
 def open_table(
@@ -39,18 +51,21 @@ def open_table(
     """Open a table: a Delta table, an entity of a CDM folder, one file, or a folder of files at any depth.
 
     Files and folders whose names begin with `_` or `.` are passed over. Where the folder keeps several runs
-    of a Customer Insights export and no model says which one counts, the newest one is the table.
+    of a Customer Insights export and no model says which one counts, the newest one is the table; with `as_of`, the
+    newest one that is not after it.
 
     Args:
         filesystem: Where it lies.
         path: File or folder, or an entity as `folder/model.json/Entity`, without a protocol.
         format: Of the table; `auto` goes by a Delta log, by a CDM model beside it, by the files' extensions, and
             for a file without one by its first bytes.
-        as_of: The moment (with a time zone) whose state is wanted, for formats that keep older ones: Delta Lake.
+        as_of: The moment (with a time zone) whose state is wanted, where older ones are kept: versions of a Delta
+            table, folders of runs.
         dialect: How CSV files are written, as far as it is known; a CDM model says it itself.
 
     Raises:
-        ConfigurationError: Not found, no data files, an empty file, mixed or unreadable formats, no version that old.
+        TableMissing: Not found.
+        ConfigurationError: No data files, an empty file, mixed or unreadable formats, no version that old.
         TransientError: Storage trouble.
     """
     path = path.rstrip("/")
@@ -60,10 +75,10 @@ def open_table(
         if (table := own.open(place)) is not None:
             return table
     if place.listing is None:
-        raise ConfigurationError(f"There is no file or folder {place.where}. {_REMEDY}")
+        raise TableMissing(f"There is no file or folder {place.where}. {_REMEDY}")
     if format not in ("auto", *(own.name for own in FILE_FORMATS)):
         raise _wrong_format(folder_formats[0], place.where)
-    return _files_table(filesystem, place.listing, format, place.where, dialect)
+    return _files_table(place, place.listing, format, dialect)
 
 
 def _listing(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing | None:
@@ -81,17 +96,18 @@ def _wrong_format(wanted: FolderFormat, where: str) -> ConfigurationError:
 
 
 def _files_table(
-    filesystem: fsspec.AbstractFileSystem,
+    place: Place,
     listing: Listing,
     format: FormatChoice,  # noqa: A002
-    where: str,
     dialect: CsvDialect | None,
 ) -> Table:
+    filesystem, where, by_time = place.filesystem, place.where, False
     if listing.is_file:
         files = listing.files
         chosen = _format_of_file(filesystem, files[0], format, where)
     else:
-        where, files = _newest(listing, _data_files(listing, where), where)
+        run, files = _newest(place, listing, _data_files(listing, where))
+        where, by_time = (f"{where}/{run}", place.as_of is not None) if run else (where, False)
         chosen, files = _chosen_format(filesystem, files, format, where)
     for file in listing.files:  # a link to a folder is listed as a file, and nothing in it
         if visible(listing.relative(file)) and leads_out(filesystem, listing.root, file.path):
@@ -101,7 +117,7 @@ def _files_table(
             raise _empty_file(location_of(filesystem, file.path))
     partitions = partitions_of({file.path: listing.relative(file) for file in files}, where)
     known = {"dialect": dialect} if dialect and chosen.name == "csv" else {}
-    return chosen.table(filesystem, where, files, partitions=partitions, **known)
+    return chosen.table(filesystem, where, files, partitions=partitions, by_time=by_time, **known)
 
 
 def discover(
@@ -125,14 +141,15 @@ def discover(
         Path of each table, by its name, in order of names.
 
     Raises:
-        ConfigurationError: No such folder; a name that could mean two tables.
+        TableMissing: No such folder.
+        ConfigurationError: A name that could mean two tables.
         TransientError: Storage trouble.
     """
     root = root.rstrip("/")
     listing = _listing(filesystem, root)
     where = location_of(filesystem, root)
     if listing is None:
-        raise ConfigurationError(
+        raise TableMissing(
             f"There is no folder {where}. Correct `source` in the export file, or check what writes the tables."
         )
     if listing.is_file:
@@ -242,11 +259,20 @@ def _data_files(listing: Listing, where: str) -> tuple[TableFile, ...]:
     return files
 
 
-def _newest(listing: Listing, files: tuple[TableFile, ...], where: str) -> tuple[str, tuple[TableFile, ...]]:
-    run = newest_run(listing.relative(file) for file in files)
-    if not run:
-        return where, files
-    return f"{where}/{run}", tuple(f for f in files if listing.relative(f).startswith(f"{run}/"))
+def _newest(
+    place: Place, listing: Listing, files: tuple[TableFile, ...]
+) -> tuple[str | None, tuple[TableFile, ...]]:
+    """The folder of the run that counts, and its files; no folder and all files where there are no runs."""
+    runs = run_folders(listing.relative(file) for file in files)
+    if not runs:
+        return None, files
+    run = newest_run(runs, place.as_of)
+    if run is None:
+        raise TableMissing(
+            f"{place.where} has no run of an export up to {place.as_of:%Y-%m-%d %H:%M} UTC, the end of the data "
+            f"interval: the first one is {runs[0]}. Take a later interval, or let the table be exported."
+        )
+    return run, tuple(f for f in files if listing.relative(f).startswith(f"{run}/"))
 
 
 def _chosen_format(

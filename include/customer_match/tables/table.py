@@ -44,6 +44,10 @@ class Table(Protocol):
         """Its data files, in the order in which they are read."""
 
     @property
+    def by_time(self) -> bool:
+        """Whether it is the state of a moment that was asked for, not just what is there now."""
+
+    @property
     def modified(self) -> datetime | None:
         """Time of the newest file (UTC), where the storage knows it."""
 
@@ -67,12 +71,14 @@ class FileTable(ABC):
         files: Its data files, in order of their paths; at least one.
         partitions: Columns that the files' folders name, by the files' paths. They go before columns of the
             same name in the files, as in Hive and Spark.
+        by_time: Whether it is the state of a moment that was asked for.
     """
 
     filesystem: fsspec.AbstractFileSystem
     location: str
     files: tuple[TableFile, ...]
     partitions: Mapping[str, Partition] = field(default_factory=dict, kw_only=True)
+    by_time: bool = field(default=False, kw_only=True)
 
     @property
     def modified(self) -> datetime | None:

@@ -49,12 +49,14 @@ class EntityTable:
         parts: A table of each of its files, in the model's order.
         described: Names of its columns, in the model's order; None: the model does not say.
         written: When the model was written, which is the table's time where there are no files.
+        by_time: Never: a model keeps no older states.
     """
 
     location: str
     parts: tuple[FileTable, ...]
     described: tuple[str, ...] | None
     written: datetime | None
+    by_time: bool = False
 
     @property
     def files(self) -> tuple[TableFile, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Final
@@ -162,7 +162,8 @@ class _DeltaFormat:
         version = log.versions[-1] if place.as_of is None else version_at(log, place.as_of, reader.time_of)
         steps = log.steps_to(version)
         snapshot = replayed(where, version, reader.checkpoint(steps), reader.commits(steps))
-        return _table(place.filesystem, listing, where, snapshot, reader.known_time_of(version))
+        table = _table(place.filesystem, listing, where, snapshot, reader.known_time_of(version))
+        return replace(table, by_time=place.as_of is not None)
 
 
 FORMAT: Final = _DeltaFormat()

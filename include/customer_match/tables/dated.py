@@ -1,0 +1,144 @@
+"""Folders that are called by dates: the newest one of a run, and the nearest ones where a day has none."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import fsspec
+
+from include.customer_match.date_templates import Latest, RunDates
+from include.customer_match.storage import location_of, storage_faults
+from include.customer_match.tables.opening import TableMissing
+
+__all__ = ["nearest_days", "newest_dated"]
+
+_DAYS = 366  # so far from its own day a run looks for others
+
+
+@dataclass(frozen=True)
+class _Folders:
+    """Names in folders, listed once each."""
+
+    filesystem: fsspec.AbstractFileSystem
+    known: dict[str, dict[str, bool]] = field(default_factory=dict)
+
+    def names(self, folder: str) -> dict[str, bool]:
+        """What lies in a folder, and whether it is a folder itself; nothing if there is no such folder."""
+        if folder not in self.known:
+            try:
+                with storage_faults(location_of(self.filesystem, folder)):
+                    listed = self.filesystem.ls(folder, detail=True)
+            except (FileNotFoundError, NotADirectoryError):
+                listed = []
+            self.known[folder] = {
+                posixpath.basename(one["name"].rstrip("/")): one["type"] == "directory" for one in listed
+            }
+        return self.known[folder]
+
+    def holds(self, path: str, above: str) -> bool:
+        """Whether a path below a folder is there."""
+        for name in path.removeprefix(above).strip("/").split("/"):
+            if name not in self.names(above):
+                return False
+            above = f"{above}/{name}"
+        return True
+
+
+def newest_dated(
+    filesystem: fsspec.AbstractFileSystem, folder: str, latest: Latest, dates: RunDates, export_path: str
+) -> str:
+    """The path in a folder whose date is the newest one that the run's interval holds.
+
+    Args:
+        filesystem: Where it lies.
+        folder: The folder above the hole, without a protocol.
+        latest: The hole.
+        dates: Those of the run.
+        export_path: The path as the export file has it, for people.
+
+    Raises:
+        TableMissing: There is none; the message says what there is.
+        TransientError: Storage trouble.
+    """
+    zone = ZoneInfo(dates.timezone) if latest.local else UTC
+    search = _Search(_Folders(filesystem), latest, zone, dates)
+    found = search.newest(folder.rstrip("/"), [], latest.pattern.split("/"))
+    if found is None:
+        where = location_of(filesystem, folder.rstrip("/"))
+        there = f"the first there is {min(search.later)!r}" if search.later else "there is none at all"
+        raise TableMissing(
+            f"{where} has no folder or file for `{export_path}` that is not newer than the run, which stands for "
+            f"{dates.end:%Y-%m-%d %H:%M} UTC; {there}. Check the job that writes them and the path in the export "
+            "file, or take a later data interval."
+        )
+    return posixpath.join(folder.rstrip("/"), found, latest.rest).rstrip("/")
+
+
+@dataclass(frozen=True)
+class _Search:
+    folders: _Folders
+    latest: Latest
+    zone: ZoneInfo | object
+    dates: RunDates
+    later: list[str] = field(default_factory=list)
+
+    def newest(self, folder: str, above: list[str], levels: list[str]) -> str | None:
+        """The newest path below a folder: the newest year that has one, and in it the newest month ..."""
+        below = levels[1:]
+        pattern = "/".join(self.latest.pattern.split("/")[: len(above) + 1])
+        dated: list[tuple[datetime, str]] = []
+        for name, is_folder in self.folders.names(folder).items():
+            path = "/".join([*above, name])
+            moment = _moment(path, pattern, self.zone)
+            if moment is None or not (is_folder or not (below or self.latest.rest)):
+                continue
+            if self.dates.holds(moment):
+                dated.append((moment, name))
+            else:
+                self.later.append(path)
+        for _, name in sorted(dated, reverse=True):
+            if not below:
+                return "/".join([*above, name])
+            if found := self.newest(f"{folder}/{name}", [*above, name], below):
+                return found
+        return None
+
+
+def _moment(text: str, pattern: str, zone: object) -> datetime | None:
+    """The moment that a name tells; None if it is not of the pattern to the letter."""
+    try:
+        moment = datetime.strptime(text, pattern)  # noqa: DTZ007 (its zone follows)
+    except ValueError:
+        return None
+    if moment.strftime(pattern) != text:
+        return None
+    return moment.replace(tzinfo=zone)  # type: ignore[arg-type]
+
+
+def nearest_days(
+    filesystem: fsspec.AbstractFileSystem, path_of: Callable[[int], str], days: int = _DAYS
+) -> tuple[str | None, str | None]:
+    """The nearest days that have what one day lacks, as people write them.
+
+    Args:
+        filesystem: Where it lies.
+        path_of: The path of the day that lies so many days after the one that was looked for.
+        days: How far to look.
+
+    Returns:
+        Locations of the nearest earlier and the nearest later one; None where there is none.
+    """
+    paths = {shift: path_of(shift) for shift in range(-days, days + 1)}
+    above = posixpath.commonpath(paths.values())
+    folders = _Folders(filesystem)
+
+    def first(shifts: range) -> str | None:
+        there = (paths[shift] for shift in shifts if paths[shift] not in {paths[0], above})
+        found = next((path for path in there if folders.holds(path, above)), None)
+        return None if found is None else location_of(filesystem, found)
+
+    return first(range(-1, -days - 1, -1)), first(range(1, days + 1))

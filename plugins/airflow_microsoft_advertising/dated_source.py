@@ -1,0 +1,142 @@
+"""A source as it is for one run: the dates of its paths filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from airflow_microsoft_advertising.lake import filesystem
+from include.customer_match.date_templates import RunDates, is_template, latest_in, render
+from include.customer_match.export import Source
+from include.customer_match.tables import Table, TableMissing, discover, open_table
+from include.customer_match.tables.dated import nearest_days, newest_dated
+from include.project import PROJECT
+
+if TYPE_CHECKING:
+    import fsspec
+
+__all__ = ["DatedSource"]
+
+
+@dataclass(frozen=True)
+class DatedSource:
+    """The tables of a source that a run can see.
+
+    Attributes:
+        source: As the export file has it.
+        dates: What the run's templates stand for.
+        as_of: The moment whose state is read, where formats keep older ones.
+    """
+
+    source: Source
+    dates: RunDates
+    as_of: datetime
+
+    def is_dated(self, path: str | None) -> bool:
+        """Whether the table of this path, or else the source as a whole, is that of the run's day."""
+        return is_template(path if path and "://" in path else f"{self.source.root}/{path or ''}")
+
+    @cached_property
+    def root(self) -> str:
+        """The root, filled in.
+
+        Raises:
+            TableMissing: No folder that `latest` could mean.
+        """
+        return self._filled_in(self.source.root, lambda path: path)
+
+    def tables(self) -> dict[str, str]:
+        """Where each table of the source lies, by name.
+
+        Raises:
+            TableMissing: The run's day has no such folder.
+        """
+        lake, root = self._place(self.root)
+        with_days = is_template(self.source.root)
+        try:
+            return discover(lake, root, format=self.source.format)
+        except TableMissing as error:
+            if not with_days:
+                raise
+            raise self._of_other_days(error, self.source.root, lambda path: path) from None
+
+    def open(self, name: str, path: str | None, key: str) -> Table:
+        """A table by its path, or by its name.
+
+        Args:
+            name: Of the table.
+            path: As the export file has it; None: it lies under its name.
+            key: Where the export file names it, for people.
+
+        Raises:
+            TableMissing: It is not there; where it is called by dates, the message says what other days have.
+            ConfigurationError: It cannot be read.
+        """
+        if path is None:
+            return self._named(name, key)
+        located = self._located
+        lake, there = self._place(self._filled_in(path, located))
+        try:
+            return open_table(lake, there, self.source.format, as_of=self.as_of)
+        except TableMissing as error:
+            if not is_template(path):
+                raise
+            raise self._of_other_days(error, path, located) from None
+
+    def _named(self, name: str, key: str) -> Table:
+        tables = self.tables()
+        if name not in tables:
+            near = get_close_matches(name, tables, 1)
+            raise TableMissing(
+                f"There is no table {name!r} in {self.root}: neither a folder nor a file of this name"
+                f"{f' (there is {near[0]!r})' if near else ''}. Correct {key} in the export file, or give its `path`."
+            )
+        lake, _ = self._place(self.root)
+        return open_table(lake, tables[name], self.source.format, as_of=self.as_of)
+
+    def _located(self, path: str) -> str:
+        """The whole location of a path below the root."""
+        return self.source.model_copy(update={"root": self.root}).locate(PROJECT, path)
+
+    def _place(self, location: str) -> tuple[fsspec.AbstractFileSystem, str]:
+        whole = self.source.model_copy(update={"root": location}).locate(PROJECT)
+        return filesystem(self.source.connection, whole)
+
+    def _filled_in(self, template: str, located: Callable[[str], str]) -> str:
+        """The location of a template, with what `latest` found in the lake."""
+        text = render(template, self.dates)
+        latest = latest_in(text)
+        if latest is None:
+            return located(text)
+        folder = located(latest.folder)
+        lake, there = self._place(folder)
+        found = newest_dated(lake, there, latest, self.dates, template)
+        return f"{folder.rstrip('/')}/{found.removeprefix(there.rstrip('/')).strip('/')}"
+
+    def _of_other_days(
+        self, error: TableMissing, template: str, located: Callable[[str], str]
+    ) -> TableMissing:
+        """The same fault, with what other days have."""
+        if latest_in(render(template, self.dates)):
+            return error
+        lake, _ = self._place(located(render(template, self.dates)))
+
+        def of_day(shift: int) -> str:
+            return self._place(located(render(template, self.dates.shifted(shift))))[1]
+
+        earlier, later = nearest_days(lake, of_day)
+        known = [
+            f"{words} is {where}"
+            for words, where in (("nearest before it", earlier), ("nearest after it", later))
+            if where
+        ]
+        others = f"The {' and the '.join(known)}" if known else "No other day within a year has one"
+        return TableMissing(
+            f"The run of {self.dates.logical:%Y-%m-%d %H:%M} UTC has no table by the path {template!r}: "
+            f"{str(error).partition('. ')[0]}. {others}. Check the job that writes it, and clear this task once it is "
+            "there; `{{ latest }}` in place of the date would take the newest one up to the run's interval."
+        )
