@@ -10,6 +10,7 @@ from importlib.resources import files
 import jinja2
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from include.customer_match.discovery import Seen
 from include.customer_match.routes import Route
 from include.customer_match.run_records import (
     Chunked,
@@ -137,6 +138,8 @@ class RunReport(BaseModel):
         forced: Whether older data was to be applied over newer data.
         segments: In the order of the export.
         sizes_note: Why the audiences' sizes could not be read; None normally.
+        vanished: Tables that an earlier run delivered and that are not there any more; their audiences are kept.
+        appeared: Tables that a pattern takes and that no earlier run delivered.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -151,6 +154,8 @@ class RunReport(BaseModel):
     forced: bool = False
     segments: tuple[SegmentReport, ...]
     sizes_note: str | None = None
+    vanished: tuple[Seen, ...] = ()
+    appeared: tuple[str, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's way to put a property into JSON
     @property
@@ -178,7 +183,17 @@ class RunReport(BaseModel):
             f"- {_worry(s.sizes)}" for s in self.segments if s.sizes and s.sizes.readiness.calls_for_a_look
         ]
         lines += [f"- {self.sizes_note}"] if self.sizes_note else []
+        lines += [f"- {words}" for words in self.changes]
         return lines + ([f"- Customer Match terms {self.terms}."] if self.terms else [])
+
+    @property
+    def changes(self) -> list[str]:
+        """What has vanished or appeared since earlier runs, a sentence each."""
+        gone = [
+            f"{one.audience}: kept as it is; its table {one.table} is not there any more."
+            for one in self.vanished
+        ]
+        return [*gone, *(f"{table}: no earlier run has delivered this table." for table in self.appeared)]
 
     def html(self) -> str:
         """The report as a page of its own: no script, nothing loaded from elsewhere."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
 from include.customer_match.chunk import Plan, plan_parts
 from include.customer_match.date_templates import RunDates
+from include.customer_match.discovery import Changes, Remembered
 from include.customer_match.export import Export, Segment, Suppression
 from include.customer_match.guards import (
     Finding,
@@ -40,7 +41,14 @@ from include.customer_match.normalise import Staged, stage_members
 from include.customer_match.order import Force, Overtaken, in_order
 from include.customer_match.reading import Reading, dialect_of, reading_of, suppression_of
 from include.customer_match.report import RunReport, segment_report
-from include.customer_match.run_records import Chunked, Normalised, SegmentRecords, Step, Validated
+from include.customer_match.run_records import (
+    Chunked,
+    Delivered,
+    Normalised,
+    SegmentRecords,
+    Step,
+    Validated,
+)
 from include.customer_match.schedule import next_run
 from include.customer_match.sizes import Sizes
 from include.customer_match.suppression import Suppressed
@@ -194,7 +202,7 @@ class ExportRun:
 
     def report(self, segments: Sequence[Segment]) -> RunReport:
         """Sum up the run and write the report into the workspace, as JSON and as a page."""
-        sizes = self._sizes()
+        sizes, changes = self._sizes(), self._changes()
         report = RunReport(
             export=self.export.name,
             title=self.export.title,
@@ -205,6 +213,8 @@ class ExportRun:
             full=self.full,
             forced=self.force,
             sizes_note=sizes.note if sizes else None,
+            vanished=changes.vanished,
+            appeared=changes.appeared,
             segments=tuple(
                 segment_report(
                     s.table,
@@ -218,6 +228,7 @@ class ExportRun:
         )
         self.workspace.write_bytes(f"{self.folder}/report.json", report.model_dump_json(indent=1).encode())
         self.workspace.write_bytes(f"{self.folder}/report.html", report.html().encode())
+        self._remember(segments)
         return report
 
     @property
@@ -241,6 +252,7 @@ class ExportRun:
                 f"({patterns}). Correct `segments` or `source` in the export file, or check what writes the tables."
             )
         if not names:
+            self._note_changes(tables)
             return segments
         chosen = [s for s in segments if s.table in names or s.audience in names]
         unknown = set(names) - {s.table for s in chosen} - {s.audience for s in chosen}
@@ -250,6 +262,33 @@ class ExportRun:
                 f"The export {self.export.name!r} has no segment {', '.join(sorted(unknown))}. It has: {known}."
             )
         return chosen
+
+    def _note_changes(self, tables: Mapping[str, str]) -> None:
+        """Keep for the report which tables have vanished or appeared; a run of chosen segments cannot tell."""
+        if not self.export.has_patterns:
+            return
+        changes = Remembered(self.workspace, self.export).changes(tables)
+        for one in changes.vanished:
+            log.warning(
+                "The table %r is not there any more: its audience %r is kept", one.table, one.audience
+            )
+        self.workspace.write_bytes(self._changes_path, changes.model_dump_json(indent=1).encode())
+
+    @property
+    def _changes_path(self) -> str:
+        return f"{self.folder}/discovery.json"
+
+    def _changes(self) -> Changes:
+        if not self.workspace.exists(self._changes_path):
+            return Changes()
+        return Changes.model_validate_json(self.workspace.read_bytes(self._changes_path))
+
+    def _remember(self, segments: Sequence[Segment]) -> None:
+        """Which tables were delivered: they are missed when they vanish."""
+        remembered = Remembered(self.workspace, self.export)
+        for segment in segments:
+            if not self.dry_run and self.records(segment).read(Delivered):
+                remembered.remember(segment.table, segment.audience)
 
     def _chunked(self, segment: Segment, normalised: Normalised, elapsed: Any) -> Chunked:
         state, force = self.known(segment), self._force()

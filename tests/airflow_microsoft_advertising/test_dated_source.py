@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from fsspec.implementations.local import LocalFileSystem
 
 from include.customer_match.export import Segment
-from include.customer_match.run_records import Normalised
+from include.customer_match.run_records import Delivered, Normalised
 from include.sample_lake.delta import DeltaSample
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.test_steps import Lake
@@ -160,3 +161,35 @@ def test_suppression_lists_are_todays(lake: Lake) -> None:
     lake.write("Out/2026-05-01", ["person1@example.com", "person0@example.com"])
     assert members(lake, dated(), DAY, suppress="Out/{{ ds }}") == 1
     assert members(lake, dated(), DAY, suppress="Out/{{ latest }}") == 1
+
+
+class TestDiscovery:
+    """Tables of patterns that vanish or appear between runs."""
+
+    @staticmethod
+    def run(lake: Lake, name: str, *chosen: str, dry_run: bool = False, deliver: bool = True) -> str:
+        run = lake.run(name=name, segments="*l*", dry_run=dry_run, interval_end=DAY)
+        segments = run.select(chosen)
+        for segment in segments:
+            if deliver and not dry_run:
+                run.records(segment).write(Delivered(seconds=1, audience_id="7", parts=0))
+        report = run.report(segments)
+        assert all(words in report.html() for words in report.changes)
+        assert all(words in report.summary() for words in report.changes)
+        return " ".join(report.changes)
+
+    def test_a_table_is_missed_once_it_was_delivered(self, lake: Lake) -> None:
+        assert self.run(lake, "1") == ""
+        lake.write("Platinum", ["a@example.com"])
+        shutil.rmtree(lake.folder / "lake" / "Gold")
+        told = self.run(lake, "2", dry_run=True)
+        assert told.startswith("Gold: kept as it is; its table Gold is not there any more.")
+        assert told.endswith("Platinum: no earlier run has delivered this table.")
+        assert self.run(lake, "3", deliver=False) == told, (
+            "a run that failed, or a dry one, remembers nothing"
+        )
+        assert self.run(lake, "4", "Silver") == "", "a run of chosen segments cannot tell"
+        assert self.run(lake, "5") == told
+        assert self.run(lake, "6") == "Gold: kept as it is; its table Gold is not there any more."
+        lake.write("Gold", ["a@example.com"])
+        assert self.run(lake, "7") == ""
