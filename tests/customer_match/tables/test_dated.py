@@ -36,6 +36,11 @@ def test_the_newest_folder_up_to_the_runs_moment(tmp_path: Path) -> None:
     assert newest(tmp_path, "{{ latest }}") == "2026-05-10"
 
 
+def test_names_count_only_to_the_letter(tmp_path: Path) -> None:
+    make(tmp_path, "2026-05-08", "2026-5-9", "2026-05-9")
+    assert newest(tmp_path, "{{ latest }}") == "2026-05-08"
+
+
 def test_over_several_folders_the_newest_that_is_there(tmp_path: Path) -> None:
     make(tmp_path, "t/2025/12/31/Gold", "t/2026/05/11/Gold", "t/2026/05/10", "t/2026/06/01", "t/2027/01/01")
     make(tmp_path, "t/2026/04/x")
