@@ -207,7 +207,8 @@ class Source(Folder):
     root: DatedRoot = Field(
         description="The folder: `abfs://container/folder`, "
         "`abfs://container@account.dfs.core.windows.net/folder`, a URL that Airflow's object storage opens "
-        "(`s3://bucket/folder`), or a local one; a relative local folder begins at the project's root. May hold dates (below), after its first folder.",
+        "(`s3://bucket/folder`), or a local one; a relative local folder begins at the project's root. "
+        "May hold dates (below), after its first folder.",
         examples=["abfs://lake/segments"],
     )
     format: Format = Field(
