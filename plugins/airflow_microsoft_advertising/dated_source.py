@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 from airflow_microsoft_advertising.lake import filesystem
 from include.customer_match.date_templates import RunDates, is_template, latest_in, render
 from include.customer_match.export import Source
+from include.customer_match.reading import dialect_of
 from include.customer_match.tables import Table, TableMissing, discover, open_table
 from include.customer_match.tables.dated import nearest_days, newest_dated
 from include.project import PROJECT
 
 if TYPE_CHECKING:
     import fsspec
+
+    from include.customer_match.tables.csv_dialect import CsvDialect
 
 __all__ = ["DatedSource"]
 
@@ -81,7 +84,7 @@ class DatedSource:
         located = self._located
         lake, there = self._place(self._filled_in(path, located))
         try:
-            return open_table(lake, there, self.source.format, as_of=self.as_of)
+            return open_table(lake, there, self.source.format, as_of=self.as_of, dialect=self._dialect)
         except TableMissing as error:
             if not is_template(path):
                 raise
@@ -96,7 +99,11 @@ class DatedSource:
                 f"{f' (there is {near[0]!r})' if near else ''}. Correct {key} in the export file, or give its `path`."
             )
         lake, _ = self._place(self.root)
-        return open_table(lake, tables[name], self.source.format, as_of=self.as_of)
+        return open_table(lake, tables[name], self.source.format, as_of=self.as_of, dialect=self._dialect)
+
+    @property
+    def _dialect(self) -> CsvDialect:
+        return dialect_of(self.source.csv)
 
     def _located(self, path: str) -> str:
         """The whole location of a path below the root."""

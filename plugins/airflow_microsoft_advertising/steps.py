@@ -39,7 +39,7 @@ from include.customer_match.ledger.state import State
 from include.customer_match.members import DamagedMembers
 from include.customer_match.normalise import Staged, stage_members
 from include.customer_match.order import Force, Overtaken, in_order
-from include.customer_match.reading import Reading, dialect_of, reading_of, suppression_of
+from include.customer_match.reading import Reading, reading_of, suppression_of
 from include.customer_match.report import RunReport, segment_report
 from include.customer_match.run_records import (
     Chunked,
