@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
@@ -103,14 +103,15 @@ def read_members(files: Files, reference: MembersFile | None) -> Iterator[Digest
 class DistinctMembers:
     """Collects digests in any order and gives them back sorted and distinct, in constant memory.
 
-    Past 1 Mi digests they are spilled by their first bits into files of a private temporary folder. Memory
-    is then that of one bucket, 1/64 of all digests.
+    Past 1 Mi digests they are spilled by their first bits into a temporary file without a name: nobody else can open
+    it, and the system frees it however the process ends. Memory is then that of one bucket, 1/64 of all digests.
     """
 
     def __init__(self) -> None:
         self._waiting: list[Digests] = []
         self._waiting_count = 0
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._file: BinaryIO | None = None
+        self._ends: list[npt.NDArray[np.intp]] = []  # of each spill: where its buckets end, in digests of the file
         self.added = 0
 
     def __enter__(self) -> Self:
@@ -119,8 +120,8 @@ class DistinctMembers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._folder:
-            self._folder.cleanup()
+        if self._file:
+            self._file.close()
 
     def add(self, digests: Digests) -> None:
         """Add digests, in no order, with duplicates."""
@@ -132,14 +133,12 @@ class DistinctMembers:
 
     def sorted(self) -> Iterator[Digests]:
         """All members in order, each once."""
-        if self._folder is None:
+        if self._file is None:
             yield sorted_distinct(self._take_waiting())
             return
         self._spill()
         for bucket in range(_BUCKETS):
-            path = self._bucket_path(bucket)
-            if path.exists():
-                yield sorted_distinct(np.fromfile(path, dtype=np.uint8).reshape(-1, DIGEST_BYTES))
+            yield sorted_distinct(self._bucket(self._file, bucket))
 
     def _take_waiting(self) -> Digests:
         taken = np.concatenate([empty(), *self._waiting])
@@ -147,19 +146,23 @@ class DistinctMembers:
         return taken
 
     def _spill(self) -> None:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="customer-match-")
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="customer-match-", buffering=0)
         digests = self._take_waiting()
         buckets = digests[:, 0] // (256 // _BUCKETS)
-        ordered = digests[np.argsort(buckets, kind="stable")]
-        bounds = np.concatenate([[0], np.cumsum(np.bincount(buckets, minlength=_BUCKETS))])
-        for bucket in range(_BUCKETS):
-            with self._bucket_path(bucket).open("ab") as file:
-                ordered[bounds[bucket] : bounds[bucket + 1]].tofile(file)
+        digests[np.argsort(buckets, kind="stable")].tofile(self._file)
+        before = self._ends[-1][-1] if self._ends else 0
+        self._ends.append(before + np.cumsum(np.bincount(buckets, minlength=_BUCKETS)))
 
-    def _bucket_path(self, bucket: int) -> Path:
-        assert self._folder is not None  # noqa: S101 (spilled before)
-        return Path(self._folder.name, f"{bucket:02d}")
+    def _bucket(self, file: BinaryIO, bucket: int) -> Digests:
+        parts = [empty()]
+        last = 0
+        for ends in self._ends:
+            start, last = (ends[bucket - 1] if bucket else last), ends[-1]
+            file.seek(int(start) * DIGEST_BYTES)
+            part = np.fromfile(file, np.uint8, int(ends[bucket] - start) * DIGEST_BYTES)
+            parts.append(part.reshape(-1, DIGEST_BYTES))
+        return np.concatenate(parts)
 
 
 def _regrouped(arrays: Iterable[Digests]) -> Iterator[Digests]:
