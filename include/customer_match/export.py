@@ -70,6 +70,8 @@ __all__ = [
     "Folder",
     "Format",
     "Guards",
+    "Membership",
+    "Profiles",
     "Scope",
     "Segment",
     "Selection",
@@ -390,6 +392,104 @@ class Suppression(_Part):
         return self.table or self.path or ""
 
 
+class Profiles(_Part):
+    """The table of all profiles, with the e-mail addresses, where segments are only lists of customers."""
+
+    table: Text | None = Field(
+        default=None,
+        description="Name of the table, found as those of segments are.",
+        examples=["Customer"],
+    )
+    path: TablePath | None = Field(
+        default=None,
+        description="Where it is, instead of `table`: relative to the source's root, or a URL.",
+        examples=["unified/Customer"],
+    )
+    source: Annotated[Source, BeforeValidator(_root_alone, json_schema_input_type=str | Source)] | None = (
+        Field(
+            default=None,
+            description="The table's own source, written like `source`.",
+            examples=["{connection: lake, root: abfs://lake/unified}"],
+            json_schema_extra={"x-default": "the export's `source`"},
+        )
+    )
+    key: Column = Field(
+        default="CustomerId",
+        description="Name of its column with the customer's id.",
+        examples=["CustomerId"],
+    )
+
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        if (self.table is None) == (self.path is None):
+            raise Faults([((), "needs either the `table` of the profiles or its `path`")])
+        return self
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.table or self.path or ""
+
+
+class Membership(_Part):
+    """How segments list their customers, where they are joined to `profiles`."""
+
+    key: Column | None = Field(
+        default=None,
+        description="Name of the column with the customer's id.",
+        examples=["CustomerId"],
+        json_schema_extra={"x-default": "as `profiles.key`; with a `table`: `msdynci_customerid`"},
+    )
+    table: Text | None = Field(
+        default=None,
+        description="Name of one table that lists the segments of each customer, as Dataverse's "
+        "`msdynci_segmentmembership`; `segments` of the export then are the names that it lists.",
+        examples=["msdynci_segmentmembership"],
+        json_schema_extra={"x-default": "none: each segment is a table of ids"},
+    )
+    path: TablePath | None = Field(
+        default=None,
+        description="Where that table is, instead of `table`: relative to the source's root, or a URL.",
+        examples=["dataverse/msdynci_segmentmembership"],
+    )
+    segments: Column | None = Field(
+        default=None,
+        description="Name of its column that lists the segments: JSON text such as "
+        '`{"Segments": ["Gold"]}`, a list of texts, or one name.',
+        examples=["msdynci_segments"],
+        json_schema_extra={"x-default": "with a `table`: `msdynci_segments`"},
+    )
+
+    @model_validator(mode="after")
+    def _is_one_table_or_several(self) -> Self:
+        if self.table is not None and self.path is not None:
+            raise Faults([(("path",), "is given beside `table`. Remove one of them")])
+        if self.segments is not None and not self.is_one_table:
+            raise Faults([(("segments",), "is a column of one table of all segments. Name that as `table`")])
+        return self
+
+    @property
+    def is_one_table(self) -> bool:
+        """Whether one table lists the segments of each customer."""
+        return self.table is not None or self.path is not None
+
+
+class Memberships(BaseModel):
+    """The one table that lists the segments of each customer.
+
+    Attributes:
+        name: What people call it.
+        path: Where it is, relative to the source's root or a URL; None: where its name is found.
+        segments: Column with the segments' names.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    path: str | None
+    segments: str
+
+
 class Guards(_Part):
     """What stops an export before it harms an audience. `null` takes a guard off."""
 
@@ -451,13 +551,17 @@ def _table_alone(value: object) -> object:
     return {"table": value} if isinstance(value, str) else value
 
 
-def _suppression_alone(value: object) -> object:
+def _place_alone(value: object) -> object:
     if isinstance(value, str):
         return {"path" if "/" in value else "table": value}
-    if not isinstance(value, dict | Suppression):
+    return value
+
+
+def _suppression_alone(value: object) -> object:
+    if not isinstance(value, str | dict | Suppression):
         fault = "must be the name of a list's table, its path, or a mapping"
         raise ValueError(fault)  # noqa: TRY004 - pydantic takes no TypeError for a fault
-    return value
+    return _place_alone(value)
 
 
 def _one_or_several(value: object) -> object:
@@ -582,6 +686,24 @@ class Export(_Part):
         "Each table becomes an audience.",
         examples=["[HighValue, Newsletter]"],
     )
+    profiles: (
+        Annotated[Profiles, BeforeValidator(_place_alone, json_schema_input_type=str | Profiles)] | None
+    ) = Field(
+        default=None,
+        description="Table of all profiles, where segments only list customers: its name, its path, or a mapping. Both "
+        "are joined by the customer's id, and `email` is a column of this table.",
+        examples=["{table: Customer, key: CustomerId}"],
+        json_schema_extra={"x-default": "none: segments hold the addresses"},
+    )
+    membership: (
+        Annotated[Membership, BeforeValidator(_place_alone, json_schema_input_type=str | Membership)] | None
+    ) = Field(
+        default=None,
+        description="How segments list their customers, beside `profiles`: a mapping, or the one table that lists the "
+        "segments of each customer, by its name or path.",
+        examples=["msdynci_segmentmembership", "{key: ContactId}"],
+        json_schema_extra={"x-default": "each segment is a table with the key of `profiles`"},
+    )
     email: Annotated[
         Email, BeforeValidator(_columns_alone, json_schema_input_type=str | list[str] | Email)
     ] = Field(
@@ -701,6 +823,22 @@ class Export(_Part):
         return self
 
     @model_validator(mode="after")
+    def _joins_what_can_be_joined(self) -> Self:
+        if self.membership is not None and self.profiles is None:
+            raise Faults([(("membership",), "needs `profiles`: the table that holds the addresses")])
+        fault = (
+            "is for a table of its own, but `membership` names one table of all segments. Remove one of them"
+        )
+        faults: list[tuple[KeyPath, str]] = [
+            (("segments", place, "path"), fault)
+            for place, selection in enumerate(self.segments)
+            if self.memberships and selection.path
+        ]
+        if faults:
+            raise Faults(faults)
+        return self
+
+    @model_validator(mode="after")
     def _takes_no_workspace_for_a_table(self) -> Self:
         source, workspace = (
             posixpath.normpath(folder.root) + "/" for folder in (self.source, self.workspace)
@@ -711,15 +849,12 @@ class Export(_Part):
         return self
 
     @model_validator(mode="after")
-    def _exports_no_suppression_list(self) -> Self:
-        lists = self._suppressed_tables()
+    def _exports_no_other_table(self) -> Self:
+        others = self._other_tables()
         faults: list[tuple[KeyPath, str]] = [
-            (
-                ("segments", place),
-                "is a list of `suppress` as well. A list of people to keep out is no segment",
-            )
+            (("segments", place), others[selection.table])
             for place, selection in enumerate(self.segments)
-            if not selection.is_pattern and selection.path is None and selection.table in lists
+            if not selection.is_pattern and selection.path is None and selection.table in others
         ]
         if faults:
             raise Faults(faults)
@@ -733,16 +868,43 @@ class Export(_Part):
             )
         return self
 
-    def _suppressed_tables(self) -> set[str]:
-        """Names of tables of the source that are lists of `suppress`: no pattern takes them."""
-        names: set[str] = set()
-        for one in self.suppress:
-            if one.source and one.source.root != self.source.root:
-                continue
-            path = (one.path or "").removeprefix(self.source.root).strip("/")
-            first = path.split("/")[0]
-            names |= {one.table or first, first.rpartition(".")[0] or first}
-        return names - {""}
+    def _other_tables(self) -> dict[str, str]:
+        """Tables of the source that are no segments, so that no pattern takes them; each with why it is none."""
+        if self.memberships:
+            return {}  # segments are no tables
+        a_list = "is a list of `suppress` as well. A list of people to keep out is no segment"
+        others = dict.fromkeys((name for one in self.suppress for name in self._names_of(one)), a_list)
+        if self.profiles:
+            all_of_them = "is the table of `profiles`, which holds everybody. Take it off the segments"
+            others |= dict.fromkeys(self._names_of(self.profiles), all_of_them)
+        return others
+
+    def _names_of(self, one: Suppression | Profiles) -> set[str]:
+        """What a table may be called in the source; nothing if it lies elsewhere."""
+        if one.source and one.source.root != self.source.root:
+            return set()
+        path = (one.path or "").removeprefix(self.source.root).strip("/")
+        first = path.split("/")[0]
+        return {one.table or first, first.rpartition(".")[0] or first} - {""}
+
+    @property
+    def memberships(self) -> Memberships | None:
+        """The one table that lists the segments of each customer; None if segments are tables."""
+        if self.membership is None or not self.membership.is_one_table:
+            return None
+        return Memberships(
+            name=self.membership.table or self.membership.path or "",
+            path=self.membership.path,
+            segments=self.membership.segments or "msdynci_segments",
+        )
+
+    @property
+    def membership_key(self) -> str:
+        """The column of memberships with the customer's id; without `profiles` it means nothing."""
+        own = self.membership.key if self.membership else None
+        if own or self.memberships:
+            return own or "msdynci_customerid"
+        return self.profiles.key if self.profiles else ""
 
     @property
     def has_patterns(self) -> bool:
@@ -807,7 +969,7 @@ class Export(_Part):
 
     def _segments(self, tables: Iterable[str]) -> Iterator[Segment]:
         taken = {selection.table for selection in self.segments if not selection.is_pattern}
-        taken |= self._suppressed_tables()
+        taken |= set(self._other_tables())
         found = sorted(set(tables))
         for selection in self.segments:
             if not selection.is_pattern:

@@ -153,7 +153,8 @@ def check_members(segment: str, staged: Staged, guards: Guards) -> Finding | Non
         return Finding(
             f"Segment {segment!r} has no member: {staged.profiles:,} profiles read, {rejected:,} rejected{reasons}"
             f"{_kept_out(staged)}. "
-            "Check the table, and whether `email` is the right column.",
+            f"Check the table, and whether {'the keys are the right columns, and ' if staged.joined else ''}"
+            f"`email` {'too' if staged.joined else 'is the right column'}.",
             ("allow_empty",),
         )
     if guards.max_rejected is None or not _exceeds(rejected, staged.considered, guards.max_rejected):
@@ -282,6 +283,7 @@ def _kept_out(staged: Staged) -> str:
         "left out by `where`": staged.filtered,
         "without consent": staged.without_consent,
         "members suppressed": staged.suppressed or 0,
+        "customers without a profile": staged.joined.without_profile if staged.joined else 0,
     }
     return "".join(f", {count:,} {words}" for words, count in counts.items() if count)
 

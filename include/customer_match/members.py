@@ -111,7 +111,9 @@ class DistinctMembers:
         self._waiting: list[Digests] = []
         self._waiting_count = 0
         self._file: BinaryIO | None = None
-        self._ends: list[npt.NDArray[np.intp]] = []  # of each spill: where its buckets end, in digests of the file
+        self._ends: list[
+            npt.NDArray[np.intp]
+        ] = []  # of each spill: where its buckets end, in digests of the file
         self.added = 0
 
     def __enter__(self) -> Self:
@@ -147,7 +149,7 @@ class DistinctMembers:
 
     def _spill(self) -> None:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="customer-match-", buffering=0)
+            self._file = tempfile.TemporaryFile(prefix="customer-match-", buffering=0)  # noqa: SIM115 (closed on exit)
         digests = self._take_waiting()
         buckets = digests[:, 0] // (256 // _BUCKETS)
         digests[np.argsort(buckets, kind="stable")].tofile(self._file)

@@ -6,12 +6,13 @@ Each row is judged in this order, and counted once: `where`, then consent, then 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from include.customer_match.members import DistinctMembers, Files, MembersFile, write_members
+from include.customer_match.membership import Joined
 from include.customer_match.reading import Reading
 from include.customer_match.reference import Policy, Rejection
 from include.customer_match.rejects import RejectsFile, rejects_writer
@@ -35,6 +36,8 @@ class Staged(BaseModel):
         duplicates: Digests that another row (or another address or policy of the row) had contributed already.
         suppressed: Distinct members that the suppression lists kept out; None without such lists.
         rejects: The file with the keys of the rejected rows; None if no key column is named.
+        joined: How memberships were counted, where these were joined to the profiles. Memberships that `where` or
+            consent left out count as profiles, too, so that the sum holds.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +51,7 @@ class Staged(BaseModel):
     duplicates: NonNegativeInt
     suppressed: NonNegativeInt | None = None
     rejects: RejectsFile | None = None
+    joined: Joined | None = None
 
     @property
     def considered(self) -> int:
@@ -69,6 +73,7 @@ def stage_members(
     *,
     suppressed: Suppressed | None = None,
     rejects_path: str | None = None,
+    joined: Callable[[], Joined | None] = lambda: None,
 ) -> Staged:
     """Normalise and hash all batches and write the distinct members into the workspace.
 
@@ -80,6 +85,7 @@ def stage_members(
         path: Where the members go.
         suppressed: Members that are kept out.
         rejects_path: Where the keys of rejected rows go, if the reading has a key column.
+        joined: How memberships were counted, when all batches were taken; None if nothing was joined.
     """
     # polars takes most of a second to import; the steps that only read what was staged do without it.
     from include.customer_match.engine import digest_batch  # noqa: PLC0415
@@ -106,6 +112,9 @@ def stage_members(
         members = distinct.sorted()
         written = write_members(files, path, suppressed.taken_out_of(members) if suppressed else members)
         kept_out = suppressed.kept_out if suppressed else None
+        memberships = joined()
+        if memberships:
+            counts.add(memberships)
         return Staged(
             members=written,
             profiles=counts.profiles,
@@ -116,6 +125,7 @@ def stage_members(
             duplicates=distinct.added - written.count - (kept_out or 0),
             suppressed=kept_out,
             rejects=rejects.file() if rejects is not None else None,
+            joined=memberships,
         )
 
 
@@ -123,6 +133,12 @@ class _Counts:
     """Rows so far."""
 
     profiles = filtered = without_consent = 0
+
+    def add(self, joined: Joined) -> None:
+        """Count memberships that were left out before they were joined."""
+        self.profiles += joined.filtered + joined.without_consent
+        self.filtered += joined.filtered
+        self.without_consent += joined.without_consent
 
     @property
     def considered(self) -> int:

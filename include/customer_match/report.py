@@ -58,6 +58,9 @@ class SegmentReport(BaseModel):
         rejected: Rows without one, by reason.
         duplicates: Digests that were there already.
         suppressed: Distinct members that the suppression lists kept out; None without such lists.
+        customers: Distinct customers that the segment lists, where these are joined to profiles; None elsewhere.
+        without_profile: Customers, of these, that no profile has.
+        unreadable: Rows of the table of memberships whose segments cannot be read.
         members: Distinct members of the segment.
         rejects: The file in the workspace with the keys of the rejected rows; None if no `row_key` is named.
         added: Members sent because they may have been missing.
@@ -94,6 +97,9 @@ class SegmentReport(BaseModel):
     rejected: dict[str, int] = {}
     duplicates: int | None = None
     suppressed: int | None = None
+    customers: int | None = None
+    without_profile: int | None = None
+    unreadable: int | None = None
     members: int | None = None
     rejects: str | None = None
     added: int | None = None
@@ -115,11 +121,13 @@ class SegmentReport(BaseModel):
 
     @property
     def kept_out(self) -> dict[str, int]:
-        """Who is not in the audience on purpose, in words, as far as there are any."""
+        """Who is not in the audience for other reasons than the address, in words, as far as there are any."""
         counts = {
             "left out by where": self.filtered,
             "without consent": self.without_consent,
             "members suppressed": self.suppressed,
+            "customers without a profile": self.without_profile,
+            "memberships unreadable": self.unreadable,
         }
         return {words: count for words, count in counts.items() if count}
 
@@ -222,6 +230,9 @@ def segment_report(
             "members": staged.members.count,
             "rejects": staged.rejects.path if staged.rejects else None,
         }
+        if staged.joined:
+            names = ("customers", "without_profile", "unreadable")
+            counts |= {name: getattr(staged.joined, name) for name in names}
     if chunked and chunked.plan:
         plan = chunked.plan
         counts |= {"added": plan.added, "removed": plan.removed, "replaced": plan.replaces}

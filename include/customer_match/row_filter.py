@@ -22,7 +22,7 @@ import pyarrow as pa
 from include.customer_match.tables.columns import find_column, is_text
 from include.errors import ConfigurationError
 
-__all__ = ["RowFilter", "row_filter"]
+__all__ = ["RowFilter", "columns_named", "row_filter"]
 
 _FLAT: Final[tuple[Callable[[pa.DataType], bool], ...]] = (
     is_text,
@@ -86,6 +86,15 @@ class RowFilter:
                 "`where` of the export file cannot be judged for some row: a value is not what CAST, or a pattern, "
                 "expects. TRY_CAST makes null of such values, and null does not pass."
             ) from None
+
+
+def columns_named(condition: str) -> tuple[str, ...]:
+    """The columns that a condition names, as it spells them.
+
+    Raises:
+        ConfigurationError: It is no SQL, or is not judged row by row.
+    """
+    return tuple(dict.fromkeys(_names(_parsed(condition))))
 
 
 def row_filter(condition: str, columns: Mapping[str, pa.DataType]) -> RowFilter:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_microsoft_advertising.lake import filesystem
 from include.customer_match.date_templates import RunDates, is_template, latest_in, render
@@ -84,7 +84,9 @@ class DatedSource:
         located = self._located
         lake, there = self._place(self._filled_in(path, located))
         try:
-            return open_table(lake, there, self.source.format, as_of=self.as_of, dialect=self._dialect)
+            return self._of_the_day(
+                open_table(lake, there, self.source.format, as_of=self.as_of, dialect=self._dialect), path
+            )
         except TableMissing as error:
             if not is_template(path):
                 raise
@@ -99,7 +101,14 @@ class DatedSource:
                 f"{f' (there is {near[0]!r})' if near else ''}. Correct {key} in the export file, or give its `path`."
             )
         lake, _ = self._place(self.root)
-        return open_table(lake, tables[name], self.source.format, as_of=self.as_of, dialect=self._dialect)
+        table = open_table(lake, tables[name], self.source.format, as_of=self.as_of, dialect=self._dialect)
+        return self._of_the_day(table, None)
+
+    def _of_the_day(self, table: Table, path: str | None) -> Table:
+        """The table, which knows whether it is that of the run's day."""
+        if not self.is_dated(path):
+            return table
+        return cast("Table", replace(cast("Any", table), by_time=True))
 
     @property
     def _dialect(self) -> CsvDialect:

@@ -19,10 +19,11 @@ from airflow_microsoft_advertising.dated_source import DatedSource
 from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
+from airflow_microsoft_advertising.segment_rows import SegmentRows, listed_segments, segment_rows
 from include.customer_match.chunk import Plan, plan_parts
 from include.customer_match.date_templates import RunDates
 from include.customer_match.discovery import Changes, Remembered
-from include.customer_match.export import Export, Segment, Suppression
+from include.customer_match.export import Export, Segment, Source, Suppression
 from include.customer_match.guards import (
     Finding,
     check_age,
@@ -39,7 +40,7 @@ from include.customer_match.ledger.state import State
 from include.customer_match.members import DamagedMembers
 from include.customer_match.normalise import Staged, stage_members
 from include.customer_match.order import Force, Overtaken, in_order
-from include.customer_match.reading import Reading, reading_of, suppression_of
+from include.customer_match.reading import Reading, suppression_of
 from include.customer_match.report import RunReport, segment_report
 from include.customer_match.run_records import (
     Chunked,
@@ -128,49 +129,51 @@ class ExportRun:
     def validate(self, segment: Segment) -> Validated:
         """Open the segment's table: found, readable, fresh, with the columns that the export names."""
         with self._step(Step.VALIDATE, segment) as elapsed:
-            table = self._open(segment)
-            columns = reading_of(self.export, table.columns()).emails
+            rows = self._rows(segment)
             for wanted in self.export.suppress:
                 self._open_suppression(wanted)
-            profiles, guards = table.profiles(), self.export.guards
-            overridden = self._judged(
-                check_age(
-                    segment.audience,
-                    table.modified,
-                    _now(),
-                    guards,
-                    interval_end=self._day_of(table, segment),
-                ),
-                check_rows(segment.audience, table.location, profiles, len(table.files), guards),
-            )
+            profiles, guards = rows.profiles(), self.export.guards
+            checks: list[Finding | None] = []
+            for table in rows.tables:
+                day = self.interval_end if table.by_time else None
+                checks.append(
+                    check_age(segment.audience, table.modified, _now(), guards, interval_end=day)
+                )
+                checks.append(
+                    check_rows(segment.audience, table.location, table.profiles(), len(table.files), guards)
+                )
+            overridden = self._judged(*checks)
+            files = [file for table in rows.tables for file in table.files]
+            location = rows.tables[0].location
             record = Validated(
                 seconds=elapsed(),
                 overridden=overridden,
-                columns=columns,
+                columns=rows.reading.emails,
                 profiles=profiles,
-                files=len(table.files),
-                size_bytes=sum(file.size_bytes for file in table.files),
-                modified=table.modified,
-                location=table.location,
+                files=len(files),
+                size_bytes=sum(file.size_bytes for file in files),
+                modified=rows.tables[0].modified,
+                location=location,
             )
-            log.info("The table is %s", table.location)
+            log.info("The table is %s", location)
             self.records(segment).write(record)
             return record
 
     def normalise(self, segment: Segment) -> Normalised:
         """Stream the table, hash its addresses, stage the distinct members."""
         with self._step(Step.NORMALISE, segment) as elapsed:
-            table = self._open(segment)
-            reading = reading_of(self.export, table.columns())
-            with self._suppressed() as suppressed:
+            opened = self._rows(segment)
+            reading, unlisted = opened.reading, self.export.guards.allow_empty or self.ignore_guards
+            with self._suppressed() as suppressed, opened.read(may_be_unlisted=unlisted) as rows:
                 staged = stage_members(
-                    table.batches(reading.columns),
+                    rows.batches,
                     reading,
                     self.export.normalisation,
                     self.workspace,
                     f"{self.segment_folder(segment)}/members.parquet",
                     suppressed=suppressed,
                     rejects_path=self._rejects_path(segment, reading),
+                    joined=rows.joined,
                 )
             overridden = self._judged(check_members(segment.audience, staged, self.export.guards))
             record = Normalised(seconds=elapsed(), overridden=overridden, staged=staged)
@@ -241,14 +244,15 @@ class ExportRun:
         return Sizes.model_validate_json(self.workspace.read_bytes(self._sizes_path))
 
     def _selected(self, names: Sequence[str]) -> list[Segment]:
-        tables = self._source.tables() if self.export.has_patterns else {}
+        root = self._dated(self.export.source).root
+        tables = self._tables() if self.export.has_patterns else {}
         segments = self.export.matches(tables)
         for name in self.export.unmatched(tables) if tables else ():
-            log.warning("No table in %s fits the segment %r of the export file", self._source.root, name)
+            log.warning("No table in %s fits the segment %r of the export file", root, name)
         if not segments:
             patterns = ", ".join(selection.table for selection in self.export.segments)
             raise ConfigurationError(
-                f"No table in {self._source.root} fits the segments of the export {self.export.name!r} "
+                f"No table in {root} fits the segments of the export {self.export.name!r} "
                 f"({patterns}). Correct `segments` or `source` in the export file, or check what writes the tables."
             )
         if not names:
@@ -404,19 +408,27 @@ class ExportRun:
         return min(self.export.profiles_per_part, bulk_file.max_members_per_file(sandbox=sandbox))
 
     @cached_property
-    def _source(self) -> DatedSource:
+    def _dates(self) -> RunDates:
         end = self.interval_end
-        dates = RunDates(
+        return RunDates(
             self.interval_start or end, end, self.logical_date or end, timezone=self.export.timezone
         )
-        return DatedSource(self.export.source, dates, as_of=end)
 
-    def _open(self, segment: Segment) -> Table:
-        return self._source.open(segment.table, segment.path, "the segment")
+    def _dated(self, source: Source) -> DatedSource:
+        return DatedSource(source, self._dates, as_of=self.interval_end)
 
-    def _day_of(self, table: Table, segment: Segment) -> datetime | None:
-        """End of the data interval where the table is that interval's; None where it is just what is there now."""
-        return self.interval_end if table.by_time or self._source.is_dated(segment.path) else None
+    def _tables(self) -> dict[str, str]:
+        """Where each table of the source lies, by name; of one table of all segments, the names that it lists."""
+        if self.export.memberships:
+            return listed_segments(self.export, self._open)
+        return self._dated(self.export.source).tables()
+
+    def _rows(self, segment: Segment) -> SegmentRows:
+        return segment_rows(self.export, segment, self._open)
+
+    def _open(self, source: Source, name: str, path: str | None, key: str, /) -> Table:
+        """A table of the run's day, or as it was at the end of the data interval where its format knows."""
+        return self._dated(source).open(name, path, key)
 
     def _open_suppression(self, wanted: Suppression) -> tuple[Table, Reading]:
         """A suppression list, and how it is read. Without it nobody is exported."""
@@ -472,3 +484,10 @@ def _tell(staged: Staged) -> None:
         staged.suppressed or 0,
         staged.members.count,
     )
+    if staged.joined:
+        log.info(
+            "%d memberships of %d customers, %d of these without a profile",
+            staged.joined.rows,
+            staged.joined.customers,
+            staged.joined.without_profile,
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -187,18 +186,18 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("spills_early")
 def test_spilled_digests_lie_in_a_file_without_a_name(temporary: Path) -> None:
     """Nobody else can open it, and however the process ends nothing stays behind."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     with DistinctMembers() as distinct:
         distinct.add(random_members(10))
         assert list(temporary.iterdir()) == []
-        assert len(os.listdir("/proc/self/fd")) == before + 1
+        assert len(list(Path("/proc/self/fd").iterdir())) == before + 1
         assert sum(map(len, distinct.sorted())) == 10
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 @pytest.mark.usefixtures("spills_early")
 def test_spilled_digests_are_gone_after_an_error(temporary: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
 
     def table_breaks_off() -> None:
         with DistinctMembers() as distinct:
@@ -207,7 +206,7 @@ def test_spilled_digests_are_gone_after_an_error(temporary: Path) -> None:
 
     with pytest.raises(RuntimeError):
         table_breaks_off()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert list(temporary.iterdir()) == []
 
 

@@ -10,7 +10,15 @@ import pyarrow as pa
 
 from include.errors import ConfigurationError
 
-__all__ = ["Columns", "find_column", "holds_addresses", "is_text", "merge_columns", "resolve_column"]
+__all__ = [
+    "Columns",
+    "find_column",
+    "has_column",
+    "holds_addresses",
+    "is_text",
+    "merge_columns",
+    "resolve_column",
+]
 
 _NAMES_SHOWN = 30
 _LENGTH_SHOWN = 40
@@ -96,6 +104,11 @@ def is_text(kind: pa.DataType) -> bool:
 def holds_addresses(kind: pa.DataType) -> bool:
     """Whether a column of a type may hold addresses: text, or lists of text."""
     return is_text(kind) or (isinstance(kind, _LISTS) and is_text(kind.value_type))
+
+
+def has_column(columns: Mapping[str, pa.DataType], wanted: str) -> bool:
+    """Whether there is a column that may be meant, as `find_column` compares names."""
+    return any(_key(name) == _key(wanted) for name in columns)
 
 
 def find_column(columns: Mapping[str, pa.DataType], wanted: str, key: str = "email") -> str:

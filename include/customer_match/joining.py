@@ -1,0 +1,131 @@
+"""What is read of two tables that are joined: memberships, and the profiles with the e-mail addresses.
+
+Addresses and `row_key` are columns of the profiles. `where` and `consent` are about the profiles if these have the
+columns, else about the memberships; one condition is never about both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from include.customer_match.export import Export
+from include.customer_match.membership import MembershipReading
+from include.customer_match.reading import Reading, reading_of
+from include.customer_match.tables.columns import find_column, has_column, holds_addresses, is_text
+from include.errors import ConfigurationError
+
+__all__ = ["JoinReading", "join_reading_of", "segments_column"]
+
+
+@dataclass(frozen=True)
+class JoinReading:
+    """Which columns of both tables are read.
+
+    Attributes:
+        profiles: What of the profiles counts.
+        profile_key: Their column with the customer's id.
+        memberships: What of the memberships counts.
+    """
+
+    profiles: Reading
+    profile_key: str
+    memberships: MembershipReading
+
+    @property
+    def profile_columns(self) -> tuple[str, ...]:
+        """All that must be read of the profiles, each column once."""
+        return tuple(dict.fromkeys((*self.profiles.columns, self.profile_key)))
+
+
+def join_reading_of(
+    export: Export, profiles: Mapping[str, pa.DataType], memberships: Mapping[str, pa.DataType]
+) -> JoinReading:
+    """How an export that joins reads tables with these columns.
+
+    Raises:
+        ConfigurationError: A column is missing or of a wrong type, or a condition fits neither table.
+    """
+    assert export.profiles is not None  # noqa: S101 (else nothing is joined)
+    where_of_profiles = _is_about_profiles(export, profiles, memberships)
+    consent_of_profiles = export.consent is None or (
+        has_column(profiles, export.consent.column) or not has_column(memberships, export.consent.column)
+    )
+    about_profiles = export.model_copy(
+        update={
+            "where": export.where if where_of_profiles else None,
+            "consent": export.consent if consent_of_profiles else None,
+        }
+    )
+    of_memberships = _membership_reading(export, memberships)
+    if export.where is not None and not where_of_profiles:
+        from include.customer_match.row_filter import row_filter  # noqa: PLC0415 (polars: where it is needed)
+
+        of_memberships = replace(of_memberships, where=row_filter(export.where, memberships))
+    if export.consent is not None and not consent_of_profiles:
+        from include.customer_match.consent import consent_filter  # noqa: PLC0415
+
+        of_memberships = replace(of_memberships, consent=consent_filter(export.consent, memberships))
+    return JoinReading(
+        profiles=reading_of(about_profiles, profiles),
+        profile_key=_id_column(profiles, export.profiles.key, "profiles.key"),
+        memberships=of_memberships,
+    )
+
+
+def segments_column(export: Export, memberships: Mapping[str, pa.DataType]) -> str | None:
+    """The column that lists a customer's segments; None where each segment has a table of its own.
+
+    Raises:
+        ConfigurationError: It is missing, or holds neither text nor lists of text.
+    """
+    if export.memberships is None:
+        return None
+    name = find_column(memberships, export.memberships.segments, "membership.segments")
+    if not holds_addresses(memberships[name]):
+        raise ConfigurationError(
+            f"The column {name!r} holds {memberships[name]}, not text or lists of text. Name the column that lists "
+            "each customer's segments as `membership.segments` in the export file."
+        )
+    return name
+
+
+def _membership_reading(export: Export, columns: Mapping[str, pa.DataType]) -> MembershipReading:
+    return MembershipReading(
+        key=_id_column(columns, export.membership_key, "membership.key"),
+        segments=segments_column(export, columns),
+    )
+
+
+def _is_about_profiles(
+    export: Export, profiles: Mapping[str, pa.DataType], memberships: Mapping[str, pa.DataType]
+) -> bool:
+    """Whether `where` is about the profiles; also where it is about neither, so that theirs are named."""
+    if export.where is None:
+        return True
+    from include.customer_match.row_filter import columns_named  # noqa: PLC0415 (polars: where it is needed)
+
+    names = columns_named(export.where)
+    foreign = [name for name in names if not has_column(profiles, name)]
+    if not foreign or not all(has_column(memberships, name) for name in foreign):
+        return True
+    mixed = [name for name in names if not has_column(memberships, name)]
+    if mixed:
+        raise ConfigurationError(
+            f"`where` of the export file names columns of both tables: {mixed[0]!r} of the profiles and "
+            f"{foreign[0]!r} of the memberships. A condition is about one of them: let one table have a column for it."
+        )
+    return False
+
+
+def _id_column(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
+    name = find_column(columns, wanted, key)
+    kind = columns[name]
+    if is_text(kind) or pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0):
+        return name
+    raise ConfigurationError(
+        f"The column {name!r} holds {kind}, which cannot be compared with ids of another table. Name a column of text "
+        f"or whole numbers as `{key}` in the export file."
+    )
