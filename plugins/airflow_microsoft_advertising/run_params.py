@@ -94,7 +94,9 @@ def documentation(export: Export) -> str:
 
 
 def _conditions(export: Export) -> Iterator[str]:
-    """Who is kept out, in words."""
+    """Whose addresses are taken, and who is kept out, in words."""
+    if export.profiles:
+        yield f"The addresses of its customers are those of `{export.profiles.name}`"
     if export.where:
         yield f"Only rows where `{' '.join(export.where.split())}`"
     if export.consent:

@@ -68,6 +68,8 @@ def test_defaults_are_those_of_the_reference() -> None:
             },
         },
         "segments": [{"table": "*", "audience": None, "audience_id": None, "path": None}],
+        "profiles": None,
+        "membership": None,
         "email": {"columns": ["Email"], "separator": None, "take": "coalesce"},
         "where": None,
         "consent": None,
@@ -103,6 +105,8 @@ def test_an_export_survives_json_and_pickle() -> None:
         schedule="0 5 * * *",
         start_date="2026-02-03",
         segments=["A", {"table": "B", "audience": "Bs", "path": "b/2026"}, "G*"],
+        profiles={"table": "Customer", "source": "unified"},
+        membership={"key": "ContactId"},
         email=["Email", "Second"],
         where="a = 1",
         consent={"column": "C", "allow": [True, 1, "yes"]},
@@ -294,6 +298,15 @@ class TestMatches:
         some = export(segments="all", suppress={"table": "Never", "source": "other"})
         assert tables(some.matches(["A", "Never"])) == ["A", "Never"]
 
+    @pytest.mark.parametrize("wanted", ["Customer", "Customer/2026", {"path": "Customer.csv"}])
+    def test_no_pattern_takes_the_profiles(self, wanted: object) -> None:
+        some = export(segments="all", profiles=wanted, suppress="Never")
+        assert tables(some.matches(["A", "Customer", "Never"])) == ["A"]
+
+    def test_names_that_one_table_lists_are_no_tables(self) -> None:
+        some = export(segments="all", profiles="Customer", membership="M", suppress="Never")
+        assert tables(some.matches(["A", "Customer", "Never"])) == ["A", "Customer", "Never"]
+
     @pytest.mark.bad_input
     def test_tables_that_would_share_an_audience_are_refused(self) -> None:
         with pytest.raises(ConfigurationError, match="'GOLD' and 'gold' would share one audience") as caught:
@@ -383,3 +396,20 @@ class TestCsv:
     def test_only_for_csv(self) -> None:
         with pytest.raises(ValidationError, match="is not for `format: delta`"):
             Source.model_validate({"root": "lake", "format": "delta", "csv": {"delimiter": ";"}})
+
+
+@pytest.mark.parametrize(
+    ("membership", "key", "one"),
+    [
+        (None, "Id", None),
+        ({"key": "ContactId"}, "ContactId", None),
+        ("M", "msdynci_customerid", ("M", None, "msdynci_segments")),
+        ("dataverse/M", "msdynci_customerid", ("dataverse/M", "dataverse/M", "msdynci_segments")),
+        ({"table": "M", "key": "C", "segments": "S"}, "C", ("M", None, "S")),
+    ],
+)
+def test_how_segments_list_their_customers(membership: object, key: str, one: object) -> None:
+    some = export(profiles={"table": "Customer", "key": "Id"}, membership=membership)
+    assert some.membership_key == key
+    found = some.memberships
+    assert (found and (found.name, found.path, found.segments)) == one

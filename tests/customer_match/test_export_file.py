@@ -74,6 +74,8 @@ segments:
   - HighValue
   - {table: Newsletter, audience: "Newsletter readers", path: newsletter/2026}
   - "Gold*"
+profiles: {table: Customer, key: Id}
+membership: {key: Id}
 email: {columns: [Email, Second], take: all, separator: ";"}
 where: Country = 'DE'
 consent: {column: Consent, allow: [true]}
@@ -185,6 +187,28 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ),
     ({"consent": "{column: a@b.co, allow: x}"}, "line 6, consent.column: is an address."),
     ({"suppress": "7"}, "line 6, suppress: must be a list"),
+    ({"profiles": "{key: Id}"}, "line 6, profiles: needs either the `table` of the profiles or its `path`."),
+    ({"profiles": "{table: A, path: b}"}, "line 6, profiles: needs either the `table` of the profiles"),
+    ({"profiles": "{table: A, kye: b}"}, "line 6, profiles.kye: unknown key. Did you mean `key`?"),
+    ({"customers": "A"}, "line 6, customers: unknown key. Did you mean `profiles`?"),
+    ({"memberships": "A"}, "line 6, memberships: unknown key. Did you mean `membership`?"),
+    ({"membership": "M"}, "line 6, membership: needs `profiles`: the table that holds the addresses."),
+    (
+        {"profiles": "A", "membership": "{segments: S}"},
+        "line 7, membership.segments: is a column of one table of all segments. Name that as `table`.",
+    ),
+    (
+        {"profiles": "A", "membership": "{table: M, path: m}"},
+        "line 7, membership.path: is given beside `table`. Remove one of them.",
+    ),
+    (
+        {"segments": "[{table: G, path: g}]", "profiles": "A", "membership": "M"},
+        "line 4, segments[0].path: is for a table of its own, but `membership` names one table of all segments.",
+    ),
+    (
+        {"segments": "[A, B]", "profiles": "B"},
+        "line 4, segments[1]: is the table of `profiles`, which holds everybody.",
+    ),
     ({"suppress": "[7]"}, "line 6, suppress[0]: must be the name of a list's table, its path, or a mapping."),
     ({"suppress": "{email: A}"}, "line 6, suppress: needs either the `table` of the list or its `path`."),
     (

@@ -63,6 +63,8 @@ def _export_with(keys: tuple[str, ...], value: object) -> dict[str, object]:
         "segments": ["A"],
         "email": "E",
     }
+    if keys[0] == "membership":
+        export["profiles"] = "P"
     if len(keys) == 1:
         return export | {keys[0]: value}
     if keys[0] == "segments":
@@ -77,6 +79,8 @@ def _mapping_with(keys: tuple[str, ...], value: object) -> dict[str, object]:
         "email": {"columns": "E"},
         "consent": {"column": "C", "allow": ["x"]},
         "suppress": {} if keys[-1] in ("table", "path") else {"table": "S"},
+        "profiles": {} if keys[-1] in ("table", "path") else {"table": "P"},
+        "membership": {"table": "M"} if keys[-1] == "segments" else {},
     }
     inner = value if len(keys) == 2 else _mapping_with(keys[1:], value)
     return needed.get(keys[0], {}) | {keys[1]: inner}

@@ -70,14 +70,23 @@ def test_profiles_come_first() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"where": "Country = 'DE' AND Weight > 1"}, "columns of both tables: 'Country' of the profiles and 'Weight'"),
+        (
+            {"where": "Country = 'DE' AND Weight > 1"},
+            "columns of both tables: 'Country' of the profiles and 'Weight'",
+        ),
         ({"where": "Contry = 'DE'"}, "no column 'Contry'. Did you mean 'Country'"),
         ({"where": "Weight > 1 AND Wieght > 2"}, "no column 'Weight'.*Correct `where`"),
         ({"consent": {"column": "Opte", "allow": True}}, "no column 'Opte'.*`consent.column`"),
-        ({"profiles": {"table": "C", "key": "Score"}}, "'Score' holds double, which cannot be compared.*`profiles.key`"),
+        (
+            {"profiles": {"table": "C", "key": "Score"}},
+            "'Score' holds double, which cannot be compared.*`profiles.key`",
+        ),
         ({"membership": {"key": "Weight"}}, "'Weight' holds double.*`membership.key`"),
         ({"membership": {"key": "Id"}}, "no column 'Id'.*Correct `membership.key`"),
-        ({"membership": {"table": "M", "segments": "Opted"}}, "'Opted' holds bool, not text.*`membership.segments`"),
+        (
+            {"membership": {"table": "M", "segments": "Opted"}},
+            "'Opted' holds bool, not text.*`membership.segments`",
+        ),
         ({"membership": {"table": "M", "segments": "Names"}}, "no column 'Names'.*`membership.segments`"),
         ({"row_key": "Weight"}, "no column 'Weight'.*`row_key`"),
         ({"email": "Weight"}, "no column 'Weight'.*`email`"),
