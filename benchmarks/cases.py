@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import fsspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 __all__ = ["JOBS"]
@@ -80,4 +81,45 @@ def _values(table: Path) -> Iterator[str | None]:
             yield from batch.column(0).to_pylist()
 
 
-JOBS: dict[str, Callable[[Path, Path], None]] = {"engine": engine, "sdk": sdk}
+def join(tables: Path, folder: Path) -> None:
+    """Ours: join a segment that only lists customers to the profiles, and stage its members, as `normalise` does."""
+    from benchmarks.joining import MEMBERSHIPS, PROFILES
+    from include.customer_match.membership import Join, MembershipReading
+    from include.customer_match.tables import open_table
+
+    lake = fsspec.filesystem("file")
+    memberships, profiles = (open_table(lake, str(tables / name)) for name in (MEMBERSHIPS, PROFILES))
+    with Join(MembershipReading("CustomerId"), MEMBERSHIPS) as joining:
+        joining.read(memberships.batches(["CustomerId"]))
+        found = joining.profiles(lambda: profiles.batches(["Email", "CustomerId"]), "CustomerId")
+        _stage(found, folder)
+
+
+def join_in_memory(tables: Path, folder: Path) -> None:
+    """The baseline: polars reads both tables whole and joins them; members are staged as ours are."""
+    import polars as pl
+
+    from benchmarks.joining import MEMBERSHIPS, PROFILES
+
+    memberships, profiles = (pl.read_parquet(tables / name / "*.parquet") for name in (MEMBERSHIPS, PROFILES))
+    found = profiles.join(memberships, on="CustomerId", how="semi").select("Email").to_arrow()
+    _stage(found.to_batches(), folder)
+
+
+def _stage(batches: Iterable[pa.RecordBatch], folder: Path) -> None:
+    from include.customer_match.normalise import stage_members
+    from include.customer_match.reading import Reading
+    from include.customer_match.reference import Policy
+    from include.customer_match.workspace import Workspace
+
+    workspace = Workspace(fsspec.filesystem("file"), str(folder))
+    staged = stage_members(batches, Reading(emails=("Email",)), Policy.BASIC, workspace, "members.parquet")
+    (folder / "count").write_text(str(staged.members.count))
+
+
+JOBS: dict[str, Callable[[Path, Path], None]] = {
+    "engine": engine,
+    "sdk": sdk,
+    "join": join,
+    "join in memory": join_in_memory,
+}

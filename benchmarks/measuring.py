@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.cases import JOBS
+from benchmarks.joining import write_join
 from include.demo.people import Profiles
 from include.demo.tables import DemoTable, write_table
 
-__all__ = ["Measured", "compare", "measure", "median"]
+__all__ = ["Measured", "compare", "compare_join", "measure", "median"]
 
 ROUNDS = 3
 
@@ -55,9 +56,27 @@ def _work(job: str, table: Path, folder: Path, sender: multiprocessing.connectio
 
 def _warm_up(job: str, folder: Path) -> None:
     """Import everything, on a table of a few rows."""
-    table = Path(write_table(str(folder / "few"), DemoTable("few", Profiles.first(100))))
+    joins = job.startswith("join")
+    few = DemoTable("few", Profiles.first(100))
+    table = write_join(folder / "few", 100) if joins else Path(write_table(str(folder / "few"), few))
     (folder / "warm").mkdir()
     JOBS[job](table, folder / "warm")
+
+
+def compare_join(profiles: int, folder: Path) -> dict[str, object]:
+    """One case of `.bench/results.json`: a segment of ids, joined to so many profiles; one round each."""
+    tables = write_join(folder / "join", profiles)
+    ours, baseline = measure("join", tables), measure("join in memory", tables)
+    return {
+        "case": f"join {profiles * 2 // 5:,} memberships with profiles, and stage the members",
+        "n": profiles,
+        **{name: round(value, 3) for name, value in asdict(ours).items()},
+        "baseline": "polars, in memory",
+        "baseline_seconds": round(baseline.seconds, 3),
+        "baseline_cpu_seconds": round(baseline.cpu_seconds, 3),
+        "baseline_peak_rss_mb": round(baseline.peak_rss_mb, 1),
+        "ratio": round(baseline.cpu_seconds / ours.cpu_seconds, 1),
+    }
 
 
 def compare(size: int, folder: Path) -> dict[str, object]:

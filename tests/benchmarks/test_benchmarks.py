@@ -14,6 +14,7 @@ from benchmarks import __main__ as command
 from benchmarks import lake, simulator
 from benchmarks import measuring as bench
 from benchmarks.cases import JOBS
+from benchmarks.joining import MISSING_EVERY, write_join
 from benchmarks.measuring import Measured
 from include.demo.expected import expected
 from include.demo.people import Profiles
@@ -37,11 +38,29 @@ def sent_members(folder: Path) -> list[str]:
 def test_both_jobs_send_the_members_that_the_reference_names(tmp_path: Path) -> None:
     table = Path(write_table(str(tmp_path / "t"), DemoTable("t", Profiles.first(3_000), files=2)))
     wanted = expected(str(table)).members
-    for name, job in JOBS.items():
+    for name in ("engine", "sdk"):
         folder = tmp_path / name
         folder.mkdir()
-        job(table, folder)
+        JOBS[name](table, folder)
         assert sorted(sent_members(folder)) == wanted, name
+
+
+def test_both_joins_stage_the_same_members(tmp_path: Path) -> None:
+    tables = write_join(tmp_path / "tables", 1_000)
+    for name in ("join", "join in memory"):
+        folder = tmp_path / name
+        folder.mkdir()
+        JOBS[name](tables, folder)
+        assert (folder / "count").read_text() == str(400 - 400 // MISSING_EVERY)
+
+
+def test_a_join_is_measured(tmp_path: Path) -> None:
+    result = bench.compare_join(1_000, tmp_path)
+    assert result.keys() >= FIELDS
+    assert (result["n"], result["case"]) == (
+        1_000,
+        "join 400 memberships with profiles, and stage the members",
+    )
 
 
 def test_a_job_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
@@ -87,11 +106,13 @@ def test_results_are_written_as_a_list(
     monkeypatch.setattr(command, "compare", lambda size, folder: result | {"n": size})
     monkeypatch.setattr(command, "simulate", lambda size, mode: result | {"n": size, "case": mode})
     monkeypatch.setattr(command, "read_lake", lambda size: [result | {"n": size, "case": "lake"}])
+    monkeypatch.setattr(command, "compare_join", lambda size, folder: result | {"n": size, "case": "join"})
     command.main()
     written = json.loads((tmp_path / ".bench" / "results.json").read_text())
     assert [case["n"] for case in written if case["case"] == 1] == sizes
     assert [case["n"] for case in written if case["case"] == "lake"] == [500_000]
-    simulated = [(case["n"], case["case"]) for case in written if case["case"] not in (1, "lake")]
+    assert [case["n"] for case in written if case["case"] == "join"] == ([10_000_000] if arguments else [])
+    simulated = [(case["n"], case["case"]) for case in written if case["case"] not in (1, "lake", "join")]
     assert simulated == [(size, mode) for size in sizes for mode in ("ErrorsOnly", "ErrorsAndResults")]
     assert all(case.keys() >= FIELDS for case in written)
 

@@ -1,0 +1,92 @@
+"""Dataverse's memberships joined to profiles, delivered to the simulator: audiences are exact, day after day."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from include.customer_match.report import Outcome
+from tests.airflow_microsoft_advertising.test_against_the_simulator import Installation
+from tests.simulator.api import Simulator
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+
+COUNT = 3_000
+IDS = [hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest() for number in range(COUNT)]
+
+
+def member(number: int) -> str:
+    return hashlib.sha256(f"person{number}@example.com".encode()).hexdigest()
+
+
+class Dataverse:
+    """Every customer has a profile but those whose number ends in 7."""
+
+    def __init__(self, folder: Path) -> None:
+        self._lake = folder / "lake"
+        self._write(
+            "Customer",
+            [
+                {"CustomerId": one, "Email": f"Person{number}@Example.com"}
+                for number, one in enumerate(IDS)
+                if number % 10 != 7
+            ],
+        )
+
+    def list(self, segments: dict[str, range]) -> dict[str, list[str]]:
+        """Write who is in which segment; gives the members that each audience must hold."""
+        self._write(
+            "msdynci_segmentmembership",
+            [
+                {
+                    "msdynci_customerid": str(uuid.UUID(one)).upper(),
+                    "msdynci_segments": json.dumps(
+                        {"Segments": [name for name, numbers in segments.items() if number in numbers]}
+                    ),
+                }
+                for number, one in enumerate(IDS)
+            ],
+        )
+        return {
+            name: sorted(member(number) for number in numbers if number % 10 != 7)
+            for name, numbers in segments.items()
+        }
+
+    def _write(self, name: str, rows: list[dict[str, str]]) -> None:
+        (self._lake / name).mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(rows), self._lake / name / "part-0.parquet")
+
+
+@pytest.mark.parametrize("route", ["bulk", "auto"])
+def test_segments_of_one_table(tmp_path: Path, simulator: Simulator, route: str) -> None:
+    gold, silver = (f"{name} {uuid.uuid4().hex[:8]}" for name in ("Gold", "Silver"))
+    at = Installation(
+        tmp_path,
+        simulator,
+        segments="all",
+        profiles="Customer",
+        membership="msdynci_segmentmembership",
+        route=route,
+    )
+    lake = Dataverse(tmp_path)
+    days = [
+        {gold: range(2_000), silver: range(1_500, 3_000)},
+        {gold: range(100, 2_040), silver: range(1_500, 3_000)},
+    ]
+    for day in days:
+        wanted = lake.list(day)
+        reports = at.run()
+        assert [report.audience for report in reports] == [gold, silver]
+        for report in reports:
+            [audience] = at.audiences(report.audience)
+            assert at.api.members(audience["id"]) == wanted[report.audience]
+            assert report.customers == len(day[report.audience])
+            assert report.without_profile == len([n for n in day[report.audience] if n % 10 == 7])
+    assert (reports[0].added, reports[0].removed) == (36, 90)
+    assert reports[1].outcome is Outcome.UNCHANGED
