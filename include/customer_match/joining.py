@@ -49,6 +49,7 @@ def join_reading_of(
         ConfigurationError: A column is missing or of a wrong type, or a condition fits neither table.
     """
     assert export.profiles is not None  # noqa: S101 (else nothing is joined)
+    profile_key = _id_column(profiles, export.profiles.key, "profiles.key")
     where_of_profiles = _is_about_profiles(export, profiles, memberships)
     consent_of_profiles = export.consent is None or (
         has_column(profiles, export.consent.column) or not has_column(memberships, export.consent.column)
@@ -70,7 +71,7 @@ def join_reading_of(
         of_memberships = replace(of_memberships, consent=consent_filter(export.consent, memberships))
     return JoinReading(
         profiles=reading_of(about_profiles, profiles),
-        profile_key=_id_column(profiles, export.profiles.key, "profiles.key"),
+        profile_key=profile_key,
         memberships=of_memberships,
     )
 
