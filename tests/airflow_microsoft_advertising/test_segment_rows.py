@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from include.customer_match.report import Outcome
 from include.sample_lake.cdm import CdmSample, Csv
 from include.sample_lake.delta import DeltaSample
 from tests.airflow_microsoft_advertising.conftest import Connect
-from tests.airflow_microsoft_advertising.test_steps import Lake, digest, hexes, prepare
+from tests.airflow_microsoft_advertising.test_steps import DAY, Lake, digest, hexes, prepare
 
 Rows = list[dict[str, str]]
 GUIDS = [f"{number:032x}" for number in range(0xCE759201, 0xCE759201 + 6)]
@@ -55,7 +56,12 @@ def csv(folder: Path, name: str, rows: Rows) -> None:
 
 
 def delta(folder: Path, name: str, rows: Rows) -> None:
-    table = DeltaSample(LocalFileSystem(), str(folder / name), dict.fromkeys(rows[0], pa.string()))
+    table = DeltaSample(
+        LocalFileSystem(),
+        str(folder / name),
+        dict.fromkeys(rows[0], pa.string()),
+        times=lambda version: DAY - timedelta(hours=2 - version),
+    )
     table.append(rows)
 
 
