@@ -87,10 +87,10 @@ def test_twice_a_member_is_once_and_every_profile_of_an_id_counts() -> None:
     guid = "ce759201-f786-d590-bf21-34bff576c369"
     memberships = [{"id": f"{{{guid.upper()}}}"}, {"id": guid}, {"id": "gone"}]
     profiles = [
+        {"CustomerId": None, "Email": "d@example.com"},
         {"CustomerId": guid.replace("-", ""), "Email": "a@example.com"},
         {"CustomerId": guid, "Email": "b@example.com"},
         {"CustomerId": "other", "Email": "c@example.com"},
-        {"CustomerId": None, "Email": "d@example.com"},
     ]
     rows, joined = join(MembershipReading("id"), memberships, profiles)
     assert by_email(rows) == ["a@example.com", "b@example.com"]
