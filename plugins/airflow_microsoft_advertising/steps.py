@@ -136,9 +136,7 @@ class ExportRun:
             checks: list[Finding | None] = []
             for table in rows.tables:
                 day = self.interval_end if table.by_time else None
-                checks.append(
-                    check_age(segment.audience, table.modified, _now(), guards, interval_end=day)
-                )
+                checks.append(check_age(segment.audience, table.modified, _now(), guards, interval_end=day))
                 checks.append(
                     check_rows(segment.audience, table.location, table.profiles(), len(table.files), guards)
                 )

@@ -754,6 +754,7 @@ def test_the_report_of_a_run(lake: Lake) -> None:
         "route": None, "calls": 0, "terms": None, "sizes": None, "damage": None, "sent": 3, "overridden": (),
         "renewed": 0, "forced_over": None, "lapse": None,
         "filtered": 0, "without_consent": 0, "suppressed": None, "rejects": None,
+        "customers": None, "unreadable": None, "without_profile": None,
         "location": f"{lake.folder}/lake/Gold",
     }  # fmt: skip
     assert (silver.outcome, report.failed) == (Outcome.FAILED, 1)

@@ -333,7 +333,10 @@ CASES: list[tuple[dict[str, str | None], str]] = [
         {"source": "{root: 'abfs://Lake/x', connection: c}"},
         "source.root: is not a folder that can be reached: containers have names of 3 to 63",
     ),
-    ({"source": "{root: 'abfs:///x', connection: c}"}, "source.root: is not a folder that can be reached: containers have names of 3 to 63"),
+    (
+        {"source": "{root: 'abfs:///x', connection: c}"},
+        "source.root: is not a folder that can be reached: containers have names of 3 to 63",
+    ),
     ({"source": "https://acme.blob.core.windows.net/lake"}, "line 3, source: no connection is given."),
     ({"source": "https://acme.example/x"}, "line 3, source: is a web address, but not one of Azure storage."),
     ({"source": "memory://bucket/x"}, "line 3, source: is the memory of one process"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,9 +100,9 @@ def test_memory_does_not_grow_with_list_and_segment(monkeypatch: pytest.MonkeyPa
         suppressed.read(
             (batch(*names[n : n + 50]) for n in range(0, 800, 50)), READING, "Never", allow_empty=False
         )
-        folder = suppressed._members._folder
-        assert folder is not None
+        spilled = suppressed._members._file
+        assert spilled is not None
         left = [bytes(row) for part in suppressed.taken_out_of([members(names)]) for row in part]
     assert left == [bytes(row) for row in members(names[800:])]
     assert suppressed.kept_out == 800
-    assert not Path(folder.name).exists()
+    assert spilled.closed
