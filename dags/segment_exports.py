@@ -119,6 +119,7 @@ def segment_group(export: Export) -> Any:
             scope_stated=export.scope_is_stated,
             membership_duration=export.membership_duration,
             adopt=export.adopt,
+            upload_timeout=timedelta(minutes=export.upload_timeout_minutes),
         )
 
     return segment

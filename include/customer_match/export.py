@@ -37,6 +37,7 @@ from include.customer_match.export_values import (
     Label,
     ListId,
     MembershipDays,
+    Minutes,
     Name,
     Root,
     Schedule,
@@ -781,6 +782,11 @@ class Export(_Part):
     )
     run_timeout_hours: Hours = Field(
         default=6, description="Hours after which a run is stopped.", examples=[6]
+    )
+    upload_timeout_minutes: Minutes = Field(
+        default=240,
+        description="Minutes that one try waits for the end of one upload; the next try awaits it again.",
+        examples=[240],
     )
     retries: Annotated[Whole, Field(ge=0, le=100)] = Field(
         default=3, description="How often a failed task is tried again.", examples=[3]

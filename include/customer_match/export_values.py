@@ -41,6 +41,7 @@ __all__ = [
     "Label",
     "ListId",
     "MembershipDays",
+    "Minutes",
     "Name",
     "Root",
     "Schedule",
@@ -384,6 +385,7 @@ TimeZone = Annotated[Text, AfterValidator(_time_zone)]
 Switch = Annotated[bool, Field(strict=True)]
 Whole = Annotated[int, Field(strict=True)]  # strict: otherwise pydantic takes `yes` for 1 and "7" for 7
 Hours = Annotated[float, Field(strict=True, gt=0, le=MAX_HOURS)]
+Minutes = Annotated[float, Field(strict=True, gt=0, le=60 * MAX_HOURS)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 MembershipDays = Annotated[Whole, AfterValidator(_membership_days)]
 

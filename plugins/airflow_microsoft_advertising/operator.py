@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _SHORTEST_PAUSE = 5.0
 _POLL_SCHEDULE = {"first": _SHORTEST_PAUSE}
 
+_TRIGGERER_AWAY = timedelta(minutes=30)
+
 # What does the work is imported where it is done: this module is read at every parsing of the DAGs.
 
 __all__ = ["UploadAudienceOperator"]
@@ -53,7 +55,7 @@ class UploadAudienceOperator(BaseOperator):
         scope_stated: Whether an audience that exists is to get this scope too.
         membership_duration: Days that members stay; -1 for ever.
         adopt: Whether an audience that is not ours may be taken over.
-        upload_timeout: How long to wait for one upload before the task is tried again.
+        upload_timeout: How long to wait for one upload before the task is tried again; that try awaits it once more.
         poll_schedule: Arguments of `PollSchedule`; default: the first question after five seconds.
     """
 
@@ -120,7 +122,10 @@ class UploadAudienceOperator(BaseOperator):
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after an upload has ended; the ledger knows which."""
         upload, started = self._upload(context), float(event["started"])
-        return self._advanced(upload, lambda: upload.resume(started=started), started=started)
+        overdue = str(event["request_id"]) if event.get("overdue") else None
+        return self._advanced(
+            upload, lambda: upload.resume(started=started, overdue=overdue), started=started
+        )
 
     def execute_after_pause(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after the pause that the service had asked for."""
@@ -172,10 +177,11 @@ class UploadAudienceOperator(BaseOperator):
     def _pause(self, seconds: float, *, started: float, pauses: int) -> NoReturn:
         from airflow_microsoft_advertising.trigger import PauseTrigger  # noqa: PLC0415 (see above)
 
-        until = time.time() + pause_seconds(seconds, shortest=_SHORTEST_PAUSE)
+        seconds = pause_seconds(seconds, shortest=_SHORTEST_PAUSE)
+        until = time.time() + seconds
         self.log.warning("Waiting until %s UTC", datetime.fromtimestamp(until, UTC).strftime("%H:%M:%S"))
         self.defer(
-            trigger=PauseTrigger(until=until, started=started, pauses=pauses),
+            trigger=PauseTrigger(until=until, seconds=seconds, started=started, pauses=pauses),
             method_name="execute_after_pause",
         )
 
@@ -190,10 +196,12 @@ class UploadAudienceOperator(BaseOperator):
                 request_id=waiting.request_id,
                 since=waiting.since.timestamp(),
                 started=started,
+                until=(datetime.now(UTC) + self.upload_timeout).timestamp(),
                 schedule=self.poll_schedule,
             ),
             method_name="execute_complete",
-            timeout=self.upload_timeout,
+            # Airflow's own end of a wait, which tells no report and keeps the lease: where no triggerer is left.
+            timeout=self.upload_timeout + _TRIGGERER_AWAY,
         )
 
     def _upload(self, context: Context) -> Upload:

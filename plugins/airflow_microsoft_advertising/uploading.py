@@ -27,7 +27,7 @@ from include.customer_match.ledger.store import ledger_folder
 from include.customer_match.order import Overtaken
 from include.customer_match.run_records import Chunked, Delivered, SegmentRecords, Step
 from include.customer_match.workspace import Workspace
-from include.errors import CustomerMatchError, TerminalError
+from include.errors import CustomerMatchError, TerminalError, TransientError
 
 __all__ = ["Busy", "NextMove", "Upload"]
 
@@ -83,14 +83,18 @@ class Upload:
                 raise AirflowSkipException(skipped)
             return self._worked(Delivery.start, started=time.time() if since is None else since)
 
-    def resume(self, *, started: float) -> NextMove:
+    def resume(self, *, started: float, overdue: str | None = None) -> NextMove:
         """Go on after an upload has ended; the ledger knows which.
 
         Args:
             started: When the delivery began, as seconds since 1970.
+            overdue: Request id of an upload that was waited for as long as it may be.
+
+        Raises:
+            TransientError: That one still is in progress.
         """
         with clearly(Step.UPLOAD, self._records):
-            return self._worked(lambda _: None, started=started)
+            return self._worked(lambda _: None, started=started, overdue=overdue)
 
     def holder(self) -> str | None:
         """The run that is at work on the audience now; None if none is."""
@@ -110,7 +114,9 @@ class Upload:
             base_url=self.hook.environment().token_host,
         )
 
-    def _worked(self, prepare: Callable[[Delivery], None], *, started: float) -> NextMove:
+    def _worked(
+        self, prepare: Callable[[Delivery], None], *, started: float, overdue: str | None = None
+    ) -> NextMove:
         """Go on with the delivery while no other run may; while an upload is waited for, it stays this run's."""
         lease = self._lease()
         try:
@@ -122,7 +128,7 @@ class Upload:
         try:
             with self._delivery(lease) as delivery:
                 prepare(delivery)
-                outcome = self._advance(delivery, started=started)
+                outcome = self._advance(delivery, started=started, overdue=overdue)
         finally:
             if not isinstance(outcome, Waiting):
                 _give_back(lease)
@@ -132,13 +138,17 @@ class Upload:
         folder = ledger_folder(self.hook.account().account_id, self.audience.name)
         return Lease(self._workspace, folder, audience=self.audience.name, holder=self.run)
 
-    def _advance(self, delivery: Delivery, *, started: float) -> Waiting | dict[str, Any]:
+    def _advance(
+        self, delivery: Delivery, *, started: float, overdue: str | None
+    ) -> Waiting | dict[str, Any]:
         try:
             waiting = delivery.advance()
         except Overtaken as error:
             self._records.write(self._chunked.model_copy(update={"plan": None, "skipped": str(error)}))
             raise AirflowSkipException(str(error)) from None
         if waiting:
+            if waiting.request_id == overdue:
+                raise self._too_slow(waiting)
             return waiting
         record = self._recorded(delivery, seconds=max(0.0, time.time() - started))
         return record.model_dump(mode="json", include={"audience_id", "parts", "route", "calls", "refused"})
@@ -187,6 +197,14 @@ class Upload:
     def _judge(self, finding: Finding | None) -> None:
         for words in judge(finding, ignore=self._chunked.ignore_guards):
             log.warning("Let pass by `ignore_guards`: %s", words)
+
+    def _too_slow(self, waiting: Waiting) -> TransientError:
+        return TransientError(
+            f"The upload {waiting.request_id} of audience {self.audience.name!r} still is in progress at Microsoft "
+            f"Advertising, since {waiting.since:%Y-%m-%d %H:%M} UTC. The next try awaits it again: nothing else is "
+            "sent to this audience before it has ended. If it never does, ask Microsoft Advertising's support, "
+            "with this id; `upload_timeout_minutes` in the export file says how long one try waits."
+        )
 
     def _terms(self, delivery: Delivery) -> str | None:
         """Who accepted the terms of what was sent; None where nothing was."""

@@ -30,7 +30,7 @@ from include.customer_match.table_facts import TableFacts
 from include.errors import ConfigurationError, TransientError
 from include.microsoft_advertising import bulk_file
 from include.microsoft_advertising.faults import ServiceTerminalError, ServiceTransientError
-from include.microsoft_advertising.models import UploadState
+from include.microsoft_advertising.models import UploadState, UploadStatus
 from tests.airflow_microsoft_advertising.conftest import EXTRA, SECRETS, Connect
 from tests.airflow_microsoft_advertising.in_memory import FakeService, Faults
 from tests.airflow_microsoft_advertising.test_steps import DAY, GOLD, Lake, digest, people, prepare
@@ -112,11 +112,12 @@ def test_it_defers_with_all_that_the_trigger_needs(run: ExportRun, service: Clos
         )
     )
     assert waiting.method_name == "execute_complete"
-    assert waiting.timeout == timedelta(minutes=7)
+    assert waiting.timeout == timedelta(minutes=37), "Airflow's own end comes later than the trigger's"
     assert isinstance(waiting.trigger, BulkUploadTrigger)
     _, kwargs = waiting.trigger.serialize()
     for moment in ("since", "started"):
         assert before <= kwargs.pop(moment) <= datetime.now(UTC).timestamp()
+    assert before <= kwargs.pop("until") - 7 * 60 <= datetime.now(UTC).timestamp()
     assert kwargs == {
         "microsoft_advertising_conn_id": "microsoft_advertising_default",
         "customer_id": "1",
@@ -276,6 +277,39 @@ def test_pauses_end_when_there_were_too_many(
     throttled(service, monkeypatch, times=10**6)
     with pytest.raises(TransientError, match="too many"):
         operator(run).execute_after_pause(CONTEXT, {"started": 0.0, "pauses": 8})
+
+
+@pytest.mark.faults
+def test_an_upload_that_does_not_end_in_time_ends_the_try_and_is_awaited_by_the_next(
+    run: ExportRun, service: ClosingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deferred(lambda: operator(run).execute(CONTEXT))
+    overdue = {"request_id": "r1", "started": 0.0, "overdue": True}
+    with monkeypatch.context() as patched:
+        still = UploadStatus(UploadState.IN_PROGRESS, result_url=None)
+        patched.setattr(service, "upload_status", lambda _: still)
+        with pytest.raises(TransientError, match="r1 .*still is in progress") as caught:
+            operator(run).execute_complete(CONTEXT, overdue)
+        assert caught.value.retry_after is None, "Airflow's retries count"
+        failure = run.records(GOLD).read(Failure)
+        assert failure
+        assert "r1" in failure.message
+        assert lease(run).current() is None, "another run may wait for it as well"
+        waiting = deferred(lambda: operator(run).execute(CONTEXT))
+        assert waiting.trigger.serialize()[1]["request_id"] == "r1"
+    to_the_end(run)
+    assert len(service.accepted) == 2, "nothing was sent twice"
+
+
+@pytest.mark.faults
+def test_an_upload_that_ended_at_the_last_moment_counts(run: ExportRun, service: ClosingService) -> None:
+    deferred(lambda: operator(run).execute(CONTEXT))
+    waiting = deferred(
+        lambda: operator(run).execute_complete(
+            CONTEXT, {"request_id": "r1", "started": 0.0, "overdue": True}
+        )
+    )
+    assert waiting.trigger.serialize()[1]["request_id"] == "r2"
 
 
 # --- One run at a time ---------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from include.microsoft_advertising.polling import PollSchedule
 from tests.airflow_microsoft_advertising.conftest import SECRETS, Connect
 
 START = 1_000_000.0
-EVENT = {"request_id": "r1", "started": START - 5}
+EVENT = {"request_id": "r1", "started": START - 5, "overdue": False}
 
 
 class Clock:
@@ -118,6 +118,24 @@ def test_every_end_fires(state: UploadState, clock: Clock, monkeypatch: pytest.M
 
 
 @pytest.mark.faults
+def test_when_time_is_up_the_worker_is_woken(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = StandIn([UploadState.IN_PROGRESS] * 3)
+    [event] = fire(make(until=START + 7), client, monkeypatch)
+    assert event.payload == EVENT | {"overdue": True}
+    assert clock.slept == [2, 2, 2, 1]
+    assert client.closed
+
+
+@pytest.mark.faults
+def test_time_that_was_up_while_the_triggerer_was_away(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [event] = fire(make(until=START - 100), StandIn([]), monkeypatch)
+    assert event.payload["overdue"]
+    assert sum(clock.slept) == 0
+
+
+@pytest.mark.faults
 def test_what_passes_is_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[UploadState | Exception] = [
         TransientError("busy", retry_after=33),
@@ -175,16 +193,24 @@ def paused(trigger: PauseTrigger) -> list[TriggerEvent]:
 
 
 def test_a_pause_ends_at_its_moment(clock: Clock) -> None:
-    [event] = paused(PauseTrigger(until=START + 900, started=START - 5, pauses=2))
+    [event] = paused(PauseTrigger(until=START + 900, seconds=900, started=START - 5, pauses=2))
     assert event.payload == {"started": START - 5, "pauses": 2}
     assert clock.slept == [900]
 
 
 def test_a_restarted_triggerer_keeps_the_moment(clock: Clock) -> None:
-    path, arguments = PauseTrigger(until=START + 900, started=START, pauses=1).serialize()
+    path, arguments = PauseTrigger(until=START + 900, seconds=900, started=START, pauses=1).serialize()
     clock.now += 850
     module, _, name = path.rpartition(".")
     paused(getattr(import_module(module), name)(**arguments))
     clock.now += 1000
     paused(getattr(import_module(module), name)(**arguments))
     assert clock.slept == [50, 0]
+
+
+@pytest.mark.faults
+def test_a_clock_that_was_set_back_does_not_prolong_a_pause(clock: Clock) -> None:
+    trigger = PauseTrigger(until=START + 30, seconds=30, started=START, pauses=1)
+    clock.now -= 3600
+    paused(trigger)
+    assert clock.slept == [30]

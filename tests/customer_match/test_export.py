@@ -93,6 +93,7 @@ def test_defaults_are_those_of_the_reference() -> None:
             "max_age_hours": None,
         },
         "run_timeout_hours": 6,
+        "upload_timeout_minutes": 240,
         "retries": 3,
         "retry_delay_seconds": 30,
         "tags": [],
@@ -171,6 +172,7 @@ def test_limits_are_those_of_the_client() -> None:
         ),
         ("row_key", "Id", "Id"),
         ("run_timeout_hours", 0.5, 0.5),
+        ("upload_timeout_minutes", 0.5, 0.5),
     ],
 )
 def test_what_may_be_written(key: str, written: object, kept: object) -> None:

@@ -98,6 +98,7 @@ guards:
   max_refused: 1
   max_age_hours: 48
 run_timeout_hours: 2
+upload_timeout_minutes: 30
 retries: 0
 retry_delay_seconds: 5
 tags: [a, b]

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from airflow_microsoft_advertising.pools import pool_name
 from include.project import PROJECT
 from tests.faults.airflow_parts import AirflowParts
 from tests.faults.matrix import Row
 from tests.faults.rows import Outcome, play
+from tests.faults.world import CUSTOMER
 
 SIDE_BY_SIDE = 4
 RESULTS = PROJECT / ".faults" / "results.json"
@@ -27,9 +29,17 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowParts]:
     running = AirflowParts(folder / "airflow-parts", exports)
     try:
         running.start()
+        _make_room(running)
         yield running
     finally:
         running.stop()
+
+
+def _make_room(airflow: AirflowParts) -> None:
+    """All worlds are one customer to Airflow: whoever waits there must not hold the others up."""
+    airflow.api.post(
+        "/pools", {"name": pool_name(CUSTOMER), "slots": 16 * SIDE_BY_SIDE, "include_deferred": True}
+    )
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ class Outcome:
 
 def play(row: Row, airflow: AirflowParts, folder: Path) -> Outcome:
     """Strike, let it recover, compare. What goes wrong in playing is an outcome too."""
-    world = World(airflow, folder, f"row-{row.name}", keys=row.keys)
+    world = row.world(airflow, folder, f"row-{row.name}", keys=row.keys)
     started = time.monotonic()
     try:
         world.start()
@@ -56,13 +56,13 @@ def _played(row: Row, world: World) -> Outcome:
     row.before(world)
     run_id = world.trigger()
     row.during(world, run_id)
-    state = world.wait(run_id)
+    state = world.wait(run_id, seconds=row.patience)
     tries = max(_tries(world, run_id))
     by = Recovery.ITSELF if tries == 1 else Recovery.RETRY
-    report = world.report(run_id)
-    if state != "success":
+    said = world.said(run_id)
+    wrong += world.unstruck()
+    if state != "success" or row.again:
         by = Recovery.HUMAN if row.recovery is Recovery.HUMAN else Recovery.NEXT_RUN
-        said = " ".join(segment.message or "" for segment in report.segments)
         if row.advice not in said:
             wrong.append(f"the report does not say {row.advice!r}: {said}")
         row.after(world)

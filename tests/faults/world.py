@@ -26,13 +26,13 @@ from include.demo.tables import DemoTable, write_tables
 from tests.faults.airflow_parts import AirflowParts
 from tests.simulator.api import Simulator
 
-__all__ = ["SEGMENTS", "World"]
+__all__ = ["CUSTOMER", "SEGMENTS", "World"]
 
 SEGMENTS = ("Alpha", "Beta", "Gamma", "Delta")
 _PROFILES = 1_500
 _PART = 800
 _PATIENCE = 300.0  # seconds that a run may take, retries and heartbeats included
-_CID, _AID = "190000001", "180000001"
+CUSTOMER, _AID = "190000001", "180000001"
 
 
 @dataclass
@@ -52,10 +52,11 @@ class World:
     keys: dict[str, Any] = field(default_factory=dict)
     service: Simulator = field(init=False)
     deleted_by_hand: int = 0
+    asked: list[str] = field(default_factory=list, init=False)
 
     def start(self) -> None:
         """Start the service, write the tables, the connection and the export file."""
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.service = Simulator(self.folder / "service")
         self.write_tables(generation=0)
         connection = account_connection(self.service.ready)
@@ -83,7 +84,7 @@ class World:
             DemoTable(name, Profiles.first(_PROFILES, start=10_000 * place + moved))
             for place, name in enumerate(SEGMENTS)
         ]
-        write_tables(str(self.folder / "lake"), tables)
+        write_tables(self.lake, tables, self.filesystem)
 
     def another_export(self, name: str) -> None:
         """A second export of the same segments into the same audiences."""
@@ -91,11 +92,10 @@ class World:
 
     def _write_export(self, path: Path, name: str) -> None:
         values = {
-            "cid": _CID,
+            "cid": CUSTOMER,
             "aid": _AID,
             "connection": self.name,
-            "source": str(self.folder / "lake"),
-            "workspace": str(self.workspace_folder),
+            **self.places,
             "segments": list(SEGMENTS),
             "email": "Email",
             "profiles_per_part": _PART,
@@ -113,8 +113,23 @@ class World:
         return self.folder / "workspace"
 
     @property
+    def filesystem(self) -> fsspec.AbstractFileSystem:
+        """Where lake and workspace are, as the matrix itself reaches them: past all faults."""
+        return fsspec.filesystem("file")
+
+    @property
+    def lake(self) -> str:
+        """Folder of the tables in the file system."""
+        return str(self.folder / "lake")
+
+    @property
+    def places(self) -> dict[str, Any]:
+        """Where the export finds lake and workspace: keys of the export file."""
+        return {"source": self.lake, "workspace": str(self.workspace_folder)}
+
+    @property
     def workspace(self) -> Workspace:
-        return Workspace(fsspec.filesystem("file"), str(self.workspace_folder))
+        return Workspace(self.filesystem, str(self.workspace_folder))
 
     # --- Runs ------------------------------------------------------------------------------------------------
 
@@ -123,9 +138,9 @@ class World:
         self.airflow.api.wait_for_dag(dag_id or self.name)
         return self.airflow.api.trigger(dag_id or self.name, **conf)
 
-    def wait(self, run_id: str, dag_id: str | None = None) -> str:
+    def wait(self, run_id: str, dag_id: str | None = None, *, seconds: float = _PATIENCE) -> str:
         """Wait for a run's end; its state."""
-        return self.airflow.wait_for_run(dag_id or self.name, run_id, seconds=_PATIENCE)
+        return self.airflow.wait_for_run(dag_id or self.name, run_id, seconds=seconds)
 
     def run(self, **conf: Any) -> str:
         """A whole run; its state."""
@@ -161,11 +176,24 @@ class World:
     def ledger(self, segment: str) -> Ledger:
         return Ledger(self.workspace, ledger_folder(_AID, segment), segment)
 
+    def is_(self, state: str, task_id: str, run_id: str) -> bool:
+        """Whether a task of a run, of any segment, is in a state."""
+        return state in self.airflow.api.task_states(self.name, run_id).get(task_id, {}).values()
+
     # --- The service -----------------------------------------------------------------------------------------
 
     def fault(self, operation: str, kind: str, **values: Any) -> None:
         """Inject a fault into the service."""
         self.service.api.fault(operation, kind, **values)
+        if values.get("times", 1) is None:  # it stays in force; that it struck, only the log tells
+            self.asked.append(kind)
+
+    def unstruck(self) -> list[str]:
+        """Faults of the service that were injected and have struck nothing (enough)."""
+        left = self.service.api.control("faults")
+        kinds = {call["fault"] for call in self.service.api.control("requests")}
+        waiting = [f"{rule['operation']} {rule['kind']}" for rule in left if rule["times"] is not None]
+        return [f"{what} did not strike" for what in (*waiting, *(set(self.asked) - kinds))]
 
     def heal_service(self) -> None:
         """Take back all injected faults."""
@@ -208,7 +236,7 @@ class World:
         if len(living) != 1 or len(lists) > 1 + self.deleted_by_hand:
             yield f"{segment}: {len(living)} lists, {len(lists)} ever"
             return
-        wanted = expected(str(self.folder / "lake" / segment)).members
+        wanted = expected(f"{self.lake}/{segment}", filesystem=self.filesystem).members
         held = self.service.api.members(str(living[0]["id"]))
         if held != wanted:
             missing, left = len(set(wanted) - set(held)), len(set(held) - set(wanted))
@@ -219,8 +247,13 @@ class World:
 
     def report(self, run_id: str, dag_id: str | None = None) -> RunReport:
         """The report of a run."""
-        path = self.workspace_folder / "runs" / slug(dag_id or self.name) / slug(run_id) / "report.json"
-        return RunReport.model_validate_json(path.read_bytes())
+        path = f"runs/{slug(dag_id or self.name)}/{slug(run_id)}/report.json"
+        return RunReport.model_validate_json(self.workspace.read_bytes(path))
+
+    def said(self, run_id: str) -> str:
+        """What people were told about a run that failed."""
+        segments = self.report(run_id).segments
+        return " ".join(f"{s.message or ''} {s.damage or ''} {s.refused or ''}" for s in segments)
 
     @staticmethod
     @contextmanager

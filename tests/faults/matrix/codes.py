@@ -1,25 +1,83 @@
-"""What the service says: its codes, and the bad ends of uploads."""
+"""What the service says: its codes, the bad ends of uploads, and what comes of their results."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from tests.faults.matrix.row import Recovery, on
+from tests.faults.matrix.row import Recovery, Row, both, on, rule
+from tests.faults.world import World
 
 __all__ = ["ROWS"]
 
-ROWS: Final = (
+_PROCESS: Final = "ProcessUpload"
+
+
+def _settings(**values: Any) -> Callable[[World], None]:
+    """Lets the service behave in another way."""
+    return lambda world: world.service.api.control("settings", values)
+
+
+_refuse: Final = rule("JudgeItems", "refuse", code=8004, share=0.05)
+
+_CODES: Final = (
     on("GetAudiencesByIds", "117", "fault", "117, too many calls: 60 s", Recovery.ITSELF, code=117),
+    on("AddAudiences", "117-create", "fault", "117, too many calls: 60 s", Recovery.ITSELF, code=117),
+    on("GetBulkUploadStatus", "117-status", "fault", "117, too many calls: 60 s", Recovery.ITSELF, code=117),
+    on(
+        "GetBulkUploadUrl", "4204", "fault", "4204, too many uploads asked for: 15 min", Recovery.ITSELF, code=4204,
+        patience=1300,
+    ),
     on("UploadFile", "3226", "fault", "3226, the URL has expired", Recovery.ITSELF, code=3226, quick=True),
     on("UploadFile", "3227", "fault", "3227, too many uploads: 60 s", Recovery.ITSELF, code=3227),
-    on("UploadFile", "109-upload", "fault", "the token expires", Recovery.ITSELF, code=109),
+    on("GetBulkUploadStatus", "4201", "fault", "4201, an unknown request id", Recovery.ITSELF, code=4201, nth=2),
+    on("UploadFile", "109-upload", "fault", "the token expires in mid-upload", Recovery.ITSELF, code=109),
+    on("UploadFile", "401-upload", "raw", "401 without a code in mid-upload", Recovery.ITSELF, status=401),
     on("GetBulkUploadStatus", "109-status", "fault", "the token expires", Recovery.ITSELF, code=109, times=3),
     on(
         "Token", "revoked", "fault", "the refresh token is revoked", Recovery.HUMAN, times=None,
         advice="customer-match login", quick=True,
     ),
-    on("ProcessUpload", "failed", "fault", "an upload ends as Failed", Recovery.RETRY, second=True, quick=True),
-    on("ProcessUpload", "failed-replace", "fault", "a Replace ends as Failed", Recovery.RETRY, code=202, times=2),
-    on("DownloadResult", "results-403", "raw", "the result URL has expired", Recovery.ITSELF, status=403),
-    on("GetBulkUploadStatus", "4201", "fault", "4201, an unknown request id", Recovery.ITSELF, code=4201, nth=2),
+    Row(
+        "terms", "nobody has accepted the terms: 8003", "results", Recovery.HUMAN,
+        before=_settings(terms_accepted=False), after=_settings(terms_accepted=True), advice="I ACCEPT",
+    ),
 )  # fmt: skip
+
+_ENDS: Final = (
+    on(_PROCESS, "failed", "fault", "an upload ends as Failed", Recovery.RETRY, second=True, quick=True),
+    on(_PROCESS, "failed-half", "fault", "Failed after half was done", Recovery.RETRY, second=True, applied=0.5),
+    on(_PROCESS, "failed-replace", "fault", "a Replace ends as Failed", Recovery.RETRY, code=202, times=2),
+    on(_PROCESS, "expired", "fault", "an upload ends as Expired", Recovery.RETRY, state="Expired"),
+    on(_PROCESS, "aborted", "fault", "an upload ends as Aborted", Recovery.RETRY, state="Aborted"),
+    on(
+        _PROCESS, "format", "fault", "an upload ends as UploadFileFormatNotSupported", Recovery.NEXT_RUN,
+        state="UploadFileFormatNotSupported", code=3217, advice="3217",
+    ),
+    on(
+        _PROCESS, "stuck", "hang", "an upload stays InProgress past the deadline", Recovery.RETRY, seconds=100,
+        keys={"upload_timeout_minutes": 1}, patience=400,
+    ),
+    on(
+        _PROCESS, "stuck-run", "hang", "an upload stays InProgress for longer than the run", Recovery.NEXT_RUN,
+        seconds=900, keys={"upload_timeout_minutes": 0.5, "retries": 1}, patience=400, advice="still in progress",
+    ),
+)  # fmt: skip
+
+_RESULTS: Final = (
+    on("DownloadResult", "results-403", "raw", "the result URL has expired", Recovery.ITSELF, status=403),
+    Row(
+        "results-gone", "members were refused, and the results are kept no longer", "DownloadResult", Recovery.RETRY,
+        before=both(_settings(result_file_seconds=0.1), _refuse),
+    ),
+    Row(
+        "columns", "unknown columns, in another order; members refused: 8004", "results", Recovery.NEXT_RUN,
+        before=both(_settings(result_columns="shuffled"), _refuse), again=True, advice="EmailMustBeHashed",
+    ),
+    Row(
+        "refused", "members are refused: 8004", "results", Recovery.NEXT_RUN,
+        before=_refuse, again=True, second=True, advice="EmailMustBeHashed",
+    ),
+)  # fmt: skip
+
+ROWS: Final = (*_CODES, *_ENDS, *_RESULTS)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tests.faults.world import World
 
-__all__ = ["UPLOAD", "Recovery", "Row", "on", "rule"]
+__all__ = ["UPLOAD", "Recovery", "Row", "both", "on", "rule"]
 
 UPLOAD: Final = "segment.upload"
 
@@ -52,6 +52,9 @@ class Row:
         advice: Words that the report of a failed run must have.
         alone: Whether no other row may run at the same time.
         quick: Whether it belongs to the short form.
+        again: Whether the struck run ends well and leaves something for the next one, which is then started.
+        patience: Seconds that the struck run may take.
+        world: Where it is played.
     """
 
     name: str
@@ -66,6 +69,9 @@ class Row:
     advice: str = ""
     alone: bool = False
     quick: bool = False
+    again: bool = False
+    patience: float = 300.0
+    world: type[World] = World
 
 
 def rule(operation: str, kind: str, **values: Any) -> Callable[[World], None]:
@@ -75,5 +81,16 @@ def rule(operation: str, kind: str, **values: Any) -> Callable[[World], None]:
 
 def on(operation: str, name: str, kind: str, fault: str, recovery: Recovery, **values: Any) -> Row:
     """A row of one rule of the service; values are the rule's, save those that are known to be the row's."""
-    row = {key: values.pop(key) for key in ("second", "quick", "advice", "keys") if key in values}
+    keys = ("second", "quick", "advice", "keys", "again", "patience")
+    row = {key: values.pop(key) for key in keys if key in values}
     return Row(name, fault, operation, recovery, before=rule(operation, kind, **values), **row)
+
+
+def both(*steps: Callable[[World], None]) -> Callable[[World], None]:
+    """Several things set up one after the other, for `Row.before`."""
+
+    def before(world: World) -> None:
+        for step in steps:
+            step(world)
+
+    return before
