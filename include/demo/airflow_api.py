@@ -15,7 +15,7 @@ TaskStates = dict[str, dict[str, str]]
 """State by task and by the name of the mapped segment ("" where it is not mapped)."""
 
 _ENDED = {"success", "failed"}
-_PAUSES = (1.0, 2.0, 4.0, 8.0, 0.0)  # seconds after each try
+_PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds between tries
 _PAGE = 100  # Airflow gives no more in one answer ([api] maximum_page_limit)
 
 
@@ -29,7 +29,7 @@ class AirflowApi:
 
     def __init__(self, base_url: str, password: str) -> None:
         self._http = httpx.Client(base_url=base_url, timeout=30, trust_env=False)
-        answer = self._http.post("/auth/token", json={"username": "admin", "password": password})
+        answer = self._asked("POST", "/auth/token", json={"username": "admin", "password": password})
         answer.raise_for_status()
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
@@ -39,7 +39,7 @@ class AirflowApi:
 
     def get(self, path: str, **params: Any) -> Any:
         """GET below /api/v2, as JSON."""
-        return self._json(self._http.get(f"/api/v2{path}", params=params))
+        return self._json(self._asked("GET", f"/api/v2{path}", params=params))
 
     def post(self, path: str, body: Any) -> Any:
         """POST below /api/v2, as JSON."""
@@ -52,7 +52,7 @@ class AirflowApi:
             TimeoutError: It is not there; the message has the import errors.
         """
         deadline = time.monotonic() + seconds
-        while self._http.get(f"/api/v2/dags/{dag_id}").status_code != httpx.codes.OK:
+        while self._asked("GET", f"/api/v2/dags/{dag_id}").status_code != httpx.codes.OK:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"Airflow has no DAG {dag_id}: {self.get('/importErrors')}")
             time.sleep(0.5)
@@ -92,7 +92,7 @@ class AirflowApi:
     def task_states(self, dag_id: str, run_id: str) -> TaskStates:
         """The state of each task of a run, by the name of its segment."""
         states: TaskStates = {}
-        for instance in self._instances(dag_id, run_id):
+        for instance in self.instances(dag_id, run_id):
             name = instance.get("rendered_map_index") or _index(instance)
             states.setdefault(instance["task_id"], {})[name] = instance["state"] or "none"
         return states
@@ -103,7 +103,8 @@ class AirflowApi:
         content = self.get(path, map_index=map_index, full_content=True)["content"]
         return "\n".join(line if isinstance(line, str) else str(line.get("event")) for line in content)
 
-    def _instances(self, dag_id: str, run_id: str) -> Iterator[dict[str, Any]]:
+    def instances(self, dag_id: str, run_id: str) -> Iterator[dict[str, Any]]:
+        """The task instances of a run, as Airflow tells of them."""
         path, seen = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", 0
         while True:
             answer = self.get(path, limit=_PAGE, offset=seen, order_by="id")
@@ -113,16 +114,25 @@ class AirflowApi:
                 return
 
     def _posted(self, path: str, body: Any) -> httpx.Response:
-        """Tried again where the database was busy: SQLite takes one writer at a time, and the scheduler writes much.
+        return self._asked("POST", f"/api/v2{path}", json=body)
 
-        Airflow then answers 500 ("Database error") or 503 ("Database is locked"; observed: 3.3.2 under load).
+    def _asked(self, method: str, path: str, **values: Any) -> httpx.Response:
+        """Asked again where the database was busy: SQLite takes one writer at a time, and the scheduler writes much.
+
+        Airflow then answers 500 ("Database error") or 503 ("Database is locked"; observed: 3.3.2 under load). Where
+        the api-server is away for a moment, what cannot have been done yet is asked again too.
         """
         for pause in _PAUSES:
-            answer = self._http.post(f"/api/v2{path}", json=body)
-            if not answer.is_server_error:
-                break
+            try:
+                answer = self._http.request(method, path, **values)
+            except httpx.TransportError as error:
+                if method != "GET" and not isinstance(error, httpx.ConnectError):
+                    raise
+            else:
+                if not answer.is_server_error:
+                    return answer
             time.sleep(pause)
-        return answer
+        return self._http.request(method, path, **values)
 
     @staticmethod
     def _json(answer: httpx.Response) -> Any:

@@ -105,7 +105,7 @@ def test_a_run_by_hand_is_triggered(api: AirflowApi) -> None:
 def test_a_busy_database_is_asked_again(
     api: AirflowApi, monkeypatch: pytest.MonkeyPatch, statuses: list[int]
 ) -> None:
-    monkeypatch.setattr(airflow_api, "_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(airflow_api, "_PAUSES", (0.0, 0.0))
     FakeAirflow.post_statuses = list(statuses)
     run_id = api.trigger("there")
     assert {body["dag_run_id"] for _, body in FakeAirflow.posted} == {run_id}  # the same run each time
@@ -113,7 +113,7 @@ def test_a_busy_database_is_asked_again(
 
 
 def test_a_database_that_stays_busy_is_told(api: AirflowApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(airflow_api, "_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(airflow_api, "_PAUSES", (0.0, 0.0))
     FakeAirflow.post_statuses = [500] * 9
     with pytest.raises(RuntimeError, match="500"):
         api.trigger("there")
@@ -121,7 +121,7 @@ def test_a_database_that_stays_busy_is_told(api: AirflowApi, monkeypatch: pytest
 
 
 def test_any_post_is_patient(api: AirflowApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(airflow_api, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(airflow_api, "_PAUSES", (0.0,))
     FakeAirflow.post_statuses = [503]
     assert api.post("/backfills", {"dag_run_id": "x"}) == {"dag_run_id": "x"}
     assert [path for path, _ in FakeAirflow.posted] == ["/api/v2/backfills"] * 2

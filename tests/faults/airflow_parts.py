@@ -14,18 +14,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import psutil
 from cryptography.fernet import Fernet
 
 from include.demo.airflow_api import AirflowApi
 from include.demo.processes import Program, free_port
 from include.demo.stack import airflow_environment
 from include.project import PROJECT
+from tests.faults.points import FOLDER
 
 __all__ = ["PARTS", "AirflowParts"]
 
 PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 _START_SECONDS = 120
+_QUICKLY_FOUND = {
+    # Seconds after which what died is given up. Much less, and a busy machine's scheduler takes itself for dead and
+    # starts its own tasks over (seen with 20).
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "45",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "45",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
+    "AIRFLOW__CORE__PARALLELISM": "12",  # more than are held at the same time
+}
 _AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 
 
@@ -36,15 +45,19 @@ class AirflowParts:
     Attributes:
         folder: Where everything of it lies.
         exports: The folder of export files that it reads.
+        holds: The folder of orders by which tasks are held (see `points.py`).
         running: The programs by name.
     """
 
     folder: Path
     exports: Path
+    holds: Path = field(init=False)
     running: dict[str, Program] = field(default_factory=dict, init=False)
     api: AirflowApi = field(init=False)
 
     def __post_init__(self) -> None:
+        self.holds = self.folder / "holds"
+        self.holds.mkdir(parents=True)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._secrets = {  # the same in all programs, also in those that are started again
@@ -111,28 +124,15 @@ class AirflowParts:
             time.sleep(0.5)
         raise TimeoutError(f"{dag_id} {run_id} still is {state}: {self.api.task_states(dag_id, run_id)}")
 
-    def task_process(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> psutil.Process | None:
-        """The process that runs a task now; None if there is none."""
-        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
-        tasks = self.api.get(path, limit=100)["task_instances"]
-        titles = [
-            f"airflow worker -- {task['id']}"
-            for task in tasks
-            if (task["task_id"], task["map_index"], task["state"]) == (task_id, map_index, "running")
-        ]
-        if not titles:
-            return None
-        [title] = titles
-        for process in psutil.process_iter(["cmdline"]):
-            if title in " ".join(process.info["cmdline"] or ()):
-                return process
-        return None
-
     @property
     def environment(self) -> dict[str, str]:
         """The environment of every program."""
+        usual = airflow_environment(self.folder / "airflow")
         return {
-            **airflow_environment(self.folder / "airflow"),
+            **usual,
+            **_QUICKLY_FOUND,
+            "PYTHONPATH": f"{PROJECT / 'tests/faults/inside'}{os.pathsep}{usual['PYTHONPATH']}",
+            FOLDER: str(self.holds),
             "CUSTOMER_MATCH_EXPORTS": str(self.exports),
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",

@@ -4,50 +4,39 @@ from __future__ import annotations
 
 import time
 import traceback
-from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tests.faults.airflow_parts import AirflowParts
 from tests.faults.matrix import Recovery, Row
-from tests.faults.world import World
+from tests.faults.rendezvous import Rendezvous
+from tests.faults.results import Outcome
+from tests.faults.world import SEGMENTS, World
 
-__all__ = ["Outcome", "play"]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a row did.
-
-    Attributes:
-        row: Its name.
-        recovered_by: What made it right.
-        uploads: Upload files that the service accepted in all.
-        wrong: What was not as it must be; empty if all was right.
-        seconds: How long the row took.
-    """
-
-    row: str
-    recovered_by: str
-    uploads: int
-    wrong: list[str]
-    seconds: int = 0
+__all__ = ["play"]
 
 
-def play(row: Row, airflow: AirflowParts, folder: Path) -> Outcome:
+def play(row: Row, airflow: AirflowParts, folder: Path, rendezvous: Rendezvous | None = None) -> Outcome:
     """Strike, let it recover, compare. What goes wrong in playing is an outcome too."""
-    world = row.world(airflow, folder, f"row-{row.name}", keys=row.keys)
-    started = time.monotonic()
+    world = row.world(airflow, folder, f"row-{row.name}", keys=row.keys, rendezvous=rendezvous)
+    started, found = time.monotonic(), dict[str, Any]()
     try:
         world.start()
-        return replace(_played(row, world), seconds=round(time.monotonic() - started))
+        found = _played(row, world)
     except Exception as error:  # noqa: BLE001 (the other rows go on)
         traceback.print_exc()
-        return Outcome(row.name, "nothing", 0, [f"{type(error).__name__}: {error}"])
+        found = {"wrong": [f"{type(error).__name__}: {error}"]}
     finally:
+        if rendezvous and not world.has_struck:
+            rendezvous.give_up()
         world.stop()
+    seconds = round(time.monotonic() - started)
+    played = datetime.now(UTC).isoformat(timespec="seconds")
+    return Outcome(row.name, row.fault, row.where, **found, seconds=seconds, played=played)
 
 
-def _played(row: Row, world: World) -> Outcome:
+def _played(row: Row, world: World) -> dict[str, Any]:
     wrong: list[str] = []
     if row.second:
         if (state := world.run()) != "success":
@@ -57,24 +46,30 @@ def _played(row: Row, world: World) -> Outcome:
     run_id = world.trigger()
     row.during(world, run_id)
     state = world.wait(run_id, seconds=row.patience)
-    tries = max(_tries(world, run_id))
-    by = Recovery.ITSELF if tries == 1 else Recovery.RETRY
-    said = world.said(run_id)
+    tried_again, said = world.tried_again(run_id), world.said(run_id)
     wrong += world.unstruck()
+    by = Recovery.RETRY if tried_again else Recovery.ITSELF
     if state != "success" or row.again:
         by = Recovery.HUMAN if row.recovery is Recovery.HUMAN else Recovery.NEXT_RUN
         if row.advice not in said:
             wrong.append(f"the report does not say {row.advice!r}: {said}")
         row.after(world)
-        if (state := world.run()) != "success":
+        run_id = world.trigger()
+        if (state := world.wait(run_id)) != "success":
             wrong.append(f"the next run ended as {state}")
     if by is not row.recovery:
-        wrong.append(f"recovered by {by}, not by {row.recovery}")
-    wrong += world.wrong()
-    uploads = sum(1 for upload in world.service.api.control("uploads") if upload["accepted"])
-    return Outcome(row.name, by, uploads, wrong)
-
-
-def _tries(world: World, run_id: str) -> list[int]:
-    path = f"/dags/{world.name}/dagRuns/{run_id}/taskInstances"
-    return [task["try_number"] for task in world.airflow.api.get(path, limit=100)["task_instances"]]
+        wrong.append(
+            f"recovered by {by}, not by {row.recovery}: tried again {tried_again}, the run was {state}"
+        )
+    wrong += world.wrong() + world.wrong_in_report(run_id)
+    sent = world.sent()
+    if sent.uploads + sent.calls > sent.confirmed + row.repeats:
+        wrong.append(f"sent more than once: {sent}, allowed {row.repeats} more")
+    return {
+        "recovered_by": by.value,
+        "uploads": sent.uploads,
+        "calls": sent.calls,
+        "members": world.right_members(),
+        "expected": sum(len(world.expected(segment)) for segment in SEGMENTS),
+        "wrong": wrong,
+    }

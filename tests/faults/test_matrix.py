@@ -1,16 +1,11 @@
-"""Exactly right after any crash: each row of the matrix, hash by hash. `make chaos` runs them all.
-
-In the making: the rows kill-normalise, kill-intent, lost-create, lost-upload, cut-results, 3226, failed-replace,
-revoked and deleted have been run and hold; the others are written down and have not all been run yet. Neither
-`make test` nor CI runs them.
-"""
+"""Exactly right after any crash: each row of the matrix, hash by hash. `make chaos` runs them all."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.faults.matrix import MATRIX, Row
-from tests.faults.rows import Outcome
+from tests.faults.results import Outcome
 
 # The first test waits for all rows.
 pytestmark = [pytest.mark.faults, pytest.mark.system, pytest.mark.timeout(3600)]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,24 +15,48 @@ import httpx
 import psutil
 import yaml
 
-from include.customer_match.ledger.state import State
+from airflow_microsoft_advertising.applying import calls_of
+from include.customer_match.ledger.state import Progress, State
 from include.customer_match.ledger.store import Ledger, ledger_folder
 from include.customer_match.report import RunReport
+from include.customer_match.routes import Route
 from include.customer_match.workspace import Workspace, slug
 from include.demo.expected import expected
 from include.demo.people import Profiles
 from include.demo.stack import account_connection
 from include.demo.tables import DemoTable, write_tables
 from tests.faults.airflow_parts import AirflowParts
+from tests.faults.points import POINTS
+from tests.faults.rendezvous import Rendezvous
 from tests.simulator.api import Simulator
 
-__all__ = ["CUSTOMER", "SEGMENTS", "World"]
+__all__ = ["CUSTOMER", "SEGMENTS", "NotStruck", "Sent", "World"]
 
 SEGMENTS = ("Alpha", "Beta", "Gamma", "Delta")
 _PROFILES = 1_500
 _PART = 800
-_PATIENCE = 300.0  # seconds that a run may take, retries and heartbeats included
+_NO_CALLS = {"ProcessUpload", "ProcessDownload", "JudgeItems"}  # the service's own work: not in its log
+_PATIENCE = 600.0  # seconds that a run may take, retries and heartbeats included
 CUSTOMER, _AID = "190000001", "180000001"
+
+
+class NotStruck(AssertionError):
+    """The fault did not strike where it was meant to: the row says nothing."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Requests that changed members.
+
+    Attributes:
+        uploads: Bulk files that the service accepted.
+        calls: Calls that it answered.
+        confirmed: How many of both the confirmed parts took.
+    """
+
+    uploads: int
+    calls: int
+    confirmed: int
 
 
 @dataclass
@@ -44,6 +68,8 @@ class World:
         folder: Everything of this world.
         name: Of the export and its DAG.
         keys: Further keys of the export file.
+        rendezvous: Where the rows meet that strike the same program; None for those that strike none.
+        deleted_by_hand: Lists that a person has deleted.
     """
 
     airflow: AirflowParts
@@ -52,7 +78,10 @@ class World:
     keys: dict[str, Any] = field(default_factory=dict)
     service: Simulator = field(init=False)
     deleted_by_hand: int = 0
+    rendezvous: Rendezvous | None = None
     asked: list[str] = field(default_factory=list, init=False)
+    has_struck: bool = field(default=False, init=False)
+    _process: psutil.Process | None = field(default=None, init=False)
 
     def start(self) -> None:
         """Start the service, write the tables, the connection and the export file."""
@@ -155,19 +184,67 @@ class World:
             time.sleep(0.003)
         raise TimeoutError(f"{self.name}: {what} did not come")
 
-    def kill_task(self, run_id: str, task_id: str, segment: str = SEGMENTS[0]) -> None:
-        """kill -9 the process that runs a task."""
-        index = SEGMENTS.index(segment)
-        process = self.until(
-            lambda: self.airflow.task_process(self.name, run_id, task_id, index), f"a process of {task_id}"
-        )
-        with self._gone_is_fine():
+    # --- Holding a task at a point of its work ---------------------------------------------------------------
+
+    def hold(self, point: str, task_id: str, *, nth: int = 1, segment: str | None = SEGMENTS[0]) -> None:
+        """Let the first that comes to a point wait there; see `tests/faults/points.py`."""
+        assert point in POINTS
+        index = -1 if segment is None else SEGMENTS.index(segment)
+        order = {"point": point, "task_id": task_id, "map_index": index, "nth": nth}
+        new = self._order.with_suffix(".write")
+        new.write_text(json.dumps(order))
+        new.rename(self._order)
+
+    def held(self) -> psutil.Process:
+        """The task's process once it has come to its point, where it waits."""
+        path = self._order.with_suffix(".held")
+        self.until(path.exists, f"the point {self._order.name}", seconds=_PATIENCE)
+        self._process = psutil.Process(json.loads(path.read_text())["pid"])
+        return self._process
+
+    def kill_held(self) -> None:
+        """kill -9 the process that is held; nothing else can have ended it.
+
+        Raises:
+            NotStruck: It was gone already.
+        """
+        process = self.held()
+        try:
             process.kill()
+        except psutil.NoSuchProcess:
+            raise NotStruck("the task had ended before it was killed") from None
+        self.until(lambda: not _lives(process), "the end of the killed process")
+
+    def must_be_dead(self) -> None:
+        """Make sure that the process that was held died with the program that it belongs to.
+
+        Raises:
+            NotStruck: It lives.
+        """
+        if self._process and _lives(self._process):
+            raise NotStruck("the task outlived its program")
+
+    def strike(self) -> None:
+        """Meet the other rows of the program; once all are at their moments, it is killed and started again."""
+        assert self.rendezvous
+        self.has_struck = True
+        self.rendezvous.arrive()
+
+    def let_go(self) -> None:
+        """Let the process that is held go on."""
+        self._order.with_suffix(".go").touch()
+
+    @property
+    def _order(self) -> Path:
+        return self.airflow.holds / f"{self.name}.order"
+
+    def run_folder(self, run_id: str) -> Path:
+        """A run's folder in the workspace."""
+        return self.workspace_folder / "runs" / slug(self.name) / slug(run_id)
 
     def files(self, run_id: str, pattern: str, segment: str = SEGMENTS[0]) -> list[Path]:
         """Files of a segment's folder of a run, hidden ones in the making too."""
-        folder = self.workspace_folder / "runs" / slug(self.name) / slug(run_id) / slug(segment)
-        return list(folder.glob(pattern))
+        return list((self.run_folder(run_id) / slug(segment)).glob(pattern))
 
     def state(self, segment: str = SEGMENTS[0]) -> State:
         """What the ledger of an audience says now."""
@@ -185,7 +262,9 @@ class World:
     def fault(self, operation: str, kind: str, **values: Any) -> None:
         """Inject a fault into the service."""
         self.service.api.fault(operation, kind, **values)
-        if values.get("times", 1) is None:  # it stays in force; that it struck, only the log tells
+        if (
+            values.get("times", 1) is None and operation not in _NO_CALLS
+        ):  # it stays in force; that it struck, only the log tells
             self.asked.append(kind)
 
     def unstruck(self) -> list[str]:
@@ -200,9 +279,15 @@ class World:
         self.service.api.control("faults", method="DELETE")
 
     def kill_service(self) -> None:
-        """kill -9 the service."""
+        """kill -9 the service.
+
+        Raises:
+            NotStruck: It had ended already.
+        """
         self.service.process.kill()
-        self.service.process.wait()
+        if self.service.process.wait() != -signal.SIGKILL:
+            raise NotStruck("the service had ended before it was killed")
+        self.asked.clear()  # its rules died with it
         self.service.api.http.close()
 
     def restart_service(self) -> None:
@@ -230,20 +315,64 @@ class World:
         """What is not as it must be after a good run; empty if all is right."""
         return [fault for segment in SEGMENTS for fault in self._wrong_of(segment)]
 
+    def right_members(self) -> int:
+        """Members of all audiences that are there and belong there."""
+        living = {a["name"]: str(a["id"]) for a in self.lists() if not a["deleted"]}
+        return sum(
+            len(set(self.expected(name)) & set(self.service.api.members(living[name])))
+            for name in SEGMENTS
+            if name in living
+        )
+
+    def expected(self, segment: str) -> list[str]:
+        """The hashes that an audience must hold: made apart from the code that is tested."""
+        found: list[str] = expected(f"{self.lake}/{segment}", filesystem=self.filesystem).members
+        return found
+
     def _wrong_of(self, segment: str) -> Iterator[str]:
         lists = [a for a in self.lists() if a["name"] == segment]
         living = [a for a in lists if not a["deleted"]]
         if len(living) != 1 or len(lists) > 1 + self.deleted_by_hand:
             yield f"{segment}: {len(living)} lists, {len(lists)} ever"
             return
-        wanted = expected(f"{self.lake}/{segment}", filesystem=self.filesystem).members
+        wanted = self.expected(segment)
         held = self.service.api.members(str(living[0]["id"]))
         if held != wanted:
             missing, left = len(set(wanted) - set(held)), len(set(held) - set(wanted))
             yield f"{segment}: {missing} members missing, {left} should have left"
         state = self.state(segment)
-        if state.in_flight or self.ledger(segment).count(state) != (len(wanted), len(wanted)):
+        if state.in_flight or state.parts or self.ledger(segment).count(state) != (len(wanted), len(wanted)):
             yield f"{segment}: the ledger does not know it"
+
+    def sent(self) -> Sent:
+        """What the service has taken in all, and what of it the ledgers know to be done."""
+        uploads = sum(1 for upload in self.service.api.control("uploads") if upload["accepted"])
+        calls = sum(
+            call["operation"] == "ApplyCustomerListUserData" and call["status"] == httpx.codes.OK
+            for call in self.service.api.control("requests")
+        )
+        confirmed = {
+            (segment, state.plan_id, index): part
+            for segment in SEGMENTS
+            for _, state in self.ledger(segment).history()
+            if state
+            for index, part in enumerate(state.parts)
+            if part.progress is Progress.CONFIRMED
+        }
+        by_calls = [part for part in confirmed.values() if part.route is Route.APPLY]
+        return Sent(uploads, calls, confirmed=len(confirmed) - len(by_calls) + calls_of(by_calls))
+
+    def tried_again(self, run_id: str) -> list[str]:
+        """The tasks of a run that were tried more than once."""
+        tasks = self.airflow.api.instances(self.name, run_id)
+        return sorted(f"{task['task_id']}[{task['map_index']}]" for task in tasks if task["try_number"] > 1)
+
+    def wrong_in_report(self, run_id: str) -> list[str]:
+        """What the report of a good run does not say."""
+        report = self.report(run_id)
+        said = {segment.segment: (segment.outcome.good, segment.members) for segment in report.segments}
+        wanted = {segment: (True, len(self.expected(segment))) for segment in SEGMENTS}
+        return [] if said == wanted else [f"the report says {said}, not {wanted}"]
 
     def report(self, run_id: str, dag_id: str | None = None) -> RunReport:
         """The report of a run."""
@@ -255,10 +384,9 @@ class World:
         segments = self.report(run_id).segments
         return " ".join(f"{s.message or ''} {s.damage or ''} {s.refused or ''}" for s in segments)
 
-    @staticmethod
-    @contextmanager
-    def _gone_is_fine() -> Iterator[None]:
-        try:
-            yield
-        except psutil.NoSuchProcess:
-            return
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

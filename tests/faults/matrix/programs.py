@@ -6,78 +6,119 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from tests.faults.matrix import tasks
 from tests.faults.matrix.row import UPLOAD, Recovery, Row, rule
-from tests.faults.matrix.tasks import sent
-from tests.faults.world import World
+from tests.faults.matrix.tasks import APPLY, Moment
+from tests.faults.world import NotStruck, World
 
 __all__ = ["ROWS"]
 
+_AWAY: Final = 3.0  # seconds that the service is away
 
-def _kill_part(part: str, moment: Callable[[World, str], Any], what: str) -> Callable[[World, str], None]:
+_SLOW: Final = rule("ProcessUpload", "delay", seconds=3_600, times=None)
+"""The service works on its uploads until it is healed."""
+
+
+def _waits(world: World, run_id: str) -> bool:
+    """All that the run still does is to wait for the service."""
+    states = world.airflow.api.task_states(world.name, run_id).get(UPLOAD, {})
+    return len(states) == 4 and set(states.values()) == {"deferred"}
+
+
+# --- Programs of Airflow --------------------------------------------------------------------------------------------
+
+
+def _program(name: str, program: str, where: str, recovery: Recovery, **values: Any) -> Row:
+    fault = f"kill -9 of the {program}" + (" and its workers" if program == "scheduler" else "")
+    return Row(name, fault, where, recovery, program=program, **values)
+
+
+def _while_waiting(name: str, program: str, **values: Any) -> Row:
+    """The program dies while all segments wait in the triggerer; only then does the service come to an end."""
+
     def during(world: World, run_id: str) -> None:
-        world.until(lambda: moment(world, run_id), what)
-        world.airflow.kill_part(part)
-        time.sleep(2)
-        world.airflow.start_part(part)
-        world.airflow.wait_until_healthy()
+        world.until(lambda: _waits(world, run_id), "the wait", seconds=180)
+        world.strike()
+        if not _waits(world, run_id):
+            raise NotStruck("the run did not wait any more")
+        world.heal_service()
 
-    return during
-
-
-def _deferred(world: World, run_id: str) -> bool:
-    states = world.airflow.api.task_states(world.name, run_id)
-    return "deferred" in states.get(UPLOAD, {}).values()
+    return _program(name, program, "waiting", Recovery.ITSELF, before=_SLOW, during=during, **values)
 
 
-def _running(task_id: str) -> Callable[[World, str], Any]:
-    def moment(world: World, run_id: str) -> bool:
-        return "running" in world.airflow.api.task_states(world.name, run_id).get(task_id, {}).values()
+def _while_held(
+    name: str, program: str, where: str, moment: Moment, recovery: Recovery, **values: Any
+) -> Row:
+    """The program dies while a task is held at its moment."""
 
-    return moment
-
-
-def _kill_service_when(moment: Callable[[World, str], Any], what: str) -> Callable[[World, str], None]:
     def during(world: World, run_id: str) -> None:
-        world.until(lambda: moment(world, run_id), what)
+        moment.reached(world, run_id)
+        world.strike()
+        if program == "scheduler":
+            world.must_be_dead()  # with its workers
+        world.let_go()
+
+    return _program(name, program, where, recovery, before=moment.order, during=during, **values)
+
+
+_INTENT: Final = "upload, between intent and sending"
+_RECORD: Final = "upload, between sending and recording"
+_COMMIT: Final = "upload, while settling the ledger"
+
+_AIRFLOW: Final = (
+    _while_waiting("kill-triggerer", "triggerer"),
+    _while_waiting("kill-triggerer-difference", "triggerer", second=True),
+    _while_waiting("kill-scheduler-waiting", "scheduler"),
+    _while_held("kill-scheduler-normalise", "scheduler", "normalise", tasks.STAGING, Recovery.RETRY),
+    _while_held("kill-scheduler-chunk", "scheduler", "chunk", tasks.CUTTING, Recovery.RETRY),
+    _while_held("kill-scheduler-intent", "scheduler", _INTENT, tasks.INTENT, Recovery.RETRY),
+    _while_held("kill-scheduler-sent", "scheduler", _RECORD, tasks.POSTED, Recovery.RETRY),
+    _while_held(
+        "kill-scheduler-call",
+        "scheduler",
+        "upload by calls, between two calls",
+        tasks.BETWEEN_CALLS,
+        Recovery.RETRY,
+        keys=APPLY,
+        repeats=1,
+    ),
+    _while_held("kill-scheduler-commit", "scheduler", _COMMIT, tasks.SETTLING, Recovery.RETRY),
+    _while_waiting("kill-api-server", "api-server"),
+    _while_held("kill-api-server-normalise", "api-server", "normalise", tasks.STAGING, Recovery.RETRY),
+    _while_held("kill-api-server-upload", "api-server", _INTENT, tasks.INTENT, Recovery.RETRY),
+    _while_held("kill-api-server-commit", "api-server", _COMMIT, tasks.SETTLING, Recovery.RETRY),
+    _while_held("kill-dag-processor", "dag-processor", "upload", tasks.INTENT, Recovery.ITSELF),
+)
+
+
+# --- The service ----------------------------------------------------------------------------------------------------
+
+
+def _service(name: str, where: str, moment: Callable[[World, str], bool], **values: Any) -> Row:
+    def during(world: World, run_id: str) -> None:
+        world.until(lambda: moment(world, run_id), f"the moment of {name}", seconds=180)
         world.kill_service()
-        time.sleep(3)
+        time.sleep(_AWAY)
         world.restart_service()
 
-    return during
+    fault = "the service dies and comes back"
+    return Row(f"kill-service-{name}", fault, where, Recovery.ITSELF, during=during, **values)
 
 
-ROWS: Final = (
-    Row(
-        "kill-triggerer", "kill -9 of the triggerer", "waiting", Recovery.ITSELF,
-        during=_kill_part("triggerer", _deferred, "the wait"), alone=True,
-    ),
-    Row(
-        "kill-scheduler-waiting", "kill -9 of the scheduler and its workers", "waiting", Recovery.ITSELF,
-        during=_kill_part("scheduler", _deferred, "the wait"), alone=True,
-    ),
-    Row(
-        "kill-scheduler-normalise", "kill -9 of the scheduler and its workers", "normalise", Recovery.RETRY,
-        during=_kill_part("scheduler", _running("segment.normalise"), "normalise"), alone=True,
-    ),
-    Row(
-        "kill-scheduler-upload", "kill -9 of the scheduler and its workers", "upload", Recovery.RETRY,
-        during=_kill_part("scheduler", _running(UPLOAD), "the upload"), alone=True,
-    ),
-    Row(
-        "kill-api-server", "kill -9 of the api-server", "waiting", Recovery.ITSELF,
-        during=_kill_part("api-server", _deferred, "the wait"), alone=True,
-    ),
-    Row(
-        "kill-api-server-upload", "kill -9 of the api-server", "upload", Recovery.RETRY,
-        during=_kill_part("api-server", _running(UPLOAD), "the upload"), alone=True,
-    ),
-    Row(
-        "kill-service-waiting", "the service dies and comes back", "waiting", Recovery.ITSELF,
-        during=_kill_service_when(_deferred, "the wait"), quick=True,
-    ),
-    Row(
-        "kill-service-sending", "the service dies and comes back", "upload, while sending", Recovery.ITSELF,
-        before=rule("UploadFile", "delay", seconds=5),
-        during=_kill_service_when(sent, "the intent"),
-    ),
-)  # fmt: skip
+def _during_call(name: str, where: str, operation: str, **values: Any) -> Row:
+    """The service dies while a call of it is under way: the rule has struck, and the call is not in the log yet."""
+
+    def moment(world: World, _: str) -> bool:
+        return not world.service.api.control("faults") and operation not in world.operations()
+
+    return _service(name, where, moment, before=rule(operation, "delay", seconds=60), **values)
+
+
+_SERVICE: Final = (
+    _service("waiting", "waiting", _waits, before=_SLOW, quick=True),
+    _during_call("creating", "upload, while the list is created", "AddAudiences"),
+    _during_call("sending", "upload, while sending", "UploadFile"),
+    _during_call("results", "upload, while its results are read", "DownloadResult"),
+    _during_call("call", "upload by calls, in a call", "ApplyCustomerListUserData", keys=APPLY),
+)
+ROWS: Final = (*_AIRFLOW, *_SERVICE)

@@ -50,6 +50,10 @@ class Row:
         second: Whether a clean first run comes before, so that a difference is struck, not a first load.
         keys: Keys of the export file.
         advice: Words that the report of a failed run must have.
+        repeats: Uploads (or calls) that the service may have accepted beyond those whose parts were confirmed: each
+            is a part that was sent once more, because nobody could know what had come of it.
+        program: The program of Airflow that the row kills. Rows of one program strike it together: each brings its
+            run to its moment, then it is killed once.
         alone: Whether no other row may run at the same time.
         quick: Whether it belongs to the short form.
         again: Whether the struck run ends well and leaves something for the next one, which is then started.
@@ -67,10 +71,12 @@ class Row:
     second: bool = False
     keys: dict[str, Any] = field(default_factory=dict)
     advice: str = ""
+    repeats: int = 0
+    program: str = ""
     alone: bool = False
     quick: bool = False
     again: bool = False
-    patience: float = 300.0
+    patience: float = 600.0
     world: type[World] = World
 
 
@@ -81,7 +87,7 @@ def rule(operation: str, kind: str, **values: Any) -> Callable[[World], None]:
 
 def on(operation: str, name: str, kind: str, fault: str, recovery: Recovery, **values: Any) -> Row:
     """A row of one rule of the service; values are the rule's, save those that are known to be the row's."""
-    keys = ("second", "quick", "advice", "keys", "again", "patience")
+    keys = ("second", "quick", "advice", "keys", "repeats", "again", "patience")
     row = {key: values.pop(key) for key in keys if key in values}
     return Row(name, fault, operation, recovery, before=rule(operation, kind, **values), **row)
 

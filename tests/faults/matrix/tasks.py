@@ -1,69 +1,167 @@
-"""The task's process dies, at every stage."""
+"""The task's process dies, at every stage. It is held at its moment, looked at, and killed: see `points.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.faults.matrix.row import UPLOAD, Recovery, Row, rule
-from tests.faults.world import World
+from include.customer_match.ledger.state import Progress
+from tests.faults.matrix.row import UPLOAD, Recovery, Row
+from tests.faults.world import SEGMENTS, NotStruck, World
 
-__all__ = ["ROWS"]
+__all__ = ["APPLY", "ROWS", "Moment"]
 
-
-def _kill_when(task_id: str, moment: Callable[[World, str], Any], what: str) -> Callable[[World, str], None]:
-    def during(world: World, run_id: str) -> None:
-        world.until(lambda: moment(world, run_id), what)
-        world.kill_task(run_id, task_id)
-
-    return during
+APPLY: Final = {"route": "apply", "profiles_per_part": 10_000}
+"""Keys of an export whose segments travel as one part of two calls each."""
 
 
-def sent(world: World, _: str) -> bool:
-    return bool(world.state().in_flight)
+@dataclass(frozen=True)
+class Moment:
+    """A point at which a task is held, and what must be so while it is.
+
+    Attributes:
+        point: Of `points.py`.
+        task_id: Which task.
+        proof: What is so at this moment and at no other one that could be meant.
+        nth: The how-manieth arrival counts.
+        segment: Of the task; None if it is not a segment's.
+    """
+
+    point: str
+    task_id: str
+    proof: Callable[[World, str], bool]
+    nth: int = 1
+    segment: str | None = SEGMENTS[0]
+
+    def order(self, world: World) -> None:
+        """For `Row.before`: let the task be held."""
+        world.hold(self.point, self.task_id, nth=self.nth, segment=self.segment)
+
+    def reached(self, world: World, run_id: str) -> None:
+        """Wait until it is held, and make sure that it is where it was meant to be.
+
+        Raises:
+            NotStruck: It is not.
+        """
+        world.held()
+        if not self.proof(world, run_id):
+            raise NotStruck(f"the task is held at {self.point!r}, and that is not the moment that was meant")
+
+    def kill(self, world: World, run_id: str) -> None:
+        """For `Row.during`: kill -9 the task at its moment."""
+        self.reached(world, run_id)
+        world.kill_held()
 
 
-def arrived(world: World, _: str) -> bool:
-    ours = {part.request.id for part in world.state().parts if part.request}
-    uploads = world.service.api.control("uploads")
-    return any(upload["request_id"] in ours and upload["accepted"] for upload in uploads)
+# --- What is so at which moment -----------------------------------------------------------------------------------
 
 
-def finished(world: World, _: str) -> bool:
-    ours = {part.request.id for part in world.state().parts if part.request}
-    uploads = world.service.api.control("uploads")
-    return any(upload["request_id"] in ours and upload["finished"] for upload in uploads)
+def _in_the_making(pattern: str, whole: str) -> Callable[[World, str], bool]:
+    """A file is being written, and those that it belongs to are not there yet."""
+    return lambda world, run_id: bool(world.files(run_id, pattern)) and not world.files(run_id, whole)
 
 
-def all_confirmed(world: World, _: str) -> bool:
+def _upload(world: World) -> dict[str, Any]:
+    """What the service knows of the upload that the ledger has in flight."""
+    [index] = world.state().in_flight
+    request = world.state().parts[index].request
+    assert request is not None
+    found: list[dict[str, Any]] = [
+        u for u in world.service.api.control("uploads") if u["request_id"] == request.id
+    ]
+    return found[0]
+
+
+def _meant(world: World, _: str) -> bool:
+    return _upload(world)["accepted"] is None
+
+
+def _posted(world: World, _: str) -> bool:
+    return _upload(world)["accepted"] is not None
+
+
+def _finished(world: World, _: str) -> bool:
+    return _upload(world)["finished"] is not None
+
+
+def _only_at_the_service(world: World, _: str) -> bool:
+    return any(found["name"] == SEGMENTS[0] for found in world.lists()) and world.state().audience_id is None
+
+
+def _known_to_nobody(world: World, _: str) -> bool:
+    """The state that is being written would be the ledger's first word of the upload that the service gave."""
+    return not world.state().in_flight and "GetBulkUploadUrl" in world.operations()
+
+
+def _answered(calls: int) -> Callable[[World, str], bool]:
+    def proof(world: World, _: str) -> bool:
+        [part] = world.state().parts
+        members = world.service.api.members(world.audience_id())
+        return part.progress is Progress.SENT and min(calls * 1_000, part.members.count) == len(members)
+
+    return lambda world, run_id: bool(
+        world.until(lambda: proof(world, run_id), f"the answer to {calls} calls")
+    )
+
+
+def _all_confirmed(world: World, _: str) -> bool:
     state = world.state()
     return bool(state.parts) and state.next_part is None
 
 
+def _no_report_page(world: World, run_id: str) -> bool:
+    names = {path.name for path in world.run_folder(run_id).iterdir()}
+    return "report.json" in names and "report.html" not in names
+
+
+VALIDATING: Final = Moment(
+    "recording", "segment.validate", lambda world, run_id: not world.files(run_id, "validate.json")
+)
+STAGING: Final = Moment(
+    "staging", "segment.normalise", _in_the_making(".members.parquet.*", "members.parquet")
+)
+CUTTING: Final = Moment("cutting", "segment.chunk", _in_the_making("parts/*/.*", "chunk.json"))
+CREATED: Final = Moment("created", UPLOAD, _only_at_the_service)
+BEFORE_INTENT: Final = Moment("writing a state", UPLOAD, _known_to_nobody, nth=3)
+INTENT: Final = Moment("intent", UPLOAD, _meant)
+POSTED: Final = Moment("posted", UPLOAD, _posted)
+RESULTS: Final = Moment("results", UPLOAD, _finished)
+ANSWERED: Final = Moment("answered", UPLOAD, _finished)
+SETTLING: Final = Moment("settling", UPLOAD, _all_confirmed)
+BETWEEN_CALLS: Final = Moment("next call", UPLOAD, _answered(1), nth=2)
+AFTER_CALLS: Final = Moment("answered", UPLOAD, _answered(2))
+REPORTING: Final = Moment("reporting", "report", _no_report_page, segment=None)
+
+
+def _killed(name: str, where: str, moment: Moment, **values: Any) -> Row:
+    return Row(
+        f"kill-{name}",
+        "kill -9 of the task",
+        where,
+        Recovery.RETRY,
+        before=moment.order,
+        during=moment.kill,
+        **values,
+    )
+
+
 ROWS: Final = (
-    Row(
-        "kill-normalise", "kill -9 of the task", "normalise", Recovery.RETRY,
-        during=lambda world, run_id: world.kill_task(run_id, "segment.normalise"), quick=True,
+    _killed("validate", "validate, before its record", VALIDATING),
+    _killed("normalise", "normalise, while writing the members", STAGING, quick=True),
+    _killed("chunk", "chunk, while writing the parts", CUTTING, second=True),
+    _killed("create", "upload, between creating the list and recording it", CREATED),
+    _killed("before-intent", "upload, while writing the intent", BEFORE_INTENT),
+    _killed("intent", "upload, between intent and sending", INTENT, quick=True),
+    _killed("intent-difference", "upload of a difference, between intent and sending", INTENT, second=True),
+    _killed("sent", "upload, between sending and recording", POSTED),
+    _killed("results", "upload, while reading results", RESULTS),
+    _killed("confirm", "upload, between reading results and recording them", ANSWERED),
+    _killed("commit", "upload, while settling the ledger", SETTLING, second=True),
+    _killed("call", "upload by calls, between two calls", BETWEEN_CALLS, keys=APPLY, repeats=1),
+    _killed(
+        "called", "upload by calls, between the last call and recording", AFTER_CALLS, keys=APPLY, repeats=2
     ),
-    Row(
-        "kill-chunk", "kill -9 of the task", "chunk", Recovery.RETRY,
-        during=lambda world, run_id: world.kill_task(run_id, "segment.chunk"),
-    ),
-    Row(
-        "kill-intent", "kill -9 of the task", "upload, between intent and sending", Recovery.RETRY,
-        before=rule("UploadFile", "hang", seconds=30), during=_kill_when(UPLOAD, sent, "the intent"), quick=True,
-    ),
-    Row(
-        "kill-sent", "kill -9 of the task", "upload, between sending and recording", Recovery.RETRY,
-        during=_kill_when(UPLOAD, arrived, "the file's arrival"),
-    ),
-    Row(
-        "kill-results", "kill -9 of the task", "upload, while reading results", Recovery.RETRY,
-        before=rule("DownloadResult", "delay", seconds=10, times=4),
-        during=_kill_when(UPLOAD, finished, "the results"), quick=True,
-    ),
-    Row(
-        "kill-commit", "kill -9 of the task", "upload, while settling the ledger", Recovery.RETRY,
-        during=_kill_when(UPLOAD, all_confirmed, "the last confirmation"), second=True,
-    ),
-)  # fmt: skip
+    _killed("commit-calls", "upload by calls, while settling the ledger", SETTLING, keys=APPLY, second=True),
+    _killed("report", "report, between its two files", REPORTING),
+)

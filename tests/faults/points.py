@@ -1,0 +1,202 @@
+"""Points in a task's work at which the harness can hold it: there it waits, until it is killed or let go.
+
+Runs inside the tasks (see `inside/sitecustomize.py`). A module that has a point is changed as it is imported. An
+order (a file that `World.hold` writes) names the DAG, the mapped task and the point; whoever comes there first takes
+the order, writes its process id, and waits. So a fault strikes at its moment and not about then.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.abc
+import importlib.machinery
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+__all__ = ["FOLDER", "POINTS", "Point", "change", "hold", "install"]
+
+FOLDER: Final = "CUSTOMER_MATCH_HOLDS"
+"""The variable that names the folder of the orders; nothing is changed where it is not set."""
+_LONGEST: Final = 900.0  # seconds; nobody may wait for ever where the harness died
+
+_arrivals: Counter[str] = Counter()
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where in the code.
+
+    Attributes:
+        module: That has the function as an attribute.
+        function: Its name in the module; of a method with its class.
+        wrapped: Makes the function that holds, from the function and the point's name.
+    """
+
+    module: str
+    function: str
+    wrapped: Callable[[Function, str], Function]
+
+
+def _before(function: Function, name: str) -> Function:
+    @functools.wraps(function)
+    def held(*args: Any, **kwargs: Any) -> Any:
+        hold(name)
+        return function(*args, **kwargs)
+
+    return held
+
+
+def _after(function: Function, name: str) -> Function:
+    @functools.wraps(function)
+    def held(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        hold(name)
+        return result
+
+    return held
+
+
+def _before_a_state(function: Function, name: str) -> Function:
+    """Of `LocalSink.link`: a state of a ledger is written whole, and not there yet."""
+
+    @functools.wraps(function)
+    def held(sink: Any) -> Any:
+        if sink._target.parent.name == "states":
+            hold(name)
+        return function(sink)
+
+    return held
+
+
+def _amid_writing(function: Function, name: str) -> Function:
+    """Of `write_members`: the file is open, and not all of it is written."""
+
+    def arrays_and_hold(arrays: Iterable[Any]) -> Iterator[Any]:
+        yield from arrays
+        hold(name)
+
+    @functools.wraps(function)
+    def held(files: Any, path: str, arrays: Iterable[Any]) -> Any:
+        return function(files, path, arrays_and_hold(arrays))
+
+    return held
+
+
+def _amid_reading(function: Function, name: str) -> Function:
+    """Of a generator: it has begun."""
+
+    @functools.wraps(function)
+    def held(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        hold(name)
+        yield from function(*args, **kwargs)
+
+    return held
+
+
+_CLIENT: Final = "include.microsoft_advertising.client"
+_DELIVERY: Final = "airflow_microsoft_advertising.delivery"
+_STORE: Final = "include.customer_match.ledger.store"
+
+POINTS: Final = {
+    "recording": Point("include.customer_match.run_records", "SegmentRecords.write", _before),
+    "staging": Point("include.customer_match.normalise", "write_members", _amid_writing),
+    "cutting": Point("include.customer_match.chunk", "write_members", _amid_writing),
+    "created": Point(_CLIENT, "Client.create_audience", _after),
+    "intent": Point(_CLIENT, "Client.upload_file", _before),
+    "posted": Point(_CLIENT, "Client.upload_file", _after),
+    "results": Point(_CLIENT, "read_row_errors", _amid_reading),
+    "answered": Point(_DELIVERY, "Delivery._confirmed", _before),
+    "next call": Point(_STORE, "Ledger.check_newest", _before),
+    "writing a state": Point("include.customer_match.workspace.local", "LocalSink.link", _before_a_state),
+    "settling": Point(_STORE, "settle", _after),
+    "reporting": Point("include.customer_match.report", "RunReport.html", _before),
+}
+"""By name."""
+
+
+def hold(name: str) -> None:
+    """Wait here if an order says so."""
+    task = _task()
+    if task is None:
+        return
+    order = Path(os.environ[FOLDER], f"{task['dag_id']}.order")
+    try:
+        wanted = json.loads(order.read_text())
+    except FileNotFoundError:
+        return
+    if any(wanted[key] != value for key, value in {**task, "point": name}.items()):
+        return
+    _arrivals[name] += 1
+    if _arrivals[name] == wanted["nth"]:
+        _wait(order)
+
+
+def _task() -> dict[str, Any] | None:
+    """The task that this process runs; None where it runs none."""
+    try:
+        from airflow.sdk import get_current_context
+
+        instance: Any = get_current_context()["ti"]
+    except RuntimeError:  # that there is no context
+        return None
+    return {key: getattr(instance, key) for key in ("dag_id", "task_id", "map_index")}
+
+
+def _wait(order: Path) -> None:
+    try:
+        order.rename(order.with_suffix(".taken"))
+    except FileNotFoundError:  # another process was faster
+        return
+    new = order.with_suffix(".new")
+    new.write_text(json.dumps({"pid": os.getpid()}))
+    new.rename(order.with_suffix(".held"))
+    deadline = time.monotonic() + _LONGEST
+    while not order.with_suffix(".go").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def change(name: str, module: ModuleType) -> None:
+    """Let a point's function hold.
+
+    Raises:
+        AttributeError: The module has no such function (any more).
+    """
+    point = POINTS[name]
+    *owners, attribute = point.function.split(".")
+    owner = functools.reduce(getattr, owners, module)
+    setattr(owner, attribute, point.wrapped(getattr(owner, attribute), name))
+
+
+class _Changer(importlib.abc.MetaPathFinder):
+    """Finds modules that have points as the other finders do, and changes them once they are loaded."""
+
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
+        names = [name for name, point in POINTS.items() if point.module == fullname]
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path) if names else None
+        if spec and spec.loader:
+            load = spec.loader.exec_module
+
+            def load_and_change(module: ModuleType) -> None:
+                load(module)
+                for name in names:
+                    change(name, module)
+
+            spec.loader.exec_module = load_and_change  # type: ignore[method-assign]
+        return spec
+
+
+def install() -> None:
+    """From now on modules that have points are changed as they are imported."""
+    if FOLDER in os.environ:
+        sys.meta_path.insert(0, _Changer())
