@@ -1,0 +1,75 @@
+"""Makes docs/reliability.md from what came of the rows: `python -m tests.faults.reliability > docs/reliability.md`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from tests.faults.matrix import MATRIX
+from tests.faults.results import Outcome, kept
+
+__all__ = ["COLUMNS", "page"]
+
+COLUMNS = ("row", "fault", "where", "recovered by", "requests", "members right", "seconds")
+
+_HEAD = """# What it survives
+
+Made by `make reliability` from the results of `make chaos`; do not change it by hand. {rows} rows, played {first} to
+{last}; {right} of them right.
+
+Each row is an export of four segments, each of two parts or two calls, run under a real Airflow (scheduler,
+triggerer, api-server, dag-processor, each a program of its own) against the simulator. One fault strikes its first
+run, or where it says so its second; then it recovers. At the end each audience is compared with a reference that is
+made apart from the code, hash by hash. A row is right only if
+
+- the fault struck, and at the moment that it was meant for: a task is held there, looked at, and killed;
+- all members are there and nobody else is, in one list per segment, and the ledger and the report say so;
+- it recovered as the column says. *itself*: the task bridged it. *retry*: Airflow tried a task again, in the same run.
+  *next run*: the run failed, and the next one was right. *human*: the run failed and said what a human must do; once
+  that was done, the next run was right;
+- nothing was sent twice that must not be: the service took no more uploads and calls than the parts that the ledgers
+  know to be done, but for parts of which nobody could know what had come of them.
+
+Requests are the uploads (Bulk files) and calls (with up to 1,000 members each) that the service took, over all runs
+of a row. Seconds are those of the whole row, on a machine that plays several at the same time: Airflow's waits, and
+the start of its tasks, are nearly all of them.
+"""
+
+
+def page(outcomes: Sequence[Outcome]) -> str:
+    """The page.
+
+    Raises:
+        ValueError: There is no outcome, or a row of the matrix has none.
+    """
+    missing = [row.name for row in MATRIX if row.name not in {outcome.row for outcome in outcomes}]
+    if missing:
+        raise ValueError(f"These rows were not played: {', '.join(missing)}. `make chaos` plays all.")
+    days = sorted(outcome.played[:10] for outcome in outcomes)
+    right = sum(not outcome.wrong for outcome in outcomes)
+    head = _HEAD.format(rows=len(outcomes), first=days[0], last=days[-1], right=right)
+    table = [_line(COLUMNS), _line(["---"] * len(COLUMNS)), *(_line(_cells(outcome)) for outcome in outcomes)]
+    return "\n".join([head, *table]) + "\n"
+
+
+def _cells(outcome: Outcome) -> Sequence[str]:
+    requests = [
+        f"{count} {name}" for count, name in ((outcome.uploads, "uploads"), (outcome.calls, "calls")) if count
+    ]
+    return (
+        f"`{outcome.row}`",
+        outcome.fault,
+        outcome.where,
+        outcome.recovered_by,
+        ", ".join(requests) or "none",
+        f"{outcome.members:,} of {outcome.expected:,}" + ("" if not outcome.wrong else ", **wrong**"),
+        str(outcome.seconds),
+    )
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(kept()))
