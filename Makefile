@@ -17,7 +17,7 @@ ARGS ?=
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast lint format bench chaos soak live-check lock clean install
+.PHONY: help demo up down test test-fast lint format bench chaos reliability soak live-check lock clean install
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,8 +49,12 @@ format: install ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-chaos: install ## faults under a real scheduler, one row each (in the making; SHORT=1: some rows; takes its time)
-	$(BIN)/pytest tests/faults $(if $(SHORT),-m "not long")
+chaos: install ## faults under a real scheduler, every audience compared hash by hash (SHORT=1: some rows; ARGS='-k NAME')
+	$(BIN)/pytest tests/faults/test_matrix.py $(if $(SHORT),-m "not long") $(ARGS)
+
+reliability: install ## docs/reliability.md from what `make chaos` has found
+	$(BIN)/python -m tests.faults.reliability > docs/reliability.md.new
+	mv docs/reliability.md.new docs/reliability.md
 
 soak: install ## 50 runs with random churn, faults and kills, exact at the end (10 min; SHORT=1: 2 min; SEED=n plays one again)
 	$(BIN)/python -m tests.soak $(if $(SHORT),--runs 14 --seconds 120) $(if $(SEED),--seed $(SEED)) --workspace $(LAKE)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from tests.faults.matrix import MATRIX
+from tests.faults.matrix import MATRIX, Row
 from tests.faults.results import Outcome, kept
 
-__all__ = ["COLUMNS", "page"]
+__all__ = ["COLUMNS", "NOT_PLAYED", "page"]
 
 COLUMNS = ("row", "fault", "where", "recovered by", "requests", "members right", "seconds")
+NOT_PLAYED = "not played yet"
 
 _HEAD = """# What it survives
 
-Made by `make reliability` from the results of `make chaos`; do not change it by hand. {rows} rows, played {first} to
-{last}; {right} of them right.
+Made by `make reliability` from the results of `make chaos`; do not change it by hand. {rows} rows; {played} were
+played{when}, and {right} of these were right.
 
 Each row is an export of four segments, each of two parts or two calls, run under a real Airflow (scheduler,
 triggerer, api-server, dag-processor, each a program of its own) against the simulator. One fault strikes its first
@@ -37,32 +38,32 @@ the start of its tasks, are nearly all of them.
 
 
 def page(outcomes: Sequence[Outcome]) -> str:
-    """The page.
-
-    Raises:
-        ValueError: There is no outcome, or a row of the matrix has none.
-    """
-    missing = [row.name for row in MATRIX if row.name not in {outcome.row for outcome in outcomes}]
-    if missing:
-        raise ValueError(f"These rows were not played: {', '.join(missing)}. `make chaos` plays all.")
+    """The page: all rows of the matrix, those that were not played yet too."""
+    by_name = {outcome.row: outcome for outcome in outcomes}
     days = sorted(outcome.played[:10] for outcome in outcomes)
-    right = sum(not outcome.wrong for outcome in outcomes)
-    head = _HEAD.format(rows=len(outcomes), first=days[0], last=days[-1], right=right)
-    table = [_line(COLUMNS), _line(["---"] * len(COLUMNS)), *(_line(_cells(outcome)) for outcome in outcomes)]
-    return "\n".join([head, *table]) + "\n"
+    head = _HEAD.format(
+        rows=len(MATRIX),
+        played=len(outcomes),
+        when=f" ({days[0]} to {days[-1]})" if days else "",
+        right=sum(not outcome.wrong for outcome in outcomes),
+    )
+    lines = [_cells(by_name.get(row.name), row) for row in MATRIX]
+    return "\n".join([head, _line(COLUMNS), _line(["---"] * len(COLUMNS)), *map(_line, lines)]) + "\n"
 
 
-def _cells(outcome: Outcome) -> Sequence[str]:
+def _cells(outcome: Outcome | None, row: Row) -> Sequence[str]:
+    what = (f"`{row.name}`", row.fault, row.where)
+    if outcome is None:
+        return (*what, NOT_PLAYED, "", "", "")
     requests = [
         f"{count} {name}" for count, name in ((outcome.uploads, "uploads"), (outcome.calls, "calls")) if count
     ]
+    right = f"{outcome.members:,} of {outcome.expected:,}"
     return (
-        f"`{outcome.row}`",
-        outcome.fault,
-        outcome.where,
+        *what,
         outcome.recovered_by,
         ", ".join(requests) or "none",
-        f"{outcome.members:,} of {outcome.expected:,}" + ("" if not outcome.wrong else ", **wrong**"),
+        f"{right}, **wrong**" if outcome.wrong else right,
         str(outcome.seconds),
     )
 
