@@ -23,7 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-__all__ = ["FOLDER", "POINTS", "Point", "change", "hold", "install"]
+__all__ = ["FOLDER", "POINTS", "Point", "change", "hold", "install", "order"]
 
 FOLDER: Final = "CUSTOMER_MATCH_HOLDS"
 """The variable that names the folder of the orders; nothing is changed where it is not set."""
@@ -126,21 +126,38 @@ POINTS: Final = {
 """By name."""
 
 
+def order(folder: Path, task: dict[str, Any], point: str, nth: int = 1) -> Path:
+    """Order that a task be held at a point; where the order lies.
+
+    Args:
+        folder: Of all orders.
+        task: Its `dag_id`, `task_id` and `map_index`.
+        point: Of `POINTS`.
+        nth: The how-manieth arrival of a process counts.
+    """
+    assert point in POINTS
+    path = folder / f"{task['dag_id']}.order"
+    new = path.with_suffix(".write")
+    new.write_text(json.dumps({**task, "point": point, "nth": nth}))
+    new.rename(path)
+    return path
+
+
 def hold(name: str) -> None:
     """Wait here if an order says so."""
     task = _task()
     if task is None:
         return
-    order = Path(os.environ[FOLDER], f"{task['dag_id']}.order")
+    path = Path(os.environ[FOLDER], f"{task['dag_id']}.order")
     try:
-        wanted = json.loads(order.read_text())
+        wanted = json.loads(path.read_text())
     except FileNotFoundError:
         return
     if any(wanted[key] != value for key, value in {**task, "point": name}.items()):
         return
     _arrivals[name] += 1
     if _arrivals[name] == wanted["nth"]:
-        _wait(order)
+        _wait(path)
 
 
 def _task() -> dict[str, Any] | None:
@@ -154,16 +171,16 @@ def _task() -> dict[str, Any] | None:
     return {key: getattr(instance, key) for key in ("dag_id", "task_id", "map_index")}
 
 
-def _wait(order: Path) -> None:
+def _wait(path: Path) -> None:
     try:
-        order.rename(order.with_suffix(".taken"))
+        path.rename(path.with_suffix(".taken"))
     except FileNotFoundError:  # another process was faster
         return
-    new = order.with_suffix(".new")
+    new = path.with_suffix(".new")
     new.write_text(json.dumps({"pid": os.getpid()}))
-    new.rename(order.with_suffix(".held"))
+    new.rename(path.with_suffix(".held"))
     deadline = time.monotonic() + _LONGEST
-    while not order.with_suffix(".go").exists() and time.monotonic() < deadline:
+    while not path.with_suffix(".go").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
 
 

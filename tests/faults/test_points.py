@@ -28,9 +28,7 @@ def order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(FOLDER, str(tmp_path))
     monkeypatch.setattr(points, "_task", lambda: TASK)
     points._arrivals.clear()
-    path = tmp_path / "row-x.order"
-    path.write_text(json.dumps({**TASK, "point": "intent", "nth": 1}))
-    return path
+    return points.order(tmp_path, TASK, "intent")
 
 
 @pytest.mark.parametrize("name", POINTS)
@@ -68,7 +66,7 @@ def test_others_pass(order: Path, change: dict[str, Any]) -> None:
 
 def test_the_second_to_come_is_held(order: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(points, "_LONGEST", 0.0)
-    order.write_text(json.dumps({**json.loads(order.read_text()), "nth": 2}))
+    points.order(order.parent, TASK, "intent", nth=2)
     hold("intent")
     assert order.exists()
     hold("intent")

@@ -34,9 +34,9 @@ def test_the_page_has_the_rows_of_the_matrix_and_those_that_were_played_were_rig
     text = PAGE.read_text()
     cells = rows_of(text)
     assert [tuple(line[:3]) for line in cells] == [(f"`{row.name}`", row.fault, row.where) for row in MATRIX]
-    recovered = [(line[3], row.recovery.value) for line, row in zip(cells, MATRIX, strict=True)]
-    assert all(said in (NOT_PLAYED, meant) for said, meant in recovered)
-    played = sum(said != NOT_PLAYED for said, _ in recovered)
+    for line, row in zip(cells, MATRIX, strict=True):
+        assert line[3] in {NOT_PLAYED, row.recovery.value, *(["retry"] if row.may_retry else [])}
+    played = sum(line[3] != NOT_PLAYED for line in cells)
     assert f" {len(MATRIX)} rows; {played} were\nplayed" in text
     assert f"and {played} of these were right" in text
 

@@ -26,7 +26,7 @@ from include.demo.people import Profiles
 from include.demo.stack import account_connection
 from include.demo.tables import DemoTable, write_tables
 from tests.faults.airflow_parts import AirflowParts
-from tests.faults.points import POINTS
+from tests.faults.points import order
 from tests.faults.rendezvous import Rendezvous
 from tests.simulator.api import Simulator
 
@@ -81,6 +81,7 @@ class World:
     rendezvous: Rendezvous | None = None
     asked: list[str] = field(default_factory=list, init=False)
     has_struck: bool = field(default=False, init=False)
+    _order: Path = field(init=False)
     _process: psutil.Process | None = field(default=None, init=False)
 
     def start(self) -> None:
@@ -188,12 +189,9 @@ class World:
 
     def hold(self, point: str, task_id: str, *, nth: int = 1, segment: str | None = SEGMENTS[0]) -> None:
         """Let the first that comes to a point wait there; see `tests/faults/points.py`."""
-        assert point in POINTS
         index = -1 if segment is None else SEGMENTS.index(segment)
-        order = {"point": point, "task_id": task_id, "map_index": index, "nth": nth}
-        new = self._order.with_suffix(".write")
-        new.write_text(json.dumps(order))
-        new.rename(self._order)
+        task = {"dag_id": self.name, "task_id": task_id, "map_index": index}
+        self._order = order(self.airflow.holds, task, point, nth)
 
     def held(self) -> psutil.Process:
         """The task's process once it has come to its point, where it waits."""
@@ -233,10 +231,6 @@ class World:
     def let_go(self) -> None:
         """Let the process that is held go on."""
         self._order.with_suffix(".go").touch()
-
-    @property
-    def _order(self) -> Path:
-        return self.airflow.holds / f"{self.name}.order"
 
     def run_folder(self, run_id: str) -> Path:
         """A run's folder in the workspace."""
@@ -387,6 +381,6 @@ class World:
 
 def _lives(process: psutil.Process) -> bool:
     try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

@@ -30,7 +30,8 @@ def _waits(world: World, run_id: str) -> bool:
 
 def _program(name: str, program: str, where: str, recovery: Recovery, **values: Any) -> Row:
     fault = f"kill -9 of the {program}" + (" and its workers" if program == "scheduler" else "")
-    return Row(name, fault, where, recovery, program=program, **values)
+    bridges = program == "api-server"  # where it is back soon enough
+    return Row(name, fault, where, recovery, program=program, may_retry=bridges, **values)
 
 
 def _while_waiting(name: str, program: str, **values: Any) -> Row:
@@ -82,11 +83,11 @@ _AIRFLOW: Final = (
         keys=APPLY,
         repeats=1,
     ),
-    _while_held("kill-scheduler-commit", "scheduler", _COMMIT, tasks.SETTLING, Recovery.RETRY),
+    _while_held("kill-scheduler-commit", "scheduler", _COMMIT, tasks.SETTLING, Recovery.RETRY, quick=True),
     _while_waiting("kill-api-server", "api-server"),
-    _while_held("kill-api-server-normalise", "api-server", "normalise", tasks.STAGING, Recovery.RETRY),
-    _while_held("kill-api-server-upload", "api-server", _INTENT, tasks.INTENT, Recovery.RETRY),
-    _while_held("kill-api-server-commit", "api-server", _COMMIT, tasks.SETTLING, Recovery.RETRY),
+    _while_held("kill-api-server-normalise", "api-server", "normalise", tasks.STAGING, Recovery.ITSELF),
+    _while_held("kill-api-server-upload", "api-server", _INTENT, tasks.INTENT, Recovery.ITSELF),
+    _while_held("kill-api-server-commit", "api-server", _COMMIT, tasks.SETTLING, Recovery.ITSELF),
     _while_held("kill-dag-processor", "dag-processor", "upload", tasks.INTENT, Recovery.ITSELF),
 )
 
@@ -102,7 +103,7 @@ def _service(name: str, where: str, moment: Callable[[World, str], bool], **valu
         world.restart_service()
 
     fault = "the service dies and comes back"
-    return Row(f"kill-service-{name}", fault, where, Recovery.ITSELF, during=during, **values)
+    return Row(f"kill-service-{name}", fault, where, Recovery.ITSELF, during=during, may_retry=True, **values)
 
 
 def _during_call(name: str, where: str, operation: str, **values: Any) -> Row:

@@ -52,6 +52,7 @@ class Row:
         advice: Words that the report of a failed run must have.
         repeats: Uploads (or calls) that the service may have accepted beyond those whose parts were confirmed: each
             is a part that was sent once more, because nobody could know what had come of it.
+        may_retry: Whether Airflow may have tried a task again as well: how long something was away decides.
         program: The program of Airflow that the row kills. Rows of one program strike it together: each brings its
             run to its moment, then it is killed once.
         alone: Whether no other row may run at the same time.
@@ -72,6 +73,7 @@ class Row:
     keys: dict[str, Any] = field(default_factory=dict)
     advice: str = ""
     repeats: int = 0
+    may_retry: bool = False
     program: str = ""
     alone: bool = False
     quick: bool = False

@@ -89,9 +89,11 @@ def _only_at_the_service(world: World, _: str) -> bool:
     return any(found["name"] == SEGMENTS[0] for found in world.lists()) and world.state().audience_id is None
 
 
-def _known_to_nobody(world: World, _: str) -> bool:
-    """The state that is being written would be the ledger's first word of the upload that the service gave."""
-    return not world.state().in_flight and "GetBulkUploadUrl" in world.operations()
+def _planned(world: World, _: str) -> bool:
+    """The plan is written down, and the service has given an upload that the ledger does not name yet."""
+    parts = world.state().parts
+    untouched = bool(parts) and all(part.progress is Progress.PLANNED for part in parts)
+    return untouched and "GetBulkUploadUrl" in world.operations()
 
 
 def _answered(calls: int) -> Callable[[World, str], bool]:
@@ -123,7 +125,7 @@ STAGING: Final = Moment(
 )
 CUTTING: Final = Moment("cutting", "segment.chunk", _in_the_making("parts/*/.*", "chunk.json"))
 CREATED: Final = Moment("created", UPLOAD, _only_at_the_service)
-BEFORE_INTENT: Final = Moment("writing a state", UPLOAD, _known_to_nobody, nth=3)
+BEFORE_INTENT: Final = Moment("writing a state", UPLOAD, _planned, nth=3)
 INTENT: Final = Moment("intent", UPLOAD, _meant)
 POSTED: Final = Moment("posted", UPLOAD, _posted)
 RESULTS: Final = Moment("results", UPLOAD, _finished)
@@ -148,7 +150,7 @@ def _killed(name: str, where: str, moment: Moment, **values: Any) -> Row:
 
 ROWS: Final = (
     _killed("validate", "validate, before its record", VALIDATING),
-    _killed("normalise", "normalise, while writing the members", STAGING, quick=True),
+    _killed("normalise", "normalise, while writing the members", STAGING),
     _killed("chunk", "chunk, while writing the parts", CUTTING, second=True),
     _killed("create", "upload, between creating the list and recording it", CREATED),
     _killed("before-intent", "upload, while writing the intent", BEFORE_INTENT),
