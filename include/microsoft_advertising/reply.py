@@ -30,12 +30,14 @@ class Reply:
         payload: The answer or the fault in the service's names; None if it cannot be read.
         tracking_id: By which Microsoft's support finds the call; empty if there is none.
         retry_after: Seconds that somebody on the way asks to wait.
+        incomplete: Whether it begins like an answer and ends too early.
     """
 
     status: int
     payload: object = field(repr=False)
     tracking_id: str = ""
     retry_after: float | None = None
+    incomplete: bool = False
 
     @property
     def refused(self) -> bool:

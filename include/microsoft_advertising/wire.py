@@ -134,7 +134,13 @@ def reply_of(response: httpx.Response) -> Reply:
         payload=payload,
         tracking_id=tracked or safe_token(response.headers.get("TrackingId")),
         retry_after=retry_after(response),
+        incomplete=payload is None and _is_begun(response.content),
     )
+
+
+def _is_begun(content: bytes) -> bool:
+    """Whether this is the beginning of a JSON object: cut off by somebody on the way who then called it whole."""
+    return content[:1] in {b"", b"{"}
 
 
 def fault_of(response: httpx.Response, origin: Origin) -> Exception:

@@ -104,6 +104,7 @@ class World:
 
     def stop(self) -> None:
         """End the service."""
+        (self.airflow.exports / f"{self.name}.yaml").unlink(missing_ok=True)  # else all tasks would parse it
         if hasattr(self, "service") and self.service.process.poll() is None:
             self.service.end()
 
@@ -115,6 +116,11 @@ class World:
             for place, name in enumerate(SEGMENTS)
         ]
         write_tables(self.lake, tables, self.filesystem)
+
+    def change_export(self, **keys: Any) -> None:
+        """Write the export file with other values for some keys; tasks read it anew."""
+        self.keys = {**self.keys, **keys}
+        self._write_export(self.airflow.exports / f"{self.name}.yaml", self.name)
 
     def another_export(self, name: str) -> None:
         """A second export of the same segments into the same audiences."""
@@ -250,6 +256,11 @@ class World:
     def is_(self, state: str, task_id: str, run_id: str) -> bool:
         """Whether a task of a run, of any segment, is in a state."""
         return state in self.airflow.api.task_states(self.name, run_id).get(task_id, {}).values()
+
+    def state_of(self, run_id: str, task_id: str, segment: str) -> str:
+        """The state of a segment's task in a run; empty while there is none."""
+        states = self.airflow.api.task_states(self.name, run_id).get(task_id, {})
+        return states.get(segment, states.get(str(SEGMENTS.index(segment)), ""))
 
     # --- The service -----------------------------------------------------------------------------------------
 

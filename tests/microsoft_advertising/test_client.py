@@ -273,6 +273,25 @@ def test_answers_of_another_shape(service: Service, client: Caller, body: bytes)
     assert "somebody" not in str(caught.value)
 
 
+@pytest.mark.faults
+@pytest.mark.parametrize("body", [b"", b"{", b'{"Audiences": [{"Id": "7", "Na'])
+def test_an_answer_that_ends_too_early_is_asked_for_again(
+    service: Service, client: Caller, body: bytes
+) -> None:
+    """Somebody on the way has cut it off, and calls it whole."""
+    service.on(QUERY, Reply(200, body), json_reply({"Audiences": []}))
+    assert client.list_audiences() == []
+    assert len(service.calls(QUERY)) == 2
+
+
+@pytest.mark.faults
+def test_creating_whose_answer_ends_too_early_may_have_been_done(service: Service, client: Caller) -> None:
+    service.on(AUDIENCES, Reply(200, b'{"AudienceIds": ['))
+    with pytest.raises(OutcomeUnknown, match="too early"):
+        client.create_audience("Gold", description="")
+    assert len(service.calls(AUDIENCES)) == 1
+
+
 def test_a_silent_service_times_out(
     service: Service, client: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:

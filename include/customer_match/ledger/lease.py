@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from include.errors import TransientError
+from include.errors import ConfigurationError, TransientError
 
 __all__ = ["AudienceBusy", "Holding", "Lease", "LeaseStorage"]
 
@@ -125,13 +125,23 @@ class Lease:
     def release(self) -> None:
         """Give the lease back; nothing happens if it is another's by now, or nobody's."""
         newest = self._newest()
-        if self._is_mine(newest.holding):
+        if not self._is_mine(newest.holding):
+            return
+        try:
             self._write(newest.number, Holding(holder=self._holder, until=self._now(), released=True))
+        except ConfigurationError:  # a full disk takes no record, but gives some back
+            self._delete_mine()
+            raise
 
     def current(self) -> Holding | None:
         """Who holds it now; None if nobody does."""
         holding = self._newest().holding
         return holding if holding and self._counts(holding) else None
+
+    def _delete_mine(self) -> None:
+        """Take the newest records back that are this run's; its numbers may be used again, as they guard nothing."""
+        while self._is_mine((newest := self._newest()).holding):
+            self._storage.delete(self._path(newest.number))
 
     def _refuse_if_busy(self, holding: Holding | None) -> None:
         if holding and self._counts(holding) and holding.holder != self._holder:

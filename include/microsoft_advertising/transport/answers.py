@@ -29,7 +29,8 @@ def read_answer(operation: Operation[T], reply: Reply, origin: Origin) -> T:
 
     Raises:
         ConfigurationError, TransientError, TerminalError: The service refused, as the error table says.
-        ServiceTerminalError, OutcomeUnknown: The answer has not the documented shape.
+        ServiceTransientError: The answer is cut off.
+        ServiceTerminalError, OutcomeUnknown: It has not the documented shape.
     """
     _log.debug("%s: HTTP %s, TrackingId %s", origin, reply.status, reply.tracking_id or "unknown")
     errors = reply.errors()
@@ -39,6 +40,8 @@ def read_answer(operation: Operation[T], reply: Reply, origin: Origin) -> T:
         raise error_of(remaining, origin, tracking_id=reply.tracking_id)
     if reply.refused and not errors:
         raise reply.failure(origin)
+    if reply.incomplete and not reply.refused:
+        raise ServiceTransientError(f"{origin}: the answer was lost (it ends too early)")
     try:
         return operation.read({} if reply.refused else _object(reply.payload))
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):

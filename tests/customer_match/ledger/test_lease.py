@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from include.customer_match.ledger.lease import AudienceBusy, Lease
 from include.customer_match.workspace import Workspace
-from include.errors import TransientError
+from include.errors import ConfigurationError, TransientError
 from tests.memory_storage import MemoryStorage
 
 FOLDER = "ledgers/7/a"
@@ -104,6 +104,28 @@ def test_a_damaged_record_is_nobodys(storage: Any, clock: Clock, content: bytes)
     storage.create(f"{FOLDER}/leases/0000000007.json", content)
     lease(storage, "first", clock).take(HOUR)
     assert storage.list(f"{FOLDER}/leases")[-1] == "0000000008.json"
+
+
+@pytest.mark.faults
+def test_on_a_full_disk_it_is_given_back_by_deleting(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else every other run would wait for half an hour after the disk has room again."""
+    storage = MemoryStorage()
+    lease(storage, "before", clock).take(HOUR)
+    lease(storage, "before", clock).release()
+    lease(storage, "first", clock).take(HOUR)
+    lease(storage, "first", clock).take(HOUR)  # kept for longer: two records
+    with monkeypatch.context() as full:
+
+        def no_room(*_: Any) -> None:
+            raise ConfigurationError("The storage is full.")
+
+        full.setattr(storage, "create", no_room)
+        with pytest.raises(ConfigurationError, match="full"):
+            lease(storage, "first", clock).release()
+    assert lease(storage, "x", clock).current() is None
+    lease(storage, "second", clock).take(HOUR)
+    with pytest.raises(AudienceBusy, match="second"):
+        lease(storage, "first", clock).take(HOUR)
 
 
 def test_old_records_go(storage: Any, clock: Clock) -> None:

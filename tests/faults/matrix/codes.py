@@ -30,7 +30,7 @@ _CODES: Final = (
     ),
     on("UploadFile", "3226", "fault", "3226, the URL has expired", Recovery.ITSELF, code=3226, quick=True),
     on("UploadFile", "3227", "fault", "3227, too many uploads: 60 s", Recovery.ITSELF, code=3227),
-    on("GetBulkUploadStatus", "4201", "fault", "4201, an unknown request id", Recovery.ITSELF, code=4201, nth=2),
+    on("GetBulkUploadStatus", "4201", "fault", "4201, an unknown request id", Recovery.ITSELF, repeats=1, code=4201, nth=2),
     on("UploadFile", "109-upload", "fault", "the token expires in mid-upload", Recovery.ITSELF, code=109),
     on("UploadFile", "401-upload", "raw", "401 without a code in mid-upload", Recovery.ITSELF, status=401),
     on("GetBulkUploadStatus", "109-status", "fault", "the token expires", Recovery.ITSELF, code=109, times=3),
@@ -41,17 +41,18 @@ _CODES: Final = (
     Row(
         "terms", "nobody has accepted the terms: 8003", "results", Recovery.HUMAN,
         before=_settings(terms_accepted=False), after=_settings(terms_accepted=True), advice="I ACCEPT",
+        repeats=4,
     ),
 )  # fmt: skip
 
 _ENDS: Final = (
-    on(_PROCESS, "failed", "fault", "an upload ends as Failed", Recovery.RETRY, second=True, quick=True),
-    on(_PROCESS, "failed-half", "fault", "Failed after half was done", Recovery.RETRY, second=True, applied=0.5),
-    on(_PROCESS, "failed-replace", "fault", "a Replace ends as Failed", Recovery.RETRY, code=202, times=2),
-    on(_PROCESS, "expired", "fault", "an upload ends as Expired", Recovery.RETRY, state="Expired"),
-    on(_PROCESS, "aborted", "fault", "an upload ends as Aborted", Recovery.RETRY, state="Aborted"),
+    on(_PROCESS, "failed", "fault", "an upload ends as Failed", Recovery.RETRY, repeats=1, second=True, quick=True),
+    on(_PROCESS, "failed-half", "fault", "Failed after half was done", Recovery.RETRY, repeats=1, second=True, applied=0.5),
+    on(_PROCESS, "failed-replace", "fault", "a Replace ends as Failed", Recovery.RETRY, repeats=2, code=202, times=2),
+    on(_PROCESS, "expired", "fault", "an upload ends as Expired", Recovery.RETRY, repeats=1, state="Expired"),
+    on(_PROCESS, "aborted", "fault", "an upload ends as Aborted", Recovery.RETRY, repeats=1, state="Aborted"),
     on(
-        _PROCESS, "format", "fault", "an upload ends as UploadFileFormatNotSupported", Recovery.NEXT_RUN,
+        _PROCESS, "format", "fault", "an upload ends as UploadFileFormatNotSupported", Recovery.NEXT_RUN, repeats=1,
         state="UploadFileFormatNotSupported", code=3217, advice="3217",
     ),
     on(
@@ -68,7 +69,7 @@ _RESULTS: Final = (
     on("DownloadResult", "results-403", "raw", "the result URL has expired", Recovery.ITSELF, status=403),
     Row(
         "results-gone", "members were refused, and the results are kept no longer", "DownloadResult", Recovery.RETRY,
-        before=both(_settings(result_file_seconds=0.1), _refuse),
+        before=both(_settings(result_file_seconds=0.1), _refuse), repeats=1,
     ),
     Row(
         "columns", "unknown columns, in another order; members refused: 8004", "results", Recovery.NEXT_RUN,

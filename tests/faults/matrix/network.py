@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tests.faults.matrix.row import UPLOAD, Recovery, Row, both, on, rule
-from tests.faults.world import World
+from tests.faults.world import SEGMENTS, World
 
 __all__ = ["ROWS"]
 
@@ -35,7 +35,7 @@ _LOST: Final = (
     on(_URL, "lost-url", "drop_after_accept", "the answer is lost", Recovery.ITSELF),
     on(_POST, "lost-upload", "drop_after_accept", "the answer is lost: 3224", Recovery.ITSELF, quick=True),
     on(
-        _POST, "lost-upload-always", "drop_after_accept", "all answers are lost: 3224", Recovery.ITSELF, times=None,
+        _POST, "lost-upload-always", "drop_after_accept", "all answers are lost: 3224", Recovery.RETRY, times=None,
         second=True,
     ),
     on(_CALL, "lost-call", "drop_after_accept", "the answer is lost", Recovery.ITSELF, times=2, keys=_BY_CALLS),
@@ -58,14 +58,18 @@ _CUT: Final = (
     on(_CREATE, "cut-create", "truncate", "JSON is cut off", Recovery.ITSELF, bytes=20),
     on(_CREATE, "half-create", "shorten", "half of the JSON, as if whole", Recovery.ITSELF, bytes=20),
     on(_URL, "cut-url", "truncate", "JSON is cut off", Recovery.ITSELF, bytes=20),
-    on(_URL, "half-url", "shorten", "half of the JSON, as if whole", Recovery.RETRY, bytes=20),
+    on(_URL, "half-url", "shorten", "half of the JSON, as if whole", Recovery.ITSELF, bytes=20),
     on(_POST, "cut-upload", "truncate", "JSON is cut off", Recovery.ITSELF, bytes=20),
     on(_STATUS, "cut-status", "truncate", "JSON is cut off", Recovery.ITSELF, bytes=20),
     on(_STATUS, "half-status", "shorten", "half of the JSON, as if whole", Recovery.ITSELF, bytes=20),
     on(_RESULTS, "cut-results", "truncate", "the zip is cut off", Recovery.ITSELF, bytes=60, quick=True),
     on(_RESULTS, "half-results", "shorten", "half of the zip, as if whole", Recovery.RETRY, bytes=60),
     on(_CALL, "cut-call", "truncate", "JSON is cut off", Recovery.ITSELF, bytes=20, keys=_BY_CALLS),
-    on(_CALL, "half-call", "shorten", "half of the JSON, as if whole", Recovery.RETRY, bytes=20, keys=_BY_CALLS),
+    on(_CALL, "half-call", "shorten", "half of the JSON, as if whole", Recovery.ITSELF, bytes=10, keys=_BY_CALLS),
+    on(
+        _CALL, "page-call", "raw", "somebody else's page as the answer", Recovery.RETRY, status=200,
+        body="<html>log in</html>", keys=_BY_CALLS,
+    ),
 )  # fmt: skip
 
 _OF_A_PROXY: Final = (
@@ -103,6 +107,11 @@ def _called(operation: str) -> Callable[[World, str], Any]:
     return lambda world, _: operation in world.operations()
 
 
+def _all_wait(world: World, run_id: str) -> bool:
+    states = list(world.airflow.api.task_states(world.name, run_id).get(UPLOAD, {}).values())
+    return states == ["deferred"] * len(SEGMENTS)
+
+
 _DOWN: Final = (
     Row(
         "down-start", "connection refused for 20 s", "before the first call", Recovery.RETRY,
@@ -118,8 +127,8 @@ _DOWN: Final = (
     ),
     Row(
         "down-waiting", "connection refused for 20 s", "status in the triggerer", Recovery.ITSELF,
-        before=rule("ProcessUpload", "delay", seconds=15, times=4),
-        during=_down(lambda world, run_id: world.is_("deferred", UPLOAD, run_id), "the wait"),
+        before=rule("ProcessUpload", "delay", seconds=60, times=4),
+        during=_down(_all_wait, "the wait"),
     ),
 )  # fmt: skip
 

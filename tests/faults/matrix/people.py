@@ -1,17 +1,26 @@
-"""What people do to the audiences, and in Airflow."""
+"""What people do to the audiences, to the workspace, and in export files."""
 
 from __future__ import annotations
 
-from typing import Final
+import shutil
+from datetime import timedelta
+from typing import Any, Final
 
-from tests.faults.matrix.row import Recovery, Row
-from tests.faults.world import World
+from include.customer_match.ledger.lease import Lease
+from include.customer_match.workspace import slug
+from tests.faults.matrix.row import UPLOAD, Recovery, Row
+from tests.faults.world import SEGMENTS, World
 
 __all__ = ["ROWS"]
 
+FIRST: Final = SEGMENTS[0]
+
+
+# --- At Microsoft Advertising ------------------------------------------------------------------------------------
+
 
 def _delete_list(world: World) -> None:
-    world.deleted_by_hand = 1
+    world.deleted_by_hand += 1
     world.service.api.campaign("Audiences", {"AudienceIds": [world.audience_id()]}, "DELETE")
 
 
@@ -24,9 +33,130 @@ def _rename_list(world: World) -> None:
     assert answer.json()["PartialErrors"] == []
 
 
-ROWS: Final = (
+def _create_list(world: World) -> None:
+    """Somebody's own list, with the segment's name and without our mark."""
+    world.service.api.create(FIRST)
+
+
+def _create_list_again(world: World) -> None:
+    _delete_list(world)
+    _create_list(world)
+
+
+_LISTS: Final = (
     Row(
         "deleted", "an audience is deleted by hand", "between runs", Recovery.ITSELF,
         before=_delete_list, second=True, quick=True,
     ),
+    Row(
+        "renamed", "an audience is renamed by hand", "between runs", Recovery.ITSELF,
+        before=_rename_list, second=True,
+    ),
+    Row(
+        "foreign", "somebody has a list of the segment's name", "before the first run", Recovery.HUMAN,
+        before=_create_list, after=_delete_list, advice="adopt",
+    ),
+    Row(
+        "created-again", "an audience is deleted and created again by hand", "between runs", Recovery.HUMAN,
+        before=_create_list_again, after=_delete_list, second=True, advice="adopt",
+    ),
+    Row(
+        "adopted", "an audience is deleted and created again by hand; `adopt: true`", "between runs", Recovery.ITSELF,
+        before=_create_list_again, second=True, keys={"adopt": True},
+    ),
 )  # fmt: skip
+
+
+# --- In the export file --------------------------------------------------------------------------------------------
+
+
+def _with_id(audience_id: str) -> list[Any]:
+    return [{"table": FIRST, "audience_id": audience_id}, *SEGMENTS[1:]]
+
+
+def _write_id(world: World) -> None:
+    """Pin the audience to the list that it has."""
+    world.change_export(segments=_with_id(world.audience_id()))
+
+
+def _pinned_and_deleted(world: World) -> None:
+    _write_id(world)
+    _delete_list(world)
+
+
+def _unpin(world: World) -> None:
+    world.change_export(segments=list(SEGMENTS))
+
+
+_EXPORT: Final = (
+    Row(
+        "id-gone", "the list that `audience_id` names is deleted by hand", "between runs", Recovery.HUMAN,
+        before=_pinned_and_deleted, after=_unpin, second=True, advice="audience_id",
+    ),
+)  # fmt: skip
+
+
+# --- In the workspace ----------------------------------------------------------------------------------------------
+
+
+def _delete_ledger(world: World) -> None:
+    shutil.rmtree(world.workspace_folder / world.ledger(FIRST).folder)
+
+
+def _delete_ledgers(world: World) -> None:
+    """All that is known of all audiences, and which segment is whose."""
+    shutil.rmtree(world.workspace_folder / "ledgers")
+
+
+def _damage_state(world: World) -> None:
+    newest = max((world.workspace_folder / world.ledger(FIRST).folder / "states").glob("*.json"))
+    text = newest.read_text()
+    newest.chmod(0o600)
+    newest.write_text(text[: len(text) // 2])
+
+
+def _damage_bounds(world: World) -> None:
+    certain = world.state().settled.certain
+    assert certain
+    path = world.workspace_folder / certain.path
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _hold_upload(world: World) -> None:
+    """Let the upload wait for a while, as another run has its audience."""
+    other = Lease(world.workspace, world.ledger(FIRST).folder, audience=FIRST, holder="another run")
+    other.take(timedelta(seconds=25))
+
+
+def _delete_run(world: World, run_id: str) -> None:
+    """Somebody cleans up while the upload waits."""
+    world.until(lambda: world.state_of(run_id, UPLOAD, FIRST) == "deferred", "the wait")
+    shutil.rmtree(world.workspace_folder / "runs" / slug(world.name) / slug(run_id) / slug(FIRST))
+
+
+_WORKSPACE: Final = (
+    Row(
+        "ledger-deleted", "the ledger of an audience is deleted by hand", "between runs", Recovery.ITSELF,
+        before=_delete_ledger, second=True, repeats=2,  # whose confirmations were deleted
+    ),
+    Row(
+        "ledgers-deleted", "all ledgers are deleted by hand", "between runs", Recovery.ITSELF,
+        before=_delete_ledgers, second=True, repeats=8,  # likewise
+    ),
+    Row(
+        "ledger-torn", "the newest state of a ledger is torn", "between runs", Recovery.ITSELF,
+        before=_damage_state, second=True,
+    ),
+    Row(
+        "ledger-altered", "a bit of a ledger's members is altered", "between runs", Recovery.ITSELF,
+        before=_damage_bounds, second=True,
+    ),
+    Row(
+        "run-deleted", "the folder of a segment's run is deleted by hand", "between chunk and upload", Recovery.NEXT_RUN,
+        before=_hold_upload, during=_delete_run, second=True, advice="Run the task `chunk`",
+    ),
+)  # fmt: skip
+
+ROWS: Final = (*_LISTS, *_EXPORT, *_WORKSPACE)

@@ -2,10 +2,165 @@
 
 from __future__ import annotations
 
-from typing import Final
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, Final, cast
 
-from tests.faults.matrix.row import Row
+from include.customer_match.ledger.lease import Lease
+from include.customer_match.ledger.store import LedgerConflict
+from tests.faults.matrix.row import UPLOAD, Recovery, Row, rule
+from tests.faults.storage_proxy import Kind, StorageFault
+from tests.faults.storage_worlds import AzureWorld, DiskWorld
+from tests.faults.world import World
 
 __all__ = ["ROWS"]
 
-ROWS: Final[tuple[Row, ...]] = ()
+_PATIENCE: Final = 400.0  # the SDK waits 15 s and more between its four tries
+_TABLE: Final = r"lake/segments/Alpha/.*parquet"
+_MEMBERS: Final = r"/runs/.*members\.parquet"
+_PARTS: Final = r"/runs/.*/parts/.*\.parquet"
+_CREATED, _INTENT, _CONFIRMED, _SETTLED = (rf"/alpha-\w+/states/{n:010d}\.json" for n in (1, 3, 4, 7))
+"""The states of the first load of a ledger: the audience, the plan, sent, confirmed, sent, confirmed, settled."""
+_LEASE: Final = r"/alpha-\w+/leases/0000000001\.json"
+
+
+def _azure(
+    name: str, kind: Kind, method: str, path: str, fault: str, where: str, recovery: Recovery, **values: Any
+) -> Row:
+    row = {key: values.pop(key) for key in ("second", "quick", "advice", "repeats") if key in values}
+
+    def before(world: World) -> None:
+        cast("AzureWorld", world).strike_storage(StorageFault(kind, method, path, **values))
+
+    return Row(
+        name, f"Azure: {fault}", where, recovery,
+        before=before, after=_heal, world=AzureWorld, patience=_PATIENCE, **row,
+    )  # fmt: skip
+
+
+def _heal(world: World) -> None:
+    cast("AzureWorld", world).proxy.faults.clear()
+
+
+def _everywhere(world: World) -> None:
+    """One failure at each step that uses the storage."""
+    steps = [("GET", _TABLE), ("PUT", _MEMBERS), ("PUT", _PARTS), ("PUT", _INTENT), ("PUT", _SETTLED)]
+    faults = [StorageFault("status", method, path, status=503) for method, path in steps]
+    cast("AzureWorld", world).strike_storage(*faults)
+
+
+_AZURE: Final = (
+    Row(
+        "azure-503", "Azure: HTTP 503, ServerBusy", "each step that uses the storage", Recovery.ITSELF,
+        before=_everywhere, world=AzureWorld, patience=_PATIENCE,
+    ),
+    _azure("azure-500-table", "status", "GET", _TABLE, "HTTP 500", "read table", Recovery.ITSELF, status=500),
+    _azure("azure-cut-table", "cut", "GET", _TABLE, "answer cut off", "read table", Recovery.ITSELF),
+    _azure("azure-busy", "status", "PUT", _MEMBERS, "HTTP 503 for a minute", "members", Recovery.RETRY, times=4),
+    _azure("azure-reset-part", "reset", "PUT", _PARTS, "connection reset", "write parts", Recovery.ITSELF),
+    _azure("azure-timeout", "hang", "PUT", _PARTS, "no answer for 70 s", "write parts", Recovery.ITSELF, seconds=70),
+    _azure("azure-lost-created", "lost", "PUT", _CREATED, "the answer is lost", "ledger: created", Recovery.RETRY),
+    _azure("azure-lost-intent", "lost", "PUT", _INTENT, "the answer is lost", "ledger: intent", Recovery.RETRY),
+    _azure("azure-lost-done", "lost", "PUT", _CONFIRMED, "the answer is lost", "ledger: confirmed", Recovery.RETRY),
+    _azure("azure-lost-settled", "lost", "PUT", _SETTLED, "the answer is lost", "ledger: settled", Recovery.RETRY),
+    _azure("azure-lost-lease", "lost", "PUT", _LEASE, "the answer is lost", "lease", Recovery.ITSELF),
+    _azure("azure-500-lease", "status", "PUT", _LEASE, "HTTP 500", "lease", Recovery.ITSELF, status=500),
+    _azure("azure-report", "status", "PUT", r"report\.json", "HTTP 503 for a minute", "report", Recovery.RETRY, times=4),
+    _azure(
+        "azure-403", "status", "", r"/segments/", "access is refused", "read table", Recovery.HUMAN,
+        status=403, times=-1, advice="the storage account refuses access",
+    ),
+)  # fmt: skip
+
+
+# --- Others at the same audience ---------------------------------------------------------------------------------
+
+
+def _held_by_another(world: World) -> None:
+    """Another run that died: its lease runs out in a quarter of a minute."""
+    ledger = world.ledger("Alpha")
+    other = Lease(world.workspace, ledger.folder, audience="Alpha", holder="another run")
+    other.take(timedelta(seconds=15))
+
+
+def _waits(world: World, run_id: str) -> None:
+    world.until(lambda: world.airflow.api.task_states(world.name, run_id).get(UPLOAD), "the uploads")
+    world.until(lambda: world.is_("deferred", UPLOAD, run_id), "a wait")
+    if world.state().parts:
+        raise AssertionError("the run did not wait for the other one")
+
+
+def _written_by_another(world: World, run_id: str) -> None:
+    """Somebody took the lease for expired, and writes to the ledger."""
+    world.until(lambda: world.state().in_flight, "the intent")
+
+    def noticed() -> bool:
+        entry = world.ledger("Alpha").load()
+        if entry.state.parts:
+            with suppress(LedgerConflict):
+                world.ledger("Alpha").write(entry, entry.state)
+        time.sleep(1)
+        return bool(world.tried_again(run_id))
+
+    world.until(noticed, "a conflict")
+
+
+_CONFLICTS: Final = tuple(
+    row
+    for world, where in ((World, "local disk"), (AzureWorld, "Azure"))
+    for row in (
+        Row(
+            f"lease-taken-{where.split()[0].lower()}", "another run holds the audience", f"lease, {where}",
+            Recovery.ITSELF, before=_held_by_another, during=_waits, world=world, patience=_PATIENCE,
+        ),
+        Row(
+            f"lease-lost-{where.split()[0].lower()}", "another writer at the ledger: the lease is lost",
+            f"upload, {where}", Recovery.RETRY, before=rule("DownloadResult", "delay", seconds=8, times=4),
+            during=_written_by_another, second=True, world=world, patience=_PATIENCE,
+        ),
+    )
+)  # fmt: skip
+
+
+# --- Disks -------------------------------------------------------------------------------------------------------
+
+
+def _disk(act: Callable[[DiskWorld], None]) -> Callable[[World], None]:
+    return lambda world: act(cast("DiskWorld", world))
+
+
+def _fill_when(moment: Callable[[World, str], Any], what: str) -> Callable[[World, str], None]:
+    def during(world: World, run_id: str) -> None:
+        world.until(lambda: moment(world, run_id), what)
+        cast("DiskWorld", world).fill()
+
+    return during
+
+
+def _in_flight(world: World, _: str) -> Any:
+    return world.state().in_flight
+
+
+_slow: Final = rule("ProcessUpload", "delay", seconds=6, times=4)
+_FULL, _READ_ONLY = "the storage is full", "Read-only file system"
+
+_DISKS: Final = (
+    Row(
+        "disk-full", "the workspace's disk is full", "validate", Recovery.HUMAN, second=True, world=DiskWorld,
+        before=_disk(DiskWorld.fill), after=_disk(DiskWorld.free), advice=_FULL,
+    ),
+    Row(
+        "disk-full-upload", "the workspace's disk is full", "upload, before recording", Recovery.HUMAN,
+        second=True, world=DiskWorld, before=_slow, during=_fill_when(_in_flight, "the intent"),
+        after=_disk(DiskWorld.free), advice=_FULL,
+    ),
+    Row(
+        "read-only", "the workspace is read-only", "validate", Recovery.HUMAN, second=True, world=DiskWorld,
+        before=_disk(lambda world: world.make_read_only(value=True)),
+        after=_disk(lambda world: world.make_read_only(value=False)), advice=_READ_ONLY,
+    ),
+)  # fmt: skip
+
+ROWS: Final = (*_AZURE, *_CONFLICTS, *_DISKS)

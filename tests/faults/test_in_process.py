@@ -1,0 +1,51 @@
+"""The rows that strike no program of Airflow, without it: quickly, hash by hash."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from include.project import PROJECT
+from tests.faults.in_process import InProcess
+from tests.faults.matrix import Row, codes, network, people, storage
+from tests.faults.rows import Outcome, play
+
+pytestmark = [pytest.mark.faults, pytest.mark.system, pytest.mark.timeout(3600)]
+
+ROWS = [row for row in (*network.ROWS, *codes.ROWS, *storage.ROWS, *people.ROWS) if not row.needs_airflow]
+SIDE_BY_SIDE = 12
+KEPT = PROJECT / ".faults" / os.environ.get("IN_PROCESS_RESULTS", "in-process.jsonl")
+
+
+@pytest.fixture(scope="session")
+def quick_outcomes(
+    request: pytest.FixtureRequest, airflow_db: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Outcome]]]:
+    folder = tmp_path_factory.mktemp("in-process")
+    (folder / "exports").mkdir()
+    airflow = InProcess(folder / "exports")
+    rows = [
+        item.callspec.params["row"] for item in request.session.items if "quick_outcomes" in item.fixturenames
+    ]  # type: ignore[attr-defined]
+
+    def played(row: Row) -> Outcome:
+        outcome = play(row, airflow, folder / row.name)  # type: ignore[arg-type]  # all of Airflow that it asks for
+        with KEPT.open("a") as file:
+            file.write(json.dumps(asdict(outcome)) + "\n")
+        return outcome
+
+    KEPT.parent.mkdir(exist_ok=True)
+    KEPT.unlink(missing_ok=True)
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        yield {row.name: pool.submit(played, row) for row in rows}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_row_without_airflow(row: Row, quick_outcomes: dict[str, Future[Outcome]]) -> None:
+    assert quick_outcomes[row.name].result().wrong == []
