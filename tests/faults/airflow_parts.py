@@ -20,6 +20,7 @@ from include.demo.airflow_api import AirflowApi
 from include.demo.processes import Program, free_port
 from include.demo.stack import airflow_environment
 from include.project import PROJECT
+from tests.faults.clock import CLOCK
 from tests.faults.points import FOLDER
 
 __all__ = ["PARTS", "AirflowParts"]
@@ -46,18 +47,21 @@ class AirflowParts:
         folder: Where everything of it lies.
         exports: The folder of export files that it reads.
         holds: The folder of orders by which tasks are held (see `points.py`).
+        clock: The file of their clock's shift (see `clock.py`).
         running: The programs by name.
     """
 
     folder: Path
     exports: Path
     holds: Path = field(init=False)
+    clock: Path = field(init=False)
     running: dict[str, Program] = field(default_factory=dict, init=False)
     api: AirflowApi = field(init=False)
 
     def __post_init__(self) -> None:
         self.holds = self.folder / "holds"
         self.holds.mkdir(parents=True)
+        self.clock = self.holds / "clock"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._secrets = {  # the same in all programs, also in those that are started again
@@ -134,6 +138,7 @@ class AirflowParts:
             **_QUICKLY_FOUND,
             "PYTHONPATH": f"{PROJECT / 'tests/faults/inside'}{os.pathsep}{usual['PYTHONPATH']}",
             FOLDER: str(self.holds),
+            CLOCK: str(self.clock),
             "CUSTOMER_MATCH_EXPORTS": str(self.exports),
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",

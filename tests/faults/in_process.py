@@ -47,9 +47,11 @@ class InProcess:
 
     Attributes:
         exports: The folder of export files.
+        clock: The file of the clock's shift.
     """
 
     exports: Path
+    clock: Path
     _runs: dict[tuple[str, str], _Run] = field(default_factory=dict, init=False)
     _one_at_a_time: dict[str, threading.Lock] = field(default_factory=dict, init=False)
 
@@ -92,10 +94,10 @@ class InProcess:
     def wait_for_dag(self, dag_id: str) -> None:
         """It is there with its file."""
 
-    def trigger(self, dag_id: str, **conf: Any) -> str:
-        """Start a run."""
-        due = datetime.now(UTC)
-        run_id = f"by_hand_{due:%Y%m%dT%H%M%S_%f}"
+    def trigger(self, dag_id: str, due: datetime | None = None, **conf: Any) -> str:
+        """Start a run, as if it had been due at another time than now."""
+        run_id = f"by_hand_{datetime.now(UTC):%Y%m%dT%H%M%S_%f}"
+        due = due or datetime.now(UTC)
         run = self._runs[dag_id, run_id] = _Run()
         export = load_export(self.exports / f"{dag_id}.yaml")
         assert isinstance(export, Export)

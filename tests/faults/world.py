@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ import yaml
 from airflow_microsoft_advertising.applying import calls_of
 from include.customer_match.ledger.state import Progress, State
 from include.customer_match.ledger.store import Ledger, ledger_folder
-from include.customer_match.report import RunReport
+from include.customer_match.report import Outcome, RunReport
 from include.customer_match.routes import Route
 from include.customer_match.workspace import Workspace, slug
 from include.demo.expected import expected
 from include.demo.people import Profiles
 from include.demo.stack import account_connection
 from include.demo.tables import DemoTable, write_tables
+from tests.faults import clock
 from tests.faults.airflow_parts import AirflowParts
 from tests.faults.points import order
 from tests.faults.rendezvous import Rendezvous
@@ -104,7 +106,10 @@ class World:
 
     def stop(self) -> None:
         """End the service."""
-        (self.airflow.exports / f"{self.name}.yaml").unlink(missing_ok=True)  # else all tasks would parse it
+        for path in self.airflow.exports.glob(f"{self.name}*.yaml"):
+            if path.stem in {self.name, f"{self.name}-too"}:
+                path.unlink()  # else all tasks would parse it
+        self.set_clock_right()
         if hasattr(self, "service") and self.service.process.poll() is None:
             self.service.end()
 
@@ -177,6 +182,28 @@ class World:
     def wait(self, run_id: str, dag_id: str | None = None, *, seconds: float = _PATIENCE) -> str:
         """Wait for a run's end; its state."""
         return self.airflow.wait_for_run(dag_id or self.name, run_id, seconds=seconds)
+
+    def trigger_due(self, due: datetime) -> str:
+        """A whole run that was due at another time than now; its id."""
+        run_id = self.airflow.api.trigger(self.name, due=due)
+        ended = self.wait(run_id)
+        assert ended == "success", ended
+        return run_id
+
+    def expect_skips(self, run_id: str) -> None:
+        """Make sure that a run has left all audiences alone, and says why."""
+        segments = self.report(run_id).segments
+        told = {segment.audience: (segment.outcome, segment.message or "") for segment in segments}
+        late = [(o, m) for o, m in told.values() if o is Outcome.SKIPPED and "newer data" in m]
+        assert len(late) == len(SEGMENTS), told
+
+    def set_clock_back(self, seconds: float) -> None:
+        """Set the clock of tasks and triggers back (see `clock.py`)."""
+        clock.set_back(self.airflow.clock, seconds)
+
+    def set_clock_right(self) -> None:
+        """Set it right."""
+        self.airflow.clock.unlink(missing_ok=True)
 
     def run(self, **conf: Any) -> str:
         """A whole run; its state."""

@@ -1,5 +1,6 @@
-"""Read by every Python of the harness's Airflow as it starts: makes the points known at which tasks can be held."""
+"""Read by every Python of the harness's Airflow as it starts: points at which tasks can be held, another clock."""
 
-from tests.faults.points import install
+from tests.faults import clock, points
 
-install()
+points.install()
+clock.install()

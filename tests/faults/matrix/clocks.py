@@ -1,11 +1,145 @@
-"""Time: clocks that jump, runs at the same second, backfills."""
+"""Time: clocks that jump, runs at the same second, a backfill beside the daily run."""
 
 from __future__ import annotations
 
-from typing import Final
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
-from tests.faults.matrix.row import Row
+from include.customer_match.ledger.lease import Lease
+from tests.faults.matrix.row import UPLOAD, Recovery, Row, rule
+from tests.faults.world import NotStruck, World
 
 __all__ = ["ROWS"]
 
-ROWS: Final[tuple[Row, ...]] = ()
+_HOUR: Final = 3600.0
+
+
+# --- Clocks ------------------------------------------------------------------------------------------------------
+
+
+def _set_back(world: World) -> None:
+    world.set_clock_back(_HOUR)
+
+
+def _must_be_late(world: World, run_id: str) -> None:
+    """The run has read the clock that is wrong."""
+    world.wait(run_id)
+    if datetime.now(UTC) - world.report(run_id).finished < timedelta(seconds=_HOUR / 2):
+        raise NotStruck("the run had the right time")
+
+
+def _set_back_while_waiting(world: World, run_id: str) -> None:
+    world.until(lambda: world.is_("deferred", UPLOAD, run_id), "the wait")
+    world.set_clock_back(_HOUR)
+    _must_be_late(world, run_id)
+
+
+def _other(world: World) -> Lease:
+    return Lease(world.workspace, world.ledger("Alpha").folder, audience="Alpha", holder="another run")
+
+
+def _held_by_another(world: World) -> None:
+    _other(world).take(timedelta(minutes=20))
+
+
+def _set_back_while_pausing(world: World, run_id: str) -> None:
+    """The run looks again in half a minute; by the moment that it has noted, that were an hour and a half."""
+    world.until(lambda: world.state_of(run_id, UPLOAD, "Alpha") == "deferred", "the pause")
+    world.set_clock_back(_HOUR)
+    _other(world).release()
+    _must_be_late(world, run_id)
+
+
+def _run_of_an_hour_ago(world: World, run_id: str) -> None:
+    """The clock that is wrong is the scheduler's, too: it dates its next run before the last one."""
+    if world.wait(run_id) == "success":
+        world.expect_skips(world.trigger_due(datetime.now(UTC) - timedelta(seconds=_HOUR)))
+
+
+_JUMPS: Final = (
+    Row(
+        "clock-between", "the workers' clock is set back by an hour", "between runs", Recovery.ITSELF,
+        before=_set_back, during=_must_be_late, second=True, alone=True,
+    ),
+    Row(
+        "clock-waiting", "the workers' clock is set back by an hour", "waiting", Recovery.ITSELF,
+        before=rule("ProcessUpload", "delay", seconds=8, times=4), during=_set_back_while_waiting,
+        second=True, alone=True,
+    ),
+    Row(
+        "clock-pausing", "the workers' clock is set back by an hour", "waiting for another run", Recovery.ITSELF,
+        before=_held_by_another, during=_set_back_while_pausing, alone=True,
+    ),
+    Row(
+        "clock-scheduler", "a run is dated an hour before the last one", "between runs", Recovery.ITSELF,
+        during=_run_of_an_hour_ago, second=True,
+    ),
+)  # fmt: skip
+
+
+# --- Several runs --------------------------------------------------------------------------------------------------
+
+
+def _another_run(world: World, run_id: str) -> None:
+    ended = world.wait(world.trigger())
+    if ended != "success":
+        raise AssertionError(f"the other run ended as {ended}")
+
+
+def _another_export(world: World) -> None:
+    world.another_export(f"{world.name}-too")
+
+
+def _run_of_the_other(world: World, run_id: str) -> None:
+    name = f"{world.name}-too"
+    ended = world.wait(world.trigger(name), name)
+    if ended != "success":
+        raise AssertionError(f"the run of the other export ended as {ended}")
+
+
+def _backfill(world: World, run_id: str) -> None:
+    """Ten days, and in the middle of them the daily run."""
+    world.wait(run_id)
+    world.airflow.api.post("/backfills", _ten_days(world.name))
+    runs = world.until(lambda: _runs(world, "backfill", 10), "ten days", seconds=120)
+    world.until(lambda: _runs(world, "backfill", 2, ended=True), "two days", seconds=300)
+    daily = world.trigger()  # as the scheduler does when the day is over
+    states = [world.wait(name, seconds=1800) for name in (*runs, daily)]
+    if set(states) != {"success"}:
+        raise AssertionError(f"the runs ended as {states}")
+    world.expect_skips(runs[0])
+
+
+def _ten_days(dag_id: str) -> dict[str, Any]:
+    return {
+        "dag_id": dag_id, "from_date": "2026-11-01T00:00:00Z", "to_date": "2026-11-10T00:00:00Z",
+        "max_active_runs": 1, "reprocess_behavior": "none", "dag_run_conf": {}, "run_backwards": False,
+    }  # fmt: skip
+
+
+def _runs(world: World, kind: str, at_least: int, *, ended: bool = False) -> list[str]:
+    """Runs of a kind; empty while there are too few."""
+    runs = world.airflow.api.get(f"/dags/{world.name}/dagRuns", limit=100)["dag_runs"]
+    found = [r for r in runs if r["run_type"] == kind and (not ended or r["state"] in {"success", "failed"})]
+    time.sleep(0.5)
+    in_order = sorted(found, key=lambda run: str(run["logical_date"]))
+    return [run["dag_run_id"] for run in in_order] if len(found) >= at_least else []
+
+
+_RUNS: Final = (
+    Row(
+        "two-runs", "two runs are started at the same second", "the whole run", Recovery.ITSELF,
+        during=_another_run,
+    ),
+    Row(
+        "two-exports", "two exports into the same audiences are started at the same second", "the whole run",
+        Recovery.ITSELF, before=_another_export, during=_run_of_the_other, keys={"adopt": True}, patience=900,
+    ),
+    Row(
+        "backfill", "a backfill of ten days while the daily run comes due", "the whole run", Recovery.ITSELF,
+        during=_backfill, keys={"schedule": "@daily"}, patience=1800, needs_airflow=True,
+    ),
+)  # fmt: skip
+
+ROWS: Final = (*_JUMPS, *_RUNS)

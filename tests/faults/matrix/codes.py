@@ -30,7 +30,10 @@ _CODES: Final = (
     ),
     on("UploadFile", "3226", "fault", "3226, the URL has expired", Recovery.ITSELF, code=3226, quick=True),
     on("UploadFile", "3227", "fault", "3227, too many uploads: 60 s", Recovery.ITSELF, code=3227),
-    on("GetBulkUploadStatus", "4201", "fault", "4201, an unknown request id", Recovery.ITSELF, repeats=1, code=4201, nth=2),
+    on(
+        "GetBulkUploadStatus", "4201", "fault", "4201, an unknown request id", Recovery.ITSELF, code=4201, nth=2,
+        repeats=1,
+    ),
     on("UploadFile", "109-upload", "fault", "the token expires in mid-upload", Recovery.ITSELF, code=109),
     on("UploadFile", "401-upload", "raw", "401 without a code in mid-upload", Recovery.ITSELF, status=401),
     on("GetBulkUploadStatus", "109-status", "fault", "the token expires", Recovery.ITSELF, code=109, times=3),
@@ -47,7 +50,10 @@ _CODES: Final = (
 
 _ENDS: Final = (
     on(_PROCESS, "failed", "fault", "an upload ends as Failed", Recovery.RETRY, repeats=1, second=True, quick=True),
-    on(_PROCESS, "failed-half", "fault", "Failed after half was done", Recovery.RETRY, repeats=1, second=True, applied=0.5),
+    on(
+        _PROCESS, "failed-half", "fault", "Failed after half was done", Recovery.RETRY, second=True, applied=0.5,
+        repeats=1,
+    ),
     on(_PROCESS, "failed-replace", "fault", "a Replace ends as Failed", Recovery.RETRY, repeats=2, code=202, times=2),
     on(_PROCESS, "expired", "fault", "an upload ends as Expired", Recovery.RETRY, repeats=1, state="Expired"),
     on(_PROCESS, "aborted", "fault", "an upload ends as Aborted", Recovery.RETRY, repeats=1, state="Aborted"),

@@ -65,10 +65,13 @@ _CUT: Final = (
     on(_RESULTS, "cut-results", "truncate", "the zip is cut off", Recovery.ITSELF, bytes=60, quick=True),
     on(_RESULTS, "half-results", "shorten", "half of the zip, as if whole", Recovery.RETRY, bytes=60),
     on(_CALL, "cut-call", "truncate", "JSON is cut off", Recovery.ITSELF, bytes=20, keys=_BY_CALLS),
-    on(_CALL, "half-call", "shorten", "half of the JSON, as if whole", Recovery.ITSELF, bytes=10, keys=_BY_CALLS),
+    on(
+        _CALL, "half-call", "shorten", "half of the JSON, as if whole", Recovery.ITSELF, bytes=10, keys=_BY_CALLS,
+        repeats=1,
+    ),
     on(
         _CALL, "page-call", "raw", "somebody else's page as the answer", Recovery.RETRY, status=200,
-        body="<html>log in</html>", keys=_BY_CALLS,
+        body="<html>log in</html>", keys=_BY_CALLS, repeats=1,
     ),
 )  # fmt: skip
 

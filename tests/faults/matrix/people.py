@@ -154,8 +154,8 @@ _WORKSPACE: Final = (
         before=_damage_bounds, second=True,
     ),
     Row(
-        "run-deleted", "the folder of a segment's run is deleted by hand", "between chunk and upload", Recovery.NEXT_RUN,
-        before=_hold_upload, during=_delete_run, second=True, advice="Run the task `chunk`",
+        "run-deleted", "the folder of a segment's run is deleted by hand", "between chunk and upload",
+        Recovery.NEXT_RUN, before=_hold_upload, during=_delete_run, second=True, advice="Run the task `chunk`",
     ),
 )  # fmt: skip
 

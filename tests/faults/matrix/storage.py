@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, cast
 
 from include.customer_match.ledger.lease import Lease
 from include.customer_match.ledger.store import LedgerConflict
 from tests.faults.matrix.row import UPLOAD, Recovery, Row, rule
-from tests.faults.storage_proxy import Kind, StorageFault
+from tests.faults.storage_proxy import StorageFault
 from tests.faults.storage_worlds import AzureWorld, DiskWorld
 from tests.faults.world import World
 
@@ -23,20 +25,23 @@ _MEMBERS: Final = r"/runs/.*members\.parquet"
 _PARTS: Final = r"/runs/.*/parts/.*\.parquet"
 _CREATED, _INTENT, _CONFIRMED, _SETTLED = (rf"/alpha-\w+/states/{n:010d}\.json" for n in (1, 3, 4, 7))
 """The states of the first load of a ledger: the audience, the plan, sent, confirmed, sent, confirmed, settled."""
+_REPORT: Final = r"/runs/.*report\.json"
 _LEASE: Final = r"/alpha-\w+/leases/0000000001\.json"
 
 
-def _azure(
-    name: str, kind: Kind, method: str, path: str, fault: str, where: str, recovery: Recovery, **values: Any
-) -> Row:
-    row = {key: values.pop(key) for key in ("second", "quick", "advice", "repeats") if key in values}
+_fails, _cuts, _resets, _hangs, _loses = (
+    partial(StorageFault, kind) for kind in ("status", "cut", "reset", "hang", "lost")
+)
+_LOST: Final = "the answer is lost"
 
+
+def _azure(name: str, struck: StorageFault, fault: str, where: str, recovery: Recovery, **values: Any) -> Row:
     def before(world: World) -> None:
-        cast("AzureWorld", world).strike_storage(StorageFault(kind, method, path, **values))
+        cast("AzureWorld", world).strike_storage(replace(struck))
 
     return Row(
         name, f"Azure: {fault}", where, recovery,
-        before=before, after=_heal, world=AzureWorld, patience=_PATIENCE, **row,
+        before=before, after=_heal, world=AzureWorld, patience=_PATIENCE, **values,
     )  # fmt: skip
 
 
@@ -56,21 +61,21 @@ _AZURE: Final = (
         "azure-503", "Azure: HTTP 503, ServerBusy", "each step that uses the storage", Recovery.ITSELF,
         before=_everywhere, world=AzureWorld, patience=_PATIENCE,
     ),
-    _azure("azure-500-table", "status", "GET", _TABLE, "HTTP 500", "read table", Recovery.ITSELF, status=500),
-    _azure("azure-cut-table", "cut", "GET", _TABLE, "answer cut off", "read table", Recovery.ITSELF),
-    _azure("azure-busy", "status", "PUT", _MEMBERS, "HTTP 503 for a minute", "members", Recovery.RETRY, times=4),
-    _azure("azure-reset-part", "reset", "PUT", _PARTS, "connection reset", "write parts", Recovery.ITSELF),
-    _azure("azure-timeout", "hang", "PUT", _PARTS, "no answer for 70 s", "write parts", Recovery.ITSELF, seconds=70),
-    _azure("azure-lost-created", "lost", "PUT", _CREATED, "the answer is lost", "ledger: created", Recovery.RETRY),
-    _azure("azure-lost-intent", "lost", "PUT", _INTENT, "the answer is lost", "ledger: intent", Recovery.RETRY),
-    _azure("azure-lost-done", "lost", "PUT", _CONFIRMED, "the answer is lost", "ledger: confirmed", Recovery.RETRY),
-    _azure("azure-lost-settled", "lost", "PUT", _SETTLED, "the answer is lost", "ledger: settled", Recovery.RETRY),
-    _azure("azure-lost-lease", "lost", "PUT", _LEASE, "the answer is lost", "lease", Recovery.ITSELF),
-    _azure("azure-500-lease", "status", "PUT", _LEASE, "HTTP 500", "lease", Recovery.ITSELF, status=500),
-    _azure("azure-report", "status", "PUT", r"report\.json", "HTTP 503 for a minute", "report", Recovery.RETRY, times=4),
+    _azure("azure-500-table", _fails("GET", _TABLE, status=500), "HTTP 500", "read table", Recovery.ITSELF),
+    _azure("azure-cut-table", _cuts("GET", _TABLE), "answer cut off", "read table", Recovery.ITSELF),
+    _azure("azure-busy", _fails("PUT", _MEMBERS, times=4), "HTTP 503 for a minute", "members", Recovery.RETRY),
+    _azure("azure-reset-part", _resets("PUT", _PARTS), "connection reset", "write parts", Recovery.ITSELF),
+    _azure("azure-timeout", _hangs("PUT", _PARTS, seconds=70), "no answer for 70 s", "write parts", Recovery.ITSELF),
+    _azure("azure-lost-created", _loses("PUT", _CREATED), _LOST, "ledger: created", Recovery.RETRY),
+    _azure("azure-lost-intent", _loses("PUT", _INTENT), _LOST, "ledger: intent", Recovery.RETRY),
+    _azure("azure-lost-done", _loses("PUT", _CONFIRMED), _LOST, "ledger: confirmed", Recovery.RETRY),
+    _azure("azure-lost-settled", _loses("PUT", _SETTLED), _LOST, "ledger: settled", Recovery.RETRY),
+    _azure("azure-lost-lease", _loses("PUT", _LEASE), _LOST, "lease", Recovery.ITSELF),
+    _azure("azure-500-lease", _fails("PUT", _LEASE, status=500), "HTTP 500", "lease", Recovery.ITSELF),
+    _azure("azure-report", _fails("PUT", _REPORT, times=4), "HTTP 503 for a minute", "report", Recovery.RETRY),
     _azure(
-        "azure-403", "status", "", r"/segments/", "access is refused", "read table", Recovery.HUMAN,
-        status=403, times=-1, advice="the storage account refuses access",
+        "azure-403", _fails("", r"/segments/", status=403, times=-1), "access is refused", "read table",
+        Recovery.HUMAN, advice="the storage account refuses access",
     ),
 )  # fmt: skip
 

@@ -1,0 +1,109 @@
+"""Another clock for the project's own code: as if the machine's had been set, for tasks and triggers alone.
+
+Airflow's clock and the service's stay: a machine's clock is set for its workers, not for the service. It is not
+libfaketime, which would have to strike all programs of this Airflow at once (their tokens are dated), and which
+not every machine has. What is shifted is every reading of the clock by the modules below; a test holds the list.
+
+Runs inside the tasks (see `inside/sitecustomize.py`), like `points.py`. The shift stands in a file, so that it can
+change while they run.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import os
+import sys
+import time
+from datetime import datetime, timedelta, tzinfo
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, Final
+
+__all__ = ["CLOCK", "MODULES", "install", "set_back", "shift"]
+
+CLOCK: Final = "CUSTOMER_MATCH_CLOCK"
+"""The variable that names the file; nothing is changed where it is not set."""
+
+MODULES: Final = frozenset(
+    {
+        "airflow_microsoft_advertising.audience_sizes",
+        "airflow_microsoft_advertising.delivery",
+        "airflow_microsoft_advertising.hook",
+        "airflow_microsoft_advertising.operator",
+        "airflow_microsoft_advertising.steps",
+        "airflow_microsoft_advertising.terms",
+        "airflow_microsoft_advertising.trigger",
+        "airflow_microsoft_advertising.uploading",
+        "include.customer_match.ledger.lease",
+        "include.customer_match.ledger.store",
+    }
+)
+"""All that ask what time it is."""
+
+
+def set_back(file: Path, seconds: float) -> None:
+    """Set the clock back by so many seconds, from now on."""
+    new = file.with_suffix(".new")
+    new.write_text(str(-seconds))
+    new.rename(file)
+
+
+def shift() -> float:
+    """Seconds that the clock goes wrong by now."""
+    try:
+        return float(Path(os.environ[CLOCK]).read_text())
+    except (FileNotFoundError, KeyError):
+        return 0.0
+
+
+class _Shifted(datetime):
+    """`datetime` with another idea of now."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Any:  # type: ignore[override]
+        """A plain datetime, as its kind is compared and kept."""
+        return datetime.now(tz) + timedelta(seconds=shift())
+
+
+_TIME: Final = SimpleNamespace(
+    **{name: getattr(time, name) for name in dir(time) if not name.startswith("_")}
+)
+_TIME.time = lambda: time.time() + shift()
+
+
+def change(module: ModuleType) -> None:
+    """Let a module read the other clock."""
+    if getattr(module, "datetime", None) is datetime:
+        module.datetime = _Shifted  # type: ignore[attr-defined]
+    if getattr(module, "time", None) is time:
+        module.time = _TIME  # type: ignore[attr-defined]
+
+
+class _Changer(importlib.abc.MetaPathFinder):
+    """Finds the modules as the other finders do, and changes them once they are loaded."""
+
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
+        if fullname not in MODULES:
+            return None
+        others = (finder for finder in sys.meta_path if not isinstance(finder, _Changer))
+        spec = next((found for finder in others if (found := finder.find_spec(fullname, path, target))), None)
+        if spec and spec.loader:
+            load = spec.loader.exec_module
+
+            def load_and_change(module: ModuleType) -> None:
+                load(module)
+                change(module)
+
+            spec.loader.exec_module = load_and_change  # type: ignore[method-assign]
+        return spec
+
+
+def install() -> None:
+    """From now on the modules read the other clock; those that are there already, too."""
+    if CLOCK not in os.environ:
+        return
+    for name in MODULES & set(sys.modules):
+        change(sys.modules[name])
+    sys.meta_path.insert(0, _Changer())

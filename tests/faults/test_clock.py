@@ -1,0 +1,44 @@
+"""The other clock: who reads it, and that it can be set while they run."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from include.project import PROJECT
+from tests.faults import clock
+
+_ASKS = re.compile(r"\bdatetime\.now\(|\btime\.time\(")
+_PACKAGES = ("plugins/airflow_microsoft_advertising", "include/customer_match")
+
+
+def test_all_that_ask_what_time_it_is_are_known() -> None:
+    """In the client of the service nobody does."""
+    asking = set()
+    for package in (*_PACKAGES, "include/microsoft_advertising"):
+        for path in (PROJECT / package).rglob("*.py"):
+            if _ASKS.search(path.read_text()):
+                parts = path.relative_to(PROJECT).with_suffix("").parts
+                asking.add(".".join(parts).removeprefix("plugins."))
+    assert asking == clock.MODULES
+
+
+def test_it_can_be_set_back_and_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "clock"
+    monkeypatch.setenv(clock.CLOCK, str(file))
+    module = ModuleType("some_module")
+    exec("import time\nfrom datetime import UTC, datetime", vars(module))  # noqa: S102 (a module that asks)
+    clock.change(module)
+    hour = timedelta(hours=1)
+    for back in (timedelta(0), hour):
+        if back:
+            clock.set_back(file, back.total_seconds())
+        assert abs(datetime.now(UTC) - back - module.datetime.now(UTC)) < timedelta(minutes=5)
+        assert abs(datetime.now(UTC).timestamp() - back.total_seconds() - module.time.time()) < 300
+    assert type(module.datetime.now(UTC)) is datetime
+    file.unlink()
+    assert clock.shift() == 0

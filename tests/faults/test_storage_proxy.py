@@ -1,0 +1,78 @@
+"""The proxy before Azure storage: what passes, and what is struck."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+
+from tests.faults.storage_proxy import StorageFault, StorageProxy
+
+
+class _Storage(BaseHTTPRequestHandler):
+    """Answers with what it was sent, and counts."""
+
+    received: list[bytes]
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        type(self).received.append(body)
+        self.send_response(201)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def proxy() -> Iterator[StorageProxy]:
+    _Storage.received = []
+    storage = ThreadingHTTPServer(("127.0.0.1", 0), _Storage)
+    thread = threading.Thread(target=storage.serve_forever, daemon=True)
+    thread.start()
+    with StorageProxy(storage.server_address[1]) as proxy:
+        yield proxy
+    storage.shutdown()
+    storage.server_close()
+
+
+def put(proxy: StorageProxy, path: str = "/lake/a%20b", content: bytes = b"0123456789") -> httpx.Response:
+    with httpx.Client(trust_env=False, timeout=30) as http:
+        return http.put(f"http://127.0.0.1:{proxy.port}{path}", content=content)
+
+
+def test_what_is_not_struck_passes(proxy: StorageProxy) -> None:
+    content = bytes(range(256)) * 1000
+    assert put(proxy, content=content).content == content
+    assert _Storage.received == [content]
+    assert [(call.method, call.target, call.fault) for call in proxy.calls] == [("PUT", "/lake/a b", None)]
+
+
+def test_the_nth_of_a_method_and_path_is_struck(proxy: StorageProxy) -> None:
+    proxy.faults.append(StorageFault("status", "PUT", "a b", nth=2, times=2, status=503))
+    assert proxy.unstruck()
+    assert put(proxy, "/other").status_code == 201
+    assert [put(proxy).status_code for _ in range(4)] == [201, 503, 503, 201]
+    assert len(_Storage.received) == 3, "a refusal does nothing"
+    assert not proxy.unstruck()
+
+
+@pytest.mark.parametrize(("kind", "done"), [("reset", 0), ("hang", 0), ("lost", 1), ("cut", 1)])
+def test_without_a_whole_answer(proxy: StorageProxy, kind: str, done: int) -> None:
+    proxy.faults.append(StorageFault(kind, seconds=0.1))  # type: ignore[arg-type]  # from the list above
+    with pytest.raises(httpx.TransportError):
+        put(proxy)
+    assert len(_Storage.received) == done
+    assert not proxy.unstruck()
+
+
+def test_a_fault_for_good_is_struck_once_it_did(proxy: StorageProxy) -> None:
+    proxy.faults.append(StorageFault("status", times=-1, status=403))
+    assert proxy.unstruck()
+    assert [put(proxy).status_code for _ in range(3)] == [403] * 3
+    assert not proxy.unstruck()
