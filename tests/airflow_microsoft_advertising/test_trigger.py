@@ -127,9 +127,7 @@ def test_when_time_is_up_the_worker_is_woken(clock: Clock, monkeypatch: pytest.M
 
 
 @pytest.mark.faults
-def test_time_that_was_up_while_the_triggerer_was_away(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_time_that_was_up_while_the_triggerer_was_away(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     [event] = fire(make(until=START - 100), StandIn([]), monkeypatch)
     assert event.payload["overdue"]
     assert sum(clock.slept) == 0

@@ -31,7 +31,7 @@ def test_it_can_be_set_back_and_right(tmp_path: Path, monkeypatch: pytest.Monkey
     file = tmp_path / "clock"
     monkeypatch.setenv(clock.CLOCK, str(file))
     module = ModuleType("some_module")
-    exec("import time\nfrom datetime import UTC, datetime", vars(module))  # noqa: S102 (a module that asks)
+    exec("import time\nfrom datetime import UTC, datetime", vars(module))
     clock.change(module)
     hour = timedelta(hours=1)
     for back in (timedelta(0), hour):

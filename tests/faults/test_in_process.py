@@ -24,7 +24,7 @@ ROWS = [
     for row in (*network.ROWS, *codes.ROWS, *storage.ROWS, *people.ROWS, *clocks.ROWS)
     if not row.needs_airflow
 ]
-SIDE_BY_SIDE = 12
+SIDE_BY_SIDE = int(os.environ.get("CHAOS_SIDE_BY_SIDE", "6"))
 KEPT = PROJECT / ".faults" / os.environ.get("IN_PROCESS_RESULTS", "in-process.jsonl")
 
 

@@ -63,11 +63,11 @@ _ENDS: Final = (
     ),
     on(
         _PROCESS, "stuck", "hang", "an upload stays InProgress past the deadline", Recovery.RETRY, seconds=100,
-        keys={"upload_timeout_minutes": 1}, patience=400,
+        keys={"upload_timeout_minutes": 1},
     ),
     on(
         _PROCESS, "stuck-run", "hang", "an upload stays InProgress for longer than the run", Recovery.NEXT_RUN,
-        seconds=900, keys={"upload_timeout_minutes": 0.5, "retries": 1}, patience=400, advice="still in progress",
+        seconds=900, keys={"upload_timeout_minutes": 0.5, "retries": 1}, advice="still is in progress",
     ),
 )  # fmt: skip
 

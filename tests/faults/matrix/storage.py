@@ -19,7 +19,7 @@ from tests.faults.world import World
 
 __all__ = ["ROWS"]
 
-_PATIENCE: Final = 400.0  # the SDK waits 15 s and more between its four tries
+_PATIENCE: Final = 900.0  # the SDK waits 15 s and more between its four tries
 _TABLE: Final = r"lake/segments/Alpha/.*parquet"
 _MEMBERS: Final = r"/runs/.*members\.parquet"
 _PARTS: Final = r"/runs/.*/parts/.*\.parquet"
