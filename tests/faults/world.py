@@ -110,8 +110,10 @@ class World:
             if path.stem in {self.name, f"{self.name}-too"}:
                 path.unlink()  # else all tasks would parse it
         self.set_clock_right()
-        if hasattr(self, "service") and self.service.process.poll() is None:
-            self.service.end()
+        if hasattr(self, "service"):
+            self.service.api.http.close()
+            self.service.process.kill()  # it may be about to answer a call that hangs
+            self.service.process.communicate()
 
     def write_tables(self, generation: int) -> None:
         """Write the tables; with each generation a tenth of the profiles leave, and as many come."""
