@@ -81,7 +81,7 @@ def test_uploads_share_the_customers_pool_and_nothing_else_does(dag: DAG) -> Non
 
 
 def test_the_upload_gets_what_the_export_says(dags: Dags, tmp_path: Path) -> None:
-    extra = "+connection: ads\nscope: Account\nmembership_duration: 30\nadopt: true\n"
+    extra = "+connection: ads\nscope: Account\nmembership_duration: 30\nadopt: true\nupload_timeout_minutes: 30\n"
     upload = dags(autumn=extra)["autumn"].get_task("segment.upload")
     assert isinstance(upload, UploadAudienceOperator)
     assert (upload.customer_id, upload.account_id) == ("190000001", "180000001")
@@ -89,9 +89,11 @@ def test_the_upload_gets_what_the_export_says(dags: Dags, tmp_path: Path) -> Non
     assert (upload.workspace_root, upload.workspace_conn_id) == (str(tmp_path / "workspace"), None)
     assert (upload.scope, upload.membership_duration, upload.adopt) == ("Account", 30, True)
     assert (upload.scope_stated, upload.segments) == (True, ("Gold", "Silver"))
+    assert upload.upload_timeout == timedelta(minutes=30)
     plain = dags(autumn="+")["autumn"].get_task("segment.upload")
     assert isinstance(plain, UploadAudienceOperator)
     assert (plain.scope, plain.scope_stated) == ("Customer", False)
+    assert plain.upload_timeout == timedelta(hours=4)
     assert upload.mark == "[customer-match:autumn]"
 
 
