@@ -27,7 +27,7 @@ from include.customer_match.ledger.store import ledger_folder
 from include.customer_match.order import Overtaken
 from include.customer_match.run_records import Chunked, Delivered, SegmentRecords, Step
 from include.customer_match.workspace import Workspace
-from include.errors import CustomerMatchError, TerminalError, TransientError
+from include.errors import ConfigurationError, CustomerMatchError, TerminalError, TransientError
 
 __all__ = ["Busy", "NextMove", "Upload"]
 
@@ -124,6 +124,11 @@ class Upload:
         except AudienceBusy as busy:
             log.info("%s", busy)
             return Busy(busy.retry_after or 0.0)
+        except (
+            ConfigurationError
+        ):  # a full disk, say: what this run holds since before the wait, it goes on with no more
+            _give_back(lease)
+            raise
         outcome: Waiting | dict[str, Any] | None = None
         try:
             with self._delivery(lease) as delivery:

@@ -27,6 +27,7 @@ from include.customer_match.report import Outcome
 from include.customer_match.routes import Route
 from include.customer_match.run_records import Delivered, Failure, Step
 from include.customer_match.table_facts import TableFacts
+from include.customer_match.workspace import Workspace
 from include.errors import ConfigurationError, TransientError
 from include.microsoft_advertising import bulk_file
 from include.microsoft_advertising.faults import ServiceTerminalError, ServiceTransientError
@@ -317,6 +318,25 @@ def lease(run: ExportRun, holder: str = "somebody else") -> Lease:
     return Lease(
         run.workspace, ledger_folder("2", "Gold customers"), audience="Gold customers", holder=holder
     )
+
+
+@pytest.mark.faults
+def test_a_disk_that_is_full_after_a_wait_keeps_the_audience_from_nobody(
+    run: ExportRun, service: ClosingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deferred(lambda: operator(run).execute(CONTEXT))
+    assert lease(run).current() is not None
+
+    def no_room(*_: Any) -> None:
+        raise ConfigurationError("The storage is full.")
+
+    with monkeypatch.context() as full:
+        full.setattr(Workspace, "create", no_room)
+        with pytest.raises(AirflowFailException, match="full"):
+            operator(run).execute_complete(CONTEXT, {"request_id": "r1", "started": 0.0})
+    assert lease(run).current() is None
+    deferred(lambda: operator(run).execute(context("by-hand")))
+    assert len(service.accepted) == 2, "the other run has awaited what was sent, and goes on"
 
 
 @pytest.mark.faults

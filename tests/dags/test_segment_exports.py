@@ -81,7 +81,9 @@ def test_uploads_share_the_customers_pool_and_nothing_else_does(dag: DAG) -> Non
 
 
 def test_the_upload_gets_what_the_export_says(dags: Dags, tmp_path: Path) -> None:
-    extra = "+connection: ads\nscope: Account\nmembership_duration: 30\nadopt: true\nupload_timeout_minutes: 30\n"
+    extra = (
+        "+connection: ads\nscope: Account\nmembership_duration: 30\nadopt: true\nupload_timeout_minutes: 30\n"
+    )
     upload = dags(autumn=extra)["autumn"].get_task("segment.upload")
     assert isinstance(upload, UploadAudienceOperator)
     assert (upload.customer_id, upload.account_id) == ("190000001", "180000001")
