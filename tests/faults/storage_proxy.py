@@ -129,7 +129,7 @@ class StorageProxy:
         body = await _body(head, reader)
         match fault.kind if fault else None:
             case "status":
-                writer.write(_refusal(fault.status if fault else 503))
+                writer.write(_refusal(fault.status if fault else 503, method))
             case "hang":
                 await asyncio.sleep(fault.seconds if fault else 0)
                 writer.transport.abort()
@@ -178,11 +178,11 @@ def _length(message: bytes) -> int:
     return int(found[1]) if found else 0
 
 
-def _refusal(status: int) -> bytes:
+def _refusal(status: int, method: str) -> bytes:
     code = _CODES[status]
     body = _ERROR.format(code=code).encode()
     head = (
         f"HTTP/1.1 {status} {code}\r\nx-ms-error-code: {code}\r\nContent-Type: application/xml\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
-    return head.encode() + body
+    return head.encode() + (b"" if method == "HEAD" else body)

@@ -71,6 +71,13 @@ def test_without_a_whole_answer(proxy: StorageProxy, kind: str, done: int) -> No
     assert not proxy.unstruck()
 
 
+def test_a_refusal_of_a_question_for_the_head_alone_has_no_body(proxy: StorageProxy) -> None:
+    proxy.faults.append(StorageFault("status", "HEAD", status=403))
+    with httpx.Client(trust_env=False, timeout=30) as http:
+        answer = http.head(f"http://127.0.0.1:{proxy.port}/lake")
+    assert (answer.status_code, answer.content) == (403, b"")
+
+
 def test_a_fault_for_good_is_struck_once_it_did(proxy: StorageProxy) -> None:
     proxy.faults.append(StorageFault("status", times=-1, status=403))
     assert proxy.unstruck()

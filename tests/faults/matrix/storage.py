@@ -15,7 +15,7 @@ from include.customer_match.ledger.store import LedgerConflict
 from tests.faults.matrix.row import UPLOAD, Recovery, Row, rule
 from tests.faults.storage_proxy import StorageFault
 from tests.faults.storage_worlds import AzureWorld, DiskWorld
-from tests.faults.world import World
+from tests.faults.world import SEGMENTS, World
 
 __all__ = ["ROWS"]
 
@@ -146,8 +146,10 @@ def _fill_when(moment: Callable[[World, str], Any], what: str) -> Callable[[Worl
     return during
 
 
-def _in_flight(world: World, _: str) -> Any:
-    return world.state().in_flight
+def _posted(world: World, _: str) -> bool:
+    """An upload of the second run has arrived; the first one sent two of each segment."""
+    accepted = [upload for upload in world.service.api.control("uploads") if upload["accepted"]]
+    return len(accepted) > 2 * len(SEGMENTS)
 
 
 _slow: Final = rule("ProcessUpload", "delay", seconds=6, times=4)
@@ -160,7 +162,7 @@ _DISKS: Final = (
     ),
     Row(
         "disk-full-upload", "the workspace's disk is full", "upload, before recording", Recovery.HUMAN,
-        second=True, world=DiskWorld, before=_slow, during=_fill_when(_in_flight, "the intent"),
+        second=True, world=DiskWorld, before=_slow, during=_fill_when(_posted, "an upload"),
         after=_disk(DiskWorld.free), advice=_FULL,
     ),
     Row(
