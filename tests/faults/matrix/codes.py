@@ -28,7 +28,7 @@ _CODES: Final = (
         "GetBulkUploadUrl", "4204", "fault", "4204, too many uploads asked for: 15 min", Recovery.ITSELF, code=4204,
         patience=1300,
     ),
-    on("UploadFile", "3226", "fault", "3226, the URL has expired", Recovery.ITSELF, code=3226, quick=True),
+    on("UploadFile", "3226", "fault", "3226, the URL has expired", Recovery.ITSELF, code=3226),
     on("UploadFile", "3227", "fault", "3227, too many uploads: 60 s", Recovery.ITSELF, code=3227),
     on(
         "GetBulkUploadStatus", "4201", "fault", "4201, an unknown request id", Recovery.ITSELF, code=4201, nth=2,
@@ -39,7 +39,7 @@ _CODES: Final = (
     on("GetBulkUploadStatus", "109-status", "fault", "the token expires", Recovery.ITSELF, code=109, times=3),
     on(
         "Token", "revoked", "fault", "the refresh token is revoked", Recovery.HUMAN, times=None,
-        advice="customer-match login", quick=True,
+        advice="customer-match login",
     ),
     Row(
         "terms", "nobody has accepted the terms: 8003", "results", Recovery.HUMAN,

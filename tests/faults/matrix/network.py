@@ -31,7 +31,7 @@ def _everywhere(name: str, kind: str, fault: str, **values: Any) -> Row:
 
 
 _LOST: Final = (
-    on(_CREATE, "lost-create", "drop_after_accept", "the answer is lost", Recovery.ITSELF, quick=True),
+    on(_CREATE, "lost-create", "drop_after_accept", "the answer is lost", Recovery.ITSELF),
     on(_URL, "lost-url", "drop_after_accept", "the answer is lost", Recovery.ITSELF),
     on(_POST, "lost-upload", "drop_after_accept", "the answer is lost: 3224", Recovery.ITSELF, quick=True),
     on(
@@ -62,7 +62,7 @@ _CUT: Final = (
     on(_POST, "cut-upload", "truncate", "JSON is cut off", Recovery.ITSELF, bytes=20),
     on(_STATUS, "cut-status", "truncate", "JSON is cut off", Recovery.ITSELF, bytes=20),
     on(_STATUS, "half-status", "shorten", "half of the JSON, as if whole", Recovery.ITSELF, bytes=20),
-    on(_RESULTS, "cut-results", "truncate", "the zip is cut off", Recovery.ITSELF, bytes=60, quick=True),
+    on(_RESULTS, "cut-results", "truncate", "the zip is cut off", Recovery.ITSELF, bytes=60),
     on(_RESULTS, "half-results", "shorten", "half of the zip, as if whole", Recovery.RETRY, bytes=60),
     on(_CALL, "cut-call", "truncate", "JSON is cut off", Recovery.ITSELF, bytes=20, keys=_BY_CALLS),
     on(

@@ -46,7 +46,7 @@ def _create_list_again(world: World) -> None:
 _LISTS: Final = (
     Row(
         "deleted", "an audience is deleted by hand", "between runs", Recovery.ITSELF,
-        before=_delete_list, second=True, quick=True,
+        before=_delete_list, second=True,
     ),
     Row(
         "renamed", "an audience is renamed by hand", "between runs", Recovery.ITSELF,

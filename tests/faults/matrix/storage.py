@@ -168,7 +168,7 @@ _DISKS: Final = (
     Row(
         "read-only", "the workspace is read-only", "validate", Recovery.HUMAN, second=True, world=DiskWorld,
         before=_disk(lambda world: world.make_read_only(value=True)),
-        after=_disk(lambda world: world.make_read_only(value=False)), advice=_READ_ONLY,
+        after=_disk(lambda world: world.make_read_only(value=False)), advice=_READ_ONLY, quick=True,
     ),
 )  # fmt: skip
 
