@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 LAKE ?= local
 SCALE ?= 1
 
+# The fault matrix has a target of its own; what it is made of is tested with the rest.
+MATRIX := --ignore tests/faults/test_matrix.py --ignore tests/faults/test_in_process.py
+
 # One pytest worker a core; the tests that start a whole Airflow come one after the other.
 FAST := -m "not slow and not system and not browser and not azurite" -n auto
 FULL ?=
@@ -33,7 +36,7 @@ down: install ## stop what `make up` started
 
 test: install ## all tests
 	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest -m "slow or system or browser or azurite" --ignore tests/faults --ignore tests/system -n auto --dist loadfile
+	$(BIN)/pytest -m "slow or system or browser or azurite" $(MATRIX) --ignore tests/system -n auto --dist loadfile
 	$(BIN)/pytest tests/system
 
 test-fast: install ## the tests that need no other program, in less than a minute
@@ -50,7 +53,7 @@ format: install ## format the code
 	$(BIN)/ruff format .
 
 chaos: install ## faults under a real scheduler, every audience compared hash by hash (SHORT=1: some rows; ARGS='-k NAME')
-	$(BIN)/pytest tests/faults/test_matrix.py $(if $(SHORT),-m "not long") $(ARGS)
+	$(BIN)/pytest tests/faults/test_in_process.py tests/faults/test_matrix.py $(if $(SHORT),-m "not long") $(ARGS)
 
 reliability: install ## docs/reliability.md from what `make chaos` has found
 	$(BIN)/python -m tests.faults.reliability > docs/reliability.md.new

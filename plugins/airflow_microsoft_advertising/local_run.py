@@ -12,7 +12,7 @@ import heapq
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,7 +23,6 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_microsoft_advertising.audience_marks import AudienceSpec
 from airflow_microsoft_advertising.delivery import Waiting
-from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.local_process import holder_of, is_over
 from airflow_microsoft_advertising.pauses import PAUSES, pause_seconds
@@ -50,7 +49,6 @@ Tell = Callable[[Segment, str], None]
 """Gets what happens to a segment, in a few words."""
 
 _BUSY_SECONDS = 3.0  # between two looks at an audience that another run works on: a look is cheap
-_UPLOAD_SECONDS = 4 * 3600.0  # as the operator's upload_timeout
 _LONGEST_RETRY_DELAY = 15 * 60.0  # as the DAG's max_retry_delay
 POLLING = PollSchedule(first=1.0)
 
@@ -95,6 +93,7 @@ class LocalRun:
         self._begun: dict[str, Upload] = {}
         self._cleaning = ExitStack()
         self._poller: Client | None = None
+        self._patience = run.export.upload_timeout_minutes * 60.0
 
     def __call__(self, names: Sequence[str] = ()) -> RunReport:
         """Carry it out; a segment that fails does not stop the others.
@@ -191,8 +190,9 @@ class LocalRun:
             else:
                 pauses = 0
                 self._tell(segment, f"waiting for request {move.request_id}")
-                yield from self._awaited(segment, move)
-                step = partial(upload.resume, started=started)
+                ended = yield from self._awaited(move)
+                overdue = None if ended else move.request_id
+                step = partial(upload.resume, started=started, overdue=overdue)
         del self._begun[segment.audience]
 
     def _let_through(self, segment: Segment, upload: Upload, busy: Busy) -> Waits:
@@ -207,29 +207,26 @@ class LocalRun:
         self._tell(segment, f"waiting for the run {holder}")
         yield min(busy.seconds, _BUSY_SECONDS)
 
-    def _awaited(self, segment: Segment, waiting: Waiting) -> Waits:
+    def _awaited(self, waiting: Waiting) -> Generator[float, None, bool]:
         """Wait for the end of an upload. It only asks; what came of it is found out by `resume`.
 
-        Raises:
-            TransientError: It takes longer than any upload should.
+        Returns:
+            Whether it ended before one try has waited for as long as it may.
         """
         since = waiting.since.timestamp()
         started = time.monotonic()
-        while time.monotonic() - started < _UPLOAD_SECONDS:
+        while time.monotonic() - started < self._patience:
             yield self._polling.next_wait(time.time() - since)
             try:
                 if self._client().upload_status(waiting.request_id).state.final:
-                    return
+                    return True
             except TransientError as error:
                 log.warning("Status of request %s: %s", waiting.request_id, error)
                 yield error.retry_after or self._polling.first
             except CustomerMatchError as error:
                 log.warning("Polling of request %s stopped: %s", waiting.request_id, error)
-                return
-        with clearly(Step.UPLOAD, self._run.records(segment)):
-            raise TransientError(
-                f"Microsoft Advertising has not ended the upload {waiting.request_id} in time."
-            )
+                return True
+        return False
 
     def _client(self) -> Client:
         """One client for all polling: signing in anew for each question would be two calls instead of one."""

@@ -248,13 +248,14 @@ def test_what_polling_cannot_know_is_found_out_by_the_delivery(lake: Lake, servi
 
 @pytest.mark.faults
 def test_an_upload_that_never_ends_fails_the_segment_and_frees_the_audience(
-    lake: Lake, service: ClosingService, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, service: ClosingService
 ) -> None:
     service.looks_until_done = 1_000_000
-    monkeypatch.setattr(local_run, "_UPLOAD_SECONDS", 0.0)
     run = bulk(lake, retries=0)
+    assert run.local._patience == 240 * 60.0
+    run.local._patience = 0.0
     report = run("Gold")
-    assert "has not ended the upload" in (report.segments[0].message or "")
+    assert "still is in progress" in (report.segments[0].message or "")
     assert run.lease(GOLD, "anybody").current() is None
 
 

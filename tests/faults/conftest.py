@@ -51,14 +51,16 @@ def outcomes(
     folder = tmp_path_factory.mktemp("worlds")
 
     def played(row: Row, rendezvous: Rendezvous | None = None) -> Outcome:
-        return play(row, airflow, folder / row.name, rendezvous)
+        outcome = play(row, airflow, folder / row.name, rendezvous)
+        keep([outcome])
+        return outcome
 
+    apart = sorted((row for row in rows if not row.alone and not row.program), key=lambda row: -row.patience)
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        found = list(pool.map(played, [row for row in rows if not row.alone and not row.program]))
+        found = list(pool.map(played, apart))
     for program, striking in _by_program(rows):
         found += _played_together(striking, airflow, program, played)
     found += [played(row) for row in rows if row.alone]
-    keep(found)
     return {outcome.row: outcome for outcome in found}
 
 

@@ -5,23 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from tests.faults.matrix import MATRIX, Row
+from tests.faults.matrix import IN_PROCESS, MATRIX, UNDER_SCHEDULER, Row, played_under
 from tests.faults.results import Outcome, kept
 
-__all__ = ["COLUMNS", "NOT_PLAYED", "page"]
+__all__ = ["COLUMNS", "NOT_HERE", "NOT_PLAYED", "page"]
 
-COLUMNS = ("row", "fault", "where", "recovered by", "requests", "members right", "seconds")
+COLUMNS = ("row", "fault", "where", "recovered by", "requests", "members right", "played under", "seconds")
 NOT_PLAYED = "not played yet"
+NOT_HERE = "not run here"
 
 _HEAD = """# What it survives
 
 Made by `make reliability` from the results of `make chaos`; do not change it by hand. {rows} rows; {played} were
 played{when}, and {right} of these were right.
 
-Each row is an export of four segments, each of two parts or two calls, run under a real Airflow (scheduler,
-triggerer, api-server, dag-processor, each a program of its own) against the simulator. One fault strikes its first
-run, or where it says so its second; then it recovers. At the end each audience is compared with a reference that is
-made apart from the code, hash by hash. A row is right only if
+Each row is an export of four segments, each of two parts or two calls, against the simulator. One fault strikes one
+of its runs; then it recovers. {scheduler} rows are played under a real Airflow (scheduler, triggerer, api-server,
+dag-processor, each a program of its own): all that kill, and one or two of each other kind. The other {in_process}
+are played *in process*: by the real steps, operators and triggers, with threads of one process in Airflow's place.
+At the end each audience is compared with a reference that is made apart from the code, hash by hash. A row is right
+only if
 
 - the fault struck, and at the moment that it was meant for: a task is held there, looked at, and killed;
 - all members are there and nobody else is, in one list per segment, and the ledger and the report say so;
@@ -40,12 +43,15 @@ the start of its tasks, are nearly all of them.
 def page(outcomes: Sequence[Outcome]) -> str:
     """The page: all rows of the matrix, those that were not played yet too."""
     by_name = {outcome.row: outcome for outcome in outcomes}
+    played = [outcome for outcome in outcomes if not outcome.not_here]
     days = sorted(outcome.played[:10] for outcome in outcomes)
     head = _HEAD.format(
         rows=len(MATRIX),
-        played=len(outcomes),
+        played=len(played),
         when=f" ({days[0]} to {days[-1]})" if days else "",
-        right=sum(not outcome.wrong for outcome in outcomes),
+        right=sum(not outcome.wrong for outcome in played),
+        scheduler=len(UNDER_SCHEDULER),
+        in_process=len(IN_PROCESS),
     )
     lines = [_cells(by_name.get(row.name), row) for row in MATRIX]
     return "\n".join([head, _line(COLUMNS), _line(["---"] * len(COLUMNS)), *map(_line, lines)]) + "\n"
@@ -54,7 +60,9 @@ def page(outcomes: Sequence[Outcome]) -> str:
 def _cells(outcome: Outcome | None, row: Row) -> Sequence[str]:
     what = (f"`{row.name}`", row.fault, row.where)
     if outcome is None:
-        return (*what, NOT_PLAYED, "", "", "")
+        return (*what, NOT_PLAYED, "", "", played_under(row), "")
+    if outcome.not_here:
+        return (*what, NOT_HERE, "", "", outcome.under, "")
     requests = [
         f"{count} {name}" for count, name in ((outcome.uploads, "uploads"), (outcome.calls, "calls")) if count
     ]
@@ -64,6 +72,7 @@ def _cells(outcome: Outcome | None, row: Row) -> Sequence[str]:
         outcome.recovered_by,
         ", ".join(requests) or "none",
         f"{right}, **wrong**" if outcome.wrong else right,
+        outcome.under,
         str(outcome.seconds),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.faults.matrix import MATRIX
 __all__ = ["RESULTS", "Outcome", "keep", "kept"]
 
 RESULTS = PROJECT / ".faults" / "results.json"
+_writing = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Outcome:
         wrong: What was not as it must be; empty if all was right.
         seconds: How long the row took.
         played: When, UTC.
+        under: Under what it was played.
+        not_here: Why this machine cannot play it; empty if it did.
     """
 
     row: str
@@ -44,14 +48,17 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
     seconds: int = 0
     played: str = ""
+    under: str = ""
+    not_here: str = ""
 
 
 def keep(outcomes: Iterable[Outcome], path: Path = RESULTS) -> None:
     """Write outcomes down; those of rows that were not played now, and are in the matrix still, stay."""
-    by_name = {outcome.row: outcome for outcome in (*kept(path), *outcomes)}
-    in_order = [by_name[row.name] for row in MATRIX if row.name in by_name]
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps([asdict(outcome) for outcome in in_order], indent=1))
+    with _writing:
+        by_name = {outcome.row: outcome for outcome in (*kept(path), *outcomes)}
+        in_order = [by_name[row.name] for row in MATRIX if row.name in by_name]
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps([asdict(outcome) for outcome in in_order], indent=1))
 
 
 def kept(path: Path = RESULTS) -> list[Outcome]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.airflow_parts import AirflowParts
-from tests.faults.matrix import Recovery, Row
+from tests.faults.matrix import Recovery, Row, played_under
 from tests.faults.rendezvous import Rendezvous
 from tests.faults.results import Outcome
+from tests.faults.storage_worlds import NotRun
 from tests.faults.world import SEGMENTS, World
 
 __all__ = ["play"]
@@ -24,6 +25,8 @@ def play(row: Row, airflow: AirflowParts, folder: Path, rendezvous: Rendezvous |
     try:
         world.start()
         found = _played(row, world)
+    except NotRun as reason:
+        found = {"not_here": str(reason)}
     except Exception as error:  # noqa: BLE001 (the other rows go on)
         traceback.print_exc()
         found = {"wrong": [f"{type(error).__name__}: {error}"]}
@@ -33,7 +36,9 @@ def play(row: Row, airflow: AirflowParts, folder: Path, rendezvous: Rendezvous |
         world.stop()
     seconds = round(time.monotonic() - started)
     played = datetime.now(UTC).isoformat(timespec="seconds")
-    return Outcome(row.name, row.fault, row.where, **found, seconds=seconds, played=played)
+    return Outcome(
+        row.name, row.fault, row.where, **found, seconds=seconds, played=played, under=played_under(row)
+    )
 
 
 def _played(row: Row, world: World) -> dict[str, Any]:

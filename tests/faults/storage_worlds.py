@@ -18,7 +18,7 @@ from include.demo import azurite
 from tests.faults.storage_proxy import StorageFault, StorageProxy
 from tests.faults.world import World
 
-__all__ = ["AzureWorld", "DiskWorld"]
+__all__ = ["AzureWorld", "DiskWorld", "NotRun"]
 
 _CONTAINER = "lake"
 _DISK = "32m"

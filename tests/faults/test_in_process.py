@@ -1,31 +1,23 @@
-"""The rows that strike no program of Airflow, without it: quickly, hash by hash."""
+"""Exactly right after any crash, hash by hash: the rows of the matrix that are played in one process."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from include.project import PROJECT
 from tests.faults import clock
 from tests.faults.in_process import InProcess
-from tests.faults.matrix import Row, clocks, codes, network, people, storage
-from tests.faults.rows import Outcome, play
+from tests.faults.matrix import IN_PROCESS, Row
+from tests.faults.results import Outcome, keep
+from tests.faults.rows import play
 
-pytestmark = [pytest.mark.faults, pytest.mark.system, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.faults, pytest.mark.system, pytest.mark.long, pytest.mark.timeout(3600)]
 
-ROWS = [
-    row
-    for row in (*network.ROWS, *codes.ROWS, *storage.ROWS, *people.ROWS, *clocks.ROWS)
-    if not row.needs_airflow
-]
 SIDE_BY_SIDE = int(os.environ.get("CHAOS_SIDE_BY_SIDE", "6"))
-KEPT = PROJECT / ".faults" / os.environ.get("IN_PROCESS_RESULTS", "in-process.jsonl")
 
 
 @pytest.fixture(scope="session")
@@ -43,12 +35,9 @@ def quick_outcomes(
 
     def played(row: Row) -> Outcome:
         outcome = play(row, airflow, folder / row.name)  # type: ignore[arg-type]  # all of Airflow that it asks for
-        with KEPT.open("a") as file:
-            file.write(json.dumps(asdict(outcome)) + "\n")
+        keep([outcome])
         return outcome
 
-    KEPT.parent.mkdir(exist_ok=True)
-    KEPT.unlink(missing_ok=True)
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         together = {row.name: pool.submit(played, row) for row in rows if not row.alone}
         wait(together.values())
@@ -61,6 +50,6 @@ def _now(played: Callable[[Row], Outcome], row: Row) -> Future[Outcome]:
     return future
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", IN_PROCESS, ids=lambda row: row.name)
 def test_row_without_airflow(row: Row, quick_outcomes: dict[str, Future[Outcome]]) -> None:
     assert quick_outcomes[row.name].result().wrong == []

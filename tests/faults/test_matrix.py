@@ -1,10 +1,10 @@
-"""Exactly right after any crash: each row of the matrix, hash by hash. `make chaos` runs them all."""
+"""Exactly right after any crash, hash by hash: the rows of the matrix that are played under a real scheduler."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.faults.matrix import MATRIX, Row
+from tests.faults.matrix import UNDER_SCHEDULER, Row
 from tests.faults.results import Outcome
 
 # The first test waits for all rows.
@@ -15,6 +15,6 @@ def _marked(row: Row) -> object:
     return pytest.param(row, id=row.name, marks=[] if row.quick else [pytest.mark.long])
 
 
-@pytest.mark.parametrize("row", [_marked(row) for row in MATRIX])
+@pytest.mark.parametrize("row", [_marked(row) for row in UNDER_SCHEDULER])
 def test_row(row: Row, outcomes: dict[str, Outcome]) -> None:
     assert outcomes[row.name].wrong == []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from include.project import PROJECT
-from tests.faults.matrix import MATRIX
-from tests.faults.reliability import COLUMNS, NOT_PLAYED, page
+from tests.faults.matrix import IN_PROCESS, MATRIX, UNDER_SCHEDULER, played_under
+from tests.faults.reliability import COLUMNS, NOT_HERE, NOT_PLAYED, page
 from tests.faults.results import Outcome, keep, kept
+from tests.faults.storage_worlds import DiskWorld
 
 PAGE = PROJECT / "docs" / "reliability.md"
 
@@ -19,6 +21,7 @@ def outcome(name: str, **values: object) -> Outcome:
         "members": 9,
         "expected": 9,
         "played": "2026-11-25T10:00:00+00:00",
+        "under": played_under(row),
     }
     return Outcome(row.name, row.fault, row.where, **made | values)  # type: ignore[arg-type]
 
@@ -30,15 +33,33 @@ def rows_of(text: str) -> list[list[str]]:
 
 
 def test_the_page_has_the_rows_of_the_matrix_and_those_that_were_played_were_right() -> None:
-    """`make reliability` makes it true again after a change of the matrix; `make chaos` plays the rows."""
+    """`make chaos` plays the rows, `make reliability` then makes the page true again after a change of the matrix."""
     text = PAGE.read_text()
     cells = rows_of(text)
     assert [tuple(line[:3]) for line in cells] == [(f"`{row.name}`", row.fault, row.where) for row in MATRIX]
     for line, row in zip(cells, MATRIX, strict=True):
-        assert line[3] in {NOT_PLAYED, row.recovery.value, *(["retry"] if row.may_retry else [])}
-    played = sum(line[3] != NOT_PLAYED for line in cells)
+        assert line[6] == played_under(row)
+        if line[3] == NOT_PLAYED:
+            continue
+        if line[3] == NOT_HERE:
+            assert row.world is DiskWorld, "what any machine can play must be played"
+            continue
+        assert line[3] in {row.recovery.value, *(["retry"] if row.may_retry else [])}, line
+        right = re.fullmatch(r"([\d,]+) of ([\d,]+)", line[5])
+        assert right, line
+        assert right[1] == right[2], line
+    played = sum(line[3] not in {NOT_HERE, NOT_PLAYED} for line in cells)
     assert f" {len(MATRIX)} rows; {played} were\nplayed" in text
     assert f"and {played} of these were right" in text
+
+
+def test_the_matrix_is_played_under_a_scheduler_where_it_matters() -> None:
+    assert 45 <= len(UNDER_SCHEDULER) <= 65
+    assert {row.name for row in MATRIX if row.name.startswith("kill-")} <= {
+        row.name for row in UNDER_SCHEDULER
+    }
+    assert not any(row.quick or row.program for row in IN_PROCESS)
+    assert sorted([*UNDER_SCHEDULER, *IN_PROCESS], key=MATRIX.index) == list(MATRIX)
 
 
 def test_a_page_is_made_of_all_rows() -> None:
@@ -46,9 +67,16 @@ def test_a_page_is_made_of_all_rows() -> None:
     text = page([outcome(names[1], uploads=8, seconds=3)])
     cells = rows_of(text)
     assert [line[0] for line in cells] == [f"`{name}`" for name in names]
-    assert cells[1][4:] == ["8 uploads", "9 of 9", "3"]
+    assert cells[1][4:] == ["8 uploads", "9 of 9", "scheduler", "3"]
     assert {line[3] for line in cells if line != cells[1]} == {NOT_PLAYED}
     assert f"{len(names)} rows; 1 were\nplayed (2026-11-25 to 2026-11-25), and 1 of these" in text
+
+
+def test_rows_that_this_machine_cannot_play_are_told_and_not_counted() -> None:
+    made = page([outcome(MATRIX[0].name, not_here="no mount"), outcome(MATRIX[1].name)])
+    assert rows_of(made)[0][3:] == [NOT_HERE, "", "", "scheduler", ""]
+    assert f"{len(MATRIX)} rows; 1 were\nplayed" in made
+    assert "and 1 of these" in made
 
 
 def test_what_was_wrong_is_seen_on_the_page() -> None:

@@ -138,7 +138,7 @@ _RUNS: Final = (
     ),
     Row(
         "backfill", "a backfill of ten days while the daily run comes due", "the whole run", Recovery.ITSELF,
-        during=_backfill, keys={"schedule": "@daily"}, patience=1800, needs_airflow=True,
+        during=_backfill, keys={"schedule": "@daily"}, patience=1800,
     ),
 )  # fmt: skip
 

@@ -18,7 +18,10 @@ def _settings(**values: Any) -> Callable[[World], None]:
     return lambda world: world.service.api.control("settings", values)
 
 
-_refuse: Final = rule("JudgeItems", "refuse", code=8004, share=0.05)
+_refuse_some: Final = rule("JudgeItems", "refuse", code=8004, share=0.015)
+"""Twelve of an audience's 1,500: more than a handful, and less than the 1% that `max_refused` lets pass."""
+_refuse_many: Final = rule("JudgeItems", "refuse", code=8004, share=0.05)
+"""Forty of them: more than it lets pass."""
 
 _CODES: Final = (
     on("GetAudiencesByIds", "117", "fault", "117, too many calls: 60 s", Recovery.ITSELF, code=117),
@@ -75,15 +78,23 @@ _RESULTS: Final = (
     on("DownloadResult", "results-403", "raw", "the result URL has expired", Recovery.ITSELF, status=403),
     Row(
         "results-gone", "members were refused, and the results are kept no longer", "DownloadResult", Recovery.RETRY,
-        before=both(_settings(result_file_seconds=0.1), _refuse), repeats=1,
+        before=both(_settings(result_file_seconds=0.1), _refuse_many), repeats=1,
     ),
     Row(
         "columns", "unknown columns, in another order; members refused: 8004", "results", Recovery.NEXT_RUN,
-        before=both(_settings(result_columns="shuffled"), _refuse), again=True, advice="EmailMustBeHashed",
+        before=both(_settings(result_columns="shuffled"), _refuse_some), again=True, advice="EmailMustBeHashed",
     ),
     Row(
-        "refused", "members are refused: 8004", "results", Recovery.NEXT_RUN,
-        before=_refuse, again=True, second=True, advice="EmailMustBeHashed",
+        "refused", "members are refused, no more than `max_refused`: 8004", "results", Recovery.NEXT_RUN,
+        before=_refuse_some, again=True, advice="EmailMustBeHashed",
+    ),
+    Row(
+        "refused-too-many", "more members are refused than `max_refused`: 8004", "results", Recovery.NEXT_RUN,
+        before=_refuse_many, advice="at most 1% may be refused",
+    ),
+    Row(
+        "refused-difference", "members of a difference are refused: 8004", "results", Recovery.NEXT_RUN,
+        before=_refuse_many, again=True, second=True, advice="EmailMustBeHashed",
     ),
 )  # fmt: skip
 

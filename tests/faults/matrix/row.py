@@ -60,7 +60,6 @@ class Row:
         again: Whether the struck run ends well and leaves something for the next one, which is then started.
         patience: Seconds that the struck run may take.
         world: Where it is played.
-        needs_airflow: Whether it strikes what only a real scheduler has.
     """
 
     name: str
@@ -81,7 +80,6 @@ class Row:
     again: bool = False
     patience: float = 600.0
     world: type[World] = World
-    needs_airflow: bool = False
 
 
 def rule(operation: str, kind: str, **values: Any) -> Callable[[World], None]:
