@@ -28,9 +28,12 @@ CLOCK: Final = "CUSTOMER_MATCH_CLOCK"
 
 MODULES: Final = frozenset(
     {
+        "airflow_microsoft_advertising.audience_keeping",
         "airflow_microsoft_advertising.audience_sizes",
         "airflow_microsoft_advertising.delivery",
         "airflow_microsoft_advertising.hook",
+        "airflow_microsoft_advertising.local_command",
+        "airflow_microsoft_advertising.local_run",
         "airflow_microsoft_advertising.operator",
         "airflow_microsoft_advertising.steps",
         "airflow_microsoft_advertising.terms",

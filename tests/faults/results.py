@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,7 +14,6 @@ from tests.faults.matrix import MATRIX
 __all__ = ["RESULTS", "Outcome", "keep", "kept"]
 
 RESULTS = PROJECT / ".faults" / "results.json"
-_writing = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,14 @@ class Outcome:
 
 def keep(outcomes: Iterable[Outcome], path: Path = RESULTS) -> None:
     """Write outcomes down; those of rows that were not played now, and are in the matrix still, stay."""
-    with _writing:
+    path.parent.mkdir(exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # rows are played side by side
         by_name = {outcome.row: outcome for outcome in (*kept(path), *outcomes)}
         in_order = [by_name[row.name] for row in MATRIX if row.name in by_name]
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps([asdict(outcome) for outcome in in_order], indent=1))
+        new = path.with_suffix(".new")
+        new.write_text(json.dumps([asdict(outcome) for outcome in in_order], indent=1))
+        new.rename(path)
 
 
 def kept(path: Path = RESULTS) -> list[Outcome]:
