@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 import httpx
 import psutil
@@ -49,6 +50,7 @@ class AirflowParts:
         holds: The folder of orders by which tasks are held (see `points.py`).
         clock: The file of their clock's shift (see `clock.py`).
         running: The programs by name.
+        one_at_a_time: Who starts a run (see `inside/database_patience.py`).
     """
 
     folder: Path
@@ -56,6 +58,7 @@ class AirflowParts:
     holds: Path = field(init=False)
     clock: Path = field(init=False)
     running: dict[str, Program] = field(default_factory=dict, init=False)
+    one_at_a_time: Lock = field(default_factory=Lock, init=False, repr=False)
     api: AirflowApi = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,7 +92,13 @@ class AirflowParts:
     def start_part(self, part: str) -> None:
         """Start one program."""
         log = self.folder / "logs" / f"{part}.log"
-        self.running[part] = Program.start(part, [_AIRFLOW, part], log=log, env=self.environment, cwd=PROJECT)
+        patience = f"database_patience.{'SHORT' if part == 'api-server' else 'LONG'}"
+        environment = {
+            **self.environment,
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": patience,
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": patience,
+        }
+        self.running[part] = Program.start(part, [_AIRFLOW, part], log=log, env=environment, cwd=PROJECT)
 
     def kill_part(self, part: str) -> None:
         """kill -9 the program with all that it started, as when its machine dies; tasks are in groups of their own."""

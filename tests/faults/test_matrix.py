@@ -17,4 +17,7 @@ def _marked(row: Row) -> object:
 
 @pytest.mark.parametrize("row", [_marked(row) for row in UNDER_SCHEDULER])
 def test_row(row: Row, outcomes: dict[str, Outcome]) -> None:
-    assert outcomes[row.name].wrong == []
+    outcome = outcomes[row.name]
+    if outcome.not_here:
+        pytest.skip(outcome.not_here)
+    assert outcome.wrong == []

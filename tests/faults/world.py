@@ -179,7 +179,8 @@ class World:
     def trigger(self, dag_id: str | None = None, **conf: Any) -> str:
         """Start a run; its id."""
         self.airflow.api.wait_for_dag(dag_id or self.name)
-        return self.airflow.api.trigger(dag_id or self.name, **conf)
+        with self.airflow.one_at_a_time:
+            return self.airflow.api.trigger(dag_id or self.name, **conf)
 
     def wait(self, run_id: str, dag_id: str | None = None, *, seconds: float = _PATIENCE) -> str:
         """Wait for a run's end; its state."""
@@ -187,7 +188,7 @@ class World:
 
     def trigger_due(self, due: datetime) -> str:
         """A whole run that was due at another time than now; its id."""
-        run_id = self.airflow.api.trigger(self.name, due=due)
+        run_id = self.trigger(due=due)
         ended = self.wait(run_id)
         assert ended == "success", ended
         return run_id
@@ -211,13 +212,13 @@ class World:
         """A whole run; its state."""
         return self.wait(self.trigger(**conf))
 
-    def until(self, condition: Callable[[], Any], what: str, seconds: float = 90) -> Any:
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = 300) -> Any:
         """Wait for a moment of a run; what the condition gave then."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if found := condition():
                 return found
-            time.sleep(0.003)
+            time.sleep(0.05)
         raise TimeoutError(f"{self.name}: {what} did not come")
 
     # --- Holding a task at a point of its work ---------------------------------------------------------------
