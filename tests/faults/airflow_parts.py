@@ -135,7 +135,7 @@ class AirflowParts:
                 state = self.api.get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
             if state in {"success", "failed"}:
                 return state
-            time.sleep(0.5)
+            time.sleep(2)
         raise TimeoutError(f"{dag_id} {run_id} still is {state}: {self.api.task_states(dag_id, run_id)}")
 
     @property

@@ -197,7 +197,16 @@ def change(name: str, module: ModuleType) -> None:
 
 
 _FORKS_TASKS: Final = "airflow.executors.local_executor"
-_WORK: Final = ("airflow_microsoft_advertising.steps", "include.customer_match.engine")
+_WORK: Final = (
+    "airflow_microsoft_advertising.operator",
+    "airflow_microsoft_advertising.run_params",
+    "airflow_microsoft_advertising.steps",
+    "airflow_microsoft_advertising.uploading",
+    "include.customer_match.engine",
+    "include.customer_match.export_file",
+    "pyarrow.compute",
+)
+_OF_DAGS: Final = ("DAG", "Asset", "TriggerRule", "dag", "get_current_context", "task", "task_group")
 """What tasks import. Imported once before they are forked, a run takes about half the processor time."""
 
 
@@ -207,6 +216,8 @@ def _once_loaded(module: ModuleType, names: Iterable[str]) -> None:
     if module.__name__ == _FORKS_TASKS:
         for name in _WORK:
             import_module(name)
+        for name in _OF_DAGS:
+            getattr(import_module("airflow.sdk"), name)  # which imports it
 
 
 class _Changer(importlib.abc.MetaPathFinder):
