@@ -11,7 +11,6 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
 
 import httpx
 import psutil
@@ -50,7 +49,6 @@ class AirflowParts:
         holds: The folder of orders by which tasks are held (see `points.py`).
         clock: The file of their clock's shift (see `clock.py`).
         running: The programs by name.
-        one_at_a_time: Who starts a run (see `inside/database_patience.py`).
     """
 
     folder: Path
@@ -58,7 +56,6 @@ class AirflowParts:
     holds: Path = field(init=False)
     clock: Path = field(init=False)
     running: dict[str, Program] = field(default_factory=dict, init=False)
-    one_at_a_time: Lock = field(default_factory=Lock, init=False, repr=False)
     api: AirflowApi = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,13 +89,7 @@ class AirflowParts:
     def start_part(self, part: str) -> None:
         """Start one program."""
         log = self.folder / "logs" / f"{part}.log"
-        patience = f"database_patience.{'SHORT' if part == 'api-server' else 'LONG'}"
-        environment = {
-            **self.environment,
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": patience,
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": patience,
-        }
-        self.running[part] = Program.start(part, [_AIRFLOW, part], log=log, env=environment, cwd=PROJECT)
+        self.running[part] = Program.start(part, [_AIRFLOW, part], log=log, env=self.environment, cwd=PROJECT)
 
     def kill_part(self, part: str) -> None:
         """kill -9 the program with all that it started, as when its machine dies; tasks are in groups of their own."""
@@ -146,6 +137,8 @@ class AirflowParts:
             **usual,
             **_QUICKLY_FOUND,
             "PYTHONPATH": f"{PROJECT / 'tests/faults/inside'}{os.pathsep}{usual['PYTHONPATH']}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "patient_database.CONNECT",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": "patient_database.CONNECT",
             FOLDER: str(self.holds),
             CLOCK: str(self.clock),
             "CUSTOMER_MATCH_EXPORTS": str(self.exports),

@@ -53,8 +53,7 @@ class InProcess:
     exports: Path
     clock: Path
     _runs: dict[tuple[str, str], _Run] = field(default_factory=dict, init=False)
-    one_at_a_time: threading.Lock = field(default_factory=threading.Lock, init=False)
-    _of_a_dag: dict[str, threading.Lock] = field(default_factory=dict, init=False)
+    _one_at_a_time: dict[str, threading.Lock] = field(default_factory=dict, init=False)
 
     @property
     def api(self) -> InProcess:
@@ -102,7 +101,7 @@ class InProcess:
         run = self._runs[dag_id, run_id] = _Run()
         export = load_export(self.exports / f"{dag_id}.yaml")
         assert isinstance(export, Export)
-        lock = self._of_a_dag.setdefault(dag_id, threading.Lock())
+        lock = self._one_at_a_time.setdefault(dag_id, threading.Lock())
         played = _Played(export, ExportRun(export, run_id, due, **conf), run, lock)
         threading.Thread(target=played.play, daemon=True).start()
         return run_id
