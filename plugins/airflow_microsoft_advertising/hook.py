@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from pydantic import ValidationError
 
 from airflow_microsoft_advertising.connection_check import check
+from airflow_microsoft_advertising.connections import no_connection
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE, DEFAULT_CONNECTION
 from airflow_microsoft_advertising.terms import Terms, terms_of
 from airflow_microsoft_advertising.token_store import token_store
@@ -66,15 +67,17 @@ class MicrosoftAdvertisingHook(BaseHook):
 
         Raises:
             ConfigurationError: There is none, or it is of another type.
+            TransientError: Airflow cannot be asked now.
         """
         conn_id = self.microsoft_advertising_conn_id
         try:
             connection = self.get_connection(conn_id)
         except AirflowNotFoundException as error:
-            raise ConfigurationError(
-                f"There is no Airflow connection {conn_id!r}. Create it (Admin > Connections) "
-                f"with the type {self.hook_name!r}, or name another one as `connection` in the export file."
-            ) from error
+            advice = (
+                f"Create it (Admin > Connections) with the type {self.hook_name!r}, or name another one as "
+                "`connection` in the export file."
+            )
+            raise no_connection(conn_id, advice) from error
         if connection.conn_type != CONNECTION_TYPE:
             raise ConfigurationError(
                 f"The Airflow connection {conn_id!r} is of type {connection.conn_type!r}, "

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airflow_microsoft_advertising.azure_lake import fault_of, open_azure
+from airflow_microsoft_advertising.connections import no_connection
 from include.customer_match.location import Location
 from include.errors import ConfigurationError, CustomerMatchError, TransientError
 
@@ -125,10 +126,10 @@ def _connection(conn_id: str, kind: str) -> Connection:
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
-        raise ConfigurationError(
-            f"There is no Airflow connection {conn_id!r}. Create it (Admin > Connections) with {kind}, or name "
-            "another one as `connection` in the export file."
-        ) from None
+        advice = (
+            f"Create it (Admin > Connections) with {kind}, or name another one as `connection` in the export file."
+        )
+        raise no_connection(conn_id, advice) from None
     except AirflowRuntimeError as error:
         raise TransientError(f"Airflow cannot be asked for the connection {conn_id!r} now.") from error
     except (TypeError, ValueError):  # its text may repeat the connection, secrets and all

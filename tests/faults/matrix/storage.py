@@ -86,10 +86,10 @@ _AZURE: Final = (
 
 
 def _held_by_another(world: World) -> None:
-    """Another run that died: its lease runs out in a quarter of a minute."""
+    """Another run that died: its lease runs out in a minute."""
     ledger = world.ledger("Alpha")
     other = Lease(world.workspace, ledger.folder, audience="Alpha", holder="another run")
-    other.take(timedelta(seconds=15))
+    other.take(timedelta(seconds=60))
 
 
 def _waits(world: World, run_id: str) -> None:
