@@ -126,9 +126,7 @@ def _connection(conn_id: str, kind: str) -> Connection:
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
-        advice = (
-            f"Create it (Admin > Connections) with {kind}, or name another one as `connection` in the export file."
-        )
+        advice = f"Create it (Admin > Connections) with {kind}, or name another one as `connection` in the export file."
         raise no_connection(conn_id, advice) from None
     except AirflowRuntimeError as error:
         raise TransientError(f"Airflow cannot be asked for the connection {conn_id!r} now.") from error
