@@ -442,6 +442,11 @@ CASES = [
     ),
     # --- Delta Lake and CDM
     Case("Delta log with a hole", delta(lambda t: log(t, 1).unlink()), refused("has a hole")),
+    Case(
+        "Delta commit of zero bytes",
+        delta(lambda t: log(t, 1).write_bytes(b"")),
+        refused("truncated or damaged"),
+    ),
     Case("Delta log that is no JSON", delta(lambda t: log(t, 1).write_text("{")), refused("1.json")),
     Case("Delta files that are gone", delta(delta_without_files), refused("which is not there")),
     Case(

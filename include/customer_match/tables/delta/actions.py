@@ -109,6 +109,10 @@ class LogReader:
     def _json_file(self, path: str) -> Iterator[Action]:
         with self._opened(path) as content:
             lines = content.read().split(b"\n")
+        if not any(
+            map(bytes.strip, lines)
+        ):  # a commit has an action at least: its people would be passed over
+            raise self._damaged(path, 1)
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield self._action(line, path, number)
@@ -119,11 +123,14 @@ class LogReader:
         except ValueError:
             action = None
         if not isinstance(action, dict):
-            raise ConfigurationError(
-                f"{self._where(path)}, line {number}, is no action of a Delta log: the file is truncated or damaged. "
-                "Restore it, or write the table anew."
-            )
+            raise self._damaged(path, number)
         return action
+
+    def _damaged(self, path: str, number: int) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self._where(path)}, line {number}, is no action of a Delta log: the file is truncated or damaged. "
+            "Restore it, or write the table anew."
+        )
 
     def _parquet_file(self, path: str) -> Iterator[Action]:
         with self._opened(path) as content:
