@@ -21,7 +21,12 @@ from include.microsoft_advertising import files, wire
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.client import AsyncClient, Client
 from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.faults import OutcomeUnknown, ResultsExpired, UploadUrlExpired
+from include.microsoft_advertising.faults import (
+    OutcomeUnknown,
+    ResultsExpired,
+    ServiceTransientError,
+    UploadUrlExpired,
+)
 from include.microsoft_advertising.models import (
     AccountInfo,
     Action,
@@ -463,8 +468,6 @@ def test_refused_members_are_named_by_their_place(service: Service, client: Call
 
 UNCLEAR: dict[str, Any] = {
     "no JSON": Reply(200, b"<html>logged in!</html>"),
-    "half of the JSON": Reply(200, b'{"PartialErrors": [{"Code": 80'),
-    "nothing at all": Reply(200, b""),
     "no object": json_reply([]),
     "an empty object": json_reply({}),
     "another answer": json_reply({"Audiences": []}),
@@ -479,6 +482,28 @@ UNCLEAR: dict[str, Any] = {
     "no code": json_reply({"PartialErrors": [{"Index": 0}]}),
     "a code that is no number": json_reply({"PartialErrors": [partial(0, 0, Code="bad")]}),
 }
+
+
+CUT_OFF = {
+    "half of the JSON": Reply(200, b'{"PartialErrors": [{"Code": 80'),
+    "nothing at all": Reply(200, b""),
+}
+
+
+@pytest.mark.parametrize("answer", CUT_OFF)
+def test_an_answer_that_is_cut_off_is_asked_for_again(service: Service, client: Caller, answer: str) -> None:
+    service.on(APPLY, CUT_OFF[answer], json_reply({"PartialErrors": []}))
+    assert client.apply_members("900", Action.ADD, DIGESTS) == []
+    assert len(service.calls(APPLY)) == 2
+
+
+@pytest.mark.parametrize("answer", CUT_OFF)
+def test_answers_that_are_always_cut_off_are_no_success(
+    service: Service, client: Caller, answer: str
+) -> None:
+    service.on(APPLY, CUT_OFF[answer])
+    with pytest.raises(ServiceTransientError, match="ends too early"):
+        client.apply_members("900", Action.ADD, DIGESTS)
 
 
 @pytest.mark.parametrize("answer", UNCLEAR)
