@@ -28,7 +28,8 @@ _HTTP_SERVER_ERROR: Final = 500
 # What to look at first, by Azure's code (documented: Blob service error codes, Common REST API error codes).
 _REFUSALS: Final = {
     "AuthenticationFailed": "The key or the signature is wrong or has expired, or this machine's clock is off.",
-    "AuthorizationFailure": "The account's firewall, or a signature that allows less, keeps this machine out.",
+    "AuthorizationFailure": "The key or signature of the Airflow connection is wrong or allows less, or the account's "
+    "firewall keeps this machine out.",
     "AuthorizationPermissionMismatch": "Give the identity the role Storage Blob Data Reader; for a workspace, "
     "Storage Blob Data Contributor.",
     "KeyBasedAuthenticationNotPermitted": "The account takes no keys: use a service principal or a managed identity.",

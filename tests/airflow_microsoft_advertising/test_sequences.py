@@ -138,6 +138,7 @@ class Watch:
     world: World
     violations: list[str] = field(default_factory=list)
     tampered: bool = False
+    damages: set[str] = field(default_factory=set)
     state: State | None = None
     bounds: tuple[set[int], set[int] | None] = (set(), None)
     _content: bytes | None = None
@@ -177,7 +178,11 @@ class Watch:
             self.bounds = (set(), None)
             if not self.tampered:
                 self._note("the ledger names a file that nobody can read")
-        if self.state.damage and not self.tampered:
+        if self.state.damage and self.tampered:
+            self.damages.add(self.state.damage)
+        if (
+            self.state.damage and self.state.damage not in self.damages
+        ):  # plans remember what they went around
             self._note("the ledger is said to be damaged")
         if before and not self.tampered:
             self._compare(before, self.state)

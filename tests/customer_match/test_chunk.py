@@ -174,7 +174,7 @@ def test_the_steady_state_sends_the_difference(files: Files) -> None:
         (Action.ADD, {4}),
     ]
     assert (plan.added, plan.removed, plan.unchanged, plan.replaces) == (1, 1, 2, False)
-    assert (plan.id, plan.based_on) == ("p", "1/0")
+    assert (plan.id, plan.based_on) == ("p", "1/0/before")
 
 
 def test_nothing_to_do_is_no_part(files: Files) -> None:
@@ -280,7 +280,7 @@ def test_planning_again_keeps_target_and_name(files: Files, full: bool) -> None:
     again = plan_again(files.storage, moved, first, folder="again")
     assert files.apply(again.parts, {2, 3, 4}) == {2, 3}
     assert (again.id, again.target, again.part_size, again.full) == ("p", first.target, 2, full)
-    assert (again.based_on, again.replaces) == ("1/7", full)
+    assert (again.based_on, again.replaces) == ("1/7/before", full)
     assert all(p.members.path.startswith("again/") for p in again.parts)
 
 
@@ -294,7 +294,8 @@ def test_a_difference_fits_only_while_nothing_is_sent(files: Files) -> None:
     state = files.state({1, 2}, set())
     plan = files.plan(state, {2, 3})
     assert plan.fits(state)
-    assert plan.fits(state.model_copy(update={"plan_id": "other"}))  # which sent nothing
+    assert not plan.fits(state.model_copy(update={"plan_id": "other"}))  # a lost ledger counts anew
+    assert not plan.fits(state.model_copy(update={"settled": Settled()})), "nothing is known any more"
     assert not plan.fits(state.model_copy(update={"requests": 1}))
     assert not plan.fits(state.model_copy(update={"audience_id": "another"}))
     assert not plan.fits(state.model_copy(update={"parts": plan.parts}))

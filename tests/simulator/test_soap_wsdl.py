@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -282,7 +282,9 @@ def test_entity_records_in_all_their_answers(api: Api, connect: Connect) -> None
 def test_a_download(api: Api, connect: Connect) -> None:
     client = connect("BulkService")
     arguments = smallest_calls(api)["DownloadCampaignsByAccountIds"]
-    arguments |= {"CompressionType": "GZip", "LastSyncTimeInUTC": datetime(2026, 11, 20, tzinfo=UTC)}
+    # Another test may have moved the clock, and the last time may not be longer ago than a month.
+    since = datetime.now(UTC) + timedelta(seconds=api.control("clock")["ahead_seconds"]) - timedelta(days=5)
+    arguments |= {"CompressionType": "GZip", "LastSyncTimeInUTC": since}
     started = client.call("DownloadCampaignsByAccountIds", **arguments)
     status = client.call("GetBulkDownloadStatus", RequestId=started.DownloadRequestId)
     assert status.RequestStatus in ("InProgress", "Completed")

@@ -328,9 +328,12 @@ class State(_Model):
     def basis(self) -> str | None:
         """What a difference that is taken now rests on: changes with every upload.
 
-        None while an upload is not over, and where nothing is trusted: no difference rests on that.
+        None while an upload is not over, and where nothing is known or trusted: no difference rests on that. The
+        plan is a part of it because a ledger that was lost counts its uploads anew.
         """
-        return None if self.parts or self.damage else f"{self.audience_id}/{self.requests}"
+        if self.parts or self.damage or not self.settled.known:
+            return None
+        return f"{self.audience_id}/{self.requests}/{self.plan_id}"
 
     @property
     def in_flight(self) -> list[int]:
