@@ -9,6 +9,8 @@ SCALE ?= 1
 
 # The fault matrix has a target of its own; what it is made of is tested with the rest.
 MATRIX := --ignore tests/faults/test_matrix.py --ignore tests/faults/test_in_process.py
+# One file with 2,000 sequences: spread over the cores by test, not by file.
+SEQUENCES := tests/airflow_microsoft_advertising/test_sequences.py
 
 # One pytest worker a core; the tests that start a whole Airflow come one after the other.
 FAST := -m "not slow and not system and not browser and not azurite" -n auto
@@ -36,7 +38,8 @@ down: install ## stop what `make up` started
 
 test: install ## all tests
 	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest -m "slow or system or browser or azurite" $(MATRIX) --ignore tests/system -n auto --dist loadfile
+	$(BIN)/pytest -m "slow or system or browser or azurite" $(MATRIX) --ignore tests/system --ignore $(SEQUENCES) -n auto --dist loadfile
+	$(BIN)/pytest $(SEQUENCES) -n auto
 	$(BIN)/pytest tests/system
 
 test-fast: install ## the tests that need no other program, in less than a minute
