@@ -216,6 +216,7 @@ class Sequence(RuleBasedStateMachine):
         self.day = 0
         self.deleted = 0
         self.human_must_act = False
+        self.gone_on = False
 
     # --- Runs ------------------------------------------------------------------------------------------------
 
@@ -319,6 +320,7 @@ class Sequence(RuleBasedStateMachine):
         first = len(faults.steps)
         faults.strikes = {(p + first if isinstance(p, int) else p): how for p, how in trial.strikes.items()}
         faults.first = first
+        self.gone_on = False
         faults.meanwhile = lambda: self.meanwhile(run, trial.others)
         self.attempt(run, advances=trial.advances)
         faults.strikes = {}
@@ -337,6 +339,7 @@ class Sequence(RuleBasedStateMachine):
                 self.watch.look()
             else:
                 other = next((r for r in reversed(self.runs) if r is not run), run)
+                self.gone_on = self.gone_on or who == "other run"
                 self.attempt(run if who == "same run" else other, advances=99 if how_long > 2 else how_long)
         faults.strikes = strikes
 
@@ -499,6 +502,8 @@ class Sequence(RuleBasedStateMachine):
 
     def check_done(self, run: Run) -> None:
         """A run that ended well has made the audience what it was to be, but for whom the service refused."""
+        if self.gone_on and self.world.state.plan_id != run.plan.id:
+            return  # it fell asleep when all was done, and another run has gone on from there
         target = self.world._people_of(run.plan.target)
         assert self.world.people ^ target <= run.refused
         assert self.world.state.interval_end == DAY + timedelta(days=run.day)
