@@ -539,9 +539,10 @@ def _quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.mark.timeout(1_800)  # 15 seconds of work, on machines that may have much else to do
 @pytest.mark.parametrize("number", range(8))
 def test_everything_at_once(number: int) -> None:
-    """The same sequences each time; in them nearly all kinds of steps are struck, and in all ways.
+    """In these sequences most kinds of steps are struck, and in all ways.
 
-    Each kind in each way is the matter of `test_a_crash_at_any_step`.
+    Seeded; yet Hypothesis also draws constants of the modules that are loaded, so that they differ with those. Each
+    kind in each way is the matter of `test_a_crash_at_any_step`.
     """
     machine = seed(number)(type(f"Sequence{number}", (Sequence,), {"executed": 0, "struck": set()}))
     run_state_machine_as_test(
