@@ -67,6 +67,7 @@ __all__ = [
     "Consent",
     "Csv",
     "Email",
+    "Ending",
     "Export",
     "Folder",
     "Format",
@@ -82,6 +83,8 @@ __all__ = [
 
 Format = Literal["auto", "parquet", "csv", "delta", "cdm"]
 Scope = Literal["Customer", "Account"]
+Ending = Literal["empty", "delete"]
+"""What becomes of an audience whose table is gone for good."""
 
 
 class _Part(BaseModel):
@@ -292,6 +295,7 @@ class Segment(BaseModel):
         audience: Name of its audience.
         path: Where the table is, relative to the source's root or a URL; None: where its name is found.
         audience_id: Id of the very list to write to; None: found by name, or created.
+        ending: What becomes of the audience, because the table has vanished; None normally.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -300,6 +304,7 @@ class Segment(BaseModel):
     audience: str
     audience_id: str | None = None
     path: str | None = None
+    ending: Ending | None = None
 
 
 def _columns_alone(value: object) -> object:
@@ -526,6 +531,12 @@ class Guards(_Part):
         "table that was delivered.",
         examples=[0.2],
     )
+    max_vanished: Share | None = Field(
+        default=0.5,
+        description="Largest share (0 to 1) of the tables that patterns have taken before which may have vanished at "
+        "once, for their audiences to be emptied or deleted (`vanished`). One table alone may always.",
+        examples=[0.2],
+    )
     max_refused: Share | None = Field(
         default=0.01,
         description="Largest share (0 to 1) of a segment's members that the service may refuse; with fewer the "
@@ -686,6 +697,12 @@ class Export(_Part):
         description='What is exported: `all`, a pattern such as `"Gold*"`, or a list of tables and patterns. '
         "Each table becomes an audience.",
         examples=["[HighValue, Newsletter]"],
+    )
+    vanished: Literal["keep", "empty", "delete"] = Field(
+        default="keep",
+        description="What happens to the audience of a table that a pattern took and an earlier run delivered, once "
+        "that table is not there any more: `keep` it as it is, `empty` it, or `delete` it.",
+        examples=["empty"],
     )
     profiles: (
         Annotated[Profiles, BeforeValidator(_place_alone, json_schema_input_type=str | Profiles)] | None
@@ -963,6 +980,11 @@ class Export(_Part):
         segments = list(self._segments(tables))
         _refuse_unfit(self.name, segments)
         return segments
+
+    def by_patterns(self, tables: Iterable[str]) -> set[str]:
+        """Those of the tables that patterns take."""
+        named = {selection.table for selection in self.segments if not selection.is_pattern}
+        return {segment.table for segment in self._segments(tables)} - named
 
     def unmatched(self, tables: Iterable[str]) -> list[str]:
         """Names and patterns of the file that fit none of the tables; those with an own path are no names."""

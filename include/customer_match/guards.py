@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from include.customer_match.chunk import Plan
+from include.customer_match.discovery import Changes
 from include.customer_match.export import Guards
 from include.customer_match.normalise import Staged
 from include.customer_match.run_records import Delivered
@@ -29,6 +30,7 @@ __all__ = [
     "check_refused",
     "check_removed",
     "check_rows",
+    "check_vanished",
     "judge",
 ]
 
@@ -213,6 +215,29 @@ def check_emails_lost(
         f"column; in the last one that was delivered {before.filled:,} of {before.profiles:,} had, and of that share "
         f"at most {_share(guards.max_emails_lost)} may get lost. Has the column become empty, or got another name?",
         ("max_emails_lost",),
+    )
+
+
+def check_vanished(segment: str, changes: Changes, guards: Guards) -> Finding | None:
+    """Not too many tables have vanished at once: else the lake is the likelier one to be at fault.
+
+    Args:
+        segment: The audience of one of them.
+        changes: How many were known, and are not there any more.
+        guards: The limits.
+    """
+    is_one = (
+        changes.gone <= 1 and changes.found > 0
+    )  # a segment that was taken off, and not a lake that is empty
+    if guards.max_vanished is None or is_one:
+        return None
+    if not _exceeds(changes.gone, changes.known, guards.max_vanished):
+        return None
+    return Finding(
+        f"The table of segment {segment!r} is not there any more: {changes.gone:,} of {changes.known:,} tables that "
+        f"earlier runs have delivered have vanished, and at most {_share(guards.max_vanished)} may, for their "
+        "audiences to be emptied or deleted. Check the job that writes them, and `source`.",
+        ("max_vanished",),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Self
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
@@ -52,6 +53,11 @@ class Staged(BaseModel):
     suppressed: NonNegativeInt | None = None
     rejects: RejectsFile | None = None
     joined: Joined | None = None
+
+    @classmethod
+    def nobody(cls, files: Files, path: str) -> Self:
+        """What is staged where there is no table: no member."""
+        return cls(members=write_members(files, path, ()), profiles=0, valid=0, rejected={}, duplicates=0)
 
     @property
     def considered(self) -> int:

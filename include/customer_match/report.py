@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from importlib.resources import files
+from typing import Final
 
 import jinja2
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from include.customer_match.discovery import Seen
+from include.customer_match.export import Ending
 from include.customer_match.routes import Route
 from include.customer_match.run_records import (
     Chunked,
@@ -30,6 +32,8 @@ class Outcome(StrEnum):
 
     DELIVERED = "delivered"
     UNCHANGED = "unchanged"
+    EMPTIED = "emptied"
+    DELETED = "deleted"
     REFUSED_SOME = "refused some"
     DRY_RUN = "dry run"
     SKIPPED = "skipped"
@@ -39,6 +43,13 @@ class Outcome(StrEnum):
     def good(self) -> bool:
         """Whether nobody has to act."""
         return self is not Outcome.FAILED
+
+
+_ENDED: Final[dict[Ending, Outcome]] = {"empty": Outcome.EMPTIED, "delete": Outcome.DELETED}
+_VANISHED: Final[dict[Ending, str]] = {
+    "empty": "Its table is not there any more: the audience would be emptied.",
+    "delete": "Its table is not there any more: the audience would be deleted.",
+}
 
 
 class SegmentReport(BaseModel):
@@ -146,7 +157,8 @@ class RunReport(BaseModel):
         forced: Whether older data was to be applied over newer data.
         segments: In the order of the export.
         sizes_note: Why the audiences' sizes could not be read; None normally.
-        vanished: Tables that an earlier run delivered and that are not there any more; their audiences are kept.
+        vanished: Tables that an earlier run delivered and that are not there any more. Their audiences are kept, where
+            they are not among the segments.
         appeared: Tables that a pattern takes and that no earlier run delivered.
     """
 
@@ -197,9 +209,11 @@ class RunReport(BaseModel):
     @property
     def changes(self) -> list[str]:
         """What has vanished or appeared since earlier runs, a sentence each."""
+        here = {segment.audience for segment in self.segments}
         gone = [
             f"{one.audience}: kept as it is; its table {one.table} is not there any more."
             for one in self.vanished
+            if one.audience not in here
         ]
         return [*gone, *(f"{table}: no earlier run has delivered this table." for table in self.appeared)]
 
@@ -264,10 +278,10 @@ def _outcome(
 ) -> tuple[Outcome, str | None]:
     if failure:
         return Outcome.FAILED, f"{failure.step}: {failure.message}"
-    if chunked and chunked.plan is None:
+    if chunked and chunked.plan is None and chunked.ending is None:
         return Outcome.SKIPPED, chunked.skipped
     if chunked and dry_run:
-        return Outcome.DRY_RUN, None
+        return Outcome.DRY_RUN, _VANISHED[chunked.ending] if chunked.ending else None
     if delivered is None:
         return (
             Outcome.FAILED,
@@ -275,7 +289,15 @@ def _outcome(
         )
     if delivered.refused:
         return Outcome.REFUSED_SOME, f"{delivered.refusals}; the next run tries them again."
-    return (Outcome.DELIVERED if delivered.parts else Outcome.UNCHANGED), None
+    return _good(chunked.ending if chunked else None, delivered)
+
+
+def _good(ending: Ending | None, delivered: Delivered) -> tuple[Outcome, str | None]:
+    if ending is None:
+        return (Outcome.DELIVERED if delivered.parts else Outcome.UNCHANGED), None
+    if delivered.audience_id is None:
+        return Outcome.UNCHANGED, "Its table is not there any more, and neither is the audience."
+    return _ENDED[ending], "Its table is not there any more."
 
 
 def _line(segment: SegmentReport) -> str:

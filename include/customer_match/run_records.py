@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt
 
 from include.customer_match.chunk import Plan
-from include.customer_match.export import Guards
+from include.customer_match.export import Ending, Guards
 from include.customer_match.normalise import Staged
 from include.customer_match.order import Force
 from include.customer_match.routes import Route
@@ -86,6 +86,8 @@ class Chunked(_Record):
         plan: The parts to send.
         audience: Name of the audience.
         interval_end: End of the data interval that the target stands for.
+        ending: What becomes of the audience, because the table has vanished; None normally. For `delete` there is
+            no plan.
         skipped: Why nothing is to be sent for this data interval; None normally.
         guards: What the upload is to judge by; None in records from before it judged.
         ignore_guards: Whether the run lets pass what they find.
@@ -96,6 +98,7 @@ class Chunked(_Record):
     plan: Plan | None
     audience: str
     interval_end: datetime
+    ending: Ending | None = None
     skipped: str | None = None
     guards: Guards | None = None
     ignore_guards: bool = False
@@ -107,7 +110,7 @@ class Delivered(_Record):
     """What the service took.
 
     Attributes:
-        audience_id: The audience's id at the service.
+        audience_id: The audience's id at the service; None if there was none to end.
         parts: Parts that were sent.
         sent: Members of these parts.
         route: How they travelled; None if there were none.
@@ -117,7 +120,7 @@ class Delivered(_Record):
         forced_over: End of the newer data interval that this one was applied over; None normally.
     """
 
-    audience_id: str
+    audience_id: str | None
     parts: NonNegativeInt
     sent: NonNegativeInt = 0
     route: Route | None = None

@@ -125,7 +125,11 @@ class Delivery:
 
         Raises:
             CustomerMatchError: As `AudienceKeeper.keep`.
+            Overtaken: It was deleted for a newer data interval.
         """
+        state = self._ledger.load().state
+        if state.has_ended:
+            in_order(state, self._interval_end, self._force)
         AudienceKeeper(client=self._client, ledgers=self._ledgers, spec=self._audience, now=_now()).keep()
 
     def advance(self) -> Waiting | None:

@@ -102,6 +102,9 @@ def _conditions(export: Export) -> Iterator[str]:
     if export.consent:
         allowed = (str(v).lower() if isinstance(v, bool) else str(v) for v in export.consent.allow)
         yield f"Only with consent: `{export.consent.column}` is one of {', '.join(allowed)}"
+    if export.has_patterns and export.vanished != "keep":
+        verb = {"empty": "emptied", "delete": "deleted"}[export.vanished]
+        yield f"Audiences of tables that are not there any more are {verb}"
     if export.suppress:
         yield f"Nobody from {', '.join(f'`{one.name}`' for one in export.suppress)}"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,9 +20,9 @@ from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
 from airflow_microsoft_advertising.segment_rows import SegmentRows, listed_segments, segment_rows
+from airflow_microsoft_advertising.table_changes import TableChanges
 from include.customer_match.chunk import Plan, plan_parts
 from include.customer_match.date_templates import RunDates
-from include.customer_match.discovery import Changes, Remembered
 from include.customer_match.export import Export, Segment, Source, Suppression
 from include.customer_match.guards import (
     Finding,
@@ -32,6 +32,7 @@ from include.customer_match.guards import (
     check_profiles_lost,
     check_removed,
     check_rows,
+    check_vanished,
     judge,
 )
 from include.customer_match.lapsing import lapse_warning, must_renew
@@ -120,6 +121,8 @@ class ExportRun:
     def select(self, names: Sequence[str] = ()) -> list[Segment]:
         """The segments of this run: all of the export, or those named (by table or audience).
 
+        Among them are those whose tables have vanished, if the export empties or deletes their audiences.
+
         Raises:
             AirflowFailException: A name is not a segment of the export, or no table is found.
         """
@@ -129,51 +132,17 @@ class ExportRun:
     def validate(self, segment: Segment) -> Validated:
         """Open the segment's table: found, readable, fresh, with the columns that the export names."""
         with self._step(Step.VALIDATE, segment) as elapsed:
-            rows = self._rows(segment)
-            for wanted in self.export.suppress:
-                self._open_suppression(wanted)
-            profiles, guards = rows.profiles(), self.export.guards
-            checks: list[Finding | None] = []
-            for table in rows.tables:
-                day = self.interval_end if table.by_time else None
-                checks.append(check_age(segment.audience, table.modified, _now(), guards, interval_end=day))
-                checks.append(
-                    check_rows(segment.audience, table.location, table.profiles(), len(table.files), guards)
-                )
-            overridden = self._judged(*checks)
-            files = [file for table in rows.tables for file in table.files]
-            location = rows.tables[0].location
-            record = Validated(
-                seconds=elapsed(),
-                overridden=overridden,
-                columns=rows.reading.emails,
-                profiles=profiles,
-                files=len(files),
-                size_bytes=sum(file.size_bytes for file in files),
-                modified=rows.tables[0].modified,
-                location=location,
-            )
-            log.info("The table is %s", location)
+            record = self._missed(segment, elapsed) if segment.ending else self._validated(segment, elapsed)
             self.records(segment).write(record)
             return record
 
     def normalise(self, segment: Segment) -> Normalised:
         """Stream the table, hash its addresses, stage the distinct members."""
         with self._step(Step.NORMALISE, segment) as elapsed:
-            opened = self._rows(segment)
-            reading, unlisted = opened.reading, self.export.guards.allow_empty or self.ignore_guards
-            with self._suppressed() as suppressed, opened.read(may_be_unlisted=unlisted) as rows:
-                staged = stage_members(
-                    rows.batches,
-                    reading,
-                    self.export.normalisation,
-                    self.workspace,
-                    f"{self.segment_folder(segment)}/members.parquet",
-                    suppressed=suppressed,
-                    rejects_path=self._rejects_path(segment, reading),
-                    joined=rows.joined,
-                )
-            overridden = self._judged(check_members(segment.audience, staged, self.export.guards))
+            path = f"{self.segment_folder(segment)}/members.parquet"
+            staged = Staged.nobody(self.workspace, path) if segment.ending else self._staged(segment, path)
+            finding = None if segment.ending else check_members(segment.audience, staged, self.export.guards)
+            overridden = self._judged(finding)
             record = Normalised(seconds=elapsed(), overridden=overridden, staged=staged)
             self.records(segment).write(record)
             _tell(staged)
@@ -188,7 +157,8 @@ class ExportRun:
                     f"The members of segment {segment.audience!r} are not staged in {self.segment_folder(segment)}. "
                     "Run its task `normalise` (again); all tasks must use the same workspace."
                 )
-            record = self._chunked(segment, normalised, elapsed)
+            make = self._ended if segment.ending else self._chunked
+            record = make(segment, normalised, elapsed)
             self.records(segment).write(record)
             return record
 
@@ -203,7 +173,7 @@ class ExportRun:
 
     def report(self, segments: Sequence[Segment]) -> RunReport:
         """Sum up the run and write the report into the workspace, as JSON and as a page."""
-        sizes, changes = self._sizes(), self._changes()
+        sizes, changes = self._sizes(), self._changes.noted()
         report = RunReport(
             export=self.export.name,
             title=self.export.title,
@@ -229,7 +199,10 @@ class ExportRun:
         )
         self.workspace.write_bytes(f"{self.folder}/report.json", report.model_dump_json(indent=1).encode())
         self.workspace.write_bytes(f"{self.folder}/report.html", report.html().encode())
-        self._remember(segments)
+        for segment in segments:
+            delivered = None if self.dry_run else self.records(segment).read(Delivered)
+            if delivered:
+                self._changes.settle(segment, delivered)
         return report
 
     @property
@@ -253,8 +226,10 @@ class ExportRun:
                 f"No table in {root} fits the segments of the export {self.export.name!r} "
                 f"({patterns}). Correct `segments` or `source` in the export file, or check what writes the tables."
             )
+        changes = self._changes.found(tables)
+        segments += self._changes.endings(changes, segments)
         if not names:
-            self._note_changes(tables)
+            self._changes.note(changes)
             return segments
         chosen = [s for s in segments if s.table in names or s.audience in names]
         unknown = set(names) - {s.table for s in chosen} - {s.audience for s in chosen}
@@ -263,34 +238,84 @@ class ExportRun:
             raise ConfigurationError(
                 f"The export {self.export.name!r} has no segment {', '.join(sorted(unknown))}. It has: {known}."
             )
+        self._changes.note(changes.chosen(names))
         return chosen
 
-    def _note_changes(self, tables: Mapping[str, str]) -> None:
-        """Keep for the report which tables have vanished or appeared; a run of chosen segments cannot tell."""
-        if not self.export.has_patterns:
-            return
-        changes = Remembered(self.workspace, self.export).changes(tables)
-        for one in changes.vanished:
-            log.warning(
-                "The table %r is not there any more: its audience %r is kept", one.table, one.audience
-            )
-        self.workspace.write_bytes(self._changes_path, changes.model_dump_json(indent=1).encode())
-
     @property
-    def _changes_path(self) -> str:
-        return f"{self.folder}/discovery.json"
+    def _changes(self) -> TableChanges:
+        """Which tables have vanished or appeared."""
+        return TableChanges(self.export, self.workspace, self.folder)
 
-    def _changes(self) -> Changes:
-        if not self.workspace.exists(self._changes_path):
-            return Changes()
-        return Changes.model_validate_json(self.workspace.read_bytes(self._changes_path))
+    def _validated(self, segment: Segment, elapsed: Any) -> Validated:
+        rows = self._rows(segment)
+        for wanted in self.export.suppress:
+            self._open_suppression(wanted)
+        profiles, guards = rows.profiles(), self.export.guards
+        checks: list[Finding | None] = []
+        for table in rows.tables:
+            day = self.interval_end if table.by_time else None
+            checks.append(check_age(segment.audience, table.modified, _now(), guards, interval_end=day))
+            checks.append(
+                check_rows(segment.audience, table.location, table.profiles(), len(table.files), guards)
+            )
+        overridden = self._judged(*checks)
+        files = [file for table in rows.tables for file in table.files]
+        location = rows.tables[0].location
+        log.info("The table is %s", location)
+        return Validated(
+            seconds=elapsed(),
+            overridden=overridden,
+            columns=rows.reading.emails,
+            profiles=profiles,
+            files=len(files),
+            size_bytes=sum(file.size_bytes for file in files),
+            modified=rows.tables[0].modified,
+            location=location,
+        )
 
-    def _remember(self, segments: Sequence[Segment]) -> None:
-        """Which tables were delivered: they are missed when they vanish."""
-        remembered = Remembered(self.workspace, self.export)
-        for segment in segments:
-            if not self.dry_run and self.records(segment).read(Delivered):
-                remembered.remember(segment.table, segment.audience)
+    def _missed(self, segment: Segment, elapsed: Any) -> Validated:
+        """A table that has vanished, and not with so many others that it must be a mistake."""
+        overridden = self._judged(check_vanished(segment.audience, self._changes.noted(), self.export.guards))
+        return Validated(
+            seconds=elapsed(),
+            overridden=overridden,
+            columns=(),
+            profiles=None,
+            files=0,
+            size_bytes=0,
+            modified=None,
+        )
+
+    def _staged(self, segment: Segment, path: str) -> Staged:
+        opened = self._rows(segment)
+        reading, unlisted = opened.reading, self.export.guards.allow_empty or self.ignore_guards
+        with self._suppressed() as suppressed, opened.read(may_be_unlisted=unlisted) as rows:
+            return stage_members(
+                rows.batches,
+                reading,
+                self.export.normalisation,
+                self.workspace,
+                path,
+                suppressed=suppressed,
+                rejects_path=self._rejects_path(segment, reading),
+                joined=rows.joined,
+            )
+
+    def _ended(self, segment: Segment, normalised: Normalised, elapsed: Any) -> Chunked:
+        """What is to be done where a table has vanished, unless it is back, or was there on a later day."""
+        state = self.known(segment)
+        chunked = Chunked(seconds=0, plan=None, audience=segment.audience, interval_end=self.interval_end)
+        try:
+            in_order(state, self.interval_end, None)  # `force` is for data, and here is none
+        except Overtaken as overtaken:
+            return chunked.model_copy(update={"skipped": str(overtaken), "seconds": elapsed()})
+        if segment.table in self._tables():
+            words = f"The table {segment.table!r} is there again: the next run delivers it."
+            return chunked.model_copy(update={"skipped": words, "seconds": elapsed()})
+        plan = self._plan(segment, state, normalised.staged) if segment.ending == "empty" else None
+        skipped = DRY_RUN if self.dry_run else None
+        changes = {"ending": segment.ending, "plan": plan, "skipped": skipped, "seconds": elapsed()}
+        return chunked.model_copy(update=changes)
 
     def _chunked(self, segment: Segment, normalised: Normalised, elapsed: Any) -> Chunked:
         state, force = self.known(segment), self._force()

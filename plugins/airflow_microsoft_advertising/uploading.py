@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from airflow_microsoft_advertising.audience_ending import AudienceEnding
 from airflow_microsoft_advertising.audience_marks import AudienceSpec
 from airflow_microsoft_advertising.delivery import Delivery, Waiting
 from airflow_microsoft_advertising.failures import clearly
@@ -45,8 +46,13 @@ class Busy:
     seconds: float
 
 
-NextMove = Waiting | Busy | dict[str, Any]
-"""What is waited for, or what the task returns when all is done."""
+Result = dict[str, Any]
+"""What the task returns when all is done."""
+
+NextMove = Waiting | Busy | Result
+
+Work = Callable[[Lease, float], Waiting | Result]
+"""What is done on the audience while it is this run's alone; gets when the delivery began, as seconds since 1970."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,8 @@ class Upload:
         with clearly(Step.UPLOAD, self._records):
             if skipped := self._chunked.skipped:
                 raise AirflowSkipException(skipped)
-            return self._worked(Delivery.start, started=time.time() if since is None else since)
+            started = time.time() if since is None else since
+            return self._worked(self._ended if self._chunked.ending else self._started, started=started)
 
     def resume(self, *, started: float, overdue: str | None = None) -> NextMove:
         """Go on after an upload has ended; the ledger knows which.
@@ -94,7 +101,7 @@ class Upload:
             TransientError: That one still is in progress.
         """
         with clearly(Step.UPLOAD, self._records):
-            return self._worked(lambda _: None, started=started, overdue=overdue)
+            return self._worked(partial(self._advanced, overdue=overdue), started=started)
 
     def holder(self) -> str | None:
         """The run that is at work on the audience now; None if none is."""
@@ -114,10 +121,8 @@ class Upload:
             base_url=self.hook.environment().token_host,
         )
 
-    def _worked(
-        self, prepare: Callable[[Delivery], None], *, started: float, overdue: str | None = None
-    ) -> NextMove:
-        """Go on with the delivery while no other run may; while an upload is waited for, it stays this run's."""
+    def _worked(self, work: Work, *, started: float) -> NextMove:
+        """Work on the audience while no other run may; while an upload is waited for, it stays this run's."""
         lease = self._lease()
         try:
             lease.take(_LEASE)
@@ -131,9 +136,11 @@ class Upload:
             raise
         outcome: Waiting | dict[str, Any] | None = None
         try:
-            with self._delivery(lease) as delivery:
-                prepare(delivery)
-                outcome = self._advance(delivery, started=started, overdue=overdue)
+            outcome = work(lease, started)
+        except Overtaken as error:
+            overtaken = {"plan": None, "ending": None, "skipped": str(error)}
+            self._records.write(self._chunked.model_copy(update=overtaken))
+            raise AirflowSkipException(str(error)) from None
         finally:
             if not isinstance(outcome, Waiting):
                 _give_back(lease)
@@ -143,20 +150,37 @@ class Upload:
         folder = ledger_folder(self.hook.account().account_id, self.audience.name)
         return Lease(self._workspace, folder, audience=self.audience.name, holder=self.run)
 
-    def _advance(
-        self, delivery: Delivery, *, started: float, overdue: str | None
-    ) -> Waiting | dict[str, Any]:
-        try:
-            waiting = delivery.advance()
-        except Overtaken as error:
-            self._records.write(self._chunked.model_copy(update={"plan": None, "skipped": str(error)}))
-            raise AirflowSkipException(str(error)) from None
+    def _started(self, lease: Lease, started: float) -> Waiting | Result:
+        with self._delivery(lease) as delivery:
+            delivery.start()
+            return self._advance(delivery, started=started)
+
+    def _advanced(self, lease: Lease, started: float, *, overdue: str | None) -> Waiting | Result:
+        with self._delivery(lease) as delivery:
+            return self._advance(delivery, started=started, overdue=overdue)
+
+    def _ended(self, lease: Lease, started: float) -> Waiting | Result:
+        """The table has vanished: empty or delete its audience, if there is one that surely is ours."""
+        with self.hook.get_conn() as client:
+            ending = AudienceEnding(client, self._ledgers, self.audience)
+            found, keeps = ending.find(), self._chunked.ending == "empty"
+            if not keeps:
+                ending.delete(found, self._chunked.interval_end)
+        if found and keeps:
+            return self._started(lease, started)
+        record = Delivered(
+            seconds=max(0.0, time.time() - started), audience_id=found.id if found else None, parts=0
+        )
+        self._records.write(record)
+        return _result(record)
+
+    def _advance(self, delivery: Delivery, *, started: float, overdue: str | None = None) -> Waiting | Result:
+        waiting = delivery.advance()
         if waiting:
             if waiting.request_id == overdue:
                 raise self._too_slow(waiting)
             return waiting
-        record = self._recorded(delivery, seconds=max(0.0, time.time() - started))
-        return record.model_dump(mode="json", include={"audience_id", "parts", "route", "calls", "refused"})
+        return _result(self._recorded(delivery, seconds=max(0.0, time.time() - started)))
 
     def _recorded(self, delivery: Delivery, *, seconds: float) -> Delivered:
         """What the service took, written down; then judged, because it is true whatever the guards find.
@@ -223,13 +247,13 @@ class Upload:
 
     @contextmanager
     def _delivery(self, lease: Lease) -> Iterator[Delivery]:
-        chunked, account = self._chunked, self.hook.account()
+        chunked = self._chunked
         assert chunked.plan is not None  # noqa: S101 (skipped otherwise)
         accept_terms = self.hook.terms() is not None
         with self.hook.get_conn() as client:
             yield Delivery(
                 client=client,
-                ledgers=Ledgers(self._workspace, account.account_id),
+                ledgers=self._ledgers,
                 storage=self._workspace,
                 plan=chunked.plan,
                 audience=self.audience,
@@ -245,6 +269,10 @@ class Upload:
     def _workspace(self) -> Workspace:
         return Workspace(*filesystem(self.workspace_conn_id, self.workspace_root))
 
+    @property
+    def _ledgers(self) -> Ledgers:
+        return Ledgers(self._workspace, self.hook.account().account_id)
+
     @cached_property
     def _records(self) -> SegmentRecords:
         return SegmentRecords(self._workspace, self.folder)
@@ -258,6 +286,10 @@ class Upload:
                 "this segment (again) before its upload; both must use the same workspace."
             )
         return chunked
+
+
+def _result(record: Delivered) -> Result:
+    return record.model_dump(mode="json", include={"audience_id", "parts", "route", "calls", "refused"})
 
 
 def _give_back(lease: Lease) -> None:

@@ -260,6 +260,10 @@ class FakeService:
                 setattr(self.audiences[audience_id], key, value)
             self.updates.append(changes)
 
+    def delete_audience(self, audience_id: str) -> None:
+        with self.faults.step("delete_audience"):
+            self.audiences.pop(audience_id, None)
+
     def apply_members(
         self, audience_id: str, action: Action, digests: Digests, *, accept_terms: bool | None = None
     ) -> list[ItemError]:

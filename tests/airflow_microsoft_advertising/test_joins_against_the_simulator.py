@@ -63,6 +63,35 @@ class Dataverse:
         pq.write_table(pa.Table.from_pylist(rows), self._lake / name / "part-0.parquet")
 
 
+@pytest.mark.parametrize("ending", ["keep", "empty", "delete"])
+def test_a_segment_that_nobody_is_in_any_more(tmp_path: Path, simulator: Simulator, ending: str) -> None:
+    """To the one table of memberships it looks as if it had never been."""
+    gold, silver = (f"{name} {uuid.uuid4().hex[:8]}" for name in ("Gold", "Silver"))
+    at = Installation(
+        tmp_path,
+        simulator,
+        segments="all",
+        profiles="Customer",
+        membership="msdynci_segmentmembership",
+        vanished=ending,
+    )
+    lake = Dataverse(tmp_path)
+    before = lake.list({gold: range(2_000), silver: range(1_500, 3_000)})
+    at.run()
+    after = lake.list({silver: range(1_500, 2_900)})
+    outcomes = {report.audience: report.outcome for report in at.run()}
+    gone = {"empty": Outcome.EMPTIED, "delete": Outcome.DELETED}.get(ending)
+    assert outcomes == {silver: Outcome.DELIVERED} | ({gold: gone} if gone else {})
+    [audience] = at.audiences(silver)
+    assert at.api.members(audience["id"]) == after[silver]
+    held = [at.api.members(one["id"]) for one in at.audiences(gold)]
+    assert held == {"keep": [before[gold]], "empty": [[]], "delete": []}[ending]
+    lake.list({gold: range(100), silver: range(1_500, 2_900)})
+    at.run(ignore_guards=True)  # it is much smaller than it was
+    [audience] = at.audiences(gold)
+    assert len(at.api.members(audience["id"])) == 90
+
+
 @pytest.mark.parametrize("route", ["bulk", "auto"])
 def test_segments_of_one_table(tmp_path: Path, simulator: Simulator, route: str) -> None:
     gold, silver = (f"{name} {uuid.uuid4().hex[:8]}" for name in ("Gold", "Silver"))

@@ -68,6 +68,7 @@ def test_defaults_are_those_of_the_reference() -> None:
             },
         },
         "segments": [{"table": "*", "audience": None, "audience_id": None, "path": None}],
+        "vanished": "keep",
         "profiles": None,
         "membership": None,
         "email": {"columns": ["Email"], "separator": None, "take": "coalesce"},
@@ -89,6 +90,7 @@ def test_defaults_are_those_of_the_reference() -> None:
             "max_removed_members": None,
             "max_profiles_lost": 0.5,
             "max_emails_lost": 0.5,
+            "max_vanished": 0.5,
             "max_refused": 0.01,
             "max_age_hours": None,
         },
@@ -221,9 +223,9 @@ def test_a_storage_of_airflows_needs_no_connection_where_the_machine_signs_in() 
 
 def test_guards_can_be_taken_off() -> None:
     limits = [key for key in Guards.model_fields if key.startswith("max_")]
-    assert len(limits) == 7
+    assert len(limits) == 8
     guards = export(guards=dict.fromkeys(limits)).guards
-    assert [getattr(guards, key) for key in limits] == [None] * 7
+    assert [getattr(guards, key) for key in limits] == [None] * 8
 
 
 def test_a_workspace_may_lie_in_the_source_where_tables_are_named() -> None:

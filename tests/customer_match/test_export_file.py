@@ -74,6 +74,7 @@ segments:
   - HighValue
   - {table: Newsletter, audience: "Newsletter readers", path: newsletter/2026}
   - "Gold*"
+vanished: delete
 profiles: {table: Customer, key: Id}
 membership: {key: Id}
 email: {columns: [Email, Second], take: all, separator: ";"}
@@ -95,6 +96,7 @@ guards:
   max_removed_members: 10_000
   max_profiles_lost: 0.3
   max_emails_lost: 0
+  max_vanished: 0.2
   max_refused: 1
   max_age_hours: 48
 run_timeout_hours: 2
@@ -127,6 +129,8 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"cid": None}, "autumn.yaml, cid: missing. Customer id at Microsoft Advertising"),
     ({"source": "{format: csv}"}, "autumn.yaml, line 3, source.root: missing."),
     ({"schedul": "none"}, "autumn.yaml, line 6, schedul: unknown key. Did you mean `schedule`?"),
+    ({"vanished": "drop"}, "line 6, vanished: must be one of keep, empty, delete, but is the text 'drop'."),
+    ({"guards": "{max_vanished: 2}"}, "line 6, guards.max_vanished: must be at most 1, but is the number 2."),
     ({"normalization": "basic"}, "line 6, normalization: unknown key. Did you mean `normalisation`?"),
     ({"customer_id": "1"}, "line 6, customer_id: unknown key. Did you mean `cid`?"),
     ({"max_removed": "0.1"}, "line 6, max_removed: unknown key here. Move it to `guards`."),

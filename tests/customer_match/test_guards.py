@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.customer_match.chunk import Plan
+from include.customer_match.discovery import Changes
 from include.customer_match.export import Guards
 from include.customer_match.guards import (
     Finding,
@@ -21,6 +22,7 @@ from include.customer_match.guards import (
     check_refused,
     check_removed,
     check_rows,
+    check_vanished,
     judge,
     words_of,
 )
@@ -256,6 +258,23 @@ def test_without_a_table_before_nothing_is_compared(check: Any) -> None:
 
 
 # --- Removed -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("known", "gone", "found", "trips"),
+    [
+        (10, 5, 5, False),
+        (10, 6, 4, True),
+        (1, 1, 3, False),  # one alone, where others are there
+        (1, 1, 0, True),  # an empty lake
+        (2, 2, 1, True),
+        (0, 0, 0, False),
+    ],
+)
+def test_vanished(known: int, gone: int, found: int, trips: bool) -> None:
+    changes = Changes(known=known, gone=gone, found=found)
+    assert (check_vanished("Gold", changes, Guards()) is not None) == trips
+    assert check_vanished("Gold", changes, Guards(max_vanished=None)) is None
 
 
 def test_removed() -> None:

@@ -79,7 +79,7 @@ class Ledgers:
             old = before.load().state
             if is_usable(old, others) or (old.moved_to == audience and old.segment == segment):
                 return old
-        return State(audience=audience)
+        return state if state.has_ended and state.segment == segment else State(audience=audience)
 
     def remember(self, segment: str, audience: str) -> None:
         """Note that a segment stands on the ledger of this name."""

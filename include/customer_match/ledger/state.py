@@ -221,6 +221,21 @@ class State(_Model):
             settled=Settled(known=created),
         )
 
+    def ended(self, interval_end: datetime, *, segment: str, at: datetime) -> Self:
+        """The state once the audience was deleted for a data interval: older ones are not to make it anew.
+
+        Args:
+            interval_end: End of the data interval in which its table was gone.
+            segment: Key of the segment.
+            at: The present time.
+        """
+        return type(self)(audience=self.audience, segment=segment, interval_end=interval_end, planned_at=at)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the audience was deleted for the data interval, and not made anew since."""
+        return self.audience_id is None and self.moved_to is None and self.interval_end is not None
+
     def tells_of(self, audience_id: str) -> bool:
         """Whether it is what is known of this audience."""
         return self.moved_to is None and self.audience_id == audience_id

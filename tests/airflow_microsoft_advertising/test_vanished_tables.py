@@ -1,0 +1,375 @@
+"""A table that a pattern took vanishes: its audience is kept, emptied or deleted, and never anybody else's."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from airflow_microsoft_advertising.local_run import LocalRun
+from airflow_microsoft_advertising.steps import ExportRun
+from include.customer_match.export import Segment
+from include.customer_match.ledger.lease import Lease
+from include.customer_match.ledger.store import Ledger, ledger_folder
+from include.customer_match.report import Outcome, RunReport, SegmentReport
+from include.errors import ConfigurationError
+from tests.airflow_microsoft_advertising.conftest import Connect
+from tests.airflow_microsoft_advertising.in_memory import FakeAudience
+from tests.airflow_microsoft_advertising.test_local_run import service
+from tests.airflow_microsoft_advertising.test_operator import ClosingService
+from tests.airflow_microsoft_advertising.test_steps import DAY, Lake
+
+__all__ = ["service"]
+
+pytestmark = pytest.mark.slow  # each plays several runs, and their files are written durably
+
+ENDINGS = ["empty", "delete"]
+TABLES = ("Gold", "Silver", "Bronze")
+FIVE = ("anna@example.com", "bob@example.com", "c.lee@example.org", "dora@example.com", "e@example.com")
+
+
+class Days:
+    """An export of all tables of a lake, day after day."""
+
+    def __init__(self, lake: Lake, service: ClosingService) -> None:
+        self.lake, self.service = lake, service
+        self.day = DAY
+        self.keys: dict[str, Any] = {"segments": "all", "route": "bulk"}
+
+    def write(self, *tables: str) -> None:
+        for table in tables:
+            self.lake.write(table, list(FIVE))
+
+    def vanish(self, *tables: str) -> None:
+        for table in tables:
+            shutil.rmtree(self.lake.folder / "lake" / table)
+
+    def new(self, day: datetime | None = None, **options: Any) -> ExportRun:
+        """The next run: of the next day, or of the one that is told."""
+        self.day += timedelta(days=1)
+        day = day or self.day
+        return self.lake.run(name=f"run {self.day:%d}", interval_end=day, **(self.keys | options))
+
+    def play(self, run: ExportRun, *names: str) -> RunReport:
+        return LocalRun(run, sleep=lambda _: None)(names)
+
+    def run(self, *names: str, **options: Any) -> RunReport:
+        return self.play(self.new(**options), *names)
+
+    def audience(self, name: str) -> FakeAudience | None:
+        found = [one for one in self.service.audiences.values() if one.name == name]
+        assert len(found) <= 1
+        return found[0] if found else None
+
+    def holds(self, name: str) -> int | None:
+        """Members of an audience; None if there is none of this name."""
+        found = self.audience(name)
+        return len(found.people) if found else None
+
+    def ledger(self, name: str) -> Ledger:
+        run = self.lake.run(**self.keys)
+        return Ledger(run.workspace, ledger_folder(run.export.aid, name), name)
+
+
+@pytest.fixture
+def days(tmp_path: Path, connect: Connect, service: ClosingService) -> Days:
+    connect()
+    lake = Lake(tmp_path)
+    days = Days(lake, service)
+    days.write(*TABLES)
+    return days
+
+
+@pytest.fixture(params=ENDINGS)
+def ending(request: pytest.FixtureRequest, days: Days) -> str:
+    """Three tables were delivered, and the export ends the audiences of those that vanish."""
+    days.run()
+    days.keys["vanished"] = request.param
+    return str(request.param)
+
+
+LEFT = {"empty": 0, "delete": None}
+OUTCOME = {"empty": Outcome.EMPTIED, "delete": Outcome.DELETED}
+
+
+def of(report: RunReport, audience: str) -> SegmentReport:
+    [found] = [segment for segment in report.segments if segment.audience == audience]
+    return found
+
+
+# --- What happens ------------------------------------------------------------------------------------------
+
+
+def test_it_is_kept_if_nothing_is_said(days: Days) -> None:
+    days.run()
+    days.vanish("Gold")
+    report = days.run()
+    assert {segment.audience for segment in report.segments} == {"Silver", "Bronze"}
+    assert days.holds("Gold") == 5
+    assert "Gold: kept as it is; its table Gold is not there any more." in report.changes
+    assert [one.table for one in days.run().vanished] == ["Gold"], "told in every run"
+
+
+@pytest.mark.parametrize("route", ["bulk", "apply"])
+def test_its_audience_ends_and_no_other(days: Days, ending: str, route: str) -> None:
+    days.vanish("Gold")
+    days.keys["route"] = route
+    report = days.run()
+    assert days.holds("Gold") == LEFT[ending]
+    assert (days.holds("Silver"), days.holds("Bronze")) == (5, 5)
+    told = of(report, "Gold")
+    assert (told.outcome, told.message) == (OUTCOME[ending], "Its table is not there any more.")
+    assert told.removed == (5 if ending == "empty" else None)
+    assert report.failed == 0
+    assert not report.changes, "nothing is kept as it is"
+    assert f"Gold: {ending.removesuffix('e').removesuffix('y')}" in report.summary()
+    assert 'class="outcome' in report.html()
+
+
+def test_then_it_is_forgotten(days: Days, ending: str) -> None:
+    days.vanish("Gold")
+    days.run()
+    report = days.run()
+    assert {segment.audience for segment in report.segments} == {"Silver", "Bronze"}
+    assert (report.vanished, days.holds("Gold")) == ((), LEFT[ending])
+
+
+def test_it_comes_back(days: Days, ending: str) -> None:
+    days.vanish("Gold")
+    days.run()
+    days.write("Gold")
+    report = days.run()
+    assert (of(report, "Gold").outcome, days.holds("Gold")) == (Outcome.DELIVERED, 5)
+    assert report.appeared == ("Gold",)
+
+
+def test_its_return_while_the_run_is_under_way_is_noticed(days: Days, ending: str) -> None:
+    days.vanish("Gold")
+    run = days.new()
+    [segment] = [one for one in run.select() if one.table == "Gold"]
+    days.write("Gold")
+    run.validate(segment)
+    run.normalise(segment)
+    skipped = run.chunk(segment).skipped
+    assert skipped == "The table 'Gold' is there again: the next run delivers it."
+    assert of(run.report([segment]), "Gold").outcome is Outcome.SKIPPED
+    assert days.holds("Gold") == 5
+
+
+def test_a_dry_run_says_what_would_be(days: Days, ending: str) -> None:
+    days.vanish("Gold")
+    told = of(days.run(dry_run=True), "Gold")
+    assert told.outcome is Outcome.DRY_RUN
+    verb = {"empty": "emptied", "delete": "deleted"}[ending]
+    assert told.message == f"Its table is not there any more: the audience would be {verb}."
+    assert days.holds("Gold") == 5
+    days.run()
+    assert days.holds("Gold") == LEFT[ending]
+
+
+def test_a_run_of_some_segments_is_about_those(days: Days, ending: str) -> None:
+    days.vanish("Gold")
+    report = days.run("Silver")
+    assert (days.holds("Gold"), report.vanished, report.changes) == (5, (), [])
+    assert of(days.run("Gold"), "Gold").outcome is OUTCOME[ending]
+    assert days.holds("Gold") == LEFT[ending]
+
+
+def test_members_that_the_service_does_not_let_go_are_tried_again(days: Days) -> None:
+    days.run()
+    days.keys["vanished"] = "empty"
+    days.vanish("Gold")
+    gold = days.audience("Gold")
+    assert gold
+    first = min(gold.people)
+    days.service.refuse, days.service.refuses_removals = {first: (8002,)}, True
+    assert of(days.run(), "Gold").outcome is Outcome.REFUSED_SOME
+    assert gold.people == {first}
+    days.service.refuse = {}
+    assert of(days.run(), "Gold").outcome is Outcome.EMPTIED
+    assert gold.people == set()
+
+
+# --- What stops it -----------------------------------------------------------------------------------------
+
+
+def test_not_most_of_them_at_once(days: Days, ending: str) -> None:
+    days.vanish("Gold", "Bronze")
+    report = days.run()
+    assert (days.holds("Gold"), days.holds("Silver"), days.holds("Bronze")) == (5, 5, 5)
+    assert (of(report, "Silver").outcome, report.failed) == (Outcome.UNCHANGED, 2)
+    words = str(of(report, "Gold").message)
+    assert "2 of 3 tables" in words
+    assert "at most 50% may" in words
+    assert "`guards.max_vanished`" in words
+    report = days.run(ignore_guards=True)
+    assert (days.holds("Gold"), days.holds("Bronze")) == (LEFT[ending], LEFT[ending])
+    assert any("2 of 3 tables" in found for found in of(report, "Gold").overridden)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("named", [False, True])
+def test_an_empty_lake_ends_nothing(days: Days, ending: str, named: bool) -> None:
+    """Not even where a table that the file names would let the run go on."""
+    days.vanish("Silver", "Bronze")
+    days.run(ignore_guards=True)
+    days.vanish("Gold")
+    if not named:
+        with pytest.raises(ConfigurationError, match="No table in"):
+            days.run()
+    else:
+        days.keys["segments"] = ["*", {"table": "Iron", "path": "elsewhere/Iron"}]
+        assert "`guards.max_vanished`" in str(of(days.run(), "Gold").message)
+    assert days.holds("Gold") == 5
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_an_older_day_ends_nothing(days: Days, ending: str, force: bool) -> None:
+    """A backfill finds the lake of today, or the folder of a day in which the table was not there yet."""
+    days.run()
+    days.vanish("Gold")
+    told = of(days.run(day=DAY, force=force), "Gold")
+    assert told.outcome is Outcome.SKIPPED
+    assert "newer data" in str(told.message)
+    assert days.holds("Gold") == 5
+
+
+def test_an_older_day_does_not_make_it_anew(days: Days) -> None:
+    days.run()
+    days.keys["vanished"] = "delete"
+    days.vanish("Gold")
+    days.run()
+    days.write("Gold")
+    assert of(days.run(day=DAY), "Gold").outcome is Outcome.SKIPPED
+    assert days.holds("Gold") is None
+    assert of(days.run(day=DAY, force=True), "Gold").outcome is Outcome.DELIVERED
+
+
+def test_nor_does_one_that_had_planned_before(days: Days) -> None:
+    """Two days of a backfill beside one another: the newer one deletes what the older one is about to send to."""
+    older = days.new()
+    days.run()
+    days.keys["vanished"] = "delete"
+    gold = Segment(table="Gold", audience="Gold")
+    held = days.ledger("Gold").load()
+    days.ledger("Gold").write(held, held.state.model_copy(update={"interval_end": DAY}))
+    for step in (older.validate, older.normalise, older.chunk):
+        step(gold)
+    days.vanish("Gold")
+    days.run()
+    with pytest.raises(AirflowSkipException, match="newer data"):
+        LocalRun(older)._upload_of(gold).start()
+    assert days.holds("Gold") is None
+    assert of(older.report([gold]), "Gold").outcome is Outcome.SKIPPED
+
+
+def test_another_run_is_waited_for(days: Days, ending: str) -> None:
+    days.vanish("Gold")
+    run = days.new()
+    lease = Lease(run.workspace, ledger_folder(run.export.aid, "Gold"), audience="Gold", holder="another")
+    lease.take(timedelta(minutes=5))
+    waits = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) > 2:
+            assert days.holds("Gold") == 5
+            lease.release()
+
+    LocalRun(run, sleep=sleep)()
+    assert days.holds("Gold") == LEFT[ending]
+
+
+# --- Whose it is -------------------------------------------------------------------------------------------
+
+
+def test_an_audience_that_another_segment_has_by_now_stays(days: Days, ending: str) -> None:
+    """Somebody renames a table, and lets its audience keep its name."""
+    days.vanish("Gold")
+    days.write("Gold 2026")
+    days.keys["segments"] = ["*", {"table": "Gold 2026", "audience": "GOLD"}]
+    report = days.run()
+    assert {segment.segment for segment in report.segments} == {"Gold 2026", "Silver", "Bronze"}
+    assert "Gold: kept as it is; its table Gold is not there any more." in report.changes
+    assert days.holds("Gold") == 5
+
+
+def test_an_audience_that_another_export_has_taken_over_stays(days: Days, ending: str) -> None:
+    gold = days.audience("Gold")
+    assert gold
+    gold.description = "Taken over. [customer-match:winter/gold-0123456789ab]"
+    days.vanish("Gold")
+    told = of(days.run(), "Gold")
+    assert (told.outcome, days.holds("Gold")) == (Outcome.UNCHANGED, 5)
+    assert told.message == "Its table is not there any more, and neither is the audience."
+
+
+def test_a_description_that_somebody_rewrote_makes_it_nobody_elses(days: Days, ending: str) -> None:
+    gold = days.audience("Gold")
+    assert gold
+    gold.description = "our best"
+    days.vanish("Gold")
+    days.run()
+    assert days.holds("Gold") == LEFT[ending]
+
+
+def test_where_the_ledger_is_lost_the_mark_tells(days: Days) -> None:
+    days.run()
+    days.keys["vanished"] = "delete"
+    days.vanish("Gold")
+    shutil.rmtree(days.lake.folder / "workspace" / "ledgers")
+    days.run()
+    assert days.holds("Gold") is None
+
+
+def test_where_several_have_the_mark_a_human_decides(days: Days, ending: str) -> None:
+    gold = days.audience("Gold")
+    assert gold
+    days.service.put("Gold, a copy", gold.description, {1})
+    shutil.rmtree(days.lake.folder / "workspace" / "ledgers")
+    days.vanish("Gold")
+    told = of(days.run(), "Gold")
+    assert told.outcome is Outcome.FAILED
+    assert "Several audiences are kept for the segment 'Gold'" in str(told.message)
+    assert days.holds("Gold") == 5
+
+
+def test_an_audience_of_that_name_alone_is_not_ours(days: Days, ending: str) -> None:
+    gold = days.audience("Gold")
+    assert gold
+    del days.service.audiences[gold.id]
+    days.service.put("Gold", "made by hand", {1, 2})
+    days.vanish("Gold")
+    assert of(days.run(), "Gold").outcome is Outcome.UNCHANGED
+    assert days.holds("Gold") == 2
+
+
+def test_one_that_was_deleted_by_hand_is_not_made_anew(days: Days, ending: str) -> None:
+    gold = days.audience("Gold")
+    assert gold
+    del days.service.audiences[gold.id]
+    days.vanish("Gold")
+    report = days.run()
+    assert (of(report, "Gold").outcome, days.holds("Gold")) == (Outcome.UNCHANGED, None)
+    assert days.service.created == 3
+    assert days.run().vanished == ()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("strike", ["before", "after", "lost"])
+def test_a_crash_while_it_is_deleted(days: Days, strike: str) -> None:
+    days.run()
+    days.keys["vanished"] = "delete"
+    days.vanish("Gold")
+    days.service.faults.strikes = {("delete_audience", 1): strike}
+    report = days.run()
+    assert len(days.service.faults.struck) == 1
+    assert of(report, "Gold").outcome is (Outcome.DELETED if strike == "before" else Outcome.UNCHANGED)
+    assert days.holds("Gold") is None
+    days.write("Gold")
+    days.run()
+    assert days.holds("Gold") == 5
