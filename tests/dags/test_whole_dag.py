@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,35 @@ def test_the_whole_dag(dags: Dags, tmp_path: Path, simulator: Simulator) -> None
     assert states["sizes", -1] == "success"
     assert "Email" in str(report.segments[0].message)
     assert "export file" in str(report.segments[0].message)
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_a_table_that_vanishes(dags: Dags, tmp_path: Path, simulator: Simulator) -> None:  # noqa: F811 (the fixture)
+    """Its audience is emptied by the tasks of a segment like any other; then there is nothing left of it to do."""
+    unique = uuid.uuid4().hex[:8]
+    tables = [replace(table, table=f"{table.table} {unique}") for table in TABLES[:2]]
+    write_tables(str(tmp_path / "lake"), tables)
+    text = (
+        f"cid: {simulator.ready['customer_id']}\naid: {simulator.ready['account_id']}\n"
+        f"source: {tmp_path / 'lake'}\nemail: Email\nworkspace: {tmp_path / 'workspace'}\nretries: 0\n"
+        "segments: all\nvanished: empty\nroute: bulk\n"
+    )
+    name = f"vanishing-{unique}"
+    assert quick(dags(**{name: text})[name]).test().state == "success"
+    shutil.rmtree(tmp_path / "lake" / tables[0].table)
+    outcomes = []
+    for _ in range(2):
+        run = quick(dags()[name]).test()
+        assert run.state == "success"
+        report = report_of(tmp_path, name, run)
+        outcomes.append({segment.segment: segment.outcome.value for segment in report.segments})
+    assert outcomes == [
+        {tables[0].table: "emptied", tables[1].table: "unchanged"},
+        {tables[1].table: "unchanged"},
+    ]
+    held = {one["name"]: simulator.api.members(one["id"]) for one in simulator.api.control("audiences")}
+    assert held[tables[0].table] == []
+    assert held[tables[1].table] == expected(str(tmp_path / "lake" / tables[1].table)).members
 
 
 @pytest.mark.bad_input
