@@ -52,6 +52,7 @@ class Summary:
         renewed_at: When all members were sent last, ISO 8601; None if that is not known.
         damage: Why it is not trusted.
         states: States that are kept.
+        deleted: Whether the audience was deleted, because its table had vanished.
     """
 
     export: str
@@ -68,13 +69,20 @@ class Summary:
     renewed_at: str | None
     damage: str | None
     states: int
+    deleted: bool
 
     def __str__(self) -> str:
         return "\n".join(f"{name:<12} {value}" for name, value in self._lines())
 
     def _lines(self) -> Iterator[tuple[str, str]]:
-        yield "audience", f"{self.audience} (id {self.audience_id or 'unknown'}; export {self.export})"
-        yield "members", "anybody may be in it" if self.possible is None else self._members
+        identity = (
+            "deleted, because its table had vanished"
+            if self.deleted
+            else f"id {self.audience_id or 'unknown'}"
+        )
+        yield "audience", f"{self.audience} ({identity}; export {self.export})"
+        if not self.deleted:
+            yield "members", "anybody may be in it" if self.possible is None else self._members
         yield "stands for", self.interval_end or "nothing sent yet"
         if self.forced:
             yield "forced", self.forced
@@ -193,6 +201,7 @@ class _Found:
             busy=self.busy,
             damage=state.damage,
             states=len(self.ledger.history()),
+            deleted=state.has_ended,
         )
 
 

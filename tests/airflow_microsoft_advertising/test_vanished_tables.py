@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
+from airflow_microsoft_advertising.ledger_command import _Found
 from airflow_microsoft_advertising.local_run import LocalRun
 from airflow_microsoft_advertising.steps import ExportRun
 from include.customer_match.export import Segment
@@ -192,6 +193,20 @@ def test_members_that_the_service_does_not_let_go_are_tried_again(days: Days) ->
     days.service.refuse = {}
     assert of(days.run(), "Gold").outcome is Outcome.EMPTIED
     assert gold.people == set()
+
+
+def test_the_ledger_of_a_deleted_audience_says_so(days: Days) -> None:
+    days.run()
+    days.keys["vanished"] = "delete"
+    days.vanish("Gold")
+    days.run()
+    ledger = days.ledger("Gold")
+    summary = _Found(days.new().export, "Gold", ledger, None).summary()
+    assert summary.deleted
+    assert str(summary).startswith(
+        "audience     Gold (deleted, because its table had vanished; export autumn)\nstands for   2026-05-03"
+    )
+    assert "anybody" not in str(summary)
 
 
 # --- What stops it -----------------------------------------------------------------------------------------
