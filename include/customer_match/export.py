@@ -60,6 +60,7 @@ from include.customer_match.location import Location
 from include.customer_match.reference import Policy, Take
 from include.customer_match.routes import AUTO_APPLY_MEMBERS, RouteChoice
 from include.customer_match.segment_key import segment_key
+from include.customer_match.table_formats import FormatChoice
 from include.errors import ConfigurationError
 
 __all__ = [
@@ -70,7 +71,6 @@ __all__ = [
     "Ending",
     "Export",
     "Folder",
-    "Format",
     "Guards",
     "Membership",
     "Profiles",
@@ -81,7 +81,6 @@ __all__ = [
     "Suppression",
 ]
 
-Format = Literal["auto", "parquet", "csv", "delta", "cdm"]
 Scope = Literal["Customer", "Account"]
 Ending = Literal["empty", "delete"]
 """What becomes of an audience whose table is gone for good."""
@@ -217,7 +216,7 @@ class Source(Folder):
         "May hold dates (below), after its first folder.",
         examples=["abfs://lake/segments"],
     )
-    format: Format = Field(
+    format: FormatChoice = Field(
         default="auto",
         description="Format of the tables: `auto` tells by a Delta log, by a CDM model, and by the files' names; else "
         "`parquet`, `csv`, `delta` or `cdm`.",

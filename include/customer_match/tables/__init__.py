@@ -2,12 +2,10 @@
 
 from include.customer_match.tables.columns import Columns, find_column, resolve_column
 from include.customer_match.tables.opening import TableMissing, discover, open_table
-from include.customer_match.tables.table import Format, FormatChoice, Table, TableFile
+from include.customer_match.tables.table import Table, TableFile
 
 __all__ = [
     "Columns",
-    "Format",
-    "FormatChoice",
     "Table",
     "TableFile",
     "TableMissing",

@@ -14,8 +14,9 @@ from typing import Protocol
 import fsspec
 
 from include.customer_match.storage import location_of
+from include.customer_match.table_formats import Format
 from include.customer_match.tables.listing import Listing
-from include.customer_match.tables.table import FileTable, Format, Table
+from include.customer_match.tables.table import FileTable, Table
 
 __all__ = ["FileFormat", "FolderFormat", "FoundTable", "Place"]
 

@@ -13,6 +13,7 @@ from typing import Final
 import fsspec
 
 from include.customer_match.storage import location_of, open_input
+from include.customer_match.table_formats import FormatChoice
 from include.customer_match.tables.csv_dialect import CsvDialect
 from include.customer_match.tables.formats import FileFormat, FolderFormat, FoundTable, Place
 from include.customer_match.tables.inside import leads_out
@@ -26,7 +27,7 @@ from include.customer_match.tables.listing import (
 )
 from include.customer_match.tables.partitions import partitions_of
 from include.customer_match.tables.registry import FILE_FORMATS, FOLDER_FORMATS
-from include.customer_match.tables.table import FormatChoice, Table
+from include.customer_match.tables.table import Table
 from include.errors import ConfigurationError
 
 __all__ = ["TableMissing", "discover", "open_table"]

@@ -1,4 +1,4 @@
-"""All formats. A new one is a module with its format, its name in `table.py`, and a line here."""
+"""All formats. A new one is a module with its format, its name in `table_formats.py`, and a line here."""
 
 from __future__ import annotations
 

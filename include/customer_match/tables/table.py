@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import fsspec
 import pyarrow as pa
@@ -21,10 +21,8 @@ from include.customer_match.tables.partitions import Partition
 from include.customer_match.tables.values import conformed, stream_type
 from include.errors import TransientError
 
-__all__ = ["BATCH_ROWS", "FileTable", "Format", "FormatChoice", "Table", "TableFile", "still_there"]
+__all__ = ["BATCH_ROWS", "FileTable", "Table", "TableFile", "still_there"]
 
-Format = Literal["parquet", "csv", "delta", "cdm"]
-FormatChoice = Literal["auto", "parquet", "csv", "delta", "cdm"]
 
 BATCH_ROWS = 65_536
 _FILES_AT_ONCE = 8  # whose headers or footers are fetched side by side

@@ -14,6 +14,7 @@ import fsspec
 import pyarrow as pa
 
 from include.customer_match.storage import location_of, storage_faults
+from include.customer_match.table_formats import Format
 from include.customer_match.tables.cdm import manifest
 from include.customer_match.tables.cdm.documents import (
     Model,
@@ -30,7 +31,7 @@ from include.customer_match.tables.formats import FoundTable, Place
 from include.customer_match.tables.inside import inside
 from include.customer_match.tables.listing import Listing, TableFile, described, list_files, visible
 from include.customer_match.tables.parquet_files import ParquetTable
-from include.customer_match.tables.table import BATCH_ROWS, FileTable, Format
+from include.customer_match.tables.table import BATCH_ROWS, FileTable
 from include.customer_match.tables.values import conformed, stream_type
 from include.errors import ConfigurationError
 

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from include.customer_match.storage import location_of, open_input, storage_faults
+from include.customer_match.table_formats import Format
 from include.customer_match.tables.columns import Columns, is_text
 from include.customer_match.tables.delta import deletion_vectors
 from include.customer_match.tables.delta.actions import LogReader
@@ -24,7 +25,6 @@ from include.customer_match.tables.formats import FoundTable, Place
 from include.customer_match.tables.inside import inside
 from include.customer_match.tables.listing import Listing, TableFile, described, visible
 from include.customer_match.tables.parquet_files import ParquetTable
-from include.customer_match.tables.table import Format
 from include.errors import ConfigurationError
 
 __all__ = ["FORMAT", "DeltaTable"]
