@@ -18,10 +18,10 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
 from airflow_microsoft_advertising.pools import pool_name
 from airflow_microsoft_advertising.run_listener import NOTE_KEY
-from airflow_microsoft_advertising.run_params import documentation, mark, params, run_of
+from airflow_microsoft_advertising.run_params import documentation, params, run_of, upload_arguments
 from include.customer_match.export import Export, Segment
 from include.customer_match.export_file import BrokenExport, load_exports
-from include.project import PROJECT, exports_folder
+from include.project import exports_folder
 
 log = logging.getLogger(__name__)
 
@@ -107,19 +107,8 @@ def segment_group(export: Export) -> Any:
             audience=chunked["audience"],
             audience_id=chunked["audience_id"],
             segment=chunked["segment"],
-            segments=export.identities,
             folder=chunked["folder"],
-            mark=mark(export),
-            microsoft_advertising_conn_id=export.connection,
-            customer_id=export.cid,
-            account_id=export.aid,
-            workspace_root=export.workspace.locate(PROJECT),
-            workspace_conn_id=export.workspace.connection,
-            scope=export.scope,
-            scope_stated=export.scope_is_stated,
-            membership_duration=export.membership_duration,
-            adopt=export.adopt,
-            upload_timeout=timedelta(minutes=export.upload_timeout_minutes),
+            **upload_arguments(export),
         )
 
     return segment

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
 
 from include.customer_match.export import Export
+from include.project import PROJECT
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_microsoft_advertising.steps import ExportRun
 
-__all__ = ["documentation", "mark", "params", "run_of"]
+__all__ = ["documentation", "mark", "params", "run_of", "upload_arguments"]
 
 
 def params(export: Export) -> dict[str, Param]:
@@ -80,6 +82,24 @@ def run_of(export: Export, context: Context) -> ExportRun:
 def mark(export: Export) -> str:
     """Stands in the descriptions of the export's audiences and tells them from others."""
     return f"[customer-match:{export.name}]"
+
+
+def upload_arguments(export: Export) -> dict[str, Any]:
+    """What `UploadAudienceOperator` is told of an export, the same for each of its segments."""
+    return {
+        "mark": mark(export),
+        "segments": export.identities,
+        "microsoft_advertising_conn_id": export.connection,
+        "customer_id": export.cid,
+        "account_id": export.aid,
+        "workspace_root": export.workspace.locate(PROJECT),
+        "workspace_conn_id": export.workspace.connection,
+        "scope": export.scope,
+        "scope_stated": export.scope_is_stated,
+        "membership_duration": export.membership_duration,
+        "adopt": export.adopt,
+        "upload_timeout": timedelta(minutes=export.upload_timeout_minutes),
+    }
 
 
 def documentation(export: Export) -> str:

@@ -18,7 +18,7 @@ from tenacity import RetryCallState
 
 from airflow_microsoft_advertising import applying
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
-from airflow_microsoft_advertising.run_params import mark
+from airflow_microsoft_advertising.run_params import upload_arguments
 from airflow_microsoft_advertising.steps import ExportRun
 from airflow_microsoft_advertising.trigger import PauseTrigger
 from include.customer_match.export import Export, Segment
@@ -117,16 +117,8 @@ class Installation:
             audience=segment.audience,
             audience_id=segment.audience_id,
             segment=self.export.identity(segment),
-            segments=self.export.identities,
-            mark=mark(self.export),
-            scope_stated=self.export.scope_is_stated,
-            scope=self.export.scope,
-            membership_duration=self.export.membership_duration,
-            adopt=self.export.adopt,
-            workspace_root=run.workspace.root,
-            customer_id=self.export.cid,
-            account_id=self.export.aid,
             poll_schedule={"first": 0.01, "share": 0.0},
+            **upload_arguments(self.export),
         )
 
     def becomes(self, **keys: Any) -> None:

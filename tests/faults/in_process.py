@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,11 +22,10 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
-from airflow_microsoft_advertising.run_params import mark
+from airflow_microsoft_advertising.run_params import upload_arguments
 from airflow_microsoft_advertising.steps import ExportRun
 from include.customer_match.export import Export, Segment
 from include.customer_match.export_file import load_export
-from include.project import PROJECT
 
 __all__ = ["InProcess"]
 
@@ -195,17 +194,9 @@ class _Played:
             audience=segment.audience,
             audience_id=segment.audience_id,
             segment=export.identity(segment),
-            segments=export.identities,
             folder=self.steps.segment_folder(segment),
-            mark=mark(export),
-            microsoft_advertising_conn_id=export.connection,
-            customer_id=export.cid,
-            account_id=export.aid,
-            workspace_root=export.workspace.locate(PROJECT),
-            workspace_conn_id=export.workspace.connection,
-            adopt=export.adopt,
-            upload_timeout=timedelta(minutes=export.upload_timeout_minutes),
             poll_schedule=_POLLS,
+            **upload_arguments(export),
         )
 
 
