@@ -144,8 +144,8 @@ def plan_parts(
     if not known and not target.count and state.audience_id is not None:
         raise TerminalError(
             f"Nobody is left in the segment, and nobody knows who is in the audience {state.audience!r}: "
-            "it cannot be emptied by a difference. Delete the audience at Microsoft Advertising; "
-            "the next run creates it anew."
+            "it cannot be emptied by a difference. Delete the audience at Microsoft Advertising; a run whose segment "
+            "is still there creates it anew."
         )
     replaces = bool(target.count) and (full or not known)
     counts = [(int(w.newcomers.sum()), int(w.leavers.sum())) for w in windows(files, state, target)]

@@ -341,6 +341,24 @@ def test_where_the_ledger_is_lost_the_mark_tells(days: Days) -> None:
     assert days.holds("Gold") is None
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_one_that_nobody_knows_the_members_of_cannot_be_emptied(days: Days, lost: bool) -> None:
+    days.run()
+    days.keys["vanished"] = "empty"
+    days.vanish("Gold")
+    if lost:
+        shutil.rmtree(days.lake.folder / "workspace" / "ledgers")
+    else:
+        entry = days.ledger("Gold").load()
+        days.ledger("Gold").write(entry, entry.state.distrusted("somebody emptied it"))
+    told = of(days.run(), "Gold")
+    assert told.outcome is Outcome.FAILED
+    assert "nobody knows who is in the audience 'Gold'" in str(told.message)
+    assert days.holds("Gold") == 5
+    days.keys["vanished"] = "delete"
+    assert of(days.run(), "Gold").outcome is Outcome.DELETED
+
+
 def test_where_several_have_the_mark_a_human_decides(days: Days, ending: str) -> None:
     gold = days.audience("Gold")
     assert gold
