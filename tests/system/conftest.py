@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from include.demo.expected import Expected, expected
 from include.demo.show import audience_members
 from include.demo.stack import Stack, account_connection
 from include.demo.tables import DemoTable, demo_tables, write_tables
+from tests.system import dated_lake
 
 SCALE = 0.01
 CID, AID = "190000001", "180000001"
@@ -38,7 +41,7 @@ class Installation:
     stack: Stack
     api: AirflowApi
     lakes: Mapping[str, Any]
-    audiences_before: set[str] = field(default_factory=set)
+    began: datetime
 
     def start(self, dag_id: str, **conf: Any) -> str:
         """Trigger a run by hand; returns its id."""
@@ -53,6 +56,22 @@ class Installation:
         """Trigger a run by hand and wait for it: its id and its state."""
         run_id = self.start(dag_id, **conf)
         return run_id, self.wait(dag_id, run_id)
+
+    def backfill(
+        self, dag_id: str, first: str, last: str, *, at_least: int, **conf: Any
+    ) -> list[dict[str, Any]]:
+        """Begin a backfill, the oldest day first; all runs of backfills of this export, once there are so many."""
+        body = {"dag_id": dag_id, "from_date": first, "to_date": last, "dag_run_conf": conf}
+        order = {"max_active_runs": 1, "run_backwards": False, "reprocess_behavior": "none"}
+        self.api.wait_for_dag(dag_id)
+        self.api.post("/backfills", body | order)
+        for _ in range(60):
+            found = self.api.get(f"/dags/{dag_id}/dagRuns", limit=100)["dag_runs"]
+            runs = [run for run in found if run["run_type"] == "backfill"]
+            if len(runs) >= at_least:
+                return sorted(runs, key=lambda run: str(run["logical_date"]))
+            time.sleep(1)
+        raise AssertionError("the backfill made no runs")
 
     def report(self, dag_id: str, run_id: str, kind: str = "local") -> RunReport:
         filesystem, root = self.lakes[kind]
@@ -127,6 +146,7 @@ def _write_exports(folder: Path) -> None:
     _export(folder, "one_time", connection="one_time", route="bulk")  # so that triggers renew, too
     _export(folder, "daily", segments=[{"table": "LapsedVIPs", "audience": "daily"}], schedule="@daily")
     _export(folder, "forced", segments=[{"table": "LapsedVIPs", "audience": "forced"}], schedule="@daily")
+    _export(folder, "dated", **dated_lake.CHANGES)
     _export(
         folder,
         "azure",
@@ -174,8 +194,9 @@ def _other_connections(account: Mapping[str, str]) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("installation")
+    folder, began = tmp_path_factory.mktemp("installation"), datetime.now(UTC)
     _write_exports(folder)
+    dated_lake.write_dated_tables(folder / "dated", began)
     with azurite.running(folder / "azurite") as endpoint:
         lake = adlfs.AzureBlobFileSystem(connection_string=endpoint.connection_string)
         lake.mkdir("lake")
@@ -195,7 +216,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         with stack:
             api = stack.api()
             lakes = {"local": (LocalFileSystem(), str(folder)), "azurite": (lake, "lake")}
-            running = Installation(folder, stack, api, lakes)
+            running = Installation(folder, stack, api, lakes, began)
             for name in (
                 "basic",
                 "enhanced",

@@ -147,22 +147,16 @@ def test_by_hand_a_subset_dry_then_full(installation: Any) -> None:
 def test_backfill_and_order_in_time(installation: Any) -> None:
     api = installation.api
     api.wait_for_dag("daily")
-    body = {
-        "dag_id": "daily", "from_date": "2026-11-01T00:00:00Z", "to_date": "2026-11-02T00:00:00Z",
-        "max_active_runs": 1, "reprocess_behavior": "none", "dag_run_conf": {}, "run_backwards": False,
-    }  # fmt: skip
-    api.post("/backfills", body)
-    runs = _backfill_runs(api)
+    runs = installation.backfill("daily", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z", at_least=2)
     assert [api.wait_for_run("daily", run["dag_run_id"]) for run in runs] == ["success", "success"]
     [scheduled] = [r for r in api.get("/dags/daily/dagRuns")["dag_runs"] if r["run_type"] == "scheduled"]
     assert api.wait_for_run("daily", scheduled["dag_run_id"]) == "success"
     assert installation.members("daily") == installation.expected("daily", "LapsedVIPs").members
     _, state = installation.run("daily")
     assert state == "success"
-    body |= {"from_date": "2026-10-01T00:00:00Z", "to_date": "2026-10-01T00:00:00Z"}
     _wait_for_the_end_of_backfills(api)
-    api.post("/backfills", body)
-    [run] = [r for r in _backfill_runs(api, 3) if r["logical_date"].startswith("2026-10-01")]
+    runs = installation.backfill("daily", "2026-10-01T00:00:00Z", "2026-10-01T00:00:00Z", at_least=3)
+    [run] = [r for r in runs if r["logical_date"].startswith("2026-10-01")]
     assert api.wait_for_run("daily", run["dag_run_id"]) == "success"
     [segment] = installation.report("daily", run["dag_run_id"]).segments
     assert segment.outcome is Outcome.SKIPPED
@@ -177,12 +171,8 @@ def test_a_backfill_by_force_ends_with_its_newest_day(installation: Any) -> None
     [scheduled] = [r for r in api.get("/dags/forced/dagRuns")["dag_runs"] if r["run_type"] == "scheduled"]
     assert api.wait_for_run("forced", scheduled["dag_run_id"]) == "success"
     newest = state().interval_end
-    body = {
-        "dag_id": "forced", "from_date": "2026-11-01T00:00:00Z", "to_date": "2026-11-03T00:00:00Z",
-        "max_active_runs": 1, "reprocess_behavior": "none", "dag_run_conf": {"force": True}, "run_backwards": False,
-    }  # fmt: skip
-    api.post("/backfills", body)
-    runs = _backfill_runs(api, 3, "forced")
+    days = ("2026-11-01T00:00:00Z", "2026-11-03T00:00:00Z")
+    runs = installation.backfill("forced", *days, at_least=3, force=True)
     assert [api.wait_for_run("forced", run["dag_run_id"]) for run in runs] == ["success"] * 3
     started = [api.get(f"/dags/forced/dagRuns/{run['dag_run_id']}")["start_date"] for run in runs]
     assert started == sorted(started)
@@ -251,13 +241,3 @@ def _wait_for_the_end_of_backfills(api: Any) -> None:
             return
         time.sleep(1)
     raise AssertionError("the backfill was never closed")
-
-
-def _backfill_runs(api: Any, at_least: int = 2, dag_id: str = "daily") -> list[dict[str, Any]]:
-    for _ in range(60):
-        found = api.get(f"/dags/{dag_id}/dagRuns", limit=100)["dag_runs"]
-        runs = [run for run in found if run["run_type"] == "backfill"]
-        if len(runs) >= at_least:
-            return sorted(runs, key=lambda r: r["logical_date"])
-        time.sleep(1)
-    raise AssertionError("the backfill made no runs")

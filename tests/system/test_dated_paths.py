@@ -1,0 +1,89 @@
+"""Dates in paths under a real scheduler: a backfill reads each day's own tables, and says which day lacks one."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from include.customer_match.report import Outcome
+from tests.system.dated_lake import PATHS, RUNS, members, newest_run, path_of
+
+pytestmark = [pytest.mark.system, pytest.mark.azurite, pytest.mark.timeout(600)]
+
+TABLES = list(PATHS)
+
+
+@pytest.fixture(scope="module")
+def days(installation: Any) -> list[datetime]:
+    """The moments of the runs, the oldest first."""
+    newest = newest_run(installation.began)
+    return [newest - timedelta(days=ago) for ago in reversed(range(RUNS))]
+
+
+@pytest.fixture(scope="module")
+def runs(installation: Any, days: list[datetime]) -> list[str]:
+    """A backfill of all days, ended: the ids of its runs."""
+    first, last = (day.isoformat() for day in (days[0], days[-1]))
+    made = installation.backfill("dated", first, last, at_least=RUNS)
+    assert [datetime.fromisoformat(run["logical_date"]) for run in made] == days
+    found = [run["dag_run_id"] for run in made]
+    states = [installation.wait("dated", run_id) for run_id in found]
+    assert states == ["success", "failed", "success"]
+    return found
+
+
+def test_each_day_of_a_backfill_reads_its_own_tables(
+    installation: Any, runs: list[str], days: list[datetime]
+) -> None:
+    for run_id, day in zip(runs, days, strict=True):
+        for segment in installation.report("dated", run_id).segments:
+            if segment.outcome is Outcome.FAILED:
+                assert (segment.segment, day) == ("Gold", days[1])
+                continue
+            assert segment.location == str(installation.folder / "dated" / path_of(segment.segment, day))
+            assert segment.members == len(members(segment.segment, day))
+    for table in TABLES:
+        assert installation.members(f"dated {table}") == members(table, days[-1])
+
+
+def test_a_day_without_its_table_names_the_path_and_its_neighbours(
+    installation: Any, runs: list[str], days: list[datetime]
+) -> None:
+    report = {segment.segment: segment for segment in installation.report("dated", runs[1]).segments}
+    assert report["Silver"].outcome is Outcome.DELIVERED
+    assert report["Gold"].outcome is Outcome.FAILED
+    log = installation.api.log("dated", runs[1], "segment.validate", TABLES.index("Gold"))
+    lake = installation.folder / "dated"
+    words = [
+        f"no table by the path '{PATHS['Gold']}'",
+        str(lake / path_of("Gold", days[1])),
+        f"nearest before it is {lake / path_of('Gold', days[0])}",
+        f"nearest after it is {lake / path_of('Gold', days[2])}",
+        "clear this task once it is there",
+    ]
+    for said in (str(report["Gold"].message), log):
+        assert [word for word in words if word not in said] == []
+
+
+def test_only_templates_travel_between_tasks(installation: Any, runs: list[str]) -> None:
+    """Airflow has filled in nothing, neither before the paths were needed nor in what its pages show."""
+    instances = f"/dags/dated/dagRuns/{runs[0]}/taskInstances"
+    rows = installation.api.get(f"{instances}/select/xcomEntries/return_value", deserialize=True)["value"]
+    assert {row["table"]: row["path"] for row in rows} == PATHS
+    for index, table in enumerate(TABLES):
+        shown = installation.api.get(f"{instances}/segment.validate/{index}")["rendered_fields"]
+        assert PATHS[table] in str(shown)
+
+
+@pytest.mark.usefixtures("runs")  # by then the schedule has made its own
+def test_the_run_of_a_day_that_has_no_tables_yet_says_so(installation: Any) -> None:
+    """The one that the schedule makes by itself: today's."""
+    found = installation.api.get("/dags/dated/dagRuns", limit=100)["dag_runs"]
+    run_id = next(run["dag_run_id"] for run in found if run["run_type"] == "scheduled")
+    assert installation.wait("dated", run_id) == "failed"
+    for segment in installation.report("dated", run_id).segments:
+        assert segment.outcome is Outcome.FAILED
+        assert "nearest before it is" in str(segment.message)
+        assert "nearest after it" not in str(segment.message)
