@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from include.customer_match.export import Export
 from include.customer_match.export_document import Document, Problem, read_document
 from include.customer_match.export_problems import problems_of
+from include.customer_match.export_values import PARSE_CONDITIONS
 from include.errors import ConfigurationError
 
 __all__ = [
@@ -100,14 +101,17 @@ def export_files(folder: Path) -> list[Path]:
     return sorted(path for path in files if not path.name.startswith("."))
 
 
-def load_files(paths: Sequence[Path]) -> list[Export | BrokenExport]:
+def load_files(paths: Sequence[Path], *, parse_conditions: bool = False) -> list[Export | BrokenExport]:
     """Read export files, one result for each; no two of a folder may have the same name.
+
+    With `parse_conditions` a condition that is no SQL is a problem as well. Else the run's tasks are the first to say
+    so: reading the DAGs must not pay for the library that parses it.
 
     Of files with the same name, the one that is called so (`autumn.yaml`) keeps it and the others are
     broken. Where that is none or several, all are: nobody can tell which is meant, and to send the wrong
     segments is worse than to send none.
     """
-    loaded = [_loaded(path) for path in paths]
+    loaded = [_loaded(path, parse_conditions=parse_conditions) for path in paths]
     for place, rivals in _clashes(paths, loaded).items():
         loaded[place] = _clashing(paths[place], rivals)
     taken = {result.name for result in loaded if isinstance(result, Export)}
@@ -125,11 +129,13 @@ def _read(path: Path) -> Document:
         return Document(problems=(Problem(None, "", said),))
 
 
-def _checked(path: Path, document: Document) -> Export:
+def _checked(path: Path, document: Document, *, parse_conditions: bool = False) -> Export:
     if document.values is None:
         raise InvalidExport(path.name, document.problems)
     try:
-        export = Export.model_validate({"name": path.stem, **document.values})
+        export = Export.model_validate(
+            {"name": path.stem, **document.values}, context={PARSE_CONDITIONS: parse_conditions}
+        )
     except ValidationError as error:
         # Without its cause, whose text would repeat the values.
         raise InvalidExport(path.name, problems_of(error, document)) from None
@@ -138,10 +144,10 @@ def _checked(path: Path, document: Document) -> Export:
     return export
 
 
-def _loaded(path: Path) -> Export | BrokenExport:
+def _loaded(path: Path, *, parse_conditions: bool) -> Export | BrokenExport:
     document = _read(path)
     try:
-        return _checked(path, document)
+        return _checked(path, document, parse_conditions=parse_conditions)
     except InvalidExport as error:
         name = (document.values or {}).get("name")
         usable = isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,240}", name)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Annotated, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
 
 from include.customer_match.date_templates import checked_template, is_template, sample
 from include.customer_match.location import Location
@@ -25,6 +25,7 @@ __all__ = [
     "MAX_MEMBERSHIP_DAYS",
     "MAX_PROFILES_PER_PART",
     "NEVER_EXPIRES",
+    "PARSE_CONDITIONS",
     "PRESETS",
     "Allowed",
     "AudienceName",
@@ -76,6 +77,10 @@ MAX_TAG: Final = 100  # Airflow's column of tags
 MAX_LABEL: Final = 2000  # Airflow's columns of display names and owners
 MAX_CONDITION: Final = 4000  # characters; ours
 MAX_HOURS: Final = 24 * 3650  # ten years; beyond some bound, times overflow
+
+PARSE_CONDITIONS: Final = "parse_conditions"
+"""Key of pydantic's validation context: whether conditions are parsed too. That takes a library which reading the
+DAGs must not pay for; tasks parse them anyway, beside the columns that they name."""
 
 PRESETS: Final = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _CRON_FIELDS: Final = 5  # croniter takes more, but reads them unlike other crons; Airflow describes only five
@@ -216,7 +221,7 @@ def _encoding(value: str) -> str:
     return "utf-8" if found in ("utf-8", "utf-8-sig", "ascii") else found
 
 
-def _condition(value: str) -> str:
+def _condition(value: str, info: ValidationInfo) -> str:
     if not value:
         raise ValueError("is empty. Give it a condition, or remove the key")
     if len(value) > MAX_CONDITION:
@@ -232,7 +237,18 @@ def _condition(value: str) -> str:
             "holds an address or a digest, and this file is no place for personal data. Keep single people out by "
             "`suppress`, and a whole domain by a pattern that begins with a wildcard, such as '%@contoso.com'"
         )
+    if (info.context or {}).get(PARSE_CONDITIONS):
+        _parsed_condition(value)
     return value
+
+
+def _parsed_condition(value: str) -> None:
+    from include.customer_match.row_filter import UnusableCondition, columns_named  # noqa: PLC0415 (as said above)
+
+    try:
+        columns_named(value)
+    except UnusableCondition as error:
+        raise ValueError(error.what) from None
 
 
 def _allowed(value: object) -> str | bool | int | float:

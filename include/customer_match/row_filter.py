@@ -22,7 +22,7 @@ import pyarrow as pa
 from include.customer_match.tables.columns import find_column, is_text
 from include.errors import ConfigurationError
 
-__all__ = ["RowFilter", "columns_named", "row_filter"]
+__all__ = ["RowFilter", "UnusableCondition", "columns_named", "row_filter"]
 
 _FLAT: Final[tuple[Callable[[pa.DataType], bool], ...]] = (
     is_text,
@@ -55,10 +55,30 @@ _TYPES_HELP: Final = (
     "CSV files are text: write TRY_CAST(Score AS DOUBLE) or TRY_CAST(Day AS DATE), which make null of what does "
     "not fit (CAST stops there)."
 )
+_SAID: Final = {
+    r"unsupported function '(\w+)'": "there is no function {}",
+    r"relation '": "it asks another table, and no sub-query can be used",
+    r"expected an expression \(found '(\w+)' clause\)": "it goes on with {}: write the condition alone",
+}
+"""What polars says of SQL that it can parse and not use (observed: 2.1); it tells no places there."""
+
 _HELP: Final = (
     "It may compare columns by =, <>, <, >, IN, BETWEEN, LIKE, ILIKE, IS NULL, joined by AND, OR and NOT, and use "
     "CASE, COALESCE, CAST, TRY_CAST, LOWER, UPPER, TRIM, LENGTH, SUBSTR, EXTRACT and the like"
 )
+
+
+class UnusableCondition(ConfigurationError):
+    """The condition itself is wrong, whatever the table.
+
+    Args:
+        what: What is wrong with it, as the end of a sentence that begins with its key.
+    """
+
+    def __init__(self, what: str) -> None:
+        text = f"`where` of the export file {what}"
+        super().__init__(text if text.endswith(".") else f"{text}.")
+        self.what = what.removesuffix(".")
 
 
 @dataclass(frozen=True)
@@ -89,34 +109,34 @@ class RowFilter:
 
 
 def columns_named(condition: str) -> tuple[str, ...]:
-    """The columns that a condition names, as it spells them.
+    """The columns that a condition names, as it spells them; at least one.
 
     Raises:
-        ConfigurationError: It is no SQL, or is not judged row by row.
+        UnusableCondition: It is no SQL, names no column, or is not judged row by row.
     """
-    return tuple(dict.fromkeys(_names(_parsed(condition))))
+    return _named(_parsed(condition))
 
 
 def row_filter(condition: str, columns: Mapping[str, pa.DataType]) -> RowFilter:
     """Make a filter of a condition, for a table with these columns.
 
     Raises:
-        ConfigurationError: It is no SQL, names a column that is not there, compares what cannot be compared, or is
-            not judged row by row.
+        UnusableCondition: It is no SQL, names no column, compares what cannot be compared, or is not judged row by row.
+        ConfigurationError: It names a column that is not there, or holds what cannot be compared.
     """
     expression = _parsed(condition)
-    spelled = {name: _column(columns, name) for name in dict.fromkeys(_names(expression))}
-    if not spelled:
-        raise _fault("names no column, so that it would take all rows or none")
+    spelled = {name: _column(columns, name) for name in _named(expression)}
     needed = tuple(dict.fromkeys(spelled.values()))
     empty = pa.record_batch({name: pa.array([], _stored(columns[name])) for name in needed})
     try:
         kind = _judged(empty, spelled, expression).dtype
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         types = ", ".join(f"{name} holds {_stored(columns[name])}" for name in needed)
-        raise _fault(f"compares or converts what does not fit together ({types}). {_TYPES_HELP}") from None
+        raise UnusableCondition(
+            f"compares or converts what does not fit together ({types}). {_TYPES_HELP}"
+        ) from None
     if kind not in (pl.Boolean, pl.Null):
-        raise _fault(f"gives {kind} for each row, not true or false. {_HELP}")
+        raise UnusableCondition(f"gives {kind} for each row, not true or false. {_HELP}")
     return RowFilter(needed, spelled, expression)
 
 
@@ -133,7 +153,7 @@ def _parsed(condition: str) -> pl.Expr:
     try:
         return pl.sql_expr(condition)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise _fault(f"is not understood{_place(condition, str(error))}. {_HELP}") from None
+        raise UnusableCondition(f"is not understood{_place(condition, str(error))}. {_HELP}") from None
 
 
 def _place(condition: str, said: str) -> str:
@@ -145,15 +165,20 @@ def _place(condition: str, said: str) -> str:
         found = re.search(r"parser error: (.*?)(?: at Line: (\d+), Column: (\d+))?$", str(error))
         if found:
             line = int(found[2] or 1) - 1
-            place = f" in line {line}, column {found[3]}" if line else ""
+            place = f" in its line {line}, column {found[3]}" if line else ""
             return f"{place}: {found[1].replace('EOF', 'its end')}"
-    unsupported = re.search(r"unsupported function '(\w+)'", said)
-    return f": there is no function {unsupported[1]}" if unsupported else ""
+    for pattern, words in _SAID.items():
+        if match := re.search(pattern, said):
+            return f": {words.format(*map(str.upper, match.groups()))}"
+    return ""
 
 
-def _names(expression: pl.Expr) -> Iterator[str]:
-    """The columns of a condition that judges each row by itself."""
-    return _walked(json.loads(expression.meta.serialize(format="json")))
+def _named(expression: pl.Expr) -> tuple[str, ...]:
+    """The columns of a condition that judges each row by itself, each once."""
+    names = tuple(dict.fromkeys(_walked(json.loads(expression.meta.serialize(format="json")))))
+    if not names:
+        raise UnusableCondition("names no column, so that it would take all rows or none")
+    return names
 
 
 def _walked(node: Any) -> Iterator[str]:
@@ -169,7 +194,7 @@ def _walked(node: Any) -> Iterator[str]:
         for argument in body["input"]:
             yield from _walked(argument)
     elif kind != "Literal":
-        raise _fault(f"uses what cannot be judged row by row, or is not supported here. {_HELP}")
+        raise UnusableCondition(f"uses what cannot be judged row by row, or is not supported here. {_HELP}")
 
 
 def _function(function: Any) -> str:
@@ -197,8 +222,3 @@ def _column(columns: Mapping[str, pa.DataType], wanted: str) -> str:
 
 def _stored(kind: pa.DataType) -> pa.DataType:
     return pa.string() if is_text(kind) else kind
-
-
-def _fault(what: str) -> ConfigurationError:
-    text = f"`where` of the export file {what}"
-    return ConfigurationError(text if text.endswith(".") else f"{text}.")

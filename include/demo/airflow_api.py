@@ -15,7 +15,7 @@ TaskStates = dict[str, dict[str, str]]
 """State by task and by the name of the mapped segment ("" where it is not mapped)."""
 
 _ENDED = {"success", "failed"}
-_PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds between tries
+_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds between tries
 _PAGE = 100  # Airflow gives no more in one answer ([api] maximum_page_limit)
 
 

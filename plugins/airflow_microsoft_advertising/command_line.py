@@ -65,7 +65,7 @@ def validate(
     from include.customer_match.export_file import BrokenExport, load_files  # noqa: PLC0415 - keeps --help quick
 
     paths = _export_files(files or [exports_folder()])
-    results = load_files(paths)
+    results = load_files(paths, parse_conditions=True)
     errors = [result.error if isinstance(result, BrokenExport) else None for result in results]
     names = [result.name for result in results]
     typer.echo((_as_json if as_json else _as_text)(paths, names, errors))

@@ -44,6 +44,15 @@ def test_a_broken_file_beside_a_valid_one(tmp_path: Path) -> None:
     assert "bad.yaml, line 6, typo: unknown key." in result.output
 
 
+@pytest.mark.bad_input
+def test_a_condition_that_is_no_sql(tmp_path: Path) -> None:
+    where = "where: >-\n  Country = 'DE'\n  AND LENGHT(Name) > 2\n"
+    result = run("validate", saved(tmp_path, VALID + where, "autumn.yaml"))
+    assert result.exit_code == 1
+    said = "autumn.yaml, line 6, where: is not understood: there is no function LENGHT. "
+    assert result.output.startswith(said)
+
+
 def test_json_says_the_same(tmp_path: Path) -> None:
     good, bad = saved(tmp_path, VALID, "good.yaml"), saved(tmp_path, VALID + "scop: 1\n", "bad.yaml")
     result = run("validate", "--json", good, bad)

@@ -427,6 +427,52 @@ def test_a_mistake_is_told_once_with_line_key_and_remedy(
     assert len(error.problems) == 1, str(error)
 
 
+CONDITIONS = [
+    (
+        "Country = 'DE",
+        "is not understood in its line 1, column 11: Unterminated string literal. It may compare",
+    ),
+    ("Country =", "is not understood: Expected: an expression, found: its end. It may compare"),
+    ("SOUNDEX(Name) = 'A500'", "is not understood: there is no function SOUNDEX. It may compare"),
+    (
+        "Id IN (SELECT Id FROM other)",
+        "is not understood: it asks another table, and no sub-query can be used. It may compare",
+    ),
+    ("Score = MAX(Score)", "uses what cannot be judged row by row"),
+    ("1 = 1", "names no column, so that it would take all rows or none."),
+]
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(("condition", "message"), CONDITIONS)
+def test_a_condition_that_is_none_is_told_with_its_line(tmp_path: Path, condition: str, message: str) -> None:
+    path = saved(tmp_path, text(where=json.dumps(condition)))
+    [result] = load_files([path], parse_conditions=True)
+    assert isinstance(result, BrokenExport)
+    [problem] = result.error.problems
+    assert (problem.line, problem.key) == (6, "where")
+    assert message in result.error_message
+    assert "export file" not in result.error_message
+    assert result.error_message.endswith(".")
+    assert not result.error_message.endswith("..")
+
+
+@pytest.mark.bad_input
+def test_a_wrong_condition_is_told_beside_other_mistakes(tmp_path: Path) -> None:
+    path = saved(tmp_path, text(where="a =", retries="-1", scope="customer"))
+    [result] = load_files([path], parse_conditions=True)
+    assert isinstance(result, BrokenExport)
+    assert [problem.key for problem in result.error.problems] == ["where", "retries", "scope"]
+
+
+def test_a_condition_is_parsed_for_those_alone_who_ask(tmp_path: Path) -> None:
+    """Columns are known to the tables alone, and reading the DAGs must not pay for parsing."""
+    right = saved(tmp_path, text(where="NoSuchColumn >= 50 AND LOWER(Country) IN ('de')"), "right.yaml")
+    [result] = load_files([right], parse_conditions=True)
+    assert isinstance(result, Export)
+    assert load_export(saved(tmp_path, text(where="a ="))).where == "a ="
+
+
 @pytest.mark.bad_input
 def test_all_mistakes_are_told_at_once_in_the_files_order(tmp_path: Path) -> None:
     error = refusal(

@@ -111,12 +111,12 @@ def test_a_row_is_judged_by_itself(rows: list[tuple[Any, Any]], limit: int, step
 HELP = r".*It may compare columns by =, <>"
 REFUSED = [
     ("Country = ", "is not understood: Expected: an expression, found: its end" + HELP),
-    ("Country = 'DE", "is not understood in line 1, column 11: Unterminated string literal"),
+    ("Country = 'DE", "is not understood in its line 1, column 11: Unterminated string literal"),
     ("(Score = 1", r"is not understood: Expected: \), found: its end"),
-    ("Score = 1)", r"is not understood in line 1, column 10: Expected: end of statement, found: \)"),
-    ("Score =\n1 x = 2", "is not understood in line 2, column 3"),
+    ("Score = 1)", r"is not understood in its line 1, column 10: Expected: end of statement, found: \)"),
+    ("Score =\n1 x = 2", "is not understood in its line 2, column 3"),
     ("Score = 1; DROP TABLE x", "is not understood"),
-    ("foo(Score) = 1", "there is no function foo"),
+    ("foo(Score) = 1", "there is no function FOO"),
     ("(" * 500 + "Score = 1" + ")" * 500, "is not understood"),
     ("*", "is not understood"),
     ("", "is not understood"),
@@ -143,7 +143,9 @@ REFUSED = [
     ("UNNEST(Score) = 1", "cannot be judged row by row"),
     ("STRPOS(Country, 'D') = 1", "cannot be judged row by row"),  # null is not null to it
     ("DATE(Text) > DATE '2026-01-01'", "cannot be judged row by row"),  # guesses a format by the rows it sees
-    ("Score IN (SELECT 1)", "."),
+    ("Score IN (SELECT 1)", "cannot be judged row by row"),
+    ("Score IN (SELECT Id FROM t)", "is not understood: it asks another table, and no sub-query" + HELP),
+    ("Score = 1 ORDER BY Score", "it goes on with ORDER: write the condition alone" + HELP),
     ("Score.x = 1", "cannot be judged row by row"),
     ("Country ~ '['", "does not fit together"),
 ]

@@ -57,6 +57,16 @@ class Installation:
         run_id = self.start(dag_id, **conf)
         return run_id, self.wait(dag_id, run_id)
 
+    def scheduled_run(self, dag_id: str) -> str:
+        """The run that the schedule made by itself when the stack began; its id."""
+        self.api.wait_for_dag(dag_id)
+        for _ in range(60):
+            found = self.api.get(f"/dags/{dag_id}/dagRuns", limit=100)["dag_runs"]
+            if runs := [run["dag_run_id"] for run in found if run["run_type"] == "scheduled"]:
+                return str(runs[0])
+            time.sleep(1)
+        raise AssertionError("the schedule made no run")
+
     def backfill(
         self, dag_id: str, first: str, last: str, *, at_least: int, **conf: Any
     ) -> list[dict[str, Any]]:

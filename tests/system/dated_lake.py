@@ -70,4 +70,6 @@ def _addresses(table: str, run: datetime) -> list[str]:
     """Ten who are always there, and some of the day alone, never as many as the day before."""
     day: date = run.astimezone(BERLIN).date()
     stays = [f"{table}.{number}@example.org".lower() for number in range(10)]
-    return stays + [f"{table}.{day}.{number}@example.org".lower() for number in range(1 + day.toordinal() % 5)]
+    return stays + [
+        f"{table}.{day}.{number}@example.org".lower() for number in range(1 + day.toordinal() % 5)
+    ]

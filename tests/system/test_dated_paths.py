@@ -24,7 +24,8 @@ def days(installation: Any) -> list[datetime]:
 
 @pytest.fixture(scope="module")
 def runs(installation: Any, days: list[datetime]) -> list[str]:
-    """A backfill of all days, ended: the ids of its runs."""
+    """A backfill of all days, ended: the ids of its runs. Before it, today's run of the schedule found no tables."""
+    assert installation.wait("dated", installation.scheduled_run("dated")) == "failed"
     first, last = (day.isoformat() for day in (days[0], days[-1]))
     made = installation.backfill("dated", first, last, at_least=RUNS)
     assert [datetime.fromisoformat(run["logical_date"]) for run in made] == days
@@ -77,12 +78,10 @@ def test_only_templates_travel_between_tasks(installation: Any, runs: list[str])
         assert PATHS[table] in str(shown)
 
 
-@pytest.mark.usefixtures("runs")  # by then the schedule has made its own
+@pytest.mark.usefixtures("runs")
 def test_the_run_of_a_day_that_has_no_tables_yet_says_so(installation: Any) -> None:
     """The one that the schedule makes by itself: today's."""
-    found = installation.api.get("/dags/dated/dagRuns", limit=100)["dag_runs"]
-    run_id = next(run["dag_run_id"] for run in found if run["run_type"] == "scheduled")
-    assert installation.wait("dated", run_id) == "failed"
+    run_id = installation.scheduled_run("dated")
     for segment in installation.report("dated", run_id).segments:
         assert segment.outcome is Outcome.FAILED
         assert "nearest before it is" in str(segment.message)

@@ -149,8 +149,7 @@ def test_backfill_and_order_in_time(installation: Any) -> None:
     api.wait_for_dag("daily")
     runs = installation.backfill("daily", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z", at_least=2)
     assert [api.wait_for_run("daily", run["dag_run_id"]) for run in runs] == ["success", "success"]
-    [scheduled] = [r for r in api.get("/dags/daily/dagRuns")["dag_runs"] if r["run_type"] == "scheduled"]
-    assert api.wait_for_run("daily", scheduled["dag_run_id"]) == "success"
+    assert installation.wait("daily", installation.scheduled_run("daily")) == "success"
     assert installation.members("daily") == installation.expected("daily", "LapsedVIPs").members
     _, state = installation.run("daily")
     assert state == "success"
@@ -168,8 +167,7 @@ def test_a_backfill_by_force_ends_with_its_newest_day(installation: Any) -> None
     api, state = installation.api, lambda: installation.ledger("forced").load().state
     _, ended = installation.run("forced")
     assert ended == "success"
-    [scheduled] = [r for r in api.get("/dags/forced/dagRuns")["dag_runs"] if r["run_type"] == "scheduled"]
-    assert api.wait_for_run("forced", scheduled["dag_run_id"]) == "success"
+    assert installation.wait("forced", installation.scheduled_run("forced")) == "success"
     newest = state().interval_end
     days = ("2026-11-01T00:00:00Z", "2026-11-03T00:00:00Z")
     runs = installation.backfill("forced", *days, at_least=3, force=True)
