@@ -31,7 +31,7 @@ _REFUSALS: Final = {
     "AuthorizationFailure": "The key or signature of the Airflow connection is wrong or allows less, or the account's "
     "firewall keeps this machine out.",
     "AuthorizationPermissionMismatch": "Give the identity the role Storage Blob Data Reader; for a workspace, "
-    "Storage Blob Data Contributor.",
+    "Storage Blob Data Contributor. A signature must allow read and list; for a workspace, also write and delete.",
     "KeyBasedAuthenticationNotPermitted": "The account takes no keys: use a service principal or a managed identity.",
     "PublicAccessNotPermitted": "The container is not public: give the connection a credential.",
     "NoAuthenticationInformation": "The container is not public: give the connection a credential.",
@@ -130,7 +130,8 @@ def _not_signed_in(
         )
     return ConfigurationError(
         f"{location}: signing in to the storage account failed ({detail}). Check tenant, client id and secret on the "
-        "lake's Airflow connection; without them, the identity that this machine offers."
+        "lake's Airflow connection; without them, the identity that this machine offers (environment, workload "
+        "identity, managed identity, or `az login`)."
     )
 
 

@@ -1,6 +1,7 @@
 """As much of Microsoft Entra as a sign-in asks for: tokens of an application, a workload and a machine.
 
-Answers like the real ones (documented: OAuth 2.0 client credentials flow; managed identities in App Service).
+Answers like the real ones (documented: OAuth 2.0 client credentials flow; managed identities in App Service and on
+virtual machines). `az` is what the Azure CLI prints of itself (documented: az account get-access-token).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ APPLICATION_SECRET = "app-s3cret"
 ASSERTION = "federated-assertion"
 MACHINE = "machine"
 MACHINE_HEADER = "machine-s3cret"
+APP_SERVICE = "/msi/token"
+VIRTUAL_MACHINE = "/metadata/identity/oauth2/token"
 STORAGE = "https://storage.azure.com"
 
 
@@ -42,6 +45,32 @@ def running(certificate: Path, key: Path) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def write_az(folder: Path, *, signed_in: bool) -> None:
+    """Write a program `az` into a folder: the Azure CLI of somebody who has signed in, or has not.
+
+    It prints a token for storage and nothing else; asked in any other way than azure-identity does, it fails.
+    """
+    token = {
+        "accessToken": _token(),
+        "expiresOn": "2026-01-31 12:00:00.000000",
+        "expires_on": int(time.time()) + 3600,
+        "subscription": "3c2d6a4f-0000-4000-8000-000000000002",
+        "tenant": TENANT,
+        "tokenType": "Bearer",
+    }
+    folder.mkdir()
+    (folder / "token.json").write_text(json.dumps(token))
+    asked = f"account get-access-token --output json --resource {STORAGE}"
+    answer = (
+        f"cat '{folder}/token.json'"
+        if signed_in
+        else "echo \"Please run 'az login' to setup account.\" >&2; exit 1"
+    )
+    program = folder / "az"
+    program.write_text(f'#!/bin/sh\n[ "$*" = "{asked}" ] || exit 2\n{answer}\n')
+    program.chmod(0o755)
 
 
 def _token() -> str:
@@ -69,11 +98,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
         query = dict(parse_qsl(asked.query))
+        header = {APP_SERVICE: ("X-IDENTITY-HEADER", MACHINE_HEADER), VIRTUAL_MACHINE: ("Metadata", "true")}
+        name, value = header.get(asked.path, ("", ""))
         right = (
-            asked.path == "/msi/token"
-            and query.get("resource") == STORAGE
-            and query.get("client_id") == MACHINE
-            and self.headers.get("X-IDENTITY-HEADER") == MACHINE_HEADER
+            query.get("resource") == STORAGE
+            and query.get("client_id") in (MACHINE, None)  # none: the machine's own identity
+            and self.headers.get(name) == value
         )
         expires = str(int(time.time()) + 3600)
         token = {"access_token": _token(), "expires_on": expires, "resource": STORAGE, "token_type": "Bearer"}

@@ -1,6 +1,7 @@
 """Every kind of credential signs in to an emulator of Azure storage, over HTTPS, from the fields of a connection.
 
-The tokens come from an emulated sign-in on this machine, by the ways that azure-identity itself goes.
+The tokens come from an emulated sign-in on this machine, by the ways that azure-identity itself goes: its requests over
+HTTPS, and the program `az`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
+from azure.storage.blob import (
+    AccountSasPermissions,
+    BlobServiceClient,
+    ContainerSasPermissions,
+    ResourceTypes,
+    generate_account_sas,
+    generate_container_sas,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -122,9 +130,11 @@ def sign_ins(endpoint: AzuriteEndpoint, authority: str, assertion: Path) -> dict
         write: bool = False,
         container: str = "lake",
         extra: dict[str, Any] | None = None,
+        named: bool = True,
         **fields: Any,
     ) -> dict[str, Any]:
-        definition = {"conn_type": kind, **fields, "extra": {**here, **(extra or {})}}
+        """`named`: whether Extra names the account; else other fields do."""
+        definition = {"conn_type": kind, **fields, "extra": {**(here if named else {}), **(extra or {})}}
         found = {"AIRFLOW_CONN_LAKE": json.dumps(definition), **(env or {})}
         return {"env": found, "url": f"abfs://{container}/t", "write": write}
 
@@ -138,16 +148,36 @@ def sign_ins(endpoint: AzuriteEndpoint, authority: str, assertion: Path) -> dict
         permission=ContainerSasPermissions(read=True, list=True),
         expiry=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
     )
+    sas_of_account = generate_account_sas(
+        account,
+        endpoint.account_key,
+        ResourceTypes(container=True, object=True),
+        AccountSasPermissions(read=True, list=True, write=True, delete=True),
+        dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
+    )
     machine = {
-        "IDENTITY_ENDPOINT": f"https://{authority}/msi/token",
+        "IDENTITY_ENDPOINT": f"https://{authority}{entra.APP_SERVICE}",
         "IDENTITY_HEADER": entra.MACHINE_HEADER,
     }
+    virtual_machine = {"AZURE_POD_IDENTITY_AUTHORITY_HOST": f"https://{authority}"}
+    no_identity = {"AZURE_POD_IDENTITY_AUTHORITY_HOST": f"https://{authority}/a-machine-without"}
+
+    def with_az(*, signed_in: bool) -> dict[str, str]:
+        folder = assertion.with_name(f"az-{signed_in}")
+        entra.write_az(folder, signed_in=signed_in)
+        return {**no_identity, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+    other_workload = {**workload, "AZURE_CLIENT_ID": "another", "AZURE_TENANT_ID": "another-tenant"}
     tenant = {"tenant_id": entra.TENANT}
     return {
         "connection string": case("wasb", extra={"connection_string": endpoint.connection_string}),
         "key": case("wasb", extra={"shared_access_key": endpoint.account_key}),
         "key as password": case("adls", password=endpoint.account_key),
+        "key as account_key": case("azure_data_lake", extra={"account_key": endpoint.account_key}),
         "signature": case("wasb", extra={"sas_token": sas}),
+        "signature as a whole URL": case(
+            "wasb", extra={"sas_token": f"https://{host}/?{sas_of_account}"}, named=False, write=True
+        ),
         "public": case("wasb", extra={"anon": True}, container="open"),
         "service principal": case("wasb", at_authority, extra=tenant, write=True, **application),
         "service principal, own authority": case(
@@ -162,12 +192,25 @@ def sign_ins(endpoint: AzuriteEndpoint, authority: str, assertion: Path) -> dict
             "azure_data_lake", at_authority, extra={"tenant": entra.TENANT}, **application
         ),
         "workload identity": case("adls", {**workload, "AZURE_FEDERATED_TOKEN_FILE": str(assertion)}),
+        "workload identity, another one": case(
+            "wasb",
+            {**other_workload, "AZURE_FEDERATED_TOKEN_FILE": str(assertion)},
+            extra={
+                "workload_identity_client_id": entra.APPLICATION,
+                "workload_identity_tenant_id": entra.TENANT,
+            },
+        ),
         "default credential": case("wasb", {**workload, "AZURE_CLIENT_SECRET": entra.APPLICATION_SECRET}),
         "managed identity": case("adls", machine, extra={"managed_identity_client_id": entra.MACHINE}),
+        "managed identity of the machine": case("wasb", machine, named=False, host=f"https://{host}"),
+        "managed identity of a virtual machine": case("adls", virtual_machine),
+        "Azure CLI": case("wasb", with_az(signed_in=True)),
         "wrong key": case("adls", password="d3Jvbmc="),
         "wrong secret": case("wasb", at_authority, extra=tenant, login=entra.APPLICATION, password=WRONG),
         "wrong machine": case("adls", machine, extra={"managed_identity_client_id": "another"}),
         "not public": case("wasb", extra={"anon": True}),
+        "signature that may not write": case("wasb", extra={"sas_token": sas}, write=True),
+        "nobody has signed in": case("wasb", with_az(signed_in=False)),
     }
 
 
@@ -177,21 +220,27 @@ def sign_ins(endpoint: AzuriteEndpoint, authority: str, assertion: Path) -> dict
         "connection string",
         "key",
         "key as password",
+        "key as account_key",
         "signature",
         "public",
         "service principal, own authority",
         "azure_data_lake",
         "workload identity",
+        "workload identity, another one",
         "default credential",
         "managed identity",
+        "managed identity of the machine",
+        "managed identity of a virtual machine",
+        "Azure CLI",
     ],
 )
 def test_each_kind_of_credential_opens_the_lake(outcomes: dict[str, list[str]], kind: str) -> None:
     assert outcomes[kind] == ROWS
 
 
-def test_a_service_principal_keeps_a_workspace(outcomes: dict[str, list[str]]) -> None:
-    assert outcomes["service principal"] == [*ROWS, "x"]
+@pytest.mark.parametrize("kind", ["service principal", "signature as a whole URL"])
+def test_some_keep_a_workspace(outcomes: dict[str, list[str]], kind: str) -> None:
+    assert outcomes[kind] == [*ROWS, "x"]
 
 
 @pytest.mark.faults
@@ -202,6 +251,11 @@ def test_a_service_principal_keeps_a_workspace(outcomes: dict[str, list[str]]) -
         ("wrong secret", "signing in to the storage account failed (HTTP 401)"),
         ("wrong machine", "signing in to the storage account failed"),
         ("not public", "refuses access"),
+        ("signature that may not write", "A signature must allow read and list; for a workspace, also write"),
+        (
+            "nobody has signed in",
+            "the identity that this machine offers (environment, workload identity, managed",
+        ),
     ],
 )
 def test_a_credential_that_is_refused_is_told(outcomes: dict[str, list[str]], case: str, words: str) -> None:
