@@ -114,7 +114,7 @@ def columns_named(condition: str) -> tuple[str, ...]:
     Raises:
         UnusableCondition: It is no SQL, names no column, or is not judged row by row.
     """
-    return _named(_parsed(condition))
+    return _named_by(_parsed(condition))
 
 
 def row_filter(condition: str, columns: Mapping[str, pa.DataType]) -> RowFilter:
@@ -125,19 +125,25 @@ def row_filter(condition: str, columns: Mapping[str, pa.DataType]) -> RowFilter:
         ConfigurationError: It names a column that is not there, or holds what cannot be compared.
     """
     expression = _parsed(condition)
-    spelled = {name: _column(columns, name) for name in _named(expression)}
+    spelled = {name: _column(columns, name) for name in _named_by(expression)}
     needed = tuple(dict.fromkeys(spelled.values()))
     empty = pa.record_batch({name: pa.array([], _stored(columns[name])) for name in needed})
     try:
         kind = _judged(empty, spelled, expression).dtype
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         types = ", ".join(f"{name} holds {_stored(columns[name])}" for name in needed)
-        raise UnusableCondition(
-            f"compares or converts what does not fit together ({types}). {_TYPES_HELP}"
-        ) from None
+        raise _fault(f"compares or converts what does not fit together ({types}). {_TYPES_HELP}") from None
     if kind not in (pl.Boolean, pl.Null):
-        raise UnusableCondition(f"gives {kind} for each row, not true or false. {_HELP}")
+        raise _fault(f"gives {kind} for each row, not true or false. {_HELP}")
     return RowFilter(needed, spelled, expression)
+
+
+def _named_by(expression: pl.Expr) -> tuple[str, ...]:
+    """The columns that it names, each once."""
+    names = tuple(dict.fromkeys(_names(expression)))
+    if not names:
+        raise _fault("names no column, so that it would take all rows or none")
+    return names
 
 
 def _judged(batch: pa.RecordBatch, spelled: Mapping[str, str], condition: pl.Expr) -> pl.Series:
@@ -153,7 +159,7 @@ def _parsed(condition: str) -> pl.Expr:
     try:
         return pl.sql_expr(condition)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise UnusableCondition(f"is not understood{_place(condition, str(error))}. {_HELP}") from None
+        raise _fault(f"is not understood{_place(condition, str(error))}. {_HELP}") from None
 
 
 def _place(condition: str, said: str) -> str:
@@ -173,12 +179,9 @@ def _place(condition: str, said: str) -> str:
     return ""
 
 
-def _named(expression: pl.Expr) -> tuple[str, ...]:
-    """The columns of a condition that judges each row by itself, each once."""
-    names = tuple(dict.fromkeys(_walked(json.loads(expression.meta.serialize(format="json")))))
-    if not names:
-        raise UnusableCondition("names no column, so that it would take all rows or none")
-    return names
+def _names(expression: pl.Expr) -> Iterator[str]:
+    """The columns of a condition that judges each row by itself."""
+    return _walked(json.loads(expression.meta.serialize(format="json")))
 
 
 def _walked(node: Any) -> Iterator[str]:
@@ -194,7 +197,7 @@ def _walked(node: Any) -> Iterator[str]:
         for argument in body["input"]:
             yield from _walked(argument)
     elif kind != "Literal":
-        raise UnusableCondition(f"uses what cannot be judged row by row, or is not supported here. {_HELP}")
+        raise _fault(f"uses what cannot be judged row by row, or is not supported here. {_HELP}")
 
 
 def _function(function: Any) -> str:
@@ -222,3 +225,7 @@ def _column(columns: Mapping[str, pa.DataType], wanted: str) -> str:
 
 def _stored(kind: pa.DataType) -> pa.DataType:
     return pa.string() if is_text(kind) else kind
+
+
+def _fault(what: str) -> UnusableCondition:
+    return UnusableCondition(what)
