@@ -10,8 +10,7 @@ Ids are compared by their SHA-256 digests. So is what waits on disk, because som
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ import pyarrow as pa
 
 from include.customer_match.digests import Digests
 from include.customer_match.members import DistinctMembers
+from include.customer_match.releasing import Releasing
 from include.customer_match.vectors import unhexed
 
 __all__ = ["CustomerIds", "IdGroup", "id_digests"]
@@ -48,19 +48,15 @@ def id_digests(ids: pa.Array) -> tuple[Digests, Mask]:
     return digests, filled.to_numpy()
 
 
-class CustomerIds:
+class CustomerIds(Releasing):
     """The ids of a segment's customers. However many there are, memory is bounded: they wait on disk."""
 
     def __init__(self) -> None:
         self._ids = DistinctMembers()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ids.__exit__(kind, error, trace)
+    def release(self) -> None:
+        """Free what waits on disk."""
+        self._ids.release()
 
     def add(self, digests: Digests) -> None:
         """Add ids, in no order, with duplicates."""

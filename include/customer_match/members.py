@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from include.customer_match.digests import DIGEST_BYTES, Digests, empty, sorted_distinct
+from include.customer_match.releasing import Releasing
 from include.errors import TerminalError
 
 __all__ = ["DamagedMembers", "DistinctMembers", "Files", "MembersFile", "read_members", "write_members"]
@@ -100,7 +100,7 @@ def read_members(files: Files, reference: MembersFile | None) -> Iterator[Digest
         )
 
 
-class DistinctMembers:
+class DistinctMembers(Releasing):
     """Collects digests in any order and gives them back sorted and distinct, in constant memory.
 
     Past 1 Mi digests they are spilled by their first bits into a temporary file without a name: nobody else can open
@@ -116,12 +116,8 @@ class DistinctMembers:
         ] = []  # of each spill: where its buckets end, in digests of the file
         self.added = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def release(self) -> None:
+        """Free the file."""
         if self._file:
             self._file.close()
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
+from include.customer_match.releasing import Releasing
 
 if TYPE_CHECKING:
     from include.customer_match.consent import ConsentFilter
@@ -74,7 +75,7 @@ class Joined(BaseModel):
     unreadable: NonNegativeInt = 0
 
 
-class Join:
+class Join(Releasing):
     """The customers of one segment, and the profiles that are theirs.
 
     Args:
@@ -90,13 +91,9 @@ class Join:
         self._ids = CustomerIds()
         self._counts = dict.fromkeys(Joined.model_fields, 0)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ids.__exit__(kind, error, trace)
+    def release(self) -> None:
+        """Free what waits on disk."""
+        self._ids.release()
 
     def read(self, memberships: Iterable[pa.RecordBatch]) -> None:
         """Read memberships, with the columns of the reading."""

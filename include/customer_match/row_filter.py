@@ -122,7 +122,7 @@ def row_filter(condition: str, columns: Mapping[str, pa.DataType]) -> RowFilter:
 
     Raises:
         UnusableCondition: It is no SQL, names no column, compares what cannot be compared, or is not judged row by row.
-        ConfigurationError: It names a column that is not there, or holds what cannot be compared.
+        ConfigurationError: It names a column that is not there, or that holds what cannot be compared.
     """
     expression = _parsed(condition)
     spelled = {name: _column(columns, name) for name in _named_by(expression)}

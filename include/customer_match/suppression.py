@@ -6,8 +6,6 @@ Both are sorted streams that are merged, so that memory grows with neither.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from types import TracebackType
-from typing import Self
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
@@ -16,6 +14,7 @@ from include.customer_match.digests import Digests, merge
 from include.customer_match.members import DistinctMembers
 from include.customer_match.reading import Reading
 from include.customer_match.reference import Policy
+from include.customer_match.releasing import Releasing
 from include.errors import ConfigurationError
 
 __all__ = ["ListRead", "Suppressed"]
@@ -35,7 +34,7 @@ class ListRead(BaseModel):
     unusable: NonNegativeInt
 
 
-class Suppressed:
+class Suppressed(Releasing):
     """The members of all suppression lists, normalised by the same policy as the segment.
 
     Attributes:
@@ -47,13 +46,9 @@ class Suppressed:
         self._members = DistinctMembers()
         self.kept_out = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._members.__exit__(kind, error, trace)
+    def release(self) -> None:
+        """Free what waits on disk."""
+        self._members.release()
 
     def read(
         self, batches: Iterable[pa.RecordBatch], reading: Reading, name: str, *, allow_empty: bool
