@@ -78,13 +78,13 @@ def load_export(path: Path) -> Export:
     return _checked(path, _read(path))
 
 
-def load_exports(folder: Path) -> list[Export | BrokenExport]:
-    """Read all export files of a folder, in the order of their names.
+def load_exports(folder: Path, *, parse_conditions: bool = False) -> list[Export | BrokenExport]:
+    """Read all export files of a folder, in the order of their names; `parse_conditions` as in `load_files`.
 
     Raises:
         ConfigurationError: The folder is not there. A broken file raises nothing: it is a BrokenExport.
     """
-    return load_files(export_files(folder))
+    return load_files(export_files(folder), parse_conditions=parse_conditions)
 
 
 def export_files(folder: Path) -> list[Path]:

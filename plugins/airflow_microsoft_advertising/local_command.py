@@ -57,7 +57,7 @@ def export_named(name: str) -> Export:
     """
     from include.customer_match.export_file import BrokenExport, load_exports  # noqa: PLC0415 - keeps --help quick
 
-    exports = {export.name: export for export in load_exports(exports_folder())}
+    exports = {export.name: export for export in load_exports(exports_folder(), parse_conditions=True)}
     found = exports.get(name)
     if found is None:
         near = get_close_matches(name, exports, 1)

@@ -53,6 +53,18 @@ def test_a_condition_that_is_no_sql(tmp_path: Path) -> None:
     assert result.output.startswith(said)
 
 
+def test_only_files_with_a_condition_pay_for_parsing_it(tmp_path: Path) -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from airflow_microsoft_advertising.command_line import app;"
+        "print(*[CliRunner().invoke(app, ['validate', f]).exit_code or 'polars' in sys.modules for f in sys.argv[1:]])"
+    )
+    plain = saved(tmp_path, VALID, "plain.yaml")
+    condition = saved(tmp_path, VALID + "where: Score > 1\n", "condition.yaml")
+    command = [sys.executable, "-c", code, plain, condition]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
 def test_json_says_the_same(tmp_path: Path) -> None:
     good, bad = saved(tmp_path, VALID, "good.yaml"), saved(tmp_path, VALID + "scop: 1\n", "bad.yaml")
     result = run("validate", "--json", good, bad)

@@ -121,6 +121,9 @@ def test_an_export_that_there_is_not_and_one_that_is_broken(exports: Path) -> No
         export_named("autum")
     with pytest.raises(InvalidExport, match="typo"):
         export_named("winter")
+    saved(exports, "winter", where="Score >")
+    with pytest.raises(InvalidExport, match=r"winter.yaml, line \d, where: is not understood"):
+        export_named("winter")
 
 
 def test_whoever_stops_it_gets_130(exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
