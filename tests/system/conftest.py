@@ -73,7 +73,7 @@ class Installation:
         SQLite takes one writer at a time. A backfill that is made meanwhile may break off half-way, and what Airflow
         then takes back ends its scheduler (observed: 3.3.2; apache/airflow issue 66726).
         """
-        for _ in range(180):
+        for _ in range(300):
             if not self.api.get("/dags/~/dagRuns", state=["queued", "running"], limit=1)["total_entries"]:
                 return
             time.sleep(1)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["BERLIN", "CHANGES", "LACKING", "members", "newest_run", "path_of", "write_dated_tables"]
+__all__ = ["CHANGES", "PATHS", "RUNS", "members", "newest_run", "path_of", "write_dated_tables"]
 
 BERLIN: Final = ZoneInfo("Europe/Berlin")
 PATHS: Final = {
