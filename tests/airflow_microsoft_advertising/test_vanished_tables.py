@@ -282,6 +282,20 @@ def test_nor_does_one_that_had_planned_before(days: Days) -> None:
     assert of(older.report([gold]), "Gold").outcome is Outcome.SKIPPED
 
 
+def test_a_newer_day_that_came_in_between_stays(days: Days, ending: str) -> None:
+    days.vanish("Gold")
+    older = days.new()
+    [gold] = [one for one in older.select() if one.table == "Gold"]
+    for step in (older.validate, older.normalise, older.chunk):
+        step(gold)
+    days.write("Gold")
+    days.run()
+    with pytest.raises(AirflowSkipException, match="newer data"):
+        LocalRun(older)._upload_of(gold).start()
+    assert days.holds("Gold") == 5
+    assert of(older.report([gold]), "Gold").outcome is Outcome.SKIPPED
+
+
 def test_another_run_is_waited_for(days: Days, ending: str) -> None:
     days.vanish("Gold")
     run = days.new()

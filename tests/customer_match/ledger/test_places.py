@@ -108,6 +108,15 @@ def test_a_ledger_from_before_segments_were_noted_counts(ledgers: Ledgers, stora
 
 
 @pytest.mark.bad_input
+def test_the_day_for_which_an_audience_was_deleted_counts_for_its_segment(ledgers: Ledgers) -> None:
+    """Older days are not to make it anew; another segment of that name begins from nothing."""
+    ledger, day = ledgers.of(OLD), datetime(2026, 5, 3, tzinfo=UTC)
+    entry = ledger.load()
+    ledger.write(entry, entry.state.ended(day, segment=KEY, at=day))
+    assert ledgers.standing(KEY, OLD).interval_end == day
+    assert ledgers.standing(OTHER, OLD) == State(audience=OLD)
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'"x"', b"\xff"])
 def test_a_damaged_pointer_is_as_good_as_none(ledgers: Ledgers, storage: Storage, content: bytes) -> None:
     delivered(ledgers.of(OLD), storage, 1, 2)
