@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.measuring import Measured, median
 from include.demo.azurite import running
-from include.demo.people import Profiles
 from include.demo.tables import DemoTable, write_table
+from include.sample_lake.people import Profiles
 
 __all__ = ["LAYOUTS", "Layout", "read_lake"]
 

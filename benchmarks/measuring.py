@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks.cases import JOBS
 from benchmarks.joining import write_join
-from include.demo.people import Profiles
 from include.demo.tables import DemoTable, write_table
+from include.sample_lake.people import Profiles
 
 __all__ = ["Measured", "compare", "compare_join", "measure", "median"]
 

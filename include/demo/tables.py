@@ -17,7 +17,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from include.demo.people import SCHEMA, Profiles
+from include.sample_lake.people import SCHEMA, Profiles
 
 __all__ = ["DEMO_TABLES", "DemoTable", "churned", "demo_tables", "write_table", "write_tables"]
 

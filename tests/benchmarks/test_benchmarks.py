@@ -17,8 +17,8 @@ from benchmarks.cases import JOBS
 from benchmarks.joining import MISSING_EVERY, write_join
 from benchmarks.measuring import Measured
 from include.demo.expected import expected
-from include.demo.people import Profiles
 from include.demo.tables import DemoTable, write_table
+from include.sample_lake.people import Profiles
 
 pytestmark = pytest.mark.system  # processes of their own
 

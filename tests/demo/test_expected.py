@@ -8,8 +8,8 @@ from include.customer_match.digests import sorted_distinct, to_hex
 from include.customer_match.engine import digest_batch
 from include.customer_match.reference import Policy
 from include.demo.expected import expected, expected_of
-from include.demo.people import SCHEMA, Profiles
 from include.demo.tables import DemoTable, write_table
+from include.sample_lake.people import SCHEMA, Profiles
 
 
 def digest(address: str) -> str:

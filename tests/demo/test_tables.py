@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from include.demo.people import BATCH_ROWS, SCHEMA, Profiles
 from include.demo.tables import DEMO_TABLES, DemoTable, churned, demo_tables, write_table, write_tables
+from include.sample_lake.people import BATCH_ROWS, SCHEMA, Profiles
 
 
 def test_the_demo_has_one_large_one_very_large_and_one_small_table() -> None:

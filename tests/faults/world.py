@@ -23,9 +23,9 @@ from include.customer_match.report import Outcome, RunReport
 from include.customer_match.routes import Route
 from include.customer_match.workspace import Workspace, slug
 from include.demo.expected import expected
-from include.demo.people import Profiles
 from include.demo.stack import account_connection
 from include.demo.tables import DemoTable, write_tables
+from include.sample_lake.people import Profiles
 from tests.faults import clock
 from tests.faults.airflow_parts import AirflowParts
 from tests.faults.points import order

@@ -23,9 +23,9 @@ from include.customer_match.members import DamagedMembers
 from include.customer_match.workspace import Workspace
 from include.demo import azurite
 from include.demo.expected import expected
-from include.demo.people import Profiles
 from include.demo.stack import account_connection
 from include.demo.tables import DemoTable, write_table
+from include.sample_lake.people import Profiles
 from tests.simulator.api import Simulator
 from tests.soak.plan import Mischief, Trick
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from include.customer_match.reference import Policy, judge
-from include.demo.emails import BROKEN_FORMS, DUPLICATE_WINDOW, USABLE_FORMS, Form, emails
+from include.sample_lake.emails import BROKEN_FORMS, DUPLICATE_WINDOW, USABLE_FORMS, Form, emails
 
 ADDRESS = "anna.smith42@mail.example.com"
 MANY = np.arange(DUPLICATE_WINDOW, DUPLICATE_WINDOW + 50_000, dtype=np.uint64)

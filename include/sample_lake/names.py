@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.demo.draws import SEED, Numbers, draw
+from include.sample_lake.draws import SEED, Numbers, draw
 
 __all__ = ["COUNTRIES", "Country", "Name", "Names", "names"]
 

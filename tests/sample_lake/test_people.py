@@ -5,8 +5,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from include.demo.draws import draw
-from include.demo.people import SCHEMA, Profiles, people
+from include.sample_lake.draws import draw
+from include.sample_lake.people import SCHEMA, Profiles, people
 
 
 def rows(profiles: Profiles, batch_rows: int = 65_536) -> pa.Table:

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.demo.draws import SEED, Numbers, draw
-from include.demo.names import names
+from include.sample_lake.draws import SEED, Numbers, draw
+from include.sample_lake.names import names
 
 __all__ = ["BROKEN_FORMS", "DUPLICATE_WINDOW", "USABLE_FORMS", "Form", "emails"]
 

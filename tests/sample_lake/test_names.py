@@ -4,8 +4,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from include.demo.draws import Numbers
-from include.demo.names import COUNTRIES, names
+from include.sample_lake.draws import Numbers
+from include.sample_lake.names import COUNTRIES, names
 
 
 def numbers(count: int) -> Numbers:

@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.demo.draws import SEED, Numbers, draw
-from include.demo.emails import emails
-from include.demo.names import names
+from include.sample_lake.draws import SEED, Numbers, draw
+from include.sample_lake.emails import emails
+from include.sample_lake.names import names
 
 __all__ = ["BATCH_ROWS", "SCHEMA", "Profiles", "people"]
 
