@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -14,59 +13,9 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.sample_lake.csv_text import Csv, Row
+
 __all__ = ["CdmSample", "Csv", "parquet_content"]
-
-Row = Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Csv:
-    """How CSV files are written, in the model's words.
-
-    Attributes:
-        header: Whether with a row of names.
-        delimiter: Between values.
-        quoted: Whether values are quoted where they must be.
-        encoding: Of the text.
-    """
-
-    header: bool = False
-    delimiter: str = ","
-    quoted: bool = True
-    encoding: str = "UTF-8"
-
-    def content(self, columns: Sequence[str], rows: Sequence[Row]) -> bytes:
-        """Rows as a file."""
-        text = io.StringIO(newline="")
-        if self.quoted:
-            writer = csv.writer(text, delimiter=self.delimiter)
-        else:
-            writer = csv.writer(text, delimiter=self.delimiter, quoting=csv.QUOTE_NONE, quotechar=None)
-        if self.header:
-            writer.writerow(columns)
-        writer.writerows([row.get(name, "") for name in columns] for row in rows)
-        return text.getvalue().encode(self.encoding)
-
-    def settings(self) -> dict[str, Any]:
-        """As `fileFormatSettings`."""
-        return {
-            "$type": "CsvFormatSettings",
-            "columnHeaders": self.header,
-            "delimiter": self.delimiter,
-            "quoteStyle": "QuoteStyle.Csv" if self.quoted else "QuoteStyle.None",
-            "encoding": self.encoding,
-        }
-
-    def trait(self) -> dict[str, Any]:
-        """As a trait of a manifest."""
-        arguments = {
-            "columnHeaders": str(self.header).lower(),
-            "delimiter": self.delimiter,
-            "quoteStyle": "QuoteStyle.Csv" if self.quoted else "QuoteStyle.None",
-            "encoding": self.encoding,
-        }
-        pairs = [{"name": name, "value": value} for name, value in arguments.items()]
-        return {"traitReference": "is.partition.format.CSV", "arguments": pairs}
 
 
 def parquet_content(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
@@ -97,7 +46,7 @@ class CdmSample:
         self,
         entity: str,
         columns: Sequence[str],
-        parts: Sequence[Sequence[Row]],
+        parts: Iterable[Iterable[Row]],
         time: str,
         style: Csv | None = None,
     ) -> None:

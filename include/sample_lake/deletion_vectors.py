@@ -38,7 +38,7 @@ def in_the_log(rows: Iterable[int]) -> dict[str, Any]:
 
 
 def in_a_file(
-    rows: Iterable[int], before: bytes = b"", prefix: str = ""
+    rows: Iterable[int], before: bytes = b"", prefix: str = "", key: uuid.UUID | None = None
 ) -> tuple[str, bytes, dict[str, Any]]:
     """A file with the vector.
 
@@ -46,12 +46,13 @@ def in_a_file(
         rows: Numbers of the deleted rows.
         before: Vectors that stand before it in the file.
         prefix: A folder that the file is in.
+        key: The id in the file's name; None: a new one.
 
     Returns:
         Its path relative to the table, its content, and the descriptor.
     """
     content, count = _serialised(rows)
-    key = uuid.uuid4()
+    key = key or uuid.uuid4()
     start = bytes([1]) + before
     frame = len(content).to_bytes(4, "big") + content + zlib.crc32(content).to_bytes(4, "big")
     name = f"deletion_vector_{key}.bin"

@@ -24,9 +24,14 @@ CHECKPOINTS: Final[tuple[CheckpointKind, ...]] = ("classic", "parts", "v2-json",
 
 Row = dict[str, Any]
 
-_TYPES: Final = {pa.string(): "string", pa.int64(): "long", pa.list_(pa.string()): {
-    "type": "array", "elementType": "string", "containsNull": True,
-}}  # fmt: skip
+_LIST_OF_TEXTS: Final = {"type": "array", "elementType": "string", "containsNull": True}
+_TYPES: Final = {
+    pa.string(): "string",
+    pa.int64(): "long",
+    pa.float64(): "double",
+    pa.bool_(): "boolean",
+    pa.list_(pa.string()): _LIST_OF_TEXTS,
+}
 _TEXTS: Final = pa.map_(pa.string(), pa.string())
 _VECTOR: Final = pa.struct(
     {
@@ -98,12 +103,14 @@ class DeltaSample:
     Attributes:
         filesystem: Where it lies.
         root: Its folder.
-        columns: Names and types: text, whole numbers, lists of text.
+        columns: Names and types: those of `_TYPES`.
         partition_by: Columns whose values are in the log.
         mapping: How data files name the columns.
         vectors: How deletes are kept: in files that are written again, or in vectors.
         misleading: Whether data files have other names than physical ones: only ids find the columns then.
         times: Gives each version's time as `inCommitTimestamp`; None: the files' own times count.
+        row_group: Rows of a row group of the data files: few, so that small tables have several.
+        new_id: Makes the ids in names of files and columns.
     """
 
     filesystem: fsspec.AbstractFileSystem
@@ -114,6 +121,8 @@ class DeltaSample:
     vectors: Literal["no", "log", "file"] = "no"
     misleading: bool = False
     times: Callable[[int], datetime] | None = None
+    row_group: int = 3
+    new_id: Callable[[], uuid.UUID] = uuid.uuid4
     version: int = -1
     files: list[_File] = field(default_factory=list)
     physical: dict[str, str] = field(default_factory=dict)
@@ -150,6 +159,11 @@ class DeltaSample:
                 actions += self._without(file, hits)
         self._commit(actions)
 
+    def forget(self) -> None:
+        """Keep no rows of the files so far in memory: nothing can be deleted from them any more."""
+        for file in self.files:
+            file.rows = []
+
     def rename(self, old: str, new: str) -> None:
         """Give a column another name: only with a mapping, and then the files stay."""
         for own in (self.columns, self.physical, self.ids):
@@ -183,14 +197,14 @@ class DeltaSample:
                 self._checkpoint_file(f"{stem}.{part:010}.0000000002.parquet", half)
                 for part, half in enumerate(halves, 1)
             ]
-        sidecar = f"{uuid.uuid4()}.parquet"
+        sidecar = f"{self.new_id()}.parquet"
         side = self._checkpoint_file(f"{self.root}/_delta_log/_sidecars/{sidecar}", adds)
         size = self.filesystem.size(side)
         head += [
             {"checkpointMetadata": {"version": self.version, "tags": {}}},
             {"sidecar": {"path": sidecar, "sizeInBytes": size, "modificationTime": 1, "tags": {}}},
         ]
-        path = f"{stem}.{uuid.uuid4()}.{kind.removeprefix('v2-')}"
+        path = f"{stem}.{self.new_id()}.{kind.removeprefix('v2-')}"
         if kind == "v2-json":
             self._lines(path, head)
             return [path, side]
@@ -198,7 +212,7 @@ class DeltaSample:
 
     def _number(self, name: str) -> None:
         self.ids[name] = max(self.ids.values(), default=0) + 1
-        self.physical[name] = name if self.mapping == "none" else f"col-{self.ids[name]}-{uuid.uuid4()}"
+        self.physical[name] = name if self.mapping == "none" else f"col-{self.ids[name]}-{self.new_id()}"
 
     def _protocol(self) -> dict[str, Any]:
         features = list(self.features)
@@ -261,13 +275,13 @@ class DeltaSample:
         folders = [
             f"{name}={quote(text or '__HIVE_DEFAULT_PARTITION__', '')}" for name, text in texts.items()
         ]
-        path = "/".join([*folders, f"part-{uuid.uuid4()}.parquet"])
+        path = "/".join([*folders, f"part-{self.new_id()}.parquet"])
         stored = [name for name in self.columns if name not in self.partition_by]
         schema = pa.schema([self._stored_field(name) for name in stored])
         arrays = [pa.array([row.get(name) for row in rows], self.columns[name]) for name in stored]
         self.filesystem.makedirs(f"{self.root}/{path}".rpartition("/")[0], exist_ok=True)
         with self.filesystem.open(f"{self.root}/{path}", "wb") as file:
-            pq.write_table(pa.table(arrays, schema=schema), file, row_group_size=3)
+            pq.write_table(pa.table(arrays, schema=schema), file, row_group_size=self.row_group)
         add = {
             "path": quote(path),
             "partitionValues": {self.physical[name]: text for name, text in texts.items()},
@@ -302,7 +316,9 @@ class DeltaSample:
     def _vector(self, rows: set[int]) -> dict[str, Any]:
         if self.vectors == "log":
             return deletion_vectors.in_the_log(sorted(rows))
-        path, content, descriptor = deletion_vectors.in_a_file(sorted(rows), before=b"an older vector")
+        path, content, descriptor = deletion_vectors.in_a_file(
+            sorted(rows), before=b"an older vector", key=self.new_id()
+        )
         self.filesystem.pipe_file(f"{self.root}/{path}", content)
         return descriptor
 

@@ -1,0 +1,78 @@
+"""How CSV files are written: delimiters, quotation marks, encodings, and their names in CDM models."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+__all__ = ["Csv", "Row"]
+
+Row = Mapping[str, Any]
+"""Values by column; None is written as an empty text."""
+
+
+@dataclass(frozen=True)
+class Csv:
+    r"""How CSV files are written, in the words of CDM models.
+
+    Attributes:
+        header: Whether with a row of names.
+        delimiter: Between values.
+        quoted: Whether values are quoted where they must be.
+        encoding: Of the text, as Python names it; `utf-8-sig` and `utf-16` begin with a byte order mark.
+        escape: What stands before a quotation mark in a value, as Spark writes it (a backslash); None: the mark is
+            doubled.
+    """
+
+    header: bool = False
+    delimiter: str = ","
+    quoted: bool = True
+    encoding: str = "UTF-8"
+    escape: str | None = None
+
+    def write(self, file: BinaryIO, columns: Sequence[str], batches: Iterable[Iterable[Row]]) -> None:
+        """Write rows into a file, batch by batch; the file stays open."""
+        text = io.TextIOWrapper(file, self.encoding, newline="")
+        writer = self._writer(text)
+        if self.header:
+            writer.writerow(columns)
+        for rows in batches:
+            writer.writerows([row.get(name, "") for name in columns] for row in rows)
+        text.detach()
+
+    def content(self, columns: Sequence[str], rows: Iterable[Row]) -> bytes:
+        """Rows as a file."""
+        file = io.BytesIO()
+        self.write(file, columns, [rows])
+        return file.getvalue()
+
+    def settings(self) -> dict[str, Any]:
+        """As `fileFormatSettings`."""
+        return {
+            "$type": "CsvFormatSettings",
+            "columnHeaders": self.header,
+            "delimiter": self.delimiter,
+            "quoteStyle": "QuoteStyle.Csv" if self.quoted else "QuoteStyle.None",
+            "encoding": self.encoding,
+        }
+
+    def trait(self) -> dict[str, Any]:
+        """As a trait of a manifest."""
+        arguments = {
+            "columnHeaders": str(self.header).lower(),
+            "delimiter": self.delimiter,
+            "quoteStyle": "QuoteStyle.Csv" if self.quoted else "QuoteStyle.None",
+            "encoding": self.encoding,
+        }
+        pairs = [{"name": name, "value": value} for name, value in arguments.items()]
+        return {"traitReference": "is.partition.format.CSV", "arguments": pairs}
+
+    def _writer(self, text: io.TextIOWrapper) -> Any:
+        if not self.quoted:
+            return csv.writer(text, delimiter=self.delimiter, quoting=csv.QUOTE_NONE, quotechar=None)
+        return csv.writer(
+            text, delimiter=self.delimiter, escapechar=self.escape, doublequote=self.escape is None
+        )

@@ -1,0 +1,131 @@
+"""Sample lakes below one folder, each with the export file that reads it, and what its segments must become.
+
+    <folder>/lakes/<shape>/…          the tables
+    <folder>/exports/<shape>.yaml     the export files
+    <folder>/expected.json            figures of every segment: no address, no digest
+    <folder>/sample-lake.json         what was written here, so that it can be written anew
+
+The same seed and number of profiles give the same tables, on every machine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import fsspec
+import yaml
+
+from include.sample_lake.draws import SEED
+from include.sample_lake.lake import Lake
+from include.sample_lake.shape import Sample, Shape, State
+
+__all__ = ["MARKER", "Samples"]
+
+MARKER: Final = "sample-lake.json"
+_EXPECTED: Final = "expected.json"
+_CUSTOMER, _ACCOUNT = 190000001, 180000001  # those of the simulator's ready-made account
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A folder of sample lakes.
+
+    Attributes:
+        filesystem: Any of fsspec's.
+        root: The folder in it, without a protocol.
+        url: The folder as export files name it: a local path, or a URL such as `abfs://container/folder`.
+        connection: Id of the Airflow connection that opens the URL; None for local folders.
+        profiles: Rows of the largest segment of each lake.
+        seed: Chooses the people.
+    """
+
+    filesystem: fsspec.AbstractFileSystem
+    root: str
+    url: str
+    connection: str | None = None
+    profiles: int = 300
+    seed: int = SEED
+
+    def write(
+        self, shapes: Iterable[Shape], tell: Callable[[Shape], None] = lambda _: None
+    ) -> dict[str, Sample]:
+        """Write samples of some shapes; what was written here earlier is gone first.
+
+        Args:
+            shapes: What to write.
+            tell: Gets each shape before it is written.
+
+        Returns:
+            The samples by the names of their shapes.
+        """
+        wanted = list(shapes)
+        names = [shape.name for shape in wanted]
+        self._remove([*self._written(), *names])
+        self._json(MARKER, {"shapes": names, "profiles": self.profiles, "seed": self.seed})
+        samples = {}
+        for shape in wanted:
+            tell(shape)
+            lake = Lake(
+                self.filesystem, f"{self.root}/lakes/{shape.name}", shape.name, self.profiles, self.seed
+            )
+            samples[shape.name] = shape.write(lake)
+            self._file(f"exports/{shape.name}.yaml", self._export(shape, samples[shape.name]))
+        self._json(_EXPECTED, {name: _states(sample) for name, sample in samples.items()})
+        return samples
+
+    def export_path(self, shape: str) -> str:
+        """The export file of a shape, as export files name places."""
+        return f"{self.url}/exports/{shape}.yaml"
+
+    def _written(self) -> list[str]:
+        """The shapes that were written here earlier."""
+        path = f"{self.root}/{MARKER}"
+        if not self.filesystem.exists(path):
+            return []
+        return list(json.loads(self.filesystem.cat_file(path))["shapes"])
+
+    def _remove(self, names: Iterable[str]) -> None:
+        """Take earlier samples away; whatever else lies here stays."""
+        for name in dict.fromkeys(names):
+            for path in (f"lakes/{name}", f"exports/{name}.yaml"):
+                if self.filesystem.exists(f"{self.root}/{path}"):
+                    self.filesystem.rm(f"{self.root}/{path}", recursive=True)
+        if self.filesystem.exists(f"{self.root}/{_EXPECTED}"):
+            self.filesystem.rm(f"{self.root}/{_EXPECTED}")
+
+    def _export(self, shape: Shape, sample: Sample) -> bytes:
+        place = {"connection": self.connection} if self.connection else {}
+        keys = {
+            "title": f"Sample lake {shape.name}",
+            "cid": _CUSTOMER,
+            "aid": _ACCOUNT,
+            "source": place | {"root": f"{self.url}/lakes/{shape.name}"},
+            **{key: value for key, value in sample.export.items() if key != "source"},
+            "workspace": place | {"root": f"{self.url}/workspace"},
+        }
+        keys["source"] |= sample.export.get("source", {})
+        text = yaml.safe_dump(keys, sort_keys=False, allow_unicode=True, width=100)
+        about = f"# Made by `customer-match sample-lake`: {shape.description}.\n"
+        return f"{about}# cid and aid are those of the simulator.\n\n{text}".encode()
+
+    def _json(self, relative: str, content: object) -> None:
+        self._file(relative, (json.dumps(content, indent=2) + "\n").encode())
+
+    def _file(self, relative: str, content: bytes) -> None:
+        path = f"{self.root}/{relative}"
+        self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+        self.filesystem.pipe_file(path, content)
+
+
+def _states(sample: Sample) -> list[Mapping[str, Any]]:
+    return [_state(state) for state in sample.states]
+
+
+def _state(state: State) -> Mapping[str, Any]:
+    return {
+        "date": state.date.isoformat() if state.date else None,
+        "segments": {table: expected.counts() for table, expected in state.segments.items()},
+    }
