@@ -11,20 +11,22 @@ The same seed and number of profiles give the same tables, on every machine.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import fsspec
 import yaml
 
 from include.sample_lake.draws import SEED
 from include.sample_lake.lake import Lake
-from include.sample_lake.shape import Sample, Shape, State
+from include.sample_lake.shape import Sample, Shape
 
 __all__ = ["MARKER", "Samples"]
 
 MARKER: Final = "sample-lake.json"
+_NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # of shapes: no path leads out of the folder
 _EXPECTED: Final = "expected.json"
 _CUSTOMER, _ACCOUNT = 190000001, 180000001  # those of the simulator's ready-made account
 
@@ -63,7 +65,7 @@ class Samples:
         """
         wanted = list(shapes)
         names = [shape.name for shape in wanted]
-        self._remove([*self._written(), *names])
+        self._remove([*(self._written() or ()), *names])
         self._json(MARKER, {"shapes": names, "profiles": self.profiles, "seed": self.seed})
         samples = {}
         for shape in wanted:
@@ -73,19 +75,25 @@ class Samples:
             )
             samples[shape.name] = shape.write(lake)
             self._file(f"exports/{shape.name}.yaml", self._export(shape, samples[shape.name]))
-        self._json(_EXPECTED, {name: _states(sample) for name, sample in samples.items()})
+        self._json(_EXPECTED, {name: sample.figures() for name, sample in samples.items()})
         return samples
 
     def export_path(self, shape: str) -> str:
         """The export file of a shape, as export files name places."""
         return f"{self.url}/exports/{shape}.yaml"
 
-    def _written(self) -> list[str]:
-        """The shapes that were written here earlier."""
-        path = f"{self.root}/{MARKER}"
-        if not self.filesystem.exists(path):
-            return []
-        return list(json.loads(self.filesystem.cat_file(path))["shapes"])
+    def is_ours(self) -> bool:
+        """Whether samples were written here earlier."""
+        return self._written() is not None
+
+    def _written(self) -> Sequence[str] | None:
+        """The shapes that were written here earlier; None if nothing was, or nobody can tell."""
+        try:
+            found = json.loads(self.filesystem.cat_file(f"{self.root}/{MARKER}"))
+            names = [str(name) for name in found["shapes"]]
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+        return names if all(_NAME.fullmatch(name) for name in names) else None
 
     def _remove(self, names: Iterable[str]) -> None:
         """Take earlier samples away; whatever else lies here stays."""
@@ -118,14 +126,3 @@ class Samples:
         path = f"{self.root}/{relative}"
         self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
         self.filesystem.pipe_file(path, content)
-
-
-def _states(sample: Sample) -> list[Mapping[str, Any]]:
-    return [_state(state) for state in sample.states]
-
-
-def _state(state: State) -> Mapping[str, Any]:
-    return {
-        "date": state.date.isoformat() if state.date else None,
-        "segments": {table: expected.counts() for table, expected in state.segments.items()},
-    }

@@ -25,6 +25,11 @@ class State:
     segments: Mapping[str, Expected]
     date: datetime | None = None
 
+    def figures(self) -> dict[str, Any]:
+        """All of it in numbers, for JSON; no digest, no address."""
+        segments = {table: expected.counts() for table, expected in self.segments.items()}
+        return {"date": self.date.isoformat() if self.date else None, "segments": segments}
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -37,6 +42,10 @@ class Sample:
 
     export: Mapping[str, Any]
     states: Sequence[State]
+
+    def figures(self) -> list[dict[str, Any]]:
+        """What runs must find, in numbers, for JSON."""
+        return [state.figures() for state in self.states]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from airflow_microsoft_advertising import ledger_command
 from airflow_microsoft_advertising.audiences_command import audiences
 from airflow_microsoft_advertising.reconcile_command import reconcile
 from airflow_microsoft_advertising.run_command import run
+from airflow_microsoft_advertising.sample_lake_command import sample_lake
 from airflow_microsoft_advertising.sign_in_command import login
 from include.errors import ConfigurationError, CustomerMatchError
 from include.project import exports_folder
@@ -95,6 +96,7 @@ def set_up() -> None:
 
 
 app.command()(audiences)
+app.command("sample-lake")(sample_lake)
 
 
 @app.command()
