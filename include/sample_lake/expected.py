@@ -118,7 +118,7 @@ class Tally:
         counts = self._counts
         kept_out = self._suppressed or frozenset()
         return Expected(
-            members=frozenset(self._members - kept_out),
+            members=frozenset(member for member in self._members if member not in kept_out),
             profiles=counts["profiles"],
             filtered=counts["filtered"],
             without_consent=counts["without_consent"],

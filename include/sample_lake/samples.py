@@ -21,7 +21,7 @@ import yaml
 
 from include.sample_lake.draws import SEED
 from include.sample_lake.lake import Lake
-from include.sample_lake.shape import Sample, Shape
+from include.sample_lake.shape import Figures, Sample, Shape
 
 __all__ = ["MARKER", "Samples"]
 
@@ -29,6 +29,8 @@ MARKER: Final = "sample-lake.json"
 _NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # of shapes: no path leads out of the folder
 _EXPECTED: Final = "expected.json"
 _CUSTOMER, _ACCOUNT = 190000001, 180000001  # those of the simulator's ready-made account
+
+Written = Callable[[Shape, Sample], None]
 
 
 @dataclass(frozen=True)
@@ -51,32 +53,28 @@ class Samples:
     profiles: int = 300
     seed: int = SEED
 
-    def write(
-        self, shapes: Iterable[Shape], tell: Callable[[Shape], None] = lambda _: None
-    ) -> dict[str, Sample]:
+    def write(self, shapes: Iterable[Shape], written: Written = lambda *_: None) -> dict[str, Figures]:
         """Write samples of some shapes; what was written here earlier is gone first.
 
         Args:
             shapes: What to write.
-            tell: Gets each shape before it is written.
+            written: Gets each sample once it is written. It has all members; none but the last is kept in memory.
 
         Returns:
-            The samples by the names of their shapes.
+            What runs must find, in numbers, by the names of the shapes.
         """
         wanted = list(shapes)
         names = [shape.name for shape in wanted]
         self._remove([*(self._written() or ()), *names])
         self._json(MARKER, {"shapes": names, "profiles": self.profiles, "seed": self.seed})
-        samples = {}
+        figures = {}
         for shape in wanted:
-            tell(shape)
-            lake = Lake(
-                self.filesystem, f"{self.root}/lakes/{shape.name}", shape.name, self.profiles, self.seed
-            )
-            samples[shape.name] = shape.write(lake)
-            self._file(f"exports/{shape.name}.yaml", self._export(shape, samples[shape.name]))
-        self._json(_EXPECTED, {name: sample.figures() for name, sample in samples.items()})
-        return samples
+            sample = self._sample(shape)
+            self._file(f"exports/{shape.name}.yaml", self._export(shape, sample))
+            figures[shape.name] = sample.figures()
+            written(shape, sample)
+        self._json(_EXPECTED, figures)
+        return figures
 
     def export_path(self, shape: str) -> str:
         """The export file of a shape, as export files name places."""
@@ -85,6 +83,10 @@ class Samples:
     def is_ours(self) -> bool:
         """Whether samples were written here earlier."""
         return self._written() is not None
+
+    def _sample(self, shape: Shape) -> Sample:
+        folder = f"{self.root}/lakes/{shape.name}"
+        return shape.write(Lake(self.filesystem, folder, shape.name, self.profiles, self.seed))
 
     def _written(self) -> Sequence[str] | None:
         """The shapes that were written here earlier; None if nothing was, or nobody can tell."""

@@ -10,7 +10,10 @@ from typing import Any
 from include.sample_lake.expected import Expected
 from include.sample_lake.lake import Lake
 
-__all__ = ["Sample", "Shape", "State", "shape"]
+__all__ = ["Figures", "Sample", "Shape", "State", "shape"]
+
+Figures = list[dict[str, Any]]
+"""What runs must find, in numbers: of each state its date (ISO) or None, and its segments."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Sample:
     export: Mapping[str, Any]
     states: Sequence[State]
 
-    def figures(self) -> list[dict[str, Any]]:
+    def figures(self) -> Figures:
         """What runs must find, in numbers, for JSON."""
         return [state.figures() for state in self.states]
 

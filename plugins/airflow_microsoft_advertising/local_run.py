@@ -146,6 +146,8 @@ class LocalRun:
             self._tell(segment, str(Step.UPLOAD))
             yield from self._tried(segment, partial(self._upload, segment))
         except AirflowSkipException as skipped:
+            # It holds nothing that is to be given back: a dry run needs no connection to the service.
+            self._begun.pop(segment.audience, None)
             self._tell(segment, f"skipped: {skipped}")
         except (AirflowFailException, TransientError, RuntimeError) as error:
             self._tell(segment, f"failed: {error}")

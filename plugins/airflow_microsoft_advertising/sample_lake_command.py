@@ -15,7 +15,7 @@ from include.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from include.sample_lake.samples import Samples
-    from include.sample_lake.shape import Sample, Shape
+    from include.sample_lake.shape import Figures, Shape
 
 __all__ = ["sample_lake"]
 
@@ -56,13 +56,13 @@ def sample_lake(
         raise typer.BadParameter("Name the folder to write into, or add --list.", param_hint="FOLDER")
     samples = _samples(folder, profiles, seed, overwrite=overwrite)
     try:
-        written = samples.write(chosen, lambda one: typer.echo(f"Writing {one.name}", err=True))
+        figures = samples.write(chosen, lambda one, _: typer.echo(f"{one.name}: written", err=True))
     except OSError as error:
         raise ConfigurationError(
             f"{folder} cannot be written ({error.strerror or type(error).__name__}). Name a folder that you may "
             "write to, on a disk with room."
         ) from error
-    typer.echo((_as_json if as_json else _as_text)(samples, chosen, written))
+    typer.echo((_as_json if as_json else _as_text)(samples, chosen, figures))
 
 
 def _chosen(names: Sequence[str]) -> list[Shape]:
@@ -109,9 +109,9 @@ def _listed(shapes: Sequence[Shape]) -> str:
     return "\n".join(f"{shape.name:{width}}  {shape.description}" for shape in shapes)
 
 
-def _as_json(samples: Samples, shapes: Sequence[Shape], written: Mapping[str, Sample]) -> str:
+def _as_json(samples: Samples, shapes: Sequence[Shape], figures: Mapping[str, Figures]) -> str:
     found = [
-        one | {"export": samples.export_path(one["name"]), "expected": written[one["name"]].figures()}
+        one | {"export": samples.export_path(one["name"]), "expected": figures[one["name"]]}
         for one in _described(shapes)
     ]
     result = {
@@ -123,7 +123,7 @@ def _as_json(samples: Samples, shapes: Sequence[Shape], written: Mapping[str, Sa
     return json.dumps(result, indent=2, ensure_ascii=False)
 
 
-def _as_text(samples: Samples, shapes: Sequence[Shape], written: Mapping[str, Sample]) -> str:
+def _as_text(samples: Samples, shapes: Sequence[Shape], figures: Mapping[str, Figures]) -> str:
     exports = shlex.quote(f"{samples.root}/exports")
     lines = [
         f"{len(shapes)} sample lakes of up to {samples.profiles:,} profiles a segment are in {samples.root}/lakes.",
@@ -132,16 +132,16 @@ def _as_text(samples: Samples, shapes: Sequence[Shape], written: Mapping[str, Sa
         "What to run next:",
         f"  customer-match validate {exports}",
     ]
-    for name, date in _examples(written):
+    for name, date in _examples(figures):
         of_day = f" --date {date}" if date else ""
         lines.append(f"  CUSTOMER_MATCH_EXPORTS={exports} customer-match run {name} --dry-run{of_day}")
     return "\n".join(lines)
 
 
-def _examples(written: Mapping[str, Sample]) -> list[tuple[str, str | None]]:
+def _examples(figures: Mapping[str, Figures]) -> list[tuple[str, str | None]]:
     """One sample that a run of today reads, and one that has certain days alone."""
     examples: dict[bool, tuple[str, str | None]] = {}
-    for name, sample in written.items():
-        date = sample.states[0].date
-        examples.setdefault(date is None, (name, date and f"{date:%Y-%m-%d}"))
+    for name, states in figures.items():
+        date = states[0]["date"]
+        examples.setdefault(date is None, (name, date and date.partition("T")[0]))
     return [examples[key] for key in (True, False) if key in examples]

@@ -141,6 +141,11 @@ def test_a_dry_run_sends_nothing(lake: Lake, service: ClosingService, again: boo
     assert len(service.accepted) == sent
 
 
+def test_a_dry_run_needs_no_connection_to_the_service(tmp_path: Path, airflow_db: Path) -> None:
+    report = bulk(Lake(tmp_path), connection="not_there_yet", dry_run=True)()
+    assert outcomes(report) == {GOLD: Outcome.DRY_RUN, "Silver": Outcome.DRY_RUN}
+
+
 @pytest.mark.parametrize("full", [False, True])
 def test_full_replaces_where_nothing_changed(lake: Lake, service: ClosingService, full: bool) -> None:
     bulk(lake)()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,37 +10,49 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_microsoft_advertising.steps import ExportRun
+from include.customer_match.export import Export
 from include.customer_match.export_file import load_export
 from include.customer_match.report import Outcome, SegmentReport
+from include.sample_lake.expected import Expected
 from include.sample_lake.registry import SHAPES
 from include.sample_lake.samples import Samples
-from include.sample_lake.shape import Sample, State
+from include.sample_lake.shape import Sample
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.test_steps import hexes
 
 PROFILES = 120
 
 
-class Written:
-    """A sample of one shape, and the runs of its export."""
+@dataclass
+class Lakes:
+    """Samples of all shapes."""
 
-    def __init__(self, folder: Path, shape: str) -> None:
-        samples = Samples(LocalFileSystem(), str(folder), str(folder), profiles=PROFILES)
-        [self.sample] = samples.write([SHAPES[shape]]).values()
-        self.export = load_export(Path(samples.export_path(shape)))
+    place: Samples
+    samples: dict[str, Sample] = field(default_factory=dict)
 
-    def run(self, state: State) -> ExportRun:
-        end = state.date or datetime.now(UTC)
-        return ExportRun(self.export, f"run-{end:%Y-%m-%d}", end, dry_run=True)
+    def export(self, shape: str) -> Export:
+        return load_export(Path(self.place.export_path(shape)))
+
+    def segments(self, shape: str) -> list[Expected]:
+        return [one for state in self.samples[shape].states for one in state.segments.values()]
+
+
+@pytest.fixture(scope="module")
+def lakes(tmp_path_factory: pytest.TempPathFactory) -> Lakes:
+    folder = str(tmp_path_factory.mktemp("samples"))
+    lakes = Lakes(Samples(LocalFileSystem(), folder, folder, profiles=PROFILES))
+    lakes.place.write(SHAPES.values(), lambda shape, sample: lakes.samples.update({shape.name: sample}))
+    return lakes
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_is_staged_is_what_was_written(tmp_path: Path, connect: Connect, shape: str) -> None:
+def test_what_is_staged_is_what_was_written(lakes: Lakes, connect: Connect, shape: str) -> None:
     connect()
-    written = Written(tmp_path, shape)
-    assert written.export.name == shape
-    for state in written.sample.states:
-        run = written.run(state)
+    export = lakes.export(shape)
+    assert export.name == shape
+    for state in lakes.samples[shape].states:
+        end = state.date or datetime.now(UTC)
+        run = ExportRun(export, f"run-{end:%Y-%m-%d}", end, dry_run=True)
         segments = run.select()
         assert {segment.table for segment in segments} == set(state.segments)
         for segment in segments:
@@ -54,39 +67,36 @@ def test_what_is_staged_is_what_was_written(tmp_path: Path, connect: Connect, sh
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_no_segment_is_trivial(tmp_path: Path, shape: str) -> None:
+def test_no_segment_is_trivial(lakes: Lakes, shape: str) -> None:
     """Rows are rejected, and most of them are members: else little would be proved."""
-    sample: Sample = Written(tmp_path, shape).sample
-    for state in sample.states:
-        for expected in state.segments.values():
-            assert set(expected.counts()) <= set(SegmentReport.model_fields)
-            assert expected.valid > len(expected.rejected) > 0
-            assert len(expected.members) > 5
-    if len(sample.states) > 2:
-        assert len({state.segments["HighValue"].members for state in sample.states}) > 1
+    for expected in lakes.segments(shape):
+        assert set(expected.counts()) <= set(SegmentReport.model_fields)
+        assert expected.valid > sum(expected.rejected.values()) > 0
+        assert len(expected.members) > 5
+    days = [state.segments["HighValue"] for state in lakes.samples[shape].states if state.date]
+    assert len({expected.members for expected in days}) == len(days)
 
 
-def test_what_keeps_people_out_does(tmp_path: Path) -> None:
-    def only(shape: str) -> dict[str, int]:
-        [state] = Written(tmp_path / shape, shape).sample.states
-        return next(iter(state.segments.values())).counts()
+def test_what_keeps_people_out_does(lakes: Lakes) -> None:
+    def counts(shape: str) -> dict[str, int]:
+        return lakes.segments(shape)[0].counts()
 
-    assert only("where")["filtered"] > 10
-    assert only("parquet-partitions")["filtered"] > 5
-    assert only("dataverse")["filtered"] > 0
-    assert only("consent")["without_consent"] > 40
-    assert only("suppression")["suppressed"] > 10
-    assert only("customer-lists")["without_profile"] > 5
-    assert only("emails-all")["members"] > PROFILES
+    assert counts("where")["filtered"] > 10
+    assert counts("parquet-partitions")["filtered"] > 5
+    assert counts("delta-partitions")["filtered"] > 10
+    assert counts("dataverse")["filtered"] > 0
+    assert counts("consent")["without_consent"] > 40
+    assert counts("suppression")["suppressed"] > 10
+    assert counts("customer-lists")["without_profile"] > 5
+    assert counts("emails-all")["members"] > PROFILES
+    assert counts("csv")["duplicates"] > 0
 
 
-def test_no_two_samples_share_an_audience(tmp_path: Path) -> None:
+def test_no_two_samples_share_an_audience(lakes: Lakes) -> None:
     """Else their runs would take each other's audience away."""
-    samples = Samples(LocalFileSystem(), str(tmp_path), str(tmp_path), profiles=10)
-    written = samples.write(SHAPES.values())
     audiences = [
         segment.audience
-        for name, sample in written.items()
-        for segment in load_export(Path(samples.export_path(name))).matches(sample.states[0].segments)
+        for shape, sample in lakes.samples.items()
+        for segment in lakes.export(shape).matches(sample.states[0].segments)
     ]
     assert len(audiences) == len(set(audiences)) > len(SHAPES)
