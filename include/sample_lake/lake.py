@@ -37,9 +37,9 @@ def customers(profiles: Profiles) -> Iterator[list[Row]]:
     """Profiles as rows of `people.SCHEMA`, in batches; of every forty two share an address."""
     for batch in profiles.batches(_BATCH_ROWS):
         rows = batch.to_pylist()
-        for before, row in zip(rows[_REPEAT_EVERY - 2 :: _REPEAT_EVERY], rows[_REPEAT_EVERY - 1 :: _REPEAT_EVERY],
-                               strict=True):  # fmt: skip
-            row["Email"] = before["Email"] and f" {before['Email']} "
+        for place in range(_REPEAT_EVERY - 1, len(rows), _REPEAT_EVERY):
+            before = rows[place - 1]["Email"]
+            rows[place]["Email"] = before and f" {before} "
         yield rows
 
 

@@ -10,6 +10,8 @@ import yaml
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
+from include.sample_lake.lake import customers
+from include.sample_lake.people import Profiles
 from include.sample_lake.registry import SHAPES
 from include.sample_lake.samples import MARKER, Samples
 from include.sample_lake.shape import Sample, Shape, State
@@ -27,6 +29,15 @@ def written(folder: Path, *shapes: str, url: str | None = None, **options: int) 
 
 def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_segments_of_any_size_have_all_their_rows_and_repeated_addresses() -> None:
+    for size in range(1, 90):
+        rows = [row for batch in customers(Profiles.first(size, start=1_000)) for row in batch]
+        assert len({row["CustomerId"] for row in rows}) == size
+        for place in range(39, size, 40):
+            before, repeated = rows[place - 1]["Email"], rows[place]["Email"]
+            assert repeated == (before and f" {before} ")
 
 
 @pytest.mark.slow
