@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,13 +36,13 @@ class Csv:
 
     def write(self, file: BinaryIO, columns: Sequence[str], batches: Iterable[Iterable[Row]]) -> None:
         """Write rows into a file, batch by batch; the file stays open."""
-        text = io.TextIOWrapper(file, self.encoding, newline="")
-        writer = self._writer(text)
+        # Not io.TextIOWrapper: it writes no byte order mark of UTF-16 where it cannot seek (observed, CPython 3.11).
+        encoder = codecs.getincrementalencoder(self.encoding)()
         if self.header:
-            writer.writerow(columns)
+            file.write(encoder.encode(self._text([columns])))
         for rows in batches:
-            writer.writerows([row.get(name, "") for name in columns] for row in rows)
-        text.detach()
+            lines = ([row.get(name, "") for name in columns] for row in rows)
+            file.write(encoder.encode(self._text(lines)))
 
     def content(self, columns: Sequence[str], rows: Iterable[Row]) -> bytes:
         """Rows as a file."""
@@ -70,9 +71,14 @@ class Csv:
         pairs = [{"name": name, "value": value} for name, value in arguments.items()]
         return {"traitReference": "is.partition.format.CSV", "arguments": pairs}
 
-    def _writer(self, text: io.TextIOWrapper) -> Any:
-        if not self.quoted:
-            return csv.writer(text, delimiter=self.delimiter, quoting=csv.QUOTE_NONE, quotechar=None)
-        return csv.writer(
-            text, delimiter=self.delimiter, escapechar=self.escape, doublequote=self.escape is None
-        )
+    def _text(self, lines: Iterable[Sequence[Any]]) -> str:
+        text = io.StringIO(newline="")
+        if self.quoted:
+            quoting = csv.writer(
+                text, delimiter=self.delimiter, escapechar=self.escape, doublequote=self.escape is None
+            )
+            quoting.writerows(lines)
+        else:
+            plain = csv.writer(text, delimiter=self.delimiter, quoting=csv.QUOTE_NONE, quotechar=None)
+            plain.writerows(lines)
+        return text.getvalue()

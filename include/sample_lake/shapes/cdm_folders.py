@@ -77,6 +77,18 @@ def with_manifest(lake: Lake) -> Sample:
     return Sample({"segments": lake.segments(*people), "email": "Email"}, [State(found)])
 
 
+@shape("cdm-empty", "an export in which a segment has no file, and another one a file without rows")
+def with_empty_segments(lake: Lake) -> Sample:
+    """Both audiences are emptied, which the export file has to allow."""
+    folder = CdmSample(lake.filesystem, lake.path("LakeExport"), _ADDRESS)
+    tallies = {"HighValue": Tally(), "Without files": Tally(), "Without rows": Tally()}
+    folder.run("HighValue", COLUMNS, _parts(tallies["HighValue"].of(customers(lake.people()))), _NEW_RUN)
+    folder.entity("Without files", COLUMNS, [])
+    folder.run("Without rows", COLUMNS, [[]], _NEW_RUN)
+    export = {"segments": lake.segments(*tallies), "email": "Email", "guards": {"allow_empty": True}}
+    return Sample(export, [State({table: tally.expected() for table, tally in tallies.items()})])
+
+
 def _parts(batches: Batches) -> Iterator[list[Row]]:
     """Rows of each file: at least two files, as larger tables have."""
     for rows in batches:
