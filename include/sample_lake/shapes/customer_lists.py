@@ -147,7 +147,7 @@ def membership_lists(lake: Lake) -> Sample:
     "dataverse", "Dataverse's copy: msdynci_segmentmembership with JSON lists, and msdynci_customerprofile"
 )
 def dataverse(lake: Lake) -> Sample:
-    """As Synapse Link and Fabric write them, Delta tables; the names of the profile's columns are assumed."""
+    """Memberships as documented (Customer Insights: tables); assumed: Delta tables, and the profile's columns."""
     lists = _Lists(lake)
     memberships = _dataverse_table(
         lake,
