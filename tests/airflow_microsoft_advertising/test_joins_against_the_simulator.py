@@ -6,6 +6,7 @@ import hashlib
 import json
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -63,18 +64,17 @@ class Dataverse:
         pq.write_table(pa.Table.from_pylist(rows), self._lake / name / "part-0.parquet")
 
 
+def of_dataverse(folder: Path, simulator: Simulator, **keys: Any) -> Installation:
+    """An export of all segments that Dataverse's memberships list."""
+    keys = {"profiles": "Customer", "membership": "msdynci_segmentmembership", **keys}
+    return Installation(folder, simulator, segments="all", **keys)
+
+
 @pytest.mark.parametrize("ending", ["keep", "empty", "delete"])
 def test_a_segment_that_nobody_is_in_any_more(tmp_path: Path, simulator: Simulator, ending: str) -> None:
     """To the one table of memberships it looks as if it had never been."""
     gold, silver = (f"{name} {uuid.uuid4().hex[:8]}" for name in ("Gold", "Silver"))
-    at = Installation(
-        tmp_path,
-        simulator,
-        segments="all",
-        profiles="Customer",
-        membership="msdynci_segmentmembership",
-        vanished=ending,
-    )
+    at = of_dataverse(tmp_path, simulator, vanished=ending)
     lake = Dataverse(tmp_path)
     before = lake.list({gold: range(2_000), silver: range(1_500, 3_000)})
     at.run()
@@ -95,14 +95,7 @@ def test_a_segment_that_nobody_is_in_any_more(tmp_path: Path, simulator: Simulat
 @pytest.mark.parametrize("route", ["bulk", "auto"])
 def test_segments_of_one_table(tmp_path: Path, simulator: Simulator, route: str) -> None:
     gold, silver = (f"{name} {uuid.uuid4().hex[:8]}" for name in ("Gold", "Silver"))
-    at = Installation(
-        tmp_path,
-        simulator,
-        segments="all",
-        profiles="Customer",
-        membership="msdynci_segmentmembership",
-        route=route,
-    )
+    at = of_dataverse(tmp_path, simulator, route=route)
     lake = Dataverse(tmp_path)
     days = [
         {gold: range(2_000), silver: range(1_500, 3_000)},

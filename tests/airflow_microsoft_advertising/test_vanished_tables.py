@@ -22,7 +22,7 @@ from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.in_memory import FakeAudience
 from tests.airflow_microsoft_advertising.test_local_run import service
 from tests.airflow_microsoft_advertising.test_operator import ClosingService
-from tests.airflow_microsoft_advertising.test_steps import DAY, Lake
+from tests.airflow_microsoft_advertising.test_steps import DAY, Lake, prepare
 
 __all__ = ["service"]
 
@@ -272,8 +272,7 @@ def test_nor_does_one_that_had_planned_before(days: Days) -> None:
     gold = Segment(table="Gold", audience="Gold")
     held = days.ledger("Gold").load()
     days.ledger("Gold").write(held, held.state.model_copy(update={"interval_end": DAY}))
-    for step in (older.validate, older.normalise, older.chunk):
-        step(gold)
+    prepare(older, gold)
     days.vanish("Gold")
     days.run()
     with pytest.raises(AirflowSkipException, match="newer data"):
@@ -286,8 +285,7 @@ def test_a_newer_day_that_came_in_between_stays(days: Days, ending: str) -> None
     days.vanish("Gold")
     older = days.new()
     [gold] = [one for one in older.select() if one.table == "Gold"]
-    for step in (older.validate, older.normalise, older.chunk):
-        step(gold)
+    prepare(older, gold)
     days.write("Gold")
     days.run()
     with pytest.raises(AirflowSkipException, match="newer data"):
