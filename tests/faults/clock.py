@@ -28,6 +28,7 @@ CLOCK: Final = "CUSTOMER_MATCH_CLOCK"
 
 MODULES: Final = frozenset(
     {
+        "airflow_microsoft_advertising.audience_ending",
         "airflow_microsoft_advertising.audience_keeping",
         "airflow_microsoft_advertising.audience_sizes",
         "airflow_microsoft_advertising.delivery",
