@@ -19,6 +19,7 @@ from typing import Any, Final
 import polars as pl
 import pyarrow as pa
 
+from include.customer_match.sql_words import misread
 from include.customer_match.tables.columns import find_column, is_text
 from include.errors import ConfigurationError
 
@@ -50,6 +51,7 @@ _FUNCTIONS: Final = frozenset(
         *("TemporalExpr.WeekDay", "TemporalExpr.Year"),
     }
 )
+_DIVISIONS: Final = frozenset({"Div", "IntDiv", "Rem"})
 _TYPES_HELP: Final = (
     "Text is compared with text in single quotes, numbers with numbers, dates with DATE '2026-01-31'. Columns of "
     "CSV files are text: write TRY_CAST(Score AS DOUBLE) or TRY_CAST(Day AS DATE), which make null of what does "
@@ -152,14 +154,18 @@ def _judged(batch: pa.RecordBatch, spelled: Mapping[str, str], condition: pl.Exp
     zoned = pl.selectors.datetime(time_zone="*")
     frame = frame.with_columns(zoned.dt.convert_time_zone("UTC").dt.replace_time_zone(None))
     renamed = pl.DataFrame({written: frame.get_column(name) for written, name in spelled.items()})
-    return renamed.select(keep=condition).to_series()
+    # Not `select`: a condition that comes to one and the same value would be as long as that.
+    return renamed.with_columns(keep=condition).get_column("keep")
 
 
 def _parsed(condition: str) -> pl.Expr:
     try:
-        return pl.sql_expr(condition)
+        expression = pl.sql_expr(condition)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _fault(f"is not understood{_place(condition, str(error))}. {_HELP}") from None
+    if fault := misread(condition):
+        raise _fault(fault)
+    return expression
 
 
 def _place(condition: str, said: str) -> str:
@@ -181,7 +187,10 @@ def _place(condition: str, said: str) -> str:
 
 def _names(expression: pl.Expr) -> Iterator[str]:
     """The columns of a condition that judges each row by itself."""
-    return _walked(json.loads(expression.meta.serialize(format="json")))
+    try:
+        yield from _walked(json.loads(expression.meta.serialize(format="json")))
+    except RecursionError:
+        raise _fault("is nested too deeply. Write many alternatives as Country IN ('DE', 'AT', …)") from None
 
 
 def _walked(node: Any) -> Iterator[str]:
@@ -194,10 +203,22 @@ def _walked(node: Any) -> Iterator[str]:
         for part in _PARTS[kind]:
             yield from _walked(body[part])
     elif kind == "Function" and _function(body["function"]) in _FUNCTIONS:
+        _check_divisor(body)
         for argument in body["input"]:
             yield from _walked(argument)
     elif kind != "Literal":
         raise _fault(f"uses what cannot be judged row by row, or is not supported here. {_HELP}")
+
+
+def _check_divisor(body: Mapping[str, Any]) -> None:
+    """By zero, polars divides to infinity, or to what is no number: greater than all others, so that it may pass."""
+    function, divisor = body["function"], body["input"][-1]
+    operation = function["Sql"].get("Binary") if isinstance(function, dict) and "Sql" in function else None
+    if operation in _DIVISIONS and not (isinstance(divisor, dict) and "Literal" in divisor):
+        raise _fault(
+            "divides by a column, and where that is zero a row would pass that does not in SQL. Write it as a product: "
+            "Spent > 100 * Orders AND Orders > 0"
+        )
 
 
 def _function(function: Any) -> str:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pyarrow as pa
@@ -58,7 +62,11 @@ PASSING = [
     ("CASE WHEN Score > 1 THEN Active ELSE TRUE END", [0, 2, 3]),
     ("TRY_CAST(Text AS INTEGER) >= 1", [0, 3]),
     ("Active", [0, 3]),
-    ("Active IS NOT TRUE", [1]),
+    ("NOT COALESCE(Active, FALSE)", [1, 2]),
+    ("COALESCE('DE', Country) = 'DE'", [0, 1, 2, 3]),
+    ("Score / 2 > 0.5", [1, 3]),
+    ("(Country IS DISTINCT FROM 'DE') AND Score = 2", [1]),
+    ("Country <> 'x IS NOT TRUE' -- IS TRUE", [0, 2, 3]),
     ("Day >= DATE '2026-01-01'", [0, 3]),
     ("EXTRACT(YEAR FROM Day) = 2025", [2]),
     ("Day < CURRENT_DATE + INTERVAL '100000 days'", [0, 2, 3]),
@@ -90,6 +98,69 @@ def test_columns_with_names_like_patterns_are_columns() -> None:
     assert row_filter("s1 = 1", columns).keep(batch).to_pylist() == [True, False]
     with pytest.raises(ConfigurationError, match="cannot be judged row by row"):
         row_filter('"^S.*$" = 1', columns)
+
+
+# --- Against SQLite: what a condition means is not for polars alone to say ------------------------------------
+
+NUMBERS = st.sampled_from(["n", "m", "0", "1", "-1"])
+TEXTS = st.sampled_from(["s", "t", "'DE'", "''", "'x'"])
+TRUTHS = st.recursive(
+    st.one_of(
+        st.sampled_from(["b", "c", "s IS NULL", "n IS NOT NULL", "n IN (1, NULL)", "m NOT IN (0, 1)"]),
+        st.builds("{} {} {}".format, NUMBERS, st.sampled_from(["=", "<>", "<", ">=", ">"]), NUMBERS),
+        st.builds("{} {} {}".format, TEXTS, st.sampled_from(["=", "<>", "<", ">="]), TEXTS),
+        st.builds("{} BETWEEN {} AND {}".format, NUMBERS, NUMBERS, NUMBERS),
+        st.builds("COALESCE({}, {}) > {}".format, NUMBERS, NUMBERS, NUMBERS),
+        st.builds("LOWER(TRIM({})) = 'de'".format, TEXTS),
+        st.builds("{} || {} = 'DEDE'".format, TEXTS, TEXTS),
+        st.builds(
+            "{} {} {}".format,
+            TEXTS,
+            st.sampled_from(["LIKE", "NOT LIKE"]),
+            st.sampled_from(["'D%'", "'%E'", "'_E'", "''", "'a_b'", "'D.'"]),
+        ),
+    ),
+    lambda inner: st.one_of(
+        st.builds("{} {} {}".format, inner, st.sampled_from(["AND", "OR"]), inner),
+        st.builds("NOT {}".format, inner),
+        st.builds("({})".format, inner),
+        st.builds("CASE WHEN {} THEN {} ELSE {} END".format, inner, inner, inner),
+    ),
+    max_leaves=6,
+)
+CELLS: dict[str, tuple[pa.DataType, list[Any]]] = {
+    "n": (pa.int64(), [None, -1, 0, 1]),
+    "m": (pa.int8(), [None, 0, 1, 2]),
+    "s": (pa.string(), [None, "DE", "de", "", "a_b"]),
+    "t": (pa.string(), [None, "DE", " DE "]),
+    "b": (pa.bool_(), [None, True, False]),
+    "c": (pa.bool_(), [None, True, False]),
+}
+EVERY_ROW = list(product(*(cells for _, cells in CELLS.values())))
+EVERYTHING = pa.record_batch(
+    {name: pa.array([row[i] for row in EVERY_ROW], CELLS[name][0]) for i, name in enumerate(CELLS)}
+)
+
+
+@pytest.fixture(scope="module")
+def sqlite() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("PRAGMA case_sensitive_like = ON")
+        database.execute(f"CREATE TABLE rows ({', '.join(CELLS)})")
+        database.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)", EVERY_ROW)
+        yield database
+
+
+@settings(max_examples=60, deadline=None)
+@given(condition=TRUTHS)
+def test_a_condition_means_what_it_means_in_sql(sqlite: sqlite3.Connection, condition: str) -> None:
+    wanted = [bool(row[0]) for row in sqlite.execute(f"SELECT {condition} FROM rows ORDER BY rowid")]  # noqa: S608
+    try:
+        found = row_filter(condition, {name: kind for name, (kind, _) in CELLS.items()})
+    except ConfigurationError as error:
+        assert "names no column" in str(error)
+        return
+    assert found.keep(EVERYTHING).to_pylist() == wanted
 
 
 @settings(max_examples=30, deadline=None)
@@ -148,6 +219,13 @@ REFUSED = [
     ("Score = 1 ORDER BY Score", "it goes on with ORDER: write the condition alone" + HELP),
     ("Score.x = 1", "cannot be judged row by row"),
     ("Country ~ '['", "does not fit together"),
+    ("Active IS NOT TRUE", "IS TRUE or IS FALSE.*COALESCE"),
+    ("NOT (Score > 1 IS /* here */ false)", "IS TRUE or IS FALSE.*COALESCE"),
+    ("Active IS DISTINCT FROM TRUE AND Score = 1", r"Put brackets around.*\(Country IS DISTINCT FROM 'DE'\)"),
+    ("Country LIKE '50\\%'", "backslash in a pattern of LIKE"),
+    ("Spent / Score > 1", "divides by a column.*as a product"),
+    ("Score % (Score - 1) = 0", "divides by a column"),
+    (" OR ".join(f"Score = {number}" for number in range(3000)), "nested too deeply.*IN"),
 ]
 
 
