@@ -37,7 +37,7 @@ class ConsentFilter:
         """Which rows of a batch have consented."""
         values = batch.column(self.column)
         if is_text(values.type):
-            values = pc.utf8_lower(pc.utf8_trim_whitespace(values.cast(pa.string())))
+            values = _compared(values.cast(pa.string()))
         elif not pa.types.is_boolean(values.type):
             values = values.cast(self.allowed.type)
         return pc.is_in(values, value_set=self.allowed)
@@ -52,7 +52,9 @@ def consent_filter(consent: Consent, columns: Mapping[str, pa.DataType]) -> Cons
     name = find_column(columns, consent.column, "consent.column")
     kind = columns[name]
     if is_text(kind):
-        return ConsentFilter(name, pa.array([_text(value) for value in consent.allow], pa.string()))
+        return ConsentFilter(
+            name, _compared(pa.array([_text(value) for value in consent.allow], pa.string()))
+        )
     if pa.types.is_boolean(kind):
         return ConsentFilter(name, pa.array([_boolean(value, name) for value in consent.allow], pa.bool_()))
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
@@ -64,14 +66,20 @@ def consent_filter(consent: Consent, columns: Mapping[str, pa.DataType]) -> Cons
 
 
 def _text(value: Scalar) -> str:
-    """As a CSV file would write it."""
-    return str(value).strip().lower()
+    """As a CSV file would write it, but for the case."""
+    return str(value).strip()
+
+
+def _compared(texts: pa.StringArray) -> pa.StringArray:
+    """One way for both sides: Python has another lower case for some letters (İ)."""
+    return pc.utf8_lower(pc.utf8_trim_whitespace(texts))
 
 
 def _boolean(value: Scalar, name: str) -> bool:
-    if _text(value) not in ("true", "false"):
+    text = _text(value).lower()
+    if text not in ("true", "false"):
         raise _never(name, "true and false", "true")
-    return _text(value) == "true"
+    return text == "true"
 
 
 def _number(value: Scalar, name: str) -> int | float:

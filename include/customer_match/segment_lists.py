@@ -1,8 +1,9 @@
 """Which segments a customer is in, as one row of a table of memberships tells it.
 
 Dataverse's `msdynci_segmentmembership` has JSON text, `{"Segments":["HighValue","Newsletter"]}` (Customer Insights'
-tables page). Read are, too: a bare JSON list, a list column, and a text that is the name of one segment. Names are
-compared as they are; upper and lower case differ.
+tables page). Read are, too: a bare JSON list, JSON that was put into a JSON text once more, a list column, and a text
+that is the name of one segment. Null, in JSON as well, is no segment. Names are compared as they are; upper and lower
+case differ.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pyarrow as pa
 __all__ = ["SegmentLists", "names_in"]
 
 _KEY: Final = "segments"
+_BOM: Final = "\ufeff"
 _STRING: Final = r'"[^"\\]*"'
 # JSON without an escape: what stands between its brackets can be searched as it is.
 _PLAIN: Final = rf'^\{{\s*"Segments"\s*:\s*\[((?:\s*{_STRING}\s*(?:,\s*{_STRING}\s*)*)?)\]\s*\}}$'
@@ -28,15 +30,19 @@ _TEXT = pl.col("text")
 
 def names_in(text: str) -> tuple[str, ...] | None:
     """The names that a text lists; None if it cannot be read."""
-    text = text.strip()
-    if not text.startswith(("{", "[")):
+    text = text.strip().removeprefix(_BOM)
+    if not text.startswith(("{", "[", '"')) and text != "null":
         return (text,) if text else ()
     try:
-        found = json.loads(text)
+        found = json.loads(text, strict=False)  # line breaks within names, as the fast way
     except (ValueError, RecursionError):
         return None
     if isinstance(found, dict):
-        found = next((value for key, value in found.items() if key.casefold() == _KEY), None)
+        found = next((value for key, value in found.items() if key.casefold() == _KEY), False)
+    if found is None:
+        return ()
+    if isinstance(found, str) and text.startswith('"'):
+        return None if found.startswith('"') else names_in(found)
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         return None
     return tuple(found)

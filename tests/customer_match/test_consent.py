@@ -20,6 +20,7 @@ CASES: list[tuple[pa.DataType, list[Any], Any, list[bool]]] = [
     (pa.string(), ["TRUE", "true", "1", "false", None], True, [True, True, False, False, False]),
     (pa.string(), ["1", "1.0", "0", "true"], 1, [True, False, False, False]),
     (pa.string(), ["ÄÖ", "äö"], "äÖ", [True, True]),
+    (pa.string(), ["İzinli", "izinli", "İZİNSİZ"], "İzinli", [True, True, False]),
     (pa.bool_(), [True, False, None], True, [True, False, False]),
     (pa.bool_(), [True, False, None], [" True"], [True, False, False]),
     (pa.bool_(), [True, False, None], [True, False], [True, True, False]),

@@ -12,7 +12,22 @@ from hypothesis import strategies as st
 from include.customer_match.segment_lists import SegmentLists, names_in
 
 NAMES = st.sampled_from(
-    ["Gold", "Gold2", "gold", "Männer", 'say "x"', "a\\b", ",", " , ", "A,B", "Segments", "", "[", "{"]
+    [
+        "Gold",
+        "Gold2",
+        "gold",
+        "Männer",
+        "two\nlines",
+        'say "x"',
+        "a\\b",
+        ",",
+        " , ",
+        "A,B",
+        "Segments",
+        "",
+        "[",
+        "{",
+    ]
 )
 TEXTS = st.one_of(
     st.none(),
@@ -25,6 +40,8 @@ TEXTS = st.one_of(
         lambda names: json.dumps({"Segments": names}, separators=(",", ":")), st.lists(NAMES, max_size=4)
     ),
     st.builds(json.dumps, st.lists(NAMES, max_size=4)),
+    st.builds(lambda names: json.dumps(json.dumps({"Segments": names})), st.lists(NAMES, max_size=4)),
+    st.builds(lambda names: f'{{"Segments":["{names}"]}}', st.sampled_from(["a\nb", "Gold\t"])),
     st.builds(lambda names: json.dumps({"Other": 1, "segments": names}), st.lists(NAMES, max_size=4)),
 )
 
@@ -53,6 +70,18 @@ def test_the_fast_way_agrees_with_the_parser(texts: list[str | None]) -> None:
         ('{"Segments":["A"', None),
         ('{"Segments":"A"}', None),
         ('{"Others":["A"]}', None),
+        ("{}", None),
+        ('{"Segments":null}', ()),
+        ("null", ()),
+        ('"A"', ("A",)),
+        ('"{\\"Segments\\":[\\"A\\",\\"B\\"]}"', ("A", "B")),
+        ('"\\"A\\""', None),
+        ('"A', None),
+        ('\ufeff{"Segments":["A"]}', ("A",)),
+        ('{"Segments":["A\nB"]}', ("A\nB",)),
+        ('{"Segments":["A\\nB"]}', ("A\nB",)),
+        ("{'Segments':['A']}", None),
+        ('{"Segments":{"A":1}}', None),
         ("[1]", None),
         ("[" * 100_000, None),
     ],
