@@ -25,10 +25,15 @@ def inside(filesystem: fsspec.AbstractFileSystem, root: str, relative: str) -> s
     parts = [part for part in relative.split("/") if part not in ("", ".")]
     if relative.startswith("/") or _SCHEME.match(relative) or "\\" in relative or "\0" in relative:
         return None
-    if not parts or ".." in parts:
+    if not parts or ".." in parts or not _is_text(relative):
         return None
     path = "/".join([root.rstrip("/"), *parts])
     return None if leads_out(filesystem, root, path) else path
+
+
+def _is_text(name: str) -> bool:
+    """Whether no letter of it is half a letter, which JSON can write and no storage knows."""
+    return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def leads_out(filesystem: fsspec.AbstractFileSystem, root: str, path: str) -> bool:

@@ -120,7 +120,7 @@ class LogReader:
     def _action(self, line: bytes, path: str, number: int) -> Action:
         try:
             action = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             action = None
         if not isinstance(action, dict):
             raise self._damaged(path, number)

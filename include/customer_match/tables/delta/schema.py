@@ -116,6 +116,7 @@ class Schema:
 
 def _column(field: Mapping[str, Any], *, mapped: bool) -> Column:
     name, metadata, kind = field["name"], field.get("metadata") or {}, field["type"]
+    name.encode()  # half of a letter, which JSON can write, fails
     described = kind if isinstance(kind, str) else kind["type"]
     if not mapped:
         return Column(name, name, None, _type(kind), described)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,6 +29,8 @@ from include.customer_match.tables.parquet_files import ParquetTable
 from include.errors import ConfigurationError
 
 __all__ = ["FORMAT", "DeltaTable"]
+
+_HAS_ZONE: Final = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})$")
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class DeltaTable(ParquetTable):
         entry = self.entries[file.path]
         deleted = self._deleted(entry.vector) if entry.vector else None
         wanted = [self.schema.columns[name] for name in columns]
+        told = {c.name: self._told(c, entry) for c in wanted if c.name in self.schema.partitions}
         with self._opened(file) as parquet:
             stored = self.schema.stored(parquet.schema_arrow)
             if stored is None:  # documented: to be refused; to take the columns for empty would lose people
@@ -79,22 +83,31 @@ class DeltaTable(ParquetTable):
             names = [stored[name] for name in columns if name in stored]
             start = 0
             for batch in parquet.iter_batches(batch_rows, columns=names, use_threads=False):
-                arrays = {c.name: self._values(c, batch, stored.get(c.name), entry) for c in wanted}
+                arrays = {
+                    c.name: pa.repeat(told[c.name], batch.num_rows)
+                    if c.name in told
+                    else _values(c, batch, stored.get(c.name))
+                    for c in wanted
+                }
                 rows = pa.record_batch(arrays)
                 yield rows if deleted is None else rows.filter(_kept(deleted, start, batch.num_rows))
                 start += batch.num_rows
 
-    def _values(self, column: Column, batch: pa.RecordBatch, stored: str | None, entry: DataFile) -> pa.Array:
-        """A column's values: from the log, from the file, or nulls where the file is older than the column."""
+    def _told(self, column: Column, entry: DataFile) -> pa.Scalar:
+        """The value of a partition's column, as the log tells it."""
         target = column.type or pa.null()  # columns that cannot be read are refused before
-        if column.name in self.schema.partitions:
-            # Documented: an empty text is null, whatever the type.
-            value = pa.scalar(entry.partition_values.get(column.physical) or None, pa.string())
-            return pa.repeat(value.cast(target), batch.num_rows)
-        if stored is None:
-            return pa.nulls(batch.num_rows, target)
-        values = batch.column(stored)
-        return values if is_text(target) or values.type == target else values.cast(target)
+        # Documented: an empty text is null, whatever the type.
+        text = entry.partition_values.get(column.physical) or None
+        try:
+            value = pa.scalar(text, pa.string())
+            if text and pa.types.is_timestamp(target) and not _HAS_ZONE.search(text):
+                value = value.cast(pa.timestamp("us"))  # documented without a zone; UTC, as delta-rs reads it
+            return value.cast(target)
+        except (pa.ArrowException, UnicodeError):
+            raise ConfigurationError(
+                f"{self.location}: its Delta log has a partition whose value of {column.name!r} is no "
+                f"{column.described}. Let the table be written anew."
+            ) from None
 
     def _deleted(self, vector: DeletionVector) -> deletion_vectors.Rows:
         try:
@@ -226,6 +239,15 @@ def _path_of(filesystem: fsspec.AbstractFileSystem, root: str, named: str, where
             "lies in the folder is read: let the table be written as a whole (a deep clone)."
         )
     return path
+
+
+def _values(column: Column, batch: pa.RecordBatch, stored: str | None) -> pa.Array:
+    """A column's values: from the file, or nulls where the file is older than the column."""
+    target = column.type or pa.null()
+    if stored is None:
+        return pa.nulls(batch.num_rows, target)
+    values = batch.column(stored)
+    return values if is_text(target) or values.type == target else values.cast(target)
 
 
 def _kept(deleted: deletion_vectors.Rows, start: int, count: int) -> pa.Array:

@@ -315,6 +315,44 @@ def test_any_history_reads_back_as_it_was_at_every_version(
         assert table.profiles() == len(state)
 
 
+PARTITIONS = {
+    "text": pa.array(["a b/é=100%", "..", None]),
+    "int": pa.array([1, -2, None], pa.int32()),
+    "truth": pa.array([True, False, None]),
+    "day": pa.array([START.date(), None, None], pa.date32()),
+    "moment": pa.array([START.replace(microsecond=1), START, None], pa.timestamp("us", "UTC")),
+    "local": pa.array([START.replace(tzinfo=None), None, None], pa.timestamp("us")),
+    "decimal": pa.array(["1.50", "-1.25", None]).cast(pa.decimal128(10, 2)),
+}
+
+
+@pytest.mark.parametrize("kind", PARTITIONS)
+def test_partitions_of_every_type(tmp_path: Path, kind: str) -> None:
+    values = PARTITIONS[kind]
+    data = pa.table({"Email": ["a", "b", "c"], "By": values})
+    deltalake.write_deltalake(str(tmp_path), data, partition_by=["By"])
+    table = open_table(LOCAL, str(tmp_path))
+    found = pa.Table.from_batches(table.batches(["Email", "By"])).sort_by("Email")
+    assert found == data
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("value", ["ann.secret@example.org", "2026-02-30", "\ud800"])
+def test_a_partition_whose_value_is_not_of_its_type(tmp_path: Path, value: str) -> None:
+    data = pa.table({"Email": ["a"], "By": PARTITIONS["day"][:1]})
+    deltalake.write_deltalake(str(tmp_path), data, partition_by=["By"])
+    log = tmp_path / "_delta_log/00000000000000000000.json"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    for line in lines:
+        if "add" in line:
+            line["add"]["partitionValues"] = {"By": value}
+    log.write_text("\n".join(map(json.dumps, lines)))
+    with pytest.raises(ConfigurationError, match=r"whose value of 'By' is no date.*written anew") as raised:
+        list(open_table(LOCAL, str(tmp_path)).batches(["Email", "By"]))
+    assert value not in str(raised.value)
+    assert raised.value.__suppress_context__
+
+
 def test_tables_that_deltalake_writes(tmp_path: Path) -> None:
     root = str(tmp_path / "t")
 
