@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from difflib import get_close_matches
 
@@ -17,6 +18,7 @@ __all__ = [
     "holds_addresses",
     "is_text",
     "merge_columns",
+    "name_key",
     "resolve_column",
 ]
 
@@ -108,7 +110,8 @@ def holds_addresses(kind: pa.DataType) -> bool:
 
 def has_column(columns: Mapping[str, pa.DataType], wanted: str) -> bool:
     """Whether there is a column that may be meant, as `find_column` compares names."""
-    return any(_key(name) == _key(wanted) for name in columns)
+    key = name_key(wanted)
+    return any(name_key(name) == key for name in columns)
 
 
 def find_column(columns: Mapping[str, pa.DataType], wanted: str, key: str = "email") -> str:
@@ -149,7 +152,8 @@ def resolve_column(columns: Mapping[str, pa.DataType], wanted: str, key: str = "
 def _find(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
     if wanted in columns:
         return wanted
-    alike = [name for name in columns if _key(name) == _key(wanted)]
+    meant = name_key(wanted)
+    alike = [name for name in columns if name_key(name) == meant]
     if len(alike) == 1:
         return alike[0]
     if alike:
@@ -157,16 +161,21 @@ def _find(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
             f"The column {wanted!r} could be {' or '.join(map(repr, alike))}. Write the one that is meant as "
             f"`{key}` in the export file, in the same case."
         )
-    shown = {_key(name): name for name in columns if _is_a_name(name)}
-    near = get_close_matches(_key(wanted), shown, 1)
+    shown = {name_key(name): name for name in columns if _is_a_name(name)}
+    near = get_close_matches(meant, shown, 1)
     hint = f" Did you mean {shown[near[0]]!r}?" if near else ""
     raise ConfigurationError(
         f"The table has no column {wanted!r}.{hint} It has: {_listed(columns)}. Correct `{key}` in the export file."
     )
 
 
-def _key(name: str) -> str:
-    return name.strip().casefold()
+def name_key(name: str) -> str:
+    """What two names have in common that mean the same column.
+
+    Case and outer spaces do not count, nor whether letters and their accents are in one piece or in two, as macOS
+    writes them.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).strip().casefold())
 
 
 def _is_a_name(name: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, Final
 
+from include.customer_match.tables.columns import name_key
 from include.customer_match.tables.csv_dialect import CsvDialect
 from include.customer_match.tables.csv_streams import Gunzip, Transcoder, is_gzip
 from include.errors import ConfigurationError
@@ -138,13 +139,22 @@ class _Look:
         if self.dialect.names is not None:
             names = self.dialect.names
             # Who says that there is no header row may be wrong: one that repeats the names is seen.
-            repeats = [_key(name) for name in first] == [_key(name) for name in names]
+            repeats = self._repeats(first, names)
             return CsvStart(delimiter, names, first if repeats else None, encoding, packed)
         if not self.dialect.header:
             names = tuple(str(place) for place in range(1, len(first) + 1))
             return CsvStart(delimiter, names, None, encoding, packed)
         self._check(first)
         return CsvStart(delimiter, first, first, encoding, packed)
+
+    def _repeats(self, first: tuple[str, ...], names: tuple[str, ...]) -> bool:
+        found, known = ([name_key(name) for name in row] for row in (first, names))
+        if found != known and sorted(found) == sorted(known):
+            raise ConfigurationError(
+                f"{self.where}: its first row names the columns, but in another order than the model, or than "
+                "`csv.columns` of the source in the export file. Let both have the same order."
+            )
+        return found == known
 
     def _rows(self, delimiter: str) -> Iterator[tuple[str, ...]]:
         rows = csv.reader(
@@ -192,7 +202,3 @@ class _Look:
             raise ConfigurationError(
                 f"{self.where}: the column {twice[0]!r} stands twice in the header. Rename one."
             )
-
-
-def _key(name: str) -> str:
-    return name.strip().casefold()

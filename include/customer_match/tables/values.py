@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import pyarrow as pa
 
 from include.customer_match.tables.columns import holds_addresses, is_text
@@ -36,6 +37,8 @@ def conformed(batch: pa.RecordBatch, types: Mapping[str, pa.DataType], where: st
 
 
 def _as(column: pa.Array, kind: pa.DataType, name: str, where: str) -> pa.Array:
+    if isinstance(column.type, pa.ListViewType | pa.LargeListViewType):
+        column = _as_lists(column)
     try:
         array = column if column.type == kind else column.cast(kind)
     except pa.ArrowException:  # whose words quote the value
@@ -46,6 +49,14 @@ def _as(column: pa.Array, kind: pa.DataType, name: str, where: str) -> pa.Array:
     if kind == pa.string():
         return _mended(array)
     return _with_mended_values(array) if kind == pa.list_(pa.string()) else array
+
+
+def _as_lists(views: pa.Array) -> pa.ListArray:
+    """The same lists one after the other: Arrow's own cast makes too few offsets (observed with pyarrow 26)."""
+    lengths = views.value_lengths().fill_null(0).to_numpy()
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    mask = views.is_null() if views.null_count else None
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), views.flatten(), mask=mask)
 
 
 def _with_mended_values(lists: pa.ListArray) -> pa.ListArray:

@@ -187,23 +187,55 @@ def delta_path(path: str) -> Callable[[Path], None]:
     return delta(change)
 
 
+def column_of_half_a_letter(folder: Path) -> None:
+    log(folder, 0).write_text(log(folder, 0).read_text().replace('\\"Id\\"', '\\"\\\\ud800\\"'))
+
+
 def delta_without_files(folder: Path) -> None:
     for file in folder.glob("*.parquet"):
         file.unlink()
 
 
-def cdm(location: str | None = None, model: str | None = None) -> Callable[[Path], None]:
+def cdm(
+    location: str | None = None,
+    model: str | None = None,
+    text: str | None = None,
+    change: Callable[[dict[str, Any]], object] | None = None,
+) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         sample = CdmSample(LOCAL, str(folder))
         sample.run("Gold", ("Id", "Email"), [[{"Id": "1", "Email": PERSON}]], "2026/11/22/0215")
-        text = (folder / "model.json").read_text()
+        own = json.loads((folder / "model.json").read_text())
         if location is not None:
-            own = json.loads(text)
             own["entities"][0]["partitions"][0]["location"] = location
-            text = json.dumps(own)
-        (folder / "model.json").write_text(text if model is None else model)
+        if change is not None:
+            change(own)
+        (folder / "model.json").write_text(json.dumps(own) if model is None else model)
+        if text is not None:
+            (folder / "Gold/2026/11/22/0215/Gold_1.csv").write_text(text)
 
     return write
+
+
+def manifest(entity: dict[str, Any], own: str = "default") -> dict[str, str]:
+    """A manifest of one entity `Gold`, whose file is there."""
+    gold = {"entityName": "Gold", "entityPath": "Gold.cdm.json/Gold", **entity}
+    columns = [{"name": "Id"}, {"name": "Email"}]
+    definition = {"definitions": [{"entityName": "Gold", "hasAttributes": columns}]}
+    return {
+        f"{own}.manifest.cdm.json": json.dumps({"entities": [gold]}),
+        "Gold.cdm.json": json.dumps(definition),
+        "Gold/1.csv": f"1,{PERSON}\n",
+        "Gold/old.csv": "1,old@example.org\n",
+    }
+
+
+NAMED = {"dataPartitions": [{"location": "Gold/1.csv"}]}
+
+
+def sub_manifest(definition: object) -> dict[str, str]:
+    whole = {"entities": [], "subManifests": [{"definition": definition}]}
+    return {**manifest(NAMED, "Sub"), "default.manifest.cdm.json": json.dumps(whole)}
 
 
 def rewritten(folder: Path) -> None:
@@ -279,6 +311,23 @@ CASES = [
         one(f"1,{PERSON}\n"),
         refused("a.csv", "row 1", "columns are 3"),
         dialect=CsvDialect(names=("Id", "Name", "Email")),
+    ),
+    Case(
+        "a header in another order than the given names",
+        one(f"OldEmail,Email\n{PERSON},x\n"),
+        refused("a.csv", "in another order", "csv.columns"),
+        dialect=CsvDialect(names=("Email", "OldEmail")),
+    ),
+    Case(
+        "header with accents in two pieces",
+        one(f"Id,E-Mail-Adresse fu\u0308r Werbung\n1,{PERSON}\n"),
+        Right(),
+        column="e-mail-adresse für werbung",
+    ),
+    Case(
+        "views of lists",
+        one(parquet({"Email": pa.array([[PERSON], [], None], pa.list_view(pa.string()))}), "a.parquet"),
+        Counted(1, {"missing": 2}),
     ),
     Case("blank header", one("\n,\n"), refused("a.csv", "blank")),
     Case("duplicate headers", one(f"Email,Id,Email\n{PERSON},1,x\n"), refused("a.csv", "stands twice")),
@@ -455,6 +504,8 @@ CASES = [
         refused("outside of the table's folder"),
     ),
     Case("Delta path, absolute", delta_path("/etc/passwd"), refused("outside of the table's folder")),
+    Case("Delta path that is no text", delta_path("a/\ud800"), refused("names a file outside")),
+    Case("Delta column that is no text", delta(column_of_half_a_letter), refused("cannot be understood")),
     Case("Delta path, encoded", delta_path("a/%2e%2e/%2e%2e/x"), refused("outside of the table's folder")),
     Case(
         "CDM model naming a missing file",
@@ -472,6 +523,56 @@ CASES = [
         "CDM location of a file URL",
         cdm("file:///etc/passwd"),
         refused("outside of the model's folder"),
+        at="t/Gold",
+    ),
+    Case(
+        "CDM file with a header in another order",
+        cdm(text=f"Email,Id\n{PERSON},1\n"),
+        refused("Gold_1.csv", "in another order than the model"),
+        at="t/Gold",
+    ),
+    Case(
+        "CDM entity that is described twice",
+        cdm(change=lambda own: own.update(tables=[{**own["entities"][0], "partitions": []}])),
+        refused("model.json", "'Gold' twice"),
+        at="t/Gold",
+    ),
+    Case(
+        "CDM entity in both lists alike",
+        cdm(change=lambda own: own.update(tables=own["entities"])),
+        Right(),
+        at="t/Gold",
+    ),
+    Case(
+        "CDM location that is no text",
+        cdm("Gold/\ud800.csv"),
+        refused("model.json", "holds what is no text"),
+        at="t/Gold",
+    ),
+    Case(
+        "CDM column that is no text",
+        cdm(change=lambda own: own["entities"][0]["attributes"].append({"name": "\udfff"})),
+        refused("model.json", "holds what is no text"),
+        at="t/Gold",
+    ),
+    Case("CDM manifest", manifest(NAMED), Right(), at="t/Gold"),
+    Case("CDM manifest below another one", sub_manifest("Sub.manifest.cdm.json"), Right(), at="t/Gold"),
+    Case(
+        "CDM manifest that names a missing one",
+        sub_manifest("Other.manifest.cdm.json"),
+        refused("default.manifest.cdm.json", "Other.manifest.cdm.json is missing"),
+        at="t/Gold",
+    ),
+    Case(
+        "CDM manifest that names what is no name",
+        sub_manifest({"a": 1}),
+        refused("Gold"),
+        at="t/default.manifest.cdm.json/Gold",
+    ),
+    Case(
+        "CDM manifest with an entity of another model",
+        manifest({"type": "ReferencedEntity", "entityPath": "other/model.json/Gold"}),
+        refused("default.manifest.cdm.json", "only a reference to another model"),
         at="t/Gold",
     ),
     Case("CDM model that is no JSON", cdm(model="{"), refused("model.json"), at="t/model.json/Gold"),

@@ -12,6 +12,12 @@ def test_a_column_is_found_in_any_case(wanted: str) -> None:
     assert resolve_column(TABLE, wanted) == "Email"
 
 
+@pytest.mark.parametrize("wanted", ["Größe", "Gro\u0308ße", "GRO\u0308SSE"])
+def test_accents_in_one_piece_or_in_two_do_not_matter(wanted: str) -> None:
+    for name in ("Größe", "Gro\u0308ße"):
+        assert resolve_column({"Id": pa.string(), name: pa.string()}, wanted) == name
+
+
 def test_outer_spaces_of_a_header_do_not_matter_but_stay_part_of_the_name() -> None:
     assert resolve_column({"Id": pa.string(), " Email": pa.string()}, "email") == " Email"
 

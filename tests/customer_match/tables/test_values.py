@@ -57,6 +57,16 @@ def test_lists_of_a_fixed_length(tmp_path: Path) -> None:
     assert batch.column(0).to_pylist() == [["a", "b"], None, [None, "c"]]
 
 
+@pytest.mark.parametrize("values", [LISTS, [["a"], ["b", "c"]], [None], []])
+@pytest.mark.parametrize("kind", [pa.list_view(pa.string()), pa.large_list_view(pa.large_string())])
+def test_views_of_lists(kind: pa.DataType, values: list[list[str | None] | None]) -> None:
+    batch = pa.record_batch({"Emails": pa.array(values, kind)})
+    for start in range(len(values) + 1):
+        (column,) = conformed(batch.slice(start), {"Emails": pa.list_(pa.string())}, "f").columns
+        column.validate(full=True)
+        assert column.to_pylist() == values[start:]
+
+
 def not_utf_8(values: list[bytes | None]) -> pa.StringArray:
     raw = pa.array(values, pa.binary())
     return pa.StringArray.from_buffers(len(raw), *raw.buffers()[1:], raw.buffers()[0], raw.null_count)

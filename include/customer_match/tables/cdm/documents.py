@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -132,11 +132,43 @@ def read_model(filesystem: fsspec.AbstractFileSystem, path: str) -> Model | None
         ConfigurationError: It is no JSON.
         TransientError: Storage trouble, also if it has just disappeared.
     """
-    with still_there(location_of(filesystem, path)):
+    where = location_of(filesystem, path)
+    with still_there(where):
         content = _json(filesystem, path)
-    kind = model_json if posixpath.basename(path) == MODEL else manifest
-    entities = kind.entities_of(content)
-    return None if entities is None else Model(filesystem, path, entities)
+    if posixpath.basename(path) == MODEL:
+        found = model_json.entities_of(content)
+    else:
+        found = manifest.entities_of(content)
+        for name in manifest.manifests_beside(content) if found is not None else ():
+            found = [*(found or ()), *_entities_beside(filesystem, path, name)]
+    return None if found is None else Model(filesystem, path, _by_name(found, where))
+
+
+def _entities_beside(
+    filesystem: fsspec.AbstractFileSystem, path: str, name: str
+) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """What a manifest in the same folder says, which another one names."""
+    beside = inside(filesystem, posixpath.dirname(path), name)
+    if beside is None:
+        return ()
+    try:
+        return manifest.entities_of(_json(filesystem, beside)) or ()
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{location_of(filesystem, path)}: {location_of(filesystem, beside)} is missing, whose tables belong to "
+            "this manifest, too. Let the folder be written again."
+        ) from None
+
+
+def _by_name(found: Iterable[tuple[str, Mapping[str, Any]]], where: str) -> dict[str, Mapping[str, Any]]:
+    entities: dict[str, Mapping[str, Any]] = {}
+    for name, item in found:
+        if entities.setdefault(name, item) != item:
+            raise ConfigurationError(
+                f"{where} describes the entity {name!r} twice, each time in another way. Let the model be written "
+                "again."
+            )
+    return entities
 
 
 def _json(filesystem: fsspec.AbstractFileSystem, path: str) -> Mapping[str, Any]:
@@ -150,6 +182,12 @@ def _json(filesystem: fsspec.AbstractFileSystem, path: str) -> Mapping[str, Any]
         )
     try:
         value = json.loads(content.decode("utf-8-sig"))
+        if b"\\ud" in content.lower():  # half of a letter: no name of a file or column can have it
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            f"{where} holds what is no text: half of a letter (\\ud800 to \\udfff). Let it be written again."
+        ) from None
     except (ValueError, RecursionError):
         raise ConfigurationError(
             f"{where} is not whole JSON: truncated, damaged, or being written. Let it be written again; or set "

@@ -8,20 +8,43 @@ from typing import Any, Final
 
 from include.customer_match.tables.cdm.entity import Entity, FileSettings, Partition, Pattern, unusable
 
-__all__ = ["columns_of", "definition_of", "entities_of", "entity_of", "matcher"]
+__all__ = [
+    "columns_of",
+    "definition_of",
+    "entities_of",
+    "entity_of",
+    "is_reference",
+    "manifests_beside",
+    "matcher",
+]
 
 _CSV: Final = "is.partition.format.CSV"
 _PARQUET: Final = "is.partition.format.parquet"
 _REWRITE: Final = "Let the manifest be written again."
 
 
-def entities_of(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]] | None:
-    """What the manifest says of each entity, by name; None if it is no manifest."""
+def entities_of(manifest: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]] | None:
+    """Name of each entity and what the manifest says of it; None if it is no manifest."""
     items = manifest.get("entities")
     if not isinstance(items, list):
         return None
     found = [item for item in items if isinstance(item, dict)]
-    return {str(item["entityName"]): item for item in found if item.get("entityName")}
+    return [(str(item["entityName"]), item) for item in found if item.get("entityName")]
+
+
+def manifests_beside(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """The manifests of its own folder that it names as parts of it; those of other folders are models of their own."""
+    items = manifest.get("subManifests")
+    named = (
+        [item.get("definition") for item in items if isinstance(item, dict)]
+        if isinstance(items, list)
+        else []
+    )
+    return tuple(
+        name.removeprefix("./")
+        for name in named
+        if isinstance(name, str) and "/" not in name.removeprefix("./")
+    )
 
 
 def definition_of(item: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -59,6 +82,10 @@ def entity_of(item: Mapping[str, Any], columns: tuple[str, ...] | None, where: s
         ConfigurationError: It does not say enough, or keeps changes apart from data.
     """
     name = str(item.get("entityName"))
+    if is_reference(item):
+        raise unusable(
+            where, name, "is only a reference to another model", "Name that model's folder instead."
+        )
     if item.get("incrementalPartitions") or item.get("incrementalPartitionPatterns"):
         raise unusable(
             where,
@@ -71,6 +98,11 @@ def entity_of(item: Mapping[str, Any], columns: tuple[str, ...] | None, where: s
         _pattern(part, where, name) for part in _list(item, "dataPartitionPatterns", where, name)
     )
     return Entity(name, columns, partitions, patterns)
+
+
+def is_reference(item: Mapping[str, Any]) -> bool:
+    """Whether an entity is only named here, and belongs to another model (documented: ReferencedEntity)."""
+    return item.get("type") == "ReferencedEntity"
 
 
 def matcher(pattern: Pattern, where: str, name: str) -> re.Pattern[str]:

@@ -42,13 +42,13 @@ class _Entity(_Part):
     partitions: list[_Partition] | None = None
 
 
-def entities_of(model: Mapping[str, Any]) -> dict[str, Mapping[str, Any]] | None:
-    """What the model says of each entity, by name; None if it is no model."""
+def entities_of(model: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]] | None:
+    """Name of each entity and what the model says of it; None if it is no model."""
     lists = [model[key] for key in ("entities", "tables") if isinstance(model.get(key), list)]
     if not lists:
         return None
     items = [item for items in lists for item in items if isinstance(item, dict)]
-    return {str(item["name"]): item for item in items if item.get("name")}
+    return [(str(item["name"]), item) for item in items if item.get("name")]
 
 
 def entity_of(item: Mapping[str, Any], where: str) -> Entity:

@@ -119,7 +119,7 @@ class _CdmFormat:
                 found += [
                     FoundTable(name, f"{path}/{name}", folder)
                     for name, item in (model.entities.items() if model else ())
-                    if item.get("$type") != "ReferenceEntity"
+                    if item.get("$type") != "ReferenceEntity" and not manifest.is_reference(item)
                 ]
         return found
 
