@@ -322,7 +322,7 @@ PARTITIONS = {
     "day": pa.array([START.date(), None, None], pa.date32()),
     "moment": pa.array([START.replace(microsecond=1), START, None], pa.timestamp("us", "UTC")),
     "local": pa.array([START.replace(tzinfo=None), None, None], pa.timestamp("us")),
-    "decimal": pa.array(["1.50", "-1.25", None]).cast(pa.decimal128(10, 2)),
+    "decimal": pa.array(["1.50", "21.25", None]).cast(pa.decimal128(10, 2)),
 }
 
 
