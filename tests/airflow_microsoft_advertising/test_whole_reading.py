@@ -20,11 +20,11 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from airflow_microsoft_advertising.segment_rows import segment_rows
 from fsspec.implementations.local import LocalFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_microsoft_advertising.segment_rows import segment_rows
 from include.customer_match.export import Addresses, Export, Segment, Source
 from include.customer_match.members import read_members
 from include.customer_match.membership import Joined
