@@ -74,6 +74,7 @@ class ParquetTable(FileTable):
                     pre_buffer=False,
                     buffer_size=_BUFFER_BYTES,
                     page_checksum_verification=True,
+                    coerce_int96_timestamp_unit="us",  # Spark's old times: as ns, 9999-12-31 would become 1816
                 )
                 content.expect(_ranges(parquet.metadata, columns))
                 yield parquet

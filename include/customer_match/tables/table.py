@@ -19,7 +19,7 @@ from include.customer_match.tables.columns import Columns, find_column, merge_co
 from include.customer_match.tables.listing import TableFile, described
 from include.customer_match.tables.partitions import Partition
 from include.customer_match.tables.values import conformed, stream_type
-from include.errors import TransientError
+from include.errors import ConfigurationError, TransientError
 
 __all__ = ["BATCH_ROWS", "FileTable", "Table", "TableFile", "still_there"]
 
@@ -111,8 +111,12 @@ class FileTable(ABC):
         for file in self.files:
             where = self._where(file)
             with still_there(where):
-                for batch in self._whole_batches_of(file, names, batch_rows):
-                    yield conformed(batch, types, where)
+                try:
+                    for batch in self._whole_batches_of(file, names, batch_rows):
+                        yield conformed(batch, types, where)
+                except ConfigurationError:  # what is found where another file was listed is no fault of that
+                    self._ensure_unchanged(file)
+                    raise
                 self._ensure_unchanged(file)
 
     @abstractmethod

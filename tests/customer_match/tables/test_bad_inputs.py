@@ -238,6 +238,10 @@ def sub_manifest(definition: object) -> dict[str, str]:
     return {**manifest(NAMED, "Sub"), "default.manifest.cdm.json": json.dumps(whole)}
 
 
+def next_rewritten(folder: Path) -> None:
+    (folder / "b.parquet").write_bytes(parquet({"Email": ["other@example.org"]}))
+
+
 def rewritten(folder: Path) -> None:
     (folder / "new").write_bytes(parquet({"Email": ["other@example.org"]}))
     (folder / "new").replace(folder / "a.parquet")
@@ -488,6 +492,12 @@ CASES = [
         one(LARGE, "a.parquet"),
         Refused(("a.parquet", "was changed"), TransientError),
         meanwhile=rewritten,
+    ),
+    Case(
+        "rewritten before it is read",
+        {"a.parquet": LARGE, "b.parquet": LARGE},
+        Refused(("b.parquet", "was changed"), TransientError),
+        meanwhile=next_rewritten,
     ),
     # --- Delta Lake and CDM
     Case("Delta log with a hole", delta(lambda t: log(t, 1).unlink()), refused("has a hole")),

@@ -1,5 +1,6 @@
 import tracemalloc
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +239,13 @@ class TestRewrittenMeanwhile:
         monkeypatch.setattr(LocalFileSystem, "open", failing_open)
         with pytest.raises(TransientError, match="Connection reset by peer"):
             list(open_table(LOCAL, path).batches(["Email"]))
+
+
+def test_times_of_old_writers_are_not_bent(tmp_path: Path) -> None:
+    """INT96, as Spark writes times unless told otherwise; nanoseconds would overflow without a word."""
+    times = [datetime(1, 1, 1), datetime(2026, 1, 1, 0, 0, 0, 1), datetime(9999, 12, 31), None]  # noqa: DTZ001 (none)
+    stored = pa.table({"Until": pa.array(times, pa.timestamp("us"))})
+    pq.write_table(stored, tmp_path / "a.parquet", use_deprecated_int96_timestamps=True)
+    table = open_table(LOCAL, str(tmp_path))
+    assert table.columns() == {"Until": pa.timestamp("us")}
+    assert [value for batch in table.batches(["Until"]) for value in batch.column(0).to_pylist()] == times
