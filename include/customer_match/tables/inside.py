@@ -8,7 +8,7 @@ import re
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-__all__ = ["inside", "leads_out"]
+__all__ = ["inside", "is_unicode", "leads_out"]
 
 # A URI, or a path with a drive. (`time=10:00/…` is a folder.)
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
@@ -25,14 +25,14 @@ def inside(filesystem: fsspec.AbstractFileSystem, root: str, relative: str) -> s
     parts = [part for part in relative.split("/") if part not in ("", ".")]
     if relative.startswith("/") or _SCHEME.match(relative) or "\\" in relative or "\0" in relative:
         return None
-    if not parts or ".." in parts or not _is_text(relative):
+    if not parts or ".." in parts or not is_unicode(relative):
         return None
     path = "/".join([root.rstrip("/"), *parts])
     return None if leads_out(filesystem, root, path) else path
 
 
-def _is_text(name: str) -> bool:
-    """Whether no letter of it is half a letter, which JSON can write and no storage knows."""
+def is_unicode(name: str) -> bool:
+    """Whether no letter of it is half a letter: JSON can write that, and Python so tells names that are not UTF-8."""
     return not any("\ud800" <= char <= "\udfff" for char in name)
 
 

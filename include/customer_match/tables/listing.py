@@ -101,13 +101,19 @@ def visible(relative: str) -> bool:
 
 
 def run_folders(files: Iterable[str]) -> list[str]:
-    """The folders of runs, oldest first, where all files lie in such folders; else none.
+    """The folders of runs, oldest first; none where no file lies in such a folder.
 
     Args:
         files: Paths below the table.
+
+    Raises:
+        ValueError: Only some of the files do; with the first one that does not.
     """
-    runs = [_RUN.match(file) for file in files]
-    return sorted({run[0] for run in runs if run}) if all(runs) else []
+    runs = {file: _RUN.match(file) for file in files}
+    found = sorted({run[0] for run in runs.values() if run})
+    if found and not all(runs.values()):
+        raise ValueError(next(file for file, run in runs.items() if not run))
+    return found
 
 
 def newest_run(runs: Sequence[str], as_of: datetime | None = None) -> str | None:

@@ -16,7 +16,7 @@ from include.customer_match.storage import location_of, open_input
 from include.customer_match.table_formats import FormatChoice
 from include.customer_match.tables.csv_dialect import CsvDialect
 from include.customer_match.tables.formats import FileFormat, FolderFormat, FoundTable, Place
-from include.customer_match.tables.inside import leads_out
+from include.customer_match.tables.inside import is_unicode, leads_out
 from include.customer_match.tables.listing import (
     Listing,
     TableFile,
@@ -159,6 +159,10 @@ def discover(
     tables: dict[str, set[str]] = defaultdict(set)
     found = _found(Place(filesystem, root, listing), format)
     for table in (*found, *_plain_tables(listing, format, found)):
+        if not is_unicode(table.name):
+            raise ConfigurationError(
+                f"{where} has a table whose name is not UTF-8: {table.name!a}. Rename it."
+            )
         if fnmatchcase(table.name, pattern):
             tables[table.name].add(table.path)
     return {name: _only(name, paths, listing.root, where) for name, paths in sorted(tables.items())}
@@ -263,7 +267,14 @@ def _newest(
     place: Place, listing: Listing, files: tuple[TableFile, ...]
 ) -> tuple[str | None, tuple[TableFile, ...]]:
     """The folder of the run that counts, and its files; no folder and all files where there are no runs."""
-    runs = run_folders(listing.relative(file) for file in files)
+    try:
+        runs = run_folders(listing.relative(file) for file in files)
+    except ValueError as error:  # all of them together would bring back people who left
+        raise ConfigurationError(
+            f"{place.where} has folders of runs (year/month/day/time) of which only the newest one counts, and other "
+            f"files beside them: {error}. Let only runs lie there, or name the folder that is meant as the segment's "
+            "`path` in the export file."
+        ) from None
     if not runs:
         return None, files
     run = newest_run(runs, place.as_of)

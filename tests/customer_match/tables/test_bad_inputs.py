@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import traceback
 import zipfile
 from collections import Counter
@@ -477,6 +478,16 @@ CASES = [
         Case(f"named {name!r}", one(GOOD, f"{name}.csv"), Right(), at=f"t/{name}.csv")
         for name in ("with spaces", 'it\'s "quoted"', "smile 😀", "100%", "a#b?c", "x" * 200, "back\\slash")
     ),
+    Case(
+        "runs beside one another",
+        {"2026/11/20/0215/G_1.csv": "Email\nold@\n", "2026/11/22/0215/G_1.csv": GOOD, "_SUCCESS": ""},
+        Right(),
+    ),
+    Case(
+        "runs beside other files",
+        {"2026/11/20/0215/G_1.csv": GOOD, "2026/11/22/0215/G_1.csv": GOOD, "notes.txt": "Email\n"},
+        refused("folders of runs", "notes.txt", "Let only runs lie there"),
+    ),
     Case("link out of the folder", link_out, refused("is a link to outside")),
     Case("link to a folder elsewhere", link_to_a_folder_out, refused("is a link to outside")),
     Case("link that leads nowhere", broken_link, refused("a.csv")),
@@ -650,6 +661,12 @@ def test_a_name_that_no_audience_may_have(tmp_path: Path, name: str) -> None:
     )
     with pytest.raises(ConfigurationError, match=r"longer than 128 characters.*List such a table"):
         export.matches(found)
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.csv")).write_text(GOOD)
+    with pytest.raises(ConfigurationError, match=r"name is not UTF-8: 'caf.udce9'\. Rename it"):
+        discover(LOCAL, str(tmp_path))
 
 
 @pytest.mark.parametrize("place", range(4, len(PLAIN), 41))
