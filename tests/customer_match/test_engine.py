@@ -48,7 +48,7 @@ def test_one_column(values: list[str | None], policy: Policy) -> None:
     check([(value,) for value in values], 1, policy)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(VALUES | WELL_FORMED, VALUES, WELL_FORMED), max_size=6), st.sampled_from(Policy))
 def test_first_usable_of_several_columns(rows: list[tuple[str | None, ...]], policy: Policy) -> None:
     check(rows, 3, policy)
@@ -100,7 +100,7 @@ def test_separated_texts(
     check_values(rows, [TEXT, TEXT], policy, take, separator)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(SEPARATED, LISTS, WELL_FORMED), max_size=5), *MODES)
 def test_text_and_lists_side_by_side(
     rows: list[tuple[Any, ...]], policy: Policy, take: Take, separator: str | None

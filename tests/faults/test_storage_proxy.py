@@ -33,7 +33,7 @@ class _Storage(BaseHTTPRequestHandler):
 def proxy() -> Iterator[StorageProxy]:
     _Storage.received = []
     storage = ThreadingHTTPServer(("127.0.0.1", 0), _Storage)
-    thread = threading.Thread(target=storage.serve_forever, daemon=True)
+    thread = threading.Thread(target=lambda: storage.serve_forever(poll_interval=0.01), daemon=True)
     thread.start()
     with StorageProxy(storage.server_address[1]) as proxy:
         yield proxy

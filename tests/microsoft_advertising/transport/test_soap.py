@@ -24,7 +24,9 @@ CAMPAIGN = "/Api/Advertiser/CampaignManagement/v13/CampaignManagementService.svc
 CUSTOMER = "/Api/CustomerManagement/v13/CustomerManagementService.svc"
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(
+    params=[pytest.param("sync", marks=pytest.mark.slow), "async"]
+)  # the SDK takes seconds to load
 def client(
     request: pytest.FixtureRequest, account: Account, environment: Environment, impatient: RetryPolicy
 ) -> Caller:

@@ -80,6 +80,7 @@ OPERATIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_we_write_what_the_sdk_writes(operation: Operation[Any]) -> None:
     assert shape(soap_xml.compose(operation, CREDENTIALS)) == shape(sdk.compose(operation, CREDENTIALS))
@@ -90,6 +91,7 @@ _TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_fro
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the SDK is imported by the first example
 @given(name=_TEXTS, description=_TEXTS)
 def test_texts_arrive_as_they_are(name: str, description: str) -> None:
