@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
@@ -13,7 +14,7 @@ from typing import Any
 import fsspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from include.customer_match.ledger.encoding import DamagedState, decode, encode
@@ -205,11 +206,13 @@ def test_all_states_damaged_is_an_unknown_audience(ledger: Ledger, storage: Any)
 
 @pytest.mark.bad_input
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
-def test_any_bit_that_flips_is_noticed(place: int, bit: int) -> None:
-    content = bytearray(encode(State(audience="a", audience_id="1", refused={"EmailMustBeHashed": 3})))
+@example(place=11, bit=0)  # format 3 becomes 2, which reads as the same state
+def test_any_bit_that_flips_is_noticed_or_changes_nothing(place: int, bit: int) -> None:
+    state = State(audience="a", audience_id="1", refused={"EmailMustBeHashed": 3})
+    content = bytearray(encode(state))
     content[place % len(content)] ^= 1 << bit
-    with pytest.raises((DamagedState, TerminalError)):
-        decode(bytes(content))
+    with suppress(DamagedState, TerminalError):
+        assert decode(bytes(content)) == state
 
 
 @given(cut=st.integers(0, 10_000))
