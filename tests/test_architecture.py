@@ -82,7 +82,7 @@ def imports(module: str, *, only_at_import: bool = False) -> Iterator[str]:
     """
     path = modules()[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in _nodes(ast.parse(path.read_text(encoding="utf-8")), only_at_import):
+    for node in _nodes(_tree(path), only_at_import):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -91,6 +91,11 @@ def imports(module: str, *, only_at_import: bool = False) -> Iterator[str]:
             )
             origin = ".".join(part for part in (base, node.module) if part)
             yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _nodes(tree: ast.AST, only_at_import: bool) -> Iterator[ast.AST]:
