@@ -14,7 +14,13 @@ import pyarrow as pa
 from include.customer_match.export import Export
 from include.customer_match.membership import MembershipReading
 from include.customer_match.reading import Reading, reading_of
-from include.customer_match.tables.columns import find_column, has_column, holds_addresses, is_text
+from include.customer_match.tables.columns import (
+    find_column,
+    has_column,
+    holds_addresses,
+    is_decimal,
+    is_text,
+)
 from include.errors import ConfigurationError
 
 __all__ = ["JoinReading", "join_reading_of", "segments_column"]
@@ -124,7 +130,7 @@ def _is_about_profiles(
 def _id_column(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
     name = find_column(columns, wanted, key)
     kind = columns[name]
-    if is_text(kind) or pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0):
+    if is_text(kind) or pa.types.is_integer(kind) or (is_decimal(kind) and kind.scale == 0):
         return name
     raise ConfigurationError(
         f"The column {name!r} holds {kind}, which cannot be compared with ids of another table. Name a column of text "

@@ -20,7 +20,7 @@ import polars as pl
 import pyarrow as pa
 
 from include.customer_match.sql_words import misread
-from include.customer_match.tables.columns import find_column, is_text
+from include.customer_match.tables.columns import find_column, is_decimal, is_text
 from include.errors import ConfigurationError
 
 __all__ = ["RowFilter", "UnusableCondition", "columns_named", "row_filter"]
@@ -30,7 +30,7 @@ _FLAT: Final[tuple[Callable[[pa.DataType], bool], ...]] = (
     pa.types.is_boolean,
     pa.types.is_integer,
     pa.types.is_floating,
-    pa.types.is_decimal,
+    is_decimal,
     pa.types.is_date,
     pa.types.is_timestamp,
 )
@@ -150,12 +150,17 @@ def _named_by(expression: pl.Expr) -> tuple[str, ...]:
 
 def _judged(batch: pa.RecordBatch, spelled: Mapping[str, str], condition: pl.Expr) -> pl.Series:
     """The condition for each row, under the names that it uses; times with a zone are told in UTC."""
-    frame: pl.DataFrame = pl.from_arrow(batch.select(list(dict.fromkeys(spelled.values()))))  # type: ignore[assignment]
-    zoned = pl.selectors.datetime(time_zone="*")
-    frame = frame.with_columns(zoned.dt.convert_time_zone("UTC").dt.replace_time_zone(None))
-    renamed = pl.DataFrame({written: frame.get_column(name) for written, name in spelled.items()})
+    columns = {name: pl.from_arrow(_in_utc(batch.column(name))) for name in dict.fromkeys(spelled.values())}
+    renamed = pl.DataFrame({written: columns[name] for written, name in spelled.items()})
     # Not `select`: a condition that comes to one and the same value would be as long as that.
     return renamed.with_columns(keep=condition).get_column("keep")
+
+
+def _in_utc(values: pa.Array) -> pa.Array:
+    """Times with a zone as those of UTC, without one: Arrow knows also zones that polars does not (`+05:30`)."""
+    if not (pa.types.is_timestamp(values.type) and values.type.tz):
+        return values
+    return values.cast(pa.timestamp(values.type.unit, "UTC")).cast(pa.timestamp(values.type.unit))
 
 
 def _parsed(condition: str) -> pl.Expr:

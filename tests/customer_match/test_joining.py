@@ -27,6 +27,7 @@ MEMBERSHIPS = {
     "Opted": pa.bool_(),
     "Shared": pa.string(),
     "Weight": pa.float64(),
+    "Long": pa.decimal256(50, 0),
 }
 
 
@@ -82,6 +83,7 @@ def test_profiles_come_first() -> None:
             "'Score' holds double, which cannot be compared.*`profiles.key`",
         ),
         ({"membership": {"key": "Weight"}}, "'Weight' holds double.*`membership.key`"),
+        ({"membership": {"key": "Long"}}, r"'Long' holds decimal256\(50, 0\).*`membership.key`"),
         ({"membership": {"key": "Id"}}, "no column 'Id'.*Correct `membership.key`"),
         (
             {"membership": {"table": "M", "segments": "Opted"}},

@@ -32,11 +32,16 @@ TABLE = pa.record_batch(
         "My Column": pa.array([1, 2, 3, 4], pa.int8()),
         "Seen": pa.array([NEW_YEAR, None] * 2, pa.timestamp("ms", "Europe/Berlin")),
         "Written": pa.array([NEW_YEAR, None] * 2, pa.timestamp("ns")),
+        "Abroad": pa.array([NEW_YEAR, None] * 2, pa.timestamp("us", "+05:30")),
+        "Mars": pa.array([NEW_YEAR, None] * 2, pa.timestamp("us", "Mars/Olympus")),
         "Spent": pa.array([Decimal("1.50"), None, Decimal("2.00"), None], pa.decimal128(10, 2)),
         "Nothing": pa.array([None] * 4, pa.string()),
     }
 )
-COLUMNS = dict(zip(TABLE.schema.names, TABLE.schema.types, strict=True)) | {"Tags": pa.list_(pa.string())}
+COLUMNS = dict(zip(TABLE.schema.names, TABLE.schema.types, strict=True)) | {
+    "Tags": pa.list_(pa.string()),
+    "Long": pa.decimal256(50, 2),
+}
 
 PASSING = [
     ("Country = 'DE'", [0]),
@@ -73,6 +78,7 @@ PASSING = [
     ('"my column" > 2 -- a comment', [2, 3]),
     ("Seen = TIMESTAMP '2026-01-01 00:00:00'", [0, 2]),
     ("Written >= TIMESTAMP '2026-01-01 00:00:00'", [0, 2]),
+    ("Abroad = TIMESTAMP '2026-01-01 00:00:00' AND Mars < DATE '2026-01-02'", [0, 2]),
     ("Spent > 1.5", [2]),
     ("Nothing = 'x' OR Nothing IS NULL", [0, 1, 2, 3]),
     ("Score =\n 1\n  OR Score = 2", [0, 1]),
@@ -202,6 +208,7 @@ REFUSED = [
     ("Day > '2026-01-01'", r"\(Day holds date32\[day\]\).*DATE '2026-01-31'"),
     ("Score IN (1, 'x')", "does not fit together"),
     ("Tags = 'x'", "'Tags' holds list<item: string>, which `where` of the export file cannot compare"),
+    ("Long > 1", r"'Long' holds decimal256\(50, 2\), which `where` of the export file cannot compare"),
     ("MAX(Score) = Score", "cannot be judged row by row" + HELP),
     ("COUNT(*) > 1", "cannot be judged row by row"),
     ("FIRST(Score) = 1", "cannot be judged row by row"),

@@ -16,6 +16,7 @@ __all__ = [
     "find_column",
     "has_column",
     "holds_addresses",
+    "is_decimal",
     "is_text",
     "merge_columns",
     "name_key",
@@ -24,6 +25,7 @@ __all__ = [
 
 _NAMES_SHOWN = 30
 _LENGTH_SHOWN = 40
+_DECIMAL_BITS = 128
 _TEXT = (pa.string(), pa.large_string(), pa.string_view(), pa.null())
 _LISTS = (pa.ListType, pa.LargeListType, pa.ListViewType, pa.LargeListViewType, pa.FixedSizeListType)
 # A header that is missing makes the first row's values into names: these are not shown.
@@ -101,6 +103,11 @@ def is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return is_text(kind.value_type)
     return kind in _TEXT
+
+
+def is_decimal(kind: pa.DataType) -> bool:
+    """Whether values of a type are decimal numbers of up to 38 digits; polars knows no longer ones."""
+    return bool(pa.types.is_decimal(kind) and kind.bit_width <= _DECIMAL_BITS)
 
 
 def holds_addresses(kind: pa.DataType) -> bool:
