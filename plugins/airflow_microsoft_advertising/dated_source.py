@@ -8,6 +8,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
+from unicodedata import normalize
 
 from airflow_microsoft_advertising.lake import filesystem
 from include.customer_match.date_templates import RunDates, is_template, latest_in, render
@@ -94,6 +95,7 @@ class DatedSource:
 
     def _named(self, name: str, key: str) -> Table:
         tables = self.tables()
+        name = normalize("NFC", name)  # as the names of tables are told
         if name not in tables:
             near = get_close_matches(name, tables, 1)
             raise TableMissing(

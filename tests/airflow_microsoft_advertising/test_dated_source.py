@@ -43,6 +43,18 @@ def members(lake: Lake, segment: Segment, day: datetime, **options: object) -> i
     return record.staged.members.count
 
 
+def test_names_with_accents_in_one_piece_or_in_two_are_one(lake: Lake) -> None:
+    lake.write("Ma\u0308nner", ["adam@example.com"])
+    for name in ("Männer", "Ma\u0308nner"):
+        run = lake.run(name="one", segments=[name])
+        (segment,) = run.select()
+        run.validate(segment)
+        run.normalise(segment)
+        record = run.records(segment).read(Normalised)
+        assert record
+        assert record.staged.members.count == 1
+
+
 def test_each_run_reads_the_table_of_its_day(lake: Lake) -> None:
     assert members(lake, dated(), DAY) == 2
     assert members(lake, dated(), DAY - timedelta(days=2)) == 1

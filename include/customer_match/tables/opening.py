@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -138,7 +139,7 @@ def discover(
         format: Only tables of this format; `auto`: of any.
 
     Returns:
-        Path of each table, by its name, in order of names.
+        Path of each table, by its name (letters and their accents in one piece), in order of names.
 
     Raises:
         TableMissing: No such folder.
@@ -163,8 +164,9 @@ def discover(
             raise ConfigurationError(
                 f"{where} has a table whose name is not UTF-8: {table.name!a}. Rename it."
             )
-        if fnmatchcase(table.name, pattern):
-            tables[table.name].add(table.path)
+        name = unicodedata.normalize("NFC", table.name)  # as people type it; macOS writes accents apart
+        if fnmatchcase(name, pattern):
+            tables[name].add(table.path)
     return {name: _only(name, paths, listing.root, where) for name, paths in sorted(tables.items())}
 
 

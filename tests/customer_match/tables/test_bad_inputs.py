@@ -663,6 +663,14 @@ def test_a_name_that_no_audience_may_have(tmp_path: Path, name: str) -> None:
         export.matches(found)
 
 
+def test_a_name_with_accents_in_two_pieces_is_the_name_that_people_type(tmp_path: Path) -> None:
+    (tmp_path / "Ma\u0308nner.csv").write_text(GOOD)
+    assert discover(LOCAL, str(tmp_path), "Männ*") == {"Männer": str(tmp_path / "Ma\u0308nner.csv")}
+    (tmp_path / "Männer.csv").write_text(GOOD)
+    with pytest.raises(ConfigurationError, match="'Männer' could be .* and .*Move one of them away"):
+        discover(LOCAL, str(tmp_path))
+
+
 def test_a_name_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.csv")).write_text(GOOD)
     with pytest.raises(ConfigurationError, match=r"name is not UTF-8: 'caf.udce9'\. Rename it"):
