@@ -667,7 +667,7 @@ def test_a_name_with_accents_in_two_pieces_is_the_name_that_people_type(tmp_path
     (tmp_path / "Ma\u0308nner.csv").write_text(GOOD)
     assert discover(LOCAL, str(tmp_path), "Männ*") == {"Männer": str(tmp_path / "Ma\u0308nner.csv")}
     (tmp_path / "Männer.csv").write_text(GOOD)
-    with pytest.raises(ConfigurationError, match="'Männer' could be .* and .*Move one of them away"):
+    with pytest.raises(ConfigurationError, match=r"'Männer' could be .* and .*Move one of them away"):
         discover(LOCAL, str(tmp_path))
 
 
