@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -103,8 +103,7 @@ class Schema:
     def stored(self, file: pa.Schema) -> dict[str, str] | None:
         """By what names a data file has the columns that it has; None if it must have ids, but has none."""
         if not self.by_id:
-            there = set(file.names)
-            return {name: c.physical for name, c in self.columns.items() if c.physical in there}
+            return self._stored_by_name(file.names)
         by_id = {
             int(field.metadata[_FIELD_ID]): field.name
             for field in file
@@ -112,6 +111,16 @@ class Schema:
         }
         found = {name: by_id[c.field_id] for name, c in self.columns.items() if c.field_id in by_id}
         return found if by_id else None
+
+    def _stored_by_name(self, names: Sequence[str]) -> dict[str, str]:
+        """Names in another case are the same, as for Spark: to take such a column for missing would lose its people."""
+        exact, alike = set(names), {name.casefold(): name for name in names}
+        found = {}
+        for column in self.columns.values():
+            name = column.physical if column.physical in exact else alike.get(column.physical.casefold())
+            if name is not None:
+                found[column.name] = name
+        return found
 
 
 def _column(field: Mapping[str, Any], *, mapped: bool) -> Column:

@@ -86,16 +86,32 @@ class DeltaTable(ParquetTable):
                 arrays = {
                     c.name: pa.repeat(told[c.name], batch.num_rows)
                     if c.name in told
-                    else _values(c, batch, stored.get(c.name))
+                    else self._values(c, batch, stored.get(c.name), file)
                     for c in wanted
                 }
                 rows = pa.record_batch(arrays)
                 yield rows if deleted is None else rows.filter(_kept(deleted, start, batch.num_rows))
                 start += batch.num_rows
 
+    def _values(self, column: Column, batch: pa.RecordBatch, stored: str | None, file: TableFile) -> pa.Array:
+        """A column's values: from the file, or nulls where the file is older than the column."""
+        target = column.type or pa.null()  # columns that cannot be read are refused before
+        if stored is None:
+            return pa.nulls(batch.num_rows, target)
+        values = batch.column(stored)
+        if is_text(target) or values.type == target:
+            return values
+        try:
+            return values.cast(target)
+        except pa.ArrowException:  # whose words quote the value
+            raise ConfigurationError(
+                f"The column {column.name!r} of {self._where(file)} holds {values.type}, and a value of it is no "
+                f"{column.described}, its type in the Delta log. Let the table be written anew."
+            ) from None
+
     def _told(self, column: Column, entry: DataFile) -> pa.Scalar:
         """The value of a partition's column, as the log tells it."""
-        target = column.type or pa.null()  # columns that cannot be read are refused before
+        target = column.type or pa.null()
         # Documented: an empty text is null, whatever the type.
         text = entry.partition_values.get(column.physical) or None
         try:
@@ -239,15 +255,6 @@ def _path_of(filesystem: fsspec.AbstractFileSystem, root: str, named: str, where
             "lies in the folder is read: let the table be written as a whole (a deep clone)."
         )
     return path
-
-
-def _values(column: Column, batch: pa.RecordBatch, stored: str | None) -> pa.Array:
-    """A column's values: from the file, or nulls where the file is older than the column."""
-    target = column.type or pa.null()
-    if stored is None:
-        return pa.nulls(batch.num_rows, target)
-    values = batch.column(stored)
-    return values if is_text(target) or values.type == target else values.cast(target)
 
 
 def _kept(deleted: deletion_vectors.Rows, start: int, count: int) -> pa.Array:

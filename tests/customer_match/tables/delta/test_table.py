@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -351,6 +352,30 @@ def test_a_partition_whose_value_is_not_of_its_type(tmp_path: Path, value: str) 
         list(open_table(LOCAL, str(tmp_path)).batches(["Email", "By"]))
     assert value not in str(raised.value)
     assert raised.value.__suppress_context__
+
+
+def rewritten(root: Path, **columns: Any) -> Table:
+    """A table whose one file holds something else than its log says."""
+    deltalake.write_deltalake(str(root), pa.table({"Email": ["a"], "N": pa.array([1], pa.int32())}))
+    (file,) = root.glob("*.parquet")
+    pq.write_table(pa.table(columns), file)
+    return open_table(LOCAL, str(root))
+
+
+def test_columns_of_a_file_in_another_case_are_the_same(tmp_path: Path) -> None:
+    (batch,) = rewritten(tmp_path, EMAIL=["b"], n=[2]).batches(["Email", "N"])
+    assert batch.to_pylist() == [{"Email": "b", "N": 2}]
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("value", ["ann.secret@example.org", 2**40 + 4711])
+def test_a_file_with_another_type_than_the_log_says_does_not_tell_its_values(
+    tmp_path: Path, value: Any
+) -> None:
+    table = rewritten(tmp_path, Email=["b"], N=[value])
+    with pytest.raises(ConfigurationError, match=r"'N' of .*parquet holds .* is no integer.*anew") as raised:
+        list(table.batches(["Email", "N"]))
+    assert str(value) not in "".join(traceback.format_exception(raised.value))
 
 
 def test_tables_that_deltalake_writes(tmp_path: Path) -> None:
