@@ -20,6 +20,9 @@ SEED ?=
 ARGS ?=
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
+# What Python has compiled is kept, whatever the machine says: else each process of Airflow and each worker of the tests
+# compiles some thousand modules anew, which takes 12 seconds of a processor.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test test-fast lint format bench chaos reliability soak live-check lock clean install
