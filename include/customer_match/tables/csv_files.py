@@ -17,8 +17,8 @@ import pyarrow.csv as pa_csv
 
 from include.customer_match.storage import open_input
 from include.customer_match.tables.csv_dialect import CsvDialect
-from include.customer_match.tables.csv_quotes import MisplacedQuoteError, QuoteCheck
-from include.customer_match.tables.csv_start import CsvStart, read_start, text_of
+from include.customer_match.tables.csv_quotes import QUOTING, MisplacedQuoteError, QuoteCheck
+from include.customer_match.tables.csv_start import CsvStart, read_start, row_too_long, text_of
 from include.customer_match.tables.csv_streams import BLOCK_BYTES
 from include.customer_match.tables.formats import FileFormat
 from include.customer_match.tables.table import FileTable, TableFile
@@ -28,11 +28,6 @@ __all__ = ["FORMAT", "CsvTable"]
 
 _NAMES: Final = {"\t": "tab"}
 _ROW: Final = re.compile(r"Row #(\d+)")
-_QUOTING: Final = (
-    "Let the table be written with values quoted as in RFC 4180 (a quotation mark inside a value is doubled), or say "
-    "under `csv` of the source in the export file how it is written: `escape` if a sign stands before such marks, "
-    "`quote: none` if they are plain text."
-)
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ class CsvTable(FileTable):
         return self._of_each_file(self._start_of)
 
     def _start_of(self, file: TableFile) -> CsvStart:
-        with open_input(self.filesystem, file.path) as content:
+        with open_input(self.filesystem, file.path, file.size_bytes) as content:
             return read_start(content, self.dialect, self._where(file))
 
     def _columns_of(self, file: TableFile) -> Mapping[str, pa.DataType]:
@@ -75,13 +70,13 @@ class CsvTable(FileTable):
             except MisplacedQuoteError as error:
                 raise self._misplaced(file, error.offset) from None
             except pa.ArrowException as error:
-                if "Empty CSV" in str(error):  # a header without even a line break after it
+                if "Empty CSV" in str(error):  # nothing at all
                     return
                 raise _unreadable(where, start, str(error), ragged) from None
             if isinstance(text, QuoteCheck) and text.is_open:
                 raise ConfigurationError(
                     f"{where}: a quotation mark is never closed, so that rows after it are lost in one value. "
-                    f"{_QUOTING}"
+                    f"{QUOTING}"
                 )
 
     def _misplaced(self, file: TableFile, offset: int) -> ConfigurationError:
@@ -95,7 +90,7 @@ class CsvTable(FileTable):
                 offset -= len(read)
         return ConfigurationError(
             f"{where}, line {line}: a quotation mark stands inside of a value, so that values and rows around it would "
-            f"be mixed up. {_QUOTING}"
+            f"be mixed up. {QUOTING}"
         )
 
 
@@ -110,31 +105,34 @@ def _batches(
     columns: tuple[str, ...],
     refuse: Any,
 ) -> Iterator[pa.RecordBatch]:
-    written = dict(zip(start.names, start.written or start.names, strict=True))
-    wanted = [written[name] for name in columns]
     reader = pa_csv.open_csv(
         content,
         read_options=pa_csv.ReadOptions(
             use_threads=False,
             block_size=BLOCK_BYTES,
-            column_names=list(start.names) if start.written is None else None,
+            # Always told: a header that pyarrow reads itself must end in the first block, else the rest is lost.
+            column_names=list(start.names),
         ),
         parse_options=pa_csv.ParseOptions(
             delimiter=start.delimiter,
             quote_char=dialect.quote or False,
             escape_char=dialect.escape or False,
-            newlines_in_values=dialect.quote is not None,
+            newlines_in_values=bool(dialect.quote or dialect.escape),
             invalid_row_handler=refuse,
         ),
         # "n/a" and "null" are text like any other: an empty value is one as well.
         convert_options=pa_csv.ConvertOptions(
-            include_columns=wanted,
-            column_types=dict.fromkeys(wanted, pa.string()),
+            include_columns=list(columns),
+            column_types=dict.fromkeys(columns, pa.string()),
             strings_can_be_null=False,
         ),
     )
+    is_header_next = start.has_header
     for batch in reader:
-        yield batch.rename_columns(list(columns))
+        if not batch.num_rows:
+            continue
+        yield batch.slice(1) if is_header_next else batch
+        is_header_next = False
 
 
 def _unreadable(
@@ -146,7 +144,7 @@ def _unreadable(
         shown = _NAMES.get(start.delimiter, start.delimiter)
         number, whose = (
             (f"{row.number} (the header is row 1)", "the header has")
-            if start.written
+            if start.has_header
             else (f"{row.number}", "the table's columns are")
         )
         return ConfigurationError(
@@ -157,10 +155,7 @@ def _unreadable(
         found = _ROW.search(message)
         return _not_utf_8(where, int(found[1]) if found else None)
     if "straddling" in message:
-        return ConfigurationError(
-            f"{where}: a row is longer than {BLOCK_BYTES // 2**20} MiB; probably a quotation mark is never closed, or "
-            f"a column holds whole documents: leave it out. {_QUOTING}"
-        )
+        return row_too_long(where)
     return ConfigurationError(
         f"{where} cannot be read as CSV with the delimiter {start.delimiter!r}. Let it be written again."
     )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import re
 from typing import BinaryIO, Final
 
-__all__ = ["MisplacedQuoteError", "QuoteCheck"]
+__all__ = ["QUOTING", "MisplacedQuoteError", "QuoteCheck"]
+
+QUOTING: Final = (
+    "Let the table be written with values quoted as in RFC 4180 (a quotation mark inside a value is doubled), or say "
+    "under `csv` of the source in the export file how it is written: `escape` if a sign stands before such marks, "
+    "`quote: none` if they are plain text."
+)
+"""What to do about marks in wrong places."""
 
 _LINE_ENDS: Final = b"\r\n"
 
@@ -16,7 +22,7 @@ class MisplacedQuoteError(Exception):
     """A quotation mark is neither at an edge of a value nor doubled.
 
     Attributes:
-        offset: In the text, in bytes, without a byte order mark.
+        offset: In the text, in bytes.
     """
 
     def __init__(self, offset: int) -> None:
@@ -25,13 +31,13 @@ class MisplacedQuoteError(Exception):
 
 
 class QuoteCheck(io.RawIOBase):
-    """Passes a file through, without a byte order mark, and looks at its quotation marks.
+    """Passes a file through and looks at its quotation marks.
 
     As RFC 4180 has it, a mark that opens follows a delimiter or a line break, one that closes stands before one
     of them, and all others are doubled. Readers take anything else each in their own way.
 
     Args:
-        file: UTF-8, at its beginning.
+        file: UTF-8 without a byte order mark, at its beginning.
         delimiter: Between values.
         quote: The quotation mark.
         escape: Makes the next character a part of the value.
@@ -58,8 +64,6 @@ class QuoteCheck(io.RawIOBase):
             MisplacedQuoteError: A mark is where none may be.
         """
         content = self._file.read(-1 if size is None else size) or b""
-        if not self._offset:
-            content = content.removeprefix(codecs.BOM_UTF8)
         if content:
             self._check(self._without_escaped(content))
             self._offset += len(content)

@@ -12,13 +12,15 @@ from typing import BinaryIO, Final
 
 from include.customer_match.tables.columns import name_key
 from include.customer_match.tables.csv_dialect import CsvDialect
-from include.customer_match.tables.csv_streams import Gunzip, Transcoder, is_gzip
+from include.customer_match.tables.csv_quotes import QUOTING
+from include.customer_match.tables.csv_streams import BLOCK_BYTES, Gunzip, Transcoder, is_gzip
 from include.errors import ConfigurationError
 
-__all__ = ["CsvStart", "read_start", "text_of"]
+__all__ = ["CsvStart", "read_start", "row_too_long", "text_of"]
 
 _DELIMITERS: Final = ",;\t|"
 _START_BYTES: Final = 256 * 2**10
+_START_AT_MOST: Final = 4 * BLOCK_BYTES  # where the first row is that long: UTF-32 takes 4 bytes a sign
 _ROWS_LOOKED_AT: Final = 20
 _UTF_8: Final = "utf-8"
 _BOM: Final = "\ufeff"
@@ -35,10 +37,13 @@ _OTHERS: Final = {
     b"PAR1": "a Parquet file",
     b"Obj\x01": "an Avro file",
     b"%PDF-": "a PDF file",
-    b"BZh": "packed by bzip2",
+    **{b"BZh%d1AY&SY" % level: "packed by bzip2" for level in range(1, 10)},
     b"\x28\xb5\x2f\xfd": "packed by Zstandard",
     b"\xfd7zXZ": "packed by xz",
 }
+
+# Python's own limit is 128 KiB a value. It counts for the whole process, where nobody asks for so little.
+csv.field_size_limit(max(csv.field_size_limit(), BLOCK_BYTES))
 
 
 @dataclass(frozen=True)
@@ -48,16 +53,18 @@ class CsvStart:
     Attributes:
         delimiter: Between values.
         names: Of the columns.
-        written: The same as the first row has them, perhaps in another case; None: the first row is data.
+        has_header: Whether the first row has the names, and so is no data.
         encoding: As Python names it.
         packed: Whether by gzip.
+        mark_bytes: What byte order marks take of the text, read as UTF-8.
     """
 
     delimiter: str
     names: tuple[str, ...]
-    written: tuple[str, ...] | None
+    has_header: bool
     encoding: str = _UTF_8
     packed: bool = False
+    mark_bytes: int = 0
 
 
 def read_start(content: BinaryIO, dialect: CsvDialect, where: str) -> CsvStart:
@@ -72,43 +79,68 @@ def read_start(content: BinaryIO, dialect: CsvDialect, where: str) -> CsvStart:
         ConfigurationError: It is something else than CSV, has no header row where one is expected, or is not of
             the encoding.
     """
-    start = content.read(_START_BYTES)
-    packed = is_gzip(start)
-    if packed:
-        content.seek(0)
-        start = _read(Gunzip(content, where), _START_BYTES)
-    for magic, what in _OTHERS.items():
-        if start.startswith(magic):
-            raise ConfigurationError(
-                f"{where} is {what}, not CSV. Let the table be written as Parquet, or as CSV, plain or packed by "
-                "gzip."
-            )
+    first = content.read(_START_BYTES)
+    packed = is_gzip(first)
+    plain = Gunzip(content, where, first) if packed else content
+    start = _read(plain, _START_BYTES) if packed else first
+    _check_is_text(start, where)
     encoding = next((own for bom, own in _BOMS.items() if start.startswith(bom)), dialect.encoding)
-    look = _Look(_decoded(start, encoding, where), len(start) == _START_BYTES, dialect, where)
+    is_cut = len(start) == _START_BYTES
+    look = _look(start, is_cut, encoding, dialect, where)
+    while look.is_cut and not look.holds_a_row() and len(start) < _START_AT_MOST:
+        more = _read(plain, len(start))
+        start += more
+        look = _look(start, bool(more), encoding, dialect, where)
     return look.start(encoding, packed)
 
 
 def text_of(content: BinaryIO, start: CsvStart, where: str) -> BinaryIO | io.RawIOBase:
-    """The whole file as UTF-8, perhaps with a byte order mark."""
+    """The whole file as UTF-8, without byte order marks."""
     plain = Gunzip(content, where) if start.packed else content
-    return plain if start.encoding == _UTF_8 else Transcoder(plain, start.encoding, where)
+    text = plain if start.encoding == _UTF_8 else Transcoder(plain, start.encoding, where)
+    _read(text, start.mark_bytes)
+    return text
 
 
-def _read(content: io.RawIOBase, size: int) -> bytes:
+def row_too_long(where: str) -> ConfigurationError:
+    """A row does not fit the blocks in which files are read."""
+    return ConfigurationError(
+        f"{where}: a row is longer than {BLOCK_BYTES // 2**20} MiB; probably a quotation mark is never closed, or "
+        f"a column holds whole documents: leave it out. {QUOTING}"
+    )
+
+
+def _read(content: BinaryIO | io.RawIOBase, size: int) -> bytes:
     read = b""
     while len(read) < size and (more := content.read(size - len(read))):
         read += more
     return read
 
 
+def _check_is_text(start: bytes, where: str) -> None:
+    for magic, what in _OTHERS.items():
+        if start.startswith(magic):
+            raise ConfigurationError(
+                f"{where} is {what}, not CSV. Let the table be written as Parquet, or as CSV, plain or packed by "
+                "gzip."
+            )
+
+
+def _look(start: bytes, is_cut: bool, encoding: str, dialect: CsvDialect, where: str) -> _Look:  # noqa: FBT001
+    text = _decoded(start, encoding, where)
+    plain = text.lstrip(_BOM)
+    return _Look(plain, is_cut, dialect, where, len(text) - len(plain))
+
+
 def _decoded(start: bytes, encoding: str, where: str) -> str:
-    """As text without a byte order mark; UTF-8 that cannot be decoded as lone surrogates."""
+    """As text; UTF-8 that cannot be decoded as lone surrogates."""
     if encoding == _UTF_8:
         text = start.decode(_UTF_8, "surrogateescape")
     else:
         # As a stream, for a character may be cut off at the end.
-        text = Transcoder(io.BytesIO(start), encoding, where, is_whole=False).read(-1).decode(_UTF_8)
-    text = text.removeprefix(_BOM)
+        text = _read(Transcoder(io.BytesIO(start), encoding, where, is_whole=False), 4 * len(start)).decode(
+            _UTF_8
+        )
     if "\0" in text[:1000]:
         raise ConfigurationError(
             f"{where} is not text, or UTF-16 without a byte order mark. Say `csv.encoding` of the source in the export "
@@ -122,30 +154,51 @@ class _Look:
     """A look at the first rows.
 
     Attributes:
-        text: The beginning of the file.
+        text: The beginning of the file, without byte order marks.
         is_cut: Whether the file goes on.
         dialect: What is known of it.
         where: The file, for messages.
+        marks: How many byte order marks stand before the text.
     """
 
     text: str
     is_cut: bool
     dialect: CsvDialect
     where: str
+    marks: int = 0
+
+    def holds_a_row(self) -> bool:
+        """Whether the first row is here as a whole, whatever the delimiter."""
+        return all(any(self._rows(delimiter)) for delimiter in self.dialect.delimiter or _DELIMITERS)
 
     def start(self, encoding: str, packed: bool) -> CsvStart:  # noqa: FBT001 (a fact like the other)
+        """What the first rows tell.
+
+        Raises:
+            ConfigurationError: They do not tell it.
+        """
         delimiter = self.dialect.delimiter or self._likely_delimiter()
         first = next(self._rows(delimiter), ())
+        names, has_header = self._columns(first)
+        return CsvStart(delimiter, names, has_header, encoding, packed, self.marks * len(_BOM.encode()))
+
+    def _columns(self, first: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+        """Names of the columns, and whether the first row has them."""
         if self.dialect.names is not None:
             names = self.dialect.names
             # Who says that there is no header row may be wrong: one that repeats the names is seen.
-            repeats = self._repeats(first, names)
-            return CsvStart(delimiter, names, first if repeats else None, encoding, packed)
+            return names, self._repeats(first, names)
+        if self.is_cut and not first:
+            raise row_too_long(self.where)
         if not self.dialect.header:
-            names = tuple(str(place) for place in range(1, len(first) + 1))
-            return CsvStart(delimiter, names, None, encoding, packed)
+            if not first:
+                raise ConfigurationError(
+                    f"{self.where} has no row, and so nothing tells its columns. Say `csv.columns` of the source in "
+                    "the export file, or let no files without rows be written."
+                )
+            return tuple(str(place) for place in range(1, len(first) + 1)), False
         self._check(first)
-        return CsvStart(delimiter, first, first, encoding, packed)
+        return first, True
 
     def _repeats(self, first: tuple[str, ...], names: tuple[str, ...]) -> bool:
         found, known = ([name_key(name) for name in row] for row in (first, names))
@@ -157,6 +210,7 @@ class _Look:
         return found == known
 
     def _rows(self, delimiter: str) -> Iterator[tuple[str, ...]]:
+        """Those that are here as a whole; blank lines are none."""
         rows = csv.reader(
             io.StringIO(self.text, newline=""),
             delimiter=delimiter,
@@ -164,10 +218,16 @@ class _Look:
             quoting=csv.QUOTE_MINIMAL if self.dialect.quote else csv.QUOTE_NONE,
             escapechar=self.dialect.escape,
         )
+        last: tuple[str, ...] | None = None
         try:
-            yield from map(tuple, filter(None, rows))
-        except csv.Error:  # one value longer than any name
+            for row in rows:
+                if last:
+                    yield last
+                last = tuple(row)
+        except csv.Error:  # one value longer than any row may be
             return
+        if last and not self.is_cut:
+            yield last
 
     def _likely_delimiter(self) -> str:
         """The one that makes rows of one width, then the one that makes the widest first row."""
@@ -175,8 +235,6 @@ class _Look:
 
     def _likelihood(self, delimiter: str) -> tuple[bool, int]:
         rows = [len(row) for row in islice(self._rows(delimiter), _ROWS_LOOKED_AT)]
-        if self.is_cut and 1 < len(rows) < _ROWS_LOOKED_AT:
-            rows.pop()
         width = rows[0] if rows else 0
         if self.dialect.names is not None:
             return width == len(self.dialect.names), width

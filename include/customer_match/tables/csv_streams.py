@@ -32,29 +32,31 @@ class Gunzip(io.RawIOBase):
     """A gzip file of one or more members, unpacked as it is read, up to bounds that no table needs.
 
     Args:
-        file: At its beginning.
+        file: At its beginning, or behind `start`.
         where: The file, for messages.
+        start: What was read of it already.
     """
 
-    def __init__(self, file: BinaryIO, where: str) -> None:
+    def __init__(self, file: BinaryIO, where: str, start: bytes = b"") -> None:
         super().__init__()
         self._file, self._where = file, where
-        self._packed = b""
+        self._packed = start
         self._member: Any = None  # the one that is being unpacked; None: between two
         self._holds_more = False
-        self._taken = self._given = 0
+        self._taken, self._given = len(start), 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Up to so many bytes; none at the end.
+        """So many bytes, fewer only at the end: pyarrow takes what a read gives for a block, and rows must fit it.
 
         Raises:
             ConfigurationError: Truncated, damaged, or it unpacks to more than a table would.
         """
-        wanted = BLOCK_BYTES if size is None or size < 0 else size
-        content = b""
-        while wanted and not content and (self._member or self._begins_member()):
-            content = self._unpacked(wanted)
-        return content
+        left = BLOCK_BYTES if size is None or size < 0 else size
+        parts = []
+        while left and (self._member or self._begins_member()):
+            parts.append(self._unpacked(left))
+            left -= len(parts[-1])
+        return b"".join(parts)
 
     def readable(self) -> bool:
         """It is."""

@@ -1,3 +1,4 @@
+import gzip
 import traceback
 import tracemalloc
 from pathlib import Path
@@ -9,6 +10,7 @@ from fsspec.implementations.local import LocalFileSystem
 from include.customer_match.tables import open_table
 from include.customer_match.tables.csv_dialect import CsvDialect
 from include.customer_match.tables.csv_files import CsvTable
+from include.customer_match.tables.csv_streams import BLOCK_BYTES
 from include.customer_match.tables.listing import list_files
 from include.errors import ConfigurationError
 
@@ -50,6 +52,47 @@ def test_each_file_may_have_its_own_order_and_delimiter(tmp_path: Path) -> None:
 
 def test_a_byte_order_mark_is_not_part_of_the_name(tmp_path: Path) -> None:
     assert emails(write(tmp_path / "a.csv", "\ufeffEmail,Id\nx,1\n")) == ["x"]
+
+
+@pytest.mark.parametrize("marks", [1, 2, 3])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+@pytest.mark.parametrize("header", ["Email,Id", '"Email","Id"'])
+def test_byte_order_marks_are_passed_over(tmp_path: Path, header: str, encoding: str, marks: int) -> None:
+    content = ("\ufeff" * marks + f"{header}\nx,1\n").encode(encoding)
+    assert emails(write(tmp_path / "a.csv", content)) == ["x"]
+
+
+def test_a_member_that_is_only_a_byte_order_mark_is_not_the_end(tmp_path: Path) -> None:
+    packed = b"".join(gzip.compress(part) for part in (b"\xef\xbb\xbf", b'"Em', b'ail"\n', b"x\n"))
+    assert emails(write(tmp_path / "a.csv.gz", packed)) == ["x"]
+
+
+def test_rows_go_over_many_small_members(tmp_path: Path) -> None:
+    note = "n" * 9_000
+    content = f"Note,Email\n{note},x\n{note},y\n".encode()
+    members = [gzip.compress(content[place : place + 1_000]) for place in range(0, len(content), 1_000)]
+    assert emails(write(tmp_path / "a.csv.gz", b"".join(members))) == ["x", "y"]
+
+
+def test_a_header_of_a_whole_block_hides_no_row(tmp_path: Path) -> None:
+    header = "n" * (BLOCK_BYTES - 3) + ",Email"
+    assert emails(write(tmp_path / "a.csv", f"{header}\n1,x\n2,y\n")) == ["x", "y"]
+
+
+def test_names_may_fill_more_than_the_first_look(tmp_path: Path) -> None:
+    names = [f"{number:05}{'n' * 95}" for number in range(4_000)]
+    path = write(tmp_path / "a.csv", ",".join([*names, "Email"]) + "\n" + "," * 4_000 + "x\n")
+    assert len(open_table(LOCAL, path).columns()) == 4_001
+    assert emails(path) == ["x"]
+
+
+def test_a_row_that_the_first_look_cuts_says_nothing_of_the_delimiter(tmp_path: Path) -> None:
+    rows = "".join(f"{'n' * 14_000},{number}\n" for number in range(30))
+    assert len(emails(write(tmp_path / "a.csv", f"a;b;c,Email\n{rows}"))) == 30
+
+
+def test_a_name_that_begins_like_an_archive_is_a_name(tmp_path: Path) -> None:
+    assert emails(write(tmp_path / "a.csv", "BZhour,Email\n1,x\n")) == ["x"]
 
 
 def test_values_stay_the_text_that_they_are(tmp_path: Path) -> None:
@@ -124,6 +167,30 @@ class TestDialect:
         text = "Id,Email\n" + "".join(f"1,{email}\n" for email in emails)
         path = write(tmp_path / "a.csv", text.encode(encoding))
         assert self.values(path, CsvDialect(encoding=encoding)) == emails
+
+    @pytest.mark.parametrize("size", [200_000, 900_000])
+    def test_a_first_row_may_be_long(self, tmp_path: Path, size: int) -> None:
+        path = write(tmp_path / "a.csv", f"{'n' * size},x\n1,y\n")
+        assert self.values(path, CsvDialect(header=False), "2") == ["x", "y"]
+
+    def test_escaped_line_breaks_may_fall_between_blocks(self, tmp_path: Path) -> None:
+        note = "n" * 999 + "\\\n"
+        path = write(tmp_path / "a.csv", "Note,Email\n" + "".join(f"{note},{i}\n" for i in range(2_000)))
+        dialect = CsvDialect(quote=None, escape="\\")
+        assert self.values(path, dialect) == [str(number) for number in range(2_000)]
+
+    @pytest.mark.bad_input
+    def test_neither_a_header_nor_a_row(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.csv.gz", gzip.compress(b""))
+        with pytest.raises(ConfigurationError, match=r"a\.csv\.gz has no row.*Say `csv\.columns`"):
+            self.values(path, CsvDialect(header=False), "1")
+
+    @pytest.mark.bad_input
+    @pytest.mark.parametrize("header", [True, False])
+    def test_a_first_row_without_an_end(self, tmp_path: Path, header: bool) -> None:
+        path = write(tmp_path / "a.csv", '"' + "n\n" * 3 * 2**20)
+        with pytest.raises(ConfigurationError, match="longer than 1 MiB; probably a quotation mark"):
+            self.values(path, CsvDialect(header=header))
 
     def test_an_empty_file_without_a_header_has_no_rows(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.csv", "")

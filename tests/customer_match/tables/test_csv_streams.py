@@ -28,6 +28,19 @@ class TestGunzip:
     def test_a_member_may_be_empty(self) -> None:
         assert unpacked(gzip.compress(b"") + gzip.compress(b"x") + gzip.compress(b"")) == b"x"
 
+    def test_a_read_gives_all_that_is_asked_for_however_small_the_members_are(self) -> None:
+        stream = Gunzip(io.BytesIO(gzip.compress(b"ab") * 10), "a.csv.gz")
+        assert [stream.read(15), stream.read(15), stream.read(15)] == [
+            b"ab" * 7 + b"a",
+            b"b" + b"ab" * 2,
+            b"",
+        ]
+
+    def test_what_was_read_already_counts(self) -> None:
+        packed = gzip.compress(b"Id,Email")
+        rest = io.BytesIO(packed)
+        assert Gunzip(rest, "a.csv.gz", rest.read(7)).read() == b"Id,Email"
+
     def test_large_members_are_read_in_pieces(self) -> None:
         content = b"".join(b"%d,x%d\n" % (i, i * i) for i in range(300_000))
         assert unpacked(gzip.compress(content, 1), 2**20) == content
