@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ __all__ = [
     "is_text",
     "merge_columns",
     "name_key",
+    "repeated",
     "resolve_column",
 ]
 
@@ -96,6 +98,11 @@ def _unified(kind: pa.DataType) -> pa.DataType:
 
 def _words(kind: pa.DataType) -> str:
     return "text" if is_text(kind) else str(kind)
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """Names that stand more than once, each once, in order of their first places."""
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from include.customer_match.read_ahead import Range
 from include.customer_match.storage import open_input
-from include.customer_match.tables.columns import Columns
+from include.customer_match.tables.columns import Columns, repeated
 from include.customer_match.tables.formats import FileFormat
 from include.customer_match.tables.table import FileTable, TableFile
 from include.errors import ConfigurationError
@@ -49,8 +49,9 @@ class ParquetTable(FileTable):
         with self._opened(file) as parquet:
             schema, metadata = parquet.schema_arrow, parquet.metadata
             kept = metadata if metadata.serialized_size * len(self.files) <= _FOOTERS_BYTES else None
-            twice = {name: "stands twice" for name in schema.names if schema.names.count(name) > 1}
-            columns = Columns(dict(zip(schema.names, schema.types, strict=True)), twice)
+            names = schema.names  # made anew whenever it is asked for
+            twice = dict.fromkeys(repeated(names), "stands twice")
+            columns = Columns(dict(zip(names, schema.types, strict=True)), twice)
             return _Footer(columns, metadata.num_rows, kept)
 
     def _columns_of(self, file: TableFile) -> Mapping[str, pa.DataType]:

@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from include.customer_match.tables.columns import find_column, merge_columns, resolve_column
+from include.customer_match.tables.columns import find_column, merge_columns, repeated, resolve_column
 from include.errors import ConfigurationError
 
 TABLE = {"CustomerId": pa.string(), "Email": pa.string(), "Score": pa.int64(), "Photo": pa.binary()}
@@ -142,3 +142,15 @@ def test_any_column_is_found_where_no_addresses_are_wanted() -> None:
 )
 def test_lists_of_text_hold_addresses(kind: pa.DataType) -> None:
     assert resolve_column({"Email": kind}, "Email") == "Email"
+
+
+def test_names_that_stand_more_than_once() -> None:
+    assert repeated(["b", "a", "b", "c", "a", "b"]) == ["b", "a"]
+    assert repeated([]) == []
+
+
+@pytest.mark.timeout(30)
+def test_many_names_take_no_longer_than_a_look_at_each() -> None:
+    """Looking for each among all would take hours."""
+    names = [f"c{number}" for number in range(500_000)]
+    assert repeated([*names, "c7"]) == ["c7"]
