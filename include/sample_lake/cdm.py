@@ -62,7 +62,7 @@ class CdmSample:
         style = style or Csv()
         partitions = []
         for number, rows in enumerate(parts, 1):
-            path = f"{entity}/{time}/{entity}_{number}.csv"
+            path = f"{entity}/{time}/{entity}_{number}.csv{'.gz' if style.packed else ''}"
             self.file(path, style.content(columns, rows))
             partitions.append(self.partition(path, style))
         self.entity(entity, columns, partitions)

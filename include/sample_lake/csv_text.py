@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ class Csv:
         encoding: Of the text, as Python names it; `utf-8-sig` and `utf-16` begin with a byte order mark.
         escape: What stands before a quotation mark in a value, as Spark writes it (a backslash); None: the mark is
             doubled.
+        packed: Whether whole files (`content`) are packed by gzip, of which a model says nothing.
     """
 
     header: bool = False
@@ -33,6 +35,7 @@ class Csv:
     quoted: bool = True
     encoding: str = "UTF-8"
     escape: str | None = None
+    packed: bool = False
 
     def write(self, file: BinaryIO, columns: Sequence[str], batches: Iterable[Iterable[Row]]) -> None:
         """Write rows into a file, batch by batch; the file stays open."""
@@ -48,7 +51,7 @@ class Csv:
         """Rows as a file."""
         file = io.BytesIO()
         self.write(file, columns, [rows])
-        return file.getvalue()
+        return gzip.compress(file.getvalue(), mtime=0) if self.packed else file.getvalue()
 
     def settings(self) -> dict[str, Any]:
         """As `fileFormatSettings`."""

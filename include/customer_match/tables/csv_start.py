@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, Final
 
-from include.customer_match.tables.columns import name_key
+from include.customer_match.tables.columns import name_key, repeated
 from include.customer_match.tables.csv_dialect import CsvDialect
 from include.customer_match.tables.csv_quotes import QUOTING
 from include.customer_match.tables.csv_streams import BLOCK_BYTES, Gunzip, Transcoder, is_gzip
@@ -40,6 +40,8 @@ _OTHERS: Final = {
     **{b"BZh%d1AY&SY" % level: "packed by bzip2" for level in range(1, 10)},
     b"\x28\xb5\x2f\xfd": "packed by Zstandard",
     b"\xfd7zXZ": "packed by xz",
+    b"\xff\x06\0\0sNaPpY": "packed by Snappy",
+    b"\x04\x22\x4d\x18": "packed by LZ4",
 }
 
 # Python's own limit is 128 KiB a value. It counts for the whole process, where nobody asks for so little.
@@ -255,8 +257,7 @@ class _Look:
                 f"{self.where} has no header row: its first row holds addresses. Say `csv.header: false` of the source "
                 "in the export file, or let the table be written with a header."
             )
-        twice = sorted({name for name in names if names.count(name) > 1 and name})
-        if twice:
+        if twice := repeated(filter(None, names)):
             raise ConfigurationError(
                 f"{self.where}: the column {twice[0]!r} stands twice in the header. Rename one."
             )

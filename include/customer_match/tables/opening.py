@@ -34,7 +34,11 @@ from include.errors import ConfigurationError
 __all__ = ["TableMissing", "discover", "open_table"]
 
 # Data that somebody meant to be read: to pass over them would lose people without a word.
-_UNREADABLE: Final = frozenset({".bz2", ".zst", ".xz", ".zip", ".snappy", ".avro", ".orc", ".jsonl", ".xlsx"})
+_UNREADABLE: Final = frozenset(
+    {
+        ".bz2", ".zst", ".xz", ".zip", ".snappy", ".lz4", ".lzo", ".deflate", ".7z", ".avro", ".orc", ".jsonl", ".xlsx",
+    }
+)  # fmt: skip
 _REMEDY: Final = "Correct the segment's table or path in the export file, or check what writes the table."
 
 

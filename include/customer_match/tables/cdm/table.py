@@ -25,7 +25,7 @@ from include.customer_match.tables.cdm.documents import (
 )
 from include.customer_match.tables.cdm.entity import Entity, FileSettings, dialect_of, is_parquet, unusable
 from include.customer_match.tables.cdm.locations import relative_to_model, shown
-from include.customer_match.tables.columns import Columns, find_column, merge_columns
+from include.customer_match.tables.columns import Columns, find_column, merge_columns, repeated
 from include.customer_match.tables.csv_files import CsvTable
 from include.customer_match.tables.formats import FoundTable, Place
 from include.customer_match.tables.inside import inside
@@ -38,7 +38,10 @@ from include.errors import ConfigurationError
 __all__ = ["FORMAT", "EntityTable"]
 
 _FILES_AT_ONCE: Final = 8
-_COMPRESSED: Final = frozenset({".gz", ".bz2", ".zst", ".xz", ".zip", ".snappy"})
+# Gzip is read, whatever the name: no setting of a model tells of it.
+_PACKED_OTHERWISE: Final = frozenset(
+    {".bz2", ".zst", ".xz", ".zip", ".snappy", ".lz4", ".lzo", ".deflate", ".7z"}
+)
 
 
 @dataclass(frozen=True)
@@ -182,9 +185,7 @@ def _open(model: Model, name: str) -> EntityTable:
 
 
 def _check_names(entity: Entity, where: str) -> None:
-    names = entity.columns or ()
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    if twice := repeated(entity.columns or ()):
         raise unusable(where, entity.name, f"has the column {twice[0]!r} twice", "Rename one.")
 
 
@@ -244,12 +245,12 @@ def _part(model: Model, entity: Entity, file: TableFile, settings: FileSettings)
     where = location_of(model.filesystem, file.path)
     if is_parquet(settings, file.path):
         return ParquetTable(model.filesystem, where, (file,))
-    if posixpath.splitext(file.path)[1].lower() in _COMPRESSED:
+    if posixpath.splitext(file.path)[1].lower() in _PACKED_OTHERWISE:
         raise unusable(
             model.where,
             entity.name,
-            f"has a compressed file, {where}",
-            "Let it be written without compression.",
+            f"has a file that is packed in a way that cannot be read, {where}",
+            "Let it be written as Parquet, or as CSV, plain or packed by gzip.",
         )
     dialect = dialect_of(settings, entity.columns, model.where, entity.name)
     return CsvTable(model.filesystem, where, (file,), dialect)

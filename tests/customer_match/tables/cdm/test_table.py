@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +85,26 @@ class TestModelJson:
         [Csv(), Csv(delimiter=";"), Csv(delimiter="\t"), Csv(encoding="UTF-16"), Csv(encoding="latin-1")],
     )
     def test_files_are_read_as_the_model_says(self, lake: CdmSample, style: Csv, header: bool) -> None:
-        from dataclasses import replace
-
         lake.run("Gold", COLUMNS, [people(1, 2), []], "2026/11/22/0215", replace(style, header=header))
         table = open_table(LOCAL, f"{lake.folder}/Gold")
         assert emails(table) == addresses(1, 2)
         assert emails(table, "FullName") == [person["FullName"] for person in people(1, 2)]
+
+    @pytest.mark.parametrize("style", [Csv(), Csv(header=True), Csv(delimiter=";", encoding="UTF-16")])
+    def test_files_may_be_packed_by_gzip(self, lake: CdmSample, style: Csv) -> None:
+        packed = replace(style, packed=True)
+        lake.run("Gold", COLUMNS, [people(1, 2), people(3)], "2026/11/22/0215", packed)
+        table = open_table(LOCAL, f"{lake.folder}/Gold")
+        assert [file.path.rpartition("/")[2] for file in table.files] == ["Gold_1.csv.gz", "Gold_2.csv.gz"]
+        assert emails(table) == addresses(1, 2, 3)
+        assert emails(table, "FullName") == [person["FullName"] for person in people(1, 2, 3)]
+
+    def test_gzip_is_seen_by_the_first_bytes_and_not_by_the_name(self, lake: CdmSample) -> None:
+        lake.file("Gold/a.csv", Csv(packed=True).content(COLUMNS, people(1)))
+        lake.file("Gold/b.csv.gz", Csv().content(COLUMNS, people(2)))
+        lake.file("Gold/c", Csv(packed=True).content(COLUMNS, people(3)) * 2)
+        lake.entity("Gold", COLUMNS, [lake.partition(f"Gold/{name}") for name in ("a.csv", "b.csv.gz", "c")])
+        assert emails(open_table(LOCAL, f"{lake.folder}/Gold")) == addresses(1, 2, 3, 3)
 
     def test_what_is_not_said_is_comma_quotes_utf_8_and_no_header(self, lake: CdmSample) -> None:
         lake.file("Gold/x.csv", Csv().content(COLUMNS, people(1, 2)))
@@ -191,6 +207,15 @@ class TestManifest:
             [self.entity(lake, dataPartitionPatterns=[{**pattern, "exhibitsTraits": [Csv().trait()]}])]
         )
         assert sorted(emails(open_table(LOCAL, f"{lake.folder}/Gold"))) == addresses(*numbers)
+
+    @pytest.mark.parametrize("pattern", ["*.csv.gz", "*"])
+    def test_patterns_find_packed_files(self, lake: CdmSample, pattern: str) -> None:
+        style = Csv(header=True, packed=True)
+        lake.file("Gold/a.csv.gz", style.content(COLUMNS, people(1)))
+        traits = [style.trait()]
+        part = {"rootLocation": "Gold", "globPattern": pattern, "exhibitsTraits": traits}
+        lake.manifest([self.entity(lake, dataPartitionPatterns=[part])])
+        assert emails(open_table(LOCAL, f"{lake.folder}/Gold")) == addresses(1)
 
     def test_a_listed_partition_goes_before_a_pattern(self, lake: CdmSample) -> None:
         lake.file("Gold/a.csv", Csv(header=True, delimiter="|").content(COLUMNS, people(1)))
@@ -358,10 +383,45 @@ class TestRefused:
         assert discover(LOCAL, lake.folder) == {}
         self.refused(lake, "only a reference to another model")
 
-    def test_a_compressed_file(self, lake: CdmSample) -> None:
-        lake.file("Gold/x.csv.gz", b"x")
-        lake.entity("Gold", COLUMNS, [lake.partition("Gold/x.csv.gz")])
-        self.refused(lake, "has a compressed file")
+    @pytest.mark.parametrize("name", ["x.csv.snappy", "x.zip", "x.csv.bz2", "x.CSV.ZST", "x.deflate"])
+    def test_files_that_are_packed_otherwise(self, lake: CdmSample, name: str) -> None:
+        lake.file(f"Gold/{name}", b"x")
+        lake.entity("Gold", COLUMNS, [lake.partition(f"Gold/{name}")])
+        self.refused(lake, "packed in a way that cannot be read", name, "as CSV, plain or packed by gzip")
+
+    @pytest.mark.parametrize(
+        ("start", "words"),
+        [
+            (b"PK\x03\x04", "zip archive"),
+            (b"\xff\x06\0\0sNaPpY", "packed by Snappy"),
+            (b"\x28\xb5\x2f\xfd", "packed by Zstandard"),
+            (b"\x04\x22\x4d\x18", "packed by LZ4"),
+            (b"BZh91AY&SY", "packed by bzip2"),
+        ],
+    )
+    def test_files_that_are_packed_otherwise_under_a_plain_name(
+        self, lake: CdmSample, start: bytes, words: str
+    ) -> None:
+        lake.file("Gold/x.csv", start + b"Id,Email" * 9)
+        lake.entity("Gold", COLUMNS, [lake.partition("Gold/x.csv")])
+        with pytest.raises(ConfigurationError, match=f"{words}.*, not CSV.*plain or packed by gzip"):
+            open_table(LOCAL, f"{lake.folder}/Gold").columns()
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            (gzip.compress(b"1,x,y\n" * 9)[:-5], "is truncated"),
+            (gzip.compress(b"1,x,y\n" * 9) + b"x", "something else follows"),
+            (gzip.compress((b"1," + b"x" * 9_000 + b",y\n") * 8_000), "gzip bomb"),
+            (gzip.compress(b"PAR1"), "is a Parquet file"),
+        ],
+        ids=["cut", "more behind it", "bomb", "Parquet"],
+    )
+    def test_gzip_that_is_damaged_or_too_much(self, lake: CdmSample, content: bytes, words: str) -> None:
+        lake.file("Gold/x.csv.gz", content)
+        lake.entity("Gold", COLUMNS, [lake.partition("Gold/x.csv.gz", Csv())])
+        with pytest.raises(ConfigurationError, match=rf"x\.csv\.gz .*{words}.*Let the table be written"):
+            emails(open_table(LOCAL, f"{lake.folder}/Gold"))
 
     def test_two_models_with_one_name(self, lake: CdmSample, tmp_path: Path) -> None:
         lake.entity("Gold", COLUMNS, [])
