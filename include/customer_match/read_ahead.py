@@ -19,7 +19,9 @@ Range = tuple[int, int]
 _PIECE_BYTES: Final = 4 * 2**20  # of one request
 _HOLE_BYTES: Final = 2**20  # that are fetched for nothing rather than by another request
 _REQUESTS_AT_ONCE: Final = 8
-_BYTES_AHEAD: Final = 16 * 2**20  # fetched and not yet asked for, whatever the file's size
+_BYTES_AHEAD: Final = (
+    16 * 2**20
+)  # fetched and not yet asked for, of a file and of those after it, whatever their size
 
 
 @dataclass(frozen=True)
@@ -39,17 +41,49 @@ class _Fetched:
 class ReadAhead:
     """Serves reads from what was fetched ahead, and everything else by a request of its own.
 
+    Files are read, opened and closed in one thread; only requests have threads of their own.
+
     Args:
         fetch: Gets a range of the file; called from several threads.
         ranges: What will be read, in about this order.
+        before: Of another file, which is read before this one. All that it needs is asked for first, and both keep
+            within one bound of memory.
     """
 
-    def __init__(self, fetch: Callable[[int, int], bytes], ranges: Iterable[Range]) -> None:
+    def __init__(
+        self, fetch: Callable[[int, int], bytes], ranges: Iterable[Range], before: ReadAhead | None = None
+    ) -> None:
         self._fetch = fetch
         self._waiting = deque(pieces(ranges))
         self._fetched: list[_Fetched] = []
         self._pool = ThreadPoolExecutor(_REQUESTS_AT_ONCE, "read-ahead")
-        self._begin()
+        self.before = before
+        self.after: ReadAhead | None = None
+        if before:
+            before.after = self
+        self.begin()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is something that was not yet asked for."""
+        return bool(self._waiting)
+
+    @property
+    def bytes_ahead(self) -> int:
+        """Asked for and not yet read, of this file and of the one before it."""
+        own = sum(one.piece.end - one.piece.start for one in self._fetched)
+        return own + (self.before.bytes_ahead if self.before else 0)
+
+    def begin(self) -> None:
+        """Ask for as much as the bounds allow."""
+        while self._is_next() and len(self._fetched) < _REQUESTS_AT_ONCE:
+            piece = self._waiting[0]
+            ahead = self.bytes_ahead
+            if ahead and ahead + piece.end - piece.start > _BYTES_AHEAD:
+                return
+            self._started(self._waiting.popleft())
+        if self.after and not self._waiting:
+            self.after.begin()
 
     def read(self, start: int, end: int) -> bytes:
         """A range of the file; shorter only at its end."""
@@ -73,6 +107,11 @@ class ReadAhead:
         self._waiting.clear()
         self._pool.shutdown(cancel_futures=True)
         self._fetched.clear()
+        if self.before:
+            self.before.after = None
+        if self.after:
+            self.after.before = None
+        self.before = self.after = None
 
     def _at(self, position: int) -> _Fetched | None:
         """The piece that holds a position; it is begun now if it was still waiting for its turn."""
@@ -89,15 +128,10 @@ class ReadAhead:
         fetched.left -= size
         if fetched.left <= 0:
             self._fetched.remove(fetched)
-            self._begin()
+            self.begin()
 
-    def _begin(self) -> None:
-        while self._waiting and len(self._fetched) < _REQUESTS_AT_ONCE:
-            piece = self._waiting[0]
-            ahead = sum(one.piece.end - one.piece.start for one in self._fetched)
-            if self._fetched and ahead + piece.end - piece.start > _BYTES_AHEAD:
-                return
-            self._started(self._waiting.popleft())
+    def _is_next(self) -> bool:
+        return bool(self._waiting) and not (self.before and self.before.is_waiting)
 
     def _started(self, piece: _Piece) -> _Fetched:
         fetched = _Fetched(piece, self._pool.submit(self._fetch, piece.start, piece.end), piece.wanted)

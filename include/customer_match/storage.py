@@ -80,10 +80,20 @@ class Input(io.RawIOBase, BinaryIO):
         self._file = file
         self._location = location
 
-    def expect(self, ranges: Iterable[Range]) -> None:
-        """Fetch ahead what will be read, in a lake whose file was opened with its size; else nothing happens."""
+    def expect(self, ranges: Iterable[Range], before: Input | None = None) -> None:
+        """Fetch ahead what will be read, in a lake whose file was opened with its size; else nothing happens.
+
+        Args:
+            ranges: In about the order in which they are read.
+            before: A file that is read before this one and expects something too; its ranges are fetched first.
+        """
         if isinstance(self._file, _Ranges):
-            self._file.expect(ranges, self._location)
+            self._file.expect(ranges, self._location, before.ahead if before else None)
+
+    @property
+    def ahead(self) -> ReadAhead | None:
+        """What is fetched of it."""
+        return self._file.ahead if isinstance(self._file, _Ranges) else None
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read so many bytes, or all that are left."""
@@ -129,23 +139,23 @@ class _Ranges:
         self._path = path
         self._size = size
         self._position = 0
-        self._ahead: ReadAhead | None = None
+        self.ahead: ReadAhead | None = None
 
-    def expect(self, ranges: Iterable[Range], location: str) -> None:
+    def expect(self, ranges: Iterable[Range], location: str, before: ReadAhead | None) -> None:
         def fetch(start: int, end: int) -> bytes:
             with storage_faults(location):
                 return self._fetch(start, end)
 
         self.close()
         inside = ((start, end) for start, end in ranges if 0 <= start < end <= self._size)
-        self._ahead = ReadAhead(fetch, inside)
+        self.ahead = ReadAhead(fetch, inside, before)
 
     def read(self, size: int) -> bytes:
         rest = max(self._size - self._position, 0)
         end = self._position + (rest if size < 0 else min(size, rest))
         if end == self._position:
             return b""
-        content = (self._ahead.read if self._ahead else self._fetch)(self._position, end)
+        content = (self.ahead.read if self.ahead else self._fetch)(self._position, end)
         self._position += len(content)
         return content
 
@@ -158,9 +168,9 @@ class _Ranges:
         return self._position
 
     def close(self) -> None:
-        if self._ahead:
-            self._ahead.close()
-        self._ahead = None
+        if self.ahead:
+            self.ahead.close()
+        self.ahead = None
 
     def _fetch(self, start: int, end: int) -> bytes:
         content: bytes = self._filesystem.cat_file(self._path, start=start, end=end)

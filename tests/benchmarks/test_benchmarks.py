@@ -120,13 +120,23 @@ def test_results_are_written_as_a_list(
 @pytest.mark.azurite
 def test_reading_a_lake_is_measured_beside_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lake, "ROUNDS", 1)
-    monkeypatch.setattr(lake, "LAYOUTS", (lake.Layout(files=3, row_group=100),))
-    (result,) = lake.read_lake(1_000)
-    assert result.keys() >= FIELDS | {"baseline_cpu_seconds"}
-    assert result["case"] == "one column from Azurite (3 files, row groups of 100)"
-    assert result["n"] == 1_000
-    for name in ("seconds", "baseline_seconds"):
-        assert 0 < float(str(result[name])) < 60, name
+    layouts = [
+        lake.Layout(files=3, row_group=100),
+        lake.Layout(2, extension="csv"),
+        lake.Layout(2, 0, "csv.gz"),
+    ]
+    monkeypatch.setattr(lake, "LAYOUTS", layouts)
+    results = lake.read_lake(1_000)
+    assert [result["case"] for result in results] == [
+        "one column from Azurite (3 files, row groups of 100)",
+        "one column from Azurite (2 files, csv)",
+        "one column from Azurite (2 files, csv.gz)",
+    ]
+    for result in results:
+        assert result.keys() >= FIELDS | {"baseline_cpu_seconds"}
+        assert result["n"] == 1_000
+        for name in ("seconds", "baseline_seconds"):
+            assert 0 < float(str(result[name])) < 60, name
 
 
 def test_the_simulator_is_measured_with_a_file_of_so_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:

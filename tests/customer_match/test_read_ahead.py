@@ -98,6 +98,39 @@ def test_only_so_much_is_fetched_ahead_and_each_byte_once() -> None:
     assert sum(end - start for start, end in storage.asked) == 4_000
 
 
+def test_the_next_file_is_fetched_meanwhile_and_both_keep_within_one_bound() -> None:
+    first, second = Storage(), Storage()
+    with mock.patch.object(read_ahead, "ThreadPoolExecutor", AtOnce):
+        one = ReadAhead(first.fetch, [(0, 2_000)])
+        two = ReadAhead(second.fetch, [(0, 2_000)], one)
+    for position in range(0, 2_000, 50):
+        assert not second.asked or sum(end - start for start, end in first.asked) == 2_000
+        assert one.read(position, position + 50) == CONTENT[position : position + 50]
+        asked = sum(end - start for start, end in [*first.asked, *second.asked])
+        assert asked <= position + 50 + 1_000
+    one.close()
+    assert second.asked == [(0, 400), (400, 800)]
+    assert two.read(0, 2_000) == CONTENT[:2_000]
+    assert sorted(second.asked) == [(start, start + 400) for start in range(0, 2_000, 400)]
+    two.close()
+
+
+@settings(deadline=None)
+@given(expected=st.lists(ranges(), min_size=2, max_size=4), read=ranges(), closed=st.integers(0, 4))
+def test_whatever_is_expected_of_several_files(
+    expected: list[list[Range]], read: list[Range], closed: int
+) -> None:
+    opened: list[ReadAhead] = []
+    with mock.patch.object(read_ahead, "ThreadPoolExecutor", AtOnce):
+        for wanted in expected:
+            opened.append(ReadAhead(Storage().fetch, wanted, opened[-1] if opened else None))
+    for number, (ahead, wanted) in enumerate(zip(opened, expected, strict=True)):
+        for start, end in [*wanted[:closed], *read]:  # perhaps not all of it
+            assert ahead.read(start, end) == CONTENT[start:end]
+        ahead.close()
+        assert all(later.bytes_ahead <= 1_000 for later in opened[number + 1 :])
+
+
 def test_requests_are_made_side_by_side() -> None:
     met = threading.Barrier(2, timeout=30)
 

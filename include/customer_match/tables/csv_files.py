@@ -5,23 +5,23 @@ pyarrow quotes the row in its errors, e-mail and all: its words are never passed
 
 from __future__ import annotations
 
-import io
+import codecs
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, BinaryIO, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from include.customer_match.storage import open_input
+from include.customer_match.storage import Input, open_input
 from include.customer_match.tables.csv_dialect import CsvDialect
 from include.customer_match.tables.csv_quotes import QUOTING, MisplacedQuoteError, QuoteCheck
 from include.customer_match.tables.csv_start import CsvStart, read_start, row_too_long, text_of
 from include.customer_match.tables.csv_streams import BLOCK_BYTES
 from include.customer_match.tables.formats import FileFormat
-from include.customer_match.tables.table import FileTable, TableFile
+from include.customer_match.tables.table import FileTable, TableFile, still_there
 from include.errors import ConfigurationError
 
 __all__ = ["FORMAT", "CsvTable"]
@@ -51,29 +51,29 @@ class CsvTable(FileTable):
     def _columns_of(self, file: TableFile) -> Mapping[str, pa.DataType]:
         return dict.fromkeys(self._starts[file.path].names, pa.string())
 
+    def _begun(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input:  # noqa: ARG002
+        with still_there(self._where(file)):
+            content = open_input(self.filesystem, file.path, file.size_bytes)
+        content.expect([(0, file.size_bytes)], before)
+        return content
+
     def _batches_of(
-        self, file: TableFile, columns: tuple[str, ...], batch_rows: int
+        self, file: TableFile, content: Input | None, columns: tuple[str, ...], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
         where, start = self._where(file), self._starts[file.path]
-        ragged: list[pa_csv.InvalidRow] = []
-
-        def refuse(row: pa_csv.InvalidRow) -> str:
-            ragged.append(row)
-            return "error"
-
-        with open_input(self.filesystem, file.path) as content:
-            text = _checked(text_of(content, start, where), start, self.dialect)
+        with content or self._begun(file, columns, None) as whole:
+            text = QuoteCheck(
+                text_of(whole, start, where), start.delimiter, self.dialect.quote, self.dialect.escape
+            )
+            parser = _Parser(where, self.dialect, start, columns)
             try:
-                for batch in _batches(text, self.dialect, start, columns, refuse):
-                    for first in range(0, batch.num_rows, batch_rows):
-                        yield batch.slice(first, batch_rows)
+                for block in _blocks(text, where):
+                    for batch in parser.batches(block):
+                        for first in range(0, batch.num_rows, batch_rows):
+                            yield batch.slice(first, batch_rows)
             except MisplacedQuoteError as error:
                 raise self._misplaced(file, error.offset) from None
-            except pa.ArrowException as error:
-                if "Empty CSV" in str(error):  # nothing at all
-                    return
-                raise _unreadable(where, start, str(error), ragged) from None
-            if isinstance(text, QuoteCheck) and text.is_open:
+            if text.is_open:
                 raise ConfigurationError(
                     f"{where}: a quotation mark is never closed, so that rows after it are lost in one value. "
                     f"{QUOTING}"
@@ -82,7 +82,7 @@ class CsvTable(FileTable):
     def _misplaced(self, file: TableFile, offset: int) -> ConfigurationError:
         """Lines are counted only now: to do so always would take longer than to look at the marks."""
         where = self._where(file)
-        with open_input(self.filesystem, file.path) as content:
+        with open_input(self.filesystem, file.path, file.size_bytes) as content:
             text = text_of(content, self._starts[file.path], where)
             line = 1
             while offset > 0 and (read := text.read(min(offset, BLOCK_BYTES))):
@@ -94,79 +94,112 @@ class CsvTable(FileTable):
         )
 
 
-def _checked(text: BinaryIO | io.RawIOBase, start: CsvStart, dialect: CsvDialect) -> BinaryIO | io.RawIOBase:
-    return QuoteCheck(text, start.delimiter, dialect.quote, dialect.escape) if dialect.quote else text
+def _blocks(text: QuoteCheck, where: str) -> Iterator[bytes]:
+    """Whole rows, about a block at a time; not those after a mark that is never closed.
+
+    Raises:
+        ConfigurationError: A row is longer than a block.
+    """
+    rest = b""
+    while content := text.read(BLOCK_BYTES):
+        if end := text.row_end:
+            yield rest + content[:end]
+            rest = content[end:]
+        elif rest and len(rest) + len(content) > BLOCK_BYTES:
+            raise row_too_long(where)
+        else:
+            rest += content
+    if rest and not text.is_open:
+        yield rest
 
 
-def _batches(
-    content: BinaryIO | io.RawIOBase,
-    dialect: CsvDialect,
-    start: CsvStart,
-    columns: tuple[str, ...],
-    refuse: Any,
-) -> Iterator[pa.RecordBatch]:
-    reader = pa_csv.open_csv(
-        content,
-        read_options=pa_csv.ReadOptions(
-            use_threads=False,
-            block_size=BLOCK_BYTES,
-            # Always told: a header that pyarrow reads itself must end in the first block, else the rest is lost.
-            column_names=list(start.names),
-        ),
-        parse_options=pa_csv.ParseOptions(
-            delimiter=start.delimiter,
-            quote_char=dialect.quote or False,
-            escape_char=dialect.escape or False,
-            newlines_in_values=bool(dialect.quote or dialect.escape),
-            invalid_row_handler=refuse,
-        ),
-        # "n/a" and "null" are text like any other: an empty value is one as well.
-        convert_options=pa_csv.ConvertOptions(
-            include_columns=list(columns),
-            column_types=dict.fromkeys(columns, pa.string()),
-            strings_can_be_null=False,
-        ),
-    )
-    is_header_next = start.has_header
-    for batch in reader:
-        if not batch.num_rows:
-            continue
-        yield batch.slice(1) if is_header_next else batch
-        is_header_next = False
+@dataclass
+class _Parser:
+    """Parses the blocks of one file by pyarrow.
 
+    Each by itself, from memory of pyarrow's own: a stream of Python's would be read by a thread of pyarrow, which
+    aborts the process where it ends meanwhile.
+    """
 
-def _unreadable(
-    where: str, start: CsvStart, message: str, ragged: list[pa_csv.InvalidRow]
-) -> ConfigurationError:
-    """Our words for what pyarrow found, without the row that it quotes."""
-    if ragged:
-        row = ragged[0]
-        shown = _NAMES.get(start.delimiter, start.delimiter)
-        number, whose = (
-            (f"{row.number} (the header is row 1)", "the header has")
-            if start.has_header
-            else (f"{row.number}", "the table's columns are")
+    where: str
+    dialect: CsvDialect
+    start: CsvStart
+    columns: tuple[str, ...]
+    rows: int = 0  # in the blocks before, the header's too
+    ragged: list[pa_csv.InvalidRow] = field(default_factory=list)
+
+    def batches(self, block: bytes) -> Iterator[pa.RecordBatch]:
+        """Some columns of a block.
+
+        Raises:
+            ConfigurationError: It cannot be read.
+        """
+        try:
+            table = self._table(block)
+        except pa.ArrowException as error:
+            if "Empty CSV" in str(error):  # blank lines
+                return
+            raise self._unreadable(str(error)) from None
+        rows = table.slice(1) if self.start.has_header and not self.rows else table
+        self.rows += table.num_rows
+        yield from rows.to_batches()
+
+    def _table(self, block: bytes) -> pa.Table:
+        if block.startswith(codecs.BOM_UTF8):  # which pyarrow would pass over; a blank line is no row
+            block = b"\n" + block
+        memory = pa.allocate_buffer(len(block))
+        memoryview(memory).cast("B")[:] = block
+        return pa_csv.read_csv(
+            pa.BufferReader(memory),
+            # Names are always told: the first row is taken off by us.
+            read_options=pa_csv.ReadOptions(
+                use_threads=False, block_size=len(block), column_names=list(self.start.names)
+            ),
+            parse_options=pa_csv.ParseOptions(
+                delimiter=self.start.delimiter,
+                quote_char=self.dialect.quote or False,
+                escape_char=self.dialect.escape or False,
+                newlines_in_values=bool(self.dialect.quote or self.dialect.escape),
+                invalid_row_handler=self._refuse,
+            ),
+            # "n/a" and "null" are text like any other: an empty value is one as well.
+            convert_options=pa_csv.ConvertOptions(
+                include_columns=list(self.columns),
+                column_types=dict.fromkeys(self.columns, pa.string()),
+                strings_can_be_null=False,
+            ),
+        )
+
+    def _refuse(self, row: pa_csv.InvalidRow) -> str:
+        self.ragged.append(row)
+        return "error"
+
+    def _unreadable(self, message: str) -> ConfigurationError:
+        """Our words for what pyarrow found, without the row that it quotes."""
+        if self.ragged:
+            return self._of_another_width(self.ragged[0])
+        if "UTF8" in message:
+            found = _ROW.search(message)
+            place = f", row {int(found[1]) + self.rows} (the header is row 1)" if found else ""
+            return ConfigurationError(
+                f"{self.where}{place}: the text is not UTF-8. Say `csv.encoding` of the source in the export file, or "
+                "let the table be written as UTF-8."
+            )
+        return ConfigurationError(
+            f"{self.where} cannot be read as CSV with the delimiter {self.start.delimiter!r}. Let it be written again."
+        )
+
+    def _of_another_width(self, row: pa_csv.InvalidRow) -> ConfigurationError:
+        shown = _NAMES.get(self.start.delimiter, self.start.delimiter)
+        header, whose = (
+            (" (the header is row 1)", "the header has")
+            if self.start.has_header
+            else ("", "the table's columns are")
         )
         return ConfigurationError(
-            f"{where}, row {number}: {row.actual_columns} values, but {whose} "
+            f"{self.where}, row {row.number + self.rows}{header}: {row.actual_columns} values, but {whose} "
             f"{row.expected_columns}. Let values that contain the delimiter ({shown}) or line breaks be quoted."
         )
-    if "UTF8" in message:
-        found = _ROW.search(message)
-        return _not_utf_8(where, int(found[1]) if found else None)
-    if "straddling" in message:
-        return row_too_long(where)
-    return ConfigurationError(
-        f"{where} cannot be read as CSV with the delimiter {start.delimiter!r}. Let it be written again."
-    )
-
-
-def _not_utf_8(where: str, row: int | None) -> ConfigurationError:
-    place = f", row {row} (the header is row 1)" if row else ""
-    return ConfigurationError(
-        f"{where}{place}: the text is not UTF-8. Say `csv.encoding` of the source in the export file, or let the "
-        "table be written as UTF-8."
-    )
 
 
 _EXTENSIONS: Final = (".csv", ".tsv", ".tab", ".txt")

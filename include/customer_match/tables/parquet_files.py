@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.customer_match.read_ahead import Range
-from include.customer_match.storage import open_input
+from include.customer_match.storage import Input, open_input
 from include.customer_match.tables.columns import Columns, repeated
 from include.customer_match.tables.formats import FileFormat
-from include.customer_match.tables.table import FileTable, TableFile
+from include.customer_match.tables.table import FileTable, TableFile, still_there
 from include.errors import ConfigurationError
 
 __all__ = ["FORMAT", "ParquetTable"]
@@ -57,17 +57,28 @@ class ParquetTable(FileTable):
     def _columns_of(self, file: TableFile) -> Mapping[str, pa.DataType]:
         return self._footers[file.path].columns
 
+    def _begun(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input | None:
+        metadata = self._footers[file.path].metadata
+        if metadata is None:  # where its columns lie is known only when it is opened
+            return None
+        with still_there(self._where(file)):
+            content = open_input(self.filesystem, file.path, file.size_bytes)
+        content.expect(_ranges(metadata, columns), before)
+        return content
+
     def _batches_of(
-        self, file: TableFile, columns: tuple[str, ...], batch_rows: int
+        self, file: TableFile, content: Input | None, columns: tuple[str, ...], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
-        with self._opened(file, columns) as parquet:
+        with self._opened(file, columns, content) as parquet:
             yield from parquet.iter_batches(batch_rows, columns=list(columns), use_threads=False)
 
     @contextmanager
-    def _opened(self, file: TableFile, columns: tuple[str, ...] = ()) -> Iterator[pq.ParquetFile]:
+    def _opened(
+        self, file: TableFile, columns: tuple[str, ...] = (), begun: Input | None = None
+    ) -> Iterator[pq.ParquetFile]:
         """Whatever pyarrow raises here is the file's fault: the storage's faults have our own types."""
         metadata = self._footers[file.path].metadata if columns else None
-        with open_input(self.filesystem, file.path, file.size_bytes) as content:
+        with begun or open_input(self.filesystem, file.path, file.size_bytes) as content:
             try:
                 parquet = pq.ParquetFile(
                     content,
@@ -77,7 +88,8 @@ class ParquetTable(FileTable):
                     page_checksum_verification=True,
                     coerce_int96_timestamp_unit="us",  # Spark's old times: as ns, 9999-12-31 would become 1816
                 )
-                content.expect(_ranges(parquet.metadata, columns))
+                if begun is None:
+                    content.expect(_ranges(parquet.metadata, columns))
                 yield parquet
             except FileNotFoundError:
                 raise

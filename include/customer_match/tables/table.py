@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 import fsspec
 import pyarrow as pa
 
-from include.customer_match.storage import location_of, storage_faults
+from include.customer_match.storage import Input, location_of, storage_faults
 from include.customer_match.tables.columns import Columns, find_column, merge_columns
 from include.customer_match.tables.listing import TableFile, described
 from include.customer_match.tables.partitions import Partition
@@ -108,16 +108,45 @@ class FileTable(ABC):
         """
         names = tuple(dict.fromkeys(find_column(self._merged_columns, name) for name in columns))
         types = {name: stream_type(self._merged_columns[name]) for name in names}
-        for file in self.files:
-            where = self._where(file)
-            with still_there(where):
-                try:
-                    for batch in self._whole_batches_of(file, names, batch_rows):
-                        yield conformed(batch, types, where)
-                except ConfigurationError:  # what is found where another file was listed is no fault of that
+        with closing(self._in_turn(names)) as turns:
+            for file, content in turns:
+                where = self._where(file)
+                with still_there(where):
+                    try:
+                        for batch in self._whole_batches_of(file, content, names, batch_rows):
+                            yield conformed(batch, types, where)
+                    except ConfigurationError:  # what is found where another file was listed is no fault of that
+                        self._ensure_unchanged(file)
+                        raise
                     self._ensure_unchanged(file)
-                    raise
-                self._ensure_unchanged(file)
+
+    def _in_turn(self, columns: tuple[str, ...]) -> Generator[tuple[TableFile, Input | None], None, None]:
+        """Each file, as `_begun` opens it; that of the next one is done, so that fetching it goes on meanwhile."""
+        content = self._begun(self.files[0], columns, None) if self.files else None
+        for number, file in enumerate(self.files, 1):
+            after: Input | None = None
+            try:
+                if number < len(self.files):
+                    after = self._begun(self.files[number], columns, content)
+                yield file, content
+            except BaseException:
+                if after:
+                    after.close()
+                raise
+            finally:
+                if content:
+                    content.close()
+            content = after
+
+    @abstractmethod
+    def _begun(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input | None:
+        """A file, opened, of which fetching has begun; None: that is done in its turn.
+
+        Args:
+            file: It.
+            columns: Those that will be read.
+            before: The file that is read before it.
+        """
 
     @abstractmethod
     def _columns_of(self, file: TableFile) -> Mapping[str, pa.DataType]:
@@ -125,9 +154,16 @@ class FileTable(ABC):
 
     @abstractmethod
     def _batches_of(
-        self, file: TableFile, columns: tuple[str, ...], batch_rows: int
+        self, file: TableFile, content: Input | None, columns: tuple[str, ...], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
-        """Stream some columns of one file, as they are stored, perhaps beside others."""
+        """Stream some columns of one file, as they are stored, perhaps beside others.
+
+        Args:
+            file: It.
+            content: As `_begun` opened it.
+            columns: Those that are asked for.
+            batch_rows: No batch is longer.
+        """
 
     @cached_property
     def _merged_columns(self) -> Columns:
@@ -143,14 +179,14 @@ class FileTable(ABC):
         )
 
     def _whole_batches_of(
-        self, file: TableFile, columns: tuple[str, ...], batch_rows: int
+        self, file: TableFile, content: Input | None, columns: tuple[str, ...], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
         added = self.partitions.get(file.path, {})
         stored = tuple(name for name in columns if name not in added)
         if not stored:  # any other column tells how many rows there are
             own = self._whole_columns_of(file)
             stored = tuple(name for name in own if name not in added and name not in own.faults)[:1]
-        for batch in self._batches_of(file, stored, batch_rows):
+        for batch in self._batches_of(file, content, stored, batch_rows):
             for name, value in added.items():
                 if name in columns:
                     values = pa.repeat(pa.scalar(value, pa.string()), batch.num_rows)

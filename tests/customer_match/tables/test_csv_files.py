@@ -1,12 +1,17 @@
 import gzip
+import threading
+import time
 import traceback
 import tracemalloc
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
 
+from include.customer_match.storage import Input
 from include.customer_match.tables import open_table
 from include.customer_match.tables.csv_dialect import CsvDialect
 from include.customer_match.tables.csv_files import CsvTable
@@ -95,6 +100,62 @@ def test_a_name_that_begins_like_an_archive_is_a_name(tmp_path: Path) -> None:
     assert emails(write(tmp_path / "a.csv", "BZhour,Email\n1,x\n")) == ["x"]
 
 
+def test_a_block_may_begin_with_what_looks_like_a_byte_order_mark(tmp_path: Path) -> None:
+    content = "Email,Note\n" + f"\ufeffx,{'n' * 90}\n" * 30_000
+    assert emails(write(tmp_path / "a.csv", content)) == ["\ufeffx"] * 30_000
+
+
+def test_blocks_without_any_row(tmp_path: Path) -> None:
+    blank = "\n" * (3 * BLOCK_BYTES)
+    assert emails(write(tmp_path / "a.csv", f"Email\nx\n{blank}y\n{blank}")) == ["x", "y"]
+
+
+@pytest.mark.parametrize("before", [0, 1, BLOCK_BYTES // 2, BLOCK_BYTES - 1])
+def test_a_row_may_fill_a_block_wherever_it_begins(tmp_path: Path, before: int) -> None:
+    head, row = "Email,Note\n", f"x,{'n' * (BLOCK_BYTES - 3)}\n"
+    content = head + "\n" * max(before - len(head), 0) + row + "y,\n"
+    assert emails(write(tmp_path / "a.csv", content)) == ["x", "y"]
+
+
+def test_all_is_read_in_the_thread_that_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread of pyarrow that calls Python while the process ends aborts it."""
+    threads = set()
+    read = Input.read
+
+    def recording(self: Input, size: int | None = -1) -> bytes:
+        threads.add(threading.get_ident())
+        return read(self, size)
+
+    path = write(tmp_path / "a.csv", "Email\n" + '"x"\n' * 1_000_000)
+    table = open_table(LOCAL, path)
+    table.columns()
+    monkeypatch.setattr(Input, "read", recording)
+    assert sum(batch.num_rows for batch in table.batches(["Email"])) == 1_000_000
+    assert threads == {threading.get_ident()}
+
+
+def test_the_next_file_is_fetched_while_one_is_read() -> None:
+    asked, lake = Counter[str](), MemoryFileSystem()
+    for name in "abc":
+        lake.pipe_file(f"/fetched/{name}.csv", b"Email\n" + b"x\n" * 1_000)
+    table = open_table(lake, "/fetched")
+    table.columns()
+    fetch = lake.cat_file
+    lake.cat_file = lambda path, **span: asked.update([path[-5:]]) or fetch(path, **span)
+    try:
+        batches = table.batches(["Email"])
+        next(batches)
+        deadline = time.monotonic() + 30
+        while set(asked) != {"a.csv", "b.csv"} and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert asked == {"a.csv": 1, "b.csv": 1}
+        assert sum(batch.num_rows for batch in batches) == 2_000
+        assert asked == {"a.csv": 1, "b.csv": 1, "c.csv": 1}
+    finally:
+        del lake.cat_file
+        lake.rm("/fetched", recursive=True)
+
+
 def test_values_stay_the_text_that_they_are(tmp_path: Path) -> None:
     values = ["n/a", "NULL", "nan", "", "007", "1e5", "true", "2026-01-01", " x ", "ä\u00a0"]
     path = write(tmp_path / "a.csv", "Id,Email\n" + "".join(f"1,{value}\n" for value in values))
@@ -135,7 +196,7 @@ def test_memory_is_that_of_some_blocks_however_large_the_table(tmp_path: Path) -
     finally:
         tracemalloc.stop()
         pa.set_memory_pool(default)
-    assert 2**20 < peak < 48 * 2**20 < table.files[0].size_bytes / 2  # pyarrow reads 32 blocks ahead
+    assert 2**20 < peak < 16 * 2**20 < table.files[0].size_bytes / 5
 
 
 class TestDialect:
@@ -230,6 +291,13 @@ def test_what_cannot_be_read_is_told_without_showing_a_row(
     shown = "".join(traceback.format_exception(raised.value))
     assert PERSON not in shown
     assert "ller" not in shown
+
+
+@pytest.mark.bad_input
+def test_text_far_down_that_is_not_utf_8_is_told_by_its_row(tmp_path: Path) -> None:
+    content = b"Id,Email\n" + b"1,x\n" * 1_000_000 + b"1,\xe4\n"
+    with pytest.raises(ConfigurationError, match=r"row 1000002 .*not UTF-8"):
+        emails(write(tmp_path / "a.csv", content))
 
 
 @pytest.mark.bad_input

@@ -1,10 +1,12 @@
 import csv
 import io
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.customer_match.tables import csv_quotes
 from include.customer_match.tables.csv_quotes import MisplacedQuoteError, QuoteCheck
 
 
@@ -26,6 +28,45 @@ def test_what_python_writes_is_right(rows: list[list[str]], quoting: int, line_e
     file = io.StringIO()
     csv.writer(file, quoting=quoting, lineterminator=line_end).writerows(rows)  # type: ignore[arg-type]
     assert not checked(file.getvalue(), size).is_open
+
+
+@given(
+    rows=st.lists(st.lists(st.text(st.sampled_from('a"\n\r,é'), max_size=4), min_size=1), min_size=1),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    line_end=st.sampled_from(["\n", "\r\n", "\r"]),
+    size=st.integers(1, 30),
+)
+def test_it_tells_where_rows_end(rows: list[list[str]], quoting: int, line_end: str, size: int) -> None:
+    file = io.StringIO()
+    csv.writer(file, quoting=quoting, lineterminator=line_end).writerows(rows)  # type: ignore[arg-type]
+    check, parts, rest = QuoteCheck(io.BytesIO(file.getvalue().encode()), ",", '"'), [], b""
+    with mock.patch.object(csv_quotes, "_TAIL_BYTES", 2):
+        while content := check.read(size):
+            assert 0 <= check.row_end <= len(content)
+            parts.append(rest + content[: check.row_end] if check.row_end else b"")
+            rest = content[check.row_end :] if check.row_end else rest + content
+    assert not rest.strip(b"\n")
+    assert [row for part in parts for row in parsed(part.decode())] == parsed(file.getvalue())
+
+
+def parsed(text: str) -> list[list[str]]:
+    return [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [("a\nb\nc", 4), ("a,b", 0), ('"a\nb', 0), ('x\n"a\nb', 2), ('"a\nb"\r', 6), ('"' + "\n" * 9_000, 0)],
+)
+def test_the_end_of_the_last_row(text: str, end: int) -> None:
+    check = QuoteCheck(io.BytesIO(text.encode()), ",", '"')
+    check.read()
+    assert check.row_end == end
+
+
+def test_an_escaped_line_end_ends_no_row() -> None:
+    check = QuoteCheck(io.BytesIO(b"a\nb\\\nc"), ",", None, "\\")
+    check.read()
+    assert check.row_end == 2
 
 
 @given(

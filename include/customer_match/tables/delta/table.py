@@ -14,7 +14,7 @@ import fsspec
 import numpy as np
 import pyarrow as pa
 
-from include.customer_match.storage import location_of, open_input, storage_faults
+from include.customer_match.storage import Input, location_of, open_input, storage_faults
 from include.customer_match.table_formats import Format
 from include.customer_match.tables.columns import Columns, is_text
 from include.customer_match.tables.delta import deletion_vectors
@@ -66,8 +66,20 @@ class DeltaTable(ParquetTable):
     def _merged_columns(self) -> Columns:
         return self.schema.types()
 
+    def _begun(
+        self,
+        file: TableFile,
+        columns: tuple[str, ...],
+        before: Input | None,
+    ) -> None:
+        """Where columns lie is known only when a file is opened: its names of them may be others."""
+
     def _batches_of(
-        self, file: TableFile, columns: tuple[str, ...], batch_rows: int
+        self,
+        file: TableFile,
+        content: Input | None,  # noqa: ARG002 (never one)
+        columns: tuple[str, ...],
+        batch_rows: int,
     ) -> Iterator[pa.RecordBatch]:
         entry = self.entries[file.path]
         deleted = self._deleted(entry.vector) if entry.vector else None
