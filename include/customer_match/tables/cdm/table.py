@@ -5,9 +5,10 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import groupby
 from typing import Final
 
 import fsspec
@@ -50,7 +51,7 @@ class EntityTable:
 
     Attributes:
         location: The entity, for people.
-        parts: A table of each of its files, in the model's order.
+        parts: Tables of its files, in the model's order.
         described: Names of its columns, in the model's order; None: the model does not say.
         written: When the model was written, which is the table's time where there are no files.
         by_time: Never: a model keeps no older states.
@@ -181,7 +182,17 @@ def _open(model: Model, name: str) -> EntityTable:
     )
     with storage_faults(model.where):
         written = described(model.filesystem.info(model.path)).modified
-    return EntityTable(f"{model.where}/{entity.name}", parts, entity.columns, written)
+    return EntityTable(f"{model.where}/{entity.name}", _joined(parts), entity.columns, written)
+
+
+def _joined(parts: Sequence[FileTable]) -> tuple[FileTable, ...]:
+    """Files that follow one another and are written in one way as one table: its next file is fetched meanwhile."""
+
+    def way(part: FileTable) -> tuple[object, ...]:
+        return type(part), part.dialect if isinstance(part, CsvTable) else None
+
+    runs = [list(run) for _, run in groupby(parts, way)]
+    return tuple(replace(run[0], files=tuple(file for part in run for file in part.files)) for run in runs)
 
 
 def _check_names(entity: Entity, where: str) -> None:

@@ -99,6 +99,17 @@ class TestModelJson:
         assert emails(table) == addresses(1, 2, 3)
         assert emails(table, "FullName") == [person["FullName"] for person in people(1, 2, 3)]
 
+    def test_files_of_several_ways_are_read_in_the_order_of_the_model(self, lake: CdmSample) -> None:
+        styles = [Csv(), Csv(), Csv(header=True), Csv(delimiter=";"), Csv(delimiter=";"), Csv()]
+        for number, style in enumerate(styles):
+            lake.file(f"Gold/{9 - number}.csv", style.content(COLUMNS, people(number)))
+        lake.file("Gold/a.parquet", parquet_content(COLUMNS, people(6)))
+        partitions = [lake.partition(f"Gold/{9 - number}.csv", style) for number, style in enumerate(styles)]
+        lake.entity("Gold", COLUMNS, [*partitions, lake.partition("Gold/a.parquet")])
+        table = open_table(LOCAL, f"{lake.folder}/Gold")
+        assert emails(table) == addresses(0, 1, 2, 3, 4, 5, 6)
+        assert len(table.files) == 7
+
     def test_gzip_is_seen_by_the_first_bytes_and_not_by_the_name(self, lake: CdmSample) -> None:
         lake.file("Gold/a.csv", Csv(packed=True).content(COLUMNS, people(1)))
         lake.file("Gold/b.csv.gz", Csv().content(COLUMNS, people(2)))
