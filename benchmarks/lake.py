@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from benchmarks.measuring import Measured, median
+from benchmarks.measuring import Measured, median, peak_rss_mb
 from include.demo.azurite import running
 from include.demo.tables import DemoTable, write_table
 from include.sample_lake.people import Profiles
@@ -159,7 +158,7 @@ def _work(
     measured = Measured(
         seconds=time.perf_counter() - wall,
         cpu_seconds=time.process_time() - cpu,
-        peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        peak_rss_mb=peak_rss_mb(),
     )
     if rows != size:
         raise RuntimeError(f"{job} read {rows:,} rows of {size:,}")
