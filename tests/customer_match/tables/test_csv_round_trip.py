@@ -275,7 +275,7 @@ def test_a_table_comes_back_whatever_the_dialect_and_the_sizes_of_blocks(data: s
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=3_000, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=1_500, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_many_tables_come_back(data: st.DataObject) -> None:
     check(data, most=40)
