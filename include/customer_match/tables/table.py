@@ -115,7 +115,9 @@ class FileTable(ABC):
                     try:
                         for batch in self._whole_batches_of(file, content, names, batch_rows):
                             yield conformed(batch, types, where)
-                    except ConfigurationError:  # what is found where another file was listed is no fault of that
+                    except (
+                        ConfigurationError
+                    ):  # what is found where another file was listed is no fault of that
                         self._ensure_unchanged(file)
                         raise
                     self._ensure_unchanged(file)
