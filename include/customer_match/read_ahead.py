@@ -16,7 +16,7 @@ __all__ = ["Range", "ReadAhead"]
 Range = tuple[int, int]
 """First byte, and the one after the last."""
 
-_PIECE_BYTES: Final = 4 * 2**20  # of one request
+_PIECE_BYTES: Final = 8 * 2**20  # of one request; half of it takes a third longer for large CSV files
 _HOLE_BYTES: Final = 2**20  # that are fetched for nothing rather than by another request
 _REQUESTS_AT_ONCE: Final = 8
 _BYTES_AHEAD: Final = (
