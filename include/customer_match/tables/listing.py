@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import fsspec
+from fsspec.asyn import AsyncFileSystem
 
 from include.customer_match.storage import location_of, storage_faults
 
@@ -20,6 +21,8 @@ _RUN = re.compile(r"^\d{4}/\d{2}/\d{2}/\d{4}(?=/[^/]+$)")
 
 # Where adlfs, s3fs, local disks (and others), and gcsfs tell the time of a file.
 _MODIFIED = ("last_modified", "LastModified", "mtime", "updated")
+# Where adlfs and gcsfs, and s3fs, tell what is another one once the content is.
+_TAGS = ("etag", "ETag")
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,22 @@ class TableFile:
         path: In the file system, without a protocol.
         size_bytes: Its size.
         modified: When it was written (UTC), where the storage knows it.
+        tag: What tells this content from any other of the same path, where the storage has that.
     """
 
     path: str
     size_bytes: int
     modified: datetime | None
+    tag: str | None = None
+
+    def is_as(self, earlier: TableFile) -> bool:
+        """Whether it has not been written since it was described earlier.
+
+        Tags go before times: storages know times to the second only, or to less in one answer than in another.
+        """
+        if self.tag and earlier.tag:
+            return (self.size_bytes, self.tag) == (earlier.size_bytes, earlier.tag)
+        return (self.size_bytes, self.modified) == (earlier.size_bytes, earlier.modified)
 
 
 @dataclass(frozen=True)
@@ -70,14 +84,55 @@ def list_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing:
             raise FileNotFoundError(root) from error
         if info["type"] == "file":
             return Listing(root, (described(info),), is_file=True)
-        found: dict[str, Any] = filesystem.find(root, detail=True, on_error="raise")
-    return Listing(root, tuple(described(found[name]) for name in sorted(found)))
+        found = _found_below(filesystem, root)
+    return Listing(root, tuple(described(found[name]) for name in sorted(found) if _is_file(found[name])))
+
+
+def _found_below(filesystem: fsspec.AbstractFileSystem, root: str) -> dict[str, Mapping[str, Any]]:
+    """What fsspec says of all files below a folder, by their paths.
+
+    Some file systems list all of them at once. The others walk from folder to folder, and the walk that fsspec gives
+    them passes over folders that may not be listed, whatever it is told (observed: fsspec 2026.9): it is made here.
+    """
+    kind = type(filesystem)
+    if isinstance(filesystem, AsyncFileSystem):
+        walks = kind._find is AsyncFileSystem._find  # noqa: SLF001 (what they override)
+    else:
+        walks = kind.find is fsspec.AbstractFileSystem.find
+    if walks:
+        return dict(_walked(filesystem, root))
+    found: dict[str, Mapping[str, Any]] = filesystem.find(root, detail=True)
+    return found
+
+
+def _walked(filesystem: fsspec.AbstractFileSystem, root: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        try:
+            listed = filesystem.ls(folder, detail=True)
+        except (FileNotFoundError, NotADirectoryError):
+            if folder == root:
+                raise
+            continue  # it was there a moment ago: now there is nothing in it
+        for info in listed:
+            path = info["name"].rstrip("/")
+            if info["type"] == "directory" and path != folder:
+                folders.append(path)
+            else:
+                yield info["name"], info
+
+
+def _is_file(info: Mapping[str, Any]) -> bool:
+    """Whether an object of a bucket does not only stand for a folder: consoles and Hadoop make such ones."""
+    return info.get("type") != "directory" and not str(info["name"]).endswith(("/", "_$folder$"))
 
 
 def described(info: Mapping[str, Any]) -> TableFile:
     """What fsspec says of a file, in our words."""
     modified = next((info[key] for key in _MODIFIED if info.get(key)), None)
-    return TableFile(info["name"], int(info["size"] or 0), _as_time(modified))
+    tag = next((str(info[key]) for key in _TAGS if info.get(key)), None)
+    return TableFile(info["name"], int(info["size"] or 0), _as_time(modified), tag and tag.strip('"'))
 
 
 def _as_time(value: Any) -> datetime | None:

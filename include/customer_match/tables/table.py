@@ -213,7 +213,7 @@ class FileTable(ABC):
         where = self._where(file)
         with storage_faults(where):
             now = described(self.filesystem.info(file.path))
-        if now != file:
+        if not now.is_as(file):
             raise TransientError(
                 f"{where} was changed while it was read. It is read again on the next try; export after the table "
                 "is written, not meanwhile."
