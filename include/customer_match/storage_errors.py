@@ -10,8 +10,12 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any, Final
 
+from include.customer_match import storage_status
+from include.customer_match.client_errors import became_shorter, of_client
+from include.customer_match.storage_status import detail, may_pass
 from include.errors import ConfigurationError, CustomerMatchError, TerminalError, TransientError
 
 __all__ = ["translated"]
@@ -19,11 +23,6 @@ __all__ = ["translated"]
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _UNUSABLE: Final = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
-_HTTP_REFUSED: Final = frozenset({401, 403})
-_HTTP_LATER: Final = frozenset({408, 409, 412, 429})
-_HTTP_NOT_FOUND: Final = 404
-_HTTP_TOO_MANY: Final = 429
-_HTTP_SERVER_ERROR: Final = 500
 
 # What to look at first, by Azure's code (documented: Blob service error codes, Common REST API error codes).
 _REFUSALS: Final = {
@@ -43,22 +42,25 @@ _ACCESS: Final = (
 )
 _MALFORMED: Final = "InvalidAuthenticationInfo"  # with 400, or with 401
 _ARCHIVED: Final = frozenset({"BlobArchived", "BlobBeingRehydrated"})
-# The clients below the file systems that Airflow's providers bring (assumed: none is installed here but Azure's).
-_CLIENTS: Final = frozenset(
-    {"aiobotocore", "aiohttp", "botocore", "gcsfs", "google", "paramiko", "requests", "s3fs", "urllib3"}
-)
-_CREDENTIALS: Final = ("Credential", "Authentication", "RefreshError", "TokenRetrieval")
 
 
 def translated(error: BaseException, location: str) -> CustomerMatchError | None:
-    """Our word for the first error of the chain that a storage is known to raise; None where there is none."""
-    link: BaseException | None = error
-    while link is not None:
-        for translate in (_of_azure, _of_client, _of_system):
+    """Our word for what a storage is known to raise; None where it is nothing of the kind.
+
+    A client's own error goes before what a file system makes of it: it knows status and code.
+    """
+    for translate in (_of_azure, of_client, _of_system):
+        for link in _chain(error):
             if ours := translate(link, location):
                 return ours
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 
 
 def _of_system(error: BaseException, location: str) -> CustomerMatchError | None:
@@ -92,87 +94,47 @@ def _of_azure(error: BaseException, location: str) -> CustomerMatchError | None:
     status = getattr(error, "status_code", None)
     code = getattr(error, "error_code", None)
     code = getattr(code, "value", code)  # where the SDK knows it, it is a member of an enumeration
-    detail = _detail(status, code, error)
+    words = detail(status, code, error)
     if isinstance(error, azure.ClientAuthenticationError) and not code:  # the account always gives a code
-        return _not_signed_in(error, status, detail, location)
-    if code in _ARCHIVED or code == _MALFORMED or (status and not _may_pass(status)):
-        return _refused(status or 0, str(code), detail, location)
+        return _not_signed_in(error, status, words, location)
+    if status == storage_status.OUT_OF_RANGE:
+        return became_shorter(location, words)
+    if code in _ARCHIVED or code == _MALFORMED or (status and not may_pass(status)):
+        return _refused(status or 0, str(code), words, location)
     return TransientError(
-        f"{location}: the storage account cannot be reached or is busy ({detail}). If this stays so, check the "
+        f"{location}: the storage account cannot be reached or is busy ({words}). If this stays so, check the "
         "account's name and the network.",
         retry_after=_retry_after(error),
     )
 
 
-def _refused(status: int, code: str, detail: str, location: str) -> CustomerMatchError:
-    if status in _HTTP_REFUSED or code == _MALFORMED:
+def _refused(status: int, code: str, words: str, location: str) -> CustomerMatchError:
+    if status in storage_status.REFUSED or code == _MALFORMED:
         remedy = _REFUSALS.get(code, _ACCESS)
-        return ConfigurationError(f"{location}: the storage account refuses access ({detail}). {remedy}")
+        return ConfigurationError(f"{location}: the storage account refuses access ({words}). {remedy}")
     if code in _ARCHIVED:
         return ConfigurationError(
-            f"{location} is in the archive tier, where nothing can be read ({detail}). Move it to the hot or cool tier."
+            f"{location} is in the archive tier, where nothing can be read ({words}). Move it to the hot or cool tier."
         )
-    if status == _HTTP_NOT_FOUND:
+    if status == storage_status.NOT_FOUND:
         return ConfigurationError(
-            f"{location}: there is no such container in the storage account ({detail}). Create it, or correct the "
+            f"{location}: there is no such container in the storage account ({words}). Create it, or correct the "
             "name."
         )
-    return TerminalError(f"{location}: the storage account refuses the request ({detail}).")
+    return TerminalError(f"{location}: the storage account refuses the request ({words}).")
 
 
-def _not_signed_in(
-    error: BaseException, status: int | None, detail: str, location: str
-) -> CustomerMatchError:
+def _not_signed_in(error: BaseException, status: int | None, words: str, location: str) -> CustomerMatchError:
     """No token was had: the storage account was not even asked."""
-    if status and (status >= _HTTP_SERVER_ERROR or status == _HTTP_TOO_MANY):
+    if status and (status >= storage_status.SERVER_ERROR or status == storage_status.TOO_MANY):
         return TransientError(
-            f"{location}: the sign-in is busy or out of order ({detail}).", retry_after=_retry_after(error)
+            f"{location}: the sign-in is busy or out of order ({words}).", retry_after=_retry_after(error)
         )
     return ConfigurationError(
-        f"{location}: signing in to the storage account failed ({detail}). Check tenant, client id and secret on the "
+        f"{location}: signing in to the storage account failed ({words}). Check tenant, client id and secret on the "
         "lake's Airflow connection; without them, the identity that this machine offers (environment, workload "
         "identity, managed identity, or `az login`)."
     )
-
-
-def _of_client(error: BaseException, location: str) -> CustomerMatchError | None:
-    """What a client library of another storage raises, by its HTTP status, else by its name."""
-    kind = type(error)
-    if kind.__module__.partition(".")[0] not in _CLIENTS:
-        return None
-    status = _status_of(error)
-    detail = _detail(status, None, error)
-    if status in _HTTP_REFUSED or any(word in kind.__name__ for word in _CREDENTIALS):
-        return ConfigurationError(_forbidden(location, detail))
-    if status == _HTTP_NOT_FOUND:
-        return ConfigurationError(
-            f"{location}: there is no such bucket or folder ({detail}). Correct the name."
-        )
-    if status and not _may_pass(status):
-        return TerminalError(f"{location}: the storage refuses the request ({detail}).")
-    return TransientError(f"{location}: the storage cannot be reached or is busy ({detail}).")
-
-
-def _status_of(error: BaseException) -> int | None:
-    """The HTTP status: where aiohttp, gcsfs, requests and botocore keep it."""
-    response: Any = getattr(error, "response", None)
-    found = [
-        getattr(error, "status", None),
-        getattr(error, "code", None),
-        getattr(response, "status_code", None),
-    ]
-    if isinstance(response, dict):
-        found.append(response.get("ResponseMetadata", {}).get("HTTPStatusCode"))
-    return next((int(text) for text in map(str, found) if text.isdigit()), None)
-
-
-def _detail(status: object, code: object, error: BaseException) -> str:
-    parts = [str(part) for part in (status and f"HTTP {status}", code) if part]
-    return ", ".join(parts) or type(error).__name__
-
-
-def _may_pass(status: int) -> bool:
-    return status >= _HTTP_SERVER_ERROR or status in _HTTP_LATER
 
 
 def _retry_after(error: BaseException) -> float | None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from unicodedata import normalize
 
-from airflow_microsoft_advertising.lake import filesystem
+from airflow_microsoft_advertising.lake import filesystem, path_in
 from include.customer_match.date_templates import RunDates, is_template, latest_in, render
 from include.customer_match.export import Source
 from include.customer_match.reading import dialect_of
@@ -121,8 +121,10 @@ class DatedSource:
         return self.source.model_copy(update={"root": self.root}).locate(PROJECT, path)
 
     def _place(self, location: str) -> tuple[fsspec.AbstractFileSystem, str]:
-        whole = self.source.model_copy(update={"root": location}).locate(PROJECT)
-        return filesystem(self.source.connection, whole)
+        return filesystem(self.source.connection, self._whole(location))
+
+    def _whole(self, location: str) -> str:
+        return self.source.model_copy(update={"root": location}).locate(PROJECT)
 
     def _filled_in(self, template: str, located: Callable[[str], str]) -> str:
         """The location of a template, with what `latest` found in the lake."""
@@ -144,7 +146,7 @@ class DatedSource:
         lake, _ = self._place(located(render(template, self.dates)))
 
         def of_day(shift: int) -> str:
-            return self._place(located(render(template, self.dates.shifted(shift))))[1]
+            return path_in(lake, self._whole(located(render(template, self.dates.shifted(shift)))))
 
         earlier, later = nearest_days(lake, of_day)
         known = [

@@ -1,7 +1,8 @@
 """From a place and an Airflow connection to a file system: the one function that opens lakes and workspaces.
 
 Local folders are opened as they are, Azure as `azure_lake.py` says, and everything else by Airflow's object
-storage: each provider brings the schemes that it opens, and signs in by its own kind of connection.
+storage as `provider_lake.py` says: each provider brings the schemes that it opens, and signs in by its own kind of
+connection.
 """
 
 from __future__ import annotations
@@ -11,21 +12,22 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_microsoft_advertising.azure_lake import fault_of, open_azure
 from airflow_microsoft_advertising.connections import no_connection
+from airflow_microsoft_advertising.provider_lake import (
+    ensure_provider,
+    kind_of_connection,
+    open_by_provider,
+    path_there,
+)
 from include.customer_match.location import Location
-from include.errors import ConfigurationError, CustomerMatchError, TransientError
+from include.errors import ConfigurationError, TransientError
 
 if TYPE_CHECKING:
     import fsspec
     from airflow.sdk import Connection
 
-__all__ = ["filesystem"]
+__all__ = ["filesystem", "path_in"]
 
 _AZURE_KIND: Final = "the type wasb (Azure Blob Storage)"
-# What to install for the schemes that people ask for most (documented: Airflow, Object Storage).
-_PACKAGES: Final = {
-    **dict.fromkeys(("s3", "s3a", "s3n"), "apache-airflow-providers-amazon[s3fs]"),
-    **dict.fromkeys(("gs", "gcs"), "apache-airflow-providers-google"),
-}
 
 
 def filesystem(conn_id: str | None, url: str) -> tuple[fsspec.AbstractFileSystem, str]:
@@ -44,12 +46,27 @@ def filesystem(conn_id: str | None, url: str) -> tuple[fsspec.AbstractFileSystem
     """
     location = _location(url)
     if location.is_local:
-        return _local(conn_id, location, url)
-    if location.is_azure:
-        return _azure(conn_id, location, url), location.path
-    found = _by_airflow(conn_id, location, url)
-    path: str = found._strip_protocol(location.url)  # noqa: SLF001 (what fsspec's makers of file systems override)
-    return found, path
+        found = _local(conn_id, url)
+    elif location.is_azure:
+        found = _azure(conn_id, location, url)
+    else:
+        found = _by_airflow(conn_id, location)
+    return found, _path(found, location)
+
+
+def path_in(filesystem: fsspec.AbstractFileSystem, url: str) -> str:
+    """The path of a place in a file system that opened another place of the same storage.
+
+    Raises:
+        ConfigurationError: The location is not usable.
+    """
+    return _path(filesystem, _location(url))
+
+
+def _path(filesystem: fsspec.AbstractFileSystem, location: Location) -> str:
+    if location.is_local:
+        return str(Path(location.path).expanduser().absolute())
+    return location.path if location.is_azure else path_there(filesystem, location)
 
 
 def _location(url: str) -> Location:
@@ -59,7 +76,7 @@ def _location(url: str) -> Location:
         raise ConfigurationError(f"{url}: {error}.") from None
 
 
-def _local(conn_id: str | None, location: Location, url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+def _local(conn_id: str | None, url: str) -> fsspec.AbstractFileSystem:
     from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415 (imports are paid by who needs them)
 
     if conn_id is not None:
@@ -67,7 +84,7 @@ def _local(conn_id: str | None, location: Location, url: str) -> tuple[fsspec.Ab
             f"{url} is a local folder; the connection {conn_id!r} does not open it. Write abfs://container/path, or "
             "remove the connection."
         )
-    return LocalFileSystem(), str(Path(location.path).expanduser().absolute())
+    return LocalFileSystem()
 
 
 def _azure(conn_id: str | None, location: Location, url: str) -> fsspec.AbstractFileSystem:
@@ -78,45 +95,12 @@ def _azure(conn_id: str | None, location: Location, url: str) -> fsspec.Abstract
     return open_azure(_connection(conn_id, _AZURE_KIND), location.host)
 
 
-def _by_airflow(conn_id: str | None, location: Location, url: str) -> fsspec.AbstractFileSystem:
-    """What the scheme's provider opens, without its listing cache: others write to the lake meanwhile."""
-    from airflow.sdk.io import get_fs, has_fs  # noqa: PLC0415 (takes seconds)
-
-    from include.customer_match.storage import storage_faults  # noqa: PLC0415 (with fsspec)
-
-    if not has_fs(location.scheme):
-        raise ConfigurationError(
-            f"{url}: no Airflow provider that is installed opens {location.scheme}://. {_what_to_install(location)}"
-        )
-    if conn_id is not None:
-        _connection(conn_id, "the type of its storage")  # a provider may take a missing one for none at all
-    try:
-        with storage_faults(url):
-            found = get_fs(location.scheme, conn_id)
-    except CustomerMatchError:
-        raise
-    except ImportError:
-        raise ConfigurationError(
-            f"{url}: the Airflow provider for {location.scheme}:// lacks a library. {_what_to_install(location)}"
-        ) from None
-    except Exception as error:  # noqa: BLE001 (each provider has its own; the text may repeat credentials)
-        what = (
-            f"the connection {conn_id!r}"
-            if conn_id
-            else "what this machine offers, as no connection is named,"
-        )
-        raise ConfigurationError(
-            f"{url} cannot be opened with {what} ({type(error).__name__}). Check the fields of the connection."
-        ) from None
-    found.dircache.clear()
-    found.dircache.use_listings_cache = False
-    return found
-
-
-def _what_to_install(location: Location) -> str:
-    package = _PACKAGES.get(location.scheme)
-    named = f"`{package}`" if package else "the provider package that has it"
-    return f"Add {named} to the Python environment of Airflow's processes, or copy the tables to Azure."
+def _by_airflow(conn_id: str | None, location: Location) -> fsspec.AbstractFileSystem:
+    ensure_provider(location)
+    if conn_id is None:
+        return open_by_provider(None, location)
+    # A provider may take a missing one for none at all.
+    return open_by_provider(_connection(conn_id, kind_of_connection(location)), location)
 
 
 def _connection(conn_id: str, kind: str) -> Connection:

@@ -13,7 +13,7 @@ import pytest
 from airflow.sdk import Connection
 
 from airflow_microsoft_advertising.azure_lake import storage_options
-from airflow_microsoft_advertising.lake import filesystem
+from airflow_microsoft_advertising.lake import filesystem, path_in
 from include.customer_match.storage import storage_faults
 from include.customer_match.tables import discover, open_table
 from include.customer_match.workspace import Workspace
@@ -306,14 +306,14 @@ class TestAirflowsObjectStorage:
         from fsspec.implementations.memory import MemoryFileSystem
 
         class Storage(MemoryFileSystem):
-            protocol = ("s3", "s3a")
+            protocol = ("s3", "s3a")  # as of s3fs, while the provider opens s3n as well
             store: ClassVar[dict[str, Any]] = {}
             pseudo_dirs: ClassVar[list[str]] = [""]
             cachable = False
 
             @classmethod
             def _strip_protocol(cls, path: str) -> str:
-                return "/" + path.removeprefix("s3://").strip("/")
+                return "/" + path.removeprefix("s3://").removeprefix("s3a://").strip("/")
 
         asked: list[str | None] = []
 
@@ -324,8 +324,10 @@ class TestAirflowsObjectStorage:
             opened.dircache["/bucket/segments"] = []
             return opened
 
-        monkeypatch.setattr(fs, "_register_filesystems", lambda: {"s3": get_fs, "s3a": get_fs})
-        monkeypatch.setenv("AIRFLOW_CONN_AWS", json.dumps({"conn_type": "aws", "password": SECRET}))
+        monkeypatch.setattr(fs, "_register_filesystems", lambda: dict.fromkeys(("s3", "s3a", "s3n"), get_fs))
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_AWS", json.dumps({"conn_type": "aws", "login": "AKIA", "password": SECRET})
+        )
         return asked
 
     @pytest.mark.parametrize("conn_id", ["aws", None])
@@ -338,6 +340,46 @@ class TestAirflowsObjectStorage:
         assert list(tables) == ["Gold"]
         (batch,) = open_table(found, tables["Gold"]).batches(["Email"])
         assert batch.column(0).to_pylist() == ["a", "b"]
+
+    @pytest.mark.parametrize("scheme", ["s3", "s3a", "s3n"])
+    def test_schemes_that_the_file_system_does_not_know_are_those_of_its_provider(
+        self, storage: list[str | None], scheme: str
+    ) -> None:
+        found, path = filesystem("aws", f"{scheme}://bucket/segments/")
+        assert path == "/bucket/segments"
+        assert path_in(found, f"{scheme}://bucket/other") == "/bucket/other"
+
+    @pytest.mark.bad_input
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"conn_type": "wasb"}, "is of type 'wasb'. To open s3:// it must be of type aws"),
+            ({"login": None}, "Login and Password must both be filled in, or neither"),
+            ({"password": None, "extra": {"region_name": "eu-west-1"}}, "Login and Password must both"),
+            (
+                {"login": None, "password": None, "extra": {"aws_access_key_id": "AKIA"}},
+                "aws_access_key_id and aws_secret_access_key in Extra must both",
+            ),
+            ({"extra": "{" + SECRET}, "Extra is not a JSON object"),
+            ({"extra": f'["{SECRET}"]'}, "Extra is not a JSON object"),
+        ],
+    )
+    def test_a_mistake_is_told_before_the_provider_goes_on_with_what_the_machine_offers(
+        self, storage: list[str | None], monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], words: str
+    ) -> None:
+        given = {"conn_type": "aws", "login": "AKIA", "password": SECRET} | changes
+        monkeypatch.setenv("AIRFLOW_CONN_AWS", json.dumps(given))
+        with pytest.raises(ConfigurationError, match=words) as raised:
+            filesystem("aws", "s3://bucket/segments")
+        assert SECRET not in str(raised.value)
+        assert storage == []
+
+    def test_a_connection_may_leave_the_signing_in_to_the_machine(
+        self, storage: list[str | None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS", json.dumps({"conn_type": "aws"}))
+        filesystem("aws", "s3://bucket/segments")
+        assert storage == ["aws"]
 
     def test_a_connection_that_is_not_there_is_told(self, storage: list[str | None]) -> None:
         with pytest.raises(ConfigurationError, match="There is no Airflow connection 'nope'"):

@@ -32,9 +32,6 @@ class Answer:
         return b""
 
 
-THROTTLED = {"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}}
-
-
 def http(status: int, code: str = "", headers: dict[str, str] | None = None) -> HttpResponseError:
     kind = ResourceNotFoundError if status == 404 else HttpResponseError
     error = kind(f"failed for {SIGNATURE}", response=Answer(status, headers))  # type: ignore[arg-type]
@@ -45,12 +42,6 @@ def http(status: int, code: str = "", headers: dict[str, str] | None = None) -> 
 def sign_in(status: int) -> ClientAuthenticationError:
     """As azure-identity raises what Microsoft Entra answers: without a code of the storage's."""
     return ClientAuthenticationError(f"AADSTS {SIGNATURE}", response=Answer(status))  # type: ignore[arg-type]
-
-
-def of_client(module: str, name: str, **attributes: Any) -> Exception:
-    """An exception as the client library of another storage would raise."""
-    kind = type(name, (Exception,), {"__module__": module, **attributes})
-    return kind(SIGNATURE)
 
 
 def told(error: BaseException) -> CustomerMatchError:
@@ -106,18 +97,11 @@ def told(error: BaseException) -> CustomerMatchError:
         (sign_in(401), ConfigurationError, "Check tenant, client id and secret"),
         (sign_in(503), TransientError, "the sign-in is busy or out of order (HTTP 503)"),
         (sign_in(429), TransientError, "HTTP 429"),
-        (of_client("botocore.exceptions", "NoCredentialsError"), ConfigurationError, "NoCredentialsError"),
-        (of_client("google.auth.exceptions", "RefreshError"), ConfigurationError, "what they may do there"),
         (
-            of_client("botocore.exceptions", "EndpointConnectionError"),
+            http(416, "InvalidRange"),
             TransientError,
-            "be reached or is busy",
+            "became shorter while it was read (HTTP 416, InvalidRange)",
         ),
-        (of_client("gcsfs.retry", "HttpError", code=403), ConfigurationError, "HTTP 403"),
-        (of_client("gcsfs.retry", "HttpError", code="404"), ConfigurationError, "no such bucket"),
-        (of_client("aiohttp", "ClientResponseError", status=429), TransientError, "HTTP 429"),
-        (of_client("requests", "HTTPError", response=Answer(400)), TerminalError, "HTTP 400"),
-        (of_client("botocore.exceptions", "ClientError", response=THROTTLED), TransientError, "HTTP 503"),
     ],
     ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__),
 )

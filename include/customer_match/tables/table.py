@@ -111,15 +111,9 @@ class FileTable(ABC):
         with closing(self._in_turn(names)) as turns:
             for file, content in turns:
                 where = self._where(file)
-                with still_there(where):
-                    try:
-                        for batch in self._whole_batches_of(file, content, names, batch_rows):
-                            yield conformed(batch, types, where)
-                    except (
-                        ConfigurationError
-                    ):  # what is found where another file was listed is no fault of that
-                        self._ensure_unchanged(file)
-                        raise
+                with still_there(where), self._damage_unless_changed(file):
+                    for batch in self._whole_batches_of(file, content, names, batch_rows):
+                        yield conformed(batch, types, where)
                     self._ensure_unchanged(file)
 
     def _in_turn(self, columns: tuple[str, ...]) -> Generator[tuple[TableFile, Input | None], None, None]:
@@ -199,7 +193,7 @@ class FileTable(ABC):
         """Look at every file, several at a time: in a lake each look is a round trip or three."""
 
         def guarded(file: TableFile) -> T:
-            with still_there(self._where(file)):
+            with still_there(self._where(file)), self._damage_unless_changed(file):
                 return look(file)
 
         with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
@@ -207,6 +201,15 @@ class FileTable(ABC):
 
     def _where(self, file: TableFile) -> str:
         return location_of(self.filesystem, file.path)
+
+    @contextmanager
+    def _damage_unless_changed(self, file: TableFile) -> Iterator[None]:
+        """What looks damaged where another file was listed is no fault of that: parts of an old and of a new one."""
+        try:
+            yield
+        except ConfigurationError:
+            self._ensure_unchanged(file)
+            raise
 
     def _ensure_unchanged(self, file: TableFile) -> None:
         """Parts of an old and of a new file would make a segment that never was."""

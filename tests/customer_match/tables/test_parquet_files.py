@@ -1,6 +1,7 @@
 import time
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,16 @@ class TestRewrittenMeanwhile:
         (tmp_path / "b.parquet").replace(path)
         with pytest.raises(TransientError, match=r"a\.parquet was changed while it was read"):
             list(batches)
+
+    def test_a_file_of_which_another_half_is_read(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.parquet", {"Email": [f"{i}" for i in range(100)]})
+        table = open_table(LOCAL, path)
+        table.columns()
+        Path(path).write_bytes(bytes(Path(path).stat().st_size))  # of the same size
+        with pytest.raises(TransientError, match=r"a\.parquet was changed while it was read"):
+            list(table.batches(["Email"]))
+        with pytest.raises(TransientError, match=r"a\.parquet was changed while it was read"):
+            replace(table, location="t").columns()
 
     def test_a_file_that_went(self, tmp_path: Path) -> None:
         write(tmp_path / "t/a.parquet", {"Email": ["x"]})
