@@ -77,10 +77,11 @@ live-check: install ## check a real or sandbox account against the simulator's t
 lock: ## resolve requirements.in into requirements.txt for Python 3.11 to 3.13
 	$(BIN)/uv pip compile requirements.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o requirements.txt
 	$(BIN)/uv pip compile tests/simulator/msads.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o tests/simulator/msads.txt
+	$(BIN)/uv pip compile tests/airflow_microsoft_advertising/s3.in -c requirements.txt --universal --python-version 3.11 --no-annotate --upgrade --quiet -o tests/airflow_microsoft_advertising/s3.txt
 
 clean: ## delete everything that was made here, the environment too
 	-$(BIN)/python -m include.demo down
-	rm -rf $(VENV) .airflow .azurite .bench .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache .soak build *.egg-info
+	rm -rf $(VENV) .airflow .azurite .bench .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache .s3 .soak build *.egg-info
 
 install: $(VENV)/installed ## make the virtual environment
 
