@@ -6,12 +6,15 @@ import os
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from fsspec.implementations.local import LocalFileSystem
 
+from airflow_microsoft_advertising import dated_source
+from airflow_microsoft_advertising.lake import filesystem
 from include.customer_match.export import Segment
 from include.customer_match.run_records import Delivered, Normalised
 from include.sample_lake.delta import DeltaSample
@@ -205,3 +208,19 @@ class TestDiscovery:
         assert self.run(lake, "6") == "Gold: kept as it is; its table Gold is not there any more."
         lake.write("Gold", ["a@example.com"])
         assert self.run(lake, "7") == ""
+
+
+def test_other_days_are_looked_for_without_opening_the_storage_for_each(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def counted(conn_id: str | None, url: str) -> Any:
+        opened.append(url)
+        return filesystem(conn_id, url)
+
+    monkeypatch.setattr(dated_source, "filesystem", counted)
+    run = lake.run(interval_end=DAY + timedelta(days=1), segments=["Dated"])
+    with pytest.raises(AirflowFailException, match="nearest before it"):
+        run.validate(dated())
+    assert 0 < len(opened) < 10
