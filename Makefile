@@ -9,7 +9,7 @@ SCALE ?= 1
 
 # The fault matrix has a target of its own; what it is made of is tested with the rest.
 MATRIX := --ignore tests/faults/test_matrix.py --ignore tests/faults/test_in_process.py
-# One file with 2,000 sequences: spread over the cores by test, not by file.
+# 2,000 sequences have a target of their own too.
 SEQUENCES := tests/airflow_microsoft_advertising/test_sequences.py
 
 # One pytest worker a core; the tests that start a whole Airflow come one after the other.
@@ -25,7 +25,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast lint format bench chaos reliability soak live-check lock clean install
+.PHONY: help demo up down test test-fast lint format bench sequences chaos reliability soak live-check lock clean install
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,10 +39,9 @@ up: install ## start the same stack and leave it running, with its pages
 down: install ## stop what `make up` started
 	$(BIN)/python -m include.demo down
 
-test: install ## all tests
+test: install ## all tests but the long ones that have targets of their own
 	$(BIN)/pytest $(FAST)
 	$(BIN)/pytest -m "slow or system or browser or azurite" $(MATRIX) --ignore tests/system --ignore $(SEQUENCES) -n auto --dist loadfile
-	$(BIN)/pytest $(SEQUENCES) -n auto
 	$(BIN)/pytest tests/system
 
 test-fast: install ## the tests that need no other program, in less than a minute
@@ -57,6 +56,9 @@ lint: install ## style, types, and the Compose file against its specification
 format: install ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+sequences: install ## 2,000 random sequences of runs, crashes, faults and people against the real delivery (2 min)
+	$(BIN)/pytest $(SEQUENCES) -n auto
 
 chaos: install ## faults under a real scheduler, every audience compared hash by hash (SHORT=1: some rows; ARGS='-k NAME')
 	$(BIN)/pytest tests/faults/test_in_process.py tests/faults/test_matrix.py $(if $(SHORT),-m "not long") $(ARGS)
