@@ -14,7 +14,7 @@ from airflow_microsoft_advertising.lake import filesystem, path_in
 from include.customer_match.date_templates import RunDates, is_template, latest_in, render
 from include.customer_match.export import Source
 from include.customer_match.reading import dialect_of
-from include.customer_match.tables import Table, TableMissing, discover, open_table
+from include.customer_match.tables import Table, TableMissing, discover, is_being_written, open_table
 from include.customer_match.tables.dated import nearest_days, newest_dated
 from include.project import PROJECT
 
@@ -67,6 +67,11 @@ class DatedSource:
             if not with_days:
                 raise
             raise self._of_other_days(error, self.source.root, lambda path: path) from None
+
+    def is_being_written(self, name: str) -> bool:
+        """Whether a table that is not there is away only while it is overwritten."""
+        lake, root = self._place(self.root)
+        return is_being_written(lake, f"{root.rstrip('/')}/{name}")
 
     def open(self, name: str, path: str | None, key: str) -> Table:
         """A table by its path, or by its name.

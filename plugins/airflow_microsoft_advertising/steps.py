@@ -309,13 +309,24 @@ class ExportRun:
             in_order(state, self.interval_end, None)  # `force` is for data, and here is none
         except Overtaken as overtaken:
             return chunked.model_copy(update={"skipped": str(overtaken), "seconds": elapsed()})
-        if segment.table in self._tables():
-            words = f"The table {segment.table!r} is there again: the next run delivers it."
+        if words := self._return_of(segment):
             return chunked.model_copy(update={"skipped": words, "seconds": elapsed()})
         plan = self._plan(segment, state, normalised.staged) if segment.ending == "empty" else None
         skipped = DRY_RUN if self.dry_run else None
         changes = {"ending": segment.ending, "plan": plan, "skipped": skipped, "seconds": elapsed()}
         return chunked.model_copy(update=changes)
+
+    def _return_of(self, segment: Segment) -> str | None:
+        """Why a table that has vanished is to be waited for; None if it is gone."""
+        if segment.table in self._tables():
+            return f"The table {segment.table!r} is there again: the next run delivers it."
+        source = self._dated(self.export.source)
+        if self.export.memberships is None and source.is_being_written(segment.table):
+            return (
+                f"The table {segment.table!r} has no data, but files of a program that is writing it, in "
+                f"{source.root}. Remove its folder if it is gone for good."
+            )
+        return None
 
     def _chunked(self, segment: Segment, normalised: Normalised, elapsed: Any) -> Chunked:
         state, force = self.known(segment), self._force()

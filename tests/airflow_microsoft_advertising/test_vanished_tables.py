@@ -161,6 +161,20 @@ def test_its_return_while_the_run_is_under_way_is_noticed(days: Days, ending: st
     assert days.holds("Gold") == 5
 
 
+def test_a_table_that_is_overwritten_has_not_gone(days: Days, ending: str) -> None:
+    """Spark removes the old files first, and moves the new ones in when all are written."""
+    days.vanish("Gold")
+    at_work = days.lake.folder / "lake" / "Gold" / "_temporary" / "0" / "part-0.parquet"
+    at_work.parent.mkdir(parents=True)
+    at_work.write_bytes(b"PAR1")
+    told = of(days.run(), "Gold")
+    assert (told.outcome, days.holds("Gold")) == (Outcome.SKIPPED, 5)
+    assert "files of a program that is writing it" in str(told.message)
+    shutil.rmtree(at_work.parent.parent)
+    (at_work.parents[2] / "_SUCCESS").touch()
+    assert of(days.run(), "Gold").outcome is OUTCOME[ending]
+
+
 def test_a_dry_run_says_what_would_be(days: Days, ending: str) -> None:
     days.vanish("Gold")
     told = of(days.run(dry_run=True), "Gold")

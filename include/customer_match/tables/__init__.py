@@ -1,6 +1,7 @@
 """Segment tables of a data lake: one interface, one module a format."""
 
 from include.customer_match.tables.columns import Columns, find_column, resolve_column
+from include.customer_match.tables.listing import is_being_written
 from include.customer_match.tables.opening import TableMissing, discover, open_table
 from include.customer_match.tables.table import Table, TableFile
 
@@ -11,6 +12,7 @@ __all__ = [
     "TableMissing",
     "discover",
     "find_column",
+    "is_being_written",
     "open_table",
     "resolve_column",
 ]

@@ -13,7 +13,16 @@ from fsspec.asyn import AsyncFileSystem
 
 from include.customer_match.storage import location_of, storage_faults
 
-__all__ = ["Listing", "TableFile", "described", "list_files", "newest_run", "run_folders", "visible"]
+__all__ = [
+    "Listing",
+    "TableFile",
+    "described",
+    "is_being_written",
+    "list_files",
+    "newest_run",
+    "run_folders",
+    "visible",
+]
 
 # <table>/<yyyy>/<MM>/<dd>/<HHmm>/<file>: each run of a Customer Insights export makes such a folder and
 # leaves the older ones (layout documented: export-azure-blob-storage; that old runs stay is assumed).
@@ -153,6 +162,19 @@ def visible(relative: str) -> bool:
     return not any(
         part.startswith(".") or (part.startswith("_") and "=" not in part) for part in relative.split("/")
     )
+
+
+def is_being_written(filesystem: fsspec.AbstractFileSystem, path: str) -> bool:
+    """Whether a path has nothing but what writers have there while they are at work, such as Spark's `_temporary`.
+
+    A table that is overwritten is away meanwhile, and yet has not gone.
+    """
+    try:
+        listing = list_files(filesystem, path)
+    except FileNotFoundError:
+        return False
+    names = [listing.relative(file) for file in listing.files]
+    return not any(map(visible, names)) and any(name != "_SUCCESS" for name in names)
 
 
 def run_folders(files: Iterable[str]) -> list[str]:

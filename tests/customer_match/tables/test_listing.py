@@ -6,7 +6,7 @@ import fsspec
 import pytest
 from fsspec.asyn import AsyncFileSystem
 
-from include.customer_match.tables.listing import TableFile, described, list_files
+from include.customer_match.tables.listing import TableFile, described, is_being_written, list_files
 from include.errors import ConfigurationError
 
 WHEN = datetime(2026, 11, 22, 2, 15, tzinfo=UTC)
@@ -36,6 +36,28 @@ def test_each_storage_tells_the_time_of_a_file_in_its_way(
 def test_what_tells_contents_apart(key: str) -> None:
     assert described({"name": "a", "size": 1, key: '"0x8D"'}).tag == "0x8D"
     assert described({"name": "a", "size": 1, key: ""}).tag is None
+
+
+@pytest.mark.parametrize(
+    ("files", "at_work"),
+    [
+        ([], False),
+        (["part-0.parquet"], False),
+        (["_SUCCESS"], False),
+        (["_temporary/0/part-0.parquet"], True),
+        (["_SUCCESS", ".hive-staging_1/part-0"], True),
+        (["_temporary/0/part-0.parquet", "part-0.parquet"], False),
+    ],
+)
+def test_a_table_that_is_overwritten(files: list[str], at_work: bool) -> None:
+    memory = fsspec.filesystem("memory", skip_instance_cache=True)
+    for name in files:
+        memory.pipe(f"/overwritten-{at_work}/{len(files)}/{name}", b"x")
+    try:
+        assert is_being_written(memory, f"/overwritten-{at_work}/{len(files)}") is at_work
+    finally:
+        if files:
+            memory.rm(f"/overwritten-{at_work}", recursive=True)
 
 
 class TestAFileThatIsLookedAtAgain:
