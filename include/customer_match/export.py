@@ -700,7 +700,7 @@ class Export(_Part):
     vanished: Literal["keep", "empty", "delete"] = Field(
         default="keep",
         description="What happens to the audience of a table that a pattern took and an earlier run delivered, once "
-        "that table is not there any more: `keep` it as it is, `empty` it, or `delete` it.",
+        "two runs in a row miss that table: `keep` it as it is, `empty` it, or `delete` it.",
         examples=["empty"],
     )
     profiles: (

@@ -226,9 +226,7 @@ def check_vanished(segment: str, changes: Changes, guards: Guards) -> Finding | 
         changes: How many were known, and are not there any more.
         guards: The limits.
     """
-    is_one = (
-        changes.gone <= 1 and changes.found > 0
-    )  # a segment that was taken off, and not a lake that is empty
+    is_one = changes.gone <= 1 and changes.found > 0  # taken off by somebody, while others are there
     if guards.max_vanished is None or is_one:
         return None
     if not _exceeds(changes.gone, changes.known, guards.max_vanished):

@@ -160,6 +160,7 @@ class RunReport(BaseModel):
         vanished: Tables that an earlier run delivered and that are not there any more. Their audiences are kept, where
             they are not among the segments.
         appeared: Tables that a pattern takes and that no earlier run delivered.
+        ending: What becomes of audiences whose tables two runs in a row miss; None: they are kept.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -176,6 +177,7 @@ class RunReport(BaseModel):
     sizes_note: str | None = None
     vanished: tuple[Seen, ...] = ()
     appeared: tuple[str, ...] = ()
+    ending: Ending | None = None
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's way to put a property into JSON
     @property
@@ -210,8 +212,11 @@ class RunReport(BaseModel):
     def changes(self) -> list[str]:
         """What has vanished or appeared since earlier runs, a sentence each."""
         here = {segment.audience for segment in self.segments}
+        fate = (
+            f" If the next run misses it too, the audience is {_ENDED[self.ending]}." if self.ending else ""
+        )
         gone = [
-            f"{one.audience}: kept as it is; its table {one.table} is not there any more."
+            f"{one.audience}: kept as it is; its table {one.table} is not there any more.{fate}"
             for one in self.vanished
             if one.audience not in here
         ]
@@ -296,7 +301,10 @@ def _good(ending: Ending | None, delivered: Delivered) -> tuple[Outcome, str | N
     if ending is None:
         return (Outcome.DELIVERED if delivered.parts else Outcome.UNCHANGED), None
     if delivered.audience_id is None:
-        return Outcome.UNCHANGED, "Its table is not there any more, and neither is the audience."
+        return (
+            Outcome.UNCHANGED,
+            "Its table is not there any more, and there is no audience that surely is its own.",
+        )
     return _ENDED[ending], "Its table is not there any more."
 
 

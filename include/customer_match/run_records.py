@@ -88,6 +88,7 @@ class Chunked(_Record):
         interval_end: End of the data interval that the target stands for.
         ending: What becomes of the audience, because the table has vanished; None normally. For `delete` there is
             no plan.
+        spared: Ids of audiences that the export file names: they are others', whatever the ledger says.
         skipped: Why nothing is to be sent for this data interval; None normally.
         guards: What the upload is to judge by; None in records from before it judged.
         ignore_guards: Whether the run lets pass what they find.
@@ -99,6 +100,7 @@ class Chunked(_Record):
     audience: str
     interval_end: datetime
     ending: Ending | None = None
+    spared: tuple[str, ...] = ()
     skipped: str | None = None
     guards: Guards | None = None
     ignore_guards: bool = False

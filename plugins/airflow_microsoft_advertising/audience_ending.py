@@ -7,6 +7,7 @@ export's or segment's mark is on it by now, or the one that has our own mark. A 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -31,11 +32,13 @@ class AudienceEnding:
         client: The service.
         ledgers: The ledgers of the account.
         spec: The audience.
+        spared: Ids of audiences that are others', whatever the ledger says.
     """
 
     client: Client
     ledgers: Ledgers
     spec: AudienceSpec
+    spared: Collection[str] = ()
 
     def find(self) -> Audience | None:
         """The audience, if there is one that surely is ours.
@@ -44,11 +47,15 @@ class AudienceEnding:
             ConfigurationError: Several have our mark.
         """
         state = self.ledgers.of(self.spec.name).load().state
-        if is_usable(state, self.spec.siblings):
+        if is_usable(state, self.spec.siblings) and state.audience_id not in self.spared:
             found = self.client.get_audience(str(state.audience_id))
             if found and self._is_ours(found, state):
                 return found
-        own = [one for one in self.client.list_audiences() if standing(one, self.spec) is Standing.OWN]
+        own = [
+            one
+            for one in self.client.list_audiences()
+            if standing(one, self.spec) is Standing.OWN and one.id not in self.spared
+        ]
         if len(own) > 1:
             listed = ", ".join(f"{audience.id} ({audience.name!r})" for audience in own)
             raise ConfigurationError(
@@ -57,7 +64,7 @@ class AudienceEnding:
             )
         return own[0] if own else None
 
-    def delete(self, found: Audience | None, interval_end: datetime) -> None:
+    def delete(self, found: Audience | None, interval_end: datetime) -> str | None:
         """Delete the audience, and note for which data interval: older ones are not to make it anew.
 
         The ledger is written last. Where a crash comes in between, it tells of an audience that is not there, which
@@ -67,19 +74,31 @@ class AudienceEnding:
             found: The audience; None if there is none any more.
             interval_end: End of the data interval in which its table was gone.
 
+        Returns:
+            The id of the audience that is deleted now, by this try or an earlier one; None if there was none of ours.
+
         Raises:
             Overtaken: The audience holds newer data.
         """
         ledger = self.ledgers.of(self.spec.name)
         entry = ledger.load()
-        in_order(entry.state, interval_end, None)
+        state = entry.state
+        in_order(state, interval_end, None)
         if found:
             self.client.delete_audience(found.id)
             log.info("Deleted the audience %r (id %s): its table has vanished", found.name, found.id)
-        ledger.write(entry, entry.state.ended(interval_end, segment=self.spec.key, at=datetime.now(UTC)))
+        elif state.audience_id is None or state.moved_to is not None or not self._is_gone(state):
+            return None  # what the ledger says is of another audience, or of none
+        ledger.write(entry, state.ended(interval_end, segment=self.spec.key, at=datetime.now(UTC)))
+        return found.id if found else state.audience_id
+
+    def _is_gone(self, state: State) -> bool:
+        """Whether the segment's own audience, as the ledger tells of it, is not at the service any more."""
+        ours = state.segment in {None, self.spec.key} and state.audience_id not in self.spared
+        return ours and self.client.get_audience(str(state.audience_id)) is None
 
     def _is_ours(self, found: Audience, state: State) -> bool:
         mark, own = mark_in(found.description), self.spec.own_mark
         if mark is None:  # somebody wrote another description
             return state.segment == self.spec.key
-        return mark.export == own.export and mark.key in {None, own.key}
+        return mark.export == own.export and (mark.key or state.segment) in {None, own.key}

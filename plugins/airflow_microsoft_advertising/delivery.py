@@ -128,7 +128,7 @@ class Delivery:
             Overtaken: It was deleted for a newer data interval.
         """
         state = self._ledger.load().state
-        if state.has_ended:
+        if state.has_ended and state.segment == self._audience.key:
             in_order(state, self._interval_end, self._force)
         AudienceKeeper(client=self._client, ledgers=self._ledgers, spec=self._audience, now=_now()).keep()
 

@@ -124,7 +124,7 @@ def _conditions(export: Export) -> Iterator[str]:
         yield f"Only with consent: `{export.consent.column}` is one of {', '.join(allowed)}"
     if export.has_patterns and export.vanished != "keep":
         verb = {"empty": "emptied", "delete": "deleted"}[export.vanished]
-        yield f"Audiences of tables that are not there any more are {verb}"
+        yield f"Audiences of tables that two runs in a row miss are {verb}"
     if export.suppress:
         yield f"Nobody from {', '.join(f'`{one.name}`' for one in export.suppress)}"
 

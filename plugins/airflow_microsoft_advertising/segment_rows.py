@@ -19,7 +19,9 @@ from include.errors import ConfigurationError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Opener", "Rows", "SegmentRows", "listed_segments", "segment_rows"]
+    from include.customer_match.segment_lists import SegmentLists
+
+__all__ = ["Opener", "Rows", "SegmentRows", "listed_segments", "segment_rows", "unreadable_lists"]
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +133,18 @@ def listed_segments(export: Export, opened: Opener) -> dict[str, str]:
     return dict.fromkeys(sorted(_names_in(table, column)) if column else (), table.location)
 
 
+def unreadable_lists(export: Export, opened: Opener) -> int:
+    """Rows of the one table of memberships whose segments cannot be read: nobody knows which they list.
+
+    Raises:
+        ConfigurationError: As `listed_segments`.
+    """
+    assert export.memberships is not None  # noqa: S101 (else each segment is a table)
+    table = opened(export.source, export.memberships.name, export.memberships.path, "`membership`")
+    column = segments_column(export, table.columns())
+    return sum(lists.unreadable for lists in _lists_in(table, column)) if column else 0
+
+
 def _memberships(export: Export, segment: Segment, opened: Opener) -> Table:
     one = export.memberships
     if one is None:
@@ -148,12 +162,17 @@ def _profiles(export: Export, opened: Opener) -> Table:
 
 
 def _names_in(table: Table, column: str) -> set[str]:
+    names: set[str] = set()
+    for lists in _lists_in(table, column):
+        names |= lists.names()
+    return names
+
+
+def _lists_in(table: Table, column: str) -> Iterator[SegmentLists]:
     from include.customer_match.segment_lists import SegmentLists  # noqa: PLC0415 (polars: where it is needed)
 
-    names: set[str] = set()
     for batch in table.batches([column]):
-        names |= SegmentLists.of(batch.column(column)).names()
-    return names
+        yield SegmentLists.of(batch.column(column))
 
 
 def _shown(names: list[str]) -> str:

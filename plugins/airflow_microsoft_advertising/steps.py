@@ -19,10 +19,15 @@ from airflow_microsoft_advertising.dated_source import DatedSource
 from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
-from airflow_microsoft_advertising.segment_rows import SegmentRows, listed_segments, segment_rows
-from airflow_microsoft_advertising.table_changes import TableChanges
+from airflow_microsoft_advertising.segment_rows import (
+    SegmentRows,
+    listed_segments,
+    segment_rows,
+)
+from airflow_microsoft_advertising.table_changes import TableChanges, reason_to_wait
 from include.customer_match.chunk import Plan, plan_parts
 from include.customer_match.date_templates import RunDates
+from include.customer_match.discovery import Changes
 from include.customer_match.export import Export, Segment, Source, Suppression
 from include.customer_match.guards import (
     Finding,
@@ -173,7 +178,7 @@ class ExportRun:
 
     def report(self, segments: Sequence[Segment]) -> RunReport:
         """Sum up the run and write the report into the workspace, as JSON and as a page."""
-        sizes, changes = self._sizes(), self._changes.noted()
+        sizes, changes = self._sizes(), self._changes.noted() or Changes()
         report = RunReport(
             export=self.export.name,
             title=self.export.title,
@@ -186,6 +191,7 @@ class ExportRun:
             sizes_note=sizes.note if sizes else None,
             vanished=changes.vanished,
             appeared=changes.appeared,
+            ending=None if self.export.vanished == "keep" else self.export.vanished,
             segments=tuple(
                 segment_report(
                     s.table,
@@ -200,9 +206,9 @@ class ExportRun:
         self.workspace.write_bytes(f"{self.folder}/report.json", report.model_dump_json(indent=1).encode())
         self.workspace.write_bytes(f"{self.folder}/report.html", report.html().encode())
         for segment in segments:
-            delivered = None if self.dry_run else self.records(segment).read(Delivered)
+            delivered = self.records(segment).read(Delivered) if segment.ending else None
             if delivered:
-                self._changes.settle(segment, delivered)
+                self._changes.forget(segment, delivered, self.known(segment))
         return report
 
     @property
@@ -220,14 +226,12 @@ class ExportRun:
         segments = self.export.matches(tables)
         for name in self.export.unmatched(tables) if tables else ():
             log.warning("No table in %s fits the segment %r of the export file", root, name)
+        changes = self._changes.found(tables, segments)
+        segments += self._changes.endings(changes, at_once=self.ignore_guards)
         if not segments:
-            patterns = ", ".join(selection.table for selection in self.export.segments)
-            raise ConfigurationError(
-                f"No table in {root} fits the segments of the export {self.export.name!r} "
-                f"({patterns}). Correct `segments` or `source` in the export file, or check what writes the tables."
-            )
-        changes = self._changes.found(tables)
-        segments += self._changes.endings(changes, segments)
+            raise ConfigurationError(self._no_table(root, changes))
+        if not self.dry_run:
+            self._changes.note_missed(changes, tables)
         if not names:
             self._changes.note(changes)
             return segments
@@ -244,7 +248,17 @@ class ExportRun:
     @property
     def _changes(self) -> TableChanges:
         """Which tables have vanished or appeared."""
-        return TableChanges(self.export, self.workspace, self.folder)
+        return TableChanges(self.export, self.workspace, self.folder, self.interval_end)
+
+    def _no_table(self, root: str, changes: Changes) -> str:
+        patterns = ", ".join(selection.table for selection in self.export.segments)
+        words = (
+            f"No table in {root} fits the segments of the export {self.export.name!r} ({patterns}). Correct `segments` "
+            "or `source` in the export file, or check what writes the tables."
+        )
+        if changes.vanished and self.export.vanished != "keep":
+            words += f" If they are gone for good, run once with `ignore_guards`: `vanished: {self.export.vanished}`."
+        return words
 
     def _validated(self, segment: Segment, elapsed: Any) -> Validated:
         rows = self._rows(segment)
@@ -275,7 +289,12 @@ class ExportRun:
 
     def _missed(self, segment: Segment, elapsed: Any) -> Validated:
         """A table that has vanished, and not with so many others that it must be a mistake."""
-        overridden = self._judged(check_vanished(segment.audience, self._changes.noted(), self.export.guards))
+        changes = self._changes.noted()
+        if changes is None:
+            raise TerminalError(
+                f"What the task `select` found is not in {self.folder} any more. Clear that task and those after it."
+            )
+        overridden = self._judged(check_vanished(segment.audience, changes, self.export.guards))
         return Validated(
             seconds=elapsed(),
             overridden=overridden,
@@ -309,24 +328,20 @@ class ExportRun:
             in_order(state, self.interval_end, None)  # `force` is for data, and here is none
         except Overtaken as overtaken:
             return chunked.model_copy(update={"skipped": str(overtaken), "seconds": elapsed()})
-        if words := self._return_of(segment):
+        source = self._dated(self.export.source)
+        if words := reason_to_wait(self.export, segment, source, self._tables(), self._open):
             return chunked.model_copy(update={"skipped": words, "seconds": elapsed()})
         plan = self._plan(segment, state, normalised.staged) if segment.ending == "empty" else None
         skipped = DRY_RUN if self.dry_run else None
-        changes = {"ending": segment.ending, "plan": plan, "skipped": skipped, "seconds": elapsed()}
-        return chunked.model_copy(update=changes)
-
-    def _return_of(self, segment: Segment) -> str | None:
-        """Why a table that has vanished is to be waited for; None if it is gone."""
-        if segment.table in self._tables():
-            return f"The table {segment.table!r} is there again: the next run delivers it."
-        source = self._dated(self.export.source)
-        if self.export.memberships is None and source.is_being_written(segment.table):
-            return (
-                f"The table {segment.table!r} has no data, but files of a program that is writing it, in "
-                f"{source.root}. Remove its folder if it is gone for good."
-            )
-        return None
+        return chunked.model_copy(
+            update={
+                "ending": segment.ending,
+                "spared": tuple(one.audience_id for one in self.export.segments if one.audience_id),
+                "plan": plan,
+                "skipped": skipped,
+                "seconds": elapsed(),
+            }
+        )
 
     def _chunked(self, segment: Segment, normalised: Normalised, elapsed: Any) -> Chunked:
         state, force = self.known(segment), self._force()
@@ -342,6 +357,8 @@ class ExportRun:
             )
         plan = self._plan(segment, state, normalised.staged)
         now, guards = normalised.staged.facts, self.export.guards
+        if not self.dry_run:
+            self._changes.remember(segment)  # from here on members of it may be there
         overridden = self._judged(
             check_removed(segment.audience, plan, guards),
             check_profiles_lost(segment.audience, state.table, now, guards),

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from airflow_microsoft_advertising.dated_source import DatedSource
+from airflow_microsoft_advertising.segment_rows import Opener, unreadable_lists
+from include.customer_match.date_templates import RunDates
 from include.customer_match.discovery import Changes, Remembered, to_end
 from include.customer_match.export import Export, Segment
+from include.customer_match.ledger.state import State
 from include.customer_match.run_records import Delivered
+from include.customer_match.tables import TableMissing
 from include.customer_match.workspace import Workspace
 
-__all__ = ["TableChanges"]
+__all__ = ["TableChanges", "reason_to_wait"]
 
 log = logging.getLogger(__name__)
-
-_FATES = {None: "kept", "empty": "emptied", "delete": "deleted"}
 
 
 @dataclass(frozen=True)
@@ -26,53 +30,99 @@ class TableChanges:
         export: The export.
         workspace: Its workspace.
         folder: The run's folder there.
+        interval_end: End of its data interval.
     """
 
     export: Export
     workspace: Workspace
     folder: str
+    interval_end: datetime
 
-    def found(self, tables: Iterable[str]) -> Changes:
+    def found(self, tables: Iterable[str], present: Sequence[Segment]) -> Changes:
         """What differs from earlier runs; of tables that the export names, each segment tells by itself."""
-        if not self.export.has_patterns:
-            return Changes()
-        return Remembered(self.workspace, self.export).changes(tables)
+        return self._remembered.changes(tables, present) if self.export.has_patterns else Changes()
 
     def note(self, changes: Changes) -> None:
         """Keep it for later steps and the report."""
+        for one in changes.vanished:
+            log.warning("The table %r of the audience %r is not there any more", one.table, one.audience)
         if self.export.has_patterns:
             self.workspace.write_bytes(self._path, changes.model_dump_json(indent=1).encode())
 
-    def noted(self) -> Changes:
-        """What was kept; nothing where no task came that far."""
+    def note_missed(self, changes: Changes, tables: Iterable[str]) -> None:
+        """Note for later runs what this one has missed."""
+        if self.export.has_patterns:
+            self._remembered.note_missed(changes, tables, self.interval_end)
+
+    def noted(self) -> Changes | None:
+        """What was kept; None where no task came that far."""
         if not self.workspace.exists(self._path):
-            return Changes()
+            return None
         return Changes.model_validate_json(self.workspace.read_bytes(self._path))
 
-    def endings(self, changes: Changes, present: Sequence[Segment]) -> list[Segment]:
-        """The segments of vanished tables whose audiences the export does not keep.
+    def endings(self, changes: Changes, *, at_once: bool) -> list[Segment]:
+        """The segments of vanished tables whose audiences the export does not keep."""
+        return to_end(self.export, changes.vanished, self.interval_end, at_once=at_once)
+
+    def remember(self, segment: Segment) -> None:
+        """Remember a table whose audience is sent to, so that it is missed."""
+        self._remembered.remember(segment.table, segment.audience)
+
+    def forget(self, segment: Segment, delivered: Delivered, state: State) -> None:
+        """Forget a table whose audience has ended, unless something came into it since.
 
         Args:
-            changes: What differs from earlier runs.
-            present: The segments that have their tables.
+            segment: The table's.
+            delivered: What the service took.
+            state: What the ledger says now.
         """
-        ending = to_end(self.export, changes.vanished, present)
-        fates = {segment.table: segment.ending for segment in ending}
-        for one in changes.vanished:
-            fate = _FATES[fates.get(one.table)]
-            log.warning(
-                "The table %r is not there any more: its audience %r is %s", one.table, one.audience, fate
-            )
-        return ending
+        is_newer = state.interval_end is not None and state.interval_end > self.interval_end
+        if not (delivered.refused or is_newer):
+            self._remembered.forget(segment.table)
 
-    def settle(self, segment: Segment, delivered: Delivered) -> None:
-        """Remember a table that was delivered, so that it is missed; forget one whose audience has ended."""
-        remembered = Remembered(self.workspace, self.export)
-        if segment.ending is None:
-            remembered.remember(segment.table, segment.audience)
-        elif not delivered.refused:
-            remembered.forget(segment.table)
+    @property
+    def _remembered(self) -> Remembered:
+        return Remembered(self.workspace, self.export)
 
     @property
     def _path(self) -> str:
         return f"{self.folder}/discovery.json"
+
+
+def reason_to_wait(
+    export: Export, segment: Segment, source: DatedSource, tables: Mapping[str, str], opened: Opener
+) -> str | None:
+    """Why an audience does not end although its table had vanished; None if it does.
+
+    Args:
+        export: The export as its file says by now.
+        segment: The segment of the table.
+        source: Where the tables are, for the run's day.
+        tables: Those that are there by now.
+        opened: Opens the table of memberships.
+    """
+    name = segment.table
+    if export.vanished != segment.ending or not export.by_patterns([name]):
+        return "The export file was changed since the run began: the next run goes by it."
+    if name in tables:
+        return f"The table {name!r} is there again: the next run delivers it."
+    if export.memberships is not None:
+        unreadable = unreadable_lists(export, opened)
+        where = f"{unreadable:,} rows of {export.memberships.name!r}"
+        return f"{where} cannot be read, and may list the segment." if unreadable else None
+    if source.is_dated(None) and name in _tables_of_today(export):
+        return f"The table {name!r} is there today: a run for the past does not end its audience."
+    if source.is_being_written(name):
+        return (
+            f"The table {name!r} has no data, but files of a program that is writing it, in {source.root}. Remove its "
+            "folder if it is gone for good."
+        )
+    return None
+
+
+def _tables_of_today(export: Export) -> Mapping[str, str]:
+    now = datetime.now(UTC)
+    try:
+        return DatedSource(export.source, RunDates.at(now, export.timezone), as_of=now).tables()
+    except TableMissing:
+        return {}

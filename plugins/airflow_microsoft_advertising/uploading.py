@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
@@ -150,8 +150,8 @@ class Upload:
         folder = ledger_folder(self.hook.account().account_id, self.audience.name)
         return Lease(self._workspace, folder, audience=self.audience.name, holder=self.run)
 
-    def _started(self, lease: Lease, started: float) -> Waiting | Result:
-        with self._delivery(lease) as delivery:
+    def _started(self, lease: Lease, started: float, *, audience_id: str | None = None) -> Waiting | Result:
+        with self._delivery(lease, audience_id) as delivery:
             delivery.start()
             return self._advance(delivery, started=started)
 
@@ -162,15 +162,12 @@ class Upload:
     def _ended(self, lease: Lease, started: float) -> Waiting | Result:
         """The table has vanished: empty or delete its audience, if there is one that surely is ours."""
         with self.hook.get_conn() as client:
-            ending = AudienceEnding(client, self._ledgers, self.audience)
+            ending = AudienceEnding(client, self._ledgers, self.audience, self._chunked.spared)
             found, keeps = ending.find(), self._chunked.ending == "empty"
-            if not keeps:
-                ending.delete(found, self._chunked.interval_end)
-        if found and keeps:
-            return self._started(lease, started)
-        record = Delivered(
-            seconds=max(0.0, time.time() - started), audience_id=found.id if found else None, parts=0
-        )
+            ended = None if keeps else ending.delete(found, self._chunked.interval_end)
+        if found and keeps:  # this very one, whatever else the ledger or a name may lead to
+            return self._started(lease, started, audience_id=found.id)
+        record = Delivered(seconds=max(0.0, time.time() - started), audience_id=ended, parts=0)
         self._records.write(record)
         return _result(record)
 
@@ -246,7 +243,7 @@ class Upload:
         return forced.over if forced and force and forced.by == force.run else None
 
     @contextmanager
-    def _delivery(self, lease: Lease) -> Iterator[Delivery]:
+    def _delivery(self, lease: Lease, audience_id: str | None = None) -> Iterator[Delivery]:
         chunked = self._chunked
         assert chunked.plan is not None  # noqa: S101 (skipped otherwise)
         accept_terms = self.hook.terms() is not None
@@ -256,7 +253,7 @@ class Upload:
                 ledgers=self._ledgers,
                 storage=self._workspace,
                 plan=chunked.plan,
-                audience=self.audience,
+                audience=replace(self.audience, audience_id=audience_id or self.audience.audience_id),
                 folder=self.folder,
                 interval_end=chunked.interval_end,
                 force=chunked.force,

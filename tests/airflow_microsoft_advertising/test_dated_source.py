@@ -16,10 +16,10 @@ from fsspec.implementations.local import LocalFileSystem
 from airflow_microsoft_advertising import dated_source
 from airflow_microsoft_advertising.lake import filesystem
 from include.customer_match.export import Segment
-from include.customer_match.run_records import Delivered, Normalised
+from include.customer_match.run_records import Normalised
 from include.sample_lake.delta import DeltaSample
 from tests.airflow_microsoft_advertising.conftest import Connect
-from tests.airflow_microsoft_advertising.test_steps import Lake
+from tests.airflow_microsoft_advertising.test_steps import Lake, prepare
 
 DAY = datetime(2026, 5, 1, 5, tzinfo=UTC)
 
@@ -186,8 +186,8 @@ class TestDiscovery:
         run = lake.run(name=name, segments="*l*", dry_run=dry_run, interval_end=DAY)
         segments = run.select(chosen)
         for segment in segments:
-            if deliver and not dry_run:
-                run.records(segment).write(Delivered(seconds=1, audience_id="7", parts=0))
+            if deliver:
+                prepare(run, segment)
         report = run.report(segments)
         assert all(words in report.html() for words in report.changes)
         assert all(words in report.summary() for words in report.changes)
@@ -201,7 +201,7 @@ class TestDiscovery:
         assert told.startswith("Gold: kept as it is; its table Gold is not there any more.")
         assert told.endswith("Platinum: no earlier run has delivered this table.")
         assert self.run(lake, "3", deliver=False) == told, (
-            "a run that failed, or a dry one, remembers nothing"
+            "a run that failed before it planned, or a dry one, remembers nothing"
         )
         assert self.run(lake, "4", "Silver") == "", "a run of chosen segments cannot tell"
         assert self.run(lake, "5") == told

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include.customer_match.report import Outcome
 from tests.airflow_microsoft_advertising.test_against_the_simulator import Installation
@@ -40,7 +41,7 @@ class Dataverse:
             ],
         )
 
-    def list(self, segments: dict[str, range]) -> dict[str, list[str]]:
+    def list(self, segments: dict[str, range], *, unreadable: bool = False) -> dict[str, list[str]]:
         """Write who is in which segment; gives the members that each audience must hold."""
         self._write(
             "msdynci_segmentmembership",
@@ -52,7 +53,8 @@ class Dataverse:
                     ),
                 }
                 for number, one in enumerate(IDS)
-            ],
+            ]
+            + [{"msdynci_customerid": "x", "msdynci_segments": '{"Segments": ["Go'}] * unreadable,
         )
         return {
             name: sorted(member(number) for number in numbers if number % 10 != 7)
@@ -79,9 +81,10 @@ def test_a_segment_that_nobody_is_in_any_more(tmp_path: Path, simulator: Simulat
     before = lake.list({gold: range(2_000), silver: range(1_500, 3_000)})
     at.run()
     after = lake.list({silver: range(1_500, 2_900)})
+    assert [report.audience for report in at.run()] == [silver], "a second run must miss it too"
     outcomes = {report.audience: report.outcome for report in at.run()}
     gone = {"empty": Outcome.EMPTIED, "delete": Outcome.DELETED}.get(ending)
-    assert outcomes == {silver: Outcome.DELIVERED} | ({gold: gone} if gone else {})
+    assert outcomes == {silver: Outcome.UNCHANGED} | ({gold: gone} if gone else {})
     [audience] = at.audiences(silver)
     assert at.api.members(audience["id"]) == after[silver]
     held = [at.api.members(one["id"]) for one in at.audiences(gold)]
@@ -90,6 +93,23 @@ def test_a_segment_that_nobody_is_in_any_more(tmp_path: Path, simulator: Simulat
     at.run(ignore_guards=True)  # it is much smaller than it was
     [audience] = at.audiences(gold)
     assert len(at.api.members(audience["id"])) == 90
+
+
+@pytest.mark.bad_input
+def test_where_lists_cannot_be_read_no_segment_ends(tmp_path: Path, simulator: Simulator) -> None:
+    """They may be the ones that list it."""
+    gold, silver = (f"{name} {uuid.uuid4().hex[:8]}" for name in ("Gold", "Silver"))
+    at = of_dataverse(tmp_path, simulator, vanished="delete")
+    lake = Dataverse(tmp_path)
+    before = lake.list({gold: range(200), silver: range(150, 400)})
+    at.run()
+    lake.list({silver: range(150, 400)}, unreadable=True)
+    at.run()
+    words = "1 rows of 'msdynci_segmentmembership' cannot be read, and may list the segment."
+    with pytest.raises(AirflowSkipException, match=words):
+        at.run()
+    [audience] = at.audiences(gold)
+    assert at.api.members(audience["id"]) == before[gold]
 
 
 @pytest.mark.parametrize("route", ["bulk", "auto"])

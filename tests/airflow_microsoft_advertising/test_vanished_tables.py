@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_microsoft_advertising.ledger_command import _Found
 from airflow_microsoft_advertising.local_run import LocalRun
@@ -45,9 +46,14 @@ class Days:
         for table in tables:
             self.lake.write(table, list(FIVE))
 
-    def vanish(self, *tables: str) -> None:
+    def remove(self, *tables: str) -> None:
         for table in tables:
             shutil.rmtree(self.lake.folder / "lake" / table)
+
+    def vanish(self, *tables: str) -> None:
+        """Remove tables, and let a first run miss them."""
+        self.remove(*tables)
+        self.run()
 
     def new(self, day: datetime | None = None, **options: Any) -> ExportRun:
         """The next run: of the next day, or of the one that is told."""
@@ -115,6 +121,35 @@ def test_it_is_kept_if_nothing_is_said(days: Days) -> None:
     assert [one.table for one in days.run().vanished] == ["Gold"], "told in every run"
 
 
+def test_the_first_run_that_misses_it_waits(days: Days, ending: str) -> None:
+    """A day's tables may come late, and programs that overwrite a table remove it first."""
+    days.remove("Gold")
+    run = days.new()
+    for _ in range(2):  # its task `select` may be tried again
+        report = days.play(run)
+        assert days.holds("Gold") == 5
+        verb = {"empty": "emptied", "delete": "deleted"}[ending]
+        [words] = report.changes
+        assert words == (
+            "Gold: kept as it is; its table Gold is not there any more. If the next run misses it too, the audience is "
+            f"{verb}."
+        )
+    days.write("Gold")
+    days.run()
+    days.remove("Gold")
+    days.run()
+    assert days.holds("Gold") == 5, "it was there in between"
+    days.run()
+    assert days.holds("Gold") == LEFT[ending]
+
+
+def test_whoever_ignores_guards_need_not_wait(days: Days, ending: str) -> None:
+    days.remove("Gold")
+    days.run(dry_run=True)
+    days.run(ignore_guards=True)
+    assert days.holds("Gold") == LEFT[ending]
+
+
 @pytest.mark.parametrize("route", ["bulk", "apply"])
 def test_its_audience_ends_and_no_other(days: Days, ending: str, route: str) -> None:
     days.vanish("Gold")
@@ -127,8 +162,8 @@ def test_its_audience_ends_and_no_other(days: Days, ending: str, route: str) -> 
     assert told.removed == (5 if ending == "empty" else None)
     assert report.failed == 0
     assert not report.changes, "nothing is kept as it is"
-    assert f"Gold: {ending.removesuffix('e').removesuffix('y')}" in report.summary()
-    assert 'class="outcome' in report.html()
+    assert f"- Gold: {OUTCOME[ending]}" in report.summary()
+    assert f'class="outcome {OUTCOME[ending]}"' in report.html()
 
 
 def test_then_it_is_forgotten(days: Days, ending: str) -> None:
@@ -171,7 +206,9 @@ def test_a_table_that_is_overwritten_has_not_gone(days: Days, ending: str) -> No
     assert (told.outcome, days.holds("Gold")) == (Outcome.SKIPPED, 5)
     assert "files of a program that is writing it" in str(told.message)
     shutil.rmtree(at_work.parent.parent)
-    (at_work.parents[2] / "_SUCCESS").touch()
+    (at_work.parents[2] / "_SUCCESS").touch()  # nobody was written: an empty table
+    assert of(days.run(), "Gold").outcome is Outcome.SKIPPED
+    shutil.rmtree(at_work.parents[2])
     assert of(days.run(), "Gold").outcome is OUTCOME[ending]
 
 
@@ -218,7 +255,7 @@ def test_the_ledger_of_a_deleted_audience_says_so(days: Days) -> None:
     summary = _Found(days.new().export, "Gold", ledger, None).summary()
     assert summary.deleted
     assert str(summary).startswith(
-        "audience     Gold (deleted, because its table had vanished; export autumn)\nstands for   2026-05-03"
+        "audience     Gold (deleted, because its table had vanished; export autumn)\nstands for   2026-05-04"
     )
     assert "anybody" not in str(summary)
 
@@ -244,26 +281,45 @@ def test_not_most_of_them_at_once(days: Days, ending: str) -> None:
 @pytest.mark.parametrize("named", [False, True])
 def test_an_empty_lake_ends_nothing(days: Days, ending: str, named: bool) -> None:
     """Not even where a table that the file names would let the run go on."""
-    days.vanish("Silver", "Bronze")
+    days.remove("Silver", "Bronze")
     days.run(ignore_guards=True)
-    days.vanish("Gold")
+    days.remove("Gold")
     if not named:
-        with pytest.raises(ConfigurationError, match="No table in"):
+        with pytest.raises(ConfigurationError, match=r"No table in.*run once with `ignore_guards`"):
             days.run()
     else:
         days.keys["segments"] = ["*", {"table": "Iron", "path": "elsewhere/Iron"}]
+        days.run()
         assert "`guards.max_vanished`" in str(of(days.run(), "Gold").message)
     assert days.holds("Gold") == 5
+    days.run(ignore_guards=True)
+    assert days.holds("Gold") == LEFT[ending]
 
 
 @pytest.mark.parametrize("force", [False, True])
 def test_an_older_day_ends_nothing(days: Days, ending: str, force: bool) -> None:
     """A backfill finds the lake of today, or the folder of a day in which the table was not there yet."""
-    days.run()
     days.vanish("Gold")
-    told = of(days.run(day=DAY, force=force), "Gold")
+    assert "Gold" not in {segment.audience for segment in days.run(day=DAY, force=force).segments}
+    told = of(days.run(day=DAY, force=force, ignore_guards=True), "Gold")
     assert told.outcome is Outcome.SKIPPED
     assert "newer data" in str(told.message)
+    assert days.holds("Gold") == 5
+
+
+def test_what_is_there_today_does_not_end_for_a_day_of_the_past(days: Days, ending: str) -> None:
+    """Not even where the ledger is lost, so that nobody knows for which day the audience stands."""
+    dated = days.lake.folder / "dated"
+    shutil.move(days.lake.folder / "lake", dated / f"{datetime.now(UTC):%Y-%m-%d}")
+    for day in (DAY, DAY - timedelta(days=1)):
+        shutil.copytree(dated / f"{datetime.now(UTC):%Y-%m-%d}", dated / f"{day:%Y-%m-%d}")
+        shutil.rmtree(dated / f"{day:%Y-%m-%d}" / "Gold")
+    days.keys["source"] = f"{dated}/{{{{ ds }}}}"
+    shutil.rmtree(days.lake.folder / "workspace" / "ledgers")
+    days.run(day=DAY - timedelta(days=1))
+    told = of(days.run(day=DAY), "Gold")
+    assert told.outcome is Outcome.SKIPPED
+    assert told.message == "The table 'Gold' is there today: a run for the past does not end its audience."
     assert days.holds("Gold") == 5
 
 
@@ -325,18 +381,75 @@ def test_another_run_is_waited_for(days: Days, ending: str) -> None:
     assert days.holds("Gold") == LEFT[ending]
 
 
+def test_what_the_file_says_by_then_counts(days: Days, ending: str) -> None:
+    """Somebody sees what is about to happen."""
+    days.vanish("Gold")
+    run = days.new()
+    [gold] = [one for one in run.select() if one.table == "Gold"]
+    days.keys["vanished"] = "keep"
+    changed = replace(run, export=days.new().export)
+    prepare(changed, gold)
+    assert changed.report([gold]).segments[0].outcome is Outcome.SKIPPED
+    assert days.holds("Gold") == 5
+
+
+@pytest.mark.bad_input
+def test_without_what_select_found_nothing_ends(days: Days, ending: str) -> None:
+    days.vanish("Gold", "Bronze")
+    run = days.new()
+    [gold] = [one for one in run.select() if one.table == "Gold"]
+    (days.lake.folder / "workspace" / run.folder / "discovery.json").unlink()
+    with pytest.raises(AirflowFailException, match="Clear that task"):
+        run.validate(gold)
+
+
+def test_what_was_sent_to_is_missed_although_no_report_was_made(days: Days) -> None:
+    run = days.new()
+    for segment in run.select():
+        prepare(run, segment)
+        LocalRun(run, sleep=lambda _: None)._carry_out([segment])
+    days.remove("Gold")
+    assert [one.table for one in days.run().vanished] == ["Gold"]
+
+
+def test_the_report_of_an_old_run_does_not_forget_what_came_back(days: Days, ending: str) -> None:
+    days.vanish("Gold")
+    old = days.new()
+    days.play(old)
+    days.write("Gold")
+    days.run()
+    old.report([Segment(table="Gold", audience="Gold", ending=ending)])  # type: ignore[arg-type]
+    days.remove("Gold")
+    assert [one.table for one in days.run().vanished] == ["Gold"]
+
+
 # --- Whose it is -------------------------------------------------------------------------------------------
 
 
 def test_an_audience_that_another_segment_has_by_now_stays(days: Days, ending: str) -> None:
     """Somebody renames a table, and lets its audience keep its name."""
-    days.vanish("Gold")
+    days.remove("Gold")
     days.write("Gold 2026")
     days.keys["segments"] = ["*", {"table": "Gold 2026", "audience": "GOLD"}]
-    report = days.run()
-    assert {segment.segment for segment in report.segments} == {"Gold 2026", "Silver", "Bronze"}
-    assert "Gold: kept as it is; its table Gold is not there any more." in report.changes
-    assert days.holds("Gold") == 5
+    for _ in range(2):
+        report = days.run()
+        assert {segment.segment for segment in report.segments} == {"Gold 2026", "Silver", "Bronze"}
+        assert report.vanished == ()
+    assert (days.holds("Gold"), days.holds("GOLD")) == (5, 5)
+
+
+def test_a_list_that_the_file_names_by_its_id_stays(days: Days, ending: str) -> None:
+    """It is another segment's by now, whatever the ledger under the old name says."""
+    gold = days.audience("Gold")
+    assert gold
+    days.remove("Gold")
+    days.write("Zold 2026")
+    days.keys |= {"segments": ["*", {"table": "Zold 2026", "audience_id": int(gold.id)}]}
+    for _ in range(2):
+        report = days.run()
+        assert of(report, "Zold 2026").outcome is not Outcome.FAILED
+    assert len(gold.people) == 5
+    assert gold.id in days.service.audiences
 
 
 def test_an_audience_that_another_export_has_taken_over_stays(days: Days, ending: str) -> None:
@@ -344,9 +457,24 @@ def test_an_audience_that_another_export_has_taken_over_stays(days: Days, ending
     assert gold
     gold.description = "Taken over. [customer-match:winter/gold-0123456789ab]"
     days.vanish("Gold")
+    before = days.ledger("Gold").load().state
     told = of(days.run(), "Gold")
     assert (told.outcome, days.holds("Gold")) == (Outcome.UNCHANGED, 5)
-    assert told.message == "Its table is not there any more, and neither is the audience."
+    assert told.message == "Its table is not there any more, and there is no audience that surely is its own."
+    assert days.ledger("Gold").load().state == before, "it may be the other export's"
+
+
+def test_one_with_our_mark_is_emptied_and_not_the_one_that_was_taken_over(days: Days) -> None:
+    days.run()
+    days.keys["vanished"] = "empty"
+    taken = days.audience("Gold")
+    assert taken
+    days.service.put("Gold, ours", taken.description, {1, 2})
+    taken.description = "Taken over. [customer-match:winter/gold-0123456789ab]"
+    days.vanish("Gold")
+    assert of(days.run(), "Gold").outcome is Outcome.FAILED, "nobody knows who is in it"
+    assert (len(taken.people), days.holds("Gold, ours")) == (5, 2)
+    assert "winter" in taken.description
 
 
 def test_a_description_that_somebody_rewrote_makes_it_nobody_elses(days: Days, ending: str) -> None:
@@ -403,7 +531,7 @@ def test_an_audience_of_that_name_alone_is_not_ours(days: Days, ending: str) -> 
     del days.service.audiences[gold.id]
     days.service.put("Gold", "made by hand", {1, 2})
     days.vanish("Gold")
-    assert of(days.run(), "Gold").outcome is Outcome.UNCHANGED
+    days.run()
     assert days.holds("Gold") == 2
 
 
@@ -413,7 +541,8 @@ def test_one_that_was_deleted_by_hand_is_not_made_anew(days: Days, ending: str) 
     del days.service.audiences[gold.id]
     days.vanish("Gold")
     report = days.run()
-    assert (of(report, "Gold").outcome, days.holds("Gold")) == (Outcome.UNCHANGED, None)
+    assert of(report, "Gold").outcome is (Outcome.UNCHANGED if ending == "empty" else Outcome.DELETED)
+    assert days.holds("Gold") is None
     assert days.service.created == 3
     assert days.run().vanished == ()
 
@@ -427,7 +556,7 @@ def test_a_crash_while_it_is_deleted(days: Days, strike: str) -> None:
     days.service.faults.strikes = {("delete_audience", 1): strike}
     report = days.run()
     assert len(days.service.faults.struck) == 1
-    assert of(report, "Gold").outcome is (Outcome.DELETED if strike == "before" else Outcome.UNCHANGED)
+    assert of(report, "Gold").outcome is Outcome.DELETED
     assert days.holds("Gold") is None
     days.write("Gold")
     days.run()

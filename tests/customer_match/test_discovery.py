@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from fsspec.implementations.local import LocalFileSystem
 from include.customer_match.discovery import Changes, Remembered, Seen, to_end
 from include.customer_match.export import Export, Segment
 from include.customer_match.workspace import Workspace
+
+DAY = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -80,22 +83,46 @@ def test_what_has_ended_is_missed_no_more(workspace: Workspace) -> None:
     memory.forget("Gold")
 
 
-def test_a_table_whose_name_a_named_segment_has_for_its_audience(workspace: Workspace) -> None:
-    """Together they would share an audience; but the one is not there any more."""
+def test_a_table_whose_audience_another_segment_has_by_now(workspace: Workspace) -> None:
+    """Somebody gave it another name."""
     remembered(workspace).remember("Gold", "Gold")
     renamed = remembered(workspace, [{"table": "Gold 2026", "audience": "gold"}, "*"])
+    present = [Segment(table="Gold 2026", audience="gold")]
+    assert renamed.changes(["Gold 2026"], present) == Changes()
     assert [one.table for one in renamed.changes(["Gold 2026"]).vanished] == ["Gold"]
 
 
-SEEN = (Seen(table="Gold", audience="Gold"), Seen(table="Silver", audience="Silver"))
+def test_who_missed_it_first_is_noted_until_it_is_there_again(workspace: Workspace) -> None:
+    memory = remembered(workspace)
+    memory.remember("Gold", "Gold")
+    for end in (DAY, DAY + timedelta(days=1)):
+        memory.note_missed(memory.changes(["Silver"]), ["Silver"], end)
+        assert [one.missed for one in memory.changes(["Silver"]).vanished] == [DAY]
+    memory.note_missed(memory.changes(["Gold"]), ["Gold"], DAY)
+    assert [one.missed for one in memory.changes(["Silver"]).vanished] == [None]
+    memory.note_missed(memory.changes([]), [], DAY)
+    memory.forget("Gold")
+    memory.remember("Gold", "Gold")
+    assert [one.missed for one in memory.changes([]).vanished] == [None], "nothing of it is left"
+
+
+SEEN = (
+    Seen(table="Gold", audience="Gold", missed=DAY),
+    Seen(table="Silver", audience="Silver"),
+)
 
 
 @pytest.mark.parametrize("ending", ["empty", "delete"])
-def test_what_the_export_does_not_keep_ends(ending: str) -> None:
-    ended = [Segment(table="Silver", audience="Silver", ending=ending)]  # type: ignore[arg-type]
-    present = [Segment(table="Gold 2026", audience="GOLD")]
-    assert to_end(export(vanished=ending), SEEN, present) == ended
-    assert to_end(export(), SEEN, []) == [], "they are kept if nothing is said"
+def test_what_two_runs_miss_ends_if_the_export_does_not_keep_it(ending: str) -> None:
+    gold, silver = (
+        Segment(table=one.table, audience=one.audience, ending=ending)  # type: ignore[arg-type]
+        for one in SEEN
+    )
+    later = DAY + timedelta(days=1)
+    assert to_end(export(vanished=ending), SEEN, later) == [gold]
+    assert to_end(export(vanished=ending), SEEN, DAY) == [], "the same run, or one beside it"
+    assert to_end(export(vanished=ending), SEEN, DAY, at_once=True) == [gold, silver]
+    assert to_end(export(), SEEN, later, at_once=True) == [], "they are kept if nothing is said"
 
 
 def test_a_run_of_some_segments_is_about_those() -> None:

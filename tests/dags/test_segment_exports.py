@@ -162,14 +162,14 @@ def test_the_documentation_says_who_is_kept_out(dags: Dags) -> None:
         "- Nobody from `Never`, `lists/x.csv`",
     ):
         assert line in told
-    assert "not there any more" not in told
+    assert "two runs in a row" not in told
 
 
 def test_the_documentation_tells_what_becomes_of_audiences(dags: Dags) -> None:
     """A deleted audience cannot be had back: whoever looks at the DAG learns of it."""
     file = GOOD.format(lake="lake", workspace="workspace").replace("  - Silver", '  - "*"')
     told = str(dags(autumn=f"{file}vanished: delete\n")["autumn"].doc_md)
-    assert "- Audiences of tables that are not there any more are deleted" in told
+    assert "- Audiences of tables that two runs in a row miss are deleted" in told
 
 
 # --- Parameters --------------------------------------------------------------------------------------------

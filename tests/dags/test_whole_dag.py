@@ -88,6 +88,7 @@ def test_a_table_that_vanishes(dags: Dags, tmp_path: Path, simulator: Simulator)
     name = f"vanishing-{unique}"
     assert quick(dags(**{name: text})[name]).test().state == "success"
     shutil.rmtree(tmp_path / "lake" / tables[0].table)
+    assert quick(dags()[name]).test().state == "success", "a second run must miss it too"
     outcomes = []
     for _ in range(2):
         run = quick(dags()[name]).test()

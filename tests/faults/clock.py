@@ -37,6 +37,7 @@ MODULES: Final = frozenset(
         "airflow_microsoft_advertising.local_run",
         "airflow_microsoft_advertising.operator",
         "airflow_microsoft_advertising.steps",
+        "airflow_microsoft_advertising.table_changes",
         "airflow_microsoft_advertising.terms",
         "airflow_microsoft_advertising.trigger",
         "airflow_microsoft_advertising.uploading",

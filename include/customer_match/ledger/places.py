@@ -23,7 +23,7 @@ from include.customer_match.ledger.store import Entry, Ledger, Storage, ledger_f
 from include.customer_match.members import DamagedMembers, MembersFile, read_members, write_members
 from include.customer_match.workspace import slug
 
-__all__ = ["Ledgers", "Places"]
+__all__ = ["Ledgers", "Places", "is_usable"]
 
 
 class Places(Storage, Protocol):

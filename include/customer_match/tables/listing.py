@@ -165,16 +165,17 @@ def visible(relative: str) -> bool:
 
 
 def is_being_written(filesystem: fsspec.AbstractFileSystem, path: str) -> bool:
-    """Whether a path has nothing but what writers have there while they are at work, such as Spark's `_temporary`.
+    """Whether a path has no data, but what writers have there while they are at work, such as Spark's `_temporary`.
 
-    A table that is overwritten is away meanwhile, and yet has not gone.
+    A table that is overwritten is away meanwhile, and yet has not gone; nor has one that was written without a row,
+    of which `_SUCCESS` alone is left.
     """
     try:
         listing = list_files(filesystem, path)
     except FileNotFoundError:
         return False
     names = [listing.relative(file) for file in listing.files]
-    return not any(map(visible, names)) and any(name != "_SUCCESS" for name in names)
+    return bool(names) and not any(map(visible, names))
 
 
 def run_folders(files: Iterable[str]) -> list[str]:

@@ -43,7 +43,7 @@ def test_what_tells_contents_apart(key: str) -> None:
     [
         ([], False),
         (["part-0.parquet"], False),
-        (["_SUCCESS"], False),
+        (["_SUCCESS"], True),
         (["_temporary/0/part-0.parquet"], True),
         (["_SUCCESS", ".hive-staging_1/part-0"], True),
         (["_temporary/0/part-0.parquet", "part-0.parquet"], False),
