@@ -139,10 +139,12 @@ class Remembered:
 
     def remember(self, table: str, audience: str) -> None:
         """Note that a table was delivered; those that the export names need no memory."""
-        if self._export.by_patterns([table]) and _file(table) not in self._files.list(self._folder):
+        path = f"{self._folder}/{_file(table)}"
+        if self._export.by_patterns([table]) and self._read(_file(table)) is None:
             content = Seen(table=table, audience=audience).model_dump_json(exclude={"missed"}).encode()
+            self._files.delete(path)  # a damaged one
             with suppress(FileExistsError):  # by a run beside this one
-                self._files.create(f"{self._folder}/{_file(table)}", content)
+                self._files.create(path, content)
 
     def forget(self, table: str) -> None:
         """Note that nothing is kept for a table any more."""

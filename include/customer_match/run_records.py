@@ -89,6 +89,7 @@ class Chunked(_Record):
         ending: What becomes of the audience, because the table has vanished; None normally. For `delete` there is
             no plan.
         spared: Ids of audiences that the export file names: they are others', whatever the ledger says.
+        looked_at: When the table was looked for before the audience ends; None where it does not.
         skipped: Why nothing is to be sent for this data interval; None normally.
         guards: What the upload is to judge by; None in records from before it judged.
         ignore_guards: Whether the run lets pass what they find.
@@ -101,6 +102,7 @@ class Chunked(_Record):
     interval_end: datetime
     ending: Ending | None = None
     spared: tuple[str, ...] = ()
+    looked_at: datetime | None = None
     skipped: str | None = None
     guards: Guards | None = None
     ignore_guards: bool = False

@@ -337,6 +337,7 @@ class ExportRun:
             update={
                 "ending": segment.ending,
                 "spared": tuple(one.audience_id for one in self.export.segments if one.audience_id),
+                "looked_at": _now(),
                 "plan": plan,
                 "skipped": skipped,
                 "seconds": elapsed(),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
@@ -37,6 +37,10 @@ log = logging.getLogger(__name__)
 _LEASE = timedelta(minutes=30)
 """How long other runs wait for one that died without a word. What runs for longer is safe all the same: whoever
 takes over awaits its upload first, and its next write to the ledger fails."""
+
+
+_LOOK = timedelta(hours=2)
+"""How long it counts that a table was not there: no audience ends by what was seen long ago."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,12 @@ class Upload:
 
     def _ended(self, lease: Lease, started: float) -> Waiting | Result:
         """The table has vanished: empty or delete its audience, if there is one that surely is ours."""
+        looked_at = self._chunked.looked_at
+        if looked_at and datetime.now(UTC) - looked_at > _LOOK:
+            raise TerminalError(
+                f"The table of {self.audience.name!r} was not there at {looked_at:%Y-%m-%d %H:%M} UTC; it may be back. "
+                "Clear the task `chunk` of this segment, which looks for it again, and this one."
+            )
         with self.hook.get_conn() as client:
             ending = AudienceEnding(client, self._ledgers, self.audience, self._chunked.spared)
             found, keeps = ending.find(), self._chunked.ending == "empty"

@@ -18,6 +18,7 @@ from include.customer_match.export import Segment
 from include.customer_match.ledger.lease import Lease
 from include.customer_match.ledger.store import Ledger, ledger_folder
 from include.customer_match.report import Outcome, RunReport, SegmentReport
+from include.customer_match.run_records import Chunked
 from include.errors import ConfigurationError
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.in_memory import FakeAudience
@@ -390,6 +391,22 @@ def test_what_the_file_says_by_then_counts(days: Days, ending: str) -> None:
     changed = replace(run, export=days.new().export)
     prepare(changed, gold)
     assert changed.report([gold]).segments[0].outcome is Outcome.SKIPPED
+    assert days.holds("Gold") == 5
+
+
+def test_what_was_seen_long_ago_ends_nothing(days: Days, ending: str) -> None:
+    """Somebody clears an upload that failed days ago."""
+    days.vanish("Gold")
+    run = days.new()
+    [gold] = [one for one in run.select() if one.table == "Gold"]
+    prepare(run, gold)
+    records = run.records(gold)
+    chunked = records.read(Chunked)
+    assert chunked
+    assert chunked.looked_at
+    records.write(chunked.model_copy(update={"looked_at": chunked.looked_at - timedelta(hours=3)}))
+    with pytest.raises(AirflowFailException, match="Clear the task `chunk`"):
+        LocalRun(run)._upload_of(gold).start()
     assert days.holds("Gold") == 5
 
 

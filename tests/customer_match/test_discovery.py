@@ -72,6 +72,8 @@ def test_a_damaged_memory_tells_nothing(workspace: Workspace) -> None:
     (name,) = workspace.list("tables/2/" + workspace.list("tables/2")[0])
     workspace.write_bytes(f"tables/2/{workspace.list('tables/2')[0]}/{name}", b"{")
     assert memory.changes([]).vanished == ()
+    memory.remember("Gold", "Gold")
+    assert [one.table for one in memory.changes([]).vanished] == ["Gold"], "it is written anew"
 
 
 def test_what_has_ended_is_missed_no_more(workspace: Workspace) -> None:
