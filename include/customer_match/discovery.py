@@ -138,7 +138,7 @@ class Remembered:
         )
 
     def remember(self, table: str, audience: str) -> None:
-        """Note that a table was delivered; those that the export names need no memory."""
+        """Note that a table's audience is sent to; those that the export names need no memory."""
         path = f"{self._folder}/{_file(table)}"
         if self._export.by_patterns([table]) and self._read(_file(table)) is None:
             content = Seen(table=table, audience=audience).model_dump_json(exclude={"missed"}).encode()
@@ -155,7 +155,7 @@ class Remembered:
         """Note which tables a run has missed, and that others are there again.
 
         Args:
-            changes: What the run has found.
+            changes: What the run has found, as far as it may tell.
             found: Names of all tables of the source.
             interval_end: End of its data interval.
         """

@@ -19,15 +19,11 @@ from airflow_microsoft_advertising.dated_source import DatedSource
 from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
-from airflow_microsoft_advertising.segment_rows import (
-    SegmentRows,
-    listed_segments,
-    segment_rows,
-)
+from airflow_microsoft_advertising.segment_rows import SegmentRows, listed_segments, segment_rows
 from airflow_microsoft_advertising.table_changes import TableChanges, reason_to_wait
 from include.customer_match.chunk import Plan, plan_parts
 from include.customer_match.date_templates import RunDates
-from include.customer_match.discovery import Changes
+from include.customer_match.discovery import Changes, Seen
 from include.customer_match.export import Export, Segment, Source, Suppression
 from include.customer_match.guards import (
     Finding,
@@ -231,7 +227,7 @@ class ExportRun:
         if not segments:
             raise ConfigurationError(self._no_table(root, changes))
         if not self.dry_run:
-            self._changes.note_missed(changes, tables)
+            self._changes.note_missed(self._due(changes), tables)
         if not names:
             self._changes.note(changes)
             return segments
@@ -249,6 +245,15 @@ class ExportRun:
     def _changes(self) -> TableChanges:
         """Which tables have vanished or appeared."""
         return TableChanges(self.export, self.workspace, self.folder, self.interval_end)
+
+    def _due(self, changes: Changes) -> Changes:
+        """Without the tables that a later run has delivered: that one for the past misses them tells nothing."""
+
+        def is_due(one: Seen) -> bool:
+            newest = self.known(Segment(table=one.table, audience=one.audience)).interval_end
+            return newest is None or newest <= self.interval_end
+
+        return changes.model_copy(update={"vanished": tuple(filter(is_due, changes.vanished))})
 
     def _no_table(self, root: str, changes: Changes) -> str:
         patterns = ", ".join(selection.table for selection in self.export.segments)

@@ -144,6 +144,17 @@ def test_the_first_run_that_misses_it_waits(days: Days, ending: str) -> None:
     assert days.holds("Gold") == LEFT[ending]
 
 
+def test_that_a_run_for_the_past_misses_it_counts_for_nothing(days: Days, ending: str) -> None:
+    """It may have come later than that day; and today's may only be late."""
+    days.run()
+    days.remove("Gold")
+    days.run(day=DAY)
+    days.run()
+    assert days.holds("Gold") == 5, "the first run of the present that misses it"
+    days.run()
+    assert days.holds("Gold") == LEFT[ending]
+
+
 def test_whoever_ignores_guards_need_not_wait(days: Days, ending: str) -> None:
     days.remove("Gold")
     days.run(dry_run=True)
