@@ -22,7 +22,15 @@ import pyarrow as pa
 from include.customer_match.digests import Digests
 from include.customer_match.reference import Policy, Rejection, Take, judge_row
 from include.customer_match.values import judge_values, values_in
-from include.customer_match.vectors import IS_ADDRESS, IS_HASH, hashed, split, unhexed, with_address
+from include.customer_match.vectors import (
+    IS_ADDRESS,
+    IS_HASH,
+    IS_NOTHING,
+    hashed,
+    split,
+    unhexed,
+    with_address,
+)
 
 __all__ = ["Outcome", "digest_batch"]
 
@@ -94,7 +102,7 @@ def _plainly_rejected(frame: pl.DataFrame, columns: int) -> tuple[Counter[Reject
     empty_rows, frame = split(frame, pl.all_horizontal(pl.col(values).is_null()))
     rejected = Counter({Rejection.MISSING: empty_rows.height})
     if columns == 1:  # of several, another one may hold an address
-        blank, frame = split(frame, address == "")
+        blank, frame = split(frame, IS_NOTHING)
         others, frame = split(frame, ~address.str.contains("@", literal=True))
         rejected += Counter({Rejection.MISSING: blank.height, Rejection.NOT_AN_ADDRESS: others.height})
     return +rejected, frame.select(values)

@@ -16,6 +16,7 @@ from include.customer_match.chunk import Plan
 from include.customer_match.discovery import Changes
 from include.customer_match.export import Guards
 from include.customer_match.normalise import Staged
+from include.customer_match.reference import Rejection
 from include.customer_match.run_records import Delivered
 from include.customer_match.table_facts import TableFacts
 from include.errors import ConfigurationError
@@ -34,7 +35,7 @@ __all__ = [
     "judge",
 ]
 
-_FEW = 100  # leavers, profiles or addresses that are too few to be a mistake, whatever their share
+_FEW = 100  # leavers, profiles, addresses, or rows without one, too few to be a mistake, whatever their share
 _HANDFUL = 10  # refused members that fail no segment, however small it is
 
 
@@ -159,7 +160,7 @@ def check_members(segment: str, staged: Staged, guards: Guards) -> Finding | Non
             f"`email` {'too' if staged.joined else 'is the right column'}.",
             ("allow_empty",),
         )
-    if guards.max_rejected is None or not _exceeds(rejected, staged.considered, guards.max_rejected):
+    if guards.max_rejected is None or not _exceeds(_odd(staged), staged.considered, guards.max_rejected):
         return None
     return Finding(
         f"{rejected:,} of {staged.considered:,} profiles of segment {segment!r} were rejected{reasons}; "
@@ -299,6 +300,12 @@ def _exceeds(part: int | Fraction, whole: int | Fraction, limit: float) -> bool:
 def _share(limit: float) -> str:
     """A share in percent, as it was written: 0.005 is 0.5%."""
     return f"{float(Fraction(repr(limit)) * 100):.12g}%"
+
+
+def _odd(staged: Staged) -> int:
+    """Rejected rows; those where nothing stands only if they are more than a few: some people give no address."""
+    missing = staged.rejected.get(Rejection.MISSING, 0)
+    return staged.considered - staged.valid - (missing if missing <= _FEW else 0)
 
 
 def _kept_out(staged: Staged) -> str:

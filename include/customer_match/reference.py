@@ -29,6 +29,8 @@ from typing import NamedTuple
 
 import idna
 
+from include.customer_match.nobody import digests_of_nobody
+
 __all__ = [
     "MAX_ADDRESS_BYTES",
     "MAX_LOCAL_BYTES",
@@ -124,13 +126,15 @@ def judge_row(values: Iterable[str | None], policy: Policy, take: Take = Take.CO
 def judge(value: str | None, policy: Policy) -> Verdict:
     """Judge one value of an e-mail column.
 
-    A value that already is 64 hex digits passes as the digest that it writes, in either case.
+    A value that already is 64 hex digits passes as the digest that it writes, in either case; that of nobody
+    (`nobody.py`) is as good as no value.
     """
     trimmed = _trim(value or "")
     if not trimmed:
         return Verdict(rejection=Rejection.MISSING)
     if _HASHED.fullmatch(trimmed):
-        return Verdict(digests=(bytes.fromhex(trimmed),))
+        digest = bytes.fromhex(trimmed)
+        return Verdict(rejection=Rejection.MISSING) if digest in digests_of_nobody() else Verdict((digest,))
     addresses = [normalise(trimmed) for normalise in _NORMALISERS[policy]]
     accepted = dict.fromkeys(address for address in addresses if not _rejection(address))
     if not accepted:

@@ -15,7 +15,15 @@ import pyarrow as pa
 
 from include.customer_match.digests import Digests, empty
 from include.customer_match.reference import Policy, Rejection, Take, judge
-from include.customer_match.vectors import IS_ADDRESS, IS_HASH, hashed, split, unhexed, with_address
+from include.customer_match.vectors import (
+    IS_ADDRESS,
+    IS_HASH,
+    IS_NOTHING,
+    hashed,
+    split,
+    unhexed,
+    with_address,
+)
 
 __all__ = ["Judged", "judge_values", "values_in"]
 
@@ -87,7 +95,7 @@ def _only(frame: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
 def _plainly_rejected(rest: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The reasons of values whose rejection is plain, and the values that need a judge."""
     address = pl.col("address")
-    missing, rest = split(rest, pl.col("value").is_null() | (address == ""))
+    missing, rest = split(rest, pl.col("value").is_null() | IS_NOTHING)
     others, rest = split(rest, ~address.str.contains("@", literal=True))
     reasons = [
         frame.select("row", "place", reason=pl.lit(str(reason)))

@@ -12,9 +12,10 @@ import polars_hash as plh
 import pyarrow as pa
 
 from include.customer_match.digests import Digests, empty, from_hex
+from include.customer_match.nobody import digests_of_nobody
 from include.customer_match.reference import Policy, invisible_characters
 
-__all__ = ["IS_ADDRESS", "IS_HASH", "hashed", "split", "unhexed", "with_address"]
+__all__ = ["IS_ADDRESS", "IS_HASH", "IS_NOTHING", "hashed", "split", "unhexed", "with_address"]
 
 _INVISIBLE_ASCII = "".join(map(chr, (*range(0x21), 0x7F)))
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
@@ -30,8 +31,11 @@ _PLAIN_BYTES = 64
 _ADDRESS = pl.col("address")
 IS_ADDRESS = (_ADDRESS.str.len_bytes() <= _PLAIN_BYTES) & _ADDRESS.str.contains(_PLAIN_ADDRESS)
 """Whether the column `address` is plainly one."""
-IS_HASH = _ADDRESS.str.contains(_PLAIN_HASH)
+_IS_NOBODY = _ADDRESS.is_in(pl.Series([digest.hex() for digest in sorted(digests_of_nobody())]).implode())
+IS_HASH = _ADDRESS.str.contains(_PLAIN_HASH) & ~_IS_NOBODY
 """Whether the column `address` is plainly a digest in hex digits."""
+IS_NOTHING = (_ADDRESS == "") | _IS_NOBODY
+"""Whether nothing stands in the column `address`, or the digest of nothing."""
 
 
 def split(frame: pl.DataFrame, condition: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:

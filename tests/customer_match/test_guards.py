@@ -182,6 +182,25 @@ def test_rejected() -> None:
     assert check_members("VIPs", staged(profiles=10_000, rejected=9_999), Guards(max_rejected=None)) is None
 
 
+def test_a_few_rows_without_an_address_are_no_mistake() -> None:
+    """Of three profiles two may have none; of more than a hundred without one, all count."""
+
+    def judged(missing: int, others: int, of: int) -> Finding | None:
+        counts = {Rejection.MISSING: missing, Rejection.NOT_AN_ADDRESS: others}
+        rejected = missing + others
+        return check_members(
+            "VIPs",
+            staged(profiles=of, rejected=rejected).model_copy(update={"rejected": counts}),
+            Guards(max_rejected=0.5),
+        )
+
+    assert judged(2, 0, of=3) is None
+    assert judged(100, 0, of=101) is None
+    assert judged(100, 100, of=201) is None
+    tripped(judged(101, 0, of=102), says=["101 of 102"], key="max_rejected")
+    tripped(judged(5, 10, of=16), says=["15 of 16", "missing 5, not an address 10"], key="max_rejected")
+
+
 def test_limits_are_shown_as_they_were_written() -> None:
     for limit, words in ((0.005, "at most 0.5%"), (0.07, "at most 7%"), (1e-5, "at most 0.001%")):
         finding = check_members("VIPs", staged(profiles=10, rejected=9), Guards(max_rejected=limit))
