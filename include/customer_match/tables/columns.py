@@ -23,15 +23,17 @@ __all__ = [
     "name_key",
     "repeated",
     "resolve_column",
+    "shown_line",
 ]
 
 _NAMES_SHOWN = 30
 _LENGTH_SHOWN = 40
+_LINE_SHOWN = 100
 _DECIMAL_BITS = 128
 _TEXT = (pa.string(), pa.large_string(), pa.string_view(), pa.null())
 _LISTS = (pa.ListType, pa.LargeListType, pa.ListViewType, pa.LargeListViewType, pa.FixedSizeListType)
 # A header that is missing makes the first row's values into names: these are not shown.
-_LOOKS_LIKE_A_VALUE = re.compile(r"@|^[0-9a-fA-F]{32,}$|^[0-9 .,:+/-]{4,}$|^$")
+_LOOKS_LIKE_A_VALUE = re.compile(r"[@\uff20\ufe6b]|%40|^[0-9a-fA-F]{32,}$|^[0-9 .,:+/-]{4,}$|^$")
 
 
 class Columns(dict[str, pa.DataType]):
@@ -39,11 +41,15 @@ class Columns(dict[str, pa.DataType]):
 
     Attributes:
         faults: Why a column cannot be used in spite of being there, by its name.
+        origin: Where a text file has the names from, as a sentence for whoever misses one; empty elsewhere.
     """
 
-    def __init__(self, types: Mapping[str, pa.DataType], faults: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, types: Mapping[str, pa.DataType], faults: Mapping[str, str] | None = None, origin: str = ""
+    ) -> None:
         super().__init__(types)
         self.faults = dict(faults or {})
+        self.origin = origin
 
 
 def merge_columns(files: Mapping[str, Mapping[str, pa.DataType]]) -> Columns:
@@ -70,8 +76,18 @@ def merge_columns(files: Mapping[str, Mapping[str, pa.DataType]]) -> Columns:
     for where, columns in files.items():
         for name in types:
             if name not in columns:
-                faults.setdefault(name, f"is missing in {where}, though other files of the table have it")
-    return Columns(types, faults)
+                faults.setdefault(
+                    name, f"is missing in {where}, though other files of the table have it{_seen(columns)}"
+                )
+    return Columns(types, faults, next(filter(None, map(_origin, files.values())), ""))
+
+
+def _origin(columns: Mapping[str, pa.DataType]) -> str:
+    return getattr(columns, "origin", "")
+
+
+def _seen(columns: Mapping[str, pa.DataType]) -> str:
+    return f". {origin.removesuffix('.')}" if (origin := _origin(columns)) else ""
 
 
 def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
@@ -179,7 +195,8 @@ def _find(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
     near = get_close_matches(meant, shown, 1)
     hint = f" Did you mean {shown[near[0]]!r}?" if near else ""
     raise ConfigurationError(
-        f"The table has no column {wanted!r}.{hint} It has: {_listed(columns)}. Correct `{key}` in the export file."
+        f"The table has no column {wanted!r}.{hint} It has: {_listed(columns)}. Correct `{key}` in the export file. "
+        f"{_origin(columns)}".rstrip()
     )
 
 
@@ -190,6 +207,12 @@ def name_key(name: str) -> str:
     writes them.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).strip().casefold())
+
+
+def shown_line(values: Iterable[str], delimiter: str) -> str:
+    """The values of a line for messages, without those that may be personal."""
+    shown = [value if not value.strip() or _is_a_name(value) else "[a value]" for value in values]
+    return delimiter.join(shown).rstrip(f" {delimiter}")[:_LINE_SHOWN]
 
 
 def _is_a_name(name: str) -> bool:

@@ -20,6 +20,9 @@ class CsvDialect:
             first row that repeats the names is passed over; None: see `header`.
         header: Without `names`: whether the first row has them; else they are "1", "2" and so on, and the
             first row is data.
+        described: The names that a model of the table has, in the order of the values; None: there is none. Files
+            that are older than a column of it lack the column, in their rows or in their header as well: the values
+            that a row lacks at its end are empty.
     """
 
     delimiter: str | None = None
@@ -28,3 +31,4 @@ class CsvDialect:
     encoding: str = "utf-8"
     names: tuple[str, ...] | None = None
     header: bool = True
+    described: tuple[str, ...] | None = None

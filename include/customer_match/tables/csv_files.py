@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from include.customer_match.storage import Input, open_input
+from include.customer_match.tables.columns import Columns, shown_line
 from include.customer_match.tables.csv_dialect import CsvDialect
 from include.customer_match.tables.csv_quotes import QUOTING, MisplacedQuoteError, QuoteCheck
 from include.customer_match.tables.csv_start import CsvStart, read_start, row_too_long, text_of
@@ -49,7 +51,17 @@ class CsvTable(FileTable):
             return read_start(content, self.dialect, self._where(file))
 
     def _columns_of(self, file: TableFile) -> Mapping[str, pa.DataType]:
-        return dict.fromkeys(self._starts[file.path].names, pa.string())
+        start = self._starts[file.path]
+        origin = self._origin(file, start) if start.has_header else ""
+        return Columns(dict.fromkeys(start.names, pa.string()), origin=origin)
+
+    def _origin(self, file: TableFile, start: CsvStart) -> str:
+        line = f"Line {start.skipped_lines + 1}" if start.skipped_lines else "The first line"
+        return (
+            f"{line} of {self._where(file)}, which is taken for the names of the columns, is "
+            f"{shown_line(start.first, start.delimiter)!r}: if it is a title, or a row of data, let the file be "
+            "written with a header in its place."
+        )
 
     def _begun(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input:  # noqa: ARG002
         with still_there(self._where(file)):
@@ -84,7 +96,7 @@ class CsvTable(FileTable):
         where = self._where(file)
         with open_input(self.filesystem, file.path, file.size_bytes) as content:
             text = text_of(content, self._starts[file.path], where)
-            line = 1
+            line = 1 + self._starts[file.path].skipped_lines
             while offset > 0 and (read := text.read(min(offset, BLOCK_BYTES))):
                 line += read.count(b"\n")
                 offset -= len(read)
@@ -127,6 +139,7 @@ class _Parser:
     columns: tuple[str, ...]
     rows: int = 0  # in the blocks before, the header's too
     ragged: list[pa_csv.InvalidRow] = field(default_factory=list)
+    short: list[pa_csv.InvalidRow] = field(default_factory=list)
 
     def batches(self, block: bytes) -> Iterator[pa.RecordBatch]:
         """Some columns of a block.
@@ -134,8 +147,11 @@ class _Parser:
         Raises:
             ConfigurationError: It cannot be read.
         """
+        self.short = []
         try:
             table = self._table(block)
+            if self.short:
+                table = self._with_short_rows(table)
         except pa.ArrowException as error:
             if "Empty CSV" in str(error):  # blank lines
                 return
@@ -160,7 +176,7 @@ class _Parser:
                 quote_char=self.dialect.quote or False,
                 escape_char=self.dialect.escape or False,
                 newlines_in_values=bool(self.dialect.quote or self.dialect.escape),
-                invalid_row_handler=self._refuse,
+                invalid_row_handler=self._judge_width,
             ),
             # "n/a" and "null" are text like any other: an empty value is one as well.
             convert_options=pa_csv.ConvertOptions(
@@ -170,7 +186,22 @@ class _Parser:
             ),
         )
 
-    def _refuse(self, row: pa_csv.InvalidRow) -> str:
+    def _with_short_rows(self, table: pa.Table) -> pa.Table:
+        """The rows of a block in their order, those with missing values at their end too."""
+        rows, self.short = self.short, []
+        delimiter = self.start.delimiter
+        padded = [row.text + delimiter * (row.expected_columns - row.actual_columns) for row in rows]
+        tables = [table, self._table("\n".join(padded).encode())]
+        short = np.zeros(table.num_rows + len(rows), dtype=np.bool_)
+        short[[row.number - 1 for row in rows]] = True
+        order = np.empty(len(short), dtype=np.int64)
+        order[~short], order[short] = np.arange(table.num_rows), np.arange(table.num_rows, len(short))
+        return pa.concat_tables(tables).take(order).combine_chunks()
+
+    def _judge_width(self, row: pa_csv.InvalidRow) -> str:
+        if self.dialect.described is not None and row.actual_columns < row.expected_columns:
+            self.short.append(row)
+            return "skip"
         self.ragged.append(row)
         return "error"
 
@@ -178,7 +209,8 @@ class _Parser:
         """Our words for what pyarrow found, without the row that it quotes."""
         if self.ragged:
             return self._of_another_width(self.ragged[0])
-        if "UTF8" in message:
+        # Of a row of another width that is no UTF-8 pyarrow does not tell the handler (observed with pyarrow 26).
+        if "UTF8" in message or "Expected" in message:
             found = _ROW.search(message)
             place = f", row {int(found[1]) + self.rows} (the header is row 1)" if found else ""
             return ConfigurationError(
@@ -196,9 +228,15 @@ class _Parser:
             if self.start.has_header
             else ("", "the table's columns are")
         )
+        more = (
+            " If it is Excel that leaves out what is empty at the end of rows, let the last column be one that is "
+            "always filled."
+            if row.actual_columns < row.expected_columns
+            else ""
+        )
         return ConfigurationError(
             f"{self.where}, row {row.number + self.rows}{header}: {row.actual_columns} values, but {whose} "
-            f"{row.expected_columns}. Let values that contain the delimiter ({shown}) or line breaks be quoted."
+            f"{row.expected_columns}. Let values that contain the delimiter ({shown}) or line breaks be quoted.{more}"
         )
 
 

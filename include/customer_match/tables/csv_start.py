@@ -6,12 +6,13 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO, Final
 
 from include.customer_match.tables.columns import name_key, repeated
 from include.customer_match.tables.csv_dialect import CsvDialect
+from include.customer_match.tables.csv_preamble import Preamble, preamble_of
 from include.customer_match.tables.csv_quotes import QUOTING
 from include.customer_match.tables.csv_streams import BLOCK_BYTES, Gunzip, Transcoder, is_gzip
 from include.errors import ConfigurationError
@@ -58,7 +59,9 @@ class CsvStart:
         has_header: Whether the first row has the names, and so is no data.
         encoding: As Python names it.
         packed: Whether by gzip.
-        mark_bytes: What byte order marks take of the text, read as UTF-8.
+        skipped_bytes: What byte order marks and lines before the first row take of the text, read as UTF-8.
+        skipped_lines: Those lines.
+        first: The first row, for messages.
     """
 
     delimiter: str
@@ -66,7 +69,9 @@ class CsvStart:
     has_header: bool
     encoding: str = _UTF_8
     packed: bool = False
-    mark_bytes: int = 0
+    skipped_bytes: int = 0
+    skipped_lines: int = 0
+    first: tuple[str, ...] = ()
 
 
 def read_start(content: BinaryIO, dialect: CsvDialect, where: str) -> CsvStart:
@@ -97,10 +102,10 @@ def read_start(content: BinaryIO, dialect: CsvDialect, where: str) -> CsvStart:
 
 
 def text_of(content: BinaryIO, start: CsvStart, where: str) -> BinaryIO | io.RawIOBase:
-    """The whole file as UTF-8, without byte order marks."""
+    """The file as UTF-8, from its first row on."""
     plain = Gunzip(content, where) if start.packed else content
     text = plain if start.encoding == _UTF_8 else Transcoder(plain, start.encoding, where)
-    _read(text, start.mark_bytes)
+    _read(text, start.skipped_bytes)
     return text
 
 
@@ -131,7 +136,13 @@ def _check_is_text(start: bytes, where: str) -> None:
 def _look(start: bytes, is_cut: bool, encoding: str, dialect: CsvDialect, where: str) -> _Look:  # noqa: FBT001
     text = _decoded(start, encoding, where)
     plain = text.lstrip(_BOM)
-    return _Look(plain, is_cut, dialect, where, len(text) - len(plain))
+    before = Preamble()
+    if dialect.described is None:
+        has_header = dialect.names is None and dialect.header
+        before = preamble_of(plain, dialect.delimiter or _DELIMITERS, where, comments=has_header)
+    marks = text[: len(text) - len(plain)]
+    known = replace(dialect, delimiter=before.delimiter or dialect.delimiter)
+    return _Look(plain.removeprefix(before.text), is_cut, known, where, marks + before.text, before.lines)
 
 
 def _decoded(start: bytes, encoding: str, where: str) -> str:
@@ -160,14 +171,16 @@ class _Look:
         is_cut: Whether the file goes on.
         dialect: What is known of it.
         where: The file, for messages.
-        marks: How many byte order marks stand before the text.
+        before: Byte order marks, and lines that are no rows, that stand before the text.
+        lines_before: Those lines.
     """
 
     text: str
     is_cut: bool
     dialect: CsvDialect
     where: str
-    marks: int = 0
+    before: str = ""
+    lines_before: int = 0
 
     def holds_a_row(self) -> bool:
         """Whether the first row is here as a whole, whatever the delimiter."""
@@ -182,7 +195,8 @@ class _Look:
         delimiter = self.dialect.delimiter or self._likely_delimiter()
         first = next(self._rows(delimiter), ())
         names, has_header = self._columns(first)
-        return CsvStart(delimiter, names, has_header, encoding, packed, self.marks * len(_BOM.encode()))
+        skipped = len(self.before.encode(_UTF_8, "surrogateescape"))
+        return CsvStart(delimiter, names, has_header, encoding, packed, skipped, self.lines_before, first)
 
     def _columns(self, first: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
         """Names of the columns, and whether the first row has them."""
@@ -200,9 +214,13 @@ class _Look:
                 )
             return tuple(str(place) for place in range(1, len(first) + 1)), False
         self._check(first)
-        return first, True
+        described = self.dialect.described or ()
+        later = described[len(first) :] if _begins(described, first) else ()
+        return first + later, True
 
     def _repeats(self, first: tuple[str, ...], names: tuple[str, ...]) -> bool:
+        if self.dialect.described is not None and _begins(names, first):
+            return True
         found, known = ([name_key(name) for name in row] for row in (first, names))
         if found != known and sorted(found) == sorted(known):
             raise ConfigurationError(
@@ -261,3 +279,13 @@ class _Look:
             raise ConfigurationError(
                 f"{self.where}: the column {twice[0]!r} stands twice in the header. Rename one."
             )
+
+
+def _begins(names: tuple[str, ...], first: tuple[str, ...]) -> bool:
+    """Whether a row has the first of some names, and so is the header of a file that is older than the others.
+
+    One name alone may be a value.
+    """
+    return len(first) > 1 and [name_key(name) for name in first] == [
+        name_key(name) for name in names[: len(first)]
+    ]

@@ -172,6 +172,7 @@ class FileTable(ABC):
         return Columns(
             {**own, **dict.fromkeys(added, pa.string())},
             {name: fault for name, fault in faults.items() if name not in added},
+            getattr(own, "origin", ""),
         )
 
     def _whole_batches_of(

@@ -305,6 +305,83 @@ CASES = [
         one(gzip.compress(b"Id,Email\n" + (b"1," + b"x" * 9_000 + b"\n") * 8_000), "a.csv.gz"),
         refused("a.csv.gz", "gzip bomb"),
     ),
+    # --- First lines that are no header
+    *(
+        Case(f"first line of {name}", one(content), Right())
+        for name, content in {
+            "Excel": f"sep=;\nId;Email\n1;{PERSON}\n",
+            "Excel, with commas in the values": f"sep=;\nId;Note;Email\n1;a,b,c,d;{PERSON}\n",
+            "Excel, which wins over what looks likelier": f"sep=|\nId|a,b,Email\n1|{PERSON}\n".replace(
+                "a,b,", ""
+            ),
+            "Excel, in quotation marks": f'"sep=;"\r\nId;Email\r\n1;{PERSON}\r\n',
+            "Excel, with a mark and tabs": f"\ufeffSEP=\t\nId\tEmail\n1\t{PERSON}\n",
+            "Excel, as wide as the table": f"sep=,,\nId,Email,Tier\n1,{PERSON},\n",
+            "Excel, as Unicode text": f"sep=;\r\nId;Email\r\n1;{PERSON}\r\n".encode("utf-16"),
+            "Excel, packed": gzip.compress(f"sep=;\nId;Email\n1;{PERSON}\n".encode()),
+            "Excel, in a single column": f"sep=;\nEmail\n{PERSON}\n",
+            "PowerShell": f'#TYPE System.Management.Automation.PSCustomObject\r\n"Id","Email"\r\n"1","{PERSON}"\r\n',
+            "PowerShell, then Excel": f"#TYPE Selected.X\nsep=;\nId;Email\n1;{PERSON}\n",
+            "comments": f"# Export of 2026-11-29, by CRM\n# 2 rows\n\nId,Email\n1,{PERSON}\n",
+            "comments without a space": f"#exported\n#by CRM\nId,Email\n1,{PERSON}\n",
+            "comments of the table's width": f"# a,b\nId,Email\n1,{PERSON}\n",
+            "nothing": f"\r\n\r\nId,Email\r\n1,{PERSON}\r\n",
+            "names that begin with a number sign": f"# Id,Email\n1,{PERSON}\n",
+            "a column that is called so": f"#,Email\n#1,{PERSON}\n",
+        }.items()
+    ),
+    Case(
+        "a delimiter that Excel is told and the export file denies",
+        one(f"sep=;\nEmail;Id\n{PERSON};,\n"),
+        Right(),
+        dialect=CsvDialect(delimiter=","),
+    ),
+    Case(
+        "a header that names a column by a number sign", one(f"#Email\n{PERSON}\n"), Right(), column="#email"
+    ),
+    Case(
+        "a first line for Excel without a header",
+        one(f"sep=;\n1;{PERSON}\n"),
+        Right(),
+        column="2",
+        dialect=CsvDialect(header=False),
+    ),
+    Case(
+        "a first line for Excel that names no delimiter",
+        one(f"sep=ab\nIdabEmail\n1ab{PERSON}\n"),
+        refused("a.csv", "first line is 'sep=ab'", "csv.delimiter"),
+    ),
+    Case(
+        "a first line for Excel that names nothing",
+        one(f"sep=\nId;Email\n1;{PERSON}\n"),
+        refused("a.csv", "first line is 'sep='"),
+    ),
+    *(
+        Case(
+            f"a title{name}", one(content), refused("a.csv", "first line", "'Export of 2026-11-29'", "title")
+        )
+        for name, content in {
+            "": f"Export of 2026-11-29\nId,Email\n1,{PERSON}\n",
+            " and a blank line": f"Export of 2026-11-29\n\nId;Email\n1;{PERSON}\n",
+            " of the table's width": f"Export of 2026-11-29,\nId,Email\n1,{PERSON}\n",
+        }.items()
+    ),
+    Case(
+        "a title after a line for Excel",
+        one(f"sep=;\nExport;;\nId;Email;x\n1;{PERSON};\n"),
+        refused("Line 2 of ", "'Export'"),
+    ),
+    Case("a title with an address", one(f"For {PERSON}\nId,Email\n1,x\n"), refused("a.csv", "no header row")),
+    Case(
+        "a title with an address in another spelling",
+        one("For ann.secret%40example.org\nId,Email\n1,x\n"),
+        refused("a.csv", "'[a value]'"),
+    ),
+    Case(
+        "a title in one file",
+        {"a.csv": GOOD, "b.csv": f"Export of May\n{GOOD}"},
+        refused("b.csv", "is missing", "'Export of May'"),
+    ),
     # --- Columns
     Case("no such column", one(f"Id,Mail\n1,{PERSON}\n"), refused("no column 'Email'", "'Mail'")),
     Case("no header", one(f"1,{PERSON}\n2,x\n"), refused("a.csv", "csv.header: false")),
@@ -430,7 +507,7 @@ CASES = [
     ),
     # --- Rows
     Case("ragged: too many", one(f"{GOOD}2,{PERSON},3\n"), refused("a.csv", "row 3", "3 values")),
-    Case("ragged: too few", one(f"{GOOD}{PERSON}\n"), refused("a.csv", "row 3", "1 values")),
+    Case("ragged: too few", one(f"{GOOD}{PERSON}\n"), refused("a.csv", "row 3", "1 values", "Excel")),
     Case(
         "unescaped quotes", one(f'Id,Note,Email\n1,"5" disk",{PERSON}\n'), refused("a.csv", "line 2", "csv")
     ),

@@ -127,6 +127,7 @@ def dialect_of(settings: FileSettings, columns: tuple[str, ...] | None, where: s
         escape=_character(settings.escape, "escape", where, name) if quoted else None,
         encoding=_encoding(settings.encoding, where, name),
         names=names,
+        described=columns,
     )
 
 

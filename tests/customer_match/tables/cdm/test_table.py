@@ -129,6 +129,40 @@ class TestModelJson:
         lake.entity("Gold", COLUMNS, [lake.partition("Gold/x.csv", Csv())])
         assert len(emails(open_table(LOCAL, f"{lake.folder}/Gold"))) == 1
 
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_rows_that_are_older_than_a_column_lack_it(self, lake: CdmSample, packed: bool) -> None:
+        """Documented for Synapse Link: a column that is added goes to the end, and older rows stay as they are."""
+        rows = (
+            b'"1","a@x"\r\n"2","b@x","gold"\r\n"3"\r\n\r\n"4","c\r\n@x"\r\n"5","d@x","a ""b"""\r\n"6","e@x"'
+        )
+        lake.file("Gold/x.csv", gzip.compress(rows) if packed else rows)
+        lake.file("Gold/old.csv", b"7,f@x\n8,g@x\n")
+        lake.entity(
+            "Gold", ("Id", "Email", "Tier"), [lake.partition("Gold/x.csv"), lake.partition("Gold/old.csv")]
+        )
+        table = open_table(LOCAL, f"{lake.folder}/Gold")
+        assert emails(table) == ["a@x", "b@x", "", "c\r\n@x", "d@x", "e@x", "f@x", "g@x"]
+        assert emails(table, "Tier") == ["", "gold", "", "", 'a "b"', "", "", ""]
+        assert emails(table, "Id") == list("12345678")
+
+    @pytest.mark.parametrize("header", [False, True])
+    def test_headers_that_are_older_than_a_column_lack_it(self, lake: CdmSample, header: bool) -> None:
+        """Whether the model says that there is a header or not; and its rows may be newer than it."""
+        lake.file("Gold/x.csv", b"id,email\n1,a@x\n2,b@x,gold\n")
+        lake.entity("Gold", ("Id", "Email", "Tier"), [lake.partition("Gold/x.csv", Csv(header=header))])
+        table = open_table(LOCAL, f"{lake.folder}/Gold")
+        names = ("email", "Tier") if header else ("Email", "Tier")
+        assert [emails(table, name) for name in names] == [["a@x", "b@x"], ["", "gold"]]
+
+    def test_short_rows_cross_blocks(self, lake: CdmSample, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("include.customer_match.tables.csv_files.BLOCK_BYTES", 50)
+        rows = [f"{n},p{n}@x{',gold' * (n % 3)}" for n in range(200)]
+        lake.file("Gold/x.csv", "\n".join(rows).encode())
+        lake.entity("Gold", ("Id", "Email", "Tier", "New"), [lake.partition("Gold/x.csv")])
+        table = open_table(LOCAL, f"{lake.folder}/Gold")
+        assert emails(table) == [f"p{n}@x" for n in range(200)]
+        assert emails(table, "Tier") == ["gold" if n % 3 else "" for n in range(200)]
+
     def test_without_quoting_quotation_marks_are_text(self, lake: CdmSample) -> None:
         rows = [{"CustomerId": "1", "FullName": '"', "Email": '"a'}, {"Email": "b"}]
         lake.run("Gold", COLUMNS, [rows], "2026/11/22/0215", Csv(quoted=False))
@@ -295,6 +329,22 @@ class TestManifest:
 
 @pytest.mark.bad_input
 class TestRefused:
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            (b"1,a@x\n2,b@x,gold,secret\n", "row 2: 4 values, but the table's columns are 3"),
+            (b"1,a@x,x\n2,m\xfcller\n", "row 2 (the header is row 1): the text is not UTF-8"),
+        ],
+    )
+    def test_rows_that_are_longer_or_no_text(self, lake: CdmSample, content: bytes, words: str) -> None:
+        lake.file("Gold/x.csv", content)
+        lake.entity("Gold", ("Id", "Email", "Tier"), [lake.partition("Gold/x.csv")])
+        with pytest.raises(ConfigurationError) as raised:
+            emails(open_table(LOCAL, f"{lake.folder}/Gold"))
+        assert "x.csv" in str(raised.value)
+        assert words in str(raised.value)
+        assert not any(value in str(raised.value) for value in ("secret", "a@x", "ller"))
+
     def refused(self, lake: CdmSample, *words: str, path: str = "/Gold") -> None:
         with pytest.raises(ConfigurationError) as raised:
             emails(open_table(LOCAL, lake.folder + path))
