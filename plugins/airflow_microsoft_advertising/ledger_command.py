@@ -1,4 +1,4 @@
-"""`customer-match ledger`: what the ledgers know of each audience, whether they are sound, and forgetting one.
+"""`customer-match ledger`: what the ledgers know of each audience, whether they are sound; forgetting, releasing one.
 
 Counts only: a ledger holds hashes of people's addresses, and none is ever shown.
 """
@@ -17,12 +17,13 @@ from include.project import PROJECT, exports_folder
 
 if TYPE_CHECKING:
     from include.customer_match.export import Export
+    from include.customer_match.ledger.lease import Lease
     from include.customer_match.ledger.state import State
     from include.customer_match.ledger.store import Ledger
 
 __all__ = ["app"]
 
-app = typer.Typer(help="What is known of an audience's members: show, verify, forget.", no_args_is_help=True)
+app = typer.Typer(help="What is known of an audience's members: show, verify, forget, release.", no_args_is_help=True)
 
 Audience = Annotated[
     str, typer.Argument(metavar="AUDIENCE", help="Name of the audience, as in the export file.")
@@ -142,13 +143,37 @@ def forget(
     """
     found = _Found.of(audience, export)
     if found.busy:
-        raise ConfigurationError(f"The run {found.busy} is at work on {audience!r}. Wait until it has ended.")
+        raise ConfigurationError(
+            f"The run {found.busy} is at work on {audience!r}. Wait until it has ended; if it has died without a word, "
+            "`customer-match ledger release` takes the audience from it."
+        )
     if not yes:
         typer.confirm(
             f"Forget what is known of {audience!r}? The next run then sends all its members.", abort=True
         )
     found.ledger.forget()
     typer.echo(f"Forgotten. The next run of {found.export.name} replaces the whole audience {audience!r}.")
+
+
+@app.command()
+def release(
+    audience: Audience,
+    export: ExportName = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take the audience from a run that has died, so that others need not wait until its lease expires.
+
+    A run that lives all the same does no harm: it stops at its next write to the ledger.
+    """
+    found = _Found.of(audience, export)
+    if found.busy is None:
+        typer.echo(f"No run is at work on {audience!r}.")
+        return
+    if not yes:
+        typer.confirm(f"Take {audience!r} from the run {found.busy}? Be sure that it has died.", abort=True)
+    found.lease.release()
+    typer.echo(f"Released. The next run of {found.export.name} goes on at once.")
 
 
 @dataclass(frozen=True)
@@ -158,6 +183,7 @@ class _Found:
     export: Export
     audience: str
     ledger: Ledger
+    lease: Lease
     busy: str | None
 
     @classmethod
@@ -167,7 +193,8 @@ class _Found:
         Raises:
             ConfigurationError: There is none, or there are several.
         """
-        found = [ledger for ledger in _ledgers(audience, _exports(export)) if ledger.ledger.load().number]
+        all_there = _ledgers(audience, _exports(export))
+        found = [one for one in all_there if one.ledger.load().number or one.busy]
         if len({(one.export.aid, one.export.workspace.locate(PROJECT)) for one in found}) > 1:
             names = ", ".join(one.export.name for one in found)
             raise ConfigurationError(
@@ -229,7 +256,8 @@ def _ledgers(audience: str, exports: list[Export]) -> Iterator[_Found]:
         folder = ledger_folder(export.aid, audience)
         holding = Lease(workspace, folder, audience=audience, holder="").current()
         busy = holding.holder if holding else None
-        yield _Found(export, audience, Ledger(workspace, folder, audience), busy)
+        lease = Lease(workspace, folder, audience=audience, holder=busy or "")
+        yield _Found(export, audience, Ledger(workspace, folder, audience), lease, busy)
 
 
 def _counts(ledger: Ledger, state: State) -> tuple[int, int | None]:

@@ -140,7 +140,32 @@ def test_forget_leaves_a_run_at_work_alone(workspace: Workspace) -> None:
     result = run("forget", "Gold", "--yes")
     assert isinstance(result.exception, ConfigurationError)
     assert "autumn/scheduled" in str(result.exception)
+    assert "ledger release" in str(result.exception)
     assert ledger.load() == before
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(days=3650)], ids=["right", "ten years ahead"])
+@pytest.mark.parametrize("has_begun", [True, False])
+def test_release_takes_the_audience_from_a_run_that_has_died(
+    workspace: Workspace, ahead: timedelta, *, has_begun: bool
+) -> None:
+    """Whatever its clock was, and also where it came to write nothing else."""
+    if has_begun:
+        delivered(workspace)
+    clock = lambda: datetime.now(UTC) + ahead  # noqa: E731 (short)
+    dead = Lease(workspace, FOLDER, audience="Gold", holder="autumn/scheduled", now=clock)
+    dead.take(timedelta(minutes=30))
+    asked = CliRunner().invoke(app, ["ledger", "release", "Gold"], input="n\n")
+    assert asked.exit_code == 1
+    assert "from the run autumn/scheduled? Be sure that it has died" in asked.output
+    assert dead.current() is not None
+    assert run("release", "Gold", "--yes").output == "Released. The next run of autumn goes on at once.\n"
+    Lease(workspace, FOLDER, audience="Gold", holder="next").take(timedelta(minutes=30))
+
+
+def test_release_of_what_nobody_holds(workspace: Workspace) -> None:
+    delivered(workspace)
+    assert run("release", "Gold").output == "No run is at work on 'Gold'.\n"
 
 
 def test_an_audience_without_a_ledger(workspace: Workspace) -> None:

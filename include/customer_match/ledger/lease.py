@@ -5,7 +5,9 @@ because it is there, decides between two takers on any storage. The highest numb
 
 A lease only keeps runs from getting into each other's way. What is right rests on the ledger: whoever lost
 the lease without noticing (a machine that slept, a clock that jumped) writes a number that is taken and is
-told so. Hence clocks need not agree: a wrong one lets a taker wait too long, or come too early and conflict.
+told so. Hence clocks need not agree: a wrong one lets a taker come too early and conflict, or wait too long, but for
+no longer than leases last. One that ends later than that was written by a clock that is ahead; whoever finds it writes
+it down anew, with the end that it has by their own clock. If its holder lives, it does not leave it at that.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 _KEPT = 10  # records, for whoever wants to know who was there
 _TRIES = 5  # of takers at the same moment, one wins each number
 _LONGEST_WAIT = 30.0  # seconds: a lease may be given back long before it expires
+_CLOCKS_DIFFER = timedelta(minutes=5)  # those of machines that are kept well, at the most
 
 
 class LeaseStorage(Protocol):
@@ -110,11 +113,14 @@ class Lease:
     def take(self, duration: timedelta) -> None:
         """Take the lease, or keep it for longer.
 
+        Args:
+            duration: How long every run takes it for at the most.
+
         Raises:
             AudienceBusy: Another run holds it.
         """
         for _ in range(_TRIES):
-            newest = self._newest()
+            newest = self._shortened(self._newest(), duration)
             self._refuse_if_busy(newest.holding)
             if self._write(newest.number, Holding(holder=self._holder, until=self._now() + duration)):
                 return
@@ -142,6 +148,23 @@ class Lease:
         """Take the newest records back that are this run's; its numbers may be used again, as they guard nothing."""
         while self._is_mine((newest := self._newest()).holding):
             self._storage.delete(self._path(newest.number))
+
+    def _shortened(self, newest: _Numbered, duration: timedelta) -> _Numbered:
+        """The newest record; of a lease that cannot last for so long, after its end was put right."""
+        holding, now = newest.holding, self._now()
+        if holding is None or holding.released or holding.until - now <= duration + _CLOCKS_DIFFER:
+            return newest
+        log.warning(
+            "By this machine's clock (%s UTC) the run %s holds the audience %r until %s UTC, which no run does: one of "
+            "the two clocks is wrong. It is waited for until %s UTC at the latest.",
+            f"{now:%Y-%m-%d %H:%M:%S}",
+            holding.holder,
+            self._audience,
+            f"{holding.until:%Y-%m-%d %H:%M:%S}",
+            f"{now + duration:%Y-%m-%d %H:%M:%S}",
+        )
+        right = holding.model_copy(update={"until": now + duration})
+        return _Numbered(newest.number + 1, right) if self._write(newest.number, right) else self._newest()
 
     def _refuse_if_busy(self, holding: Holding | None) -> None:
         if holding and self._counts(holding) and holding.holder != self._holder:

@@ -96,6 +96,70 @@ def test_giving_back_twice_writes_once(storage: Any, clock: Clock) -> None:
     assert storage.files == before
 
 
+# --- Clocks that are ahead -----------------------------------------------------------------------------------
+
+
+def test_a_lease_of_a_clock_that_was_ahead_ends_in_time(storage: Any, clock: Clock) -> None:
+    """By the clock of whoever waits, from its first look on: whichever run looks next."""
+    ahead = Clock()
+    ahead.time += timedelta(days=3650)
+    lease(storage, "first", ahead).take(HOUR)
+    with pytest.raises(AudienceBusy, match=r"first .* 2026-01-01 01:00:00 UTC at the latest"):
+        lease(storage, "second", clock).take(HOUR)
+    clock.time += timedelta(minutes=59)
+    with pytest.raises(AudienceBusy, match="first"):
+        lease(storage, "third", clock).take(HOUR)
+    clock.time += timedelta(minutes=1)
+    lease(storage, "third", clock).take(HOUR)
+
+
+def test_its_holder_keeps_it_while_it_lives(storage: Any, clock: Clock) -> None:
+    ahead = Clock()
+    ahead.time += timedelta(days=1)
+    mine = lease(storage, "first", ahead)
+    mine.take(HOUR)
+    for _ in range(4):
+        with pytest.raises(AudienceBusy, match="first"):
+            lease(storage, "second", clock).take(HOUR)
+        clock.time += timedelta(minutes=30)
+        ahead.time += timedelta(minutes=30)
+        mine.take(HOUR)
+    mine.release()
+    lease(storage, "second", clock).take(HOUR)
+
+
+def test_clocks_that_differ_by_little_shorten_nothing(storage: Any, clock: Clock) -> None:
+    ahead = Clock()
+    ahead.time += timedelta(minutes=4)
+    lease(storage, "first", ahead).take(HOUR)
+    with pytest.raises(AudienceBusy, match="01:04:00 UTC"):
+        lease(storage, "second", clock).take(HOUR)
+    assert len(storage.list(f"{FOLDER}/leases")) == 1
+
+
+def test_two_who_put_it_right_at_once(clock: Clock) -> None:
+    """The slower one goes by what the faster one wrote."""
+    ahead = Clock()
+    ahead.time += timedelta(days=1)
+
+    class Crowded(MemoryStorage):
+        crowded = False
+
+        def create(self, relative: str, data: bytes) -> None:
+            if self.crowded:
+                self.crowded = False
+                with pytest.raises(AudienceBusy):
+                    lease(self, "third", clock).take(HOUR)
+            super().create(relative, data)
+
+    storage = Crowded()
+    lease(storage, "first", ahead).take(HOUR)
+    storage.crowded = True
+    with pytest.raises(AudienceBusy, match="first .* 01:00:00 UTC"):
+        lease(storage, "second", clock).take(HOUR)
+    assert len(storage.list(f"{FOLDER}/leases")) == 2
+
+
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     "content", [b"", b"{", b'{"holder": "x"}', b'{"holder": "x", "until": "2026-01-01"}']
@@ -197,9 +261,16 @@ class Machine(RuleBasedStateMachine):
             lease(self.storage, who, self.clock).take(timedelta(minutes=minutes))
         except AudienceBusy:
             assert others
+            self.shortened(timedelta(minutes=minutes))
         else:
             assert not others
             self.holding = {who: self.clock.time + timedelta(minutes=minutes)}
+
+    def shortened(self, longest: timedelta) -> None:
+        """Who takes it for less time at the most does not believe that anybody has it for so much longer."""
+        for name, until in self.holding.items():
+            if until - self.clock.time > longest + timedelta(minutes=5):
+                self.holding[name] = self.clock.time + longest
 
     @rule(who=st.sampled_from("abc"))
     def release(self, who: str) -> None:
