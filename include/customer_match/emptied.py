@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from include.customer_match.clocks import lies_ahead
 from include.customer_match.ledger.state import KnownSize, State
 
 __all__ = ["emptied", "size_to_note"]
@@ -31,7 +32,8 @@ def emptied(state: State, matched: int | None, now: datetime) -> str | None:
     """
     if not _is_implausible(state, matched):
         return None
-    if state.renewed and now - state.renewed.at < _QUIET:
+    sent = state.renewed.at if state.renewed else None
+    if sent and not lies_ahead(sent, now) and now - sent < _QUIET:
         return None
     size = state.size
     assert size is not None  # noqa: S101 (else nothing is implausible)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from include.customer_match.clocks import lies_ahead
 from include.customer_match.ledger.state import Renewal
 
 __all__ = ["lapse_warning", "must_renew"]
@@ -22,6 +23,7 @@ def must_renew(
     It is once half of the duration has passed, so that the other half is left for runs that fail; earlier where
     the next run may be over too late. And at once where the duration has changed since, or where nobody knows
     when all were added last: what the service reckoned with until then is not known either.
+    So it is after a clock that was ahead.
 
     Args:
         last: When all members were added last, and with which duration; None if that is not known.
@@ -31,7 +33,7 @@ def must_renew(
     """
     if days < 0:
         return last is not None and last.days >= 0
-    if last is None or last.days != days:
+    if last is None or last.days != days or lies_ahead(last.at, now):
         return True
     lapse = last.at + timedelta(days=days)
     return now >= last.at + timedelta(days=days) / 2 or (next_run_over is not None and next_run_over >= lapse)

@@ -1,6 +1,8 @@
 """Order in time: an older data interval never takes the place of a newer one, unless it is told to.
 
-Pure rules over what the ledger says; the end of a data interval is what is compared.
+Pure rules over what the ledger says; the end of a data interval is what is compared. One that is still to come, of a
+run for a date in the future or of a machine whose clock was ahead, would keep every run out until then: it is neither
+begun nor taken for an order.
 """
 
 from __future__ import annotations
@@ -9,10 +11,11 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from include.customer_match.clocks import lies_ahead
 from include.customer_match.ledger.state import Forced, State
-from include.errors import TerminalError
+from include.errors import ConfigurationError, TerminalError
 
-__all__ = ["Force", "Overtaken", "in_order"]
+__all__ = ["Force", "Overtaken", "StillToCome", "check_not_ahead", "in_order"]
 
 
 class Force(BaseModel):
@@ -50,14 +53,39 @@ class Overtaken(TerminalError):
         )
 
 
-def in_order(state: State, interval_end: datetime, force: Force | None) -> Forced | None:
+class StillToCome(ConfigurationError):
+    """A data interval ends clearly after the present time: a human must say what is meant."""
+
+
+def check_not_ahead(interval_end: datetime, now: datetime) -> None:
+    """Make sure that a run stands for no time that is still to come.
+
+    Raises:
+        StillToCome: It does.
+    """
+    if lies_ahead(interval_end, now):
+        raise StillToCome(
+            f"The data interval of this run ends at {interval_end:%Y-%m-%d %H:%M} UTC, and by this machine's clock it "
+            f"is {now:%Y-%m-%d %H:%M} UTC: its audiences would be closed to every run until then. Run the export for a "
+            "date that is past (`--date`, the logical date), or set the clock right."
+        )
+
+
+def in_order(state: State, interval_end: datetime, force: Force | None, *, now: datetime) -> Forced | None:
     """Whether a data interval may be applied to what the audience holds.
+
+    Args:
+        state: What the audience holds.
+        interval_end: End of the data interval.
+        force: Leave to apply an older one than that.
+        now: The present time.
 
     Returns:
         What is to be written down of it where it is applied by force; None where it is in order.
 
     Raises:
         Overtaken: It may not.
+        StillToCome: What the audience is said to hold cannot be: it is of the future.
     """
     newer = state.interval_end
     if newer is None or newer < interval_end:
@@ -65,7 +93,18 @@ def in_order(state: State, interval_end: datetime, force: Force | None) -> Force
     if newer == interval_end:
         return state.forced  # sent once more: it still stands over the newer one
     if force is None:
-        raise Overtaken(newer)
-    if state.planned_at and state.planned_at > force.began:
+        raise _of_the_future(state.audience, newer, now) if lies_ahead(newer, now) else Overtaken(newer)
+    # When a clock was that is ahead, nobody knows; force is the way out of what it wrote.
+    if state.planned_at and state.planned_at > force.began and not lies_ahead(state.planned_at, now):
         raise Overtaken(newer, since_begun=True)
     return Forced(by=force.run, over=newer)
+
+
+def _of_the_future(audience: str, newer: datetime, now: datetime) -> StillToCome:
+    return StillToCome(
+        f"The ledger says that the audience {audience!r} holds data up to {newer:%Y-%m-%d %H:%M} UTC, and by this "
+        f"machine's clock it is {now:%Y-%m-%d %H:%M} UTC: a run for a date in the future wrote it, or one on a machine "
+        "whose clock was ahead. Until then no run would be new enough. If this machine's clock is right, run the "
+        "export once with `force` (`customer-match run EXPORT --force`); the audience then stands for that run's data. "
+        "Else set the clock right."
+    )

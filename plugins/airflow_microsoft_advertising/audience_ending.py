@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from airflow_microsoft_advertising.audience_marks import AudienceSpec, Standing, mark_in, standing
 from include.customer_match.ledger.places import Ledgers, is_usable
 from include.customer_match.ledger.state import State
-from include.customer_match.order import in_order
+from include.customer_match.order import Force, in_order
 from include.errors import ConfigurationError
 from include.microsoft_advertising.client import Client
 from include.microsoft_advertising.models import Audience
@@ -64,7 +64,9 @@ class AudienceEnding:
             )
         return own[0] if own else None
 
-    def delete(self, found: Audience | None, interval_end: datetime) -> str | None:
+    def delete(
+        self, found: Audience | None, interval_end: datetime, force: Force | None = None
+    ) -> str | None:
         """Delete the audience, and note for which data interval: older ones are not to make it anew.
 
         The ledger is written last. Where a crash comes in between, it tells of an audience that is not there, which
@@ -73,23 +75,26 @@ class AudienceEnding:
         Args:
             found: The audience; None if there is none any more.
             interval_end: End of the data interval in which its table was gone.
+            force: Leave to go before what the audience holds, by the ledger.
 
         Returns:
             The id of the audience that is deleted now, by this try or an earlier one; None if there was none of ours.
 
         Raises:
             Overtaken: The audience holds newer data.
+            StillToCome: It cannot hold what the ledger says.
         """
         ledger = self.ledgers.of(self.spec.name)
         entry = ledger.load()
         state = entry.state
-        in_order(state, interval_end, None)
+        now = datetime.now(UTC)
+        in_order(state, interval_end, force, now=now)
         if found:
             self.client.delete_audience(found.id)
             log.info("Deleted the audience %r (id %s): its table has vanished", found.name, found.id)
         elif state.audience_id is None or state.moved_to is not None or not self._is_gone(state):
             return None  # what the ledger says is of another audience, or of none
-        ledger.write(entry, state.ended(interval_end, segment=self.spec.key, at=datetime.now(UTC)))
+        ledger.write(entry, state.ended(interval_end, segment=self.spec.key, at=now))
         return found.id if found else state.audience_id
 
     def _is_gone(self, state: State) -> bool:

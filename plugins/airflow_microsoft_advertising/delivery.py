@@ -129,7 +129,7 @@ class Delivery:
         """
         state = self._ledger.load().state
         if state.has_ended and state.segment == self._audience.key:
-            in_order(state, self._interval_end, self._force)
+            in_order(state, self._interval_end, self._force, now=_now())
         AudienceKeeper(client=self._client, ledgers=self._ledgers, spec=self._audience, now=_now()).keep()
 
     def advance(self) -> Waiting | None:
@@ -233,7 +233,7 @@ class Delivery:
         state = entry.state
         if state.plan_id == self._plan.id:
             return entry
-        forced = in_order(state, self._interval_end, self._force)
+        forced = in_order(state, self._interval_end, self._force, now=_now())
         if self._plan.damage and not state.damage:
             entry = self._ledger.write(entry, state.distrusted(self._plan.damage))
         if entry.state.parts:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="What is known of an audience's members: show, verify, forget, release.", no_args_is_help=True)
+app = typer.Typer(
+    help="What is known of an audience's members: show, verify, forget, release.", no_args_is_help=True
+)
 
 Audience = Annotated[
     str, typer.Argument(metavar="AUDIENCE", help="Name of the audience, as in the export file.")
@@ -167,7 +169,7 @@ def release(
     A run that lives all the same does no harm: it stops at its next write to the ledger.
     """
     found = _Found.of(audience, export)
-    if found.busy is None:
+    if found.lease is None:
         typer.echo(f"No run is at work on {audience!r}.")
         return
     if not yes:
@@ -178,13 +180,13 @@ def release(
 
 @dataclass(frozen=True)
 class _Found:
-    """A ledger that is there."""
+    """A ledger that is there, and the run that is at work on its audience, if one is."""
 
     export: Export
     audience: str
     ledger: Ledger
-    lease: Lease
     busy: str | None
+    lease: Lease | None = None
 
     @classmethod
     def of(cls, audience: str, export: str | None) -> _Found:
@@ -256,8 +258,8 @@ def _ledgers(audience: str, exports: list[Export]) -> Iterator[_Found]:
         folder = ledger_folder(export.aid, audience)
         holding = Lease(workspace, folder, audience=audience, holder="").current()
         busy = holding.holder if holding else None
-        lease = Lease(workspace, folder, audience=audience, holder=busy or "")
-        yield _Found(export, audience, Ledger(workspace, folder, audience), lease, busy)
+        lease = Lease(workspace, folder, audience=audience, holder=busy) if busy else None
+        yield _Found(export, audience, Ledger(workspace, folder, audience), busy, lease)
 
 
 def _counts(ledger: Ledger, state: State) -> tuple[int, int | None]:

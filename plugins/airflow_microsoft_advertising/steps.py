@@ -22,6 +22,7 @@ from airflow_microsoft_advertising.lake import filesystem
 from airflow_microsoft_advertising.segment_rows import SegmentRows, listed_segments, segment_rows
 from airflow_microsoft_advertising.table_changes import TableChanges, reason_to_wait
 from include.customer_match.chunk import Plan, plan_parts
+from include.customer_match.clocks import lies_ahead
 from include.customer_match.date_templates import RunDates
 from include.customer_match.discovery import Changes, Seen
 from include.customer_match.export import Export, Segment, Source, Suppression
@@ -41,7 +42,7 @@ from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.state import State
 from include.customer_match.members import DamagedMembers
 from include.customer_match.normalise import Staged, stage_members
-from include.customer_match.order import Force, Overtaken, in_order
+from include.customer_match.order import Force, Overtaken, check_not_ahead, in_order
 from include.customer_match.reading import Reading, suppression_of
 from include.customer_match.report import RunReport, segment_report
 from include.customer_match.run_records import (
@@ -125,7 +126,8 @@ class ExportRun:
         Among them are those whose tables have vanished, if the export empties or deletes their audiences.
 
         Raises:
-            AirflowFailException: A name is not a segment of the export, or no table is found.
+            AirflowFailException: A name is not a segment of the export, no table is found, or the run stands for a
+                time that is still to come.
         """
         with clearly(Step.VALIDATE, None):
             return self._selected(names)
@@ -217,6 +219,7 @@ class ExportRun:
         return Sizes.model_validate_json(self.workspace.read_bytes(self._sizes_path))
 
     def _selected(self, names: Sequence[str]) -> list[Segment]:
+        check_not_ahead(self.interval_end, _now())
         root = self._dated(self.export.source).root
         tables = self._tables() if self.export.has_patterns else {}
         segments = self.export.matches(tables)
@@ -327,10 +330,14 @@ class ExportRun:
 
     def _ended(self, segment: Segment, normalised: Normalised, elapsed: Any) -> Chunked:
         """What is to be done where a table has vanished, unless it is back, or was there on a later day."""
-        state = self.known(segment)
-        chunked = Chunked(seconds=0, plan=None, audience=segment.audience, interval_end=self.interval_end)
+        state, now = self.known(segment), _now()
+        # `force` is for data, and here is none: it only leads out of what a clock has done that was ahead.
+        force = self._force() if lies_ahead(state.interval_end, now) else None
+        chunked = Chunked(
+            seconds=0, plan=None, audience=segment.audience, interval_end=self.interval_end, force=force
+        )
         try:
-            in_order(state, self.interval_end, None)  # `force` is for data, and here is none
+            in_order(state, self.interval_end, force, now=now)
         except Overtaken as overtaken:
             return chunked.model_copy(update={"skipped": str(overtaken), "seconds": elapsed()})
         source = self._dated(self.export.source)
@@ -352,7 +359,7 @@ class ExportRun:
     def _chunked(self, segment: Segment, normalised: Normalised, elapsed: Any) -> Chunked:
         state, force = self.known(segment), self._force()
         try:
-            in_order(state, self.interval_end, force)
+            in_order(state, self.interval_end, force, now=_now())
         except Overtaken as overtaken:
             return Chunked(
                 seconds=elapsed(),

@@ -21,6 +21,7 @@ from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
 from airflow_microsoft_advertising.links import audiences_url
 from include.customer_match.chunk import Plan
+from include.customer_match.clocks import lies_ahead
 from include.customer_match.guards import Finding, check_refused, check_removed, judge, words_of
 from include.customer_match.ledger.lease import AudienceBusy, Lease
 from include.customer_match.ledger.places import Ledgers
@@ -166,7 +167,8 @@ class Upload:
     def _ended(self, lease: Lease, started: float) -> Waiting | Result:
         """The table has vanished: empty or delete its audience, if there is one that surely is ours."""
         looked_at = self._chunked.looked_at
-        if looked_at and datetime.now(UTC) - looked_at > _LOOK:
+        now = datetime.now(UTC)
+        if looked_at and (now - looked_at > _LOOK or lies_ahead(looked_at, now)):
             raise TerminalError(
                 f"The table of {self.audience.name!r} was not there at {looked_at:%Y-%m-%d %H:%M} UTC; it may be back. "
                 "Clear the task `chunk` of this segment, which looks for it again, and this one."
@@ -174,7 +176,8 @@ class Upload:
         with self.hook.get_conn() as client:
             ending = AudienceEnding(client, self._ledgers, self.audience, self._chunked.spared)
             found, keeps = ending.find(), self._chunked.ending == "empty"
-            ended = None if keeps else ending.delete(found, self._chunked.interval_end)
+            chunked = self._chunked
+            ended = None if keeps else ending.delete(found, chunked.interval_end, chunked.force)
         if found and keeps:  # this very one, whatever else the ledger or a name may lead to
             return self._started(lease, started, audience_id=found.id)
         record = Delivered(seconds=max(0.0, time.time() - started), audience_id=ended, parts=0)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ from airflow.models import Connection
 from airflow.utils.session import create_session
 from typer.testing import CliRunner, Result
 
-from airflow_microsoft_advertising import local_command
+from airflow_microsoft_advertising import delivery, local_command, steps
 from airflow_microsoft_advertising.command_line import app
 from airflow_microsoft_advertising.local_command import Options, export_named, moment_of
 from include.customer_match.export import Export
 from include.customer_match.export_file import InvalidExport
+from include.customer_match.ledger import store
 from include.customer_match.report import Outcome, RunReport, SegmentReport
 from include.demo.expected import expected
 from include.demo.stack import account_connection
@@ -216,6 +217,9 @@ class Installation:
     def write(self, tables: Any) -> None:
         write_tables(str(self.folder / "lake"), tables)
 
+    def lists(self) -> list[Any]:
+        return [a for a in self.api.control("audiences") if a["name"] in self.audiences.values()]
+
     def list_of(self, audience: str) -> str:
         [found] = [a for a in self.api.control("audiences") if a["name"] == audience and not a["deleted"]]
         return str(found["id"])
@@ -226,6 +230,14 @@ class Installation:
             self.api.members(self.list_of(audience)) == expected(str(self.folder / "lake" / table)).members
             for table, audience in self.audiences.items()
         )
+
+
+class Ahead(datetime):
+    """A clock that is ten years ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Any:  # type: ignore[override]
+        return datetime.now(tz) + timedelta(days=3650)
 
 
 @pytest.fixture
@@ -255,6 +267,33 @@ def test_a_run_the_next_one_and_a_reconciliation(installation: Installation) -> 
     assert run("run", installation.name).exit_code == 0
     assert not installation.exact, "nobody tells of changes by hand"
     assert run("reconcile", installation.name, "--yes", "--segment", audience).exit_code == 0
+    assert installation.exact
+
+
+@pytest.mark.system
+@pytest.mark.timeout(180)
+def test_a_date_in_the_future_and_the_way_out_of_one(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It closes no audience; and where a machine's clock was ten years ahead, nothing ends well until it is forced."""
+    refused = run("run", installation.name, "--date", "2136-01-01")
+    assert isinstance(refused.exception, ConfigurationError)
+    assert "ends at 2136-01-01 00:00 UTC" in str(refused.exception)
+    assert not installation.lists()
+
+    with monkeypatch.context() as ahead:
+        for module in (local_command, steps, delivery, store):
+            ahead.setattr(module, "datetime", Ahead)
+        assert run("run", installation.name).exit_code == 0
+    installation.write(churned(TABLES, 0.1))
+    stuck = run("run", installation.name, "--json")
+    assert stuck.exit_code == 1
+    messages = [one["message"] for one in json.loads(stuck.stdout)["segments"]]
+    assert all("--force" in message for message in messages), messages
+    assert run("run", installation.name, "--force").exit_code == 0
+    assert installation.exact
+    installation.write(churned(TABLES, 0.2))
+    assert run("run", installation.name).exit_code == 0
     assert installation.exact
 
 

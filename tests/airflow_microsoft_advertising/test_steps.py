@@ -261,6 +261,36 @@ def test_what_came_in_since_the_run_began_is_not_forced_over(lake: Lake) -> None
     assert "under way" in str(older.chunk(GOLD).skipped)
 
 
+# --- Dates in the future -------------------------------------------------------------------------------------
+
+FUTURE = datetime(2136, 1, 1, tzinfo=UTC)
+
+
+def test_a_run_for_a_date_in_the_future_does_not_begin(lake: Lake) -> None:
+    with pytest.raises(
+        AirflowFailException, match=r"ends at 2136-01-01 00:00 UTC, and by this machine's clock"
+    ):
+        lake.run(interval_end=FUTURE).select()
+    soon = datetime.now(UTC) + timedelta(minutes=50)
+    assert lake.run(interval_end=soon).select(), "clocks may differ"
+
+
+def test_an_audience_that_holds_data_of_the_future_is_not_passed_over_in_silence(lake: Lake) -> None:
+    """As a run by an earlier version wrote it, or on a machine whose clock was ahead."""
+    ahead = lake.run(interval_end=FUTURE)
+    prepare(ahead, GOLD)
+    delivered(ahead, GOLD, at=FUTURE)
+    stuck = lake.run(name="stuck")
+    with pytest.raises(AirflowFailException, match=r"'Gold.*' holds data up to 2136-01-01.*--force"):
+        prepare(stuck, GOLD)
+    report = stuck.report([GOLD])
+    assert (report.failed, report.segments[0].outcome) == (1, Outcome.FAILED)
+    out = lake.run(name="out", force=True, began=datetime.now(UTC))
+    prepare(out, GOLD)
+    chunked = out.chunk(GOLD)
+    assert (chunked.skipped, chunked.force) == (None, Force(run="out", began=out.began or DAY))
+
+
 def test_members_are_renewed_when_half_of_their_duration_is_over(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -415,10 +415,26 @@ def test_what_was_seen_long_ago_ends_nothing(days: Days, ending: str) -> None:
     chunked = records.read(Chunked)
     assert chunked
     assert chunked.looked_at
-    records.write(chunked.model_copy(update={"looked_at": chunked.looked_at - timedelta(hours=3)}))
-    with pytest.raises(AirflowFailException, match="Clear the task `chunk`"):
-        LocalRun(run)._upload_of(gold).start()
+    for wrong in (timedelta(hours=-3), timedelta(days=3650)):  # the second by a clock that was ahead
+        records.write(chunked.model_copy(update={"looked_at": chunked.looked_at + wrong}))
+        with pytest.raises(AirflowFailException, match="Clear the task `chunk`"):
+            LocalRun(run)._upload_of(gold).start()
     assert days.holds("Gold") == 5
+
+
+def test_a_ledger_of_the_future_ends_nothing_unless_it_is_forced(days: Days, ending: str) -> None:
+    """As a machine whose clock was ahead has written it."""
+    days.vanish("Gold")
+    ledger = days.ledger("Gold")
+    entry = ledger.load()
+    future = datetime(2136, 1, 1, tzinfo=UTC)
+    ledger.write(entry, entry.state.model_copy(update={"interval_end": future, "planned_at": future}))
+    report = days.run("Gold")
+    assert (days.holds("Gold"), of(report, "Gold").outcome) == (5, Outcome.FAILED)
+    assert "--force" in str(of(report, "Gold").message)
+    report = days.run("Gold", force=True)
+    assert (days.holds("Gold"), of(report, "Gold").outcome) == (LEFT[ending], OUTCOME[ending])
+    assert ledger.load().state.interval_end == days.day
 
 
 @pytest.mark.bad_input

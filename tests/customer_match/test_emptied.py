@@ -50,6 +50,8 @@ def test_nothing_is_said_while_the_service_matches_anew() -> None:
     sent = Renewal(at=NOW - timedelta(hours=71), days=-1)
     assert emptied(state(renewed=sent), 0, NOW) is None
     assert emptied(state(renewed=sent), 0, NOW + timedelta(hours=1))
+    ahead = Renewal(at=NOW + timedelta(days=3650), days=-1)
+    assert emptied(state(renewed=ahead), 0, NOW), "a clock that was ahead does not silence it for years"
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,12 @@ def test_half_of_the_duration() -> None:
     assert must_renew(last, days=30, now=THEN + days(15))
 
 
+def test_a_clock_that_was_ahead_keeps_nobody_from_being_renewed() -> None:
+    """Else all would lapse before the moment that it wrote down."""
+    assert must_renew(Renewal(at=THEN + days(3650), days=30), days=30, now=THEN)
+    assert not must_renew(Renewal(at=THEN + days(1 / 24), days=30), days=30, now=THEN)
+
+
 def test_earlier_where_the_next_run_comes_too_late() -> None:
     last = Renewal(at=THEN, days=30)
     assert not must_renew(last, days=30, now=THEN + days(3), next_run_over=THEN + days(29.9))

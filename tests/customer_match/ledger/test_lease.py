@@ -155,7 +155,7 @@ def test_two_who_put_it_right_at_once(clock: Clock) -> None:
     storage = Crowded()
     lease(storage, "first", ahead).take(HOUR)
     storage.crowded = True
-    with pytest.raises(AudienceBusy, match="first .* 01:00:00 UTC"):
+    with pytest.raises(AudienceBusy, match=r"first .* 01:00:00 UTC"):
         lease(storage, "second", clock).take(HOUR)
     assert len(storage.list(f"{FOLDER}/leases")) == 2
 
