@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -190,3 +191,51 @@ def test_airflow_runs_nothing_of_the_package_as_modules_of_their_own() -> None:
     assert "airflow_microsoft_advertising/" in ignored
     top = [path.name for path in (PROJECT / "plugins").glob("*.py")]
     assert top == ["microsoft_advertising_plugin.py"]
+
+
+ASKS_STORAGES = {  # the layer over file systems, and what writes to the workspace
+    "include.customer_match.azure_names",
+    "include.customer_match.storage_paths",
+    "include.customer_match.workspace.blob",
+}
+OF_FILE_SYSTEMS = frozenset(
+    {
+        *(
+            "cat",
+            "cat_file",
+            "cat_ranges",
+            "checksum",
+            "created",
+            "du",
+            "exists",
+            "expand_path",
+            "find",
+            "glob",
+        ),
+        *("head", "info", "isdir", "isfile", "lexists", "ls", "modified", "open", "read_block", "read_bytes"),
+        *("read_text", "size", "sizes", "stat", "tail", "walk"),
+    }
+)
+
+
+def _asked_of_storages(tree: ast.AST) -> Iterator[str]:
+    """Calls such as `filesystem.ls(…)` and `self._filesystem.info(…)`, also without the call."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in OF_FILE_SYSTEMS:
+            owner = ast.unparse(node.value)
+            if re.search(r"(?:^|[._])(?:filesystem|lake|fs)$", owner):
+                yield f"{owner}.{node.attr}"
+
+
+def test_one_layer_asks_storages() -> None:
+    """Names mean themselves only there (docs: lake-layouts, names); whoever asks a file system otherwise is wrong."""
+    for call in ("place.filesystem.ls(x)", "self._filesystem.cat_file(x)", "lake.find(x)"):
+        assert list(_asked_of_storages(ast.parse(call)))
+    wrong = [
+        f"{module}: {call}"
+        for module in modules()
+        if is_in(module, "include.customer_match") or is_in(module, "airflow_microsoft_advertising")
+        for call in _asked_of_storages(_tree(modules()[module]))
+        if module not in ASKS_STORAGES
+    ]
+    assert wrong == []

@@ -16,6 +16,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from include.customer_match.read_ahead import Range, ReadAhead
 from include.customer_match.storage_errors import translated
+from include.customer_match.storage_paths import content_of, exact, opened
 from include.errors import CustomerMatchError
 
 __all__ = ["Input", "location_of", "open_input", "storage_faults"]
@@ -23,7 +24,7 @@ __all__ = ["Input", "location_of", "open_input", "storage_faults"]
 
 def location_of(filesystem: fsspec.AbstractFileSystem, path: str) -> str:
     """A path as people write it: `abfs://container/path`, or the plain path of a local file."""
-    location: str = filesystem.unstrip_protocol(path)
+    location: str = exact(filesystem).unstrip_protocol(path)
     return location.removeprefix("file://")
 
 
@@ -68,7 +69,7 @@ def open_input(filesystem: fsspec.AbstractFileSystem, path: str, size: int | Non
     if size is not None and not isinstance(filesystem, LocalFileSystem):
         return Input(_Ranges(filesystem, path, size), location)
     with storage_faults(location):
-        file = filesystem.open(path, "rb", cache_type="none")
+        file = opened(filesystem, path)
     return Input(file, location)
 
 
@@ -173,5 +174,4 @@ class _Ranges:
         self.ahead = None
 
     def _fetch(self, start: int, end: int) -> bytes:
-        content: bytes = self._filesystem.cat_file(self._path, start=start, end=end)
-        return content
+        return content_of(self._filesystem, self._path, start, end)

@@ -54,14 +54,14 @@ def open_azure(connection: Connection, host: str | None = None) -> fsspec.Abstra
     """
     options = storage_options(connection, host)
     _refuse_overriding(connection.conn_id, options)
-    import adlfs  # noqa: PLC0415 (takes a second)
+    from include.customer_match.azure_names import AzureNames  # noqa: PLC0415 (takes a second)
 
     _quieten()
     try:
         if (settings := options.pop(_SIGN_IN_SETTINGS, None)) is not None:
             options = {"account_name": options["account_name"], **_with_credential(options, settings)}
         # Others write to the lake meanwhile: a listing that was cached is wrong.
-        return adlfs.AzureBlobFileSystem(**options, use_listings_cache=False)
+        return AzureNames(**options, use_listings_cache=False)
     except (TypeError, ValueError):  # its text may repeat the connection string
         raise fault_of(
             connection.conn_id, "Connection String or another credential", "is malformed"

@@ -14,9 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from adlfs import AzureBlobFileSystem
-
 from airflow_microsoft_advertising.lake import filesystem
+from include.customer_match.azure_names import AzureNames
 from include.customer_match.tables import open_table
 from include.customer_match.workspace import Workspace
 from include.errors import CustomerMatchError
@@ -51,7 +50,7 @@ def _wait_for_nothing() -> None:
 def _in(env: dict[str, str], url: str, *, write: bool) -> list[str]:
     before = dict(os.environ)
     os.environ.update(env)
-    AzureBlobFileSystem.clear_instance_cache()  # else a case is signed in as an earlier one of equal options
+    AzureNames.clear_instance_cache()  # else a case is signed in as an earlier one of equal options
     try:
         return _read(url, write=write)
     except CustomerMatchError as error:

@@ -12,6 +12,7 @@ import fsspec
 
 from include.customer_match.date_templates import Latest, RunDates
 from include.customer_match.storage import location_of, storage_faults
+from include.customer_match.storage_paths import entries_in
 from include.customer_match.tables.opening import TableMissing
 
 __all__ = ["nearest_days", "newest_dated"]
@@ -31,8 +32,8 @@ class _Folders:
         if folder not in self.known:
             try:
                 with storage_faults(location_of(self.filesystem, folder)):
-                    listed = self.filesystem.ls(folder, detail=True)
-            except (FileNotFoundError, NotADirectoryError):
+                    listed = entries_in(self.filesystem, folder)
+            except FileNotFoundError:
                 listed = []
             self.known[folder] = {
                 posixpath.basename(one["name"].rstrip("/")): one["type"] == "directory" for one in listed

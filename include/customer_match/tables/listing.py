@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import fsspec
-from fsspec.asyn import AsyncFileSystem
 
 from include.customer_match.storage import location_of, storage_faults
+from include.customer_match.storage_paths import files_below, sole_info_of
 
 __all__ = [
     "Listing",
@@ -83,58 +83,16 @@ def list_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing:
     """List everything below a path.
 
     Raises:
-        FileNotFoundError: If there is nothing. Others as `storage_faults`.
+        FileNotFoundError: If there is nothing.
+        ConfigurationError: There are a file and a folder of this name; others as `storage_faults`.
     """
     root = path.rstrip("/")
     with storage_faults(location_of(filesystem, root)):
-        try:
-            info = filesystem.info(root)
-        except NotADirectoryError as error:  # below a file there is nothing
-            raise FileNotFoundError(root) from error
+        info = sole_info_of(filesystem, root)
         if info["type"] == "file":
             return Listing(root, (described(info),), is_file=True)
-        found = _found_below(filesystem, root)
-    return Listing(root, tuple(described(found[name]) for name in sorted(found) if _is_file(found[name])))
-
-
-def _found_below(filesystem: fsspec.AbstractFileSystem, root: str) -> dict[str, Mapping[str, Any]]:
-    """What fsspec says of all files below a folder, by their paths.
-
-    Some file systems list all of them at once. The others walk from folder to folder, and the walk that fsspec gives
-    them passes over folders that may not be listed, whatever it is told (observed: fsspec 2026.9): it is made here.
-    """
-    kind = type(filesystem)
-    if isinstance(filesystem, AsyncFileSystem):
-        walks = kind._find is AsyncFileSystem._find  # noqa: SLF001 (what they override)
-    else:
-        walks = kind.find is fsspec.AbstractFileSystem.find
-    if walks:
-        return dict(_walked(filesystem, root))
-    found: dict[str, Mapping[str, Any]] = filesystem.find(root, detail=True)
-    return found
-
-
-def _walked(filesystem: fsspec.AbstractFileSystem, root: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    folders = [root]
-    while folders:
-        folder = folders.pop()
-        try:
-            listed = filesystem.ls(folder, detail=True)
-        except (FileNotFoundError, NotADirectoryError):
-            if folder == root:
-                raise
-            continue  # it was there a moment ago: now there is nothing in it
-        for info in listed:
-            path = info["name"].rstrip("/")
-            if info["type"] == "directory" and path != folder:
-                folders.append(path)
-            else:
-                yield info["name"], info
-
-
-def _is_file(info: Mapping[str, Any]) -> bool:
-    """Whether an object of a bucket does not only stand for a folder: consoles and Hadoop make such ones."""
-    return info.get("type") != "directory" and not str(info["name"]).endswith(("/", "_$folder$"))
+        found = files_below(filesystem, root)
+    return Listing(root, tuple(described(found[name]) for name in sorted(found)))
 
 
 def described(info: Mapping[str, Any]) -> TableFile:

@@ -15,6 +15,7 @@ import fsspec
 import pyarrow as pa
 
 from include.customer_match.storage import Input, location_of, storage_faults
+from include.customer_match.storage_paths import info_of
 from include.customer_match.tables.columns import Columns, find_column, merge_columns
 from include.customer_match.tables.listing import TableFile, described
 from include.customer_match.tables.partitions import Partition
@@ -216,7 +217,7 @@ class FileTable(ABC):
         """Parts of an old and of a new file would make a segment that never was."""
         where = self._where(file)
         with storage_faults(where):
-            now = described(self.filesystem.info(file.path))
+            now = described(info_of(self.filesystem, file.path))
         if not now.is_as(file):
             raise TransientError(
                 f"{where} was changed while it was read. It is read again on the next try; export after the table "

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import fsspec
 
+from include.customer_match.storage_paths import exact, files_below, paths_below
+
 __all__ = ["BlobPlace"]
 
 _BLOCK_BYTES: Final = 8 * 2**20  # staged at a time; 50,000 blocks make 400 GB at most
@@ -16,7 +18,7 @@ class BlobPlace:
     """Blobs of an fsspec file system without listing cache. All paths are `container/path`."""
 
     def __init__(self, filesystem: fsspec.AbstractFileSystem) -> None:
-        self._filesystem = filesystem
+        self._filesystem = exact(filesystem)
 
     def read(self, path: str) -> bytes:
         """A blob's content."""
@@ -40,9 +42,8 @@ class BlobPlace:
 
     def names(self, path: str) -> list[str]:
         """Names directly below a path; empty if there are none."""
-        prefix = f"{path}/"
-        found = self._filesystem.find(path)
-        return sorted({name.removeprefix(prefix).split("/")[0] for name in found if name.startswith(prefix)})
+        found = files_below(self._filesystem, path)
+        return sorted({name.removeprefix(f"{path}/").split("/")[0] for name in found})
 
     def exists(self, path: str) -> bool:
         """Whether there is a blob, or any below this path."""
@@ -55,10 +56,11 @@ class BlobPlace:
     def delete(self, path: str, *, recursive: bool) -> None:
         """Delete a blob, or all below a path; nothing happens if there is none."""
         with contextlib.suppress(FileNotFoundError):
-            if recursive:
-                self._filesystem.rm(path, recursive=True)
-            else:
+            if not recursive:
                 self._filesystem.rm_file(path)
+            elif found := paths_below(self._filesystem, path):
+                # Not by the folder's name: adlfs would take `[` and `*` in it for a pattern.
+                self._filesystem.rm(found, expand_path=False)
 
 
 class BlobSink:

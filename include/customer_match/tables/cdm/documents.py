@@ -12,6 +12,7 @@ from typing import Any, Final
 import fsspec
 
 from include.customer_match.storage import location_of, open_input, storage_faults
+from include.customer_match.storage_paths import entries_in
 from include.customer_match.tables.cdm import manifest, model_json
 from include.customer_match.tables.cdm.entity import Entity
 from include.customer_match.tables.inside import inside
@@ -114,7 +115,7 @@ def model_in(filesystem: fsspec.AbstractFileSystem, folder: str, entity: str) ->
     """The model in a folder that has an entity of a name; None also if the folder may not be looked into."""
     try:
         with storage_faults(location_of(filesystem, folder)):
-            names = [str(name) for name in filesystem.ls(folder, detail=False)]
+            names = [str(info["name"]) for info in entries_in(filesystem, folder) if info["type"] == "file"]
     except (FileNotFoundError, ConfigurationError):  # a signature may be for the table's folder alone
         return None
     for paths in models_among(names).values():

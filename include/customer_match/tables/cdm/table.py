@@ -15,6 +15,7 @@ import fsspec
 import pyarrow as pa
 
 from include.customer_match.storage import location_of, storage_faults
+from include.customer_match.storage_paths import info_of
 from include.customer_match.table_formats import Format
 from include.customer_match.tables.cdm import manifest
 from include.customer_match.tables.cdm.documents import (
@@ -150,9 +151,12 @@ FORMAT: Final = _CdmFormat()
 
 def _named_model(filesystem: fsspec.AbstractFileSystem, path: str) -> Model | None:
     location = location_of(filesystem, path)
-    with storage_faults(location):
-        is_there = bool(filesystem.exists(path)) and bool(filesystem.isfile(path))
-    if not is_there:
+    try:
+        with storage_faults(location):
+            info = info_of(filesystem, path)
+    except FileNotFoundError:
+        return None
+    if info["type"] != "file":
         return None
     model = read_model(filesystem, path)
     if model is None:
@@ -181,7 +185,7 @@ def _open(model: Model, name: str) -> EntityTable:
         _part(model, entity, file, settings) for file, settings in zip(files, paths.values(), strict=True)
     )
     with storage_faults(model.where):
-        written = described(model.filesystem.info(model.path)).modified
+        written = described(info_of(model.filesystem, model.path)).modified
     return EntityTable(f"{model.where}/{entity.name}", _joined(parts), entity.columns, written)
 
 
@@ -239,7 +243,7 @@ def _file(model: Model, entity: Entity, path: str) -> TableFile:
     where = location_of(model.filesystem, path)
     try:
         with storage_faults(where):
-            info = model.filesystem.info(path)
+            info = info_of(model.filesystem, path)
     except FileNotFoundError:
         raise unusable(
             model.where,

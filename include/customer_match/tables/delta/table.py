@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from include.customer_match.storage import Input, location_of, open_input, storage_faults
+from include.customer_match.storage_paths import info_of
 from include.customer_match.table_formats import Format
 from include.customer_match.tables.columns import Columns, is_text
 from include.customer_match.tables.delta import deletion_vectors
@@ -244,7 +245,7 @@ def _added_meanwhile(filesystem: fsspec.AbstractFileSystem, path: str, where: st
     location = location_of(filesystem, path)
     try:
         with storage_faults(location):
-            return described(filesystem.info(path))
+            return described(info_of(filesystem, path))
     except FileNotFoundError:
         raise _missing(where, location) from None
 

@@ -21,6 +21,8 @@ FILE = "Gold/2026/11/22/0215/Gold_1.csv"
         (f"https://acme.dfs.core.windows.net/{LAKE}/{FILE}", "/data/copies/LakeExport"),
         (f"https://acme.dfs.core.windows.net/{LAKE}/{FILE}", "other/LakeExport"),
         (f"https://acme.dfs.core.windows.net/{LAKE}/{FILE}", "/tmp/renamed"),
+        (f"https://acme.dfs.core.windows.net/lake/a/C#/{FILE}", "lake/a/C#"),
+        (f"https://acme.dfs.core.windows.net/lake/a/C%23/{FILE}", "lake/a/C#"),
         (f"https://acme.dfs.core.windows.net/lake/a/Lake%20Export/{FILE}", "/tmp/Lake Export"),
         (f"file:///data/LakeExport/{FILE}", "/data/LakeExport"),
         (f"C:\\data\\LakeExport\\{FILE.replace('/', chr(92))}", "/tmp/LakeExport"),
