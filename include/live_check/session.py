@@ -19,10 +19,12 @@ from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.bulk_file import Action, write_bulk_file
 from include.microsoft_advertising.client import Client
 from include.microsoft_advertising.environment import Environment, Service
+from include.microsoft_advertising.faults import Origin
+from include.microsoft_advertising.hosts import address_of_results, address_of_upload
 from include.microsoft_advertising.models import UploadTicket
 from include.microsoft_advertising.signing import account_headers
 from include.microsoft_advertising.tokens import TokenSource
-from include.microsoft_advertising.wire import client_options
+from include.microsoft_advertising.wire import open_http
 
 __all__ = ["Session"]
 
@@ -63,7 +65,7 @@ class Session:
         self.uploads = 0
         self.client = Client(account, environment)
         self._tokens = TokenSource(account, environment)
-        self._http = httpx.Client(**client_options(environment))
+        self._http = open_http(environment)
         self._made: list[str] = []
 
     def __enter__(self) -> Self:
@@ -126,14 +128,16 @@ class Session:
             **account_headers(self.account), "AuthenticationToken": self._tokens.access_token(),
             "AccountId": self.account.account_id,
         }  # fmt: skip
-        return read_answer(
-            self._http.post(ticket.upload_url, files={"file": (name, content)}, headers=headers)
+        url = address_of_upload(
+            ticket.upload_url, self.environment, Origin("the upload", self.account.account_id)
         )
+        return read_answer(self._http.post(url, files={"file": (name, content)}, headers=headers))
 
     def fetch(self, url: str) -> httpx.Response:
         """Ask for a result file, without credentials."""
         self.calls += 1
-        return self._http.get(url, follow_redirects=True)
+        origin = Origin("the results", self.account.account_id)
+        return self._http.get(address_of_results(url, self.environment, origin))
 
     def upload(self, *rows: dict[str, str], mode: str = "ErrorsOnly") -> UploadOutcome:
         """Send rows as a file and await the end."""

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
+from include.microsoft_advertising.pasted import one_word
+
 __all__ = ["Account"]
 
 
-def _as_text(value: object) -> object:
-    return str(value) if isinstance(value, int) else value
+def _word(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return SecretStr(one_word(value.get_secret_value()))
+    return one_word(value) if isinstance(value, str) else value
 
 
-Identifier = Annotated[str, BeforeValidator(_as_text), Field(pattern=r"^\s*[0-9]{1,19}\s*$")]
+def _digits(value: object) -> object:
+    word = _word(str(value) if isinstance(value, int) else value)
+    if isinstance(word, str) and not re.fullmatch("[0-9]{1,19}", word):
+        raise ValueError(
+            "Ids are digits: `cid` and `aid` in the address bar of ui.ads.microsoft.com, not the numbers with letters "
+            "that the pages show (such as F1234567)"
+        )
+    return word
+
+
+Identifier = Annotated[str, BeforeValidator(_digits)]
 """Digits of a 64-bit number; REST writes them as strings. In the web pages they are `cid` and `aid`."""
+
+Secret = Annotated[SecretStr, BeforeValidator(_word)]
 
 
 class Account(BaseModel):
     """One advertiser account and the credentials to act on it. Secrets show in no repr and no error.
+
+    What was pasted around a value is no part of it; see `pasted`.
 
     Attributes:
         client_id: Application (client) id of the app registration.
@@ -31,10 +50,10 @@ class Account(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, extra="forbid")
 
-    client_id: str = Field(min_length=1)
-    client_secret: SecretStr | None = None
-    refresh_token: SecretStr
-    developer_token: SecretStr
+    client_id: Annotated[str, BeforeValidator(_word), Field(min_length=1)]
+    client_secret: Secret | None = None
+    refresh_token: Secret
+    developer_token: Secret
     customer_id: Identifier
     account_id: Identifier
 
@@ -57,11 +76,6 @@ class Account(BaseModel):
             account_id="",
         )
 
-    @field_validator("customer_id", "account_id", "client_id")
-    @classmethod
-    def _trimmed(cls, value: str) -> str:
-        return value.strip()
-
     @field_validator("client_secret")
     @classmethod
     def _no_empty_secret(cls, value: SecretStr | None) -> SecretStr | None:
@@ -70,6 +84,6 @@ class Account(BaseModel):
     @field_validator("refresh_token", "developer_token")
     @classmethod
     def _present(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().strip():
-            raise ValueError("must not be empty")
+        if not value.get_secret_value():
+            raise ValueError("A value is missing")
         return value

@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 from include.microsoft_advertising.environment import Environment
 from include.microsoft_advertising.faults import Origin
-from include.microsoft_advertising.wire import client_options, exchange, fault_of, json_of
+from include.microsoft_advertising.hosts import address_of_authority
+from include.microsoft_advertising.wire import exchange, fault_of, json_of, open_http
 
 __all__ = ["AuthorityHttp", "application", "at_host"]
 
@@ -34,10 +35,14 @@ def application(
     return msal.ConfidentialClientApplication(client_id, client_credential=secret, **options)
 
 
-def at_host(url: str, environment: Environment) -> str:
-    """The address of the authority that requests and browsers really go to: a stand-in's, if there is one."""
+def at_host(url: str, environment: Environment, origin: Origin) -> str:
+    """The address of the authority that requests and browsers really go to: a stand-in's, if there is one.
+
+    Raises:
+        ForeignHost: There is none, and it is not the authority's.
+    """
     if environment.token_host is None:
-        return url
+        return str(address_of_authority(url, environment, origin))
     return environment.token_host.rstrip("/") + httpx.URL(url).raw_path.decode("ascii")
 
 
@@ -48,7 +53,7 @@ class AuthorityHttp:
     """
 
     def __init__(self, environment: Environment, origin: Origin) -> None:
-        self._client = httpx.Client(**client_options(environment))
+        self._client = open_http(environment)
         self._environment = environment
         self._origin = origin
 
@@ -66,7 +71,8 @@ class AuthorityHttp:
 
     def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
         with exchange(self._origin):
-            response = self._client.request(method, at_host(url, self._environment), **options)
+            address = at_host(url, self._environment, self._origin)
+            response = self._client.request(method, address, **options)
         overloaded = response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS
         if overloaded or json_of(response) is None:
             raise fault_of(response, self._origin)

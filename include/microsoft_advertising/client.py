@@ -17,8 +17,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
-import httpx
-
 from include.microsoft_advertising import operations
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.environment import Environment
@@ -46,7 +44,7 @@ from include.microsoft_advertising.transport.choice import (
     open_async_transport,
     open_transport,
 )
-from include.microsoft_advertising.wire import client_options
+from include.microsoft_advertising.wire import open_async_http, open_http
 
 if TYPE_CHECKING:
     from include.microsoft_advertising.operations import Digests
@@ -84,7 +82,7 @@ class Client:
         self._account = account
         self._retries = retries
         self._tokens = TokenSource(account, environment, store)
-        self._http = httpx.Client(**client_options(environment))
+        self._http = open_http(environment)
         self._transport = open_transport(transport, account, environment, self._tokens, self._http)
         self._files = Files(
             environment=environment, account=account, signed=_upload_signature(self._tokens), http=self._http
@@ -205,8 +203,13 @@ class Client:
         """The right to send one file, within 15 minutes. Write its request id down before sending.
 
         The results of the upload will name refused rows only.
+
+        Raises:
+            ForeignHost: The service names a host that is not its own.
         """
-        return self._call(operations.request_upload(account_id=self._account.account_id))
+        ticket = self._call(operations.request_upload(account_id=self._account.account_id))
+        self._files.check(ticket)
+        return ticket
 
     def upload_file(self, ticket: UploadTicket, path: Path) -> None:
         """Send a Bulk file, streamed. Each ticket is good for one file.
@@ -221,6 +224,7 @@ class Client:
         Raises:
             UploadUrlExpired: The ticket cannot be used (any more): request another one.
             TransientError: It is not known whether the file arrived; the same ticket may be tried again.
+            ForeignHost: The ticket, which may come from a workspace, names a host that is not the service's.
             TerminalError: The file is too large, or refused.
         """
         self._retries.call(self._files.upload, ticket, path)
@@ -277,7 +281,7 @@ class AsyncClient:
         self._account = account
         self._retries = retries
         self._tokens = TokenSource(account, environment, store)
-        self._http = httpx.AsyncClient(**client_options(environment))
+        self._http = open_async_http(environment)
         self._transport = open_async_transport(transport, account, environment, self._tokens, self._http)
         self._files = AsyncFiles(
             environment=environment, account=account, signed=_upload_signature(self._tokens), http=self._http
@@ -357,7 +361,9 @@ class AsyncClient:
 
     async def request_upload(self) -> UploadTicket:
         """See `Client.request_upload`."""
-        return await self._call(operations.request_upload(account_id=self._account.account_id))
+        ticket = await self._call(operations.request_upload(account_id=self._account.account_id))
+        self._files.check(ticket)
+        return ticket
 
     async def upload_file(self, ticket: UploadTicket, path: Path) -> None:
         """See `Client.upload_file`."""

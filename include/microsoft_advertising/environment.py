@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from enum import StrEnum
 from typing import Self
@@ -15,6 +16,10 @@ __all__ = ["Environment", "Service"]
 
 AUTHORITY = "https://login.microsoftonline.com/common"
 """For personal and work accounts, in production and in the sandbox (documented: oauth pages, sandbox)."""
+
+DOMAIN = "bingads.microsoft.com"
+SANDBOX_DOMAIN = f"sandbox.{DOMAIN}"
+"""Where the services' hosts are (documented: guides/web-service-addresses)."""
 
 
 class Service(StrEnum):
@@ -46,6 +51,8 @@ class Environment(BaseModel):
         sandbox: Whether the sandbox's limits hold (20,000 rows a file).
         token_host: Base URL that token requests are sent to in place of the authority's host; None for the
             authority itself. Lets a stand-in issue tokens, although msal accepts https authorities only.
+        domain: Below which all hosts are the service's; None where only the base URL's host is.
+        further_hosts: Hosts, or `host:port`, that are trusted as well, over https; see `hosts`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,6 +65,8 @@ class Environment(BaseModel):
     scopes: tuple[str, ...]
     sandbox: bool = False
     token_host: str | None = None
+    domain: str | None = None
+    further_hosts: frozenset[str] = frozenset()
 
     @classmethod
     def named(cls, name: str) -> Self:
@@ -70,10 +79,10 @@ class Environment(BaseModel):
             ConfigurationError: There is no such environment.
         """
         if name == "production":
-            host, scope = "api.bingads.microsoft.com", "https://ads.microsoft.com/msads.manage"
+            host, scope = f"api.{DOMAIN}", "https://ads.microsoft.com/msads.manage"
         elif name == "sandbox":
             # The scope is observed in both SDKs; no page states one for the sandbox.
-            host, scope = "api.sandbox.bingads.microsoft.com", "https://si.ads.microsoft.com/msads.manage"
+            host, scope = f"api.{SANDBOX_DOMAIN}", "https://si.ads.microsoft.com/msads.manage"
         else:
             raise ConfigurationError(
                 f"There is no environment {name!r} at Microsoft Advertising: choose production or sandbox, "
@@ -86,6 +95,7 @@ class Environment(BaseModel):
             customer_url=f"https://clientcenter.{host}/CustomerManagement/v13",
             scopes=(scope,),
             sandbox=name == "sandbox",
+            domain=SANDBOX_DOMAIN if name == "sandbox" else DOMAIN,
         )
 
     @classmethod
@@ -108,6 +118,12 @@ class Environment(BaseModel):
             raise ConfigurationError(
                 "The base URL of Microsoft Advertising must look like https://host or http://127.0.0.1:8080, "
                 "without user, password or query. Correct it on the connection."
+            )
+        if url.scheme == "http" and not _is_near(url.host):
+            raise ConfigurationError(
+                f"The base URL of Microsoft Advertising names {url.host} over http, which would send tokens and "
+                "members in clear. Write https:// on the connection; http:// is for this machine (127.0.0.1) and for "
+                "names of a network inside, such as http://simulator:8470."
             )
         return cls(
             name=base,
@@ -138,6 +154,30 @@ class Environment(BaseModel):
         base = self.authority.rpartition("/")[0]
         return self.model_copy(update={"authority": f"{base}/{tenant.strip()}"})
 
+    def with_hosts(self, text: str) -> Self:
+        """The same, with further hosts that are trusted.
+
+        Args:
+            text: Names of hosts, or `host:port`, separated by commas or spaces.
+
+        Raises:
+            ConfigurationError: One of them is none.
+        """
+        found = frozenset(text.lower().replace(",", " ").split())
+        for host in sorted(found):
+            if not re.fullmatch(r"[a-z0-9.-]*[a-z0-9](?::[0-9]{1,5})?", host):
+                raise ConfigurationError(
+                    "The connection's field Further hosts (`hosts`) holds names of hosts, such as "
+                    "upload.contoso.com or 10.0.0.5:8443, separated by commas: no https://, no wildcards."
+                )
+        return self.model_copy(update={"further_hosts": found})
+
+    @property
+    def origins(self) -> frozenset[tuple[str, str, int | None]]:
+        """Scheme, host and port of the services, where they are not told by `domain`."""
+        urls = [] if self.domain else [self.bulk_url, self.campaign_url, self.customer_url]
+        return frozenset((url.scheme, url.host, url.port) for url in map(httpx.URL, urls))
+
     def url(self, service: Service) -> str:
         """Base URL of a service, for REST."""
         urls = {
@@ -155,3 +195,11 @@ class Environment(BaseModel):
     def plain_http(self) -> bool:
         """Whether the services are reached without TLS, as only a stand-in is."""
         return not self.bulk_url.startswith("https://")
+
+
+def _is_near(host: str) -> bool:
+    """Whether a host is this machine, or a name that is good inside a network only (of a container, say)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return "." not in host or host.rpartition(".")[2] in {"localhost", "local", "internal"}

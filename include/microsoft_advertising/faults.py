@@ -36,13 +36,15 @@ UPLOAD_URL_CODES = frozenset({3220, 3226})
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an error arose: the operation (in the service's words) and the account, if one is chosen."""
+    """Where an error arose: the operation (in the service's words), and what it was for, if that is known."""
 
     operation: str
-    account_id: str
+    account_id: str = ""
+    audience: str = ""
 
     def __str__(self) -> str:
-        return f"{self.operation} for account {self.account_id}" if self.account_id else self.operation
+        whom = f"audience {self.audience!r}" if self.audience else f"account {self.account_id}"
+        return f"{self.operation} for {whom}" if self.audience or self.account_id else self.operation
 
 
 @dataclass(frozen=True)

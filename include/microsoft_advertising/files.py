@@ -1,16 +1,18 @@
 """Files to and from the service: the upload of a Bulk file, the download of its results. Sync and async.
 
-Both go to URLs that the service hands out, whatever the transport of the calls is.
+Both go to URLs that the service hands out, whatever the transport of the calls is; `hosts` says which may be used.
+An upload, which bears tokens, is never redirected; results are fetched without any.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import httpx
 
@@ -24,8 +26,15 @@ from include.microsoft_advertising.faults import (
     ServiceTransientError,
     errors_in,
 )
-from include.microsoft_advertising.limits import MAX_FILE_BYTES, MAX_RESULT_ZIP_BYTES
+from include.microsoft_advertising.hosts import (
+    ForeignHost,
+    address_of_results,
+    address_of_upload,
+    check_peer,
+)
+from include.microsoft_advertising.limits import MAX_FILE_BYTES, MAX_RESULT_SECONDS, MAX_RESULT_ZIP_BYTES
 from include.microsoft_advertising.models import UploadTicket
+from include.microsoft_advertising.proxies import proxy_for
 from include.microsoft_advertising.signing import Signed, account_headers
 from include.microsoft_advertising.wire import TIMEOUT, exchange, fault_of, json_of
 
@@ -45,7 +54,7 @@ class _Files:
     """What is sent and how answers are read.
 
     Attributes:
-        environment: Tells whether plain http will do.
+        environment: Tells which hosts are the service's.
         account: Whose headers an upload bears.
         signed: Puts the token on an upload.
     """
@@ -64,16 +73,25 @@ class _Files:
         part = (f"upload{path.suffix.lower()}", file, "application/octet-stream")
         # AccountId is the documented name here, CustomerAccountId that of all other calls; both are sent.
         headers = account_headers(self.account) | {"AccountId": self.account.account_id}
-        url = self._url(ticket.upload_url, self._origin(_UPLOAD))
+        url = address_of_upload(ticket.upload_url, self.environment, self._origin(_UPLOAD))
         return http.build_request("POST", url, files={"file": part}, headers=headers, timeout=UPLOAD_TIMEOUT)
 
-    def _url(self, text: str, origin: Origin) -> httpx.URL:
-        """A URL that the service handed out; over plain http only where the service is a stand-in itself."""
-        with exchange(origin):
-            url = httpx.URL(text)
-        if url.scheme == "https" or (url.scheme == "http" and self.environment.plain_http):
-            return url
-        raise ServiceTerminalError(f"{origin}: the service names an address that is not https")
+    def check(self, ticket: UploadTicket) -> None:
+        """Look at where a file is to be sent before anybody writes it down.
+
+        Raises:
+            ForeignHost: It is none of the service's hosts.
+        """
+        address_of_upload(ticket.upload_url, self.environment, self._origin(_UPLOAD))
+
+    def _source(self, url: str) -> httpx.URL:
+        return address_of_results(url, self.environment, self._origin(_DOWNLOAD))
+
+    def _check_peer(self, url: httpx.URL, stream: Any) -> None:
+        """Look at who is connected; a proxy, which resolves names by itself, must look at that itself."""
+        if self.environment.plain_http or not proxy_for(url):
+            peer = stream.get_extra_info("server_addr")
+            check_peer(str(peer[0]), url, self.environment, self._origin(_DOWNLOAD))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,18 +111,32 @@ class Files(_Files):
 
     def download(self, url: str) -> IO[bytes]:
         """The results, in a nameless temporary file; once, without retries."""
-        origin = self._origin(_DOWNLOAD)
-        with (
-            _Sink(origin) as sink,
-            exchange(origin),
-            self.http.stream(
-                "GET", self._url(url, origin), follow_redirects=True, timeout=TIMEOUT
-            ) as response,
-        ):
-            _check_download(response, origin)
-            for data in response.iter_bytes():
-                sink.write(data)
-        return sink.file
+        origin, address = self._origin(_DOWNLOAD), self._source(url)
+        with _Sink(origin) as sink, exchange(origin):
+            for _ in range(_MOST_HOPS):
+                with self.http.stream(
+                    "GET", address, timeout=TIMEOUT, extensions={"trace": self._listener(address)}
+                ) as response:
+                    if response.next_request is None:
+                        _check_download(response, origin)
+                        for data in response.iter_bytes():
+                            sink.write(data)
+                        return sink.file
+                    address = self._source(str(response.next_request.url))
+            raise _too_many_hops(origin)
+
+    def _listener(self, url: httpx.URL) -> Callable[[str, Mapping[str, Any]], None]:
+        """What httpcore tells of its doings (extension `trace`); what is raised here ends the request."""
+
+        def listen(event: str, info: Mapping[str, Any]) -> None:
+            if event == _CONNECTED:
+                try:
+                    self._check_peer(url, info["return_value"])
+                except ForeignHost:
+                    info["return_value"].close()
+                    raise
+
+        return listen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,17 +156,44 @@ class AsyncFiles(_Files):
 
     async def download(self, url: str) -> IO[bytes]:
         """See `Files.download`."""
-        origin = self._origin(_DOWNLOAD)
+        origin, address = self._origin(_DOWNLOAD), self._source(url)
         with _Sink(origin) as sink, exchange(origin):
-            address = self._url(url, origin)
-            async with self.http.stream("GET", address, follow_redirects=True, timeout=TIMEOUT) as response:
-                _check_download(response, origin)
-                async for data in response.aiter_bytes():
-                    sink.write(data)
-        return sink.file
+            for _ in range(_MOST_HOPS):
+                async with self.http.stream(
+                    "GET", address, timeout=TIMEOUT, extensions={"trace": self._listener(address)}
+                ) as response:
+                    if response.next_request is None:
+                        _check_download(response, origin)
+                        async for data in response.aiter_bytes():
+                            sink.write(data)
+                        return sink.file
+                    address = self._source(str(response.next_request.url))
+            raise _too_many_hops(origin)
+
+    def _listener(self, url: httpx.URL) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+        """See `Files`."""
+
+        async def listen(event: str, info: Mapping[str, Any]) -> None:
+            if event == _CONNECTED:
+                try:
+                    self._check_peer(url, info["return_value"])
+                except ForeignHost:
+                    await info["return_value"].aclose()
+                    raise
+
+        return listen
 
 
 _UPLOAD, _DOWNLOAD = "sending the upload file", "fetching the upload's results"
+
+_CONNECTED: Final = "connection.connect_tcp.complete"
+
+_MOST_HOPS: Final = 5
+"""Addresses that results are asked for at, each named by the one before. Each is looked at, so that none is inside."""
+
+
+def _too_many_hops(origin: Origin) -> ServiceTerminalError:
+    return ServiceTerminalError(f"{origin}: redirected more than {_MOST_HOPS} times")
 
 
 @contextmanager
@@ -174,12 +233,13 @@ def _check_download(response: httpx.Response, origin: Origin) -> None:
 
 
 class _Sink:
-    """A temporary file that is filled up to a bound; closed at once if that fails."""
+    """A temporary file that is filled up to a bound of bytes and time; closed at once if that fails."""
 
     def __init__(self, origin: Origin) -> None:
         self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (handed on to the caller)
         self._origin = origin
         self._left = MAX_RESULT_ZIP_BYTES
+        self._until = time.monotonic() + MAX_RESULT_SECONDS
 
     def __enter__(self) -> _Sink:
         return self
@@ -188,6 +248,8 @@ class _Sink:
         self._left -= len(data)
         if self._left < 0:
             raise ServiceTerminalError(f"{self._origin}: more than {MAX_RESULT_ZIP_BYTES} bytes")
+        if time.monotonic() > self._until:
+            raise ServiceTransientError(f"{self._origin}: not over after {MAX_RESULT_SECONDS} s")
         self.file.write(data)
 
     def __exit__(self, kind: object, *_: object) -> None:

@@ -96,6 +96,9 @@ MAX_ANSWER_BYTES: Final = 64 << 20
 MAX_RESULT_ZIP_BYTES: Final = 1 << 30
 """Largest results file that is downloaded. 4 M refused rows of 474 columns deflate to a few hundred MB."""
 
+MAX_RESULT_SECONDS: Final = 30 * 60
+"""Longest that a results file may take to arrive: a server that sends a byte now and then holds nobody for ever."""
+
 MAX_RESULT_RAW_BYTES: Final = 16 << 30
 """Most bytes that are unzipped: 4 M rows and their 4 M error rows at 1 kB, doubled."""
 

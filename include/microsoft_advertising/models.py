@@ -138,11 +138,13 @@ class UploadStatus:
         """The exception to raise for an upload that has ended without success; None for any other."""
         if self.state.succeeded or not self.state.final:
             return None
-        origin = Origin(f"The upload that ended as {self.state}", account_id)
+        origin = Origin(f"Upload ({self.state})", account_id)
         errors = self.errors or _IMPLIED.get(self.state, ())
         if errors:
             return error_of(errors, origin)
-        return ServiceTransientError(f"{origin}: the service gave no reason. It is to be sent again.")
+        return ServiceTransientError(
+            f"{origin}: it failed, and the service gave no reason. It is to be sent again."
+        )
 
 
 _IMPLIED = {

@@ -76,7 +76,7 @@ class SignIn:
     @property
     def address(self) -> str:
         """What to open in a browser."""
-        return at_host(str(self._flow["auth_uri"]), self._environment)
+        return at_host(str(self._flow["auth_uri"]), self._environment, _ORIGIN)
 
     def finish(self, answer: Mapping[str, str]) -> SecretStr:
         """Redeem the code.
@@ -122,7 +122,7 @@ class SignIn:
 
 def native_client_page(environment: Environment) -> str:
     """The redirect URI from which people copy the answer; a stand-in has its own."""
-    return at_host(NATIVE_CLIENT, environment)
+    return at_host(NATIVE_CLIENT, environment, _ORIGIN)
 
 
 def read_answer(pasted: str) -> dict[str, str]:

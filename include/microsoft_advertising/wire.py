@@ -17,21 +17,25 @@ from typing import TypedDict
 
 import httpx
 
+from include.errors import ConfigurationError
 from include.microsoft_advertising.environment import Environment
 from include.microsoft_advertising.faults import (
     Origin,
+    ServiceConfigurationError,
     ServiceTerminalError,
     ServiceTransientError,
     safe_token,
 )
+from include.microsoft_advertising.proxies import AsyncByProxy, ByProxy
 from include.microsoft_advertising.reply import Reply
 
 __all__ = [
-    "client_options",
     "exchange",
     "fault_of",
     "json_of",
     "keep_quiet",
+    "open_async_http",
+    "open_http",
     "quiet",
     "reply_of",
     "retry_after",
@@ -43,33 +47,53 @@ TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 USER_AGENT = "customer-match-airflow"
 
 
-class ClientOptions(TypedDict):
-    """Arguments that `httpx.Client` and `httpx.AsyncClient` share."""
+def open_http(environment: Environment) -> httpx.Client:
+    """The HTTP client that everything here is sent with: it follows no redirects.
 
+    Proxies and private certificates are taken from the environment variables (`HTTPS_PROXY`, `NO_PROXY`,
+    `SSL_CERT_FILE`), except for a stand-in on plain http, which is reached directly.
+
+    Raises:
+        ConfigurationError: The certificates cannot be read.
+    """
+    if environment.plain_http:
+        return httpx.Client(**_options(), verify=_certificates(trust_env=False))
+    return httpx.Client(**_options(), transport=ByProxy(_certificates(trust_env=True)))
+
+
+def open_async_http(environment: Environment) -> httpx.AsyncClient:
+    """The same for coroutines."""
+    if environment.plain_http:
+        return httpx.AsyncClient(**_options(), verify=_certificates(trust_env=False))
+    return httpx.AsyncClient(**_options(), transport=AsyncByProxy(_certificates(trust_env=True)))
+
+
+class _Options(TypedDict):
     timeout: httpx.Timeout
     headers: dict[str, str]
     trust_env: bool
-    verify: ssl.SSLContext
+    follow_redirects: bool
 
 
-def client_options(environment: Environment) -> ClientOptions:
-    """How every HTTP client of this package is set up.
-
-    Proxies and private certificates are taken from the environment variables (`HTTPS_PROXY`,
-    `SSL_CERT_FILE`), except for a stand-in on plain http, which is reached directly.
-    """
+def _options() -> _Options:
     return {
         "timeout": TIMEOUT,
         "headers": {"User-Agent": USER_AGENT},
-        "trust_env": not environment.plain_http,
-        "verify": _certificates(trust_env=not environment.plain_http),
+        "trust_env": False,  # `ByProxy` reads the environment
+        "follow_redirects": False,
     }
 
 
 @functools.cache
 def _certificates(*, trust_env: bool) -> ssl.SSLContext:
     """The authorities that are trusted. Reading them takes longer than a call, so that it is done once."""
-    return httpx.create_ssl_context(trust_env=trust_env)
+    try:
+        return httpx.create_ssl_context(trust_env=trust_env)
+    except OSError as error:  # ssl.SSLError is one, too
+        raise ConfigurationError(
+            f"The certificates that SSL_CERT_FILE or SSL_CERT_DIR name cannot be read ({type(error).__name__}). "
+            "Correct the variable where the tasks run."
+        ) from error
 
 
 @contextmanager
@@ -84,6 +108,7 @@ def exchange(origin: Origin) -> Iterator[None]:
     Raises:
         ServiceTransientError: There was no (whole) answer.
         ServiceTerminalError: The service named an address that cannot be used.
+        ServiceConfigurationError: What is to be sent cannot be.
     """
     try:
         with quiet():
@@ -98,6 +123,17 @@ def exchange(origin: Origin) -> Iterator[None]:
         raise ServiceTerminalError(
             f"{origin}: an address cannot be used ({type(error).__name__})"
         ) from None  # the cause tells the address
+    except httpx.LocalProtocolError as error:
+        raise ServiceConfigurationError(
+            f"{origin}: a header cannot be sent ({type(error).__name__}). A token or an id on the connection holds a "
+            "character that none has: enter it anew."
+        ) from None  # the cause may show it
+    except httpx.ProxyError as error:
+        raise ServiceTransientError(
+            f"{origin}: the proxy of the environment (HTTPS_PROXY) does not let this through. If this lasts, ask who "
+            "runs it, or name the host in NO_PROXY.",
+            undone=True,
+        ) from error
     except httpx.RequestError as error:
         raise ServiceTransientError(f"{origin}: the answer was lost ({type(error).__name__})") from error
 

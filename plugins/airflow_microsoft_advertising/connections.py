@@ -1,12 +1,40 @@
-"""Whether Airflow has a connection: what its lookup leaves open."""
+"""Whether Airflow has a connection, which its lookup leaves open, and whether its fields have known names."""
 
 from __future__ import annotations
 
+import re
 import sys
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final
 
+from airflow_microsoft_advertising.provider_info import get_provider_info
 from include.errors import ConfigurationError, TransientError
 
-__all__ = ["no_connection"]
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+__all__ = ["check_fields", "no_connection"]
+
+_OTHER_NAMES: Final = {"cid": "customer_id", "aid": "account_id", "url": "base_url", "env": "environment"}
+
+
+def check_fields(connection: Connection) -> list[str]:
+    """The names of extra fields that are not known, and resemble none that is.
+
+    Raises:
+        ConfigurationError: One resembles a known one: `enviroment` would go to production without a word.
+    """
+    known = set(get_provider_info()["connection-types"][0]["conn-fields"])
+    unknown = [str(key) for key in connection.extra_dejson if key not in known]
+    for key in unknown:
+        word = re.sub("[^a-z0-9]+", "_", key.lower())
+        near = [_OTHER_NAMES[word]] if word in _OTHER_NAMES else get_close_matches(word, known, 1, 0.75)
+        if near:
+            raise ConfigurationError(
+                f"The Airflow connection {connection.conn_id!r} has an extra field {key!r}, which is not known. "
+                f"Call it {near[0]!r}, or remove it."
+            )
+    return unknown
 
 
 def no_connection(conn_id: str, advice: str) -> ConfigurationError | TransientError:

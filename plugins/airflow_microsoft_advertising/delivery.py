@@ -42,11 +42,8 @@ from include.microsoft_advertising.faults import (
     UploadUrlExpired,
     error_of,
 )
-from include.microsoft_advertising.models import (
-    UploadState,
-    UploadStatus,
-    UploadTicket,
-)
+from include.microsoft_advertising.hosts import ForeignHost
+from include.microsoft_advertising.models import UploadState, UploadStatus, UploadTicket
 
 __all__ = ["AudienceSpec", "Delivery", "Overtaken", "Waiting"]
 
@@ -336,6 +333,8 @@ class Delivery:
             except UploadUrlExpired:
                 log.warning("The upload URL of request %s has expired: asking for another", request.id)
                 return self._ledger.write(entry, entry.state.came_to_nothing(index)), None
+            except ForeignHost as error:  # somebody has written to the ledger: the next try asks for another
+                return self._given_up(entry, index, request, error), None
         log.info(
             "Audience %r: part %d of %d (%s, %d members, %d bytes) sent as request %s",
             self._audience.name,
@@ -406,7 +405,7 @@ class Delivery:
         """
         for _ in range(_TRIES):
             try:
-                return self._read_refusals(part, status)
+                return self._read_refusals(part, request, status)
             except ResultsExpired:
                 status = self._client.upload_status(request.id)
         if status.result_url is None:
@@ -417,7 +416,7 @@ class Delivery:
             )
         raise TransientError(f"The results of request {request.id} expire faster than they can be read.")
 
-    def _read_refusals(self, part: Part, status: UploadStatus) -> Refusals:
+    def _read_refusals(self, part: Part, request: Request, status: UploadStatus) -> Refusals:
         refusals = Refusals(part.members)
         if status.result_url is None:
             if status.state is UploadState.COMPLETED:
@@ -426,13 +425,13 @@ class Delivery:
         for row in self._client.row_errors(status.result_url):
             error = ServiceError(row.code, row.name)
             if row.record == "Customer List" or error.entry.reaction is not Reaction.REJECT_ROW:
-                raise self._not_about_a_member(error)
+                raise self._not_about_a_member(request, error)
             refusals.add(bulk_file.index_of(row.client_id), error)
         return refusals
 
-    def _not_about_a_member(self, error: ServiceError) -> Exception:
+    def _not_about_a_member(self, request: Request, error: ServiceError) -> Exception:
         """What a row's error means for the upload as a whole: its results will not change any more."""
-        fault = error_of((error,), self._origin("BulkUpload"))
+        fault = error_of((error,), self._origin(request))
         if isinstance(fault, TransientError):
             return _SendAgain(str(fault), retry_after=fault.retry_after)
         return fault
@@ -443,7 +442,7 @@ class Delivery:
 
     def _failure(self, request: Request, status: UploadStatus) -> Exception:
         if status.errors:
-            return error_of(status.errors, self._origin(f"BulkUpload {request.id}"))
+            return error_of(status.errors, self._origin(request))
         message = (
             f"Microsoft Advertising ended the upload {request.id} of audience {self._audience.name!r} "
             f"as {status.state.value} and gave no reason."
@@ -454,5 +453,5 @@ class Delivery:
             f"{message} The file broke a limit of the service: lower `profiles_per_part` in the export file."
         )
 
-    def _origin(self, operation: str) -> Origin:
-        return Origin(operation, f"of audience {self._audience.name!r}")
+    def _origin(self, request: Request) -> Origin:
+        return Origin(f"Upload {request.id}", audience=self._audience.name)

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from pydantic import ValidationError
 
 from airflow_microsoft_advertising.connection_check import check
-from airflow_microsoft_advertising.connections import no_connection
+from airflow_microsoft_advertising.connections import check_fields, no_connection
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE, DEFAULT_CONNECTION
 from airflow_microsoft_advertising.terms import Terms, terms_of
 from airflow_microsoft_advertising.token_store import token_store
@@ -20,6 +20,7 @@ from include.errors import ConfigurationError
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.client import AsyncClient, Client
 from include.microsoft_advertising.environment import Environment
+from include.microsoft_advertising.pasted import trimmed
 from include.microsoft_advertising.transport.choice import TransportName, end_notice
 
 __all__ = ["MicrosoftAdvertisingHook", "account_of", "environment_of", "transport_of"]
@@ -83,6 +84,8 @@ class MicrosoftAdvertisingHook(BaseHook):
                 f"The Airflow connection {conn_id!r} is of type {connection.conn_type!r}, "
                 f"not {CONNECTION_TYPE!r}."
             )
+        for key in check_fields(connection):
+            _warn_once(f"Airflow connection {conn_id!r}: its extra field {key!r} is not known, and not used.")
         return connection
 
     def account(self) -> Account:
@@ -157,10 +160,14 @@ def account_of(
     try:
         return Account.model_validate(values)
     except ValidationError as error:
-        fields = ", ".join(_FIELDS[str(fault["loc"][0])] for fault in error.errors(include_input=False))
+        faults = error.errors(include_input=False)
+        fields = ", ".join(dict.fromkeys(_FIELDS[str(fault["loc"][0])] for fault in faults))
+        reasons = dict.fromkeys(
+            str(fault["ctx"]["error"]) for fault in faults if fault["type"] == "value_error"
+        )
         raise ConfigurationError(
             f"The Airflow connection {connection.conn_id!r} lacks a usable value for: {fields}. "
-            "Fill it in under Admin > Connections."
+            f"{''.join(f'{reason}. ' for reason in reasons)}Fill it in under Admin > Connections."
         ) from None  # pydantic's own message would show what was entered
 
 
@@ -168,18 +175,30 @@ def environment_of(connection: Connection) -> Environment:
     """The environment that a connection names.
 
     Raises:
-        ConfigurationError: There is no such environment, or its address is missing.
+        ConfigurationError: There is no such environment, its address is missing, or there is one that is not its own.
     """
-    extra: dict[str, Any] = connection.extra_dejson
-    name, base_url = str(extra.get("environment") or "production"), str(extra.get("base_url") or "")
-    tenant = str(extra.get("tenant") or "")
-    if name != "other":
-        return Environment.named(name).of_tenant(tenant)
-    if not base_url:
+    name = _field(connection, "environment") or "production"
+    base_url, hosts = _field(connection, "base_url"), _field(connection, "hosts")
+    if name == "other":
+        if not base_url:
+            raise ConfigurationError(
+                f"The Airflow connection {connection.conn_id!r} says environment 'other': give its base URL too."
+            )
+        found = Environment.at(base_url)
+    else:
+        found = Environment.named(name)
+        _check_no_address(connection, name, base_url)
+    return found.of_tenant(_field(connection, "tenant")).with_hosts(hosts)
+
+
+def _check_no_address(connection: Connection, name: str, base_url: str) -> None:
+    """Whoever gives an address means that one, and must not end up at Microsoft's own."""
+    if base_url or connection.host:
+        field = "a Base URL (`base_url`)" if base_url else "a host, which is not used,"
         raise ConfigurationError(
-            f"The Airflow connection {connection.conn_id!r} says environment 'other': give its base URL too."
+            f"The Airflow connection {connection.conn_id!r} has {field} and the Environment (`environment`) {name!r}, "
+            "whose addresses are Microsoft's own. Set Environment to other and Base URL to the address, or empty it."
         )
-    return Environment.at(base_url).of_tenant(tenant)
 
 
 def transport_of(connection: Connection) -> TransportName:
@@ -188,7 +207,7 @@ def transport_of(connection: Connection) -> TransportName:
     Raises:
         ConfigurationError: There is no such transport.
     """
-    name = str(connection.extra_dejson.get("transport") or TransportName.REST)
+    name = _field(connection, "transport") or TransportName.REST
     try:
         return TransportName(name)
     except ValueError:
@@ -197,6 +216,10 @@ def transport_of(connection: Connection) -> TransportName:
             f"The Airflow connection {connection.conn_id!r} names a transport {name!r}: set its field "
             f"Transport to {choices}."
         ) from None
+
+
+def _field(connection: Connection, name: str) -> str:
+    return trimmed(str(connection.extra_dejson.get(name) or ""))
 
 
 @functools.cache

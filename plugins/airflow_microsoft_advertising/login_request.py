@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from include.errors import ConfigurationError
+from include.microsoft_advertising.pasted import one_word, trimmed
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -144,7 +145,9 @@ def complete(login: Login, before: SavedConnection) -> Credentials:
     if environment.sandbox and not kept:
         kept = SANDBOX_DEVELOPER_TOKEN
     token = _secret("Developer token", login.developer_token_file, DEVELOPER_TOKEN_VARIABLE, kept)
-    return Credentials(client_id.strip(), secret, SecretStr(token), place, environment)
+    return Credentials(
+        _word("Application (client) id", client_id), secret, SecretStr(token), place, environment
+    )
 
 
 def _place(login: Login, before: SavedConnection) -> dict[str, str]:
@@ -153,6 +156,8 @@ def _place(login: Login, before: SavedConnection) -> dict[str, str]:
     place = {key: str(before.extra.get(key) or "") for key in ("environment", "base_url", "tenant")}
     if name:
         place["environment"] = name.value
+    if name not in (None, EnvironmentName.OTHER):
+        place["base_url"] = ""  # that of another environment
     if login.base_url is not None:
         place["base_url"] = login.base_url
     if login.tenant is not None:
@@ -181,16 +186,25 @@ def _secret(what: str, file: Path | None, variable: str, kept: str) -> str:
     value = kept
     if file is not None:
         try:
-            value = file.read_text(encoding="utf-8").strip()
+            value = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(
                 f"{file}: cannot be read ({getattr(error, 'strerror', None) or 'it is no text'})."
             ) from None
     elif os.environ.get(variable):
-        value = os.environ[variable].strip()
+        value = os.environ[variable]
+    value = _word(what, value)
     if file is not None and not value:
         raise ConfigurationError(f"{file}: is empty; put the {what.lower()} into it.")
-    return value or ask(what, hidden=True)
+    return value or _word(what, ask(what, hidden=True))
+
+
+def _word(what: str, text: str) -> str:
+    """What was pasted, without what came along with it."""
+    try:
+        return one_word(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{what}: {error}.") from None
 
 
 def say(text: str) -> None:
@@ -201,4 +215,4 @@ def say(text: str) -> None:
 def ask(what: str, *, hidden: bool = False) -> str:
     """An answer of the person at the terminal; hidden ones are not shown while they are typed."""
     answer: str = typer.prompt(what, hide_input=hidden, err=True)
-    return answer.strip()
+    return trimmed(answer)

@@ -50,6 +50,10 @@ def get_provider_info() -> dict[str, Any]:
                     ),
                     "tenant": _field("Tenant", "only for an application of one tenant"),
                     "base_url": _field("Base URL", "of another host, such as the simulator"),
+                    "hosts": _field(
+                        "Further hosts",
+                        "that the service may name in its answers; they get tokens and members",
+                    ),
                     "terms_accepted_by": _field(
                         "Customer Match terms accepted by",
                         "name of the person; together with the day, every upload accepts the terms",

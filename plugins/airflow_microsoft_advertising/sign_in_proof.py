@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_microsoft_advertising.login_request import Credentials, Login, ask, say
 from include.errors import ConfigurationError
+from include.microsoft_advertising.pasted import trimmed
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -54,8 +55,8 @@ def prove(
         developer_token=credentials.developer_token,
     )
     ids = {
-        "account_id": login.account_id or str(before.extra.get("account_id") or ""),
-        "customer_id": login.customer_id or str(before.extra.get("customer_id") or ""),
+        "account_id": trimmed(login.account_id or str(before.extra.get("account_id") or "")),
+        "customer_id": trimmed(login.customer_id or str(before.extra.get("customer_id") or "")),
     }
     if not all(ids.values()):
         with Client(account, credentials.environment, store=store) as client:

@@ -20,6 +20,7 @@ from include.microsoft_advertising.faults import (
     ServiceTerminalError,
     ServiceTransientError,
 )
+from include.microsoft_advertising.hosts import ForeignHost
 from include.microsoft_advertising.models import RowError, UploadState
 from tests.airflow_microsoft_advertising.in_memory import MARK, NAME, Crash, World, small_calls
 
@@ -155,6 +156,24 @@ def test_urls_that_all_expire_are_no_endless_loop() -> None:
     world.service.urls_to_expire = 0
     world.run({1, 2})
     check(world, {1, 2})
+
+
+def test_a_url_of_a_strange_host_in_the_ledger_is_replaced_by_the_next_try(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The try that meets it says so; nobody must mend the ledger by hand."""
+    world = World()
+
+    def refused(*_: object) -> None:
+        raise ForeignHost("names evil.example")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.service, "upload_file", refused)
+        with pytest.raises(ForeignHost):
+            world.deliver_once(world.plan({1, 2}))
+    world.run({1, 2})
+    check(world, {1, 2})
+    assert [upload.id for upload in world.service.accepted] == ["r2"]
 
 
 def test_a_used_url_is_awaited_and_not_sent_again() -> None:

@@ -127,9 +127,10 @@ def test_an_empty_connection_names_every_field() -> None:
     [
         ({}, "production", False),
         ({"environment": ""}, "production", False),
-        ({"environment": "production", "base_url": "http://127.0.0.1:1"}, "production", False),
+        ({"environment": " production\u00a0", "base_url": " "}, "production", False),
         ({"environment": "sandbox"}, "sandbox", True),
         ({"environment": "other", "base_url": "http://127.0.0.1:1/"}, "http://127.0.0.1:1", False),
+        ({"environment": "other", "base_url": " 'http://simulator:8470' "}, "http://simulator:8470", False),
     ],
 )
 def test_environments(extra: dict[str, Any], name: str, sandbox: bool) -> None:
@@ -147,12 +148,107 @@ def test_environments(extra: dict[str, Any], name: str, sandbox: bool) -> None:
         ({"environment": "other", "base_url": "ftp://host"}, "must look like https://host"),
         ({"environment": "other", "base_url": 8080}, "must look like https://host"),
         ({"environment": "other", "base_url": "http://u:hidden-refresh-token@host"}, "must look like"),
+        ({"environment": "other", "base_url": "http://ads.contoso.com"}, "ads.contoso.com over http"),
+        ({"environment": "other", "base_url": "http://10.0.0.5:8470"}, "10.0.0.5 over http"),
+        (
+            {"base_url": "http://127.0.0.1:1"},
+            r"Base URL \(`base_url`\).*Environment \(`environment`\) 'production'",
+        ),
+        ({"environment": "production", "base_url": "https://x"}, "Set Environment to other"),
+        ({"environment": "sandbox", "base_url": "https://x"}, "'sandbox'.*Set Environment to other"),
+        ({"hosts": "https://upload.contoso.com"}, "Further hosts"),
     ],
 )
 def test_unusable_environments(extra: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words) as caught:
         environment_of(with_extra(**extra))
     assert_no_secret(str(caught.value))
+
+
+@pytest.mark.bad_input
+def test_a_host_is_no_base_url() -> None:
+    """It is hidden in the form, and part of a URI in an environment variable."""
+    with pytest.raises(ConfigurationError, match="has a host, which is not used"):
+        environment_of(connection(host="127.0.0.1"))
+
+
+def test_further_hosts() -> None:
+    assert environment_of(with_extra(hosts="up.contoso.com, 10.0.0.5:8443")).further_hosts == {
+        "up.contoso.com", "10.0.0.5:8443",
+    }  # fmt: skip
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("enviroment", "environment"),
+        ("Environment", "environment"),
+        ("refreshToken", "refresh_token"),
+        ("developer-token", "developer_token"),
+        ("base url", "base_url"),
+        ("customerid", "customer_id"),
+        ("cid", "customer_id"),
+        ("terms_acceptedby", "terms_accepted_by"),
+    ],
+)
+def test_a_misspelt_field_is_refused(connect: Connect, key: str, meant: str) -> None:
+    connect(extra=EXTRA | {key: "sandbox"})
+    with pytest.raises(ConfigurationError, match=f"extra field '{key}'.*Call it '{meant}'"):
+        MicrosoftAdvertisingHook().get_conn()
+
+
+def test_a_field_of_somebody_else_is_mentioned(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    hook_module._warn_once.cache_clear()
+    connect(extra=EXTRA | {"owned_by": "marketing"})
+    MicrosoftAdvertisingHook().account()
+    MicrosoftAdvertisingHook().account()
+    assert [record.getMessage() for record in caplog.records if "owned_by" in record.getMessage()] == [
+        "Airflow connection 'microsoft_advertising_default': its extra field 'owned_by' is not known, and not used."
+    ]
+
+
+# --- What was pasted -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(" ", "\n"), ("\u00a0", "\u200b"), ('"', '"'), ("\ufeff“", "”\r\n")]
+)
+def test_what_was_pasted_around_a_value_does_not_count(before: str, after: str) -> None:
+    extra = {key: f"{before}{value}{after}" for key, value in EXTRA.items()}
+    pasted = connection(
+        login=f"{before}some-client-id{after}",
+        password=f"{before}{SECRETS['client_secret']}{after}",
+        extra=json.dumps(extra),
+    )
+    assert account_of(pasted) == account_of(connection())
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"login": "some client-id"}, "Client ID"),
+        ({"password": "hidden-client\nsecret"}, "Client secret"),
+        ({"extra": {"refresh_token": "hidden-refresh\u200btoken"}}, "Refresh token"),
+        ({"extra": {"developer_token": "hidden développeur"}}, "Developer token"),
+    ],
+)
+def test_what_was_pasted_into_a_value_is_named_at_once(changes: dict[str, Any], field: str) -> None:
+    changed = with_extra(**changes["extra"]) if "extra" in changes else connection(**changes)
+    with pytest.raises(ConfigurationError, match=f"usable value for: {field}.*paste it again") as caught:
+        account_of(changed)
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "number", ["F7654321", "X0000001", "C-1", "1.5e9", "0x1F", "123 456", "12345678901234567890"]
+)
+def test_the_number_that_the_pages_show_is_no_id(number: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"Ids are digits|paste it again") as caught:
+        account_of(with_extra(account_id=number))
+    assert number not in str(caught.value)
 
 
 # --- Transport ---------------------------------------------------------------------------------------------
@@ -401,7 +497,7 @@ def test_what_the_provider_names_can_be_imported() -> None:
 def test_every_field_of_the_form_is_read_and_secrets_are_hidden() -> None:
     fields = get_provider_info()["connection-types"][0]["conn-fields"]
     terms = {"terms_accepted_by", "terms_accepted_on"}
-    assert set(fields) == {*EXTRA, *terms, "environment", "tenant", "base_url", "transport"}
+    assert set(fields) == {*EXTRA, *terms, "environment", "tenant", "base_url", "hosts", "transport"}
     hidden = {name for name, field in fields.items() if field["schema"].get("format") == "password"}
     assert hidden == {"refresh_token", "developer_token"}
 

@@ -723,7 +723,7 @@ def test_tokens_never_travel_in_clear_to_a_real_service(
 ) -> None:
     with (
         Client(account, Environment.named("production"), retries=impatient) as client,
-        pytest.raises(TerminalError, match="not https"),
+        pytest.raises(TerminalError, match="no host of the environment production"),
     ):
         client.upload_file(ticket(service), part(tmp_path))
     assert service.seen == []

@@ -45,3 +45,26 @@ def test_bad_base_url(url: str) -> None:
 def test_unknown_name() -> None:
     with pytest.raises(ConfigurationError, match=r"'test'.*production or sandbox"):
         Environment.named("test")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1]:80",
+        "http://127.9.9.9",
+        "http://localhost",
+        "http://simulator:8470",
+        "http://ads.internal",
+    ],
+)
+def test_in_clear_on_this_machine_and_in_a_network_inside(url: str) -> None:
+    assert Environment.at(url).plain_http
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "url", ["http://ads.contoso.com", "http://10.0.0.5", "http://8.8.8.8", "http://[fd00::1]"]
+)
+def test_not_in_clear_anywhere_else(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="over http, which would send tokens and members in clear"):
+        Environment.at(url)

@@ -1,0 +1,55 @@
+"""What people paste: secrets and ids come with spaces, line breaks, invisible characters and quotes around them."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+__all__ = ["one_word", "trimmed"]
+
+_QUOTES: Final = ('""', "''", "``", "“”", "‘’", "«»", "„“")
+_FIRST, _LAST = "!", "~"  # of ASCII's visible characters
+
+
+def trimmed(text: str) -> str:
+    """The text without what a copy brings along: white space of all kinds, invisible characters, pairs of quotes.
+
+    None of the service's tokens and ids, nor the authority's, begins or ends with one of these.
+    """
+    while (shorter := _unquoted(_without_ends(text))) != text:
+        text = shorter
+    return text
+
+
+def one_word(text: str) -> str:
+    """The trimmed text, which holds visible ASCII alone, as all tokens and ids do.
+
+    Raises:
+        ValueError: It holds something else: two things were pasted, or a line was broken. The text is not told.
+    """
+    word = trimmed(text)
+    if not all(_FIRST <= character <= _LAST for character in word):
+        raise ValueError(
+            "A token or an id holds no white space and no invisible or accented character: paste it again, whole and "
+            "in one line"
+        )
+    return word
+
+
+def _without_ends(text: str) -> str:
+    start, end = 0, len(text)
+    while start < end and _is_invisible(text[start]):
+        start += 1
+    while end > start and _is_invisible(text[end - 1]):
+        end -= 1
+    return text[start:end]
+
+
+def _is_invisible(character: str) -> bool:
+    """Spaces, line breaks, control and format characters: among them U+00A0, U+200B, U+FEFF."""
+    return unicodedata.category(character) in {"Zs", "Zl", "Zp", "Cc", "Cf"}
+
+
+def _unquoted(text: str) -> str:
+    is_quoted = len(text) > 1 and text[0] + text[-1] in _QUOTES
+    return text[1:-1] if is_quoted else text
