@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -15,7 +14,6 @@ __all__ = [
     "entity_of",
     "is_reference",
     "manifests_beside",
-    "matcher",
 ]
 
 _CSV: Final = "is.partition.format.CSV"
@@ -103,26 +101,6 @@ def entity_of(item: Mapping[str, Any], columns: tuple[str, ...] | None, where: s
 def is_reference(item: Mapping[str, Any]) -> bool:
     """Whether an entity is only named here, and belongs to another model (documented: ReferencedEntity)."""
     return item.get("type") == "ReferencedEntity"
-
-
-def matcher(pattern: Pattern, where: str, name: str) -> re.Pattern[str]:
-    """What paths below a pattern's root must match as a whole.
-
-    Raises:
-        ConfigurationError: It is no pattern.
-    """
-    text = _glob(pattern.glob) if pattern.glob else pattern.regex or ""
-    try:
-        return re.compile(rf"/?(?:{text.removeprefix('/')})")
-    except re.error:
-        raise unusable(where, name, "has a pattern of partitions that cannot be read", _REWRITE) from None
-
-
-def _glob(glob: str) -> str:
-    """Documented: `*` and `?` stop at slashes, `**` does not, a backslash is a slash."""
-    signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob.replace("\\", "/").lstrip("/"))
-    return "".join(signs.get(part) or re.escape(part) for part in parts)
 
 
 def _attributes(items: Any) -> Iterator[str | None]:

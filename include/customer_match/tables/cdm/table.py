@@ -27,6 +27,7 @@ from include.customer_match.tables.cdm.documents import (
 )
 from include.customer_match.tables.cdm.entity import Entity, FileSettings, dialect_of, is_parquet, unusable
 from include.customer_match.tables.cdm.locations import relative_to_model, shown
+from include.customer_match.tables.cdm.patterns import matcher
 from include.customer_match.tables.columns import Columns, find_column, merge_columns, repeated
 from include.customer_match.tables.csv_files import CsvTable
 from include.customer_match.tables.formats import FoundTable, Place
@@ -209,11 +210,14 @@ def _paths(model: Model, entity: Entity) -> dict[str, FileSettings]:
     paths: dict[str, FileSettings] = {}
     for partition in entity.partitions:
         paths.setdefault(_path(model, entity, partition.location), partition.settings)
+    below: dict[str, list[str]] = {}
     for pattern in entity.patterns:
         root = _path(model, entity, pattern.root) if pattern.root.strip("/") else model.folder
-        matches = manifest.matcher(pattern, model.where, entity.name)
-        for file in _files_below(model, root):
-            if matches.fullmatch(file.removeprefix(root)):
+        matches = matcher(pattern, model.where, entity.name)
+        if root not in below:
+            below[root] = _files_below(model, root)
+        for file in below[root]:
+            if matches.fits(file.removeprefix(root)):
                 paths.setdefault(file, pattern.settings)
     return paths
 

@@ -305,7 +305,7 @@ class TestManifest:
             ({"dataPartitionPatterns": [{"rootLocation": "Gold"}]}, "without a pattern"),
             (
                 {"dataPartitionPatterns": [{"regularExpression": "("}]},
-                "pattern of partitions that cannot be read",
+                "pattern of partitions `(`, which cannot be read here",
             ),
             (
                 {"dataPartitionPatterns": [{"rootLocation": "../x", "globPattern": "*"}]},
