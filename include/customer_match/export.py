@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from include.customer_match.change_logs.settings import ChangeLog, Changes
 from include.customer_match.export_values import (
     MAX_AUDIENCE_NAME,
     MAX_MEMBERSHIP_DAYS,
@@ -228,6 +229,21 @@ class Source(Folder):
         examples=["{header: false, delimiter: tab}"],
     )
 
+    changes: Changes = Field(
+        default=None,
+        description="Whether the tables are logs of changes, of which only the newest row of each id counts, and how "
+        "they are read (below); `none`: they are not, whatever their columns look like.",
+        examples=["{key: Id, order: [Version], deleted: {column: Op, values: [D]}}", "none"],
+        json_schema_extra={
+            "x-default": "told by the columns: what Synapse Link for Dataverse writes is read; what looks like another "
+            "log is refused"
+        },
+    )
+
+    def with_changes(self, changes: ChangeLog | None) -> Source:
+        """The same source for a table of its own; None: nothing is said of that table alone."""
+        return self if changes is None else self.model_copy(update={"changes": changes})
+
     @model_validator(mode="after")
     def _has_csv_settings_for_csv(self) -> Self:
         if self.format not in ("auto", "csv") and self.csv != Csv():
@@ -264,6 +280,12 @@ class Selection(_Part):
         examples=["newsletter/2026"],
         json_schema_extra={"x-default": "the table's name"},
     )
+    changes: Changes = Field(
+        default=None,
+        description="Whether this table is a log of changes, written like that of `source`.",
+        examples=["{key: Id, order: [Version], deleted: {column: Op, values: [D]}}", "none"],
+        json_schema_extra={"x-default": "as `changes` of its source"},
+    )
 
     @model_validator(mode="after")
     def _fits_an_audience(self) -> Self:
@@ -284,6 +306,11 @@ class Selection(_Part):
     def takes(self, table: str) -> bool:
         """Whether a table of this name belongs to it. Upper and lower case differ."""
         return table == self.table or (self.is_pattern and fnmatchcase(table, self.table))
+
+    def makes(self, segment: Segment) -> bool:
+        """Whether a segment of a run is of it; of several that may be, the first one."""
+        named = segment.audience == (self.audience or self.table)
+        return self.takes(segment.table) and (self.is_pattern or named)
 
 
 class Segment(BaseModel):
@@ -384,6 +411,12 @@ class Suppression(_Part):
         description="Whether the list may be without a single address; else that stops every segment.",
         examples=[True],
     )
+    changes: Changes = Field(
+        default=None,
+        description="Whether this table is a log of changes, written like that of `source`.",
+        examples=["{key: Id, order: [Version], deleted: {column: Op, values: [D]}}", "none"],
+        json_schema_extra={"x-default": "as `changes` of its source"},
+    )
 
     @model_validator(mode="after")
     def _is_in_one_place(self) -> Self:
@@ -422,6 +455,12 @@ class Profiles(_Part):
         default="CustomerId",
         description="Name of its column with the customer's id.",
         examples=["CustomerId"],
+    )
+    changes: Changes = Field(
+        default=None,
+        description="Whether this table is a log of changes, written like that of `source`.",
+        examples=["{key: Id, order: [Version], deleted: {column: Op, values: [D]}}", "none"],
+        json_schema_extra={"x-default": "as `changes` of its source"},
     )
 
     @model_validator(mode="after")
@@ -464,13 +503,25 @@ class Membership(_Part):
         examples=["msdynci_segments"],
         json_schema_extra={"x-default": "with a `table`: `msdynci_segments`"},
     )
+    changes: Changes = Field(
+        default=None,
+        description="Whether that one table is a log of changes, written like that of `source`.",
+        examples=["{key: Id, order: [Version], deleted: {column: Op, values: [D]}}", "none"],
+        json_schema_extra={"x-default": "as `changes` of its source"},
+    )
 
     @model_validator(mode="after")
     def _is_one_table_or_several(self) -> Self:
         if self.table is not None and self.path is not None:
             raise Faults([(("path",), "is given beside `table`. Remove one of them")])
-        if self.segments is not None and not self.is_one_table:
-            raise Faults([(("segments",), "is a column of one table of all segments. Name that as `table`")])
+        fault = "is {} one table of all segments. Name that as `table`"
+        faults: list[tuple[KeyPath, str]] = [
+            ((key,), fault.format(words))
+            for key, words in (("segments", "a column of"), ("changes", "about"))
+            if getattr(self, key) is not None and not self.is_one_table
+        ]
+        if faults:
+            raise Faults(faults)
         return self
 
     @property
@@ -486,6 +537,7 @@ class Memberships(BaseModel):
         name: What people call it.
         path: Where it is, relative to the source's root or a URL; None: where its name is found.
         segments: Column with the segments' names.
+        changes: Whether it is a log of changes; None: as its source says.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -493,6 +545,7 @@ class Memberships(BaseModel):
     name: str
     path: str | None
     segments: str
+    changes: ChangeLog | None = None
 
 
 class Guards(_Part):
@@ -852,9 +905,10 @@ class Export(_Part):
             "is for a table of its own, but `membership` names one table of all segments. Remove one of them"
         )
         faults: list[tuple[KeyPath, str]] = [
-            (("segments", place, "path"), fault)
+            (("segments", place, key), fault)
             for place, selection in enumerate(self.segments)
-            if self.memberships and selection.path
+            for key in ("path", "changes")
+            if self.memberships and getattr(selection, key) is not None
         ]
         if faults:
             raise Faults(faults)
@@ -918,6 +972,7 @@ class Export(_Part):
             name=self.membership.table or self.membership.path or "",
             path=self.membership.path,
             segments=self.membership.segments or "msdynci_segments",
+            changes=self.membership.changes,
         )
 
     @property
@@ -954,6 +1009,12 @@ class Export(_Part):
     def key(self, segment: Segment) -> str:
         """The key of a segment, by which its audience and ledger are known again."""
         return segment_key(self.name, self.identity(segment))
+
+    def source_of(self, segment: Segment) -> Source:
+        """The source of a segment's own table, with what holds for that table alone."""
+        return self.source.with_changes(
+            next((one.changes for one in self.segments if one.makes(segment)), None)
+        )
 
     def other_keys(self, segment: Segment) -> frozenset[str]:
         """The keys of the other segments that the file names."""

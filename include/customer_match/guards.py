@@ -310,6 +310,7 @@ def _odd(staged: Staged) -> int:
 
 def _kept_out(staged: Staged) -> str:
     counts = {
+        "deleted": staged.log.deleted if staged.log else 0,
         "left out by `where`": staged.filtered,
         "without consent": staged.without_consent,
         "members suppressed": staged.suppressed or 0,

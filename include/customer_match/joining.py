@@ -16,10 +16,9 @@ from include.customer_match.membership import MembershipReading
 from include.customer_match.reading import Reading, reading_of
 from include.customer_match.tables.columns import (
     find_column,
+    find_id_column,
     has_column,
     holds_addresses,
-    is_decimal,
-    is_text,
 )
 from include.errors import ConfigurationError
 
@@ -55,7 +54,7 @@ def join_reading_of(
         ConfigurationError: A column is missing or of a wrong type, or a condition fits neither table.
     """
     assert export.profiles is not None  # noqa: S101 (else nothing is joined)
-    profile_key = _id_column(profiles, export.profiles.key, "profiles.key")
+    profile_key = find_id_column(profiles, export.profiles.key, "profiles.key")
     where_of_profiles = _is_about_profiles(export, profiles, memberships)
     consent_of_profiles = export.consent is None or (
         has_column(profiles, export.consent.column) or not has_column(memberships, export.consent.column)
@@ -101,7 +100,7 @@ def segments_column(export: Export, memberships: Mapping[str, pa.DataType]) -> s
 
 def _membership_reading(export: Export, columns: Mapping[str, pa.DataType]) -> MembershipReading:
     return MembershipReading(
-        key=_id_column(columns, export.membership_key, "membership.key"),
+        key=find_id_column(columns, export.membership_key, "membership.key"),
         segments=segments_column(export, columns),
     )
 
@@ -125,14 +124,3 @@ def _is_about_profiles(
             f"{foreign[0]!r} of the memberships. A condition is about one of them: let one table have a column for it."
         )
     return False
-
-
-def _id_column(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
-    name = find_column(columns, wanted, key)
-    kind = columns[name]
-    if is_text(kind) or pa.types.is_integer(kind) or (is_decimal(kind) and kind.scale == 0):
-        return name
-    raise ConfigurationError(
-        f"The column {name!r} holds {kind}, which cannot be compared with ids of another table. Name a column of text "
-        f"or whole numbers as `{key}` in the export file."
-    )

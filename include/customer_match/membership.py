@@ -21,8 +21,8 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from include.customer_match.releasing import Releasing
 
 if TYPE_CHECKING:
-    from include.customer_match.consent import ConsentFilter
     from include.customer_match.row_filter import RowFilter
+    from include.customer_match.value_filter import ValueFilter
 
 __all__ = ["Join", "Joined", "MembershipReading"]
 
@@ -41,7 +41,7 @@ class MembershipReading:
     key: str
     segments: str | None = None
     where: RowFilter | None = None
-    consent: ConsentFilter | None = None
+    consent: ValueFilter | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:

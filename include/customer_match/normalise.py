@@ -12,6 +12,7 @@ from typing import Self
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
+from include.customer_match.change_logs.table import LogCounts
 from include.customer_match.members import DistinctMembers, Files, MembersFile, write_members
 from include.customer_match.membership import Joined
 from include.customer_match.reading import Reading
@@ -28,7 +29,7 @@ class Staged(BaseModel):
 
     Attributes:
         members: The distinct members, sorted.
-        profiles: Rows read.
+        profiles: Rows read; of a log of changes those that count.
         filtered: Rows that `where` left out.
         without_consent: Rows, of those that it left in, without consent.
         valid: Rows, of the others, with a usable address; profiles = filtered + without_consent + valid +
@@ -39,6 +40,7 @@ class Staged(BaseModel):
         rejects: The file with the keys of the rejected rows; None if no key column is named.
         joined: How memberships were counted, where these were joined to the profiles. Memberships that `where` or
             consent left out count as profiles, too, so that the sum holds.
+        log: Rows that did not count, where a table is a log of changes; they are no profiles.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +55,7 @@ class Staged(BaseModel):
     suppressed: NonNegativeInt | None = None
     rejects: RejectsFile | None = None
     joined: Joined | None = None
+    log: LogCounts | None = None
 
     @classmethod
     def nobody(cls, files: Files, path: str) -> Self:
@@ -80,6 +83,7 @@ def stage_members(
     suppressed: Suppressed | None = None,
     rejects_path: str | None = None,
     joined: Callable[[], Joined | None] = lambda: None,
+    log: Callable[[], LogCounts | None] = lambda: None,
 ) -> Staged:
     """Normalise and hash all batches and write the distinct members into the workspace.
 
@@ -92,6 +96,7 @@ def stage_members(
         suppressed: Members that are kept out.
         rejects_path: Where the keys of rejected rows go, if the reading has a key column.
         joined: How memberships were counted, when all batches were taken; None if nothing was joined.
+        log: Which rows of the tables did not count, when all batches were taken; None if none is a log of changes.
     """
     # polars takes most of a second to import; the steps that only read what was staged do without it.
     from include.customer_match.engine import digest_batch  # noqa: PLC0415
@@ -132,6 +137,7 @@ def stage_members(
             suppressed=kept_out,
             rejects=rejects.file() if rejects is not None else None,
             joined=memberships,
+            log=log(),
         )
 
 

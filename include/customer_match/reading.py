@@ -15,8 +15,8 @@ from include.customer_match.tables.csv_dialect import CsvDialect
 from include.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from include.customer_match.consent import ConsentFilter
     from include.customer_match.row_filter import RowFilter
+    from include.customer_match.value_filter import ValueFilter
 
 __all__ = ["Reading", "dialect_of", "reading_of", "suppression_of"]
 
@@ -38,7 +38,7 @@ class Reading:
     take: Take = Take.COALESCE
     separator: str | None = None
     where: RowFilter | None = None
-    consent: ConsentFilter | None = None
+    consent: ValueFilter | None = None
     key: str | None = None
 
     @property

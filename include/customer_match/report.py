@@ -62,7 +62,9 @@ class SegmentReport(BaseModel):
         outcome: How it ended.
         message: Why it failed or was skipped, or what the service refused; and what to do.
         location: Where the table lies that was read, its dates filled in.
-        profiles: Rows read.
+        profiles: Rows read; of a log of changes those that count: the newest of each id, without what is deleted.
+        superseded: Rows of logs of changes with a newer one of the same id; None where no table is such a log.
+        deleted: Ids, of those that logs of changes have, that were deleted.
         filtered: Rows that `where` left out.
         without_consent: Rows, of the others, without consent.
         valid: Rows, of those that are left, with a usable address.
@@ -102,6 +104,8 @@ class SegmentReport(BaseModel):
     message: str | None = None
     location: str | None = None
     profiles: int | None = None
+    superseded: int | None = None
+    deleted: int | None = None
     filtered: int | None = None
     without_consent: int | None = None
     valid: int | None = None
@@ -134,6 +138,8 @@ class SegmentReport(BaseModel):
     def kept_out(self) -> dict[str, int]:
         """Who is not in the audience for other reasons than the address, in words, as far as there are any."""
         counts = {
+            "older rows superseded": self.superseded,
+            "deleted": self.deleted,
             "left out by where": self.filtered,
             "without consent": self.without_consent,
             "members suppressed": self.suppressed,
@@ -249,6 +255,8 @@ def segment_report(
             "members": staged.members.count,
             "rejects": staged.rejects.path if staged.rejects else None,
         }
+        if staged.log:
+            counts |= staged.log.model_dump()
         if staged.joined:
             names = ("customers", "without_profile", "unreadable")
             counts |= {name: getattr(staged.joined, name) for name in names}

@@ -30,6 +30,7 @@ _TYPES: Final = {
     pa.int64(): "long",
     pa.float64(): "double",
     pa.bool_(): "boolean",
+    pa.timestamp("us", "UTC"): "timestamp",
     pa.list_(pa.string()): _LIST_OF_TEXTS,
 }
 _TEXTS: Final = pa.map_(pa.string(), pa.string())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from unicodedata import normalize
 
 from airflow_microsoft_advertising.lake import filesystem, path_in
+from include.customer_match.change_logs.table import latest_rows
 from include.customer_match.date_templates import RunDates, is_template, latest_in, render
 from include.customer_match.export import Source
 from include.customer_match.reading import dialect_of
@@ -112,10 +113,10 @@ class DatedSource:
         return self._of_the_day(table, None)
 
     def _of_the_day(self, table: Table, path: str | None) -> Table:
-        """The table, which knows whether it is that of the run's day."""
-        if not self.is_dated(path):
-            return table
-        return cast("Table", replace(cast("Any", table), by_time=True))
+        """The table, which knows whether it is that of the run's day; of a log of changes, its newest rows."""
+        if self.is_dated(path):
+            table = cast("Table", replace(cast("Any", table), by_time=True))
+        return latest_rows(table, self.source.changes)
 
     @property
     def _dialect(self) -> CsvDialect:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from include.customer_match.export import Export, Segment, Source
+from include.customer_match.change_logs.table import LogCounts, counts_of
+from include.customer_match.export import Export, Memberships, Segment, Source
 from include.customer_match.joining import JoinReading, join_reading_of, segments_column
 from include.customer_match.membership import Join, Joined
 from include.customer_match.reading import Reading, reading_of
@@ -42,10 +44,12 @@ class Rows:
     Attributes:
         batches: Its rows, with the columns of the reading.
         joined: How its memberships were counted, when all batches were taken; None if nothing was joined.
+        log: Which rows of its tables did not count, when all batches were taken; None if none is a log of changes.
     """
 
     batches: Iterable[pa.RecordBatch]
     joined: Callable[[], Joined | None] = field(default=lambda: None)
+    log: Callable[[], LogCounts | None] = field(default=lambda: None)
 
 
 @dataclass(frozen=True)
@@ -79,15 +83,16 @@ class SegmentRows:
         Raises:
             ConfigurationError: No row does, or a table cannot be read.
         """
+        log = partial(counts_of, self.tables)
         if self.join is None:
-            yield Rows(self.tables[0].batches(self.reading.columns))
+            yield Rows(self.tables[0].batches(self.reading.columns), log=log)
             return
         memberships, profiles = self.tables
         columns, key = self.join.profile_columns, self.join.profile_key
         with Join(self.join.memberships, self.segment.table) as join:
             join.read(memberships.batches(self.join.memberships.columns))
             self._check_listed(join.joined(), may_be_unlisted=may_be_unlisted)
-            yield Rows(join.profiles(lambda: profiles.batches(columns), key), join.joined)
+            yield Rows(join.profiles(lambda: profiles.batches(columns), key), join.joined, log)
 
     def _check_listed(self, joined: Joined, *, may_be_unlisted: bool) -> None:
         column = self.join.memberships.segments if self.join else None
@@ -113,7 +118,7 @@ def segment_rows(export: Export, segment: Segment, opened: Opener) -> SegmentRow
         ConfigurationError: A table is not found or not readable, or has not the columns that the export names.
     """
     if export.profiles is None:
-        table = opened(export.source, segment.table, segment.path, "the segment")
+        table = opened(export.source_of(segment), segment.table, segment.path, "the segment")
         return SegmentRows(segment, reading_of(export, table.columns()), (table,))
     memberships = _memberships(export, segment, opened)
     profiles = _profiles(export, opened)
@@ -128,7 +133,7 @@ def listed_segments(export: Export, opened: Opener) -> dict[str, str]:
         ConfigurationError: The table is not found or not readable, or has not the column.
     """
     assert export.memberships is not None  # noqa: S101 (else each segment is a table)
-    table = opened(export.source, export.memberships.name, export.memberships.path, "`membership`")
+    table = _all_memberships(export.memberships, export.source, opened)
     column = segments_column(export, table.columns())
     return dict.fromkeys(sorted(_names_in(table, column)) if column else (), table.location)
 
@@ -140,23 +145,27 @@ def unreadable_lists(export: Export, opened: Opener) -> int:
         ConfigurationError: As `listed_segments`.
     """
     assert export.memberships is not None  # noqa: S101 (else each segment is a table)
-    table = opened(export.source, export.memberships.name, export.memberships.path, "`membership`")
+    table = _all_memberships(export.memberships, export.source, opened)
     column = segments_column(export, table.columns())
     return sum(lists.unreadable for lists in _lists_in(table, column)) if column else 0
 
 
 def _memberships(export: Export, segment: Segment, opened: Opener) -> Table:
-    one = export.memberships
-    if one is None:
-        return opened(export.source, segment.table, segment.path, "the segment")
-    return opened(export.source, one.name, one.path, "`membership`")
+    if export.memberships is not None:
+        return _all_memberships(export.memberships, export.source, opened)
+    return opened(export.source_of(segment), segment.table, segment.path, "the segment")
+
+
+def _all_memberships(one: Memberships, source: Source, opened: Opener) -> Table:
+    return opened(source.with_changes(one.changes), one.name, one.path, "`membership`")
 
 
 def _profiles(export: Export, opened: Opener) -> Table:
     wanted = export.profiles
     assert wanted is not None  # noqa: S101 (else nothing is joined)
     try:
-        return opened(wanted.source or export.source, wanted.name, wanted.path, "`profiles`")
+        source = (wanted.source or export.source).with_changes(wanted.changes)
+        return opened(source, wanted.name, wanted.path, "`profiles`")
     except ConfigurationError as error:
         raise ConfigurationError(f"Profiles {wanted.name!r}: {error}") from None
 

@@ -326,6 +326,7 @@ class ExportRun:
                 suppressed=suppressed,
                 rejects_path=self._rejects_path(segment, reading),
                 joined=rows.joined,
+                log=rows.log,
             )
 
     def _ended(self, segment: Segment, normalised: Normalised, elapsed: Any) -> Chunked:
@@ -496,7 +497,7 @@ class ExportRun:
 
     def _open_suppression(self, wanted: Suppression) -> tuple[Table, Reading]:
         """A suppression list, and how it is read. Without it nobody is exported."""
-        source = wanted.source or self.export.source
+        source = (wanted.source or self.export.source).with_changes(wanted.changes)
         try:
             # Whoever must be kept out today is kept out, whatever day the run stands for.
             today = DatedSource(source, RunDates.at(_now(), self.export.timezone), as_of=_now())
@@ -548,6 +549,12 @@ def _tell(staged: Staged) -> None:
         staged.suppressed or 0,
         staged.members.count,
     )
+    if staged.log:
+        log.info(
+            "Logs of changes: %d rows superseded by newer ones, %d deleted",
+            staged.log.superseded,
+            staged.log.deleted,
+        )
     if staged.joined:
         log.info(
             "%d memberships of %d customers, %d of these without a profile",

@@ -68,7 +68,7 @@ def _export_with(keys: tuple[str, ...], value: object) -> dict[str, object]:
     if len(keys) == 1:
         return export | {keys[0]: value}
     if keys[0] == "segments":
-        return export | {"segments": [{"table": "A"} | {keys[1]: value}]}
+        return export | {"segments": [{"table": "A"} | _mapping_with(keys, value)]}
     return export | {keys[0]: _mapping_with(keys, value)}
 
 
@@ -80,7 +80,10 @@ def _mapping_with(keys: tuple[str, ...], value: object) -> dict[str, object]:
         "consent": {"column": "C", "allow": ["x"]},
         "suppress": {} if keys[-1] in ("table", "path") else {"table": "S"},
         "profiles": {} if keys[-1] in ("table", "path") else {"table": "P"},
-        "membership": {"table": "M"} if keys[-1] == "segments" else {},
+        "membership": {"table": "M"} if keys[1] in ("segments", "changes") else {},
+        "changes": {"key": {"order": "V"}, "order": {"key": "K"}, "ties": {"deleted": "D"}}.get(keys[1], {}),
+        "deleted": {"column": "C"} if keys[-1] == "values" else {},
+        "ignored": {"column": "C"} if keys[-1] == "values" else {},
     }
     inner = value if len(keys) == 2 else _mapping_with(keys[1:], value)
     return needed.get(keys[0], {}) | {keys[1]: inner}

@@ -15,6 +15,7 @@ from include.errors import ConfigurationError
 __all__ = [
     "Columns",
     "find_column",
+    "find_id_column",
     "has_column",
     "holds_addresses",
     "is_decimal",
@@ -177,6 +178,22 @@ def resolve_column(columns: Mapping[str, pa.DataType], wanted: str, key: str = "
             f"`{key}` in the export file, or let what writes the table write it as text."
         )
     return name
+
+
+def find_id_column(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
+    """The column with ids that is meant: found as `find_column` does, and it must hold text or whole numbers.
+
+    Raises:
+        ConfigurationError: As `find_column`, or it holds something else.
+    """
+    name = find_column(columns, wanted, key)
+    kind = columns[name]
+    if is_text(kind) or pa.types.is_integer(kind) or (is_decimal(kind) and kind.scale == 0):
+        return name
+    raise ConfigurationError(
+        f"The column {name!r} holds {kind}, which cannot be compared with other ids. Name a column of text "
+        f"or whole numbers as `{key}` in the export file."
+    )
 
 
 def _find(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:

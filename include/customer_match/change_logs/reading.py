@@ -1,0 +1,238 @@
+"""Whether a table is a log of changes, and which of its columns tell what counts.
+
+The export file says it (`changes`). Where it does not, the columns tell: what Synapse Link for Dataverse writes is
+read as its documentation says, and what looks like another log is refused until the export file says how it is read,
+since with all of its rows, people who left or withdrew consent would come back.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.customer_match.change_logs.settings import ChangeLog, Rows, Ties
+from include.customer_match.change_logs.signs import SIGNS, Sign
+from include.customer_match.tables import Table
+from include.customer_match.tables.columns import find_column, find_id_column, is_text, name_key
+from include.customer_match.value_filter import compared, value_filter
+from include.errors import ConfigurationError
+
+__all__ = ["LogReading", "Marks", "log_reading"]
+
+_TRUE: Final = ("true", "1", "yes", "y", "t")
+_FALSE: Final = ("false", "0", "no", "n", "f", "")
+_SYNAPSE: Final = ("versionnumber", "SinkModifiedOn")
+"""Documented (export-data-lake-faq): the newest row is told by both. A retry of Synapse Link writes the same version
+again, which only the latter tells apart."""
+
+
+class Marks(Protocol):
+    """Some rows of a log, such as those that say that something was deleted."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that tell which."""
+
+    def marks(self, batch: pa.RecordBatch) -> pa.BooleanArray:
+        """Which rows of a batch are among them; none is null.
+
+        Raises:
+            ConfigurationError: A value can mean neither.
+        """
+
+
+@dataclass(frozen=True)
+class LogReading:
+    """Which columns of a log are read, as the table spells them.
+
+    Attributes:
+        key: Those with the id of what was changed; none: each row is the only one of its id.
+        order: Those that tell which row is newer, the one that decides first; none: no id may have several rows.
+        deleted: Which rows say that something was deleted; None: none.
+        ignored: Which rows do not tell what is there now; None: none.
+        ties: What holds where nothing tells whether what is deleted was there last.
+        folds_case: Whether ids that differ in case alone are one and the same.
+    """
+
+    key: tuple[str, ...]
+    order: tuple[str, ...]
+    deleted: Marks | None
+    ignored: Marks | None = None
+    ties: Ties = "deleted"
+    folds_case: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All that must be read to know which rows count, each once."""
+        marks = [name for marks in (self.deleted, self.ignored) if marks for name in marks.columns]
+        return tuple(dict.fromkeys((*self.key, *self.order, *marks)))
+
+
+def log_reading(changes: ChangeLog | None, table: Table) -> LogReading | None:
+    """How a table is read as a log of changes; None if it is none.
+
+    Args:
+        changes: What the export file says; None: nothing.
+        table: The table.
+
+    Raises:
+        ConfigurationError: It looks like a log that nobody can read without being told how, or has not the columns.
+    """
+    if changes is not None:
+        return None if changes.is_none else _as_told(changes, table)
+    columns = table.columns()
+    if reading := _of_dataverse(columns, table.location):
+        return reading
+    for sign in SIGNS:
+        if sign.fits(columns, table.location, [posixpath.basename(file.path) for file in table.files]):
+            raise _undeclared(sign, table.location)
+    return None
+
+
+def _as_told(changes: ChangeLog, table: Table) -> LogReading:
+    columns = table.columns()
+    key = tuple(find_id_column(columns, name, "changes.key") for name in changes.key)
+    order = tuple(_order_column(columns, name) for name in changes.order)
+    return LogReading(
+        key,
+        order,
+        deleted=_marks(changes.deleted, columns, table.location, "deleted"),
+        ignored=_marks(changes.ignored, columns, table.location, "ignored"),
+        ties=changes.ties,
+    )
+
+
+def _order_column(columns: Mapping[str, pa.DataType], wanted: str) -> str:
+    from include.customer_match.change_logs.order import may_order  # noqa: PLC0415 (polars: where it is needed)
+
+    name = find_column(columns, wanted, "changes.order")
+    if may_order(columns[name]):
+        return name
+    raise ConfigurationError(
+        f"The column {name!r} holds {columns[name]}, which cannot tell which row is newer. Name a column of numbers, "
+        "times, bytes or text in `changes.order` of the export file."
+    )
+
+
+# --- What is deleted ---------------------------------------------------------------------------------------
+
+
+def _marks(rows: Rows | None, columns: Mapping[str, pa.DataType], where: str, key: str) -> Marks | None:
+    if rows is None:
+        return None
+    if rows.where is not None:
+        from include.customer_match.row_filter import row_filter  # noqa: PLC0415 (polars: where it is needed)
+
+        condition = row_filter(rows.where, columns)
+        return _Judged(condition.columns, condition)
+    assert rows.column is not None  # noqa: S101 (the model's own rule)
+    if rows.values is None:
+        return _flag(columns, rows.column, where, key)
+    keys = (f"changes.{key}.column", f"changes.{key}.values")
+    values = value_filter(rows.column, rows.values, columns, keys=keys, tells=f"which rows are {key}")
+    return _Judged((values.column,), values)
+
+
+class _Filter(Protocol):
+    def keep(self, batch: pa.RecordBatch) -> pa.BooleanArray:
+        """Which rows of a batch it holds for."""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """By a condition, or by values of a column."""
+
+    columns: tuple[str, ...]
+    filter: _Filter
+
+    def marks(self, batch: pa.RecordBatch) -> pa.BooleanArray:
+        return pc.fill_null(self.filter.keep(batch), fill_value=False)
+
+
+@dataclass(frozen=True)
+class _Flag:
+    """By a column that is true or false, in any of the ways to write that; nothing is false."""
+
+    column: str
+    where: str
+    key: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def marks(self, batch: pa.RecordBatch) -> pa.BooleanArray:
+        values = batch.column(self.column)
+        if pa.types.is_boolean(values.type):
+            return pc.fill_null(values, fill_value=False)
+        texts = values.cast(pa.string())
+        if not is_text(values.type):
+            texts = pc.replace_substring_regex(texts, r"\.0*$", "")
+        texts = compared(pc.fill_null(texts, fill_value=""))
+        marked = pc.is_in(texts, value_set=pa.array(_TRUE))
+        known = pc.or_(marked, pc.is_in(texts, value_set=pa.array(_FALSE)))
+        if batch.num_rows and not pc.all(known).as_py():
+            raise ConfigurationError(
+                f"A value of the column {self.column!r} of {self.where} is neither true nor false (1, 0, yes, no), and "
+                f"it is to tell which rows are {self.key}. Say which values do by `changes.{self.key}.values` in the "
+                "export file, beside the table or its source; or `changes: none` if it does not tell that."
+            )
+        return marked
+
+
+def _flag(columns: Mapping[str, pa.DataType], wanted: str, where: str, key: str) -> _Flag:
+    name = find_column(columns, wanted, f"changes.{key}")
+    kind = columns[name]
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or is_text(kind):
+        return _Flag(name, where, key)
+    raise ConfigurationError(
+        f"The column {name!r} holds {kind}, which is neither true nor false. Say which rows are {key} by "
+        f"`changes.{key}.values` or `changes.{key}.where` in the export file."
+    )
+
+
+# --- What the columns tell ---------------------------------------------------------------------------------
+
+
+def _of_dataverse(columns: Mapping[str, pa.DataType], where: str) -> LogReading | None:
+    """As Synapse Link for Dataverse writes tables, in files that are only appended to, and as Delta Lake.
+
+    `IsDelete` is true in a row that says that another one was deleted (documented; the FAQ also calls it isDeleted).
+    A table that Synapse Link updates in place is read the same way, since its ids have one row each.
+    """
+    names = {name_key(name): name for name in columns}
+    sink = names.get("sinkmodifiedon")
+    flag = names.get("isdelete") or (names.get("isdeleted") if sink else None)
+    key = names.get("id")
+    if flag is None and not (sink and key):
+        return None
+    order = tuple(_order_column(columns, name) for name in _SYNAPSE if name_key(name) in names)
+    if order and key is None:
+        raise ConfigurationError(
+            f"{where} looks like a log of changes that Synapse Link for Dataverse wrote (it has {flag!r} and "
+            f"{order[0]!r}), but without its column 'Id' nobody knows which rows are of one thing. Say under "
+            "`changes`, beside the table or its source in the export file, how it is read: `changes: {key: …, order: "
+            f"[{', '.join(order)}], deleted: {flag}}}`; or `changes: none` if each row counts."
+        )
+    deleted = _flag(columns, flag, where, "deleted") if flag else None
+    ids = (find_id_column(columns, key, "changes.key"),) if key else ()
+    return LogReading(ids, order, deleted, folds_case=True)  # ids of Dataverse are GUIDs
+
+
+def _undeclared(sign: Sign, where: str) -> ConfigurationError:
+    seen = _listed(sign.columns)
+    return ConfigurationError(
+        f"{where} looks like a log of changes: it has {seen}, as {sign.whose} writes it. Of such a table not every row "
+        "counts: older ones would bring back people who left or withdrew consent. Say under `changes`, beside the "
+        f"table or its source in the export file, how it is read: `changes: {sign.example}`; or `changes: none` if "
+        "each row counts."
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " and ".join(map(repr, names))

@@ -1,0 +1,132 @@
+"""Which tables are logs of changes: as their columns tell, and what is no sign of one."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from include.customer_match.change_logs.reading import log_reading
+from include.customer_match.change_logs.settings import ChangeLog
+from include.customer_match.change_logs.signs import SIGNS
+from include.customer_match.export import Source
+from include.errors import ConfigurationError
+from tests.customer_match.change_logs.test_table import InMemory
+
+
+def table(
+    *columns: str, location: str = "lake/contact", files: tuple[str, ...] = ("part-0.csv",)
+) -> InMemory:
+    made = InMemory(pa.table({name: pa.array([], pa.string()) for name in columns}), files=files)
+    made.location = location
+    return made
+
+
+@pytest.mark.parametrize(
+    ("columns", "key", "order", "deleted"),
+    [
+        (
+            ("Id", "SinkCreatedOn", "SinkModifiedOn", "versionnumber", "IsDelete"),
+            ("Id",),
+            ("versionnumber", "SinkModifiedOn"),
+            ("IsDelete",),
+        ),
+        (("ID", "sinkmodifiedon", "Email"), ("ID",), ("sinkmodifiedon",), ()),
+        (("id", "SinkModifiedOn", "isDeleted"), ("id",), ("SinkModifiedOn",), ("isDeleted",)),
+        (("Id", "IsDelete", "Email"), ("Id",), (), ("IsDelete",)),
+        (("CustomerId", "IsDelete", "Email"), (), (), ("IsDelete",)),
+    ],
+)
+def test_tables_of_dataverse(
+    columns: tuple[str, ...], key: tuple[str, ...], order: tuple[str, ...], deleted: tuple[str, ...]
+) -> None:
+    reading = log_reading(None, table(*columns))
+    assert reading is not None
+    assert reading.folds_case
+    assert (reading.key, [name.lower() for name in reading.order]) == (key, [name.lower() for name in order])
+    assert (reading.deleted.columns if reading.deleted else ()) == deleted
+    assert reading.ties == "deleted"
+
+
+def test_a_log_of_dataverse_without_ids_is_refused() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"without its column 'Id'.*`changes: \{key: …, order: \[versionnumber"
+    ):
+        log_reading(None, table("contactid", "versionnumber", "IsDelete"))
+
+
+SEEN = [
+    table("Id", "Email", "__$start_lsn", "__$operation"),
+    table("Id", "Email", "_change_type", "_commit_version"),
+    table("RECID", "DML_Action", "Start_LSN", "Seq_Val"),
+    table("Id", "Email", "__deleted"),
+    table("Id", "Email", "__op", "__lsn"),
+    table("before", "after", "op", "ts_ms"),
+    table("Op", "transact_id", "Id"),
+    table("Op", "Id", "Email", files=("LOAD00000001.csv", "20261101-101500123.csv")),
+    table("Op", "Id", "Email", files=("20261101-101500123.parquet",)),
+    table("header__change_oper", "header__change_seq", "Id"),
+    table("op_type", "op_ts", "pos", "Id"),
+    table("Id", "Email", "_fivetran_deleted", "_fivetran_synced"),
+    table("Id", "_fivetran_active", "_fivetran_start", "_fivetran_end"),
+    table("Id", "_ab_cdc_deleted_at", "_ab_cdc_updated_at"),
+    table("Id", "_sdc_deleted_at"),
+    table("timestamp-0", "systemId-2000000000", "E-Mail-102", location="abfs://lake/bc/deltas/Customer-18"),
+]
+
+
+@pytest.mark.parametrize("log", SEEN, ids=lambda log: "-".join(log.columns())[:40])
+def test_what_looks_like_another_log_is_refused_until_it_is_declared(log: InMemory) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"looks like a log of changes.*`changes: .*`changes: none`"
+    ) as stopped:
+        log_reading(None, log)
+    example = str(stopped.value).split("`changes: ", 1)[1].split("`; or")[0]
+    Source.model_validate({"root": "lake", "changes": yaml.safe_load(example.replace("…", "Id"))})
+    assert log_reading(ChangeLog(), log) is None
+
+
+def test_every_sign_is_seen() -> None:
+    def fits(log: InMemory) -> list[str]:
+        names = [file.path.rpartition("/")[2] for file in log.files]
+        return [sign.example for sign in SIGNS if sign.fits(log.columns(), log.location, names)]
+
+    assert {example for log in SEEN for example in fits(log)} == {sign.example for sign in SIGNS}
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        table("Id", "Email", "op"),
+        table("Op", "Id", "Email"),
+        table("Op", "Id", "Email", files=("export-20261101.csv",)),
+        table("Id", "Email", "IsDeleted"),
+        table("Id", "Email", "versionnumber"),
+        table("Id", "Email", "ts_ms"),
+        table("Id", "Email", "Deleted", "deleted_at", "operation"),
+        table("CustomerId", "Email", "SinkModifiedOn"),
+        table("timestamp-0", "systemId-2000000000", "E-Mail-102", location="abfs://lake/bc/data/Customer-18"),
+    ],
+    ids=lambda plain: "-".join(plain.columns()),
+)
+def test_ordinary_tables_are_none(plain: InMemory) -> None:
+    assert log_reading(None, plain) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"key": "Ident", "order": "V"}, r"no column 'Ident'.*`changes\.key`"),
+        ({"key": "Id", "order": "W"}, r"no column 'W'.*`changes\.order`"),
+        ({"key": "Id", "order": "L"}, r"'L' holds list.*`changes\.order`"),
+        ({"key": "L", "order": "V"}, r"'L' holds list.*`changes\.key`"),
+        ({"deleted": "Gone"}, r"no column 'Gone'.*`changes\.deleted`"),
+        ({"deleted": "L"}, r"'L' holds list.*`changes\.deleted\.values`"),
+        ({"deleted": {"column": "Gone", "values": [1]}}, r"no column 'Gone'.*`changes\.deleted\.column`"),
+        ({"ignored": {"where": "Gone = 1"}}, r"'Gone'"),
+    ],
+)
+def test_columns_that_are_not_there_or_do_not_fit(changes: dict[str, object], words: str) -> None:
+    schema = pa.schema([("Id", pa.string()), ("V", pa.int64()), ("L", pa.list_(pa.string()))])
+    with pytest.raises(ConfigurationError, match=words):
+        log_reading(ChangeLog.model_validate(changes), InMemory(schema.empty_table()))

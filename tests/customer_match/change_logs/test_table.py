@@ -1,0 +1,446 @@
+"""The newest rows of a log are what plain Python makes of them, in every way that tables are written."""
+
+from __future__ import annotations
+
+import csv
+import random
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.customer_match.change_logs import newest
+from include.customer_match.change_logs.settings import ChangeLog
+from include.customer_match.change_logs.table import LatestRows, LogCounts, counts_of, latest_rows
+from include.customer_match.tables import Columns, Table, TableFile, open_table
+from include.errors import ConfigurationError, TransientError
+from include.sample_lake.delta import DeltaSample
+
+LOCAL = LocalFileSystem()
+Row = dict[str, Any]
+
+
+class InMemory:
+    """A table of rows that are held in memory, in batches of a few."""
+
+    by_time = False
+    modified = None
+    location = "lake/contact"
+
+    def __init__(self, table: pa.Table, size: int = 5, files: tuple[str, ...] = ("part-0.parquet",)) -> None:
+        self.table = table
+        self.size = size
+        self.files = tuple(TableFile(f"lake/contact/{name}", 1, None) for name in files)
+
+    def columns(self) -> Columns:
+        return Columns({field.name: field.type for field in self.table.schema})
+
+    def profiles(self) -> int | None:
+        return int(self.table.num_rows)
+
+    def batches(self, columns: Sequence[str], batch_rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+        yield from self.table.select(list(dict.fromkeys(columns))).to_batches(max_chunksize=self.size)
+
+
+def kept(table: Table, changes: ChangeLog | None = None, column: str = "n") -> list[Any]:
+    """What counts, by a column."""
+    rows = latest_rows(table, changes)
+    return [value for batch in rows.batches([column]) for value in batch.column(0).to_pylist()]
+
+
+# --- Against plain Python ----------------------------------------------------------------------------------
+
+CHANGES = st.fixed_dictionaries(
+    {
+        "id": st.integers(0, 9),
+        "a": st.none() | st.integers(0, 3),
+        "b": st.none() | st.integers(0, 3),
+        "gone": st.booleans(),
+    }
+)
+
+
+def newest_of(rows: list[Row], order: list[str], ties: str) -> Row:
+    """The rule in words: the greatest value decides; where there is none, the other ones."""
+    if not order:
+        told = {row["n"]: (row["a"] is not None) + (row["b"] is not None) for row in rows}
+        return max(rows, key=lambda row: (row["gone"] == (ties == "deleted"), told[row["n"]], row["n"]))
+    told = [row for row in rows if row[order[0]] is not None]
+    untold = [row for row in rows if row[order[0]] is None]
+    rivals = []
+    if told:
+        greatest = max(row[order[0]] for row in told)
+        rivals.append(newest_of([row for row in told if row[order[0]] == greatest], order[1:], ties))
+    if untold:
+        rivals.append(newest_of(untold, order[1:], ties))
+    return newest_of(rivals, order[1:], ties) if len(rivals) > 1 else rivals[0]
+
+
+@pytest.mark.parametrize("spills", [False, True])
+@settings(max_examples=60, deadline=None)
+@given(rows=st.lists(CHANGES, max_size=60), ties=st.sampled_from(["deleted", "kept"]), as_text=st.booleans())
+def test_the_newest_rows_are_those_of_plain_python(
+    rows: list[Row], ties: str, *, as_text: bool, spills: bool
+) -> None:
+    for place, row in enumerate(rows):
+        row["n"] = place
+    kinds = pa.string() if as_text else pa.int64()
+    schema = pa.schema(
+        [("id", pa.int64()), ("a", kinds), ("b", kinds), ("gone", pa.bool_()), ("n", pa.int64())]
+    )
+    text = (lambda value: "" if value is None else f"{value * 5}") if as_text else (lambda value: value)
+    written = [row | {key: text(row[key]) for key in ("a", "b")} for row in rows]
+    table = latest_rows(
+        InMemory(pa.Table.from_pylist(written, schema)),
+        ChangeLog.model_validate({"key": "id", "order": ["a", "b"], "deleted": "gone", "ties": ties}),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        if spills:
+            patch.setattr(newest, "_IN_MEMORY", 7)
+            patch.setattr(newest, "_BUCKETS", 256)
+        found = [value for batch in table.batches(["n"]) for value in batch.column(0).to_pylist()]
+        again = [value for batch in table.batches(["n", "a"]) for value in batch.column(0).to_pylist()]
+    of_id = [
+        newest_of([row for row in rows if row["id"] == one], ["a", "b"], ties)
+        for one in {row["id"] for row in rows}
+    ]
+    assert found == again == sorted(row["n"] for row in of_id if not row["gone"])
+    gone = sum(row["gone"] for row in of_id)
+    assert counts_of([table]) == LogCounts(superseded=len(rows) - len(of_id), deleted=gone)
+
+
+def test_what_waits_on_disk_is_freed_and_has_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    files: list[Any] = []
+    made = tempfile.TemporaryFile
+
+    def seen(**options: Any) -> Any:
+        files.append(made(**options))
+        return files[-1]
+
+    written = bytearray()
+
+    class Watched(newest.NewestRows):
+        def release(self) -> None:
+            if self._file:
+                self._file.seek(0)
+                written.extend(self._file.read())
+            super().release()
+
+    monkeypatch.setattr(newest.tempfile, "TemporaryFile", seen)
+    monkeypatch.setattr(newest, "_IN_MEMORY", 10)
+    monkeypatch.setattr(newest, "NewestRows", Watched)
+    ids = [f"anna{number}@example.com" for number in range(50)] * 2
+    table = InMemory(
+        pa.table({"Id": ids, "SinkModifiedOn": ["11/1/2026 4:34:35 PM"] * 100, "n": list(range(100))})
+    )
+    assert kept(table) == list(range(50, 100))
+    assert files
+    assert all(file.closed for file in files)
+    assert b"11/1/2026" in written
+    assert b"example" not in written
+
+
+# --- Synapse Link for Dataverse, in every format -----------------------------------------------------------
+
+COLUMNS = [
+    "Id",
+    "SinkCreatedOn",
+    "SinkModifiedOn",
+    "emailaddress1",
+    "adsconsent",
+    "versionnumber",
+    "IsDelete",
+]
+FIRST = [
+    ["a1", "1/2/2026 4:34:35 PM", "1/2/2026 4:34:35 PM", "ann@example.org", "true", "99", ""],
+    ["a2", "1/2/2026 4:34:35 PM", "1/2/2026 4:34:35 PM", "bob@example.org", "true", "98", ""],
+    ["a3", "1/2/2026 4:34:35 PM", "1/2/2026 4:34:35 PM", "carl@example.org", "true", "97", ""],
+    ["a4", "1/2/2026 4:34:35 PM", "1/2/2026 4:34:35 PM", "dora@example.org", "true", "96", ""],
+]
+LATER = [
+    ["A2", "1/2/2026 4:34:35 PM", "11/10/2026 4:34:35 PM", "robert@example.org", "false", "1000", ""],
+    ["a3", "11/3/2026 4:34:35 AM", "11/3/2026 4:34:35 AM", "", "", "120", "True"],
+    ["a4", "11/4/2026 4:34:35 AM", "11/4/2026 4:34:35 AM", "", "", "121", "True"],
+    ["a4", "11/5/2026 4:34:35 AM", "11/5/2026 4:34:35 AM", "dora@example.net", "true", "122", ""],
+    ["a2", "1/2/2026 4:34:35 PM", "9/9/2026 4:34:35 PM", "bobby@example.org", "true", "999", ""],
+]
+LEFT = ["ann@example.org", "dora@example.net", "robert@example.org"]
+
+
+def as_csv(folder: Path, *, files: list[list[list[str]]], header: bool = True) -> None:
+    folder.mkdir()
+    for number, rows in enumerate(files):
+        with (folder / f"{2030 - number}.csv").open("w", newline="") as file:
+            csv.writer(file, quoting=csv.QUOTE_ALL).writerows([COLUMNS, *rows] if header else rows)
+
+
+def typed(rows: list[list[str]]) -> pa.Table:
+    """As programs write it that know the types."""
+    columns = dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
+    times = [
+        datetime.strptime(text, "%m/%d/%Y %I:%M:%S %p").replace(tzinfo=UTC)
+        for text in columns["SinkModifiedOn"]
+    ]
+    return pa.table(
+        {
+            "Id": columns["Id"],
+            "SinkModifiedOn": pa.array(times, pa.timestamp("us", "UTC")),
+            "emailaddress1": columns["emailaddress1"],
+            "versionnumber": pa.array([int(text) for text in columns["versionnumber"]], pa.int64()),
+            "IsDelete": pa.array([text == "True" or None for text in columns["IsDelete"]], pa.bool_()),
+        }
+    )
+
+
+def test_csv_of_several_files_out_of_order(tmp_path: Path) -> None:
+    as_csv(tmp_path / "contact", files=[FIRST, LATER])  # the later file's name comes first
+    assert sorted(kept(open_table(LOCAL, str(tmp_path / "contact")), column="emailaddress1")) == LEFT
+
+
+def test_parquet_in_partitions(tmp_path: Path) -> None:
+    for year, rows in (("2027", FIRST), ("2026", LATER)):
+        (tmp_path / "contact" / f"PartitionId={year}").mkdir(parents=True)
+        pq.write_table(typed(rows), tmp_path / "contact" / f"PartitionId={year}" / "part-0.parquet")
+    assert sorted(kept(open_table(LOCAL, str(tmp_path / "contact")), column="emailaddress1")) == LEFT
+
+
+def test_delta(tmp_path: Path) -> None:
+    names = typed(FIRST).schema
+    sample = DeltaSample(LOCAL, str(tmp_path / "contact"), dict(zip(names.names, names.types, strict=True)))
+    for rows in (LATER, FIRST):
+        sample.append(typed(rows).to_pylist())
+    assert sorted(kept(open_table(LOCAL, str(tmp_path / "contact")), column="emailaddress1")) == LEFT
+
+
+@pytest.mark.parametrize(
+    "marks", [("True", ""), ("true", "false"), ("1", "0"), ("TRUE", " "), ("1.0", "0.0")]
+)
+def test_the_mark_of_what_is_deleted_in_several_spellings(marks: tuple[str, str]) -> None:
+    flags = [marks[1], marks[0], marks[1]]
+    column = pa.array(map(float, flags)) if "." in marks[0] else pa.array(flags)
+    table = InMemory(pa.table({"Id": ["a", "b", "c"], "IsDelete": column, "n": [0, 1, 2]}))
+    assert kept(table) == [0, 2]
+
+
+TIMES = [  # of one moment each after the one before
+    "10/31/2026 11:59:59 PM",
+    "2026-11-01",
+    "11/1/2026 12:00:01 AM",
+    "2026-11-01T00:00:02",
+    "2026-11-01 00:00:02.5000000",
+    "2026-11-01T02:00:03+02:00",
+    "2026-10-31T20:00:04-04:00",
+    "2026-11-01T00:00:05.0000001Z",
+    "2026-11-01T00:00:05.0000002+00:00",
+    "11/1/2026 4:34:35\u202fPM",
+    "11/01/2026 10:00:00 pm",
+    "2026-11-02 00:00:00 UTC",
+]
+
+
+def test_times_in_several_forms_side_by_side() -> None:
+    for seed in range(5):
+        numbers = list(range(len(TIMES)))
+        random.Random(seed).shuffle(numbers)
+        table = InMemory(
+            pa.table(
+                {"Id": ["a"] * len(numbers), "SinkModifiedOn": [TIMES[n] for n in numbers], "n": numbers}
+            )
+        )
+        assert kept(table) == [len(TIMES) - 1]
+        pairs = list(pairwise(numbers))
+        ids = [str(pair) for pair in range(len(pairs)) for _ in range(2)]
+        rows = [number for pair in pairs for number in pair]
+        table = InMemory(pa.table({"Id": ids, "SinkModifiedOn": [TIMES[n] for n in rows], "n": rows}))
+        assert kept(table) == [max(pair) for pair in pairs]
+
+
+@pytest.mark.parametrize(
+    ("values", "newest_place"),
+    [
+        (["9", "10", "1"], 1),
+        (["110.0", "111", "99.50"], 1),
+        (["1.5", "1.25", "1.50"], 2),
+        (["20130906123547000000000000000003", "20130906123547000000000000000004", "9"], 1),
+        (["0x00000027000001F80003", "0x00000027000001F80004", "0x00000027000001F80001"], 1),
+        (["", "", "7"], 2),
+        (["00000027", "0000002A", "00000029"], 1),
+    ],
+)
+def test_versions_as_text(values: list[str], newest_place: int) -> None:
+    table = InMemory(pa.table({"k": ["a"] * 3, "v": values, "n": [0, 1, 2]}), size=1)
+    assert kept(table, ChangeLog.model_validate({"key": "k", "order": "v"})) == [newest_place]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([1.5, 2.5, float("nan")], pa.float64()),
+        pa.array([b"\x01\xff", b"\x02\x00", b"\x01\x00"], pa.binary()),
+        pa.array([b"\x01\xff", b"\x02\x00", b"\x01\x00"], pa.binary(2)),
+        pa.array([1, 10**18, 10**17], pa.timestamp("ns")),
+        pa.array([1, 10**12, None], pa.timestamp("ms", "+05:30")),
+        pa.array([1, 3, 2], pa.date32()),
+        pa.array([1, 2**63, 2], pa.uint64()),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_versions_of_every_type(column: pa.Array) -> None:
+    table = InMemory(pa.table({"k": ["a"] * 3, "v": column, "n": [0, 1, 2]}))
+    assert kept(table, ChangeLog.model_validate({"key": "k", "order": "v"})) == [1]
+
+
+def test_a_deleted_row_without_a_version_is_placed_by_its_time() -> None:
+    rows = {
+        "Id": ["a", "a", "b", "b", "b"],
+        "versionnumber": ["10", "", "10", "", "12"],
+        "SinkModifiedOn": [f"2026-01-0{day}" for day in (1, 2, 1, 2, 3)],
+        "IsDelete": ["", "True", "", "True", ""],
+        "n": [0, 1, 2, 3, 4],
+    }
+    assert kept(InMemory(pa.table(rows))) == [4]
+
+
+def test_ids_that_are_guids_are_the_same_in_every_spelling() -> None:
+    one = "ce759201-f786-d590-bf21-34bff576c369"
+    ids = [one, one.upper(), f"{{{one}}}", one.replace("-", "")]
+    table = InMemory(pa.table({"k": ids, "v": [1, 2, 4, 3], "n": [0, 1, 2, 3]}))
+    assert kept(table, ChangeLog.model_validate({"key": "k", "order": "v"})) == [2]
+
+
+def test_a_key_of_several_columns() -> None:
+    columns = {"k": ["1", "1", "12", "1"], "l": ["2", "23", "3", "2"], "v": [1, 1, 1, 0], "n": [0, 1, 2, 3]}
+    changes = ChangeLog.model_validate({"key": ["k", "l"], "order": "v"})
+    assert kept(InMemory(pa.table(columns)), changes) == [0, 1, 2]
+
+
+# --- Other logs --------------------------------------------------------------------------------------------
+
+
+def test_rows_that_are_ignored_and_deleted_by_values_and_conditions() -> None:
+    rows = {
+        "k": ["a", "a", "a", "b", "b", "c"],
+        "v": [1, 2, 2, 1, 3, 1],
+        "op": ["insert", "update_preimage", "update_postimage", "insert", "DELETE", "insert"],
+        "n": [0, 1, 2, 3, 4, 5],
+    }
+    for deleted in ({"column": "op", "values": ["delete"]}, {"where": "op = 'DELETE'"}):
+        changes = {
+            "key": "k",
+            "order": "v",
+            "deleted": deleted,
+            "ignored": {"column": "op", "values": ["update_preimage"]},
+        }
+        table = latest_rows(InMemory(pa.table(rows), size=2), ChangeLog.model_validate(changes))
+        assert [n for batch in table.batches(["n"]) for n in batch.column(0).to_pylist()] == [2, 5]
+        assert counts_of([table]) == LogCounts(superseded=3, deleted=1)
+
+
+def test_a_table_whose_ids_have_one_row_each_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = InMemory(pa.table({"gone": [True, None, False], "n": [0, 1, 2]}))
+    reads: list[Any] = []
+    batches = table.batches
+    monkeypatch.setattr(table, "batches", lambda *asked: reads.append(asked) or batches(*asked))
+    rows = latest_rows(table, ChangeLog.model_validate({"deleted": "gone"}))
+    for _ in range(2):
+        assert [batch.to_pydict() for batch in rows.batches(["n"])] == [{"n": [1, 2]}]
+        assert counts_of([rows]) == LogCounts(superseded=0, deleted=1)
+    assert len(reads) == 2
+
+
+@pytest.mark.parametrize(
+    ("ties", "left"), [("deleted", []), ("kept", [0]), ("refuse", None)], ids=["deleted", "kept", "refuse"]
+)
+def test_alike_rows_of_which_one_deletes(ties: str, left: list[int] | None) -> None:
+    table = InMemory(pa.table({"k": ["a", "a"], "v": [1, 1], "gone": [False, True], "n": [0, 1]}))
+    changes = ChangeLog.model_validate({"key": "k", "order": "v", "deleted": "gone", "ties": ties})
+    if left is not None:
+        assert kept(table, changes) == left
+        return
+    with pytest.raises(ConfigurationError, match=r"alike in 'v'.*changes\.order.*ties: deleted"):
+        kept(table, changes)
+
+
+# --- What stops it -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (
+            {"Id": ["a", "a"], "IsDelete": ["", "True"]},
+            r"several rows with the same 'Id'.*'IsDelete'.*changes",
+        ),
+        ({"Id": ["a", ""], "SinkModifiedOn": ["2026-01-01"] * 2}, r"has nothing in the column 'Id'"),
+        (
+            {"Id": ["a", "a"], "SinkModifiedOn": ["2026-01-01", "soon"]},
+            r"'SinkModifiedOn'.*neither all numbers",
+        ),
+        (
+            {"Id": ["a", "a"], "SinkModifiedOn": ["2026-01-01", "31/1/2026 1:00:00 AM"]},
+            r"neither all numbers",
+        ),
+        ({"Id": ["a", "b"], "IsDelete": ["", "perhaps"]}, r"'IsDelete'.*neither true nor false.*changes"),
+        ({"Id": ["a", "b"], "IsDelete": [0, 7]}, r"'IsDelete'.*neither true nor false"),
+    ],
+)
+def test_what_cannot_be_told_stops_it(columns: dict[str, Any], words: str) -> None:
+    table = InMemory(pa.table(columns | {"n": [0, 1]}))
+    with pytest.raises(ConfigurationError, match=words) as stopped:
+        kept(table)
+    assert "perhaps" not in str(stopped.value)
+    assert "soon" not in str(stopped.value)
+
+
+def test_a_table_that_changes_between_the_readings_is_read_again_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = InMemory(pa.table({"Id": ["a", "b"], "SinkModifiedOn": ["2026-01-01"] * 2, "n": [0, 1]}))
+    rows = latest_rows(table, None)
+    list(rows.batches(["n"]))
+    table.table = table.table.slice(1)
+    with pytest.raises(TransientError, match="was changed while it was read"):
+        list(rows.batches(["n"]))
+
+
+def test_an_empty_log_is_an_empty_table() -> None:
+    table = latest_rows(
+        InMemory(pa.table({"Id": pa.array([], pa.string()), "SinkModifiedOn": pa.array([], pa.string())})),
+        None,
+    )
+    assert isinstance(table, LatestRows)
+    assert (table.profiles(), list(table.batches(["Id"]))) == (0, [])
+    several = latest_rows(InMemory(pa.table({"Id": ["a"], "SinkModifiedOn": ["2026-01-01"]})), None)
+    assert several.profiles() is None
+
+
+def test_no_rows_are_looked_at_before_they_are_asked_for() -> None:
+    class Unread(InMemory):
+        def batches(self, columns: Sequence[str], batch_rows: int = 0) -> Iterator[pa.RecordBatch]:
+            raise AssertionError("read")
+
+    table = Unread(pa.table({"Id": ["a"], "SinkModifiedOn": ["2026-01-01"]}))
+    assert isinstance(latest_rows(table, None), LatestRows)
+    plain = Unread(pa.table({"Id": ["a"], "op": ["x"]}))
+    assert latest_rows(plain, None) is plain
+
+
+def test_many_rows_of_few_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newest, "_IN_MEMORY", 1000)
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    number = random.Random(7)
+    versions = list(range(5000))
+    number.shuffle(versions)
+    ids = [version % 37 for version in versions]
+    times = [str(day + timedelta(minutes=version)) for version in versions]
+    table = InMemory(pa.table({"Id": ids, "SinkModifiedOn": times, "n": versions}), size=617)
+    assert sorted(kept(table)) == list(range(5000 - 37, 5000))
