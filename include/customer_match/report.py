@@ -92,6 +92,7 @@ class SegmentReport(BaseModel):
         forced_over: End of the newer data interval that the audience held, and that this one was applied over; None
             normally.
         lapse: What people should know of members that may lapse; None normally.
+        uncovered: Why it would not be noticed if another workspace wrote to the audience; None normally.
         seconds: From the first step's work to the last one's, waiting for Airflow left out.
     """
 
@@ -132,6 +133,7 @@ class SegmentReport(BaseModel):
     damage: str | None = None
     forced_over: datetime | None = None
     lapse: str | None = None
+    uncovered: str | None = None
     seconds: float = 0.0
 
     @property
@@ -269,7 +271,7 @@ def segment_report(
         counts |= {"refused": delivered.refused, "audience_id": delivered.audience_id}
         counts |= {"sent": delivered.sent}
         counts |= {"route": delivered.route, "calls": delivered.calls, "terms": delivered.terms}
-        counts |= {"forced_over": delivered.forced_over}
+        counts |= {"forced_over": delivered.forced_over, "uncovered": delivered.uncovered}
     steps = [record for record in (validated, normalised, chunked, delivered) if record]
     return SegmentReport.model_validate(
         {
@@ -332,7 +334,8 @@ def _line(segment: SegmentReport) -> str:
         counts.append(f"{sum(segment.refused.values()):,} refused by the service")
     text = f"- {segment.audience}: {segment.outcome}; {', '.join(counts)}"
     damage = f"Replaced because its ledger could not be trusted: {segment.damage}" if segment.damage else ""
-    words = (f"{text}.", damage, _force(segment), segment.message, *_overrides(segment), segment.lapse)
+    notes = (*_overrides(segment), segment.lapse, segment.uncovered)
+    words = (f"{text}.", damage, _force(segment), segment.message, *notes)
     return " ".join(part for part in words if part)
 
 

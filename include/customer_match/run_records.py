@@ -122,6 +122,7 @@ class Delivered(_Record):
         refused: Members that the service refused, by the name of its error.
         terms: How the Customer Match terms were accepted, where the uploads did so.
         forced_over: End of the newer data interval that this one was applied over; None normally.
+        uncovered: Why it would not be noticed if another workspace wrote to the audience; None normally.
     """
 
     audience_id: str | None
@@ -132,6 +133,7 @@ class Delivered(_Record):
     refused: dict[str, NonNegativeInt] = {}
     terms: str | None = None
     forced_over: datetime | None = None
+    uncovered: str | None = None
 
     @property
     def refusals(self) -> str:

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_microsoft_advertising.audience_generation import distrust_of
 from airflow_microsoft_advertising.audience_marks import (
     AudienceSpec,
     Standing,
     described,
+    generation_in,
     mark_in,
     standing,
 )
 from include.customer_match.emptied import emptied, size_to_note
+from include.customer_match.ledger.generation import reason_to_distrust, workspace_of
 from include.customer_match.ledger.places import Ledgers, is_usable
 from include.customer_match.ledger.state import State
 from include.customer_match.ledger.store import Entry, Ledger
@@ -53,8 +57,11 @@ class AudienceKeeper:
         self._spec = spec
         self._now = now or datetime.now(UTC)
 
-    def keep(self) -> None:
+    def keep(self) -> Audience:
         """Find or create the audience, bring it up to date, and write into the ledger which one it is.
+
+        Returns:
+            The audience as it is now.
 
         Raises:
             ConfigurationError: It is not ours, cannot be told from others, or cannot become what is wanted.
@@ -65,13 +72,14 @@ class AudienceKeeper:
         entry = ledger.load()
         found = self._found(entry.state)
         if found is None:
-            audience_id, created = self._create()
-            state = entry.state.with_audience(audience_id, created=created, segment=self._spec.key)
+            found, created = self._create()
+            state = entry.state.with_audience(found.id, created=created, segment=self._spec.key)
             ledger.write(entry, state)
         else:
-            self._bring_up_to_date(found, renamed_by_hand=entry.state.tells_of(found.id))
+            found = self._bring_up_to_date(found, renamed_by_hand=entry.state.tells_of(found.id))
             self._write_down(ledger, entry, found)
         self._ledgers.remember(self._spec.key, self._spec.name)
+        return found
 
     def _found(self, state: State) -> Audience | None:
         if self._spec.audience_id:
@@ -111,14 +119,14 @@ class AudienceKeeper:
         ours = state.moved_to == self._spec.name and state.segment == self._spec.key
         return ours or is_usable(state, self._spec.siblings)
 
-    def _create(self) -> tuple[str, bool]:
-        """The new audience's id, and whether it is sure that we have just made it."""
-        spec = self._spec
+    def _create(self) -> tuple[Audience, bool]:
+        """The new audience, and whether it is sure that we have just made it."""
+        spec, description = self._spec, described("", self._spec.own_mark)
         log.info("Creating the audience %r", spec.name)
         try:
             audience_id = self._client.create_audience(
                 spec.name,
-                description=described("", spec.own_mark),
+                description=description,
                 scope=spec.scope,
                 membership_duration=spec.membership_duration,
             )
@@ -129,16 +137,16 @@ class AudienceKeeper:
             found = choose(self._client.list_audiences(), spec)
             if found is None:
                 raise
-            return found.id, False
-        return audience_id, True
+            return found, False
+        return Audience(audience_id, spec.name, description), True
 
-    def _bring_up_to_date(self, found: Audience, *, renamed_by_hand: bool) -> None:
+    def _bring_up_to_date(self, found: Audience, *, renamed_by_hand: bool) -> Audience:
         spec, mark = self._spec, mark_in(found.description)
         if mark and mark.export != spec.own_mark.export:
             log.warning("The audience %r was kept by the export %r until now", found.name, mark.export)
         wanted = changes(found, spec)
         if not wanted:
-            return
+            return found
         log.info("Changing %s of the audience %r (id %s)", ", ".join(wanted), found.name, found.id)
         try:
             self._client.update_audience(found.id, **wanted)
@@ -157,31 +165,50 @@ class AudienceKeeper:
                 found.name,
                 error,
             )
+            return found
+        return replace(found, **wanted)
 
     def _write_down(self, ledger: Ledger, entry: Entry, found: Audience) -> None:
         key = self._spec.key
-        if entry.state.tells_of(found.id):
-            state = self._compared(entry.state.model_copy(update={"segment": key}), found)
-            if state != entry.state:
-                ledger.write(entry, state)
-            return
-        source = self._source(found)
+        source = None if entry.state.tells_of(found.id) else self._source(found)
         if source:
             log.info("What is known of the audience %r goes on as %r", source.audience, self._spec.name)
-            self._ledgers.carry_over(source, ledger, key)
-        else:
-            ledger.write(entry, entry.state.with_audience(found.id, created=False, segment=key))
+            entry = self._ledgers.carry_over(source, ledger, key)
+        state = entry.state.with_audience(found.id, created=False, segment=key)
+        state = self._compared(state, found)
+        if state != entry.state:
+            ledger.write(entry, state)
 
     def _compared(self, state: State, found: Audience) -> State:
-        """The state after its members were compared with the audience's size."""
-        reason = emptied(state, found.matched, self._now)
+        """The state after what it knows was compared with the audience: its generation, and its size."""
+        generation = state.generation and state.generation.looked_at(generation_in(found.description))
+        state = state.model_copy(update={"generation": generation})
+        reason = (
+            distrust_of(state, found.description, self._ledgers)
+            or emptied(state, found.matched, self._now)
+            or self._others(state, found)
+        )
         if reason:
             log.warning(
-                "%s Nothing that the ledger said counts any more: the whole audience is replaced.", reason
+                "Audience %r: %s Nothing that the ledger said counts any more: the whole audience is replaced.",
+                found.name,
+                reason,
             )
             return state.distrusted(reason)
         size = size_to_note(state, found.matched, self._now)
         return state.model_copy(update={"size": size}) if size else state
+
+    def _others(self, state: State, found: Audience) -> str | None:
+        """That an audience of which nothing is known here is kept by another workspace; None if it is not."""
+        shown = generation_in(found.description)
+        if (
+            shown is None
+            or state.damage
+            or state.settled.known
+            or workspace_of(shown) == self._ledgers.workspace_id
+        ):
+            return None
+        return reason_to_distrust(None, shown, workspace=self._ledgers.workspace_id)
 
     def _source(self, found: Audience) -> Ledger | None:
         """The ledger under another name that tells of this audience."""

@@ -1,7 +1,9 @@
 """How an audience shows whose it is: a mark in its description, as in `[customer-match:autumn/gold-1a2b3c4d5e6f]`.
 
 Pure. The mark names the export and the segment's table, so that a list is known again whatever it is called.
-Marks from before the table stood in them (`[customer-match:autumn]`) count as the export's.
+Marks from before the table stood in them (`[customer-match:autumn]`) count as the export's. Behind the mark stands
+the audience's generation (`include/customer_match/ledger/generation.py`), in brackets of its own: versions that do not
+know it read the mark all the same, and keep it as people's words.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ from include.customer_match.segment_key import segment_key
 from include.microsoft_advertising.limits import MAX_DESCRIPTION, NEVER_EXPIRES
 from include.microsoft_advertising.models import Audience, Scope
 
-__all__ = ["AudienceSpec", "Mark", "Standing", "described", "mark_in", "standing"]
+__all__ = ["AudienceSpec", "Mark", "Standing", "described", "generation_in", "mark_in", "standing"]
 
 _MARK: Final = re.compile(r"\[customer-match:([A-Za-z0-9_.-]+)(?:/([a-z0-9-]+))?\]")
+_GENERATION: Final = re.compile(r"\[customer-match-generation:([0-9a-f]{8}-[0-9a-f]{12})\]")
 _SENTENCE: Final = "Kept by an Airflow export; changes by hand are overwritten."
 
 
@@ -105,6 +108,12 @@ def mark_in(description: str) -> Mark | None:
     return Mark(found[1], f"{found[1]}/{found[2]}" if found[2] else None)
 
 
+def generation_in(description: str) -> str | None:
+    """The token of the generation that a description tells; None if it tells none."""
+    found = _GENERATION.search(description)
+    return found[1] if found else None
+
+
 def standing(audience: Audience, spec: AudienceSpec) -> Standing:
     """What an audience is to the segment that wants one."""
     mark, own = mark_in(audience.description), spec.own_mark
@@ -115,13 +124,20 @@ def standing(audience: Audience, spec: AudienceSpec) -> Standing:
     return Standing.OWN if mark == own else Standing.OURS
 
 
-def described(description: str, mark: Mark) -> str:
+def described(description: str, mark: Mark, generation: str | None = None) -> str:
     """A description with our sentence and mark at its end, and what people wrote before it, as far as it fits.
 
     Lengths are counted as .NET does (assumed), in UTF-16 units.
+
+    Args:
+        description: What is there.
+        mark: Whose the audience is.
+        generation: The token of its new generation; None: the one that is there stays.
     """
-    tail = f"{_SENTENCE} {mark}"
-    words = " ".join(_MARK.sub("", description).replace(_SENTENCE, "").split())
+    token = generation or generation_in(description)
+    tail = f"{_SENTENCE} {mark}" + (f" [customer-match-generation:{token}]" if token else "")
+    others = _GENERATION.sub("", _MARK.sub("", description)).replace(_SENTENCE, "")
+    words = " ".join(others.split())
     room = (MAX_DESCRIPTION - len(tail) - 1) * 2
     kept = words.encode("utf-16-le", "surrogatepass")[:room].decode("utf-16-le", "ignore").rstrip()
     return f"{kept} {tail}" if kept else tail

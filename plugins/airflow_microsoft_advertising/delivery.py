@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from airflow_microsoft_advertising.applying import apply_part, calls_of
+from airflow_microsoft_advertising.audience_generation import GONE, GenerationKeeper
 from airflow_microsoft_advertising.audience_keeping import AudienceKeeper
 from airflow_microsoft_advertising.audience_marks import AudienceSpec
 from airflow_microsoft_advertising.refusals import Refusals
@@ -52,7 +54,6 @@ log = logging.getLogger(__name__)
 _TRIES = 3  # new URLs in one go; past that, the task's own retries wait longer
 _UNKNOWN_REQUEST = 4201  # InvalidRequestId
 _NOT_SUPPORTED = 204  # OperationNotSupported
-_GONE = frozenset({4835, 8000})  # InvalidAudienceId, InvalidCustomerListId
 
 
 def _now() -> datetime:
@@ -116,6 +117,7 @@ class Delivery:
         self._accept_terms = accept_terms
         self._before_sending = before_sending
         self._on_replan = on_replan
+        self._generations = GenerationKeeper(client, ledgers, audience)
 
     def start(self) -> None:
         """Make sure that the audience exists, and that it is the one that the ledger tells of.
@@ -127,7 +129,12 @@ class Delivery:
         state = self._ledger.load().state
         if state.has_ended and state.segment == self._audience.key:
             in_order(state, self._interval_end, self._force, now=_now())
-        AudienceKeeper(client=self._client, ledgers=self._ledgers, spec=self._audience, now=_now()).keep()
+        keeper = AudienceKeeper(client=self._client, ledgers=self._ledgers, spec=self._audience, now=_now())
+        self._generations.note(keeper.keep())
+        entry = self._ledger.load()
+        if entry.state.plan_id == self._plan.id and entry.state.next_part is not None:
+            with self._gone_is_transient():
+                self._generations.claim(entry, entry.state.taken_up())
 
     def advance(self) -> Waiting | None:
         """Do all that can be done without waiting.
@@ -142,7 +149,8 @@ class Delivery:
             Overtaken: Another run has sent newer data in the meantime.
         """
         try:
-            return self._advance()
+            with self._gone_is_transient():
+                return self._advance()
         except DamagedMembers as error:
             entry = self._ledger.load()
             if self._ledger.distrust(entry):
@@ -153,8 +161,13 @@ class Delivery:
                 f"Another run has gone on with the audience {self._audience.name!r}, and what this one was reading "
                 "is needed no more. It starts over from what that run recorded."
             ) from error
+
+    @contextmanager
+    def _gone_is_transient(self) -> Iterator[None]:
+        try:
+            yield
         except ServiceConfigurationError as error:
-            if self._audience.audience_id or not _GONE.intersection(error.codes):
+            if self._audience.audience_id or not GONE.intersection(error.codes):
                 raise
             raise TransientError(
                 f"Microsoft Advertising does not find the audience {self._audience.name!r} any more (code "
@@ -219,6 +232,12 @@ class Delivery:
         return self._ledger.load().state.forced
 
     @property
+    def uncovered(self) -> str | None:
+        """Why it would not be noticed if another workspace wrote to the audience; None normally."""
+        generation = self._ledger.load().state.generation
+        return generation.uncovered if generation else None
+
+    @property
     def audience_id(self) -> str:
         """The audience's id at the service, once `start` was called."""
         audience_id = self._ledger.load().state.audience_id
@@ -234,13 +253,15 @@ class Delivery:
         if self._plan.damage and not state.damage:
             entry = self._ledger.write(entry, state.distrusted(self._plan.damage))
         if entry.state.parts:
-            entry = self._ledger.settle(entry, entry.state)
+            entry = self._ledger.settle(entry, entry.state.taken_up())
         is_new = self._plan.removed is None and entry.state.settled == Settled(known=True)
         if not self._plan.fits(entry.state) or (is_new and self._plan.goes_by_calls_to_nobody):
             log.info("The ledger has moved on since the plan was made: planning again")
             self._replan(plan_again(self._storage, entry.state, self._plan, folder=f"{self._folder}/again"))
         elif is_new:
             self._replan(self._plan.model_copy(update={"removed": 0}))  # nobody leaves
+        elif entry.state.damage != self._plan.damage:
+            self._replan(self._plan.model_copy(update={"damage": entry.state.damage}))  # for the report
         return self._written_down(entry, forced)
 
     def _written_down(self, entry: Entry, forced: Forced | None) -> Entry:
@@ -258,6 +279,8 @@ class Delivery:
                 forced.over,
                 forced.by,
             )
+        if plan.parts or state.generation is None:
+            return self._generations.claim(entry, state)
         return self._ledger.write(entry, state)
 
     def _replan(self, plan: Plan) -> None:
@@ -438,7 +461,7 @@ class Delivery:
 
     def _finish(self, entry: Entry) -> None:
         if entry.state.parts:
-            self._ledger.settle(entry, entry.state)
+            self._ledger.settle(entry, self._generations.confirm(entry))
 
     def _failure(self, request: Request, status: UploadStatus) -> Exception:
         if status.errors:

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from include.errors import ConfigurationError
+from include.errors import ConfigurationError, CustomerMatchError
 from include.project import PROJECT, exports_folder
 
 if TYPE_CHECKING:
     from include.customer_match.export import Export
     from include.customer_match.ledger.lease import Lease
+    from include.customer_match.ledger.places import Ledgers
     from include.customer_match.ledger.state import State
     from include.customer_match.ledger.store import Ledger
+    from include.customer_match.workspace import Workspace
 
 __all__ = ["app"]
 
@@ -56,6 +58,9 @@ class Summary:
         damage: Why it is not trusted.
         states: States that are kept.
         deleted: Whether the audience was deleted, because its table had vanished.
+        workspace: Id of the workspace.
+        generation: What the audience's description tells if nobody else has written to it; None before it was set.
+        uncovered: Why that would not be noticed; None normally.
     """
 
     export: str
@@ -73,6 +78,9 @@ class Summary:
     damage: str | None
     states: int
     deleted: bool
+    workspace: str
+    generation: str | None
+    uncovered: str | None
 
     def __str__(self) -> str:
         return "\n".join(f"{name:<12} {value}" for name, value in self._lines())
@@ -96,6 +104,9 @@ class Summary:
                 "unfinished",
                 f"{self.unfinished} parts; uploads in flight: {', '.join(self.in_flight) or 'none'}",
             )
+        yield "generation", f"{self.generation or 'none yet'} (of workspace {self.workspace})"
+        if self.uncovered:
+            yield "not covered", self.uncovered
         if self.busy:
             yield "at work", self.busy
         if self.damage:
@@ -117,18 +128,22 @@ def show(audience: Audience, export: ExportName = None, *, as_json: AsJson = Fal
 
 @app.command()
 def verify(audience: Audience, export: ExportName = None, *, as_json: AsJson = False) -> None:
-    """Read all that the ledger rests on; exit status 1 if something is damaged."""
+    """Read all that the ledger rests on, and compare it with the audience; exit status 1 if something is wrong."""
     found = _Found.of(audience, export)
     state = found.ledger.load().state
     damage = state.damage or found.ledger.verify(state)
     old = [number for number, one in found.ledger.history() if one is None]
+    compared = _Compared() if damage else found.compared(state)
+    result = {"sound": damage is None and compared.mismatch is None, "damage": damage, "damaged_history": old}
     if as_json:
-        typer.echo(json.dumps({"sound": damage is None, "damage": damage, "damaged_history": old}, indent=2))
+        typer.echo(json.dumps({**result, **asdict(compared)}, indent=2))
     elif damage:
         typer.echo(f"Damaged: {damage} The next run replaces the whole audience.")
+    elif compared.mismatch:
+        typer.echo(f"Not what the audience is: {compared.mismatch} The next run replaces the whole audience.")
     else:
-        typer.echo(f"Sound{f'; of the history, these states are damaged: {old}' if old else ''}.")
-    if damage:
+        typer.echo(f"Sound{f'; of the history, these states are damaged: {old}' if old else ''}. {compared}")
+    if not result["sound"]:
         raise typer.Exit(1)
 
 
@@ -179,6 +194,24 @@ def release(
 
 
 @dataclass(frozen=True)
+class _Compared:
+    """What came of comparing a ledger with its audience.
+
+    Attributes:
+        mismatch: Why the ledger does not know all that was sent; None if it does, or was not compared.
+        not_compared: Why it could not be compared; None if it was.
+    """
+
+    mismatch: str | None = None
+    not_compared: str | None = None
+
+    def __str__(self) -> str:
+        if self.not_compared:
+            return f"Not compared with the audience: {self.not_compared}"
+        return "It knows all that was sent to the audience."
+
+
+@dataclass(frozen=True)
 class _Found:
     """A ledger that is there, and the run that is at work on its audience, if one is."""
 
@@ -186,6 +219,7 @@ class _Found:
     audience: str
     ledger: Ledger
     busy: str | None
+    workspace: Workspace
     lease: Lease | None = None
 
     @classmethod
@@ -209,6 +243,33 @@ class _Found:
             )
         return found[0]
 
+    @property
+    def ledgers(self) -> Ledgers:
+        from include.customer_match.ledger.places import Ledgers  # noqa: PLC0415 - keeps --help quick
+
+        return Ledgers(self.workspace, self.export.aid)
+
+    def compared(self, state: State) -> _Compared:
+        """The ledger beside the audience's generation, where the service can be asked."""
+        from airflow_microsoft_advertising.audience_generation import distrust_of  # noqa: PLC0415
+        from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415
+
+        export = self.export
+        if state.audience_id is None:
+            return _Compared(not_compared="the ledger tells of none.")
+        try:
+            hook = MicrosoftAdvertisingHook(export.connection, customer_id=export.cid, account_id=export.aid)
+            with hook.get_conn() as client:
+                audience = client.get_audience(state.audience_id)
+        except CustomerMatchError as error:
+            return _Compared(not_compared=str(error))
+        if audience is None:
+            return _Compared(mismatch=f"There is no audience with the id {state.audience_id} any more.")
+        mismatch = distrust_of(state, audience.description, self.ledgers)
+        generation = state.generation
+        uncovered = "it has no generation yet." if generation is None else generation.uncovered
+        return _Compared(mismatch=mismatch, not_compared=None if mismatch else uncovered)
+
     def summary(self) -> Summary:
         entry = self.ledger.load()
         state = entry.state
@@ -231,6 +292,9 @@ class _Found:
             damage=state.damage,
             states=len(self.ledger.history()),
             deleted=state.has_ended,
+            workspace=self.ledgers.workspace_id,
+            generation=state.generation.token if state.generation else None,
+            uncovered=state.generation.uncovered if state.generation else None,
         )
 
 
@@ -259,7 +323,7 @@ def _ledgers(audience: str, exports: list[Export]) -> Iterator[_Found]:
         holding = Lease(workspace, folder, audience=audience, holder="").current()
         busy = holding.holder if holding else None
         lease = Lease(workspace, folder, audience=audience, holder=busy) if busy else None
-        yield _Found(export, audience, Ledger(workspace, folder, audience), busy, lease)
+        yield _Found(export, audience, Ledger(workspace, folder, audience), busy, workspace, lease)
 
 
 def _counts(ledger: Ledger, state: State) -> tuple[int, int | None]:

@@ -208,6 +208,7 @@ class Upload:
             refused=delivery.refused,
             terms=self._terms(delivery),
             forced_over=self._forced_over(delivery),
+            uncovered=delivery.uncovered,
         )
         guards = self._chunked.guards
         finding = check_refused(self.audience.name, record, delivery.members, guards) if guards else None

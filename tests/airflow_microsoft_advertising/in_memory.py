@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from airflow_microsoft_advertising import applying, delivery
-from airflow_microsoft_advertising.audience_marks import AudienceSpec
+from airflow_microsoft_advertising.audience_marks import AudienceSpec, mark_in
 from airflow_microsoft_advertising.delivery import Delivery, Waiting
 from include.customer_match import routes
 from include.customer_match.chunk import Plan, plan_parts
@@ -75,6 +75,10 @@ Place = int | tuple[str, int]
 """Where a strike comes: at the step of this number, or at the n-th of a kind."""
 
 
+_BLIND = {"apply_members", "update_audience"}
+"""Calls that the service takes on no condition."""
+
+
 class Crash(Exception):
     """The worker dies here."""
 
@@ -87,8 +91,8 @@ class Faults:
         strikes: Number of a step, or its kind and which of that kind → how it fails: `before` it does anything,
             `after` it did its work, or `lost`: likewise, but the caller learns that it failed; `asleep`: the worker
             stops before the step, and takes it when `meanwhile` has happened.
-            A call that brings members has been made when the worker falls asleep: one that is still on its way
-            when a later run has ended is a known limit (docs/architecture.md).
+            A call that brings members or writes a description has been made when the worker falls asleep: one that
+            is still on its way when a later run has ended is a known limit (docs/architecture.md).
         steps: The steps so far, by name.
         first: How many of them came before the first that is counted by its kind.
         struck: Where the strikes came: names of steps, and how.
@@ -115,11 +119,11 @@ class Faults:
             self.struck.add((name, strike))
         if strike == "before":
             raise Crash(name)
-        if strike == "asleep" and name != "apply_members":
+        if strike == "asleep" and name not in _BLIND:
             self.meanwhile()
         yield
         self.after_each()
-        if strike == "asleep" and name == "apply_members":
+        if strike == "asleep" and name in _BLIND:
             self.meanwhile()
         if strike == "after":
             raise Crash(name)
@@ -206,7 +210,8 @@ class FakeService:
         forgotten: Uploads that it does not know any more.
         looks_until_done: Status calls until an upload ends.
         update_error: What changing an audience ends with; None: it is changed.
-        updates: What was changed, in order.
+        updates: What was changed, in order, without new generations alone.
+        claims: How often an audience got a new generation, and nothing else.
     """
 
     faults: Faults
@@ -231,6 +236,7 @@ class FakeService:
     created: int = 0
     update_error: Exception | None = None
     updates: list[dict[str, Any]] = field(default_factory=list)
+    claims: int = 0
     last_id: int = 1000
 
     def get_audience(self, audience_id: str) -> Audience | None:
@@ -256,9 +262,15 @@ class FakeService:
             named = [a for a in self.audiences.values() if a.name == changes.get("name")]
             if named:
                 raise ServiceConfigurationError("the name is taken", codes=(4853,))
+            if audience_id not in self.audiences:
+                raise ServiceConfigurationError("there is no audience with this id", codes=(4835,))
+            before = self.audiences[audience_id].description
             for key, value in changes.items():
                 setattr(self.audiences[audience_id], key, value)
-            self.updates.append(changes)
+            if [*changes] == ["description"] and mark_in(before) == mark_in(changes["description"]):
+                self.claims += 1
+            else:
+                self.updates.append(changes)
 
     def delete_audience(self, audience_id: str) -> None:
         with self.faults.step("delete_audience"):
@@ -551,12 +563,22 @@ class World:
             assert len(waited) < 100
         return waited
 
-    def bounds(self) -> tuple[set[int], set[int] | None]:
-        """Who is certainly, and who is possibly, in the audience, by the ledger."""
+    def copied(self) -> dict[str, bytes]:
+        """The workspace as it is now, but for what runs have staged."""
+        return {path: data for path, data in self.storage.files.items() if not path.startswith("runs/")}
+
+    def put_back(self, files: Mapping[str, bytes]) -> None:
+        """Put a copy of the workspace in its place; what runs have staged stays, as a test goes on with them."""
+        for path in self.copied():
+            del self.storage.files[path]
+        self.storage.files.update(files)
+
+    def bounds(self, *, as_taken_up: bool = False) -> tuple[set[int], set[int] | None]:
+        """Who is certainly, and who is possibly, in the audience, by the ledger; or as another try understands it."""
         certain: set[int] = set()
         possible: set[int] = set()
         with self._undisturbed():
-            state = self.state
+            state = self.state.taken_up() if as_taken_up else self.state
             for window in windows(self.storage, state):
                 certain |= {int(row[0]) for row in window.digests[window.bounds.certain]}
                 if window.bounds.possible is not None:
@@ -584,7 +606,12 @@ class World:
         if upload.id not in named:
             self.violations.append(f"the file of {upload.id} came before the ledger named it")
         self._check_new(upload.id, upload.action, upload.people)
-        sent_adds = [part for part in state.parts if part.action == "add" and part.progress != "planned"]
+        # Another try marks all parts as sent, because whoever had this ledger before may have done so.
+        sent_adds = [
+            part
+            for part in state.parts
+            if part.action == "add" and (part.request or part.progress is Progress.CONFIRMED)
+        ]
         if upload.action == "Replace" and sent_adds:
             self.violations.append(f"{upload.id} replaces after an Add of the same plan")
 

@@ -36,6 +36,12 @@ def only(world: World) -> FakeAudience:
     return audience
 
 
+def token(world: World) -> str:
+    """Of the generation that the ledger believes in."""
+    assert world.state.generation
+    return world.state.generation.token
+
+
 def check(world: World, target: set[int]) -> None:
     """The segment's audience is exact under its name, its ledger knows it, and nothing was ever violated."""
     [audience] = [a for a in world.service.audiences.values() if a.name == world.spec.name]
@@ -81,7 +87,7 @@ def test_one_with_an_old_mark_is_ours_and_gets_the_new_one(world: World) -> None
     audience = world.service.put(NAME, f"Our best. {MARK}", {50})
     world.run({1, 2})
     check(world, {1, 2})
-    assert audience.description == described("Our best.", GOLD.own_mark)
+    assert audience.description == described("Our best.", GOLD.own_mark, token(world))
     assert world.service.created == 0
 
 
@@ -198,7 +204,7 @@ def test_a_given_list_keeps_its_name_and_is_replaced(world: World) -> None:
     world.run({1, 2, 3, 4})
     assert (given.name, given.people) == ("Summer list", {1, 2, 3, 4})
     assert world.service.accepted[0].action == "Replace"
-    assert given.description == described("made by hand", GOLD.own_mark)
+    assert given.description == described("made by hand", GOLD.own_mark, token(world))
     assert world.service.created == 0
     world.run({1, 2, 3, 5})
     assert [u.action for u in world.service.accepted[-2:]] == ["Remove", "Add"], "it is known from now on"

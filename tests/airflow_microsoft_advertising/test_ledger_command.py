@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,12 +13,15 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from airflow_microsoft_advertising.command_line import app
+from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+from include.customer_match.ledger.generation import Generation
 from include.customer_match.ledger.lease import Lease
 from include.customer_match.ledger.state import Action, Forced, Part, Progress, Renewal, Request, State
 from include.customer_match.ledger.store import Ledger, ledger_folder
 from include.customer_match.members import write_members
 from include.customer_match.workspace import Workspace
 from include.errors import ConfigurationError
+from include.microsoft_advertising.models import Audience
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FOLDER = ledger_folder("2", "Gold")
@@ -102,7 +106,7 @@ def test_show_what_is_under_way(workspace: Workspace) -> None:
 @pytest.mark.bad_input
 def test_damage_is_found_and_shown(workspace: Workspace) -> None:
     ledger = delivered(workspace)
-    assert run("verify", "Gold").output == "Sound.\n"
+    assert run("verify", "Gold").output.startswith("Sound. Not compared with the audience:")
     certain = ledger.load().state.settled.certain
     assert certain
     path = Path(workspace.path(certain.path))
@@ -112,6 +116,58 @@ def test_damage_is_found_and_shown(workspace: Workspace) -> None:
     assert certain.path in result.output
     assert json.loads(run("verify", "Gold", "--json").output)["sound"] is False
     assert "anybody may be in it" in run("show", "Gold").output
+
+
+class Service:
+    """One audience, with this description."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, description: str | None) -> None:
+        self.description = description
+        monkeypatch.setattr(MicrosoftAdvertisingHook, "get_conn", lambda _: nullcontext(self))
+
+    def get_audience(self, audience_id: str) -> Audience | None:
+        return None if self.description is None else Audience(audience_id, "Gold", self.description)
+
+
+@pytest.mark.parametrize(
+    ("description", "status", "words"),
+    [
+        ("[customer-match-generation:0a0b0c0d-000000000001]", 0, "Sound. It knows all"),
+        ("[customer-match-generation:0a0b0c0d-000000000002]", 1, "Another workspace (id 0a0b0c0d)"),
+        ("by hand", 1, "changed it by hand"),
+        (None, 1, "no audience with the id 81"),
+    ],
+)
+def test_the_ledger_is_compared_with_the_audience(
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    description: str | None,
+    status: int,
+    words: str,
+) -> None:
+    ledger = delivered(workspace)
+    entry = ledger.load()
+    generation = Generation(token="0a0b0c0d-000000000001")
+    ledger.write(entry, entry.state.model_copy(update={"generation": generation}))
+    Service(monkeypatch, description)
+    result = run("verify", "Gold")
+    assert (result.exit_code, words in result.output) == (status, True), result.output
+    assert json.loads(run("verify", "Gold", "--json").output)["sound"] is (status == 0)
+    assert "0a0b0c0d-000000000001 (of workspace" in run("show", "Gold").output
+
+
+def test_an_audience_that_shows_no_generation_is_not_covered(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = delivered(workspace)
+    entry = ledger.load()
+    generation = Generation(token="0a0b0c0d-000000000001", before=(None,), unwritable="It refused.")
+    ledger.write(entry, entry.state.model_copy(update={"generation": generation}))
+    Service(monkeypatch, "by hand")
+    result = run("verify", "Gold")
+    assert result.exit_code == 0
+    assert "Not compared with the audience: Microsoft Advertising did not take" in result.output
+    assert "not covered  Microsoft Advertising did not take" in run("show", "Gold").output
 
 
 @pytest.mark.bad_input

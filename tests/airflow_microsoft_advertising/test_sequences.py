@@ -30,7 +30,7 @@ from include.customer_match.members import DamagedMembers
 from include.customer_match.order import Force, Overtaken
 from include.customer_match.routes import RouteChoice
 from include.errors import ConfigurationError, TerminalError, TransientError
-from include.microsoft_advertising.faults import ServiceTerminalError
+from include.microsoft_advertising.faults import ServiceConfigurationError, ServiceTerminalError
 from include.microsoft_advertising.models import UploadState
 from tests.airflow_microsoft_advertising.in_memory import (
     DAY,
@@ -56,7 +56,7 @@ ROUTES: tuple[RouteChoice, ...] = get_args(RouteChoice)
 HOW = ("before", "after", "lost", "asleep")
 STEPS = (
     *("write", "create", "delete", "record"),
-    *("get_audience", "list_audiences", "create_audience"),
+    *("get_audience", "list_audiences", "create_audience", "update_audience"),
     *("apply_members", "request_upload", "upload_file", "upload_status", "row_errors"),
 )
 KINDS = st.tuples(st.sampled_from(STEPS), st.sampled_from([1, 1, 2]))
@@ -138,6 +138,8 @@ class Watch:
     world: World
     violations: list[str] = field(default_factory=list)
     tampered: bool = False
+    unsure: bool = False
+    backups: list[dict[str, bytes]] = field(default_factory=list)
     damages: set[str] = field(default_factory=set)
     state: State | None = None
     bounds: tuple[set[int], set[int] | None] = (set(), None)
@@ -151,6 +153,10 @@ class Watch:
         """Certain ⊆ truth ⊆ possible; and whatever else holds at all times."""
         self._read()
         assert self.state is not None
+        if self.world.service.update_error is None:
+            self.backups.append(self.world.copied())
+        if self.unsure:
+            return
         audience = self.world.service.audiences.get(self.state.audience_id or "")
         if audience is None:
             return  # not made yet, or deleted by hand: nothing is said of the one that is made next
@@ -163,6 +169,11 @@ class Watch:
     def forget(self) -> None:
         """Files were changed behind our back."""
         self.tampered, self._content = True, None
+
+    def put_back(self) -> None:
+        """The ledger may know less than was sent, until a run has ended well."""
+        self.forget()
+        self.unsure = True
 
     def _read(self) -> None:
         """The newest state and its bounds, unless they are what they were."""
@@ -217,6 +228,7 @@ class Sequence(RuleBasedStateMachine):
         self.deleted = 0
         self.human_must_act = False
         self.gone_on = False
+        self.copy: dict[str, bytes] | None = None
 
     # --- Runs ------------------------------------------------------------------------------------------------
 
@@ -295,7 +307,7 @@ class Sequence(RuleBasedStateMachine):
             enough = len(wanted)
         if not damaged:
             assert sent <= enough, "no more is sent than what may be wrong"
-        self.watch.tampered = False
+        self.watch.tampered = self.watch.unsure = False
         self.check()
 
     def plan(self, target: set[int], *, day: int, route: RouteChoice, **options: Any) -> bool:
@@ -310,8 +322,10 @@ class Sequence(RuleBasedStateMachine):
 
     def changes(self, target: set[int]) -> int:
         """How many members are wrong at the most, by what the ledger knows."""
-        self.watch.look()
-        certain, possible = self.watch.bounds
+        try:
+            certain, possible = self.world.bounds(as_taken_up=True)
+        except DamagedMembers:
+            possible = None
         return len(target) if possible is None else len(possible - target) + len(target - certain)
 
     def tried(self, run: Run, trial: Trial) -> None:
@@ -357,6 +371,7 @@ class Sequence(RuleBasedStateMachine):
             delivery().start()
             for _ in range(advances):
                 if delivery().advance() is None:
+                    self.watch.unsure = False
                     self.check_done(run)
                     return True
         except Overtaken:
@@ -445,6 +460,7 @@ class Sequence(RuleBasedStateMachine):
     def calm(self) -> None:
         """The service is well again, and so are the account and the workers."""
         service, self.world.faults.strikes = self.service, {}
+        service.update_error = None
         service.refuse, service.ends, service.looks_until_done = {}, [], 2
         service.urls_to_expire = service.results_to_expire = service.calls_by_half = 0
         service.on_call = self.world._check_call
@@ -491,6 +507,44 @@ class Sequence(RuleBasedStateMachine):
             for path in [path for path in self.world.storage.files if path.startswith(f"{folder}/")]:
                 del self.world.storage.files[path]
         self.watch.forget()
+
+    @rule(back=st.integers(1, 60))
+    @precondition(lambda self: self.watch.backups)
+    def restored(self, back: int) -> None:
+        """The workspace is put back to what it was after any of the last steps."""
+        self.nothing_is_under_way()
+        self.world.put_back(self.watch.backups[-min(back, len(self.watch.backups))])
+        self.watch.put_back()
+
+    @rule(lost=st.integers(1, 12))
+    @precondition(lambda self: self.watch.backups)
+    def newest_states_lost(self, lost: int) -> None:
+        """The newest states are gone without a trace."""
+        self.nothing_is_under_way()
+        files = self.world.storage.files
+        states = sorted(path for path in files if path.startswith(f"{self.world.ledger.folder}/states/"))
+        for path in states[-lost:]:
+            del files[path]
+        self.watch.put_back()
+
+    @rule()
+    @precondition(lambda self: self.watch.backups)
+    def copied(self) -> None:
+        """Somebody copies the workspace; where there is a copy, the two go on in turn."""
+        self.nothing_is_under_way()
+        now = self.world.copied()
+        if self.copy is not None:
+            self.world.put_back(self.copy)
+            self.watch.put_back()
+        self.copy = now
+
+    @rule()
+    @precondition(lambda self: self.service.updates or self.service.claims)
+    def descriptions_cannot_be_written(self) -> None:
+        """From now on, until all is well again, nobody notices other copies: so there are none."""
+        self.service.update_error = ServiceConfigurationError("not for customer lists", codes=(4859,))
+        self.watch.backups.clear()
+        self.copy = None
 
     def nothing_is_under_way(self) -> None:
         """What only a lost state names is a known limit (docs/architecture.md): it has ended by then."""

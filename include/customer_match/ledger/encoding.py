@@ -2,8 +2,8 @@
 
 | format | is |
 |---|---|
-| 3 | this |
-| 2 | the same, with fewer keys in the state |
+| 4 | this |
+| 3, 2 | the same, with fewer keys in the state |
 | 1 | the JSON alone, without a checksum |
 
 All of them are read. A key more makes a format of its own: a version that does not know it must ask to be updated,
@@ -23,8 +23,8 @@ from include.errors import TerminalError
 
 __all__ = ["FORMAT", "DamagedState", "decode", "encode"]
 
-FORMAT: Final = 3
-_WITH_CHECKSUM: Final = frozenset({2, FORMAT})
+FORMAT: Final = 4
+_WITH_CHECKSUM: Final = frozenset({2, 3, FORMAT})
 
 
 class DamagedState(Exception):

@@ -22,6 +22,7 @@ from include.customer_match.ledger.state import Settled, State
 from include.customer_match.ledger.store import Entry, Ledger, Storage, ledger_folder
 from include.customer_match.members import DamagedMembers, MembersFile, read_members, write_members
 from include.customer_match.workspace import slug
+from include.customer_match.workspace.identity import workspace_id
 
 __all__ = ["Ledgers", "Places", "is_usable"]
 
@@ -44,6 +45,11 @@ class Ledgers:
     def __init__(self, storage: Places, account_id: str) -> None:
         self._storage = storage
         self._account_id = account_id
+
+    @property
+    def workspace_id(self) -> str:
+        """Tells the workspace from others; its copies have the same."""
+        return workspace_id(self._storage)
 
     def of(self, audience: str) -> Ledger:
         """The ledger under an audience's name."""

@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from include.customer_match.ledger.generation import Generation
 from include.customer_match.members import MembersFile
 from include.customer_match.routes import Route
 from include.customer_match.table_facts import TableFacts
@@ -180,6 +181,7 @@ class State(_Model):
         renewed: When all members were sent last; None if that is not known.
         renewing: What `renewed` becomes once all parts are confirmed; None if they are not all members.
         size: The size that later ones are compared with; None before there was one worth it.
+        generation: What the audience's description tells if nobody else has sent to it; None before the first plan.
         updated_at: When this state was written.
     """
 
@@ -200,6 +202,7 @@ class State(_Model):
     renewed: Renewal | None = None
     renewing: Renewal | None = None
     size: KnownSize | None = None
+    generation: Generation | None = None
     updated_at: datetime | None = None
 
     def with_part(self, index: int, **changes: object) -> Self:
@@ -317,6 +320,22 @@ class State(_Model):
             }
         )
 
+    def taken_up(self) -> Self:
+        """The state with its unfinished parts, as another try goes on from it: all of them may have been sent.
+
+        Whoever had this state before may have sent more than it says, if this is a copy or was restored.
+        """
+        return self.model_copy(
+            update={
+                "parts": tuple(
+                    part.model_copy(update={"progress": Progress.SENT})
+                    if part.progress is Progress.PLANNED
+                    else part
+                    for part in self.parts
+                )
+            }
+        )
+
     def requested(self, index: int, request: Request | None) -> Self:
         """The intent: from here on the service may have this part, by an upload or (None) by calls."""
         sent = self.with_part(index, progress=Progress.SENT, request=request)
@@ -338,6 +357,15 @@ class State(_Model):
         """The service has done this part, but for the refused members; the reasons count them."""
         state = self.with_part(index, progress=Progress.CONFIRMED, request=None, refused=refused)
         return state.model_copy(update={"refused": dict(Counter(self.refused) + Counter(reasons))})
+
+    @property
+    def is_believed(self) -> bool:
+        """Whether anything that it says of members counts.
+
+        Not after damage, until a plan was made since: what was in flight then is awaited, but nobody knows what was
+        sent after it.
+        """
+        return self.damage is None or self.plan_id is not None
 
     @property
     def basis(self) -> str | None:

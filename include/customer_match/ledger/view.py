@@ -36,6 +36,8 @@ class Window(NamedTuple):
 
 def is_known(state: State) -> bool:
     """Whether anything is known of who may be in the audience, after the parts: no member matters for it."""
+    if not state.is_believed:
+        return False
     nobody = np.zeros(0, dtype=np.bool_)
     steps = [Step(action=p.action, progress=p.progress, members=nobody, refused=nobody) for p in state.parts]
     before = Bounds(certain=nobody, possible=nobody if state.settled.known else None)
@@ -58,6 +60,10 @@ def windows(files: Files, state: State, target: MembersFile | None = None) -> It
             Step(action=p.action, progress=p.progress, members=flags[p.members], refused=flags[p.refused])
             for p in sent
         ]
+        if not state.is_believed:
+            nobody = Bounds(certain=np.zeros_like(flags[target]), possible=None)
+            yield Window(digests, flags[target], nobody)
+            continue
         possible = flags[state.settled.possible] if state.settled.known else None
         before = Bounds(certain=flags[state.settled.certain], possible=possible)
         yield Window(digests, flags[target], fold(before, steps))

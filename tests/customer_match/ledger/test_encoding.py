@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from include.customer_match.ledger.encoding import FORMAT, DamagedState, decode, encode
+from include.customer_match.ledger.generation import Generation
 from include.customer_match.ledger.state import (
     Action,
     Forced,
@@ -72,6 +73,7 @@ def test_what_is_written_has_the_newest_format() -> None:
             "renewed": Renewal(at=THEN, days=30),
             "renewing": Renewal(at=THEN, days=-1),
             "size": KnownSize(at=THEN, matched=5, members=9),
+            "generation": Generation(token="w-2", before=("w-1", None), unwritable="refused"),
         }
     )
     content = encode(state)
@@ -87,7 +89,7 @@ def test_a_checksum_counts_in_older_formats_too() -> None:
 
 
 @pytest.mark.bad_input
-@pytest.mark.parametrize("number", ["4", "1", '"3"'])
+@pytest.mark.parametrize("number", ["5", "1", '"4"'])
 def test_another_format_is_no_damage(number: str) -> None:
     """Format 1 has no first line of its own: a file that says so was written by nobody."""
     content = encode(WRITTEN).replace(f'"format": {FORMAT}'.encode(), f'"format": {number}'.encode(), 1)
