@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from include.customer_match.change_logs.settings import ChangeLog, Rows, Ties
 from include.customer_match.change_logs.signs import SIGNS, Sign
 from include.customer_match.tables import Table
+from include.customer_match.tables.cdm import IncrementalTable
 from include.customer_match.tables.columns import find_column, find_id_column, is_text, name_key
 from include.customer_match.value_filter import compared, value_filter
 from include.errors import ConfigurationError
@@ -86,11 +87,19 @@ def log_reading(changes: ChangeLog | None, table: Table) -> LogReading | None:
     if changes is not None:
         return None if changes.is_none else _as_told(changes, table)
     columns = table.columns()
-    if reading := _of_dataverse(columns, table.location):
+    reading = _of_dataverse(columns, table.location)
+    if reading and (reading.key or not isinstance(table, IncrementalTable)):
         return reading
     for sign in SIGNS:
         if sign.fits(columns, table.location, [posixpath.basename(file.path) for file in table.files]):
             raise _undeclared(sign, table.location)
+    if isinstance(table, IncrementalTable):
+        raise ConfigurationError(
+            f"{table.location} is a log of changes, in incremental folders, but has not the columns by which Synapse "
+            "Link tells which of its rows count (Id, SinkModifiedOn or versionnumber, IsDelete). Say under `changes`, "
+            "beside the table or its source in the export file, how it is read: `changes: {key: …, order: […], "
+            "deleted: …}`."
+        )
     return None
 
 

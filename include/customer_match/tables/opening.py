@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Final
@@ -82,7 +83,7 @@ def open_table(
     if place.listing is None:
         raise TableMissing(f"There is no file or folder {place.where}. {_REMEDY}")
     if format not in ("auto", *(own.name for own in FILE_FORMATS)):
-        raise _wrong_format(folder_formats[0], place.where)
+        raise _wrong_format(folder_formats[-1], place.where)
     return _files_table(place, place.listing, format, dialect)
 
 
@@ -176,8 +177,20 @@ def discover(
 
 def _found(place: Place, format: FormatChoice) -> list[FoundTable]:  # noqa: A002
     """Tables that say themselves which files are theirs."""
-    asked = [own for own in FOLDER_FORMATS if format in ("auto", own.name)]
-    return [table for own in asked for table in own.find(place)]
+    found: list[FoundTable] = []
+    for own in FOLDER_FORMATS:
+        if format in ("auto", own.name):
+            found += own.find(_without(place, found))
+    return found
+
+
+def _without(place: Place, found: Sequence[FoundTable]) -> Place:
+    """A place without the folders of tables that were found there."""
+    taken, listing = {table.folder for table in found}, place.listing
+    if not taken or listing is None:
+        return place
+    files = (file for file in listing.files if taken.isdisjoint(_folders_above(file.path, listing.root)))
+    return replace(place, listing=replace(listing, files=tuple(files)))
 
 
 def _plain_tables(

@@ -12,5 +12,5 @@ __all__ = ["FILE_FORMATS", "FOLDER_FORMATS"]
 FILE_FORMATS: Final[tuple[FileFormat, ...]] = (parquet_files.FORMAT, csv_files.FORMAT)
 """The last one takes what no first bytes give away."""
 
-FOLDER_FORMATS: Final[tuple[FolderFormat, ...]] = (delta.FORMAT, cdm.FORMAT)
-"""In the order in which they are asked for a path."""
+FOLDER_FORMATS: Final[tuple[FolderFormat, ...]] = (delta.FORMAT, cdm.INCREMENTAL, cdm.FORMAT)
+"""In the order in which they are asked for a path; what one of them finds is no table of those after it."""

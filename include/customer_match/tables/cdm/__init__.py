@@ -4,9 +4,12 @@ Documented: common-data-model/model-json and cdm-manifest of Microsoft's Common 
 
 - `entity.py`: an entity as both kinds of model describe it;
 - `model_json.py`, `manifest.py`: the two kinds; `locations.py`: where a model says that its files are;
-- `documents.py`: finds models; `table.py`: the table.
+- `documents.py`: finds models; `table.py`: the table;
+- `incremental.py`: a table of all incremental folders of Synapse Link.
 """
 
+from include.customer_match.tables.cdm.incremental import FORMAT as INCREMENTAL
+from include.customer_match.tables.cdm.incremental import IncrementalTable
 from include.customer_match.tables.cdm.table import FORMAT, EntityTable
 
-__all__ = ["FORMAT", "EntityTable"]
+__all__ = ["FORMAT", "INCREMENTAL", "EntityTable", "IncrementalTable"]

@@ -19,7 +19,7 @@ from include.customer_match.tables.inside import inside
 from include.customer_match.tables.table import still_there
 from include.errors import ConfigurationError
 
-__all__ = ["Model", "model_in", "models_among", "read_model", "split_path"]
+__all__ = ["MODEL", "Model", "model_in", "models_among", "read_model", "split_path"]
 
 MODEL: Final = "model.json"
 _MANIFEST: Final = ".manifest.cdm.json"

@@ -38,7 +38,7 @@ from include.customer_match.tables.table import BATCH_ROWS, FileTable
 from include.customer_match.tables.values import conformed, stream_type
 from include.errors import ConfigurationError
 
-__all__ = ["FORMAT", "EntityTable"]
+__all__ = ["FORMAT", "EntityTable", "entity_table", "file_settings"]
 
 _FILES_AT_ONCE: Final = 8
 # Gzip is read, whatever the name: no setting of a model tells of it.
@@ -178,13 +178,23 @@ def _only_entity(model: Model) -> str:
 
 def _open(model: Model, name: str) -> EntityTable:
     entity = model.entity(name)
-    _check_names(entity, model.where)
-    paths = _paths(model, entity)
+    paths = file_settings(model, entity)
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
         files = list(pool.map(lambda path: _file(model, entity, path), paths))
-    parts = tuple(
-        _part(model, entity, file, settings) for file, settings in zip(files, paths.values(), strict=True)
-    )
+    return entity_table(model, entity, list(zip(files, paths.values(), strict=True)))
+
+
+def entity_table(
+    model: Model, entity: Entity, files: Sequence[tuple[TableFile, FileSettings]]
+) -> EntityTable:
+    """An entity of a model as a table of some files, each with how it is written.
+
+    Raises:
+        ConfigurationError: The model says of it what cannot be.
+        TransientError: Storage trouble.
+    """
+    _check_names(entity, model.where)
+    parts = tuple(_part(model, entity, file, settings) for file, settings in files)
     with storage_faults(model.where):
         written = described(info_of(model.filesystem, model.path)).modified
     return EntityTable(f"{model.where}/{entity.name}", _joined(parts), entity.columns, written)
@@ -205,8 +215,11 @@ def _check_names(entity: Entity, where: str) -> None:
         raise unusable(where, entity.name, f"has the column {twice[0]!r} twice", "Rename one.")
 
 
-def _paths(model: Model, entity: Entity) -> dict[str, FileSettings]:
-    """Its files and how they are written; what the model lists itself goes before what a pattern finds."""
+def file_settings(model: Model, entity: Entity) -> dict[str, FileSettings]:
+    """The files that a model names for an entity, and how they are written.
+
+    What it lists goes before what a pattern of it finds.
+    """
     paths: dict[str, FileSettings] = {}
     for partition in entity.partitions:
         paths.setdefault(_path(model, entity, partition.location), partition.settings)

@@ -1,0 +1,321 @@
+"""Incremental folders of Synapse Link for Dataverse: a folder for each interval, with the changes of each table in it.
+
+Documented (azure-synapse-incremental-updates): folders are named by their time, each has a model of its own, tables are
+append-only, and the first folder holds what was there when the feature was switched on. So a table is what all folders
+hold together, as a log of changes. `Changelog/changelog.info` names the folder that is being written; that one is not
+to be read yet (documented). That `Changelog/Synapse.log` lists all finished ones, so that one that is gone can be
+noticed, was observed by others (arasdk/fabric-code-samples).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Final
+
+import fsspec
+import pyarrow as pa
+
+from include.customer_match.storage import location_of, open_input, storage_faults
+from include.customer_match.storage_paths import entries_in, info_of
+from include.customer_match.table_formats import Format
+from include.customer_match.tables.cdm.documents import MODEL, Model, read_model, split_path
+from include.customer_match.tables.cdm.entity import FileSettings
+from include.customer_match.tables.cdm.table import EntityTable, entity_table, file_settings
+from include.customer_match.tables.columns import Columns, find_column, merge_columns
+from include.customer_match.tables.formats import FoundTable, Place
+from include.customer_match.tables.listing import Listing, TableFile, list_files, visible
+from include.customer_match.tables.table import BATCH_ROWS
+from include.customer_match.tables.values import conformed, stream_type
+from include.errors import ConfigurationError
+
+__all__ = ["FORMAT", "IncrementalTable"]
+
+# yyyy-MM-dd'T'HH:mm:ss.SSSz (documented), 2026-11-05T10.00.00Z (observed by others).
+_TIME: Final = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2})[.:](\d{2})[.:](\d{2})(?:\.\d{1,7})?[Zz]")
+_ACTIVE: Final = "Changelog/changelog.info"
+_FINISHED: Final = "Changelog/Synapse.log"
+_NO_TABLES: Final = frozenset(
+    {"Changelog", "EntitySyncFailure", "Microsoft.Athena.TrickleFeedService", "OptionsetMetadata"}
+)
+_FOLDERS_AT_ONCE: Final = 8
+
+
+@dataclass(frozen=True)
+class IncrementalTable:
+    """What all folders hold of one table: a log of its changes, oldest first.
+
+    Attributes:
+        location: The table, for people.
+        parts: What each folder holds.
+        by_time: Whether it is the state of a moment that was asked for.
+    """
+
+    location: str
+    parts: tuple[EntityTable, ...]
+    by_time: bool = False
+
+    @property
+    def files(self) -> tuple[TableFile, ...]:
+        """Its data files, in the order in which they are read."""
+        return tuple(file for part in self.parts for file in part.files)
+
+    @property
+    def modified(self) -> datetime | None:
+        """Time of the newest file (UTC), where the storage knows it."""
+        return max((part.modified for part in self.parts if part.modified), default=None)
+
+    def columns(self) -> Columns:
+        """Names and types of the columns of all folders: older ones may lack columns, newer ones may have lost some."""
+        return self._columns
+
+    def profiles(self) -> int | None:
+        """Number of rows; None where only reading all of them would tell."""
+        counts = [part.profiles() for part in self.parts]
+        return None if None in counts else sum(count or 0 for count in counts)
+
+    def batches(self, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        """Stream some columns in constant memory; a column that a folder lacks has no values in its rows.
+
+        Raises:
+            ConfigurationError: A column is missing or differs from file to file; a file is damaged.
+            TransientError: Storage trouble; a file was changed while it was read.
+        """
+        names = tuple(dict.fromkeys(find_column(self._columns, name) for name in columns))
+        types = {name: stream_type(self._columns[name]) for name in names}
+        for part in self.parts:
+            own = part.columns()
+            asked = [name for name in names if name in own] or list(own)[:1]
+            for batch in part.batches(asked, batch_rows):
+                yield conformed(_widened(batch, types), types, part.location)
+
+    @cached_property
+    def _columns(self) -> Columns:
+        with ThreadPoolExecutor(_FOLDERS_AT_ONCE) as pool:  # in a lake each look is a round trip or three
+            found = list(pool.map(lambda part: part.columns(), self.parts))
+        names = dict.fromkeys(name for own in reversed(found) for name in own)
+        padded = {
+            part.location: Columns({name: own.get(name, pa.null()) for name in names}, own.faults)
+            for part, own in zip(self.parts, found, strict=True)
+        }
+        return merge_columns(padded)
+
+
+def _widened(batch: pa.RecordBatch, types: dict[str, pa.DataType]) -> pa.RecordBatch:
+    """With the columns that it lacks: empty text, as CSV files have it, or nulls."""
+    for name, kind in types.items():
+        if name not in batch.schema.names:
+            nothing = "" if kind == pa.string() else None
+            batch = batch.append_column(name, pa.repeat(pa.scalar(nothing, kind), batch.num_rows))
+    return batch
+
+
+@dataclass(frozen=True)
+class _Folders:
+    """All incremental folders of one link.
+
+    Attributes:
+        filesystem: Where they lie.
+        root: The folder above them.
+        listing: All files there.
+        active: Names of those that are being written.
+    """
+
+    filesystem: fsspec.AbstractFileSystem
+    root: str
+    listing: Listing
+    active: frozenset[str]
+
+    @cached_property
+    def tables(self) -> dict[str, dict[str, list[TableFile]]]:
+        """The files of each table, by the folders that hold them, oldest first; none of what is being written."""
+        found: dict[str, dict[str, list[TableFile]]] = {}
+        for file in self.listing.files:
+            relative = self.listing.relative(file)
+            folder, _, below = relative.partition("/")
+            table, _, name = below.partition("/")
+            if _TIME.fullmatch(folder) and name and visible(below) and table not in _NO_TABLES:
+                found.setdefault(table, {})
+                if folder not in self.active:
+                    found[table].setdefault(folder, []).append(file)
+        return found
+
+    def open(self, name: str, as_of: datetime | None) -> IncrementalTable | None:
+        """A table; None if no folder has it.
+
+        Raises:
+            ConfigurationError: A folder is missing or not described, so that changes would be.
+        """
+        if name not in self.tables:
+            return None
+        where = f"{location_of(self.filesystem, self.root)}/*/{name}"
+        self._ensure_none_is_gone(where)
+        folders = {
+            folder: files
+            for folder, files in self.tables[name].items()
+            if as_of is None or _time_of(folder) <= as_of
+        }
+        with ThreadPoolExecutor(_FOLDERS_AT_ONCE) as pool:
+            parts = tuple(pool.map(lambda folder: self._part(folder, name, folders[folder]), sorted(folders)))
+        if not parts:
+            raise ConfigurationError(
+                f"{where} has no incremental folder that is finished and not newer than the run. Wait until Synapse "
+                "Link has finished the first one, or take a later data interval."
+            )
+        return IncrementalTable(where, parts, by_time=as_of is not None)
+
+    def _part(self, folder: str, name: str, files: list[TableFile]) -> EntityTable:
+        path = f"{self.root}/{folder}/{MODEL}"
+        model = self._model(path)
+        if model is None or name not in model.entities:
+            raise ConfigurationError(
+                f"{location_of(self.filesystem, f'{self.root}/{folder}')} has changes of {name!r}, but no {MODEL} that "
+                "describes them: Synapse Link has not finished this folder. If it is still being written, wait; if it "
+                "never will be (a later folder then has its changes), move the folder away."
+            )
+        entity = model.entity(name)
+        known = file_settings(model, entity)
+        usual = next(iter(known.values()), FileSettings())
+        return entity_table(model, entity, [(file, known.get(file.path, usual)) for file in files])
+
+    def _model(self, path: str) -> Model | None:
+        file = next((one for one in self.listing.files if one.path == path), None)
+        return read_model(self.filesystem, path) if file and file.size_bytes else None
+
+    def _ensure_none_is_gone(self, where: str) -> None:
+        """A folder that is gone has taken its changes with it: who is in older ones may have left."""
+        path = f"{self.root}/{_FINISHED}"
+        if not any(file.path == path for file in self.listing.files):
+            return
+        there = {self.listing.relative(file).partition("/")[0] for file in self.listing.files}
+        names = _names_in(self.filesystem, path)
+        gone = [name for name in sorted(names - there) if not self._is_there(name)]
+        if gone:
+            raise ConfigurationError(
+                f"{where}: {len(gone):,} of the incremental folders that {_FINISHED} lists are not there any more, "
+                f"{gone[0]!r} the first, and with them their changes. What the others hold is not the whole table. "
+                "Keep all folders of a link, or let Synapse Link write a new one; its Delta Lake option keeps tables "
+                "without their history."
+            )
+
+    def _is_there(self, name: str) -> bool:
+        """Whether a folder is empty rather than gone: a retry of Synapse Link may leave such ones (documented)."""
+        try:
+            with storage_faults(location_of(self.filesystem, self.root)):
+                return bool(info_of(self.filesystem, f"{self.root}/{name}")["type"] == "directory")
+        except FileNotFoundError:
+            return False
+
+
+def _time_of(folder: str) -> datetime:
+    found = _TIME.fullmatch(folder)
+    assert found is not None  # noqa: S101 (asked before)
+    try:
+        return datetime.fromisoformat(f"{found[1]}:{found[2]}:{found[3]}").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def _names_in(filesystem: fsspec.AbstractFileSystem, path: str) -> frozenset[str]:
+    """The names of folders in a file of the change log."""
+    with open_input(filesystem, path) as file:
+        text = file.read().decode("utf-8-sig", "replace")
+    names = (name.strip().strip('"').rstrip("/") for name in re.split(r"[,\r\n]", text))
+    return frozenset(name for name in names if _TIME.fullmatch(name))
+
+
+def _folders_in(filesystem: fsspec.AbstractFileSystem, root: str) -> _Folders | None:
+    """The incremental folders in a folder; None if there are none."""
+    try:
+        with storage_faults(location_of(filesystem, root)):
+            names = [
+                posixpath.basename(str(info["name"]).rstrip("/")) for info in entries_in(filesystem, root)
+            ]
+    except (FileNotFoundError, NotADirectoryError, ConfigurationError):  # it may not be looked into
+        return None
+    if not any(map(_TIME.fullmatch, names)) or posixpath.dirname(_ACTIVE) not in names:
+        return None
+    try:
+        active = _names_in(filesystem, f"{root}/{_ACTIVE}")  # before the listing: what ends meanwhile waits
+    except FileNotFoundError:
+        return None
+    return _Folders(filesystem, root, list_files(filesystem, root), active)
+
+
+def _folders_among(place: Place, listing: Listing, root: str) -> _Folders | None:
+    """The incremental folders in a folder of which all files are known; None if there are none."""
+    below = Listing(root, tuple(file for file in listing.files if file.path.startswith(f"{root}/")))
+    folders = _Folders(place.filesystem, root, below, _names_in(place.filesystem, f"{root}/{_ACTIVE}"))
+    return folders if folders.tables else None
+
+
+@dataclass(frozen=True)
+class _IncrementalFormat:
+    """A container of Synapse Link with incremental folders."""
+
+    name: Format = "cdm"
+    title: str = "incremental folders of Synapse Link"
+    sign: str = f"{_ACTIVE} beside folders that are named by times"
+
+    def find(self, place: Place) -> Sequence[FoundTable]:
+        """The tables of all links in a folder."""
+        if place.listing is None:
+            return ()
+        self._refuse_one_folder(place)
+        roots = [
+            file.path.removesuffix(f"/{_ACTIVE}")
+            for file in place.listing.files
+            if file.path.endswith(f"/{_ACTIVE}")
+        ]
+        found = [folders for root in roots if (folders := _folders_among(place, place.listing, root))]
+        return [
+            FoundTable(name, f"{folders.root}/{name}", folders.root)
+            for folders in found
+            for name in folders.tables
+        ]
+
+    def forbids_plain(self, listing: Listing) -> bool:
+        """Whether incremental folders are in it: one file is then a part of the changes of a table."""
+        return any(listing.relative(file) == _ACTIVE for file in listing.files)
+
+    def open(self, place: Place) -> IncrementalTable | None:
+        """Open a table: `folder/table` or `folder/model.json/table`, of which nothing else lies there."""
+        self._refuse_one_folder(place)
+        if place.listing is not None:
+            self._refuse_all_tables(place, place.listing)
+            return None
+        named = split_path(place.path)
+        root, name = (posixpath.dirname(named[0]), named[1]) if named else posixpath.split(place.path)
+        folders = _folders_in(place.filesystem, root) if root else None
+        return folders.open(name, place.as_of) if folders else None
+
+    def _refuse_all_tables(self, place: Place, listing: Listing) -> None:
+        folders = _folders_among(place, listing, listing.root) if self.forbids_plain(listing) else None
+        if folders is not None:
+            raise ConfigurationError(
+                f"{place.where} holds incremental folders of Synapse Link, with the changes of {len(folders.tables)} "
+                f"tables: {', '.join(sorted(folders.tables))}. Name one of them as the segment's `path` in the export "
+                "file: <this folder>/<table>."
+            )
+
+    def _refuse_one_folder(self, place: Place) -> None:
+        """What one folder holds are the changes of one interval, not a table."""
+        parts = place.path.split("/")
+        at = next((number for number, part in enumerate(parts) if number and _TIME.fullmatch(part)), None)
+        if at is None:
+            return
+        above = "/".join(parts[:at])
+        if _folders_in(place.filesystem, above) is not None:
+            raise ConfigurationError(
+                f"{place.where} is one of the incremental folders of Synapse Link, or in one: it holds the changes of "
+                f"one interval alone. Name the folder above, {location_of(place.filesystem, above)}, as `root` of the "
+                "source in the export file, or the table there as `path`: all folders are read together."
+            )
+
+
+FORMAT: Final = _IncrementalFormat()
