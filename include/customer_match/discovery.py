@@ -9,10 +9,11 @@ folder, because other tasks go by it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
+from unicodedata import normalize
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
@@ -136,6 +137,11 @@ class Remembered:
             known=still_there + len(vanished),
             gone=len(vanished),
         )
+
+    def are_known(self) -> Callable[[str], bool]:
+        """Whether a table of a name was delivered before, and has not ended since."""
+        before = set(self._files.list(self._folder))
+        return lambda table: _file(normalize("NFC", table)) in before
 
     def remember(self, table: str, audience: str) -> None:
         """Note that a table's audience is sent to; those that the export names need no memory."""

@@ -15,7 +15,14 @@ from include.customer_match.change_logs.table import latest_rows
 from include.customer_match.date_templates import RunDates, is_template, latest_in, render
 from include.customer_match.export import Source
 from include.customer_match.reading import dialect_of
-from include.customer_match.tables import Table, TableMissing, discover, is_being_written, open_table
+from include.customer_match.tables import (
+    Table,
+    TableMissing,
+    discover,
+    is_being_written,
+    open_table,
+    remains_of,
+)
 from include.customer_match.tables.dated import nearest_days, newest_dated
 from include.project import PROJECT
 
@@ -54,8 +61,12 @@ class DatedSource:
         """
         return self._filled_in(self.source.root, lambda path: path)
 
-    def tables(self) -> dict[str, str]:
+    def tables(self, known: Callable[[str], bool] = lambda _: False) -> dict[str, str]:
         """Where each table of the source lies, by name.
+
+        Args:
+            known: Whether somebody wants a table of a name, or has delivered it before: it then counts as one, whatever
+                its files are by now.
 
         Raises:
             TableMissing: The run's day has no such folder.
@@ -63,7 +74,7 @@ class DatedSource:
         lake, root = self._place(self.root)
         with_days = is_template(self.source.root)
         try:
-            return discover(lake, root, format=self.source.format)
+            return discover(lake, root, format=self.source.format, known=known)
         except TableMissing as error:
             if not with_days:
                 raise
@@ -73,6 +84,11 @@ class DatedSource:
         """Whether a table that is not there is away only while it is overwritten."""
         lake, root = self._place(self.root)
         return is_being_written(lake, f"{root.rstrip('/')}/{name}")
+
+    def remains_of(self, name: str) -> str | None:
+        """Where files lie of a table that is not there any more; None if there are none."""
+        lake, root = self._place(self.root)
+        return remains_of(lake, root, name)
 
     def open(self, name: str, path: str | None, key: str) -> Table:
         """A table by its path, or by its name.
@@ -100,8 +116,8 @@ class DatedSource:
             raise self._of_other_days(error, path, located) from None
 
     def _named(self, name: str, key: str) -> Table:
-        tables = self.tables()
         name = normalize("NFC", name)  # as the names of tables are told
+        tables = self.tables(known=lambda found: normalize("NFC", found) == name)
         if name not in tables:
             near = get_close_matches(name, tables, 1)
             raise TableMissing(

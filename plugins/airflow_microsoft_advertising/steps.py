@@ -486,7 +486,7 @@ class ExportRun:
         """Where each table of the source lies, by name; of one table of all segments, the names that it lists."""
         if self.export.memberships:
             return listed_segments(self.export, self._open)
-        return self._dated(self.export.source).tables()
+        return self._dated(self.export.source).tables(self._changes.are_known())
 
     def _rows(self, segment: Segment) -> SegmentRows:
         return segment_rows(self.export, segment, self._open)

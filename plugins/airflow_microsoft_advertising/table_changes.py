@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -64,6 +64,10 @@ class TableChanges:
         """The segments of vanished tables whose audiences the export does not keep."""
         return to_end(self.export, changes.vanished, self.interval_end, at_once=at_once)
 
+    def are_known(self) -> Callable[[str], bool]:
+        """Whether a table of a name was delivered before."""
+        return self._remembered.are_known()
+
     def remember(self, segment: Segment) -> None:
         """Remember a table whose audience is sent to, so that it is missed."""
         self._remembered.remember(segment.table, segment.audience)
@@ -112,10 +116,20 @@ def reason_to_wait(
         return f"{where} cannot be read, and may list the segment." if unreadable else None
     if source.is_dated(None) and name in _tables_of_today(export):
         return f"The table {name!r} is there today: a run for the past does not end its audience."
+    return _left_over(source, name)
+
+
+def _left_over(source: DatedSource, name: str) -> str | None:
+    """Which files of a table that is not there any more still are, and so tell that it has not gone for good."""
     if source.is_being_written(name):
         return (
             f"The table {name!r} has no data, but files of a program that is writing it, in {source.root}. Remove its "
             "folder if it is gone for good."
+        )
+    if folder := source.remains_of(name):
+        return (
+            f"{folder} is no table any more, but holds files. Let the table {name!r} be written again, or remove them "
+            "if it is gone for good."
         )
     return None
 

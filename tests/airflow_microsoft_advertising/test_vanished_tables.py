@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from fsspec.implementations.local import LocalFileSystem
 
 from airflow_microsoft_advertising.ledger_command import _Found
 from airflow_microsoft_advertising.local_run import LocalRun
@@ -20,6 +23,7 @@ from include.customer_match.ledger.store import Ledger, ledger_folder
 from include.customer_match.report import Outcome, RunReport, SegmentReport
 from include.customer_match.run_records import Chunked
 from include.errors import ConfigurationError
+from include.sample_lake.delta import DeltaSample
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.in_memory import FakeAudience
 from tests.airflow_microsoft_advertising.test_local_run import service
@@ -222,6 +226,80 @@ def test_a_table_that_is_overwritten_has_not_gone(days: Days, ending: str) -> No
     assert of(days.run(), "Gold").outcome is Outcome.SKIPPED
     shutil.rmtree(at_work.parents[2])
     assert of(days.run(), "Gold").outcome is OUTCOME[ending]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"part-0.ndjson": b'{"Email": "anna@example.com"}'}, "part-0.ndjson"),
+        ({"part-0": b'[{"Email": "anna@example.com"}]'}, "part-0 is JSON"),
+        ({"people.dat": b"\0\1\2\3"}, "people.dat is neither"),
+        ({"export.log": b"started\n"}, "no column 'Email'"),
+        ({"README.md": b"Moved."}, "holds no Parquet or CSV files"),
+        ({"part-0.parquet.tmp": b"PAR1"}, "part-0.parquet.tmp"),
+        ({".hoodie/hoodie.properties": b"x"}, "Apache Hudi"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_table_whose_files_change_their_kind_has_not_gone(
+    days: Days, ending: str, files: dict[str, bytes], words: str
+) -> None:
+    days.remove("Gold")
+    for name, content in files.items():
+        path = days.lake.folder / "lake" / "Gold" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    for _ in range(3):
+        told = of(days.run(), "Gold")
+        assert (told.outcome, days.holds("Gold")) == (Outcome.FAILED, 5)
+        assert words in str(told.message)
+    days.remove("Gold")
+    days.write("Gold")
+    assert of(days.run(), "Gold").outcome is Outcome.UNCHANGED
+
+
+def test_a_single_file_that_changes_its_kind_has_not_gone(days: Days, ending: str) -> None:
+    lone = days.lake.folder / "lake" / "Lone.csv"
+    lone.write_text("Email\nanna@example.com\n")
+    days.run()
+    lone.rename(lone.with_suffix(".json"))
+    for _ in range(2):
+        told = of(days.run(), "Lone")
+        assert (told.outcome, days.holds("Lone")) == (Outcome.FAILED, 1)
+        assert "Lone.json" in str(told.message)
+    lone.with_suffix(".json").unlink()
+    days.run()
+    days.run()
+    assert days.holds("Lone") == LEFT[ending], "it is gone"
+
+
+def test_what_is_left_of_a_deeper_table_keeps_its_audience(days: Days, ending: str) -> None:
+    """A Delta table without its log is none; its files alone do not tell who is in it."""
+    folder = days.lake.folder / "lake" / "bronze" / "Deep"
+    DeltaSample(LocalFileSystem(), str(folder), columns={"Email": pa.string()}).append([{"Email": FIVE[0]}])
+    for commit in (folder / "_delta_log").iterdir():
+        os.utime(commit, (0, 0))
+    days.run()
+    assert days.holds("Deep") == 1
+    log = folder / "_delta_log"
+    log.rename(folder.parent / ".log")
+    days.run()
+    told = of(days.run(), "Deep")
+    assert (told.outcome, days.holds("Deep")) == (Outcome.SKIPPED, 1)
+    assert f"{folder} is no table any more, but holds files" in str(told.message)
+    shutil.rmtree(folder)
+    days.run()
+    assert days.holds("Deep") == LEFT[ending]
+
+
+@pytest.mark.parametrize(
+    "stray", ["Notes/README.md", "docs/load.sql", "README", "run.log", "settings.json", "x.dat"]
+)
+def test_what_is_no_table_makes_no_audience(days: Days, stray: str) -> None:
+    path = days.lake.folder / "lake" / stray
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("anna@example.com\n")
+    assert {segment.audience for segment in days.run().segments} == set(TABLES)
 
 
 def test_a_dry_run_says_what_would_be(days: Days, ending: str) -> None:

@@ -2,7 +2,7 @@
 
 from include.customer_match.tables.columns import Columns, find_column, resolve_column
 from include.customer_match.tables.listing import is_being_written
-from include.customer_match.tables.opening import TableMissing, discover, open_table
+from include.customer_match.tables.opening import TableMissing, discover, open_table, remains_of
 from include.customer_match.tables.table import Table, TableFile
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "find_column",
     "is_being_written",
     "open_table",
+    "remains_of",
     "resolve_column",
 ]

@@ -15,6 +15,7 @@ from include.customer_match.tables.csv_dialect import CsvDialect
 from include.customer_match.tables.csv_preamble import Preamble, preamble_of
 from include.customer_match.tables.csv_quotes import QUOTING
 from include.customer_match.tables.csv_streams import BLOCK_BYTES, Gunzip, Transcoder, is_gzip
+from include.customer_match.tables.files.first_bytes import foreign
 from include.errors import ConfigurationError
 
 __all__ = ["CsvStart", "read_start", "row_too_long", "text_of"]
@@ -32,19 +33,6 @@ _BOMS: Final = {  # the longer ones first
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_OTHERS: Final = {
-    b"PK\x03\x04": "a zip archive or an Excel workbook",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook",
-    b"PAR1": "a Parquet file",
-    b"Obj\x01": "an Avro file",
-    b"%PDF-": "a PDF file",
-    **{b"BZh%d1AY&SY" % level: "packed by bzip2" for level in range(1, 10)},
-    b"\x28\xb5\x2f\xfd": "packed by Zstandard",
-    b"\xfd7zXZ": "packed by xz",
-    b"\xff\x06\0\0sNaPpY": "packed by Snappy",
-    b"\x04\x22\x4d\x18": "packed by LZ4",
-}
-
 # Python's own limit is 128 KiB a value. It counts for the whole process, where nobody asks for so little.
 csv.field_size_limit(max(csv.field_size_limit(), BLOCK_BYTES))
 
@@ -125,12 +113,10 @@ def _read(content: BinaryIO | io.RawIOBase, size: int) -> bytes:
 
 
 def _check_is_text(start: bytes, where: str) -> None:
-    for magic, what in _OTHERS.items():
-        if start.startswith(magic):
-            raise ConfigurationError(
-                f"{where} is {what}, not CSV. Let the table be written as Parquet, or as CSV, plain or packed by "
-                "gzip."
-            )
+    if what := foreign(start):
+        raise ConfigurationError(
+            f"{where} is {what}, not CSV. Let the table be written as Parquet, or as CSV, plain or packed by gzip."
+        )
 
 
 def _look(start: bytes, is_cut: bool, encoding: str, dialect: CsvDialect, where: str) -> _Look:  # noqa: FBT001

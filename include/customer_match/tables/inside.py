@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-__all__ = ["inside", "is_unicode", "leads_out"]
+__all__ = ["inside", "is_link_to_folder", "is_unicode", "leads_out"]
 
 # A URI, or a path with a drive. (`time=10:00/…` is a folder.)
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
@@ -42,3 +43,8 @@ def leads_out(filesystem: fsspec.AbstractFileSystem, root: str, path: str) -> bo
         return False
     real, real_root = os.path.realpath(path), os.path.realpath(root)
     return os.path.commonpath([real, real_root]) != real_root
+
+
+def is_link_to_folder(filesystem: fsspec.AbstractFileSystem, path: str) -> bool:
+    """Whether what is listed as a file is a symbolic link to a folder; only this machine has them."""
+    return isinstance(filesystem, LocalFileSystem) and Path(path).is_dir()

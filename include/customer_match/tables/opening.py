@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -14,11 +13,19 @@ from typing import Final
 
 import fsspec
 
-from include.customer_match.storage import location_of, open_input
+from include.customer_match.storage import location_of
 from include.customer_match.table_formats import FormatChoice
 from include.customer_match.tables.csv_dialect import CsvDialect
-from include.customer_match.tables.formats import FileFormat, FolderFormat, FoundTable, Place
-from include.customer_match.tables.inside import is_unicode, leads_out
+from include.customer_match.tables.files.choosing import chosen_format, only_format
+from include.customer_match.tables.files.names import (
+    format_of,
+    is_bookkeeping,
+    is_no_data,
+    is_table_alone,
+    table_name,
+)
+from include.customer_match.tables.formats import FolderFormat, FoundTable, Place
+from include.customer_match.tables.inside import is_link_to_folder, is_unicode, leads_out
 from include.customer_match.tables.listing import (
     Listing,
     TableFile,
@@ -27,19 +34,15 @@ from include.customer_match.tables.listing import (
     run_folders,
     visible,
 )
+from include.customer_match.tables.logs import databricks, spark_sink
+from include.customer_match.tables.logs.signs import refuse_logs, tables_with_logs
 from include.customer_match.tables.partitions import partitions_of
 from include.customer_match.tables.registry import FILE_FORMATS, FOLDER_FORMATS
 from include.customer_match.tables.table import Table
 from include.errors import ConfigurationError
 
-__all__ = ["TableMissing", "discover", "open_table"]
+__all__ = ["TableMissing", "discover", "open_table", "remains_of"]
 
-# Data that somebody meant to be read: to pass over them would lose people without a word.
-_UNREADABLE: Final = frozenset(
-    {
-        ".bz2", ".zst", ".xz", ".zip", ".snappy", ".lz4", ".lzo", ".deflate", ".7z", ".avro", ".orc", ".jsonl", ".xlsx",
-    }
-)  # fmt: skip
 _REMEDY: Final = "Correct the segment's table or path in the export file, or check what writes the table."
 
 
@@ -56,7 +59,8 @@ def open_table(
 ) -> Table:
     """Open a table: a Delta table, an entity of a CDM folder, one file, or a folder of files at any depth.
 
-    Files and folders whose names begin with `_` or `.` are passed over. Where the folder keeps several runs
+    Known bookkeeping is passed over (`files/names.py`); any other file is read, or the table is refused by its name,
+    and so is one whose files a log governs that is not read (`logs/signs.py`). Where the folder keeps several runs
     of a Customer Insights export and no model says which one counts, the newest one is the table; with `as_of`, the
     newest one that is not after it.
 
@@ -108,19 +112,13 @@ def _files_table(
     dialect: CsvDialect | None,
 ) -> Table:
     filesystem, where, by_time = place.filesystem, place.where, False
+    refuse_logs(place)
     if listing.is_file:
-        files = listing.files
-        chosen = _format_of_file(filesystem, files[0], format, where)
+        chosen, files = only_format(filesystem, listing.files[0], format, dialect), listing.files
     else:
-        run, files = _newest(place, listing, _data_files(listing, where))
+        run, files = _newest(place, listing, _data_files(filesystem, listing, where))
         where, by_time = (f"{where}/{run}", place.as_of is not None) if run else (where, False)
-        chosen, files = _chosen_format(filesystem, files, format, where)
-    for file in listing.files:  # a link to a folder is listed as a file, and nothing in it
-        if visible(listing.relative(file)) and leads_out(filesystem, listing.root, file.path):
-            raise _link(location_of(filesystem, file.path))
-    for file in files:
-        if not file.size_bytes:
-            raise _empty_file(location_of(filesystem, file.path))
+        chosen, files = chosen_format(filesystem, files, format, dialect, where)
     partitions = partitions_of({file.path: listing.relative(file) for file in files}, where)
     known = {"dialect": dialect} if dialect and chosen.name == "csv" else {}
     return chosen.table(filesystem, where, files, partitions=partitions, by_time=by_time, **known)
@@ -131,17 +129,21 @@ def discover(
     root: str,
     pattern: str = "*",
     format: FormatChoice = "auto",  # noqa: A002 (the export file's own key)
+    known: Callable[[str], bool] = lambda _: False,
 ) -> dict[str, str]:
     """The tables below a folder.
 
-    These are Delta tables and the entities of CDM models, at any depth; and beside them sub-folders that hold data
-    files, and single files by their stems. Below a Delta table or a model no other file is a table.
+    These are Delta tables and the entities of CDM models, at any depth, and tables with logs that are not read; and
+    beside them sub-folders that hold data files, and single files by their stems. Below a table that says itself which
+    files are its own no other file is a table. What nothing tells to be one (a folder of programs and documents, a file
+    of an unknown kind) is a table only if somebody knows it by its name, and then opening it tells what is wrong.
 
     Args:
         filesystem: Where it lies.
         root: The folder, without a protocol.
         pattern: Glob that names must match (`*`, `?`, `[…]`; case counts).
         format: Only tables of this format; `auto`: of any.
+        known: Whether somebody wants a table of a name, or has delivered it before.
 
     Returns:
         Path of each table, by its name (letters and their accents in one piece), in order of names.
@@ -164,7 +166,7 @@ def discover(
         )
     tables: dict[str, set[str]] = defaultdict(set)
     found = _found(Place(filesystem, root, listing), format)
-    for table in (*found, *_plain_tables(listing, format, found)):
+    for table in (*found, *_plain_tables(listing, format, found, known)):
         if not is_unicode(table.name):
             raise ConfigurationError(
                 f"{where} has a table whose name is not UTF-8: {table.name!a}. Rename it."
@@ -175,13 +177,40 @@ def discover(
     return {name: _only(name, paths, listing.root, where) for name, paths in sorted(tables.items())}
 
 
+def remains_of(filesystem: fsspec.AbstractFileSystem, root: str, name: str) -> str | None:
+    """The folder of a table's name that still holds files, at any depth, although it is no table any more.
+
+    Such as a Delta table without its log. Files below a table that says itself which files are its own do not count.
+
+    Args:
+        filesystem: Where it lies.
+        root: The folder of the tables, without a protocol.
+        name: Of the table.
+
+    Returns:
+        The location; None if there is nothing.
+    """
+    listing = _listing(filesystem, root.rstrip("/"))
+    if listing is None:
+        return None
+    taken = {table.folder for table in _found(Place(filesystem, listing.root, listing), "auto")}
+    for file in listing.files:
+        *folders, _ = unicodedata.normalize("NFC", listing.relative(file)).split("/")
+        if name in folders and taken.isdisjoint(_folders_above(file.path, listing.root)):
+            depth = len(folders) - folders.index(name)
+            return location_of(filesystem, file.path.rsplit("/", depth)[0])
+    return None
+
+
 def _found(place: Place, format: FormatChoice) -> list[FoundTable]:  # noqa: A002
     """Tables that say themselves which files are theirs."""
     found: list[FoundTable] = []
     for own in FOLDER_FORMATS:
         if format in ("auto", own.name):
             found += own.find(_without(place, found))
-    return found
+    folders = {table.folder for table in found}
+    logs = tables_with_logs(place.listing or Listing(place.path, ()))
+    return found + [table for table in logs if table.folder not in folders]
 
 
 def _without(place: Place, found: Sequence[FoundTable]) -> Place:
@@ -197,16 +226,29 @@ def _plain_tables(
     listing: Listing,
     format: FormatChoice,  # noqa: A002
     found: Sequence[FoundTable],
+    known: Callable[[str], bool],
 ) -> Iterator[FoundTable]:
     taken = {table.folder for table in found}
+    names, singles, others = {table.name for table in found}, set[str](), list[FoundTable]()
     for file in listing.files:
         relative = listing.relative(file)
-        if visible(relative) and _is_data(relative) and _passes(relative, format):
-            if not taken.isdisjoint(_folders_above(file.path, listing.root)):
-                continue
-            first, *below = relative.split("/")
-            path = f"{listing.root}/{first}"
-            yield FoundTable(first if below else _stem(first), path, path)
+        if not visible(relative) or not taken.isdisjoint(_folders_above(file.path, listing.root)):
+            continue
+        first, *below = relative.split("/")
+        path = f"{listing.root}/{first}"
+        table = FoundTable(first if below else table_name(first), path, path)
+        is_data = not is_bookkeeping(relative, file.size_bytes) and not is_no_data(relative)
+        if is_data and (below or is_table_alone(first)) and _passes(relative, format):
+            names.add(table.name)
+            singles |= set() if below else {table.name}
+            yield table
+        elif below or is_data:
+            others.append(table)
+    for table in others:
+        # Beside a file, another one of its name may be its other half, whatever that one is.
+        is_half = format == "auto" and table.name in singles
+        if is_half or (table.name not in names and known(table.name)):
+            yield table
 
 
 def _folders_above(path: str, root: str) -> Iterator[str]:
@@ -227,46 +269,13 @@ def _only(name: str, paths: set[str], root: str, where: str) -> str:
 
 def _passes(relative: str, format: FormatChoice) -> bool:  # noqa: A002
     """Whether a file is of the format, as far as its name tells."""
-    found = _format_of(relative)
+    found = format_of(relative)
     if found is None:
         return format in ("auto", *(own.name for own in FILE_FORMATS))
     return format in ("auto", found.name)
 
 
-def _extension(path: str) -> str:
-    """With the dot, in lower case; of a packed file that of what is in it, too (`.csv.gz`)."""
-    stem, extension = posixpath.splitext(path.lower())
-    inner = posixpath.splitext(stem)[1] if extension == ".gz" else ""
-    return (inner if re.fullmatch(r"\.[a-z]\w*", inner) else "") + extension
-
-
-def _stem(name: str) -> str:
-    return name[: -len(_extension(name)) or None]
-
-
-def _is_unreadable(path: str) -> bool:
-    """Whether a file holds data in a format that cannot be read, as far as its name tells."""
-    extension = _extension(path)
-    return extension in _UNREADABLE or (extension.endswith(".gz") and _format_of(path) is None)
-
-
-def _format_of(path: str) -> FileFormat | None:
-    extension = _extension(path)
-    return next((own for own in FILE_FORMATS if extension in own.extensions), None)
-
-
-def _named(name: str) -> FileFormat:
-    return next(own for own in FILE_FORMATS if own.name == name)
-
-
-def _is_data(relative: str) -> bool:
-    """Whether a file is meant as data: by its extension, or one of Spark's parts without one."""
-    extension = _extension(relative)
-    is_part = not extension and posixpath.basename(relative).startswith("part-")
-    return _format_of(relative) is not None or _is_unreadable(relative) or is_part
-
-
-def _data_files(listing: Listing, where: str) -> tuple[TableFile, ...]:
+def _data_files(filesystem: fsspec.AbstractFileSystem, listing: Listing, where: str) -> tuple[TableFile, ...]:
     for own in FOLDER_FORMATS:
         if own.forbids_plain(listing):
             raise ConfigurationError(
@@ -274,12 +283,32 @@ def _data_files(listing: Listing, where: str) -> tuple[TableFile, ...]:
                 f"longer count, so that it cannot be read as plain files. Set `format: {own.name}` of the source in "
                 "the export file (or leave it out), and name that table itself."
             )
-    files = tuple(f for f in listing.files if visible(listing.relative(f)) and _is_data(listing.relative(f)))
+    files = _visible_files(filesystem, listing)
     if not files:
         others = len(listing.files)
         seen = f" ({others} other files; names that begin with `_` or `.` do not count)" if others else ""
         raise ConfigurationError(f"The folder {where} holds no Parquet or CSV files{seen}. {_REMEDY}")
-    return files
+    counted = spark_sink.logged(
+        filesystem, listing.files, databricks.committed(filesystem, listing.files, files)
+    )
+    if not counted:
+        raise ConfigurationError(
+            f"{where} holds no file that is committed: the log beside the files (`_committed_…` or `_spark_metadata`) "
+            "lists none of them. Export after the table is written."
+        )
+    return counted
+
+
+def _visible_files(filesystem: fsspec.AbstractFileSystem, listing: Listing) -> tuple[TableFile, ...]:
+    """All that may be data. A link to a folder is listed as a file, and nothing in it: it must not lead out."""
+    files = []
+    for file in listing.files:
+        relative = listing.relative(file)
+        if visible(relative) and leads_out(filesystem, listing.root, file.path):
+            raise _link(location_of(filesystem, file.path))
+        if not is_bookkeeping(relative, file.size_bytes) and not is_link_to_folder(filesystem, file.path):
+            files.append(file)
+    return tuple(files)
 
 
 def _newest(
@@ -305,64 +334,8 @@ def _newest(
     return run, tuple(f for f in files if listing.relative(f).startswith(f"{run}/"))
 
 
-def _chosen_format(
-    filesystem: fsspec.AbstractFileSystem,
-    files: tuple[TableFile, ...],
-    format: FormatChoice,  # noqa: A002
-    where: str,
-) -> tuple[FileFormat, tuple[TableFile, ...]]:
-    """The format of a folder's files, and those that have it."""
-    unreadable = sorted({_extension(file.path) for file in files if _is_unreadable(file.path)})
-    if unreadable:
-        raise _unknown_format(f"{where} holds {', '.join(unreadable)} files")
-    if format != "auto":
-        matching = tuple(file for file in files if _passes(file.path, format))
-        if not matching:
-            raise ConfigurationError(f"{where} holds no {format} files. Correct `format` in the export file.")
-        return _named(format), matching
-    formats = {found.name: found for file in files if (found := _format_of(file.path))}
-    if len(formats) > 1:
-        raise ConfigurationError(
-            f"{where} holds {' and '.join(sorted(formats))} files. Set `format` of the source in the export file, "
-            "or move one kind away."
-        )
-    if formats:
-        return next(iter(formats.values())), files
-    return _format_of_file(filesystem, files[0], format, where), files
-
-
-def _format_of_file(
-    filesystem: fsspec.AbstractFileSystem,
-    file: TableFile,
-    format: FormatChoice,  # noqa: A002
-    where: str,
-) -> FileFormat:
-    if _is_unreadable(file.path):
-        raise _unknown_format(where)
-    if format != "auto":
-        return _named(format)
-    if known := _format_of(file.path):
-        return known
-    with open_input(filesystem, file.path) as content:
-        start = content.read(max(len(own.magic) for own in FILE_FORMATS))
-    return next(own for own in FILE_FORMATS if start.startswith(own.magic))
-
-
-def _unknown_format(what: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{what}: this format cannot be read. Let the table be written as Parquet, or as CSV, plain or packed by gzip."
-    )
-
-
 def _link(where: str) -> ConfigurationError:
     return ConfigurationError(
         f"{where} is a link to outside of the table's folder, and nothing is read there. Put the file itself into the "
         "folder, or name where it is as the segment's `path` in the export file."
-    )
-
-
-def _empty_file(where: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{where} is empty (0 bytes): not even a header. Let the table be written again, or delete the file if "
-        "it does not belong there."
     )

@@ -268,8 +268,10 @@ CASES = [
     Case("zip of CSV", one(zipped("a.csv", GOOD), "a.csv.zip"), refused(".zip", "cannot be read")),
     Case("tar of CSV", one(b"x", "a.tar.gz"), refused("a.tar.gz", "cannot be read"), at="t/a.tar.gz"),
     Case("JSON lines", one(json.dumps({"Email": PERSON}), "a.jsonl"), refused(".jsonl", "cannot be read")),
-    Case("JSON named CSV", one(json.dumps({"Email": PERSON})), refused("a.csv", "no header row")),
-    Case("web page named CSV", one("<html>\n<body>Sign in</body></html>"), refused("no column 'Email'")),
+    Case("JSON named CSV", one(json.dumps({"Email": PERSON})), refused("a.csv", "is JSON, not CSV")),
+    Case(
+        "web page named CSV", one("<html>\n<body>Sign in</body></html>"), refused("a.csv", "is XML or HTML")
+    ),
     Case("zero bytes inside", one("Id,Email\n1,\0\n"), refused("a.csv", "not text")),
     Case("two formats", {"a.csv": GOOD, "a.parquet": PLAIN}, refused("csv and parquet files")),
     # --- Cut and damaged

@@ -1,0 +1,156 @@
+"""Which files of a table are read, and in which format: none is passed over without a reason.
+
+A visible file that is no known bookkeeping counts. What its name does not tell its first bytes do; where both leave it
+open what it is, or it is something that cannot be read, the table is refused by the file's name.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import fsspec
+
+from include.customer_match.storage import location_of, open_input
+from include.customer_match.table_formats import Format, FormatChoice
+from include.customer_match.tables.csv_dialect import CsvDialect
+from include.customer_match.tables.files.first_bytes import FIRST_BYTES, foreign, is_text, unpacked
+from include.customer_match.tables.files.names import fault_of, format_of
+from include.customer_match.tables.formats import FileFormat
+from include.customer_match.tables.listing import TableFile
+from include.customer_match.tables.registry import FILE_FORMATS
+from include.customer_match.tables.table import still_there
+from include.errors import ConfigurationError
+
+__all__ = ["chosen_format", "only_format"]
+
+_FILES_AT_ONCE: Final = 8
+_WIDE: Final = ("utf-16", "utf-32")  # text in these is full of zeros
+_WRITE_OTHERWISE: Final = "Let the table be written as Parquet, or as CSV, plain or packed by gzip"
+_MOVE: Final = "move the file away from the table's folder if it is no data"
+
+
+def chosen_format(
+    filesystem: fsspec.AbstractFileSystem,
+    files: Sequence[TableFile],
+    wanted: FormatChoice,
+    dialect: CsvDialect | None,
+    where: str,
+) -> tuple[FileFormat, tuple[TableFile, ...]]:
+    """The format of a table's files, and those that have it.
+
+    Args:
+        filesystem: Where they lie.
+        files: All that are no bookkeeping; at least one.
+        wanted: The format that the export file names: files that are called by the other one do not count then.
+        dialect: How CSV files are written, as far as it is known.
+        where: The table, for messages.
+
+    Raises:
+        ConfigurationError: A file cannot be read, is empty, or is of another kind than the others; it is named.
+        TransientError: Storage trouble.
+    """
+    told = _told_by_names(filesystem, files)
+    if wanted != "auto":
+        files = [file for file in files if file.path not in told or told[file.path].name == wanted]
+        if not files:
+            raise ConfigurationError(f"{where} holds no {wanted} files. Correct `format` in the export file.")
+    _refuse_empty(filesystem, files)
+    told |= _told_by_first_bytes(filesystem, [file for file in files if file.path not in told], dialect)
+    examples = {told[file.path].name: file.path for file in reversed(files)}
+    if len(examples) > 1 or wanted not in ("auto", *examples):
+        raise _mixed(where, examples)
+    return told[files[0].path], tuple(files)
+
+
+def only_format(
+    filesystem: fsspec.AbstractFileSystem, file: TableFile, wanted: FormatChoice, dialect: CsvDialect | None
+) -> FileFormat:
+    """The format of a file that is the whole table; the one that the export file names, if it names one.
+
+    Raises:
+        ConfigurationError: It cannot be read, or is empty.
+        TransientError: Storage trouble.
+    """
+    told = _told_by_names(filesystem, [file])
+    _refuse_empty(filesystem, [file])
+    if wanted != "auto":
+        return next(own for own in FILE_FORMATS if own.name == wanted)
+    return (told or _told_by_first_bytes(filesystem, [file], dialect))[file.path]
+
+
+def _told_by_names(
+    filesystem: fsspec.AbstractFileSystem, files: Sequence[TableFile]
+) -> dict[str, FileFormat]:
+    """The formats of files, as far as their names tell, and none tells that it must not be read."""
+    paths = [file.path for file in files]
+    faults = {path: fault for path in paths if (fault := fault_of(path, paths))}
+    _refuse(filesystem, faults)
+    return {path: known for path in paths if (known := format_of(path))}
+
+
+def _told_by_first_bytes(
+    filesystem: fsspec.AbstractFileSystem, files: Sequence[TableFile], dialect: CsvDialect | None
+) -> dict[str, FileFormat]:
+    """The formats of files, as their first bytes tell them."""
+
+    def start_of(file: TableFile) -> bytes:
+        where = location_of(filesystem, file.path)
+        with still_there(where), open_input(filesystem, file.path, file.size_bytes) as content:
+            return content.read(FIRST_BYTES)
+
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:  # in a lake each look is a round trip
+        starts = dict(zip((file.path for file in files), pool.map(start_of, files), strict=True))
+    faults = {path: fault for path, start in starts.items() if (fault := _fault_of(start, dialect))}
+    _refuse(filesystem, faults)
+    return {path: _kind_of(start) for path, start in starts.items()}
+
+
+def _kind_of(start: bytes) -> FileFormat:
+    return next(own for own in FILE_FORMATS if start.startswith(own.magic))
+
+
+def _fault_of(start: bytes, dialect: CsvDialect | None) -> str | None:
+    """Why a file that begins like this is not read, and what to do."""
+    if any(own.magic and start.startswith(own.magic) for own in FILE_FORMATS):
+        return None
+    content = unpacked(start)
+    if what := foreign(content):
+        packed = "" if content is start else ", packed by gzip"
+        return f"is {what}{packed}, which cannot be read. {_WRITE_OTHERWISE}; or {_MOVE}"
+    is_wide = dialect is not None and dialect.encoding.startswith(_WIDE)
+    if content and (is_wide or is_text(content)):
+        return None
+    return (
+        f"is neither Parquet nor text, and its name does not tell what it is. {_WRITE_OTHERWISE}; or {_MOVE}"
+    )
+
+
+def _refuse(filesystem: fsspec.AbstractFileSystem, faults: Mapping[str, str]) -> None:
+    if faults:
+        path, words = min(faults.items())
+        more = (
+            f" The same or the like holds for {len(faults) - 1:,} more files there."
+            if len(faults) > 1
+            else ""
+        )
+        raise ConfigurationError(f"{location_of(filesystem, path)} {words}.{more}")
+
+
+def _refuse_empty(filesystem: fsspec.AbstractFileSystem, files: Iterable[TableFile]) -> None:
+    for file in files:
+        if not file.size_bytes:
+            raise ConfigurationError(
+                f"{location_of(filesystem, file.path)} is empty (0 bytes): not even a header. Let the table be written "
+                "again, or delete the file if it does not belong there."
+            )
+
+
+def _mixed(where: str, examples: Mapping[Format, str]) -> ConfigurationError:
+    shown = ", ".join(f"{posixpath.basename(path)} is {name}" for name, path in sorted(examples.items()))
+    return ConfigurationError(
+        f"{where} holds {' and '.join(sorted(examples))} files ({shown}). Set `format` of the source in the "
+        "export file, or move one kind away."
+    )

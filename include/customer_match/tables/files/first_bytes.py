@@ -1,0 +1,77 @@
+"""What the first bytes of a file tell of it, whatever it is called."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import Final
+
+from include.customer_match.tables.csv_streams import is_gzip
+
+__all__ = ["FIRST_BYTES", "foreign", "is_text", "unpacked"]
+
+FIRST_BYTES: Final = 4096
+"""So many are enough for all that is told here."""
+
+_GZIP_WINDOW: Final = 31  # deflate's largest, with gzip's header
+_MAGIC: Final = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"PAR1": "a Parquet file",
+    b"PARE": "an encrypted Parquet file",
+    b"Obj\x01": "an Avro file",
+    b"%PDF-": "a PDF file",
+    b"ARROW1\0\0": "an Arrow file",
+    b"FEA1": "a Feather file",
+    b"SQLite format 3\0": "a SQLite database",
+    **{b"SEQ" + bytes([version]): "a Hadoop sequence file" for version in range(1, 8)},
+    b"RCF\x01": "an RCFile of Hive",
+    **{b"BZh%d1AY&SY" % level: "packed by bzip2" for level in range(1, 10)},
+    b"\x28\xb5\x2f\xfd": "packed by Zstandard",
+    b"\xfd7zXZ": "packed by xz",
+    b"\xff\x06\0\0sNaPpY": "packed by Snappy",
+    b"\x04\x22\x4d\x18": "packed by LZ4",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+}
+# `{` may begin a GUID in braces, `[` a column's name in brackets: only what JSON has next makes it JSON.
+_JSON: Final = re.compile(
+    rb'\s*(?:\{\s*(?:"|\}|\Z)|\[\s*(?:[\[{"\]]|\Z|(?:-?\d[^,;|\t]*|true|false|null)\s*[,\]]))'
+)
+_MARKUP: Final = re.compile(rb"\s*<(?:\?xml|!DOCTYPE|html\b)", re.IGNORECASE)
+_UTF_8_MARK: Final = b"\xef\xbb\xbf"
+_UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
+# Line breaks, tabs, what Hive (\x01 to \x03) and others (\x1c to \x1f) put between values, the end of DOS's files.
+_CONTROL: Final = re.compile(rb"[\0\x04-\x08\x0e-\x1a\x7f]")
+_DOS_END: Final = b"\x1a"
+
+
+def foreign(start: bytes) -> str | None:
+    """What a file is that is surely no CSV, for people; None if it may be.
+
+    Args:
+        start: Its first bytes, unpacked.
+    """
+    if what := next((what for magic, what in _MAGIC.items() if start.startswith(magic)), None):
+        return what
+    if start.startswith(b"ORC") and _CONTROL.search(start):
+        return "an ORC file"
+    text = start.removeprefix(_UTF_8_MARK)
+    if _JSON.match(text):
+        return "JSON"
+    return "XML or HTML" if _MARKUP.match(text) else None
+
+
+def is_text(start: bytes) -> bool:
+    """Whether a file may be text: as UTF-8, in an encoding of one byte a character, or UTF-16 with its mark."""
+    return start.startswith(_UTF_16_MARKS) or not _CONTROL.search(start.rstrip(_DOS_END))
+
+
+def unpacked(start: bytes) -> bytes:
+    """The first bytes of what is packed by gzip; others as they are. What is damaged tells nothing."""
+    if not is_gzip(start):
+        return start
+    try:
+        return zlib.decompressobj(wbits=_GZIP_WINDOW).decompress(start, FIRST_BYTES)
+    except zlib.error:
+        return b""

@@ -1,0 +1,143 @@
+"""The log of Spark Structured Streaming's file sink: `_spark_metadata` lists the files of each batch.
+
+Files that a batch wrote before it broke off are written again under other names, and stay: only files that the log
+lists count, as Spark reads them (its `FileStreamSinkLog` and `MetadataLogFileIndex`, 2.0 to 4.0). There is one file a
+batch, named by its number; every few batches one that ends in `.compact` holds all before it, too. The first line is
+the log's version, each other one JSON with a file's `path` and an `action`: `add`, or `delete`, which older Spark could
+write.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import fsspec
+
+from include.customer_match.storage import location_of, open_input
+from include.customer_match.tables.listing import TableFile
+from include.customer_match.tables.table import still_there
+from include.errors import ConfigurationError
+
+__all__ = ["logged"]
+
+_FOLDER: Final = "_spark_metadata"
+_BATCH: Final = re.compile(r"(\d+)(\.compact)?")
+_BATCHES_AT_ONCE: Final = 16
+_VERSION: Final = "v1"
+_MAX_BYTES: Final = 2**30
+_REMEDY: Final = "Restore it, or let the table be written again"
+
+
+def logged(
+    filesystem: fsspec.AbstractFileSystem, listed: Iterable[TableFile], files: Sequence[TableFile]
+) -> tuple[TableFile, ...]:
+    """The files that count by the logs of the folders that they lie in.
+
+    Args:
+        filesystem: Where they lie.
+        listed: All files below the table, those of logs among them.
+        files: Those of data.
+
+    Raises:
+        ConfigurationError: A log cannot be read, or lists a file that is not there.
+        TransientError: Storage trouble.
+    """
+    counted = {file.path: file for file in files}
+    for folder, batches in _logs(listed).items():
+        below = {path.removeprefix(f"{folder}/"): path for path in counted if path.startswith(f"{folder}/")}
+        kept = {below[relative] for relative in _listed(filesystem, folder, batches, below)}
+        counted = {path: file for path, file in counted.items() if path in kept or path not in below.values()}
+    return tuple(counted.values())
+
+
+def _logs(listed: Iterable[TableFile]) -> dict[str, list[TableFile]]:
+    """The files of logs, by the folders that they govern; outer ones first."""
+    found: dict[str, list[TableFile]] = {}
+    for file in listed:
+        folder, name = posixpath.split(file.path)
+        if posixpath.basename(folder) == _FOLDER:
+            batches = found.setdefault(posixpath.dirname(folder), [])
+            if _BATCH.fullmatch(name):
+                batches.append(file)
+    return found
+
+
+def _listed(
+    filesystem: fsspec.AbstractFileSystem, folder: str, batches: Sequence[TableFile], below: Mapping[str, str]
+) -> Iterator[str]:
+    """The files that the log of a folder lists, by their paths below it."""
+    where = location_of(filesystem, f"{folder}/{_FOLDER}")
+    needed = _needed(batches, where)
+    with ThreadPoolExecutor(_BATCHES_AT_ONCE) as pool:  # in a lake each is a round trip
+        entries = [
+            one for batch in pool.map(lambda file: _entries(filesystem, file), needed) for one in batch
+        ]
+    deleted = {path for path, action in entries if action == "delete"}
+    for path in dict.fromkeys(path for path, _ in entries if path not in deleted):
+        relative = _relative(path, below)
+        if relative is None:
+            raise ConfigurationError(
+                f"{where} lists the file {posixpath.basename(path)}, which is not there: it was deleted by hand, or "
+                f"the folder was copied in part. {_REMEDY}."
+            )
+        yield relative
+
+
+def _needed(batches: Sequence[TableFile], where: str) -> list[TableFile]:
+    """The newest compact file and all batches after it.
+
+    Raises:
+        ConfigurationError: One is missing.
+    """
+    numbers: dict[int, TableFile] = {}
+    start = 0
+    for file in batches:
+        found = _BATCH.fullmatch(posixpath.basename(file.path))
+        assert found  # noqa: S101 (only such were taken)
+        number, is_compact = int(found[1]), found[2] is not None
+        if is_compact or number not in numbers:
+            numbers[number] = file
+        start = max(start, number if is_compact else 0)
+    last = max(numbers, default=-1)
+    missing = [number for number in range(start, last + 1) if number not in numbers]
+    if missing or not numbers:
+        raise ConfigurationError(
+            f"{where}, the log of Spark's streaming sink, has no batch {missing[0] if missing else 0}: which files of "
+            f"the table count cannot be known. {_REMEDY}."
+        )
+    return [numbers[number] for number in range(start, last + 1)]
+
+
+def _entries(filesystem: fsspec.AbstractFileSystem, file: TableFile) -> list[tuple[str, str]]:
+    """Path and action of each line."""
+    where = location_of(filesystem, file.path)
+    with still_there(where), open_input(filesystem, file.path, file.size_bytes) as content:
+        lines = content.read(_MAX_BYTES).decode("utf-8", "replace").splitlines()
+    try:
+        if lines[0].strip() == _VERSION:
+            return [_entry(json.loads(line)) for line in lines[1:] if line.strip()]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        pass
+    raise ConfigurationError(
+        f"{where}, a batch of the log of Spark's streaming sink, is truncated, damaged or of a version that is not "
+        f"known. {_REMEDY}."
+    )
+
+
+def _entry(line: Mapping[str, Any]) -> tuple[str, str]:
+    path, action = line["path"], line.get("action", "add")
+    if not isinstance(path, str) or action not in ("add", "delete"):
+        raise ValueError(action)
+    return unquote(urlsplit(path.replace("?", "%3F").replace("#", "%23")).path), action
+
+
+def _relative(path: str, below: Mapping[str, str]) -> str | None:
+    """A file that the log lists, by its path below the folder that it governs, wherever that has been copied to."""
+    parts = path.split("/")
+    return next((own for start in range(len(parts)) if (own := "/".join(parts[start:])) in below), None)
