@@ -15,6 +15,7 @@ from typing import Final
 import fsspec
 
 from include.customer_match.storage import location_of, storage_faults
+from include.customer_match.storage_paths import entries_in
 from include.customer_match.tables.formats import FoundTable, Place
 from include.customer_match.tables.listing import Listing, visible
 from include.errors import ConfigurationError
@@ -171,7 +172,7 @@ def _names(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str, bool
     """What lies in a folder, and whether it is a folder itself."""
     try:
         with storage_faults(location_of(filesystem, folder)):
-            listed = filesystem.ls(folder, detail=True)
+            listed = entries_in(filesystem, folder)
     except (
         FileNotFoundError,
         NotADirectoryError,
