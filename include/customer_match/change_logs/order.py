@@ -61,7 +61,7 @@ class _Text:
         if not len(values):
             return
         self.numbers = self.numbers and bool(values.str.contains(_NUMBER).all())
-        self.times = self.times and _ticks(values).null_count() == 0
+        self.times = self.times and _ticks(values.unique()).null_count() == 0
         if len(self.lengths) < 2:  # noqa: PLR2004 (as it says: one length)
             self.lengths.update(values.str.len_bytes().unique().to_list()[:2])
 
@@ -74,7 +74,10 @@ class _Text:
         """The same values as what can be compared."""
         if self.numbers:
             return _padded(values)
-        return _ticks(values) if self.times else values
+        if not self.times:
+            return values
+        different = values.unique().drop_nulls()  # many rows share a second
+        return values.replace_strict(different, _ticks(different), default=None, return_dtype=pl.Int64)
 
 
 class OrderValues:

@@ -12,18 +12,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from include.customer_match.change_logs.settings import ChangeLog, Rows, Ties
 from include.customer_match.change_logs.signs import SIGNS, Sign
 from include.customer_match.tables import Table
 from include.customer_match.tables.cdm import IncrementalTable
 from include.customer_match.tables.columns import find_column, find_id_column, is_text, name_key
-from include.customer_match.value_filter import compared, value_filter
+from include.customer_match.value_filter import value_filter
 from include.errors import ConfigurationError
 
-__all__ = ["LogReading", "Marks", "log_reading"]
+__all__ = ["LogReading", "Marks", "Mask", "log_reading"]
+
+Mask = npt.NDArray[np.bool_]
 
 _TRUE: Final = ("true", "1", "yes", "y", "t")
 _FALSE: Final = ("false", "0", "no", "n", "f", "")
@@ -39,8 +42,8 @@ class Marks(Protocol):
     def columns(self) -> tuple[str, ...]:
         """The columns that tell which."""
 
-    def marks(self, batch: pa.RecordBatch) -> pa.BooleanArray:
-        """Which rows of a batch are among them; none is null.
+    def marks(self, batch: pa.RecordBatch) -> Mask:
+        """Which rows of a batch are among them.
 
         Raises:
             ConfigurationError: A value can mean neither.
@@ -159,8 +162,8 @@ class _Judged:
     columns: tuple[str, ...]
     filter: _Filter
 
-    def marks(self, batch: pa.RecordBatch) -> pa.BooleanArray:
-        return pc.fill_null(self.filter.keep(batch), fill_value=False)
+    def marks(self, batch: pa.RecordBatch) -> Mask:
+        return _filled(self.filter.keep(batch))
 
 
 @dataclass(frozen=True)
@@ -175,23 +178,30 @@ class _Flag:
     def columns(self) -> tuple[str, ...]:
         return (self.column,)
 
-    def marks(self, batch: pa.RecordBatch) -> pa.BooleanArray:
-        values = batch.column(self.column)
-        if pa.types.is_boolean(values.type):
-            return pc.fill_null(values, fill_value=False)
-        texts = values.cast(pa.string())
-        if not is_text(values.type):
-            texts = pc.replace_substring_regex(texts, r"\.0*$", "")
-        texts = compared(pc.fill_null(texts, fill_value=""))
-        marked = pc.is_in(texts, value_set=pa.array(_TRUE))
-        known = pc.or_(marked, pc.is_in(texts, value_set=pa.array(_FALSE)))
-        if batch.num_rows and not pc.all(known).as_py():
+    def marks(self, batch: pa.RecordBatch) -> Mask:
+        import polars as pl  # noqa: PLC0415 (where it is needed)
+
+        column = batch.column(self.column)
+        if pa.types.is_boolean(column.type):
+            return _filled(column)
+        texts = pl.Series(column).cast(pl.String).str.strip_chars().str.to_lowercase().fill_null("")
+        if not is_text(column.type):
+            texts = texts.str.replace(r"\.0*$", "")
+        marked = texts.is_in(_TRUE)
+        if not (marked | texts.is_in(_FALSE)).all():
             raise ConfigurationError(
                 f"A value of the column {self.column!r} of {self.where} is neither true nor false (1, 0, yes, no), and "
                 f"it is to tell which rows are {self.key}. Say which values do by `changes.{self.key}.values` in the "
                 "export file, beside the table or its source; or `changes: none` if it does not tell that."
             )
-        return marked
+        return marked.to_numpy()
+
+
+def _filled(marks: pa.BooleanArray) -> Mask:
+    """Null is false."""
+    import polars as pl  # noqa: PLC0415 (where it is needed; `fill_null` of pyarrow would load pandas)
+
+    return pl.Series(marks).cast(pl.Boolean).fill_null(value=False).to_numpy()
 
 
 def _flag(columns: Mapping[str, pa.DataType], wanted: str, where: str, key: str) -> _Flag:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
-from include.customer_match.change_logs.reading import LogReading, Marks, log_reading
+from include.customer_match.change_logs.reading import LogReading, Marks, Mask, log_reading
 from include.customer_match.change_logs.settings import ChangeLog
 from include.customer_match.tables import Table
 from include.customer_match.tables.columns import Columns, is_text
@@ -172,9 +172,8 @@ class _Places:
 
     def among(self, start: int, count: int) -> pa.BooleanArray:
         """Which rows of a batch count."""
-        first, end = start // 8, (start + count + 7) // 8
-        bits = np.unpackbits(self.bits[first:end], bitorder="little")
-        return pa.array(bits[start % 8 :][:count].astype(np.bool_))
+        buffers = [None, pa.py_buffer(self.bits)]
+        return pa.BooleanArray.from_buffers(pa.bool_(), count, buffers, offset=start)
 
 
 def _places(table: Table, reading: LogReading) -> _Places:
@@ -241,10 +240,8 @@ def _undecided(reading: LogReading, where: str) -> ConfigurationError:
     )
 
 
-def _marked(batch: pa.RecordBatch, marks: Marks | None) -> npt.NDArray[np.bool_]:
-    if marks is None:
-        return np.zeros(batch.num_rows, dtype=np.bool_)
-    return np.asarray(marks.marks(batch).to_numpy(zero_copy_only=False), dtype=np.bool_)
+def _marked(batch: pa.RecordBatch, marks: Marks | None) -> Mask:
+    return np.zeros(batch.num_rows, dtype=np.bool_) if marks is None else marks.marks(batch)
 
 
 def _keys(batch: pa.RecordBatch, reading: LogReading, where: str) -> Digests:
