@@ -35,6 +35,8 @@ class Expected:
         suppressed: Members that the suppression lists keep out; None without such lists.
         customers: Distinct customers that the segment lists, where these are joined to profiles; else None.
         without_profile: Customers, of these, that no profile has; None likewise.
+        superseded: Rows of a log of changes with a newer one of the same id; None where the table is no log.
+        deleted: Ids of the log that were deleted; None likewise.
     """
 
     members: frozenset[bytes]
@@ -47,6 +49,8 @@ class Expected:
     suppressed: int | None = None
     customers: int | None = None
     without_profile: int | None = None
+    superseded: int | None = None
+    deleted: int | None = None
 
     def counts(self) -> dict[str, Any]:
         """All of it in numbers, under the names that a run's report has for them; no digest, no address."""
@@ -113,7 +117,14 @@ class Tally:
         self._counts["profiles"] += rows
         self._counts["filtered"] += rows
 
-    def expected(self, *, customers: int | None = None, without_profile: int | None = None) -> Expected:
+    def expected(
+        self,
+        *,
+        customers: int | None = None,
+        without_profile: int | None = None,
+        superseded: int | None = None,
+        deleted: int | None = None,
+    ) -> Expected:
         """What the segment must become if it holds the rows so far."""
         counts = self._counts
         kept_out = self._suppressed or frozenset()
@@ -128,6 +139,8 @@ class Tally:
             suppressed=None if self._suppressed is None else len(self._members & kept_out),
             customers=customers,
             without_profile=without_profile,
+            superseded=superseded,
+            deleted=deleted,
         )
 
     def _judge(self, row: Row) -> None:

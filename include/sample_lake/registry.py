@@ -10,6 +10,7 @@ from include.sample_lake.shape import Shape
 from include.sample_lake.shapes import (
     addresses,
     cdm_folders,
+    change_logs,
     csv_files,
     customer_lists,
     days,
@@ -25,6 +26,7 @@ _MODULES: Final = (
     csv_files,
     delta_tables,
     cdm_folders,
+    change_logs,
     customer_lists,
     days,
     addresses,

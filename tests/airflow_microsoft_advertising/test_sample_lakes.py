@@ -119,6 +119,9 @@ def test_what_keeps_people_out_does(lakes: Lakes) -> None:
     assert counts("consent")["without_consent"] > 40
     assert counts("suppression")["suppressed"] > 10
     assert counts("customer-lists")["without_profile"] > 5
+    for shape in ("synapse-link", "synapse-link-folders", "change-data-capture"):
+        assert min(counts(shape)["superseded"], counts(shape)["deleted"]) > 5
+    assert counts("synapse-link")["without_consent"] > 10
     assert counts("emails-all")["members"] > PROFILES
     assert counts("csv")["duplicates"] > 0
 
