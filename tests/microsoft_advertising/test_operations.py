@@ -221,7 +221,7 @@ def test_failed_uploads_say_why(status: UploadStatus, family: type[Exception], w
     failure = status.failure(account_id="222")
     assert isinstance(failure, family)
     assert words in str(failure)
-    assert f"{status.state} for account 222" in str(failure)
+    assert f"Upload ({status.state}) for account 222" in str(failure)
 
 
 def test_who_we_are() -> None:
