@@ -145,13 +145,18 @@ def _checked(path: Path, document: Document, *, parse_conditions: bool = False) 
 
 
 def _loaded(path: Path, *, parse_conditions: bool) -> Export | BrokenExport:
-    document = _read(path)
+    document = Document()
     try:
+        document = _read(path)
         return _checked(path, document, parse_conditions=parse_conditions)
     except InvalidExport as error:
-        name = (document.values or {}).get("name")
-        usable = isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,240}", name)
-        return BrokenExport(path, str(name) if usable else _slug(path.stem), error)
+        broken = error
+    except Exception as error:  # noqa: BLE001 (whatever one file does to us, the others go on)
+        said = f"cannot be judged ({type(error).__name__}). Simplify it, and please report this"
+        broken = InvalidExport(path.name, [Problem(None, "", said)])
+    name = (document.values or {}).get("name")
+    usable = isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,240}", name)
+    return BrokenExport(path, str(name) if usable else _slug(path.stem), broken)
 
 
 def _clashes(paths: Sequence[Path], loaded: Sequence[Export | BrokenExport]) -> dict[int, list[Path]]:

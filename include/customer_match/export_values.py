@@ -243,10 +243,10 @@ def _condition(value: str, info: ValidationInfo) -> str:
 
 
 def _parsed_condition(value: str) -> None:
-    from include.customer_match.row_filter import UnusableCondition, columns_named  # noqa: PLC0415 (as said above)
+    from include.customer_match.conditions import UnusableCondition, parsed  # noqa: PLC0415 (as said above)
 
     try:
-        columns_named(value)
+        parsed(value)
     except UnusableCondition as error:
         raise ValueError(error.what) from None
 

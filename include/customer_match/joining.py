@@ -111,9 +111,9 @@ def _is_about_profiles(
     """Whether `where` is about the profiles; also where it is about neither, so that theirs are named."""
     if export.where is None:
         return True
-    from include.customer_match.row_filter import columns_named  # noqa: PLC0415 (polars: where it is needed)
+    from include.customer_match.conditions import parsed  # noqa: PLC0415 (sqlglot: where it is needed)
 
-    names = columns_named(export.where)
+    names = parsed(export.where).columns
     foreign = [name for name in names if not has_column(profiles, name)]
     if not foreign or not all(has_column(memberships, name) for name in foreign):
         return True

@@ -430,10 +430,13 @@ def test_a_mistake_is_told_once_with_line_key_and_remedy(
 CONDITIONS = [
     (
         "Country = 'DE",
-        "is not understood in its line 1, column 11: Unterminated string literal. It may compare",
+        "is not understood in its line 1, column 11: what begins there has no ' at its end. It may compare",
     ),
-    ("Country =", "is not understood: Expected: an expression, found: its end. It may compare"),
-    ("SOUNDEX(Name) = 'A500'", "is not understood: there is no function SOUNDEX. It may compare"),
+    (
+        "Country =",
+        "is not understood in its line 1, column 9: something is missing after that. It may compare",
+    ),
+    ("SOUNDEX(Name) = 'A500'", "is not supported here: the function SOUNDEX. It may compare"),
     (
         "Id IN (SELECT Id FROM other)",
         "is not understood: it asks another table, and no sub-query can be used. It may compare",
@@ -455,6 +458,22 @@ def test_a_condition_that_is_none_is_told_with_its_line(tmp_path: Path, conditio
     assert "export file" not in result.error_message
     assert result.error_message.endswith(".")
     assert not result.error_message.endswith("..")
+
+
+@pytest.mark.bad_input
+def test_a_file_that_nobody_expected_spoils_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def falls(_: str) -> None:
+        raise MemoryError("secret")
+
+    monkeypatch.setattr("include.customer_match.conditions.parsed", falls)
+    bad, good = saved(tmp_path, text(where="a = 1"), "bad.yaml"), saved(tmp_path, text(), "good.yaml")
+    broken, export = load_files([bad, good], parse_conditions=True)
+    assert isinstance(broken, BrokenExport)
+    assert isinstance(export, Export)
+    assert (
+        broken.error_message
+        == "bad.yaml: cannot be judged (MemoryError). Simplify it, and please report this."
+    )
 
 
 @pytest.mark.bad_input
