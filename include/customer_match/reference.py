@@ -5,15 +5,17 @@ audience should hold from here. No Microsoft page states a normalisation rule fo
 (Customer List Item and CustomerListUserData ask only for SHA-256 as 64 hex digits), so the rules are
 named policies:
 
-* `basic`: trim, lower-case. What every known production connector does.
+* `basic`: trim, lower-case. What every known production connector does. What Unicode and IDNA call the same text
+  becomes the same text: NFC (which RFC 6532 3.1 asks of addresses), and a dot for the full stops of East Asia in the
+  domain (RFC 5895 2.3, UTS 46 4).
 * `enhanced`: Microsoft's documented rule for *enhanced conversions* (help page of 18 June 2026): drop the
   `+tag` and the dots of the local part, inner spaces and accents.
 * `both`: the digests of the two, where they differ.
 
 An address is accepted as browsers accept it in `<input type=email>` (WHATWG HTML, "valid e-mail address"),
 with three differences: the domain needs a dot and a last label that is not a number, letters outside ASCII
-are allowed in the local part (RFC 6531), and an international domain must satisfy IDNA 2008. Quoted local
-parts are refused, as there. Lengths are those of RFC 5321, in octets.
+are allowed in the local part (RFC 6531), and an international domain must satisfy IDNA 2008, written in letters
+or in Punycode. Quoted local parts are refused, as there. Lengths are those of RFC 5321, in octets.
 """
 
 from __future__ import annotations
@@ -51,6 +53,8 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _ASCII_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}")
 _ASCII_LOCAL_PART = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+")
 _HASHED = re.compile(r"[0-9a-fA-F]{64}")
+_PUNYCODE = "xn--"  # what a label of an international domain begins with, where it is written in ASCII
+_FULL_STOPS = dict.fromkeys(map(ord, "\u3002\uff0e\uff61"), ".")  # ideographic, full-width, half-width
 
 
 class Policy(StrEnum):
@@ -147,14 +151,18 @@ def _digest(address: str) -> bytes:
 
 
 def _basic(trimmed: str) -> str:
-    return trimmed.lower()
+    if trimmed.isascii():
+        return trimmed.lower()
+    local_part, at, domain = _nfc(_nfc(trimmed).lower()).partition("@")
+    return f"{local_part}{at}{domain.translate(_FULL_STOPS)}"
 
 
 def _enhanced(trimmed: str) -> str:
-    local_part, at, domain = trimmed.lower().partition("@")
-    local_part = local_part.partition("+")[0].replace(".", "")
-    visible = "".join(c for c in f"{local_part}{at}{domain}" if not _is_invisible(c))
-    return _without_accents(visible)
+    local_part, at, domain = _basic(trimmed).partition("@")
+    name, _, tag = local_part.partition("+")
+    kept = "".join(filter(_is_never_meant, tag))  # makes the address unusable, also in a tag
+    address = f"{name.replace('.', '')}{kept}{at}{domain}"
+    return _without_accents("".join(c for c in address if not _is_space(c)))
 
 
 _NORMALISERS: dict[Policy, Sequence[Callable[[str], str]]] = {
@@ -187,24 +195,41 @@ def _is_local_part(local_part: str) -> bool:
 def _may_stand_in_local_part(character: str) -> bool:
     if character.isascii():
         return _ASCII_LOCAL_PART.fullmatch(character) is not None
-    return not _is_invisible(character) and unicodedata.category(character) not in _NO_CHARACTER
+    return not _is_never_meant(character) and unicodedata.category(character) not in _NO_CHARACTER
 
 
 @lru_cache(maxsize=65_536)
 def _is_domain(domain: str) -> bool:
-    if not domain.isascii():
-        try:
-            domain = idna.encode(unicodedata.normalize("NFC", domain)).decode()
-        except (idna.IDNAError, UnicodeError):
-            return False
-    return _ASCII_DOMAIN.fullmatch(domain) is not None
+    try:
+        encoded = domain if domain.isascii() else idna.encode(domain).decode()
+    except (idna.IDNAError, UnicodeError):
+        return False
+    return _ASCII_DOMAIN.fullmatch(encoded) is not None and all(map(_is_label, encoded.split(".")))
+
+
+def _is_label(label: str) -> bool:
+    """Whether a label of ASCII stands for itself, or in Punycode for what is written like that."""
+    if not label.startswith(_PUNYCODE):
+        return True
+    try:
+        return idna.alabel(idna.ulabel(label)).decode() == label
+    except (idna.IDNAError, UnicodeError):
+        return False
 
 
 def _without_accents(text: str) -> str:
     if text.isascii():
         return text
-    letters = (c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
-    return unicodedata.normalize("NFC", "".join(letters))
+    letters = (c for c in unicodedata.normalize("NFD", text) if not _is_accent(c))
+    return _nfc("".join(letters))
+
+
+def _is_accent(character: str) -> bool:
+    return unicodedata.category(character) == "Mn" and not _is_invisible(character)
+
+
+def _nfc(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 def _trim(text: str) -> str:
@@ -220,15 +245,30 @@ def _trim(text: str) -> str:
 
 # White space of every script, controls, and format characters (zero-width, direction marks, byte order mark).
 _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+# What Unicode has of these under letters and marks (Default_Ignorable_Code_Point), and the blank of Braille.
+_BLANK = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))  # variation selectors
+)
 _NO_CHARACTER = frozenset({"Cn", "Co", "Cs"})
+_NEVER_MEANT = frozenset("\uff20\ufe6b\ufffc\ufffd")  # other at signs, and what damaged text is replaced with
 
 
 @lru_cache(maxsize=4096)
 def _is_invisible(character: str) -> bool:
-    return unicodedata.category(character) in _INVISIBLE
+    return unicodedata.category(character) in _INVISIBLE or character in _BLANK
+
+
+def _is_never_meant(character: str) -> bool:
+    return _is_invisible(character) or character in _NEVER_MEANT
+
+
+def _is_space(character: str) -> bool:
+    return character == " " or (character > "~" and unicodedata.category(character) == "Zs")
 
 
 @lru_cache(maxsize=1)
 def invisible_characters() -> str:
-    """All characters that are trimmed off the ends of a value, and taken out by the policy `enhanced`."""
-    return "".join(c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c) in _INVISIBLE)
+    """All characters that are trimmed off the ends of a value."""
+    every = map(chr, range(sys.maxunicode + 1))
+    return "".join(sorted({c for c in every if unicodedata.category(c) in _INVISIBLE} | _BLANK))

@@ -29,7 +29,11 @@ _PLAIN_HASH = r"^[0-9a-f]{64}$"
 _PLAIN_BYTES = 64
 
 _ADDRESS = pl.col("address")
-IS_ADDRESS = (_ADDRESS.str.len_bytes() <= _PLAIN_BYTES) & _ADDRESS.str.contains(_PLAIN_ADDRESS)
+IS_ADDRESS = (
+    (_ADDRESS.str.len_bytes() <= _PLAIN_BYTES)
+    & _ADDRESS.str.contains(_PLAIN_ADDRESS)
+    & ~_ADDRESS.str.contains("xn--", literal=True)  # Punycode, which must be decoded
+)
 """Whether the column `address` is plainly one."""
 _IS_NOBODY = _ADDRESS.is_in(pl.Series([digest.hex() for digest in sorted(digests_of_nobody())]).implode())
 IS_HASH = _ADDRESS.str.contains(_PLAIN_HASH) & ~_IS_NOBODY

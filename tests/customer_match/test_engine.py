@@ -18,6 +18,8 @@ FRAGMENTS = [
     *"@.+- _'\"\\,;:<>[]()/*=?!#$%&{}|`~^\t\n\r\x00\x1f\x7f",
     *"aZ09éÜßİıøŁ漢字あεЖאع",
     *"\u00a0\u00ad\u0085\u2003\u2028\u200b\u200d\u200e\u200f\u202e\u2066\ufeff\u0301\u0308\uff20\uff0e\uff41\ue000",
+    *"\u3002\uff61\ufe6b\u212aΣςſ\ufe0f\u3164\u2800\ufffd\u05d0", "jose\u0301", "josé", "@bu\u0308cher.de",
+    "@contoso\u3002com", "@xn--", "xn--", "XN--BCHER-KVA", "@xn--n3h.ws", "@xn---bbk.com", "@xn--4dbrk0ce.com",
     "ann", "ANN.Smith", "+news", "@contoso.com", "@Bücher.DE", "@xn--bcher-kva.de", ".co.uk", "..", "@@",
     "@1.2.3.4", "@a.1a", "mailto:", "'", "a" * 60, "b" * 63, "c" * 64, "é" * 32, "0123456789abcdef" * 4,
     "ABCDEF0123456789" * 4, "f" * 63, "f" * 65, "x." * 100, "\U0001f600", "\U000e0041",

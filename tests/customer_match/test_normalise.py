@@ -119,7 +119,7 @@ def documented_verdict(cell: str) -> Verdict:
 def test_the_documented_examples_are_true() -> None:
     text = (PROJECT / "docs" / "normalisation.md").read_text(encoding="utf-8")
     examples = DOCUMENTED.findall(text.partition("## Examples")[2].partition("\n## ")[0])
-    assert len(examples) == 17
+    assert len(examples) == 20
     for written, basic, enhanced in examples:
         value = written.encode().decode("raw_unicode_escape") if written.isascii() else written
         value = value.replace("\\r", "\r").replace("\\n", "\n")
