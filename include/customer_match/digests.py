@@ -14,7 +14,17 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DIGEST_BYTES", "Digests", "Presence", "empty", "from_hex", "merge", "sorted_distinct", "to_hex"]
+__all__ = [
+    "DIGEST_BYTES",
+    "Digests",
+    "Presence",
+    "empty",
+    "from_hex",
+    "held",
+    "merge",
+    "sorted_distinct",
+    "to_hex",
+]
 
 DIGEST_BYTES = 32
 
@@ -33,6 +43,17 @@ def sorted_distinct(digests: Digests) -> Digests:
     """Sort by bytes and keep each digest once."""
     order, first = _order(digests)
     return digests[order[first]]
+
+
+def held(digests: Digests, sets: Sequence[Digests]) -> npt.NDArray[np.bool_]:
+    """Which digests (n of them) are in any of the sets, which are in no order: shape (n,)."""
+    everything = np.concatenate([digests, *sets])
+    order, first = _order(everything)
+    group = np.empty(len(order), dtype=np.intp)
+    group[order] = np.cumsum(first) - 1
+    in_sets = np.zeros(len(order), dtype=np.bool_)
+    in_sets[group[len(digests) :]] = True
+    return in_sets[group[: len(digests)]]
 
 
 def merge(sets: Sequence[Iterable[Digests]]) -> Iterator[tuple[Digests, Presence]]:

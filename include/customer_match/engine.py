@@ -15,20 +15,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from include.customer_match.digests import Digests
-from include.customer_match.reference import Policy, Rejection, Take, judge_row
+from include.customer_match.found import OddValue, found_of
+from include.customer_match.known import Compare, Known
+from include.customer_match.reference import Policy, Rejection, Take, judge, rejection_of, taken
 from include.customer_match.values import judge_values, values_in
 from include.customer_match.vectors import (
     IS_ADDRESS,
     IS_HASH,
     IS_NOTHING,
-    hashed,
     split,
-    unhexed,
     with_address,
 )
 
@@ -44,12 +43,14 @@ class Outcome:
         profiles: Rows read.
         rejected: Rows without a usable address, by reason.
         rejects: Those rows one by one, if asked for: columns `row` (from 0) and `reason`, in order.
+        known: What suppression lists are compared with, if asked for.
     """
 
     digests: Digests
     profiles: int
     rejected: Counter[Rejection] = field(default_factory=Counter)
     rejects: pl.DataFrame | None = None
+    known: Known | None = None
 
 
 def digest_batch(
@@ -60,6 +61,7 @@ def digest_batch(
     separator: str | None = None,
     *,
     list_rejects: bool = False,
+    compare: Compare | None = None,
 ) -> Outcome:
     """Normalise and hash the e-mail columns of a batch.
 
@@ -70,30 +72,35 @@ def digest_batch(
         take: Whether the first usable address of a row counts, or all of them.
         separator: What stands between several addresses of one text; None: a text is one address.
         list_rejects: Whether the rejected rows are told one by one.
+        compare: What is asked for beside the members; None: nothing.
     """
     lists = any(pa.types.is_nested(batch.schema.field(name).type) for name in columns)
     if not (lists or list_rejects or separator is not None or take is Take.ALL):
-        return _by_rows(batch, columns, policy)
-    judged = judge_values(values_in(batch, columns, separator), policy, take)
+        return _by_rows(batch, columns, policy, compare)
+    judged = judge_values(values_in(batch, columns, separator), policy, take, compare)
     rejected = Counter(
         {Rejection(reason): n for reason, n in judged.rejects["reason"].value_counts().iter_rows()}
     )
-    return Outcome(judged.digests, batch.num_rows, rejected, judged.rejects if list_rejects else None)
+    return Outcome(
+        judged.found.digests,
+        batch.num_rows,
+        rejected,
+        judged.rejects if list_rejects else None,
+        judged.found.known,
+    )
 
 
-def _by_rows(batch: pa.RecordBatch, columns: Sequence[str], policy: Policy) -> Outcome:
+def _by_rows(
+    batch: pa.RecordBatch, columns: Sequence[str], policy: Policy, compare: Compare | None
+) -> Outcome:
     # A plain first column decides its row alone; other rows need a look at all of their columns.
     frame = pl.DataFrame({str(i): pl.from_arrow(batch.column(name)) for i, name in enumerate(columns)})
     addresses, frame = split(with_address(frame.cast(pl.String), "0"), IS_ADDRESS)
     hashes, frame = split(frame, IS_HASH)
-    rejected, odd = _plainly_rejected(frame, len(columns))
-    judged, more_rejected = _judge(odd, policy)
-    digests = [
-        *hashed(addresses.get_column("address"), policy),
-        unhexed(hashes.get_column("address")),
-        judged,
-    ]
-    return Outcome(np.concatenate(digests), batch.num_rows, rejected + more_rejected)
+    rejected, rest = _plainly_rejected(frame, len(columns))
+    odd, more_rejected = _judge(rest, policy)
+    found = found_of(addresses.get_column("address"), hashes.get_column("address"), odd, policy, compare)
+    return Outcome(found.digests, batch.num_rows, rejected + more_rejected, known=found.known)
 
 
 def _plainly_rejected(frame: pl.DataFrame, columns: int) -> tuple[Counter[Rejection], pl.DataFrame]:
@@ -108,12 +115,13 @@ def _plainly_rejected(frame: pl.DataFrame, columns: int) -> tuple[Counter[Reject
     return +rejected, frame.select(values)
 
 
-def _judge(rows: pl.DataFrame, policy: Policy) -> tuple[Digests, Counter[Rejection]]:
-    digests: list[bytes] = []
+def _judge(rows: pl.DataFrame, policy: Policy) -> tuple[list[OddValue], Counter[Rejection]]:
+    odd: list[OddValue] = []
     rejected: Counter[Rejection] = Counter()
     for row in rows.iter_rows():
-        verdict = judge_row(row, policy)
-        digests.extend(verdict.digests)
-        if verdict.rejection:
-            rejected[verdict.rejection] += 1
-    return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32), rejected
+        verdicts = [judge(value, policy) for value in row]
+        rejection = rejection_of(verdicts)
+        if rejection:
+            rejected[rejection] += 1
+        odd += [OddValue(row[place], verdicts[place]) for place in taken(verdicts, Take.COALESCE)]
+    return odd, rejected

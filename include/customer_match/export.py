@@ -561,6 +561,11 @@ class Guards(_Part):
         description="Largest share (0 to 1) of a segment's profiles that may be without a usable address.",
         examples=[0.2],
     )
+    max_suppress_unusable: Share | None = Field(
+        default=0.1,
+        description="Largest share (0 to 1) of a suppression list's rows that may be without a usable address or hash.",
+        examples=[0.3],
+    )
     max_removed: Share | None = Field(
         default=0.5,
         description="Largest share (0 to 1) of an audience's members that one run may remove.",

@@ -18,6 +18,7 @@ from include.customer_match.export import Guards
 from include.customer_match.normalise import Staged
 from include.customer_match.reference import Rejection
 from include.customer_match.run_records import Delivered
+from include.customer_match.suppression import ListRead
 from include.customer_match.table_facts import TableFacts
 from include.errors import ConfigurationError
 
@@ -31,6 +32,7 @@ __all__ = [
     "check_refused",
     "check_removed",
     "check_rows",
+    "check_suppression",
     "check_vanished",
     "judge",
 ]
@@ -237,6 +239,25 @@ def check_vanished(segment: str, changes: Changes, guards: Guards) -> Finding | 
         f"earlier runs have delivered have vanished, and at most {_share(guards.max_vanished)} may, for their "
         "audiences to be emptied or deleted. Check the job that writes them, and `source`.",
         ("max_vanished",),
+    )
+
+
+def check_suppression(lists: Iterable[ListRead], guards: Guards) -> Finding | None:
+    """Not too much of a suppression list is of no use: whoever stands in such a row is not kept out.
+
+    Args:
+        lists: All lists of the export, as they were read.
+        guards: The limits.
+    """
+    limit = guards.max_suppress_unusable
+    broken = [one for one in lists if limit is not None and _exceeds(one.unusable, one.rows, limit)]
+    if limit is None or not broken:
+        return None
+    figures = " ".join(f"{one.words}." for one in broken)
+    return Finding(
+        f"{figures} At most {_share(limit)} may be: these rows keep nobody out. Check what writes the list, and its "
+        "`email` under `suppress`.",
+        ("max_suppress_unusable",),
     )
 
 

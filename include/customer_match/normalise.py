@@ -18,7 +18,7 @@ from include.customer_match.membership import Joined
 from include.customer_match.reading import Reading
 from include.customer_match.reference import Policy, Rejection
 from include.customer_match.rejects import RejectsFile, rejects_writer
-from include.customer_match.suppression import Suppressed
+from include.customer_match.suppression import ListRead, Suppressed
 from include.customer_match.table_facts import TableFacts
 
 __all__ = ["Staged", "stage_members"]
@@ -37,6 +37,7 @@ class Staged(BaseModel):
         rejected: Rows without one, by reason.
         duplicates: Digests that another row (or another address or policy of the row) had contributed already.
         suppressed: Distinct members that the suppression lists kept out; None without such lists.
+        lists: How the suppression lists were read.
         rejects: The file with the keys of the rejected rows; None if no key column is named.
         joined: How memberships were counted, where these were joined to the profiles. Memberships that `where` or
             consent left out count as profiles, too, so that the sum holds.
@@ -53,6 +54,7 @@ class Staged(BaseModel):
     rejected: dict[Rejection, NonNegativeInt]
     duplicates: NonNegativeInt
     suppressed: NonNegativeInt | None = None
+    lists: tuple[ListRead, ...] = ()
     rejects: RejectsFile | None = None
     joined: Joined | None = None
     log: LogCounts | None = None
@@ -93,10 +95,13 @@ def stage_members(
         policy: How to normalise.
         files: The workspace.
         path: Where the members go.
-        suppressed: Members that are kept out.
+        suppressed: Who is kept out; all lists have been read.
         rejects_path: Where the keys of rejected rows go, if the reading has a key column.
         joined: How memberships were counted, when all batches were taken; None if nothing was joined.
         log: Which rows of the tables did not count, when all batches were taken; None if none is a log of changes.
+
+    Raises:
+        ConfigurationError: Whether somebody is on a suppression list cannot be told.
     """
     # polars takes most of a second to import; the steps that only read what was staged do without it.
     from include.customer_match.engine import digest_batch  # noqa: PLC0415
@@ -115,7 +120,10 @@ def stage_members(
                 reading.take,
                 reading.separator,
                 list_rejects=rejects is not None,
+                compare=suppressed.compare if suppressed else None,
             )
+            if suppressed:
+                suppressed.add(outcome.known)
             distinct.add(outcome.digests)
             rejected.update(outcome.rejected)
             if rejects is not None and outcome.rejects is not None:
@@ -135,6 +143,7 @@ def stage_members(
             rejected={reason: rejected[reason] for reason in Rejection if rejected[reason]},
             duplicates=distinct.added - written.count - (kept_out or 0),
             suppressed=kept_out,
+            lists=suppressed.lists if suppressed else (),
             rejects=rejects.file() if rejects is not None else None,
             joined=memberships,
             log=log(),

@@ -40,9 +40,15 @@ __all__ = [
     "Rejection",
     "Take",
     "Verdict",
+    "basic",
+    "digest",
     "invisible_characters",
+    "is_digest",
     "judge",
     "judge_row",
+    "rejection_of",
+    "taken",
+    "trim",
     "values_of",
 ]
 
@@ -119,12 +125,24 @@ def judge_row(values: Iterable[str | None], policy: Policy, take: Take = Take.CO
     If none is usable, the first reason other than `missing` is the profile's.
     """
     verdicts = [judge(value, policy) for value in values]
-    usable = [verdict for verdict in verdicts if verdict.rejection is None]
-    if usable:
-        taken = usable if take is Take.ALL else usable[:1]
-        return Verdict(tuple(digest for verdict in taken for digest in verdict.digests))
-    reasons = [v.rejection for v in verdicts if v.rejection is not Rejection.MISSING]
-    return Verdict(rejection=reasons[0] if reasons else Rejection.MISSING)
+    rejection = rejection_of(verdicts)
+    if rejection:
+        return Verdict(rejection=rejection)
+    return Verdict(tuple(d for place in taken(verdicts, take) for d in verdicts[place].digests))
+
+
+def taken(verdicts: Sequence[Verdict], take: Take) -> list[int]:
+    """The places of those of a profile's values that count."""
+    usable = [place for place, verdict in enumerate(verdicts) if verdict.rejection is None]
+    return usable if take is Take.ALL else usable[:1]
+
+
+def rejection_of(verdicts: Iterable[Verdict]) -> Rejection | None:
+    """Why a profile with these values is rejected: the first reason other than `missing`; None if one is usable."""
+    reasons = [verdict.rejection for verdict in verdicts]
+    if None in reasons:
+        return None
+    return next((reason for reason in reasons if reason is not Rejection.MISSING), Rejection.MISSING)
 
 
 def judge(value: str | None, policy: Policy) -> Verdict:
@@ -133,24 +151,31 @@ def judge(value: str | None, policy: Policy) -> Verdict:
     A value that already is 64 hex digits passes as the digest that it writes, in either case; that of nobody
     (`nobody.py`) is as good as no value.
     """
-    trimmed = _trim(value or "")
+    trimmed = trim(value or "")
     if not trimmed:
         return Verdict(rejection=Rejection.MISSING)
-    if _HASHED.fullmatch(trimmed):
-        digest = bytes.fromhex(trimmed)
-        return Verdict(rejection=Rejection.MISSING) if digest in digests_of_nobody() else Verdict((digest,))
+    if is_digest(trimmed):
+        given = bytes.fromhex(trimmed)
+        return Verdict(rejection=Rejection.MISSING) if given in digests_of_nobody() else Verdict((given,))
     addresses = [normalise(trimmed) for normalise in _NORMALISERS[policy]]
     accepted = dict.fromkeys(address for address in addresses if not _rejection(address))
     if not accepted:
         return Verdict(rejection=_rejection(addresses[0]))
-    return Verdict(tuple(_digest(address) for address in accepted))
+    return Verdict(tuple(digest(address) for address in accepted))
 
 
-def _digest(address: str) -> bytes:
+def is_digest(trimmed: str) -> bool:
+    """Whether a value, trimmed, is a digest already."""
+    return _HASHED.fullmatch(trimmed) is not None
+
+
+def digest(address: str) -> bytes:
+    """The member that a normalised address becomes."""
     return hashlib.sha256(address.encode()).digest()
 
 
-def _basic(trimmed: str) -> str:
+def basic(trimmed: str) -> str:
+    """The address by the policy `basic`; of text that is none, something that is none either."""
     if trimmed.isascii():
         return trimmed.lower()
     local_part, at, domain = _nfc(_nfc(trimmed).lower()).partition("@")
@@ -158,7 +183,7 @@ def _basic(trimmed: str) -> str:
 
 
 def _enhanced(trimmed: str) -> str:
-    local_part, at, domain = _basic(trimmed).partition("@")
+    local_part, at, domain = basic(trimmed).partition("@")
     name, _, tag = local_part.partition("+")
     kept = "".join(filter(_is_never_meant, tag))  # makes the address unusable, also in a tag
     address = f"{name.replace('.', '')}{kept}{at}{domain}"
@@ -166,9 +191,9 @@ def _enhanced(trimmed: str) -> str:
 
 
 _NORMALISERS: dict[Policy, Sequence[Callable[[str], str]]] = {
-    Policy.BASIC: (_basic,),
+    Policy.BASIC: (basic,),
     Policy.ENHANCED: (_enhanced,),
-    Policy.BOTH: (_basic, _enhanced),
+    Policy.BOTH: (basic, _enhanced),
 }
 
 
@@ -232,7 +257,8 @@ def _nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _trim(text: str) -> str:
+def trim(text: str) -> str:
+    """A value without what cannot be seen at its ends."""
     if text and "!" <= text[0] <= "~" and "!" <= text[-1] <= "~":
         return text  # nothing to do, seen at once
     start, end = 0, len(text)

@@ -23,6 +23,7 @@ from include.customer_match.run_records import (
     Validated,
 )
 from include.customer_match.sizes import Reading
+from include.customer_match.suppression import ListRead
 
 __all__ = ["Outcome", "RunReport", "SegmentReport", "segment_report"]
 
@@ -71,6 +72,7 @@ class SegmentReport(BaseModel):
         rejected: Rows without one, by reason.
         duplicates: Digests that were there already.
         suppressed: Distinct members that the suppression lists kept out; None without such lists.
+        suppression_lists: How the suppression lists were read: rows, and those of no use by reason.
         customers: Distinct customers that the segment lists, where these are joined to profiles; None elsewhere.
         without_profile: Customers, of these, that no profile has.
         unreadable: Rows of the table of memberships whose segments cannot be read.
@@ -113,6 +115,7 @@ class SegmentReport(BaseModel):
     rejected: dict[str, int] = {}
     duplicates: int | None = None
     suppressed: int | None = None
+    suppression_lists: tuple[ListRead, ...] = ()
     customers: int | None = None
     without_profile: int | None = None
     unreadable: int | None = None
@@ -212,9 +215,16 @@ class RunReport(BaseModel):
         lines += [
             f"- {_worry(s.sizes)}" for s in self.segments if s.sizes and s.sizes.readiness.calls_for_a_look
         ]
+        lines += [f"- {words}." for words in self.unusable]
         lines += [f"- {self.sizes_note}"] if self.sizes_note else []
         lines += [f"- {words}" for words in self.changes]
         return lines + ([f"- Customer Match terms {self.terms}."] if self.terms else [])
+
+    @property
+    def unusable(self) -> list[str]:
+        """What of the suppression lists is of no use, each list once."""
+        lists = dict.fromkeys(one.words for s in self.segments for one in s.suppression_lists if one.rejected)
+        return list(lists)
 
     @property
     def changes(self) -> list[str]:
@@ -254,6 +264,7 @@ def segment_report(
             "rejected": {str(reason): number for reason, number in staged.rejected.items()},
             "duplicates": staged.duplicates,
             "suppressed": staged.suppressed,
+            "suppression_lists": staged.lists,
             "members": staged.members.count,
             "rejects": staged.rejects.path if staged.rejects else None,
         }

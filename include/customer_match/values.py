@@ -6,22 +6,21 @@ that the first of a profile has the lowest) and the value itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from include.customer_match.digests import Digests, empty
-from include.customer_match.reference import Policy, Rejection, Take, judge
+from include.customer_match.aliases import judge_listed
+from include.customer_match.found import Found, OddValue, found_of
+from include.customer_match.known import Compare
+from include.customer_match.reference import Policy, Rejection, Take, Verdict, judge
 from include.customer_match.vectors import (
     IS_ADDRESS,
     IS_HASH,
     IS_NOTHING,
-    hashed,
     split,
-    unhexed,
     with_address,
 )
 
@@ -35,11 +34,11 @@ class Judged:
     """What became of the values of some profiles.
 
     Attributes:
-        digests: Shape (n, 32), in no order, with duplicates.
+        found: Their members.
         rejects: Profiles without a usable address: `row` and `reason`, in order of rows.
     """
 
-    digests: Digests
+    found: Found
     rejects: pl.DataFrame
 
 
@@ -61,7 +60,7 @@ def values_in(batch: pa.RecordBatch, columns: Sequence[str], separator: str | No
     return values.with_row_index("place")
 
 
-def judge_values(values: pl.DataFrame, policy: Policy, take: Take) -> Judged:
+def judge_values(values: pl.DataFrame, policy: Policy, take: Take, compare: Compare | None = None) -> Judged:
     """Judge profiles by all of their values, as `reference.judge_row` does."""
     addresses, rest = split(with_address(values, "value"), IS_ADDRESS)
     hashes, rest = split(rest, IS_HASH)
@@ -70,16 +69,21 @@ def judge_values(values: pl.DataFrame, policy: Policy, take: Take) -> Judged:
         rest = rest.join(first, on="row", how="left").filter(
             (pl.col("place") < pl.col("first")).fill_null(value=True)
         )
-    reasons, odd = _plainly_rejected(rest)
-    found, digests, more_reasons = _judge(odd, policy)
-    if take is Take.COALESCE:
-        first = _first(addresses, hashes, found)
-        addresses, hashes = (_only(frame, first) for frame in (addresses, hashes))
-        digests = digests[_only(found, first)["digest"].to_numpy()]
-    usable = pl.concat([frame.select("row") for frame in (addresses, hashes, found)]).unique()
+    reasons, rest = _plainly_rejected(rest)
+    odd, judged, more_reasons = _judge(rest, policy, judge_listed if compare and compare.listed else judge)
+    usable = pl.concat([frame.select("row") for frame in (addresses, hashes, odd)]).unique()
     rejects = _rejects(pl.concat([reasons, more_reasons]).join(usable, on="row", how="anti"))
-    plain = [*hashed(addresses.get_column("address"), policy), unhexed(hashes.get_column("address"))]
-    return Judged(np.concatenate([*plain, digests]), rejects)
+    if take is Take.COALESCE:
+        first = _first(addresses, hashes, odd)
+        addresses, hashes, odd = (_only(frame, first) for frame in (addresses, hashes, odd))
+    found = found_of(
+        addresses.get_column("address"),
+        hashes.get_column("address"),
+        [judged[index] for index in odd["index"]],
+        policy,
+        compare,
+    )
+    return Judged(found, rejects)
 
 
 def _first(*usable: pl.DataFrame) -> pl.DataFrame:
@@ -104,21 +108,22 @@ def _plainly_rejected(rest: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return pl.concat(reasons), rest
 
 
-def _judge(odd: pl.DataFrame, policy: Policy) -> tuple[pl.DataFrame, Digests, pl.DataFrame]:
-    """The odd values that are usable (`row`, `place`, `digest`: a place in the digests), digests, reasons."""
-    found: list[tuple[int, int, int]] = []
+def _judge(
+    rest: pl.DataFrame, policy: Policy, judging: Callable[[str | None, Policy], Verdict]
+) -> tuple[pl.DataFrame, list[OddValue], pl.DataFrame]:
+    """The odd values that are usable (`row`, `place`, `index`: a place in the list of them), that list, reasons."""
+    odd: list[tuple[int, int, int]] = []
+    judged: list[OddValue] = []
     reasons: list[tuple[int, int, str]] = []
-    digests: list[bytes] = []
-    for row, place, value in odd.select("row", "place", "value").iter_rows():
-        verdict = judge(value, policy)
+    for row, place, value in rest.select("row", "place", "value").iter_rows():
+        verdict = judging(value, policy)
         if verdict.rejection:
             reasons.append((row, place, str(verdict.rejection)))
-        for digest in verdict.digests:
-            found.append((row, place, len(digests)))
-            digests.append(digest)
-    schema = {"row": pl.UInt32, "place": pl.UInt32, "digest": pl.UInt32}
-    array = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, empty().shape[1])
-    return pl.DataFrame(found, schema, orient="row"), array, pl.DataFrame(reasons, _REASONS, orient="row")
+        else:
+            odd.append((row, place, len(judged)))
+            judged.append(OddValue(value, verdict))
+    schema = {"row": pl.UInt32, "place": pl.UInt32, "index": pl.UInt32}
+    return pl.DataFrame(odd, schema, orient="row"), judged, pl.DataFrame(reasons, _REASONS, orient="row")
 
 
 def _rejects(reasons: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from include.customer_match.digests import Digests, empty, from_hex
 from include.customer_match.nobody import digests_of_nobody
 from include.customer_match.reference import Policy, invisible_characters
 
-__all__ = ["IS_ADDRESS", "IS_HASH", "IS_NOTHING", "hashed", "split", "unhexed", "with_address"]
+__all__ = ["IS_ADDRESS", "IS_HASH", "IS_NOTHING", "aliases_of", "hashed", "split", "unhexed", "with_address"]
 
 _INVISIBLE_ASCII = "".join(map(chr, (*range(0x21), 0x7F)))
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
@@ -40,6 +40,8 @@ IS_HASH = _ADDRESS.str.contains(_PLAIN_HASH) & ~_IS_NOBODY
 """Whether the column `address` is plainly a digest in hex digits."""
 IS_NOTHING = (_ADDRESS == "") | _IS_NOBODY
 """Whether nothing stands in the column `address`, or the digest of nothing."""
+_LOCAL_PART = _ADDRESS.str.extract(r"^([^+@]+)", 1).str.replace_all(".", "", literal=True)
+_ENHANCED = _LOCAL_PART + _ADDRESS.str.extract(r"(@.*)$", 1)  # of a plain address
 
 
 def split(frame: pl.DataFrame, condition: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -68,18 +70,39 @@ def _is_ascii(text: pl.Expr) -> pl.Expr:
 
 def hashed(addresses: pl.Series, policy: Policy) -> list[Digests]:
     """Digests of plain addresses; under `both` a second array where `enhanced` makes another one."""
-    basic = _ADDRESS
-    local_part = basic.str.extract(r"^([^+@]+)", 1).str.replace_all(".", "", literal=True)
-    enhanced = local_part + basic.str.extract(r"(@.*)$", 1)
     frame = addresses.to_frame("address")
     match policy:
         case Policy.BASIC:
             chosen = [frame]
         case Policy.ENHANCED:
-            chosen = [frame.select(address=enhanced)]
+            chosen = [frame.select(address=_ENHANCED)]
         case Policy.BOTH:
-            chosen = [frame, frame.select(address=enhanced, basic=basic).filter(basic != pl.col("basic"))]
-    return [unhexed(f.select(plh.col("address").chash.sha2_256()).to_series()) for f in chosen]
+            chosen = [frame, _where_enhanced_differs(addresses).select(address="enhanced")]
+    return [_sha256(f, "address") for f in chosen]
+
+
+def aliases_of(addresses: pl.Series, policy: Policy) -> tuple[Digests, Digests]:
+    """The digests of plain addresses that another policy makes, and of each the member that it is an alias of."""
+    frame = _where_enhanced_differs(addresses)
+    basic, enhanced = _sha256(frame, "address"), _sha256(frame, "enhanced")
+    match policy:
+        case Policy.BASIC:
+            return enhanced, basic
+        case Policy.ENHANCED:
+            return basic, enhanced
+        case Policy.BOTH:
+            return np.concatenate([enhanced, basic]), np.concatenate([basic, enhanced])
+
+
+def _where_enhanced_differs(addresses: pl.Series) -> pl.DataFrame:
+    """Columns `address` and `enhanced`."""
+    return (
+        addresses.to_frame("address").with_columns(enhanced=_ENHANCED).filter(pl.col("enhanced") != _ADDRESS)
+    )
+
+
+def _sha256(frame: pl.DataFrame, column: str) -> Digests:
+    return unhexed(frame.select(plh.col(column).chash.sha2_256()).to_series())
 
 
 def unhexed(digits: pl.Series) -> Digests:

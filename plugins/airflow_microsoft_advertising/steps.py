@@ -34,6 +34,7 @@ from include.customer_match.guards import (
     check_profiles_lost,
     check_removed,
     check_rows,
+    check_suppression,
     check_vanished,
     judge,
 )
@@ -144,8 +145,13 @@ class ExportRun:
         with self._step(Step.NORMALISE, segment) as elapsed:
             path = f"{self.segment_folder(segment)}/members.parquet"
             staged = Staged.nobody(self.workspace, path) if segment.ending else self._staged(segment, path)
-            finding = None if segment.ending else check_members(segment.audience, staged, self.export.guards)
-            overridden = self._judged(finding)
+            guards, findings = self.export.guards, []
+            if not segment.ending:
+                findings = [
+                    check_members(segment.audience, staged, guards),
+                    check_suppression(staged.lists, guards),
+                ]
+            overridden = self._judged(*findings)
             record = Normalised(seconds=elapsed(), overridden=overridden, staged=staged)
             self.records(segment).write(record)
             _tell(staged)
@@ -517,7 +523,13 @@ class ExportRun:
                 table, reading = self._open_suppression(wanted)
                 batches = table.batches(reading.columns)
                 found = suppressed.read(batches, reading, wanted.name, allow_empty=wanted.allow_empty)
-                log.info("Suppression list %r: %d rows, %d unusable", wanted.name, found.rows, found.unusable)
+                log.info(
+                    "Suppression list %r: %d rows, %d unusable %s",
+                    wanted.name,
+                    found.rows,
+                    found.unusable,
+                    {str(reason): count for reason, count in found.rejected.items()},
+                )
             yield suppressed
 
     def _rejects_path(self, segment: Segment, reading: Reading) -> str | None:

@@ -364,7 +364,7 @@ def messy(lake: Lake) -> Lake:
     folder = lake.folder / "lake"
     (folder / "Customers").mkdir()
     pq.write_table(pa.table(CUSTOMERS), folder / "Customers" / "part-0.parquet")
-    lake.write("Never", ["Bob@example.com", "nobody@example.com", None])
+    lake.write("Never", ["Bob@example.com", *(f"nobody{n}@example.com" for n in range(9)), None])
     (folder / "lists").mkdir()
     (folder / "lists" / "never.csv").write_text(f"Id;Hash\n1;{digest('kim@example.com').upper()}\n")
     return lake
@@ -447,6 +447,48 @@ def test_what_the_export_names_and_the_lake_lacks_fails_the_segment(
         with pytest.raises(AirflowFailException, match=rf"(?s){message}"):
             step(CUSTOMER_SEGMENT)
     assert not run.workspace.exists(f"{run.segment_folder(CUSTOMER_SEGMENT)}/members.parquet")
+
+
+@pytest.mark.bad_input
+def test_a_list_with_too_many_unusable_rows_stops_the_segment(messy: Lake) -> None:
+    messy.write("Never", ["bob@example.com", "n/a", digest(""), digest("null")])
+    run = messy.run(**KEPT_OUT)
+    run.validate(CUSTOMER_SEGMENT)
+    told = r"3 of 4 rows of the suppression list 'Never' cannot be used \(missing 2, not an address 1\)"
+    with pytest.raises(AirflowFailException, match=rf"{told}\. At most 10%.*guards\.max_suppress_unusable"):
+        run.normalise(CUSTOMER_SEGMENT)
+    passed = messy.run(**KEPT_OUT, ignore_guards=True)
+    [words] = passed.normalise(CUSTOMER_SEGMENT).overridden
+    assert re.search(told, words)
+    passed.chunk(CUSTOMER_SEGMENT)
+    report = passed.report([CUSTOMER_SEGMENT])
+    assert [one.rows for one in report.segments[0].suppression_lists] == [4, 1]
+    assert re.search(rf"(?m)^- {told}\.$", report.summary())
+    allowed = messy.run(**KEPT_OUT | {"guards": {"max_suppress_unusable": 0.75}})
+    assert allowed.normalise(CUSTOMER_SEGMENT).overridden == ()
+
+
+@pytest.mark.bad_input
+def test_a_list_of_digests_of_nothing_is_empty_also_where_guards_are_ignored(messy: Lake) -> None:
+    messy.write("Never", [digest(""), digest("NULL"), "0" * 64])
+    run = messy.run(**KEPT_OUT, ignore_guards=True)
+    with pytest.raises(AirflowFailException, match=r"'Never' holds no e-mail address.*\(3 rows\)"):
+        run.normalise(CUSTOMER_SEGMENT)
+
+
+@pytest.mark.bad_input
+def test_digests_on_both_sides_stop_the_segment_also_where_guards_are_ignored(messy: Lake) -> None:
+    messy.write("Hashed", [digest("who@example.com"), "bob@example.com"])
+    hashed = Segment(table="Hashed", audience="Hashed")
+    keys: dict[str, Any] = {
+        "segments": ["Hashed"],
+        "suppress": {"path": "lists/never.csv", "email": "Hash"},
+    }
+    run = messy.run(**keys, normalisation="enhanced", ignore_guards=True)
+    with pytest.raises(AirflowFailException, match=r"'lists/never\.csv' cannot be told.*segment 1, list 1"):
+        run.normalise(hashed)
+    assert not run.workspace.exists(f"{run.segment_folder(hashed)}/members.parquet")
+    assert messy.run(**keys).normalise(hashed).staged.members.count == 2
 
 
 @pytest.mark.bad_input
@@ -784,6 +826,7 @@ def test_the_report_of_a_run(lake: Lake) -> None:
         "route": None, "calls": 0, "terms": None, "sizes": None, "damage": None, "sent": 3, "overridden": (),
         "renewed": 0, "forced_over": None, "lapse": None,
         "filtered": 0, "without_consent": 0, "suppressed": None, "rejects": None,
+        "suppression_lists": (),
         "customers": None, "unreadable": None, "without_profile": None,
         "location": f"{lake.folder}/lake/Gold",
     }  # fmt: skip

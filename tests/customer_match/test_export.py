@@ -86,6 +86,7 @@ def test_defaults_are_those_of_the_reference() -> None:
         "guards": {
             "allow_empty": False,
             "max_rejected": 0.5,
+            "max_suppress_unusable": 0.1,
             "max_removed": 0.5,
             "max_removed_members": None,
             "max_profiles_lost": 0.5,
@@ -223,9 +224,9 @@ def test_a_storage_of_airflows_needs_no_connection_where_the_machine_signs_in() 
 
 def test_guards_can_be_taken_off() -> None:
     limits = [key for key in Guards.model_fields if key.startswith("max_")]
-    assert len(limits) == 8
+    assert len(limits) == 9
     guards = export(guards=dict.fromkeys(limits)).guards
-    assert [getattr(guards, key) for key in limits] == [None] * 8
+    assert [getattr(guards, key) for key in limits] == [None] * 9
 
 
 def test_a_workspace_may_lie_in_the_source_where_tables_are_named() -> None:

@@ -92,6 +92,7 @@ workspace: {connection: lake, root: "abfs://lake/workspace"}
 guards:
   allow_empty: true
   max_rejected: 0.2
+  max_suppress_unusable: 0.3
   max_removed: null
   max_removed_members: 10_000
   max_profiles_lost: 0.3

@@ -22,6 +22,7 @@ from include.customer_match.guards import (
     check_refused,
     check_removed,
     check_rows,
+    check_suppression,
     check_vanished,
     judge,
     words_of,
@@ -30,6 +31,7 @@ from include.customer_match.members import MembersFile
 from include.customer_match.normalise import Staged
 from include.customer_match.reference import Rejection
 from include.customer_match.run_records import Delivered
+from include.customer_match.suppression import ListRead
 from include.customer_match.table_facts import TableFacts
 from include.errors import ConfigurationError
 
@@ -205,6 +207,37 @@ def test_limits_are_shown_as_they_were_written() -> None:
     for limit, words in ((0.005, "at most 0.5%"), (0.07, "at most 7%"), (1e-5, "at most 0.001%")):
         finding = check_members("VIPs", staged(profiles=10, rejected=9), Guards(max_rejected=limit))
         tripped(finding, says=[words], key="max_rejected")
+
+
+# --- Suppression lists -------------------------------------------------------------------------------------
+
+
+def listed(rows: int, missing: int, name: str = "Never") -> ListRead:
+    return ListRead(name=name, rows=rows, rejected={Rejection.MISSING: missing} if missing else {})
+
+
+def test_rows_of_a_list_that_keep_nobody_out() -> None:
+    """However short the list is: each of its rows is somebody who must not be written to."""
+    for good in ((), (listed(0, 0),), (listed(10, 1), listed(1_000, 100))):
+        assert check_suppression(good, Guards()) is None
+    assert check_suppression([listed(10, 10)], Guards(max_suppress_unusable=None)) is None
+    tripped(
+        check_suppression([listed(9, 1), listed(5, 0, "Clean"), listed(1_000, 101, "Objections")], Guards()),
+        says=[
+            "1 of 9 rows of the suppression list 'Never' cannot be used (missing 1). 101 of 1,000 rows of",
+            "'Objections' cannot be used (missing 101). At most 10% may be",
+        ],
+        key="max_suppress_unusable",
+    )
+
+
+@given(percent=PERCENT, hundreds=HUNDREDS)
+def test_the_share_of_a_list_is_exact(percent: int, hundreds: int) -> None:
+    guards = Guards(max_suppress_unusable=percent / 100)
+    whole, allowed = hundreds * 100, percent * hundreds
+    assert check_suppression([listed(whole, allowed)], guards) is None
+    if allowed < whole:
+        assert check_suppression([listed(whole, allowed + 1)], guards)
 
 
 # --- Profiles lost -----------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from include.customer_match.run_records import (
     Step,
     Validated,
 )
+from include.customer_match.suppression import ListRead
 from include.customer_match.workspace import Workspace
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -210,6 +211,28 @@ def test_who_was_kept_out_is_told_apart(records: SegmentRecords) -> None:
         rejects.path,
     ):
         assert text in page
+
+
+def test_what_suppression_lists_are_of_no_use_is_told_once(records: SegmentRecords) -> None:
+    """In JSON with all counts; in text and on the page each list that has such rows, however many segments read it."""
+    lists = (
+        ListRead(name="Never", rows=1_200, rejected={Rejection.MISSING: 1_000, Rejection.DOMAIN_INVALID: 2}),
+        ListRead(name="Clean", rows=3),
+    )
+    staged = NORMALISED.staged.model_copy(update={"suppressed": 0, "lists": lists})
+    segment = report_of(
+        records, VALIDATED, NORMALISED.model_copy(update={"staged": staged}), CHUNKED, DELIVERED
+    )
+    report = run_of(segment, segment.model_copy(update={"audience": "Others"}))
+    words = "1,002 of 1,200 rows of the suppression list 'Never' cannot be used (missing 1,000, domain invalid 2)."
+    assert report.summary().count(words) == 1
+    assert Page(report.html()).text.count(words) == 1
+    assert "Clean" not in report.summary()
+    [first, _] = json.loads(report.model_dump_json())["segments"]
+    assert first["suppression_lists"] == [
+        {"name": "Never", "rows": 1_200, "rejected": {"missing": 1_000, "domain_invalid": 2}},
+        {"name": "Clean", "rows": 3, "rejected": {}},
+    ]
 
 
 def test_a_report_where_nobody_is_kept_out_does_not_speak_of_it(records: SegmentRecords) -> None:

@@ -1,0 +1,54 @@
+"""All digests that systems may have made of one address: what suppression compares, where the address is known.
+
+A list of digests does not say how its addresses were normalised. So whoever is known in clear is looked for under the
+digests of both policies, and under those of every way to write the same mailbox: a domain in letters and in Punycode,
+accents in one piece and in two, and lower-casing alone.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+import idna
+
+from include.customer_match.reference import Policy, Verdict, basic, digest, is_digest, judge, trim
+
+__all__ = ["judge_listed", "known_as"]
+
+
+def judge_listed(value: str | None, policy: Policy) -> Verdict:
+    """Judge one value of a suppression list: the digests of its address, however the domain is written."""
+    verdicts = [judge(spelling, policy) for spelling in _spellings(value or "")]
+    digests = dict.fromkeys(one for verdict in verdicts for one in verdict.digests)
+    return Verdict(tuple(digests)) if digests else verdicts[0]
+
+
+def known_as(value: str) -> frozenset[bytes]:
+    """Every digest that may stand for the address of a usable value; none if the value is a digest itself."""
+    if is_digest(trim(value)):
+        return frozenset()
+    digests: set[bytes] = set()
+    for spelling in _spellings(value):
+        digests.update(judge(spelling, Policy.BOTH).digests)
+        if not spelling.isascii():
+            digests.update(map(digest, _of_other_programs(trim(spelling))))
+    return frozenset(digests)
+
+
+def _spellings(value: str) -> tuple[str, ...]:
+    """The value, and if its domain is international, its address with the domain in letters and in Punycode."""
+    if value.isascii() and "xn--" not in value.lower():
+        return (value,)
+    local_part, _, domain = basic(trim(value)).partition("@")
+    try:
+        forms = (idna.decode(domain), idna.encode(domain).decode())
+    except (idna.IDNAError, UnicodeError):
+        return (value,)
+    return (value, *(f"{local_part}@{form}" for form in forms))
+
+
+def _of_other_programs(trimmed: str) -> tuple[str, ...]:
+    """What programs hash that know nothing of NFC, or drop the tag and the dots but no accent (Microsoft's UET)."""
+    local_part, _, domain = basic(trimmed).partition("@")
+    short = local_part.partition("+")[0].replace(".", "")
+    return trimmed.lower(), unicodedata.normalize("NFD", basic(trimmed)), f"{short}@{domain}"
