@@ -14,7 +14,7 @@ from typing import Any, Final
 from include.errors import ConfigurationError
 from include.microsoft_advertising.faults import Origin, ServiceTransientError, safe_token
 
-__all__ = ["ADVICE", "SIGN_IN_AGAIN", "refusal"]
+__all__ = ["ADVICE", "DOUBTFUL_SECONDS", "SIGN_IN_AGAIN", "is_doubtful", "refusal"]
 
 MSAL_REPEATS_SECONDS: Final = 60
 """msal answers from memory for this long after a refusal with HTTP 400 (observed), so that asking earlier is
@@ -24,6 +24,13 @@ SIGN_IN_AGAIN: Final = frozenset(
     {"invalid_grant", "interaction_required", "consent_required", "login_required"}
 )
 """OAuth errors that a new sign-in settles, unless a code says otherwise."""
+
+DOUBTFUL: Final = 70000
+"""The code that a good refresh token gets now and then ("The same refresh token some times works, some times not":
+BingAds-Python-SDK #279, observed), and a bad one always: documented as an invalid grant."""
+
+DOUBTFUL_SECONDS: Final = 60.0
+"""How long is waited before a token is believed to be bad, and tried once more; ours."""
 
 _TRANSIENT: Final = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 
@@ -35,14 +42,26 @@ ADVICE: Final[Mapping[int, str]] = MappingProxyType(
         "registrations > Authentication, or name a registered one with `--redirect-uri`.",
         50020: "the user is not of the tenant that was named. Sign in as another user, or leave out `--tenant`.",
         50034: "the user is not of the tenant that was named. Sign in as another user, or leave out `--tenant`.",
+        50053: "the user is locked after too many wrong sign-ins. Wait, or let an administrator unlock them, then "
+        "sign in again (`customer-match login`).",
+        50055: f"the user's password has expired. Set a new one. {_AGAIN}.",
+        50057: "the user is disabled. Ask an administrator to enable them, or sign in as another user.",
+        50074: f"the user must confirm with a second factor. {_AGAIN}.",
         50076: f"the user must confirm with a second factor. {_AGAIN}.",
+        50078: f"the second factor has expired. {_AGAIN}.",
         50079: f"the user must set a second factor up. {_AGAIN} and follow the page.",
         50105: "the user is not assigned to the application. Assign them in Entra ID under Enterprise "
         "applications > Users and groups.",
         50173: f"the sign-in was revoked, for instance because the password was changed. {_AGAIN}.",
         50194: "the application is of one tenant only. Name that tenant with `--tenant`, or register the "
         "application for accounts in any directory and personal accounts.",
+        500011: "the organisation does not know Microsoft Advertising as an application. Ask an administrator to "
+        "consent to it.",
         501481: f"the code was asked for by another sign-in. {_AGAIN} and use the newest address only.",
+        53000: "the organisation asks for a device that it manages. Ask an administrator to except this user, or "
+        "sign in from such a device.",
+        53003: "the organisation's rules of access (Conditional Access) refuse this sign-in. Ask an administrator to "
+        "allow it for this user and this machine.",
         54005: f"the code was used before. {_AGAIN}.",
         65001: f"nobody has consented to the application. {_AGAIN} and accept.",
         65004: f"the user declined. {_AGAIN} and accept.",
@@ -50,6 +69,7 @@ ADVICE: Final[Mapping[int, str]] = MappingProxyType(
         "to consent to the application.",
         700016: "the application is not known. Check the client id, and that the application is registered for "
         "accounts in any directory and personal accounts.",
+        7000112: "the application is disabled. Enable it in Entra ID, or register another.",
         70001: "the application is disabled. Enable it in Entra ID, or register another.",
         70008: f"the code or refresh token has expired. {_AGAIN}; a code is good for some five minutes.",
         700082: f"the refresh token was not used for too long. {_AGAIN}.",
@@ -90,6 +110,11 @@ def refusal(answer: Mapping[str, Any], origin: Origin) -> Exception:
     return ConfigurationError(f"{what}: {_advice(name, numbers)}")
 
 
+def is_doubtful(answer: Mapping[str, Any]) -> bool:
+    """Whether a refusal of a refresh token may pass by itself."""
+    return answer.get("error") == "invalid_grant" and DOUBTFUL in _numbers(answer.get("error_description"))
+
+
 def _advice(name: str, numbers: tuple[int, ...]) -> str:
     for number in numbers:
         if number in ADVICE:
@@ -98,8 +123,8 @@ def _advice(name: str, numbers: tuple[int, ...]) -> str:
         return ADVICE[65004]
     if name in SIGN_IN_AGAIN:
         return (
-            "the refresh token or code is not accepted (any more): expired, revoked, not of this client, or "
-            f"the password was changed. {_AGAIN}."
+            "the refresh token or code is not accepted (any more): expired, revoked, not of this client, issued for "
+            f"another scope (production and sandbox differ), or the password was changed. {_AGAIN}."
         )
     return "refused. Check client id, client secret and the app registration (public clients have no secret)."
 

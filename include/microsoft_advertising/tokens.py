@@ -10,7 +10,12 @@ from typing import Any
 from include.errors import ConfigurationError
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.authority import AuthorityHttp, application
-from include.microsoft_advertising.authority_errors import SIGN_IN_AGAIN, refusal
+from include.microsoft_advertising.authority_errors import (
+    DOUBTFUL_SECONDS,
+    SIGN_IN_AGAIN,
+    is_doubtful,
+    refusal,
+)
 from include.microsoft_advertising.environment import Environment
 from include.microsoft_advertising.faults import Origin, ServiceTransientError
 from include.microsoft_advertising.refresh_tokens import NewestRefreshToken, TokenStore
@@ -44,6 +49,7 @@ class TokenSource:
         self._access_token = ""
         self._renew_at = 0.0
         self._lock = threading.Lock()
+        self._doubted_at: float | None = None
         self._application: Any = None
         self._origin = Origin("signing in", account.account_id)
         self._http = AuthorityHttp(environment, self._origin)
@@ -61,6 +67,7 @@ class TokenSource:
         with self._lock:
             if force_refresh or time.monotonic() >= self._renew_at:
                 self._renew()
+                self._doubted_at = None
             return self._access_token
 
     def close(self) -> None:
@@ -76,16 +83,39 @@ class TokenSource:
 
     def _redeem(self) -> Mapping[str, Any]:
         """The authority's answer with an access token."""
-        token = self._newest.next()
+        token, doubtful = self._newest.next(), False
         for _ in range(MOST_TRIES):
             answer = self._ask(token)
             if "access_token" in answer:
                 return answer
+            doubtful = doubtful or is_doubtful(answer)
             another = self._instead_of(token) if answer.get("error") in SIGN_IN_AGAIN else None
             if another is None:
                 break
             token = another
+        if doubtful:
+            self._wait_out_the_doubt()
         raise refusal(answer, self._origin)
+
+    def _wait_out_the_doubt(self) -> None:
+        """A good token is refused now and then: it is tried once more, after a minute that whoever asked waits.
+
+        Raises:
+            ServiceTransientError: The minute is not over. It is not waited here, where all others would wait, too.
+        """
+        now = time.monotonic()
+        if self._doubted_at is None:
+            self._doubted_at = now
+        left = self._doubted_at + DOUBTFUL_SECONDS - now
+        if left > 0:
+            self._application = None  # as below
+            raise ServiceTransientError(
+                f"{self._origin}: invalid_grant (AADSTS70000), which the authority answers now and then for good "
+                "refresh tokens, too. It is tried once more in a minute.",
+                retry_after=left,
+                undone=True,
+            )
+        self._doubted_at = None
 
     def _instead_of(self, refused: str) -> str | None:
         self._application = None  # msal would refuse the same token from memory for a minute

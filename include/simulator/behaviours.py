@@ -231,7 +231,8 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         "calls.only-injected",
-        "Only by an injected fault: 108, 119, 120, 202, 207, 1029, 1102, 1490, 3218, 3500, 3603, 4202, "
+        "Only by an injected fault: 108, 119, 120, 202, 207, 303, 833, 1008, 1009, 1010, 1011, 1016, 1029, 1031, "
+        "1102, 1490, 3218, 3500, 3603, 4202, "
         "4836, 4862, 8005.",
         _A,
         "nothing here brings them about",

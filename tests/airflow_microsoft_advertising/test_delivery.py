@@ -330,12 +330,13 @@ def test_an_error_of_a_row_that_is_not_about_the_member_stops() -> None:
 
 
 @pytest.mark.faults
-def test_a_passing_error_of_a_row_is_sent_again() -> None:
+@pytest.mark.parametrize("code", [0, 833, 1011, 1010, 98765])
+def test_a_passing_or_unknown_error_of_a_row_is_sent_again(code: int) -> None:
     """Looking at the same results again would find the same error, for ever."""
     world = World()
-    world.service.refuse = {2: (0,)}
+    world.service.refuse = {2: (code,)}
     plan = world.plan({1, 2})
-    with pytest.raises(TransientError):
+    with pytest.raises(TransientError, match=rf"^Upload r1 for audience '{NAME}': .*\({code}\)"):
         world.deliver_once(plan)
     world.service.refuse = {}
     world.deliver(plan)

@@ -525,7 +525,11 @@ def test_an_answer_that_is_not_understood_is_no_success(
         (8001, TerminalError, "action type"),
         (6999, TerminalError, "too many items"),
         (204, TerminalError, "not offered"),
-        (98765, TerminalError, "does not know"),
+        (98765, ServiceTransientError, "does not know"),
+        (1008, ConfigurationError, "status does not allow"),
+        (1010, ServiceTransientError, "takes no changes"),
+        (1011, ServiceTransientError, "failed inside"),
+        (833, ServiceTransientError, "not available in time"),
     ],
 )
 @pytest.mark.parametrize("whole", [True, False])

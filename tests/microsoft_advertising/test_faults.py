@@ -58,7 +58,7 @@ def test_only_the_named_keys_are_looked_at() -> None:
         (3223, TerminalError),
         (3226, UploadUrlExpired),
         (3220, UploadUrlExpired),
-        (123456, TerminalError),
+        (123456, ServiceTransientError),
     ],
 )
 def test_families(code: int, family: type[Exception]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import urllib.parse
 from types import SimpleNamespace
 
@@ -12,7 +13,9 @@ import pytest
 from include.errors import ConfigurationError, CustomerMatchError, TransientError
 from include.microsoft_advertising import tokens
 from include.microsoft_advertising.account import Account
+from include.microsoft_advertising.client import Client
 from include.microsoft_advertising.environment import Environment
+from include.microsoft_advertising.faults import ServiceTransientError
 from include.microsoft_advertising.refresh_tokens import KeptInMemory
 from include.microsoft_advertising.tokens import TokenSource
 from tests.microsoft_advertising.conftest import SECRETS, Reply, Service, json_reply
@@ -115,9 +118,9 @@ def test_threads_share_one_request(service: Service, account: Account, environme
     assert service.tokens_issued == 1
 
 
-def oauth_error(name: str) -> Reply:
-    text = "AADSTS70000: the account somebody@example.com is not there. Trace ID: 1 AADSTS70000"
-    return json_reply({"error": name, "error_description": text, "error_codes": [70000]}, 400)
+def oauth_error(name: str, code: int = 79999) -> Reply:
+    text = f"AADSTS{code}: the account somebody@example.com is not there. Trace ID: 1 AADSTS{code}"
+    return json_reply({"error": name, "error_description": text, "error_codes": [code]}, 400)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +156,93 @@ def test_refusals(
     if "Retry-After" in reply.headers:
         assert isinstance(caught.value, TransientError)
         assert caught.value.retry_after == 9
+
+
+# --- AADSTS70000: a good token is refused now and then -----------------------------------------------------------
+
+DOUBT = oauth_error("invalid_grant", 70000)
+GOOD = json_reply({"access_token": "access-ok", "expires_in": "3600"})
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, in its one element."""
+    now = [1000.0]
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+def test_a_doubtful_refusal_is_tried_once_more_after_a_minute(
+    service: Service, account: Account, environment: Environment, clock: list[float]
+) -> None:
+    replies = [DOUBT, GOOD]
+    service.token_reply = lambda n: replies[min(n, 2) - 1]
+    source = TokenSource(account, environment)
+    with pytest.raises(ServiceTransientError, match="tried once more in a minute") as caught:
+        source.access_token()
+    assert (caught.value.retry_after, caught.value.undone) == (60, True)
+    clock[0] += 60
+    assert source.access_token() == "access-ok"
+
+
+def test_after_that_minute_a_human_must_sign_in(
+    service: Service, account: Account, environment: Environment, clock: list[float]
+) -> None:
+    service.token_reply = lambda n: DOUBT
+    source = TokenSource(account, environment)
+    for passed, left in ((0, 60), (20, 40), (39, 1)):
+        clock[0] += passed
+        with pytest.raises(ServiceTransientError) as caught:  # other threads, which ask earlier
+            source.access_token()
+        assert caught.value.retry_after == left
+    clock[0] += 1
+    with pytest.raises(ConfigurationError, match=r"AADSTS70000.*another scope.*Sign in again"):
+        source.access_token()
+    assert service.tokens_issued == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("invalid_grant", 700082),
+        ("invalid_grant", 50173),
+        ("invalid_client", 70000),
+        ("invalid_grant", 700001),
+    ],
+)
+def test_all_other_refusals_are_believed_at_once(
+    service: Service, account: Account, environment: Environment, name: str, code: int
+) -> None:
+    service.token_reply = lambda n: oauth_error(name, code)
+    with pytest.raises(ConfigurationError):
+        TokenSource(account, environment).access_token()
+
+
+def test_a_doubt_about_the_newest_token_is_not_hidden_by_an_older_one(
+    service: Service, account: Account, environment: Environment
+) -> None:
+    """The stored one is good and refused by mistake, the connection's own was revoked long ago."""
+    replies = [DOUBT, oauth_error("invalid_grant", 50173)]
+    service.token_reply = lambda n: replies[min(n, 2) - 1]
+    store = KeptInMemory()
+    store.save("newest")
+    source = TokenSource(account, environment, store)
+    with pytest.raises(ServiceTransientError, match="AADSTS70000"):
+        source.access_token()
+
+
+def test_the_client_waits_that_minute_and_goes_on(
+    service: Service, account: Account, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "DOUBTFUL_SECONDS", 0.2)
+    replies = [DOUBT, GOOD]
+    service.token_reply = lambda n: replies[min(n, 2) - 1]
+    service.on("/Bulk/v13/BulkUploadStatus/Query", json_reply({"RequestStatus": "InProgress"}))
+    started = time.monotonic()
+    with Client(account, environment) as client:
+        assert client.upload_status("r-1").state.value == "InProgress"
+    assert time.monotonic() - started > 0.2
+    assert service.tokens_issued == 2
 
 
 def test_a_source_recovers(service: Service, account: Account, environment: Environment) -> None:
