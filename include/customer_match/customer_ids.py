@@ -2,7 +2,8 @@
 
 Two ids are the same if their texts are, outer spaces left out and numbers written as text. Ids of 32 hex digits are
 GUIDs, which tables write in several ways: there, case, dashes, and braces do not count. Otherwise case counts, and
-`007` is not `7`.
+`007` is not `7`. A whole number with `.0` is that number: floats are what many writers make of ids, some of which are
+missing. What is no UTF-8 is no id.
 
 Ids are compared by their SHA-256 digests. So is what waits on disk, because some tables have e-mail addresses for ids.
 """
@@ -22,6 +23,7 @@ from include.customer_match.digests import Digests
 from include.customer_match.members import DistinctMembers
 from include.customer_match.releasing import Releasing
 from include.customer_match.vectors import unhexed
+from include.errors import ConfigurationError
 
 __all__ = ["CustomerIds", "IdGroup", "id_digests"]
 
@@ -29,6 +31,8 @@ _IDS_AT_ONCE: Final = 16 * 2**20  # that are held in memory: 17 bytes each
 _PLAIN_GUID: Final = r"^[0-9a-f]{32}$"
 _HEX_GUID: Final = r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _GUID: Final = rf"^(?:{_HEX_GUID}|\{{(?:{_HEX_GUID})\}}|\((?:{_HEX_GUID})\))$"
+_WHOLE_AS_FLOAT: Final = r"^(-?[0-9]+)\.0$"  # as pandas and Spark write whole numbers in columns of floats
+_FLOATS_ARE_WHOLE_TO: Final = 2**53
 _ID = pl.col("id")
 
 Mask = npt.NDArray[np.bool_]
@@ -36,16 +40,46 @@ Words = npt.NDArray[np.uint64]
 
 
 def id_digests(ids: pa.Array) -> tuple[Digests, Mask]:
-    """The digests of a column of ids (text or whole numbers), in order, and which rows have an id at all."""
+    """The digests of a column of ids (text or whole numbers), in order, and which rows have an id at all.
+
+    Raises:
+        ConfigurationError: Numbers are not whole, or too large to be told apart.
+    """
     series: pl.Series = pl.from_arrow(ids)  # type: ignore[assignment]  # of an array
-    frame = pl.DataFrame({"id": series.cast(pl.String)}).select(_ID.str.strip_chars())
-    filled = frame.select((_ID != "").fill_null(value=False)).to_series()
+    frame = pl.DataFrame({"id": _as_text(series)}).select(_ID.str.strip_chars())
+    # What was no UTF-8 may have been any of several ids.
+    filled = frame.select(
+        ((_ID != "") & ~_ID.str.contains("\ufffd", literal=True)).fill_null(value=False)
+    ).to_series()
     frame = frame.filter(filled)
     if not frame.select(_ID.str.contains(_PLAIN_GUID).all()).item():
         bare = _ID.str.to_lowercase().str.replace_all(r"[^0-9a-f]", "")
-        frame = frame.select(id=pl.when(_ID.str.contains(_GUID)).then(bare).otherwise(_ID))
+        whole = _ID.str.replace(_WHOLE_AS_FLOAT, "$1")
+        frame = frame.select(id=pl.when(_ID.str.contains(_GUID)).then(bare).otherwise(whole))
     digests = unhexed(frame.select(plh.col("id").chash.sha2_256()).to_series())
     return digests, filled.to_numpy()
+
+
+def _as_text(ids: pl.Series) -> pl.Series:
+    """Numbers as the digits of whole ones: pandas makes floats of ids where some are missing."""
+    if ids.dtype.is_float():
+        known = ids.fill_nan(None).drop_nulls().cast(pl.Float64)
+        if not ((known == known.floor()) & (known.abs() < _FLOATS_ARE_WHOLE_TO)).all():
+            raise _not_ids(ids.dtype, "and they are not whole, or so large that several ids are one number")
+        return ids.fill_nan(None).cast(pl.Int64).cast(pl.String)
+    if ids.dtype.is_decimal() and ids.dtype.scale:  # type: ignore[attr-defined]  # decimals have one
+        text = ids.cast(pl.String).str.replace(r"\.0+$", "")
+        if text.str.contains(".", literal=True).any():
+            raise _not_ids(ids.dtype, "and they are not whole")
+        return text
+    return ids.cast(pl.String)
+
+
+def _not_ids(kind: pl.DataType, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"A column of customers' ids holds {kind}, {why}. Let what writes the table write ids as text, or name another "
+        "column as `key` of `profiles` or `membership` in the export file."
+    )
 
 
 class CustomerIds(Releasing):

@@ -19,6 +19,7 @@ from include.customer_match.tables.columns import (
     find_id_column,
     has_column,
     holds_addresses,
+    holds_nothing,
 )
 from include.errors import ConfigurationError
 
@@ -90,7 +91,7 @@ def segments_column(export: Export, memberships: Mapping[str, pa.DataType]) -> s
     if export.memberships is None:
         return None
     name = find_column(memberships, export.memberships.segments, "membership.segments")
-    if not holds_addresses(memberships[name]):
+    if not holds_addresses(memberships[name]) and not holds_nothing(memberships, name):
         raise ConfigurationError(
             f"The column {name!r} holds {memberships[name]}, not text or lists of text. Name the column that lists "
             "each customer's segments as `membership.segments` in the export file."

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.customer_match.tables.columns import find_column, is_text
+from include.customer_match.tables.columns import described, find_column, holds_nothing, is_text
 from include.errors import ConfigurationError
 
 __all__ = ["Scalar", "ValueFilter", "value_filter"]
@@ -35,6 +35,8 @@ class ValueFilter:
     def keep(self, batch: pa.RecordBatch) -> pa.BooleanArray:
         """Which rows of a batch have one of the values."""
         values = batch.column(self.column)
+        if not len(self.allowed):
+            return pa.repeat(pa.scalar(False), len(values))  # noqa: FBT003 (a value of Arrow's)
         if is_text(values.type):
             values = compared(values.cast(pa.string()))
         elif not pa.types.is_boolean(values.type):
@@ -67,14 +69,16 @@ def value_filter(
     kind = columns[name]
     if is_text(kind):
         return ValueFilter(name, compared(pa.array([_text(value) for value in values], pa.string())))
+    if not pa.types.is_boolean(kind) and holds_nothing(columns, name):
+        return ValueFilter(name, pa.array([], kind))
     if pa.types.is_boolean(kind):
         return ValueFilter(name, pa.array([_boolean(value, name, of_values) for value in values], pa.bool_()))
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         numbers = [_number(value, name, of_values) for value in values]
         return ValueFilter(name, _numbers(numbers, kind, name, of_values))
     raise ConfigurationError(
-        f"The column {name!r} holds {kind}, which cannot tell {tells}. Name a column of text, numbers or true/false "
-        f"as `{of_column}` in the export file."
+        f"The column {name!r} holds {described(kind)}, which cannot tell {tells}. Name a column of text, numbers or "
+        f"true/false as `{of_column}` in the export file."
     )
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from include.customer_match.consent import consent_filter
 from include.customer_match.export import Consent
+from include.customer_match.tables.columns import Columns
+from include.customer_match.tables.values import stream_type
 from include.errors import ConfigurationError
 
 BIG = 2**53 + 1
@@ -57,7 +59,7 @@ def test_what_means_consent(kind: pa.DataType, values: list[Any], allow: Any, ke
         (pa.float32(), "x", "holds numbers"),
         (pa.date32(), "x", r"holds date32\[day\], which cannot tell consent"),
         (pa.list_(pa.string()), "x", "cannot tell consent"),
-        (pa.binary(), "x", "cannot tell consent"),
+        (pa.binary(4), "x", "holds 4 bytes a value, which cannot tell consent"),
     ],
 )
 def test_values_that_the_column_can_never_hold(kind: pa.DataType, allow: Any, message: str) -> None:
@@ -69,3 +71,14 @@ def test_values_that_the_column_can_never_hold(kind: pa.DataType, allow: Any, me
 def test_a_missing_column_is_told() -> None:
     with pytest.raises(ConfigurationError, match=r"Did you mean 'Consent'\?.*Correct `consent\.column`"):
         consent_filter(Consent(column="Consnt", allow=True), {"Consent": pa.bool_()})
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.null(), pa.float64(), pa.timestamp("us"), pa.string(), pa.bool_()], ids=str
+)
+def test_nobody_has_consented_where_no_row_has_a_value(kind: pa.DataType) -> None:
+    columns = Columns({"Consent": kind})
+    columns.holds_nothing = lambda name: name == "Consent"
+    consent = consent_filter(Consent(column="Consent", allow=[True]), columns)
+    batch = pa.record_batch({"Consent": pa.nulls(2, stream_type(kind))})
+    assert consent.keep(batch).to_pylist() == [False, False]

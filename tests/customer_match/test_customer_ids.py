@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from include.customer_match import customer_ids as module
 from include.customer_match.customer_ids import CustomerIds, IdGroup, id_digests
 from include.customer_match.digests import Digests, sorted_distinct
+from include.errors import ConfigurationError
 
 GUID = "ce759201f786d590bf2134bff576c369"
 DASHED = str(uuid.UUID(GUID))
@@ -38,8 +40,51 @@ def test_other_ids_are_the_same_if_their_texts_are(one: object, other: object) -
 
 
 @pytest.mark.parametrize(
+    "written",
+    [
+        pa.array([123.0]),
+        pa.array([123.0, None, float("nan")], pa.float32()),
+        pa.array(["123.0"]),
+        pa.array([Decimal("123.00")]),
+        pa.array([Decimal(123)], pa.decimal128(38, 0)),
+    ],
+    ids=lambda ids: str(ids.type),
+)
+def test_a_whole_number_is_the_same_in_a_column_of_others(written: pa.Array) -> None:
+    digests, filled = id_digests(written)
+    assert digests.tobytes() == hashlib.sha256(b"123").digest()
+    assert filled.tolist() == [True, False, False][: len(written)]
+    assert same(0, -0.0)
+    assert same(-7, -7.0)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("value", [1.5, 2.0**53, float("inf"), Decimal("1.50")])
+def test_numbers_that_tell_no_customers_apart(value: object) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"ids holds .*not whole.*Let what writes the table"
+    ) as raised:
+        id_digests(pa.array([value, None]))
+    assert str(value) not in str(raised.value)
+
+
+def test_what_is_no_text_is_no_id() -> None:
+    assert id_digests(pa.array(["a\ufffd", "b"]))[1].tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
-    [("a-1", "A-1"), ("a-1", "a1"), ("007", 7), (GUID[:-1], GUID), (f"{{{GUID}", GUID), (f"{GUID}0", GUID)],
+    [
+        ("1.0", "1.00"),
+        ("v1.0", "v1"),
+        (".0", "0"),
+        ("a-1", "A-1"),
+        ("a-1", "a1"),
+        ("007", 7),
+        (GUID[:-1], GUID),
+        (f"{{{GUID}", GUID),
+        (f"{GUID}0", GUID),
+    ],
 )
 def test_what_is_not_the_same(one: object, other: object) -> None:
     assert not same(one, other)

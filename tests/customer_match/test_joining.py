@@ -18,6 +18,7 @@ PROFILES = {
     "Consent": pa.bool_(),
     "Shared": pa.string(),
     "Score": pa.float64(),
+    "Since": pa.date32(),
 }
 MEMBERSHIPS = {
     "msdynci_customerid": pa.string(),
@@ -27,6 +28,7 @@ MEMBERSHIPS = {
     "Opted": pa.bool_(),
     "Shared": pa.string(),
     "Weight": pa.float64(),
+    "Until": pa.date32(),
     "Long": pa.decimal256(50, 0),
 }
 
@@ -79,10 +81,10 @@ def test_profiles_come_first() -> None:
         ({"where": "Weight > 1 AND Wieght > 2"}, "no column 'Weight'.*Correct `where`"),
         ({"consent": {"column": "Opte", "allow": True}}, "no column 'Opte'.*`consent.column`"),
         (
-            {"profiles": {"table": "C", "key": "Score"}},
-            "'Score' holds double, which cannot be compared.*`profiles.key`",
+            {"profiles": {"table": "C", "key": "Since"}},
+            "'Since' holds date32.day., which cannot be compared.*`profiles.key`",
         ),
-        ({"membership": {"key": "Weight"}}, "'Weight' holds double.*`membership.key`"),
+        ({"membership": {"key": "Until"}}, "'Until' holds date32.*`membership.key`"),
         ({"membership": {"key": "Long"}}, r"'Long' holds decimal256\(50, 0\).*`membership.key`"),
         ({"membership": {"key": "Id"}}, "no column 'Id'.*Correct `membership.key`"),
         (

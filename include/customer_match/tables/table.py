@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from include.customer_match.storage import Input, location_of, storage_faults
 from include.customer_match.storage_paths import info_of
-from include.customer_match.tables.columns import Columns, find_column, merge_columns
+from include.customer_match.tables.columns import Columns, find_column, merge_columns, name_key
 from include.customer_match.tables.listing import TableFile, described
 from include.customer_match.tables.partitions import Partition
 from include.customer_match.tables.values import conformed, stream_type
@@ -71,6 +71,7 @@ class FileTable(ABC):
         partitions: Columns that the files' folders name, by the files' paths. They go before columns of the
             same name in the files, as in Hive and Spark.
         by_time: Whether it is the state of a moment that was asked for.
+        described: Names of the columns that a model of the table has; None: there is none.
     """
 
     filesystem: fsspec.AbstractFileSystem
@@ -78,6 +79,7 @@ class FileTable(ABC):
     files: tuple[TableFile, ...]
     partitions: Mapping[str, Partition] = field(default_factory=dict, kw_only=True)
     by_time: bool = field(default=False, kw_only=True)
+    described: tuple[str, ...] | None = field(default=None, kw_only=True)
 
     @property
     def modified(self) -> datetime | None:
@@ -164,22 +166,48 @@ class FileTable(ABC):
 
     @cached_property
     def _merged_columns(self) -> Columns:
-        return merge_columns({self._where(file): self._whole_columns_of(file) for file in self.files})
+        files = {self._where(file): file for file in self.files}
+        merged = merge_columns(
+            {where: self._whole_columns_of(file) for where, file in files.items()},
+            lambda where, name: self._holds_nothing(files[where], name),
+        )
+        merged.holds_nothing = self.holds_nothing
+        return merged
+
+    def holds_nothing(self, name: str) -> bool:
+        """Whether a column has no value in any row, as far as that can be told."""
+        return all(self._holds_nothing(file, name) for file in self.files)
+
+    def _holds_nothing(self, file: TableFile, name: str) -> bool:
+        """Whether a column of one file has no value in any row, as far as that can be told."""
+        return bool(self._whole_columns_of(file).get(name) == pa.null())
 
     def _whole_columns_of(self, file: TableFile) -> Columns:
-        """The columns of a file and of its folders."""
+        """The columns of a file and of its folders; those of the model that it is older than have no values in it."""
         own, added = self._columns_of(file), self.partitions.get(file.path, {})
         faults = getattr(own, "faults", {})
         return Columns(
-            {**own, **dict.fromkeys(added, pa.string())},
+            {
+                **own,
+                **dict.fromkeys(added, pa.string()),
+                **dict.fromkeys(self._later_columns(own), pa.null()),
+            },
             {name: fault for name, fault in faults.items() if name not in added},
             getattr(own, "origin", ""),
         )
+
+    def _later_columns(self, own: Mapping[str, pa.DataType]) -> list[str]:
+        """Columns of the model that a file of these columns is older than; none if it has others, as renamed ones."""
+        known = {name_key(name): name for name in self.described or ()}
+        keys = set(map(name_key, own))
+        return [name for key, name in known.items() if key not in keys] if keys <= known.keys() else []
 
     def _whole_batches_of(
         self, file: TableFile, content: Input | None, columns: tuple[str, ...], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
         added = self.partitions.get(file.path, {})
+        if self.described:
+            added = {**added, **dict.fromkeys(self._later_columns(self._columns_of(file)))}
         stored = tuple(name for name in columns if name not in added)
         if not stored:  # any other column tells how many rows there are
             own = self._whole_columns_of(file)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from include.customer_match.tables.columns import holds_addresses, is_text
+from include.customer_match.tables.columns import holds_addresses, is_bytes, is_text, is_uuid
 from include.errors import ConfigurationError
 
 __all__ = ["conformed", "stream_type"]
+
+_REPLACEMENT: Final = "\ufffd"
+_UUID_BYTES: Final = 16
+_UUID_TEXT: Final = 36
+_UUID_PLACES: Final = [place for place in range(_UUID_TEXT) if place not in (8, 13, 18, 23)]
+_HEX: Final = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), np.uint8).reshape(256, 2)
 
 
 def stream_type(kind: pa.DataType) -> pa.DataType:
@@ -37,18 +45,63 @@ def conformed(batch: pa.RecordBatch, types: Mapping[str, pa.DataType], where: st
 
 
 def _as(column: pa.Array, kind: pa.DataType, name: str, where: str) -> pa.Array:
+    if column.type != kind and column.null_count == len(column):
+        return pa.nulls(
+            len(column), kind
+        )  # whatever their type: pandas writes numbers for a column of only None
+    if kind == pa.string():
+        return _as_text(column, name, where)
     if isinstance(column.type, pa.ListViewType | pa.LargeListViewType):
         column = _as_lists(column)
-    try:
-        array = column if column.type == kind else column.cast(kind)
+    array = column if column.type == kind else _cast(column, kind, name, where)
+    return _with_mended_values(array) if kind == pa.list_(pa.string()) else array
+
+
+def _as_text(column: pa.Array, name: str, where: str) -> pa.StringArray:
+    if is_uuid(column.type):
+        return _text_of_uuids(column.storage)
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
+    if pa.types.is_floating(column.type) and not pc.any(pc.invert(pc.is_nan(column))).as_py():
+        return pa.nulls(len(column), pa.string())
+    if pa.types.is_fixed_size_binary(column.type):
+        column = pc.utf8_rtrim(_cast(column.cast(pa.binary()), pa.string(), name, where), "\0")
+    text = _mended(column if column.type == pa.string() else _cast(column, pa.string(), name, where))
+    if is_bytes(column.type) and _is_mostly_no_text(text):
+        raise ConfigurationError(
+            f"The column {name!r} of {where} holds bytes that are no text in UTF-8. Let what writes the table write it "
+            "as text, or name another column in the export file."
+        )
+    return text
+
+
+def _cast(column: pa.Array, kind: pa.DataType, name: str, where: str) -> pa.Array:
+    try:  # text that is no UTF-8 is mended later
+        return column.cast(options=pc.CastOptions(target_type=kind, allow_invalid_utf8=True))
     except pa.ArrowException:  # whose words quote the value
         raise ConfigurationError(
             f"The column {name!r} of {where} holds {column.type}, and a value of it does not fit {kind}, its type "
             "in the table's other files. Let every file be written with the same type."
         ) from None
-    if kind == pa.string():
-        return _mended(array)
-    return _with_mended_values(array) if kind == pa.list_(pa.string()) else array
+
+
+def _is_mostly_no_text(text: pa.StringArray) -> bool:
+    mended = pc.sum(pc.match_substring(text, _REPLACEMENT)).as_py() or 0
+    return bool(2 * mended > len(text) - text.null_count)
+
+
+def _text_of_uuids(values: pa.FixedSizeBinaryArray) -> pa.StringArray:
+    """As RFC 9562 writes them: hex digits in lower case, in groups of 8, 4, 4, 4 and 12."""
+    _, buffer = values.buffers()
+    start = values.offset * _UUID_BYTES
+    digits = np.frombuffer(buffer, np.uint8)[start : start + len(values) * _UUID_BYTES].reshape(
+        -1, _UUID_BYTES
+    )
+    letters = np.full((len(values), _UUID_TEXT), ord("-"), np.uint8)
+    letters[:, _UUID_PLACES] = _HEX[digits].reshape(len(values), 2 * _UUID_BYTES)
+    offsets = pa.array(np.arange(len(values) + 1) * _UUID_TEXT, pa.int32())
+    text = pa.StringArray.from_buffers(len(values), offsets.buffers()[1], pa.py_buffer(letters.tobytes()))
+    return pc.if_else(values.is_valid(), text, pa.scalar(None, pa.string()))
 
 
 def _as_lists(views: pa.Array) -> pa.ListArray:

@@ -451,9 +451,43 @@ CASES = [
     ),
     Case("column of numbers", one(parquet({"Email": [1, 2]}), "a.parquet"), refused("'Email' holds int64")),
     Case(
+        "column of bytes that are text",
+        one(parquet({"Email": [PERSON.encode(), b"b\xe4d", None]}), "a.parquet"),
+        Counted(1, {"missing": 1, "not_an_address": 1}),
+    ),
+    Case(
         "column of bytes",
-        one(parquet({"Email": [PERSON.encode()]}), "a.parquet"),
-        refused("'Email' holds binary"),
+        one(parquet({"Email": [b"\xff\xfe", b"\xfd", PERSON.encode()]}), "a.parquet"),
+        refused("'Email' of", "a.parquet", "no text in UTF-8"),
+    ),
+    *(
+        Case(
+            f"a column of only None as {kind} in {where}",
+            {f"{name}.parquet": parquet({"Email": column}, **options) for name, column in files.items()},
+            Counted(count, {"missing": 2}),
+        )
+        for kind in (pa.float64(), pa.int32(), pa.bool_(), pa.timestamp("us"), pa.list_(pa.float64()))
+        for options in ({}, {"write_statistics": False})
+        for where, files, count in (
+            (f"the first file {options}", {"a": pa.nulls(2, kind), "b": [PERSON]}, 1),
+            (f"the last file {options}", {"a": [PERSON], "b": pa.nulls(2, kind)}, 1),
+            (f"two files {options}", {"a": pa.nulls(1, kind), "b": [[PERSON]], "c": pa.nulls(1, kind)}, 1),
+            (f"the only file {options}", {"a": pa.nulls(2, kind)}, 0),
+        )
+    ),
+    Case(
+        "no numbers in one file",
+        {"a.parquet": PLAIN, "b.parquet": parquet({"Email": [float("nan"), float("nan")]})},
+        Counted(1, {"missing": 2}),
+    ),
+    Case(
+        "numbers in one file beside nothing",
+        {
+            "a.parquet": parquet({"Email": pa.nulls(1, pa.bool_())}),
+            "b.parquet": PLAIN,
+            "c.parquet": parquet({"Email": [None, 7.5]}),
+        },
+        refused("c.parquet", "holds double", "not text", "b.parquet"),
     ),
     Case(
         "column of structs",

@@ -4,7 +4,7 @@ import pytest
 from include.customer_match.tables.columns import find_column, merge_columns, repeated, resolve_column
 from include.errors import ConfigurationError
 
-TABLE = {"CustomerId": pa.string(), "Email": pa.string(), "Score": pa.int64(), "Photo": pa.binary()}
+TABLE = {"CustomerId": pa.string(), "Email": pa.string(), "Score": pa.int64(), "Photo": pa.binary(4)}
 
 
 @pytest.mark.parametrize("wanted", ["Email", "email", " EMAIL "])
@@ -38,7 +38,7 @@ def test_a_missing_column_is_told_with_what_is_meant_and_what_is_there() -> None
     assert "CustomerId, Email, Score, Photo" in str(raised.value)
 
 
-@pytest.mark.parametrize(("wanted", "kind"), [("score", "int64"), ("Photo", "binary")])
+@pytest.mark.parametrize(("wanted", "kind"), [("score", "int64"), ("Photo", "4 bytes a value")])
 def test_a_column_that_is_not_text_is_refused(wanted: str, kind: str) -> None:
     with pytest.raises(ConfigurationError, match=f"holds {kind}, not text"):
         resolve_column(TABLE, wanted)
@@ -92,6 +92,9 @@ def test_types_that_can_be_told_together_are() -> None:
             "t": pa.large_string(),
             "l": pa.list_(pa.large_string()),
             "o": pa.null(),
+            "b": pa.binary(),
+            "u": pa.uuid(),
+            "d": pa.timestamp("us"),
         },
         "b": {
             "n": pa.int64(),
@@ -99,10 +102,14 @@ def test_types_that_can_be_told_together_are() -> None:
             "t": pa.string(),
             "l": pa.list_(pa.string()),
             "o": pa.bool_(),
+            "b": pa.string(),
+            "u": pa.string(),
+            "d": pa.date32(),
         },
     }
     assert merge_columns(files) == {
         "n": pa.int64(), "x": pa.float64(), "t": pa.string(), "l": pa.list_(pa.string()), "o": pa.bool_(),
+        "b": pa.string(), "u": pa.string(), "d": pa.timestamp("us"),
     }  # fmt: skip
     assert merge_columns(files).faults == {}
 
@@ -110,7 +117,9 @@ def test_types_that_can_be_told_together_are() -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (pa.string(), pa.binary()),
+        (pa.string(), pa.binary(4)),
+        (pa.date32(), pa.timestamp("us", "UTC")),
+        (pa.binary(), pa.int64()),
         (pa.bool_(), pa.int64()),
         (pa.string(), pa.list_(pa.string())),
         (pa.timestamp("us"), pa.timestamp("us", "UTC")),

@@ -12,6 +12,8 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from include.customer_match.tables import open_table, resolve_column
+from include.customer_match.tables.listing import TableFile
+from include.customer_match.tables.parquet_files import ParquetTable
 from include.errors import ConfigurationError, TransientError
 
 LOCAL = LocalFileSystem()
@@ -270,3 +272,46 @@ def test_times_of_old_writers_are_not_bent(tmp_path: Path) -> None:
     table = open_table(LOCAL, str(tmp_path))
     assert table.columns() == {"Until": pa.timestamp("us")}
     assert [value for batch in table.batches(["Until"]) for value in batch.column(0).to_pylist()] == times
+
+
+def test_whole_numbers_beside_a_part_without_any(tmp_path: Path) -> None:
+    """pandas makes floats of a column of only None; the whole numbers of other parts do not fit these."""
+    write(tmp_path / "t/a.parquet", {"Id": pa.nulls(2, pa.float64())})
+    write(tmp_path / "t/b.parquet", {"Id": [2**60 + 1]})
+    read = [
+        v for b in open_table(LOCAL, str(tmp_path / "t")).batches(["Id"]) for v in b.column(0).to_pylist()
+    ]
+    assert read == [None, None, 2**60 + 1]
+
+
+@pytest.mark.bad_input
+def test_files_whose_values_fit_no_common_type_are_named(tmp_path: Path) -> None:
+    write(tmp_path / "t/a.parquet", {"Id": [2**60 + 1], "Day": pa.array([1], pa.date32())})
+    write(tmp_path / "t/b.parquet", {"Id": [2.0], "Day": pa.array([1], pa.timestamp("us", "UTC"))})
+    table = open_table(LOCAL, str(tmp_path / "t"))
+    with pytest.raises(ConfigurationError, match=r"'Id' of .*a\.parquet holds int64, .*does not fit double"):
+        list(table.batches(["Id"]))
+    with pytest.raises(
+        ConfigurationError, match=r"'Day' holds timestamp.* in .*b\.parquet, not date.*a\.parquet"
+    ):
+        list(table.batches(["Day"]))
+
+
+def test_types_that_differ_cost_nothing_until_they_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "t/a.parquet", {"Email": ["x"], "Other": pa.nulls(1, pa.float64())})
+    write(tmp_path / "t/b.parquet", {"Email": ["y"], "Other": ["z"]})
+    table = open_table(LOCAL, str(tmp_path / "t"))
+    looks: list[str] = []
+    look = ParquetTable._holds_nothing
+
+    def counted(self: ParquetTable, file: TableFile, name: str) -> bool:
+        looks.append(name)
+        return look(self, file, name)
+
+    monkeypatch.setattr(ParquetTable, "_holds_nothing", counted)
+    assert [v for b in table.batches(["Email"]) for v in b.column(0).to_pylist()] == ["x", "y"]
+    assert looks == []
+    assert [v for b in table.batches(["Other"]) for v in b.column(0).to_pylist()] == [None, "z"]
+    assert looks == ["Other", "Other"]

@@ -25,7 +25,8 @@ def test_only_text_has_one_type() -> None:
         pa.large_list(pa.string_view()),
     ]
     assert [stream_type(kind) for kind in kinds] == [*[pa.string()] * 3, pa.list_(pa.string())]
-    for kind in (pa.int8(), pa.date32(), pa.binary(), pa.list_(pa.int64()), pa.timestamp("ms", "UTC")):
+    assert {stream_type(kind) for kind in (pa.binary(), pa.binary_view(), pa.uuid())} == {pa.string()}
+    for kind in (pa.int8(), pa.date32(), pa.binary(4), pa.list_(pa.int64()), pa.timestamp("ms", "UTC")):
         assert stream_type(kind) == kind
 
 

@@ -103,7 +103,11 @@ class EntityTable:
             return Columns(dict.fromkeys(self.described or (), pa.string()))
         with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:  # in a lake each look is a round trip or three
             found = list(pool.map(lambda part: part.columns(), self.parts))
-        return merge_columns({part.location: own for part, own in zip(self.parts, found, strict=True)})
+        parts = {part.location: part for part in self.parts}
+        columns = {part.location: own for part, own in zip(self.parts, found, strict=True)}
+        merged = merge_columns(columns, lambda where, name: parts[where].holds_nothing(name))
+        merged.holds_nothing = lambda name: all(part.holds_nothing(name) for part in self.parts)
+        return merged
 
 
 @dataclass(frozen=True)
@@ -276,7 +280,7 @@ def _file(model: Model, entity: Entity, path: str) -> TableFile:
 def _part(model: Model, entity: Entity, file: TableFile, settings: FileSettings) -> FileTable:
     where = location_of(model.filesystem, file.path)
     if is_parquet(settings, file.path):
-        return ParquetTable(model.filesystem, where, (file,))
+        return ParquetTable(model.filesystem, where, (file,), described=entity.columns)
     if posixpath.splitext(file.path)[1].lower() in _PACKED_OTHERWISE:
         raise unusable(
             model.where,
@@ -285,4 +289,4 @@ def _part(model: Model, entity: Entity, file: TableFile, settings: FileSettings)
             "Let it be written as Parquet, or as CSV, plain or packed by gzip.",
         )
     dialect = dialect_of(settings, entity.columns, model.where, entity.name)
-    return CsvTable(model.filesystem, where, (file,), dialect)
+    return CsvTable(model.filesystem, where, (file,), dialect, described=entity.columns)

@@ -86,8 +86,8 @@ class DeltaTable(ParquetTable):
         deleted = self._deleted(entry.vector) if entry.vector else None
         wanted = [self.schema.columns[name] for name in columns]
         told = {c.name: self._told(c, entry) for c in wanted if c.name in self.schema.partitions}
-        with self._opened(file) as parquet:
-            stored = self.schema.stored(parquet.schema_arrow)
+        with self._opened(file) as opened:
+            stored = self.schema.stored(opened.parquet.schema_arrow)
             if stored is None:  # documented: to be refused; to take the columns for empty would lose people
                 raise ConfigurationError(
                     f"{self._where(file)} has no column ids, by which this Delta table finds its columns (column "
@@ -95,7 +95,7 @@ class DeltaTable(ParquetTable):
                 )
             names = [stored[name] for name in columns if name in stored]
             start = 0
-            for batch in parquet.iter_batches(batch_rows, columns=names, use_threads=False):
+            for batch in opened.parquet.iter_batches(batch_rows, columns=names, use_threads=False):
                 arrays = {
                     c.name: pa.repeat(told[c.name], batch.num_rows)
                     if c.name in told

@@ -154,6 +154,23 @@ class TestModelJson:
         names = ("email", "Tier") if header else ("Email", "Tier")
         assert [emails(table, name) for name in names] == [["a@x", "b@x"], ["", "gold"]]
 
+    def test_files_that_are_older_than_a_column_lack_it(self, lake: CdmSample) -> None:
+        """Unless they have columns that the model does not know: then one may have another name."""
+        columns = (*COLUMNS, "Tier")
+        newer = [{**person, "Tier": "gold"} for person in people(2)]
+        lake.file("Gold/a.parquet", parquet_content(COLUMNS, people(1)))
+        lake.file("Gold/b.parquet", parquet_content(columns, newer))
+        lake.file("Gold/c.csv", Csv(header=True).content(COLUMNS[::-1], people(3)))
+        parts = [lake.partition("Gold/a.parquet"), lake.partition("Gold/b.parquet")]
+        lake.entity("Gold", columns, [*parts, lake.partition("Gold/c.csv", Csv(header=True))])
+        table = open_table(LOCAL, f"{lake.folder}/Gold")
+        assert emails(table) == addresses(1, 2, 3)
+        assert emails(table, "Tier") == [None, "gold", None]
+        assert [batch.num_rows for batch in table.batches(["Tier"])] == [1, 1, 1]
+        lake.file("Gold/b.parquet", parquet_content((*COLUMNS, "Level"), people(2)))
+        with pytest.raises(ConfigurationError, match=r"'Tier' is missing in .*Gold/b\.parquet"):
+            emails(open_table(LOCAL, f"{lake.folder}/Gold"), "Tier")
+
     def test_short_rows_cross_blocks(self, lake: CdmSample, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("include.customer_match.tables.csv_files.BLOCK_BYTES", 50)
         rows = [f"{n},p{n}@x{',gold' * (n % 3)}" for n in range(200)]
