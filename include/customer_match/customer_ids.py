@@ -39,14 +39,18 @@ Mask = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint64]
 
 
-def id_digests(ids: pa.Array) -> tuple[Digests, Mask]:
+def id_digests(ids: pa.Array, name: str = "") -> tuple[Digests, Mask]:
     """The digests of a column of ids (text or whole numbers), in order, and which rows have an id at all.
+
+    Args:
+        ids: The column.
+        name: Of it, for messages.
 
     Raises:
         ConfigurationError: Numbers are not whole, or too large to be told apart.
     """
     series: pl.Series = pl.from_arrow(ids)  # type: ignore[assignment]  # of an array
-    frame = pl.DataFrame({"id": _as_text(series)}).select(_ID.str.strip_chars())
+    frame = pl.DataFrame({"id": _as_text(series, name)}).select(_ID.str.strip_chars())
     # What was no UTF-8 may have been any of several ids.
     filled = frame.select(
         ((_ID != "") & ~_ID.str.contains("\ufffd", literal=True)).fill_null(value=False)
@@ -54,31 +58,34 @@ def id_digests(ids: pa.Array) -> tuple[Digests, Mask]:
     frame = frame.filter(filled)
     if not frame.select(_ID.str.contains(_PLAIN_GUID).all()).item():
         bare = _ID.str.to_lowercase().str.replace_all(r"[^0-9a-f]", "")
-        whole = _ID.str.replace(_WHOLE_AS_FLOAT, "$1")
-        frame = frame.select(id=pl.when(_ID.str.contains(_GUID)).then(bare).otherwise(whole))
+        frame = frame.select(id=pl.when(_ID.str.contains(_GUID)).then(bare).otherwise(_ID))
+        if frame.select(_ID.str.ends_with(".0").any()).item():
+            frame = frame.select(_ID.str.replace(_WHOLE_AS_FLOAT, "$1"))
     digests = unhexed(frame.select(plh.col("id").chash.sha2_256()).to_series())
     return digests, filled.to_numpy()
 
 
-def _as_text(ids: pl.Series) -> pl.Series:
+def _as_text(ids: pl.Series, name: str) -> pl.Series:
     """Numbers as the digits of whole ones: pandas makes floats of ids where some are missing."""
     if ids.dtype.is_float():
         known = ids.fill_nan(None).drop_nulls().cast(pl.Float64)
         if not ((known == known.floor()) & (known.abs() < _FLOATS_ARE_WHOLE_TO)).all():
-            raise _not_ids(ids.dtype, "and they are not whole, or so large that several ids are one number")
+            raise _not_ids(
+                name, ids.dtype, "and they are not whole, or so large that several ids are one number"
+            )
         return ids.fill_nan(None).cast(pl.Int64).cast(pl.String)
     if ids.dtype.is_decimal() and ids.dtype.scale:  # type: ignore[attr-defined]  # decimals have one
         text = ids.cast(pl.String).str.replace(r"\.0+$", "")
         if text.str.contains(".", literal=True).any():
-            raise _not_ids(ids.dtype, "and they are not whole")
+            raise _not_ids(name, ids.dtype, "and they are not whole")
         return text
     return ids.cast(pl.String)
 
 
-def _not_ids(kind: pl.DataType, why: str) -> ConfigurationError:
+def _not_ids(name: str, kind: pl.DataType, why: str) -> ConfigurationError:
     return ConfigurationError(
-        f"A column of customers' ids holds {kind}, {why}. Let what writes the table write ids as text, or name another "
-        "column as `key` of `profiles` or `membership` in the export file."
+        f"The column {name!r} with customers' ids holds {kind}, {why}. Let what writes the table write ids as text, or "
+        "name another column as `key` of `profiles` or `membership` in the export file."
     )
 
 

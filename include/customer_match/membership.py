@@ -101,7 +101,7 @@ class Join(Releasing):
 
         for batch in memberships:
             counted = self._counted(self._of_segment(batch))
-            digests, _ = id_digests(counted.column(self._reading.key))
+            digests, _ = id_digests(counted.column(self._reading.key), self._reading.key)
             self._counts["without_id"] += counted.num_rows - len(digests)
             self._ids.add(digests)
 
@@ -116,7 +116,7 @@ class Join(Releasing):
 
         for group in self._ids.groups():
             for batch in read():
-                digests, filled = id_digests(batch.column(key))
+                digests, filled = id_digests(batch.column(key), key)
                 kept: npt.NDArray[np.bool_] = np.zeros(batch.num_rows, dtype=np.bool_)
                 kept[filled] = group.holds(digests)
                 if kept.any():

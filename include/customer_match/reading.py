@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from include.customer_match.export import Addresses, Csv, Export
 from include.customer_match.reference import Take
-from include.customer_match.tables.columns import find_column, is_text, resolve_column
+from include.customer_match.tables.columns import described, find_column, is_text, resolve_column
 from include.customer_match.tables.csv_dialect import CsvDialect
 from include.errors import ConfigurationError
 
@@ -114,7 +114,7 @@ def _key(wanted: str, columns: Mapping[str, pa.DataType], emails: tuple[str, ...
     fits = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, is_text)
     if not any(fit(kind) for fit in fits):
         raise ConfigurationError(
-            f"The column {name!r} holds {kind}, which cannot be written as text. Name a column of text or numbers as "
-            "`row_key` in the export file."
+            f"The column {name!r} holds {described(kind)}, which cannot be written as text. Name a column of text or "
+            "numbers as `row_key` in the export file."
         )
     return name

@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from include.customer_match.conditions import HELP, Condition, UnusableCondition, parsed
-from include.customer_match.tables.columns import find_column, is_decimal, is_text
+from include.customer_match.tables.columns import described, find_column, is_decimal, is_text
 from include.errors import ConfigurationError
 
 __all__ = ["RowFilter", "row_filter"]
@@ -119,8 +119,8 @@ def _column(columns: Mapping[str, pa.DataType], wanted: str) -> str:
         ) from None
     if not any(fits(columns[name]) for fits in _FLAT):
         raise ConfigurationError(
-            f"The column {name!r} holds {columns[name]}, which `where` of the export file cannot compare. Let the "
-            "table have a column of text, numbers, dates or true/false for it."
+            f"The column {name!r} holds {described(columns[name])}, which `where` of the export file cannot compare. "
+            "Let the table have a column of text, numbers, dates or true/false for it."
         )
     return name
 

@@ -18,7 +18,7 @@ COLUMNS = {
     "Others": pa.list_(pa.string()),
     "Score": pa.int64(),
     "Consent": pa.bool_(),
-    "Photo": pa.binary(),
+    "Photo": pa.binary(4),
     "Numbers": pa.list_(pa.int64()),
 }
 
@@ -56,10 +56,10 @@ def test_every_address_of_a_suppression_list_counts() -> None:
     [
         ({"email": "Emial"}, r"Did you mean 'Email'\?.*Correct `email`"),
         ({"email": "Score"}, "'Score' holds int64, not text.*as `email`"),
-        ({"email": "Photo"}, "'Photo' holds binary, not text"),
+        ({"email": "Photo"}, "'Photo' holds 4 bytes a value, not text"),
         ({"email": "numbers"}, "'Numbers' holds list<item: int64>, not text"),
         ({"row_key": "Custmer"}, r"Did you mean 'CustomerId'\?.*Correct `row_key`"),
-        ({"row_key": "Photo"}, "holds binary, which cannot be written as text.*`row_key`"),
+        ({"row_key": "Photo"}, "holds 4 bytes a value, which cannot be written as text.*`row_key`"),
         ({"row_key": "Others"}, "which cannot be written as text"),
         ({"email": " Email ", "row_key": "EMAIL"}, "holds the addresses"),
         ({"consent": {"column": "Consnt", "allow": 1}}, r"Did you mean 'Consent'\?"),
