@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
-from include.customer_match.tables.columns import is_decimal, is_text
+from include.customer_match.tables.columns import is_bytes, is_decimal, is_text
 from include.errors import ConfigurationError
 
 __all__ = ["OrderValues", "may_order"]
@@ -91,7 +91,7 @@ class OrderValues:
     def __init__(self, kinds: Mapping[str, pa.DataType], where: str) -> None:
         self._where = where
         self._names = tuple(kinds)
-        self._texts = {name: _Text() for name, kind in kinds.items() if is_text(kind)}
+        self._texts = {name: _Text() for name, kind in kinds.items() if is_text(kind) and not is_bytes(kind)}
 
     @property
     def names(self) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from include.customer_match.change_logs.reading import LogReading, Marks, Mask, log_reading
 from include.customer_match.change_logs.settings import ChangeLog
 from include.customer_match.tables import Table
-from include.customer_match.tables.columns import Columns, is_text
+from include.customer_match.tables.columns import Columns, is_bytes, is_text
 from include.customer_match.tables.table import BATCH_ROWS, TableFile
 from include.errors import ConfigurationError, TransientError
 
@@ -119,7 +119,9 @@ class LatestRows:
         """Number of rows; None: only reading tells how many of them count."""
         return 0 if self._table.profiles() == 0 else None
 
-    def batches(self, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, columns: Sequence[str], batch_rows: int = BATCH_ROWS, *, as_bytes: Collection[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
         """Stream some columns of the rows that count, in constant memory.
 
         Raises:
@@ -132,7 +134,7 @@ class LatestRows:
         if self._newest is None:
             self._newest = _places(self._table, self._reading)
         place = 0
-        for batch in self._table.batches(columns, batch_rows):
+        for batch in self._table.batches(columns, batch_rows, as_bytes=as_bytes):
             counting = batch.filter(self._newest.among(place, batch.num_rows))
             place += batch.num_rows
             if counting.num_rows:
@@ -147,11 +149,17 @@ class LatestRows:
         """Where each row is the only one of its id, one reading is enough."""
         reading, asked = self._reading, list(dict.fromkeys(columns))
         self._deleted = self._ignored = 0
-        for batch in self._table.batches(tuple(dict.fromkeys((*asked, *reading.columns))), batch_rows):
+        names, as_bytes = tuple(dict.fromkeys((*asked, *reading.columns))), _in_bytes(reading, self.columns())
+        for batch in self._table.batches(names, batch_rows, as_bytes=as_bytes):
             deleted, ignored = _marked(batch, reading.deleted), _marked(batch, reading.ignored)
             self._ignored += int(ignored.sum())
             self._deleted += int((deleted & ~ignored).sum())
             yield batch.select(asked).filter(pa.array(~(deleted | ignored)))
+
+
+def _in_bytes(reading: LogReading, columns: Columns) -> list[str]:
+    """The columns that tell the order by bytes, which are no text."""
+    return [name for name in reading.order if is_bytes(columns[name])]
 
 
 @dataclass(frozen=True)
@@ -186,7 +194,7 @@ def _places(table: Table, reading: LogReading) -> _Places:
     order = OrderValues({name: columns[name] for name in reading.order}, table.location)
     read = 0
     with NewestRows(reading.ties) as rows:
-        for batch in table.batches(reading.columns):
+        for batch in table.batches(reading.columns, as_bytes=_in_bytes(reading, columns)):
             places = pl.Series(np.arange(read, read + batch.num_rows))
             read += batch.num_rows
             counting = ~_marked(batch, reading.ignored)

@@ -149,10 +149,10 @@ def _seen(columns: Mapping[str, pa.DataType]) -> str:
 
 def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     """The type that holds the values of both; None if there is none."""
-    if one == other or other == pa.null():
-        return one
-    if one == pa.null():
-        return other
+    if pa.null() in (one, other) or one == other:
+        return one if other == pa.null() else other
+    if is_bytes(one) and is_bytes(other):
+        return pa.binary()
     if is_text(one) != is_text(other):
         return None  # Arrow would take text beside bytes for bytes
     if pa.types.is_date(one) != pa.types.is_date(other):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from include.customer_match.storage_paths import info_of
 from include.customer_match.tables.columns import Columns, find_column, merge_columns, name_key
 from include.customer_match.tables.listing import TableFile, described
 from include.customer_match.tables.partitions import Partition
-from include.customer_match.tables.values import conformed, stream_type
+from include.customer_match.tables.values import conformed, stream_types
 from include.errors import ConfigurationError, TransientError
 
 __all__ = ["BATCH_ROWS", "FileTable", "Table", "TableFile", "still_there"]
@@ -56,8 +56,16 @@ class Table(Protocol):
     def profiles(self) -> int | None:
         """Number of rows; None where only reading all of them would tell."""
 
-    def batches(self, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        """Stream some columns in constant memory, in the types that `stream_type` makes of those of `columns()`."""
+    def batches(
+        self, columns: Sequence[str], batch_rows: int = BATCH_ROWS, *, as_bytes: Collection[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
+        """Stream some columns in constant memory, in the types that `stream_type` makes of those of `columns()`.
+
+        Args:
+            columns: Names as `columns()` spells them.
+            batch_rows: No batch is longer.
+            as_bytes: Columns, of these, whose bytes are no text.
+        """
 
 
 @dataclass(frozen=True)
@@ -98,19 +106,22 @@ class FileTable(ABC):
         """Number of rows; None where only reading all of them would tell."""
         return None
 
-    def batches(self, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, columns: Sequence[str], batch_rows: int = BATCH_ROWS, *, as_bytes: Collection[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
         """Stream some columns in constant memory, in the same types whatever the file (`stream_type`).
 
         Args:
             columns: Names as `columns()` spells them.
             batch_rows: No batch is longer.
+            as_bytes: Columns, of these, whose bytes are no text.
 
         Raises:
             ConfigurationError: A column is missing or differs from file to file; a file is damaged.
             TransientError: Storage trouble; a file was changed while it was read.
         """
         names = tuple(dict.fromkeys(find_column(self._merged_columns, name) for name in columns))
-        types = {name: stream_type(self._merged_columns[name]) for name in names}
+        types = stream_types(self._merged_columns, names, as_bytes)
         with closing(self._in_turn(names)) as turns:
             for file, content in turns:
                 where = self._where(file)

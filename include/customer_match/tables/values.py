@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from include.customer_match.tables.columns import holds_addresses, is_bytes, is_text, is_uuid
 from include.errors import ConfigurationError
 
-__all__ = ["conformed", "stream_type"]
+__all__ = ["conformed", "stream_type", "stream_types"]
 
 _REPLACEMENT: Final = "\ufffd"
 _UUID_BYTES: Final = 16
@@ -26,6 +26,13 @@ def stream_type(kind: pa.DataType) -> pa.DataType:
     if is_text(kind):
         return pa.string()
     return pa.list_(pa.string()) if holds_addresses(kind) else kind
+
+
+def stream_types(
+    columns: Mapping[str, pa.DataType], names: Iterable[str], as_bytes: Collection[str] = ()
+) -> dict[str, pa.DataType]:
+    """The types in which some columns travel; of bytes that are no text as they are."""
+    return {name: columns[name] if name in as_bytes else stream_type(columns[name]) for name in names}
 
 
 def conformed(batch: pa.RecordBatch, types: Mapping[str, pa.DataType], where: str) -> pa.RecordBatch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import random
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -47,7 +47,9 @@ class InMemory:
     def profiles(self) -> int | None:
         return int(self.table.num_rows)
 
-    def batches(self, columns: Sequence[str], batch_rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, columns: Sequence[str], batch_rows: int = 65_536, *, as_bytes: Collection[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
         yield from self.table.select(list(dict.fromkeys(columns))).to_batches(max_chunksize=self.size)
 
 
@@ -299,6 +301,14 @@ def test_versions_of_every_type(column: pa.Array) -> None:
     assert kept(table, ChangeLog.model_validate({"key": "k", "order": "v"})) == [1]
 
 
+def test_versions_in_bytes_of_files(tmp_path: Path) -> None:
+    """As SQL Server's `rowversion` and log sequence numbers come, which are no text."""
+    versions = [b"\x00\x27\xff", b"\x00\x28\x00", b"\x00\x27\x41"]
+    pq.write_table(pa.table({"k": ["a"] * 3, "v": versions, "n": [0, 1, 2]}), tmp_path / "a.parquet")
+    table = open_table(LocalFileSystem(), str(tmp_path / "a.parquet"))
+    assert kept(table, ChangeLog.model_validate({"key": "k", "order": "v"})) == [1]
+
+
 def test_a_deleted_row_without_a_version_is_placed_by_its_time() -> None:
     rows = {
         "Id": ["a", "a", "b", "b", "b"],
@@ -349,7 +359,7 @@ def test_a_table_whose_ids_have_one_row_each_is_read_once(monkeypatch: pytest.Mo
     table = InMemory(pa.table({"gone": [True, None, False], "n": [0, 1, 2]}))
     reads: list[Any] = []
     batches = table.batches
-    monkeypatch.setattr(table, "batches", lambda *asked: reads.append(asked) or batches(*asked))
+    monkeypatch.setattr(table, "batches", lambda *asked, **how: reads.append(asked) or batches(*asked, **how))
     rows = latest_rows(table, ChangeLog.model_validate({"deleted": "gone"}))
     for _ in range(2):
         assert [batch.to_pydict() for batch in rows.batches(["n"])] == [{"n": [1, 2]}]
@@ -425,7 +435,9 @@ def test_an_empty_log_is_an_empty_table() -> None:
 
 def test_no_rows_are_looked_at_before_they_are_asked_for() -> None:
     class Unread(InMemory):
-        def batches(self, columns: Sequence[str], batch_rows: int = 0) -> Iterator[pa.RecordBatch]:
+        def batches(
+            self, columns: Sequence[str], batch_rows: int = 0, *, as_bytes: Collection[str] = ()
+        ) -> Iterator[pa.RecordBatch]:
             raise AssertionError("read")
 
     table = Unread(pa.table({"Id": ["a"], "SinkModifiedOn": ["2026-01-01"]}))

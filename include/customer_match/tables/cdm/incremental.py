@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ from include.customer_match.tables.columns import Columns, find_column, merge_co
 from include.customer_match.tables.formats import FoundTable, Place
 from include.customer_match.tables.listing import Listing, TableFile, list_files, visible
 from include.customer_match.tables.table import BATCH_ROWS
-from include.customer_match.tables.values import conformed, stream_type
+from include.customer_match.tables.values import conformed, stream_types
 from include.errors import ConfigurationError
 
 __all__ = ["FORMAT", "IncrementalTable"]
@@ -79,7 +79,9 @@ class IncrementalTable:
         counts = [part.profiles() for part in self.parts]
         return None if None in counts else sum(count or 0 for count in counts)
 
-    def batches(self, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, columns: Sequence[str], batch_rows: int = BATCH_ROWS, *, as_bytes: Collection[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
         """Stream some columns in constant memory; a column that a folder lacks has no values in its rows.
 
         Raises:
@@ -87,23 +89,28 @@ class IncrementalTable:
             TransientError: Storage trouble; a file was changed while it was read.
         """
         names = tuple(dict.fromkeys(find_column(self._columns, name) for name in columns))
-        types = {name: stream_type(self._columns[name]) for name in names}
+        types = stream_types(self._columns, names, as_bytes)
         for part in self.parts:
             own = part.columns()
             asked = [name for name in names if name in own] or list(own)[:1]
-            for batch in part.batches(asked, batch_rows):
+            for batch in part.batches(asked, batch_rows, as_bytes=as_bytes):
                 yield conformed(_widened(batch, types), types, part.location)
 
     @cached_property
     def _columns(self) -> Columns:
         with ThreadPoolExecutor(_FOLDERS_AT_ONCE) as pool:  # in a lake each look is a round trip or three
             found = list(pool.map(lambda part: part.columns(), self.parts))
+        for own in found:
+            for name in tuple(own.looks):
+                own.settle(name)
         names = dict.fromkeys(name for own in reversed(found) for name in own)
         padded = {
             part.location: Columns({name: own.get(name, pa.null()) for name in names}, own.faults)
             for part, own in zip(self.parts, found, strict=True)
         }
-        return merge_columns(padded)
+        merged = merge_columns(padded)
+        merged.holds_nothing = lambda name: all(own.holds_nothing(name) for own in found if name in own)
+        return merged
 
 
 def _widened(batch: pa.RecordBatch, types: dict[str, pa.DataType]) -> pa.RecordBatch:

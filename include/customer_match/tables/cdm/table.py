@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -35,7 +35,7 @@ from include.customer_match.tables.inside import inside
 from include.customer_match.tables.listing import Listing, TableFile, described, list_files, visible
 from include.customer_match.tables.parquet_files import ParquetTable
 from include.customer_match.tables.table import BATCH_ROWS, FileTable
-from include.customer_match.tables.values import conformed, stream_type
+from include.customer_match.tables.values import conformed, stream_types
 from include.errors import ConfigurationError
 
 __all__ = ["FORMAT", "EntityTable", "entity_table", "file_settings"]
@@ -84,7 +84,9 @@ class EntityTable:
         counts = [part.profiles() for part in self.parts]
         return None if None in counts else sum(count or 0 for count in counts)
 
-    def batches(self, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, columns: Sequence[str], batch_rows: int = BATCH_ROWS, *, as_bytes: Collection[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
         """Stream some columns in constant memory.
 
         Raises:
@@ -92,9 +94,9 @@ class EntityTable:
             TransientError: Storage trouble; a file was changed while it was read.
         """
         names = tuple(dict.fromkeys(find_column(self._columns, name) for name in columns))
-        types = {name: stream_type(self._columns[name]) for name in names}
+        types = stream_types(self._columns, names, as_bytes)
         for part in self.parts:
-            for batch in part.batches(names, batch_rows):
+            for batch in part.batches(names, batch_rows, as_bytes=as_bytes):
                 yield conformed(batch, types, part.location)
 
     @cached_property
