@@ -199,6 +199,26 @@ def test_logs_in_other_roles_are_refused_too(folder: Path) -> None:
     assert run.normalise(GOLD).staged.suppressed == 0
 
 
+def test_a_table_that_becomes_a_log_is_read_as_one_or_stops(folder: Path) -> None:
+    plain = [{"Id": f"a{n}", "Email": f"p{n}@example.com"} for n in range(3)]
+    FORMATS["csv"](folder / "tables", "Gold", plain)
+    run = run_of(folder, profiles=None)
+    prepare(run, GOLD)
+    assert run.normalise(GOLD).staged.members.count == 3
+    left = log(*((row["Id"], {"Email": row["Email"]}) for row in plain), ("a1", {}), Email="")
+    FORMATS["csv"](folder / "tables", "Gold", left)
+    prepare(run, GOLD)
+    assert hexes(run, run.normalise(GOLD).staged.members) == {
+        digest("p0@example.com"),
+        digest("p2@example.com"),
+    }
+    FORMATS["csv"](folder / "tables", "Gold", [row | {"_change_type": "insert"} for row in plain])
+    with pytest.raises(AirflowFailException, match=r"looks like a log of changes.*_change_type"):
+        run.validate(GOLD)
+    with pytest.raises(AirflowFailException, match=r"looks like a log of changes.*_change_type"):
+        run.normalise(GOLD)
+
+
 def test_a_segment_of_which_everybody_was_deleted_has_no_member(folder: Path) -> None:
     FORMATS["csv"](
         folder / "tables", "Gold", log(("a1", {"Email": "anna@example.com"}), ("a1", {}), Email="")

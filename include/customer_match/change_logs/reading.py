@@ -224,7 +224,8 @@ def _of_dataverse(columns: Mapping[str, pa.DataType], where: str) -> LogReading 
     `IsDelete` is true in a row that says that another one was deleted (documented; the FAQ also calls it isDeleted).
     A table that Synapse Link updates in place is read the same way, since its ids have one row each.
     """
-    names = {name_key(name): name for name in columns}
+    # Of two names that are alike the first one: `Id`, not a column `ID` of the table's own.
+    names = {name_key(name): name for name in reversed(list(columns))}
     sink = names.get("sinkmodifiedon")
     flag = names.get("isdelete") or (names.get("isdeleted") if sink else None)
     key = names.get("id")

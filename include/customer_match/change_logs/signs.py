@@ -60,8 +60,11 @@ def _of_dms(names: Sequence[str], _: str, files: Sequence[str]) -> bool:
 
 
 def _in_deltas(_: Sequence[str], location: str, __: Sequence[str]) -> bool:
-    """The same columns are in `data`, where each record has one row: there it is a table."""
-    return "deltas" in location.lower().split("/")
+    """The same columns are in `data`, where each record has one row: there it is a table.
+
+    Either is a folder, with a manifest of its name beside it.
+    """
+    return any(part.partition(".")[0] == "deltas" for part in location.lower().split("/"))
 
 
 SIGNS: Final = (

@@ -35,6 +35,7 @@ def table(
         (("id", "SinkModifiedOn", "isDeleted"), ("id",), ("SinkModifiedOn",), ("isDeleted",)),
         (("Id", "IsDelete", "Email"), ("Id",), (), ("IsDelete",)),
         (("CustomerId", "IsDelete", "Email"), (), (), ("IsDelete",)),
+        (("Id", "SinkModifiedOn", "ID"), ("Id",), ("SinkModifiedOn",), ()),
     ],
 )
 def test_tables_of_dataverse(
@@ -72,6 +73,7 @@ SEEN = [
     table("Id", "_ab_cdc_deleted_at", "_ab_cdc_updated_at"),
     table("Id", "_sdc_deleted_at"),
     table("timestamp-0", "systemId-2000000000", "E-Mail-102", location="abfs://lake/bc/deltas/Customer-18"),
+    table("timestamp-0", "systemId-2000000000", location="lake/bc/deltas.manifest.cdm.json/Customer-18"),
 ]
 
 

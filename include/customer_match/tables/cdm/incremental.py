@@ -188,7 +188,8 @@ class _Folders:
         entity = model.entity(name)
         known = file_settings(model, entity)
         usual = next(iter(known.values()), FileSettings())
-        return entity_table(model, entity, [(file, known.get(file.path, usual)) for file in files])
+        written = [file for file in files if file.size_bytes]  # an empty one has no row, nor a header to lack
+        return entity_table(model, entity, [(file, known.get(file.path, usual)) for file in written])
 
     def _model(self, path: str) -> Model | None:
         file = next((one for one in self.listing.files if one.path == path), None)

@@ -92,6 +92,12 @@ def test_all_finished_folders_are_the_table(link: Link, path: str) -> None:
     assert emails(f"{link.root}/{path}") == ["ann@x.org", "bob@y.org"]
 
 
+def test_a_file_and_a_folder_without_rows(link: Link) -> None:
+    link.file(f"{TIMES[1]}/contact/2026.csv", "")
+    link.file(f"{TIMES[2]}/contact/2027.csv", "")
+    assert emails(f"{link.root}/contact") == ["ann@x.org", "bob@y.org"]
+
+
 def test_every_table_is_found_once(link: Link, tmp_path: Path) -> None:
     for root in (link.root, str(tmp_path)):
         assert discover(LOCAL, root) == {name: f"{link.root}/{name}" for name in ("account", "contact")}
