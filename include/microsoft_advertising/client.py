@@ -12,7 +12,8 @@ and `files`, which failures are repeated in `retrying`. All calls raise the thre
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -178,7 +179,13 @@ class Client:
         self._call(operations.delete_audience(audience_id))
 
     def apply_members(
-        self, audience_id: str, action: Action, digests: Digests, *, accept_terms: bool | None = None
+        self,
+        audience_id: str,
+        action: Action,
+        digests: Digests,
+        *,
+        accept_terms: bool | None = None,
+        each_try: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> list[ItemError]:
         """Add, remove or replace members at once, without a file; lost answers are asked for again.
 
@@ -187,6 +194,7 @@ class Client:
             action: What to do; Replace removes all other members.
             digests: Shape (n, 32), 1 to 1,000 of them.
             accept_terms: Accept the Customer Match terms with this call; None says nothing about them.
+            each_try: Surrounds each try, and sees how it ends; what it raises is raised.
 
         Returns:
             The members that were refused, one item for each error; all others are done.
@@ -197,7 +205,12 @@ class Client:
             TransientError: Nobody knows likewise, or the service did nothing; `retry_after` holds its wait.
         """
         operation = operations.apply_members(audience_id, action, digests, accept_terms=accept_terms)
-        return self._call(operation)
+
+        def call() -> list[ItemError]:
+            with each_try():
+                return self._transport.call(operation)
+
+        return self._retries.call(call)
 
     def request_upload(self) -> UploadTicket:
         """The right to send one file, within 15 minutes. Write its request id down before sending.

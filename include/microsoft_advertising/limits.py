@@ -87,6 +87,23 @@ MAX_PARALLEL_CALLS: Final = 4
 """Calls at the same time for one audience (ours). How many the service takes is documented nowhere, only what it
 answers to too many (207, 117). More would gain little: `auto` sends ten calls or so."""
 
+CALL_BEGINS_SECONDS: Final = 4 * 60
+"""How long after it was written down that calls are made the last try of one of them may begin (ours).
+
+A call is tried for 150 seconds (`RetryPolicy.budget`), and what is written down is written anew before a call if it is
+older than `CALLS_NOTED_SECONDS`."""
+
+CALLS_NOTED_SECONDS: Final = 60
+"""How old what is written down of calls under way may be when another one begins (ours)."""
+
+CALL_LANDS_SECONDS: Final = 15 * 60
+"""How long after it was written down that calls are made one of them may still change members (assumed).
+
+Four minutes until the last try begins; two until our client gives it up (`wire.TIMEOUT`: 10 seconds to connect, 60 each
+without progress in sending and receiving); four that a gateway waits for the service behind it (documented for Azure
+Front Door: 240 seconds at the most; App Service's load balancer: 230); five for clocks that differ. What Microsoft
+Advertising does with a call whose caller has gone is documented nowhere."""
+
 # --- What we accept back -----------------------------------------------------------------------------------
 # Not limits of the service: guards against an answer that would fill the disk or the memory.
 

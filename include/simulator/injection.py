@@ -40,6 +40,7 @@ class FaultKind(StrEnum):
     FAULT = "fault"
     DELAY = "delay"
     HANG = "hang"
+    LATE = "late"
     DROP = "drop"
     DROP_AFTER_ACCEPT = "drop_after_accept"
     TRUNCATE = "truncate"
@@ -65,7 +66,9 @@ class FaultRule(BaseModel):
         operation: Name as in the request log, ``*`` for any call, or what is no call:
             ``ProcessUpload``, ``ProcessDownload``, ``JudgeItems``.
         kind: ``fault`` answers `code` in the operation's own fault format (for ``Token``: `error`);
-            ``delay`` waits `seconds` and goes on; ``hang`` waits `seconds` and drops;
+            ``delay`` waits `seconds` and goes on, if the client still waits; ``late`` takes the whole call, and
+            carries it out after `seconds`, or once the rules are removed, whoever waits: as on its way in a queue;
+            ``hang`` waits `seconds` and drops;
             ``drop`` closes the connection instead of working; ``drop_after_accept`` works, then closes
             without an answer; ``truncate`` closes after `bytes` of the answer's body; ``shorten`` leaves the
             body after `bytes` out, as if that were all;
@@ -141,6 +144,7 @@ class FaultRules:
     def __init__(self) -> None:
         self._rules: list[FaultRule] = []
         self._lock = threading.Lock()
+        self._removals = 0
 
     def add(self, rule: FaultRule) -> None:
         """Put a rule in force; earlier rules come first."""
@@ -151,6 +155,12 @@ class FaultRules:
         """Remove all rules."""
         with self._lock:
             self._rules.clear()
+            self._removals += 1
+
+    @property
+    def removals(self) -> int:
+        """How often all rules were removed."""
+        return self._removals
 
     def listed(self) -> list[FaultRule]:
         """Rules in force, with what is left of nth and times."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 
 from airflow_microsoft_advertising.refusals import Refusals
 from include.customer_match.digests import Digests
@@ -36,6 +37,7 @@ def apply_part(
     *,
     audience_id: str,
     before_each: Callable[[], None],
+    each_try: Callable[[], AbstractContextManager[object]] = nullcontext,
     accept_terms: bool | None = None,
 ) -> Refusals:
     """Send a part, and wait until all of it is done.
@@ -46,6 +48,7 @@ def apply_part(
         part: What to send.
         audience_id: Where to.
         before_each: Called before each call; what it raises stops the sending.
+        each_try: Surrounds each try of a call, from several threads; what it raises fails the call.
         accept_terms: Accept the Customer Match terms with each call; None says nothing about them.
 
     Returns:
@@ -63,7 +66,7 @@ def apply_part(
     action = models.Action[part.action.name]
 
     def send(batch: Digests) -> list[ItemError]:
-        return client.apply_members(audience_id, action, batch, accept_terms=accept_terms)
+        return client.apply_members(audience_id, action, batch, accept_terms=accept_terms, each_try=each_try)
 
     refusals = Refusals(part.members)
     under_way: deque[tuple[int, Future[list[ItemError]]]] = deque()

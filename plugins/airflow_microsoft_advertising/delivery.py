@@ -23,6 +23,7 @@ from airflow_microsoft_advertising.applying import apply_part, calls_of
 from airflow_microsoft_advertising.audience_generation import GONE, GenerationKeeper
 from airflow_microsoft_advertising.audience_keeping import AudienceKeeper
 from airflow_microsoft_advertising.audience_marks import AudienceSpec
+from airflow_microsoft_advertising.late_calls import LIFE, Calling, await_late_calls
 from airflow_microsoft_advertising.refusals import Refusals
 from include.customer_match.chunk import Plan, plan_again
 from include.customer_match.ledger.places import Ledgers
@@ -88,6 +89,7 @@ class Delivery:
         before_sending: Called before each part is sent; what it raises stops the delivery.
         on_replan: Gets the plan that takes the place of `plan` where the ledger has moved on, before anything of
             it is sent; what it raises stops the delivery.
+        now: Tells the time; None: the clock.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Delivery:
         accept_terms: bool = False,
         before_sending: Callable[[], None] = lambda: None,
         on_replan: Callable[[Plan], None] = lambda _: None,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self._client = client
         self._ledgers = ledgers
@@ -117,6 +120,7 @@ class Delivery:
         self._accept_terms = accept_terms
         self._before_sending = before_sending
         self._on_replan = on_replan
+        self._now = now or _now
         self._generations = GenerationKeeper(client, ledgers, audience)
 
     def start(self) -> None:
@@ -128,8 +132,10 @@ class Delivery:
         """
         state = self._ledger.load().state
         if state.has_ended and state.segment == self._audience.key:
-            in_order(state, self._interval_end, self._force, now=_now())
-        keeper = AudienceKeeper(client=self._client, ledgers=self._ledgers, spec=self._audience, now=_now())
+            in_order(state, self._interval_end, self._force, now=self._now())
+        keeper = AudienceKeeper(
+            client=self._client, ledgers=self._ledgers, spec=self._audience, now=self._now()
+        )
         self._generations.note(keeper.keep())
         entry = self._ledger.load()
         if entry.state.plan_id == self._plan.id and entry.state.next_part is not None:
@@ -249,7 +255,7 @@ class Delivery:
         state = entry.state
         if state.plan_id == self._plan.id:
             return entry
-        forced = in_order(state, self._interval_end, self._force, now=_now())
+        forced = in_order(state, self._interval_end, self._force, now=self._now())
         if self._plan.damage and not state.damage:
             entry = self._ledger.write(entry, state.distrusted(self._plan.damage))
         if entry.state.parts:
@@ -262,11 +268,12 @@ class Delivery:
             self._replan(self._plan.model_copy(update={"removed": 0}))  # nobody leaves
         elif entry.state.damage != self._plan.damage:
             self._replan(self._plan.model_copy(update={"damage": entry.state.damage}))  # for the report
+        entry = await_late_calls(self._ledger, self._storage, entry, self._plan, now=self._now())
         return self._written_down(entry, forced)
 
     def _written_down(self, entry: Entry, forced: Forced | None) -> Entry:
         """The plan in the ledger, before any of it is sent."""
-        plan, now = self._plan, _now()
+        plan, now = self._plan, self._now()
         renewing = Renewal(at=now, days=self._audience.membership_duration) if plan.sends_all else None
         state = entry.state.planned(
             plan.id, plan.parts, self._interval_end, plan.table, at=now, forced=forced, renewing=renewing
@@ -298,7 +305,7 @@ class Delivery:
         return self._post(entry, index, request)
 
     def _apply(self, entry: Entry, index: int) -> Entry:
-        entry = self._ledger.write(entry, entry.state.requested(index, None))
+        calling = Calling(self._ledger, entry, index, self._now)
         part, audience_id = entry.state.parts[index], entry.state.audience_id
         assert audience_id is not None  # noqa: S101 (start wrote it)
         try:
@@ -307,13 +314,15 @@ class Delivery:
                 self._storage,
                 part,
                 audience_id=audience_id,
-                before_each=lambda: self._ledger.check_newest(entry),
+                before_each=calling.before_each,
+                each_try=calling.each_try,
                 accept_terms=True if self._accept_terms else None,
             )
         except ServiceTerminalError as error:
             if _NOT_SUPPORTED not in error.codes:
                 raise
-            return self._by_bulk(entry, error)
+            return self._by_bulk(calling.entry, error)
+        entry = calling.entry
         log.info(
             "Audience %r: part %d of %d (%s, %d members) sent in %d calls, %d members refused",
             self._audience.name,
@@ -324,7 +333,9 @@ class Delivery:
             calls_of([part]),
             len(refusals),
         )
-        return self._confirmed(entry, index, refusals, f"call-{entry.number}")
+        return self._confirmed(
+            entry, index, refusals, f"call-{entry.number}", lands_until=calling.lands_until
+        )
 
     def _by_bulk(self, entry: Entry, error: ServiceTerminalError) -> Entry:
         """Change to Bulk where the service takes no members by calls; the part is sent again as a whole."""
@@ -355,7 +366,8 @@ class Delivery:
                 self._client.upload_file(UploadTicket(request.id, request.upload_url), path)
             except UploadUrlExpired:
                 log.warning("The upload URL of request %s has expired: asking for another", request.id)
-                return self._ledger.write(entry, entry.state.came_to_nothing(index)), None
+                ended = entry.state.came_to_nothing(index, lands_until=self._now() + LIFE)
+                return self._ledger.write(entry, ended), None
             except ForeignHost as error:  # somebody has written to the ledger: the next try asks for another
                 return self._given_up(entry, index, request, error), None
         log.info(
@@ -416,9 +428,18 @@ class Delivery:
         )
         return self._confirmed(entry, index, refusals, request.id)
 
-    def _confirmed(self, entry: Entry, index: int, refusals: Refusals, name: str) -> Entry:
+    def _confirmed(
+        self,
+        entry: Entry,
+        index: int,
+        refusals: Refusals,
+        name: str,
+        *,
+        lands_until: datetime | None = None,
+    ) -> Entry:
         refused = refusals.write(self._storage, f"{self._folder}/refused-{name}.parquet")
-        return self._ledger.write(entry, entry.state.confirmed(index, refused, refusals.reasons))
+        confirmed = entry.state.confirmed(index, refused, refusals.reasons, lands_until=lands_until)
+        return self._ledger.write(entry, confirmed)
 
     def _refusals(self, part: Part, request: Request, status: UploadStatus) -> Refusals:
         """The refused members, from the upload's results.

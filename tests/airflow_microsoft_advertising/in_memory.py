@@ -11,7 +11,7 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ import pytest
 from airflow_microsoft_advertising import applying, delivery
 from airflow_microsoft_advertising.audience_marks import AudienceSpec, mark_in
 from airflow_microsoft_advertising.delivery import Delivery, Waiting
+from airflow_microsoft_advertising.late_calls import CallsUnderWay
 from include.customer_match import routes
 from include.customer_match.chunk import Plan, plan_parts
 from include.customer_match.digests import Digests
@@ -44,6 +45,7 @@ from include.microsoft_advertising.faults import (
     ServiceTerminalError,
     UploadUrlExpired,
 )
+from include.microsoft_advertising.limits import CALL_BEGINS_SECONDS, CALL_LANDS_SECONDS
 from include.microsoft_advertising.models import (
     Action,
     Audience,
@@ -75,7 +77,7 @@ Place = int | tuple[str, int]
 """Where a strike comes: at the step of this number, or at the n-th of a kind."""
 
 
-_BLIND = {"apply_members", "update_audience"}
+_BLIND = {"update_audience"}
 """Calls that the service takes on no condition."""
 
 
@@ -90,9 +92,11 @@ class Faults:
     Attributes:
         strikes: Number of a step, or its kind and which of that kind → how it fails: `before` it does anything,
             `after` it did its work, or `lost`: likewise, but the caller learns that it failed; `asleep`: the worker
-            stops before the step, and takes it when `meanwhile` has happened.
-            A call that brings members or writes a description has been made when the worker falls asleep: one that
-            is still on its way when a later run has ended is a known limit (docs/architecture.md).
+            stops before the step, and takes it when `meanwhile` has happened; `late` and `left`: a call that brings
+            members is on its way for a while (see `FakeService.late`), and the caller learns that it failed, or dies;
+            at any other step it fails without having done anything.
+            A call that writes a description has been made when the worker falls asleep: one that is still on its way
+            when a later run has ended is a known limit (docs/architecture.md).
         steps: The steps so far, by name.
         first: How many of them came before the first that is counted by its kind.
         struck: Where the strikes came: names of steps, and how.
@@ -109,25 +113,25 @@ class Faults:
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """One step."""
+    def step(self, name: str) -> Iterator[str | None]:
+        """One step; gives what strikes it."""
         with self._counting:  # calls come from several threads
             self.steps.append(name)
             of_its_kind = self.steps[self.first :].count(name)
             strike = self.strikes.get(len(self.steps)) or self.strikes.get((name, of_its_kind))
         if strike:
             self.struck.add((name, strike))
-        if strike == "before":
+        if strike == "before" or (strike in {"late", "left"} and name != "apply_members"):
             raise Crash(name)
         if strike == "asleep" and name not in _BLIND:
             self.meanwhile()
-        yield
+        yield strike
         self.after_each()
         if strike == "asleep" and name in _BLIND:
             self.meanwhile()
-        if strike == "after":
+        if strike in {"after", "left"}:
             raise Crash(name)
-        if strike == "lost":
+        if strike in {"lost", "late"}:
             raise OutcomeUnknown(name) if name == "create_audience" else TransientError(name)
 
 
@@ -181,11 +185,16 @@ class FakeUpload:
 
 @dataclass(frozen=True)
 class FakeCall:
-    """Members that came by a call."""
+    """Members that came by a call, and when it was made."""
 
     audience_id: str
     action: str
     people: tuple[int, ...]
+    made: datetime = DAY
+
+
+CALL_LIVES = timedelta(seconds=CALL_LANDS_SECONDS - CALL_BEGINS_SECONDS)
+"""How long a call may be on its way."""
 
 
 @dataclass
@@ -209,6 +218,8 @@ class FakeService:
         results_removed: Uploads whose results are not kept any more.
         forgotten: Uploads that it does not know any more.
         looks_until_done: Status calls until an upload ends.
+        late: Calls that are on their way.
+        now: Tells the time.
         update_error: What changing an audience ends with; None: it is changed.
         updates: What was changed, in order, without new generations alone.
         claims: How often an audience got a new generation, and nothing else.
@@ -234,6 +245,8 @@ class FakeService:
     uploads: dict[str, FakeUpload] = field(default_factory=dict)
     accepted: list[FakeUpload] = field(default_factory=list)
     created: int = 0
+    late: list[FakeCall] = field(default_factory=list)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     update_error: Exception | None = None
     updates: list[dict[str, Any]] = field(default_factory=list)
     claims: int = 0
@@ -277,12 +290,24 @@ class FakeService:
             self.audiences.pop(audience_id, None)
 
     def apply_members(
-        self, audience_id: str, action: Action, digests: Digests, *, accept_terms: bool | None = None
+        self,
+        audience_id: str,
+        action: Action,
+        digests: Digests,
+        *,
+        accept_terms: bool | None = None,
+        each_try: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> list[ItemError]:
-        with self.faults.step("apply_members"):
+        made = self.now()
+        with each_try(), self.faults.step("apply_members") as strike:
             if self.call_errors and (error := self.call_errors.pop(0)):
                 raise error
-            call = FakeCall(audience_id, str(action), tuple(int(digest[0]) for digest in digests))
+            if self.now() - made > CALL_LIVES:
+                raise TransientError("the caller slept for so long that its connection is gone")
+            call = FakeCall(audience_id, str(action), tuple(int(digest[0]) for digest in digests), made)
+            if strike in {"late", "left"}:
+                self.late.append(call)
+                return []
             self.on_call(call)
             self.calls.append(call)
             audience = self.audiences.get(audience_id)
@@ -362,6 +387,14 @@ class FakeService:
             audience.size,
             audience.size,
         )
+
+    def land(self, calls: Iterable[FakeCall]) -> None:
+        """Let calls arrive that are on their way, unless they are dead by now."""
+        for call in list(calls):
+            self.late.remove(call)
+            audience = self.audiences.get(call.audience_id)
+            if audience and self.now() - call.made <= CALL_LIVES:
+                _apply(audience, call.action, set(call.people) - self._refused(call.action))
 
     @property
     def at_work(self) -> list[FakeUpload]:
@@ -459,11 +492,18 @@ class World:
     def __init__(self, strikes: Mapping[Place, str] | None = None, *, route: RouteChoice = "bulk") -> None:
         self.faults = Faults(strikes or {})
         self.storage = FaultyStorage(self.faults)
-        self.service = FakeService(self.faults, on_file=self._check_file, on_call=self._check_call)
+        self.service = FakeService(
+            self.faults, on_file=self._check_file, on_call=self._check_call, now=self.now
+        )
+        self.passed = timedelta(0)
         self.route: RouteChoice = route
         self.spec = AudienceSpec(NAME, MARK)
         self.runs = 0
         self.violations: list[str] = []
+
+    def now(self) -> datetime:
+        """The present time."""
+        return delivery._now() + self.passed
 
     @property
     def ledger(self) -> Ledger:
@@ -536,6 +576,7 @@ class World:
             interval_end=DAY + timedelta(days=self.runs if day is None else day),
             force=force,
             on_replan=on_replan,
+            now=self.now,
         )
 
     def run(self, target: Iterable[int], **options: Any) -> None:
@@ -547,6 +588,9 @@ class World:
         for _ in range(tries):
             try:
                 self.deliver_once(plan)
+            except CallsUnderWay as error:
+                self.passed += timedelta(seconds=error.retry_after or 0.0)
+                continue
             except (Crash, TransientError):
                 continue
             return

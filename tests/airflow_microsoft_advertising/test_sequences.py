@@ -24,6 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from airflow_microsoft_advertising.late_calls import CallsUnderWay
 from include.customer_match.chunk import Plan
 from include.customer_match.ledger.state import State
 from include.customer_match.members import DamagedMembers
@@ -31,6 +32,7 @@ from include.customer_match.order import Force, Overtaken
 from include.customer_match.routes import RouteChoice
 from include.errors import ConfigurationError, TerminalError, TransientError
 from include.microsoft_advertising.faults import ServiceConfigurationError, ServiceTerminalError
+from include.microsoft_advertising.limits import CALL_LANDS_SECONDS
 from include.microsoft_advertising.models import UploadState
 from tests.airflow_microsoft_advertising.in_memory import (
     DAY,
@@ -53,7 +55,7 @@ PEOPLE = st.sets(st.sampled_from(sorted(EVERYBODY)))
 SOMEBODY = PEOPLE.filter(bool)
 ROUTES: tuple[RouteChoice, ...] = get_args(RouteChoice)
 
-HOW = ("before", "after", "lost", "asleep")
+HOW = ("before", "after", "lost", "asleep", "late", "left")
 STEPS = (
     *("write", "create", "delete", "record"),
     *("get_audience", "list_audiences", "create_audience", "update_audience"),
@@ -70,12 +72,14 @@ class Trial(NamedTuple):
         others: What happens while its worker is asleep, and for how long.
         advances: How often it comes back from waiting before it is killed.
         then: What the service does with an upload that is left behind.
+        lands: Whether calls that are on their way land while others wait for their end.
     """
 
     strikes: dict[Place, str]
     others: list[tuple[str, int]]
     advances: int
     then: str
+    lands: bool = True
 
 
 TRIALS = st.builds(
@@ -94,6 +98,7 @@ TRIALS = st.builds(
     ),
     advances=st.sampled_from([99, 1, 2]),
     then=st.sampled_from(["nothing", "half", "all"]),
+    lands=st.booleans(),
 )
 
 
@@ -229,6 +234,7 @@ class Sequence(RuleBasedStateMachine):
         self.human_must_act = False
         self.gone_on = False
         self.copy: dict[str, bytes] | None = None
+        self.lands = True
 
     # --- Runs ------------------------------------------------------------------------------------------------
 
@@ -268,6 +274,17 @@ class Sequence(RuleBasedStateMachine):
             self.runs[-1].force = Force(run=self.runs[-1].plan.id, began=datetime.now(UTC))
         self.tried(self.runs[-1], trial)
 
+    @rule(
+        options=OPTIONS,
+        route=st.sampled_from(["apply", "auto"]),
+        nth=st.sampled_from([1, 1, 2]),
+        how=st.sampled_from(["late", "left"]),
+    )
+    def leaves_a_call_behind(self, options: Options, route: RouteChoice, nth: int, how: str) -> None:
+        """A run of small changes is killed while a call of its is on its way, or makes the call again."""
+        self.calm()
+        self.new_run(route, options, Trial({("apply_members", nth): how}, [], 99, "nothing"))
+
     @rule(trial=TRIALS)
     @precondition(lambda self: self.runs)
     def newest_again(self, trial: Trial) -> None:
@@ -295,6 +312,7 @@ class Sequence(RuleBasedStateMachine):
             tries += 1
             assert tries <= (4 if damaged else 1), "one good run needs no second try"
         self.human_must_act = False
+        self.service.land(self.service.late)  # what is on its way now changes nothing any more
         assert self.world.people == wanted
         assert self.world.bounds() == (wanted, wanted)
         assert not self.world.state.in_flight
@@ -334,7 +352,7 @@ class Sequence(RuleBasedStateMachine):
         first = len(faults.steps)
         faults.strikes = {(p + first if isinstance(p, int) else p): how for p, how in trial.strikes.items()}
         faults.first = first
-        self.gone_on = False
+        self.gone_on, self.lands = False, trial.lands
         faults.meanwhile = lambda: self.meanwhile(run, trial.others)
         self.attempt(run, advances=trial.advances)
         faults.strikes = {}
@@ -350,6 +368,7 @@ class Sequence(RuleBasedStateMachine):
             if who == "service":
                 for upload in self.service.at_work[:how_long]:
                     self.service.finish(upload)
+                self.service.land(self.service.late[:how_long])
                 self.watch.look()
             else:
                 other = next((r for r in reversed(self.runs) if r is not run), run)
@@ -370,7 +389,13 @@ class Sequence(RuleBasedStateMachine):
         try:
             delivery().start()
             for _ in range(advances):
-                if delivery().advance() is None:
+                try:
+                    waits = delivery().advance()
+                except CallsUnderWay as under_way:
+                    self.wait(under_way)
+                    delivery().start()
+                    continue
+                if waits is None:
                     self.watch.unsure = False
                     self.check_done(run)
                     return True
@@ -385,7 +410,24 @@ class Sequence(RuleBasedStateMachine):
                 raise
         return False
 
+    def wait(self, under_way: CallsUnderWay) -> None:
+        """Until no call can live any more; they land at the last moment, or never."""
+        assert under_way.retry_after
+        assert under_way.retry_after <= CALL_LANDS_SECONDS
+        if self.lands:
+            self.service.land(self.service.late)
+            self.watch.look()
+        self.world.passed += timedelta(seconds=under_way.retry_after)
+
     # --- The service -----------------------------------------------------------------------------------------
+
+    @rule(backwards=st.booleans(), how_many=st.integers(1, 3))
+    @precondition(lambda self: self.service.late)
+    def calls_land(self, how_many: int, *, backwards: bool) -> None:
+        """Calls whose caller is gone, or has made them again since."""
+        late = self.service.late[::-1] if backwards else self.service.late
+        self.service.land(late[:how_many])
+        self.check()
 
     @rule(half=st.booleans())
     @precondition(lambda self: self.service.at_work)
@@ -436,6 +478,11 @@ class Sequence(RuleBasedStateMachine):
         known = {8003} & set(refuse.values()) or UploadState.ROW_COUNT_EXCEEDED in ends or no_calls
         self.human_must_act = self.human_must_act or bool(known)
 
+    @rule(minutes=st.sampled_from([1, 5, 10, 15, 60]))
+    def minutes_pass(self, minutes: int) -> None:
+        """Calls that were on their way may be dead by now."""
+        self.world.passed += timedelta(minutes=minutes)
+
     @rule(what=st.sampled_from(["results", "uploads", "urls"]))
     @precondition(lambda self: self.service.uploads)
     def time_passes(self, what: str) -> None:
@@ -484,6 +531,7 @@ class Sequence(RuleBasedStateMachine):
         newest = max(path for path in files if path.startswith(f"{self.world.ledger.folder}/states/"))
         named = [state.settled.certain, state.settled.possible]
         named += [file for part in state.parts for file in (part.members, part.refused)]
+        named += [calls.members for calls in state.late]
         paths = [newest, *sorted({file.path for file in named if file} & set(files))]
         path = paths[choice % len(paths)]
         if path == newest:
@@ -548,6 +596,7 @@ class Sequence(RuleBasedStateMachine):
 
     def nothing_is_under_way(self) -> None:
         """What only a lost state names is a known limit (docs/architecture.md): it has ended by then."""
+        self.service.land(self.service.late)
         for upload in self.service.at_work:
             self.service.finish(upload)
         self.time_passes("urls")

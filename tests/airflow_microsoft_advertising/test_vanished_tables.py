@@ -14,6 +14,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from fsspec.implementations.local import LocalFileSystem
 
+from airflow_microsoft_advertising import delivery
 from airflow_microsoft_advertising.ledger_command import _Found
 from airflow_microsoft_advertising.local_run import LocalRun
 from airflow_microsoft_advertising.steps import ExportRun
@@ -22,7 +23,8 @@ from include.customer_match.ledger.lease import Lease
 from include.customer_match.ledger.store import Ledger, ledger_folder
 from include.customer_match.report import Outcome, RunReport, SegmentReport
 from include.customer_match.run_records import Chunked
-from include.errors import ConfigurationError
+from include.errors import ConfigurationError, TransientError
+from include.microsoft_advertising.limits import CALL_LANDS_SECONDS
 from include.sample_lake.delta import DeltaSample
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.in_memory import FakeAudience
@@ -672,6 +674,39 @@ def test_one_that_was_deleted_by_hand_is_not_made_anew(days: Days, ending: str) 
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("lands", [True, False])
+def test_a_deletion_that_lands_when_the_table_is_back(
+    days: Days, monkeypatch: pytest.MonkeyPatch, *, lands: bool
+) -> None:
+    """Nothing is sent to the audience, nor is it left alone, before it is known whether it will be there."""
+    days.run()
+    days.keys["vanished"] = "delete"
+    days.vanish("Gold")
+    late: list[str] = []
+
+    def on_its_way(audience_id: str) -> None:
+        late.append(audience_id)
+        raise TransientError("the answer was lost")
+
+    with monkeypatch.context() as slow:
+        slow.setattr(days.service, "delete_audience", on_its_way)
+        assert of(days.run("Gold"), "Gold").outcome is Outcome.FAILED
+    days.write("Gold")
+    before, slept = days.audience("Gold"), [0.0]
+    monkeypatch.setattr(delivery, "_now", lambda: datetime.now(UTC) + timedelta(seconds=sum(slept)))
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if lands and seconds > 600:
+            days.service.audiences.pop(late[0], None)
+
+    report = LocalRun(days.new(), sleep=sleep)(["Gold"])
+    assert of(report, "Gold").outcome.good
+    assert days.holds("Gold") == 5
+    assert sum(slept) >= CALL_LANDS_SECONDS - 60
+    assert (days.audience("Gold") is before) != lands
+
+
 @pytest.mark.parametrize("strike", ["before", "after", "lost"])
 def test_a_crash_while_it_is_deleted(days: Days, strike: str) -> None:
     days.run()

@@ -147,6 +147,38 @@ def test_hang_ends_with_the_clients_patience(api: Api) -> None:
         api.call(QUERY, LISTS)
 
 
+HASH = digest_hex(7_000)
+
+
+def give_up_adding(api: Api, list_id: str, kind: str, seconds: float) -> None:
+    """A call that adds a member, whose client does not wait for it."""
+    api.fault("ApplyCustomerListUserData", kind, seconds=seconds)
+    usual, api.http.timeout = api.http.timeout, httpx.Timeout(5.0, read=0.2)
+    with pytest.raises(httpx.ReadTimeout):
+        api.apply(list_id, "Add", [HASH])
+    api.http.timeout = usual
+    assert api.members(list_id) == []
+
+
+def test_a_late_call_lands_although_nobody_waits_for_it(api: Api) -> None:
+    for seconds in (600.0, 1.0):
+        list_id = api.create(f"late by {seconds}")
+        give_up_adding(api, list_id, "late", seconds)
+        if seconds > 1.0:
+            api.control("faults", method="DELETE")  # it lands at once
+        deadline = time.monotonic() + 20
+        while api.members(list_id) != [HASH]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_a_late_call_is_answered_where_somebody_waits(api: Api) -> None:
+    list_id = api.create("late and awaited")
+    api.fault("ApplyCustomerListUserData", "late", seconds=0.2)
+    assert api.apply(list_id, "Add", [HASH]).status_code == 200
+    assert api.members(list_id) == [HASH]
+
+
 def test_truncated_results(api: Api) -> None:
     status = api.upload(bulk_csv())
     api.fault("DownloadResult", "truncate", bytes=100)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -28,7 +28,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from include.customer_match.ledger.actions import Action
 from include.customer_match.ledger.generation import Generation
+from include.customer_match.ledger.late import LateCalls, alive, one_each
 from include.customer_match.members import MembersFile
 from include.customer_match.routes import Route
 from include.customer_match.table_facts import TableFacts
@@ -50,14 +52,6 @@ __all__ = [
 
 Flags = npt.NDArray[np.bool_]
 """Shape (n,): which of n digests are in a set."""
-
-
-class Action(StrEnum):
-    """What a part does to the members of its audience."""
-
-    ADD = "add"
-    REMOVE = "remove"
-    REPLACE = "replace"
 
 
 class Progress(StrEnum):
@@ -96,6 +90,7 @@ class Part(_Model):
         progress: How far it has come.
         request: The upload that carries it; None before one was asked for, and after one came to nothing.
             Calls have none: a part that was sent by them and is not confirmed is sent again.
+        lands_until: When none of its calls that were made last can live any more; None while none is under way.
         refused: Members that the service refused, once confirmed; None where there are none.
     """
 
@@ -104,6 +99,7 @@ class Part(_Model):
     route: Route = Route.BULK
     progress: Progress = Progress.PLANNED
     request: Request | None = None
+    lands_until: datetime | None = None
     refused: MembersFile | None = None
 
 
@@ -182,6 +178,7 @@ class State(_Model):
         renewing: What `renewed` becomes once all parts are confirmed; None if they are not all members.
         size: The size that later ones are compared with; None before there was one worth it.
         generation: What the audience's description tells if nobody else has sent to it; None before the first plan.
+        late: Calls, of this plan and those before it, that nobody has the answer of.
         updated_at: When this state was written.
     """
 
@@ -203,6 +200,7 @@ class State(_Model):
     renewing: Renewal | None = None
     size: KnownSize | None = None
     generation: Generation | None = None
+    late: tuple[LateCalls, ...] = ()
     updated_at: datetime | None = None
 
     def with_part(self, index: int, **changes: object) -> Self:
@@ -222,6 +220,7 @@ class State(_Model):
             audience_id=audience_id,
             segment=segment,
             settled=Settled(known=created),
+            late=tuple(call for call in self.late_calls() if call.audience_id == audience_id),
         )
 
     def ended(self, interval_end: datetime, *, segment: str, at: datetime) -> Self:
@@ -255,6 +254,7 @@ class State(_Model):
                 "plan_id": None,
                 # A part that cannot be read any more cannot be waited for either: found again, it goes.
                 "parts": () if self.damage else tuple(part for part in self.parts if part.request),
+                "late": self.late_calls(),
                 "damage": damage,
                 "renewing": None,
                 "size": None,
@@ -313,6 +313,7 @@ class State(_Model):
             update={
                 "settled": settled,
                 "parts": (),
+                "late": self.late_calls(),
                 "damage": None if settled.known else self.damage,
                 "plan_id": self.plan_id if is_over else None,
                 "renewed": self.renewing if self.renewing and is_over else self.renewed,
@@ -336,14 +337,49 @@ class State(_Model):
             }
         )
 
-    def requested(self, index: int, request: Request | None) -> Self:
-        """The intent: from here on the service may have this part, by an upload or (None) by calls."""
-        sent = self.with_part(index, progress=Progress.SENT, request=request)
-        return sent.model_copy(update={"requests": self.requests + 1})
+    def requested(self, index: int, request: Request | None, *, lands_until: datetime | None = None) -> Self:
+        """The intent: from here on the service may have this part, by an upload or (None) by calls.
 
-    def came_to_nothing(self, index: int) -> Self:
-        """The part's upload ended without a result; it may have done some of its work."""
-        return self.with_part(index, request=None)
+        Args:
+            index: Of the part.
+            request: The upload.
+            lands_until: When none of the calls can live any more.
+        """
+        late = self.late_calls(self.parts[index])
+        sent = self.with_part(index, progress=Progress.SENT, request=request, lands_until=lands_until)
+        return sent.model_copy(update={"requests": self.requests + 1, "late": late})
+
+    def came_to_nothing(self, index: int, *, lands_until: datetime | None = None) -> Self:
+        """The part's upload ended without a result; it may have done some of its work.
+
+        Args:
+            index: Of the part.
+            lands_until: Until when another worker's file may still reach the service; None if it cannot.
+        """
+        ended = self.with_part(index, request=None, lands_until=lands_until)
+        return ended.with_part(index, lands_until=None).model_copy(update={"late": ended.late_calls()})
+
+    def late_calls(self, *parts: Part) -> tuple[LateCalls, ...]:
+        """All calls that nobody has the answer of, those of these parts (none given: of all) too."""
+        if self.audience_id is None:
+            return self.late
+        under_way = (
+            LateCalls(
+                audience_id=self.audience_id, action=part.action, members=part.members, until=part.lands_until
+            )
+            for part in parts or self.parts
+            if part.lands_until
+        )
+        return one_each((*self.late, *under_way))
+
+    def with_late_deletion(self, audience_id: str, *, until: datetime) -> Self:
+        """The intent to delete an audience."""
+        call = LateCalls(audience_id=audience_id, until=until)
+        return self.model_copy(update={"late": one_each((*self.late, call))})
+
+    def with_living_calls(self, now: datetime, life: timedelta) -> Self:
+        """The state without the calls that are dead by now; see `alive`."""
+        return self.model_copy(update={"late": alive(self.late, now, life)})
 
     def by_bulk(self) -> Self:
         """The state where the parts that are not confirmed travel by Bulk."""
@@ -353,9 +389,26 @@ class State(_Model):
         )
         return self.model_copy(update={"parts": tuple(parts)})
 
-    def confirmed(self, index: int, refused: MembersFile | None, reasons: Mapping[str, int]) -> Self:
-        """The service has done this part, but for the refused members; the reasons count them."""
-        state = self.with_part(index, progress=Progress.CONFIRMED, request=None, refused=refused)
+    def confirmed(
+        self,
+        index: int,
+        refused: MembersFile | None,
+        reasons: Mapping[str, int],
+        *,
+        lands_until: datetime | None = None,
+    ) -> Self:
+        """The service has done this part.
+
+        Args:
+            index: Of the part.
+            refused: But for these members.
+            reasons: Counts of them.
+            lands_until: Until when calls may land that were made again because their answers were lost; None if all
+                were answered.
+        """
+        state = self.with_part(
+            index, progress=Progress.CONFIRMED, request=None, refused=refused, lands_until=lands_until
+        )
         return state.model_copy(update={"refused": dict(Counter(self.refused) + Counter(reasons))})
 
     @property

@@ -193,9 +193,12 @@ class Ledger:
         return [(number, self._readable(number)) for number in self._numbers()]
 
     def forget(self) -> None:
-        """Forget all that is known, durably: the next run finds the audience by its name and replaces it."""
+        """Forget all that is known, durably: the next run finds the audience by its name and replaces it.
+
+        Only what is still on its way is not forgotten.
+        """
         entry = self.load()
-        self.write(entry, State(audience=self._audience))
+        self.write(entry, State(audience=self._audience, late=entry.state.late_calls()))
 
     def _readable(self, number: int) -> State | None:
         try:

@@ -32,6 +32,9 @@ Send: TypeAlias = Callable[[Message], Any]
 App: TypeAlias = Callable[[Scope, Receive, Send], Any]
 
 
+_LOOKS = 0.02  # seconds between two looks whether the rules were removed
+
+
 class _CutError(Exception):
     """Close the connection now."""
 
@@ -114,6 +117,10 @@ class Surroundings:
             case FaultKind.DROP_AFTER_ACCEPT:
                 await self._app(scope, receive, _swallow)
                 raise _CutError
+            case FaultKind.LATE:
+                again = _again(await _messages(receive), receive)
+                await self._land(rule.seconds if rule else 0)
+                await self._app(scope, again, send)
             case FaultKind.TRUNCATE:
                 await self._app(scope, receive, _truncating(send, rule.bytes if rule else 0))
             case FaultKind.SHORTEN:
@@ -125,6 +132,13 @@ class Surroundings:
             case _:
                 await asyncio.sleep(rule.seconds if rule else 0)
                 await self._app(scope, receive, send)
+
+    async def _land(self, seconds: float) -> None:
+        """Wait as a call does that is on its way: until its time has come, or the rules are removed."""
+        faults, arrives = self._service.faults, time.monotonic() + seconds
+        removals = faults.removals
+        while time.monotonic() < arrives and faults.removals == removals:  # noqa: ASYNC110 (another thread's)
+            await asyncio.sleep(_LOOKS)
 
     def _answer(self, rule: FaultRule, call: _Call, scope: Scope) -> Response:
         if rule.kind is FaultKind.RAW:
@@ -160,13 +174,17 @@ async def _named(route: Route, scope: Scope, receive: Receive) -> tuple[str, Rec
         return route.name, receive
     messages = await _messages(receive)
     body = b"".join(message.get("body", b"") for message in messages)
-    name = route.operation(Request(scope).headers.get("SOAPAction"), body)
+    return route.operation(Request(scope).headers.get("SOAPAction"), body), _again(messages, receive)
+
+
+def _again(messages: list[Message], receive: Receive) -> Receive:
+    """What gives these messages, which were read, once more, and then the others."""
 
     async def again() -> Message:
         message: Message = messages.pop(0) if messages else await receive()
         return message
 
-    return name, again
+    return again
 
 
 async def _messages(receive: Receive) -> list[Message]:

@@ -10,6 +10,7 @@ import pytest
 
 from include.customer_match.ledger.encoding import FORMAT, DamagedState, decode, encode
 from include.customer_match.ledger.generation import Generation
+from include.customer_match.ledger.late import LateCalls
 from include.customer_match.ledger.state import (
     Action,
     Forced,
@@ -74,6 +75,7 @@ def test_what_is_written_has_the_newest_format() -> None:
             "renewing": Renewal(at=THEN, days=-1),
             "size": KnownSize(at=THEN, matched=5, members=9),
             "generation": Generation(token="w-2", before=("w-1", None), unwritable="refused"),
+            "late": (LateCalls(audience_id="81", action=Action.ADD, members=members("late", 3), until=THEN),),
         }
     )
     content = encode(state)

@@ -1,0 +1,82 @@
+"""Calls that nobody has the answer of: they may still be on their way, and do their work when nobody expects it.
+
+A worker that is killed leaves up to four calls behind, and one whose answer is lost leaves one, though it makes it
+again. Within their own plan they do no harm, whenever they land: what a plan adds it does not remove. So it is with a
+later plan, if what they add belongs to its target and what they remove does not. Any other plan is not begun before
+no such call can live any more. So the ledger's bounds hold whether they land or not: they are the bounds of a part that
+was sent and is not confirmed, or one that is confirmed anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, ConfigDict
+
+from include.customer_match.digests import merge
+from include.customer_match.ledger.actions import Action
+from include.customer_match.members import DamagedMembers, Files, MembersFile, read_members
+
+__all__ = ["LateCalls", "alive", "one_each", "undoing"]
+
+
+class LateCalls(BaseModel):
+    """Calls of one part, or the call that deletes the audience.
+
+    Attributes:
+        audience_id: Of which audience.
+        action: What they do to its members; None: the audience is deleted.
+        members: Which members; None likewise.
+        until: When none of them can live any more.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    audience_id: str
+    action: Action | None = None
+    members: MembersFile | None = None
+    until: datetime
+
+
+def one_each(calls: Iterable[LateCalls]) -> tuple[LateCalls, ...]:
+    """Without those that do the same as later ones."""
+    latest: dict[tuple[object, ...], LateCalls] = {}
+    for call in calls:
+        key = (call.audience_id, call.action, call.members)
+        if key not in latest or latest[key].until < call.until:
+            latest[key] = call
+    return tuple(latest.values())
+
+
+def alive(calls: Iterable[LateCalls], now: datetime, life: timedelta) -> tuple[LateCalls, ...]:
+    """Those that may still land.
+
+    Args:
+        calls: All that are known.
+        now: The present time.
+        life: How long a call can live: what seems to live longer was written down by a clock that is ahead, and lives
+            for so long from now on.
+    """
+    living = (call for call in calls if call.until > now)
+    return tuple(call.model_copy(update={"until": min(call.until, now + life)}) for call in living)
+
+
+def undoing(files: Files, calls: Iterable[LateCalls], target: MembersFile) -> Sequence[LateCalls]:
+    """Those that would undo a part of a plan with this target; any of whose members nobody knows may."""
+    return [call for call in calls if call.members is None or _undoes(files, call, call.members, target)]
+
+
+def _undoes(files: Files, call: LateCalls, members: MembersFile, target: MembersFile) -> bool:
+    try:
+        for _, (brought, wanted) in merge([read_members(files, members), read_members(files, target)]):
+            wrong = {
+                Action.ADD: brought & ~wanted,
+                Action.REMOVE: brought & wanted,
+                Action.REPLACE: brought ^ wanted,
+            }
+            if call.action is None or wrong[call.action].any():
+                return True
+    except DamagedMembers:  # nobody knows
+        return True
+    return False
