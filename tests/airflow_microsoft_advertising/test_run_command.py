@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from airflow.models import Connection
 from airflow.utils.session import create_session
 from typer.testing import CliRunner, Result
 
-from airflow_microsoft_advertising import delivery, local_command, steps
+from airflow_microsoft_advertising import delivery, late_calls, local_command, steps
 from airflow_microsoft_advertising.command_line import app
 from airflow_microsoft_advertising.local_command import Options, export_named, moment_of
 from include.customer_match.export import Export
@@ -203,16 +205,32 @@ class Installation:
         self.name = f"spring-{unique}"
         self.audiences = {table.table: f"{table.table} {unique}" for table in TABLES}
         self.write(TABLES)
-        saved(
-            folder,
-            self.name,
-            source=str(folder / "lake"),
-            workspace=str(folder / "workspace"),
-            segments=[{"table": table, "audience": name} for table, name in self.audiences.items()],
-            route="bulk",
-            profiles_per_part=300,
-            retry_delay_seconds=0,
-        )
+        self.keys: dict[str, Any] = {
+            "source": str(folder / "lake"),
+            "workspace": str(folder / "workspace"),
+            "segments": [self.segment(0), self.segment(1)],
+            "route": "bulk",
+            "profiles_per_part": 300,
+            "retry_delay_seconds": 0,
+        }
+        self.export()
+
+    def export(self, **keys: Any) -> None:
+        """Change keys of the export file."""
+        self.keys |= keys
+        saved(self.folder, self.name, **self.keys)
+
+    def segment(self, place: int) -> dict[str, str]:
+        table, name = list(self.audiences.items())[place]
+        return {"table": table, "audience": name}
+
+    def until(self, condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+        """Wait for a moment of a process."""
+        deadline = time.monotonic() + 120
+        while not condition():
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
     def write(self, tables: Any) -> None:
         write_tables(str(self.folder / "lake"), tables)
@@ -226,10 +244,12 @@ class Installation:
 
     @property
     def exact(self) -> bool:
-        return all(
-            self.api.members(self.list_of(audience)) == expected(str(self.folder / "lake" / table)).members
-            for table, audience in self.audiences.items()
-        )
+        return all(self.exact_of(place) for place in range(len(self.audiences)))
+
+    def exact_of(self, place: int) -> bool:
+        table, audience = list(self.audiences.items())[place]
+        members = expected(str(self.folder / "lake" / table)).members
+        return bool(self.api.members(self.list_of(audience)) == members)
 
 
 class Ahead(datetime):
@@ -238,6 +258,18 @@ class Ahead(datetime):
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> Any:  # type: ignore[override]
         return datetime.now(tz) + timedelta(days=3650)
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    """The command as a process of its own."""
+    command = [sys.executable, "-c", "from airflow_microsoft_advertising.command_line import main; main()"]
+    return subprocess.Popen(
+        [*command, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+    )
 
 
 @pytest.fixture
@@ -333,19 +365,10 @@ def test_a_run_that_is_stopped_is_gone_on_with(
         "faults", {"operation": "ProcessUpload", "kind": "delay", "seconds": 3600, "times": 2}
     )
     before = len(installation.api.control("uploads"))
-    command = [sys.executable, "-c", "from airflow_microsoft_advertising.command_line import main; main()"]
-    process = subprocess.Popen(
-        [*command, "run", installation.name],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=dict(os.environ),
+    process = started("run", installation.name)
+    installation.until(
+        lambda: len([u for u in installation.api.control("uploads")[before:] if u["accepted"]]) >= 2, process
     )
-    deadline = time.monotonic() + 120
-    while len([u for u in installation.api.control("uploads")[before:] if u["accepted"]]) < 2:
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == status, said
@@ -359,3 +382,35 @@ def test_a_run_that_is_stopped_is_gone_on_with(
         for t in installation.audiences
     )
     assert len(sent) == parts, "nothing was sent twice"
+
+
+@pytest.mark.system
+@pytest.mark.faults
+@pytest.mark.timeout(300)
+def test_calls_of_a_killed_run_land_after_the_next_one_took_over(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whom they bring has left the segment again by then: the next run waits until no such call can live any more."""
+    installation.export(route="apply", profiles_per_part=10_000, segments=[installation.segment(0)])
+    assert run("run", installation.name).exit_code == 0
+    installation.write(churned(TABLES, 0.2))
+    installation.api.control(
+        "faults", {"operation": "ApplyCustomerListUserData", "kind": "late", "seconds": 3600, "times": 4}
+    )
+    process = started("run", installation.name)
+    installation.until(lambda: installation.api.control("faults")[0]["times"] < 4, process)
+    process.kill()
+    assert process.wait(timeout=60) == -signal.SIGKILL
+
+    installation.write(TABLES)
+    monkeypatch.setattr(late_calls, "LIFE", timedelta(seconds=20))
+    landing = threading.Timer(10, lambda: installation.api.control("faults", method="DELETE"))
+    landing.start()
+    began = time.monotonic()
+    again = run("run", installation.name)
+    landing.join()
+    assert again.exit_code == 0, again.output
+    assert time.monotonic() - began > 20
+    assert "has had no answer" in again.stderr
+    time.sleep(1)
+    assert installation.exact_of(0)
