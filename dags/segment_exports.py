@@ -7,7 +7,6 @@ A file that cannot be understood becomes a DAG of its own that says why, so that
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,9 +20,12 @@ from airflow_microsoft_advertising.run_listener import NOTE_KEY
 from airflow_microsoft_advertising.run_params import documentation, params, run_of, upload_arguments
 from include.customer_match.export import Export, Segment
 from include.customer_match.export_file import BrokenExport, load_exports
+from include.customer_match.redaction import logger, without_addresses
 from include.project import exports_folder
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
+
+_SHOWN = 120  # of a name, in the list of mapped tasks: Airflow's column holds 250 characters
 
 Row = dict[str, Any]
 """A segment as it travels between tasks: `table`, `audience` and `path`."""
@@ -156,7 +158,7 @@ def this_run(export: Export) -> Any:
 def this_segment(row: Row) -> Segment:
     """The segment of a row; its name becomes the name of the mapped task."""
     segment = Segment.model_validate(row)
-    get_current_context()["segment_name"] = segment.audience  # type: ignore[typeddict-unknown-key]
+    get_current_context()["segment_name"] = without_addresses(segment.audience)[:_SHOWN]  # type: ignore[typeddict-unknown-key]
     return segment
 
 

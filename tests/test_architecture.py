@@ -239,3 +239,15 @@ def test_one_layer_asks_storages() -> None:
         if module not in ASKS_STORAGES
     ]
     assert wrong == []
+
+
+def test_loggers_take_addresses_out() -> None:
+    """`redaction.logger` does; the standard library's own would not."""
+    wrong = [
+        module
+        for module, path in modules().items()
+        if module.startswith(("include.customer_match", "airflow_microsoft_advertising", "dags"))
+        and module != "include.customer_match.redaction"
+        and "getLogger(__name__)" in path.read_text(encoding="utf-8")
+    ]
+    assert wrong == []

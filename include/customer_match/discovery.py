@@ -18,6 +18,7 @@ from unicodedata import normalize
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from include.customer_match.export import Export, Segment
+from include.customer_match.export_names import shown_names
 from include.customer_match.export_values import comparable
 from include.customer_match.workspace import slug
 
@@ -128,7 +129,9 @@ class Remembered:
             for one in seen
             if self._export.by_patterns([one.table]) and comparable(one.audience) not in held
         )
-        appeared = sorted(table for table in taken if _file(table) not in before) if before else []
+        appeared = (
+            shown_names(sorted(table for table in taken if _file(table) not in before)) if before else []
+        )
         still_there = sum(_file(table) in before for table in taken)
         return Changes(
             vanished=vanished,

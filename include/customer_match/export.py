@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from include.customer_match.change_logs.settings import ChangeLog, Changes
+from include.customer_match.export_names import Naming, faults_of, shown_names
 from include.customer_match.export_values import (
     MAX_AUDIENCE_NAME,
     MAX_MEMBERSHIP_DAYS,
@@ -62,7 +63,6 @@ from include.customer_match.reference import Policy, Take
 from include.customer_match.routes import AUTO_APPLY_MEMBERS, RouteChoice
 from include.customer_match.segment_key import segment_key
 from include.customer_match.table_formats import FormatChoice
-from include.errors import ConfigurationError
 
 __all__ = [
     "Addresses",
@@ -321,6 +321,7 @@ class Segment(BaseModel):
         audience: Name of its audience.
         path: Where the table is, relative to the source's root or a URL; None: where its name is found.
         audience_id: Id of the very list to write to; None: found by name, or created.
+        fault: Why it cannot be exported, for what its table is called; None normally.
         ending: What becomes of the audience, because the table has vanished; None normally.
     """
 
@@ -330,6 +331,7 @@ class Segment(BaseModel):
     audience: str
     audience_id: str | None = None
     path: str | None = None
+    fault: str | None = None
     ending: Ending | None = None
 
 
@@ -1039,12 +1041,21 @@ class Export(_Part):
         Args:
             tables: Names of the tables found below the source's root; not needed without patterns.
 
-        Raises:
-            ConfigurationError: Tables that a pattern takes would share an audience, or have too long a name.
+        Returns:
+            Also those of tables that a pattern takes and that cannot give their names to audiences, each with its
+            fault: the others are exported.
         """
         segments = list(self._segments(tables))
-        _refuse_unfit(self.name, segments)
-        return segments
+        named = {selection.table for selection in self.segments if not selection.is_pattern}
+        faults = faults_of([Naming(one.table, one.audience, one.table not in named) for one in segments])
+        shown = shown_names(one.table for one, fault in zip(segments, faults, strict=True) if fault)
+        names = iter(shown)
+        return [
+            one.model_copy(update={"fault": fault, **dict.fromkeys(("table", "audience"), next(names))})
+            if fault
+            else one
+            for one, fault in zip(segments, faults, strict=True)
+        ]
 
     def by_patterns(self, tables: Iterable[str]) -> set[str]:
         """Those of the tables that patterns take."""
@@ -1078,28 +1089,3 @@ class Export(_Part):
                 if table not in taken and selection.takes(table):
                     taken.add(table)
                     yield Segment(table=table, audience=table)
-
-
-def _refuse_unfit(export: str, segments: Sequence[Segment]) -> None:
-    faults = [fault for segment in segments if (fault := _fault_of_name(segment))]
-    first: dict[str, Segment] = {}
-    for segment in segments:
-        same = first.setdefault(comparable(segment.audience), segment)
-        if same is not segment:
-            faults.append(
-                f"the tables '{same.table}' and '{segment.table}' would share one audience (upper and lower "
-                "case do not count)"
-            )
-    if faults:
-        raise ConfigurationError(
-            f"Export '{export}': {'; '.join(faults)}. List such a table in `segments` with an `audience` of "
-            "its own, or narrow the pattern."
-        )
-
-
-def _fault_of_name(segment: Segment) -> str | None:
-    try:
-        check_audience_name(segment.audience)
-    except ValueError as error:
-        return f"the table '{segment.table[:40]}…' cannot give its name to an audience: it is {error}"
-    return None

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from include.customer_match.members import Files
+from include.customer_match.redaction import PERSONAL
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["RejectsFile", "RejectsWriter", "rejects_writer"]
 
 _SCHEMA = pa.schema([pa.field("key", pa.string()), pa.field("reason", pa.string(), nullable=False)])
-_PERSONAL = r"[@\x{FF20}\x{FE6B}]|%40|[0-9a-fA-F]{64}"
 _ROWS = 65_536  # that wait in memory for a row group
 
 
@@ -61,7 +61,7 @@ class RejectsWriter:
         """
         rows = rejects["row"].to_arrow()
         told = keys.take(rows).cast(pa.string())
-        personal = pc.match_substring_regex(told, _PERSONAL)
+        personal = pc.match_substring_regex(told, PERSONAL)
         shown = pc.if_else(pc.fill_null(personal, fill_value=False), pa.scalar(None, pa.string()), told)
         reasons = rejects["reason"].to_arrow().cast(pa.string())
         self._waiting.append(pa.record_batch([shown, reasons], schema=_SCHEMA))

@@ -9,10 +9,11 @@ from importlib.resources import files
 from typing import Final
 
 import jinja2
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, ConfigDict, computed_field, field_validator
 
 from include.customer_match.discovery import Seen
 from include.customer_match.export import Ending
+from include.customer_match.redaction import without_addresses, without_addresses_in
 from include.customer_match.routes import Route
 from include.customer_match.run_records import (
     Chunked,
@@ -139,6 +140,11 @@ class SegmentReport(BaseModel):
     uncovered: str | None = None
     seconds: float = 0.0
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_addresses(cls, value: object) -> object:
+        return without_addresses_in(value)
+
     @property
     def kept_out(self) -> dict[str, int]:
         """Who is not in the audience for other reasons than the address, in words, as far as there are any."""
@@ -189,6 +195,21 @@ class RunReport(BaseModel):
     vanished: tuple[Seen, ...] = ()
     appeared: tuple[str, ...] = ()
     ending: Ending | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_addresses(cls, value: object) -> object:
+        return without_addresses_in(value)
+
+    @field_validator("vanished")
+    @classmethod
+    def _without_addresses_of_tables(cls, vanished: tuple[Seen, ...]) -> tuple[Seen, ...]:
+        return tuple(
+            one.model_copy(
+                update={"table": without_addresses(one.table), "audience": without_addresses(one.audience)}
+            )
+            for one in vanished
+        )
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's way to put a property into JSON
     @property

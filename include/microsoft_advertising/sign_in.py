@@ -74,6 +74,11 @@ class SignIn:
         self._http.close()
 
     @property
+    def state(self) -> str:
+        """What the answer repeats, and nobody else knows (RFC 6749, 10.12)."""
+        return str(self._flow["state"])
+
+    @property
     def address(self) -> str:
         """What to open in a browser."""
         return at_host(str(self._flow["auth_uri"]), self._environment, _ORIGIN)
@@ -91,7 +96,7 @@ class SignIn:
             ConfigurationError: The user declined, the code is too old, the secret is wrong, …: what to do is said.
             TransientError: The authority cannot be reached, or has no time.
         """
-        _check(answer, str(self._flow["state"]))
+        _check(answer, self.state)
         try:
             tokens: Mapping[str, Any] = self._application.acquire_token_by_auth_code_flow(
                 self._flow, dict(answer)

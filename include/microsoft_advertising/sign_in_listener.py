@@ -1,8 +1,14 @@
-"""Receives the answer of a sign-in where the browser runs on this machine: a web server for one request."""
+"""Receives the answer of a sign-in where the browser runs on this machine: a web server for one answer.
+
+Whatever else arrives is turned away, and the listening goes on: a browser's `/favicon.ico`, a scanner of ports, the
+answer of an older tab, somebody who connects and says nothing, or who never ends.
+"""
 
 from __future__ import annotations
 
+import hmac
 import threading
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Self
 from urllib.parse import parse_qsl
@@ -19,8 +25,19 @@ _PAGE: Final = b"""<!doctype html>
 </body></html>
 """
 
+_ANOTHER: Final = b"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Another sign-in</title></head>
+<body style="font: 15px/1.5 system-ui, sans-serif; margin: 4rem auto; max-width: 30rem">
+<h1>This belongs to another sign-in</h1>
+<p>The command line still waits for its own. Open the address that it shows now, and close this page.</p>
+</body></html>
+"""
+
 _MOST_BYTES: Final = 65_536
 """An answer has some thousand."""
+
+_SILENCE_SECONDS: Final = 10.0
+"""After so long without a byte a connection is given up."""
 
 
 class Listener:
@@ -57,6 +74,14 @@ class Listener:
         self._server.server_close()
         self._thread.join()
 
+    def expect(self, state: str) -> None:
+        """Take the answer of this sign-in alone; to be said before its address is opened.
+
+        Args:
+            state: What the answer repeats.
+        """
+        self._server.state = state
+
     def wait(self, seconds: float) -> dict[str, str]:
         """The answer, once the browser has brought it.
 
@@ -64,9 +89,14 @@ class Listener:
             ConfigurationError: It did not within this time.
         """
         if not self._server.arrived.wait(seconds):
+            others = (
+                " An answer of another sign-in arrived meanwhile, and was turned away: open the newest address alone."
+                if self._server.turned_away
+                else ""
+            )
             raise ConfigurationError(
-                f"Nobody has signed in within {seconds:.0f} seconds. Run the command again; on a machine without "
-                "a browser, with `--no-browser`."
+                f"Nobody has signed in within {seconds:.0f} seconds.{others} Run the command again; on a machine "
+                "without a browser, with `--no-browser`."
             )
         return self._server.answer
 
@@ -79,6 +109,8 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, port: int) -> None:
         self.answer: dict[str, str] = {}
+        self.state: str | None = None
+        self.turned_away = 0
         self.arrived = threading.Event()
         super().__init__(("127.0.0.1", port), _Handler)
 
@@ -89,19 +121,37 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
+    timeout = _SILENCE_SECONDS
+
     def do_POST(self) -> None:
-        """Take the first answer; anything else is not ours."""
-        length = int(self.headers.get("Content-Length") or 0)
-        answer = dict(parse_qsl(self.rfile.read(min(length, _MOST_BYTES)).decode("ascii", "replace")))
-        ours = self.path == "/" and ("code" in answer or "error" in answer) and "state" in answer
-        self._answer(200 if ours else 404, _PAGE if ours else b"")
-        if ours and not self.server.arrived.is_set():
-            self.server.answer = answer
-            self.server.arrived.set()
+        """Take the first answer of the expected sign-in; anything else is not ours."""
+        answer = self._posted() if self.path == "/" else {}
+        if not (("code" in answer or "error" in answer) and "state" in answer):
+            self._answer(HTTPStatus.NOT_FOUND, b"")
+        elif not self._is_expected(answer["state"]):
+            self.server.turned_away += 1
+            self._answer(HTTPStatus.BAD_REQUEST, _ANOTHER)
+        else:
+            try:
+                self._answer(HTTPStatus.OK, _PAGE)
+            finally:  # also where the browser is gone already
+                if not self.server.arrived.is_set():
+                    self.server.answer = answer
+                    self.server.arrived.set()
+
+    def _posted(self) -> dict[str, str]:
+        length = self.headers.get("Content-Length") or ""
+        if not (length.isascii() and length.isdigit() and len(length) <= len(str(_MOST_BYTES))):
+            return {}
+        return dict(parse_qsl(self.rfile.read(min(int(length), _MOST_BYTES)).decode("ascii", "replace")))
+
+    def _is_expected(self, state: str) -> bool:
+        expected = self.server.state
+        return expected is None or hmac.compare_digest(state.encode(), expected.encode())
 
     def do_GET(self) -> None:
         """Nothing to see: answers are posted, so that no code stays in the browser's history."""
-        self._answer(404, b"")
+        self._answer(HTTPStatus.NOT_FOUND, b"")
 
     def _answer(self, status: int, page: bytes) -> None:
         self.send_response(status)

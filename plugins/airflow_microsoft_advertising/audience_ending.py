@@ -6,7 +6,6 @@ export's or segment's mark is on it by now, or the one that has our own mark. A 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,13 +15,14 @@ from airflow_microsoft_advertising.late_calls import LIFE
 from include.customer_match.ledger.places import Ledgers, is_usable
 from include.customer_match.ledger.state import State
 from include.customer_match.order import Force, in_order
+from include.customer_match.redaction import logger
 from include.errors import ConfigurationError
 from include.microsoft_advertising.client import Client
 from include.microsoft_advertising.models import Audience
 
 __all__ = ["AudienceEnding"]
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 @dataclass(frozen=True)

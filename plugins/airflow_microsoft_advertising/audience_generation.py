@@ -6,7 +6,6 @@ docs/architecture.md ("Generations").
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.state import State
 from include.customer_match.ledger.store import Entry
 from include.customer_match.ledger.view import is_known
+from include.customer_match.redaction import logger
 from include.errors import TransientError
 from include.microsoft_advertising.client import Client
 from include.microsoft_advertising.faults import ServiceConfigurationError, ServiceTerminalError
@@ -23,7 +23,7 @@ from include.microsoft_advertising.models import Audience
 
 __all__ = ["GONE", "GenerationKeeper", "distrust_of"]
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 GONE = frozenset({4835, 8000})
 """Codes of an audience that is not there: InvalidAudienceId, InvalidCustomerListId."""

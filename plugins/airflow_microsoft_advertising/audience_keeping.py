@@ -7,7 +7,6 @@ its size tells that somebody has emptied it by hand.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from include.customer_match.ledger.generation import reason_to_distrust, workspa
 from include.customer_match.ledger.places import Ledgers, is_usable
 from include.customer_match.ledger.state import State
 from include.customer_match.ledger.store import Entry, Ledger
+from include.customer_match.redaction import logger
 from include.errors import ConfigurationError, TerminalError, TransientError
 from include.microsoft_advertising.client import Client
 from include.microsoft_advertising.faults import OutcomeUnknown, ServiceConfigurationError
@@ -34,7 +34,7 @@ from include.microsoft_advertising.models import Audience
 
 __all__ = ["AudienceKeeper", "changes", "choose"]
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 _DUPLICATE_NAME = 4853
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_microsoft_advertising.failures import without_addresses
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from include.customer_match.ledger.state import State
+from include.customer_match.redaction import logger, without_addresses
 from include.customer_match.sizes import Matched, Reading, Sizes, reading_of
 from include.microsoft_advertising.limits import MIN_SERVABLE_MEMBERS, SIZES_HOURS
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_sizes"]
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 def read_sizes(run: ExportRun, segments: Sequence[Segment]) -> Sizes:
@@ -30,7 +30,7 @@ def read_sizes(run: ExportRun, segments: Sequence[Segment]) -> Sizes:
     """
     now = datetime.now(UTC)
     try:
-        known = {segment.audience: run.known(segment) for segment in segments}
+        known = {segment.audience: run.known(segment) for segment in segments if segment.fault is None}
         delivered = {name: state for name, state in known.items() if state.audience_id}
         if not delivered or run.dry_run:
             return Sizes(read_at=now)

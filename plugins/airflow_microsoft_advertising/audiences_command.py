@@ -6,7 +6,6 @@ database.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
+from airflow_microsoft_advertising.saying import as_json_text, say
 from include.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -50,11 +50,14 @@ def audiences(
                 _ask(chosen)
             for audience in chosen:
                 client.delete_audience(audience.id)
-                typer.echo(f"Deleted the audience {audience.name!r} (id {audience.id}).", err=True)
+                say(f"Deleted the audience {audience.name!r} (id {audience.id}).", err=True)
     if not delete:
-        typer.echo(_as_json(found) if as_json else _as_text(found))
+        if as_json:
+            typer.echo(_as_json(found))
+        else:
+            say(_as_text(found))
     elif as_json:
-        typer.echo(json.dumps({"deleted": [audience.id for audience in chosen]}, indent=2))
+        typer.echo(as_json_text({"deleted": [audience.id for audience in chosen]}))
 
 
 def _hook(connection: str, *, customer_id: str | None, account_id: str | None) -> MicrosoftAdvertisingHook:
@@ -92,7 +95,7 @@ def _chosen(found: Sequence[Audience], ids: Sequence[str], *, not_ours: bool) ->
 def _ask(chosen: Sequence[Audience]) -> None:
     """Ask the person at the terminal; ends the command if they do not mean it."""
     for audience in chosen:
-        typer.echo(f"{audience.id}  {audience.name}  ({_keeper(audience) or 'not ours'})", err=True)
+        say(f"{audience.id}  {audience.name}  ({_keeper(audience) or 'not ours'})", err=True)
     typer.confirm(f"Delete {len(chosen)} audiences with all their members?", abort=True, err=True)
 
 
@@ -122,7 +125,7 @@ def _record(audience: Audience) -> dict[str, Any]:
 
 
 def _as_json(found: Sequence[Audience]) -> str:
-    return json.dumps({"audiences": [_record(audience) for audience in found]}, indent=2, ensure_ascii=False)
+    return as_json_text({"audiences": [_record(audience) for audience in found]})
 
 
 def _as_text(found: Sequence[Audience]) -> str:

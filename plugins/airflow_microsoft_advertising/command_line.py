@@ -6,8 +6,8 @@ Exit status: 0 all is well, 1 something is wrong and the output says what, 2 the
 
 from __future__ import annotations
 
-import json
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +20,7 @@ from airflow_microsoft_advertising.audiences_command import audiences
 from airflow_microsoft_advertising.reconcile_command import reconcile
 from airflow_microsoft_advertising.run_command import run
 from airflow_microsoft_advertising.sample_lake_command import sample_lake
+from airflow_microsoft_advertising.saying import as_json_text, say
 from airflow_microsoft_advertising.sign_in_command import login
 from include.errors import ConfigurationError, CustomerMatchError
 from include.project import exports_folder
@@ -44,7 +45,10 @@ def main() -> None:
     try:
         app()
     except CustomerMatchError as error:
-        typer.echo(str(error), err=True)
+        say(str(error), err=True)
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 (what a library says may quote a cell of a table)
+        say("".join(traceback.format_exception(error)), err=True)
         sys.exit(1)
 
 
@@ -69,7 +73,10 @@ def validate(
     results = load_files(paths, parse_conditions=True)
     errors = [result.error if isinstance(result, BrokenExport) else None for result in results]
     names = [result.name for result in results]
-    typer.echo((_as_json if as_json else _as_text)(paths, names, errors))
+    if as_json:
+        typer.echo(_as_json(paths, names, errors))
+    else:
+        say(_as_text(paths, names, errors))
     if any(errors):
         raise typer.Exit(1)
 
@@ -149,4 +156,4 @@ def _as_json(paths: Sequence[Path], names: Sequence[str], errors: Errors) -> str
         }
         for path, name, error in zip(paths, names, errors, strict=True)
     ]
-    return json.dumps({"valid": not any(errors), "files": files}, indent=2, ensure_ascii=False)
+    return as_json_text({"valid": not any(errors), "files": files})

@@ -24,6 +24,8 @@ from include.customer_match.tables import (
     remains_of,
 )
 from include.customer_match.tables.dated import nearest_days, newest_dated
+from include.customer_match.tables.found import Tables
+from include.errors import ConfigurationError
 from include.project import PROJECT
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class DatedSource:
         """
         return self._filled_in(self.source.root, lambda path: path)
 
-    def tables(self, known: Callable[[str], bool] = lambda _: False) -> dict[str, str]:
+    def tables(self, known: Callable[[str], bool] = lambda _: False) -> Tables:
         """Where each table of the source lies, by name.
 
         Args:
@@ -124,6 +126,8 @@ class DatedSource:
                 f"There is no table {name!r} in {self.root}: neither a folder nor a file of this name"
                 f"{f' (there is {near[0]!r})' if near else ''}. Correct {key} in the export file, or give its `path`."
             )
+        if fault := tables.faults.get(name):
+            raise ConfigurationError(fault)
         lake, _ = self._place(self.root)
         table = open_table(lake, tables[name], self.source.format, as_of=self.as_of, dialect=self._dialect)
         return self._of_the_day(table, None)

@@ -11,7 +11,6 @@ ledger, so a first try, a retry after a crash and the return from the triggerer 
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from include.customer_match.ledger.state import Forced, Part, Progress, Renewal,
 from include.customer_match.ledger.store import Entry, LedgerConflict, Storage
 from include.customer_match.members import DamagedMembers, read_members
 from include.customer_match.order import Force, Overtaken, in_order
+from include.customer_match.redaction import logger
 from include.customer_match.routes import Route
 from include.errors import ConfigurationError, TerminalError, TransientError
 from include.microsoft_advertising import bulk_file
@@ -50,7 +50,7 @@ from include.microsoft_advertising.models import UploadState, UploadStatus, Uplo
 
 __all__ = ["AudienceSpec", "Delivery", "Overtaken", "Waiting"]
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 _TRIES = 3  # new URLs in one go; past that, the task's own retries wait longer
 _UNKNOWN_REQUEST = 4201  # InvalidRequestId

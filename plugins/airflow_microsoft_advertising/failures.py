@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
+from include.customer_match.redaction import logger, without_addresses
 from include.customer_match.run_records import Failure, SegmentRecords, Step
 from include.errors import CustomerMatchError, TransientError
 
 __all__ = ["clearly", "without_addresses"]
 
-log = logging.getLogger(__name__)
-
-_AT = re.compile("[@＠]")
-_LAKE = re.compile(r"abfss?://[\w-]+@[\w.-]+")  # container@account: where, not who
-_WORD = re.compile(r"""(?:"[^"\n]*"(?=[@＠]))?[^\s<>"'(),;]+""")
-
-
-def without_addresses(text: str) -> str:
-    """The text with everything that looks like an e-mail address taken out."""
-    return _WORD.sub(_without_address, text)
-
-
-def _without_address(word: re.Match[str]) -> str:
-    lake = _LAKE.match(word[0])
-    place = lake[0] if lake else ""
-    rest = word[0][len(place) :]
-    return place + ("[address]" if _AT.search(rest) else rest)
+log = logger(__name__)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from airflow_microsoft_advertising.connections import check_fields, no_connectio
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE, DEFAULT_CONNECTION
 from airflow_microsoft_advertising.terms import Terms, terms_of
 from airflow_microsoft_advertising.token_store import token_store
+from include.customer_match.redaction import logger
 from include.errors import ConfigurationError
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.client import AsyncClient, Client
@@ -25,7 +25,7 @@ from include.microsoft_advertising.transport.choice import TransportName, end_no
 
 __all__ = ["MicrosoftAdvertisingHook", "account_of", "environment_of", "transport_of"]
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _FIELDS = {  # of the Account model: where they stand on the connection
     "client_id": "Client ID",

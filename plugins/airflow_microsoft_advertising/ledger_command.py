@@ -5,13 +5,13 @@ Counts only: a ledger holds hashes of people's addresses, and none is ever shown
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from airflow_microsoft_advertising.saying import as_json_text, say
 from include.errors import ConfigurationError, CustomerMatchError
 from include.project import PROJECT, exports_folder
 
@@ -136,13 +136,13 @@ def verify(audience: Audience, export: ExportName = None, *, as_json: AsJson = F
     compared = _Compared() if damage else found.compared(state)
     result = {"sound": damage is None and compared.mismatch is None, "damage": damage, "damaged_history": old}
     if as_json:
-        typer.echo(json.dumps({**result, **asdict(compared)}, indent=2))
+        typer.echo(as_json_text({**result, **asdict(compared)}))
     elif damage:
-        typer.echo(f"Damaged: {damage} The next run replaces the whole audience.")
+        say(f"Damaged: {damage} The next run replaces the whole audience.")
     elif compared.mismatch:
-        typer.echo(f"Not what the audience is: {compared.mismatch} The next run replaces the whole audience.")
+        say(f"Not what the audience is: {compared.mismatch} The next run replaces the whole audience.")
     else:
-        typer.echo(f"Sound{f'; of the history, these states are damaged: {old}' if old else ''}. {compared}")
+        say(f"Sound{f'; of the history, these states are damaged: {old}' if old else ''}. {compared}")
     if not result["sound"]:
         raise typer.Exit(1)
 
@@ -169,7 +169,7 @@ def forget(
             f"Forget what is known of {audience!r}? The next run then sends all its members.", abort=True
         )
     found.ledger.forget()
-    typer.echo(f"Forgotten. The next run of {found.export.name} replaces the whole audience {audience!r}.")
+    say(f"Forgotten. The next run of {found.export.name} replaces the whole audience {audience!r}.")
 
 
 @app.command()
@@ -185,12 +185,12 @@ def release(
     """
     found = _Found.of(audience, export)
     if found.lease is None:
-        typer.echo(f"No run is at work on {audience!r}.")
+        say(f"No run is at work on {audience!r}.")
         return
     if not yes:
         typer.confirm(f"Take {audience!r} from the run {found.busy}? Be sure that it has died.", abort=True)
     found.lease.release()
-    typer.echo(f"Released. The next run of {found.export.name} goes on at once.")
+    say(f"Released. The next run of {found.export.name} goes on at once.")
 
 
 @dataclass(frozen=True)
@@ -337,9 +337,11 @@ def _counts(ledger: Ledger, state: State) -> tuple[int, int | None]:
 
 
 def _tell(summary: Summary, *, as_json: bool) -> None:
-    as_text: Callable[[Summary], str] = _json if as_json else str
-    typer.echo(as_text(summary))
+    if as_json:
+        typer.echo(_json(summary))
+    else:
+        say(str(summary))
 
 
 def _json(summary: Any) -> str:
-    return json.dumps(asdict(summary), indent=2, ensure_ascii=False)
+    return as_json_text(asdict(summary))

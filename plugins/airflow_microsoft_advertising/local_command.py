@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from airflow_microsoft_advertising.saying import say
+from include.customer_match.redaction import without_addresses
 from include.errors import ConfigurationError
 from include.project import exports_folder
 
@@ -94,7 +96,9 @@ def carry_out(export: Export, options: Options) -> None:
     """
     with redirect_stdout(sys.stderr), _stoppable():  # Airflow logs to standard output, the report's alone
         report = _run(export, options)
-    typer.echo(report.model_dump_json(indent=2) if options.as_json else report.summary())
+    typer.echo(
+        report.model_dump_json(indent=2) if options.as_json else report.summary()
+    )  # which has no addresses
     if report.failed:
         raise typer.Exit(1)
 
@@ -143,7 +147,7 @@ def _progress() -> Iterator[Tell]:
         with _bars() as tell:
             yield tell
     else:
-        yield lambda segment, what: typer.echo(f"{segment.audience}: {what}", err=True)
+        yield lambda segment, what: say(f"{segment.audience}: {what}", err=True)
 
 
 @contextmanager
@@ -167,9 +171,9 @@ def _bars() -> Iterator[Tell]:
         def tell(segment: Segment, what: str) -> None:
             name = segment.audience
             if name not in rows:
-                rows[name] = bars.add_task(escape(name), total=len(steps), what="")
+                rows[name] = bars.add_task(escape(without_addresses(name)), total=len(steps), what="")
             done = len(steps) if what == "done" else steps.index(what) if what in steps else None
-            bars.update(rows[name], completed=done, what=escape(what))
+            bars.update(rows[name], completed=done, what=escape(without_addresses(what)))
 
         yield tell
 

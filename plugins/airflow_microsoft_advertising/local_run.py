@@ -9,7 +9,6 @@ workspace: the next run, here or of the DAG, goes on from there.
 from __future__ import annotations
 
 import heapq
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -30,6 +29,7 @@ from airflow_microsoft_advertising.run_params import mark
 from airflow_microsoft_advertising.steps import ExportRun
 from airflow_microsoft_advertising.uploading import Busy, NextMove, Upload
 from include.customer_match.export import Segment
+from include.customer_match.redaction import logger
 from include.customer_match.report import RunReport
 from include.customer_match.run_records import Step
 from include.errors import ConfigurationError, CustomerMatchError, TransientError
@@ -40,7 +40,7 @@ from include.project import PROJECT
 
 __all__ = ["LocalRun", "Tell", "new_run_id"]
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 Waits = Iterator[float]
 """Work that stops now and then: yields the seconds after which it wants to go on."""

@@ -8,10 +8,10 @@ is made by `customer-match set-up`, and by the scheduler itself when a run of ou
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
+from include.customer_match.redaction import logger
 from include.microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = ["PREFIX", "ensure_pools", "pool_name"]
 
 PREFIX = "microsoft_advertising_"
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 def pool_name(customer_id: str) -> str:

@@ -6,12 +6,12 @@ that is at work on the run.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
 
 from airflow_microsoft_advertising.pools import ensure_pools
+from include.customer_match.redaction import logger
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -22,7 +22,7 @@ REPORT_TASK = "report"
 NOTE_KEY = "customer_match_note"
 _NOTE_LIMIT = 1000  # characters: the column's size in the metadata database
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 @hookimpl

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from include.customer_match.export import Export, Memberships, Segment, Source
 from include.customer_match.joining import JoinReading, join_reading_of, segments_column
 from include.customer_match.membership import Join, Joined
 from include.customer_match.reading import Reading, reading_of
+from include.customer_match.redaction import logger
 from include.customer_match.tables import Table
 from include.errors import ConfigurationError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Opener", "Rows", "SegmentRows", "listed_segments", "segment_rows", "unreadable_lists"]
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 _NAMES_SHOWN = 30
 

@@ -172,6 +172,7 @@ def _by_browser(login: Login, credentials: Credentials) -> SecretStr:
         Listener(login.port) as listener,
         _begin(credentials, listener.redirect_uri, posted=True) as sign_in,
     ):
+        listener.expect(sign_in.state)
         say("Sign in in the browser that opens now. If none does, open this address on this machine:")
         say(sign_in.address)
         webbrowser.open(sign_in.address)

@@ -5,7 +5,6 @@ Between steps only names, counts and references travel; members stay in the work
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -45,6 +44,7 @@ from include.customer_match.members import DamagedMembers
 from include.customer_match.normalise import Staged, stage_members
 from include.customer_match.order import Force, Overtaken, check_not_ahead, in_order
 from include.customer_match.reading import Reading, suppression_of
+from include.customer_match.redaction import logger, without_addresses
 from include.customer_match.report import RunReport, segment_report
 from include.customer_match.run_records import (
     Chunked,
@@ -65,7 +65,7 @@ from include.project import PROJECT
 
 __all__ = ["ExportRun"]
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 DRY_RUN = "Dry run: nothing is sent."
 
@@ -275,6 +275,8 @@ class ExportRun:
         return words
 
     def _validated(self, segment: Segment, elapsed: Any) -> Validated:
+        if segment.fault:
+            raise ConfigurationError(segment.fault)
         rows = self._rows(segment)
         for wanted in self.export.suppress:
             self._open_suppression(wanted)
@@ -298,7 +300,7 @@ class ExportRun:
             files=len(files),
             size_bytes=sum(file.size_bytes for file in files),
             modified=rows.tables[0].modified,
-            location=location,
+            location=without_addresses(location),
         )
 
     def _missed(self, segment: Segment, elapsed: Any) -> Validated:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,13 +12,14 @@ from include.customer_match.date_templates import RunDates
 from include.customer_match.discovery import Changes, Remembered, to_end
 from include.customer_match.export import Export, Segment
 from include.customer_match.ledger.state import State
+from include.customer_match.redaction import logger
 from include.customer_match.run_records import Delivered
 from include.customer_match.tables import TableMissing
 from include.customer_match.workspace import Workspace
 
 __all__ = ["TableChanges", "reason_to_wait"]
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 @dataclass(frozen=True)

@@ -11,19 +11,19 @@ also the nameless copy that the button *Test* makes of a connection.
 from __future__ import annotations
 
 import hashlib
-import logging
 import sys
 from typing import Any
 
 from airflow.sdk import Connection
 
+from include.customer_match.redaction import logger
 from include.microsoft_advertising.account import Account
 
 __all__ = ["VariableTokenStore", "token_store", "variable_name"]
 
 NAME = "microsoft_advertising_refresh_token"
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 def token_store(connection: Connection, account: Account) -> VariableTokenStore:

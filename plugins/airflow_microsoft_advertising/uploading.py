@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,13 +26,14 @@ from include.customer_match.ledger.lease import AudienceBusy, Lease
 from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.store import ledger_folder
 from include.customer_match.order import Overtaken
+from include.customer_match.redaction import logger
 from include.customer_match.run_records import Chunked, Delivered, SegmentRecords, Step
 from include.customer_match.workspace import Workspace
 from include.errors import ConfigurationError, CustomerMatchError, TerminalError, TransientError
 
 __all__ = ["Busy", "NextMove", "Upload"]
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 _LEASE = timedelta(minutes=30)
 """How long other runs wait for one that died without a word. What runs for longer is safe all the same: whoever

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import socket
 import sys
 
 import httpx
@@ -28,11 +29,22 @@ def press(button: str, address: str) -> httpx.Response:
         return browser.post(address.partition("?")[0], data=fields | {"decision": button})
 
 
+def disturb(target: str) -> None:
+    """What else arrives at a listening port: an icon, an answer of an older tab, half a request."""
+    assert httpx.get(f"{target.rstrip('/')}/favicon.ico", trust_env=False).status_code == 404
+    older = httpx.post(target, data={"code": "x", "state": "of an older tab"}, trust_env=False)
+    assert older.status_code == 400
+    url = httpx.URL(target)
+    with socket.create_connection((url.host, url.port or 80)) as half:
+        half.sendall(b"POST / HT")
+
+
 def main(button: str, address: str) -> None:
     """Without a known button nothing is pressed."""
     if button not in BUTTONS:
         return
     target, fields = form_of(press(button, address).text)
+    disturb(target.replace("localhost", "127.0.0.1"))
     httpx.post(target.replace("localhost", "127.0.0.1"), data=fields, trust_env=False)
 
 

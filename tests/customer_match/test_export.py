@@ -23,7 +23,6 @@ from include.customer_match.export import (
     Suppression,
 )
 from include.customer_match.reference import Take
-from include.errors import ConfigurationError
 from include.microsoft_advertising import limits
 
 
@@ -313,17 +312,48 @@ class TestMatches:
         assert tables(some.matches(["A", "Customer", "Never"])) == ["A", "Customer", "Never"]
 
     @pytest.mark.bad_input
-    def test_tables_that_would_share_an_audience_are_refused(self) -> None:
-        with pytest.raises(ConfigurationError, match="'GOLD' and 'gold' would share one audience") as caught:
-            export(segments="all").matches(["gold", "GOLD"])
-        assert "Export 'autumn'" in str(caught.value)
-        assert "`audience` of its own" in str(caught.value)
+    def test_only_tables_that_would_share_an_audience_fail(self) -> None:
+        found = {one.table: one.fault for one in export(segments="all").matches(["gold", "GOLD", "Silver"])}
+        assert found["Silver"] is None
+        for name in ("gold", "GOLD"):
+            fault = str(found[name])
+            assert fault.startswith("The tables 'GOLD' and 'gold' would share one audience")
+            assert "`audience` of its own" in fault
 
     @pytest.mark.bad_input
-    def test_a_table_with_too_long_a_name_is_refused(self) -> None:
-        assert tables(export(segments="all").matches(["x" * 128])) == ["x" * 128]
-        with pytest.raises(ConfigurationError, match=r"longer than 128 characters \(129\)"):
-            export(segments="all").matches(["x" * 129])
+    def test_what_the_file_names_goes_before_what_a_pattern_takes(self) -> None:
+        some = export(segments=["Gold", {"table": "S", "audience": "VIPs"}, "*"])
+        found = {one.table: one.fault for one in some.matches(["Gold", "gold", "S", "vips", "Other"])}
+        assert {name for name, fault in found.items() if fault} == {"gold", "vips"}
+
+    @pytest.mark.bad_input
+    def test_only_a_table_with_too_long_a_name_fails(self) -> None:
+        good, long = export(segments="all").matches(["x" * 128, "y" * 129])
+        assert (good.table, good.fault) == ("x" * 128, None)
+        assert "longer than 128 characters (129). List such a table" in str(long.fault)
+        assert long.table == "y" * 129
+
+    @pytest.mark.bad_input
+    @pytest.mark.parametrize(
+        ("name", "shown"),
+        [("a\x00b", "a\\x00b"), ("a\x1b[2Jb", "a\\x1b[2Jb"), ("a\nb", "a\\nb"), ("a\u2028b", "a\\u2028b")],
+    )
+    def test_only_a_table_with_a_control_character_fails(self, name: str, shown: str) -> None:
+        bad, good = export(segments="all").matches([name, "b"])
+        assert (good.table, good.fault) == ("b", None)
+        assert (bad.table, bad.audience) == (shown, shown)
+        assert f"The table {shown!r} cannot" in str(bad.fault)
+        assert "control character" in str(bad.fault)
+
+    @pytest.mark.bad_input
+    def test_a_table_called_by_an_address_gives_its_name_to_no_audience(self) -> None:
+        some = export(segments="*")
+        names = ["p=anna%40example.com", "p=o'brien@example.com", "p=plain"]
+        found = {one.table: one.fault for one in some.matches(names)}
+        assert list(found) == ["[address]", "[address] #2", "p=plain"]
+        assert found["p=plain"] is None
+        assert "example" not in str(found)
+        assert "holds an e-mail address" in str(found["[address]"])
 
 
 def test_the_identity_of_a_segment_outlives_a_renaming() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from include.errors import ConfigurationError, TransientError
+from include.microsoft_advertising import sign_in_listener
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.client import Client
 from include.microsoft_advertising.environment import Environment
@@ -91,6 +92,74 @@ def test_connections_that_say_nothing_do_not_stand_in_the_way() -> None:
         with socket.create_connection(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
             assert post(f"{listener.redirect_uri}/", error="access_denied", state="s").status_code == 200
             assert listener.wait(5)["error"] == "access_denied"
+
+
+def send(listener: Listener, text: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", int(listener.redirect_uri.rpartition(":")[2])))
+    connection.sendall(text)
+    return connection
+
+
+FOREIGN = {
+    "a scanner": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "nothing": b"",
+    "half a request": b"POST / HT",
+    "half an answer": b"POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\ncode=x",
+    "no number": b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\ncode=x&state=ours",
+    "below nothing": b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\ncode=x&state=ours",
+    "endless": b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n" + b"x" * 70_000,
+    "too much": b"POST / HTTP/1.1\r\nContent-Length: 65537\r\n\r\ncode=x&state=ours",
+    "pieces": b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a long line": b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n",
+    "many headers": b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n",
+    "another word": b"HEAD / HTTP/1.1\r\n\r\n",
+    "a query": b"GET /?code=x&state=ours HTTP/1.1\r\n\r\n",
+    "an icon": b"GET /favicon.ico HTTP/1.1\r\n\r\n",
+    "elsewhere": b"POST /x HTTP/1.1\r\nContent-Length: 17\r\n\r\ncode=x&state=ours",
+    "no state": b"POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\ncode=x",
+    "another state": b"POST / HTTP/1.1\r\nContent-Length: 19\r\n\r\ncode=x&state=theirs",
+    "another refusal": b"POST / HTTP/1.1\r\nContent-Length: 20\r\n\r\nerror=x&state=theirs",
+}
+
+
+def test_the_listener_goes_on_after_whatever_is_not_the_answer() -> None:
+    with Listener() as listener:
+        listener.expect("ours")
+        opened = {}
+        for name, text in FOREIGN.items():
+            opened[name] = send(listener, text)
+        assert not listener._server.arrived.wait(0.3)
+        page = post(f"{listener.redirect_uri}/", code="theirs", state="theirs")
+        assert page.status_code == 400
+        assert "another sign-in" in page.text
+        assert post(f"{listener.redirect_uri}/", code="c", state="ours").status_code == 200
+        assert listener.wait(5) == {"code": "c", "state": "ours"}
+        for connection in opened.values():
+            connection.close()
+
+
+def test_whoever_stays_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sign_in_listener._Handler, "timeout", 0.1)
+    with Listener() as listener:
+        for text in (b"", FOREIGN["half a request"], FOREIGN["half an answer"]):
+            with send(listener, text) as connection:
+                connection.settimeout(5)
+                assert connection.recv(100) == b""
+
+
+def test_an_answer_counts_though_the_browser_is_gone() -> None:
+    with Listener() as listener:
+        listener.expect("ours")
+        send(listener, b"POST / HTTP/1.1\r\nContent-Length: 17\r\n\r\ncode=c&state=ours").close()
+        assert listener.wait(5) == {"code": "c", "state": "ours"}
+
+
+def test_that_other_answers_came_is_told() -> None:
+    with Listener() as listener:
+        listener.expect("ours")
+        post(f"{listener.redirect_uri}/", code="c", state="theirs")
+        with pytest.raises(ConfigurationError, match=r"answer of another sign-in arrived.*newest address"):
+            listener.wait(0.01)
 
 
 def test_the_listener_gives_up() -> None:

@@ -12,18 +12,18 @@ it down anew, with the end that it has by their own clock. If its holder lives, 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from include.customer_match.redaction import logger
 from include.errors import ConfigurationError, TransientError
 
 __all__ = ["AudienceBusy", "Holding", "Lease", "LeaseStorage"]
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 _KEPT = 10  # records, for whoever wants to know who was there
 _TRIES = 5  # of takers at the same moment, one wins each number

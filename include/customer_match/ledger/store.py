@@ -9,7 +9,6 @@ right from anywhere.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import BinaryIO, NamedTuple, Protocol
@@ -18,6 +17,7 @@ from include.customer_match.ledger.encoding import DamagedState, decode, encode
 from include.customer_match.ledger.state import State
 from include.customer_match.ledger.view import is_known, settle, windows
 from include.customer_match.members import DamagedMembers, MembersFile, read_members
+from include.customer_match.redaction import logger
 from include.customer_match.workspace import slug
 from include.errors import TransientError
 
@@ -31,7 +31,7 @@ def ledger_folder(account_id: str, audience: str) -> str:
     return f"ledgers/{account_id}/{slug(audience)}"
 
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 class Storage(Protocol):

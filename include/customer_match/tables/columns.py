@@ -11,6 +11,7 @@ from functools import partial
 
 import pyarrow as pa
 
+from include.customer_match.redaction import may_be_address
 from include.errors import ConfigurationError
 
 __all__ = [
@@ -42,7 +43,7 @@ _TEXT = (pa.string(), pa.large_string(), pa.string_view(), pa.null())
 _BYTES = (pa.binary(), pa.large_binary(), pa.binary_view())  # text of old writers, and of Parquet's ENUM
 _LISTS = (pa.ListType, pa.LargeListType, pa.ListViewType, pa.LargeListViewType, pa.FixedSizeListType)
 # A header that is missing makes the first row's values into names: these are not shown.
-_LOOKS_LIKE_A_VALUE = re.compile(r"[@\uff20\ufe6b]|%40|^[0-9a-fA-F]{32,}$|^[0-9 .,:+/-]{4,}$|^$")
+_LOOKS_LIKE_A_VALUE = re.compile(r"^[0-9a-fA-F]{32,}$|^[0-9 .,:+/-]{4,}$|^$")
 
 
 Look = Callable[[], tuple[pa.DataType, str]]
@@ -333,7 +334,7 @@ def shown_line(values: Iterable[str], delimiter: str) -> str:
 
 
 def _is_a_name(name: str) -> bool:
-    return not _LOOKS_LIKE_A_VALUE.search(name)
+    return not (_LOOKS_LIKE_A_VALUE.search(name) or may_be_address(name))
 
 
 def _listed(columns: Mapping[str, pa.DataType]) -> str:

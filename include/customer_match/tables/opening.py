@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import unicodedata
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -25,7 +24,8 @@ from include.customer_match.tables.files.names import (
     table_name,
 )
 from include.customer_match.tables.formats import FolderFormat, FoundTable, Place
-from include.customer_match.tables.inside import is_link_to_folder, is_unicode, leads_out
+from include.customer_match.tables.found import Tables, by_name
+from include.customer_match.tables.inside import is_link_to_folder, leads_out
 from include.customer_match.tables.listing import (
     Listing,
     TableFile,
@@ -130,7 +130,7 @@ def discover(
     pattern: str = "*",
     format: FormatChoice = "auto",  # noqa: A002 (the export file's own key)
     known: Callable[[str], bool] = lambda _: False,
-) -> dict[str, str]:
+) -> Tables:
     """The tables below a folder.
 
     These are Delta tables and the entities of CDM models, at any depth, and tables with logs that are not read; and
@@ -146,11 +146,11 @@ def discover(
         known: Whether somebody wants a table of a name, or has delivered it before.
 
     Returns:
-        Path of each table, by its name (letters and their accents in one piece), in order of names.
+        Path of each table, by its name; a name that could mean two tables, or is no text, is among them with its fault.
 
     Raises:
         TableMissing: No such folder.
-        ConfigurationError: A name that could mean two tables.
+        ConfigurationError: A file in place of a folder; a model that cannot be read.
         TransientError: Storage trouble.
     """
     root = root.rstrip("/")
@@ -164,17 +164,9 @@ def discover(
         raise ConfigurationError(
             f"{where} is a file. `source` in the export file names the folder of the tables."
         )
-    tables: dict[str, set[str]] = defaultdict(set)
     found = _found(Place(filesystem, root, listing), format)
-    for table in (*found, *_plain_tables(listing, format, found, known)):
-        if not is_unicode(table.name):
-            raise ConfigurationError(
-                f"{where} has a table whose name is not UTF-8: {table.name!a}. Rename it."
-            )
-        name = unicodedata.normalize("NFC", table.name)  # as people type it; macOS writes accents apart
-        if fnmatchcase(name, pattern):
-            tables[name].add(table.path)
-    return {name: _only(name, paths, listing.root, where) for name, paths in sorted(tables.items())}
+    tables = by_name([*found, *_plain_tables(listing, format, found, known)], listing.root, where)
+    return Tables({name: path for name, path in tables.items() if fnmatchcase(name, pattern)}, tables.faults)
 
 
 def remains_of(filesystem: fsspec.AbstractFileSystem, root: str, name: str) -> str | None:
@@ -255,16 +247,6 @@ def _folders_above(path: str, root: str) -> Iterator[str]:
     while len(path) > len(root):
         path = posixpath.dirname(path)
         yield path
-
-
-def _only(name: str, paths: set[str], root: str, where: str) -> str:
-    if len(paths) > 1:
-        names = " and ".join(sorted(path.removeprefix(f"{root}/") for path in paths))
-        raise ConfigurationError(
-            f"In {where} the table {name!r} could be {names}. Move one of them away, or set `format` of the source "
-            "in the export file."
-        )
-    return next(iter(paths))
 
 
 def _passes(relative: str, format: FormatChoice) -> bool:  # noqa: A002

@@ -12,7 +12,6 @@ on by default since Runtime 3.0). Each folder has its own. As its read protocol 
 from __future__ import annotations
 
 import json
-import logging
 import posixpath
 import re
 from collections import defaultdict
@@ -23,6 +22,7 @@ from typing import Final
 
 import fsspec
 
+from include.customer_match.redaction import logger
 from include.customer_match.storage import location_of, open_input
 from include.customer_match.tables.listing import TableFile
 from include.customer_match.tables.table import still_there
@@ -30,7 +30,7 @@ from include.errors import ConfigurationError
 
 __all__ = ["committed"]
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 _STARTED: Final = re.compile(r"_started_(.*)")
 _COMMITTED: Final = re.compile(r"_committed_(.*)")

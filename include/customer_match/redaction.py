@@ -1,0 +1,146 @@
+"""What may be shown: text without e-mail addresses, however they are spelled, and names without what is no text.
+
+One rule for all ways out: logs, messages, records, reports, notes, standard output. Whatever has an `@` in it, in any
+spelling that writers of files, URLs and messages use, is taken for an address and goes as a whole, up to the next
+space, bracket or, in a path, slash. Better one word too many is hidden than one person is shown; but places of a lake
+(`abfs://container@account…`) and patterns of whole domains (`%@contoso.com`) stay.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar, cast
+
+__all__ = [
+    "PERSONAL",
+    "holds_address",
+    "logger",
+    "may_be_address",
+    "printable",
+    "without_addresses",
+    "without_addresses_in",
+]
+
+ADDRESS: Final = "[address]"
+
+T = TypeVar("T")
+
+# `@` itself, and the two characters that become one in NFKC.
+_SIGN = "[@\uff20\ufe6b]"
+# Percent-encoded, as Hive, Spark and URLs have it, over and over (`%2540`); the wide ones by their UTF-8.
+_P = "%(?:25)*"
+_PERCENT = rf"{_P}40|{_P}EF{_P}(?:BC{_P}A0|B9{_P}AB)|%u(?:0040|FF20|FE6B)"
+# HTML and XML, over and over (`&amp;#64;`).
+_ENTITY = r"&(?:amp;)*(?:#(?:0*(?:64|65312|65131)|x0*(?:40|FF20|FE6B))\b|commat\b);?"
+# JSON, Python, JavaScript, CSS; office programs (`_x0040_`); UTF-7; quoted-printable of the wide ones.
+_ESCAPE = (
+    r"\\(?:u(?:0040|FF20|FE6B)|u\{0*40\}|U000(?:00040|0FF20|0FE6B)|x40|100|N\{COMMERCIAL AT\})|_x0040_|\+AEA-?"
+    r"|=EF=BC=A0|=EF=B9=AB"
+)
+# Quoted-printable: only before a domain, as `=40` also is a value of a partition.
+_QUOTED = r"=40(?=[\w-]+(?:\.[\w-]+)*\.(?!(?:csv|gz|json|orc|parquet|avro|tsv|txt|html)\b)[^\W\d_]{2})"
+_SPELLED = f"{_SIGN}|{_PERCENT}|{_ENTITY}|{_ESCAPE}"
+_AT: Final = re.compile(f"{_SPELLED}|{_QUOTED}", re.IGNORECASE)
+# As an address has it, and not just any `@`: `anna@example.com`.
+_ADDRESS: Final = re.compile(
+    rf"[^\s@]{{1,64}}(?:{_AT.pattern})[^\s@/]{{0,128}}\.(?:xn--)?[^\W\d_]{{2}}", re.IGNORECASE
+)
+
+PERSONAL: Final = rf"(?i:{_SPELLED}|=40[\w-]+\.[a-z]{{2}})|[0-9a-fA-F]{{64}}"
+"""What looks like an address or a digest of one, for Arrow, whose expressions know no look-around."""
+
+# A quoted local part may hold spaces. (Bounded: a longer one is none, and text is searched in linear time.)
+_WORD: Final = re.compile(
+    rf"""(?:"(?:[^"\\\n]|\\.){{0,128}}"|"[^"\n]{{0,128}}")\\{{0,8}}(?:{_AT.pattern})[^\s<>"(),;]*"""
+    rf"""|(?:{_AT.pattern}|&#?\w{{1,8}};|[^\s<>"(),;])+""",
+    re.IGNORECASE,
+)
+_APART: Final = re.compile(
+    rf"(?<![^\s<(\"])[^\s<>(),;\"]{{1,64}}[ \t]{{1,8}}{_SIGN}[ \t]{{1,8}}(?=[\w-]+\.)\S+"
+)
+_PLACE: Final = re.compile(
+    r"(?:abfss?|wasbs?|az)://[\w$-]+@[\w.-]+(?=[/'`:.,]|$)"
+)  # container@account: no person
+_IS_PATH: Final = re.compile(r"[`'\[{]*(?:[A-Za-z][A-Za-z0-9+.-]*://|/|\.\.?/|~/)")
+_NO_ADDRESS: Final = re.compile(
+    r"[`'\[{]*(?:@(?:hourly|daily|weekly|monthly|quarterly|yearly|annually|once|midnight|continuous)|[%*]+@[\w.-]+)"
+    r"[`'\]}.:]*"
+)
+
+
+def without_addresses(text: str) -> str:
+    """The text with everything that looks like an e-mail address taken out."""
+    if not _AT.search(text):
+        return text
+    return _WORD.sub(_of_word, _APART.sub(ADDRESS, text))
+
+
+def may_be_address(text: str) -> bool:
+    """Whether there is an `@` in it, in any spelling."""
+    return _AT.search(text) is not None
+
+
+def holds_address(text: str) -> bool:
+    """Whether there is what can hardly be but an address: something, an `@`, and a domain."""
+    return may_be_address(text) and _ADDRESS.search(text) is not None
+
+
+def without_addresses_in(value: T) -> T:
+    """The same of every text in a value made of mappings, lists and tuples."""
+    result: Any = value
+    if isinstance(value, str):
+        result = without_addresses(value)
+    elif isinstance(value, Mapping):
+        result = {without_addresses_in(key): without_addresses_in(item) for key, item in value.items()}
+    elif isinstance(value, list | tuple):
+        result = type(value)(without_addresses_in(item) for item in value)
+    return cast("T", result)
+
+
+def printable(name: str) -> str:
+    """A name in one line: what is no text, or would move a terminal's cursor, as an escape."""
+    return "".join(_escaped(char) if _is_unprintable(char) else char for char in name)
+
+
+def logger(name: str) -> logging.Logger:
+    """A module's logger, whose records have no addresses in them."""
+    log = logging.getLogger(name)
+    if not any(isinstance(one, _Redaction) for one in log.filters):
+        log.addFilter(_Redaction())
+    return log
+
+
+class _Redaction(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = without_addresses(record.getMessage()), None
+        return True
+
+
+def _is_unprintable(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape", "backslashreplace").decode()
+
+
+def _of_word(match: re.Match[str]) -> str:
+    word = match[0]
+    place = _PLACE.search(word)
+    if place:
+        return word[: place.end()] + _of_path(word[place.end() :])
+    return _of_path(word) if _IS_PATH.match(word) else _redacted(word)
+
+
+def _of_path(path: str) -> str:
+    """Names in it, one by one."""
+    return "/".join(_redacted(name) for name in path.split("/"))
+
+
+def _redacted(word: str) -> str:
+    if not _AT.search(word) or _NO_ADDRESS.fullmatch(word) or not any(char.isalnum() for char in word):
+        return word
+    return ADDRESS
