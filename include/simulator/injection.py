@@ -68,6 +68,7 @@ class FaultRule(BaseModel):
         kind: ``fault`` answers `code` in the operation's own fault format (for ``Token``: `error`);
             ``delay`` waits `seconds` and goes on, if the client still waits; ``late`` takes the whole call, and
             carries it out after `seconds`, or once the rules are removed, whoever waits: as on its way in a queue;
+            with a `status`, that is answered at once, as by a gateway that gives up;
             ``hang`` waits `seconds` and drops;
             ``drop`` closes the connection instead of working; ``drop_after_accept`` works, then closes
             without an answer; ``truncate`` closes after `bytes` of the answer's body; ``shorten`` leaves the

@@ -172,6 +172,19 @@ def test_a_late_call_lands_although_nobody_waits_for_it(api: Api) -> None:
             time.sleep(0.02)
 
 
+def test_a_gateway_gives_up_a_call_that_lands_later(api: Api) -> None:
+    list_id = api.create("given up")
+    api.fault("ApplyCustomerListUserData", "late", seconds=600, status=504)
+    assert api.apply(list_id, "Add", [HASH]).status_code == 504
+    assert api.apply(list_id, "Remove", [HASH]).status_code == 200
+    assert api.members(list_id) == []
+    api.control("faults", method="DELETE")
+    deadline = time.monotonic() + 20
+    while api.members(list_id) != [HASH]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_a_late_call_is_answered_where_somebody_waits(api: Api) -> None:
     list_id = api.create("late and awaited")
     api.fault("ApplyCustomerListUserData", "late", seconds=0.2)

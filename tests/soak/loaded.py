@@ -14,7 +14,7 @@ with redirect_stdout(sys.stderr):  # Airflow logs for ever to what is standard o
     import airflow.models.variable  # noqa: F401
     from sqlalchemy.orm import configure_mappers
 
-    from airflow_microsoft_advertising import command_line, local_run  # noqa: F401
+    from airflow_microsoft_advertising import command_line, late_calls, local_run  # noqa: F401
     from include.microsoft_advertising import retrying
     from include.microsoft_advertising.polling import PollSchedule
 
@@ -32,4 +32,5 @@ def _shorter(policy: retrying.RetryPolicy, state: Any) -> float:
 
 retrying.RetryPolicy._wait = _shorter  # type: ignore[method-assign]
 local_run.pause_seconds = lambda asked: _pause(asked) * WAITS
+late_calls.LIFE *= WAITS
 local_run.POLLING = PollSchedule(first=0.1)

@@ -74,7 +74,7 @@ class Round:
     service_killed_after: float | None = None
 
 
-# A call may be lost, come late or fail; late calls of members are left out: docs/architecture.md says why.
+# A call may be lost, come late or fail; calls of members land late by less than they live (LIFE, by a sixtieth).
 FAULTS: Final = MappingProxyType(
     {
         "creating is lost": {"operation": "AddAudiences", "kind": "drop_after_accept"},
@@ -122,6 +122,14 @@ FAULTS: Final = MappingProxyType(
         },
         "an upload is slow": {"operation": "ProcessUpload", "kind": "delay", "seconds": 2.0},
         "rows are refused": {"operation": "JudgeItems", "kind": "refuse", "code": 8004, "share": 0.1},
+        "calls of members land late": {
+            "operation": "ApplyCustomerListUserData",
+            "kind": "late",
+            "seconds": 4.0,
+            "status": 504,
+            "times": 3,
+            "probability": 0.5,
+        },
         "calls of members lose answers": {
             "operation": "ApplyCustomerListUserData",
             "kind": "drop_after_accept",

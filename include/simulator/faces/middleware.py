@@ -63,6 +63,7 @@ class Surroundings:
         self._app = app
         self._service = service
         self._routes = tuple(routes)
+        self._on_their_way: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
@@ -119,8 +120,7 @@ class Surroundings:
                 raise _CutError
             case FaultKind.LATE:
                 again = _again(await _messages(receive), receive)
-                await self._land(rule.seconds if rule else 0)
-                await self._app(scope, again, send)
+                await self._landed(call, scope, again, send)
             case FaultKind.TRUNCATE:
                 await self._app(scope, receive, _truncating(send, rule.bytes if rule else 0))
             case FaultKind.SHORTEN:
@@ -132,6 +132,23 @@ class Surroundings:
             case _:
                 await asyncio.sleep(rule.seconds if rule else 0)
                 await self._app(scope, receive, send)
+
+    async def _landed(self, call: _Call, scope: Scope, receive: Receive, send: Send) -> None:
+        """Carry a call out late; where the rule has a status, a gateway on the way has answered it by then."""
+        rule = call.rule
+        if rule is None or rule.status is None:
+            await self._land(rule.seconds if rule else 0)
+            await self._app(scope, receive, send)
+            return
+
+        async def later() -> None:
+            await self._land(rule.seconds)
+            await self._app(scope, receive, _swallow)
+
+        task = asyncio.create_task(later())
+        self._on_their_way.add(task)
+        task.add_done_callback(self._on_their_way.discard)
+        await self._answer(rule.model_copy(update={"kind": FaultKind.RAW}), call, scope)(scope, receive, send)
 
     async def _land(self, seconds: float) -> None:
         """Wait as a call does that is on its way: until its time has come, or the rules are removed."""

@@ -78,6 +78,54 @@ _JUMPS: Final = (
 )  # fmt: skip
 
 
+# --- Clocks that were ahead ----------------------------------------------------------------------------------------
+
+_TEN_YEARS: Final = timedelta(days=3650)
+
+
+def _ahead() -> datetime:
+    return datetime.now(UTC) + _TEN_YEARS
+
+
+def _held_by_a_clock_that_is_ahead(world: World) -> None:
+    lease = Lease(
+        world.workspace, world.ledger("Alpha").folder, audience="Alpha", holder="another run", now=_ahead
+    )
+    lease.take(timedelta(minutes=30))
+
+
+def _shortened_and_released(world: World, run_id: str) -> None:
+    """Whoever waits has written down when it ends; a person need not wait for that."""
+    world.until(lambda: world.state_of(run_id, UPLOAD, "Alpha") == "deferred", "the wait")
+    holding = _other(world).current()
+    if holding is None or holding.until - datetime.now(UTC) > timedelta(minutes=31):
+        raise NotStruck(f"the lease still is {holding}")
+    _other(world).release()
+
+
+def _holds_data_of_the_future(world: World) -> None:
+    ledger = world.ledger("Alpha")
+    entry = ledger.load()
+    ledger.write(entry, entry.state.model_copy(update={"interval_end": _ahead(), "planned_at": _ahead()}))
+
+
+def _by_force(world: World) -> None:
+    if (state := world.run(force=True)) != "success":
+        raise AssertionError(f"the run by force ended as {state}")
+
+
+_AHEAD: Final = (
+    Row(
+        "lease-ahead", "another run took its lease by a clock that is ten years ahead", "waiting for another run",
+        Recovery.ITSELF, before=_held_by_a_clock_that_is_ahead, during=_shortened_and_released,
+    ),
+    Row(
+        "ledger-ahead", "a run wrote its ledger by a clock that was ten years ahead", "chunk", Recovery.HUMAN,
+        before=_holds_data_of_the_future, after=_by_force, second=True, advice="--force",
+    ),
+)  # fmt: skip
+
+
 # --- Several runs --------------------------------------------------------------------------------------------------
 
 
@@ -153,4 +201,4 @@ _RUNS: Final = (
     ),
 )  # fmt: skip
 
-ROWS: Final = (*_JUMPS, *_RUNS)
+ROWS: Final = (*_JUMPS, *_AHEAD, *_RUNS)

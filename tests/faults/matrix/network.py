@@ -42,6 +42,27 @@ _LOST: Final = (
     _everywhere("lost-everywhere", "drop_after_accept", "the answer is lost"),
 )  # fmt: skip
 
+
+def _called_late(world: World) -> None:
+    """A run makes a call again that a gateway has given up, and the segments become what they were before it."""
+    world.fault(_CALL, "late", status=504, seconds=600)
+    if (state := world.run()) != "success":
+        raise AssertionError(f"the run that is given up ended as {state}")
+    world.write_tables(generation=0)
+
+
+def _lands_while_waited_for(world: World, run_id: str) -> None:
+    world.until(lambda: world.is_("deferred", UPLOAD, run_id), "the wait for the late call", seconds=60)
+    world.heal_service()
+
+
+_LATE: Final = (
+    Row(
+        "late-call", "a call takes effect after the next run has begun", "upload by calls", Recovery.ITSELF,
+        before=_called_late, during=_lands_while_waited_for, second=True, keys=_BY_CALLS, repeats=1,
+    ),
+)  # fmt: skip
+
 _BROKEN: Final = (
     on(_CREATE, "reset-create", "drop", "connection reset", Recovery.RETRY),
     on(_POST, "reset-upload", "drop", "connection reset in the middle", Recovery.ITSELF, second=True),
@@ -135,4 +156,4 @@ _DOWN: Final = (
     ),
 )  # fmt: skip
 
-ROWS: Final = (*_LOST, *_BROKEN, *_CUT, *_OF_A_PROXY, *_DOWN)
+ROWS: Final = (*_LOST, *_LATE, *_BROKEN, *_CUT, *_OF_A_PROXY, *_DOWN)
