@@ -89,9 +89,26 @@ _REFUSED: Final = (
         "Copy the table with its folder _delta_log",
     ),
 )
+_ID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+# Their data files without the log, which lies elsewhere or was not copied.
+_BY_NAMES: Final = (
+    _sign(
+        "Apache Hudi, whose log is not there",
+        "files called …_<time>.parquet",
+        r"[^/]+-\d+_\d+-\d+-\d+_\d{14}(?:\d{3})?\.parquet$",
+        _DELTA_OR_PLAIN,
+    ),
+    _sign(
+        "Apache Iceberg, whose log is not there",
+        "files called 00000-0-<id>.parquet",
+        rf"\d{{5}}-\d+-{_ID}(?:-\d{{5}})?(?:-deletes)?\.parquet$",
+        _DELTA_OR_PLAIN,
+    ),
+)
 # For most files that is all that is asked.
 _MAY_BE_A_SIGN: Final = re.compile(
     r"\.hoodie|metadata/|snapshot/|schema/|(?:base|delta)_\d{7}|_versions/|ducklake-|_symlink_format_manifest/"
+    rf"|-\d+_\d+-\d+-\d+_\d+\.parquet$|(?:^|/)\d{{5}}-\d+-{_ID}"
 )
 
 # Folders that a table has for its parts: their names alone do not tell where the table begins.
@@ -104,7 +121,7 @@ _LEVELS: Final = 16  # of folders above, at most
 
 def tables_with_logs(listing: Listing) -> Iterator[FoundTable]:
     """The tables below a folder whose logs are not read: nothing in them is a table of its own."""
-    found = sorted({f"{listing.root}/{table}".rstrip("/") for _, table in _in_listing(listing)})
+    found = sorted({f"{listing.root}/{table}".rstrip("/") for _, table in _in_listing(listing, _REFUSED)})
     for path in found:
         if not any(path.startswith(f"{other}/") for other in found):
             yield FoundTable(posixpath.basename(path), path, path)
@@ -118,7 +135,7 @@ def refuse_logs(place: Place) -> None:
         TransientError: Storage trouble.
     """
     listing = place.listing
-    if listing and (found := next(_in_listing(listing), None)):
+    if listing and (found := next(_in_listing(listing, (*_REFUSED, *_BY_NAMES)), None)):
         sign, table = found
         where = location_of(place.filesystem, f"{listing.root}/{table}".rstrip("/"))
         raise ConfigurationError(f"{where} {_words(sign)}")
@@ -135,11 +152,11 @@ def _words(sign: Sign) -> str:
     )
 
 
-def _in_listing(listing: Listing) -> Iterator[tuple[Sign, str]]:
+def _in_listing(listing: Listing, signs: Iterable[Sign]) -> Iterator[tuple[Sign, str]]:
     """The signs of logs that are not read, with the folders that they govern, below a path."""
     names = (listing.relative(file) or posixpath.basename(file.path) for file in listing.files)
     paths = [name for name in names if _MAY_BE_A_SIGN.search(name)]
-    for sign in _REFUSED:
+    for sign in signs:
         yield from ((sign, table) for table in _governed(sign, paths) if visible(table))
 
 

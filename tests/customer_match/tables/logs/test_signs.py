@@ -78,6 +78,48 @@ class TestRefused:
         }
 
 
+@pytest.mark.parametrize(
+    ("title", "names"),
+    [
+        (
+            "Apache Hudi",
+            [
+                "6f1c2d34-0b4e-4f5e-9a31-0c1d2e3f4a5b-0_0-21-30_20261127050000000.parquet",
+                "00000003-0b4e-4f5e-9a31-0c1d2e3f4a5b-0_3-5-0_20200329002247.parquet",
+            ],
+        ),
+        (
+            "Apache Iceberg",
+            [
+                "00000-0-60eaff07-6ba3-4d01-afc9-e05621fcf701.parquet",  # pyiceberg 0.12
+                "00000-3-60eaff07-6ba3-4d01-afc9-e05621fcf701-00001.parquet",  # Spark
+                "00001-3-60eaff07-6ba3-4d01-afc9-e05621fcf701-00002-deletes.parquet",
+            ],
+        ),
+    ],
+)
+def test_data_files_without_their_log_are_known_by_their_names(
+    tmp_path: Path, title: str, names: list[str]
+) -> None:
+    for name in names:
+        table = write(tmp_path / name[-20:], f"day=1/{name}")
+        refused(table, f"{title}, whose log is not there")
+        refused(table / "day=1" / name, f"{title}, whose log is not there")
+    assert len(discover(LOCAL, str(tmp_path))) == len(names)
+
+
+def test_names_that_others_give_their_files(tmp_path: Path) -> None:
+    names = (
+        "part-00000-60eaff07-6ba3-4d01-afc9-e05621fcf701-c000.snappy.parquet",
+        "part-00000-60eaff07-6ba3-4d01-afc9-e05621fcf701.c000.csv",
+        "people_20261129050000.parquet",
+        "00000-people.parquet",
+    )
+    for name in names:
+        table = write(tmp_path / name, name)
+        assert open_table(LOCAL, str(table)).files
+
+
 def test_hudi_marks_each_of_its_folders(tmp_path: Path) -> None:
     table = write(tmp_path / "Gold", "2026/11/29/a.csv", "2026/11/29/.hoodie_partition_metadata")
     refused(table / "2026/11/29", "Apache Hudi")
