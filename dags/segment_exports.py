@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import DAG, Asset, TriggerRule, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_microsoft_advertising.map_length import check_count
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
 from airflow_microsoft_advertising.pools import pool_name
 from airflow_microsoft_advertising.run_listener import NOTE_KEY
@@ -26,6 +27,9 @@ from include.project import exports_folder
 log = logger(__name__)
 
 _SHOWN = 120  # of a name, in the list of mapped tasks: Airflow's column holds 250 characters
+
+REASON_KEY = "reason"
+"""XCom of the task `select`: why it failed."""
 
 Row = dict[str, Any]
 """A segment as it travels between tasks: `table`, `audience` and `path`."""
@@ -66,8 +70,14 @@ def select_task(export: Export) -> Any:
     @task
     def select() -> list[Row]:
         """Which segments this run exports."""
-        chosen = get_current_context()["params"]["segments"]
-        return [segment.model_dump() for segment in this_run(export).select(chosen)]
+        context = get_current_context()
+        try:
+            segments = this_run(export).select(context["params"]["segments"])
+            check_count(len(segments))
+        except AirflowFailException as error:
+            context["ti"].xcom_push(REASON_KEY, str(error))
+            raise
+        return [segment.model_dump() for segment in segments]
 
     return select
 
@@ -135,7 +145,9 @@ def report_task(export: Export) -> Any:
     def report(rows: list[Row] | None, *, outlet_events: Any) -> None:
         """What the run did; fails if a segment did. Success is an event that other DAGs can be scheduled by."""
         if rows is None:
-            raise AirflowFailException("No segments were selected: the log of the task `select` says why.")
+            reason = get_current_context()["ti"].xcom_pull(task_ids="select", key=REASON_KEY)
+            words = reason or "The log of the task `select` says why."
+            raise AirflowFailException(f"No segments were selected. {words}")
         result = this_run(export).report([Segment.model_validate(row) for row in rows])
         get_current_context()["ti"].xcom_push(NOTE_KEY, result.summary())
         log.info("%s", result.summary())

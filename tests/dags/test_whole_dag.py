@@ -121,6 +121,32 @@ def test_a_run_that_selects_nothing(dags: Dags, tmp_path: Path) -> None:
     assert states["report"] == "failed"
 
 
+@pytest.mark.bad_input
+@pytest.mark.usefixtures("airflow_db")
+def test_more_segments_than_airflow_maps(
+    dags: Dags, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Said at once, without retries, by the task that chooses and by the report."""
+    monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "2")
+    write_tables(str(tmp_path / "lake"), TABLES)
+    text = (
+        f"cid: 1\naid: 2\nsource: {tmp_path / 'lake'}\nemail: Email\nworkspace: {tmp_path / 'workspace'}\n"
+        "retries: 3\nsegments: all\n"
+    )
+    name = f"many-{uuid.uuid4().hex[:8]}"
+    run = dags(**{name: text})[name].test(run_conf={"dry_run": True})
+    assert run.state == "failed"
+    tasks = {t.task_id: t for t in run.get_task_instances()}
+    assert (tasks["select"].state, tasks["select"].try_number) == ("failed", 1)
+    assert tasks["report"].state == "failed"
+    told = capsys.readouterr().out
+    assert "No segments were selected. The run has 3 segments" in told
+    assert "AIRFLOW__CORE__MAX_MAP_LENGTH=3" in told
+    monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "3")
+    run = dags()[name].test(run_conf={"dry_run": True})
+    assert [t.state for t in run.get_task_instances() if t.task_id == "segment.chunk"] == ["success"] * 3
+
+
 def quick(dag: DAG) -> DAG:
     """The same DAG, whose uploads are asked for at once."""
     upload: Any = dag.get_task("segment.upload")
