@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from airflow_microsoft_advertising.run_params import upload_arguments
 from airflow_microsoft_advertising.steps import ExportRun
 from airflow_microsoft_advertising.trigger import PauseTrigger
 from include.customer_match.export import Export, Segment
+from include.customer_match.ledger.places import Ledgers
 from include.customer_match.report import Outcome, SegmentReport
 from include.customer_match.routes import Route
 from include.customer_match.sizes import Readiness
@@ -231,6 +233,16 @@ FAULTS: dict[str, dict[str, Any]] = {
     "processing fails twice": {"operation": "ProcessUpload", "kind": "fault", "code": 0, "times": 2},
     "upload URLs are throttled": {"operation": "GetBulkUploadUrl", "kind": "fault", "code": 4204, "times": 6},
     "the results' URL has expired": {"operation": "DownloadResult", "kind": "raw", "status": 403, "body": ""},
+    "the service is read-only": {"operation": "GetBulkUploadUrl", "kind": "fault", "code": 1010},
+    "the service fails inside": {"operation": "GetBulkUploadUrl", "kind": "fault", "code": 1011},
+    "the service times out": {"operation": "GetAudiencesByIds", "kind": "fault", "code": 833},
+    "a code that nobody knows": {"operation": "GetBulkUploadStatus", "kind": "fault", "code": 98765},
+    "a row's code that nobody knows": {
+        "operation": "JudgeItems",
+        "kind": "refuse",
+        "code": 98765,
+        "share": 0.1,
+    },
     "the answer about the audience is lost": {"operation": "GetAudiencesByIds", "kind": "drop_after_accept"},
     "everything is dropped now and then": {"operation": "*", "kind": "drop", "times": 12, "probability": 0.3},
     "answers are lost now and then": {
@@ -253,6 +265,35 @@ def test_faults_of_the_service(small: Installation, fault: str) -> None:
     small.write(churned(TABLES, 0.1))
     small.api.control("faults", FAULTS[fault])
     small.check(small.run(tries=8))
+
+
+@pytest.mark.faults
+def test_no_token_goes_where_the_ledger_was_made_to_point(small: Installation) -> None:
+    """Somebody writes an address of their own into the workspace while a file waits to be sent."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        small.api.control("faults", {"operation": "UploadFile", "kind": "raw", "status": 503, "times": 5})
+        with pytest.raises(TransientError):
+            small.run()
+        small.api.control("faults", method="DELETE")
+        run = ExportRun(export=small.export, run_id=f"run {small.day:%d}", interval_end=small.day)
+        [segment, *_] = run.select()
+        ledger = Ledgers(run.workspace, small.export.aid).of(segment.audience)
+        entry = ledger.load()
+        request = entry.state.parts[0].request
+        assert request
+        strange = f"http://127.0.0.1:{server.getsockname()[1]}/upload"
+        changed = request.model_copy(update={"upload_url": strange})
+        ledger.write(entry, entry.state.requested(0, changed))
+        with pytest.raises(
+            AirflowFailException, match=rf"127\.0\.0\.1:{server.getsockname()[1]} to send members"
+        ):
+            small.upload(run, segment, 1)
+        with pytest.raises(TimeoutError):
+            heard.append(server.accept()[0].recv(1))
+    assert heard == []
+    small.check(small.run())
 
 
 @pytest.mark.faults
