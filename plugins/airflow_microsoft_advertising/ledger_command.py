@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -52,6 +53,7 @@ class Summary:
         updated_at: When the newest state was written, likewise.
         unfinished: Uploads or calls that are not confirmed yet.
         in_flight: Request ids of uploads that the service is working on.
+        late_until: Until when calls may take effect that nobody has the answer of, ISO 8601; None if there are none.
         busy: The run that is at work on the audience now.
         forced: The run by which this interval was applied over a newer one, and that one's end; None normally.
         renewed_at: When all members were sent last, ISO 8601; None if that is not known.
@@ -72,6 +74,7 @@ class Summary:
     updated_at: str | None
     unfinished: int
     in_flight: list[str]
+    late_until: str | None
     busy: str | None
     forced: str | None
     renewed_at: str | None
@@ -107,6 +110,8 @@ class Summary:
         yield "generation", f"{self.generation or 'none yet'} (of workspace {self.workspace})"
         if self.uncovered:
             yield "not covered", self.uncovered
+        if self.late_until:
+            yield "under way", f"calls without an answer, which may take effect until {self.late_until}"
         if self.busy:
             yield "at work", self.busy
         if self.damage:
@@ -288,6 +293,7 @@ class _Found:
             updated_at=state.updated_at.isoformat(timespec="seconds") if state.updated_at else None,
             unfinished=len(state.parts),
             in_flight=[part.request.id for part in state.parts if part.request],
+            late_until=_late_until(state),
             busy=self.busy,
             damage=state.damage,
             states=len(self.ledger.history()),
@@ -296,6 +302,11 @@ class _Found:
             generation=state.generation.token if state.generation else None,
             uncovered=state.generation.uncovered if state.generation else None,
         )
+
+
+def _late_until(state: State) -> str | None:
+    living = [call.until for call in state.late_calls() if call.until > datetime.now(UTC)]
+    return max(living).isoformat(timespec="seconds") if living else None
 
 
 def _exports(name: str | None) -> list[Export]:

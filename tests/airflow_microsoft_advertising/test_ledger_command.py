@@ -103,6 +103,22 @@ def test_show_what_is_under_way(workspace: Workspace) -> None:
     assert "secret" not in output
 
 
+def test_show_calls_that_may_land_late_and_forget_them_not(workspace: Workspace) -> None:
+    ledger = delivered(workspace)
+    assert "under way" not in run("show", "Gold").output
+    entry, until = ledger.load(), datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=9)
+    newcomer = write_members(workspace, "newcomer", [np.full((1, 32), 9, dtype=np.uint8)])
+    part = Part(action=Action.ADD, members=newcomer)
+    planned = entry.state.planned("q", (part,), NOW).requested(0, None, lands_until=until)
+    ledger.write(entry, planned)
+    assert (
+        f"calls without an answer, which may take effect until {until.isoformat()}"
+        in run("show", "Gold").output
+    )
+    assert run("forget", "Gold", "--yes").exit_code == 0
+    assert [call.until for call in ledger.load().state.late] == [until]
+
+
 @pytest.mark.bad_input
 def test_damage_is_found_and_shown(workspace: Workspace) -> None:
     ledger = delivered(workspace)

@@ -33,6 +33,7 @@ MODULES: Final = frozenset(
         "airflow_microsoft_advertising.audience_sizes",
         "airflow_microsoft_advertising.delivery",
         "airflow_microsoft_advertising.hook",
+        "airflow_microsoft_advertising.ledger_command",
         "airflow_microsoft_advertising.local_command",
         "airflow_microsoft_advertising.local_run",
         "airflow_microsoft_advertising.operator",

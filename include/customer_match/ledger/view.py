@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from include.customer_match.digests import Digests, Presence, merge
-from include.customer_match.ledger.state import Bounds, Flags, Progress, Settled, State, Step, fold
+from include.customer_match.ledger.bounds import Bounds, Flags, Step, fold
+from include.customer_match.ledger.state import Progress, Settled, State
 from include.customer_match.members import Files, MembersFile, read_members, write_members
 
 __all__ = ["Window", "is_known", "settle", "windows"]

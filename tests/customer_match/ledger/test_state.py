@@ -8,18 +8,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from include.customer_match.ledger.state import (
-    Action,
-    Bounds,
-    Flags,
-    Part,
-    Progress,
-    Request,
-    Settled,
-    State,
-    Step,
-    fold,
-)
+from include.customer_match.ledger.bounds import Bounds, Flags, Step, fold
+from include.customer_match.ledger.state import Action, Part, Progress, Request, Settled, State
 from include.customer_match.members import MembersFile
 from include.customer_match.routes import Route
 from include.customer_match.table_facts import TableFacts
