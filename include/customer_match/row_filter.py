@@ -8,15 +8,15 @@ polars quotes values in its errors: its words are never passed on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
 import pyarrow as pa
 
 from include.customer_match.conditions import HELP, Condition, UnusableCondition, parsed
-from include.customer_match.tables.columns import described, find_column, is_decimal, is_text
+from include.customer_match.tables.columns import described, find_column, holds_nothing, is_decimal, is_text
 from include.errors import ConfigurationError
 
 __all__ = ["RowFilter", "row_filter"]
@@ -48,6 +48,9 @@ class RowFilter:
     columns: tuple[str, ...]
     _spelled: Mapping[str, str]
     _condition: pl.Expr
+    _nothing: Mapping[str, pa.DataType] = field(
+        default_factory=dict
+    )  # columns without a value, and as what they count
 
     def keep(self, batch: pa.RecordBatch) -> pa.BooleanArray:
         """Which rows of a batch the condition holds for; false where it is null.
@@ -55,6 +58,9 @@ class RowFilter:
         Raises:
             ConfigurationError: A value cannot be converted as the condition asks.
         """
+        for name, kind in self._nothing.items():
+            place = batch.schema.get_field_index(name)
+            batch = batch.set_column(place, name, pa.nulls(batch.num_rows, kind))
         try:
             return _judged(batch, self._spelled, self._condition).fill_null(value=False).to_arrow()
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # their words quote the value
@@ -75,17 +81,38 @@ def row_filter(condition: str, columns: Mapping[str, pa.DataType]) -> RowFilter:
     spelled = {name: _column(columns, name) for name in found.columns}
     expression = _expression(found)
     needed = tuple(dict.fromkeys(spelled.values()))
-    empty = pa.record_batch({name: pa.array([], _stored(columns[name])) for name in needed})
-    try:
-        kind = _judged(empty, spelled, expression).dtype
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        types = ", ".join(f"{name} holds {_stored(columns[name])}" for name in needed)
-        raise UnusableCondition(
-            f"compares or converts what does not fit together ({types}). {_TYPES_HELP}"
-        ) from None
+    types = {name: _stored(columns[name]) for name in needed}
+    for nothing in _ways_to_take_nothing(columns, needed):
+        kind = _kind(types | nothing, spelled, expression)
+        if kind is not None:
+            break
+    else:
+        told = ", ".join(f"{name} holds {kind}" for name, kind in types.items())
+        raise UnusableCondition(f"compares or converts what does not fit together ({told}). {_TYPES_HELP}")
     if kind not in (pl.Boolean, pl.Null):
         raise UnusableCondition(f"gives {kind} for each row, not true or false. {HELP}")
-    return RowFilter(needed, spelled, expression)
+    return RowFilter(needed, spelled, expression, nothing)
+
+
+def _ways_to_take_nothing(
+    columns: Mapping[str, pa.DataType], needed: Sequence[str]
+) -> Iterator[dict[str, pa.DataType]]:
+    """The types that columns count as which have no value in any row: their own, then whatever fits."""
+    yield {}
+    if without := [name for name in needed if holds_nothing(columns, name)]:
+        yield dict.fromkeys(without, pa.null())
+        yield dict.fromkeys(without, pa.string())
+
+
+def _kind(
+    types: Mapping[str, pa.DataType], spelled: Mapping[str, str], expression: pl.Expr
+) -> pl.DataType | None:
+    """What a condition gives for columns of these types; None if it does not fit them."""
+    empty = pa.record_batch({name: pa.array([], kind) for name, kind in types.items()})
+    try:
+        return _judged(empty, spelled, expression).dtype
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return None
 
 
 def _judged(batch: pa.RecordBatch, spelled: Mapping[str, str], condition: pl.Expr) -> pl.Series:

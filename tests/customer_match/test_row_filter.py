@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from include.customer_match.export_document import read_document
 from include.customer_match.row_filter import row_filter
+from include.customer_match.tables.columns import Columns
+from include.customer_match.tables.values import stream_type
 from include.errors import ConfigurationError
 from include.project import PROJECT
 
@@ -282,3 +284,23 @@ def test_the_documented_conditions_are_conditions() -> None:
         assert values
         score = pa.string() if "TRY_CAST" in line else pa.int64()
         assert row_filter(str(values["where"]), columns | {"Score": score}).columns
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.null(), pa.bool_(), pa.int32()], ids=str)
+@pytest.mark.parametrize(
+    ("condition", "kept"),
+    [
+        ("Tier = 'gold'", [False, False]),
+        ("LOWER(Tier) = 'gold' OR Id = 2", [False, True]),
+        ("Tier IS NULL AND Id = 1", [True, False]),
+        ("Tier > 5 OR COALESCE(Tier, 7) = 7", None),
+    ],
+)
+def test_a_column_without_a_value_fits_every_condition(
+    kind: pa.DataType, condition: str, kept: list[bool] | None
+) -> None:
+    columns = Columns({"Id": pa.int64(), "Tier": kind})
+    columns.holds_nothing = lambda name: name == "Tier"
+    batch = pa.record_batch({"Id": [1, 2], "Tier": pa.nulls(2, stream_type(kind))})
+    found = row_filter(condition, columns).keep(batch).to_pylist()
+    assert found == (kept or [True, True])

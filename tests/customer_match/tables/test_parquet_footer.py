@@ -17,6 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from include.customer_match.tables import Table, open_table, resolve_column
 from include.customer_match.tables.parquet_footer import read_footer
 from include.errors import ConfigurationError
+from include.sample_lake.delta import DeltaSample
 from tests.parquet_kinds import BSON, ENUM, FUTURE, JSON, UUID, annotated, packed_as, parquet
 
 LOCAL = LocalFileSystem()
@@ -60,6 +61,14 @@ def test_a_column_that_nobody_asks_for_does_not_spoil_the_file(tmp_path: Path, o
     table = opened(tmp_path, OTHERS[other](), parquet({"Email": ["c@example.org"]}))
     assert table.profiles() == 4
     assert values(table) == [*EMAILS, "c@example.org"]
+
+
+def test_files_of_a_delta_table(tmp_path: Path) -> None:
+    sample = DeltaSample(LOCAL, str(tmp_path / "t"), columns={"Email": pa.string(), "Id": pa.string()})
+    sample.append([{"Email": "a", "Id": "1"}])
+    (file,) = (tmp_path / "t").glob("*.parquet")
+    file.write_bytes(polars_parquet(Id=["1", "2", "3"], X=pl.Series([1, 2, 3], dtype=pl.Int128)))
+    assert values(open_table(LOCAL, str(tmp_path / "t"))) == EMAILS
 
 
 @pytest.mark.bad_input
