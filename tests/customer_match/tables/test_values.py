@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,12 @@ def test_a_value_that_does_not_fit_is_not_told() -> None:
         conformed(batch, {"n": pa.int8()}, "f")
     assert str(2**60 + 4711) not in str(raised.value)
     assert raised.value.__suppress_context__
+
+
+@pytest.mark.parametrize("start", range(4))
+def test_uuids_in_the_middle_of_others(start: int) -> None:
+    ids = [uuid.UUID(int=1), None, uuid.UUID("ce759201-f786-d590-bf21-34bff576c369")]
+    batch = pa.record_batch({"Id": pa.array([one and one.bytes for one in ids], pa.uuid())}).slice(start)
+    (column,) = conformed(batch, {"Id": pa.string()}, "f").columns
+    column.validate(full=True)
+    assert column.to_pylist() == [one and str(one) for one in ids[start:]]
