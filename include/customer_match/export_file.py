@@ -11,9 +11,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from include.customer_match.export import Export
-from include.customer_match.export_document import Document, Problem, read_document
+from include.customer_match.export_document import Document, Problem, key_text, read_document
 from include.customer_match.export_problems import problems_of
 from include.customer_match.export_values import PARSE_CONDITIONS
+from include.customer_match.shared_audiences import shared_audiences
 from include.errors import ConfigurationError
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "load_export",
     "load_exports",
     "load_files",
+    "refuse_shared",
 ]
 
 
@@ -119,6 +121,33 @@ def load_files(paths: Sequence[Path], *, parse_conditions: bool = False) -> list
         result if isinstance(result, Export) else replace(result, name=_free_name(result, taken))
         for result in loaded
     ]
+
+
+def refuse_shared(
+    paths: Sequence[Path], results: Sequence[Export | BrokenExport]
+) -> list[Export | BrokenExport]:
+    """The results of files, with those as broken whose audiences another export of their folder has too.
+
+    A run does not ask for this: whose the audience is stands in its ledger and in its mark, and the other one of the
+    two is refused there. So a new file stops no old one.
+    """
+    known = {
+        folder: [one for one in load_exports(folder) if isinstance(one, Export)]
+        for folder in {path.parent for path in paths}
+    }
+    return [
+        _refused_if_shared(path, result, known[path.parent]) if isinstance(result, Export) else result
+        for path, result in zip(paths, results, strict=True)
+    ]
+
+
+def _refused_if_shared(path: Path, export: Export, others: Sequence[Export]) -> Export | BrokenExport:
+    document = _read(path)
+    problems = [
+        Problem(document.line(shared.key), key_text(shared.key), str(shared))
+        for shared in shared_audiences(export, others)
+    ]
+    return BrokenExport(path, export.name, InvalidExport(path.name, problems)) if problems else export
 
 
 def _read(path: Path) -> Document:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from include.customer_match.workspace import slug
 
-__all__ = ["segment_key"]
+__all__ = ["export_of", "segment_key"]
 
 
 def segment_key(export: str, segment: str) -> str:
@@ -15,3 +15,8 @@ def segment_key(export: str, segment: str) -> str:
         segment: What tells the segment from the export's others: its table's name. It is made safe.
     """
     return f"{export}/{slug(segment)}"
+
+
+def export_of(key: str) -> str:
+    """The name of the export whose segment a key tells."""
+    return key.partition("/")[0]

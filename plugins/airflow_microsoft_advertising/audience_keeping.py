@@ -21,13 +21,18 @@ from airflow_microsoft_advertising.audience_marks import (
     mark_in,
     standing,
 )
+from airflow_microsoft_advertising.audience_ownership import (
+    check_ours,
+    owner_by_mark_or_ledger,
+    refuse_anothers,
+)
 from include.customer_match.emptied import emptied, size_to_note
 from include.customer_match.ledger.generation import reason_to_distrust, workspace_of
-from include.customer_match.ledger.places import Ledgers, is_usable
+from include.customer_match.ledger.places import Ledgers, is_usable, owner_of
 from include.customer_match.ledger.state import State
 from include.customer_match.ledger.store import Entry, Ledger
 from include.customer_match.redaction import logger
-from include.errors import ConfigurationError, TerminalError, TransientError
+from include.errors import ConfigurationError, TerminalError
 from include.microsoft_advertising.client import Client
 from include.microsoft_advertising.faults import OutcomeUnknown, ServiceConfigurationError
 from include.microsoft_advertising.models import Audience
@@ -76,6 +81,7 @@ class AudienceKeeper:
             state = entry.state.with_audience(found.id, created=created, segment=self._spec.key)
             ledger.write(entry, state)
         else:
+            self._refuse_anothers(found, entry.state)
             found = self._bring_up_to_date(found, renamed_by_hand=entry.state.tells_of(found.id))
             self._write_down(ledger, entry, found)
         self._ledgers.remember(self._spec.key, self._spec.name)
@@ -85,6 +91,11 @@ class AudienceKeeper:
         if self._spec.audience_id:
             return self._given(self._spec.audience_id, state)
         return self._kept(state) or self._renamed() or choose(self._client.list_audiences(), self._spec)
+
+    def _refuse_anothers(self, found: Audience, state: State) -> None:
+        owner = owner_by_mark_or_ledger(found, state, self._spec)
+        what = f"The audience {found.name!r} (id {found.id})"
+        refuse_anothers(self._ledgers, self._spec, owner, what=what)
 
     def _given(self, audience_id: str, state: State) -> Audience:
         """The list that the export file names."""
@@ -96,7 +107,7 @@ class AudienceKeeper:
                 "lists all), or remove it: the audience is then created."
             )
         if not state.tells_of(audience_id):
-            _check_ours(found, self._spec)
+            check_ours(found, self._spec)
         return found
 
     def _kept(self, state: State) -> Audience | None:
@@ -117,7 +128,7 @@ class AudienceKeeper:
 
     def _may_take(self, state: State) -> bool:
         ours = state.moved_to == self._spec.name and state.segment == self._spec.key
-        return ours or is_usable(state, self._spec.siblings)
+        return ours or (is_usable(state, self._spec.siblings) and owner_of(state, self._spec.key) is None)
 
     def _create(self) -> tuple[Audience, bool]:
         """The new audience, and whether it is sure that we have just made it."""
@@ -241,36 +252,8 @@ def choose(audiences: Sequence[Audience], spec: AudienceSpec) -> Audience | None
         )
     if not fitting:
         return None
-    _check_ours(fitting[0], spec)
+    check_ours(fitting[0], spec)
     return fitting[0]
-
-
-def _check_ours(found: Audience, spec: AudienceSpec) -> None:
-    match standing(found, spec):
-        case Standing.SIBLING if spec.audience_id:
-            raise ConfigurationError(
-                f"The audience {found.name!r} (id {found.id}) is kept for another segment of this export. Two "
-                "segments cannot share one: give this one another `audience_id`."
-            )
-        case Standing.SIBLING:
-            raise TransientError(
-                f"The audience {found.name!r} (id {found.id}) is still kept for another segment of this export, "
-                "which is to rename it first; tried again. Run that segment too. If both are to exchange their "
-                "names, give one a third name in between."
-            )
-        case Standing.FOREIGN if spec.audience_id and not spec.adopt:
-            raise ConfigurationError(
-                f"The audience {found.name!r} (id {found.id}) that the export file gives was not created by this "
-                "export. Set `adopt: true` there to take it over and replace its members, or correct the "
-                "`audience_id`."
-            )
-        case Standing.FOREIGN if not spec.adopt:
-            raise ConfigurationError(
-                f"Microsoft Advertising already has an audience named {found.name!r} (id {found.id}) that this "
-                "export did not create. Give the segment another audience name in the export file, rename or "
-                "delete that audience, or set `adopt: true` in the export file to take it over and replace its "
-                "members."
-            )
 
 
 def changes(found: Audience, spec: AudienceSpec) -> dict[str, Any]:

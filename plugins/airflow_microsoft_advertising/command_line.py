@@ -67,10 +67,14 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Check export files: every problem with its line, its key and what to do."""
-    from include.customer_match.export_file import BrokenExport, load_files  # noqa: PLC0415 - keeps --help quick
+    from include.customer_match.export_file import (  # noqa: PLC0415 - keeps --help quick
+        BrokenExport,
+        load_files,
+        refuse_shared,
+    )
 
     paths = _export_files(files or [exports_folder()])
-    results = load_files(paths, parse_conditions=True)
+    results = refuse_shared(paths, load_files(paths, parse_conditions=True))
     errors = [result.error if isinstance(result, BrokenExport) else None for result in results]
     names = [result.name for result in results]
     if as_json:

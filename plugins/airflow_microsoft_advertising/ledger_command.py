@@ -173,7 +173,7 @@ def forget(
         typer.confirm(
             f"Forget what is known of {audience!r}? The next run then sends all its members.", abort=True
         )
-    found.ledger.forget()
+    found.ledgers.forget(audience)
     say(f"Forgotten. The next run of {found.export.name} replaces the whole audience {audience!r}.")
 
 

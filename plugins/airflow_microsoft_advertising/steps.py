@@ -13,11 +13,14 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from airflow_microsoft_advertising.audience_marks import AudienceSpec
+from airflow_microsoft_advertising.audience_ownership import refuse_anothers
 from airflow_microsoft_advertising.audience_sizes import read_sizes
 from airflow_microsoft_advertising.dated_source import DatedSource
 from airflow_microsoft_advertising.failures import clearly
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem
+from airflow_microsoft_advertising.run_params import mark
 from airflow_microsoft_advertising.segment_rows import SegmentRows, listed_segments, segment_rows
 from airflow_microsoft_advertising.table_changes import TableChanges, reason_to_wait
 from include.customer_match.chunk import Plan, plan_parts
@@ -136,6 +139,8 @@ class ExportRun:
     def validate(self, segment: Segment) -> Validated:
         """Open the segment's table: found, readable, fresh, with the columns that the export names."""
         with self._step(Step.VALIDATE, segment) as elapsed:
+            if not segment.ending:
+                self._refuse_anothers(segment)
             record = self._missed(segment, elapsed) if segment.ending else self._validated(segment, elapsed)
             self.records(segment).write(record)
             return record
@@ -273,6 +278,14 @@ class ExportRun:
         if changes.vanished and self.export.vanished != "keep":
             words += f" If they are gone for good, run once with `ignore_guards`: `vanished: {self.export.vanished}`."
         return words
+
+    def _refuse_anothers(self, segment: Segment) -> None:
+        """Do not begin where another export of this workspace keeps the audience."""
+        export, ledgers = self.export, Ledgers(self.workspace, self.export.aid)
+        identity = export.identity(segment)
+        spec = AudienceSpec(segment.audience, mark(export), segment=identity, adopt=export.adopt)
+        owner = ledgers.owner(spec.key, spec.name)
+        refuse_anothers(ledgers, spec, owner, what=f"The audience {spec.name!r}")
 
     def _validated(self, segment: Segment, elapsed: Any) -> Validated:
         if segment.fault:

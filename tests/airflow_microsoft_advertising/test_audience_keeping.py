@@ -21,6 +21,7 @@ from tests.airflow_microsoft_advertising.in_memory import MARK, NAME, FakeAudien
 NEW_NAME = "VIPs"
 GOLD = AudienceSpec(NAME, MARK, segment="Gold", segments=("Gold", "Silver"))
 SILVER = AudienceSpec("Silver customers", MARK, segment="Silver", segments=("Gold", "Silver"))
+WINTER = "[customer-match:winter]"
 OWN = f"[customer-match:{segment_key('test', 'Gold')}]"
 
 
@@ -354,16 +355,100 @@ def test_a_table_that_comes_back_does_not_trust_its_old_ledger(world: World) -> 
     check(world, {7, 9})
 
 
-def test_another_export_of_the_same_workspace_takes_it_over_by_its_ledger(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The export file was renamed."""
+def test_another_export_takes_it_over_where_it_may(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """The export file was renamed: what is known goes along."""
     world.run({1, 2, 3})
-    world.spec = replace(GOLD, mark="[customer-match:renamed]")
+    world.spec = replace(GOLD, mark=WINTER, adopt=True)
     world.run({1, 2, 4})
     check(world, {1, 2, 4})
     assert "was kept by the export 'test' until now" in caplog.text
-    assert world.service.created == 1
+    assert (world.service.created, world.service.accepted[-1].action) == (1, "Add")
+    world.spec = replace(world.spec, adopt=False)
+    world.run({1, 2, 5})
+    check(world, {1, 2, 5})
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("workspace", ["the same", "another"])
+@pytest.mark.parametrize("given", [False, True])
+def test_another_export_is_refused(world: World, workspace: str, given: bool) -> None:
+    """Two exports on one audience: by the ledger, and by the mark alone."""
+    world.run({1, 2, 3})
+    audience, first = only(world), dict(world.storage.files)
+    if workspace == "another":
+        world.storage.files.clear()
+    second = replace(GOLD, mark=WINTER, audience_id=audience.id if given else None)
+    world.spec = second
+    for _ in range(2):
+        plan = world.plan({7, 8})
+        with pytest.raises(ConfigurationError, match=r"(?s)adopt: true"):
+            world.deliver_once(plan)
+        assert audience.people == {1, 2, 3}
+    world.storage.files.update(first)
+    world.spec = GOLD
+    world.run({1, 2, 4})
+    check(world, {1, 2, 4})
+    assert [u.action for u in world.service.accepted] == ["Replace", "Remove", "Add"], (
+        "the first one noticed nothing"
+    )
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("workspace", ["the same", "another"])
+@pytest.mark.parametrize("adopts", [False, True])
+def test_what_was_taken_over_is_not_taken_back(world: World, workspace: str, adopts: bool) -> None:
+    """Both say `adopt: true`: members would be swapped at each run."""
+    first, second = replace(GOLD, adopt=adopts), replace(GOLD, mark=WINTER, adopt=True)
+    world.spec = first
+    world.run({1, 2, 3})
+    before = dict(world.storage.files)
+    if workspace == "another":
+        world.storage.files.clear()
+    world.spec = second
+    world.run({7, 8})
+    check(world, {7, 8})
+    after = dict(world.storage.files)
+    if workspace == "another":
+        world.storage.files.clear()
+        world.storage.files.update(before)
+    world.spec = first
+    for _ in range(2):
+        plan = world.plan({1, 2, 3})
+        with pytest.raises(ConfigurationError, match=r"taken over by|kept by the export 'winter'"):
+            world.deliver_once(plan)
+    assert only(world).people == {7, 8}
+    world.spec = replace(first, adopt=True)
+    world.ledgers.forget(NAME)
+    world.run({1, 2, 3})
+    check(world, {1, 2, 3})
+    if workspace == "another":
+        world.storage.files.clear()
+        world.storage.files.update(after)
+        world.spec = second
+        plan = world.plan({7, 8})
+        with pytest.raises(ConfigurationError, match="taken over by the export 'test'"):
+            world.deliver_once(plan)
+
+
+@pytest.mark.bad_input
+def test_a_ledger_of_another_export_under_the_same_name(world: World) -> None:
+    """The two write to different lists; their ledger would be one and the same."""
+    world.run({1, 2, 3})
+    given = world.service.put("Summer list", "[customer-match:winter]", {50})
+    world.spec = replace(GOLD, mark=WINTER, audience_id=given.id)
+    plan = world.plan({7})
+    with pytest.raises(ConfigurationError, match="kept by the export 'test'"):
+        world.deliver_once(plan)
+
+
+def test_one_that_was_renamed_while_another_export_took_the_old_one(world: World) -> None:
+    world.run({1, 2, 3})
+    world.spec = replace(GOLD, mark=WINTER, adopt=True)
+    world.run({7, 8})
+    world.spec = replace(GOLD, name=NEW_NAME)
+    world.run({1, 2, 3})
+    check(world, {1, 2, 3})
+    assert sorted(len(one.people) for one in world.service.audiences.values()) == [2, 3]
 
 
 def test_one_that_was_renamed_by_hand_gets_its_name_back(world: World) -> None:

@@ -21,10 +21,11 @@ from typing import Protocol
 from include.customer_match.ledger.state import Settled, State
 from include.customer_match.ledger.store import Entry, Ledger, Storage, ledger_folder
 from include.customer_match.members import DamagedMembers, MembersFile, read_members, write_members
+from include.customer_match.segment_key import export_of
 from include.customer_match.workspace import slug
 from include.customer_match.workspace.identity import workspace_id
 
-__all__ = ["Ledgers", "Places", "is_usable"]
+__all__ = ["Ledgers", "Places", "is_usable", "owner_of"]
 
 
 class Places(Storage, Protocol):
@@ -87,6 +88,27 @@ class Ledgers:
                 return old
         return state if state.has_ended and state.segment == segment else State(audience=audience)
 
+    def owner(self, segment: str, audience: str) -> str | None:
+        """The other export that an audience's ledger is kept for; None if it is the segment's own, or nobody's.
+
+        Args:
+            segment: The segment's key.
+            audience: The name of its audience.
+        """
+        return owner_of(self.of(audience).load().state, segment)
+
+    def stood_on(self, segment: str, audience: str) -> bool:
+        """Whether this was the segment's ledger when it was delivered last."""
+        return self._pointer(segment) == audience
+
+    def forget(self, audience: str) -> None:
+        """Forget what is known of an audience, and whose it was: the next run finds it by its name and replaces it."""
+        self.of(audience).forget()
+        folder = f"segments/{self._account_id}"
+        for name in self._storage.list(folder):
+            if self._pointed(f"{folder}/{name}") == audience:
+                self._storage.delete(f"{folder}/{name}")
+
     def remember(self, segment: str, audience: str) -> None:
         """Note that a segment stands on the ledger of this name."""
         if self._pointer(segment) != audience:
@@ -144,13 +166,24 @@ class Ledgers:
         )
 
     def _pointer(self, segment: str) -> str | None:
+        return self._pointed(self._pointer_path(segment))
+
+    def _pointed(self, path: str) -> str | None:
         try:
-            return str(json.loads(self._storage.read_bytes(self._pointer_path(segment)))["audience"])
+            return str(json.loads(self._storage.read_bytes(path))["audience"])
         except (FileNotFoundError, KeyError, TypeError, ValueError):
             return None  # it only saves sending everything anew, so that a damaged one is as good as none
 
     def _pointer_path(self, segment: str) -> str:
         return f"segments/{self._account_id}/{slug(segment)}.json"
+
+
+def owner_of(state: State, segment: str) -> str | None:
+    """The other export that a state's audience is kept for; None if it is the segment's own export, or none."""
+    if state.audience_id is None or state.moved_to is not None or state.segment is None:
+        return None
+    owner = export_of(state.segment)
+    return None if owner == export_of(segment) else owner
 
 
 def is_usable(state: State, others: Collection[str]) -> bool:
