@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple, get_args
 
@@ -585,6 +585,26 @@ class Sequence(RuleBasedStateMachine):
             self.world.put_back(self.copy)
             self.watch.put_back()
         self.copy = now
+
+    @rule(wanted=SOMEBODY, elsewhere=st.booleans())
+    @precondition(lambda self: self.world.state.audience_id in self.service.audiences)
+    def second_export(self, wanted: set[int], elsewhere: bool) -> None:
+        """Another export names the audience, in this workspace or in another: it is refused, and nothing happens."""
+        self.calm()
+        here, own = self.world.copied(), self.world.spec
+        before = {one.id: (one.description, set(one.people)) for one in self.service.audiences.values()}
+        if elsewhere:
+            self.world.put_back({})
+        self.world.spec = replace(own, mark="[customer-match:second]")
+        try:
+            plan = self.world.plan(wanted)
+            with pytest.raises(ConfigurationError, match=r"adopt: true"):
+                self.world.deliver_once(plan)
+        finally:
+            self.world.spec = own
+            self.world.put_back(here)
+        after = {one.id: (one.description, set(one.people)) for one in self.service.audiences.values()}
+        assert after == before
 
     @rule()
     @precondition(lambda self: self.service.updates or self.service.claims)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from include.demo.tables import churned
+from include.demo.tables import churned, write_tables
 from tests.airflow_microsoft_advertising.test_run_command import TABLES, Installation
 from tests.simulator.api import Simulator
 
@@ -121,3 +121,24 @@ def test_a_service_that_does_not_change_descriptions(installation: Installation)
     report = segments(installation.name)
     assert installation.exact
     assert not any(one["replaced"] or one["uncovered"] for one in report)
+
+
+def test_a_second_export_on_the_same_audiences(installation: Installation, tmp_path: Path) -> None:
+    """Refused by `validate` and when it runs; from another workspace too. The first one goes on as if nothing was."""
+    segments(installation.name)
+    text = (tmp_path / f"{installation.name}.yaml").read_text()
+    (tmp_path / "second.yaml").write_text(text)
+    validated = command("validate")
+    assert validated.returncode == 1
+    assert "second.yaml, line" in validated.stdout
+    assert "each would replace the other's members" in validated.stdout
+    write_tables(str(tmp_path / "others"), churned(TABLES, 0.5))
+    for workspace in ("workspace", "elsewhere"):
+        changed = text.replace("/lake", "/others").replace("/workspace", f"/{workspace}")
+        (tmp_path / "second.yaml").write_text(changed)
+        ended = command("run", "second", "--json")
+        assert ended.returncode == 1
+        messages = [one["message"] for one in json.loads(ended.stdout)["segments"]]
+        assert all("`adopt: true`" in message for message in messages)
+        assert installation.exact
+    assert {one["outcome"] for one in segments(installation.name)} == {"unchanged"}
