@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from isal import isal_zlib
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from include.customer_match.digests import DIGEST_BYTES, Digests, empty, sorted_distinct
@@ -42,12 +43,15 @@ class MembersFile(BaseModel):
     Attributes:
         path: Relative to the workspace.
         count: Members in it.
+        checksum: CRC-32 of all its members in order, as 8 hex digits: binds the file to whoever names it, so that
+            another one of as many members is not taken for it. None in references from before it was kept.
     """
 
     model_config = ConfigDict(frozen=True)
 
     path: str
     count: NonNegativeInt
+    checksum: str | None = None
 
 
 class DamagedMembers(TerminalError):
@@ -66,7 +70,7 @@ class Files(Protocol):
 
 def write_members(files: Files, path: str, arrays: Iterable[Digests]) -> MembersFile:
     """Write sorted, distinct members, in constant memory."""
-    count = 0
+    count = checksum = 0
     with (
         files.open_output(path) as file,
         pq.ParquetWriter(
@@ -81,30 +85,37 @@ def write_members(files: Files, path: str, arrays: Iterable[Digests]) -> Members
         for array in _regrouped(arrays):
             writer.write_batch(pa.record_batch([_as_arrow(array)], schema=_SCHEMA), row_group_size=ROW_GROUP)
             count += len(array)
-    return MembersFile(path=path, count=count)
+            checksum = _checksum(array, checksum)
+    return MembersFile(path=path, count=count, checksum=f"{checksum:08x}")
 
 
 def read_members(files: Files, reference: MembersFile | None) -> Iterator[Digests]:
     """Read members in order, in constant memory; nothing where there is no file.
 
     Raises:
-        DamagedMembers: If the file is missing, damaged, or holds another number of members.
+        DamagedMembers: If the file is missing, damaged, or not the one that is meant. That is known once all was read.
     """
     if reference is None:
         return
-    count = 0
+    count = checksum = 0
     try:
         with files.open_input(reference.path) as file:
             parquet = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
             for batch in parquet.iter_batches(ROW_GROUP, use_threads=False):
+                digests = _as_digests(batch.column(0))
                 count += batch.num_rows
-                yield _as_digests(batch.column(0))
+                checksum = _checksum(digests, checksum)
+                yield digests
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:  # the last: a column's name
         message = f"The members in {reference.path} of the workspace cannot be read: {error}"
         raise DamagedMembers(message) from error
     if count != reference.count:
         raise DamagedMembers(
             f"{reference.path} of the workspace holds {count} members, not {reference.count}."
+        )
+    if reference.checksum not in {None, f"{checksum:08x}"}:
+        raise DamagedMembers(
+            f"{reference.path} of the workspace holds {count} other members than were written: it is another file."
         )
 
 
@@ -192,6 +203,11 @@ class DistinctMembers(Spilling):
             return
         for bucket in self.buckets():
             yield sorted_distinct(bucket)
+
+
+def _checksum(digests: Digests, before: int) -> int:
+    """Of members that follow others. ISA-L's takes 0.7 ms for 500,000 of them (measured), BLAKE2 eighteen."""
+    return isal_zlib.crc32(np.ascontiguousarray(digests), before)
 
 
 def _regrouped(arrays: Iterable[Digests]) -> Iterator[Digests]:

@@ -68,11 +68,12 @@ def apply_part(
     def send(batch: Digests) -> list[ItemError]:
         return client.apply_members(audience_id, action, batch, accept_terms=accept_terms, each_try=each_try)
 
+    members = list(read_members(files, part.members))  # known to be the right ones before the first call
     refusals = Refusals(part.members)
     under_way: deque[tuple[int, Future[list[ItemError]]]] = deque()
     # Leaving the pool, by an error too, awaits the calls that are under way.
     with ThreadPoolExecutor(MAX_PARALLEL_CALLS) as pool:
-        for start, batch in _batches(read_members(files, part.members)):
+        for start, batch in _batches(members):
             if len(under_way) >= MAX_PARALLEL_CALLS:
                 _collect(refusals, *under_way.popleft())
             before_each()

@@ -138,8 +138,10 @@ def verify(audience: Audience, export: ExportName = None, *, as_json: AsJson = F
     state = found.ledger.load().state
     damage = state.damage or found.ledger.verify(state)
     old = [number for number, one in found.ledger.history() if one is None]
+    foreign = found.ledger.foreign()
     compared = _Compared() if damage else found.compared(state)
-    result = {"sound": damage is None and compared.mismatch is None, "damage": damage, "damaged_history": old}
+    sound = damage is None and compared.mismatch is None
+    result = {"sound": sound, "damage": damage, "damaged_history": old, "foreign": foreign}
     if as_json:
         typer.echo(as_json_text({**result, **asdict(compared)}))
     elif damage:
@@ -148,7 +150,9 @@ def verify(audience: Audience, export: ExportName = None, *, as_json: AsJson = F
         say(f"Not what the audience is: {compared.mismatch} The next run replaces the whole audience.")
     else:
         say(f"Sound{f'; of the history, these states are damaged: {old}' if old else ''}. {compared}")
-    if not result["sound"]:
+    if foreign and not as_json:
+        say(found.ledger.told_of(foreign))
+    if not sound:
         raise typer.Exit(1)
 
 

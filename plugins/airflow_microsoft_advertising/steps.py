@@ -134,6 +134,8 @@ class ExportRun:
                 time that is still to come.
         """
         with clearly(Step.VALIDATE, None):
+            for folder in ("ledgers", "segments", f"runs/{slug(self.export.name)}"):
+                self.workspace.clean(folder)
             return self._selected(names)
 
     def validate(self, segment: Segment) -> Validated:

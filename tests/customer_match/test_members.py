@@ -53,7 +53,7 @@ def read(storage: Any, reference: MembersFile | None) -> Digests:
 def test_what_is_written_is_read(storage: Any, count: int) -> None:
     members = random_members(count)
     reference = write_members(storage, "m", [members])
-    assert reference == MembersFile(path="m", count=count)
+    assert reference == MembersFile(path="m", count=count, checksum=reference.checksum)
     assert np.array_equal(read(storage, reference), members)
 
 
@@ -251,3 +251,15 @@ def test_three_million_digests_in_constant_memory(tmp_path: Path) -> None:
     distinct, read_again, megabytes = answer.stdout.split()
     assert distinct == read_again == "1500000"
     assert float(megabytes) < 140
+
+
+@pytest.mark.bad_input
+def test_another_file_of_as_many_members_is_noticed(storage: Any) -> None:
+    first, second = (
+        write_members(storage, name, [random_members(3, seed)]) for seed, name in enumerate("ab")
+    )
+    assert first.checksum != second.checksum
+    storage.files["a"] = storage.files["b"]
+    with pytest.raises(DamagedMembers, match="a of the workspace holds 3 other members"):
+        read(storage, first)
+    read(storage, first.model_copy(update={"checksum": None}))  # from before it was kept

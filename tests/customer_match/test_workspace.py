@@ -1,7 +1,10 @@
 import io
 import os
 import stat
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +20,7 @@ from include.customer_match.ledger.store import Ledger, LedgerConflict
 from include.customer_match.members import read_members, write_members
 from include.customer_match.workspace import Workspace, join, slug
 from include.errors import ConfigurationError, TransientError
+from include.project import PROJECT
 
 
 @pytest.fixture
@@ -384,3 +388,67 @@ class TestNames:
 def test_a_storage_that_is_not_known_to_create_exclusively_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="cannot be in a storage of the kind memory://"):
         Workspace(fsspec.filesystem("memory"), "/workspace")
+
+
+# --- What killed writers leave behind ------------------------------------------------------------------------
+
+WRITER = """
+import sys, time, fsspec
+from include.customer_match.workspace import Workspace
+output = Workspace(fsspec.filesystem("file"), sys.argv[1]).open_output("runs/e/r/members.parquet")
+output.write(b"half")
+print("written", flush=True)
+time.sleep(600)
+"""
+
+
+def parts(local: Workspace) -> list[Path]:
+    return sorted(Path(local.root).rglob(".*.part"))
+
+
+@pytest.mark.faults
+def test_what_a_killed_writer_left_is_cleaned(local: Workspace) -> None:
+    """And nothing of one that lives, whichever process it is."""
+    living = local.open_output("runs/e/other/members.parquet")
+    living.write(b"half")
+    command = [sys.executable, "-c", WRITER, local.root]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT) as writer:
+        assert writer.stdout
+        assert writer.stdout.readline() == b"written\n"
+        local.clean("runs")
+        assert len(parts(local)) == 2
+        writer.kill()
+    local.clean("ledgers")
+    assert len(parts(local)) == 2
+    local.clean("runs")
+    assert [part.parent.name for part in parts(local)] == ["other"]
+    living.write(b", and more")
+    living.close()
+    assert local.read_bytes("runs/e/other/members.parquet") == b"half, and more"
+    assert parts(local) == []
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", [".members.parquet.0a0b0c0d.x1y2.part", ".members.parquet.x1y2.part"])
+def test_what_another_machine_left_is_cleaned_after_a_day(local: Workspace, name: str) -> None:
+    """Its locks may not be seen here."""
+    path = Path(local.root, "runs", name)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"half")
+    local.clean("runs")
+    assert path.exists()
+    yesterday = time.time() - 25 * 3600
+    os.utime(path, (yesterday, yesterday))
+    local.clean("runs")
+    assert not path.exists()
+
+
+def test_only_what_is_in_the_making_is_cleaned(local: Workspace) -> None:
+    for name in ("a.part", ".hidden", ".part", "members.parquet"):
+        path = Path(local.root, "runs", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"whole")
+        os.utime(path, (0, 0))
+    local.clean("runs")
+    local.clean("nowhere")
+    assert len(list(Path(local.root, "runs").iterdir())) == 4

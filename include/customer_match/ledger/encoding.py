@@ -31,15 +31,19 @@ class DamagedState(Exception):
     """The file is torn, changed by hand, or no state at all; the words say which."""
 
 
-def encode(state: State) -> bytes:
-    """The file of a state."""
+def encode(state: State, number: int) -> bytes:
+    """The file of a state: the number is that of its name, so that a file in another one's place is noticed."""
     body = state.model_dump_json(indent=1).encode()
-    header = {"format": FORMAT, "checksum": _checksum(body)}
+    header = {"format": FORMAT, "number": number, "checksum": _checksum(body)}
     return json.dumps(header).encode() + b"\n" + body
 
 
-def decode(content: bytes) -> State:
+def decode(content: bytes, number: int | None = None) -> State:
     """The state of a file.
+
+    Args:
+        content: What is in it.
+        number: That of its name; None: whatever it says.
 
     Raises:
         DamagedState: It cannot be trusted.
@@ -56,6 +60,8 @@ def decode(content: bytes) -> State:
         )
     if _checksum(rest) != header["checksum"]:
         raise DamagedState("does not fit its checksum")
+    if number is not None and header.get("number", number) != number:
+        raise DamagedState(f"is a copy of the state {header['number']}")
     return _state(rest)
 
 

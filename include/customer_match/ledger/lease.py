@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from include.customer_match.ledger.numbered import file_name, numbered
 from include.customer_match.redaction import logger
 from include.errors import ConfigurationError, TransientError
 
@@ -200,8 +201,7 @@ class Lease:
         return number + 1 in numbers[-_KEPT:]  # who slept through the pruning has filled a gap
 
     def _numbers(self) -> list[int]:
-        names = self._storage.list(self._folder)
-        return sorted(int(name.removesuffix(".json")) for name in names if name.endswith(".json"))
+        return numbered(self._storage.list(self._folder)).numbers
 
     def _path(self, number: int) -> str:
-        return f"{self._folder}/{number:010d}.json"
+        return f"{self._folder}/{file_name(number)}"

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO, NamedTuple, Protocol
 
 from include.customer_match.ledger.encoding import DamagedState, decode, encode
+from include.customer_match.ledger.numbered import Numbered, file_name, numbered
 from include.customer_match.ledger.state import State
 from include.customer_match.ledger.view import is_known, settle, windows
 from include.customer_match.members import DamagedMembers, MembersFile, read_members
@@ -100,11 +101,13 @@ class Ledger:
         Raises:
             TerminalError: A newer version of this project wrote it.
         """
-        numbers = self._numbers()
+        numbers, foreign = self._states()
+        if foreign:
+            log.warning("%s", self.told_of(foreign))
         damage: str | None = None
         for number in reversed(numbers):
             try:
-                state = decode(self._storage.read_bytes(self._state_path(number)))
+                state = self._decoded(number)
             except DamagedState as error:
                 damage = damage or f"{self._state_path(number)} of the workspace {error}"
                 continue
@@ -121,7 +124,7 @@ class Ledger:
         number = entry.number + 1
         stamped = state.model_copy(update={"updated_at": datetime.now(UTC)})
         try:
-            self._storage.create(self._state_path(number), encode(stamped))
+            self._storage.create(self._state_path(number), encode(stamped, number))
         except FileExistsError as error:
             raise self._conflict() from error
         # A writer that slept while its number was taken and pruned has filled a gap behind the newest states.
@@ -188,6 +191,18 @@ class Ledger:
             possible += 0 if window.bounds.possible is None else int(window.bounds.possible.sum())
         return certain, possible if is_known(state) else None
 
+    def foreign(self) -> list[str]:
+        """Names among the states that are no state's; they count for nothing."""
+        return self._states().foreign
+
+    def told_of(self, foreign: list[str]) -> str:
+        """What people should know of such names."""
+        return (
+            f"Not of the ledger of audience {self._audience!r}, and passed over: {', '.join(map(repr, foreign))} in "
+            f"{self._folder}/states of the workspace. States are called {file_name(1)} and so on; a copy of one that "
+            "a person or a synchronising program has made counts for nothing. Move it away."
+        )
+
     def history(self) -> list[tuple[int, State | None]]:
         """The states that are kept, oldest first; None where one is damaged."""
         return [(number, self._readable(number)) for number in self._numbers()]
@@ -202,17 +217,22 @@ class Ledger:
 
     def _readable(self, number: int) -> State | None:
         try:
-            return decode(self._storage.read_bytes(self._state_path(number)))
+            return self._decoded(number)
         except DamagedState:
             return None
+
+    def _decoded(self, number: int) -> State:
+        state = decode(self._storage.read_bytes(self._state_path(number)), number)
+        if state.audience != self._audience:
+            raise DamagedState(f"tells of another audience, {state.audience!r}")
+        return state
 
     def _prune(self, entry: Entry) -> None:
         for number in self._numbers()[:-_STATES_KEPT]:
             self._storage.delete(self._state_path(number))
         # The state before may still be read by somebody; those before it are history without members.
-        kept = {
-            f"{self._folder}/bounds/{name}": name for name in self._storage.list(f"{self._folder}/bounds")
-        }
+        bounds = f"{self._folder}/bounds"
+        kept = [f"{bounds}/{name}" for name in self._storage.list(bounds) if name.isdigit()]
         current = {file.path for file in (entry.state.settled.certain, entry.state.settled.possible) if file}
         newest = sorted(kept)[-2:]
         for folder in kept:
@@ -220,11 +240,13 @@ class Ledger:
                 self._storage.delete(folder, recursive=True)
 
     def _numbers(self) -> list[int]:
-        names = self._storage.list(f"{self._folder}/states")
-        return sorted(int(name.removesuffix(".json")) for name in names if name.endswith(".json"))
+        return self._states().numbers
+
+    def _states(self) -> Numbered:
+        return numbered(self._storage.list(f"{self._folder}/states"))
 
     def _state_path(self, number: int) -> str:
-        return f"{self._folder}/states/{number:010d}.json"
+        return f"{self._folder}/states/{file_name(number)}"
 
     def _conflict(self) -> LedgerConflict:
         return LedgerConflict(

@@ -53,6 +53,9 @@ class BlobPlace:
         """Bytes of a blob."""
         return int(self._filesystem.info(path)["size"])
 
+    def clean(self, path: str) -> None:
+        """Nothing: what was staged and not committed is no blob, and Azure drops it by itself."""
+
     def delete(self, path: str, *, recursive: bool) -> None:
         """Delete a blob, or all below a path; nothing happens if there is none."""
         with contextlib.suppress(FileNotFoundError):

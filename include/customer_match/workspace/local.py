@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
+import hashlib
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from include.customer_match.redaction import logger
 from include.errors import ConfigurationError
 
 __all__ = ["LocalPlace"]
 
 _FOLDER_MODE: Final = 0o700  # hashes are personal data; mkstemp gives files 0600
+_PART: Final = re.compile(r"\..*?(?:\.(?P<boot>[0-9a-f]{8}))?\.[^.]*\.part")
+_UNKNOWN: Final = "0" * 8  # of systems that do not tell their boot
+_OF_OTHERS: Final = 24 * 3600.0  # seconds without a write: then no machine writes it any more
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
+
+log = logger(__name__)
 
 
 class LocalPlace:
@@ -67,6 +79,18 @@ class LocalPlace:
         """Bytes of a file."""
         return Path(path).stat().st_size
 
+    def clean(self, path: str) -> None:
+        """Delete what writers that have died left behind in a folder and below it.
+
+        A file in the making is locked while its writer lives, and names the boot of the system that made it. One of
+        another machine, or of before a restart, goes when nobody has written to it for a day.
+        """
+        for folder, _, names in os.walk(path):
+            for name in names:
+                if part := _PART.fullmatch(name):
+                    with contextlib.suppress(OSError):  # gone, or another user's: not ours to clean
+                        _delete_if_dead(Path(folder, name), is_here=part["boot"] == _boot() != _UNKNOWN)
+
     def delete(self, path: str, *, recursive: bool) -> None:
         """Delete a file, or a folder with all that is in it; nothing happens if there is none."""
         with contextlib.suppress(FileNotFoundError):
@@ -81,9 +105,7 @@ class LocalSink:
 
     def __init__(self, target: Path) -> None:
         self._target = target
-        descriptor, name = tempfile.mkstemp(
-            prefix=f".{target.name[:100]}.", suffix=".part", dir=target.parent
-        )
+        descriptor, name = _locked_part(target)
         self._file = os.fdopen(descriptor, "wb")
         self._path = Path(name)
 
@@ -121,6 +143,39 @@ class LocalSink:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
+
+
+def _locked_part(target: Path) -> tuple[int, str]:
+    """A new file beside a target, locked for as long as this process has it open."""
+    while True:
+        prefix = f".{target.name[:100]}.{_boot()}."
+        descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=".part", dir=target.parent)
+        with contextlib.suppress(OSError):  # a file system without locks: then nobody cleans there either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, name
+        os.close(descriptor)  # cleaned in the moment before it was locked
+
+
+def _delete_if_dead(path: Path, *, is_here: bool) -> None:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return  # somebody is writing it, or nobody can tell
+        if is_here or time.time() - os.fstat(file.fileno()).st_mtime > _OF_OTHERS:
+            path.unlink()
+            log.info("Deleted %s, which a run that has died left behind", path)
+
+
+@cache
+def _boot() -> str:
+    """Tells this boot of this system from all others, 8 hex digits."""
+    try:
+        known = Path("/proc/sys/kernel/random/boot_id").read_bytes()
+    except OSError:
+        return _UNKNOWN
+    return hashlib.blake2b(known, digest_size=4).hexdigest()
 
 
 def _make_folder(folder: Path) -> None:

@@ -29,6 +29,7 @@ class _Place(Protocol):
     def names(self, path: str) -> list[str]: ...
     def exists(self, path: str) -> bool: ...
     def size(self, path: str) -> int: ...
+    def clean(self, path: str) -> None: ...
     def delete(self, path: str, *, recursive: bool) -> None: ...
 
 
@@ -121,6 +122,11 @@ class Workspace:
         """Delete a file, or with `recursive` a folder; nothing happens if there is none."""
         with self._at(relative) as path:
             self._place.delete(path, recursive=recursive)
+
+    def clean(self, relative: str) -> None:
+        """Delete what writers that have surely died left behind in a folder and below it."""
+        with self._at(relative) as path:
+            self._place.clean(path)
 
     @contextmanager
     def _at(self, relative: str) -> Iterator[str]:

@@ -78,7 +78,7 @@ def test_what_is_written_has_the_newest_format() -> None:
             "late": (LateCalls(audience_id="81", action=Action.ADD, members=members("late", 3), until=THEN),),
         }
     )
-    content = encode(state)
+    content = encode(state, 7)
     assert json.loads(content.splitlines()[0])["format"] == FORMAT
     assert decode(content) == state
 
@@ -94,8 +94,17 @@ def test_a_checksum_counts_in_older_formats_too() -> None:
 @pytest.mark.parametrize("number", ["5", "1", '"4"'])
 def test_another_format_is_no_damage(number: str) -> None:
     """Format 1 has no first line of its own: a file that says so was written by nobody."""
-    content = encode(WRITTEN).replace(f'"format": {FORMAT}'.encode(), f'"format": {number}'.encode(), 1)
+    content = encode(WRITTEN, 7).replace(f'"format": {FORMAT}'.encode(), f'"format": {number}'.encode(), 1)
     with pytest.raises(
         TerminalError, match=rf"format {number.strip(chr(34))}, this version reads up to {FORMAT}. Update"
     ):
         decode(content)
+
+
+@pytest.mark.bad_input
+def test_a_state_in_the_place_of_another() -> None:
+    content = encode(WRITTEN, 7)
+    assert decode(content, 7) == WRITTEN
+    with pytest.raises(DamagedState, match="is a copy of the state 7"):
+        decode(content, 8)
+    assert decode((SAMPLES / "format_3.json").read_bytes(), 8) == WRITTEN, "older formats do not tell"

@@ -209,7 +209,7 @@ def test_all_states_damaged_is_an_unknown_audience(ledger: Ledger, storage: Any)
 @example(place=11, bit=0)  # format 3 becomes 2, which reads as the same state
 def test_any_bit_that_flips_is_noticed_or_changes_nothing(place: int, bit: int) -> None:
     state = State(audience="a", audience_id="1", refused={"EmailMustBeHashed": 3})
-    content = bytearray(encode(state))
+    content = bytearray(encode(state, 1))
     content[place % len(content)] ^= 1 << bit
     with suppress(DamagedState, TerminalError):
         assert decode(bytes(content)) == state
@@ -217,7 +217,7 @@ def test_any_bit_that_flips_is_noticed_or_changes_nothing(place: int, bit: int) 
 
 @given(cut=st.integers(0, 10_000))
 def test_a_torn_state_is_noticed(cut: int) -> None:
-    content = encode(State(audience="a", audience_id="1"))
+    content = encode(State(audience="a", audience_id="1"), 1)
     with pytest.raises(DamagedState):
         decode(content[: cut % len(content)])
 
@@ -234,7 +234,7 @@ def test_a_ledger_of_an_older_version_is_read_and_goes_on_in_the_newest(ledger: 
 
 @pytest.mark.bad_input
 def test_a_ledger_of_a_newer_version_stops(ledger: Ledger, storage: Any) -> None:
-    content = encode(State(audience="a")).replace(b'"format": ', b'"format": 1', 1)
+    content = encode(State(audience="a"), 1).replace(b'"format": ', b'"format": 1', 1)
     storage.create(f"{FOLDER}/states/0000000001.json", content)
     with pytest.raises(TerminalError, match=rf"format 1{FORMAT}, this version reads up to {FORMAT}"):
         ledger.load()
@@ -318,3 +318,57 @@ def test_bounds_of_long_ago_are_kept_while_they_count(ledger: Ledger, storage: A
     write_often(ledger, 3 * _STATES_KEPT)
     assert next(read_members(storage, entry.state.settled.certain)).tolist() == [[1] * 32]
     assert people(storage, settle_once(ledger, storage, 2).state) == {1, 2}
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.txt",
+        "0000000001 (conflicted copy).json",
+        "0000000001.json~",
+        "7.json",
+        "x.json",
+        "٣.json",
+        "notes",
+    ],
+)
+def test_a_foreign_file_among_the_states_is_named_and_passed_over(
+    ledger: Ledger, storage: Any, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    entry = ledger.write(ledger.load(), State(audience="a", audience_id="1"))
+    storage.create(f"{FOLDER}/states/{name}", b"whatever")
+    assert ledger.load() == entry
+    assert f"{name!r} in {FOLDER}/states" in caplog.text
+    assert ledger.foreign() == [name]
+    assert ledger.write(entry, entry.state).number == 2
+    assert [number for number, _ in ledger.history()] == [1, 2]
+
+
+@pytest.mark.bad_input
+def test_a_foreign_folder_among_the_bounds_is_left(ledger: Ledger, storage: Any) -> None:
+    storage.create(f"{FOLDER}/bounds/zzz/notes", b"whatever")
+    for person in range(1, 5):
+        settle_once(ledger, storage, person)
+        assert ledger.verify(ledger.load().state) is None
+    assert f"{FOLDER}/bounds/zzz/notes" in storage.files
+
+
+@pytest.mark.bad_input
+def test_a_state_of_another_audience_is_damage(ledger: Ledger, storage: Any) -> None:
+    """Somebody has mixed up the files of two ledgers."""
+    other = Ledger(storage, "other", "b")
+    other.write(other.load(), State(audience="b", audience_id="2", settled=Settled(known=True)))
+    storage.create(f"{FOLDER}/states/0000000001.json", storage.files["other/states/0000000001.json"])
+    state = ledger.load().state
+    assert "tells of another audience, 'b'" in str(state.damage)
+    assert (state.audience_id, state.settled.known) == (None, False)
+
+
+@pytest.mark.bad_input
+def test_another_file_of_as_many_members_is_damage(ledger: Ledger, storage: Any) -> None:
+    certain = settle_once(ledger, storage, 1).state.settled.certain
+    assert certain
+    write_members(storage, "other", [np.full((1, 32), 2, dtype=np.uint8)])
+    storage.store(certain.path, storage.read_bytes("other"))
+    assert f"{certain.path} of the workspace holds 1 other members" in str(ledger.verify(ledger.load().state))
