@@ -824,7 +824,7 @@ def test_the_report_of_a_run(lake: Lake) -> None:
         "profiles": 6, "valid": 4, "duplicates": 1, "members": 3, "added": 3, "removed": None,
         "refused": {"EmailMustBeHashed": 1}, "parts": 1, "replaced": True,
         "route": None, "calls": 0, "terms": None, "sizes": None, "damage": None, "sent": 3, "overridden": (),
-        "renewed": 0, "forced_over": None, "lapse": None,
+        "renewed": 0, "forced_over": None, "lapse": None, "uncovered": None, "deleted": None, "superseded": None,
         "filtered": 0, "without_consent": 0, "suppressed": None, "rejects": None,
         "suppression_lists": (),
         "customers": None, "unreadable": None, "without_profile": None,
