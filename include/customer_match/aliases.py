@@ -8,6 +8,7 @@ accents in one piece and in two, and lower-casing alone.
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 import idna
 
@@ -36,15 +37,20 @@ def known_as(value: str) -> frozenset[bytes]:
 
 
 def _spellings(value: str) -> tuple[str, ...]:
-    """The value, and if its domain is international, its address with the domain in letters and in Punycode."""
+    """The value; if its domain is international, its address with the domain in letters and in Punycode."""
     if value.isascii() and "xn--" not in value.lower():
         return (value,)
     local_part, _, domain = basic(trim(value)).partition("@")
+    return tuple(f"{local_part}@{form}" for form in _forms_of(domain)) or (value,)
+
+
+@lru_cache(maxsize=65_536)
+def _forms_of(domain: str) -> tuple[str, ...]:
+    """A domain in letters and in Punycode, which may be the same; nothing if it is none."""
     try:
-        forms = (idna.decode(domain), idna.encode(domain).decode())
+        return tuple(dict.fromkeys((idna.decode(domain), idna.encode(domain).decode())))
     except (idna.IDNAError, UnicodeError):
-        return (value,)
-    return (value, *(f"{local_part}@{form}" for form in forms))
+        return ()
 
 
 def _of_other_programs(trimmed: str) -> tuple[str, ...]:

@@ -204,7 +204,8 @@ def staged_of(
     return found, staged.suppressed
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(ENTRIES, max_size=6),
     st.lists(ENTRIES, max_size=5),
