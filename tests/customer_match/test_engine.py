@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from include.customer_match.engine import digest_batch
 from include.customer_match.reference import Policy, Take, judge_row, values_of
+from tests.customer_match.test_reference import BASIC, ENHANCED, NEVER_INSIDE, REJECTED
 
 # Fragments that real and nasty tables are made of; joined at random they reach every branch.
 FRAGMENTS = [
@@ -48,6 +49,16 @@ def check(rows: list[tuple[str | None, ...]], columns: int, policy: Policy) -> N
 @example(["a@" + "b" * 64 + ".de", "c" * 65 + "@b.de", "a@" + "b" * 63 + ".de"], Policy.BASIC)
 def test_one_column(values: list[str | None], policy: Policy) -> None:
     check([(value,) for value in values], 1, policy)
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_all_examples_of_the_reference(policy: Policy) -> None:
+    """Each alone, so that a wrong one is not made up for by another; and a row each in one column of two."""
+    values = [value for value, _ in (*BASIC, *ENHANCED, *REJECTED)]
+    values += [f"ann{inner}+x@contoso.com" for inner in NEVER_INSIDE]
+    for value in values:
+        check([(value,)], 1, policy)
+    check([(value, None) for value in values], 2, policy)
 
 
 @settings(max_examples=40, deadline=None)
