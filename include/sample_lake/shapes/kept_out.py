@@ -54,12 +54,10 @@ def consent(lake: Lake) -> Sample:
 
 @shape("suppression", "lists of people who are kept out: addresses in one, SHA-256 hashes in another")
 def suppression(lake: Lake) -> Sample:
-    """Each list has a tenth of the segment, and others."""
-    addresses = [row for rows in customers(lake.people(0.1)) for row in rows]
-    hashed = [row for rows in customers(lake.people(0.1, start=0.95)) for row in rows]
-    hashes = [
-        {"Hash": hashlib.sha256((row["Email"] or "").strip().lower().encode()).hexdigest()} for row in hashed
-    ]
+    """Each list has a tenth of the segment, and others; few of its rows have no address that can be used."""
+    addresses = [row for rows in customers(lake.people(0.1)) for row in rows if row["Email"]]
+    hashed = [row for rows in customers(lake.people(0.1, start=0.95)) for row in rows if row["Email"]]
+    hashes = [{"Hash": hashlib.sha256(row["Email"].strip().lower().encode()).hexdigest()} for row in hashed]
     lake.csv("DoNotContact.csv", [addresses], Csv(header=True, delimiter=";"), ["Email", "CustomerId"])
     lake.parquet("Objections.parquet", [hashes], pa.schema([("Hash", pa.string())]))
 
@@ -71,5 +69,6 @@ def suppression(lake: Lake) -> Sample:
         "segments": lake.segments("HighValue"),
         "email": "Email",
         "suppress": ["DoNotContact", {"table": "Objections", "email": "Hash"}],
+        "guards": {"max_suppress_unusable": 0.3},
     }
     return Sample(export, [State({"HighValue": tally.expected()})])
