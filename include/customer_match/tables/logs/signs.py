@@ -75,7 +75,7 @@ _REFUSED: Final = (
         "Apache Paimon", "snapshot/snapshot-…", r"(?:snapshot/snapshot|schema/schema)-\d+$", _DELTA_OR_PLAIN
     ),
     _sign(
-        "Hive's transactional tables (ACID)",
+        "Hive with transactions (ACID)",
         "base_… or delta_…",
         r"(?:base_\d{7}(?:_v\d+)?|(?:delete_)?delta_\d{7}_\d{7}(?:_\d{4})?(?:_v\d+)?)/.+$",
         _DELTA_OR_PLAIN,
@@ -86,7 +86,7 @@ _REFUSED: Final = (
         "Delta Lake, whose log is not there",
         "_symlink_format_manifest",
         r"_symlink_format_manifest/.+$",
-        "Copy the table with its folder _delta_log",
+        "Let it be copied with its folder _delta_log",
     ),
 )
 _ID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -148,7 +148,7 @@ def refuse_logs(place: Place) -> None:
 def _words(sign: Sign) -> str:
     return (
         f"is a table of {sign.title} ({sign.shown}): it also keeps files and rows that no longer count, and only its "
-        f"log, which is not read here, tells them apart. {sign.remedy}."
+        f"log tells them apart. {sign.remedy}."
     )
 
 

@@ -20,8 +20,8 @@ SIGNS = {
     "Apache Iceberg, packed": "metadata/00001-0f8f.metadata.json.gz",
     "Apache Iceberg, of Hadoop": "metadata/version-hint.text",
     "Apache Paimon": "snapshot/snapshot-1",
-    "Hive's transactional tables": "base_0000002/bucket_00000",
-    "Hive's transactional tables, changes": "delete_delta_0000001_0000001_0000/bucket_00000",
+    "Hive with transactions": "base_0000002/bucket_00000",
+    "Hive with transactions, changes": "delete_delta_0000001_0000001_0000/bucket_00000",
     "Lance": "_versions/1.manifest",
     "DuckLake": "ducklake-0198f5b1-7b0b-7c71-8a5b-0f8fad5b0d9c.parquet",
     "Delta Lake, whose log is not there": "_symlink_format_manifest/manifest",
@@ -52,7 +52,7 @@ class TestRefused:
                 table,
                 str(table),
                 title.split(",", maxsplit=1)[0],
-                "only its log, which is not read here",
+                "only its log tells them apart",
                 format=wanted,
             )
 
