@@ -16,6 +16,7 @@ import yaml
 
 from include.project import PROJECT
 from tests.airflow_microsoft_advertising.test_vanished_tables import Days, days, ending, service
+from tests.customer_match.test_storage_paths import KINDS, Account
 from tests.simulator.api import Simulator
 
 __all__ = ["days", "ending", "service"]
@@ -129,6 +130,58 @@ def test_no_spelling_of_an_address_in_a_path_gets_out(lake: Lake, as_json: bool)
         for trace in ("anna", "example", "exmple"):
             assert trace not in text.replace("examples", ""), trace
     assert f"/lake/Empty-0-{lake.unique}/[address]/part-0.csv" in done.stderr  # where it is can be read
+
+
+@pytest.mark.azurite
+@pytest.mark.system
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("kind", KINDS)
+def test_tables_in_azure_are_themselves_whatever_they_are_called(
+    lake_container: Any, kind: str, tmp_path: Path
+) -> None:
+    """The real command, its lake and its workspace in Azure; beside each table one that it could be taken for."""
+    account = Account(lake_container, kind)
+    names = ["C", "C#", "C?", "a?b#c", "a#c?b", "50%41", "50A", "x[1]", "x1", "y*", "y z", "+ ;&:'"]
+    for number, name in enumerate(names, 1):
+        people = "".join(f"p{number}-{one}@example.org\n" for one in range(number))
+        account.put(f"segments/{name}/part-0.csv", f"Email\n{people}".encode())
+        account.put(f"segments/{name}/", b"")
+    account.put("segments/", b"")
+    if kind == "flat":
+        account.put("segments/C", b"Email\nnobody@example.org\n")
+    export = {
+        "cid": 1,
+        "aid": 2,
+        "segments": "all",
+        "email": "Email",
+        "source": {"connection": "lake", "root": f"{lake_container.url}/segments"},
+        "workspace": {"connection": "lake", "root": f"{lake_container.url}/work [1]"},
+    }
+    (tmp_path / "spring.yaml").write_text(yaml.safe_dump(export))
+    connection = {
+        "conn_type": "wasb",
+        "extra": {"connection_string": lake_container.endpoint.connection_string},
+    }
+    done = subprocess.run(
+        [Path(sys.executable).parent / "customer-match", "run", "spring", "--dry-run", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        env={
+            **os.environ,
+            "CUSTOMER_MATCH_EXPORTS": str(tmp_path),
+            "AIRFLOW_CONN_LAKE": json.dumps(connection),
+        },
+        cwd=PROJECT,
+    )
+    segments = {one["segment"]: one for one in json.loads(done.stdout)["segments"]}
+    wanted = {name: number for number, name in enumerate(names, 1)}
+    if kind == "flat":
+        assert "segments/C is a file and also a folder" in segments.pop("C")["message"]
+        del wanted["C"]
+    assert {name: one["members"] for name, one in segments.items()} == wanted, done.stderr
+    assert done.returncode == (1 if kind == "flat" else 0)
 
 
 @pytest.mark.slow

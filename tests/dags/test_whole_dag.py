@@ -106,6 +106,33 @@ def test_a_table_that_vanishes(dags: Dags, tmp_path: Path, simulator: Simulator)
 
 @pytest.mark.bad_input
 @pytest.mark.usefixtures("airflow_db")
+def test_names_that_cannot_be_used(dags: Dags, tmp_path: Path, simulator: Simulator) -> None:  # noqa: F811 (the fixture)
+    """Their mapped tasks fail, the others deliver; no name of a mapped task is longer than Airflow can hold."""
+    unique = uuid.uuid4().hex[:8]
+    good = replace(TABLES[0], table=f"Gold# {unique}")
+    bad = ["n" * 240, "Twin", "twin", "line\nbreak", "p=anna%40example.com"]
+    write_tables(str(tmp_path / "lake"), [good, *(replace(TABLES[1], table=name) for name in bad)])
+    text = (
+        f"cid: {simulator.ready['customer_id']}\naid: {simulator.ready['account_id']}\n"
+        f"source: {tmp_path / 'lake'}\nemail: Email\nworkspace: {tmp_path / 'workspace'}\nretries: 0\n"
+        "segments: all\nroute: bulk\n"
+    )
+    name = f"names-{unique}"
+    run = quick(dags(**{name: text})[name]).test()
+    assert run.state == "failed"
+    report = report_of(tmp_path, name, run)
+    outcomes = {segment.segment: segment.outcome.value for segment in report.segments}
+    failed = dict.fromkeys(["n" * 240, "Twin", "twin", "line\\nbreak", "[address]"], "failed")
+    assert outcomes == {good.table: "delivered", **failed}
+    held = {one["name"]: simulator.api.members(one["id"]) for one in simulator.api.control("audiences")}
+    assert held[good.table] == expected(str(tmp_path / "lake" / good.table)).members
+    shown = [str(task.rendered_map_index or "") for task in run.get_task_instances()]
+    assert max(map(len, shown)) <= 250
+    assert "anna" not in str(shown) + report.model_dump_json()
+
+
+@pytest.mark.bad_input
+@pytest.mark.usefixtures("airflow_db")
 def test_a_run_that_selects_nothing(dags: Dags, tmp_path: Path) -> None:
     """The report fails with a word instead of passing over nothing."""
     (tmp_path / "lake").mkdir()
