@@ -299,18 +299,22 @@ class FakeService:
         each_try: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> list[ItemError]:
         made = self.now()
-        with each_try(), self.faults.step("apply_members") as strike:
+        call = FakeCall(audience_id, str(action), tuple(int(digest[0]) for digest in digests), made)
+        with each_try():
+            self.on_call(call)  # as it leaves: its worker may fall asleep before it arrives
+            return self._arrived(call)
+
+    def _arrived(self, call: FakeCall) -> list[ItemError]:
+        with self.faults.step("apply_members") as strike:
             if self.call_errors and (error := self.call_errors.pop(0)):
                 raise error
-            if self.now() - made > CALL_LIVES:
+            if self.now() - call.made > CALL_LIVES:
                 raise TransientError("the caller slept for so long that its connection is gone")
-            call = FakeCall(audience_id, str(action), tuple(int(digest[0]) for digest in digests), made)
             if strike in {"late", "left"}:
                 self.late.append(call)
                 return []
-            self.on_call(call)
             self.calls.append(call)
-            audience = self.audiences.get(audience_id)
+            audience = self.audiences.get(call.audience_id)
             if audience is None:
                 raise ServiceConfigurationError("there is no audience with this id", codes=(8000,))
             if self.calls_by_half:
@@ -493,17 +497,21 @@ class World:
         self.faults = Faults(strikes or {})
         self.storage = FaultyStorage(self.faults)
         self.service = FakeService(
-            self.faults, on_file=self._check_file, on_call=self._check_call, now=self.now
+            self.faults, on_file=self._check_file, on_call=self._check_call, now=self.real_now
         )
-        self.passed = timedelta(0)
+        self.passed = self.ahead = timedelta(0)
         self.route: RouteChoice = route
         self.spec = AudienceSpec(NAME, MARK)
         self.runs = 0
         self.violations: list[str] = []
 
-    def now(self) -> datetime:
+    def real_now(self) -> datetime:
         """The present time."""
         return delivery._now() + self.passed
+
+    def now(self) -> datetime:
+        """The same by the workers' clock, which may be ahead."""
+        return self.real_now() + self.ahead
 
     @property
     def ledger(self) -> Ledger:

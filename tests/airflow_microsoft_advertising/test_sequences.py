@@ -279,11 +279,20 @@ class Sequence(RuleBasedStateMachine):
         route=st.sampled_from(["apply", "auto"]),
         nth=st.sampled_from([1, 1, 2]),
         how=st.sampled_from(["late", "left"]),
+        ahead=st.sampled_from([0, 0, 1, 87_600]),
     )
-    def leaves_a_call_behind(self, options: Options, route: RouteChoice, nth: int, how: str) -> None:
-        """A run of small changes is killed while a call of its is on its way, or makes the call again."""
+    def leaves_a_call_behind(
+        self, options: Options, route: RouteChoice, nth: int, how: str, ahead: int
+    ) -> None:
+        """A run of small changes is killed while a call of its is on its way, or makes the call again.
+
+        Its clock may be hours ahead, as long as it has no other calls to wait for: a known limit.
+        """
         self.calm()
+        if not self.service.late:
+            self.world.ahead = timedelta(hours=ahead)
         self.new_run(route, options, Trial({("apply_members", nth): how}, [], 99, "nothing"))
+        self.world.ahead = timedelta(0)
 
     @rule(trial=TRIALS)
     @precondition(lambda self: self.runs)
