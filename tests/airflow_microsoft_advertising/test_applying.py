@@ -48,7 +48,7 @@ class Calls:
         self._lock = threading.Lock()
 
     def apply_members(
-        self, audience_id: str, action: models.Action, digests: Any, *, accept_terms: bool | None
+        self, audience_id: str, action: models.Action, digests: Any, *, accept_terms: bool | None, **_: Any
     ) -> list[ItemError]:
         people = [int(digest[0]) for digest in digests]
         with self._lock:

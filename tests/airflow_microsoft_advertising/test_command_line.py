@@ -16,6 +16,7 @@ from airflow_microsoft_advertising import command_line
 from airflow_microsoft_advertising.command_line import app
 
 VALID = "cid: 1\naid: 2\nsource: lake\nsegments: all\nemail: Email\n"
+OTHER = VALID.replace("aid: 2", "aid: 3")
 SCRIPT = Path(sys.executable).parent / "customer-match"
 
 
@@ -59,7 +60,7 @@ def test_only_files_with_a_condition_pay_for_parsing_it(tmp_path: Path) -> None:
         "print(*[CliRunner().invoke(app, ['validate', f]).exit_code or 'sqlglot' in sys.modules for f in sys.argv[1:]])"
     )
     plain = saved(tmp_path, VALID, "plain.yaml")
-    condition = saved(tmp_path, VALID + "where: Score > 1\n", "condition.yaml")
+    condition = saved(tmp_path, OTHER + "where: Score > 1\n", "condition.yaml")
     command = [sys.executable, "-c", code, plain, condition]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
@@ -85,7 +86,7 @@ def test_json_says_the_same(tmp_path: Path) -> None:
 
 def test_folders_are_opened_and_each_file_is_read_once(tmp_path: Path) -> None:
     one = saved(tmp_path, VALID, "one.yaml")
-    saved(tmp_path, VALID, "two.yml")
+    saved(tmp_path, OTHER, "two.yml")
     result = run("validate", str(tmp_path), one)
     assert result.exit_code == 0
     assert [line.split(":")[0] for line in result.output.splitlines()] == ["one.yaml", "two.yml"]

@@ -24,6 +24,8 @@ class Mischief(StrEnum):
     DAMAGE_STATE = "newest state damaged"
     DAMAGE_BOUNDS = "bounds damaged"
     LOSE_LEDGER = "ledger lost"
+    LOSE_STATES = "newest states lost"
+    RESTORE = "ledger put back from a copy"
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,20 @@ def test_a_ledger_that_forgot(world: World) -> None:
     assert world.inexact("Beta") == ["Beta: the ledger does not know it"]
 
 
+@pytest.mark.parametrize("kind", [Mischief.RESTORE, Mischief.LOSE_STATES])
+def test_a_ledger_that_is_put_back(world: World, kind: Mischief) -> None:
+    """Nobody believes it; a run makes it right."""
+    world.keep_copies()
+    world.becomes({"Alpha": 0.2, "Beta": 0.0}, {"Alpha": 1.0, "Beta": 1.0})
+    run = start_run(["run", EXPORT, "--json"], world.settings, world.folder / f"runs-{kind}")
+    assert run.wait(120) == 0, run.log.read_text()
+    assert world.play(Trick(kind, "Alpha"))
+    assert world.out_of_bounds() == []
+    run = start_run(["run", EXPORT, "--json"], world.settings, world.folder / f"more-{kind}")
+    assert run.wait(120) == 0, run.log.read_text()
+    assert world.out_of_bounds() == world.inexact("Alpha") == []
+
+
 def test_a_second_list(world: World) -> None:
     second = world.service.api.create("Another")
     world.service.api.control(f"audiences/{second}", {"name": "Gone"})

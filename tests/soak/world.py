@@ -15,6 +15,7 @@ import httpx
 import numpy as np
 import yaml
 
+from airflow_microsoft_advertising.audience_marks import generation_in
 from include.customer_match.digests import Digests
 from include.customer_match.ledger.state import State
 from include.customer_match.ledger.store import Ledger, ledger_folder
@@ -56,6 +57,7 @@ class World:
     service: Simulator = field(init=False)
     workspace: Workspace = field(init=False)
     requests: int = 0
+    _copies: dict[str, dict[str, bytes]] = field(default_factory=dict)
     _cleaning: ExitStack = field(default_factory=ExitStack)
     _lake_connection: dict[str, Any] | None = None
 
@@ -163,6 +165,31 @@ class World:
                 self.workspace.write_bytes(certain.path, self.workspace.read_bytes(certain.path)[:-9])
             case Mischief.LOSE_LEDGER:
                 self.workspace.delete(folder, recursive=True)
+            case Mischief.LOSE_STATES:
+                for name in states[-4:]:
+                    self.workspace.delete(f"{folder}/states/{name}")
+            case Mischief.RESTORE:
+                return self._restore(folder)
+        return True
+
+    def keep_copies(self) -> None:
+        """Copy the ledgers, so that they can be put back later."""
+        for segment in self.segments:
+            folder = self._ledger(segment).folder
+            states = [f"{folder}/states/{name}" for name in self.workspace.list(f"{folder}/states")]
+            bounds = [
+                f"{folder}/bounds/{number}/{name}"
+                for number in self.workspace.list(f"{folder}/bounds")
+                for name in self.workspace.list(f"{folder}/bounds/{number}")
+            ]
+            self._copies[folder] = {path: self.workspace.read_bytes(path) for path in states + bounds}
+
+    def _restore(self, folder: str) -> bool:
+        if not (copy := self._copies.get(folder)):
+            return False
+        self.workspace.delete(folder, recursive=True)
+        for path, content in copy.items():
+            self.workspace.write_bytes(path, content)
         return True
 
     # --- The service -----------------------------------------------------------------------------------------
@@ -227,9 +254,14 @@ class World:
         state = self._ledger(segment).load().state
         if not living or state.audience_id != living[0]["id"]:
             return  # what it tells of is no more
+        known = state.generation
+        if generation_in(living[0]["description"]) not in (
+            (known.token, *known.before) if known else (None,)
+        ):
+            return  # it is put back, say: no run believes it
         truth = set(self.service.api.members(living[0]["id"]))
         try:
-            certain, possible = self._bounds(state)
+            certain, possible = self._bounds(state.taken_up())
         except DamagedMembers:
             return  # it says nothing any more
         if missing := certain - truth:
