@@ -366,11 +366,22 @@ class AsyncClient:
         await self._call(operations.delete_audience(audience_id))
 
     async def apply_members(
-        self, audience_id: str, action: Action, digests: Digests, *, accept_terms: bool | None = None
+        self,
+        audience_id: str,
+        action: Action,
+        digests: Digests,
+        *,
+        accept_terms: bool | None = None,
+        each_try: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> list[ItemError]:
         """See `Client.apply_members`."""
         operation = operations.apply_members(audience_id, action, digests, accept_terms=accept_terms)
-        return await self._call(operation)
+
+        async def call() -> list[ItemError]:
+            with each_try():
+                return await self._transport.call(operation)
+
+        return await self._retries.acall(call)
 
     async def request_upload(self) -> UploadTicket:
         """See `Client.request_upload`."""

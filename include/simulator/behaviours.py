@@ -843,7 +843,9 @@ strikes REST and SOAP alike; a SOAP call that is for no operation bears its serv
 | kind | effect |
 |---|---|
 | `fault` | answers error `code` in the operation's own format (`error` for `Token`), with `status` if given |
-| `delay` | waits `seconds`, then goes on |
+| `delay` | waits `seconds`, then goes on, if the client still is there |
+| `late` | takes the whole call, and carries it out after `seconds` or once the rules are removed, whether the client \
+still is there or not: a call on its way. With a `status`, that is answered at once, as by a gateway that gives up |
 | `hang` | waits `seconds` (or as long as the client does), then closes the connection |
 | `drop` | closes the connection without doing anything |
 | `drop_after_accept` | does the work, then closes the connection without an answer |

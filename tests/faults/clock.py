@@ -44,6 +44,7 @@ MODULES: Final = frozenset(
         "airflow_microsoft_advertising.uploading",
         "include.customer_match.ledger.lease",
         "include.customer_match.ledger.store",
+        "include.customer_match.workspace.local",
     }
 )
 """All that ask what time it is."""
