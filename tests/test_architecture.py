@@ -170,6 +170,28 @@ def test_nothing_of_the_sdk_at_import() -> None:
     assert wrong == []
 
 
+def imported_with(module: str) -> set[str]:
+    """All modules and things that importing a module imports, packages above them included."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        for name in imports(waiting.pop(), only_at_import=True):
+            parts = name.split(".")
+            for above in {".".join(parts[:end]) for end in range(1, len(parts) + 1)} - found:
+                found.add(above)
+                if above in modules():
+                    waiting.append(above)
+    return found
+
+
+def test_parsing_the_dags_opens_no_storage() -> None:
+    """Airflow parses them every few seconds. `test_import_cost.py` looks at real imports, which takes seconds."""
+    found = imported_with("dags.segment_exports")
+    assert {"include.customer_match.export", "airflow_microsoft_advertising.operator", "pydantic"} <= found
+    heavy = {"adlfs", "fsspec", "httpx", "numpy", "pandas", "polars", "pyarrow", "include.customer_match.storage"}
+    assert found & heavy == set()
+
+
 def test_no_deprecated_import_of_airflow() -> None:
     deprecated = [
         "airflow.decorators", "airflow.hooks.base", "airflow.models.baseoperator", "airflow.models.param",

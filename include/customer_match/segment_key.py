@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.customer_match.workspace import slug
+from include.customer_match.safe_names import slug
 
 __all__ = ["export_of", "segment_key"]
 

@@ -54,6 +54,9 @@ def test_reading_the_dags_imports_nothing_that_does_the_work(what: str, expected
     client = {f"{CLIENT}.client", f"{CLIENT}.transport", f"{CLIENT}.operations"}
     assert found & client == set(), "the client is for tasks and triggers"
     assert "airflow_microsoft_advertising.hook" not in found
+    assert "include.customer_match.storage" not in found, (
+        "storages are for tasks (Airflow has loaded fsspec itself)"
+    )
 
 
 @pytest.mark.system

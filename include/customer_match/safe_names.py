@@ -1,4 +1,7 @@
-"""Names of files and folders that are safe everywhere, whatever an audience is called."""
+"""Names of files and folders that are safe everywhere, whatever an audience is called.
+
+No part of the `workspace` package: export files need them whenever Airflow parses the DAGs, and that opens no storage.
+"""
 
 from __future__ import annotations
 
