@@ -188,7 +188,16 @@ def test_parsing_the_dags_opens_no_storage() -> None:
     """Airflow parses them every few seconds. `test_import_cost.py` looks at real imports, which takes seconds."""
     found = imported_with("dags.segment_exports")
     assert {"include.customer_match.export", "airflow_microsoft_advertising.operator", "pydantic"} <= found
-    heavy = {"adlfs", "fsspec", "httpx", "numpy", "pandas", "polars", "pyarrow", "include.customer_match.storage"}
+    heavy = {
+        "adlfs",
+        "fsspec",
+        "httpx",
+        "numpy",
+        "pandas",
+        "polars",
+        "pyarrow",
+        "include.customer_match.storage",
+    }
     assert found & heavy == set()
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "exact",
     "files_below",
     "info_of",
+    "is_in_azure",
     "opened",
     "paths_below",
     "sole_info_of",
@@ -40,6 +41,11 @@ def exact(filesystem: fsspec.AbstractFileSystem) -> fsspec.AbstractFileSystem:
     from include.customer_match.azure_names import AzureNames  # noqa: PLC0415 (takes a second; adlfs is there)
 
     return AzureNames(*filesystem.storage_args, **{**filesystem.storage_options, "use_listings_cache": False})
+
+
+def is_in_azure(filesystem: fsspec.AbstractFileSystem) -> bool:
+    """Whether it is an account in Azure, or its emulator."""
+    return "abfs" in _protocols(filesystem)
 
 
 def info_of(filesystem: fsspec.AbstractFileSystem, path: str) -> Mapping[str, Any]:
@@ -141,9 +147,12 @@ def _azure(filesystem: fsspec.AbstractFileSystem) -> AzureNames | None:
 
 
 def _is_local(filesystem: fsspec.AbstractFileSystem) -> bool:
-    return "file" in (
-        filesystem.protocol if isinstance(filesystem.protocol, tuple) else (filesystem.protocol,)
-    )
+    return "file" in _protocols(filesystem)
+
+
+def _protocols(filesystem: fsspec.AbstractFileSystem) -> tuple[str, ...]:
+    known = filesystem.protocol
+    return (known,) if isinstance(known, str) else tuple(known)
 
 
 def _is_folder(filesystem: fsspec.AbstractFileSystem, path: str) -> bool:

@@ -104,7 +104,9 @@ def append_only(lake: Lake) -> Sample:
     history = _History(lake)
     newest = ([versions[-1] for versions in batch] for batch in history.of())
     older = ([one for versions in batch for one in versions[:-1]] for batch in _History(lake).of())
-    folder = CdmSample(lake.filesystem, lake.path("dataverse-contoso-unq1"))
+    container = "dataverse-contoso-unq1"
+    address = f"https://contoso.dfs.core.windows.net/{container}"
+    folder = CdmSample(lake.filesystem, lake.path(container), address)
     folder.run("HighValue", _NAMES, (part for parts in (newest, older) for part in parts), "2026")
     export = {"segments": lake.segments("HighValue"), "email": "Email", "consent": _CONSENT}
     return Sample(export, [State({"HighValue": history.expected()})])

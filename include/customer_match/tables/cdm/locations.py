@@ -15,9 +15,11 @@ __all__ = ["relative_to_model", "shown"]
 _SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")
 _CONTAINER_SCHEMES: Final = frozenset({"abfs", "abfss", "wasb", "wasbs"})
 _ACCOUNT_THEN_CONTAINER: Final = 2
+# `acme.dfs.core.windows.net`, other clouds, zones of accounts, OneLake.
+_IN_AZURE: Final = re.compile(r"(?:abfss?|wasbs?)://|https?://[^/?#]*\.(?:dfs|blob)\.", re.IGNORECASE)
 
 
-def relative_to_model(location: str, folder: str, entity: str) -> str | None:
+def relative_to_model(location: str, folder: str, entity: str, *, in_azure: bool) -> str | None:
     """The path of a data file below its model's folder; None if it lies outside.
 
     Args:
@@ -25,15 +27,21 @@ def relative_to_model(location: str, folder: str, entity: str) -> str | None:
             relative to the model.
         folder: The model's, in the file system.
         entity: Name of the entity: where a copied folder has another name, its files begin there.
+        in_azure: Whether the folder lies in Azure. Elsewhere a model that names files in Azure is a copy, whatever
+            the bucket or folder is called.
     """
-    parts, is_whole = _parts(location)
+    try:
+        parts, is_whole = _parts(location)
+    except ValueError:  # a host that none can have
+        return None
     if ".." in parts or not parts:
         return None
     if not is_whole:
         return "/".join(parts)
     own = [part for part in folder.split("/") if part]
     below = _below(parts, own)
-    if below is None and not _is_the_same_lake(parts, own):
+    is_copy = not in_azure and _IN_AZURE.match(location.strip())
+    if below is None and (is_copy or not _is_the_same_lake(parts, own)):
         below = _from(entity, parts)
     return "/".join(below) if below else None
 

@@ -15,7 +15,7 @@ import fsspec
 import pyarrow as pa
 
 from include.customer_match.storage import location_of, storage_faults
-from include.customer_match.storage_paths import info_of
+from include.customer_match.storage_paths import info_of, is_in_azure
 from include.customer_match.table_formats import Format
 from include.customer_match.tables.cdm import manifest
 from include.customer_match.tables.cdm.documents import (
@@ -249,7 +249,8 @@ def _files_below(model: Model, root: str) -> list[str]:
 
 
 def _path(model: Model, entity: Entity, location: str) -> str:
-    relative = relative_to_model(location, model.folder, entity.name)
+    in_azure = is_in_azure(model.filesystem)
+    relative = relative_to_model(location, model.folder, entity.name, in_azure=in_azure)
     path = inside(model.filesystem, model.folder, relative) if relative else None
     if path is None:
         raise unusable(

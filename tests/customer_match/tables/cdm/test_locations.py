@@ -34,7 +34,33 @@ FILE = "Gold/2026/11/22/0215/Gold_1.csv"
     ],
 )
 def test_files_are_found_from_where_the_model_lies(location: str, folder: str) -> None:
-    assert relative_to_model(location, folder, "Gold") == FILE
+    for in_azure in (True, False):
+        assert relative_to_model(location, folder, "Gold", in_azure=in_azure) == FILE
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://acme.dfs.core.windows.net/lake",
+        "HTTPS://acme.z12.blob.storage.azure.net/lake",
+        "https://onelake.dfs.fabric.microsoft.com/workspace/lake",
+        "abfss://lake@acme.dfs.core.windows.net",
+        "wasb://lake@acme.blob.core.windows.net",
+    ],
+)
+def test_a_bucket_is_no_container_of_the_same_name(address: str) -> None:
+    """Elsewhere than in Azure it is a copy, however folder and bucket are called."""
+    location = f"{address}/CustomerInsights_1/LakeExport/{FILE}"
+    assert relative_to_model(location, "lake/renamed", "Gold", in_azure=False) == FILE
+    assert relative_to_model(location, "lake/renamed", "Gold", in_azure=True) is None
+
+
+@pytest.mark.parametrize(
+    "location",
+    [f"http://127.0.0.1:9000/lake/Other/{FILE}", f"/lake/Other/{FILE}", f"file:///lake/Other/{FILE}"],
+)
+def test_what_may_lie_beside_the_model_is_no_copy_of_it(location: str) -> None:
+    assert relative_to_model(location, LAKE, "Gold", in_azure=False) is None
 
 
 @pytest.mark.parametrize(
@@ -51,16 +77,17 @@ def test_files_are_found_from_where_the_model_lies(location: str, folder: str) -
         "Gold/%2E%2E/x.csv",
         "/etc/passwd",
         "file:///etc/passwd",
+        f"https://[acme/{LAKE}/{FILE}",
         "",
     ],
 )
 def test_files_outside_of_the_models_folder_are_not(location: str) -> None:
-    assert relative_to_model(location, LAKE, "Gold") is None
+    assert relative_to_model(location, LAKE, "Gold", in_azure=True) is None
 
 
-@given(st.text(alphabet="ab./\\%2eGold:?#é \0", max_size=30))
-def test_nothing_ever_leads_upwards(location: str) -> None:
-    found = relative_to_model(location, LAKE, "Gold")
+@given(st.text(alphabet="ab./\\%2eGold:?#é \0", max_size=30), st.booleans())
+def test_nothing_ever_leads_upwards(location: str, in_azure: bool) -> None:
+    found = relative_to_model(location, LAKE, "Gold", in_azure=in_azure)
     assert found is None or not {"", ".", ".."} & set(found.split("/"))
 
 
