@@ -75,6 +75,21 @@ def test_another_seed_and_another_number_of_profiles(tmp_path: Path) -> None:
     assert more["csv-gzip"][0]["segments"]["HighValue"]["profiles"] == 9_000, "more than one batch"
 
 
+def test_models_lie_where_their_addresses_say(tmp_path: Path) -> None:
+    """Then they can be read in a container or bucket of any name."""
+    whole = 0
+    for path, content in written(tmp_path, "cdm", "cdm-empty", "synapse-link").items():
+        if path.endswith("model.json"):
+            folder = Path(path).parts[2:-1]  # without lakes/<shape>/ and the document's name
+            for entity in json.loads(content)["entities"]:
+                for partition in entity["partitions"]:
+                    assert (
+                        f"/{'/'.join(folder)}/{entity['name'].replace(' ', '%20')}/" in partition["location"]
+                    )
+                    whole += 1
+    assert whole > 6
+
+
 def test_no_address_and_no_hash_beside_the_tables(tmp_path: Path) -> None:
     members: set[str] = set()
 
