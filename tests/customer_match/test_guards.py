@@ -185,7 +185,7 @@ def test_rejected() -> None:
 
 
 def test_a_few_rows_without_an_address_are_no_mistake() -> None:
-    """Of three profiles two may have none; of more than a hundred without one, all count."""
+    """Of three profiles two may have none; of more than ten without one, all count."""
 
     def judged(missing: int, others: int, of: int) -> Finding | None:
         counts = {Rejection.MISSING: missing, Rejection.NOT_AN_ADDRESS: others}
@@ -197,9 +197,10 @@ def test_a_few_rows_without_an_address_are_no_mistake() -> None:
         )
 
     assert judged(2, 0, of=3) is None
-    assert judged(100, 0, of=101) is None
-    assert judged(100, 100, of=201) is None
-    tripped(judged(101, 0, of=102), says=["101 of 102"], key="max_rejected")
+    assert judged(10, 0, of=11) is None
+    assert judged(10, 10, of=21) is None
+    tripped(judged(11, 0, of=12), says=["11 of 12", "missing 11"], key="max_rejected")
+    tripped(judged(100, 0, of=150), says=["100 of 150"], key="max_rejected")
     tripped(judged(5, 10, of=16), says=["15 of 16", "missing 5, not an address 10"], key="max_rejected")
 
 

@@ -7,7 +7,6 @@ since with all of its rows, people who left or withdrew consent would come back.
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -90,11 +89,11 @@ def log_reading(changes: ChangeLog | None, table: Table) -> LogReading | None:
     if changes is not None:
         return None if changes.is_none else _as_told(changes, table)
     columns = table.columns()
-    reading = _of_dataverse(columns, table.location)
+    reading = _of_dataverse(columns, table.location) or _of_salesforce(columns, table.location)
     if reading and (reading.key or not isinstance(table, IncrementalTable)):
         return reading
     for sign in SIGNS:
-        if sign.fits(columns, table.location, [posixpath.basename(file.path) for file in table.files]):
+        if sign.fits(columns, table.location):
             raise _undeclared(sign, table.location)
     if isinstance(table, IncrementalTable):
         raise ConfigurationError(
@@ -229,7 +228,7 @@ def _of_dataverse(columns: Mapping[str, pa.DataType], where: str) -> LogReading 
     sink = names.get("sinkmodifiedon")
     flag = names.get("isdelete") or (names.get("isdeleted") if sink else None)
     key = names.get("id")
-    if flag is None and not (sink and key):
+    if flag is None and not (key and (sink or "versionnumber" in names)):
         return None
     order = tuple(_order_column(columns, name) for name in _SYNAPSE if name_key(name) in names)
     if order and key is None:
@@ -242,6 +241,14 @@ def _of_dataverse(columns: Mapping[str, pa.DataType], where: str) -> LogReading 
     deleted = _flag(columns, flag, where, "deleted") if flag else None
     ids = (find_id_column(columns, key, "changes.key"),) if key else ()
     return LogReading(ids, order, deleted, folds_case=True)  # ids of Dataverse are GUIDs
+
+
+def _of_salesforce(columns: Mapping[str, pa.DataType], where: str) -> LogReading | None:
+    """As Salesforce hands out its objects, one row a record; those in the recycle bin have a true `IsDeleted`."""
+    names = {name_key(name): name for name in columns}
+    if not {"isdeleted", "systemmodstamp"} <= names.keys():
+        return None
+    return LogReading((), (), _flag(columns, names["isdeleted"], where, "deleted"))
 
 
 def _undeclared(sign: Sign, where: str) -> ConfigurationError:

@@ -5,7 +5,6 @@ A lone column that ordinary tables may have too (`op`) is no sign.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +13,7 @@ from include.customer_match.tables.columns import name_key
 
 __all__ = ["SIGNS", "Sign"]
 
-Also = Callable[[Sequence[str], str, Sequence[str]], bool]
+Also = Callable[[Sequence[str], str], bool]
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Sign:
         columns: Names that it has, all of them.
         example: What to write under `changes`.
         beside: Names of which it has at least one more; none: the columns tell by themselves.
-        also: What else must hold of columns, location, and names of files, in place of `beside`.
+        also: What else must hold of columns and location, in place of `beside`.
     """
 
     whose: str
@@ -35,37 +34,35 @@ class Sign:
     beside: tuple[str, ...] = ()
     also: Also | None = None
 
-    def fits(self, columns: Iterable[str], location: str, files: Sequence[str]) -> bool:
+    def fits(self, columns: Iterable[str], location: str) -> bool:
         """Whether a table has it.
 
         Args:
             columns: Of the table, in order.
             location: Where it lies.
-            files: Names of its files.
         """
         names = [name_key(name) for name in columns]
         if not all(name_key(name) in names for name in self.columns):
             return False
         alone = not self.beside and self.also is None
         further = any(name_key(name) in names for name in self.beside)
-        return alone or further or (self.also is not None and self.also(names, location, files))
+        return alone or further or (self.also is not None and self.also(names, location))
 
 
-_DMS_FILE: Final = re.compile(r"(?:LOAD[0-9A-F]{8}|\d{8}-\d{9})\.", re.IGNORECASE)
+def _begins_with_it(names: Sequence[str], _: str) -> bool:
+    """Documented: `Op` is the first column. How files are called says nothing, for they are copied and merged."""
+    return names[0] == "op"
 
 
-def _of_dms(names: Sequence[str], _: str, files: Sequence[str]) -> bool:
-    """Documented: `Op` is the first column; files are LOAD00000001.csv, and 20260102-150405123.csv for changes."""
-    return names[0] == "op" and any(map(_DMS_FILE.match, files))
-
-
-def _in_deltas(_: Sequence[str], location: str, __: Sequence[str]) -> bool:
+def _in_deltas(_: Sequence[str], location: str) -> bool:
     """The same columns are in `data`, where each record has one row: there it is a table.
 
     Either is a folder, with a manifest of its name beside it.
     """
     return any(part.partition(".")[0] == "deltas" for part in location.lower().split("/"))
 
+
+_WHEN: Final = "<its column with the time of the change>"
 
 SIGNS: Final = (
     Sign(
@@ -96,14 +93,14 @@ SIGNS: Final = (
         "Debezium",
         ("op",),
         "{key: …, order: [ts_ms], deleted: {column: op, values: [d]}}",
-        beside=("ts_ms", "ts_us", "ts_ns", "source.ts_ms"),
+        beside=("ts_ms", "ts_us", "ts_ns", "source.ts_ms", "source_ts_ms", "lsn"),
     ),
     Sign(
         "AWS DMS",
         ("Op",),
-        "{key: …, order: [<its column with the time of the change>], deleted: {column: Op, values: [D]}}",
+        f"{{key: …, order: [{_WHEN}], deleted: {{column: Op, values: [D]}}}}",
         beside=("transact_id", "dms_timestamp", "dms_ts", "cdc_timestamp", "cdc_ts", "ar_h_timestamp"),
-        also=_of_dms,
+        also=_begins_with_it,
     ),
     Sign(
         "Qlik Replicate",
@@ -113,8 +110,31 @@ SIGNS: Final = (
     ),
     Sign(
         "Oracle GoldenGate",
-        ("op_type", "op_ts"),
+        ("op_type",),
         "{key: …, order: [op_ts, pos], deleted: {column: op_type, values: [D]}}",
+        beside=("op_ts", "current_ts", "commit_ts", "commit_timestamp", "csn"),
+    ),
+    Sign(
+        "HVR",
+        ("hvr_op",),
+        "{key: …, order: [hvr_integ_seq], deleted: {column: hvr_op, values: [0]}, "
+        "ignored: {column: hvr_op, values: [3, 4]}}",
+    ),
+    Sign("HVR", ("hvr_is_deleted",), "{deleted: hvr_is_deleted}"),
+    Sign(
+        "the SAP CDC connector of Azure Data Factory",
+        ("ODQ_CHANGEMODE",),
+        f"{{key: …, order: [{_WHEN}], deleted: {{column: ODQ_CHANGEMODE, values: [D]}}}}",
+    ),
+    Sign(
+        "open mirroring of Microsoft Fabric",
+        ("__rowMarker__",),
+        f"{{key: …, order: [{_WHEN}], deleted: {{column: __rowMarker__, values: [2]}}}}",
+    ),
+    Sign(
+        "a stream of Snowflake",
+        ("METADATA$ACTION",),
+        f"{{key: …, order: [{_WHEN}], deleted: {{column: METADATA$ACTION, values: [DELETE]}}, ties: kept}}",
     ),
     Sign("Fivetran", ("_fivetran_deleted",), "{deleted: _fivetran_deleted}"),
     Sign(
