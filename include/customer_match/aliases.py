@@ -2,7 +2,7 @@
 
 A list of digests does not say how its addresses were normalised. So whoever is known in clear is looked for under the
 digests of both policies, and under those of every way to write the same mailbox: a domain in letters and in Punycode,
-accents in one piece and in two, and lower-casing alone.
+accents in one piece and in two, lower-casing alone, and as it stands there.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def known_as(value: str) -> frozenset[bytes]:
     """Every digest that may stand for the address of a usable value; none if the value is a digest itself."""
     if is_digest(trim(value)):
         return frozenset()
-    digests: set[bytes] = set()
+    digests = {digest(trim(value))}
     for spelling in _spellings(value):
         digests.update(judge(spelling, Policy.BOTH).digests)
         if not spelling.isascii():

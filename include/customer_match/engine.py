@@ -99,7 +99,8 @@ def _by_rows(
     hashes, frame = split(frame, IS_HASH)
     rejected, rest = _plainly_rejected(frame, len(columns))
     odd, more_rejected = _judge(rest, policy)
-    found = found_of(addresses.get_column("address"), hashes.get_column("address"), odd, policy, compare)
+    written = addresses.select("address", written="0")
+    found = found_of(written, hashes.get_column("address"), odd, policy, compare)
     return Outcome(found.digests, batch.num_rows, rejected + more_rejected, known=found.known)
 
 

@@ -13,7 +13,7 @@ from include.customer_match.aliases import known_as
 from include.customer_match.digests import DIGEST_BYTES, Digests, empty
 from include.customer_match.known import Compare, Known
 from include.customer_match.reference import Policy, Verdict, is_digest, trim
-from include.customer_match.vectors import aliases_of, hashed, unhexed
+from include.customer_match.vectors import aliases_of, hashed, unhexed, written_aliases_of
 
 __all__ = ["Found", "OddValue", "found_of"]
 
@@ -39,18 +39,22 @@ class OddValue(NamedTuple):
 
 
 def found_of(
-    addresses: pl.Series, hashes: pl.Series, odd: Sequence[OddValue], policy: Policy, compare: Compare | None
+    addresses: pl.DataFrame,
+    hashes: pl.Series,
+    odd: Sequence[OddValue],
+    policy: Policy,
+    compare: Compare | None,
 ) -> Found:
     """Put together what was found in a batch.
 
     Args:
-        addresses: Plain addresses.
+        addresses: Columns `address`, plain ones, and `written`: the values that they were made of.
         hashes: Plain digests, in hex digits.
         odd: All other values that count.
         policy: How the addresses are normalised.
         compare: What is asked for beside the members.
     """
-    plain, given = hashed(addresses, policy), unhexed(hashes)
+    plain, given = hashed(addresses.get_column("address"), policy), unhexed(hashes)
     if compare is None:
         return Found(np.concatenate([*plain, given, _digests(odd)]), None)
     in_clear = [one for one in odd if not is_digest(trim(one.value))]
@@ -58,7 +62,12 @@ def found_of(
     given = np.concatenate([given, _digests([one for one in odd if is_digest(trim(one.value))])])
     aliases = of = empty()
     if compare.aliases:
-        aliases, of = map(np.concatenate, zip(aliases_of(addresses, policy), _aliases(in_clear), strict=True))
+        found = (
+            aliases_of(addresses.get_column("address"), policy),
+            written_aliases_of(addresses, policy),
+            _aliases(in_clear),
+        )
+        aliases, of = map(np.concatenate, zip(*found, strict=True))
     return Found(np.concatenate([made, given]), Known(made, given, aliases, of))
 
 

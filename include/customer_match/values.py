@@ -77,7 +77,7 @@ def judge_values(values: pl.DataFrame, policy: Policy, take: Take, compare: Comp
         first = _first(addresses, hashes, odd)
         addresses, hashes, odd = (_only(frame, first) for frame in (addresses, hashes, odd))
     found = found_of(
-        addresses.get_column("address"),
+        addresses.select("address", written="value"),
         hashes.get_column("address"),
         [judged[index] for index in odd["index"]],
         policy,

@@ -15,7 +15,17 @@ from include.customer_match.digests import Digests, empty, from_hex
 from include.customer_match.nobody import digests_of_nobody
 from include.customer_match.reference import Policy, invisible_characters
 
-__all__ = ["IS_ADDRESS", "IS_HASH", "IS_NOTHING", "aliases_of", "hashed", "split", "unhexed", "with_address"]
+__all__ = [
+    "IS_ADDRESS",
+    "IS_HASH",
+    "IS_NOTHING",
+    "aliases_of",
+    "hashed",
+    "split",
+    "unhexed",
+    "with_address",
+    "written_aliases_of",
+]
 
 _INVISIBLE_ASCII = "".join(map(chr, (*range(0x21), 0x7F)))
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
@@ -92,6 +102,31 @@ def aliases_of(addresses: pl.Series, policy: Policy) -> tuple[Digests, Digests]:
             return basic, enhanced
         case Policy.BOTH:
             return np.concatenate([enhanced, basic]), np.concatenate([basic, enhanced])
+
+
+def written_aliases_of(addresses: pl.DataFrame, policy: Policy) -> tuple[Digests, Digests]:
+    """The digests of plain addresses as they stand in the table, upper case and all, and of each its member.
+
+    Args:
+        addresses: Columns `address`, plain ones, and `written`: the values that they were made of.
+        policy: How the members are made.
+    """
+    typed = pl.col("written")
+    frame = (
+        addresses.with_columns(typed.str.strip_chars(_INVISIBLE_ASCII))
+        .filter(typed != _ADDRESS)
+        .with_columns(typed.str.strip_chars(invisible_characters()))
+        .filter(typed != _ADDRESS)
+    )
+    as_written = _sha256(frame, "written")
+    basic, enhanced = _sha256(frame, "address"), _sha256(frame.select(address=_ENHANCED), "address")
+    match policy:
+        case Policy.BASIC:
+            return as_written, basic
+        case Policy.ENHANCED:
+            return as_written, enhanced
+        case Policy.BOTH:
+            return np.concatenate([as_written, as_written]), np.concatenate([basic, enhanced])
 
 
 def _where_enhanced_differs(addresses: pl.Series) -> pl.DataFrame:

@@ -279,6 +279,17 @@ def test_two_addresses_in_clear_are_one_person_only_if_the_policy_says_so() -> N
         assert staged_of(people, [*hashes(*never)], policy)[0] == bob
 
 
+@pytest.mark.parametrize("layout", ["column", "lists", "separated"])
+def test_digests_of_addresses_as_they_stand_there_keep_people_out(layout: str) -> None:
+    """Of a program that hashes and does not lower-case, but reads the same letters."""
+    people = ["\u00a0Ann.Lee@Contoso.com ", "Jos\u00e9@Contoso.com", "bob@contoso.com", "EVA@contoso.com"]
+    typed = [hashlib.sha256(one.strip().encode()).hexdigest() for one in people[:2]]
+    for policy in Policy:
+        left = {d.hex() for one in people[2:] for d in judge(one, policy).digests}
+        assert staged_of(people, typed, policy, layout)[0] == left
+        assert staged_of([*typed, *people[2:]], people[:2], policy, layout)[0] == left
+
+
 def test_digests_beside_their_addresses_decide_all() -> None:
     """A list that has both of everybody tells who each digest is; one digest more that nobody knows does not."""
     both = [f"{one.clear[0]};{one.digests[0]}" for one in LISTED]
