@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from airflow_microsoft_advertising.audience_marks import AudienceSpec, described, generation_in
 from include.customer_match.ledger.generation import Generation, new_token, reason_to_distrust
@@ -38,6 +39,25 @@ def distrust_of(state: State, description: str, ledgers: Ledgers) -> str | None:
     return reason_to_distrust(state.generation, generation_in(description), workspace=ledgers.workspace_id)
 
 
+class _Noted(NamedTuple):
+    """An audience as it was read.
+
+    Attributes:
+        audience: The audience.
+        number: Of the ledger's newest entry then.
+        at: When, by the monotonic clock.
+    """
+
+    audience: Audience
+    number: int
+    at: float
+
+    def tells_of(self, audience_id: str, number: int) -> bool:
+        """Whether it is what would be read now, as far as the clock and the ledger tell."""
+        known = (self.audience.id, self.number) == (audience_id, number)
+        return known and time.monotonic() - self.at < _FRESH
+
+
 @dataclass
 class GenerationKeeper:
     """The generations of one audience.
@@ -51,11 +71,11 @@ class GenerationKeeper:
     client: Client
     ledgers: Ledgers
     spec: AudienceSpec
-    _found: tuple[Audience, float] | None = field(default=None, init=False)
+    _noted: _Noted | None = field(default=None, init=False)
 
-    def note(self, audience: Audience) -> None:
-        """The audience, as it was read just now."""
-        self._found = audience, time.monotonic()
+    def note(self, audience: Audience, number: int) -> None:
+        """The audience as it was read just now, and the number of the ledger's entry that it was compared with."""
+        self._noted = _Noted(audience, number, time.monotonic())
 
     def claim(self, entry: Entry, state: State) -> Entry:
         """Write a state down together with a new generation, then give that to the audience.
@@ -71,7 +91,7 @@ class GenerationKeeper:
             LedgerConflict: Another run has written to the ledger.
             TransientError: The service cannot do it now, or somebody else has written to the audience.
         """
-        audience = self._audience(str(state.audience_id))
+        audience = self._audience(str(state.audience_id), entry.number)
         self._refuse_if_others_were_there(entry, audience)
         return self._claimed(entry, state, audience)
 
@@ -81,7 +101,7 @@ class GenerationKeeper:
         generation = Generation.claimed(token, shown=shown, after=state.generation)
         entry = ledger.write(entry, state.model_copy(update={"generation": generation}))
         ledger.check_newest(entry)
-        self._found = None
+        self._noted = None
         try:
             self.client.update_audience(
                 audience.id, description=described(audience.description, self.spec.own_mark, token)
@@ -120,10 +140,15 @@ class GenerationKeeper:
             "audience."
         )
 
-    def _audience(self, audience_id: str) -> Audience:
-        """The audience as it is now: its description is written as a whole, and on no condition."""
-        if self._found and self._found[0].id == audience_id and time.monotonic() - self._found[1] < _FRESH:
-            return self._found[0]
+    def _audience(self, audience_id: str, number: int) -> Audience:
+        """The audience as it is now: its description is written as a whole, and on no condition.
+
+        One that was read before the ledger's newest entry was written tells nothing about that entry: a worker that
+        slept in between would take the description from before another try's claim for one that was changed by hand.
+        """
+        noted = self._noted
+        if noted and noted.tells_of(audience_id, number):
+            return noted.audience
         found = self.client.get_audience(audience_id)
         if found is None:
             raise ServiceConfigurationError(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_microsoft_advertising.audience_generation import distrust_of
 from airflow_microsoft_advertising.audience_marks import (
@@ -37,11 +37,18 @@ from include.microsoft_advertising.client import Client
 from include.microsoft_advertising.faults import OutcomeUnknown, ServiceConfigurationError
 from include.microsoft_advertising.models import Audience
 
-__all__ = ["AudienceKeeper", "changes", "choose"]
+__all__ = ["AudienceKeeper", "Kept", "changes", "choose"]
 
 log = logger(__name__)
 
 _DUPLICATE_NAME = 4853
+
+
+class Kept(NamedTuple):
+    """An audience as it is now, and the number of the ledger's entry that it was compared with."""
+
+    audience: Audience
+    number: int
 
 
 class AudienceKeeper:
@@ -62,11 +69,11 @@ class AudienceKeeper:
         self._spec = spec
         self._now = now or datetime.now(UTC)
 
-    def keep(self) -> Audience:
+    def keep(self) -> Kept:
         """Find or create the audience, bring it up to date, and write into the ledger which one it is.
 
         Returns:
-            The audience as it is now.
+            The audience, read after the ledger.
 
         Raises:
             ConfigurationError: It is not ours, cannot be told from others, or cannot become what is wanted.
@@ -79,13 +86,13 @@ class AudienceKeeper:
         if found is None:
             found, created = self._create()
             state = entry.state.with_audience(found.id, created=created, segment=self._spec.key)
-            ledger.write(entry, state)
+            entry = ledger.write(entry, state)
         else:
             self._refuse_anothers(found, entry.state)
             found = self._bring_up_to_date(found, renamed_by_hand=entry.state.tells_of(found.id))
-            self._write_down(ledger, entry, found)
+            entry = self._write_down(ledger, entry, found)
         self._ledgers.remember(self._spec.key, self._spec.name)
-        return found
+        return Kept(found, entry.number)
 
     def _found(self, state: State) -> Audience | None:
         if self._spec.audience_id:
@@ -179,16 +186,26 @@ class AudienceKeeper:
             return found
         return replace(found, **wanted)
 
-    def _write_down(self, ledger: Ledger, entry: Entry, found: Audience) -> None:
+    def _write_down(self, ledger: Ledger, entry: Entry, found: Audience) -> Entry:
         key = self._spec.key
         source = None if entry.state.tells_of(found.id) else self._source(found)
         if source:
             log.info("What is known of the audience %r goes on as %r", source.audience, self._spec.name)
             entry = self._ledgers.carry_over(source, ledger, key)
         state = entry.state.with_audience(found.id, created=False, segment=key)
-        state = self._compared(state, found)
-        if state != entry.state:
-            ledger.write(entry, state)
+        before, state = entry.state.damage, self._compared(state, found)
+        if state == entry.state:
+            return entry
+        entry = ledger.write(entry, state)
+        if (
+            state.damage and state.damage != before
+        ):  # not before: another try's claim may have come in between
+            log.warning(
+                "Audience %r: %s Nothing that the ledger said counts any more: the whole audience is replaced.",
+                found.name,
+                state.damage,
+            )
+        return entry
 
     def _compared(self, state: State, found: Audience) -> State:
         """The state after what it knows was compared with the audience: its generation, and its size."""
@@ -200,11 +217,6 @@ class AudienceKeeper:
             or self._others(state, found)
         )
         if reason:
-            log.warning(
-                "Audience %r: %s Nothing that the ledger said counts any more: the whole audience is replaced.",
-                found.name,
-                reason,
-            )
             return state.distrusted(reason)
         size = size_to_note(state, found.matched, self._now)
         return state.model_copy(update={"size": size}) if size else state

@@ -136,7 +136,7 @@ class Delivery:
         keeper = AudienceKeeper(
             client=self._client, ledgers=self._ledgers, spec=self._audience, now=self._now()
         )
-        self._generations.note(keeper.keep())
+        self._generations.note(*keeper.keep())
         entry = self._ledger.load()
         if entry.state.plan_id == self._plan.id and entry.state.next_part is not None:
             with self._gone_is_transient():

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_microsoft_advertising.audience_marks import AudienceSpec, described, generation_in
 from include.customer_match.chunk import Plan
+from include.customer_match.ledger.store import LedgerConflict
 from include.errors import TransientError
 from include.microsoft_advertising.faults import ServiceConfigurationError, ServiceTerminalError
 from include.microsoft_advertising.models import UploadState
@@ -258,6 +259,61 @@ def test_another_workspace_sends_while_this_one_is_at_work(world: World) -> None
     restore(world, places[0])
     world.deliver(plan)
     check(world, {4, 5, 6, 7, 8, 9})
+
+
+def fall_asleep_at(world: World, kind: str, nth: int, plan: Plan, tries: int) -> None:
+    """The next try sleeps at a step while as many others of its run begin and are killed as they wait."""
+
+    def meanwhile() -> None:
+        world.faults.strikes = {}
+        for _ in range(tries):
+            world.delivery(plan).start()
+            assert world.delivery(plan).advance()
+
+    world.faults.first = len(world.faults.steps)
+    world.faults.strikes, world.faults.meanwhile = {(kind, nth): "asleep"}, meanwhile
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("tries", [1, 2, 3])
+@pytest.mark.parametrize("step", [("write", 1), ("create", 1), ("create", 2)])
+def test_a_sleeper_has_an_old_description_in_hand(world: World, step: tuple[str, int], tries: int) -> None:
+    """It has read it before other tries of its run sent: older than the ledger, it says nothing against that."""
+    world.service.put(NAME, MARK, {9})
+    world.service.looks_until_done = 9
+    plan = world.plan({0})
+    damages: list[str] = []
+
+    def look() -> None:
+        damages.extend([world.state.damage] if world.state.damage else [])
+
+    world.faults.after_each = look
+    fall_asleep_at(world, *step, plan, tries)
+    try:
+        world.deliver_once(plan)
+    except LedgerConflict:
+        world.deliver_once(plan)
+    check(world, {0})
+    assert (step[0], "asleep") in world.faults.struck
+    assert damages == []
+    assert sent(world) == ["Replace"]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("step", [("get_audience", 1), ("create", 1)])
+def test_a_sleeper_has_an_old_ledger_in_hand(
+    world: World, step: tuple[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The description is of later than the ledger that it has read: nothing is replaced, and no log says so."""
+    world.run({1, 2, 3})
+    plan = world.plan({1, 2, 4})
+    fall_asleep_at(world, *step, plan, 1)
+    with pytest.raises(LedgerConflict):
+        world.deliver_once(plan)
+    world.deliver_once(plan)
+    check(world, {1, 2, 4})
+    assert sent(world) == ["Replace", "Remove", "Add"]
+    assert "replaced" not in caplog.text
 
 
 def test_a_new_workspace_names_the_one_before(world: World, caplog: pytest.LogCaptureFixture) -> None:
