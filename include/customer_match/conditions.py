@@ -22,6 +22,7 @@ from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.generators.postgres import PostgresGenerator
 from sqlglot.parsers.postgres import PostgresParser
 
+from include.customer_match.sql_rewriting import Step, misused, rewritten
 from include.customer_match.sql_words import misread
 from include.errors import ConfigurationError
 
@@ -141,10 +142,12 @@ class Condition:
     Attributes:
         sql: It, written anew.
         columns: The columns that it names, as it spells them, each once; at least one.
+        steps: What is worked out before it, in this order; it names their columns.
     """
 
     sql: str
     columns: tuple[str, ...]
+    steps: tuple[Step, ...] = ()
 
 
 class _Parser(PostgresParser):
@@ -180,14 +183,18 @@ def parsed(text: str) -> Condition:
         tree = _tree(text)
         _check(tree)
         columns = tuple(dict.fromkeys(column.name for column in tree.find_all(exp.Column, bfs=False)))
-        sql = tree.sql(dialect=_Dialect, comments=False)
+        sql, steps = rewritten(tree, _written)
     except RecursionError:
         raise _too_deep() from None
     if not columns:
         raise UnusableCondition("names no column, so that it would take all rows or none")
     if fault := misread(text):
         raise UnusableCondition(fault)
-    return Condition(sql, columns)
+    return Condition(sql, columns, steps)
+
+
+def _written(tree: exp.Expr) -> str:
+    return tree.sql(dialect=_Dialect, comments=False)
 
 
 def _tree(text: str) -> exp.Expr:
@@ -252,6 +259,8 @@ def _check_node(node: exp.Expr) -> None:
         raise _unsupported(f"the type {node.this.name}")
     elif isinstance(node, exp.Div | exp.Mod):
         _check_divisor(node.expression)
+    if fault := misused(node):
+        raise UnusableCondition(fault)
 
 
 def _check_function(node: exp.Anonymous) -> None:
@@ -272,11 +281,15 @@ def _check_column(node: exp.Column) -> None:
 
 def _check_divisor(divisor: exp.Expr) -> None:
     """By zero, polars divides to infinity, or to what is no number: greater than all others, so that it may pass."""
-    if not isinstance(divisor.unnest(), exp.Literal):
+    number = divisor.unnest()
+    number = number.this if isinstance(number, exp.Neg) else number
+    if not isinstance(number, exp.Literal):
         raise UnusableCondition(
             "divides by a column, and where that is zero a row would pass that does not in SQL. Write it as a product: "
             "Spent > 100 * Orders AND Orders > 0"
         )
+    if not number.name.strip("0."):
+        raise UnusableCondition("divides by zero")
 
 
 def _unsupported(what: str) -> UnusableCondition:

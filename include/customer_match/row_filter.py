@@ -16,6 +16,8 @@ import polars as pl
 import pyarrow as pa
 
 from include.customer_match.conditions import HELP, Condition, UnusableCondition, parsed
+from include.customer_match.conversions import converted, widened
+from include.customer_match.sql_rewriting import Step
 from include.customer_match.tables.columns import described, find_column, holds_nothing, is_decimal, is_text
 from include.errors import ConfigurationError
 
@@ -36,6 +38,19 @@ _TYPES_HELP: Final = (
     "not fit (CAST stops there)."
 )
 
+_CASTS_HELP: Final = (
+    "Text and numbers are converted to each other and to true or false; text, dates and timestamps to dates and "
+    "timestamps; text and timestamps to times of day; all of them to text. Only numbers are rounded."
+)
+
+
+@dataclass(frozen=True)
+class _Condition:
+    """A condition as polars carries it out: the steps, each of what its operand gives, then the condition itself."""
+
+    steps: tuple[tuple[Step, pl.Expr], ...]
+    last: pl.Expr
+
 
 @dataclass(frozen=True)
 class RowFilter:
@@ -47,7 +62,7 @@ class RowFilter:
 
     columns: tuple[str, ...]
     _spelled: Mapping[str, str]
-    _condition: pl.Expr
+    _condition: _Condition
     _nothing: Mapping[str, pa.DataType] = field(
         default_factory=dict
     )  # columns without a value, and as what they count
@@ -82,13 +97,17 @@ def row_filter(condition: str, columns: Mapping[str, pa.DataType]) -> RowFilter:
     expression = _expression(found)
     needed = tuple(dict.fromkeys(spelled.values()))
     types = {name: _stored(columns[name]) for name in needed}
+    told = ", ".join(f"{name} holds {kind}" for name, kind in types.items())
+    fault = UnusableCondition(f"compares or converts what does not fit together ({told}). {_TYPES_HELP}")
     for nothing in _ways_to_take_nothing(columns, needed):
-        kind = _kind(types | nothing, spelled, expression)
+        try:
+            kind = _kind(types | nothing, spelled, expression)
+        except UnusableCondition as error:
+            fault, kind = error, None
         if kind is not None:
             break
     else:
-        told = ", ".join(f"{name} holds {kind}" for name, kind in types.items())
-        raise UnusableCondition(f"compares or converts what does not fit together ({told}). {_TYPES_HELP}")
+        raise fault
     if kind not in (pl.Boolean, pl.Null):
         raise UnusableCondition(f"gives {kind} for each row, not true or false. {HELP}")
     return RowFilter(needed, spelled, expression, nothing)
@@ -105,7 +124,7 @@ def _ways_to_take_nothing(
 
 
 def _kind(
-    types: Mapping[str, pa.DataType], spelled: Mapping[str, str], expression: pl.Expr
+    types: Mapping[str, pa.DataType], spelled: Mapping[str, str], expression: _Condition
 ) -> pl.DataType | None:
     """What a condition gives for columns of these types; None if it does not fit them."""
     empty = pa.record_batch({name: pa.array([], kind) for name, kind in types.items()})
@@ -115,12 +134,35 @@ def _kind(
         return None
 
 
-def _judged(batch: pa.RecordBatch, spelled: Mapping[str, str], condition: pl.Expr) -> pl.Series:
+def _judged(batch: pa.RecordBatch, spelled: Mapping[str, str], condition: _Condition) -> pl.Series:
     """The condition for each row, under the names that it uses; times with a zone are told in UTC."""
-    columns = {name: pl.from_arrow(_in_utc(batch.column(name))) for name in dict.fromkeys(spelled.values())}
-    renamed = pl.DataFrame({written: columns[name] for written, name in spelled.items()})
+    columns = {name: _column_of(batch, name) for name in dict.fromkeys(spelled.values())}
+    frame = pl.DataFrame({written: columns[name] for written, name in spelled.items()})
     # Not `select`: a condition that comes to one and the same value would be as long as that.
-    return renamed.with_columns(keep=condition).get_column("keep")
+    for step, operand in condition.steps:
+        frame = _after(step, frame.with_columns(operand.alias(step.name)))
+    return frame.with_columns(keep=condition.last).get_column("keep")
+
+
+def _column_of(batch: pa.RecordBatch, name: str) -> pl.Series:
+    return widened(pl.Series(pl.from_arrow(_in_utc(batch.column(name)))))
+
+
+def _after(step: Step, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows after a step, where its operand stands in its column already.
+
+    Raises:
+        UnusableCondition: What its operand gives can never be that.
+        InvalidOperationError: A value does not fit a `CAST`.
+    """
+    operand = frame.get_column(step.name)
+    value = converted(step, operand)
+    if value is None:
+        target = "rounds" if step.function == "ROUND" else f"converts to {step.target}"
+        raise UnusableCondition(f"{target} what gives {operand.dtype} for each row. {_CASTS_HELP}")
+    if step.function == "CAST" and value.null_count() > operand.null_count():
+        raise pl.exceptions.InvalidOperationError
+    return frame.with_columns(value.alias(step.name))
 
 
 def _in_utc(values: pa.Array) -> pa.Array:
@@ -130,9 +172,10 @@ def _in_utc(values: pa.Array) -> pa.Array:
     return values.cast(pa.timestamp(values.type.unit, "UTC")).cast(pa.timestamp(values.type.unit))
 
 
-def _expression(condition: Condition) -> pl.Expr:
+def _expression(condition: Condition) -> _Condition:
     try:
-        return pl.sql_expr(condition.sql)
+        steps = tuple((step, pl.sql_expr(step.operand)) for step in condition.steps)
+        return _Condition(steps, pl.sql_expr(condition.sql))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         raise UnusableCondition(f"is not understood. {HELP}") from None
 

@@ -380,16 +380,21 @@ def test_nothing_that_passes_holds_more_than_is_listed(text: str) -> None:
         condition = parsed(text)
     except UnusableCondition:
         return
-    (tree,) = sqlglot.parse(condition.sql, dialect="duckdb")
+    for sql in (condition.sql, *(step.operand for step in condition.steps)):
+        check_what_polars_gets(sql)
+
+
+def check_what_polars_gets(sql: str) -> None:
+    (tree,) = sqlglot.parse(sql, dialect="duckdb")
     assert tree is not None
     assert not list(
         tree.find_all(exp.Query, exp.Table, exp.From, exp.Exists, exp.Window, exp.Star, exp.Command)
     )
     called = {str(call.name).upper() for call in tree.find_all(exp.Anonymous)}
     assert called <= FUNCTIONS
-    assert ";" not in condition.sql.replace("';'", "")
+    assert ";" not in sql.replace("';'", "")
     try:
-        expression = pl.sql_expr(condition.sql)
+        expression = pl.sql_expr(sql)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return
     assert kinds(json.loads(expression.meta.serialize(format="json"))) == set()

@@ -1,0 +1,218 @@
+"""A condition that has been looked at, as polars must get it so that it means what SQL has it mean.
+
+What polars cannot do by its SQL is done before it, one step after another, each into a column of its own that stands
+in the condition in its place. Observed with polars 2.1, against SQLite and DuckDB:
+
+- Casts of text to dates, times and booleans were removed in 2.0; others round or count otherwise (see `conversions`).
+- `ROUND` rounds halves to the even number, and its SQL has no word for the mode.
+- `LENGTH`, `EXTRACT` and the like give numbers of 8 or 32 bits, some without a sign: `LENGTH(x) - 5` is 4294967294
+  for three characters, `EXTRACT(DAY FROM x) * 10` is 54 for the 31st. So do `CASE` and `IF` of small numbers.
+- `LEFT` and `RIGHT` of a null, or by a null, may be an empty text.
+- `TRIM` without characters takes tabs and line ends too; in SQL it takes spaces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlglot import exp
+
+__all__ = ["Step", "misused", "rewritten"]
+
+_COUNTS: Final = frozenset(
+    {
+        *("BIT_LENGTH", "CHARACTER_LENGTH", "CHAR_LENGTH", "LENGTH", "OCTET_LENGTH"),
+        *("DATE_PART", "DAY", "HOUR", "MONTH", "QUARTER", "YEAR"),
+    }
+)
+_CHOICES: Final = frozenset({"COALESCE", "GREATEST", "IF", "IFNULL", "LEAST", "NULLIF"})
+_TIMES: Final = frozenset({"DATE", "DATETIME", "TIME", "TIMESTAMP"})
+_MOST_DIGITS: Final = 38
+_OFFSET: Final = re.compile(r":\d\d(\.\d*)?\s*[+-]\d\d(:?\d\d)?\s*$")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is worked out before the condition, from the table's columns and those of the steps before.
+
+    Attributes:
+        name: The column that it makes.
+        operand: What it is made of, in SQL.
+        function: `CAST`, `TRY_CAST`, `ROUND`, `COUNT` (a whole number that is to have room), or `VALUE` (as it is).
+        target: The type of a cast, in SQL.
+        digits: After the decimal point, of `ROUND`; precision and scale of a cast to `DECIMAL`.
+    """
+
+    name: str
+    operand: str
+    function: str
+    target: str = ""
+    digits: tuple[int, ...] = ()
+
+
+def misused(node: exp.Expr) -> str | None:
+    """What of a call would be carried out otherwise than SQL has it, with the remedy; None if nothing."""
+    if isinstance(node, exp.Cast):
+        return _misused_cast(node)
+    if isinstance(node, exp.Substring):
+        return _misused_part([node.this, *(node.args.get(name) for name in ("start", "length"))])
+    check = _MISUSES.get(str(node.name).upper()) if isinstance(node, exp.Anonymous) else None
+    return check(node.expressions) if check else None
+
+
+def _misused_round(arguments: Sequence[exp.Expr]) -> str | None:
+    if all((_whole(digits) or 0) >= 0 and _whole(digits) is not None for digits in arguments[1:]):
+        return None
+    return (
+        "rounds to digits that are not written as a number from 0 on. Write ROUND(Spent / 10) * 10 for tens"
+    )
+
+
+def _misused_replace(arguments: Sequence[exp.Expr]) -> str | None:
+    if all(_is_text(sought) for sought in arguments[1:2]):
+        return None
+    return "replaces what is not written in it as a text of one sign at least: REPLACE(Phone, '-', '')"
+
+
+def _misused_cast(node: exp.Cast) -> str | None:
+    target = node.to
+    if target.this.name == "DECIMAL" and not _are_digits(target.expressions):
+        return (
+            f"converts to DECIMAL with digits that cannot be: DECIMAL(10, 2) has 10, {_MOST_DIGITS} at most"
+        )
+    if target.expressions and target.this.name not in ("DECIMAL", "VARCHAR", "TEXT"):
+        return f"converts to {target.this.name} with digits, which are not regarded. Write {target.this.name} alone"
+    if isinstance(node.this, exp.Literal) and target.this.name in _TIMES and _OFFSET.search(node.this.name):
+        return "writes a time with an offset. Times are compared in UTC: write it as TIMESTAMP '2026-01-31 00:00:00'"
+    return None
+
+
+def _are_digits(written: Sequence[exp.Expr]) -> bool:
+    """Whether that can be the precision and the scale of a decimal number."""
+    digits = [int(one.name) if one.name.isdecimal() else -1 for one in written]
+    precision, scale = [*digits, *(_MOST_DIGITS, 0)[len(digits) :]][:2]
+    return len(digits) <= 2 and 0 <= scale <= precision <= _MOST_DIGITS and precision > 0  # noqa: PLR2004
+
+
+def _misused_part(arguments: Sequence[exp.Expr | None]) -> str | None:
+    start, length = ([_whole(one) for one in arguments[1:3]] + [None, None])[:2]
+    if (start is None or start > 0) and (length is None or length >= 0):
+        return None
+    return (
+        "takes a part of a text from a place before its first sign, or a negative length, which databases understand "
+        "differently. The first sign is 1; RIGHT(Phone, 4) takes the last four"
+    )
+
+
+def _misused_right(arguments: Sequence[exp.Expr]) -> str | None:
+    if all(_whole(count) is not None or isinstance(count, exp.Null) for count in arguments[1:2]):
+        return None  # by a column, polars takes too few where that is more than the text has
+    return (
+        "takes as many signs from the right as a column says. Write SUBSTR(Phone, LENGTH(Phone) - Digits + 1)"
+    )
+
+
+_MISUSES: Final[dict[str, Callable[[Sequence[exp.Expr]], str | None]]] = {
+    "REPLACE": _misused_replace,
+    "RIGHT": _misused_right,
+    "ROUND": _misused_round,
+    **dict.fromkeys(("SUBSTR", "SUBSTRING"), _misused_part),
+}
+
+
+def rewritten(tree: exp.Expr, write: Callable[[exp.Expr], str]) -> tuple[str, tuple[Step, ...]]:
+    """The condition in SQL for polars, and the steps before it, in their order.
+
+    Args:
+        tree: The condition, which `misused` finds nothing wrong with. It is changed.
+        write: Writes a part of it in SQL.
+    """
+    whole = exp.Paren(this=tree)
+    work = _Rewriting(write, {column.name for column in tree.find_all(exp.Column)})
+    for node in reversed(list(whole.walk(bfs=True))):  # what is within another comes first
+        if node is not whole and (other := work.in_place_of(node)) is not None:
+            node.replace(other)
+    return write(whole.this), tuple(work.steps)
+
+
+class _Rewriting:
+    def __init__(self, write: Callable[[exp.Expr], str], taken: set[str]) -> None:
+        self._write, self._taken = write, taken
+        self.steps: list[Step] = []
+
+    def in_place_of(self, node: exp.Expr) -> exp.Expr | None:
+        """What stands in the condition in place of a part; None if it stays."""
+        if isinstance(node, exp.Literal):
+            return _with_room(node)
+        if isinstance(node, exp.Trim) and not node.expression:
+            return exp.Trim(**{**node.args, "expression": exp.Literal.string(" ")})
+        if isinstance(node, exp.Cast):
+            return self._cast(node)
+        if isinstance(node, exp.Extract):
+            return self._step(node, "COUNT")
+        return self._called(node) if isinstance(node, exp.Anonymous) else None
+
+    def _called(self, node: exp.Anonymous) -> exp.Expr | None:
+        name, arguments = str(node.name).upper(), node.expressions
+        if name in _COUNTS:
+            return self._step(node, "COUNT")
+        if name == "ROUND" and arguments:
+            digits = tuple(_whole(one) or 0 for one in arguments[1:])
+            return self._step(arguments[0], "ROUND", digits=digits or (0,))
+        if name in ("LTRIM", "RTRIM") and len(arguments) == 1:
+            return exp.Anonymous(this=name, expressions=[arguments[0], exp.Literal.string(" ")])
+        if name in ("LEFT", "RIGHT") and arguments:
+            return self._side(name, arguments)
+        return None
+
+    def _side(self, name: str, arguments: Sequence[exp.Expr]) -> exp.Expr:
+        values = [self._step(one, "VALUE") for one in arguments]  # each stands in it twice: never its SQL
+        missing = [exp.Is(this=value.copy(), expression=exp.Null()) for value in values]
+        part = exp.Anonymous(this=name, expressions=values)
+        return exp.Paren(this=exp.Case(ifs=[exp.If(this=exp.or_(*missing), true=exp.Null())], default=part))
+
+    def _cast(self, node: exp.Cast) -> exp.Expr | None:
+        if isinstance(node.this, exp.Literal) and node.to.this.name in _TIMES:
+            return None  # polars reads them, or tells that it cannot
+        is_exact = node.to.this.name == "DECIMAL"
+        digits = tuple(int(digit.name) for digit in node.to.expressions) if is_exact else ()
+        function = "TRY_CAST" if isinstance(node, exp.TryCast) else "CAST"
+        return self._step(node.this, function, node.to.this.name, digits)
+
+    def _step(
+        self, operand: exp.Expr, function: str, target: str = "", digits: tuple[int, ...] = ()
+    ) -> exp.Expr:
+        if function == "VALUE" and isinstance(operand, exp.Column | exp.Literal | exp.Neg):
+            return operand
+        name = f"step {len(self.steps)}"
+        while name in self._taken:
+            name += "'"
+        self.steps.append(Step(name, self._write(operand), function, target, digits))
+        return exp.column(exp.to_identifier(name, quoted=True))
+
+
+def _with_room(node: exp.Literal) -> exp.Expr | None:
+    """A whole number that is reckoned with: polars gives it as few bits as it needs."""
+    parent = node.parent
+    reckons = isinstance(parent, exp.Add | exp.Sub | exp.Mul | exp.Case | exp.If)
+    chooses = isinstance(parent, exp.Anonymous) and str(parent.name).upper() in _CHOICES
+    if node.is_string or not node.name.isdecimal() or int(node.name) >= 2**63 or not (reckons or chooses):
+        return None
+    return exp.Cast(this=node.copy(), to=exp.DataType.build("BIGINT"))
+
+
+def _whole(node: exp.Expr | None) -> int | None:
+    node = node.unnest() if node is not None else node
+    if isinstance(node, exp.Neg):
+        below = _whole(node.this)
+        return None if below is None else -below
+    if not isinstance(node, exp.Literal) or node.is_string or not node.name.isdecimal():
+        return None
+    return int(node.name)
+
+
+def _is_text(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Literal) and bool(node.is_string) and node.name != ""
