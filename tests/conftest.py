@@ -17,9 +17,14 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from hypothesis import settings
 
 from include.demo.azurite import AzuriteEndpoint, running
 from include.project import PROJECT
+
+# How long an example takes is the machine's business.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 _HOME = Path(tempfile.mkdtemp(prefix="customer-match-airflow-"))
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)

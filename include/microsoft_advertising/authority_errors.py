@@ -27,7 +27,8 @@ SIGN_IN_AGAIN: Final = frozenset(
 
 DOUBTFUL: Final = 70000
 """The code that a good refresh token gets now and then ("The same refresh token some times works, some times not":
-BingAds-Python-SDK #279, observed), and a bad one always: documented as an invalid grant."""
+BingAds-Python-SDK #279, observed), and a bad one always: documented as an invalid grant. A code of `ADVICE` beside
+it ends the doubt."""
 
 DOUBTFUL_SECONDS: Final = 60.0
 """How long is waited before a token is believed to be bad, and tried once more; ours."""
@@ -102,7 +103,7 @@ def refusal(answer: Mapping[str, Any], origin: Origin) -> Exception:
         ServiceTransientError if asking again may help, else ConfigurationError with what to do.
     """
     name = safe_token(answer.get("error")) or "unknown_error"
-    numbers = _numbers(answer.get("error_description"))
+    numbers = _numbers(answer)
     codes = " ".join(f"AADSTS{number}" for number in numbers)
     what = f"{origin}: {name}{f' ({codes})' if codes else ''}"
     if name in _TRANSIENT:
@@ -111,8 +112,11 @@ def refusal(answer: Mapping[str, Any], origin: Origin) -> Exception:
 
 
 def is_doubtful(answer: Mapping[str, Any]) -> bool:
-    """Whether a refusal of a refresh token may pass by itself."""
-    return answer.get("error") == "invalid_grant" and DOUBTFUL in _numbers(answer.get("error_description"))
+    """Whether a refusal of a refresh token may pass by itself: no code says why it is refused."""
+    numbers = _numbers(answer)
+    return (
+        answer.get("error") == "invalid_grant" and DOUBTFUL in numbers and ADVICE.keys().isdisjoint(numbers)
+    )
 
 
 def _advice(name: str, numbers: tuple[int, ...]) -> str:
@@ -129,6 +133,9 @@ def _advice(name: str, numbers: tuple[int, ...]) -> str:
     return "refused. Check client id, client secret and the app registration (public clients have no secret)."
 
 
-def _numbers(description: object) -> tuple[int, ...]:
-    found = re.findall(r"AADSTS([0-9]{4,9})", str(description or ""))
-    return tuple(dict.fromkeys(int(number) for number in found))
+def _numbers(answer: Mapping[str, Any]) -> tuple[int, ...]:
+    """The codes, of which the sentence names one mostly, and `error_codes` lists all."""
+    found = re.findall(r"AADSTS([0-9]{4,9})", str(answer.get("error_description") or ""))
+    listed = answer.get("error_codes")
+    more = [code for code in listed if type(code) is int] if isinstance(listed, list) else []
+    return tuple(dict.fromkeys([*map(int, found), *more]))

@@ -50,7 +50,7 @@ from include.microsoft_advertising.wire import open_async_http, open_http
 if TYPE_CHECKING:
     from include.microsoft_advertising.operations import Digests
 
-__all__ = ["AsyncClient", "Client"]
+__all__ = ["DEFAULT_RETRIES", "AsyncClient", "Client"]
 
 T = TypeVar("T")
 

@@ -111,7 +111,8 @@ class TokenSource:
             self._application = None  # as below
             raise ServiceTransientError(
                 f"{self._origin}: invalid_grant (AADSTS70000), which the authority answers now and then for good "
-                "refresh tokens, too. It is tried once more in a minute.",
+                "refresh tokens, too. It is tried once more in a minute. If it is refused then: sign in again "
+                "(`customer-match login`).",
                 retry_after=left,
                 undone=True,
             )

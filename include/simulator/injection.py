@@ -82,7 +82,7 @@ class FaultRule(BaseModel):
         times: How many calls it strikes; None = all.
         probability: Chance to strike each call that nth and times let through.
         seed: Chance is the same in each run; another seed is another run of luck.
-        code: For ``fault`` and ``refuse``: error code.
+        code: For ``fault`` and ``refuse``: error code; on ``Token`` the number after AADSTS, 70000 if none is given.
         error: For ``fault`` on ``Token``: OAuth error symbol.
         status: HTTP status for ``raw``; for ``fault`` it overrides the usual one.
         retry_after: Adds a Retry-After header (seconds) to ``raw`` and ``fault``.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from include.errors import CustomerMatchError, TransientError
 from include.microsoft_advertising.limits import CUSTOMER_LIST_FEATURE
+from include.microsoft_advertising.retrying import RetryPolicy
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from include.microsoft_advertising.models import AccountInfo, Identity
 
 __all__ = ["check"]
+
+_RETRIES = RetryPolicy(budget=30.0)
+"""Somebody looks at the page, and many proxies end a request after a minute: a pause of a minute is told, not kept."""
 
 
 def check(hook: MicrosoftAdvertisingHook) -> tuple[bool, str]:
@@ -27,7 +31,7 @@ def check(hook: MicrosoftAdvertisingHook) -> tuple[bool, str]:
     said = ""
     try:
         place, terms = _place(hook), hook.terms()
-        with hook.get_conn() as client:
+        with hook.get_conn(retries=_RETRIES) as client:
             identity = client.whoami()
             said = f"{_who(identity, hook.account().customer_id)} {place} "
             lists = len(client.list_audiences())

@@ -18,9 +18,10 @@ from airflow_microsoft_advertising.token_store import token_store
 from include.customer_match.redaction import logger
 from include.errors import ConfigurationError
 from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.client import AsyncClient, Client
+from include.microsoft_advertising.client import DEFAULT_RETRIES, AsyncClient, Client
 from include.microsoft_advertising.environment import Environment
 from include.microsoft_advertising.pasted import trimmed
+from include.microsoft_advertising.retrying import RetryPolicy
 from include.microsoft_advertising.transport.choice import TransportName, end_notice
 
 __all__ = ["MicrosoftAdvertisingHook", "account_of", "environment_of", "transport_of"]
@@ -100,8 +101,11 @@ class MicrosoftAdvertisingHook(BaseHook):
         """Who accepted the Customer Match terms, if the connection says so."""
         return terms_of(self.connection())
 
-    def get_conn(self) -> Client:
+    def get_conn(self, *, retries: RetryPolicy = DEFAULT_RETRIES) -> Client:
         """A client; use it as a context manager.
+
+        Args:
+            retries: How patient one call is.
 
         Raises:
             ConfigurationError: The connection lacks something.
@@ -112,6 +116,7 @@ class MicrosoftAdvertisingHook(BaseHook):
             account,
             environment_of(connection),
             store=token_store(connection, account),
+            retries=retries,
             transport=self._transport(connection),
         )
 

@@ -104,7 +104,7 @@ def test_a_crash_at_any_step(how: str, route: RouteChoice) -> None:
 
 @pytest.mark.slow
 @pytest.mark.faults
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(
     strikes=st.dictionaries(st.integers(1, 80), st.sampled_from(["before", "after", "lost"]), max_size=8),
     route=st.sampled_from(ROUTES),
@@ -567,7 +567,7 @@ def test_a_worker_that_slept_between_two_calls_does_not_go_on() -> None:
 
 @pytest.mark.slow
 @pytest.mark.faults
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, derandomize=True)
 @given(
     targets=st.lists(
         st.tuples(st.sets(st.integers(1, 12), min_size=1), st.sampled_from(ROUTES), st.booleans()),
@@ -752,7 +752,7 @@ def test_an_older_interval_does_not_overwrite_a_newer_one() -> None:
 
 @pytest.mark.slow
 @pytest.mark.faults
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(turns=st.lists(st.booleans(), min_size=1, max_size=40))
 def test_two_deliveries_that_race(turns: list[bool]) -> None:
     """Whoever writes second learns of it; the bounds hold after every turn, and the last one is exact."""

@@ -455,6 +455,18 @@ def test_the_test_of_a_good_connection_to_a_service_that_fails(
 
 
 @pytest.mark.system
+@pytest.mark.faults
+def test_the_test_tells_of_a_long_pause_and_does_not_keep_it(simulator: Simulator) -> None:
+    simulator.api.control("faults", {"operation": "GetUser", "kind": "fault", "code": 117, "times": 99})
+    simulator.api.control("requests", method="DELETE")
+    works, message = MicrosoftAdvertisingHook().test_connection()
+    assert not works
+    assert message.endswith("Try again in some minutes.")
+    seen = [entry["operation"] for entry in simulator.api.control("requests")]
+    assert seen.count("GetUser") == 1
+
+
+@pytest.mark.system
 def test_the_test_while_the_service_is_down(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RetryPolicy, "_wait", lambda *_: 0.0)
     extra = EXTRA | {"environment": "other", "base_url": f"http://127.0.0.1:{free_port()}"}

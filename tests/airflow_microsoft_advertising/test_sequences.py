@@ -682,7 +682,6 @@ def test_everything_at_once(number: int) -> None:
         settings=settings(
             max_examples=SEQUENCES,
             stateful_step_count=12,
-            deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
         ),

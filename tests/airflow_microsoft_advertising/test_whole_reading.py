@@ -366,14 +366,14 @@ def check(case: Case) -> None:
     assert Counter((row["key"], row["reason"]) for row in found) == Counter(what.rejects)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(case=cases())
 def test_the_members_are_those_of_plain_python(case: Case) -> None:
     check(case)
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(case=cases())
 def test_the_members_are_those_of_plain_python_in_many_cases(case: Case) -> None:
     check(case)

@@ -86,7 +86,7 @@ def files(storage: Any) -> Files:
 # --- From anywhere to anywhere -------------------------------------------------------------------------------
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(data=st.data(), part_size=st.integers(1, 4), full=st.booleans())
 def test_parts_lead_to_the_target(new_storage: Any, data: Any, part_size: int, full: bool) -> None:
     files = Files(new_storage())
@@ -136,7 +136,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(start=PEOPLE, steps=STEPS, done=st.lists(PEOPLE, min_size=3, max_size=3), target=PEOPLE.filter(bool))
 def test_parts_in_flight_count(
     new_storage: Any,

@@ -370,7 +370,7 @@ def kinds(node: Any) -> set[str]:
     return {kind for value in inner for kind in kinds(value)}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(WORDS, min_size=1, max_size=14).map(" ".join) | st.lists(WORDS, max_size=8).map("".join))
 @example("n IN ( SELECT n FROM t )")
 @example("ABS ( n ) = 1")
@@ -400,7 +400,7 @@ def check_what_polars_gets(sql: str) -> None:
     assert kinds(json.loads(expression.meta.serialize(format="json"))) == set()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet=st.sampled_from("an1='\"()*;-/\\ \n.,$SELECTFROM{}[]:"), max_size=40))
 def test_any_text_passes_or_is_refused_by_an_error_of_ours(text: str) -> None:
     with contextlib.suppress(UnusableCondition):

@@ -110,7 +110,7 @@ def array(digests: list[bytes]) -> Digests:
     return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(TIED, max_size=15), st.lists(st.lists(TIED, max_size=20), max_size=3))
 def test_looking_up_is_membership_of_a_set(members: list[bytes], lookups: list[list[bytes]]) -> None:
     group = IdGroup(sorted_distinct(array(members)))

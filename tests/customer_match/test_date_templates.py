@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from include.customer_match.date_templates import (
@@ -145,7 +145,6 @@ def test_an_interval_does_not_hold_its_end_unless_it_is_a_moment() -> None:
     assert not RunDates.at(DATES.end).holds(DATES.end + timedelta(seconds=1))
 
 
-@settings(deadline=None)
 @given(st.integers(0, 7_000_000_000), st.integers(-300, 300))
 def test_shifted_runs_have_shifted_days(seconds: int, days: int) -> None:
     dates = RunDates.at(datetime(1971, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds))

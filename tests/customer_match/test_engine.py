@@ -42,7 +42,7 @@ def check(rows: list[tuple[str | None, ...]], columns: int, policy: Policy) -> N
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(VALUES | WELL_FORMED, max_size=12), st.sampled_from(Policy))
 @example([" +@a.b", "+@a.b", "..+x@a.b", ".@a.b", "a@b.0", "a@b.0x", "a@b.c\n", "a@b.c\n\n"], Policy.ENHANCED)
 @example(["a" * 60 + "@b.c", "a" * 61 + "@b.c", "a@" + "b" * 60 + ".c", "a@" + "b" * 58 + ".c"], Policy.BOTH)
@@ -61,7 +61,7 @@ def test_all_examples_of_the_reference(policy: Policy) -> None:
     check([(value, None) for value in values], 2, policy)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(VALUES | WELL_FORMED, VALUES, WELL_FORMED), max_size=6), st.sampled_from(Policy))
 def test_first_usable_of_several_columns(rows: list[tuple[str | None, ...]], policy: Policy) -> None:
     check(rows, 3, policy)
@@ -92,7 +92,7 @@ MODES = (st.sampled_from(Policy), st.sampled_from(Take), st.sampled_from([None, 
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(LISTS), max_size=8), *MODES)
 @example([([None, "x@contoso.com"],), ([],), (None,), (["n/a", ""],)], Policy.BASIC, Take.COALESCE, None)
 @example([(["é@contoso.com", "x@contoso.com", "f" * 64],)], Policy.BASIC, Take.COALESCE, None)
@@ -103,7 +103,7 @@ def test_lists(rows: list[tuple[Any, ...]], policy: Policy, take: Take, separato
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.none() | SEPARATED, VALUES | WELL_FORMED), max_size=8), *MODES)
 @example([("a@b.co; c@d.co;;e@f.co", None), ("", "g@h.co"), (";", " ")], Policy.BASIC, Take.ALL, ";")
 @example([("n/a;é@b.co;c@d.co", "g@h.co")], Policy.BASIC, Take.COALESCE, ";")
@@ -113,7 +113,7 @@ def test_separated_texts(
     check_values(rows, [TEXT, TEXT], policy, take, separator)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(SEPARATED, LISTS, WELL_FORMED), max_size=5), *MODES)
 def test_text_and_lists_side_by_side(
     rows: list[tuple[Any, ...]], policy: Policy, take: Take, separator: str | None

@@ -574,7 +574,7 @@ JARGON = ("Input should", "validation error", "pydantic", "type=", "Value error"
 
 @pytest.mark.slow
 @pytest.mark.bad_input
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(KEYS, JSON, min_size=1, max_size=3))
 def test_whatever_is_written_the_answer_is_in_human_words(tmp_path: Path, keys: dict[str, Any]) -> None:
     content = text(**{key: json.dumps(value) for key, value in keys.items()})

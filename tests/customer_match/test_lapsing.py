@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from include.customer_match.lapsing import lapse_warning, must_renew
@@ -51,7 +51,6 @@ def test_earlier_where_the_next_run_comes_too_late() -> None:
     assert must_renew(last, days=30, now=THEN + days(3), next_run_over=THEN + days(30))
 
 
-@settings(deadline=None)
 @given(
     duration=st.integers(1, 390),
     period=st.floats(0.04, 400),

@@ -161,14 +161,14 @@ def distinct_of(batches: list[list[bytes]]) -> tuple[list[bytes], int]:
 BATCHES = st.lists(st.lists(DIGEST, max_size=12), max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(BATCHES)
 def test_distinct_in_memory_equals_a_set(batches: list[list[bytes]]) -> None:
     flat = [digest for batch in batches for digest in batch]
     assert distinct_of(batches) == (sorted(set(flat)), len(flat))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(batches=BATCHES)
 def test_distinct_spilled_equals_a_set(batches: list[list[bytes]]) -> None:
     flat = [digest for batch in batches for digest in batch]

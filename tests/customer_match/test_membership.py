@@ -44,7 +44,7 @@ def by_email(rows: list[dict[str, Any]]) -> list[str]:
     return sorted(row["Email"] for row in rows)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(IDS, st.sampled_from(["Gold", "Silver"]), st.sampled_from("ab")), max_size=20),
     st.lists(IDS, max_size=20),

@@ -43,7 +43,7 @@ def members_of(storage: Any, staged: Staged) -> list[str]:
 
 
 @pytest.mark.slow
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.lists(VALUES, max_size=15), max_size=4), st.sampled_from(Policy))
 def test_agrees_with_the_reference_and_adds_up(
     new_storage: Any, batches: list[list[str | None]], policy: Policy
@@ -158,7 +158,7 @@ def taken_of(values: list[str | None], policy: Policy, take: Take) -> list[Verdi
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ROWS, st.lists(VALUES, max_size=4), st.sampled_from([*product(Policy, Take)]), st.integers(1, 5))
 def test_everybody_is_counted_once_and_nobody_is_lost(
     new_storage: Any, rows: list[Any], listed: list[str | None], choice: tuple[Policy, Take], size: int

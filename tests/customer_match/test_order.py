@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from include.customer_match.ledger.state import Forced, State
@@ -93,7 +93,6 @@ def test_force_leads_past_a_plan_that_only_a_wrong_clock_can_have_made() -> None
     assert in_order(held(day(3), planned_at=FUTURE), day(0), FORCE, now=NOW + SECOND)
 
 
-@settings(deadline=None)
 @given(arrivals=st.permutations(range(6)), newest=st.integers(0, 8))
 def test_days_that_run_beside_one_another_end_with_the_newest(arrivals: list[int], newest: int) -> None:
     """All of a forced backfill begin at once, over data of another day, and arrive in any order."""

@@ -5,7 +5,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from include.customer_match import read_ahead
@@ -46,7 +46,6 @@ class AtOnce(ThreadPoolExecutor):
         return done
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(expected=ranges(), read=ranges())
 def test_whatever_was_expected_every_range_is_read_right(expected: list[Range], read: list[Range]) -> None:
     with mock.patch.object(read_ahead, "ThreadPoolExecutor", AtOnce):
@@ -56,7 +55,6 @@ def test_whatever_was_expected_every_range_is_read_right(expected: list[Range], 
     ahead.close()
 
 
-@settings(deadline=None)
 @given(ranges())
 def test_requests_cover_what_is_expected_and_are_not_too_long(expected: list[Range]) -> None:
     found = list(read_ahead.pieces(expected))
@@ -115,7 +113,6 @@ def test_the_next_file_is_fetched_meanwhile_and_both_keep_within_one_bound() -> 
     two.close()
 
 
-@settings(deadline=None)
 @given(expected=st.lists(ranges(), min_size=2, max_size=4), read=ranges(), closed=st.integers(0, 4))
 def test_whatever_is_expected_of_several_files(
     expected: list[list[Range]], read: list[Range], closed: int

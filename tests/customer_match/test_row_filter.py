@@ -159,7 +159,7 @@ def sqlite() -> Iterator[sqlite3.Connection]:
         yield database
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(condition=TRUTHS)
 def test_a_condition_means_what_it_means_in_sql(sqlite: sqlite3.Connection, condition: str) -> None:
     condition = f"({condition}) AND (b OR NOT b OR b IS NULL)"  # true, and names a column
@@ -168,7 +168,7 @@ def test_a_condition_means_what_it_means_in_sql(sqlite: sqlite3.Connection, cond
     assert found.keep(EVERYTHING).to_pylist() == wanted
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.none() | st.integers(-3, 3), st.none() | st.sampled_from("ab"))),
     st.integers(-3, 3),

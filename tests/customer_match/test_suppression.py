@@ -48,7 +48,7 @@ def kept(
 PEOPLE = [f"p{n}@contoso.com" for n in range(6)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sets(st.sampled_from(PEOPLE)), st.lists(st.lists(st.sampled_from([*PEOPLE, "n/a", ""])), max_size=3)
 )
@@ -205,7 +205,7 @@ def staged_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(ENTRIES, max_size=6),
     st.lists(ENTRIES, max_size=5),

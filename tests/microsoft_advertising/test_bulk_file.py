@@ -61,7 +61,7 @@ def test_a_small_file_byte_by_byte(tmp_path: Path) -> None:
     assert (info.rows, info.raw_bytes, info.zip_bytes) == (1, len(raw), path.stat().st_size)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     sizes=st.lists(st.integers(0, 90), max_size=5),
     audience=st.integers(1, MAX_ID),

@@ -17,12 +17,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from include.errors import ConfigurationError, TerminalError, TransientError
+from include.microsoft_advertising import tokens
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.bulk_file import Action, index_of, write_bulk_file
 from include.microsoft_advertising.client import AsyncClient, Client
@@ -169,7 +171,7 @@ def send(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., set[in
 
 @pytest.fixture(autouse=True)
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Waits that the service asked for; they are not kept."""
+    """Waits that the service asked for; they are not kept, but pass for those who look at a clock."""
     waits: list[float] = []
     wait = RetryPolicy._wait
 
@@ -180,6 +182,8 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         return 0.0
 
     monkeypatch.setattr(RetryPolicy, "_wait", told)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(waits))
+    monkeypatch.setattr(tokens, "time", clock)
     return waits
 
 
@@ -371,7 +375,7 @@ FAULTS: list[tuple[str, int, type[Exception], float | None]] = [
     ("GetBulkUploadUrl", 204, TerminalError, None),
     ("GetBulkUploadUrl", 4204, TransientError, 900),
     ("GetBulkUploadStatus", 4201, TerminalError, None),
-    ("GetBulkUploadStatus", 98765, TerminalError, None),
+    ("GetBulkUploadStatus", 98765, TransientError, None),
     ("GetUser", 105, ConfigurationError, None),
     ("ApplyCustomerListUserData", 8003, ConfigurationError, None),
     ("ApplyCustomerListUserData", 8004, TerminalError, None),
@@ -437,12 +441,31 @@ def test_an_expired_token_is_renewed_in_the_middle(
     assert seen.count(operation) == 2
 
 
-def test_a_session_that_was_revoked_needs_a_human(client: Speaker, api: Api) -> None:
+@pytest.mark.parametrize(("code", "waits"), [(50173, 0), (700082, 0), (70008, 0), (70000, 1)])
+def test_a_session_that_was_revoked_needs_a_human(
+    client: Speaker, api: Api, slept: list[float], code: int, waits: int
+) -> None:
+    """Codes that say why are believed at once, the general one after a minute."""
     client.whoami()
     api.control("tokens", {"expire_access": True})
-    api.fault("Token", "fault", error="invalid_grant", times=None)
-    with pytest.raises(ConfigurationError, match="Sign in again"):
+    api.control("requests", method="DELETE")
+    api.fault("Token", "fault", error="invalid_grant", code=code, times=None)
+    with pytest.raises(ConfigurationError, match=rf"AADSTS{code}.*Sign in again"):
         client.list_audiences()
+    assert len(slept) == waits
+    assert all(55 < seconds <= 66 for seconds in slept)
+    assert [entry["operation"] for entry in api.control("requests")].count("Token") == 2 + waits, (
+        "the renewed token, the connection's own, and after the pause the renewed one again"
+    )
+
+
+def test_a_session_that_was_doubted_by_mistake_goes_on(client: Speaker, api: Api, slept: list[float]) -> None:
+    client.whoami()
+    api.control("tokens", {"expire_access": True})
+    api.fault("Token", "fault", error="invalid_grant", code=70000, times=2)
+    client.list_audiences()
+    assert len(slept) == 1, "both the renewed token and the connection's own were refused"
+    assert not api.control("faults"), "both struck"
 
 
 # --- lost answers ----------------------------------------------------------------------------------------------

@@ -218,6 +218,18 @@ def test_all_other_refusals_are_believed_at_once(
         TokenSource(account, environment).access_token()
 
 
+@pytest.mark.parametrize("code", [50173, 700082, 70008])
+def test_a_code_that_says_why_ends_the_doubt(
+    service: Service, account: Account, environment: Environment, code: int
+) -> None:
+    """Whether the sentence names it or only the list."""
+    for words in (f"AADSTS70000: no. AADSTS{code}: revoked", "AADSTS70000: no"):
+        answer = {"error": "invalid_grant", "error_description": words, "error_codes": [70000, code]}
+        service.token_reply = lambda n, answer=answer: json_reply(answer, 400)  # type: ignore[misc]
+        with pytest.raises(ConfigurationError, match=rf"AADSTS70000 AADSTS{code}.*Sign in again"):
+            TokenSource(account, environment).access_token()
+
+
 def test_a_doubt_about_the_newest_token_is_not_hidden_by_an_older_one(
     service: Service, account: Account, environment: Environment
 ) -> None:

@@ -76,6 +76,11 @@ def test_fault_in_the_operations_own_format(api: Api) -> None:
     api.fault("Token", "fault", error="temporarily_unavailable", status=503)
     answer = api.token_request()
     assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    for values, code in (({}, 70000), ({"code": 50173}, 50173)):
+        api.fault("Token", "fault", **values)
+        answer = api.token_request()
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+        assert answer.json()["error_codes"] == [code]
     _, url = api.request_url()
     api.fault("UploadFile", "fault", code=3227)
     answer = api.post_file(url, bulk_csv())

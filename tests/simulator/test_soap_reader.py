@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from include.simulator.codes import ServiceFault
@@ -184,7 +184,6 @@ def test_entities_of_attributes_do_not_blow_up() -> None:
         read_message(envelope('<a b="&e11;"/>', before=before))
 
 
-@settings(deadline=None)
 @given(st.integers())
 def test_numbers_have_their_bits(number: int) -> None:
     for kind, bits in ((LONG, 64), (INT, 32)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -103,7 +103,6 @@ def test_refusals_have_no_detail_and_a_code_that_resolves() -> None:
         assert (fault_code.nsmap[prefix], name, reason.text) == (namespace, said, "why")
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_any_text_makes_a_valid_message_and_what_xml_can_say_survives(name: str, description: str) -> None:
     audience = {"Type": "CustomerList", "Name": name, "Description": description}

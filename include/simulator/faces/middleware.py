@@ -32,6 +32,7 @@ Send: TypeAlias = Callable[[Message], Any]
 App: TypeAlias = Callable[[Scope, Receive, Send], Any]
 
 
+_INVALID_GRANT = 70000  # AADSTS, where a rule names no code
 _LOOKS = 0.02  # seconds between two looks whether the rules were removed
 
 
@@ -164,7 +165,7 @@ class Surroundings:
             answer = oauth_fault(
                 rule.error,
                 "Injected by the simulator.",
-                number=70000,
+                number=rule.code or _INVALID_GRANT,
                 http_status=rule.status or 400,
                 timestamp=iso(self._service.clock.now()),
             )

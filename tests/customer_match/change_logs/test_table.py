@@ -88,7 +88,7 @@ def newest_of(rows: list[Row], order: list[str], ties: str) -> Row:
 
 
 @pytest.mark.parametrize("spills", [False, True])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=st.lists(CHANGES, max_size=60), ties=st.sampled_from(["deleted", "kept"]), as_text=st.booleans())
 def test_the_newest_rows_are_those_of_plain_python(
     rows: list[Row], ties: str, *, as_text: bool, spills: bool

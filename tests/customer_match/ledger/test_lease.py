@@ -289,4 +289,4 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_never_two_at_once() -> None:
-    run_state_machine_as_test(Machine, settings=settings(max_examples=60, deadline=None))
+    run_state_machine_as_test(Machine, settings=settings(max_examples=60))

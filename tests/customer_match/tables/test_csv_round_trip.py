@@ -268,14 +268,14 @@ def check(data: st.DataObject, most: int) -> None:
         assert read(written, data.draw(st.integers(1, 5))) == written.rows
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_table_comes_back_whatever_the_dialect_and_the_sizes_of_blocks(data: st.DataObject) -> None:
     check(data, most=8)
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=1_500, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_500, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_many_tables_come_back(data: st.DataObject) -> None:
     check(data, most=40)

@@ -93,7 +93,7 @@ def test_where_there_is_none_the_message_says_what_there_is(
         newest(tmp_path, "{{ latest }}")
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sets(st.dates(date(2026, 4, 1), date(2026, 6, 30)), max_size=6),
     st.sampled_from(["%Y-%m-%d", "%Y/%m/%d", "%Y/%m-%d", "%d%m%Y"]),

@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from include.errors import ConfigurationError
@@ -92,7 +92,6 @@ _TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_fro
 
 
 @pytest.mark.slow
-@settings(deadline=None)  # the SDK is imported by the first example
 @given(name=_TEXTS, description=_TEXTS)
 def test_texts_arrive_as_they_are(name: str, description: str) -> None:
     """By both: suds alone takes `&amp;` for escaped already, and sends `&`."""

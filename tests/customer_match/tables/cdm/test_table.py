@@ -518,7 +518,7 @@ VALUES = st.text(alphabet="ab,;\"\n\r é\t'\\", max_size=6)
     header=st.booleans(),
     encoding=st.sampled_from(["UTF-8", "UTF-16", "latin-1"]),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_values_read_back(
     tmp_path: Path, parts: Sequence[Sequence[tuple[str, str]]], delimiter: str, header: bool, encoding: str
 ) -> None:

@@ -287,7 +287,7 @@ OPERATIONS = st.lists(
     vectors=st.sampled_from(["no", "log", "file"]),
     partition_by=st.sampled_from([(), ("Country",), ("Country", "Note")]),
 )
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_history_reads_back_as_it_was_at_every_version(
     tmp_path: Path, operations: Any, mapping: Any, vectors: Any, partition_by: Any
 ) -> None:
