@@ -11,66 +11,42 @@ ledger, so a first try, a retry after a crash and the return from the triggerer 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from airflow_microsoft_advertising.applying import apply_part, calls_of
 from airflow_microsoft_advertising.audience_generation import GONE, GenerationKeeper
 from airflow_microsoft_advertising.audience_keeping import AudienceKeeper
 from airflow_microsoft_advertising.audience_marks import AudienceSpec
-from airflow_microsoft_advertising.late_calls import LIFE, Calling, await_late_calls
+from airflow_microsoft_advertising.bulk import BulkUploads, Waiting
+from airflow_microsoft_advertising.late_calls import Calling, await_late_calls
 from airflow_microsoft_advertising.refusals import Refusals
 from include.customer_match.chunk import Plan, plan_again
 from include.customer_match.ledger.places import Ledgers
-from include.customer_match.ledger.state import Forced, Part, Progress, Renewal, Request, Settled
+from include.customer_match.ledger.state import Forced, Progress, Renewal, Settled
 from include.customer_match.ledger.store import Entry, LedgerConflict, Storage
-from include.customer_match.members import DamagedMembers, read_members
+from include.customer_match.members import DamagedMembers
 from include.customer_match.order import Force, Overtaken, in_order
 from include.customer_match.redaction import logger
 from include.customer_match.routes import Route
-from include.errors import ConfigurationError, TerminalError, TransientError
-from include.microsoft_advertising import bulk_file
+from include.errors import ConfigurationError, TransientError
 from include.microsoft_advertising.client import Client
-from include.microsoft_advertising.error_table import Reaction
 from include.microsoft_advertising.faults import (
-    Origin,
-    ResultsExpired,
     ServiceConfigurationError,
-    ServiceError,
     ServiceTerminalError,
-    UploadUrlExpired,
-    error_of,
 )
-from include.microsoft_advertising.hosts import ForeignHost
-from include.microsoft_advertising.models import UploadState, UploadStatus, UploadTicket
 
 __all__ = ["AudienceSpec", "Delivery", "Overtaken", "Waiting"]
 
 log = logger(__name__)
 
 _TRIES = 3  # new URLs in one go; past that, the task's own retries wait longer
-_UNKNOWN_REQUEST = 4201  # InvalidRequestId
 _NOT_SUPPORTED = 204  # OperationNotSupported
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-class _SendAgain(TransientError):
-    """The upload is over, and nobody knows what it did: the part is sent again."""
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """An upload that the service is working on."""
-
-    request_id: str
-    since: datetime
 
 
 class Delivery:
@@ -122,6 +98,16 @@ class Delivery:
         self._on_replan = on_replan
         self._now = now or _now
         self._generations = GenerationKeeper(client, ledgers, audience)
+        self._uploads = BulkUploads(
+            client=client,
+            ledger=self._ledger,
+            files=storage,
+            audience=audience.name,
+            plan_id=plan.id,
+            accept_terms=accept_terms,
+            now=self._now,
+            confirmed=self._confirmed,
+        )
 
     def start(self) -> None:
         """Make sure that the audience exists, and that it is the one that the ledger tells of.
@@ -186,7 +172,7 @@ class Delivery:
         while fruitless <= _TRIES:
             if entry.state.in_flight:
                 index = entry.state.in_flight[0]
-                entry, waiting = self._look(entry, index)
+                entry, waiting = self._uploads.look(entry, index)
             else:
                 entry = self._begun(entry)
                 following = entry.state.next_part
@@ -295,14 +281,11 @@ class Delivery:
         self._on_replan(plan)
 
     def _send(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
-        """Ask for an upload, write it down, post the file; or write the intent down, and call."""
+        """Send a part by its route."""
         self._before_sending()
         if entry.state.parts[index].route is Route.APPLY:
             return self._apply(entry, index), None
-        ticket = self._client.request_upload()
-        request = Request(id=ticket.request_id, upload_url=ticket.upload_url, requested_at=datetime.now(UTC))
-        entry = self._ledger.write(entry, entry.state.requested(index, request))
-        return self._post(entry, index, request)
+        return self._uploads.send(entry, index)
 
     def _apply(self, entry: Entry, index: int) -> Entry:
         calling = Calling(self._ledger, entry, index, self._now)
@@ -349,85 +332,6 @@ class Delivery:
         self._replan(self._plan.by_bulk())
         return self._ledger.write(entry, entry.state.by_bulk())
 
-    def _post(self, entry: Entry, index: int, request: Request) -> tuple[Entry, Waiting | None]:
-        part, audience_id = entry.state.parts[index], entry.state.audience_id
-        assert audience_id is not None  # noqa: S101 (start wrote it)
-        with tempfile.TemporaryDirectory(prefix="customer-match-") as folder:
-            path = Path(folder, "upload.zip")
-            members = read_members(self._storage, part.members)
-            info = bulk_file.write_bulk_file(
-                path,
-                audience_id=audience_id,
-                action=bulk_file.Action[part.action.name],
-                members=members,
-                accept_terms=self._accept_terms,
-            )
-            try:
-                self._client.upload_file(UploadTicket(request.id, request.upload_url), path)
-            except UploadUrlExpired:
-                log.warning("The upload URL of request %s has expired: asking for another", request.id)
-                ended = entry.state.came_to_nothing(index, lands_until=self._now() + LIFE)
-                return self._ledger.write(entry, ended), None
-            except ForeignHost as error:  # somebody has written to the ledger: the next try asks for another
-                return self._given_up(entry, index, request, error), None
-        log.info(
-            "Audience %r: part %d of %d (%s, %d members, %d bytes) sent as request %s",
-            self._audience.name,
-            index + 1,
-            len(entry.state.parts),
-            part.action,
-            part.members.count,
-            info.zip_bytes,
-            request.id,
-        )
-        return entry, Waiting(request.id, datetime.now(UTC))
-
-    def _look(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
-        """Look at an upload that the ledger names, and record its end if it has come."""
-        part = entry.state.parts[index]
-        request = part.request
-        assert request is not None  # noqa: S101 (it is in flight)
-        try:
-            status = self._client.upload_status(request.id)
-        except ServiceTerminalError as error:
-            if _UNKNOWN_REQUEST not in error.codes:
-                raise
-            log.warning("Microsoft Advertising does not know request %s any more: sending again", request.id)
-            return self._ledger.write(entry, entry.state.came_to_nothing(index)), None
-        if status.state is UploadState.PENDING_FILE_UPLOAD:
-            return self._post(entry, index, request)
-        if not status.state.final:
-            return entry, Waiting(request.id, request.requested_at)
-        if not status.state.succeeded:
-            return self._given_up(entry, index, request, self._failure(request, status)), None
-        return self._confirm(entry, index, request, status), None
-
-    def _given_up(self, entry: Entry, index: int, request: Request, error: Exception) -> Entry:
-        """Record that an upload came to nothing, and raise why if it was ours.
-
-        What the upload of an earlier plan died of was that plan's matter: ours goes on from what may be there.
-        """
-        is_ours = entry.state.plan_id == self._plan.id
-        entry = self._ledger.write(entry, entry.state.came_to_nothing(index))
-        if is_ours:
-            raise error
-        log.warning("Request %s of an earlier plan came to nothing: %s", request.id, error)
-        return entry
-
-    def _confirm(self, entry: Entry, index: int, request: Request, status: UploadStatus) -> Entry:
-        part = entry.state.parts[index]
-        try:
-            refusals = self._refusals(part, request, status)
-        except (ConfigurationError, TerminalError, _SendAgain) as error:
-            return self._given_up(entry, index, request, error)
-        log.info(
-            "Request %s is done: %d of %d members taken",
-            request.id,
-            part.members.count - len(refusals),
-            part.members.count,
-        )
-        return self._confirmed(entry, index, refusals, request.id)
-
     def _confirmed(
         self,
         entry: Entry,
@@ -441,61 +345,6 @@ class Delivery:
         confirmed = entry.state.confirmed(index, refused, refusals.reasons, lands_until=lands_until)
         return self._ledger.write(entry, confirmed)
 
-    def _refusals(self, part: Part, request: Request, status: UploadStatus) -> Refusals:
-        """The refused members, from the upload's results.
-
-        Raises:
-            CustomerMatchError: The list as a whole was refused, or an error is not about one member.
-        """
-        for _ in range(_TRIES):
-            try:
-                return self._read_refusals(part, request, status)
-            except ResultsExpired:
-                status = self._client.upload_status(request.id)
-        if status.result_url is None:
-            # Documented: they are kept for some minutes only. The next worker may well come later than that.
-            raise _SendAgain(
-                f"Microsoft Advertising refused members of request {request.id} and keeps its results no longer, so "
-                "that nobody knows which: sent again."
-            )
-        raise TransientError(f"The results of request {request.id} expire faster than they can be read.")
-
-    def _read_refusals(self, part: Part, request: Request, status: UploadStatus) -> Refusals:
-        refusals = Refusals(part.members)
-        if status.result_url is None:
-            if status.state is UploadState.COMPLETED:
-                return refusals
-            raise ResultsExpired("The service reports refused rows and no address to read them from.")
-        for row in self._client.row_errors(status.result_url):
-            error = ServiceError(row.code, row.name)
-            if row.record == "Customer List" or error.entry.reaction is not Reaction.REJECT_ROW:
-                raise self._not_about_a_member(request, error)
-            refusals.add(bulk_file.index_of(row.client_id), error)
-        return refusals
-
-    def _not_about_a_member(self, request: Request, error: ServiceError) -> Exception:
-        """What a row's error means for the upload as a whole: its results will not change any more."""
-        fault = error_of((error,), self._origin(request))
-        if isinstance(fault, TransientError):
-            return _SendAgain(str(fault), retry_after=fault.retry_after)
-        return fault
-
     def _finish(self, entry: Entry) -> None:
         if entry.state.parts:
             self._ledger.settle(entry, self._generations.confirm(entry))
-
-    def _failure(self, request: Request, status: UploadStatus) -> Exception:
-        if status.errors:
-            return error_of(status.errors, self._origin(request))
-        message = (
-            f"Microsoft Advertising ended the upload {request.id} of audience {self._audience.name!r} "
-            f"as {status.state.value} and gave no reason."
-        )
-        if status.state in {UploadState.FAILED, UploadState.EXPIRED, UploadState.ABORTED}:
-            return TransientError(f"{message} It is sent again.")
-        return TerminalError(
-            f"{message} The file broke a limit of the service: lower `profiles_per_part` in the export file."
-        )
-
-    def _origin(self, request: Request) -> Origin:
-        return Origin(f"Upload {request.id}", audience=self._audience.name)

@@ -21,7 +21,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from airflow_microsoft_advertising import applying, delivery
+from airflow_microsoft_advertising import applying, bulk, delivery
 from airflow_microsoft_advertising.audience_marks import AudienceSpec, mark_in
 from airflow_microsoft_advertising.delivery import Delivery, Waiting
 from airflow_microsoft_advertising.late_calls import CallsUnderWay
@@ -475,7 +475,7 @@ def kept_folders(root: Path) -> Iterator[None]:
             free.append(folder)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delivery, "tempfile", SimpleNamespace(TemporaryDirectory=one))
+        patch.setattr(bulk, "tempfile", SimpleNamespace(TemporaryDirectory=one))
         yield
 
 
