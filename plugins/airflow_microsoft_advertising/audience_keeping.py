@@ -196,10 +196,10 @@ class AudienceKeeper:
         before, state = entry.state.damage, self._compared(state, found)
         if state == entry.state:
             return entry
-        entry = ledger.write(entry, state)
-        if (
-            state.damage and state.damage != before
-        ):  # not before: another try's claim may have come in between
+        entry = ledger.write(
+            entry, state
+        )  # before the warning: it fails where another try's claim came between
+        if state.damage and state.damage != before:
             log.warning(
                 "Audience %r: %s Nothing that the ledger said counts any more: the whole audience is replaced.",
                 found.name,
