@@ -194,7 +194,7 @@ def parsed(text: str) -> Condition:
 
 
 def _written(tree: exp.Expr) -> str:
-    return tree.sql(dialect=_Dialect, comments=False)
+    return tree.sql(dialect=_Dialect, comments=False, identify=True)
 
 
 def _tree(text: str) -> exp.Expr:

@@ -16,6 +16,8 @@ from include.microsoft_advertising.faults import ServiceConfigurationError, Serv
 from include.microsoft_advertising.models import UploadState
 from tests.airflow_microsoft_advertising.in_memory import MARK, NAME, Crash, FakeAudience, World
 
+pytestmark = pytest.mark.slow  # a minute of a processor, all together
+
 GOLD = AudienceSpec(NAME, MARK, segment="Gold", segments=("Gold",))
 OLDER = "older than the audience"
 REFUSALS = [

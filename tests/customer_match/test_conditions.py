@@ -227,7 +227,8 @@ def test_names_and_texts_are_no_code(condition: str, columns: tuple[str, ...]) -
 
 def test_comments_do_not_travel() -> None:
     assert (
-        parsed("n > 1 -- secret\n AND /* more */ a = '-- no comment'").sql == "n > 1 AND a = '-- no comment'"
+        parsed("n > 1 -- secret\n AND /* more */ a = '-- no comment'").sql
+        == '"n" > 1 AND "a" = \'-- no comment\''
     )
 
 
@@ -398,6 +399,10 @@ def check_what_polars_gets(sql: str) -> None:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return
     assert kinds(json.loads(expression.meta.serialize(format="json"))) == set()
+
+
+def test_a_column_named_as_a_word_of_sql_is_a_column() -> None:
+    assert parsed("ROW < a").sql == '"ROW" < "a"'
 
 
 @settings(max_examples=200)
