@@ -93,7 +93,10 @@ BEHAVIOURS: Final = (
         "switch for harder tests",
     ),
     Behaviour(
-        "sign-in.invalid-grant", "A revoked or unknown refresh token: 400 `invalid_grant`.", _D, "error page"
+        "sign-in.invalid-grant",
+        "A refresh token that is unknown (AADSTS70000) or revoked (50173): 400 `invalid_grant`.",
+        _D,
+        "error page",
     ),
     Behaviour(
         "sign-in.scope", "Another scope than msads.manage: `invalid_grant`, AADSTS70000.", _D, "error page"

@@ -177,10 +177,12 @@ class Identity:
         _check_scope(scope)
         foreign = owner is not None and owner[0] != application.client_id
         foreign |= owner is None and application.client_secret is None  # the ready-made one is the web's
-        if known is None or known[1] or foreign:
+        if known is None or foreign:
             raise OAuthError(
                 "invalid_grant", 70000, "The user could not be authenticated or the grant is expired."
             )
+        if known[1]:
+            raise OAuthError("invalid_grant", 50173, "The grant has been revoked.")
         if settings.strict_rotation:
             self._storage.revoke_token(token)
         return _Granted(scope, public=public, offline=True)

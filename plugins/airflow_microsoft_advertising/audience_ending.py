@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from airflow_microsoft_advertising.audience_marks import AudienceSpec, Standing, mark_in, standing
-from airflow_microsoft_advertising.late_calls import LIFE
+from airflow_microsoft_advertising.late_calls import lives_until
 from include.customer_match.ledger.places import Ledgers, is_usable
 from include.customer_match.ledger.state import State
 from include.customer_match.order import Force, in_order
@@ -92,7 +92,7 @@ class AudienceEnding:
         in_order(state, interval_end, force, now=now)
         if found:
             # The answer may be lost, and the table come back: nothing is then sent before the call is dead.
-            entry = ledger.write(entry, state.with_late_deletion(found.id, until=now + LIFE))
+            entry = ledger.write(entry, state.with_late_deletion(found.id, until=lives_until(now)))
             self.client.delete_audience(found.id)
             log.info("Deleted the audience %r (id %s): its table has vanished", found.name, found.id)
         elif state.audience_id is None or state.moved_to is not None or not self._is_gone(state):

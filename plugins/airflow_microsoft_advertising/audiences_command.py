@@ -6,15 +6,13 @@ database.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
-from airflow_microsoft_advertising.saying import as_json_text, say
+from airflow_microsoft_advertising.saying import as_json_text, logs_on_stderr, say
 from include.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -41,7 +39,7 @@ def audiences(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """List the audiences of an account: whose they are, and their sizes. With --delete, delete some."""
-    with redirect_stdout(sys.stderr):  # Airflow logs to standard output, which is the answer's alone
+    with logs_on_stderr():
         hook = _hook(connection, customer_id=cid, account_id=aid)
         with hook.get_conn() as client:
             found = sorted(client.list_audiences(), key=lambda audience: (audience.name, audience.id))

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from airflow_microsoft_advertising.late_calls import LIFE
+from airflow_microsoft_advertising.late_calls import lives_until
 from airflow_microsoft_advertising.refusals import Refusals
 from include.customer_match.ledger.state import Part, Request
 from include.customer_match.ledger.store import Entry, Ledger, Storage
@@ -136,7 +136,7 @@ class BulkUploads:
                 self.client.upload_file(UploadTicket(request.id, request.upload_url), path)
             except UploadUrlExpired:
                 log.warning("The upload URL of request %s has expired: asking for another", request.id)
-                ended = entry.state.came_to_nothing(index, lands_until=self.now() + LIFE)
+                ended = entry.state.came_to_nothing(index, lands_until=lives_until(self.now()))
                 return self.ledger.write(entry, ended), None
             except ForeignHost as error:  # somebody has written to the ledger: the next try asks for another
                 return self._given_up(entry, index, request, error), None

@@ -20,7 +20,7 @@ from airflow_microsoft_advertising.audiences_command import audiences
 from airflow_microsoft_advertising.reconcile_command import reconcile
 from airflow_microsoft_advertising.run_command import run
 from airflow_microsoft_advertising.sample_lake_command import sample_lake
-from airflow_microsoft_advertising.saying import as_json_text, say
+from airflow_microsoft_advertising.saying import as_json_text, logs_on_stderr, say
 from airflow_microsoft_advertising.sign_in_command import login
 from include.errors import ConfigurationError, CustomerMatchError
 from include.project import exports_folder
@@ -93,6 +93,13 @@ app.command()(login)
 @app.command("set-up")
 def set_up() -> None:
     """Make what Airflow's metadata database needs for the exports: a pool for each customer."""
+    for name, made in _pools().items():
+        typer.echo(f"Pool {name}: {'made' if made else 'was there'}.")
+
+
+@logs_on_stderr()
+def _pools() -> dict[str, bool]:
+    """The pools that are there now, and whether each had to be made."""
     from airflow.utils.session import create_session  # noqa: PLC0415 - keeps --help quick
 
     from airflow_microsoft_advertising.pools import ensure_pools, pool_name  # noqa: PLC0415
@@ -102,8 +109,7 @@ def set_up() -> None:
     pools = sorted({pool_name(export.cid) for export in exports})
     with create_session() as session:
         made = ensure_pools(pools, session)
-    for name in pools:
-        typer.echo(f"Pool {name}: {'made' if name in made else 'was there'}.")
+    return {name: name in made for name in pools}
 
 
 app.command()(audiences)

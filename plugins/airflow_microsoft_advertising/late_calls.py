@@ -22,9 +22,14 @@ from include.microsoft_advertising.limits import (
     CALLS_NOTED_SECONDS,
 )
 
-__all__ = ["LIFE", "Calling", "CallsUnderWay", "await_late_calls"]
+__all__ = ["Calling", "CallsUnderWay", "await_late_calls", "lives_until"]
 
 LIFE: Final = timedelta(seconds=CALL_LANDS_SECONDS)
+
+
+def lives_until(now: datetime) -> datetime:
+    """Until when a call may take effect that is made now and has no answer."""
+    return now + LIFE
 
 
 class CallsUnderWay(TransientError):
@@ -85,13 +90,13 @@ class Calling:
         self._unanswered = False
         self._noted = now()
         self._began = time.monotonic()
-        intent = entry.state.requested(index, None, lands_until=self._noted + LIFE)
+        intent = entry.state.requested(index, None, lands_until=lives_until(self._noted))
         self.entry = ledger.write(entry, intent)
 
     @property
     def lands_until(self) -> datetime | None:
         """Until when calls may land that were made again because their answers were lost; None if all were answered."""
-        return self._now() + LIFE if self._unanswered else None
+        return lives_until(self._now()) if self._unanswered else None
 
     def before_each(self) -> None:
         """Before each call: no other run has taken over, and the ledger says that calls are made now.
@@ -102,7 +107,7 @@ class Calling:
         self._ledger.check_newest(self.entry)
         if self._age() > CALLS_NOTED_SECONDS:
             now, began = self._now(), time.monotonic()
-            noted = self.entry.state.with_part(self._index, lands_until=now + LIFE)
+            noted = self.entry.state.with_part(self._index, lands_until=lives_until(now))
             self.entry = self._ledger.write(self.entry, noted)
             self._noted, self._began = now, began
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from airflow_microsoft_advertising.saying import as_json_text, say
+from airflow_microsoft_advertising.saying import as_json_text, logs_on_stderr, say
 from include.errors import ConfigurationError, CustomerMatchError
 from include.project import PROJECT, exports_folder
 
@@ -232,6 +232,7 @@ class _Found:
     lease: Lease | None = None
 
     @classmethod
+    @logs_on_stderr()
     def of(cls, audience: str, export: str | None) -> _Found:
         """The one ledger of this audience.
 
@@ -258,6 +259,7 @@ class _Found:
 
         return Ledgers(self.workspace, self.export.aid)
 
+    @logs_on_stderr()
     def compared(self, state: State) -> _Compared:
         """The ledger beside the audience's generation, where the service can be asked."""
         from airflow_microsoft_advertising.audience_generation import distrust_of  # noqa: PLC0415
@@ -279,6 +281,7 @@ class _Found:
         uncovered = "it has no generation yet." if generation is None else generation.uncovered
         return _Compared(mismatch=mismatch, not_compared=None if mismatch else uncovered)
 
+    @logs_on_stderr()
     def summary(self) -> Summary:
         entry = self.ledger.load()
         state = entry.state

@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from airflow_microsoft_advertising.saying import say
+from airflow_microsoft_advertising.saying import logs_on_stderr, say
 from include.customer_match.redaction import without_addresses
 from include.errors import ConfigurationError
 from include.project import exports_folder
@@ -94,7 +94,7 @@ def carry_out(export: Export, options: Options) -> None:
 
     Stopped (Ctrl-C, SIGTERM), it ends with 130: the next run goes on where it stopped.
     """
-    with redirect_stdout(sys.stderr), _stoppable():  # Airflow logs to standard output, the report's alone
+    with logs_on_stderr(), _stoppable():
         report = _run(export, options)
     typer.echo(
         report.model_dump_json(indent=2) if options.as_json else report.summary()

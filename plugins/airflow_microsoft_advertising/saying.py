@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 
 import typer
 
 from include.customer_match.redaction import without_addresses, without_addresses_in
 
-__all__ = ["as_json_text", "say"]
+__all__ = ["as_json_text", "logs_on_stderr", "say"]
+
+
+@contextmanager
+def logs_on_stderr() -> Iterator[None]:
+    """For work that uses Airflow, which logs to standard output, the place of the answer alone. Decorates, too."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def say(text: str, *, err: bool = False) -> None:

@@ -6,7 +6,6 @@ taken from the command's arguments, which other users of the machine can see.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -27,6 +26,7 @@ from airflow_microsoft_advertising.login_request import (
     say,
 )
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
+from airflow_microsoft_advertising.saying import logs_on_stderr
 from airflow_microsoft_advertising.sign_in_proof import Proven, prove
 from include.errors import ConfigurationError
 
@@ -112,7 +112,7 @@ def login(
         seconds=timeout,
         as_json=as_json,
     )
-    with contextlib.redirect_stdout(sys.stderr):  # where Airflow would write its warnings, before the result
+    with logs_on_stderr():
         result = log_in(wanted)
     typer.echo(result)
 

@@ -17,7 +17,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from tenacity import RetryCallState
 
-from airflow_microsoft_advertising import applying
+from airflow_microsoft_advertising import applying, late_calls
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
 from airflow_microsoft_advertising.run_params import upload_arguments
 from airflow_microsoft_advertising.steps import ExportRun
@@ -44,8 +44,9 @@ DAY = datetime(2026, 5, 1, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is waited for between two calls, and between two tries, is not the matter here."""
+    """What is waited for between two calls, two tries and two runs is not the matter here."""
     monkeypatch.setattr(RetryPolicy, "_wait", lambda *_: 0.0)
+    monkeypatch.setattr(late_calls, "LIFE", timedelta())
 
 
 class Installation:

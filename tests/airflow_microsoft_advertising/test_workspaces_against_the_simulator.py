@@ -40,7 +40,9 @@ def segments(name: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def installation(tmp_path: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Installation:
     monkeypatch.setenv("CUSTOMER_MATCH_EXPORTS", str(tmp_path))
-    return Installation(tmp_path, simulator)
+    installation = Installation(tmp_path, simulator)
+    installation.export(route="apply")  # which waits for nothing
+    return installation
 
 
 def test_a_backup_is_put_back(installation: Installation) -> None:
