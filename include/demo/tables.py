@@ -19,7 +19,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from include.sample_lake.people import SCHEMA, Profiles
 
-__all__ = ["DEMO_TABLES", "DemoTable", "churned", "demo_tables", "write_table", "write_tables"]
+__all__ = ["DEMO_TABLES", "DemoTable", "Format", "churned", "demo_tables", "write_table", "write_tables"]
 
 Format = Literal["parquet", "csv"]
 

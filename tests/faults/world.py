@@ -24,7 +24,7 @@ from include.customer_match.routes import Route
 from include.customer_match.workspace import Workspace, slug
 from include.demo.expected import expected
 from include.demo.stack import account_connection
-from include.demo.tables import DemoTable, write_tables
+from include.demo.tables import DemoTable, Format, write_table
 from include.sample_lake.people import Profiles
 from tests.faults import clock
 from tests.faults.airflow_parts import AirflowParts
@@ -84,6 +84,7 @@ class World:
     asked: list[str] = field(default_factory=list, init=False)
     has_struck: bool = field(default=False, init=False)
     _order: Path = field(init=False)
+    _references: dict[str, str] = field(default_factory=dict, init=False)
     _process: psutil.Process | None = field(default=None, init=False)
 
     def start(self) -> None:
@@ -115,14 +116,21 @@ class World:
             self.service.process.kill()  # it may be about to answer a call that hangs
             self.service.process.communicate()
 
-    def write_tables(self, generation: int) -> None:
+    def write_tables(self, generation: int, *, file_format: Format = "parquet") -> None:
         """Write the tables; with each generation a tenth of the profiles leave, and as many come."""
-        moved = generation * _PROFILES // 10
-        tables = [
-            DemoTable(name, Profiles.first(_PROFILES, start=10_000 * place + moved))
-            for place, name in enumerate(SEGMENTS)
-        ]
-        write_tables(self.lake, tables, self.filesystem)
+        for segment in SEGMENTS:
+            self.write_table(segment, generation, file_format=file_format)
+
+    def write_table(self, segment: str, generation: int, *, file_format: Format = "parquet") -> None:
+        """Write one of them."""
+        start = 10_000 * SEGMENTS.index(segment) + generation * _PROFILES // 10
+        table = DemoTable(segment, Profiles.first(_PROFILES, start=start), format=file_format)
+        write_table(f"{self.lake}/{segment}", table, self.filesystem)
+
+    def keep_reference(self, segment: str) -> None:
+        """Whatever becomes of a table, its audience must hold what the table holds now."""
+        self._references[segment] = f"{self.lake}-references/{segment}"
+        self.filesystem.copy(f"{self.lake}/{segment}", self._references[segment], recursive=True)
 
     def change_export(self, **keys: Any) -> None:
         """Write the export file with other values for some keys; tasks read it anew."""
@@ -360,7 +368,8 @@ class World:
 
     def expected(self, segment: str) -> list[str]:
         """The hashes that an audience must hold: made apart from the code that is tested."""
-        found: list[str] = expected(f"{self.lake}/{segment}", filesystem=self.filesystem).members
+        table = self._references.get(segment, f"{self.lake}/{segment}")
+        found: list[str] = expected(table, filesystem=self.filesystem).members
         return found
 
     def _wrong_of(self, segment: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.faults.matrix import clocks, codes, network, people, programs, storage, tasks
+from tests.faults.matrix import clocks, codes, network, people, programs, storage, tables, tasks
 from tests.faults.matrix.row import Recovery, Row
 
 __all__ = ["IN_PROCESS", "MATRIX", "UNDER_SCHEDULER", "Recovery", "Row", "played_under"]
@@ -21,6 +21,7 @@ MATRIX: Final = (
     *codes.ROWS,
     *storage.ROWS,
     *people.ROWS,
+    *tables.ROWS,
     *clocks.ROWS,
 )
 assert len({row.name for row in MATRIX}) == len(MATRIX)
@@ -35,7 +36,9 @@ _ONE_OR_TWO_OF_A_KIND: Final = frozenset(
         # storages
         "azure-503", "lease-lost-azure", "disk-full", "read-only",
         # people
-        "deleted",
+        "deleted", "workspace-restored",
+        # writers of tables
+        "becomes-log",
         # time
         "clock-waiting", "two-runs", "backfill",
     }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from include.customer_match.ledger.lease import Lease
 from include.customer_match.workspace import slug
 from tests.faults.matrix.row import UPLOAD, Recovery, Row
-from tests.faults.world import SEGMENTS, World
+from tests.faults.world import SEGMENTS, NotStruck, World
 
 __all__ = ["ROWS"]
 
@@ -124,6 +125,52 @@ def _damage_bounds(world: World) -> None:
     path.write_bytes(content)
 
 
+def _delete_newest_states(world: World) -> None:
+    """After a further run, all that the ledgers have noted of it is lost, as with a storage that was put back."""
+    known = {segment: _states(world, segment) for segment in SEGMENTS}
+    _run_once_more(world)
+    for segment, before in known.items():
+        for path in _states(world, segment) - before:
+            path.unlink()
+
+
+def _states(world: World, segment: str) -> set[Path]:
+    return set((world.workspace_folder / world.ledger(segment).folder / "states").iterdir())
+
+
+def _run_once_more(world: World) -> None:
+    """A good run, with members that are neither in the tables before nor in those after it."""
+    world.write_tables(generation=3)
+    if (state := world.run()) != "success":
+        raise NotStruck(f"the run in between ended as {state}")
+    world.write_tables(generation=1)
+
+
+def _restore_workspace(world: World) -> None:
+    """A backup of before a further run is put back."""
+    backup = world.folder / "backup"
+    shutil.copytree(world.workspace_folder, backup)
+    _run_once_more(world)
+    shutil.rmtree(world.workspace_folder)
+    shutil.copytree(backup, world.workspace_folder)
+
+
+def _run_a_copy(world: World) -> None:
+    """A copy of the installation, workspace and all, runs in between."""
+    copied = world.folder / "copy"
+    shutil.copytree(world.workspace_folder, copied)
+    world.change_export(workspace=str(copied))
+    _run_once_more(world)
+    world.change_export(workspace=str(world.workspace_folder))
+
+
+def _run_from_elsewhere(world: World) -> None:
+    """Another installation has the same export with a workspace of its own."""
+    world.change_export(workspace=str(world.folder / "elsewhere"))
+    _run_once_more(world)
+    world.change_export(workspace=str(world.workspace_folder))
+
+
 def _hold_upload(world: World) -> None:
     """Let the upload wait for a while, as another run has its audience."""
     other = Lease(world.workspace, world.ledger(FIRST).folder, audience=FIRST, holder="another run")
@@ -152,6 +199,22 @@ _WORKSPACE: Final = (
     Row(
         "ledger-altered", "a bit of a ledger's members is altered", "between runs", Recovery.ITSELF,
         before=_damage_bounds, second=True,
+    ),
+    Row(
+        "states-lost", "the newest states of all ledgers are lost", "between runs", Recovery.ITSELF,
+        before=_delete_newest_states, second=True, repeats=8,  # whose confirmations were lost
+    ),
+    Row(
+        "workspace-restored", "an older backup of the workspace is put back", "between runs", Recovery.ITSELF,
+        before=_restore_workspace, second=True, repeats=8,  # likewise
+    ),
+    Row(
+        "workspace-copied", "a copy of the workspace runs as well", "between runs", Recovery.ITSELF,
+        before=_run_a_copy, second=True, repeats=8,  # which the copy knows of
+    ),
+    Row(
+        "workspaces-in-turn", "another workspace sends to the same audiences", "between runs", Recovery.ITSELF,
+        before=_run_from_elsewhere, second=True, repeats=8,  # likewise
     ),
     Row(
         "run-deleted", "the folder of a segment's run is deleted by hand", "between chunk and upload",

@@ -26,6 +26,7 @@ from include.customer_match.storage_paths import entries_in, info_of
 from include.customer_match.table_formats import Format
 from include.customer_match.tables.cdm.documents import MODEL, Model, read_model, split_path
 from include.customer_match.tables.cdm.entity import FileSettings
+from include.customer_match.tables.cdm.joined import JoinedTable
 from include.customer_match.tables.cdm.table import EntityTable, entity_table, file_settings
 from include.customer_match.tables.columns import Columns, find_column, merge_columns
 from include.customer_match.tables.formats import FoundTable, Place
@@ -47,37 +48,8 @@ _FOLDERS_AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True)
-class IncrementalTable:
-    """What all folders hold of one table: a log of its changes, oldest first.
-
-    Attributes:
-        location: The table, for people.
-        parts: What each folder holds.
-        by_time: Whether it is the state of a moment that was asked for.
-    """
-
-    location: str
-    parts: tuple[EntityTable, ...]
-    by_time: bool = False
-
-    @property
-    def files(self) -> tuple[TableFile, ...]:
-        """Its data files, in the order in which they are read."""
-        return tuple(file for part in self.parts for file in part.files)
-
-    @property
-    def modified(self) -> datetime | None:
-        """Time of the newest file (UTC), where the storage knows it."""
-        return max((part.modified for part in self.parts if part.modified), default=None)
-
-    def columns(self) -> Columns:
-        """Names and types of the columns of all folders: older ones may lack columns, newer ones may have lost some."""
-        return self._columns
-
-    def profiles(self) -> int | None:
-        """Number of rows; None where only reading all of them would tell."""
-        counts = [part.profiles() for part in self.parts]
-        return None if None in counts else sum(count or 0 for count in counts)
+class IncrementalTable(JoinedTable):
+    """What all folders hold of one table: a log of its changes, oldest first; each folder is a part."""
 
     def batches(
         self, columns: Sequence[str], batch_rows: int = BATCH_ROWS, *, as_bytes: Collection[str] = ()
@@ -96,10 +68,8 @@ class IncrementalTable:
             for batch in part.batches(asked, batch_rows, as_bytes=as_bytes):
                 yield conformed(_widened(batch, types), types, part.location)
 
-    @cached_property
-    def _columns(self) -> Columns:
-        with ThreadPoolExecutor(_FOLDERS_AT_ONCE) as pool:  # in a lake each look is a round trip or three
-            found = list(pool.map(lambda part: part.columns(), self.parts))
+    def _merged(self, found: Sequence[Columns]) -> Columns:
+        """Older folders may lack columns, newer ones may have lost some."""
         for own in found:
             for name in tuple(own.looks):
                 own.settle(name)

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from itertools import groupby
 from typing import Final
 
@@ -26,6 +25,7 @@ from include.customer_match.tables.cdm.documents import (
     split_path,
 )
 from include.customer_match.tables.cdm.entity import Entity, FileSettings, dialect_of, is_parquet, unusable
+from include.customer_match.tables.cdm.joined import JoinedTable
 from include.customer_match.tables.cdm.locations import relative_to_model, shown
 from include.customer_match.tables.cdm.patterns import matcher
 from include.customer_match.tables.columns import Columns, find_column, merge_columns, repeated
@@ -40,49 +40,31 @@ from include.errors import ConfigurationError
 
 __all__ = ["FORMAT", "EntityTable", "entity_table", "file_settings"]
 
-_FILES_AT_ONCE: Final = 8
 # Gzip is read, whatever the name: no setting of a model tells of it.
 _PACKED_OTHERWISE: Final = frozenset(
     {".bz2", ".zst", ".xz", ".zip", ".snappy", ".lz4", ".lzo", ".deflate", ".7z"}
 )
+_FILES_AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True)
-class EntityTable:
-    """One entity.
+class EntityTable(JoinedTable):
+    """One entity; its parts are tables of its files. It is never `by_time`: a model keeps no older states.
 
     Attributes:
-        location: The entity, for people.
         parts: Tables of its files, in the model's order.
         described: Names of its columns, in the model's order; None: the model does not say.
         written: When the model was written, which is the table's time where there are no files.
-        by_time: Never: a model keeps no older states.
     """
 
-    location: str
     parts: tuple[FileTable, ...]
     described: tuple[str, ...] | None
     written: datetime | None
-    by_time: bool = False
-
-    @property
-    def files(self) -> tuple[TableFile, ...]:
-        """Its data files, in the order in which they are read."""
-        return tuple(file for part in self.parts for file in part.files)
 
     @property
     def modified(self) -> datetime | None:
         """Time of the newest file (UTC), where the storage knows it."""
-        return max((part.modified for part in self.parts if part.modified), default=self.written)
-
-    def columns(self) -> Columns:
-        """Names and types of the columns: of the files, or without any as the model describes them."""
-        return self._columns
-
-    def profiles(self) -> int | None:
-        """Number of rows; None where only reading all of them would tell."""
-        counts = [part.profiles() for part in self.parts]
-        return None if None in counts else sum(count or 0 for count in counts)
+        return super().modified or self.written
 
     def batches(
         self, columns: Sequence[str], batch_rows: int = BATCH_ROWS, *, as_bytes: Collection[str] = ()
@@ -99,12 +81,10 @@ class EntityTable:
             for batch in part.batches(names, batch_rows, as_bytes=as_bytes):
                 yield conformed(batch, types, part.location)
 
-    @cached_property
-    def _columns(self) -> Columns:
+    def _merged(self, found: Sequence[Columns]) -> Columns:
+        """Those of the files; without any, those that the model describes."""
         if not self.parts:
             return Columns(dict.fromkeys(self.described or (), pa.string()))
-        with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:  # in a lake each look is a round trip or three
-            found = list(pool.map(lambda part: part.columns(), self.parts))
         parts = {part.location: part for part in self.parts}
         columns = {part.location: own for part, own in zip(self.parts, found, strict=True)}
         merged = merge_columns(columns, lambda where, name: parts[where].holds_nothing(name))

@@ -1,0 +1,63 @@
+"""A table that consists of other tables: what an entity has of its files, and a log of changes of its folders."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Final
+
+from include.customer_match.tables.columns import Columns
+from include.customer_match.tables.listing import TableFile
+from include.customer_match.tables.table import Table
+
+__all__ = ["JoinedTable"]
+
+_PARTS_AT_ONCE: Final = 8
+
+
+@dataclass(frozen=True)
+class JoinedTable(ABC):
+    """Several tables as one.
+
+    Attributes:
+        location: The table, for people.
+        parts: What it consists of, in the order in which it is read.
+        by_time: Whether it is the state of a moment that was asked for.
+    """
+
+    location: str
+    parts: Sequence[Table]
+    by_time: bool = field(default=False, kw_only=True)
+
+    @property
+    def files(self) -> tuple[TableFile, ...]:
+        """Its data files, in the order in which they are read."""
+        return tuple(file for part in self.parts for file in part.files)
+
+    @property
+    def modified(self) -> datetime | None:
+        """Time of the newest file (UTC), where the storage knows it."""
+        return max((part.modified for part in self.parts if part.modified), default=None)
+
+    def columns(self) -> Columns:
+        """Names and types of the columns of all parts together."""
+        return self._columns
+
+    def profiles(self) -> int | None:
+        """Number of rows; None where only reading all of them would tell."""
+        counts = [part.profiles() for part in self.parts]
+        return None if None in counts else sum(count or 0 for count in counts)
+
+    @cached_property
+    def _columns(self) -> Columns:
+        with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:  # in a lake each look is a round trip or three
+            found = list(pool.map(lambda part: part.columns(), self.parts))
+        return self._merged(found)
+
+    @abstractmethod
+    def _merged(self, found: Sequence[Columns]) -> Columns:
+        """The columns of all parts as those of one table."""

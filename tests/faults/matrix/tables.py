@@ -1,0 +1,92 @@
+"""What programs that write the tables do to them between two runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.faults.matrix.row import Recovery, Row
+from tests.faults.world import SEGMENTS, World
+
+__all__ = ["ROWS"]
+
+FIRST: Final = SEGMENTS[0]
+
+
+def _folder(world: World) -> Path:
+    return Path(world.lake, FIRST)
+
+
+def _become_csv(world: World) -> None:
+    world.write_tables(generation=1, file_format="csv")
+
+
+def _leave_old_file(world: World) -> None:
+    """The table is written as Parquet from now on; a file of before is still there."""
+    (_folder(world) / "part-00000.csv").write_text("CustomerId,Email\nC-1,gone@example.com\n")
+
+
+def _delete_old_file(world: World) -> None:
+    (_folder(world) / "part-00000.csv").unlink()
+
+
+def _become_feed(world: World) -> None:
+    """The table holds Delta's change data feed from now on: a row a change, which nobody has declared."""
+    table = pq.read_table(_folder(world))
+    changes = ["insert"] * (table.num_rows - 1) + ["delete"]
+    _write(world, table.append_column("_change_type", pa.array(changes)))
+
+
+def _become_table(world: World) -> None:
+    world.write_tables(generation=1)
+
+
+def _become_synapse_log(world: World) -> None:
+    """The table holds what Synapse Link appends from now on: who was there, then who has come and who has left."""
+    now = pq.read_table(_folder(world))
+    world.keep_reference(FIRST)
+    world.write_tables(generation=0)
+    before = pq.read_table(_folder(world))
+    still = set(now["CustomerId"].to_pylist())
+    left = before.filter(pa.array([key not in still for key in before["CustomerId"].to_pylist()]))
+    _write(world, pa.concat_tables([_logged(before, 1), _logged(now, 2), _logged(left, 3, deleted=True)]))
+    for segment in SEGMENTS[1:]:
+        world.write_table(segment, generation=1)
+
+
+def _logged(table: pa.Table, version: int, *, deleted: bool = False) -> pa.Table:
+    rows = table.num_rows
+    return (
+        table.append_column("Id", table["CustomerId"])
+        .append_column("versionnumber", pa.array([version] * rows))
+        .append_column("IsDelete", pa.array([deleted] * rows))
+    )
+
+
+def _write(world: World, table: pa.Table) -> None:
+    for path in _folder(world).iterdir():
+        path.unlink()
+    pq.write_table(table, _folder(world) / "part-00000.parquet")
+
+
+ROWS: Final = (
+    Row(
+        "becomes-csv", "tables are written as CSV instead of Parquet", "between runs", Recovery.ITSELF,
+        before=_become_csv, second=True,
+    ),
+    Row(
+        "two-kinds", "a CSV file is left beside a table's Parquet files", "between runs", Recovery.HUMAN,
+        before=_leave_old_file, after=_delete_old_file, second=True, advice="part-00000.csv",
+    ),
+    Row(
+        "becomes-feed", "a table holds changes from now on, undeclared", "between runs", Recovery.HUMAN,
+        before=_become_feed, after=_become_table, second=True, advice="changes",
+    ),
+    Row(
+        "becomes-log", "a table becomes a log of Synapse Link", "between runs", Recovery.ITSELF,
+        before=_become_synapse_log, second=True,
+    ),
+)  # fmt: skip
