@@ -34,6 +34,7 @@ __all__ = [
     "say",
 ]
 
+_CLIENT_ID = "Application (client) id"
 CLIENT_SECRET_VARIABLE = "CUSTOMER_MATCH_CLIENT_SECRET"  # noqa: S105 (a name)
 DEVELOPER_TOKEN_VARIABLE = "CUSTOMER_MATCH_DEVELOPER_TOKEN"  # noqa: S105
 _OF_ONE_ENVIRONMENT = frozenset({"developer_token", "customer_id", "account_id"})
@@ -115,12 +116,8 @@ class Credentials:
 
 def carried_over(login: Login, saved: SavedConnection) -> SavedConnection:
     """What of the saved connection goes on to hold: another environment has other tokens and ids."""
-    place = {key: str(saved.extra.get(key) or "") for key in ("environment", "base_url")}
-    new = _place(login, saved)
-    moved = (place["environment"] or new["environment"], place["base_url"]) != (
-        new["environment"],
-        new["base_url"],
-    )
+    before, after = (_place(wanted, saved) for wanted in (Login(login.conn_id), login))
+    moved = any(before[key] != after[key] for key in ("environment", "base_url"))
     left_behind = _OF_ONE_ENVIRONMENT if moved else frozenset()
     extra = {key: value for key, value in saved.extra.items() if key not in left_behind}
     return replace(saved, extra=extra)
@@ -130,24 +127,23 @@ def complete(login: Login, before: SavedConnection) -> Credentials:
     """Everything that a sign-in needs: as asked for, else as on the connection, else as a person answers.
 
     Raises:
-        ConfigurationError: A file cannot be read, or the environment cannot be.
+        ConfigurationError: A file cannot be read, a token or an id is not one word, or the environment is not known.
     """
     from pydantic import SecretStr  # noqa: PLC0415
 
     place = _place(login, before)
     environment = _environment(place)
-    client_id = login.client_id or before.client_id or ask("Application (client) id")
+    known = trimmed(before.client_id)
+    client_id = _word(_CLIENT_ID, login.client_id or known or ask(_CLIENT_ID))
     secret = None
-    if _registration(login, before, client_id) is Registration.WEB:
-        kept = before.client_secret if client_id == before.client_id else ""
+    if _registration(login, before, is_known=client_id == known) is Registration.WEB:
+        kept = before.client_secret if client_id == known else ""
         secret = SecretStr(_secret("Client secret", login.client_secret_file, CLIENT_SECRET_VARIABLE, kept))
     kept = str(before.extra.get("developer_token") or "")
     if environment.sandbox and not kept:
         kept = SANDBOX_DEVELOPER_TOKEN
     token = _secret("Developer token", login.developer_token_file, DEVELOPER_TOKEN_VARIABLE, kept)
-    return Credentials(
-        _word("Application (client) id", client_id), secret, SecretStr(token), place, environment
-    )
+    return Credentials(client_id, secret, SecretStr(token), place, environment)
 
 
 def _place(login: Login, before: SavedConnection) -> dict[str, str]:
@@ -173,12 +169,11 @@ def _environment(place: dict[str, str]) -> Environment:
     return environment_of(Connection(conn_id="login", conn_type="", extra=json.dumps(place)))
 
 
-def _registration(login: Login, before: SavedConnection, client_id: str) -> Registration:
-    """What was asked for, else as the connection has it, else a web one."""
+def _registration(login: Login, before: SavedConnection, *, is_known: bool) -> Registration:
+    """What was asked for, else, if the application is the connection's, as that has it, else a web one."""
     if login.registration:
         return login.registration
-    known_public = client_id == before.client_id and not before.client_secret
-    return Registration.PUBLIC if known_public else Registration.WEB
+    return Registration.PUBLIC if is_known and not before.client_secret else Registration.WEB
 
 
 def _secret(what: str, file: Path | None, variable: str, kept: str) -> str:

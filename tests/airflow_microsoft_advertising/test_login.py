@@ -393,6 +393,30 @@ def test_the_sandbox_has_a_developer_token_for_everybody(monkeypatch: pytest.Mon
     assert carried_over(Login(CONN_ID, environment=EnvironmentName.PRODUCTION), before) == before
 
 
+def test_a_connection_that_names_no_environment_is_of_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch)
+    before = SavedConnection("app", "", {"developer_token": "mine", "account_id": "1"})
+    login = Login(CONN_ID, environment=EnvironmentName.SANDBOX)
+    assert complete(login, carried_over(login, before)).developer_token.get_secret_value() == "BBD37VB98"
+    assert carried_over(login, before).extra == {}
+    assert carried_over(Login(CONN_ID, environment=EnvironmentName.PRODUCTION), before) == before
+
+
+@pytest.mark.parametrize(("pasted", "known"), [(" app ", "app"), ("\u200bapp", "app"), ("app", "app\n")])
+def test_white_space_around_a_client_id_makes_no_other_application_of_it(
+    monkeypatch: pytest.MonkeyPatch, pasted: str, known: str
+) -> None:
+    """A public one would be asked for a secret, and a web one for the secret that is known."""
+    asked = answering(monkeypatch)
+    extra = {"developer_token": "token"}
+    public = complete(Login(CONN_ID, client_id=pasted), SavedConnection(known, "", extra))
+    web = complete(Login(CONN_ID, client_id=pasted), SavedConnection(known, "kept", extra))
+    assert (public.client_id, public.client_secret) == ("app", None)
+    assert web.client_secret
+    assert (web.client_id, web.client_secret.get_secret_value()) == ("app", "kept")
+    assert asked == []
+
+
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("content", "words"), [(None, "cannot be read"), (b"", "is empty"), (b"\xff\xfe", "no text")]
