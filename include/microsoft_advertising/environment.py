@@ -30,6 +30,9 @@ class Service(StrEnum):
     CUSTOMER = "CustomerManagement"
 
 
+_FURTHER_HOST = re.compile(r"(?:[a-z0-9_.-]*[a-z0-9]|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+"""A name or address of a host, and perhaps a port."""
+
 _SOAP_PATHS = {
     Service.BULK: "/Api/Advertiser/CampaignManagement/v13/BulkService.svc",
     Service.CAMPAIGN: "/Api/Advertiser/CampaignManagement/v13/CampaignManagementService.svc",
@@ -158,14 +161,14 @@ class Environment(BaseModel):
         """The same, with further hosts that are trusted.
 
         Args:
-            text: Names of hosts, or `host:port`, separated by commas or spaces.
+            text: Names of hosts, or `host:port`, separated by commas or spaces. A host without a port has port 443.
 
         Raises:
             ConfigurationError: One of them is none.
         """
-        found = frozenset(text.lower().replace(",", " ").split())
+        found = frozenset(host.removesuffix(":443") for host in text.lower().replace(",", " ").split())
         for host in sorted(found):
-            if not re.fullmatch(r"[a-z0-9.-]*[a-z0-9](?::[0-9]{1,5})?", host):
+            if not _FURTHER_HOST.fullmatch(host):
                 raise ConfigurationError(
                     "The connection's field Further hosts (`hosts`) holds names of hosts, such as "
                     "upload.contoso.com or 10.0.0.5:8443, separated by commas: no https://, no wildcards."

@@ -54,6 +54,9 @@ ONCE = RetryPolicy(attempts=1)
             "https://up.contoso.com:8443/",
         ),
         (PRODUCTION.with_hosts("Upload.Contoso.com"), "https://upload.contoso.com/x"),
+        (PRODUCTION.with_hosts("upload.contoso.com:443"), "https://upload.contoso.com/x"),
+        (PRODUCTION.with_hosts("up_load.contoso.com"), "https://up_load.contoso.com/x"),
+        (PRODUCTION.with_hosts("[fd00::5]:8443"), "https://[fd00::5]:8443/x"),
         (STAND_IN.with_hosts("127.0.0.1:9090"), "http://127.0.0.1:9090/x"),
     ],
 )
@@ -129,7 +132,8 @@ def test_the_message_names_the_host_and_the_way_out() -> None:
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
-    "text", ["https://up.contoso.com", "*.contoso.com", "up.contoso.com/x", "u@up", "a:b", ".", "x."]
+    "text",
+    ["https://up.contoso.com", "*.contoso.com", "up.contoso.com/x", "u@up", "a:b", ".", "x.", "fd00::5"],
 )
 def test_further_hosts_are_hosts(text: str) -> None:
     with pytest.raises(ConfigurationError, match="Further hosts"):
