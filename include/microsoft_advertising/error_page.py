@@ -35,14 +35,21 @@ def _done(entry: ErrorEntry) -> str:
     return special if entry.wait is None else f"{special} ({entry.wait:.0f} s)"
 
 
+_CREATES_ANEW = (
+    "creates the audience anew in the next try; fails at once if the export file gives its `audience_id`"
+)
+
 _SPECIAL = {
+    204: "sends members by Bulk if the `route` is `auto`, and fails at once otherwise",
     3220: "asks for another URL",
     3224: "takes the file as sent and asks for its status",
     3226: "asks for another URL",
     4201: "sends the part again, if it was an upload's",
+    4835: _CREATES_ANEW,
     4853: "looks whether the audience is its own; if not, fails at once",
+    8000: _CREATES_ANEW,
 }
-"""What code does with an answer instead of raising an exception for it: `files`, `delivery`, `audience_keeping`."""
+"""What `files`, `bulk`, `delivery` and `audience_keeping` do with a code beyond what the table calls for."""
 
 _HEAD = """# Errors of Microsoft Advertising
 
