@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -51,7 +51,7 @@ class Summary:
         possible: Members that may be there; None if anybody may.
         interval_end: End of the data interval that the audience stands for, ISO 8601.
         updated_at: When the newest state was written, likewise.
-        unfinished: Uploads or calls that are not confirmed yet.
+        unfinished: Parts of a plan that is not settled yet.
         in_flight: Request ids of uploads that the service is working on.
         late_until: Until when calls may take effect that nobody has the answer of, ISO 8601; None if there are none.
         busy: The run that is at work on the audience now.
@@ -127,8 +127,11 @@ class Summary:
 @app.command()
 def show(audience: Audience, export: ExportName = None, *, as_json: AsJson = False) -> None:
     """Show what is known: how many members, since when, and what is under way."""
-    found = _Found.of(audience, export)
-    _tell(found.summary(), as_json=as_json)
+    summary = _Found.of(audience, export).summary()
+    if as_json:
+        typer.echo(as_json_text(asdict(summary)))
+    else:
+        say(str(summary))
 
 
 @app.command()
@@ -139,7 +142,7 @@ def verify(audience: Audience, export: ExportName = None, *, as_json: AsJson = F
     damage = state.damage or found.ledger.verify(state)
     old = [number for number, one in found.ledger.history() if one is None]
     foreign = found.ledger.foreign()
-    compared = _Compared() if damage else found.compared(state)
+    compared = _Compared(not_compared="the ledger is damaged.") if damage else found.compared(state)
     sound = damage is None and compared.mismatch is None
     result = {"sound": sound, "damage": damage, "damaged_history": old, "foreign": foreign}
     if as_json:
@@ -147,7 +150,7 @@ def verify(audience: Audience, export: ExportName = None, *, as_json: AsJson = F
     elif damage:
         say(f"Damaged: {damage} The next run replaces the whole audience.")
     elif compared.mismatch:
-        say(f"Not what the audience is: {compared.mismatch} The next run replaces the whole audience.")
+        say(f"Not what the audience is: {compared.mismatch}")
     else:
         say(f"Sound{f'; of the history, these states are damaged: {old}' if old else ''}. {compared}")
     if foreign and not as_json:
@@ -207,7 +210,8 @@ class _Compared:
     """What came of comparing a ledger with its audience.
 
     Attributes:
-        mismatch: Why the ledger does not know all that was sent; None if it does, or was not compared.
+        mismatch: Why the ledger does not know what the audience holds, and what the next run does about it; None if it
+            does know, or was not compared.
         not_compared: Why it could not be compared; None if it was.
     """
 
@@ -275,11 +279,22 @@ class _Found:
         except CustomerMatchError as error:
             return _Compared(not_compared=str(error))
         if audience is None:
-            return _Compared(mismatch=f"There is no audience with the id {state.audience_id} any more.")
-        mismatch = distrust_of(state, audience.description, self.ledgers)
+            return _Compared(self._gone(state.audience_id))
+        if mismatch := distrust_of(state, audience.description, self.ledgers):
+            return _Compared(f"{mismatch} The next run replaces the whole audience.")
         generation = state.generation
         uncovered = "it has no generation yet." if generation is None else generation.uncovered
-        return _Compared(mismatch=mismatch, not_compared=None if mismatch else uncovered)
+        return _Compared(not_compared=uncovered)
+
+    def _gone(self, audience_id: str) -> str:
+        """That the audience is not there any more, and what follows."""
+        is_given = audience_id in {one.audience_id for one in self.export.segments}
+        follows = (
+            "Correct the `audience_id` in the export file, or remove it: the next run then creates the audience."
+            if is_given
+            else "The next run creates it anew, with all members."
+        )
+        return f"There is no audience with the id {audience_id} any more. {follows}"
 
     @logs_on_stderr()
     def summary(self) -> Summary:
@@ -352,14 +367,3 @@ def _counts(ledger: Ledger, state: State) -> tuple[int, int | None]:
         return ledger.count(state)
     except DamagedMembers:
         return 0, None
-
-
-def _tell(summary: Summary, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(_json(summary))
-    else:
-        say(str(summary))
-
-
-def _json(summary: Any) -> str:
-    return as_json_text(asdict(summary))

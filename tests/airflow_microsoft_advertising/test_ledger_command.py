@@ -130,7 +130,8 @@ def test_damage_is_found_and_shown(workspace: Workspace) -> None:
     result = run("verify", "Gold")
     assert result.exit_code == 1
     assert certain.path in result.output
-    assert json.loads(run("verify", "Gold", "--json").output)["sound"] is False
+    told = json.loads(run("verify", "Gold", "--json").output)
+    assert (told["sound"], told["not_compared"]) == (False, "the ledger is damaged.")
     assert "anybody may be in it" in run("show", "Gold").output
 
 
@@ -150,8 +151,9 @@ class Service:
     [
         ("[customer-match-generation:0a0b0c0d-000000000001]", 0, "Sound. It knows all"),
         ("[customer-match-generation:0a0b0c0d-000000000002]", 1, "Another workspace (id 0a0b0c0d)"),
+        ("[customer-match-generation:0a0b0c0d-000000000002]", 1, "The next run replaces the whole audience."),
         ("by hand", 1, "changed it by hand"),
-        (None, 1, "no audience with the id 81"),
+        (None, 1, "no audience with the id 81 any more. The next run creates it anew"),
     ],
 )
 def test_the_ledger_is_compared_with_the_audience(
