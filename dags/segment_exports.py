@@ -26,7 +26,8 @@ from include.project import exports_folder
 
 log = logger(__name__)
 
-_SHOWN = 120  # of a name, in the list of mapped tasks: Airflow's column holds 250 characters
+_SHOWN = 120
+"""Characters of a name in the list of mapped tasks; Airflow's column holds 250."""
 
 REASON_KEY = "reason"
 """XCom of the task `select`: why it failed."""

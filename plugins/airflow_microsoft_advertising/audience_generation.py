@@ -1,7 +1,7 @@
 """Gives an audience a new generation before anything is sent to it, and looks at the end whether it still has it.
 
-What that is for stands in `include/customer_match/ledger/generation.py`; each step and each crash in
-docs/architecture.md ("Generations").
+`include/customer_match/ledger/generation.py` says what that is for; docs/architecture.md ("Generations") goes through
+each step and each crash.
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ __all__ = ["GONE", "GenerationKeeper", "distrust_of"]
 
 log = logger(__name__)
 
-GONE = frozenset({4835, 8000})
-"""Codes of an audience that is not there: InvalidAudienceId, InvalidCustomerListId."""
+_INVALID_AUDIENCE_ID = 4835
+_INVALID_CUSTOMER_LIST_ID = 8000
+
+GONE = frozenset({_INVALID_AUDIENCE_ID, _INVALID_CUSTOMER_LIST_ID})
+"""Codes of an audience that is not there."""
 
 _FRESH = 10.0  # seconds that a description counts as read just now: it cannot be written on a condition
 
@@ -152,6 +155,6 @@ class GenerationKeeper:
         found = self.client.get_audience(audience_id)
         if found is None:
             raise ServiceConfigurationError(
-                f"There is no audience with the id {audience_id}.", codes=(min(GONE),)
+                f"There is no audience with the id {audience_id}.", codes=(_INVALID_AUDIENCE_ID,)
             )
         return found

@@ -196,9 +196,8 @@ class AudienceKeeper:
         before, state = entry.state.damage, self._compared(state, found)
         if state == entry.state:
             return entry
-        entry = ledger.write(
-            entry, state
-        )  # before the warning: it fails where another try's claim came between
+        # Written before it is told: the write fails where another try's claim came in between.
+        entry = ledger.write(entry, state)
         if state.damage and state.damage != before:
             log.warning(
                 "Audience %r: %s Nothing that the ledger said counts any more: the whole audience is replaced.",

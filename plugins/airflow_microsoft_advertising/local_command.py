@@ -96,9 +96,8 @@ def carry_out(export: Export, options: Options) -> None:
     """
     with logs_on_stderr(), _stoppable():
         report = _run(export, options)
-    typer.echo(
-        report.model_dump_json(indent=2) if options.as_json else report.summary()
-    )  # which has no addresses
+    # Neither form has addresses in it.
+    typer.echo(report.model_dump_json(indent=2) if options.as_json else report.summary())
     if report.failed:
         raise typer.Exit(1)
 

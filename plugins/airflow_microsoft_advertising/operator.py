@@ -168,9 +168,8 @@ class UploadAudienceOperator(BaseOperator):
     def _defer(self, outcome: Waiting | Busy, *, started: float, pauses: int) -> NoReturn:
         from airflow_microsoft_advertising.uploading import Busy  # noqa: PLC0415 (see above)
 
-        if isinstance(
-            outcome, Busy
-        ):  # for as long as the other run takes: no fault of anybody's, so not counted
+        if isinstance(outcome, Busy):
+            # For as long as the other run takes: nobody is at fault, so it is not counted.
             self._pause(outcome.seconds, started=started, pauses=pauses)
         self._wait_for(outcome, started=started)
 

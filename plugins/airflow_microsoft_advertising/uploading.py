@@ -134,9 +134,8 @@ class Upload:
         except AudienceBusy as busy:
             log.info("%s", busy)
             return Busy(busy.retry_after or 0.0)
-        except (
-            ConfigurationError
-        ):  # a full disk, say: what this run holds since before the wait, it goes on with no more
+        except ConfigurationError:
+            # A full disk, say. What this run has held since before the wait, it does not go on with.
             _give_back(lease)
             raise
         outcome: Waiting | dict[str, Any] | None = None
