@@ -177,18 +177,19 @@ def this_segment(row: Row) -> Segment:
 
 def broken_dag(export: BrokenExport) -> DAG:
     """A DAG that says what is wrong with an export file, on its page and when it runs."""
+    message = without_addresses(export.error_message)  # which repeats names of files, tables and audiences
 
     @dag(
         dag_id=export.name,
         schedule=None,
-        doc_md=f"# This export file cannot be used\n\n```\n{export.error_message}\n```",
+        doc_md=f"# This export file cannot be used\n\n```\n{message}\n```",
         tags=["customer match", "broken"],
     )
     def broken() -> None:
         @task(retries=0)
         def configuration_error() -> None:
-            log.error("%s", export.error_message)
-            raise AirflowFailException(export.error_message)
+            log.error("%s", message)
+            raise AirflowFailException(message)
 
         configuration_error()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Param
 
 from include.customer_match.export import Export
+from include.customer_match.redaction import without_addresses
 from include.project import PROJECT
 
 if TYPE_CHECKING:
@@ -103,11 +104,12 @@ def upload_arguments(export: Export) -> dict[str, Any]:
 
 
 def documentation(export: Export) -> str:
-    """The DAG's documentation, in Markdown."""
+    """The DAG's documentation, in Markdown. Tables may be called by addresses, which are not shown."""
+    segments = "\n".join(f"- {segment.audience or segment.table}" for segment in export.segments)
     return _DOCUMENTATION.format(
         export=export,
         description=export.description or "",
-        segments="\n".join(f"- {segment.audience or segment.table}" for segment in export.segments),
+        segments=without_addresses(segments),
         email=", ".join(export.email.columns),
         conditions="".join(f"\n- {line}" for line in _conditions(export)),
     )

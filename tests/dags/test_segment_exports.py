@@ -262,6 +262,22 @@ def test_a_broken_file_becomes_a_dag_that_says_why(dags: Dags, text: str, words:
 
 
 @pytest.mark.bad_input
+def test_no_page_shows_an_address_that_a_table_is_called_by(dags: Dags) -> None:
+    segments = (
+        "segments:\n- {{table: anna@example.com, audience: {}}}\n- {{table: bob@example.com, audience: {}}}\n"
+    )
+    keys = "cid: 1\naid: 2\nsource: /lake\nemail: Email\nworkspace: /workspace\n"
+    found = dags(
+        good=keys + segments.format("Anna", "bob@example.com"), bad=keys + segments.format("a@b.co", "a@b.co")
+    )
+    assert "- Anna\n- [address]\n" in str(found["good"].doc_md)
+    [task] = found["bad"].tasks
+    with pytest.raises(AirflowFailException, match=r"same audience as segments\[0\], \[address\]") as caught:
+        task.python_callable()  # type: ignore[attr-defined]
+    assert "@" not in f"{found['good'].doc_md} {found['bad'].doc_md} {caught.value}"
+
+
+@pytest.mark.bad_input
 def test_two_files_of_one_name(dags: Dags) -> None:
     """Neither silently takes the other's place."""
     found = dags(one="+name: autumn\n", two="+name: autumn\n")
