@@ -204,10 +204,13 @@ _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 
 
 def safe_token(text: object) -> str:
-    """A symbol, number or id of the service's, fit for messages; empty if it is anything else."""
-    return text if isinstance(text, str) and _TOKEN.fullmatch(text) else ""
+    """A symbol, number or id of the service's, fit for messages; empty if it is anything else, a digest say."""
+    is_token = isinstance(text, str) and _TOKEN.fullmatch(text) and not _DIGEST.fullmatch(text)
+    return str(text) if is_token else ""
 
 
+_DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
+"""What may be somebody's SHA-256."""
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}|[0-9A-Fa-f-]{1,64}")
 
 

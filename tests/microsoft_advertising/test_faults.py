@@ -115,7 +115,9 @@ def test_bare_statuses(status: int, family: type[Exception]) -> None:
         assert error.retry_after == 7
 
 
-@pytest.mark.parametrize("text", ["somebody@example.com", "a b", "", None, 7, "x" * 101, "a\nb", "<b>"])
+@pytest.mark.parametrize(
+    "text", ["somebody@example.com", "a b", "", None, 7, "x" * 101, "a\nb", "<b>", "aB" * 32, "09" * 32]
+)
 def test_free_text_is_no_token(text: object) -> None:
     assert safe_token(text) == ""
 
