@@ -30,6 +30,7 @@ __all__ = ["Session"]
 
 _UPLOAD_MINUTES = 30
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 15.0
+_MOST_HOPS = 5
 
 
 class Session:
@@ -134,10 +135,15 @@ class Session:
         return read_answer(self._http.post(url, files={"file": (name, content)}, headers=headers))
 
     def fetch(self, url: str) -> httpx.Response:
-        """Ask for a result file, without credentials."""
-        self.calls += 1
+        """Ask for a result file, without credentials; where it has moved is looked at, too, before it is asked for."""
         origin = Origin("the results", self.account.account_id)
-        return self._http.get(address_of_results(url, self.environment, origin))
+        for _ in range(_MOST_HOPS):
+            self.calls += 1
+            response = self._http.get(address_of_results(url, self.environment, origin))
+            if response.next_request is None:
+                break
+            url = str(response.next_request.url)
+        return response
 
     def upload(self, *rows: dict[str, str], mode: str = "ErrorsOnly") -> UploadOutcome:
         """Send rows as a file and await the end."""
