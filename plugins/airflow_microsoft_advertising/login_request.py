@@ -31,7 +31,6 @@ __all__ = [
     "ask",
     "carried_over",
     "complete",
-    "say",
 ]
 
 _CLIENT_ID = "Application (client) id"
@@ -200,11 +199,6 @@ def _word(what: str, text: str) -> str:
         return one_word(text)
     except ValueError as error:
         raise ConfigurationError(f"{what}: {error}.") from None
-
-
-def say(text: str) -> None:
-    """To the person at the terminal, beside the result on standard output."""
-    typer.echo(text, err=True)
 
 
 def ask(what: str, *, hidden: bool = False) -> str:

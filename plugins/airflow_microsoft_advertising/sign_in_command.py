@@ -23,10 +23,9 @@ from airflow_microsoft_advertising.login_request import (
     ask,
     carried_over,
     complete,
-    say,
 )
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
-from airflow_microsoft_advertising.saying import logs_on_stderr
+from airflow_microsoft_advertising.saying import logs_on_stderr, say
 from airflow_microsoft_advertising.sign_in_proof import Proven, prove
 from include.errors import ConfigurationError
 
@@ -142,9 +141,11 @@ def log_in(login: Login) -> str:
         written = write_connection(login.conn_id, _connection(credentials, proven), session)
     outranking = outranked_by(login.conn_id)
     if outranking:
-        say(f"Mind: {outranking} is set. Airflow takes the connection from there, not what was just written.")
+        _tell(
+            f"Mind: {outranking} is set. Airflow takes the connection from there, not what was just written."
+        )
     if not written.encrypted:
-        say(
+        _tell(
             "Mind: Airflow has no Fernet key ([core] fernet_key), so that the connection's secrets lie in its "
             "database as they are. Set one and run this command again."
         )
@@ -173,17 +174,17 @@ def _by_browser(login: Login, credentials: Credentials) -> SecretStr:
         _begin(credentials, listener.redirect_uri, posted=True) as sign_in,
     ):
         listener.expect(sign_in.state)
-        say("Sign in in the browser that opens now. If none does, open this address on this machine:")
-        say(sign_in.address)
+        _tell("Sign in in the browser that opens now. If none does, open this address on this machine:")
+        _show(sign_in.address)
         webbrowser.open(sign_in.address)
         return sign_in.finish(listener.wait(login.seconds))
 
 
 def _by_paste(credentials: Credentials, redirect_uri: str) -> SecretStr:
     with _begin(credentials, redirect_uri) as sign_in:
-        say("Open this address in any browser, sign in and accept:")
-        say(sign_in.address)
-        say(
+        _tell("Open this address in any browser, sign in and accept:")
+        _show(sign_in.address)
+        _tell(
             f"The browser then goes to {redirect_uri}, where there may be an empty page or an error: that does "
             "not matter. Copy the whole address from its address bar within five minutes."
         )
@@ -197,8 +198,18 @@ def _pasted() -> dict[str, str]:
         try:
             return read_answer(ask("Address"))
         except ConfigurationError as error:
-            say(str(error))
+            _tell(str(error))
     return read_answer(ask("Address"))
+
+
+def _tell(text: str) -> None:
+    """To the person at the terminal: standard output is the result's."""
+    say(text, err=True)
+
+
+def _show(address: str) -> None:
+    """The sign-in's address, whole: no part of it may be taken for somebody's."""
+    typer.echo(address, err=True)
 
 
 def _begin(credentials: Credentials, redirect_uri: str, *, posted: bool = False) -> SignIn:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_microsoft_advertising.login_request import Credentials, Login, ask, say
+from airflow_microsoft_advertising.login_request import Credentials, Login, ask
+from airflow_microsoft_advertising.saying import say
 from include.errors import ConfigurationError
 from include.microsoft_advertising.pasted import trimmed
 
@@ -97,7 +98,7 @@ def choose(accounts: list[AccountInfo], *, account_id: str, customer_id: str) ->
 
 def _picked(accounts: list[AccountInfo]) -> AccountInfo:
     for number, account in enumerate(accounts, start=1):
-        say(f"{number:>3}  {account.name}, account {account.id}, customer {account.customer_id}")
+        say(f"{number:>3}  {account.name}, account {account.id}, customer {account.customer_id}", err=True)
     answer = ask(f"Which account (1 to {len(accounts)})")
     if not (answer.isdecimal() and 1 <= int(answer) <= len(accounts)):
         raise ConfigurationError(

@@ -76,9 +76,8 @@ class Terminal:
         self.asked.append(what)
         return self.answers[what]()
 
-    def say(self, text: str) -> None:
-        if text.startswith("http"):
-            self.opened.append(text)
+    def show(self, address: str) -> None:
+        self.opened.append(address)
 
     def address_after(self, button: str = "accept") -> str:
         """What stands in the address bar once a button was pressed."""
@@ -114,7 +113,7 @@ def terminal(
 def pasting(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal without a browser."""
     monkeypatch.setattr(sign_in_command, "ask", terminal.ask)
-    monkeypatch.setattr(sign_in_command, "say", terminal.say)
+    monkeypatch.setattr(sign_in_command, "_show", terminal.show)
     return terminal
 
 
