@@ -140,7 +140,7 @@ _TABLE: tuple[ErrorEntry, ...] = (
         _SETTING,
         "If the connection's transport is soap, set it to rest. Else install a newer version of this project.",
     ),
-    # Customer Management gives no symbols (documented); the names of 474 to 3080 below are ours.
+    # Customer Management gives no symbols (documented): of 474 to 3080, the names without CampaignService are ours.
     ErrorEntry(474, "SearchPredicateMissing", "the search names no condition", _STOP, _REPORT),
     ErrorEntry(833, "ServiceTimeOut", "the service or its network was not available in time", _RETRY),
     ErrorEntry(1001, "UserIsNotAuthorized", "the user may not read this customer", _SETTING, _CHECK_IDS),

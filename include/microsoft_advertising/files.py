@@ -189,11 +189,11 @@ _UPLOAD, _DOWNLOAD = "sending the upload file", "fetching the upload's results"
 _CONNECTED: Final = "connection.connect_tcp.complete"
 
 _MOST_HOPS: Final = 5
-"""Addresses that results are asked for at, each named by the one before. Each is looked at, so that none is inside."""
+"""Addresses that results are asked for at, the first one included. Each is looked at, so that none is inside."""
 
 
 def _too_many_hops(origin: Origin) -> ServiceTerminalError:
-    return ServiceTerminalError(f"{origin}: redirected more than {_MOST_HOPS} times")
+    return ServiceTerminalError(f"{origin}: each of {_MOST_HOPS} addresses leads to another one")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -88,7 +88,7 @@ class BulkUploads:
             CustomerMatchError: The service refuses it, or cannot take it now.
         """
         ticket = self.client.request_upload()
-        request = Request(id=ticket.request_id, upload_url=ticket.upload_url, requested_at=datetime.now(UTC))
+        request = Request(id=ticket.request_id, upload_url=ticket.upload_url, requested_at=self.now())
         entry = self.ledger.write(entry, entry.state.requested(index, request))
         return self._post(entry, index, request)
 
@@ -120,18 +120,10 @@ class BulkUploads:
         return self._confirm(entry, index, request, status), None
 
     def _post(self, entry: Entry, index: int, request: Request) -> tuple[Entry, Waiting | None]:
-        part, audience_id = entry.state.parts[index], entry.state.audience_id
-        assert audience_id is not None  # noqa: S101 (start wrote it)
+        part = entry.state.parts[index]
         with tempfile.TemporaryDirectory(prefix="customer-match-") as folder:
             path = Path(folder, "upload.zip")
-            members = read_members(self.files, part.members)
-            info = bulk_file.write_bulk_file(
-                path,
-                audience_id=audience_id,
-                action=bulk_file.Action[part.action.name],
-                members=members,
-                accept_terms=self.accept_terms,
-            )
+            info = self._write_file(path, entry.state.audience_id, part)
             try:
                 self.client.upload_file(UploadTicket(request.id, request.upload_url), path)
             except UploadUrlExpired:
@@ -150,7 +142,17 @@ class BulkUploads:
             info.zip_bytes,
             request.id,
         )
-        return entry, Waiting(request.id, datetime.now(UTC))
+        return entry, Waiting(request.id, self.now())
+
+    def _write_file(self, path: Path, audience_id: str | None, part: Part) -> bulk_file.BulkFileInfo:
+        assert audience_id is not None  # noqa: S101 (start wrote it)
+        return bulk_file.write_bulk_file(
+            path,
+            audience_id=audience_id,
+            action=bulk_file.Action[part.action.name],
+            members=read_members(self.files, part.members),
+            accept_terms=self.accept_terms,
+        )
 
     def _given_up(self, entry: Entry, index: int, request: Request, error: Exception) -> Entry:
         """Record that an upload came to nothing, and raise why if it was ours.
