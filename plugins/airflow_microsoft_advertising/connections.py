@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["check_fields", "no_connection"]
 
-_OTHER_NAMES: Final = {"cid": "customer_id", "aid": "account_id", "url": "base_url", "env": "environment"}
+_OTHER_NAMES: Final = {
+    "cid": "customer_id",
+    "aid": "account_id",
+    "url": "base_url",
+    "host": "base_url",  # and not `hosts`, which it resembles: who is in there gets tokens
+    "env": "environment",
+}
 
 
 def check_fields(connection: Connection) -> list[str]:

@@ -189,6 +189,7 @@ def test_further_hosts() -> None:
         ("base url", "base_url"),
         ("customerid", "customer_id"),
         ("cid", "customer_id"),
+        ("host", "base_url"),
         ("terms_acceptedby", "terms_accepted_by"),
     ],
 )
