@@ -24,7 +24,7 @@ from airflow_microsoft_advertising.late_calls import Calling, await_late_calls
 from airflow_microsoft_advertising.refusals import Refusals
 from include.customer_match.chunk import Plan, plan_again
 from include.customer_match.ledger.places import Ledgers
-from include.customer_match.ledger.state import Forced, Progress, Renewal, Settled
+from include.customer_match.ledger.state import Forced, Part, Progress, Renewal, Settled
 from include.customer_match.ledger.store import Entry, LedgerConflict, Storage
 from include.customer_match.members import DamagedMembers
 from include.customer_match.order import Force, Overtaken, in_order
@@ -288,19 +288,9 @@ class Delivery:
         return self._uploads.send(entry, index)
 
     def _apply(self, entry: Entry, index: int) -> Entry:
-        calling = Calling(self._ledger, entry, index, self._now)
-        part, audience_id = entry.state.parts[index], entry.state.audience_id
-        assert audience_id is not None  # noqa: S101 (start wrote it)
+        calling, part = Calling(self._ledger, entry, index, self._now), entry.state.parts[index]
         try:
-            refusals = apply_part(
-                self._client,
-                self._storage,
-                part,
-                audience_id=audience_id,
-                before_each=calling.before_each,
-                each_try=calling.each_try,
-                accept_terms=True if self._accept_terms else None,
-            )
+            refusals = self._called(calling, part, entry.state.audience_id)
         except ServiceTerminalError as error:
             if _NOT_SUPPORTED not in error.codes:
                 raise
@@ -318,6 +308,18 @@ class Delivery:
         )
         return self._confirmed(
             entry, index, refusals, f"call-{entry.number}", lands_until=calling.lands_until
+        )
+
+    def _called(self, calling: Calling, part: Part, audience_id: str | None) -> Refusals:
+        assert audience_id is not None  # noqa: S101 (start wrote it)
+        return apply_part(
+            self._client,
+            self._storage,
+            part,
+            audience_id=audience_id,
+            before_each=calling.before_each,
+            each_try=calling.each_try,
+            accept_terms=True if self._accept_terms else None,
         )
 
     def _by_bulk(self, entry: Entry, error: ServiceTerminalError) -> Entry:

@@ -1,4 +1,4 @@
-"""`customer-match ledger`: what the ledgers know of each audience, whether they are sound; forgetting, releasing one.
+"""`customer-match ledger`: shows what the ledgers know of audiences, verifies, forgets and releases them.
 
 Counts only: a ledger holds hashes of people's addresses, and none is ever shown.
 """
@@ -53,7 +53,7 @@ class Summary:
         updated_at: When the newest state was written, likewise.
         unfinished: Parts of a plan that is not settled yet.
         in_flight: Request ids of uploads that the service is working on.
-        late_until: Until when calls may take effect that nobody has the answer of, ISO 8601; None if there are none.
+        late_until: Until when calls that were not answered may take effect, ISO 8601; None if there are none.
         busy: The run that is at work on the audience now.
         forced: The run by which this interval was applied over a newer one, and that one's end; None normally.
         renewed_at: When all members were sent last, ISO 8601; None if that is not known.

@@ -16,7 +16,7 @@ __all__ = ["as_json_text", "logs_on_stderr", "say"]
 
 @contextmanager
 def logs_on_stderr() -> Iterator[None]:
-    """For work that uses Airflow, which logs to standard output, the place of the answer alone. Decorates, too."""
+    """Sends to standard error what Airflow logs to standard output, which is the answer's alone. Also a decorator."""
     with redirect_stdout(sys.stderr):
         yield
 

@@ -355,7 +355,8 @@ class ExportRun:
     def _ended(self, segment: Segment, normalised: Normalised, elapsed: Any) -> Chunked:
         """What is to be done where a table has vanished, unless it is back, or was there on a later day."""
         state, now = self.known(segment), _now()
-        # `force` is for data, and here is none: it only leads out of what a clock has done that was ahead.
+        # `force` is for data, and there is none here. It only leads out of an interval in the future, which a clock
+        # that was ahead has written.
         force = self._force() if lies_ahead(state.interval_end, now) else None
         chunked = Chunked(
             seconds=0, plan=None, audience=segment.audience, interval_end=self.interval_end, force=force

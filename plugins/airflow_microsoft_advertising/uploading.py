@@ -138,7 +138,7 @@ class Upload:
             # A full disk, say. What this run has held since before the wait, it does not go on with.
             _give_back(lease)
             raise
-        outcome: Waiting | dict[str, Any] | None = None
+        outcome: Waiting | Result | None = None
         try:
             outcome = work(lease, started)
         except Overtaken as error:
@@ -165,17 +165,16 @@ class Upload:
 
     def _ended(self, lease: Lease, started: float) -> Waiting | Result:
         """The table has vanished: empty or delete its audience, if there is one that surely is ours."""
-        looked_at = self._chunked.looked_at
-        now = datetime.now(UTC)
+        chunked, now = self._chunked, datetime.now(UTC)
+        looked_at = chunked.looked_at
         if looked_at and (now - looked_at > _LOOK or lies_ahead(looked_at, now)):
             raise TerminalError(
                 f"The table of {self.audience.name!r} was not there at {looked_at:%Y-%m-%d %H:%M} UTC; it may be back. "
                 "Clear the task `chunk` of this segment, which looks for it again, and this one."
             )
         with self.hook.get_conn() as client:
-            ending = AudienceEnding(client, self._ledgers, self.audience, self._chunked.spared)
-            found, keeps = ending.find(), self._chunked.ending == "empty"
-            chunked = self._chunked
+            ending = AudienceEnding(client, self._ledgers, self.audience, chunked.spared)
+            found, keeps = ending.find(), chunked.ending == "empty"
             ended = None if keeps else ending.delete(found, chunked.interval_end, chunked.force)
         if found and keeps:  # this very one, whatever else the ledger or a name may lead to
             return self._started(lease, started, audience_id=found.id)
