@@ -39,18 +39,19 @@ Mask = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint64]
 
 
-def id_digests(ids: pa.Array, name: str = "") -> tuple[Digests, Mask]:
+def id_digests(ids: pa.Array, name: str = "", key: str = "profiles.key") -> tuple[Digests, Mask]:
     """The digests of a column of ids (text or whole numbers), in order, and which rows have an id at all.
 
     Args:
         ids: The column.
         name: Of it, for messages.
+        key: Where the export file names it, for messages.
 
     Raises:
         ConfigurationError: Numbers are not whole, or too large to be told apart.
     """
     series: pl.Series = pl.from_arrow(ids)  # type: ignore[assignment]  # of an array
-    frame = pl.DataFrame({"id": _as_text(series, name)}).select(_ID.str.strip_chars())
+    frame = pl.DataFrame({"id": _as_text(series, name, key)}).select(_ID.str.strip_chars())
     # What was no UTF-8 may have been any of several ids.
     filled = frame.select(
         ((_ID != "") & ~_ID.str.contains("\ufffd", literal=True)).fill_null(value=False)
@@ -65,27 +66,26 @@ def id_digests(ids: pa.Array, name: str = "") -> tuple[Digests, Mask]:
     return digests, filled.to_numpy()
 
 
-def _as_text(ids: pl.Series, name: str) -> pl.Series:
+def _as_text(ids: pl.Series, name: str, key: str) -> pl.Series:
     """Numbers as the digits of whole ones: pandas makes floats of ids where some are missing."""
     if ids.dtype.is_float():
         known = ids.fill_nan(None).drop_nulls().cast(pl.Float64)
         if not ((known == known.floor()) & (known.abs() < _FLOATS_ARE_WHOLE_TO)).all():
-            raise _not_ids(
-                name, ids.dtype, "and they are not whole, or so large that several ids are one number"
-            )
+            what = "numbers that are not whole, or so large that several ids are one number"
+            raise _not_ids(name, key, what)
         return ids.fill_nan(None).cast(pl.Int64).cast(pl.String)
     if ids.dtype.is_decimal() and ids.dtype.scale:  # type: ignore[attr-defined]  # decimals have one
         text = ids.cast(pl.String).str.replace(r"\.0+$", "")
         if text.str.contains(".", literal=True).any():
-            raise _not_ids(name, ids.dtype, "and they are not whole")
+            raise _not_ids(name, key, "numbers that are not whole")
         return text
     return ids.cast(pl.String)
 
 
-def _not_ids(name: str, kind: pl.DataType, why: str) -> ConfigurationError:
+def _not_ids(name: str, key: str, what: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The column {name!r} with customers' ids holds {kind}, {why}. Let what writes the table write ids as text, or "
-        "name another column as `key` of `profiles` or `membership` in the export file."
+        f"The column {name!r}, which is to hold ids, holds {what}. Let what writes the table write the ids as text, or "
+        f"name another column as `{key}` in the export file."
     )
 
 

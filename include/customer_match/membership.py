@@ -101,7 +101,7 @@ class Join(Releasing):
 
         for batch in memberships:
             counted = self._counted(self._of_segment(batch))
-            digests, _ = id_digests(counted.column(self._reading.key), self._reading.key)
+            digests, _ = id_digests(counted.column(self._reading.key), self._reading.key, "membership.key")
             self._counts["without_id"] += counted.num_rows - len(digests)
             self._ids.add(digests)
 

@@ -2,6 +2,8 @@
 
 Numbers and times are compared as such, also where a file has them as text: a CSV file's version 9 is older than its
 version 10. Which of the two a column of text holds is known only when all of it was read, and every value must fit.
+Other text is compared letter by letter if all of it has one length, unless it looks like a time or a number whose
+letters are in another order than its values (`30/10/2026`): a wrong guess would bring back who left.
 """
 
 from __future__ import annotations
@@ -22,11 +24,17 @@ _NUMBER: Final = r"^\d{1,38}(?:\.\d+)?$"
 # Year-month-day, with or without a time, of a zone or none: ISO 8601 and what databases make of it.
 _ISO: Final = (
     r"^(?<y>\d{4})-(?<mo>\d{2})-(?<d>\d{2})(?:[Tt\s]+(?<h>\d{1,2}):(?<mi>\d{2})(?::(?<s>\d{2})(?:[.,](?<f>\d{1,9}))?)?"
-    r"\s?(?:[Zz]|UTC|(?<z>[+-]\d{2}:?\d{2}))?)?$"
+    r"\s?(?:[Zz]|UTC|(?<z>[+-]\d{2}(?::?\d{2})?))?)?$"
 )
 # As Synapse Link writes SinkModifiedOn (documented: M/d/yyyy H:mm:ss tt; the hour is one of 12, by the example there).
 _US: Final = (
     r"^(?<mo>\d{1,2})/(?<d>\d{1,2})/(?<y>\d{4})\s(?<h>\d{1,2}):(?<mi>\d{2}):(?<s>\d{2})\s?(?<p>[AaPp])[Mm]$"
+)
+# Text whose order is not that of its letters: times with the day or the month first or a half of the day, signed
+# numbers, and exponents.
+_MISLEADING: Final = (
+    r"^\d{1,2}[/.\s-]+(?:\d{1,2}|\p{L}+)[/.,\s-]+\d{2}|(?i:\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\p{L}*\b)"
+    r"|\d\s?[AaPp]\.?[Mm]\.?$|^[+-]\d|^\d+(?:\.\d+[Ee][+-]?|[Ee][+-])\d+$"
 )
 _TICKS: Final = 10_000_000  # a second; .NET's unit, the finest that tables are seen to have as text
 _DIGITS: Final = 38
@@ -54,6 +62,7 @@ class _Text:
 
     numbers: bool = True
     times: bool = True
+    misleading: bool = False
     lengths: set[int] = field(default_factory=set)
 
     def see(self, values: pl.Series) -> None:
@@ -61,14 +70,17 @@ class _Text:
         if not len(values):
             return
         self.numbers = self.numbers and bool(values.str.contains(_NUMBER).all())
-        self.times = self.times and _ticks(values.unique()).null_count() == 0
+        different = values.unique()
+        self.times = self.times and _ticks(different).null_count() == 0
+        self.misleading = self.misleading or bool(different.str.contains(_MISLEADING).any())
         if len(self.lengths) < 2:  # noqa: PLR2004 (as it says: one length)
             self.lengths.update(values.str.len_bytes().unique().to_list()[:2])
 
     @property
     def has_an_order(self) -> bool:
         """Whether there is a way to compare them."""
-        return self.numbers or self.times or len(self.lengths) < 2  # noqa: PLR2004
+        has_one_length = len(self.lengths) < 2  # noqa: PLR2004 (as it says)
+        return self.numbers or self.times or (has_one_length and not self.misleading)
 
     def in_order(self, values: pl.Series) -> pl.Series:
         """The same values as what can be compared."""
@@ -123,9 +135,9 @@ class OrderValues:
         for name, text in self._texts.items():
             if not text.has_an_order:
                 raise ConfigurationError(
-                    f"The column {name!r} of {self._where} is to tell which row of an id is the newest, and its "
-                    "values are neither all numbers (digits), nor all times (2026-11-01T16:34:35Z, or 11/1/2026 "
-                    "4:34:35 PM with the month first), nor text of one length. Name another column in "
+                    f"The column {name!r} of {self._where} is to tell which row of an id is the newest, but its "
+                    "values are neither all numbers without a sign, nor all times (2026-11-01T16:34:35Z, or 11/1/2026 "
+                    "4:34:35 PM with the month first), nor other text of one length. Name another column in "
                     "`changes.order` of the export file, or let it be written in one of these ways."
                 )
 
@@ -161,7 +173,8 @@ def _of_parts(parts: pl.DataFrame, half: pl.Expr) -> pl.Series:
     hour = pl.when(half.is_null()).then(hour).otherwise(hour % 12 + pl.when(afternoon).then(12).otherwise(0))
     minute, second = (pl.col(name).cast(pl.Int64).fill_null(0) for name in ("mi", "s"))
     zone = pl.col("z").cast(pl.String).str.replace(":", "")
-    ahead = zone.str.slice(1, 2).cast(pl.Int64) * 60 + zone.str.slice(3, 2).cast(pl.Int64)
+    minutes = zone.str.slice(3, 2).cast(pl.Int64, strict=False).fill_null(0)  # `+02`, as PostgreSQL has it
+    ahead = zone.str.slice(1, 2).cast(pl.Int64) * 60 + minutes
     ahead = pl.when(zone.str.starts_with("-")).then(-ahead).otherwise(ahead).fill_null(0)
     fraction = pl.col("f").cast(pl.String).str.pad_end(9, "0").str.slice(0, 7).cast(pl.Int64).fill_null(0)
     seconds = ((days * 24 + hour) * 60 + minute - ahead) * 60 + second

@@ -129,27 +129,34 @@ class LatestRows:
             TransientError: Likewise; or the table was changed meanwhile.
         """
         if not self._reading.key:
-            yield from self._undeleted(columns, batch_rows)
+            yield from self._undeleted(columns, batch_rows, as_bytes)
             return
         if self._newest is None:
             self._newest = _places(self._table, self._reading)
         place = 0
         for batch in self._table.batches(columns, batch_rows, as_bytes=as_bytes):
+            if place + batch.num_rows > self._newest.rows:
+                raise self._changed()
             counting = batch.filter(self._newest.among(place, batch.num_rows))
             place += batch.num_rows
             if counting.num_rows:
                 yield counting
         if place != self._newest.rows:
-            raise TransientError(
-                f"{self.location} was changed while it was read. It is read again on the next try; export after the "
-                "table is written, not meanwhile."
-            )
+            raise self._changed()
 
-    def _undeleted(self, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    def _changed(self) -> TransientError:
+        return TransientError(
+            f"{self.location} was changed while it was read. It is read again on the next try; export after the "
+            "table is written, not meanwhile."
+        )
+
+    def _undeleted(
+        self, columns: Sequence[str], batch_rows: int, as_bytes: Collection[str]
+    ) -> Iterator[pa.RecordBatch]:
         """Where each row is the only one of its id, one reading is enough."""
         reading, asked = self._reading, list(dict.fromkeys(columns))
         self._deleted = self._ignored = 0
-        names, as_bytes = tuple(dict.fromkeys((*asked, *reading.columns))), _in_bytes(reading, self.columns())
+        names = tuple(dict.fromkeys((*asked, *reading.columns)))
         for batch in self._table.batches(names, batch_rows, as_bytes=as_bytes):
             deleted, ignored = _marked(batch, reading.deleted), _marked(batch, reading.ignored)
             self._ignored += int(ignored.sum())
@@ -262,11 +269,11 @@ def _keys(batch: pa.RecordBatch, reading: LogReading, where: str) -> Digests:
         ids = batch.column(name)
         if reading.folds_case and is_text(ids.type):
             ids = pc.utf8_lower(ids)
-        digests, filled = id_digests(ids)
+        digests, filled = id_digests(ids, name, "changes.key")
         if not filled.all():
             raise ConfigurationError(
-                f"A row of {where} has nothing in the column {name!r}, so that nobody knows which rows are of one "
-                "thing. Let every row have one, or name other columns as `changes.key` in the export file."
+                f"A row of {where} has no usable id in the column {name!r}, so that nobody knows which rows are of one "
+                "thing. Let every row have an id, or name other columns as `changes.key` in the export file."
             )
         parts.append(digests)
     if len(parts) == 1:

@@ -243,6 +243,8 @@ TIMES = [  # of one moment each after the one before
     "2026-10-31T20:00:04-04:00",
     "2026-11-01T00:00:05.0000001Z",
     "2026-11-01T00:00:05.0000002+00:00",
+    "2026-11-01 02:00:06+02",
+    "2026-10-31 20:00:07.5-04",
     "11/1/2026 4:34:35\u202fPM",
     "11/01/2026 10:00:00 pm",
     "2026-11-02 00:00:00 UTC",
@@ -390,7 +392,7 @@ def test_alike_rows_of_which_one_deletes(ties: str, left: list[int] | None) -> N
             {"Id": ["a", "a"], "IsDelete": ["", "True"]},
             r"several rows with the same 'Id'.*'IsDelete'.*changes",
         ),
-        ({"Id": ["a", ""], "SinkModifiedOn": ["2026-01-01"] * 2}, r"has nothing in the column 'Id'"),
+        ({"Id": ["a", ""], "SinkModifiedOn": ["2026-01-01"] * 2}, r"has no usable id in the column 'Id'"),
         (
             {"Id": ["a", "a"], "SinkModifiedOn": ["2026-01-01", "soon"]},
             r"'SinkModifiedOn'.*neither all numbers",
@@ -411,15 +413,42 @@ def test_what_cannot_be_told_stops_it(columns: dict[str, Any], words: str) -> No
     assert "soon" not in str(stopped.value)
 
 
-def test_a_table_that_changes_between_the_readings_is_read_again_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["01/11/2026 10:00:00", "30/10/2026 10:00:00"],
+        ["01/11/2026 01:00:00 PM", "30/10/2026 01:00:00 PM"],
+        ["01.11.26", "30.10.26"],
+        ["01-NOV-26", "30-OCT-26"],
+        ["1. Nov. 2026", "9. Okt. 2026"],
+        ["Nov 01 2026", "Oct 30 2026"],
+        ["Sun, 01 Nov 2026 10:00:00 GMT", "Fri, 30 Oct 2026 10:00:00 GMT"],
+        ["2026/11/01 01:00:00 PM", "2026/11/01 11:00:00 AM"],
+        ["-5", "-9"],
+        ["1.5e+18", "9.5e+17"],
+    ],
+)
+def test_text_in_another_order_than_its_letters_stops_it(values: list[str]) -> None:
+    """All of one length: as text the older ones would be the newest."""
+    table = InMemory(pa.table({"k": ["a", "a"], "v": values}))
+    with pytest.raises(ConfigurationError, match=r"'v'.*neither all numbers.*changes\.order"):
+        kept(table, ChangeLog.model_validate({"key": "k", "order": "v"}))
+
+
+def test_ids_that_are_no_whole_numbers_are_told_where_they_are_named() -> None:
+    table = InMemory(pa.table({"k": [1.5, 2.0], "v": [1, 2]}))
+    with pytest.raises(ConfigurationError, match=r"'k'.*not whole.*`changes\.key`"):
+        kept(table, ChangeLog.model_validate({"key": "k", "order": "v"}))
+
+
+@pytest.mark.parametrize("rows", [1, 40])
+def test_a_table_that_changes_between_the_readings_is_read_again_later(rows: int) -> None:
     table = InMemory(pa.table({"Id": ["a", "b"], "SinkModifiedOn": ["2026-01-01"] * 2, "n": [0, 1]}))
-    rows = latest_rows(table, None)
-    list(rows.batches(["n"]))
-    table.table = table.table.slice(1)
+    latest = latest_rows(table, None)
+    list(latest.batches(["n"]))
+    table.table = pa.concat_tables([table.table] * 20).slice(0, rows)
     with pytest.raises(TransientError, match="was changed while it was read"):
-        list(rows.batches(["n"]))
+        list(latest.batches(["n"]))
 
 
 def test_an_empty_log_is_an_empty_table() -> None:
