@@ -127,10 +127,11 @@ class UnusableCondition(ConfigurationError):
 
     Args:
         what: What is wrong with it, as the end of a sentence that begins with its key.
+        key: Where the export file has it.
     """
 
-    def __init__(self, what: str) -> None:
-        text = f"`where` of the export file {what}"
+    def __init__(self, what: str, key: str = "where") -> None:
+        text = f"`{key}` of the export file {what}"
         super().__init__(text if text.endswith(".") else f"{text}.")
         self.what = what.removesuffix(".")
 

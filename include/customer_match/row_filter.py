@@ -9,7 +9,7 @@ polars quotes values in its errors: its words are never passed on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -61,11 +61,10 @@ class RowFilter:
     """
 
     columns: tuple[str, ...]
+    _key: str
     _spelled: Mapping[str, str]
     _condition: _Condition
-    _nothing: Mapping[str, pa.DataType] = field(
-        default_factory=dict
-    )  # columns without a value, and as what they count
+    _nothing: Mapping[str, pa.DataType]  # columns without a value, and as what they count
 
     def keep(self, batch: pa.RecordBatch) -> pa.BooleanArray:
         """Which rows of a batch the condition holds for; false where it is null.
@@ -80,20 +79,31 @@ class RowFilter:
             return _judged(batch, self._spelled, self._condition).fill_null(value=False).to_arrow()
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # their words quote the value
             raise ConfigurationError(
-                "`where` of the export file cannot be judged for some row: a value is not what CAST, or a pattern, "
-                "expects. TRY_CAST makes null of such values, and null does not pass."
+                f"`{self._key}` of the export file cannot be judged for some row: a value is not what CAST, or a "
+                "pattern, expects. TRY_CAST makes null of such values, and null does not pass."
             ) from None
 
 
-def row_filter(condition: str, columns: Mapping[str, pa.DataType]) -> RowFilter:
+def row_filter(condition: str, columns: Mapping[str, pa.DataType], key: str = "where") -> RowFilter:
     """Make a filter of a condition, for a table with these columns.
+
+    Args:
+        condition: It.
+        columns: Of the table.
+        key: Where the export file has the condition, for messages.
 
     Raises:
         UnusableCondition: It is no SQL, names no column, compares what cannot be compared, or is not judged row by row.
         ConfigurationError: It names a column that is not there, or that holds what cannot be compared.
     """
-    found = parsed(condition)
-    spelled = {name: _column(columns, name) for name in found.columns}
+    try:
+        return _filter(parsed(condition), columns, key)
+    except UnusableCondition as error:
+        raise UnusableCondition(error.what, key) from None
+
+
+def _filter(found: Condition, columns: Mapping[str, pa.DataType], key: str) -> RowFilter:
+    spelled = {name: _column(columns, name, key) for name in found.columns}
     expression = _expression(found)
     needed = tuple(dict.fromkeys(spelled.values()))
     types = {name: _stored(columns[name]) for name in needed}
@@ -110,7 +120,7 @@ def row_filter(condition: str, columns: Mapping[str, pa.DataType]) -> RowFilter:
         raise fault
     if kind not in (pl.Boolean, pl.Null):
         raise UnusableCondition(f"gives {kind} for each row, not true or false. {HELP}")
-    return RowFilter(needed, spelled, expression, nothing)
+    return RowFilter(needed, key, spelled, expression, nothing)
 
 
 def _ways_to_take_nothing(
@@ -180,16 +190,16 @@ def _expression(condition: Condition) -> _Condition:
         raise UnusableCondition(f"is not understood. {HELP}") from None
 
 
-def _column(columns: Mapping[str, pa.DataType], wanted: str) -> str:
+def _column(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
     try:
-        name = find_column(columns, wanted, "where")
+        name = find_column(columns, wanted, key)
     except ConfigurationError as error:
         raise ConfigurationError(
-            f"{error} In `where`, text stands in single quotes ('…') and a column's name with spaces in double ones."
+            f"{error} In conditions, text stands in single quotes ('…') and a column's name with spaces in double ones."
         ) from None
     if not any(fits(columns[name]) for fits in _FLAT):
         raise ConfigurationError(
-            f"The column {name!r} holds {described(columns[name])}, which `where` of the export file cannot compare. "
+            f"The column {name!r} holds {described(columns[name])}, which `{key}` of the export file cannot compare. "
             "Let the table have a column of text, numbers, dates or true/false for it."
         )
     return name

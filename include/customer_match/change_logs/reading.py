@@ -139,7 +139,7 @@ def _marks(rows: Rows | None, columns: Mapping[str, pa.DataType], where: str, ke
     if rows.where is not None:
         from include.customer_match.row_filter import row_filter  # noqa: PLC0415 (polars: where it is needed)
 
-        condition = row_filter(rows.where, columns)
+        condition = row_filter(rows.where, columns, f"changes.{key}.where")
         return _Judged(condition.columns, condition)
     assert rows.column is not None  # noqa: S101 (the model's own rule)
     if rows.values is None:

@@ -135,7 +135,9 @@ def test_ordinary_tables_are_none(plain: InMemory) -> None:
         ({"deleted": "Gone"}, r"no column 'Gone'.*`changes\.deleted`"),
         ({"deleted": "L"}, r"'L' holds list.*`changes\.deleted\.values`"),
         ({"deleted": {"column": "Gone", "values": [1]}}, r"no column 'Gone'.*`changes\.deleted\.column`"),
-        ({"ignored": {"where": "Gone = 1"}}, r"'Gone'"),
+        ({"ignored": {"where": "Gone = 1"}}, r"no column 'Gone'.*`changes\.ignored\.where`"),
+        ({"deleted": {"where": "V > 'x'"}}, r"^`changes\.deleted\.where` of the export file compares"),
+        ({"deleted": {"where": "L IS NULL"}}, r"'L' holds list.*`changes\.deleted\.where`"),
     ],
 )
 def test_columns_that_are_not_there_or_do_not_fit(changes: dict[str, object], words: str) -> None:
