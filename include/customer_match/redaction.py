@@ -131,7 +131,7 @@ def _of_word(match: re.Match[str]) -> str:
     word = match[0]
     place = _PLACE.search(word)
     if place:
-        return word[: place.end()] + _of_path(word[place.end() :])
+        return _of_path(word[: place.start()]) + place[0] + _of_path(word[place.end() :])
     return _of_path(word) if _IS_PATH.match(word) else _redacted(word)
 
 

@@ -134,6 +134,13 @@ def test_paths_keep_all_names_but_those_with_an_address() -> None:
     assert without_addresses("/lake/o'brien@example.com/x.csv is empty.") == "/lake/[address]/x.csv is empty."
 
 
+@pytest.mark.parametrize("before", ["anna@example.com=", "x/anna@example.com:", "a=anna%40example.com&b="])
+def test_an_address_right_before_a_place_of_a_lake(before: str) -> None:
+    shown = without_addresses(f"'{before}abfs://lake@account.dfs.core.windows.net/Gold'")
+    assert "example" not in shown
+    assert shown.endswith("abfs://lake@account.dfs.core.windows.net/Gold'")
+
+
 def test_an_address_with_spaces_around_its_sign() -> None:
     assert without_addresses("of anna @ example.com, and so on") == "of [address] and so on"
 
