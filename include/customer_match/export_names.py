@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -50,12 +50,16 @@ def faults_of(namings: Sequence[Naming]) -> list[str | None]:
 
 def shown_names(names: Iterable[str]) -> list[str]:
     """Names for people, logs and records: in one line, without addresses, and no two of them alike."""
-    shown: list[str] = []
+    shown: dict[str, None] = {}
+    seen = Counter[str]()
     for name in names:
-        plain = without_addresses(printable(name))
-        number = sum(one == plain or one.startswith(f"{plain} #") for one in shown)
-        shown.append(f"{plain} #{number + 1}" if number else plain)
-    return shown
+        plain = own = without_addresses(printable(name))
+        seen[plain] += 1
+        while own in shown:
+            own = f"{plain} #{max(seen[plain], 2)}"
+            seen[plain] += own in shown
+        shown[own] = None
+    return list(shown)
 
 
 def _fault_of(naming: Naming, same: Sequence[Naming]) -> str | None:
