@@ -198,6 +198,8 @@ class _Reader:
                 self._skip(_BYTE if inner in (_TRUE, _FALSE) else inner)
         elif kind in (_BYTE, _DOUBLE):
             self._place += 1 if kind == _BYTE else 8
+            if self._place > len(self._bytes):  # a list may claim any length
+                raise IndexError
         elif kind not in (_TRUE, _FALSE):  # maps: no version of the format has one
             raise ValueError(kind)
 

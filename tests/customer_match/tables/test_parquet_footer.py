@@ -193,6 +193,14 @@ def test_a_damaged_footer_is_told_by_pyarrows_errors_alone(place: int) -> None:
 
 
 @pytest.mark.bad_input
+@pytest.mark.parametrize("inner", [1, 3, 7], ids=["booleans", "bytes", "doubles"])
+def test_a_footer_that_claims_a_list_without_end(inner: int) -> None:
+    footer = bytes([0x19, 0xF0 | inner, *(8 * [0xFF]), 0x7F, 0])
+    with pytest.raises((OSError, pa.ArrowException)):
+        read_footer(io.BytesIO(b"".join([footer, len(footer).to_bytes(4, "little"), b"PAR1"])))
+
+
+@pytest.mark.bad_input
 @pytest.mark.parametrize(
     "content",
     [b"", b"PAR1", b"\xff" * 20, b"PAR1" + b"\xff\xff\xff\x7fPAR1", b"\x19" * 30 + b"\x1e\0\0\0PAR1"],

@@ -85,7 +85,7 @@ def _told_by_names(
     filesystem: fsspec.AbstractFileSystem, files: Sequence[TableFile]
 ) -> dict[str, FileFormat]:
     """The formats of files, as far as their names tell, and none tells that it must not be read."""
-    paths = [file.path for file in files]
+    paths = dict.fromkeys(file.path for file in files)
     faults = {path: fault for path in paths if (fault := fault_of(path, paths))}
     _refuse(filesystem, faults)
     return {path: known for path in paths if (known := format_of(path))}

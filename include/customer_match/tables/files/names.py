@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Final
 
 from include.customer_match.tables.formats import FileFormat
@@ -84,7 +84,7 @@ def format_of(path: str) -> FileFormat | None:
     return next((own for own in FILE_FORMATS if found in own.extensions), None)
 
 
-def fault_of(path: str, beside: Sequence[str] = ()) -> str | None:
+def fault_of(path: str, beside: Collection[str] = ()) -> str | None:
     """Why a file must not be read, and what to do, as far as its name tells; None if it tells nothing against it.
 
     Args:
@@ -107,7 +107,7 @@ def fault_of(path: str, beside: Sequence[str] = ()) -> str | None:
     return None
 
 
-def _is_older_copy(path: str, beside: Sequence[str]) -> bool:
+def _is_older_copy(path: str, beside: Collection[str]) -> bool:
     """Whether a file is called as another one with a number behind it, as wget and logrotate call them."""
     stem, last = posixpath.splitext(path)
     return re.fullmatch(r"\.\d+", last) is not None and format_of(stem) is not None and stem in beside

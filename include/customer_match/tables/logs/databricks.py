@@ -83,10 +83,8 @@ def committed(
         return tuple(files)
     there = {file.path for file in files}
     for folder, commits in folders.items():
-        gone = {
-            name for own in commits.added.values() for name in own if not name.startswith("_")
-        } - commits.removed
-        if missing := sorted(name for name in gone if f"{folder}/{name}" not in there):
+        added = {name for own in commits.added.values() for name in own if not name.startswith("_")}
+        if missing := sorted(name for name in added - commits.removed if f"{folder}/{name}" not in there):
             log.warning(
                 "%s: files that were committed are not there: %s",
                 location_of(filesystem, folder),

@@ -52,7 +52,9 @@ def logged(
     for folder, batches in _logs(listed).items():
         below = {path.removeprefix(f"{folder}/"): path for path in counted if path.startswith(f"{folder}/")}
         kept = {below[relative] for relative in _listed(filesystem, folder, batches, below)}
-        counted = {path: file for path, file in counted.items() if path in kept or path not in below.values()}
+        counted = {
+            path: file for path, file in counted.items() if path in kept or not path.startswith(f"{folder}/")
+        }
     return tuple(counted.values())
 
 
