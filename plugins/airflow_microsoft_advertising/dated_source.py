@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from unicodedata import normalize
+
+from propcache.api import cached_property
 
 from airflow_microsoft_advertising.lake import filesystem, path_in
 from include.customer_match.change_logs.table import latest_rows

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
+from propcache.api import cached_property
 
 from airflow_microsoft_advertising.audience_ending import AudienceEnding
 from airflow_microsoft_advertising.audience_marks import AudienceSpec

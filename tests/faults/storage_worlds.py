@@ -6,12 +6,12 @@ import json
 import subprocess
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import adlfs
 import fsspec
 import httpx
+from propcache.api import cached_property
 
 from include.customer_match.workspace import Workspace
 from include.demo import azurite

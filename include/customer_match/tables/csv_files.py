@@ -9,12 +9,12 @@ import codecs
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
+from propcache.api import cached_property
 
 from include.customer_match.storage import Input, open_input
 from include.customer_match.tables.columns import Columns, shown_line

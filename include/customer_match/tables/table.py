@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import Protocol, TypeVar
 
 import fsspec
 import pyarrow as pa
+from propcache.api import cached_property
 
 from include.customer_match.storage import Input, location_of, storage_faults
 from include.customer_match.storage_paths import info_of

@@ -10,12 +10,12 @@ import zipfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import IO, Final, Literal
 
 import polars as pl
 from isal import isal_zlib
+from propcache.api import cached_property
 
 from include.simulator.bulk.columns import RESULT_COLUMNS
 from include.simulator.codes import code

@@ -15,11 +15,11 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Final
 
 import fsspec
 import pyarrow as pa
+from propcache.api import cached_property
 
 from include.customer_match.storage import location_of, open_input, storage_faults
 from include.customer_match.storage_paths import entries_in, info_of

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import Final
+
+from propcache.api import cached_property
 
 from include.customer_match.tables.columns import Columns
 from include.customer_match.tables.listing import TableFile

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from typing import Final
 from urllib.parse import unquote
 
 import fsspec
 import numpy as np
 import pyarrow as pa
+from propcache.api import cached_property
 
 from include.customer_match.storage import Input, location_of, open_input, storage_faults
 from include.customer_match.storage_paths import info_of
