@@ -11,6 +11,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from include.customer_match.redaction import may_be_address
 from include.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def terms_of(connection: Connection) -> Terms | None:
     if not who or not when:
         missing = "who accepted them" if not who else "the day on which they were accepted"
         raise ConfigurationError(f"{place} need both name and day. Fill in {missing}, or empty both fields.")
-    if "@" in who or not who.isprintable():
+    if may_be_address(who) or not who.isprintable():
         raise ConfigurationError(
             f"{place} need a person's name in one line, not an e-mail address: it is repeated in every report."
         )

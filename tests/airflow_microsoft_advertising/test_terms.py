@@ -38,6 +38,8 @@ def test_somebody() -> None:
         ("Jane Doe", "", "Fill in the day on which they were accepted, or empty both fields"),
         ("", "2026-01-31", "Fill in who accepted them, or empty both fields"),
         ("jane@example.com", "2026-01-31", "not an e-mail address"),
+        ("jane\uff20example.com", "2026-01-31", "not an e-mail address"),
+        ("jane%40example.com", "2026-01-31", "not an e-mail address"),
         ("Jane\nDoe", "2026-01-31", "in one line"),
         ("Jane Doe", "31.1.2026", "a day such as 2026-01-31"),
         ("Jane Doe", "2026-02-30", "a day such as 2026-01-31"),
