@@ -33,7 +33,12 @@ _NUMBER: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 """What libraries take for an IPv4 address, in one of its old forms (URL standard: "ends in a number")."""
 _LOCAL: Final = ("localhost", "local", "internal")
 """Ends of names that no public DNS has (RFC 6761, RFC 6762, ICANN 2024)."""
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_EMBEDDING: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
+"""Networks of IPv6 whose addresses end with one of IPv4 (RFC 6052, RFC 2765, RFC 4291)."""
+_INSIDE: Final = tuple(
+    map(ipaddress.ip_network, ("64:ff9b:1::/48", "fec0::/10", "192.0.0.0/24", "168.63.129.16/32"))
+)
+"""Not everybody's, though Python 3.11 says so: RFC 8215, RFC 3879, RFC 6890, and Azure's own services for a machine."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -115,11 +120,12 @@ def is_public(address: Address) -> bool:
     embedded: Address | None = None
     if isinstance(address, ipaddress.IPv6Address):
         embedded = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
+        if any(address in network for network in _EMBEDDING):
             embedded = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     if embedded is not None:
         return is_public(embedded)
-    return address.is_global and not address.is_multicast
+    is_inside = any(address in network for network in _INSIDE)
+    return address.is_global and not (is_inside or address.is_multicast)
 
 
 def _parsed(text: str, origin: Origin) -> httpx.URL:

@@ -189,7 +189,30 @@ def test_results_of_a_host_that_is_trusted_may_lie_inside() -> None:
 def test_what_is_public() -> None:
     assert is_public(ipaddress.ip_address("20.60.1.1"))
     assert is_public(ipaddress.ip_address("::ffff:20.60.1.1"))
-    assert not is_public(ipaddress.ip_address("::ffff:10.0.0.1"))
+    assert is_public(ipaddress.ip_address("64:ff9b::20.60.1.1"))
+    assert is_public(ipaddress.ip_address("2603:1030::5"))
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(
+            "::ffff:10.0.0.1",
+            "64:ff9b::10.0.0.1",
+            "2002:a00:1::1",
+            "::ffff:0:10.0.0.1",
+            "::10.0.0.1",
+            "::1",
+            "::",
+        ),
+        *("64:ff9b:1::1", "fec0::1", "fd00:ec2::254", "fe80::1", "ff0e::1"),
+        *("169.254.169.254", "168.63.129.16", "100.100.100.200", "192.0.0.192", "224.0.0.1"),
+    ],
+)
+def test_what_is_not_public(address: str) -> None:
+    """Of a network inside, in every way to write it; of a cloud's own services."""
+    assert not is_public(ipaddress.ip_address(address))
 
 
 @pytest.mark.bad_input
