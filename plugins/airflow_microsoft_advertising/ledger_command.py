@@ -241,7 +241,7 @@ class _Found:
         """The one ledger of this audience.
 
         Raises:
-            ConfigurationError: There is none, or there are several.
+            ConfigurationError: There is none, or there are several, or it was closed when the audience was renamed.
         """
         all_there = _ledgers(audience, _exports(export))
         found = [one for one in all_there if one.ledger.load().number or one.busy]
@@ -254,6 +254,11 @@ class _Found:
             raise ConfigurationError(
                 f"No ledger of an audience {audience!r} in the workspaces of the exports. Is the name written as in "
                 "the export file, upper and lower case too? Before the first run there is none."
+            )
+        new_name = found[0].ledger.load().state.moved_to
+        if new_name and not found[0].busy:
+            raise ConfigurationError(
+                f"The audience {audience!r} was renamed: what is known of it goes on as {new_name!r}. Give that name."
             )
         return found[0]
 

@@ -16,6 +16,7 @@ from airflow_microsoft_advertising.command_line import app
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from include.customer_match.ledger.generation import Generation
 from include.customer_match.ledger.lease import Lease
+from include.customer_match.ledger.places import Ledgers
 from include.customer_match.ledger.state import Action, Forced, Part, Progress, Renewal, Request, State
 from include.customer_match.ledger.store import Ledger, ledger_folder
 from include.customer_match.members import write_members
@@ -240,6 +241,17 @@ def test_release_takes_the_audience_from_a_run_that_has_died(
 def test_release_of_what_nobody_holds(workspace: Workspace) -> None:
     delivered(workspace)
     assert run("release", "Gold").output == "No run is at work on 'Gold'.\n"
+
+
+@pytest.mark.parametrize("command", ["show", "verify", "forget", "release"])
+def test_a_ledger_that_goes_on_under_another_name(workspace: Workspace, command: str) -> None:
+    """It says what was, and is asked by nobody any more."""
+    ledger = delivered(workspace)
+    Ledgers(workspace, "2").carry_over(ledger, Ledgers(workspace, "2").of("VIPs"), "autumn/gold")
+    result = run(command, "Gold", *(["--yes"] if command in {"forget", "release"} else []))
+    assert isinstance(result.exception, ConfigurationError), result.output
+    assert "goes on as 'VIPs'" in str(result.exception)
+    assert ledger.load().state.moved_to == "VIPs"
 
 
 def test_an_audience_without_a_ledger(workspace: Workspace) -> None:
