@@ -21,6 +21,9 @@ DOMAIN = "bingads.microsoft.com"
 SANDBOX_DOMAIN = f"sandbox.{DOMAIN}"
 """Where the services' hosts are (documented: guides/web-service-addresses)."""
 
+LOCAL_ENDS = ("localhost", "local", "internal")
+"""Ends of names that no public DNS has (RFC 6761, RFC 6762, ICANN 2024)."""
+
 
 class Service(StrEnum):
     """The three services, by the name that stands in their REST paths."""
@@ -205,4 +208,4 @@ def _is_near(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return "." not in host or host.rpartition(".")[2] in {"localhost", "local", "internal"}
+        return "." not in host or host.rpartition(".")[2] in LOCAL_ENDS

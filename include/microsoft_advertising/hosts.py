@@ -22,7 +22,7 @@ from typing import Final
 
 import httpx
 
-from include.microsoft_advertising.environment import SANDBOX_DOMAIN, Environment
+from include.microsoft_advertising.environment import LOCAL_ENDS, SANDBOX_DOMAIN, Environment
 from include.microsoft_advertising.faults import Origin, ServiceTerminalError
 
 __all__ = ["ForeignHost", "address_of_authority", "address_of_results", "address_of_upload", "check_peer"]
@@ -31,8 +31,6 @@ _NAME: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9](?:
 """Names of hosts, and IPv4 addresses: no dot at the end, nothing that is decoded later."""
 _NUMBER: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 """What libraries take for an IPv4 address, in one of its old forms (URL standard: "ends in a number")."""
-_LOCAL: Final = ("localhost", "local", "internal")
-"""Ends of names that no public DNS has (RFC 6761, RFC 6762, ICANN 2024)."""
 _EMBEDDING: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
 """Networks of IPv6 whose addresses end with one of IPv4 (RFC 6052, RFC 2765, RFC 4291)."""
 _INSIDE: Final = tuple(
@@ -176,7 +174,7 @@ def _is_the_services(url: httpx.URL, environment: Environment) -> bool:
 def _may_be_public(host: str) -> bool:
     if address := _literal(host):
         return is_public(address)
-    return "." in host and not _NUMBER.fullmatch(host) and host.rpartition(".")[2] not in _LOCAL
+    return "." in host and not _NUMBER.fullmatch(host) and host.rpartition(".")[2] not in LOCAL_ENDS
 
 
 def _shown(url: httpx.URL) -> str:
