@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from unicodedata import normalize
 
 from airflow_microsoft_advertising.dated_source import DatedSource
 from airflow_microsoft_advertising.segment_rows import Opener, unreadable_lists
@@ -114,7 +115,7 @@ def reason_to_wait(
         unreadable = unreadable_lists(export, opened)
         where = f"{unreadable:,} rows of {export.memberships.name!r}"
         return f"{where} cannot be read, and may list the segment." if unreadable else None
-    if source.is_dated(None) and name in _tables_of_today(export):
+    if source.is_dated(None) and _is_there_today(export, name):
         return f"The table {name!r} is there today: a run for the past does not end its audience."
     return _left_over(source, name)
 
@@ -134,9 +135,12 @@ def _left_over(source: DatedSource, name: str) -> str | None:
     return None
 
 
-def _tables_of_today(export: Export) -> Mapping[str, str]:
+def _is_there_today(export: Export, name: str) -> bool:
+    """Whether there is a table of this name today, or anything for which a run of today would not end its audience."""
     now = datetime.now(UTC)
+    today = DatedSource(export.source, RunDates.at(now, export.timezone), as_of=now)
     try:
-        return DatedSource(export.source, RunDates.at(now, export.timezone), as_of=now).tables()
+        tables = today.tables(known=lambda found: normalize("NFC", found) == name)
     except TableMissing:
-        return {}
+        return False
+    return name in tables or _left_over(today, name) is not None
