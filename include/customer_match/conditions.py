@@ -32,41 +32,22 @@ FUNCTIONS: Final = frozenset(
     {
         *("ABS", "CEIL", "CEILING", "DIV", "FLOOR", "MOD", "ROUND"),
         *("COALESCE", "GREATEST", "IF", "IFNULL", "LEAST", "NULLIF"),
+        *("BIT_LENGTH", "CHAR_LENGTH", "CHARACTER_LENGTH", "LENGTH", "OCTET_LENGTH"),
         *(
-            "BIT_LENGTH",
-            "CHAR_LENGTH",
-            "CHARACTER_LENGTH",
             "CONCAT",
             "CONCAT_WS",
-            "ENDS_WITH",
             "LEFT",
-            "LENGTH",
-        ),
-        *(
             "LOWER",
             "LTRIM",
-            "OCTET_LENGTH",
-            "REGEXP_LIKE",
             "REPLACE",
             "RIGHT",
             "RTRIM",
-            "STARTS_WITH",
             "SUBSTR",
+            "SUBSTRING",
         ),
-        *("SUBSTRING", "TRIM", "UPPER"),
-        *(
-            "CURRENT_DATE",
-            "CURRENT_TIMESTAMP",
-            "DATE_PART",
-            "DAY",
-            "EXTRACT",
-            "HOUR",
-            "MONTH",
-            "NOW",
-            "QUARTER",
-            "YEAR",
-        ),
-        *("CAST", "TRY_CAST"),
+        *("ENDS_WITH", "REGEXP_LIKE", "STARTS_WITH", "TRIM", "UPPER"),
+        *("CURRENT_DATE", "CURRENT_TIMESTAMP", "DATE_PART", "DAY", "EXTRACT", "HOUR", "MONTH", "NOW"),
+        *("QUARTER", "YEAR", "CAST", "TRY_CAST"),
     }
 )
 """Functions that a condition may call: those that judge a row by itself and read nothing else (polars 2.1)."""
@@ -81,20 +62,8 @@ MAX_DEPTH: Final = 300
 
 _NODES: Final[tuple[type[exp.Expr], ...]] = (
     *(exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Var),
-    *(
-        exp.And,
-        exp.Or,
-        exp.Not,
-        exp.EQ,
-        exp.NEQ,
-        exp.LT,
-        exp.LTE,
-        exp.GT,
-        exp.GTE,
-        exp.Is,
-        exp.In,
-        exp.Between,
-    ),
+    *(exp.And, exp.Or, exp.Not, exp.Is, exp.In, exp.Between),
+    *(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE),
     *(exp.Like, exp.ILike, exp.RegexpLike, exp.RegexpILike, exp.NullSafeEQ, exp.NullSafeNEQ),
     *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.DPipe),
     *(exp.Case, exp.If, exp.Cast, exp.TryCast, exp.DataType, exp.DataTypeParam, exp.Interval),
@@ -103,20 +72,9 @@ _NODES: Final[tuple[type[exp.Expr], ...]] = (
 _OTHER_TABLES: Final = (exp.Query, exp.Table, exp.From, exp.With, exp.Exists, exp.Values)
 _TYPES: Final = frozenset(
     {
-        *(
-            "BIGINT",
-            "BOOLEAN",
-            "DATE",
-            "DATETIME",
-            "DECIMAL",
-            "DOUBLE",
-            "FLOAT",
-            "INT",
-            "SMALLINT",
-            "TEXT",
-            "TIME",
-        ),
-        *("TIMESTAMP", "TINYINT", "UBIGINT", "UINT", "USMALLINT", "UTINYINT", "VARCHAR"),
+        *("BIGINT", "INT", "SMALLINT", "TINYINT", "UBIGINT", "UINT", "USMALLINT", "UTINYINT"),
+        *("DECIMAL", "DOUBLE", "FLOAT", "BOOLEAN", "TEXT", "VARCHAR"),
+        *("DATE", "DATETIME", "TIME", "TIMESTAMP"),
     }
 )
 _DIVISIONS: Final = frozenset({"DIV", "MOD"})

@@ -23,7 +23,7 @@ def must_renew(
     It is once half of the duration has passed, so that the other half is left for runs that fail; earlier where
     the next run may be over too late. And at once where the duration has changed since, or where nobody knows
     when all were added last: what the service reckoned with until then is not known either.
-    So it is after a clock that was ahead.
+    And at once where a clock that was ahead wrote the time down.
 
     Args:
         last: When all members were added last, and with which duration; None if that is not known.

@@ -61,9 +61,8 @@ _WORD: Final = re.compile(
 _APART: Final = re.compile(
     rf"(?<![^\s<(\"])[^\s<>(),;\"]{{1,64}}[ \t]{{1,8}}{_SIGN}[ \t]{{1,8}}(?=[\w-]+\.)\S+"
 )
-_PLACE: Final = re.compile(
-    r"(?:abfss?|wasbs?|az)://[\w$-]+@[\w.-]+(?=[/'`:.,]|$)"
-)  # container@account: no person
+# container@account: no person
+_PLACE: Final = re.compile(r"(?:abfss?|wasbs?|az)://[\w$-]+@[\w.-]+(?=[/'`:.,]|$)")
 _IS_PATH: Final = re.compile(r"[`'\[{]*(?:[A-Za-z][A-Za-z0-9+.-]*://|/|\.\.?/|~/)")
 _NO_ADDRESS: Final = re.compile(
     r"[`'\[{]*(?:@(?:hourly|daily|weekly|monthly|quarterly|yearly|annually|once|midnight|continuous)|[%*]+@[\w.-]+)"

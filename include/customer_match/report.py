@@ -11,8 +11,10 @@ from typing import Final
 import jinja2
 from pydantic import BaseModel, ConfigDict, computed_field, field_validator
 
+from include.customer_match.chunk import Plan
 from include.customer_match.discovery import Seen
 from include.customer_match.export import Ending
+from include.customer_match.normalise import Staged
 from include.customer_match.redaction import without_addresses, without_addresses_in
 from include.customer_match.routes import Route
 from include.customer_match.run_records import (
@@ -274,36 +276,6 @@ def segment_report(
     validated, normalised = records.read(Validated), records.read(Normalised)
     chunked, delivered = records.read(Chunked), records.read(Delivered)
     outcome, message = _outcome(records.read(Failure), chunked, delivered, dry_run=dry_run)
-    counts: dict[str, object] = {"profiles": validated.profiles if validated else None}
-    if normalised:
-        staged = normalised.staged
-        counts = {
-            "profiles": staged.profiles,
-            "filtered": staged.filtered,
-            "without_consent": staged.without_consent,
-            "valid": staged.valid,
-            "rejected": {str(reason): number for reason, number in staged.rejected.items()},
-            "duplicates": staged.duplicates,
-            "suppressed": staged.suppressed,
-            "suppression_lists": staged.lists,
-            "members": staged.members.count,
-            "rejects": staged.rejects.path if staged.rejects else None,
-        }
-        if staged.log:
-            counts |= staged.log.model_dump()
-        if staged.joined:
-            names = ("customers", "without_profile", "unreadable")
-            counts |= {name: getattr(staged.joined, name) for name in names}
-    if chunked and chunked.plan:
-        plan = chunked.plan
-        counts |= {"added": plan.added, "removed": plan.removed, "replaced": plan.replaces}
-        counts |= {"renewed": plan.renewed, "damage": plan.damage, "lapse": chunked.lapse}
-        counts |= {"parts": len(plan.parts), "route": plan.route}
-    if delivered:
-        counts |= {"refused": delivered.refused, "audience_id": delivered.audience_id}
-        counts |= {"sent": delivered.sent}
-        counts |= {"route": delivered.route, "calls": delivered.calls, "terms": delivered.terms}
-        counts |= {"forced_over": delivered.forced_over, "uncovered": delivered.uncovered}
     steps = [record for record in (validated, normalised, chunked, delivered) if record]
     return SegmentReport.model_validate(
         {
@@ -312,12 +284,49 @@ def segment_report(
             "outcome": outcome,
             "message": message,
             "location": validated.location if validated else None,
+            "profiles": validated.profiles if validated else None,
             "sizes": sizes,
             "overridden": tuple(words for record in steps for words in record.overridden),
             "seconds": round(sum(record.seconds for record in steps), 2),
-            **counts,
+            **(_staged_counts(normalised.staged) if normalised else {}),
+            **(_planned_counts(chunked, chunked.plan) if chunked and chunked.plan else {}),
+            **(_delivered_counts(delivered) if delivered else {}),
         }
     )
+
+
+def _staged_counts(staged: Staged) -> dict[str, object]:
+    names = ("profiles", "filtered", "without_consent", "valid", "duplicates", "suppressed")
+    counts: dict[str, object] = {name: getattr(staged, name) for name in names}
+    counts |= {
+        "rejected": {str(reason): number for reason, number in staged.rejected.items()},
+        "suppression_lists": staged.lists,
+        "members": staged.members.count,
+        "rejects": staged.rejects.path if staged.rejects else None,
+    }
+    if staged.log:
+        counts |= staged.log.model_dump()
+    if staged.joined:
+        counts |= staged.joined.model_dump(include={"customers", "without_profile", "unreadable"})
+    return counts
+
+
+def _planned_counts(chunked: Chunked, plan: Plan) -> dict[str, object]:
+    return {
+        "added": plan.added,
+        "removed": plan.removed,
+        "replaced": plan.replaces,
+        "renewed": plan.renewed,
+        "damage": plan.damage,
+        "lapse": chunked.lapse,
+        "parts": len(plan.parts),
+        "route": plan.route,
+    }
+
+
+def _delivered_counts(delivered: Delivered) -> dict[str, object]:
+    names = ("audience_id", "sent", "refused", "route", "calls", "terms", "forced_over", "uncovered")
+    return {name: getattr(delivered, name) for name in names}
 
 
 def _outcome(

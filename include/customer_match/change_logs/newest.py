@@ -24,10 +24,8 @@ __all__ = ["NewestRows", "UndecidedError"]
 
 _BUCKETS: Final = 256
 _IN_MEMORY: Final = 1_048_576  # rows that wait in memory before they are spilled
-_KEY: Final = [
-    "high",
-    "low",
-]  # 128 bits: among 10^9 keys the chance that any two agree by accident is below 10^-20
+# 128 bits: among 10^9 keys the chance that any two agree by accident is below 10^-20.
+_KEY: Final = ["high", "low"]
 
 
 class UndecidedError(Exception):
@@ -37,12 +35,12 @@ class UndecidedError(Exception):
 class NewestRows(Releasing):
     """Collects the rows of a log and gives back the newest one of each key.
 
-    A row is newer than another if its first order value is greater; where that is the same, or one of them has none,
-    the other values decide in turn. Where none of them does, `ties` tells whether one that deletes goes before one that
-    does not; then one with more values is newer, then the one that stands later in the table.
+    A row is newer than another if its first order value is greater. Where that is the same, or one of them has none,
+    the other values decide in turn. Where none of them decides, `ties` tells whether a row that deletes is newer than
+    one that does not; then a row with more values is newer, then the one that stands later in the table.
 
     Args:
-        ties: `deleted`: it does; `kept`: it does not; `refuse`: nobody knows.
+        ties: `deleted`: a row that deletes is newer; `kept`: it is older; `refuse`: nobody knows, which is an error.
     """
 
     def __init__(self, ties: Ties) -> None:
@@ -61,10 +59,10 @@ class NewestRows(Releasing):
         """Add rows.
 
         Args:
-            places: Where they stand in the table.
-            keys: Of each.
-            deleted: Whether each deletes.
-            order: Values of each, the one first that decides first.
+            places: Where each row stands in the table, from 0.
+            keys: The key of each row, as a digest.
+            deleted: Whether each row says that its key was deleted.
+            order: The columns that tell which row is newer, the one first that decides first.
         """
         high, low = np.ascontiguousarray(keys[:, :16]).view("<u8").T
         values = {f"order_{number}": series for number, series in enumerate(order)}

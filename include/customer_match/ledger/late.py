@@ -1,10 +1,10 @@
 """Calls that nobody has the answer of: they may still be on their way, and do their work when nobody expects it.
 
-A worker that is killed leaves up to four calls behind, and one whose answer is lost leaves one, though it makes it
-again. Within their own plan they do no harm, whenever they land: what a plan adds it does not remove. So it is with a
-later plan, if what they add belongs to its target and what they remove does not. Any other plan is not begun before
-no such call can live any more. So the ledger's bounds hold whether they land or not: they are the bounds of a part that
-was sent and is not confirmed, or one that is confirmed anyway.
+A worker that is killed leaves up to four calls behind. A worker that loses an answer leaves one, though it makes the
+call again. Within their own plan such calls do no harm, whenever they land: a plan never removes what it adds. They do
+no harm to a later plan either, if what they add belongs to its target and what they remove does not. Any other plan
+begins only when no such call can live any more. So the ledger's bounds hold whether the calls land or not: they are the
+bounds of a part that was sent and is not confirmed, or of one that is confirmed anyway.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def alive(calls: Iterable[LateCalls], now: datetime, life: timedelta) -> tuple[L
 
 
 def undoing(files: Files, calls: Iterable[LateCalls], target: MembersFile) -> Sequence[LateCalls]:
-    """Those that would undo a part of a plan with this target; any of whose members nobody knows may."""
+    """The calls that would undo a part of a plan with this target; also those whose members nobody knows."""
     return [call for call in calls if call.members is None or _undoes(files, call, call.members, target)]
 
 

@@ -24,15 +24,14 @@ from include.errors import TransientError
 
 __all__ = ["Entry", "Ledger", "LedgerConflict", "Storage", "ledger_folder"]
 
+log = logger(__name__)
+
 _STATES_KEPT = 50
 
 
 def ledger_folder(account_id: str, audience: str) -> str:
     """Where in a workspace the ledger of an account's audience lies."""
     return f"ledgers/{account_id}/{slug(audience)}"
-
-
-log = logger(__name__)
 
 
 class Storage(Protocol):

@@ -53,9 +53,7 @@ def conformed(batch: pa.RecordBatch, types: Mapping[str, pa.DataType], where: st
 
 def _as(column: pa.Array, kind: pa.DataType, name: str, where: str) -> pa.Array:
     if column.type != kind and column.null_count == len(column):
-        return pa.nulls(
-            len(column), kind
-        )  # whatever their type: pandas writes numbers for a column of only None
+        return pa.nulls(len(column), kind)  # pandas writes numbers for a column of only None
     if kind == pa.string():
         return _as_text(column, name, where)
     if isinstance(column.type, pa.ListViewType | pa.LargeListViewType):

@@ -18,11 +18,8 @@ from include.sample_lake.lake import DAYS, Batches, Lake, Row, customers
 from include.sample_lake.shape import Sample, State, shape
 
 _NAMES: Final = ("Id", "SinkCreatedOn", "SinkModifiedOn", "Email", "AdsConsent", "versionnumber", "IsDelete")
-_WITHDRAWN, _DELETED, _OLDER = (
-    7,
-    11,
-    3,
-)  # of so many profiles one has withdrawn, is deleted, has an older version
+# Of so many profiles one has withdrawn, is deleted, has an older version.
+_WITHDRAWN, _DELETED, _OLDER = 7, 11, 3
 _CONSENT: Final = {"column": "AdsConsent", "allow": [True]}
 _CDC: Final = pa.schema(
     [

@@ -113,9 +113,8 @@ _MAY_BE_A_SIGN: Final = re.compile(
 
 # Folders that a table has for its parts: their names alone do not tell where the table begins.
 _PART_OF_A_TABLE: Final = re.compile(r".*=.*|data|bucket-.*|\d+|[0-9A-Za-z]{2}")
-_OF_LOGS_AND_OTHERS: Final = frozenset(
-    {"_versions", "metadata", "schema", "snapshot"}
-)  # what is in them tells
+# Folders of logs and of others: what is in them tells.
+_OF_LOGS_AND_OTHERS: Final = frozenset({"_versions", "metadata", "schema", "snapshot"})
 _LEVELS: Final = 16  # of folders above, at most
 
 
@@ -190,10 +189,7 @@ def _names(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str, bool
     try:
         with storage_faults(location_of(filesystem, folder)):
             listed = entries_in(filesystem, folder)
-    except (
-        FileNotFoundError,
-        NotADirectoryError,
-        ConfigurationError,
-    ):  # credentials may be for the table alone
+    # The last one: credentials may be for the table alone.
+    except (FileNotFoundError, NotADirectoryError, ConfigurationError):
         return {}
     return {posixpath.basename(one["name"].rstrip("/")): one["type"] == "directory" for one in listed}
