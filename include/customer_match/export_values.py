@@ -254,7 +254,7 @@ def _parsed_condition(value: str) -> None:
 def _allowed(value: object) -> str | bool | int | float:
     if isinstance(value, str) and value.strip():
         return value.strip()
-    if isinstance(value, bool | int | float) and math.isfinite(value):
+    if isinstance(value, bool | int | float) and abs(value) < math.inf:
         return value
     fault = (
         "must be text, a number, true or false. A profile without a value never counts as one that consents"

@@ -6,7 +6,9 @@ is never among the values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -100,13 +102,12 @@ def _boolean(value: Scalar, name: str, key: str) -> bool:
 
 
 def _number(value: Scalar, name: str, key: str) -> int | float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    for convert in (int, float) if isinstance(value, str) else ():
-        try:
-            return convert(value)
-        except ValueError:
-            continue
+    ways: tuple[type[int | float], ...] = (int, float) if isinstance(value, str) else (type(value),)
+    for convert in ways if not isinstance(value, bool) else ():
+        with suppress(OverflowError, ValueError):
+            number = convert(value)
+            if math.isfinite(number):  # what is no number is no value either
+                return number
     raise _never(name, "numbers", "1", key)
 
 

@@ -64,7 +64,8 @@ class IncrementalTable(JoinedTable):
         types = stream_types(self._columns, names, as_bytes)
         for part in self.parts:
             own = part.columns()
-            asked = [name for name in names if name in own] or list(own)[:1]
+            # Where it has none of them, any sound column tells how many rows there are.
+            asked = [name for name in names if name in own] or sorted(own, key=own.faults.__contains__)[:1]
             for batch in part.batches(asked, batch_rows, as_bytes=as_bytes):
                 yield conformed(_widened(batch, types), types, part.location)
 
@@ -122,6 +123,10 @@ class _Folders:
                     found[table].setdefault(folder, []).append(file)
         return found
 
+    @cached_property
+    def _by_path(self) -> dict[str, TableFile]:
+        return {file.path: file for file in self.listing.files}
+
     def open(self, name: str, as_of: datetime | None) -> IncrementalTable | None:
         """A table; None if no folder has it.
 
@@ -162,13 +167,13 @@ class _Folders:
         return entity_table(model, entity, [(file, known.get(file.path, usual)) for file in written])
 
     def _model(self, path: str) -> Model | None:
-        file = next((one for one in self.listing.files if one.path == path), None)
+        file = self._by_path.get(path)
         return read_model(self.filesystem, path) if file and file.size_bytes else None
 
     def _ensure_none_is_gone(self, where: str) -> None:
         """A folder that is gone has taken its changes with it: who is in older ones may have left."""
         path = f"{self.root}/{_FINISHED}"
-        if not any(file.path == path for file in self.listing.files):
+        if path not in self._by_path:
             return
         there = {self.listing.relative(file).partition("/")[0] for file in self.listing.files}
         names = _names_in(self.filesystem, path)
