@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 from unicodedata import normalize
 
 from propcache.api import cached_property
@@ -50,6 +50,17 @@ class DatedSource:
     source: Source
     dates: RunDates
     as_of: datetime
+
+    @classmethod
+    def at(cls, source: Source, moment: datetime, timezone: str) -> Self:
+        """As a run sees it that stands for one moment.
+
+        Args:
+            source: As the export file has it.
+            moment: Such as the present time.
+            timezone: The export's, in which days begin.
+        """
+        return cls(source, RunDates.at(moment, timezone), as_of=moment)
 
     def is_dated(self, path: str | None) -> bool:
         """Whether the table of this path, or else the source as a whole, is that of the run's day."""

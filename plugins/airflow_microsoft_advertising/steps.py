@@ -525,7 +525,7 @@ class ExportRun:
         source = (wanted.source or self.export.source).with_changes(wanted.changes)
         try:
             # Whoever must be kept out today is kept out, whatever day the run stands for.
-            today = DatedSource(source, RunDates.at(_now(), self.export.timezone), as_of=_now())
+            today = DatedSource.at(source, _now(), self.export.timezone)
             table = today.open(wanted.name, wanted.path, "`suppress`")
             return table, suppression_of(wanted.email or self.export.email, table.columns())
         except ConfigurationError as error:

@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from unicodedata import normalize
 
 from airflow_microsoft_advertising.dated_source import DatedSource
-from airflow_microsoft_advertising.segment_rows import Opener, unreadable_lists
-from include.customer_match.date_templates import RunDates
+from airflow_microsoft_advertising.segment_rows import Opener, listed_segments, unreadable_lists
 from include.customer_match.discovery import Changes, Remembered, to_end
-from include.customer_match.export import Export, Segment
+from include.customer_match.export import Export, Segment, Source
 from include.customer_match.ledger.state import State
 from include.customer_match.redaction import logger
 from include.customer_match.run_records import Delivered
-from include.customer_match.tables import TableMissing
+from include.customer_match.tables import Table, TableMissing
 from include.customer_match.workspace import Workspace
 
 __all__ = ["TableChanges", "reason_to_wait"]
@@ -112,12 +111,33 @@ def reason_to_wait(
     if name in tables:
         return f"The table {name!r} is there again: the next run delivers it."
     if export.memberships is not None:
-        unreadable = unreadable_lists(export, opened)
-        where = f"{unreadable:,} rows of {export.memberships.name!r}"
-        return f"{where} cannot be read, and may list the segment." if unreadable else None
+        return _unreadable(export, opened) or _listed_today(export, name)
     if source.is_dated(None) and _is_there_today(export, name):
         return f"The table {name!r} is there today: a run for the past does not end its audience."
     return _left_over(source, name)
+
+
+def _unreadable(export: Export, opened: Opener) -> str | None:
+    """That nobody knows which segments some customers are in; None if it is known of all."""
+    assert export.memberships is not None  # noqa: S101 (else each segment is a table)
+    unreadable = unreadable_lists(export, opened)
+    where = f"{unreadable:,} rows of {export.memberships.name!r}"
+    return f"{where} cannot be read, and may list the segment." if unreadable else None
+
+
+def _listed_today(export: Export, name: str) -> str | None:
+    """That the table of memberships, as it is today, lists a segment, or may; None if it does not."""
+    now = datetime.now(UTC)
+
+    def opened(source: Source, name: str, path: str | None, key: str, /) -> Table:
+        return DatedSource.at(source, now, export.timezone).open(name, path, key)
+
+    try:
+        if name in listed_segments(export, opened):
+            return f"The segment {name!r} is listed today: a run for the past does not end its audience."
+        return _unreadable(export, opened)
+    except TableMissing:
+        return None
 
 
 def _left_over(source: DatedSource, name: str) -> str | None:
@@ -137,8 +157,7 @@ def _left_over(source: DatedSource, name: str) -> str | None:
 
 def _is_there_today(export: Export, name: str) -> bool:
     """Whether there is a table of this name today, or anything for which a run of today would not end its audience."""
-    now = datetime.now(UTC)
-    today = DatedSource(export.source, RunDates.at(now, export.timezone), as_of=now)
+    today = DatedSource.at(export.source, datetime.now(UTC), export.timezone)
     try:
         tables = today.tables(known=lambda found: normalize("NFC", found) == name)
     except TableMissing:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from fsspec.implementations.local import LocalFileSystem
@@ -419,6 +420,33 @@ def test_what_is_there_today_does_not_end_for_a_day_of_the_past(days: Days, endi
     assert told.outcome is Outcome.SKIPPED
     assert told.message == "The table 'Gold' is there today: a run for the past does not end its audience."
     assert days.holds("Gold") == 5
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_nor_does_what_one_table_of_memberships_lists_today(days: Days, ending: str, readable: bool) -> None:
+    dated, now = days.lake.folder / "dated", datetime.now(UTC)
+    for day in (now, DAY - timedelta(days=1), DAY):
+        lists = (
+            ['["Gold", "Silver", "Bronze"]' if readable else '["Gold']
+            if day == now
+            else ['["Silver", "Bronze"]']
+        )
+        rows = {"Customer": {"Id": ["1"], "Email": list(FIVE[:1])}, "Lists": {"Id": ["1"], "Segments": lists}}
+        for name, columns in rows.items():
+            folder = dated / f"{day:%Y-%m-%d}" / name
+            folder.mkdir(parents=True)
+            pq.write_table(pa.table(columns), folder / "part-0.parquet")
+    days.keys |= {
+        "source": f"{dated}/{{{{ ds }}}}",
+        "membership": {"table": "Lists", "key": "Id", "segments": "Segments"},
+        "profiles": {"table": "Customer", "key": "Id"},
+    }
+    shutil.rmtree(days.lake.folder / "workspace" / "ledgers")
+    days.run(day=DAY - timedelta(days=1))
+    told = of(days.run(day=DAY), "Gold")
+    assert (told.outcome, days.holds("Gold")) == (Outcome.SKIPPED, 5)
+    words = "is listed today: a run for the past" if readable else "1 rows of 'Lists' cannot be read"
+    assert words in str(told.message)
 
 
 def test_an_older_day_does_not_make_it_anew(days: Days) -> None:
