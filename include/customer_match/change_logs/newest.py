@@ -95,11 +95,14 @@ class NewestRows(Releasing):
             UndecidedError: Nobody knows which one that is.
         """
         told = pl.sum_horizontal(pl.lit(0), *(pl.col(name).is_not_null() for name in order))
-        group = group.with_columns(told=told)
+        group = group.with_columns(told=told, undecided=pl.lit(value=False))
         several = pl.len().over(_KEY) > 1
         alone = group.filter(~several).select("place", "deleted")
         rivals = group.filter(several)
-        return pl.concat([alone, self._newest(rivals, order).select("place", "deleted")])
+        newest = self._newest(rivals, order)
+        if self._ties == "refuse" and newest.get_column("undecided").any():
+            raise UndecidedError
+        return pl.concat([alone, newest.select("place", "deleted")])
 
     def _newest(self, rows: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
         """One row of each key. Rows without a value are compared with the others by the values that follow."""
@@ -114,9 +117,9 @@ class NewestRows(Releasing):
         return self._newest(pl.concat([best, self._newest(untold, rest)]), rest)
 
     def _last(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """One of several rows that are alike in all that tells which is newer."""
-        if self._ties == "refuse" and rows.filter(pl.col("deleted").n_unique().over(_KEY) > 1).height:
-            raise UndecidedError
+        """One of several rows that are alike in all that tells which is newer: undecided if only some delete."""
+        only_some_delete = pl.col("deleted").n_unique().over(_KEY) > 1
+        rows = rows.with_columns(undecided=pl.col("undecided").any().over(_KEY) | only_some_delete)
         goes_first = pl.col("deleted") == (self._ties == "deleted")
         return rows.sort(goes_first, "told", "place").unique(_KEY, keep="last")
 

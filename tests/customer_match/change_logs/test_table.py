@@ -382,6 +382,20 @@ def test_alike_rows_of_which_one_deletes(ties: str, left: list[int] | None) -> N
         kept(table, changes)
 
 
+def test_alike_rows_of_which_one_deletes_do_not_matter_before_a_newer_one() -> None:
+    rows = {
+        "k": ["a"] * 3,
+        "v": [None, None, 5],
+        "w": [1, 1, 9],
+        "gone": [True, False, False],
+        "n": [0, 1, 2],
+    }
+    changes = ChangeLog.model_validate({"key": "k", "order": ["v", "w"], "deleted": "gone"})
+    assert kept(InMemory(pa.table(rows)), changes) == [2]
+    with pytest.raises(ConfigurationError, match="alike in 'v' and 'w'"):
+        kept(InMemory(pa.table(rows | {"w": [9, 9, 1]})), changes)
+
+
 # --- What stops it -----------------------------------------------------------------------------------------
 
 
