@@ -17,12 +17,23 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 from include.customer_match.export import Export
 from include.project import PROJECT
 
-__all__ = ["FIELDS", "children", "default_text", "json_schema", "main", "reference_table", "with_table"]
+__all__ = [
+    "FIELDS",
+    "children",
+    "default_text",
+    "is_told_elsewhere",
+    "json_schema",
+    "main",
+    "reference_table",
+    "with_table",
+]
 
 BEGIN: Final = "<!-- made by include/customer_match/export_reference.py -->"
 END: Final = "<!-- end -->"
 
 Keys = tuple[str, ...]
+
+_LISTED_AT: Final[Mapping[str, Keys]] = {"source": ("source",), "changes": ("source", "changes")}
 
 
 def _fields(model: type[BaseModel], above: Keys = ()) -> Iterator[tuple[Keys, FieldInfo]]:
@@ -64,12 +75,21 @@ def default_text(info: FieldInfo) -> str | None:
     return f"`{plain if isinstance(plain, str) else json.dumps(plain)}`"
 
 
+def is_told_elsewhere(keys: Keys) -> bool:
+    """Whether a key is of a mapping that has its keys listed at another place: `written like source` is enough."""
+    return any(
+        keys[place] in _LISTED_AT and keys[: place + 1] != _LISTED_AT[keys[place]]
+        for place in range(len(keys) - 1)
+    )
+
+
 def reference_table() -> str:
-    """The keys as a Markdown table."""
+    """The keys as a Markdown table; those of mappings that stand in several places once."""
     rows = [
         f"| `{_dotted(keys)}` | {(info.description or '').replace('|', chr(92) + '|')} "
         f"| {default_text(info) or '**required**'} |"
         for keys, info in FIELDS.items()
+        if not is_told_elsewhere(keys)
     ]
     return "\n".join(["| Key | Meaning | Default |", "|---|---|---|", *rows])
 
