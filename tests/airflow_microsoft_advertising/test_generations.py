@@ -8,34 +8,24 @@ from typing import Any
 
 import pytest
 
-from airflow_microsoft_advertising.audience_marks import AudienceSpec, described, generation_in
+from airflow_microsoft_advertising.audience_marks import described, generation_in
 from include.customer_match.chunk import Plan
 from include.customer_match.ledger.store import LedgerConflict
 from include.errors import TransientError
 from include.microsoft_advertising.faults import ServiceConfigurationError, ServiceTerminalError
 from include.microsoft_advertising.models import UploadState
-from tests.airflow_microsoft_advertising.in_memory import MARK, NAME, Crash, FakeAudience, World
+from tests.airflow_microsoft_advertising.in_memory import MARK, NAME, Crash, World
+from tests.airflow_microsoft_advertising.test_audience_keeping import GOLD, only, world
+
+__all__ = ["world"]
 
 pytestmark = pytest.mark.slow  # a minute of a processor, all together
 
-GOLD = AudienceSpec(NAME, MARK, segment="Gold", segments=("Gold",))
 OLDER = "older than the audience"
 REFUSALS = [
     ServiceTerminalError("not offered for customer lists", codes=(204,)),
     ServiceConfigurationError("the audience type is not offered here", codes=(4859,)),
 ]
-
-
-@pytest.fixture
-def world() -> World:
-    world = World()
-    world.spec = GOLD
-    return world
-
-
-def only(world: World) -> FakeAudience:
-    [audience] = world.service.audiences.values()
-    return audience
 
 
 def copied(world: World) -> dict[str, bytes]:
