@@ -20,12 +20,10 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from airflow_microsoft_advertising.audience_marks import AudienceSpec
 from airflow_microsoft_advertising.delivery import Waiting
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.local_process import holder_of, is_over
 from airflow_microsoft_advertising.pauses import PAUSES, pause_seconds
-from airflow_microsoft_advertising.run_params import mark
 from airflow_microsoft_advertising.steps import ExportRun
 from airflow_microsoft_advertising.uploading import Busy, NextMove, Upload
 from include.customer_match.export import Segment
@@ -246,17 +244,7 @@ class LocalRun:
             workspace_root=export.workspace.locate(PROJECT),
             workspace_conn_id=export.workspace.connection,
             folder=run.segment_folder(segment),
-            audience=AudienceSpec(
-                name=segment.audience,
-                mark=mark(export),
-                segment=export.identity(segment),
-                segments=tuple(export.identities),
-                audience_id=segment.audience_id,
-                scope=export.scope,
-                scope_stated=export.scope_is_stated,
-                membership_duration=export.membership_duration,
-                adopt=export.adopt,
-            ),
+            audience=run.audience(segment),
         )
 
     def _give_back(self) -> None:

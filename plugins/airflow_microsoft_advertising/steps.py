@@ -121,6 +121,21 @@ class ExportRun:
         """A segment's folder in the workspace."""
         return f"{self.folder}/{slug(segment.audience)}"
 
+    def audience(self, segment: Segment) -> AudienceSpec:
+        """A segment's audience as the export wants it."""
+        export = self.export
+        return AudienceSpec(
+            name=segment.audience,
+            mark=mark(export),
+            segment=export.identity(segment),
+            segments=tuple(export.identities),
+            audience_id=segment.audience_id,
+            scope=export.scope,
+            scope_stated=export.scope_is_stated,
+            membership_duration=export.membership_duration,
+            adopt=export.adopt,
+        )
+
     def records(self, segment: Segment) -> SegmentRecords:
         """What the steps of a segment have found out."""
         return SegmentRecords(self.workspace, self.segment_folder(segment))
@@ -284,9 +299,7 @@ class ExportRun:
 
     def _refuse_anothers(self, segment: Segment) -> None:
         """Do not begin where another export of this workspace keeps the audience."""
-        export, ledgers = self.export, Ledgers(self.workspace, self.export.aid)
-        identity = export.identity(segment)
-        spec = AudienceSpec(segment.audience, mark(export), segment=identity, adopt=export.adopt)
+        ledgers, spec = Ledgers(self.workspace, self.export.aid), self.audience(segment)
         owner = ledgers.owner(spec.key, spec.name)
         refuse_anothers(ledgers, spec, owner, what=f"The audience {spec.name!r}")
 
