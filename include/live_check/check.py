@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -105,11 +106,15 @@ def run(
     )
 
 
+_BREAKS_OFF = (CustomerMatchError, httpx.HTTPError, zipfile.BadZipFile, LookupError, ValueError, OSError)
+"""What a probe may meet in an answer that is not what it expects; the others go on."""
+
+
 def _run_one(probe: Probe, session: Session, findings: list[Finding], trouble: list[str]) -> None:
     """What a probe found before it broke off counts."""
     try:
         findings.extend(_known(finding) for finding in probe(session))
-    except (CustomerMatchError, httpx.HTTPError, KeyError, ValueError, OSError) as error:
+    except _BREAKS_OFF as error:
         codes = getattr(error, "codes", ())
         reason = type(error).__name__ + "".join(f" {code}" for code in codes)
         trouble.append(f"{probe.__name__}: {reason}")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import httpx
 import pytest
 
+from include.live_check.answers import read_results
+from include.live_check.check import _run_one
+from include.live_check.probes import Finding, Verdict
 from include.live_check.session import Session
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.environment import Environment
 from include.microsoft_advertising.hosts import ForeignHost
+from include.simulator.behaviours import BEHAVIOURS
 
 ACCOUNT = Account.model_validate(
     {
@@ -48,6 +54,20 @@ def test_results_that_have_moved_are_found() -> None:
 def test_a_redirect_leads_nowhere_inside() -> None:
     with session(old="https://10.0.0.5/x") as moved, pytest.raises(ForeignHost, match=r"10\.0\.0\.5"):
         moved.fetch("https://old.contoso.com/x")
+
+
+def test_results_that_are_no_zip_break_off_one_probe_alone() -> None:
+    findings: list[Finding] = []
+    trouble: list[str] = []
+
+    def probe(session: Session) -> Iterator[Finding]:
+        yield Finding(BEHAVIOURS[0].key, Verdict.CONFIRMED, "seen before")
+        read_results(session.fetch("https://some.contoso.com/x").content)
+
+    with session() as one:
+        _run_one(probe, one, findings, trouble)
+    assert [finding.observed for finding in findings] == ["seen before"]
+    assert trouble == ["probe: BadZipFile"]
 
 
 def test_redirects_end() -> None:
