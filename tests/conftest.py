@@ -6,6 +6,7 @@ Airflow reads its settings when it is first imported, so they are made here, bef
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import sys
@@ -25,6 +26,13 @@ from include.project import PROJECT
 # How long an example takes is the machine's business.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the collector of garbage need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+
 
 _HOME = Path(tempfile.mkdtemp(prefix="customer-match-airflow-"))
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)

@@ -74,7 +74,8 @@ def is_in(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
 
-def imports(module: str, *, only_at_import: bool = False) -> Iterator[str]:
+@cache
+def imports(module: str, *, only_at_import: bool = False) -> frozenset[str]:
     """What a module imports: names of modules, or of things in them.
 
     Args:
@@ -83,15 +84,19 @@ def imports(module: str, *, only_at_import: bool = False) -> Iterator[str]:
     """
     path = modules()[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in _nodes(_tree(path), only_at_import):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = (
-                ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
-            )
-            origin = ".".join(part for part in (base, node.module) if part)
-            yield from (f"{origin}.{alias.name}" for alias in node.names)
+    return frozenset(
+        name for node in _nodes(_tree(path), only_at_import) for name in _imported(node, package)
+    )
+
+
+def _imported(node: ast.stmt, package: str) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = package.split(".")
+        base = ".".join(above[: len(above) - node.level + 1]) if node.level else ""
+        origin = ".".join(part for part in (base, node.module) if part)
+        yield from (f"{origin}.{alias.name}" for alias in node.names)
 
 
 @cache
@@ -99,13 +104,17 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _nodes(tree: ast.AST, only_at_import: bool) -> Iterator[ast.AST]:
+def _nodes(tree: ast.AST, only_at_import: bool) -> Iterator[ast.stmt]:
+    """All statements, those within others too."""
     for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.expr):
+            continue
         lazy = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
             isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         )
         if not (only_at_import and lazy):
-            yield node
+            if isinstance(node, ast.stmt):
+                yield node
             yield from _nodes(node, only_at_import)
 
 
@@ -121,10 +130,10 @@ def module_of(name: str) -> str | None:
 def test_the_reader_sees_what_there_is() -> None:
     """A check of the check: it would find nothing in an empty tree."""
     assert len(modules()) > 80
-    assert "include.customer_match.ledger.state.Action" in set(imports("include.customer_match.chunk"))
+    assert "include.customer_match.ledger.state.Action" in imports("include.customer_match.chunk")
     lazy = "airflow_microsoft_advertising.trigger.BulkUploadTrigger"
-    assert lazy in set(imports("airflow_microsoft_advertising.operator"))
-    assert lazy not in set(imports("airflow_microsoft_advertising.operator", only_at_import=True))
+    assert lazy in imports("airflow_microsoft_advertising.operator")
+    assert lazy not in imports("airflow_microsoft_advertising.operator", only_at_import=True)
     assert module_of("include.customer_match.ledger.state.Action") == "include.customer_match.ledger.state"
     assert module_of("json.loads") is None
 

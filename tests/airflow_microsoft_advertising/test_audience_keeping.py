@@ -266,6 +266,7 @@ def test_the_export_renames_it_and_the_difference_is_sent(world: World) -> None:
     assert [u.action for u in world.service.accepted] == ["Replace", "Remove", "Add"]
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 @pytest.mark.parametrize("how", ["before", "after", "lost"])
 def test_a_crash_at_any_step_of_renaming(how: str) -> None:

@@ -90,6 +90,7 @@ def test_a_path_may_be_a_hole_alone(lake: Lake, tmp_path: Path) -> None:
     assert members(lake, dated("{{ latest }}"), DAY, source=str(tmp_path / "lake/Dated")) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.bad_input
 def test_a_day_without_a_table_is_told_with_its_neighbours(lake: Lake) -> None:
     with pytest.raises(AirflowFailException) as told:
@@ -101,6 +102,7 @@ def test_a_day_without_a_table_is_told_with_its_neighbours(lake: Lake) -> None:
     assert "{{ latest }}" in words
 
 
+@pytest.mark.slow
 @pytest.mark.bad_input
 def test_no_day_has_a_table(lake: Lake) -> None:
     with pytest.raises(AirflowFailException, match="No other day within a year has one"):
@@ -193,6 +195,7 @@ class TestDiscovery:
         assert all(words in report.summary() for words in report.changes)
         return " ".join(report.changes)
 
+    @pytest.mark.slow
     def test_a_table_is_missed_once_it_was_delivered(self, lake: Lake) -> None:
         assert self.run(lake, "1") == ""
         lake.write("Platinum", ["a@example.com"])
@@ -210,6 +213,7 @@ class TestDiscovery:
         assert self.run(lake, "7") == ""
 
 
+@pytest.mark.slow
 def test_other_days_are_looked_for_without_opening_the_storage_for_each(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,6 +105,7 @@ def test_the_next_segment_is_read_while_the_first_waits(lake: Lake, service: Clo
     assert begun < run.told.index((GOLD, "done"))
 
 
+@pytest.mark.slow
 def test_the_service_gets_five_uploads_at_a_time(lake: Lake, service: ClosingService) -> None:
     tables = [f"T{number}" for number in range(8)]
     for number, table in enumerate(tables):

@@ -28,6 +28,7 @@ def paths(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_all_shapes_by_default(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     result = run(str(folder), *FEW)

@@ -370,6 +370,7 @@ def check(case: Case) -> None:
     assert Counter((row["key"], row["reason"]) for row in found) == Counter(what.rejects)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(case=cases())
 def test_the_members_are_those_of_plain_python(case: Case) -> None:

@@ -371,6 +371,7 @@ def kinds(node: Any) -> set[str]:
     return {kind for value in inner for kind in kinds(value)}
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.lists(WORDS, min_size=1, max_size=14).map(" ".join) | st.lists(WORDS, max_size=8).map("".join))
 @example("n IN ( SELECT n FROM t )")
@@ -405,6 +406,7 @@ def test_a_column_named_as_a_word_of_sql_is_a_column() -> None:
     assert parsed("ROW < a").sql == '"ROW" < "a"'
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.text(alphabet=st.sampled_from("an1='\"()*;-/\\ \n.,$SELECTFROM{}[]:"), max_size=40))
 def test_any_text_passes_or_is_refused_by_an_error_of_ours(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ def test_sorted_distinct(digests: list[bytes]) -> None:
     assert [bytes(row) for row in sorted_distinct(array(digests))] == sorted(set(digests))
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.lists(st.lists(DIGEST, max_size=40), min_size=1, max_size=4), st.integers(1, 7))
 def test_merge_is_the_union_with_presence(sets: list[list[bytes]], window: int) -> None:

@@ -67,6 +67,7 @@ def test_a_byte_order_mark_and_windows_lines_do_no_harm() -> None:
     assert document.lines["b",] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("raw", "line", "said"),

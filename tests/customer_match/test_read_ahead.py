@@ -113,6 +113,7 @@ def test_the_next_file_is_fetched_meanwhile_and_both_keep_within_one_bound() -> 
     two.close()
 
 
+@pytest.mark.slow
 @given(expected=st.lists(ranges(), min_size=2, max_size=4), read=ranges(), closed=st.integers(0, 4))
 def test_whatever_is_expected_of_several_files(
     expected: list[list[Range]], read: list[Range], closed: int

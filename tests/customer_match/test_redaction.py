@@ -180,6 +180,7 @@ def test_loggers_have_no_addresses(caplog: pytest.LogCaptureFixture) -> None:
     assert "example" not in str([record.args for record in caplog.records])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -159,6 +159,7 @@ def sqlite() -> Iterator[sqlite3.Connection]:
         yield database
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(condition=TRUTHS)
 def test_a_condition_means_what_it_means_in_sql(sqlite: sqlite3.Connection, condition: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ def test_it_is_safe_whatever_the_table_is_called(export: str, table: str) -> Non
     assert key == segment_key(export, table)
 
 
+@pytest.mark.slow
 @given(one=st.tuples(EXPORTS, st.text(min_size=1)), two=st.tuples(EXPORTS, st.text(min_size=1)))
 def test_different_segments_have_different_keys(one: tuple[str, str], two: tuple[str, str]) -> None:
     assert (segment_key(*one) == segment_key(*two)) == (one == two)

@@ -46,6 +46,7 @@ TEXTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.lists(TEXTS, max_size=12))
 def test_the_fast_way_agrees_with_the_parser(texts: list[str | None]) -> None:

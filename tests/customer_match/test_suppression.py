@@ -48,6 +48,7 @@ def kept(
 PEOPLE = [f"p{n}@contoso.com" for n in range(6)]
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.sets(st.sampled_from(PEOPLE)), st.lists(st.lists(st.sampled_from([*PEOPLE, "n/a", ""])), max_size=3)
@@ -321,6 +322,7 @@ def test_of_several_addresses_only_the_listed_one_goes() -> None:
         assert staged.suppressed == 2
 
 
+@pytest.mark.slow
 def test_aliases_are_found_past_the_bound_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that waits is spilled; nobody is lost on the way, and no file stays open."""
     from include.customer_match import members as staging

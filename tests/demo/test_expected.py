@@ -49,6 +49,7 @@ def test_read_from_parquet_and_csv_alike(tmp_path: Path, policy: Policy) -> None
     assert expected(str(tmp_path / "c"), "Email", policy) == expected_of(values, policy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", Policy)
 def test_the_engine_agrees_on_the_demos_people(policy: Policy) -> None:
     batch = next(Profiles.first(30_000).batches())

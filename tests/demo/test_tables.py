@@ -27,6 +27,7 @@ def test_segments_overlap_at_every_scale(scale: float) -> None:
     assert lapsed & newsletter
 
 
+@pytest.mark.slow
 def test_parquet_in_several_files_and_bounded_row_groups(tmp_path: Path) -> None:
     table = DemoTable("T", Profiles.first(150_001), files=2)
     folder = write_table(str(tmp_path / "T"), table)

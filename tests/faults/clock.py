@@ -31,7 +31,6 @@ MODULES: Final = frozenset(
         "airflow_microsoft_advertising.audience_ending",
         "airflow_microsoft_advertising.audience_keeping",
         "airflow_microsoft_advertising.audience_sizes",
-        "airflow_microsoft_advertising.bulk",
         "airflow_microsoft_advertising.delivery",
         "airflow_microsoft_advertising.hook",
         "airflow_microsoft_advertising.ledger_command",

@@ -90,6 +90,7 @@ def test_members_come_back_in_order(
     assert (info.rows, info.raw_bytes) == (len(expected), len(raw))
 
 
+@pytest.mark.slow
 def test_other_programs_unzip_it(tmp_path: Path) -> None:
     path = tmp_path / "part.zip"
     write_bulk_file(path, audience_id="7", action=Action.ADD, members=[digests(70_000)])
@@ -189,6 +190,7 @@ def test_memory_does_not_grow_with_the_members(tmp_path: Path) -> None:
     assert peak(8) < peak(1) + (1 << 20)
 
 
+@pytest.mark.slow
 def test_no_python_per_row(tmp_path: Path) -> None:
     """2 million rows a second were measured on one core; formatting rows one by one does not reach 0.3."""
     members = digests(300_000)

@@ -122,6 +122,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.slow
 def test_the_listener_goes_on_after_whatever_is_not_the_answer() -> None:
     with Listener() as listener:
         listener.expect("ours")

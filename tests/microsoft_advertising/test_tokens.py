@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from include.errors import ConfigurationError, CustomerMatchError, TransientError
-from include.microsoft_advertising import tokens
+from include.microsoft_advertising import refresh_tokens, tokens
 from include.microsoft_advertising.account import Account
 from include.microsoft_advertising.client import Client
 from include.microsoft_advertising.environment import Environment
@@ -231,9 +231,10 @@ def test_a_code_that_says_why_ends_the_doubt(
 
 
 def test_a_doubt_about_the_newest_token_is_not_hidden_by_an_older_one(
-    service: Service, account: Account, environment: Environment
+    service: Service, account: Account, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stored one is good and refused by mistake, the connection's own was revoked long ago."""
+    monkeypatch.setattr(refresh_tokens, "_LOOKS", (0.0,))
     replies = [DOUBT, oauth_error("invalid_grant", 50173)]
     service.token_reply = lambda n: replies[min(n, 2) - 1]
     store = KeptInMemory()

@@ -77,6 +77,7 @@ def test_the_column_holds_what_real_ones_hold(column: list[str | None]) -> None:
     assert any(text.endswith("@почта.example") for text in texts)
 
 
+@pytest.mark.slow
 def test_every_domain_is_reserved_for_examples(column: list[str | None]) -> None:
     verdicts = [(value, judge(value, Policy.BASIC)) for value in column if value and "@" in value]
     domains = {

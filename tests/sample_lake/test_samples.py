@@ -90,6 +90,7 @@ def test_models_lie_where_their_addresses_say(tmp_path: Path) -> None:
     assert whole > 6
 
 
+@pytest.mark.slow
 def test_no_address_and_no_hash_beside_the_tables(tmp_path: Path) -> None:
     members: set[str] = set()
 

@@ -22,6 +22,7 @@ OAUTH_WORDS = {
 SOURCES = sorted((ROOT / "include" / "simulator").rglob("*.py"))
 
 
+@pytest.mark.slow
 def test_page_is_up_to_date() -> None:
     page = (ROOT / "docs" / "simulator.md").read_text()
     assert page == render(), "run: python -m include.simulator.behaviours > docs/simulator.md"

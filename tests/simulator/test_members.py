@@ -35,6 +35,7 @@ def test_sort_distinct(values: list[bytes]) -> None:
     assert rows(sort_distinct(array(values))) == sorted(set(values))
 
 
+@pytest.mark.slow
 @given(first=DIGESTS, change=DIGESTS, action=st.sampled_from(Action), block=st.integers(1, 7))
 def test_changes(
     tmp_path_factory: pytest.TempPathFactory,

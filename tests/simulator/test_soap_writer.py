@@ -103,6 +103,7 @@ def test_refusals_have_no_detail_and_a_code_that_resolves() -> None:
         assert (fault_code.nsmap[prefix], name, reason.text) == (namespace, said, "why")
 
 
+@pytest.mark.slow
 @given(st.text(), st.text())
 def test_any_text_makes_a_valid_message_and_what_xml_can_say_survives(name: str, description: str) -> None:
     audience = {"Type": "CustomerList", "Name": name, "Description": description}

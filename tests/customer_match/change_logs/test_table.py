@@ -87,6 +87,7 @@ def newest_of(rows: list[Row], order: list[str], ties: str) -> Row:
     return newest_of(rivals, order[1:], ties) if len(rivals) > 1 else rivals[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spills", [False, True])
 @settings(max_examples=60)
 @given(rows=st.lists(CHANGES, max_size=60), ties=st.sampled_from(["deleted", "kept"]), as_text=st.booleans())

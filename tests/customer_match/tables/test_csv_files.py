@@ -182,6 +182,7 @@ def test_batches_are_no_longer_than_asked(tmp_path: Path) -> None:
     assert [batch.num_rows for batch in batches] == [300, 300, 300, 100]
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_some_blocks_however_large_the_table(tmp_path: Path) -> None:
     row = f"1,{'e' * 30}@{'e' * 30}.example,{'n' * 100}\n"
     path = write(tmp_path / "a.csv", "Id,Email,Note\n" + row * 600_000)
@@ -246,6 +247,7 @@ class TestDialect:
         with pytest.raises(ConfigurationError, match=r"a\.csv\.gz has no row.*Say `csv\.columns`"):
             self.values(path, CsvDialect(header=False), "1")
 
+    @pytest.mark.slow
     @pytest.mark.bad_input
     @pytest.mark.parametrize("header", [True, False])
     def test_a_first_row_without_an_end(self, tmp_path: Path, header: bool) -> None:

@@ -268,6 +268,7 @@ def check(data: st.DataObject, most: int) -> None:
         assert read(written, data.draw(st.integers(1, 5))) == written.rows
 
 
+@pytest.mark.slow
 @settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_table_comes_back_whatever_the_dialect_and_the_sizes_of_blocks(data: st.DataObject) -> None:

@@ -41,6 +41,7 @@ class TestGunzip:
         rest = io.BytesIO(packed)
         assert Gunzip(rest, "a.csv.gz", rest.read(7)).read() == b"Id,Email"
 
+    @pytest.mark.slow
     def test_large_members_are_read_in_pieces(self) -> None:
         content = b"".join(b"%d,x%d\n" % (i, i * i) for i in range(300_000))
         assert unpacked(gzip.compress(content, 1), 2**20) == content
@@ -73,6 +74,7 @@ class TestGunzip:
         with pytest.raises(ConfigurationError, match="gzip bomb"):
             list(iter(lambda: stream.read(2**20), b""))
 
+    @pytest.mark.slow
     def test_a_well_packed_table_is_no_bomb(self) -> None:
         content = b"".join(b"%d,,,,,,\n" % i for i in range(1_500_000))
         assert len(unpacked(igzip.compress(content, 3))) == len(content)

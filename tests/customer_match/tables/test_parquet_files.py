@@ -123,6 +123,7 @@ def test_only_the_asked_column_is_read(tmp_path: Path, monkeypatch: pytest.Monke
     assert read < 400_000 < Path(path).stat().st_size / 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row_group_size", [65_536, 2_000_000], ids=["many row groups", "one row group"])
 def test_memory_is_that_of_some_batches_however_large_the_table(tmp_path: Path, row_group_size: int) -> None:
     path = write(

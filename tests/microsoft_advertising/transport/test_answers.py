@@ -50,6 +50,7 @@ OPERATIONS: list[Operation[Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 @settings(max_examples=40)
 @given(data=st.data())
