@@ -66,25 +66,24 @@ def misused(node: exp.Expr) -> str | None:
 def _misused_round(arguments: Sequence[exp.Expr]) -> str | None:
     if all((_whole(digits) or 0) >= 0 and _whole(digits) is not None for digits in arguments[1:]):
         return None
-    return (
-        "rounds to digits that are not written as a number from 0 on. Write ROUND(Spent / 10) * 10 for tens"
-    )
+    return "rounds to digits that are not written as 0, 1, 2 and so on. Write ROUND(Spent / 10) * 10 for tens"
 
 
 def _misused_replace(arguments: Sequence[exp.Expr]) -> str | None:
     if all(_is_text(sought) for sought in arguments[1:2]):
         return None
-    return "replaces what is not written in it as a text of one sign at least: REPLACE(Phone, '-', '')"
+    return "replaces a text that is empty or not written in the condition. Write it there: REPLACE(Phone, '-', '')"
 
 
 def _misused_cast(node: exp.Cast) -> str | None:
     target = node.to
     if target.this.name == "DECIMAL" and not _are_digits(target.expressions):
         return (
-            f"converts to DECIMAL with digits that cannot be: DECIMAL(10, 2) has 10, {_MOST_DIGITS} at most"
+            "converts to DECIMAL with digits that cannot be. DECIMAL(10, 2) has 10 digits, 2 of them after the point; "
+            f"{_MOST_DIGITS} is the most"
         )
     if target.expressions and target.this.name not in ("DECIMAL", "VARCHAR", "TEXT"):
-        return f"converts to {target.this.name} with digits, which are not regarded. Write {target.this.name} alone"
+        return f"converts to {target.this.name} with digits, which have no effect. Write {target.this.name} alone"
     if isinstance(node.this, exp.Literal) and target.this.name in _TIMES and _OFFSET.search(node.this.name):
         return "writes a time with an offset. Times are compared in UTC: write it as TIMESTAMP '2026-01-31 00:00:00'"
     return None
@@ -110,9 +109,7 @@ def _misused_part(arguments: Sequence[exp.Expr | None]) -> str | None:
 def _misused_right(arguments: Sequence[exp.Expr]) -> str | None:
     if all(_whole(count) is not None or isinstance(count, exp.Null) for count in arguments[1:2]):
         return None  # by a column, polars takes too few where that is more than the text has
-    return (
-        "takes as many signs from the right as a column says. Write SUBSTR(Phone, LENGTH(Phone) - Digits + 1)"
-    )
+    return "takes a number of signs from the right that a column gives. Write SUBSTR(Phone, LENGTH(Phone) - Digits + 1)"
 
 
 _MISUSES: Final[dict[str, Callable[[Sequence[exp.Expr]], str | None]]] = {

@@ -84,7 +84,7 @@ def log_reading(changes: ChangeLog | None, table: Table) -> LogReading | None:
         table: The table.
 
     Raises:
-        ConfigurationError: It looks like a log that nobody can read without being told how, or has not the columns.
+        ConfigurationError: It looks like a log that nobody can read without being told how, or lacks the columns.
     """
     if changes is not None:
         return None if changes.is_none else _as_told(changes, table)
@@ -97,7 +97,7 @@ def log_reading(changes: ChangeLog | None, table: Table) -> LogReading | None:
             raise _undeclared(sign, table.location)
     if isinstance(table, IncrementalTable):
         raise ConfigurationError(
-            f"{table.location} is a log of changes, in incremental folders, but has not the columns by which Synapse "
+            f"{table.location} is a log of changes, in incremental folders, but lacks the columns by which Synapse "
             "Link tells which of its rows count (Id, SinkModifiedOn or versionnumber, IsDelete). Say under `changes`, "
             "beside the table or its source in the export file, how it is read: `changes: {key: …, order: […], "
             "deleted: …}`."
@@ -189,9 +189,10 @@ class _Flag:
         marked = texts.is_in(_TRUE)
         if not (marked | texts.is_in(_FALSE)).all():
             raise ConfigurationError(
-                f"A value of the column {self.column!r} of {self.where} is neither true nor false (1, 0, yes, no), and "
-                f"it is to tell which rows are {self.key}. Say which values do by `changes.{self.key}.values` in the "
-                "export file, beside the table or its source; or `changes: none` if it does not tell that."
+                f"The column {self.column!r} of {self.where} is to tell which rows are {self.key}, but one of its "
+                "values is neither true nor false (1, 0, yes, no). List the values that mean it as "
+                f"`changes.{self.key}.values` in the export file, beside the table or its source; or write `changes: "
+                "none` if the column does not tell it."
             )
         return marked.to_numpy()
 
@@ -234,7 +235,7 @@ def _of_dataverse(columns: Mapping[str, pa.DataType], where: str) -> LogReading 
     if order and key is None:
         raise ConfigurationError(
             f"{where} looks like a log of changes that Synapse Link for Dataverse wrote (it has {flag!r} and "
-            f"{order[0]!r}), but without its column 'Id' nobody knows which rows are of one thing. Say under "
+            f"{order[0]!r}), but it lacks the column 'Id', which tells which rows are of one thing. Say under "
             "`changes`, beside the table or its source in the export file, how it is read: `changes: {key: …, order: "
             f"[{', '.join(order)}], deleted: {flag}}}`; or `changes: none` if each row counts."
         )

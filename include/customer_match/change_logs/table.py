@@ -43,21 +43,21 @@ class LogCounts(BaseModel):
 
 
 def latest_rows(table: Table, changes: ChangeLog | None) -> Table:
-    """A table, or where it is a log of changes that which its newest rows make.
+    """The table itself, or if it is a log of changes, the table that its newest rows make.
 
     Args:
-        table: It.
+        table: The table, as it lies in the lake.
         changes: What the export file says of it; None: its columns tell.
 
     Raises:
-        ConfigurationError: It looks like a log that nobody can read without being told how, or has not the columns.
+        ConfigurationError: It looks like a log that nobody can read without being told how, or lacks the columns.
     """
     reading = log_reading(changes, table)
     return table if reading is None else LatestRows(table, reading)
 
 
 def counts_of(tables: Iterable[Table]) -> LogCounts | None:
-    """What of several tables did not count, once their rows were read; None where none is a log."""
+    """The rows of several tables that did not count, once all were read; None where no table is a log."""
     counts = [table.counts for table in tables if isinstance(table, LatestRows)]
     if not counts:
         return None
@@ -240,8 +240,8 @@ def _chosen(rows: NewestRows, order: OrderValues, reading: LogReading, where: st
 def _no_order(reading: LogReading, where: str) -> ConfigurationError:
     name = reading.deleted.columns[0] if reading.deleted else ""
     return ConfigurationError(
-        f"{where} has several rows with the same {reading.key[0]!r}, and {name!r} beside it, so that it is a log of "
-        "changes; but it has no column that tells which row is the newest. Say under `changes`, beside the table or "
+        f"{where} has the column {name!r} and several rows with the same {reading.key[0]!r}, so that it is a log of "
+        "changes; but no column tells which of these rows is the newest. Say under `changes`, beside the table or "
         f"its source in the export file, how it is read: `changes: {{key: {reading.key[0]}, order: …, deleted: "
         f"{name}}}`, or `changes: none` if each row counts."
     )
@@ -249,9 +249,10 @@ def _no_order(reading: LogReading, where: str) -> ConfigurationError:
 
 def _undecided(reading: LogReading, where: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{where} has rows of one id that are alike in {' and '.join(map(repr, reading.order))}, of which some mean "
-        "deleted and some do not, so that nobody knows which is the newest. Name a further column in `changes.order` "
-        "of the export file, such as a sequence number, or say what holds then: `changes.ties: deleted` (or `kept`)."
+        f"{where} has rows of one id that are alike in {' and '.join(map(repr, reading.order))}. Some of them mean "
+        "deleted and some do not, so that nobody knows which row is the newest. Name a further column in "
+        "`changes.order` of the export file, such as a sequence number, or say what holds then: `changes.ties: "
+        "deleted` (or `kept`)."
     )
 
 

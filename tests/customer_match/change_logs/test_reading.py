@@ -56,7 +56,7 @@ def test_the_recycle_bin_of_salesforce_does_not_count() -> None:
 
 def test_a_log_of_dataverse_without_ids_is_refused() -> None:
     with pytest.raises(
-        ConfigurationError, match=r"without its column 'Id'.*`changes: \{key: …, order: \[versionnumber"
+        ConfigurationError, match=r"lacks the column 'Id'.*`changes: \{key: …, order: \[versionnumber"
     ):
         log_reading(None, table("contactid", "versionnumber", "IsDelete"))
 

@@ -405,7 +405,7 @@ def test_alike_rows_of_which_one_deletes_do_not_matter_before_a_newer_one() -> N
     [
         (
             {"Id": ["a", "a"], "IsDelete": ["", "True"]},
-            r"several rows with the same 'Id'.*'IsDelete'.*changes",
+            r"'IsDelete' and several rows with the same 'Id'.*changes",
         ),
         ({"Id": ["a", ""], "SinkModifiedOn": ["2026-01-01"] * 2}, r"has no usable id in the column 'Id'"),
         (
