@@ -183,17 +183,19 @@ def environment_of(connection: Connection) -> Environment:
         ConfigurationError: There is no such environment, its address is missing, or there is one that is not its own.
     """
     name = _field(connection, "environment") or "production"
-    base_url, hosts = _field(connection, "base_url"), _field(connection, "hosts")
-    if name == "other":
-        if not base_url:
-            raise ConfigurationError(
-                f"The Airflow connection {connection.conn_id!r} says environment 'other': give its base URL too."
-            )
-        found = Environment.at(base_url)
-    else:
-        found = Environment.named(name)
+    base_url = _field(connection, "base_url")
+    if name == "other" and not base_url:
+        raise ConfigurationError(
+            f"The Airflow connection {connection.conn_id!r} says environment 'other': give its base URL too."
+        )
+    try:
+        found = Environment.at(base_url) if name == "other" else Environment.named(name)
+        found = found.of_tenant(_field(connection, "tenant")).with_hosts(_field(connection, "hosts"))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"The Airflow connection {connection.conn_id!r}: {error}") from None
+    if name != "other":
         _check_no_address(connection, name, base_url)
-    return found.of_tenant(_field(connection, "tenant")).with_hosts(hosts)
+    return found
 
 
 def _check_no_address(connection: Connection, name: str, base_url: str) -> None:

@@ -131,7 +131,7 @@ def complete(login: Login, before: SavedConnection) -> Credentials:
     from pydantic import SecretStr  # noqa: PLC0415
 
     place = _place(login, before)
-    environment = _environment(place)
+    environment = _environment(login.conn_id, place)
     known = trimmed(before.client_id)
     client_id = _word(_CLIENT_ID, login.client_id or known or ask(_CLIENT_ID))
     secret = None
@@ -160,12 +160,12 @@ def _place(login: Login, before: SavedConnection) -> dict[str, str]:
     return {**place, "environment": place["environment"] or EnvironmentName.PRODUCTION.value}
 
 
-def _environment(place: dict[str, str]) -> Environment:
+def _environment(conn_id: str, place: dict[str, str]) -> Environment:
     from airflow.sdk import Connection  # noqa: PLC0415
 
     from airflow_microsoft_advertising.hook import environment_of  # noqa: PLC0415
 
-    return environment_of(Connection(conn_id="login", conn_type="", extra=json.dumps(place)))
+    return environment_of(Connection(conn_id=conn_id, conn_type="", extra=json.dumps(place)))
 
 
 def _registration(login: Login, before: SavedConnection, *, is_known: bool) -> Registration:

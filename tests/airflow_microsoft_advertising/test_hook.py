@@ -157,11 +157,13 @@ def test_environments(extra: dict[str, Any], name: str, sandbox: bool) -> None:
         ({"environment": "production", "base_url": "https://x"}, "Set Environment to other"),
         ({"environment": "sandbox", "base_url": "https://x"}, "'sandbox'.*Set Environment to other"),
         ({"hosts": "https://upload.contoso.com"}, "Further hosts"),
+        ({"tenant": "a/b"}, "A tenant is named by its id"),
     ],
 )
 def test_unusable_environments(extra: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words) as caught:
         environment_of(with_extra(**extra))
+    assert str(caught.value).startswith("The Airflow connection 'ads'")
     assert_no_secret(str(caught.value))
 
 

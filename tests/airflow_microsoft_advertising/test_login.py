@@ -401,6 +401,13 @@ def test_a_connection_that_names_no_environment_is_of_production(monkeypatch: py
     assert carried_over(Login(CONN_ID, environment=EnvironmentName.PRODUCTION), before) == before
 
 
+@pytest.mark.bad_input
+def test_what_is_wrong_with_a_place_names_the_connection() -> None:
+    login = Login(CONN_ID, environment=EnvironmentName.OTHER)
+    with pytest.raises(ConfigurationError, match=f"'{CONN_ID}' says environment 'other'"):
+        complete(login, SavedConnection())
+
+
 @pytest.mark.parametrize(("pasted", "known"), [(" app ", "app"), ("\u200bapp", "app"), ("app", "app\n")])
 def test_white_space_around_a_client_id_makes_no_other_application_of_it(
     monkeypatch: pytest.MonkeyPatch, pasted: str, known: str
