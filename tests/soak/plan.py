@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-__all__ = ["FAULTS", "Mischief", "Round", "Start", "Trick", "rounds", "segments"]
+__all__ = ["FAULTS", "Mischief", "Round", "Shape", "Start", "Trick", "rounds", "segments"]
 
 _SEGMENTS: Final = ("Alpha", "Beta", "Gamma", "Delta")
 
@@ -26,6 +26,14 @@ class Mischief(StrEnum):
     LOSE_LEDGER = "ledger lost"
     LOSE_STATES = "newest states lost"
     RESTORE = "ledger put back from a copy"
+
+
+class Shape(StrEnum):
+    """How a table is written."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    LOG = "log of changes"
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,7 @@ class Round:
     Attributes:
         churn: Share of each segment's profiles that change before.
         sizes: Each segment's size as a share of what it was.
+        shapes: How each segment's table is written from now on.
         trick: What somebody does before.
         keys: Keys of the export file that are set before.
         faults: Names of the faults that the service has.
@@ -69,6 +78,7 @@ class Round:
 
     churn: dict[str, float]
     sizes: dict[str, float]
+    shapes: dict[str, Shape]
     trick: Trick | None
     keys: dict[str, Any] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
@@ -161,6 +171,7 @@ def _round(luck: random.Random, names: tuple[str, ...], *, most: int) -> Round:
     return Round(
         churn={name: luck.choice((0.0, 0.01, 0.1, 0.3)) for name in names},
         sizes={name: luck.choice((1.0, 1.0, 1.0, 0.8, 1.3)) for name in names},
+        shapes={name: luck.choice(list(Shape)) for name in names},
         trick=Trick(luck.choice(list(Mischief)), luck.choice(names)) if luck.random() < 0.2 else None,
         keys={
             "route": luck.choice(("auto", "bulk", "bulk", "apply")),

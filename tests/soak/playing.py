@@ -166,7 +166,7 @@ class _Playing:
 
     def _prepare(self) -> None:
         world, one = self._world, self._round
-        world.becomes(one.churn, one.sizes)
+        world.becomes(one)
         world.export(one.keys)
         if one.trick and world.play(one.trick):
             self._summary.tricks[one.trick.kind] += 1

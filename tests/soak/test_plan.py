@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from include.simulator.injection import FaultRule
-from tests.soak.plan import FAULTS, Mischief, rounds, segments
+from tests.soak.plan import FAULTS, Mischief, Shape, rounds, segments
 
 MANY = [(seed, one) for seed in range(40) for one in rounds(seed, 50)]
 
@@ -30,6 +30,7 @@ def test_the_short_form_is_how_a_long_one_begins() -> None:
 def test_everything_happens_in_some_soak() -> None:
     assert {name for _, one in MANY for name in one.faults} == set(FAULTS)
     assert {one.trick.kind for _, one in MANY if one.trick} == set(Mischief)
+    assert {shape for _, one in MANY for shape in one.shapes.values()} == set(Shape)
     assert {len(segments(seed)) for seed, _ in MANY} == {2, 3, 4}
     assert {len(one.runs) for _, one in MANY} == {1, 2}
     assert {one.keys["route"] for _, one in MANY} == {"auto", "bulk", "apply"}
@@ -42,7 +43,9 @@ def test_everything_happens_in_some_soak() -> None:
 
 
 def test_what_changes_are_segments_of_the_soak() -> None:
-    assert all(set(one.churn) == set(one.sizes) == set(segments(seed)) for seed, one in MANY)
+    assert all(
+        set(one.churn) == set(one.sizes) == set(one.shapes) == set(segments(seed)) for seed, one in MANY
+    )
     assert all(one.trick is None or one.trick.segment in segments(seed) for seed, one in MANY)
 
 

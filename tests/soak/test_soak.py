@@ -12,7 +12,7 @@ import pytest
 from include.customer_match.ledger.store import Ledger, ledger_folder
 from include.customer_match.members import write_members
 from tests.simulator.api import hexes
-from tests.soak.plan import Mischief, Trick
+from tests.soak.plan import Mischief, Round, Shape, Trick
 from tests.soak.playing import Summary, soak
 from tests.soak.processes import start_run
 from tests.soak.world import EXPORT, World
@@ -92,7 +92,8 @@ def test_a_ledger_that_forgot(world: World) -> None:
 def test_a_ledger_that_is_put_back(world: World, kind: Mischief) -> None:
     """Nobody believes it; a run makes it right."""
     world.keep_copies()
-    world.becomes({"Alpha": 0.2, "Beta": 0.0}, {"Alpha": 1.0, "Beta": 1.0})
+    shapes = dict.fromkeys(world.segments, Shape.PARQUET)
+    world.becomes(Round({"Alpha": 0.2, "Beta": 0.0}, {"Alpha": 1.0, "Beta": 1.0}, shapes, trick=None))
     run = start_run(["run", EXPORT, "--json"], world.settings, world.folder / f"runs-{kind}")
     assert run.wait(120) == 0, run.log.read_text()
     assert world.play(Trick(kind, "Alpha"))

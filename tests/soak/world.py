@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from typing import Any, Self
 import fsspec
 import httpx
 import numpy as np
+import pyarrow.parquet as pq
 import yaml
 
 from airflow_microsoft_advertising.audience_marks import generation_in
@@ -28,7 +30,8 @@ from include.demo.stack import account_connection
 from include.demo.tables import DemoTable, write_table
 from include.sample_lake.people import Profiles
 from tests.simulator.api import Simulator
-from tests.soak.plan import Mischief, Trick
+from tests.soak.plan import Mischief, Round, Shape, Trick
+from tests.synapse_log import synapse_log
 
 __all__ = ["EXPORT", "World"]
 
@@ -70,9 +73,8 @@ class World:
             self._cleaning = cleaning.pop_all()
         for place, name in enumerate(self.segments):
             profiles = Profiles.first(_PROFILES[place], start=700 * place)  # they overlap
-            format_ = "csv" if place % 2 else "parquet"
-            self.tables[name] = DemoTable(name, profiles, files=1 + place % 2, format=format_)
-            self._write(name)
+            self.tables[name] = DemoTable(name, profiles, files=1 + place % 2)
+            self._write(name, Shape.PARQUET, before=profiles)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -97,19 +99,33 @@ class World:
 
     # --- What changes ----------------------------------------------------------------------------------------
 
-    def becomes(self, churn: Mapping[str, float], sizes: Mapping[str, float]) -> None:
-        """Profiles come and go."""
+    def becomes(self, one: Round) -> None:
+        """Profiles come and go, and tables are written in other ways."""
         for name in self.segments:
-            table = self.tables[name]
-            profiles = _resized(table.profiles.churn(churn[name]), sizes[name], usual=self._usual(name))
-            self.tables[name] = replace(table, profiles=profiles)
-            self._write(name)
+            before = self.tables[name]
+            profiles = before.profiles.churn(one.churn[name])
+            profiles = _resized(profiles, one.sizes[name], usual=self._usual(name))
+            self.tables[name] = replace(before, profiles=profiles)
+            self._write(name, one.shapes[name], before=before.profiles)
 
     def _usual(self, name: str) -> int:
         return _PROFILES[self.segments.index(name)]
 
-    def _write(self, name: str) -> None:
-        write_table(str(self.folder / "lake" / name), self.tables[name])
+    def _write(self, name: str, shape: Shape, *, before: Profiles) -> None:
+        table, folder = self.tables[name], str(self.folder / "lake" / name)
+        write_table(self._reference(name), table)
+        if shape is not Shape.LOG:
+            write_table(folder, replace(table, format=shape.value))
+            return
+        write_table(folder, replace(table, profiles=before, format="parquet"))
+        log = synapse_log(pq.read_table(folder), pq.read_table(self._reference(name)))
+        shutil.rmtree(folder)
+        Path(folder).mkdir()
+        pq.write_table(log, Path(folder, "part-00000.parquet"))
+
+    def _reference(self, name: str) -> str:
+        """What the table holds, however it is written."""
+        return str(self.folder / "references" / name)
 
     def export(self, keys: Mapping[str, Any]) -> None:
         """Write the export file."""
@@ -287,7 +303,7 @@ class World:
         if len(living) != 1:
             yield f"{segment}: {len(living)} lists"
             return
-        wanted = expected(str(self.folder / "lake" / segment)).members
+        wanted = expected(self._reference(segment)).members
         held = self.service.api.members(living[0]["id"])
         if held != wanted:
             missing, left = len(set(wanted) - set(held)), len(set(held) - set(wanted))

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from tests.faults.matrix.row import Recovery, Row
 from tests.faults.world import SEGMENTS, World
+from tests.synapse_log import synapse_log
 
 __all__ = ["ROWS"]
 
@@ -49,21 +50,9 @@ def _become_synapse_log(world: World) -> None:
     now = pq.read_table(_folder(world))
     world.keep_reference(FIRST)
     world.write_tables(generation=0)
-    before = pq.read_table(_folder(world))
-    still = set(now["CustomerId"].to_pylist())
-    left = before.filter(pa.array([key not in still for key in before["CustomerId"].to_pylist()]))
-    _write(world, pa.concat_tables([_logged(before, 1), _logged(now, 2), _logged(left, 3, deleted=True)]))
+    _write(world, synapse_log(pq.read_table(_folder(world)), now))
     for segment in SEGMENTS[1:]:
         world.write_table(segment, generation=1)
-
-
-def _logged(table: pa.Table, version: int, *, deleted: bool = False) -> pa.Table:
-    rows = table.num_rows
-    return (
-        table.append_column("Id", table["CustomerId"])
-        .append_column("versionnumber", pa.array([version] * rows))
-        .append_column("IsDelete", pa.array([deleted] * rows))
-    )
 
 
 def _write(world: World, table: pa.Table) -> None:
