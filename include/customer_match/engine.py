@@ -121,8 +121,9 @@ def _judge(rows: pl.DataFrame, policy: Policy) -> tuple[list[OddValue], Counter[
     rejected: Counter[Rejection] = Counter()
     for row in rows.iter_rows():
         verdicts = [judge(value, policy) for value in row]
-        rejection = rejection_of(verdicts)
+        rejection = verdicts[0].rejection if len(row) == 1 else rejection_of(verdicts)
         if rejection:
             rejected[rejection] += 1
+            continue
         odd += [OddValue(row[place], verdicts[place]) for place in taken(verdicts, Take.COALESCE)]
     return odd, rejected

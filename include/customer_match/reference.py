@@ -145,6 +145,9 @@ def rejection_of(verdicts: Iterable[Verdict]) -> Rejection | None:
     return next((reason for reason in reasons if reason is not Rejection.MISSING), Rejection.MISSING)
 
 
+_REJECTED = {reason: Verdict(rejection=reason) for reason in Rejection}
+
+
 def judge(value: str | None, policy: Policy) -> Verdict:
     """Judge one value of an e-mail column.
 
@@ -153,14 +156,17 @@ def judge(value: str | None, policy: Policy) -> Verdict:
     """
     trimmed = trim(value or "")
     if not trimmed:
-        return Verdict(rejection=Rejection.MISSING)
+        return _REJECTED[Rejection.MISSING]
     if is_digest(trimmed):
         given = bytes.fromhex(trimmed)
-        return Verdict(rejection=Rejection.MISSING) if given in digests_of_nobody() else Verdict((given,))
+        return _REJECTED[Rejection.MISSING] if given in digests_of_nobody() else Verdict((given,))
     addresses = [normalise(trimmed) for normalise in _NORMALISERS[policy]]
-    accepted = dict.fromkeys(address for address in addresses if not _rejection(address))
-    if not accepted:
-        return Verdict(rejection=_rejection(addresses[0]))
+    reasons = [_rejection(address) for address in addresses]
+    accepted = dict.fromkeys(
+        address for address, reason in zip(addresses, reasons, strict=True) if not reason
+    )
+    if reasons[0] and not accepted:
+        return _REJECTED[reasons[0]]
     return Verdict(tuple(digest(address) for address in accepted))
 
 
