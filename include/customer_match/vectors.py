@@ -45,7 +45,7 @@ IS_ADDRESS = (
     & ~_ADDRESS.str.contains("xn--", literal=True)  # Punycode, which must be decoded
 )
 """Whether the column `address` is plainly one."""
-_IS_NOBODY = _ADDRESS.is_in(pl.Series([digest.hex() for digest in sorted(digests_of_nobody())]).implode())
+_IS_NOBODY = _ADDRESS.is_in([digest.hex() for digest in sorted(digests_of_nobody())])
 IS_HASH = _ADDRESS.str.contains(_PLAIN_HASH) & ~_IS_NOBODY
 """Whether the column `address` is plainly a digest in hex digits."""
 IS_NOTHING = (_ADDRESS == "") | _IS_NOBODY
