@@ -38,6 +38,7 @@ from include.customer_match.export_values import (
     KeyPath,
     Label,
     ListId,
+    Markdown,
     MembershipDays,
     Minutes,
     Name,
@@ -713,7 +714,7 @@ class Export(_Part):
         examples=["Autumn campaign"],
         json_schema_extra={"x-default": "the `name`"},
     )
-    description: str | None = Field(
+    description: Markdown | None = Field(
         default=None,
         description="Free text (Markdown) for the DAG's page.",
         examples=["Customers of the autumn campaign."],

@@ -14,6 +14,7 @@ from include.customer_match.export import Export
 from include.customer_match.export_document import Document, Problem, key_text, read_document
 from include.customer_match.export_problems import problems_of
 from include.customer_match.export_values import PARSE_CONDITIONS
+from include.customer_match.redaction import holds_address, without_addresses
 from include.customer_match.shared_audiences import shared_audiences
 from include.errors import ConfigurationError
 
@@ -184,7 +185,9 @@ def _loaded(path: Path, *, parse_conditions: bool) -> Export | BrokenExport:
         said = f"cannot be judged ({type(error).__name__}). Simplify it, and please report this"
         broken = InvalidExport(path.name, [Problem(None, "", said)])
     name = (document.values or {}).get("name")
-    usable = isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,240}", name)
+    usable = (
+        isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,240}", name) and not holds_address(name)
+    )
     return BrokenExport(path, str(name) if usable else _slug(path.stem), broken)
 
 
@@ -211,7 +214,8 @@ def _clashing(path: Path, rivals: Sequence[Path]) -> BrokenExport:
 
 
 def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)[:240]
+    """A DAG id like a file's name, of which an address would stay readable (`anna_example.org`)."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", without_addresses(text))[:240]
 
 
 def _free_name(broken: BrokenExport, taken: set[str]) -> str:

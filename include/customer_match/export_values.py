@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from include.customer_match.date_templates import checked_template, is_template, sample
 from include.customer_match.location import Location
+from include.customer_match.redaction import holds_address
 
 __all__ = [
     "MAX_AUDIENCE_NAME",
@@ -41,6 +42,7 @@ __all__ = [
     "KeyPath",
     "Label",
     "ListId",
+    "Markdown",
     "MembershipDays",
     "Minutes",
     "Name",
@@ -85,6 +87,7 @@ DAGs must not pay for; tasks parse them anyway, beside the columns that they nam
 PRESETS: Final = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _CRON_FIELDS: Final = 5  # croniter takes more, but reads them unlike other crons; Airflow describes only five
 _ADDRESS = re.compile(r"[^\s'\"%]%*@")  # a pattern may begin with a wildcard: then it is a domain
+_DOMAIN_PATTERN = re.compile(r"(?<=['\"])%*@")
 _DIGEST = re.compile(r"[0-9a-fA-F]{32,}")
 _NO_ENCODINGS: Final = frozenset(
     {"rot13", "unicode_escape", "unicode-escape", "raw-unicode-escape", "idna", "punycode"}
@@ -130,19 +133,31 @@ def _dag_id(value: str) -> str:
             "may hold only letters a to z, digits, `_`, `.` and `-`, because it becomes the DAG id. "
             "Change it, and show people the `title`"
         )
-    return _not_longer(value, MAX_DAG_ID, "Airflow")
+    return _not_longer(_without_address(value), MAX_DAG_ID, "Airflow")
 
 
 def _audience_name(value: str) -> str:
+    if holds_address(value):
+        raise ValueError(
+            "holds an e-mail address, and the name of an audience is shown at Microsoft Advertising and kept by "
+            "Airflow. Give it an `audience` without one"
+        )
     return _not_longer(value, MAX_AUDIENCE_NAME, "Microsoft Advertising")
 
 
 def _tag(value: str) -> str:
-    return _not_longer(value, MAX_TAG, "Airflow")
+    return _not_longer(_without_address(value), MAX_TAG, "Airflow")
 
 
 def _label(value: str) -> str:
-    return _not_longer(value, MAX_LABEL, "Airflow")
+    return _not_longer(_without_address(value), MAX_LABEL, "Airflow")
+
+
+def _without_address(value: str) -> str:
+    """What Airflow keeps in its database and shows to all who may see the DAG."""
+    if holds_address(value):
+        raise ValueError("holds an e-mail address, and Airflow keeps and shows it. Write it without one")
+    return value
 
 
 def _not_longer(value: str, limit: int, who: str) -> str:
@@ -158,7 +173,7 @@ def _connection_id(value: str) -> str:
             "is not the id of an Airflow connection. Create the connection in Airflow (Admin, Connections), "
             "keep all addresses and secrets there, and write only its id here"
         )
-    return value
+    return _without_address(value)
 
 
 def _service_id(value: object) -> str:
@@ -178,7 +193,7 @@ def _digits(value: object, where: str) -> str:
 
 
 def _column(value: str) -> str:
-    if re.search(r"\S@\S+\.\S", value):
+    if re.search(r"\S@\S+\.\S", value) or holds_address(value):
         raise ValueError("is an address. Give the name of the column that holds the addresses")
     return value
 
@@ -232,7 +247,8 @@ def _condition(value: str, info: ValidationInfo) -> str:
         unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t" for character in value
     ):
         raise ValueError("holds a control character. Type the condition anew")
-    if _ADDRESS.search(value) or _DIGEST.search(value):
+    spelled = holds_address(_DOMAIN_PATTERN.sub("", value))
+    if spelled or _ADDRESS.search(value) or _DIGEST.search(value):
         raise ValueError(
             "holds an address or a digest, and this file is no place for personal data. Keep single people out by "
             "`suppress`, and a whole domain by a pattern that begins with a wildcard, such as '%@contoso.com'"
@@ -253,7 +269,7 @@ def _parsed_condition(value: str) -> None:
 
 def _allowed(value: object) -> str | bool | int | float:
     if isinstance(value, str) and value.strip():
-        return value.strip()
+        return _without_address(value.strip())
     if isinstance(value, bool | int | float) and abs(value) < math.inf:
         return value
     fault = (
@@ -381,6 +397,7 @@ def _scalar_as_list(value: object) -> object:
 
 Text = Annotated[str, AfterValidator(_line_of_text)]
 Label = Annotated[Text, AfterValidator(_label)]
+Markdown = Annotated[str, AfterValidator(_without_address)]
 Name = Annotated[Text, AfterValidator(_dag_id)]
 AudienceName = Annotated[
     Text, AfterValidator(_audience_name), Field(json_schema_extra={"maxLength": MAX_AUDIENCE_NAME})

@@ -46,7 +46,8 @@ _SPELLED = f"{_SIGN}|{_PERCENT}|{_ENTITY}|{_ESCAPE}"
 _AT: Final = re.compile(f"{_SPELLED}|{_QUOTED}", re.IGNORECASE)
 # As an address has it, and not just any `@`: `anna@example.com`.
 _ADDRESS: Final = re.compile(
-    rf"[^\s@]{{1,64}}(?:{_AT.pattern})[^\s@/]{{0,128}}\.(?:xn--)?[^\W\d_]{{2}}", re.IGNORECASE
+    rf"[^\s@]{{1,64}}(?:{_AT.pattern}|[ \t]{{1,8}}{_SIGN}[ \t]{{1,8}})[^\s@/]{{0,128}}\.(?:xn--)?[^\W\d_]{{2}}",
+    re.IGNORECASE,
 )
 
 PERSONAL: Final = rf"(?i:{_SPELLED}|=40[\w-]+\.[a-z]{{2}})|[0-9a-fA-F]{{64}}"
@@ -62,7 +63,8 @@ _APART: Final = re.compile(
     rf"(?<![^\s<(\"])[^\s<>(),;\"]{{1,64}}[ \t]{{1,8}}{_SIGN}[ \t]{{1,8}}(?=[\w-]+\.)\S+"
 )
 # container@account: no person
-_PLACE: Final = re.compile(r"(?:abfss?|wasbs?|az)://[\w$-]+@[\w.-]+(?=[/'`:.,]|$)")
+_PLACE_IN_TEXT: Final = re.compile(r"(?:abfss?|wasbs?|az)://[\w$-]+@[\w.-]+")
+_PLACE: Final = re.compile(rf"{_PLACE_IN_TEXT.pattern}(?=[/'`:.,]|$)")
 _IS_PATH: Final = re.compile(r"[`'\[{]*(?:[A-Za-z][A-Za-z0-9+.-]*://|/|\.\.?/|~/)")
 _NO_ADDRESS: Final = re.compile(
     r"[`'\[{]*(?:@(?:hourly|daily|weekly|monthly|quarterly|yearly|annually|once|midnight|continuous)|[%*]+@[\w.-]+)"
@@ -84,7 +86,7 @@ def may_be_address(text: str) -> bool:
 
 def holds_address(text: str) -> bool:
     """Whether there is what can hardly be but an address: something, an `@`, and a domain."""
-    return may_be_address(text) and _ADDRESS.search(text) is not None
+    return may_be_address(text) and _ADDRESS.search(_PLACE_IN_TEXT.sub("place", text)) is not None
 
 
 def without_addresses_in(value: T) -> T:

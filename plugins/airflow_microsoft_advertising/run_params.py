@@ -104,14 +104,16 @@ def upload_arguments(export: Export) -> dict[str, Any]:
 
 
 def documentation(export: Export) -> str:
-    """The DAG's documentation, in Markdown. Tables may be called by addresses, which are not shown."""
+    """The DAG's documentation, in Markdown. Tables and folders may be called by addresses, which are not shown."""
     segments = "\n".join(f"- {segment.audience or segment.table}" for segment in export.segments)
-    return _DOCUMENTATION.format(
-        export=export,
-        description=export.description or "",
-        segments=without_addresses(segments),
-        email=", ".join(export.email.columns),
-        conditions="".join(f"\n- {line}" for line in _conditions(export)),
+    return without_addresses(
+        _DOCUMENTATION.format(
+            export=export,
+            description=export.description or "",
+            segments=segments,
+            email=", ".join(export.email.columns),
+            conditions="".join(f"\n- {line}" for line in _conditions(export)),
+        )
     )
 
 

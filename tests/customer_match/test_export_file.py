@@ -406,6 +406,21 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"segments": "[{table: 'G*', path: x}]"}, "segments[0].path: is for one table, but the pattern"),
     ({"segments": "[{table: A, path: ../x}]"}, "segments[0].path: leaves the source's root."),
     ({"segments": "[{table: A, path: 'abfs://lake/x'}]"}, "segments[0].path: is not where the source is."),
+    (
+        {"segments": "[A, {table: B, audience: Ann ann@contoso.com}]"},
+        "line 4, segments[1].audience: holds an e-mail address, and the name of an audience is shown at Microsoft",
+    ),
+    ({"segments": "[A, p=ann@contoso.com]"}, "line 4, segments[1]: holds an e-mail address, and the name of"),
+    # What Airflow keeps
+    ({"name": "ann_x0040_contoso.com"}, "line 6, name: holds an e-mail address, and Airflow keeps and shows"),
+    ({"title": "Of ann@contoso.com"}, "line 6, title: holds an e-mail address"),
+    ({"description": "Ask ann@contoso.com."}, "line 6, description: holds an e-mail address"),
+    ({"owner": "ann@contoso.com"}, "line 6, owner: holds an e-mail address"),
+    ({"tags": "[a, ann@contoso.com]"}, "line 6, tags[1]: holds an e-mail address"),
+    ({"connection": "ann_x0040_contoso.com"}, "line 6, connection: holds an e-mail address"),
+    ({"consent": "{column: A, allow: [x, ann@contoso.com]}"}, "line 6, consent.allow[1]: holds an e-mail"),
+    ({"where": "Email <> 'ann%40contoso.com'"}, "line 6, where: holds an address or a digest"),
+    ({"email": "ann%40contoso.com"}, "line 5, email: is an address."),
     # E-mail
     ({"email": "[]"}, "line 5, email: is an empty list. Name at least one."),
     ({"email": "[Email, Email]"}, "line 5, email[1]: is listed twice."),
@@ -426,6 +441,35 @@ def test_a_mistake_is_told_once_with_line_key_and_remedy(
     error = refusal(tmp_path, text(**keys))
     assert message in str(error)
     assert len(error.problems) == 1, str(error)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"segments": "[{table: p=ann@contoso.com, audience: Ann}]"},
+        {"segments": "[{table: A, path: p=ann%40contoso.com}]"},
+        {"source": "lake/ann@contoso.com"},
+        {"title": "Sales @ work"},
+        {"segments": "[{table: A, audience: Team@Home}]"},
+        {
+            "description": "From abfs://lake@account.dfs.core.windows.net and https://x.example/@team/page.html."
+        },
+        {"where": "Email NOT LIKE '%@contoso.com' AND Score LIKE '%40%'"},
+        {"where": "Score=40 OR Score=40.55"},
+    ],
+)
+def test_tables_and_paths_may_hold_addresses_and_other_signs_are_none(
+    tmp_path: Path, keys: dict[str, str]
+) -> None:
+    load_export(saved(tmp_path, text(**keys)))
+
+
+@pytest.mark.parametrize("stem", ["ann@contoso.com", "ann%40contoso.com", "ann_x0040_contoso.com"])
+def test_the_dag_of_a_broken_file_is_not_called_by_an_address(tmp_path: Path, stem: str) -> None:
+    saved(tmp_path, text(), f"{stem}.yaml")
+    [broken] = load_exports(tmp_path)
+    assert isinstance(broken, BrokenExport)
+    assert "contoso" not in broken.name
 
 
 CONDITIONS = [
@@ -537,6 +581,9 @@ def test_a_file_name_that_can_be_no_dag_id_asks_for_a_name(tmp_path: Path) -> No
         {"schedule": "SECRETabc"},
         {"email": "SECRETabc@example.com"},
         {"SECRETabc@example.com": "1"},
+        {"title": "SECRETabc@example.com"},
+        {"segments": "[SECRETabc@example.com]"},
+        {"segments": "[{table: A, audience: SECRETabc%40example.com}]"},
         {"title": "'SECRETabc"},
     ],
 )

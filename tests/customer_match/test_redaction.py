@@ -143,6 +143,13 @@ def test_an_address_right_before_a_place_of_a_lake(before: str) -> None:
 
 def test_an_address_with_spaces_around_its_sign() -> None:
     assert without_addresses("of anna @ example.com, and so on") == "of [address] and so on"
+    assert holds_address("of anna @ example.com")
+    assert not holds_address("Sale @ Christmas 2026")
+
+
+def test_a_place_of_a_lake_is_no_address() -> None:
+    assert not holds_address("In abfs://lake@account.dfs.core.windows.net it lies.")
+    assert holds_address("In abfs://lake@account.dfs.core.windows.net/anna@example.com it lies.")
 
 
 def test_values_of_any_depth() -> None:

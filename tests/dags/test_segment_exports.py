@@ -165,6 +165,12 @@ def test_the_documentation_says_who_is_kept_out(dags: Dags) -> None:
     assert "two runs in a row" not in told
 
 
+def test_the_documentation_shows_no_address_of_a_table_or_folder(dags: Dags) -> None:
+    told = str(dags(autumn="+suppress: [p=anna@contoso.com, lists/anna%40contoso.com]\n")["autumn"].doc_md)
+    assert "- Nobody from" in told
+    assert "contoso" not in told
+
+
 def test_the_documentation_tells_what_becomes_of_audiences(dags: Dags) -> None:
     """A deleted audience cannot be had back: whoever looks at the DAG learns of it."""
     file = GOOD.format(lake="lake", workspace="workspace").replace("  - Silver", '  - "*"')
