@@ -114,11 +114,16 @@ class Credentials:
 
 
 def carried_over(login: Login, saved: SavedConnection) -> SavedConnection:
-    """What of the saved connection goes on to hold: another environment has other tokens and ids."""
+    """What of the saved connection goes on to hold: another environment has other tokens, ids and hosts.
+
+    Further hosts are emptied and not left out, so that they are taken off the connection too.
+    """
     before, after = (_place(wanted, saved) for wanted in (Login(login.conn_id), login))
     moved = any(before[key] != after[key] for key in ("environment", "base_url"))
     left_behind = _OF_ONE_ENVIRONMENT if moved else frozenset()
     extra = {key: value for key, value in saved.extra.items() if key not in left_behind}
+    if moved and "hosts" in extra:
+        extra["hosts"] = ""
     return replace(saved, extra=extra)
 
 

@@ -138,7 +138,7 @@ def log_in(login: Login) -> str:
     refresh_token = _sign_in(login, credentials)
     proven = prove(login, before, credentials, refresh_token)
     with create_session() as session:
-        written = write_connection(login.conn_id, _connection(credentials, proven), session)
+        written = write_connection(login.conn_id, _connection(before, credentials, proven), session)
     outranking = outranked_by(login.conn_id)
     if outranking:
         _tell(
@@ -240,7 +240,7 @@ def _has_browser() -> bool:
 # --- The result --------------------------------------------------------------------------------------------
 
 
-def _connection(credentials: Credentials, proven: Proven) -> SavedConnection:
+def _connection(before: SavedConnection, credentials: Credentials, proven: Proven) -> SavedConnection:
     from airflow_microsoft_advertising.connection_writer import SavedConnection  # noqa: PLC0415
 
     secret = credentials.client_secret
@@ -248,6 +248,7 @@ def _connection(credentials: Credentials, proven: Proven) -> SavedConnection:
         client_id=credentials.client_id,
         client_secret=secret.get_secret_value() if secret else "",
         extra={
+            **{key: value for key, value in before.extra.items() if key == "hosts"},
             **credentials.place,
             "refresh_token": proven.refresh_token.get_secret_value(),
             "developer_token": credentials.developer_token.get_secret_value(),

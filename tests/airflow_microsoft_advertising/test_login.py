@@ -23,6 +23,7 @@ from airflow_microsoft_advertising import sign_in_command
 from airflow_microsoft_advertising.command_line import app
 from airflow_microsoft_advertising.connection_writer import SavedConnection, read_connection, write_connection
 from airflow_microsoft_advertising.login_request import EnvironmentName, Login, carried_over, complete
+from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE
 from airflow_microsoft_advertising.sign_in_proof import choose
 from airflow_microsoft_advertising.token_store import VariableTokenStore, variable_name
 from include.errors import ConfigurationError
@@ -399,6 +400,30 @@ def test_a_connection_that_names_no_environment_is_of_production(monkeypatch: py
     assert complete(login, carried_over(login, before)).developer_token.get_secret_value() == "BBD37VB98"
     assert carried_over(login, before).extra == {}
     assert carried_over(Login(CONN_ID, environment=EnvironmentName.PRODUCTION), before) == before
+
+
+@pytest.mark.system
+def test_further_hosts_of_another_environment_are_taken_off(terminal: Terminal) -> None:
+    """Who is among them gets tokens."""
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+
+    extra = {"environment": "sandbox", "hosts": "files.example.com", "transport": "rest"}
+    with create_session() as session:
+        row = Connection(conn_id=CONN_ID, conn_type=CONNECTION_TYPE)
+        row.set_extra(json.dumps(extra))
+        session.add(row)
+    assert terminal.run().exit_code == 0
+    made = saved()
+    assert made
+    assert (made.extra["environment"], made.extra["hosts"], made.extra["transport"]) == ("other", "", "rest")
+    with create_session() as session:
+        row = session.query(Connection).filter_by(conn_id=CONN_ID).one()
+        row.set_extra(json.dumps({**made.extra, "hosts": "files.example.com"}))
+    assert terminal.run().exit_code == 0
+    again = saved()
+    assert again
+    assert again.extra["hosts"] == "files.example.com", "it is the same environment"
 
 
 @pytest.mark.bad_input
