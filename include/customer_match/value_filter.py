@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +22,7 @@ from include.errors import ConfigurationError
 __all__ = ["Scalar", "ValueFilter", "value_filter"]
 
 Scalar = str | bool | int | float
+_DIGITS: Final = 76  # of Arrow's longest decimal numbers
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,9 @@ def value_filter(
         return ValueFilter(name, pa.array([], kind))
     if pa.types.is_boolean(kind):
         return ValueFilter(name, pa.array([_boolean(value, name, of_values) for value in values], pa.bool_()))
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if pa.types.is_decimal(kind):
+        return ValueFilter(name, _decimals(values, kind, name, of_values))
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         numbers = [_number(value, name, of_values) for value in values]
         return ValueFilter(name, _numbers(numbers, kind, name, of_values))
     raise ConfigurationError(
@@ -121,7 +126,28 @@ def _numbers(values: list[int | float], kind: pa.DataType, name: str, key: str) 
     return pa.array(whole, kind)
 
 
-def _fits(value: int, kind: pa.DataType) -> bool:
+def _decimals(
+    values: Sequence[Scalar], kind: pa.Decimal128Type | pa.Decimal256Type, name: str, key: str
+) -> pa.Array:
+    """Decimal numbers, to the last digit; a float of the file is what is written there."""
+    short = pa.types.is_decimal32(kind) or pa.types.is_decimal64(kind)  # which Arrow's `is_in` does not know
+    wide = pa.decimal128(kind.precision, kind.scale) if short else kind
+    exact = [_decimal(value, name, key) for value in values]
+    if not all(_fits(value, wide) for value in exact):
+        raise _never(name, str(kind), "1", key)
+    return pa.array([pa.scalar(value, wide) for value in exact], wide)
+
+
+def _decimal(value: Scalar, name: str, key: str) -> Decimal:
+    if not isinstance(value, bool):
+        with suppress(InvalidOperation):
+            number = Decimal(_text(value))
+            if number.is_finite() and abs(number.adjusted()) <= _DIGITS:
+                return number
+    raise _never(name, "numbers", "1", key)
+
+
+def _fits(value: int | Decimal, kind: pa.DataType) -> bool:
     try:
         pa.scalar(value, kind)
     except (OverflowError, pa.ArrowInvalid):
