@@ -54,10 +54,9 @@ def shown_names(names: Iterable[str]) -> list[str]:
     seen = Counter[str]()
     for name in names:
         plain = own = without_addresses(printable(name))
-        seen[plain] += 1
         while own in shown:
-            own = f"{plain} #{max(seen[plain], 2)}"
-            seen[plain] += own in shown
+            seen[plain] += 1
+            own = f"{plain} #{seen[plain] + 1}"
         shown[own] = None
     return list(shown)
 

@@ -21,17 +21,24 @@ from include.errors import ConfigurationError
 __all__ = ["OrderValues", "may_order"]
 
 _NUMBER: Final = r"^\d{1,38}(?:\.\d+)?$"
+# Numbers however they are written, such as 1e5 and 9,50: by their letters they are in order only if they are `_NUMBER`.
+_ANY_NUMBER: Final = r"^\d+(?:[.,]\d*)?(?:[Ee][+-]?\d+)?$"
 # Year-month-day, with or without a time, of a zone or none: ISO 8601 and what databases make of it.
 _ISO: Final = (
-    r"^(?<y>\d{4})-(?<mo>\d{2})-(?<d>\d{2})(?:[Tt\s]+(?<h>\d{1,2}):(?<mi>\d{2})(?::(?<s>\d{2})(?:[.,](?<f>\d{1,9}))?)?"
+    r"^(?<y>\d{4})[-/.](?<mo>\d{2})[-/.](?<d>\d{2})(?:[Tt\s]+(?<h>\d{1,2}):(?<mi>\d{2})(?::(?<s>\d{2})(?:[.,](?<f>\d{1,9}))?)?"
     r"\s?(?:[Zz]|UTC|(?<z>[+-]\d{2}(?::?\d{2})?))?)?$"
+)
+# ISO 8601's basic format: 20261101T163435Z.
+_BASIC: Final = (
+    r"^(?<y>\d{4})(?<mo>\d{2})(?<d>\d{2})[Tt\s](?<h>\d{2})(?<mi>\d{2})(?:(?<s>\d{2})(?:[.,](?<f>\d{1,9}))?)?"
+    r"\s?(?:[Zz]|UTC|(?<z>[+-]\d{2}(?::?\d{2})?))?$"
 )
 # As Synapse Link writes SinkModifiedOn (documented: M/d/yyyy H:mm:ss tt; the hour is one of 12, by the example there).
 _US: Final = (
     r"^(?<mo>\d{1,2})/(?<d>\d{1,2})/(?<y>\d{4})\s(?<h>\d{1,2}):(?<mi>\d{2}):(?<s>\d{2})\s?(?<p>[AaPp])[Mm]$"
 )
 # Text whose order is not that of its letters: times with the day or the month first or a half of the day, signed
-# numbers, and exponents.
+# numbers, and exponents that can be no hexadecimal number.
 _MISLEADING: Final = (
     r"^\d{1,2}[/.\s-]+(?:\d{1,2}|\p{L}+)[/.,\s-]+\d{2}|(?i:\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\p{L}*\b)"
     r"|\d\s?[AaPp]\.?[Mm]\.?$|^[+-]\d|^\d+(?:\.\d+[Ee][+-]?|[Ee][+-])\d+$"
@@ -62,6 +69,7 @@ class _Text:
 
     numbers: bool = True
     times: bool = True
+    any_numbers: bool = True
     misleading: bool = False
     lengths: set[int] = field(default_factory=set)
 
@@ -72,6 +80,7 @@ class _Text:
         self.numbers = self.numbers and bool(values.str.contains(_NUMBER).all())
         different = values.unique()
         self.times = self.times and _ticks(different).null_count() == 0
+        self.any_numbers = self.any_numbers and bool(different.str.contains(_ANY_NUMBER).all())
         self.misleading = self.misleading or bool(different.str.contains(_MISLEADING).any())
         if len(self.lengths) < 2:  # noqa: PLR2004 (as it says: one length)
             self.lengths.update(values.str.len_bytes().unique().to_list()[:2])
@@ -80,7 +89,7 @@ class _Text:
     def has_an_order(self) -> bool:
         """Whether there is a way to compare them."""
         has_one_length = len(self.lengths) < 2  # noqa: PLR2004 (as it says)
-        return self.numbers or self.times or (has_one_length and not self.misleading)
+        return self.numbers or self.times or (has_one_length and not (self.misleading or self.any_numbers))
 
     def in_order(self, values: pl.Series) -> pl.Series:
         """The same values as what can be compared."""
@@ -155,17 +164,19 @@ def _padded(numbers: pl.Series) -> pl.Series:
 
 def _ticks(texts: pl.Series) -> pl.Series:
     """Times as whole numbers; null for what is none."""
-    iso = texts.str.extract_groups(_ISO).struct.unnest()
-    ticks = _of_parts(iso, pl.lit(None, pl.String))
-    if ticks.null_count() == texts.null_count():
-        return ticks
-    american = texts.str.extract_groups(_US).struct.unnest()
-    other = _of_parts(american.with_columns(f=None, z=None), pl.col("p"))
-    return ticks.fill_null(other)
+    ticks = pl.repeat(None, len(texts), dtype=pl.Int64, eager=True)
+    for pattern in (_ISO, _BASIC, _US):
+        if ticks.null_count() > texts.null_count():
+            ticks = ticks.fill_null(_of_parts(texts.str.extract_groups(pattern).struct.unnest()))
+    return ticks
 
 
-def _of_parts(parts: pl.DataFrame, half: pl.Expr) -> pl.Series:
-    """Ticks of year, month, day, hour, minute, second, fraction, zone, and the half of the day."""
+def _of_parts(parts: pl.DataFrame) -> pl.Series:
+    """Ticks of year, month, day, hour, minute, second, and perhaps fraction, zone, and the half of the day."""
+    parts = parts.with_columns(
+        pl.lit(None, pl.String).alias(name) for name in ("f", "z", "p") if name not in parts.columns
+    )
+    half = pl.col("p")
     date = pl.format("{}-{}-{}", "y", pl.col("mo").str.zfill(2), pl.col("d").str.zfill(2))
     days = date.str.to_date("%Y-%m-%d", strict=False).cast(pl.Int64)
     hour = pl.col("h").cast(pl.Int64).fill_null(0)

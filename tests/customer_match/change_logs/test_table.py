@@ -249,6 +249,10 @@ TIMES = [  # of one moment each after the one before
     "11/1/2026 4:34:35\u202fPM",
     "11/01/2026 10:00:00 pm",
     "2026-11-02 00:00:00 UTC",
+    "20261102T020001+0200",
+    "20261101T200002.5-0400",
+    "2026/11/02 00:00:03",
+    "2026.11.02 02:00:04 +02:00",
 ]
 
 
@@ -441,6 +445,8 @@ def test_what_cannot_be_told_stops_it(columns: dict[str, Any], words: str) -> No
         ["2026/11/01 01:00:00 PM", "2026/11/01 11:00:00 AM"],
         ["-5", "-9"],
         ["1.5e+18", "9.5e+17"],
+        ["1e5", "9e4"],
+        ["10,5", "9,50"],
     ],
 )
 def test_text_in_another_order_than_its_letters_stops_it(values: list[str]) -> None:
