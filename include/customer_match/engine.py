@@ -121,7 +121,7 @@ def _judge(rows: pl.DataFrame, policy: Policy) -> tuple[list[OddValue], Counter[
     rejected: Counter[Rejection] = Counter()
     for row in rows.iter_rows():
         verdicts = [judge(value, policy) for value in row]
-        rejection = verdicts[0].rejection if len(row) == 1 else rejection_of(verdicts)
+        rejection = rejection_of(verdicts)
         if rejection:
             rejected[rejection] += 1
             continue

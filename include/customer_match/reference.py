@@ -139,10 +139,13 @@ def taken(verdicts: Sequence[Verdict], take: Take) -> list[int]:
 
 def rejection_of(verdicts: Iterable[Verdict]) -> Rejection | None:
     """Why a profile with these values is rejected: the first reason other than `missing`; None if one is usable."""
-    reasons = [verdict.rejection for verdict in verdicts]
-    if None in reasons:
-        return None
-    return next((reason for reason in reasons if reason is not Rejection.MISSING), Rejection.MISSING)
+    found = Rejection.MISSING
+    for verdict in verdicts:
+        if verdict.rejection is None:
+            return None
+        if found is Rejection.MISSING:
+            found = verdict.rejection
+    return found
 
 
 _REJECTED = {reason: Verdict(rejection=reason) for reason in Rejection}

@@ -159,14 +159,16 @@ def _run_a_copy(world: World) -> None:
     """A copy of the installation, workspace and all, runs in between."""
     copied = world.folder / "copy"
     shutil.copytree(world.workspace_folder, copied)
-    world.change_export(workspace=str(copied))
-    _run_once_more(world)
-    world.change_export(workspace=str(world.workspace_folder))
+    _run_with(world, copied)
 
 
 def _run_from_elsewhere(world: World) -> None:
     """Another installation has the same export with a workspace of its own."""
-    world.change_export(workspace=str(world.folder / "elsewhere"))
+    _run_with(world, world.folder / "elsewhere")
+
+
+def _run_with(world: World, workspace: Path) -> None:
+    world.change_export(workspace=str(workspace))
     _run_once_more(world)
     world.change_export(workspace=str(world.workspace_folder))
 
