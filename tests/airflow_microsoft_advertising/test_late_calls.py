@@ -96,6 +96,20 @@ def test_the_same_target_need_not_wait_and_the_next_one_does(how: str, target: s
 
 
 @pytest.mark.faults
+def test_a_file_may_still_come_to_a_url_that_has_expired() -> None:
+    """Another worker may have begun to post it in time: what would be undone by it waits."""
+    world = settled_at(BEFORE, "bulk")
+    world.service.urls_to_expire = 1
+    world.run({1})
+    check(world, {1})
+    with pytest.raises(CallsUnderWay):
+        world.deliver_once(world.plan(BEFORE))
+    world.passed += timedelta(seconds=CALL_LANDS_SECONDS)
+    world.run(BEFORE)
+    check(world, BEFORE)
+
+
+@pytest.mark.faults
 def test_a_call_that_was_made_again_may_land_twice() -> None:
     """Its own plan went on as if nothing had been; the next one waits for the first try's end."""
     world = settled_at(BEFORE, "apply")

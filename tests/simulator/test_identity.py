@@ -89,7 +89,8 @@ def test_levers_for_tokens(api: Api) -> None:
     api.token = api.sign_in()["access_token"]
     assert api.campaign("Audiences/QueryByIds", {"Type": "CustomerList"}).status_code == 200
     fresh = api.control("tokens", {"revoke_refresh": True, "issue_refresh": True})["refresh_token"]
-    assert api.token_request().json()["error"] == "invalid_grant"
+    refused = api.token_request().json()
+    assert (refused["error"], refused["error_codes"]) == ("invalid_grant", [50173])
     api.ready["refresh_token"] = fresh
     assert api.sign_in()
 
