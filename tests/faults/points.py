@@ -107,6 +107,7 @@ def _amid_reading(function: Function, name: str) -> Function:
 
 _CLIENT: Final = "include.microsoft_advertising.client"
 _DELIVERY: Final = "airflow_microsoft_advertising.delivery"
+_LATE_CALLS: Final = "airflow_microsoft_advertising.late_calls"
 _STORE: Final = "include.customer_match.ledger.store"
 
 POINTS: Final = {
@@ -118,7 +119,7 @@ POINTS: Final = {
     "posted": Point(_CLIENT, "Client.upload_file", _after),
     "results": Point(_CLIENT, "read_row_errors", _amid_reading),
     "answered": Point(_DELIVERY, "Delivery._confirmed", _before),
-    "next call": Point(_STORE, "Ledger.check_newest", _before),
+    "next call": Point(_LATE_CALLS, "Calling.before_each", _before),
     "writing a state": Point("include.customer_match.workspace.local", "LocalSink.link", _before_a_state),
     "settling": Point(_STORE, "settle", _after),
     "reporting": Point("include.customer_match.report", "RunReport.html", _before),
