@@ -44,11 +44,11 @@ def page(outcomes: Sequence[Outcome]) -> str:
     """The page: all rows of the matrix, those that were not played yet too."""
     by_name = {outcome.row: outcome for outcome in outcomes}
     played = [outcome for outcome in outcomes if not outcome.not_here]
-    days = sorted({outcome.played[:10] for outcome in outcomes})
+    days = sorted(outcome.played[:10] for outcome in outcomes)
     head = _HEAD.format(
         rows=len(MATRIX),
         played=len(played),
-        when=f" ({' to '.join(dict.fromkeys((days[0], days[-1])))})" if days else "",
+        when=f" ({days[0]} to {days[-1]})" if days else "",
         right=sum(not outcome.wrong for outcome in played),
         scheduler=len(UNDER_SCHEDULER),
         in_process=len(IN_PROCESS),
