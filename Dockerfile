@@ -4,7 +4,7 @@ ARG PYTHON_VERSION=3.11
 FROM python:${PYTHON_VERSION}-slim
 
 ENV PYTHONUNBUFFERED=1 \
-    PYTHONPATH=/opt/customer-match \
+    PYTHONPATH=/opt/customer-match/include:/opt/customer-match/plugins \
     AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/customer-match/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/customer-match/plugins

@@ -10,7 +10,7 @@ SCALE ?= 1
 # The fault matrix has a target of its own; what it is made of is tested with the rest.
 MATRIX := --ignore tests/faults/test_matrix.py --ignore tests/faults/test_in_process.py
 # 2,000 sequences have a target of their own too.
-SEQUENCES := tests/airflow_microsoft_advertising/test_sequences.py
+SEQUENCES := tests/customer_match_delivery/test_sequences.py
 
 # One pytest worker a core; the tests that start a whole Airflow come one after the other.
 FAST := -m "not slow and not system and not browser and not azurite" -n auto
@@ -19,7 +19,7 @@ SHORT ?=
 SEED ?=
 ARGS ?=
 
-export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
+export PYTHONPATH := $(CURDIR):$(CURDIR)/include:$(CURDIR)/plugins
 # What Python has compiled is kept, whatever the machine says: else each process of Airflow and each worker of the tests
 # compiles some thousand modules anew, which takes 12 seconds of a processor.
 export PYTHONDONTWRITEBYTECODE :=
@@ -31,13 +31,13 @@ help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: install ## run an export under a real Airflow against the simulator and check every hash (LAKE=azurite: on Azure storage)
-	$(BIN)/python -m include.demo show --lake $(LAKE) --scale $(SCALE)
+	$(BIN)/python -m customer_match_demo show --lake $(LAKE) --scale $(SCALE)
 
 up: install ## start the same stack and leave it running, with its pages
-	$(BIN)/python -m include.demo up
+	$(BIN)/python -m customer_match_demo up
 
 down: install ## stop what `make up` started
-	$(BIN)/python -m include.demo down
+	$(BIN)/python -m customer_match_demo down
 
 test: install ## all tests but the long ones that have targets of their own
 	$(BIN)/pytest $(FAST)
@@ -74,15 +74,15 @@ bench: install ## measure the data path beside a baseline (FULL=1: large cases t
 	$(BIN)/python -m benchmarks $(if $(FULL),--full)
 
 live-check: install ## check a real or sandbox account against the simulator's table (ARGS='--help'; see docs/live-checklist.md)
-	$(BIN)/python -m airflow_microsoft_advertising.live_check $(ARGS)
+	$(BIN)/python -m airflow_microsoft_advertising.cli.live_check $(ARGS)
 
 lock: ## resolve requirements.in into requirements.txt for Python 3.11 to 3.13
 	$(BIN)/uv pip compile requirements.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o requirements.txt
-	$(BIN)/uv pip compile tests/simulator/msads.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o tests/simulator/msads.txt
-	$(BIN)/uv pip compile tests/airflow_microsoft_advertising/s3.in -c requirements.txt --universal --python-version 3.11 --no-annotate --upgrade --quiet -o tests/airflow_microsoft_advertising/s3.txt
+	$(BIN)/uv pip compile tests/microsoft_advertising_simulator/msads.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o tests/microsoft_advertising_simulator/msads.txt
+	$(BIN)/uv pip compile tests/airflow_microsoft_advertising/lake/s3.in -c requirements.txt --universal --python-version 3.11 --no-annotate --upgrade --quiet -o tests/airflow_microsoft_advertising/lake/s3.txt
 
 clean: ## delete everything that was made here, the environment too
-	-$(BIN)/python -m include.demo down
+	-$(BIN)/python -m customer_match_demo down
 	rm -rf $(VENV) .airflow .azurite .bench .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache .s3 .soak build *.egg-info
 
 install: $(VENV)/installed ## make the virtual environment

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.lake import read_lake
 from benchmarks.measuring import compare, compare_join
 from benchmarks.simulator import simulate
-from include.project import PROJECT
+from customer_match.project import PROJECT
 
 SIZES = (500_000,)
 LARGE = (500_000, 4_000_000)

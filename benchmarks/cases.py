@@ -20,15 +20,15 @@ _PLAIN = re.compile(rf"(?=.{{1,254}}\Z)[a-z0-9._'+-]{{1,64}}@(?:{_LABEL}\.)+(?![
 
 def engine(table: Path, folder: Path) -> None:
     """Ours: normalise, chunk and write the upload files, as the tasks do; a ledger that is empty."""
-    from include.customer_match.chunk import plan_parts
-    from include.customer_match.ledger.state import State
-    from include.customer_match.members import read_members
-    from include.customer_match.normalise import stage_members
-    from include.customer_match.reading import Reading
-    from include.customer_match.reference import Policy
-    from include.customer_match.tables import open_table
-    from include.customer_match.workspace import Workspace
-    from include.microsoft_advertising import bulk_file
+    from customer_match.addresses.definition import Policy
+    from customer_match.ledger.state import State
+    from customer_match.members.files import read_members
+    from customer_match.planning.plan import plan_parts
+    from customer_match.profiles.reading import Reading
+    from customer_match.profiles.staging import stage_members
+    from customer_match.tables import open_table
+    from customer_match.workspace import Workspace
+    from microsoft_advertising.bulk import file as bulk_file
 
     lake = fsspec.filesystem("file")
     workspace = Workspace(lake, str(folder))
@@ -65,7 +65,7 @@ def sdk(table: Path, folder: Path) -> None:
 
 def _digests(table: Path) -> Iterator[str]:
     """Hex digests of all usable addresses; only those that are not plain go the long way."""
-    from include.customer_match.reference import Policy, judge
+    from customer_match.addresses.definition import Policy, judge
 
     for value in _values(table):
         address = (value or "").strip().lower()
@@ -84,8 +84,8 @@ def _values(table: Path) -> Iterator[str | None]:
 def join(tables: Path, folder: Path) -> None:
     """Ours: join a segment that only lists customers to the profiles, and stage its members, as `normalise` does."""
     from benchmarks.joining import MEMBERSHIPS, PROFILES
-    from include.customer_match.membership import Join, MembershipReading
-    from include.customer_match.tables import open_table
+    from customer_match.profiles.join import Join, MembershipReading
+    from customer_match.tables import open_table
 
     lake = fsspec.filesystem("file")
     memberships, profiles = (open_table(lake, str(tables / name)) for name in (MEMBERSHIPS, PROFILES))
@@ -107,10 +107,10 @@ def join_in_memory(tables: Path, folder: Path) -> None:
 
 
 def _stage(batches: Iterable[pa.RecordBatch], folder: Path) -> None:
-    from include.customer_match.normalise import stage_members
-    from include.customer_match.reading import Reading
-    from include.customer_match.reference import Policy
-    from include.customer_match.workspace import Workspace
+    from customer_match.addresses.definition import Policy
+    from customer_match.profiles.reading import Reading
+    from customer_match.profiles.staging import stage_members
+    from customer_match.workspace import Workspace
 
     workspace = Workspace(fsspec.filesystem("file"), str(folder))
     staged = stage_members(batches, Reading(emails=("Email",)), Policy.BASIC, workspace, "members.parquet")

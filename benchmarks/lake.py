@@ -17,9 +17,9 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from benchmarks.measuring import Measured, median, peak_rss_mb
-from include.demo.azurite import running
-from include.demo.tables import DemoTable, write_table
-from include.sample_lake.people import Profiles
+from customer_match_demo.azurite import running
+from customer_match_demo.tables import DemoTable, write_table
+from customer_match_sample_lake.people import Profiles
 
 __all__ = ["LAYOUTS", "Layout", "read_lake"]
 
@@ -66,7 +66,7 @@ LAYOUTS = (
 
 def ours(filesystem: Any, path: str) -> int:
     """Rows, as the task that normalises reads them."""
-    from include.customer_match.tables import open_table
+    from customer_match.tables import open_table
 
     return sum(batch.num_rows for batch in open_table(filesystem, path).batches([_COLUMN]))
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks.cases import JOBS
 from benchmarks.joining import write_join
-from include.demo.tables import DemoTable, write_table
-from include.sample_lake.people import Profiles
+from customer_match_demo.tables import DemoTable, write_table
+from customer_match_sample_lake.people import Profiles
 
 __all__ = ["Measured", "compare", "compare_join", "measure", "median", "peak_rss_mb"]
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 import httpx
 import numpy as np
 
-from include.project import PROJECT
+from customer_match.project import PROJECT
 
 __all__ = ["Measured", "measure_simulator", "simulate"]
 
@@ -64,7 +64,15 @@ def measure_simulator(size: int, mode: str) -> Measured:
 
 def _measured(size: int, mode: str, folder: Path) -> Measured:
     process = subprocess.Popen(
-        [sys.executable, "-m", "include.simulator", "--port", "0", "--data", str(folder / "data")],
+        [
+            sys.executable,
+            "-m",
+            "microsoft_advertising_simulator",
+            "--port",
+            "0",
+            "--data",
+            str(folder / "data"),
+        ],
         cwd=PROJECT,
         stdout=subprocess.PIPE,
         text=True,

@@ -14,15 +14,15 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import DAG, Asset, TriggerRule, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_microsoft_advertising.listener import NOTE_KEY
 from airflow_microsoft_advertising.map_length import check_count
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
 from airflow_microsoft_advertising.pools import pool_name
-from airflow_microsoft_advertising.run_listener import NOTE_KEY
-from airflow_microsoft_advertising.run_params import documentation, params, run_of, upload_arguments
-from include.customer_match.export import Export, Segment
-from include.customer_match.export_file import BrokenExport, load_exports
-from include.customer_match.redaction import logger, without_addresses
-from include.project import exports_folder
+from airflow_microsoft_advertising.run.params import documentation, params, run_of, upload_arguments
+from customer_match.export.loading import BrokenExport, load_exports
+from customer_match.export.model import Export, Segment
+from customer_match.project import exports_folder
+from customer_match.redaction import logger, without_addresses
 
 log = logger(__name__)
 

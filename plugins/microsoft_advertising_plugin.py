@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airflow_microsoft_advertising import run_listener
+from airflow_microsoft_advertising import listener as run_listener
 from airflow_microsoft_advertising.links import AudienceLink
 
 

@@ -20,8 +20,8 @@ import fsspec
 import pytest
 from hypothesis import settings
 
-from include.demo.azurite import AzuriteEndpoint, running
-from include.project import PROJECT
+from customer_match.project import IMPORT_PATH, PROJECT
+from customer_match_demo.azurite import AzuriteEndpoint, running
 
 # How long an example takes is the machine's business.
 settings.register_profile("tests", deadline=None)
@@ -40,7 +40,6 @@ atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
 def _settings() -> dict[str, str]:
     common = (PROJECT / "airflow.env").read_text(encoding="utf-8").splitlines()
-    paths = os.pathsep.join([str(PROJECT), str(PROJECT / "plugins")])
     return {
         **dict(line.split("=", 1) for line in common if line and not line.startswith("#")),
         "AIRFLOW_HOME": str(_HOME),
@@ -50,7 +49,7 @@ def _settings() -> dict[str, str]:
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME / 'airflow.db'}",
-        "PYTHONPATH": paths,
+        "PYTHONPATH": IMPORT_PATH,
         # A proxy of this machine has no business with servers on it.
         "NO_PROXY": "127.0.0.1,localhost,::1",
         "no_proxy": "127.0.0.1,localhost,::1",
@@ -60,7 +59,7 @@ def _settings() -> dict[str, str]:
 for _name in [name for name in os.environ if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_"))]:
     del os.environ[_name]
 os.environ.update(_settings())
-sys.path[:0] = [path for path in (str(PROJECT), str(PROJECT / "plugins")) if path not in sys.path]
+sys.path[:0] = [path for path in IMPORT_PATH.split(os.pathsep) if path not in sys.path]
 
 
 @pytest.fixture(scope="session")

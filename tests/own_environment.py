@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from include.project import PROJECT
+from customer_match.project import PROJECT
 
 __all__ = ["own_python"]
 

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, Self
 import pyarrow as pa
 import pytest
 
-from include.customer_match import members
-from include.customer_match.digests import DIGEST_BYTES
+from customer_match.members import files as members
+from customer_match.members.digests import DIGEST_BYTES
 
 __all__ = ["plain_members"]
 

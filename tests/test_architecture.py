@@ -11,62 +11,80 @@ from pathlib import Path
 
 import pytest
 
-from include.project import PROJECT
+from customer_match.project import PROJECT
 
-ROOTS = {
-    "include": PROJECT / "include",
-    "airflow_microsoft_advertising": PROJECT / "plugins" / "airflow_microsoft_advertising",
-}
-SINGLE = {
-    "dags.segment_exports": PROJECT / "dags" / "segment_exports.py",
-    "microsoft_advertising_plugin": PROJECT / "plugins" / "microsoft_advertising_plugin.py",
-}
+FOLDERS = (PROJECT / "include", PROJECT / "plugins", PROJECT / "dags")
 AIRFLOW = "airflow"
+OURS = "customer_match", "microsoft_advertising"
+DEMO = "customer_match_demo"
+SIMULATOR = "microsoft_advertising_simulator"
 
-FORBIDDEN = {  # package: what it must not import, by beginning of the name
-    "include.customer_match": [
+FORBIDDEN = {  # package: what it must not import
+    "customer_match": (
         AIRFLOW,
-        "include.microsoft_advertising",
-        "include.simulator",
-        "include.demo",
-        "include.sample_lake",
-    ],
-    "include.microsoft_advertising": [AIRFLOW, "include.customer_match", "include.simulator", "include.demo"],
-    "include.simulator": [AIRFLOW, "include.customer_match", "include.microsoft_advertising", "include.demo"],
-    "include.live_check": [AIRFLOW, "include.customer_match", "include.simulator", "include.demo"],
-    "include.sample_lake": [
-        AIRFLOW,
-        "include.customer_match",
-        "include.microsoft_advertising",
-        "include.simulator",
-        "include.demo",
-    ],
-    "include.errors": ["include", AIRFLOW],
-    "include.project": ["include", AIRFLOW],
-    "airflow_microsoft_advertising": ["include.simulator", "include.demo"],
-    "microsoft_advertising_plugin": ["include"],
-    "dags": ["include.microsoft_advertising", "include.simulator", "include.demo"],
-    "include.demo": [AIRFLOW, "include.simulator", "include.microsoft_advertising"],
+        "customer_match_delivery",
+        "customer_match_sample_lake",
+        DEMO,
+        "microsoft_advertising",
+        SIMULATOR,
+    ),
+    "customer_match_delivery": (AIRFLOW, "airflow_microsoft_advertising", DEMO, SIMULATOR),
+    "customer_match_sample_lake": (AIRFLOW, "airflow_microsoft_advertising", *OURS, DEMO, SIMULATOR),
+    DEMO: (AIRFLOW, "microsoft_advertising", SIMULATOR),
+    "microsoft_advertising": (AIRFLOW, "customer_match", "customer_match_delivery", DEMO, SIMULATOR),
+    "microsoft_advertising_live_check": (AIRFLOW, "customer_match", DEMO, SIMULATOR),
+    SIMULATOR: (AIRFLOW, *OURS, "customer_match_delivery", DEMO),
+    "airflow_microsoft_advertising": (DEMO, SIMULATOR),
+    "airflow_microsoft_advertising.connection": tuple(
+        f"airflow_microsoft_advertising.{room}" for room in ("cli", "lake", "run", "operator", "trigger")
+    ),
+    "airflow_microsoft_advertising.lake": tuple(
+        f"airflow_microsoft_advertising.{room}" for room in ("cli", "run", "operator", "trigger")
+    ),
+    "airflow_microsoft_advertising.run": tuple(
+        f"airflow_microsoft_advertising.{room}" for room in ("cli", "operator", "trigger")
+    ),
+    "airflow_microsoft_advertising.operator": ("airflow_microsoft_advertising.cli",),
+    "microsoft_advertising_plugin": (*OURS, "customer_match_delivery"),
+    "segment_exports": ("microsoft_advertising", "customer_match_delivery", DEMO, SIMULATOR),
 }
-ALLOWED = {  # and the exceptions, each for a reason
-    ("airflow_microsoft_advertising.command_line", "include.simulator.command"),  # its own command
-    ("include.live_check.check", "include.simulator.behaviours"),  # the table that it checks, no behaviour
-    (
-        "include.sample_lake.expected",
-        "include.customer_match.reference",
-    ),  # the definition, which imports nothing
+EVERYWHERE = {"customer_match.errors"}  # the three families of errors, which import nothing
+ALLOWED = {  # the exceptions
+    # its own command
+    ("airflow_microsoft_advertising.cli.main", "microsoft_advertising_simulator.command"),
+    # the table of behaviours that it checks
+    ("microsoft_advertising_live_check.check", "microsoft_advertising_simulator.behaviours.page"),
+    # the definition, which imports nothing
+    ("customer_match_sample_lake.expected", "customer_match.addresses.definition"),
 }
+
+ROOMS = (  # of customer_match: each may import the modules above all rooms, and the rooms before it
+    "members",
+    "addresses",
+    "storage",
+    "tables",
+    "conditions",
+    "export",
+    "change_logs",
+    "workspace",
+    "ledger",
+    "planning",
+    "profiles",
+    "runs",
+)
+MODULES_IN_A_FOLDER = 18
+LINES_IN_A_MODULE = 450
+LINES_IN_A_CLASS = 300
 
 
 @cache
 def modules() -> dict[str, Path]:
     """Every module of the project by its name."""
-    found = dict(SINGLE)
-    for package, folder in ROOTS.items():
-        for path in folder.rglob("*.py"):
-            parts = path.relative_to(folder).with_suffix("").parts
-            found[".".join([package, *parts]).removesuffix(".__init__")] = path
-    return found
+    return {
+        ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__"): path
+        for folder in FOLDERS
+        for path in folder.rglob("*.py")
+    }
 
 
 def is_in(name: str, package: str) -> bool:
@@ -130,11 +148,11 @@ def module_of(name: str) -> str | None:
 def test_the_reader_sees_what_there_is() -> None:
     """A check of the check: it would find nothing in an empty tree."""
     assert len(modules()) > 80
-    assert "include.customer_match.ledger.state.Action" in imports("include.customer_match.chunk")
+    assert "customer_match.ledger.state.Action" in imports("customer_match.planning.plan")
     lazy = "airflow_microsoft_advertising.trigger.BulkUploadTrigger"
     assert lazy in imports("airflow_microsoft_advertising.operator")
     assert lazy not in imports("airflow_microsoft_advertising.operator", only_at_import=True)
-    assert module_of("include.customer_match.ledger.state.Action") == "include.customer_match.ledger.state"
+    assert module_of("customer_match.ledger.state.Action") == "customer_match.ledger.state"
     assert module_of("json.loads") is None
 
 
@@ -147,7 +165,33 @@ def test_who_may_import_whom(package: str) -> None:
         for module in inside
         for name in imports(module)
         for forbidden in FORBIDDEN[package]
-        if is_in(name, forbidden) and (module, module_of(name)) not in ALLOWED
+        if is_in(name, forbidden)
+        and module_of(name) not in EVERYWHERE
+        and (module, module_of(name)) not in ALLOWED
+    ]
+    assert wrong == []
+
+
+def room_of(module: str | None) -> str | None:
+    """The room of customer_match that a module is in; None for the modules above all rooms, and for others."""
+    parts = (module or "").split(".")
+    return parts[1] if parts[0] == "customer_match" and len(parts) > 1 and parts[1] in ROOMS else None
+
+
+def test_every_folder_of_customer_match_is_a_room() -> None:
+    folders = {path.parent.name for path in (PROJECT / "include" / "customer_match").glob("*/__init__.py")}
+    assert folders == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", [None, *ROOMS])
+def test_a_room_imports_only_rooms_before_it(room: str | None) -> None:
+    before = {None, *ROOMS[: ROOMS.index(room) + 1]} if room else {None}
+    wrong = [
+        f"{module} imports {name}"
+        for module in modules()
+        if is_in(module, "customer_match") and room_of(module) == room
+        for name in imports(module)
+        if is_in(name, "customer_match") and room_of(module_of(name)) not in before
     ]
     assert wrong == []
 
@@ -195,8 +239,8 @@ def imported_with(module: str) -> set[str]:
 
 def test_parsing_the_dags_opens_no_storage() -> None:
     """Airflow parses them every few seconds. `test_import_cost.py` looks at real imports, which takes seconds."""
-    found = imported_with("dags.segment_exports")
-    assert {"include.customer_match.export", "airflow_microsoft_advertising.operator", "pydantic"} <= found
+    found = imported_with("segment_exports")
+    assert {"customer_match.export.model", "airflow_microsoft_advertising.operator", "pydantic"} <= found
     heavy = {
         "adlfs",
         "fsspec",
@@ -205,7 +249,7 @@ def test_parsing_the_dags_opens_no_storage() -> None:
         "pandas",
         "polars",
         "pyarrow",
-        "include.customer_match.storage",
+        "customer_match.storage.files",
     }
     assert found & heavy == set()
 
@@ -234,9 +278,9 @@ def test_airflow_runs_nothing_of_the_package_as_modules_of_their_own() -> None:
 
 
 ASKS_STORAGES = {  # the layer over file systems, and what writes to the workspace
-    "include.customer_match.azure_names",
-    "include.customer_match.storage_paths",
-    "include.customer_match.workspace.blob",
+    "customer_match.storage.azure_names",
+    "customer_match.storage.paths",
+    "customer_match.workspace.blob",
 }
 OF_FILE_SYSTEMS = frozenset(
     {
@@ -274,7 +318,7 @@ def test_one_layer_asks_storages() -> None:
     wrong = [
         f"{module}: {call}"
         for module in modules()
-        if is_in(module, "include.customer_match") or is_in(module, "airflow_microsoft_advertising")
+        if is_in(module, "customer_match") or is_in(module, "airflow_microsoft_advertising")
         for call in _asked_of_storages(_tree(modules()[module]))
         if module not in ASKS_STORAGES
     ]
@@ -286,8 +330,8 @@ def test_loggers_take_addresses_out() -> None:
     wrong = [
         module
         for module, path in modules().items()
-        if module.startswith(("include.customer_match", "airflow_microsoft_advertising", "dags"))
-        and module != "include.customer_match.redaction"
+        if module.startswith(("customer_match", "airflow_microsoft_advertising", "dags"))
+        and module != "customer_match.redaction"
         and "getLogger(__name__)" in path.read_text(encoding="utf-8")
     ]
     assert wrong == []

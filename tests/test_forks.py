@@ -15,10 +15,10 @@ _PROGRAM = """
 import importlib, os, pkgutil, signal
 
 import airflow_microsoft_advertising
-import include.customer_match
-import include.microsoft_advertising
+import customer_match
+import microsoft_advertising
 
-for package in (include.customer_match, include.microsoft_advertising, airflow_microsoft_advertising):
+for package in (customer_match, microsoft_advertising, airflow_microsoft_advertising):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
@@ -27,8 +27,8 @@ child = os.fork()
 if child == 0:
     signal.alarm(20)  # ends a child that waits for ever
     import pyarrow
-    from include.customer_match.engine import digest_batch
-    from include.customer_match.reference import Policy
+    from customer_match.addresses.engine import digest_batch
+    from customer_match.addresses.definition import Policy
 
     batch = pyarrow.record_batch({"Email": ["anna@example.com", "", "kä@example.com", "x"] * 50_000})
     found = digest_batch(batch, ["Email"], Policy.BASIC)

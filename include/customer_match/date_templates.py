@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import jinja2

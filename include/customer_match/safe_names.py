@@ -10,7 +10,7 @@ import re
 import unicodedata
 from typing import Final
 
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
 
 __all__ = ["join", "slug"]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
-from include.microsoft_advertising.pasted import one_word
+from microsoft_advertising.pasted import one_word
 
 __all__ = ["Account"]
 

@@ -18,12 +18,16 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from include.microsoft_advertising import operations
-from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.files import AsyncFiles, Files
-from include.microsoft_advertising.limits import NEVER_EXPIRES
-from include.microsoft_advertising.models import (
+from microsoft_advertising import operations
+from microsoft_advertising.account import Account
+from microsoft_advertising.auth.refresh_tokens import TokenStore
+from microsoft_advertising.auth.signing import Signed
+from microsoft_advertising.auth.tokens import TokenSource
+from microsoft_advertising.bulk.results import read_row_errors
+from microsoft_advertising.bulk.transfer import AsyncFiles, Files
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.limits import NEVER_EXPIRES
+from microsoft_advertising.models import (
     AccountInfo,
     Action,
     Audience,
@@ -34,21 +38,17 @@ from include.microsoft_advertising.models import (
     UploadStatus,
     UploadTicket,
 )
-from include.microsoft_advertising.operations import Operation
-from include.microsoft_advertising.refresh_tokens import TokenStore
-from include.microsoft_advertising.results import read_row_errors
-from include.microsoft_advertising.retrying import RetryPolicy
-from include.microsoft_advertising.signing import Signed
-from include.microsoft_advertising.tokens import TokenSource
-from include.microsoft_advertising.transport.choice import (
+from microsoft_advertising.operations import Operation
+from microsoft_advertising.retrying import RetryPolicy
+from microsoft_advertising.transport.choice import (
     TransportName,
     open_async_transport,
     open_transport,
 )
-from include.microsoft_advertising.wire import open_async_http, open_http
+from microsoft_advertising.wire import open_async_http, open_http
 
 if TYPE_CHECKING:
-    from include.microsoft_advertising.operations import Digests
+    from microsoft_advertising.operations import Digests
 
 __all__ = ["DEFAULT_RETRIES", "AsyncClient", "Client"]
 

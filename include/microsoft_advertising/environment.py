@@ -10,7 +10,7 @@ from typing import Self
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
 
 __all__ = ["Environment", "Service"]
 

@@ -1,13 +1,13 @@
 """The table of errors as a page for people.
 
-`python -m include.microsoft_advertising.error_page > docs/errors.md` writes it; a test holds it fresh.
+`python -m microsoft_advertising.error_page > docs/errors.md` writes it; a test holds it fresh.
 """
 
 from __future__ import annotations
 
 import sys
 
-from include.microsoft_advertising.error_table import ERRORS, ErrorEntry, Reaction
+from microsoft_advertising.error_table import ERRORS, ErrorEntry, Reaction
 
 __all__ = ["page"]
 
@@ -55,7 +55,7 @@ _HEAD = """# Errors of Microsoft Advertising
 
 Every documented code of the service that can reach this program (the page of 10 August 2026): what it means, what
 the program does about it, and what is left for you to do. Made from `include/microsoft_advertising/error_table.py` by
-`python -m include.microsoft_advertising.error_page > docs/errors.md`.
+`python -m microsoft_advertising.error_page > docs/errors.md`.
 
 A code that is not in the table may be a passing trouble. The call is made again a few times within a minute, then the
 task by its `retries`; after the last one it fails under the service's own name for the code. If the results of a file

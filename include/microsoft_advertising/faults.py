@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from include.errors import ConfigurationError, TerminalError, TransientError
-from include.microsoft_advertising.error_table import ErrorEntry, Reaction, lookup
+from customer_match.errors import ConfigurationError, TerminalError, TransientError
+from microsoft_advertising.error_table import ErrorEntry, Reaction, lookup
 
 __all__ = [
     "Origin",

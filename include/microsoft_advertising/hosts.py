@@ -22,8 +22,8 @@ from typing import Final
 
 import httpx
 
-from include.microsoft_advertising.environment import LOCAL_ENDS, SANDBOX_DOMAIN, Environment
-from include.microsoft_advertising.faults import Origin, ServiceTerminalError
+from microsoft_advertising.environment import LOCAL_ENDS, SANDBOX_DOMAIN, Environment
+from microsoft_advertising.faults import Origin, ServiceTerminalError
 
 __all__ = ["ForeignHost", "address_of_authority", "address_of_results", "address_of_upload", "check_peer"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from include.errors import ConfigurationError, TerminalError, TransientError
-from include.microsoft_advertising.faults import Origin, ServiceError, ServiceTransientError, error_of
+from customer_match.errors import ConfigurationError, TerminalError, TransientError
+from microsoft_advertising.faults import Origin, ServiceError, ServiceTransientError, error_of
 
 __all__ = [
     "AccountInfo",

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from include.errors import ConfigurationError
-from include.microsoft_advertising.environment import Service
-from include.microsoft_advertising.error_table import ERRORS, Reaction
-from include.microsoft_advertising.faults import errors_in, safe_token
-from include.microsoft_advertising.limits import MAX_ITEMS_PER_CALL, NEVER_EXPIRES
-from include.microsoft_advertising.models import (
+from customer_match.errors import ConfigurationError
+from microsoft_advertising.environment import Service
+from microsoft_advertising.error_table import ERRORS, Reaction
+from microsoft_advertising.faults import errors_in, safe_token
+from microsoft_advertising.limits import MAX_ITEMS_PER_CALL, NEVER_EXPIRES
+from microsoft_advertising.models import (
     AccountInfo,
     Action,
     Audience,

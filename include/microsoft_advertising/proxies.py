@@ -16,7 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
 
 __all__ = ["AsyncByProxy", "ByProxy", "proxy_for"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from include.errors import ConfigurationError, TerminalError, TransientError
-from include.microsoft_advertising.error_table import Reaction
-from include.microsoft_advertising.faults import (
+from customer_match.errors import ConfigurationError, TerminalError, TransientError
+from microsoft_advertising.error_table import Reaction
+from microsoft_advertising.faults import (
     Origin,
     ServiceError,
     error_of,

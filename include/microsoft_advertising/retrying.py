@@ -15,8 +15,8 @@ from typing import Any, ParamSpec, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
 from tenacity.stop import stop_after_attempt, stop_before_delay
 
-from include.errors import TransientError
-from include.microsoft_advertising.faults import OutcomeUnknown, ResultsExpired, UploadUrlExpired
+from customer_match.errors import TransientError
+from microsoft_advertising.faults import OutcomeUnknown, ResultsExpired, UploadUrlExpired
 
 __all__ = ["RetryPolicy"]
 

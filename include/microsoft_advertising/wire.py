@@ -17,17 +17,17 @@ from typing import TypedDict
 
 import httpx
 
-from include.errors import ConfigurationError
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.faults import (
+from customer_match.errors import ConfigurationError
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.faults import (
     Origin,
     ServiceConfigurationError,
     ServiceTerminalError,
     ServiceTransientError,
     safe_token,
 )
-from include.microsoft_advertising.proxies import AsyncByProxy, ByProxy
-from include.microsoft_advertising.reply import Reply
+from microsoft_advertising.proxies import AsyncByProxy, ByProxy
+from microsoft_advertising.reply import Reply
 
 __all__ = [
     "exchange",

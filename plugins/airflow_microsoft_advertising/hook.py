@@ -10,19 +10,19 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from pydantic import ValidationError
 
-from airflow_microsoft_advertising.connection_check import check
-from airflow_microsoft_advertising.connections import check_fields, no_connection
+from airflow_microsoft_advertising.connection.check import check
+from airflow_microsoft_advertising.connection.lookup import check_fields, no_connection
+from airflow_microsoft_advertising.connection.terms import Terms, terms_of
+from airflow_microsoft_advertising.connection.token_store import token_store
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE, DEFAULT_CONNECTION
-from airflow_microsoft_advertising.terms import Terms, terms_of
-from airflow_microsoft_advertising.token_store import token_store
-from include.customer_match.redaction import logger
-from include.errors import ConfigurationError
-from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.client import DEFAULT_RETRIES, AsyncClient, Client
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.pasted import trimmed
-from include.microsoft_advertising.retrying import RetryPolicy
-from include.microsoft_advertising.transport.choice import TransportName, end_notice
+from customer_match.errors import ConfigurationError
+from customer_match.redaction import logger
+from microsoft_advertising.account import Account
+from microsoft_advertising.client import DEFAULT_RETRIES, AsyncClient, Client
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.pasted import trimmed
+from microsoft_advertising.retrying import RetryPolicy
+from microsoft_advertising.transport.choice import TransportName, end_notice
 
 __all__ = ["MicrosoftAdvertisingHook", "account_of", "environment_of", "transport_of"]
 

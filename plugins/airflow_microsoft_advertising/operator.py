@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from airflow.sdk import BaseOperator, Context
 
 from airflow_microsoft_advertising.links import AudienceLink
-from airflow_microsoft_advertising.pauses import PAUSES, pause_seconds
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
-from include.errors import TransientError
+from customer_match.errors import TransientError
+from customer_match_delivery.backoff import PAUSES, pause_seconds
 
 if TYPE_CHECKING:
-    from airflow_microsoft_advertising.delivery import Waiting
-    from airflow_microsoft_advertising.uploading import Busy, NextMove, Upload
+    from airflow_microsoft_advertising.run.upload import Busy, NextMove, Upload
+    from customer_match_delivery.delivery import Waiting
 
 # Resuming a deferred task before the scheduler has seen its process end starts the task over (apache/airflow
 # issue 72716, seen with 3.3.2); with Airflow's defaults that takes up to five seconds.
@@ -166,7 +166,7 @@ class UploadAudienceOperator(BaseOperator):
         return outcome
 
     def _defer(self, outcome: Waiting | Busy, *, started: float, pauses: int) -> NoReturn:
-        from airflow_microsoft_advertising.uploading import Busy  # noqa: PLC0415 (see above)
+        from airflow_microsoft_advertising.run.upload import Busy  # noqa: PLC0415 (see above)
 
         if isinstance(outcome, Busy):
             # For as long as the other run takes: nobody is at fault, so it is not counted.
@@ -204,9 +204,9 @@ class UploadAudienceOperator(BaseOperator):
         )
 
     def _upload(self, context: Context) -> Upload:
-        from airflow_microsoft_advertising.audience_marks import AudienceSpec  # noqa: PLC0415 (see above)
         from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415
-        from airflow_microsoft_advertising.uploading import Upload  # noqa: PLC0415
+        from airflow_microsoft_advertising.run.upload import Upload  # noqa: PLC0415
+        from customer_match_delivery.marks import AudienceSpec  # noqa: PLC0415 (see above)
 
         dag_run = context["dag_run"]
         return Upload(

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from include.customer_match.redaction import logger
-from include.microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
+from customer_match.redaction import logger
+from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
 
 if TYPE_CHECKING:
     from sqlalchemy import CursorResult

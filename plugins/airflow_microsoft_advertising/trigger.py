@@ -12,9 +12,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
-from include.errors import CustomerMatchError, TransientError
-from include.microsoft_advertising.client import AsyncClient
-from include.microsoft_advertising.polling import PollSchedule
+from customer_match.errors import CustomerMatchError, TransientError
+from microsoft_advertising.client import AsyncClient
+from microsoft_advertising.polling import PollSchedule
 
 __all__ = ["BulkUploadTrigger", "PauseTrigger"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from include.demo.stack import account_connection
-from tests.simulator.api import Simulator
+from customer_match_demo.stack import account_connection
+from tests.microsoft_advertising_simulator.api import Simulator
 
 Connect = Callable[..., str]
 

@@ -22,15 +22,15 @@ from airflow_microsoft_advertising.hook import (
     transport_of,
 )
 from airflow_microsoft_advertising.provider_info import get_provider_info
-from include.demo.processes import free_port
-from include.demo.stack import account_connection
-from include.errors import ConfigurationError
-from include.microsoft_advertising.client import AsyncClient, Client
-from include.microsoft_advertising.limits import SOAP_ENDS
-from include.microsoft_advertising.retrying import RetryPolicy
-from include.microsoft_advertising.transport.choice import TransportName
+from customer_match.errors import ConfigurationError
+from customer_match_demo.processes import free_port
+from customer_match_demo.stack import account_connection
+from microsoft_advertising.client import AsyncClient, Client
+from microsoft_advertising.limits import SOAP_ENDS
+from microsoft_advertising.retrying import RetryPolicy
+from microsoft_advertising.transport.choice import TransportName
 from tests.airflow_microsoft_advertising.conftest import EXTRA, SECRETS, Connect
-from tests.simulator.api import Simulator
+from tests.microsoft_advertising_simulator.api import Simulator
 
 
 def connection(**changes: Any) -> Connection:

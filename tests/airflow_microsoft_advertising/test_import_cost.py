@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from include.project import PROJECT
+from customer_match.project import PROJECT
 
 HEAVY = {
     "adlfs", "bingads", "fsspec", "isal", "lxml", "msal", "numpy", "pandas", "polars", "polars_hash", "pyarrow",
     "suds", "zeep",
 }  # fmt: skip
-CLIENT = "include.microsoft_advertising"
+CLIENT = "microsoft_advertising"
 
 PROGRAM = """
 import json, sys
@@ -54,7 +54,7 @@ def test_reading_the_dags_imports_nothing_that_does_the_work(what: str, expected
     client = {f"{CLIENT}.client", f"{CLIENT}.transport", f"{CLIENT}.operations"}
     assert found & client == set(), "the client is for tasks and triggers"
     assert "airflow_microsoft_advertising.hook" not in found
-    assert "include.customer_match.storage" not in found, (
+    assert "customer_match.storage.files" not in found, (
         "storages are for tasks (Airflow has loaded fsspec itself)"
     )
 

@@ -13,28 +13,28 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 from airflow.serialization.serialized_objects import DagSerialization
 
-from airflow_microsoft_advertising.delivery import Overtaken
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.links import AudienceLink, audiences_url
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
-from airflow_microsoft_advertising.steps import DRY_RUN, ExportRun
+from airflow_microsoft_advertising.run.export_run import DRY_RUN, ExportRun
 from airflow_microsoft_advertising.trigger import BulkUploadTrigger, PauseTrigger
-from include.customer_match.ledger.lease import Lease
-from include.customer_match.ledger.state import State
-from include.customer_match.ledger.store import Ledger, ledger_folder
-from include.customer_match.members import read_members
-from include.customer_match.report import Outcome
-from include.customer_match.routes import Route
-from include.customer_match.run_records import Delivered, Failure, Step
-from include.customer_match.table_facts import TableFacts
-from include.customer_match.workspace import Workspace
-from include.errors import ConfigurationError, TransientError
-from include.microsoft_advertising import bulk_file
-from include.microsoft_advertising.faults import ServiceTerminalError, ServiceTransientError
-from include.microsoft_advertising.models import UploadState, UploadStatus
+from customer_match.errors import ConfigurationError, TransientError
+from customer_match.ledger.lease import Lease
+from customer_match.ledger.state import State
+from customer_match.ledger.store import Ledger, ledger_folder
+from customer_match.members.files import read_members
+from customer_match.routes import Route
+from customer_match.runs.records import Delivered, Failure, Step
+from customer_match.runs.report import Outcome
+from customer_match.table_facts import TableFacts
+from customer_match.workspace import Workspace
+from customer_match_delivery.delivery import Overtaken
+from microsoft_advertising.bulk import file as bulk_file
+from microsoft_advertising.faults import ServiceTerminalError, ServiceTransientError
+from microsoft_advertising.models import UploadState, UploadStatus
 from tests.airflow_microsoft_advertising.conftest import EXTRA, SECRETS, Connect
-from tests.airflow_microsoft_advertising.in_memory import FakeService, Faults
-from tests.airflow_microsoft_advertising.test_steps import DAY, GOLD, Lake, digest, people, prepare
+from tests.airflow_microsoft_advertising.run.test_export_run import DAY, GOLD, Lake, digest, people, prepare
+from tests.customer_match_delivery.in_memory import FakeService, Faults
 
 
 def context(run_id: str = "scheduled-1") -> Any:

@@ -12,9 +12,9 @@ from airflow.models.trigger import Trigger
 from airflow.triggers.base import TriggerEvent
 
 from airflow_microsoft_advertising.trigger import BulkUploadTrigger, PauseTrigger
-from include.errors import ConfigurationError, TerminalError, TransientError
-from include.microsoft_advertising.models import UploadState, UploadStatus
-from include.microsoft_advertising.polling import PollSchedule
+from customer_match.errors import ConfigurationError, TerminalError, TransientError
+from microsoft_advertising.models import UploadState, UploadStatus
+from microsoft_advertising.polling import PollSchedule
 from tests.airflow_microsoft_advertising.conftest import SECRETS, Connect
 
 START = 1_000_000.0

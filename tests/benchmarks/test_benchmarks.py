@@ -16,9 +16,9 @@ from benchmarks import measuring as bench
 from benchmarks.cases import JOBS
 from benchmarks.joining import MISSING_EVERY, write_join
 from benchmarks.measuring import Measured
-from include.demo.expected import expected
-from include.demo.tables import DemoTable, write_table
-from include.sample_lake.people import Profiles
+from customer_match_demo.expected import expected
+from customer_match_demo.tables import DemoTable, write_table
+from customer_match_sample_lake.people import Profiles
 
 pytestmark = pytest.mark.system  # processes of their own
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.customer_match.date_templates import (
+from customer_match.date_templates import (
     RunDates,
     checked_template,
     is_template,
@@ -16,7 +16,7 @@ from include.customer_match.date_templates import (
     render,
     sample,
 )
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
 
 DATES = RunDates(
     start=datetime(2026, 4, 30, 22, tzinfo=UTC),

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from include.customer_match.redaction import (
+from customer_match.redaction import (
     PERSONAL,
     holds_address,
     logger,
@@ -174,8 +174,8 @@ def test_names_stay_in_their_line(name: str, shown: str) -> None:
 
 
 def test_loggers_have_no_addresses(caplog: pytest.LogCaptureFixture) -> None:
-    log = logger("include.test_redaction")
-    assert logger("include.test_redaction") is log
+    log = logger("customer_match.test_redaction")
+    assert logger("customer_match.test_redaction") is log
     assert len(log.filters) == 1
     with caplog.at_level(logging.INFO, log.name):
         log.info("The table is %s", "/lake/p=anna%40example.com/x.csv")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.customer_match.routes import (
+from customer_match.routes import (
     APPLY_PART_MEMBERS,
     APPLY_REPLACE_MEMBERS,
     AUTO_APPLY_MEMBERS,

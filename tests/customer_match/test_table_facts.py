@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from include.customer_match.members import MembersFile
-from include.customer_match.normalise import Staged
-from include.customer_match.reference import Rejection
-from include.customer_match.table_facts import TableFacts
+from customer_match.addresses.definition import Rejection
+from customer_match.members.files import MembersFile
+from customer_match.profiles.staging import Staged
+from customer_match.table_facts import TableFacts
 
 
 def test_what_is_filled_is_the_rest() -> None:

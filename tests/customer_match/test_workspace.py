@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from include.customer_match.digests import Digests, from_hex
-from include.customer_match.ledger.store import Ledger, LedgerConflict
-from include.customer_match.members import read_members, write_members
-from include.customer_match.workspace import Workspace, join, slug
-from include.errors import ConfigurationError, TransientError
-from include.project import PROJECT
+from customer_match.errors import ConfigurationError, TransientError
+from customer_match.ledger.store import Ledger, LedgerConflict
+from customer_match.members.digests import Digests, from_hex
+from customer_match.members.files import read_members, write_members
+from customer_match.project import PROJECT
+from customer_match.workspace import Workspace, join, slug
 
 
 @pytest.fixture
@@ -394,7 +394,7 @@ def test_a_storage_that_is_not_known_to_create_exclusively_is_refused() -> None:
 
 WRITER = """
 import sys, time, fsspec
-from include.customer_match.workspace import Workspace
+from customer_match.workspace import Workspace
 output = Workspace(fsspec.filesystem("file"), sys.argv[1]).open_output("runs/e/r/members.parquet")
 output.write(b"half")
 print("written", flush=True)

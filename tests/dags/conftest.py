@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from airflow.sdk import DAG
 
-from include.project import PROJECT
+from customer_match.project import PROJECT
 
 DAG_FILE = PROJECT / "dags" / "segment_exports.py"
 

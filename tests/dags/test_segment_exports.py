@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
-from include.project import PROJECT
+from customer_match.project import IMPORT_PATH, PROJECT
 from tests.dags.conftest import DAG_FILE, GOOD, Dags
 
 SECONDS_TO_IMPORT = 120  # of the whole subprocess, so that it cannot hang; it takes about two
@@ -312,7 +312,7 @@ def test_parsing_imports_nothing_heavy(tmp_path: Path, dags: Dags) -> None:
         text=True,
         check=True,
         timeout=SECONDS_TO_IMPORT,
-        env=os.environ | {"PYTHONPATH": f"{PROJECT}{os.pathsep}{PROJECT / 'plugins'}"},
+        env=os.environ | {"PYTHONPATH": IMPORT_PATH},
         cwd=tmp_path,
     )
     names, heavy = json.loads(answer.stdout.splitlines()[-1])

@@ -13,17 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 from airflow.sdk import DAG
 
-from include.customer_match.report import RunReport
-from include.customer_match.workspace import slug
-from include.demo.expected import expected
-from include.demo.tables import demo_tables, write_tables
+from customer_match.runs.report import RunReport
+from customer_match.workspace import slug
+from customer_match_demo.expected import expected
+from customer_match_demo.tables import demo_tables, write_tables
 from tests.airflow_microsoft_advertising.conftest import (  # noqa: F401 (fixtures)
     connect,
     running_simulator,
     simulator,
 )
 from tests.dags.conftest import Dags
-from tests.simulator.api import Simulator
+from tests.microsoft_advertising_simulator.api import Simulator
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 

@@ -16,10 +16,10 @@ import httpx
 import psutil
 from cryptography.fernet import Fernet
 
-from include.demo.airflow_api import AirflowApi
-from include.demo.processes import Program, free_port
-from include.demo.stack import airflow_environment
-from include.project import PROJECT
+from customer_match.project import PROJECT
+from customer_match_demo.airflow_api import AirflowApi
+from customer_match_demo.processes import Program, free_port
+from customer_match_demo.stack import airflow_environment
 from tests.faults.clock import CLOCK
 from tests.faults.points import FOLDER
 

@@ -28,23 +28,23 @@ CLOCK: Final = "CUSTOMER_MATCH_CLOCK"
 
 MODULES: Final = frozenset(
     {
-        "airflow_microsoft_advertising.audience_ending",
-        "airflow_microsoft_advertising.audience_keeping",
-        "airflow_microsoft_advertising.audience_sizes",
-        "airflow_microsoft_advertising.delivery",
+        "customer_match_delivery.deletion",
+        "customer_match_delivery.audience",
+        "airflow_microsoft_advertising.run.sizes",
+        "customer_match_delivery.delivery",
         "airflow_microsoft_advertising.hook",
-        "airflow_microsoft_advertising.ledger_command",
-        "airflow_microsoft_advertising.local_command",
-        "airflow_microsoft_advertising.local_run",
+        "airflow_microsoft_advertising.cli.ledger",
+        "airflow_microsoft_advertising.cli.execution",
+        "airflow_microsoft_advertising.cli.local_run",
         "airflow_microsoft_advertising.operator",
-        "airflow_microsoft_advertising.steps",
-        "airflow_microsoft_advertising.table_changes",
-        "airflow_microsoft_advertising.terms",
+        "airflow_microsoft_advertising.run.export_run",
+        "airflow_microsoft_advertising.run.table_changes",
+        "airflow_microsoft_advertising.connection.terms",
         "airflow_microsoft_advertising.trigger",
-        "airflow_microsoft_advertising.uploading",
-        "include.customer_match.ledger.lease",
-        "include.customer_match.ledger.store",
-        "include.customer_match.workspace.local",
+        "airflow_microsoft_advertising.run.upload",
+        "customer_match.ledger.lease",
+        "customer_match.ledger.store",
+        "customer_match.workspace.local",
     }
 )
 """All that ask what time it is."""

@@ -22,10 +22,10 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
-from airflow_microsoft_advertising.run_params import upload_arguments
-from airflow_microsoft_advertising.steps import ExportRun
-from include.customer_match.export import Export, Segment
-from include.customer_match.export_file import load_export
+from airflow_microsoft_advertising.run.export_run import ExportRun
+from airflow_microsoft_advertising.run.params import upload_arguments
+from customer_match.export.loading import load_export
+from customer_match.export.model import Export, Segment
 
 __all__ = ["InProcess"]
 

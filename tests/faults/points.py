@@ -105,24 +105,24 @@ def _amid_reading(function: Function, name: str) -> Function:
     return held
 
 
-_CLIENT: Final = "include.microsoft_advertising.client"
-_DELIVERY: Final = "airflow_microsoft_advertising.delivery"
-_LATE_CALLS: Final = "airflow_microsoft_advertising.late_calls"
-_STORE: Final = "include.customer_match.ledger.store"
+_CLIENT: Final = "microsoft_advertising.client"
+_DELIVERY: Final = "customer_match_delivery.delivery"
+_LATE_CALLS: Final = "customer_match_delivery.late_calls"
+_STORE: Final = "customer_match.ledger.store"
 
 POINTS: Final = {
-    "recording": Point("include.customer_match.run_records", "SegmentRecords.write", _before),
-    "staging": Point("include.customer_match.normalise", "write_members", _amid_writing),
-    "cutting": Point("include.customer_match.chunk", "write_members", _amid_writing),
+    "recording": Point("customer_match.runs.records", "SegmentRecords.write", _before),
+    "staging": Point("customer_match.profiles.staging", "write_members", _amid_writing),
+    "cutting": Point("customer_match.planning.plan", "write_members", _amid_writing),
     "created": Point(_CLIENT, "Client.create_audience", _after),
     "intent": Point(_CLIENT, "Client.upload_file", _before),
     "posted": Point(_CLIENT, "Client.upload_file", _after),
     "results": Point(_CLIENT, "read_row_errors", _amid_reading),
     "answered": Point(_DELIVERY, "Delivery._confirmed", _before),
     "next call": Point(_LATE_CALLS, "Calling.before_each", _before),
-    "writing a state": Point("include.customer_match.workspace.local", "LocalSink.link", _before_a_state),
+    "writing a state": Point("customer_match.workspace.local", "LocalSink.link", _before_a_state),
     "settling": Point(_STORE, "settle", _after),
-    "reporting": Point("include.customer_match.report", "RunReport.html", _before),
+    "reporting": Point("customer_match.runs.report", "RunReport.html", _before),
 }
 """By name."""
 
@@ -200,11 +200,11 @@ def change(name: str, module: ModuleType) -> None:
 _FORKS_TASKS: Final = "airflow.executors.local_executor"
 _WORK: Final = (
     "airflow_microsoft_advertising.operator",
-    "airflow_microsoft_advertising.run_params",
-    "airflow_microsoft_advertising.steps",
-    "airflow_microsoft_advertising.uploading",
-    "include.customer_match.engine",
-    "include.customer_match.export_file",
+    "airflow_microsoft_advertising.run.params",
+    "airflow_microsoft_advertising.run.export_run",
+    "airflow_microsoft_advertising.run.upload",
+    "customer_match.addresses.engine",
+    "customer_match.export.loading",
     "pyarrow.compute",
 )
 _OF_DAGS: Final = ("DAG", "Asset", "TriggerRule", "dag", "get_current_context", "task", "task_group")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from include.project import PROJECT
+from customer_match.project import PROJECT
 from tests.faults.matrix import MATRIX
 
 __all__ = ["RESULTS", "Outcome", "keep", "kept"]

@@ -13,8 +13,8 @@ import fsspec
 import httpx
 from propcache.api import cached_property
 
-from include.customer_match.workspace import Workspace
-from include.demo import azurite
+from customer_match.workspace import Workspace
+from customer_match_demo import azurite
 from tests.faults.storage_proxy import StorageFault, StorageProxy
 from tests.faults.world import World
 

@@ -9,11 +9,15 @@ from types import ModuleType
 
 import pytest
 
-from include.project import PROJECT
+from customer_match.project import PROJECT
 from tests.faults import clock
 
 _ASKS = re.compile(r"\bdatetime\.now\(|\btime\.time\(")
-_PACKAGES = ("plugins/airflow_microsoft_advertising", "include/customer_match")
+_PACKAGES = (
+    "plugins/airflow_microsoft_advertising",
+    "include/customer_match",
+    "include/customer_match_delivery",
+)
 
 
 def test_all_that_ask_what_time_it_is_are_known() -> None:
@@ -23,7 +27,7 @@ def test_all_that_ask_what_time_it_is_are_known() -> None:
         for path in (PROJECT / package).rglob("*.py"):
             if _ASKS.search(path.read_text()):
                 parts = path.relative_to(PROJECT).with_suffix("").parts
-                asking.add(".".join(parts).removeprefix("plugins."))
+                asking.add(".".join(parts).removeprefix("plugins.").removeprefix("include."))
     assert asking == clock.MODULES
 
 

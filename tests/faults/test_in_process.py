@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_microsoft_advertising import late_calls
+from customer_match_delivery import late_calls
 from tests.faults import clock
 from tests.faults.in_process import InProcess
 from tests.faults.matrix import IN_PROCESS, Row

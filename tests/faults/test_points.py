@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from include.project import PROJECT
+from customer_match.project import PROJECT
 from tests.faults import points
 from tests.faults.matrix import tasks
 from tests.faults.points import FOLDER, POINTS, hold
@@ -113,7 +113,7 @@ def test_functions_hold_at_their_points(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.slow
 def test_the_tasks_of_the_harness_have_them(tmp_path: Path) -> None:
     inside = os.pathsep.join(str(PROJECT / path) for path in ("tests/faults/inside", "", "plugins"))
-    code = "from include.customer_match.normalise import write_members as f; print(hasattr(f, '__wrapped__'))"
+    code = "from customer_match.profiles.staging import write_members as f; print(hasattr(f, '__wrapped__'))"
     for variables, changed in (({FOLDER: str(tmp_path)}, True), ({}, False)):
         said = subprocess.run(
             [sys.executable, "-c", code],

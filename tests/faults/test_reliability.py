@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from include.project import PROJECT
+from customer_match.project import PROJECT
 from tests.faults.matrix import IN_PROCESS, MATRIX, UNDER_SCHEDULER, played_under
 from tests.faults.reliability import COLUMNS, NOT_HERE, NOT_PLAYED, page
 from tests.faults.results import Outcome, keep, kept

@@ -16,21 +16,21 @@ import httpx
 import psutil
 import yaml
 
-from airflow_microsoft_advertising.applying import calls_of
-from include.customer_match.ledger.state import Progress, State
-from include.customer_match.ledger.store import Ledger, ledger_folder
-from include.customer_match.report import Outcome, RunReport
-from include.customer_match.routes import Route
-from include.customer_match.workspace import Workspace, slug
-from include.demo.expected import expected
-from include.demo.stack import account_connection
-from include.demo.tables import DemoTable, Format, write_table
-from include.sample_lake.people import Profiles
+from customer_match.ledger.state import Progress, State
+from customer_match.ledger.store import Ledger, ledger_folder
+from customer_match.routes import Route
+from customer_match.runs.report import Outcome, RunReport
+from customer_match.workspace import Workspace, slug
+from customer_match_delivery.synchronous import calls_of
+from customer_match_demo.expected import expected
+from customer_match_demo.stack import account_connection
+from customer_match_demo.tables import DemoTable, Format, write_table
+from customer_match_sample_lake.people import Profiles
 from tests.faults import clock
 from tests.faults.airflow_parts import AirflowParts
 from tests.faults.points import order
 from tests.faults.rendezvous import Rendezvous
-from tests.simulator.api import Simulator
+from tests.microsoft_advertising_simulator.api import Simulator
 
 __all__ = ["CUSTOMER", "SEGMENTS", "NotStruck", "Sent", "World"]
 

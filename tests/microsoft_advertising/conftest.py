@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.retrying import RetryPolicy
+from microsoft_advertising.account import Account
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.retrying import RetryPolicy
 
 TRACKING_ID = "00000000-1111-2222-3333-444444444444"
 SECRETS = ("refresh-secret", "developer-secret", "client-secret", "access-", "upload-secret", "result-secret")

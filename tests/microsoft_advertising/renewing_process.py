@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.tokens import TokenSource
+from microsoft_advertising.account import Account
+from microsoft_advertising.auth.tokens import TokenSource
+from microsoft_advertising.environment import Environment
 
 
 class FileStore:

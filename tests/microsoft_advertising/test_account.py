@@ -7,7 +7,7 @@ import pickle
 import pytest
 from pydantic import ValidationError
 
-from include.microsoft_advertising.account import Account
+from microsoft_advertising.account import Account
 from tests.microsoft_advertising.conftest import SECRETS
 
 GOOD = {

@@ -16,18 +16,20 @@ import httpx
 import numpy as np
 import pytest
 
-from include.errors import ConfigurationError, TerminalError, TransientError
-from include.microsoft_advertising import files, wire
-from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.client import AsyncClient, Client
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.faults import (
+from customer_match.errors import ConfigurationError, TerminalError, TransientError
+from microsoft_advertising import wire
+from microsoft_advertising.account import Account
+from microsoft_advertising.auth.refresh_tokens import KeptInMemory
+from microsoft_advertising.bulk import transfer as files
+from microsoft_advertising.client import AsyncClient, Client
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.faults import (
     OutcomeUnknown,
     ResultsExpired,
     ServiceTransientError,
     UploadUrlExpired,
 )
-from include.microsoft_advertising.models import (
+from microsoft_advertising.models import (
     AccountInfo,
     Action,
     ItemError,
@@ -35,8 +37,7 @@ from include.microsoft_advertising.models import (
     UploadState,
     UploadTicket,
 )
-from include.microsoft_advertising.refresh_tokens import KeptInMemory
-from include.microsoft_advertising.retrying import RetryPolicy
+from microsoft_advertising.retrying import RetryPolicy
 from tests.microsoft_advertising.conftest import (
     SECRETS,
     TRACKING_ID,
@@ -759,10 +760,12 @@ def test_polling_is_quiet(service: Service, client: Caller, caplog: pytest.LogCa
     service.on(STATUS, json_reply({"RequestStatus": "InProgress", "PercentComplete": 7}))
     client.upload_status("r-1")
     ours = [
-        record for record in caplog.records if record.name.split(".")[0] in {"include", "httpx", "httpcore"}
+        record
+        for record in caplog.records
+        if record.name.split(".")[0] in {"microsoft_advertising", "httpx", "httpcore"}
     ]
     assert [record for record in ours if record.levelno >= logging.INFO] == []
-    assert any(record.name.startswith("include.") for record in ours), "one line at DEBUG"
+    assert any(record.name.startswith("microsoft_advertising.") for record in ours), "one line at DEBUG"
 
 
 RESULTS = results_zip(

@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from include.errors import ConfigurationError, TerminalError, TransientError
-from include.microsoft_advertising import tokens
-from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.bulk_file import Action, index_of, write_bulk_file
-from include.microsoft_advertising.client import AsyncClient, Client
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.error_table import ERRORS, Reaction
-from include.microsoft_advertising.faults import (
+from customer_match.errors import ConfigurationError, TerminalError, TransientError
+from microsoft_advertising.account import Account
+from microsoft_advertising.auth import tokens
+from microsoft_advertising.bulk.file import Action, index_of, write_bulk_file
+from microsoft_advertising.client import AsyncClient, Client
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.error_table import ERRORS, Reaction
+from microsoft_advertising.faults import (
     Origin,
     OutcomeUnknown,
     ResultsExpired,
@@ -38,11 +38,11 @@ from include.microsoft_advertising.faults import (
     UploadUrlExpired,
     error_of,
 )
-from include.microsoft_advertising.limits import CUSTOMER_LIST_FEATURE
-from include.microsoft_advertising.models import Audience, UploadState
-from include.microsoft_advertising.retrying import RetryPolicy
-from include.microsoft_advertising.transport.choice import TransportName
-from tests.simulator.api import Api, Simulator
+from microsoft_advertising.limits import CUSTOMER_LIST_FEATURE
+from microsoft_advertising.models import Audience, UploadState
+from microsoft_advertising.retrying import RetryPolicy
+from microsoft_advertising.transport.choice import TransportName
+from tests.microsoft_advertising_simulator.api import Api, Simulator
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from include.errors import ConfigurationError
-from include.microsoft_advertising.environment import Environment, Service
+from customer_match.errors import ConfigurationError
+from microsoft_advertising.environment import Environment, Service
 
 
 def test_production_and_sandbox() -> None:

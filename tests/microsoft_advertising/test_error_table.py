@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from include.microsoft_advertising.error_page import page
-from include.microsoft_advertising.error_table import ERRORS, ErrorEntry, Reaction, lookup
-from include.project import PROJECT
+from customer_match.project import PROJECT
+from microsoft_advertising.error_page import page
+from microsoft_advertising.error_table import ERRORS, ErrorEntry, Reaction, lookup
 
 # Every code that can concern this work, as `guides/operation-error-codes` and the pages of the operations list
 # them, by their place there; 119 was only observed.
@@ -27,7 +27,7 @@ WAITS = {117: 60, 4204: 15 * 60, 1010: 5 * 60}
 
 
 def test_each_code_stands_once() -> None:
-    from include.microsoft_advertising import error_table
+    from microsoft_advertising import error_table
 
     assert len(ERRORS) == len(error_table._TABLE)
 
@@ -123,7 +123,7 @@ def test_the_terms_are_explained_to_the_click() -> None:
 
 def test_the_page_is_fresh_and_has_every_code() -> None:
     written = (PROJECT / "docs" / "errors.md").read_text(encoding="utf-8")
-    assert written == page(), "run: python -m include.microsoft_advertising.error_page > docs/errors.md"
+    assert written == page(), "run: python -m microsoft_advertising.error_page > docs/errors.md"
     rows = [line for line in written.splitlines() if line.startswith("| ") and line[2].isdigit()]
     assert [int(row.split(" | ")[0].removeprefix("| ")) for row in rows] == sorted(ERRORS)
     assert {row.count(" | ") for row in rows} == {4}, "no cell has the sign that ends it"

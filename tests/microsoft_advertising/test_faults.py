@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from include.errors import ConfigurationError, TerminalError, TransientError
-from include.microsoft_advertising.faults import (
+from customer_match.errors import ConfigurationError, TerminalError, TransientError
+from microsoft_advertising.faults import (
     Origin,
     ServiceConfigurationError,
     ServiceError,

@@ -13,22 +13,22 @@ from typing import Any
 
 import pytest
 
-from include.errors import ConfigurationError, TransientError
-from include.microsoft_advertising import files
-from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.authority import AuthorityHttp
-from include.microsoft_advertising.client import AsyncClient, Client
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.faults import Origin, ServiceTerminalError
-from include.microsoft_advertising.hosts import (
+from customer_match.errors import ConfigurationError, TransientError
+from microsoft_advertising.account import Account
+from microsoft_advertising.auth.authority import AuthorityHttp
+from microsoft_advertising.bulk import transfer as files
+from microsoft_advertising.client import AsyncClient, Client
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.faults import Origin, ServiceTerminalError
+from microsoft_advertising.hosts import (
     ForeignHost,
     address_of_authority,
     address_of_results,
     address_of_upload,
     is_public,
 )
-from include.microsoft_advertising.models import UploadTicket
-from include.microsoft_advertising.retrying import RetryPolicy
+from microsoft_advertising.models import UploadTicket
+from microsoft_advertising.retrying import RetryPolicy
 from tests.microsoft_advertising.conftest import Reply, Service, json_reply, results_zip
 
 ORIGIN = Origin("sending the upload file", "222")

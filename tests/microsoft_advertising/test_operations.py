@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from include.errors import ConfigurationError, TerminalError, TransientError
-from include.microsoft_advertising import operations
-from include.microsoft_advertising.environment import Service
-from include.microsoft_advertising.error_table import ERRORS, Reaction
-from include.microsoft_advertising.faults import ServiceError
-from include.microsoft_advertising.models import Action, Audience, UploadState, UploadStatus
+from customer_match.errors import ConfigurationError, TerminalError, TransientError
+from microsoft_advertising import operations
+from microsoft_advertising.environment import Service
+from microsoft_advertising.error_table import ERRORS, Reaction
+from microsoft_advertising.faults import ServiceError
+from microsoft_advertising.models import Action, Audience, UploadState, UploadStatus
 
 DIGESTS = np.full((2, 32), 7, dtype=np.uint8)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.microsoft_advertising.pasted import one_word, trimmed
+from microsoft_advertising.pasted import one_word, trimmed
 
 AROUND = [
     " ",

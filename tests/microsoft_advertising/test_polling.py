@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.microsoft_advertising.polling import PollSchedule
+from microsoft_advertising.polling import PollSchedule
 
 
 def test_starts_early_and_slows_to_a_minute() -> None:

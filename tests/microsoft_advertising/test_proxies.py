@@ -13,15 +13,15 @@ from typing import Any
 import httpx
 import pytest
 
-from include.errors import ConfigurationError, TransientError
-from include.microsoft_advertising import wire
-from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.client import AsyncClient, Client
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.proxies import proxy_for
-from include.microsoft_advertising.retrying import RetryPolicy
-from include.microsoft_advertising.sign_in import SignIn
-from include.microsoft_advertising.transport.choice import TransportName
+from customer_match.errors import ConfigurationError, TransientError
+from microsoft_advertising import wire
+from microsoft_advertising.account import Account
+from microsoft_advertising.auth.sign_in import SignIn
+from microsoft_advertising.client import AsyncClient, Client
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.proxies import proxy_for
+from microsoft_advertising.retrying import RetryPolicy
+from microsoft_advertising.transport.choice import TransportName
 
 ONCE = RetryPolicy(attempts=1)
 PROXY = "http://proxy.contoso.com:3128"

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from include.errors import ConfigurationError
-from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.client import AsyncClient, Client
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.models import UploadState
-from include.microsoft_advertising.refresh_tokens import KeptInMemory
-from include.microsoft_advertising.tokens import TokenSource
+from customer_match.errors import ConfigurationError
+from microsoft_advertising.account import Account
+from microsoft_advertising.auth.refresh_tokens import KeptInMemory
+from microsoft_advertising.auth.tokens import TokenSource
+from microsoft_advertising.client import AsyncClient, Client
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.models import UploadState
 from tests.microsoft_advertising.renewing_process import FileStore
-from tests.simulator.api import Api, Simulator, bulk_csv, hexes, item_row, list_row
+from tests.microsoft_advertising_simulator.api import Api, Simulator, bulk_csv, hexes, item_row, list_row
 
 pytestmark = pytest.mark.system
 

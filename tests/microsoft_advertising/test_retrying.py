@@ -7,14 +7,14 @@ import logging
 
 import pytest
 
-from include.errors import ConfigurationError, TransientError
-from include.microsoft_advertising.faults import (
+from customer_match.errors import ConfigurationError, TransientError
+from microsoft_advertising.faults import (
     OutcomeUnknown,
     ResultsExpired,
     ServiceTransientError,
     UploadUrlExpired,
 )
-from include.microsoft_advertising.retrying import RetryPolicy
+from microsoft_advertising.retrying import RetryPolicy
 
 
 class Flaky:

@@ -14,8 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from include.demo.stack import airflow_environment
-from include.project import PROJECT
+from customer_match.project import PROJECT
+from customer_match_demo.stack import airflow_environment
 from tests.soak.playing import soak
 
 _FOLDER = PROJECT / ".soak"

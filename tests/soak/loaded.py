@@ -14,9 +14,11 @@ with redirect_stdout(sys.stderr):  # Airflow logs for ever to what is standard o
     import airflow.models.variable  # noqa: F401
     from sqlalchemy.orm import configure_mappers
 
-    from airflow_microsoft_advertising import command_line, late_calls, local_run  # noqa: F401
-    from include.microsoft_advertising import retrying
-    from include.microsoft_advertising.polling import PollSchedule
+    from airflow_microsoft_advertising.cli import local_run
+    from airflow_microsoft_advertising.cli import main as command_line  # noqa: F401
+    from customer_match_delivery import late_calls
+    from microsoft_advertising import retrying
+    from microsoft_advertising.polling import PollSchedule
 
 __all__ = ["WAITS"]
 

@@ -97,6 +97,6 @@ def _command(arguments: list[str], settings: dict[str, str], output: str, log: s
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the fork server ignores it
     sys.argv = ["customer-match", *arguments]
 
-    from airflow_microsoft_advertising.command_line import main
+    from airflow_microsoft_advertising.cli.main import main
 
     main()

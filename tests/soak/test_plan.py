@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.simulator.injection import FaultRule
+from microsoft_advertising_simulator.control.injection import FaultRule
 from tests.soak.plan import FAULTS, Mischief, Shape, rounds, segments
 
 MANY = [(seed, one) for seed in range(40) for one in rounds(seed, 50)]

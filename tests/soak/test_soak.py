@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from include.customer_match.ledger.store import Ledger, ledger_folder
-from include.customer_match.members import write_members
-from tests.simulator.api import hexes
+from customer_match.ledger.store import Ledger, ledger_folder
+from customer_match.members.files import write_members
+from tests.microsoft_advertising_simulator.api import hexes
 from tests.soak.plan import Mischief, Round, Shape, Trick
 from tests.soak.playing import Summary, soak
 from tests.soak.processes import start_run

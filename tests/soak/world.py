@@ -17,19 +17,19 @@ import numpy as np
 import pyarrow.parquet as pq
 import yaml
 
-from airflow_microsoft_advertising.audience_marks import generation_in
-from include.customer_match.digests import Digests
-from include.customer_match.ledger.state import State
-from include.customer_match.ledger.store import Ledger, ledger_folder
-from include.customer_match.ledger.view import is_known, windows
-from include.customer_match.members import DamagedMembers
-from include.customer_match.workspace import Workspace
-from include.demo import azurite
-from include.demo.expected import expected
-from include.demo.stack import account_connection
-from include.demo.tables import DemoTable, write_table
-from include.sample_lake.people import Profiles
-from tests.simulator.api import Simulator
+from customer_match.ledger.state import State
+from customer_match.ledger.store import Ledger, ledger_folder
+from customer_match.ledger.view import is_known, windows
+from customer_match.members.digests import Digests
+from customer_match.members.files import DamagedMembers
+from customer_match.workspace import Workspace
+from customer_match_delivery.marks import generation_in
+from customer_match_demo import azurite
+from customer_match_demo.expected import expected
+from customer_match_demo.stack import account_connection
+from customer_match_demo.tables import DemoTable, write_table
+from customer_match_sample_lake.people import Profiles
+from tests.microsoft_advertising_simulator.api import Simulator
 from tests.soak.plan import Mischief, Round, Shape, Trick
 from tests.synapse_log import synapse_log
 

@@ -18,15 +18,15 @@ import pytest
 import yaml
 from fsspec.implementations.local import LocalFileSystem
 
-from include.customer_match.ledger.store import Ledger, ledger_folder
-from include.customer_match.report import RunReport
-from include.customer_match.workspace import Workspace, slug
-from include.demo import azurite
-from include.demo.airflow_api import AirflowApi
-from include.demo.expected import Expected, expected
-from include.demo.show import audience_members
-from include.demo.stack import Stack, account_connection
-from include.demo.tables import DemoTable, demo_tables, write_tables
+from customer_match.ledger.store import Ledger, ledger_folder
+from customer_match.runs.report import RunReport
+from customer_match.workspace import Workspace, slug
+from customer_match_demo import azurite
+from customer_match_demo.airflow_api import AirflowApi
+from customer_match_demo.expected import Expected, expected
+from customer_match_demo.show import audience_members
+from customer_match_demo.stack import Stack, account_connection
+from customer_match_demo.tables import DemoTable, demo_tables, write_tables
 from tests.system import dated_lake
 
 SCALE = 0.01

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from include.customer_match.report import Outcome
+from customer_match.runs.report import Outcome
 from tests.system.dated_lake import PATHS, RUNS, members, newest_run, path_of
 
 pytestmark = [pytest.mark.system, pytest.mark.azurite, pytest.mark.timeout(600)]

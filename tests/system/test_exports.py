@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_microsoft_advertising.token_store import variable_name
-from include.customer_match.report import Outcome, RunReport
-from include.demo.tables import churned, demo_tables
+from airflow_microsoft_advertising.connection.token_store import variable_name
+from customer_match.runs.report import Outcome, RunReport
+from customer_match_demo.tables import churned, demo_tables
 
 pytestmark = [pytest.mark.system, pytest.mark.azurite, pytest.mark.timeout(600)]
 

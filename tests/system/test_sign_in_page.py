@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 from pydantic import SecretStr
 
-from include.errors import ConfigurationError
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.sign_in import SignIn, native_client_page, read_answer
-from include.microsoft_advertising.sign_in_listener import Listener
-from tests.simulator.api import Simulator
+from customer_match.errors import ConfigurationError
+from microsoft_advertising.auth.redirect_listener import Listener
+from microsoft_advertising.auth.sign_in import SignIn, native_client_page, read_answer
+from microsoft_advertising.environment import Environment
+from tests.microsoft_advertising_simulator.api import Simulator
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 

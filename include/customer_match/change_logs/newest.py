@@ -16,9 +16,9 @@ from typing import BinaryIO, Final
 import numpy as np
 import polars as pl
 
-from include.customer_match.change_logs.settings import Ties
-from include.customer_match.digests import Digests
-from include.customer_match.releasing import Releasing
+from customer_match.export.changes import Ties
+from customer_match.members.digests import Digests
+from customer_match.members.releasing import Releasing
 
 __all__ = ["NewestRows", "UndecidedError"]
 

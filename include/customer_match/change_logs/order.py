@@ -15,8 +15,8 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
-from include.customer_match.tables.columns import is_bytes, is_decimal, is_text
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.tables.columns import is_bytes, is_decimal, is_text
 
 __all__ = ["OrderValues", "may_order"]
 

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from include.customer_match.change_logs.settings import ChangeLog, Rows, Ties
-from include.customer_match.change_logs.signs import SIGNS, Sign
-from include.customer_match.tables import Table
-from include.customer_match.tables.cdm import IncrementalTable
-from include.customer_match.tables.columns import find_column, find_id_column, is_text, name_key
-from include.customer_match.value_filter import value_filter
-from include.errors import ConfigurationError
+from customer_match.change_logs.detection import SIGNS, Sign
+from customer_match.conditions.value_filter import value_filter
+from customer_match.errors import ConfigurationError
+from customer_match.export.changes import ChangeLog, Rows, Ties
+from customer_match.tables import Table
+from customer_match.tables.cdm import IncrementalTable
+from customer_match.tables.columns import find_column, find_id_column, is_text, name_key
 
 __all__ = ["LogReading", "Marks", "Mask", "log_reading"]
 
@@ -119,7 +119,7 @@ def _as_told(changes: ChangeLog, table: Table) -> LogReading:
 
 
 def _order_column(columns: Mapping[str, pa.DataType], wanted: str) -> str:
-    from include.customer_match.change_logs.order import may_order  # noqa: PLC0415 (polars: where it is needed)
+    from customer_match.change_logs.order import may_order  # noqa: PLC0415 (polars: where it is needed)
 
     name = find_column(columns, wanted, "changes.order")
     if may_order(columns[name]):
@@ -137,7 +137,7 @@ def _marks(rows: Rows | None, columns: Mapping[str, pa.DataType], where: str, ke
     if rows is None:
         return None
     if rows.where is not None:
-        from include.customer_match.row_filter import row_filter  # noqa: PLC0415 (polars: where it is needed)
+        from customer_match.conditions.row_filter import row_filter  # noqa: PLC0415 (polars: where it is needed)
 
         condition = row_filter(rows.where, columns, f"changes.{key}.where")
         return _Judged(condition.columns, condition)

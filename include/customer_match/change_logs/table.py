@@ -13,17 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
-from include.customer_match.change_logs.reading import LogReading, Marks, Mask, log_reading
-from include.customer_match.change_logs.settings import ChangeLog
-from include.customer_match.tables import Table
-from include.customer_match.tables.columns import Columns, is_bytes, is_text
-from include.customer_match.tables.table import BATCH_ROWS, TableFile
-from include.errors import ConfigurationError, TransientError
+from customer_match.change_logs.reading import LogReading, Marks, Mask, log_reading
+from customer_match.errors import ConfigurationError, TransientError
+from customer_match.export.changes import ChangeLog
+from customer_match.tables import Table
+from customer_match.tables.columns import Columns, is_bytes, is_text
+from customer_match.tables.table import BATCH_ROWS, TableFile
 
 if TYPE_CHECKING:
-    from include.customer_match.change_logs.newest import NewestRows
-    from include.customer_match.change_logs.order import OrderValues
-    from include.customer_match.digests import Digests
+    from customer_match.change_logs.newest import NewestRows
+    from customer_match.change_logs.order import OrderValues
+    from customer_match.members.digests import Digests
 
 __all__ = ["LatestRows", "LogCounts", "counts_of", "latest_rows"]
 
@@ -194,8 +194,8 @@ class _Places:
 def _places(table: Table, reading: LogReading) -> _Places:
     import polars as pl  # noqa: PLC0415 (where it is needed)
 
-    from include.customer_match.change_logs.newest import NewestRows  # noqa: PLC0415
-    from include.customer_match.change_logs.order import OrderValues  # noqa: PLC0415
+    from customer_match.change_logs.newest import NewestRows  # noqa: PLC0415
+    from customer_match.change_logs.order import OrderValues  # noqa: PLC0415
 
     columns = table.columns()
     order = OrderValues({name: columns[name] for name in reading.order}, table.location)
@@ -214,7 +214,7 @@ def _places(table: Table, reading: LogReading) -> _Places:
 
 
 def _chosen(rows: NewestRows, order: OrderValues, reading: LogReading, where: str, read: int) -> _Places:
-    from include.customer_match.change_logs.newest import UndecidedError  # noqa: PLC0415 (polars: where it is needed)
+    from customer_match.change_logs.newest import UndecidedError  # noqa: PLC0415 (polars: where it is needed)
 
     bits = np.zeros((read + 7) // 8, dtype=np.uint8)
     winners = deleted = 0
@@ -262,8 +262,8 @@ def _marked(batch: pa.RecordBatch, marks: Marks | None) -> Mask:
 
 def _keys(batch: pa.RecordBatch, reading: LogReading, where: str) -> Digests:
     """The ids of a batch's rows as digests, which are the same where the ids are."""
-    from include.customer_match.customer_ids import id_digests  # noqa: PLC0415
-    from include.customer_match.digests import to_hex  # noqa: PLC0415
+    from customer_match.addresses.customer_ids import id_digests  # noqa: PLC0415
+    from customer_match.members.digests import to_hex  # noqa: PLC0415
 
     parts = []
     for name in reading.key:

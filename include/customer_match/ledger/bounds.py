@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from include.customer_match.ledger.actions import Action
-from include.customer_match.ledger.state import Progress
+from customer_match.ledger.actions import Action
+from customer_match.ledger.state import Progress
 
 __all__ = ["Bounds", "Flags", "Step", "fold"]
 

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from include.customer_match.ledger.state import State
-from include.errors import TerminalError
+from customer_match.errors import TerminalError
+from customer_match.ledger.state import State
 
 __all__ = ["FORMAT", "DamagedState", "decode", "encode"]
 

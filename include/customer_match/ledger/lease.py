@@ -18,9 +18,9 @@ from typing import NamedTuple, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from include.customer_match.ledger.numbered import file_name, numbered
-from include.customer_match.redaction import logger
-from include.errors import ConfigurationError, TransientError
+from customer_match.errors import ConfigurationError, TransientError
+from customer_match.ledger.numbered_files import file_name, numbered
+from customer_match.redaction import logger
 
 __all__ = ["AudienceBusy", "Holding", "Lease", "LeaseStorage"]
 

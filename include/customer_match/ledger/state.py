@@ -14,12 +14,12 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from include.customer_match.ledger.actions import Action
-from include.customer_match.ledger.generation import Generation
-from include.customer_match.ledger.late import LateCalls, alive, one_each
-from include.customer_match.members import MembersFile
-from include.customer_match.routes import Route
-from include.customer_match.table_facts import TableFacts
+from customer_match.ledger.actions import Action
+from customer_match.ledger.generation import Generation
+from customer_match.ledger.late_calls import LateCalls, alive, one_each
+from customer_match.members.files import MembersFile
+from customer_match.routes import Route
+from customer_match.table_facts import TableFacts
 
 __all__ = [
     "Action",

@@ -13,14 +13,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import BinaryIO, NamedTuple, Protocol
 
-from include.customer_match.ledger.encoding import DamagedState, decode, encode
-from include.customer_match.ledger.numbered import Numbered, file_name, numbered
-from include.customer_match.ledger.state import State
-from include.customer_match.ledger.view import is_known, settle, windows
-from include.customer_match.members import DamagedMembers, MembersFile, read_members
-from include.customer_match.redaction import logger
-from include.customer_match.workspace import slug
-from include.errors import TransientError
+from customer_match.errors import TransientError
+from customer_match.ledger.encoding import DamagedState, decode, encode
+from customer_match.ledger.numbered_files import Numbered, file_name, numbered
+from customer_match.ledger.state import State
+from customer_match.ledger.view import is_known, settle, windows
+from customer_match.members.files import DamagedMembers, MembersFile, read_members
+from customer_match.redaction import logger
+from customer_match.workspace import slug
 
 __all__ = ["Entry", "Ledger", "LedgerConflict", "Storage", "ledger_folder"]
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from include.customer_match.digests import Digests, Presence, merge
-from include.customer_match.ledger.bounds import Bounds, Flags, Step, fold
-from include.customer_match.ledger.state import Progress, Settled, State
-from include.customer_match.members import Files, MembersFile, read_members, write_members
+from customer_match.ledger.bounds import Bounds, Flags, Step, fold
+from customer_match.ledger.state import Progress, Settled, State
+from customer_match.members.digests import Digests, Presence, merge
+from customer_match.members.files import Files, MembersFile, read_members, write_members
 
 __all__ = ["Window", "is_known", "settle", "windows"]
 

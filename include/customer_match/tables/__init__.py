@@ -1,9 +1,9 @@
 """Segment tables of a data lake: one interface, one module a format."""
 
-from include.customer_match.tables.columns import Columns, find_column, resolve_column
-from include.customer_match.tables.listing import is_being_written
-from include.customer_match.tables.opening import TableMissing, discover, open_table, remains_of
-from include.customer_match.tables.table import Table, TableFile
+from customer_match.tables.columns import Columns, find_column, resolve_column
+from customer_match.tables.listing import is_being_written
+from customer_match.tables.opening import TableMissing, discover, open_table, remains_of
+from customer_match.tables.table import Table, TableFile
 
 __all__ = [
     "Columns",

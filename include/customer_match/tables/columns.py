@@ -11,8 +11,8 @@ from functools import partial
 
 import pyarrow as pa
 
-from include.customer_match.redaction import may_be_address
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.redaction import may_be_address
 
 __all__ = [
     "Columns",

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import fsspec
 
-from include.customer_match.date_templates import Latest, RunDates
-from include.customer_match.storage import location_of, storage_faults
-from include.customer_match.storage_paths import entries_in
-from include.customer_match.tables.opening import TableMissing
+from customer_match.date_templates import Latest, RunDates
+from customer_match.storage.files import location_of, storage_faults
+from customer_match.storage.paths import entries_in
+from customer_match.tables.opening import TableMissing
 
 __all__ = ["nearest_days", "newest_dated"]
 

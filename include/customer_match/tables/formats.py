@@ -13,10 +13,10 @@ from typing import Protocol
 
 import fsspec
 
-from include.customer_match.storage import location_of
-from include.customer_match.table_formats import Format
-from include.customer_match.tables.listing import Listing
-from include.customer_match.tables.table import FileTable, Table
+from customer_match.storage.files import location_of
+from customer_match.table_formats import Format
+from customer_match.tables.listing import Listing
+from customer_match.tables.table import FileTable, Table
 
 __all__ = ["FileFormat", "FolderFormat", "FoundTable", "Place"]
 

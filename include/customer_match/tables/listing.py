@@ -10,8 +10,8 @@ from typing import Any
 
 import fsspec
 
-from include.customer_match.storage import location_of, storage_faults
-from include.customer_match.storage_paths import files_below, sole_info_of
+from customer_match.storage.files import location_of, storage_faults
+from customer_match.storage.paths import files_below, sole_info_of
 
 __all__ = [
     "Listing",

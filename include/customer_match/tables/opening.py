@@ -12,21 +12,21 @@ from typing import Final
 
 import fsspec
 
-from include.customer_match.storage import location_of
-from include.customer_match.table_formats import FormatChoice
-from include.customer_match.tables.csv_dialect import CsvDialect
-from include.customer_match.tables.files.choosing import chosen_format, only_format
-from include.customer_match.tables.files.names import (
+from customer_match.errors import ConfigurationError
+from customer_match.storage.files import location_of
+from customer_match.table_formats import FormatChoice
+from customer_match.tables.csv.dialect import CsvDialect
+from customer_match.tables.files.choosing import chosen_format, only_format
+from customer_match.tables.files.names import (
     format_of,
     is_bookkeeping,
     is_no_data,
     is_table_alone,
     table_name,
 )
-from include.customer_match.tables.formats import FolderFormat, FoundTable, Place
-from include.customer_match.tables.found import Tables, by_name
-from include.customer_match.tables.inside import is_link_to_folder, leads_out
-from include.customer_match.tables.listing import (
+from customer_match.tables.formats import FolderFormat, FoundTable, Place
+from customer_match.tables.inside import is_link_to_folder, leads_out
+from customer_match.tables.listing import (
     Listing,
     TableFile,
     list_files,
@@ -34,12 +34,12 @@ from include.customer_match.tables.listing import (
     run_folders,
     visible,
 )
-from include.customer_match.tables.logs import databricks, spark_sink
-from include.customer_match.tables.logs.signs import refuse_logs, tables_with_logs
-from include.customer_match.tables.partitions import partitions_of
-from include.customer_match.tables.registry import FILE_FORMATS, FOLDER_FORMATS
-from include.customer_match.tables.table import Table
-from include.errors import ConfigurationError
+from customer_match.tables.logs import databricks, spark_sink
+from customer_match.tables.logs.detection import refuse_logs, tables_with_logs
+from customer_match.tables.partitions import partitions_of
+from customer_match.tables.registry import FILE_FORMATS, FOLDER_FORMATS
+from customer_match.tables.table import Table
+from customer_match.tables.tables_by_name import Tables, by_name
 
 __all__ = ["TableMissing", "discover", "open_table", "remains_of"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote
 
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
 
 __all__ = ["Partition", "partition_of", "partitions_of"]
 

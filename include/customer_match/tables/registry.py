@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from include.customer_match.tables import cdm, csv_files, delta, parquet_files
-from include.customer_match.tables.formats import FileFormat, FolderFormat
+from customer_match.tables import cdm, delta
+from customer_match.tables.csv import table as csv_files
+from customer_match.tables.formats import FileFormat, FolderFormat
+from customer_match.tables.parquet import table as parquet_files
 
 __all__ = ["FILE_FORMATS", "FOLDER_FORMATS"]
 

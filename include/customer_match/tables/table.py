@@ -14,13 +14,13 @@ import fsspec
 import pyarrow as pa
 from propcache.api import cached_property
 
-from include.customer_match.storage import Input, location_of, storage_faults
-from include.customer_match.storage_paths import info_of
-from include.customer_match.tables.columns import Columns, find_column, merge_columns, name_key
-from include.customer_match.tables.listing import TableFile, described
-from include.customer_match.tables.partitions import Partition
-from include.customer_match.tables.values import conformed, stream_types
-from include.errors import ConfigurationError, TransientError
+from customer_match.errors import ConfigurationError, TransientError
+from customer_match.storage.files import Input, location_of, storage_faults
+from customer_match.storage.paths import info_of
+from customer_match.tables.columns import Columns, find_column, merge_columns, name_key
+from customer_match.tables.listing import TableFile, described
+from customer_match.tables.partitions import Partition
+from customer_match.tables.values import conformed, stream_types
 
 __all__ = ["BATCH_ROWS", "FileTable", "Table", "TableFile", "still_there"]
 

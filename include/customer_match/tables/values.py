@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.customer_match.tables.columns import holds_addresses, is_bytes, is_text, is_uuid
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.tables.columns import holds_addresses, is_bytes, is_text, is_uuid
 
 __all__ = ["conformed", "stream_type", "stream_types"]
 

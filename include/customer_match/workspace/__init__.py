@@ -1,6 +1,6 @@
 """The storage folder of ledgers, staged members and reports: on a local disk or in Azure storage."""
 
-from include.customer_match.safe_names import join, slug
-from include.customer_match.workspace.workspace import Workspace
+from customer_match.safe_names import join, slug
+from customer_match.workspace.workspace import Workspace
 
 __all__ = ["Workspace", "join", "slug"]

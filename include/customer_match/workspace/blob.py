@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import fsspec
 
-from include.customer_match.storage_paths import exact, files_below, paths_below
+from customer_match.storage.paths import exact, files_below, paths_below
 
 __all__ = ["BlobPlace"]
 

@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from include.customer_match.redaction import logger
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.redaction import logger
 
 __all__ = ["LocalPlace"]
 

@@ -6,7 +6,7 @@ import io
 from types import TracebackType
 from typing import Any, Protocol
 
-from include.customer_match.storage import storage_faults
+from customer_match.storage.files import storage_faults
 
 __all__ = ["Output", "Sink"]
 

@@ -9,12 +9,12 @@ from typing import BinaryIO, Final, Protocol, cast
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from include.customer_match.safe_names import join
-from include.customer_match.storage import location_of, open_input, storage_faults
-from include.customer_match.workspace.blob import BlobPlace
-from include.customer_match.workspace.local import LocalPlace
-from include.customer_match.workspace.output import Output, Sink
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.safe_names import join
+from customer_match.storage.files import location_of, open_input, storage_faults
+from customer_match.workspace.blob import BlobPlace
+from customer_match.workspace.local import LocalPlace
+from customer_match.workspace.output import Output, Sink
 
 __all__ = ["Workspace"]
 

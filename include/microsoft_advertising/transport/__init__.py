@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-from include.microsoft_advertising.operations import Operation
+from microsoft_advertising.operations import Operation
 
 __all__ = ["AsyncTransport", "Transport"]
 

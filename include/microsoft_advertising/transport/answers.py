@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
-from include.microsoft_advertising.faults import (
+from microsoft_advertising.faults import (
     Origin,
     OutcomeUnknown,
     ServiceTerminalError,
     ServiceTransientError,
     error_of,
 )
-from include.microsoft_advertising.operations import Operation
-from include.microsoft_advertising.reply import Reply
+from microsoft_advertising.operations import Operation
+from microsoft_advertising.reply import Reply
 
 __all__ = ["done_or_not", "read_answer"]
 

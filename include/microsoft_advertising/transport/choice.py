@@ -7,14 +7,14 @@ from enum import StrEnum
 
 import httpx
 
-from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.limits import SOAP_ENDS, SOAP_WARNING_DAYS
-from include.microsoft_advertising.signing import Signed
-from include.microsoft_advertising.tokens import TokenSource
-from include.microsoft_advertising.transport import AsyncTransport, Transport
-from include.microsoft_advertising.transport.rest import AsyncRestTransport, RestTransport
-from include.microsoft_advertising.transport.soap import AsyncSoapTransport, SoapTransport
+from microsoft_advertising.account import Account
+from microsoft_advertising.auth.signing import Signed
+from microsoft_advertising.auth.tokens import TokenSource
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.limits import SOAP_ENDS, SOAP_WARNING_DAYS
+from microsoft_advertising.transport import AsyncTransport, Transport
+from microsoft_advertising.transport.rest import AsyncRestTransport, RestTransport
+from microsoft_advertising.transport.soap import AsyncSoapTransport, SoapTransport
 
 __all__ = ["TransportName", "end_notice", "open_async_transport", "open_transport"]
 

@@ -7,13 +7,13 @@ from typing import TypeVar
 
 import httpx
 
-from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.faults import Origin
-from include.microsoft_advertising.operations import Operation
-from include.microsoft_advertising.signing import Signed, account_headers
-from include.microsoft_advertising.transport.answers import done_or_not, read_answer
-from include.microsoft_advertising.wire import exchange, reply_of
+from microsoft_advertising.account import Account
+from microsoft_advertising.auth.signing import Signed, account_headers
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.faults import Origin
+from microsoft_advertising.operations import Operation
+from microsoft_advertising.transport.answers import done_or_not, read_answer
+from microsoft_advertising.wire import exchange, reply_of
 
 __all__ = ["AsyncRestTransport", "RestTransport"]
 

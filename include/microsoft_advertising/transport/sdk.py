@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 from xml.sax.saxutils import escape
 
-from include.microsoft_advertising.environment import Service
-from include.microsoft_advertising.operations import Operation
-from include.microsoft_advertising.transport.soap_types import REQUESTS, Array, Scalar, Struct, Type
-from include.microsoft_advertising.transport.soap_xml import text_of
-from include.microsoft_advertising.wire import keep_quiet, quiet
+from microsoft_advertising.environment import Service
+from microsoft_advertising.operations import Operation
+from microsoft_advertising.transport.soap_types import REQUESTS, Array, Scalar, Struct, Type
+from microsoft_advertising.transport.soap_xml import text_of
+from microsoft_advertising.wire import keep_quiet, quiet
 
 __all__ = ["compose"]
 

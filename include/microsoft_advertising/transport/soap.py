@@ -13,15 +13,15 @@ from typing import Final, TypeVar
 
 import httpx
 
-from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.faults import Origin
-from include.microsoft_advertising.operations import Operation
-from include.microsoft_advertising.reply import Reply
-from include.microsoft_advertising.tokens import TokenSource
-from include.microsoft_advertising.transport import sdk, soap_xml
-from include.microsoft_advertising.transport.answers import done_or_not, read_answer
-from include.microsoft_advertising.wire import exchange, retry_after
+from microsoft_advertising.account import Account
+from microsoft_advertising.auth.tokens import TokenSource
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.faults import Origin
+from microsoft_advertising.operations import Operation
+from microsoft_advertising.reply import Reply
+from microsoft_advertising.transport import sdk, soap_xml
+from microsoft_advertising.transport.answers import done_or_not, read_answer
+from microsoft_advertising.wire import exchange, retry_after
 
 __all__ = ["AsyncSoapTransport", "SoapTransport"]
 

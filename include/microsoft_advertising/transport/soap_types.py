@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
-from include.microsoft_advertising.environment import Service
+from microsoft_advertising.environment import Service
 
 __all__ = ["FAULTS", "HEADERS", "NAMESPACES", "REQUESTS", "RESPONSES", "Array", "Scalar", "Struct", "Type"]
 

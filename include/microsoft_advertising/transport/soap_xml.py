@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, TypeVar
 from xml.etree import ElementTree as ET
 
-from include.errors import ConfigurationError
-from include.microsoft_advertising.faults import safe_token
-from include.microsoft_advertising.limits import MAX_ANSWER_BYTES
-from include.microsoft_advertising.operations import Operation
-from include.microsoft_advertising.transport.soap_types import (
+from customer_match.errors import ConfigurationError
+from microsoft_advertising.faults import safe_token
+from microsoft_advertising.limits import MAX_ANSWER_BYTES
+from microsoft_advertising.operations import Operation
+from microsoft_advertising.transport.soap_types import (
     FAULTS,
     HEADERS,
     NAMESPACES,

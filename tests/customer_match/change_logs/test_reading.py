@@ -6,11 +6,11 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from include.customer_match.change_logs.reading import log_reading
-from include.customer_match.change_logs.settings import ChangeLog
-from include.customer_match.change_logs.signs import SIGNS
-from include.customer_match.export import Source
-from include.errors import ConfigurationError
+from customer_match.change_logs.detection import SIGNS
+from customer_match.change_logs.reading import log_reading
+from customer_match.errors import ConfigurationError
+from customer_match.export.changes import ChangeLog
+from customer_match.export.model import Source
 from tests.customer_match.change_logs.test_table import InMemory
 
 

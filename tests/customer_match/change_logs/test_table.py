@@ -18,12 +18,12 @@ from fsspec.implementations.local import LocalFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.customer_match.change_logs import newest
-from include.customer_match.change_logs.settings import ChangeLog
-from include.customer_match.change_logs.table import LatestRows, LogCounts, counts_of, latest_rows
-from include.customer_match.tables import Columns, Table, TableFile, open_table
-from include.errors import ConfigurationError, TransientError
-from include.sample_lake.delta import DeltaSample
+from customer_match.change_logs import newest
+from customer_match.change_logs.table import LatestRows, LogCounts, counts_of, latest_rows
+from customer_match.errors import ConfigurationError, TransientError
+from customer_match.export.changes import ChangeLog
+from customer_match.tables import Columns, Table, TableFile, open_table
+from customer_match_sample_lake.delta import DeltaSample
 
 LOCAL = LocalFileSystem()
 Row = dict[str, Any]

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from include.customer_match.ledger.encoding import FORMAT, DamagedState, decode, encode
-from include.customer_match.ledger.generation import Generation
-from include.customer_match.ledger.late import LateCalls
-from include.customer_match.ledger.state import (
+from customer_match.errors import TerminalError
+from customer_match.ledger.encoding import FORMAT, DamagedState, decode, encode
+from customer_match.ledger.generation import Generation
+from customer_match.ledger.late_calls import LateCalls
+from customer_match.ledger.state import (
     Action,
     Forced,
     KnownSize,
@@ -22,8 +23,7 @@ from include.customer_match.ledger.state import (
     Settled,
     State,
 )
-from include.customer_match.members import MembersFile
-from include.errors import TerminalError
+from customer_match.members.files import MembersFile
 
 SAMPLES = Path(__file__).parent / "samples"
 THEN = datetime(2026, 10, 1, 5, tzinfo=UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.customer_match.ledger.generation import Generation, new_token, reason_to_distrust, workspace_of
+from customer_match.ledger.generation import Generation, new_token, reason_to_distrust, workspace_of
 
 HERE, THERE = "0a0b0c0d", "1a1b1c1d"
 OLD, NEW, FOREIGN = f"{HERE}-000000000001", f"{HERE}-000000000002", f"{THERE}-000000000003"

@@ -14,9 +14,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from include.customer_match.ledger.lease import AudienceBusy, Lease
-from include.customer_match.workspace import Workspace
-from include.errors import ConfigurationError, TransientError
+from customer_match.errors import ConfigurationError, TransientError
+from customer_match.ledger.lease import AudienceBusy, Lease
+from customer_match.workspace import Workspace
 from tests.memory_storage import MemoryStorage
 
 FOLDER = "ledgers/7/a"

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from include.customer_match.ledger.bounds import Bounds, Flags, Step, fold
-from include.customer_match.ledger.state import Action, Part, Progress, Request, Settled, State
-from include.customer_match.members import MembersFile
-from include.customer_match.routes import Route
-from include.customer_match.table_facts import TableFacts
+from customer_match.ledger.bounds import Bounds, Flags, Step, fold
+from customer_match.ledger.state import Action, Part, Progress, Request, Settled, State
+from customer_match.members.files import MembersFile
+from customer_match.routes import Route
+from customer_match.table_facts import TableFacts
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REQUEST = Request(id="r1", upload_url="https://upload.example/secret", requested_at=NOW)

@@ -17,13 +17,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from include.customer_match.ledger.encoding import FORMAT, DamagedState, decode, encode
-from include.customer_match.ledger.state import Action, Part, Progress, Request, Settled, State
-from include.customer_match.ledger.store import _STATES_KEPT, Entry, Ledger, LedgerConflict, ledger_folder
-from include.customer_match.ledger.view import is_known, windows
-from include.customer_match.members import read_members, write_members
-from include.customer_match.workspace import Workspace
-from include.errors import TerminalError, TransientError
+from customer_match.errors import TerminalError, TransientError
+from customer_match.ledger.encoding import FORMAT, DamagedState, decode, encode
+from customer_match.ledger.state import Action, Part, Progress, Request, Settled, State
+from customer_match.ledger.store import _STATES_KEPT, Entry, Ledger, LedgerConflict, ledger_folder
+from customer_match.ledger.view import is_known, windows
+from customer_match.members.files import read_members, write_members
+from customer_match.workspace import Workspace
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FOLDER = "ledgers/7/a"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from include.customer_match.ledger.state import Action, Part, Progress, Settled, State
-from include.customer_match.ledger.view import is_known, settle, windows
-from include.customer_match.members import DamagedMembers, MembersFile, read_members, write_members
+from customer_match.ledger.state import Action, Part, Progress, Settled, State
+from customer_match.ledger.view import is_known, settle, windows
+from customer_match.members.files import DamagedMembers, MembersFile, read_members, write_members
 
 
 class Files:

@@ -24,14 +24,14 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from include.customer_match.engine import digest_batch
-from include.customer_match.export import Export
-from include.customer_match.reference import Policy
-from include.customer_match.tables import discover, open_table, resolve_column
-from include.customer_match.tables.csv_dialect import CsvDialect
-from include.errors import ConfigurationError, CustomerMatchError, TransientError
-from include.sample_lake.cdm import CdmSample
-from include.sample_lake.delta import DeltaSample
+from customer_match.addresses.definition import Policy
+from customer_match.addresses.engine import digest_batch
+from customer_match.errors import ConfigurationError, CustomerMatchError, TransientError
+from customer_match.export.model import Export
+from customer_match.tables import discover, open_table, resolve_column
+from customer_match.tables.csv.dialect import CsvDialect
+from customer_match_sample_lake.cdm import CdmSample
+from customer_match_sample_lake.delta import DeltaSample
 
 pytestmark = pytest.mark.bad_input
 

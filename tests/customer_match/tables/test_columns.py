@@ -1,8 +1,8 @@
 import pyarrow as pa
 import pytest
 
-from include.customer_match.tables.columns import find_column, merge_columns, repeated, resolve_column
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.tables.columns import find_column, merge_columns, repeated, resolve_column
 
 TABLE = {"CustomerId": pa.string(), "Email": pa.string(), "Score": pa.int64(), "Photo": pa.binary(4)}
 

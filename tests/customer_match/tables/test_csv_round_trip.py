@@ -16,9 +16,12 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from include.customer_match import read_ahead
-from include.customer_match.tables import csv_files, csv_start, csv_streams, open_table
-from include.customer_match.tables.csv_dialect import CsvDialect
+from customer_match.storage import read_ahead
+from customer_match.tables import open_table
+from customer_match.tables.csv import sniffing as csv_start
+from customer_match.tables.csv import streams as csv_streams
+from customer_match.tables.csv import table as csv_files
+from customer_match.tables.csv.dialect import CsvDialect
 
 Row = tuple[str, ...]
 

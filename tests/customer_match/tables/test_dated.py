@@ -11,9 +11,9 @@ from fsspec.implementations.local import LocalFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.customer_match.date_templates import RunDates, latest_in, render
-from include.customer_match.tables import TableMissing
-from include.customer_match.tables.dated import nearest_days, newest_dated
+from customer_match.date_templates import RunDates, latest_in, render
+from customer_match.tables import TableMissing
+from customer_match.tables.dated import nearest_days, newest_dated
 
 LOCAL = LocalFileSystem()
 NOON = RunDates.at(datetime(2026, 5, 10, 12, tzinfo=UTC), timezone="Asia/Tokyo")

@@ -8,7 +8,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.customer_match.tables.inside import inside
+from customer_match.tables.inside import inside
 
 MEMORY = MemoryFileSystem()
 

@@ -6,8 +6,8 @@ import fsspec
 import pytest
 from fsspec.asyn import AsyncFileSystem
 
-from include.customer_match.tables.listing import TableFile, described, is_being_written, list_files
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.tables.listing import TableFile, described, is_being_written, list_files
 
 WHEN = datetime(2026, 11, 22, 2, 15, tzinfo=UTC)
 

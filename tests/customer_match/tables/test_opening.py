@@ -6,8 +6,8 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from include.customer_match.tables import Table, discover, open_table
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.tables import Table, discover, open_table
 
 LOCAL = LocalFileSystem()
 

@@ -7,10 +7,10 @@ from fsspec.implementations.local import LocalFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.customer_match.tables import open_table
-from include.customer_match.tables.listing import visible
-from include.customer_match.tables.partitions import partition_of, partitions_of
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.tables import open_table
+from customer_match.tables.listing import visible
+from customer_match.tables.partitions import partition_of, partitions_of
 
 LOCAL = LocalFileSystem()
 

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from include.customer_match.tables import open_table
-from include.customer_match.tables.values import conformed, stream_type
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.tables import open_table
+from customer_match.tables.values import conformed, stream_type
 
 LISTS = [["a", None], None, [], ["b", "c"]]
 

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from include.customer_match.ledger.lease import Lease
+from customer_match.ledger.lease import Lease
 from tests.faults.matrix.row import UPLOAD, Recovery, Row, rule
 from tests.faults.world import NotStruck, World
 

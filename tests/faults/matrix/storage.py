@@ -10,8 +10,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final, cast
 
-from include.customer_match.ledger.lease import Lease
-from include.customer_match.ledger.store import LedgerConflict
+from customer_match.ledger.lease import Lease
+from customer_match.ledger.store import LedgerConflict
 from tests.faults.matrix.row import UPLOAD, Recovery, Row, rule
 from tests.faults.storage_proxy import StorageFault
 from tests.faults.storage_worlds import AzureWorld, DiskWorld

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.errors import CustomerMatchError
-from include.microsoft_advertising import operations
-from include.microsoft_advertising.faults import Origin
-from include.microsoft_advertising.operations import Operation
-from include.microsoft_advertising.reply import Reply
-from include.microsoft_advertising.transport import soap_xml
-from include.microsoft_advertising.transport.answers import read_answer
-from include.microsoft_advertising.transport.soap_types import RESPONSES, Array, Struct, Type
+from customer_match.errors import CustomerMatchError
+from microsoft_advertising import operations
+from microsoft_advertising.faults import Origin
+from microsoft_advertising.operations import Operation
+from microsoft_advertising.reply import Reply
+from microsoft_advertising.transport import soap_xml
+from microsoft_advertising.transport.answers import read_answer
+from microsoft_advertising.transport.soap_types import RESPONSES, Array, Struct, Type
 from tests.microsoft_advertising.transport.test_soap_xml import answer
 
 ORIGIN = Origin("x", "222")

@@ -8,9 +8,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from include.microsoft_advertising.limits import SOAP_ENDS
-from include.microsoft_advertising.transport.choice import TransportName, end_notice
-from include.project import PROJECT
+from customer_match.project import PROJECT
+from microsoft_advertising.limits import SOAP_ENDS
+from microsoft_advertising.transport.choice import TransportName, end_notice
 
 REST, SOAP = TransportName.REST, TransportName.SOAP
 
@@ -42,13 +42,13 @@ def test_the_date() -> None:
 
 IN_THE_EVENT_LOOP = """
 import asyncio
-from include.errors import TransientError
-from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.client import AsyncClient
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.retrying import RetryPolicy
-from include.microsoft_advertising.tokens import TokenSource
-from include.microsoft_advertising.transport.choice import TransportName
+from customer_match.errors import TransientError
+from microsoft_advertising.account import Account
+from microsoft_advertising.client import AsyncClient
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.retrying import RetryPolicy
+from microsoft_advertising.auth.tokens import TokenSource
+from microsoft_advertising.transport.choice import TransportName
 
 TokenSource.access_token = lambda self, force_refresh=False: "token"
 account = Account(client_id="a", refresh_token="r", developer_token="d", customer_id="1", account_id="2")
@@ -66,8 +66,8 @@ async def call():
 asyncio.run(call())
 """
 IN_A_WORKER = """
-from include.microsoft_advertising import operations
-from include.microsoft_advertising.transport import sdk
+from microsoft_advertising import operations
+from microsoft_advertising.transport import sdk
 names = ["AuthenticationToken", "CustomerAccountId", "CustomerId", "DeveloperToken"]
 sdk.compose(operations.upload_status("r"), dict.fromkeys(names, "1"))
 """
@@ -77,7 +77,7 @@ sdk.compose(operations.upload_status("r"), dict.fromkeys(names, "1"))
 @pytest.mark.parametrize(
     ("program", "imported"),
     [
-        pytest.param("import include.microsoft_advertising.client", False, id="imported"),
+        pytest.param("import microsoft_advertising.client", False, id="imported"),
         pytest.param(IN_THE_EVENT_LOOP, False, id="called in the event loop"),
         pytest.param(IN_A_WORKER, True, id="called in a worker"),
     ],

@@ -10,10 +10,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from include.errors import ConfigurationError
-from include.microsoft_advertising import operations
-from include.microsoft_advertising.environment import Service
-from include.microsoft_advertising.transport import sdk
+from customer_match.errors import ConfigurationError
+from microsoft_advertising import operations
+from microsoft_advertising.environment import Service
+from microsoft_advertising.transport import sdk
 from tests.microsoft_advertising.transport.test_soap_xml import CAMPAIGN, CREDENTIALS
 
 pytestmark = pytest.mark.slow  # the SDK reads its WSDL for each client

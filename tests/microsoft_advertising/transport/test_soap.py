@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from include.errors import ConfigurationError, TerminalError, TransientError
-from include.microsoft_advertising.account import Account
-from include.microsoft_advertising.environment import Environment
-from include.microsoft_advertising.faults import OutcomeUnknown
-from include.microsoft_advertising.retrying import RetryPolicy
-from include.microsoft_advertising.transport.choice import TransportName
+from customer_match.errors import ConfigurationError, TerminalError, TransientError
+from microsoft_advertising.account import Account
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.faults import OutcomeUnknown
+from microsoft_advertising.retrying import RetryPolicy
+from microsoft_advertising.transport.choice import TransportName
 from tests.microsoft_advertising.conftest import SECRETS, Reply, Service
 from tests.microsoft_advertising.test_client import Caller
 from tests.microsoft_advertising.transport.test_soap_xml import NIL, answer, error

@@ -13,10 +13,10 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from include.microsoft_advertising import operations
-from include.microsoft_advertising.environment import Environment, Service
-from include.microsoft_advertising.operations import Operation
-from include.microsoft_advertising.transport.soap_types import (
+from microsoft_advertising import operations
+from microsoft_advertising.environment import Environment, Service
+from microsoft_advertising.operations import Operation
+from microsoft_advertising.transport.soap_types import (
     FAULT_NAMESPACE,
     FAULTS,
     HEADERS,

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.errors import ConfigurationError
-from include.microsoft_advertising import limits, operations
-from include.microsoft_advertising.environment import Service
-from include.microsoft_advertising.operations import Operation
-from include.microsoft_advertising.transport import sdk, soap_xml
+from customer_match.errors import ConfigurationError
+from microsoft_advertising import limits, operations
+from microsoft_advertising.environment import Service
+from microsoft_advertising.operations import Operation
+from microsoft_advertising.transport import sdk, soap_xml
 
 CREDENTIALS = {
     "AuthenticationToken": "token<&>",

@@ -8,8 +8,8 @@ Documented: common-data-model/model-json and cdm-manifest of Microsoft's Common 
 - `incremental.py`: a table of all incremental folders of Synapse Link.
 """
 
-from include.customer_match.tables.cdm.incremental import FORMAT as INCREMENTAL
-from include.customer_match.tables.cdm.incremental import IncrementalTable
-from include.customer_match.tables.cdm.table import FORMAT, EntityTable
+from customer_match.tables.cdm.incremental import FORMAT as INCREMENTAL
+from customer_match.tables.cdm.incremental import IncrementalTable
+from customer_match.tables.cdm.table import FORMAT, EntityTable
 
 __all__ = ["FORMAT", "INCREMENTAL", "EntityTable", "IncrementalTable"]

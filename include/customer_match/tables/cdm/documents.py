@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import fsspec
 
-from include.customer_match.storage import location_of, open_input, storage_faults
-from include.customer_match.storage_paths import entries_in
-from include.customer_match.tables.cdm import manifest, model_json
-from include.customer_match.tables.cdm.entity import Entity
-from include.customer_match.tables.inside import inside
-from include.customer_match.tables.table import still_there
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.storage.files import location_of, open_input, storage_faults
+from customer_match.storage.paths import entries_in
+from customer_match.tables.cdm import manifest, model_json
+from customer_match.tables.cdm.entity import Entity
+from customer_match.tables.inside import inside
+from customer_match.tables.table import still_there
 
 __all__ = ["MODEL", "Model", "model_in", "models_among", "read_model", "split_path"]
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from include.customer_match.tables.csv_dialect import CsvDialect
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.tables.csv.dialect import CsvDialect
 
 __all__ = ["Entity", "FileSettings", "Partition", "Pattern", "dialect_of", "is_parquet", "unusable"]
 

@@ -21,19 +21,19 @@ import fsspec
 import pyarrow as pa
 from propcache.api import cached_property
 
-from include.customer_match.storage import location_of, open_input, storage_faults
-from include.customer_match.storage_paths import entries_in, info_of
-from include.customer_match.table_formats import Format
-from include.customer_match.tables.cdm.documents import MODEL, Model, read_model, split_path
-from include.customer_match.tables.cdm.entity import FileSettings
-from include.customer_match.tables.cdm.joined import JoinedTable
-from include.customer_match.tables.cdm.table import EntityTable, entity_table, file_settings
-from include.customer_match.tables.columns import Columns, find_column, merge_columns
-from include.customer_match.tables.formats import FoundTable, Place
-from include.customer_match.tables.listing import Listing, TableFile, list_files, visible
-from include.customer_match.tables.table import BATCH_ROWS
-from include.customer_match.tables.values import conformed, stream_types
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.storage.files import location_of, open_input, storage_faults
+from customer_match.storage.paths import entries_in, info_of
+from customer_match.table_formats import Format
+from customer_match.tables.cdm.documents import MODEL, Model, read_model, split_path
+from customer_match.tables.cdm.entity import FileSettings
+from customer_match.tables.cdm.joined import JoinedTable
+from customer_match.tables.cdm.table import EntityTable, entity_table, file_settings
+from customer_match.tables.columns import Columns, find_column, merge_columns
+from customer_match.tables.formats import FoundTable, Place
+from customer_match.tables.listing import Listing, TableFile, list_files, visible
+from customer_match.tables.table import BATCH_ROWS
+from customer_match.tables.values import conformed, stream_types
 
 __all__ = ["FORMAT", "IncrementalTable"]
 

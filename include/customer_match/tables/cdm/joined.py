@@ -11,9 +11,9 @@ from typing import Final
 
 from propcache.api import cached_property
 
-from include.customer_match.tables.columns import Columns
-from include.customer_match.tables.listing import TableFile
-from include.customer_match.tables.table import Table
+from customer_match.tables.columns import Columns
+from customer_match.tables.listing import TableFile
+from customer_match.tables.table import Table
 
 __all__ = ["JoinedTable"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from include.customer_match.tables.cdm.entity import Entity, FileSettings, Partition, Pattern, unusable
+from customer_match.tables.cdm.entity import Entity, FileSettings, Partition, Pattern, unusable
 
 __all__ = [
     "columns_of",

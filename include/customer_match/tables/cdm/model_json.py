@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from include.customer_match.tables.cdm.entity import Entity, FileSettings, Partition, unusable
+from customer_match.tables.cdm.entity import Entity, FileSettings, Partition, unusable
 
 __all__ = ["entities_of", "entity_of"]
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import re2
 
-from include.customer_match.tables.cdm.entity import Pattern, unusable
+from customer_match.tables.cdm.entity import Pattern, unusable
 
 __all__ = ["PathMatcher", "matcher"]
 

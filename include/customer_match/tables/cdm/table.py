@@ -13,30 +13,30 @@ from typing import Final
 import fsspec
 import pyarrow as pa
 
-from include.customer_match.storage import location_of, storage_faults
-from include.customer_match.storage_paths import info_of, is_in_azure
-from include.customer_match.table_formats import Format
-from include.customer_match.tables.cdm import manifest
-from include.customer_match.tables.cdm.documents import (
+from customer_match.errors import ConfigurationError
+from customer_match.storage.files import location_of, storage_faults
+from customer_match.storage.paths import info_of, is_in_azure
+from customer_match.table_formats import Format
+from customer_match.tables.cdm import manifest
+from customer_match.tables.cdm.documents import (
     Model,
     model_in,
     models_among,
     read_model,
     split_path,
 )
-from include.customer_match.tables.cdm.entity import Entity, FileSettings, dialect_of, is_parquet, unusable
-from include.customer_match.tables.cdm.joined import JoinedTable
-from include.customer_match.tables.cdm.locations import relative_to_model, shown
-from include.customer_match.tables.cdm.patterns import matcher
-from include.customer_match.tables.columns import Columns, find_column, merge_columns, repeated
-from include.customer_match.tables.csv_files import CsvTable
-from include.customer_match.tables.formats import FoundTable, Place
-from include.customer_match.tables.inside import inside
-from include.customer_match.tables.listing import Listing, TableFile, described, list_files, visible
-from include.customer_match.tables.parquet_files import ParquetTable
-from include.customer_match.tables.table import BATCH_ROWS, FileTable
-from include.customer_match.tables.values import conformed, stream_types
-from include.errors import ConfigurationError
+from customer_match.tables.cdm.entity import Entity, FileSettings, dialect_of, is_parquet, unusable
+from customer_match.tables.cdm.joined import JoinedTable
+from customer_match.tables.cdm.locations import relative_to_model, shown
+from customer_match.tables.cdm.patterns import matcher
+from customer_match.tables.columns import Columns, find_column, merge_columns, repeated
+from customer_match.tables.csv.table import CsvTable
+from customer_match.tables.formats import FoundTable, Place
+from customer_match.tables.inside import inside
+from customer_match.tables.listing import Listing, TableFile, described, list_files, visible
+from customer_match.tables.parquet.table import ParquetTable
+from customer_match.tables.table import BATCH_ROWS, FileTable
+from customer_match.tables.values import conformed, stream_types
 
 __all__ = ["FORMAT", "EntityTable", "entity_table", "file_settings"]
 

@@ -10,6 +10,6 @@ storage trouble, as everything else; the tests compare every kind of table with 
 - `table.py`: the table.
 """
 
-from include.customer_match.tables.delta.table import FORMAT, DeltaTable
+from customer_match.tables.delta.table import FORMAT, DeltaTable
 
 __all__ = ["FORMAT", "DeltaTable"]

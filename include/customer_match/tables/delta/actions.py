@@ -12,11 +12,11 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.customer_match.storage import location_of, open_input
-from include.customer_match.tables.delta.log_files import LOG_FOLDER, LogFiles, Steps
-from include.customer_match.tables.listing import TableFile
-from include.customer_match.tables.table import still_there
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.storage.files import location_of, open_input
+from customer_match.tables.delta.log_files import LOG_FOLDER, LogFiles, Steps
+from customer_match.tables.listing import TableFile
+from customer_match.tables.table import still_there
 
 __all__ = ["LogReader"]
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import numpy as np
 import numpy.typing as npt
 
-from include.customer_match.tables.delta.replay import DeletionVector
+from customer_match.tables.delta.replay import DeletionVector
 
 __all__ = ["Damaged", "file_of", "framed", "numbers", "unframed", "z85_decoded"]
 

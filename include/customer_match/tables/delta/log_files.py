@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from include.customer_match.tables.listing import TableFile
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.tables.listing import TableFile
 
 __all__ = ["LOG_FOLDER", "LogFiles", "Steps", "version_at"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
 
 __all__ = ["DataFile", "DeletionVector", "Metadata", "Snapshot", "replayed"]
 

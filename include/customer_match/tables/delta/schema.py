@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from include.customer_match.tables.columns import Columns
-from include.customer_match.tables.delta.replay import Metadata
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.tables.columns import Columns
+from customer_match.tables.delta.replay import Metadata
 
 __all__ = ["Column", "Schema"]
 

@@ -14,20 +14,20 @@ import numpy as np
 import pyarrow as pa
 from propcache.api import cached_property
 
-from include.customer_match.storage import Input, location_of, open_input, storage_faults
-from include.customer_match.storage_paths import info_of
-from include.customer_match.table_formats import Format
-from include.customer_match.tables.columns import Columns, is_text
-from include.customer_match.tables.delta import deletion_vectors
-from include.customer_match.tables.delta.actions import LogReader
-from include.customer_match.tables.delta.log_files import LOG_FOLDER, LogFiles, version_at
-from include.customer_match.tables.delta.replay import DataFile, DeletionVector, Snapshot, replayed
-from include.customer_match.tables.delta.schema import Column, Schema
-from include.customer_match.tables.formats import FoundTable, Place
-from include.customer_match.tables.inside import inside
-from include.customer_match.tables.listing import Listing, TableFile, described, visible
-from include.customer_match.tables.parquet_files import ParquetTable
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.storage.files import Input, location_of, open_input, storage_faults
+from customer_match.storage.paths import info_of
+from customer_match.table_formats import Format
+from customer_match.tables.columns import Columns, is_text
+from customer_match.tables.delta import deletion_vectors
+from customer_match.tables.delta.actions import LogReader
+from customer_match.tables.delta.log_files import LOG_FOLDER, LogFiles, version_at
+from customer_match.tables.delta.replay import DataFile, DeletionVector, Snapshot, replayed
+from customer_match.tables.delta.schema import Column, Schema
+from customer_match.tables.formats import FoundTable, Place
+from customer_match.tables.inside import inside
+from customer_match.tables.listing import Listing, TableFile, described, visible
+from customer_match.tables.parquet.table import ParquetTable
 
 __all__ = ["FORMAT", "DeltaTable"]
 

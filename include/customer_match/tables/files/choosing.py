@@ -13,16 +13,16 @@ from typing import Final
 
 import fsspec
 
-from include.customer_match.storage import location_of, open_input
-from include.customer_match.table_formats import Format, FormatChoice
-from include.customer_match.tables.csv_dialect import CsvDialect
-from include.customer_match.tables.files.first_bytes import FIRST_BYTES, foreign, is_text, unpacked
-from include.customer_match.tables.files.names import fault_of, format_of
-from include.customer_match.tables.formats import FileFormat
-from include.customer_match.tables.listing import TableFile
-from include.customer_match.tables.registry import FILE_FORMATS
-from include.customer_match.tables.table import still_there
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.storage.files import location_of, open_input
+from customer_match.table_formats import Format, FormatChoice
+from customer_match.tables.csv.dialect import CsvDialect
+from customer_match.tables.files.first_bytes import FIRST_BYTES, foreign, is_text, unpacked
+from customer_match.tables.files.names import fault_of, format_of
+from customer_match.tables.formats import FileFormat
+from customer_match.tables.listing import TableFile
+from customer_match.tables.registry import FILE_FORMATS
+from customer_match.tables.table import still_there
 
 __all__ = ["chosen_format", "only_format"]
 

@@ -6,7 +6,7 @@ import re
 import zlib
 from typing import Final
 
-from include.customer_match.tables.csv_streams import is_gzip
+from customer_match.tables.csv.streams import is_gzip
 
 __all__ = ["FIRST_BYTES", "foreign", "is_text", "unpacked"]
 

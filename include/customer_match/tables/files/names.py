@@ -7,9 +7,9 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from include.customer_match.tables.formats import FileFormat
-from include.customer_match.tables.listing import visible
-from include.customer_match.tables.registry import FILE_FORMATS
+from customer_match.tables.formats import FileFormat
+from customer_match.tables.listing import visible
+from customer_match.tables.registry import FILE_FORMATS
 
 __all__ = [
     "extension",

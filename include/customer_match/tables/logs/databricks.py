@@ -22,11 +22,11 @@ from typing import Final
 
 import fsspec
 
-from include.customer_match.redaction import logger
-from include.customer_match.storage import location_of, open_input
-from include.customer_match.tables.listing import TableFile
-from include.customer_match.tables.table import still_there
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.redaction import logger
+from customer_match.storage.files import location_of, open_input
+from customer_match.tables.listing import TableFile
+from customer_match.tables.table import still_there
 
 __all__ = ["committed"]
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from include.customer_match.change_logs.settings import ChangeLog
-from include.customer_match.change_logs.table import latest_rows
-from include.customer_match.tables import TableMissing, discover, open_table
-from include.customer_match.tables.cdm import IncrementalTable
-from include.errors import ConfigurationError
+from customer_match.change_logs.table import latest_rows
+from customer_match.errors import ConfigurationError
+from customer_match.export.changes import ChangeLog
+from customer_match.tables import TableMissing, discover, open_table
+from customer_match.tables.cdm import IncrementalTable
 from tests.conftest import LakeContainer
 
 LOCAL = LocalFileSystem()

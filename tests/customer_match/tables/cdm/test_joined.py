@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from include.customer_match.tables.cdm.table import EntityTable
-from include.customer_match.tables.listing import TableFile
-from include.customer_match.tables.parquet_files import ParquetTable
+from customer_match.tables.cdm.table import EntityTable
+from customer_match.tables.listing import TableFile
+from customer_match.tables.parquet.table import ParquetTable
 
 PARTS = 4
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.customer_match.tables.cdm.locations import relative_to_model, shown
+from customer_match.tables.cdm.locations import relative_to_model, shown
 
 LAKE = "lake/CustomerInsights_1/LakeExport"
 FILE = "Gold/2026/11/22/0215/Gold_1.csv"

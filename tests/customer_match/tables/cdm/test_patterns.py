@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from include.customer_match.export import Selection
-from include.customer_match.tables.cdm.entity import FileSettings, Pattern
-from include.customer_match.tables.cdm.patterns import matcher
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.export.model import Selection
+from customer_match.tables.cdm.entity import FileSettings, Pattern
+from customer_match.tables.cdm.patterns import matcher
 
 
 def fits(path: str, *, regex: str | None = None, glob: str | None = None) -> bool:

@@ -15,9 +15,9 @@ from fsspec.implementations.local import LocalFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.customer_match.tables import Table, discover, open_table
-from include.errors import ConfigurationError
-from include.sample_lake.cdm import CdmSample, Csv, parquet_content
+from customer_match.errors import ConfigurationError
+from customer_match.tables import Table, discover, open_table
+from customer_match_sample_lake.cdm import CdmSample, Csv, parquet_content
 
 LOCAL = LocalFileSystem()
 COLUMNS = ("CustomerId", "FullName", "Email")
@@ -172,7 +172,7 @@ class TestModelJson:
             emails(open_table(LOCAL, f"{lake.folder}/Gold"), "Tier")
 
     def test_short_rows_cross_blocks(self, lake: CdmSample, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("include.customer_match.tables.csv_files.BLOCK_BYTES", 50)
+        monkeypatch.setattr("customer_match.tables.csv.table.BLOCK_BYTES", 50)
         rows = [f"{n},p{n}@x{',gold' * (n % 3)}" for n in range(200)]
         lake.file("Gold/x.csv", "\n".join(rows).encode())
         lake.entity("Gold", ("Id", "Email", "Tier", "New"), [lake.partition("Gold/x.csv")])

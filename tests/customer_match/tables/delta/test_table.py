@@ -21,9 +21,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.customer_match.tables import Table, discover, open_table, resolve_column
-from include.errors import ConfigurationError, TransientError
-from include.sample_lake.delta import CHECKPOINTS, DeltaSample
+from customer_match.errors import ConfigurationError, TransientError
+from customer_match.tables import Table, discover, open_table, resolve_column
+from customer_match_sample_lake.delta import CHECKPOINTS, DeltaSample
 
 LOCAL = LocalFileSystem()
 COLUMNS = {"Email": pa.string(), "Country": pa.string(), "Note": pa.string()}

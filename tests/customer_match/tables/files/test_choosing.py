@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from include.customer_match.tables import discover, open_table
-from include.customer_match.tables.csv_dialect import CsvDialect
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.tables import discover, open_table
+from customer_match.tables.csv.dialect import CsvDialect
 
 LOCAL = LocalFileSystem()
 CSV = b"Id,Email\n1,b\n"

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from include.customer_match.tables.files.first_bytes import foreign, is_text, unpacked
+from customer_match.tables.files.first_bytes import foreign, is_text, unpacked
 
 
 @pytest.mark.parametrize(

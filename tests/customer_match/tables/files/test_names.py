@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.customer_match.tables.files.names import (
+from customer_match.tables.files.names import (
     fault_of,
     format_of,
     is_bookkeeping,

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from include.customer_match.tables import discover, open_table
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.tables import discover, open_table
 from tests.conftest import LakeContainer
 
 pytestmark = pytest.mark.azurite

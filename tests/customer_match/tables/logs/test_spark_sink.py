@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from include.customer_match.tables import open_table
-from include.errors import ConfigurationError
+from customer_match.errors import ConfigurationError
+from customer_match.tables import open_table
 
 LOCAL = LocalFileSystem()
 

@@ -1,0 +1,1 @@
+"""`where`: conditions in SQL, checked, rewritten for polars and applied to rows."""

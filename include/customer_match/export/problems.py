@@ -1,0 +1,198 @@
+"""What pydantic finds wrong in an export, in words for people: where, what, and what to write instead.
+
+Wrong values are repeated only where they are short and plain: a longer one may be a secret, and one with an
+`@` an address.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from customer_match.export.reference_page import FIELDS, Keys, children, default_text
+from customer_match.export.values import Faults, KeyPath
+from customer_match.export.yaml_document import Document, Problem, key_text
+
+__all__ = ["problems_of"]
+
+_TITLE_OF_A_WRONG_NAME: Final = "default_factory_not_called"
+
+
+def problems_of(error: ValidationError, document: Document) -> list[Problem]:
+    """Every problem of a document that is no Export, in the order of the file, those of the YAML included."""
+    problems = list(document.problems)
+    told = {problem.key for problem in problems}
+    for path, message in _faults(error):
+        written = _as_written(path, document.values)
+        if key_text(written) not in told:  # what the YAML got wrong needs no second message
+            problems.append(
+                Problem(document.line(written), key_text(written), _about_name(path, message, document))
+            )
+    return sorted(problems, key=lambda problem: problem.line or 0)
+
+
+def _faults(error: ValidationError) -> Iterator[tuple[KeyPath, str]]:
+    for details in error.errors(include_url=False):
+        cause = details.get("ctx", {}).get("error")
+        if isinstance(cause, Faults):
+            yield from (((*details["loc"], *path), message) for path, message in cause.faults)
+        elif cause is not None:
+            yield details["loc"], str(cause)
+        elif details["type"] != _TITLE_OF_A_WRONG_NAME:
+            yield details["loc"], _told(details)
+
+
+def _as_written(path: KeyPath, values: object) -> KeyPath:
+    """The path as far as the file has it: `email` where a single column stands for a mapping with a list."""
+    written: list[str | int] = []
+    for step in path:
+        if not isinstance(values, dict | list):
+            break
+        if isinstance(values, list) != isinstance(step, int):
+            continue  # a list for a mapping that holds it, or one item for a list of one
+        values = values.get(step) if isinstance(values, dict) else values[int(step)]
+        written.append(step)
+    return tuple(written)
+
+
+def _about_name(path: KeyPath, message: str, document: Document) -> str:
+    if path == ("name",) and path not in document.lines:
+        return f"missing, and the file's name cannot stand in for it: it {message}"
+    return message
+
+
+# --- One message for each kind of error --------------------------------------------------------------------
+
+_TYPES: Final = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "model_type": "a mapping",
+}
+
+_BOUNDS: Final = {
+    "greater_than": ("gt", "more than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+
+_OTHER_WORDS: Final = {
+    "account": "aid",
+    "account_id": "aid",
+    "columns": "email",
+    "cron": "schedule",
+    "customer": "cid",
+    "customer_id": "cid",
+    "customers": "profiles",
+    "filter": "where",
+    "join": "profiles",
+    "key": "row_key",
+    "mapping": "email",
+    "members": "membership",
+    "start": "start_date",
+    "suppression": "suppress",
+    "tables": "segments",
+}
+"""Words that people may use for a key and that do not look like it."""
+
+
+def _told(error: ErrorDetails) -> str:
+    keys = tuple(step for step in error["loc"] if isinstance(step, str))
+    kind = error["type"]
+    if kind in _MESSAGES:
+        return _MESSAGES[kind](error, keys)
+    if error["input"] is None:
+        return _no_value(keys)
+    if kind in _TYPES:
+        return _wrong_type(error, keys)
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return f"must be {words} {error['ctx'][name]:.10g}, but {_it_is(error['input'])}. {_example(keys)}"
+    return f"is not valid: {_it_is(error['input'])}. {_example(keys)}"
+
+
+def _missing(_: ErrorDetails, keys: Keys) -> str:
+    return f"missing. {FIELDS[keys].description} {_example(keys)}"
+
+
+def _unknown(_: ErrorDetails, keys: Keys) -> str:
+    key, known = keys[-1], children(keys[:-1])
+    close = get_close_matches(key.lower(), known, n=1) or [_OTHER_WORDS.get(key.lower(), "")]
+    homes = [".".join(home[:-1]) for home in FIELDS if home[-1] == key]
+    if close[0] in known:
+        return f"unknown key. Did you mean `{close[0]}`?"
+    if homes:
+        return (
+            f"unknown key here. Move it to `{homes[0]}`"
+            if homes[0]
+            else "unknown key here. Move it to the top"
+        )
+    return f"unknown key. Remove it; the keys here are {', '.join(known)}"
+
+
+def _no_value(keys: Keys) -> str:
+    default = default_text(FIELDS[keys])
+    return f"has no value. {_example(keys)}" + (
+        f", or remove the key: the default is {default}" if default else ""
+    )
+
+
+def _wrong_type(error: ErrorDetails, keys: Keys) -> str:
+    wanted, value = _TYPES[error["type"]], error["input"]
+    if wanted == "text" and isinstance(value, int | float):
+        return f"must be text, but {_it_is(value)}. Put it in quotes"
+    return f"must be {wanted}, but {_it_is(value)}. {_example(keys)}"
+
+
+def _not_among(error: ErrorDetails, keys: Keys) -> str:
+    value = error["input"]
+    if value is None:
+        return _no_value(keys)
+    choices = re.findall("'([^']+)'", error["ctx"]["expected"])
+    close = get_close_matches(str(value).lower(), [choice.lower() for choice in choices], n=1)
+    meant = next((choice for choice in choices if [choice.lower()] == close), choices[0])
+    return f"must be one of {', '.join(choices)}, but {_it_is(value)}. Write `{keys[-1]}: {meant}`"
+
+
+def _no_unicode(_: ErrorDetails, __: Keys) -> str:
+    return "holds half a character (a lone surrogate). Type the text anew"
+
+
+_MESSAGES: Final[Mapping[str, Callable[[ErrorDetails, Keys], str]]] = {
+    "missing": _missing,
+    "extra_forbidden": _unknown,
+    "literal_error": _not_among,
+    "enum": _not_among,
+    "string_unicode": _no_unicode,
+}
+
+
+def _example(keys: Keys) -> str:
+    examples = FIELDS[keys].examples or [""]
+    text = examples[0] if isinstance(examples[0], str) else json.dumps(examples[0])
+    return f"Write, for example, `{keys[-1]}: {text}`"
+
+
+def _it_is(value: object) -> str:
+    match value:
+        case bool():
+            return f"is {str(value).lower()}"
+        case int() if abs(value) >= 10**18:
+            return "is a number of very many digits"
+        case int() | float():
+            return f"is the number {value}"
+        case str():
+            return f"is the text '{value}'" if re.fullmatch(r"[\w .:/*?,-]{1,24}", value) else "is other text"
+        case list():
+            return "is a list"
+    return "is a mapping"

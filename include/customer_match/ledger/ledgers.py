@@ -1,0 +1,191 @@
+"""Which ledger a segment stands on: the one of its audience's name, or, after a renaming, the one before.
+
+Ledgers lie under the names of audiences, so that an export or a table can be renamed without losing them. Where
+the export gives a segment's audience another name, the ledger is carried over, in steps that a crash may
+interrupt anywhere:
+
+1. the ledger under the old name is closed (`moved_to`), which stops every writer who still holds it;
+2. its state and its bounds are copied under the new name;
+3. the segment's pointer names the new one.
+
+Until step 3 the pointer leads to the old ledger, which is carried over again. A closed ledger counts as empty
+for everybody else, and each ledger holds the id of its audience: what it says never counts for another one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Protocol
+
+from customer_match.export.segment_key import export_of
+from customer_match.ledger.state import Settled, State
+from customer_match.ledger.store import Entry, Ledger, Storage, ledger_folder
+from customer_match.members.files import DamagedMembers, MembersFile, read_members, write_members
+from customer_match.workspace import slug
+from customer_match.workspace.identity import workspace_id
+
+__all__ = ["Ledgers", "Places", "is_usable", "owner_of"]
+
+
+class Places(Storage, Protocol):
+    """What the ledgers of an account need of a workspace."""
+
+    def write_bytes(self, relative: str, data: bytes, /) -> None:
+        """Write a small file, replacing it as a whole."""
+
+
+class Ledgers:
+    """The ledgers of one account's audiences, and which of them each segment stands on.
+
+    Args:
+        storage: The workspace.
+        account_id: The account at the service.
+    """
+
+    def __init__(self, storage: Places, account_id: str) -> None:
+        self._storage = storage
+        self._account_id = account_id
+
+    @property
+    def workspace_id(self) -> str:
+        """Tells the workspace from others; its copies have the same."""
+        return workspace_id(self._storage)
+
+    def of(self, audience: str) -> Ledger:
+        """The ledger under an audience's name."""
+        return Ledger(self._storage, ledger_folder(self._account_id, audience), audience)
+
+    def before(self, segment: str, audience: str) -> Ledger | None:
+        """The ledger that a segment stood on last, if that was under another name than this one.
+
+        Args:
+            segment: The segment's key.
+            audience: The name of its audience now.
+        """
+        last = self._pointer(segment)
+        return None if last in {None, audience} else self.of(str(last))
+
+    def standing(self, segment: str, audience: str, *, others: Collection[str] = ()) -> State:
+        """What is known of a segment's audience, wherever that is written; an empty state if nothing is.
+
+        Args:
+            segment: The segment's key.
+            audience: The name of its audience.
+            others: Keys of other segments of the export: what is kept for one of them is not this one's, though
+                it may lie under the name that this one's audience is to get.
+
+        Raises:
+            TerminalError: If a state cannot be understood.
+        """
+        state = self.of(audience).load().state
+        if is_usable(state, others):
+            return state
+        before = self.before(segment, audience)
+        if before:
+            old = before.load().state
+            if is_usable(old, others) or (old.moved_to == audience and old.segment == segment):
+                return old
+        return state if state.has_ended and state.segment == segment else State(audience=audience)
+
+    def owner(self, segment: str, audience: str) -> str | None:
+        """The other export that an audience's ledger is kept for; None if it is the segment's own, or nobody's.
+
+        Args:
+            segment: The segment's key.
+            audience: The name of its audience.
+        """
+        return owner_of(self.of(audience).load().state, segment)
+
+    def stood_on(self, segment: str, audience: str) -> bool:
+        """Whether this was the segment's ledger when it was delivered last."""
+        return self._pointer(segment) == audience
+
+    def forget(self, audience: str) -> None:
+        """Forget what is known of an audience, and whose it was: the next run finds it by its name and replaces it."""
+        self.of(audience).forget()
+        folder = f"segments/{self._account_id}"
+        for name in self._storage.list(folder):
+            if self._pointed(f"{folder}/{name}") == audience:
+                self._storage.delete(f"{folder}/{name}")
+
+    def remember(self, segment: str, audience: str) -> None:
+        """Note that a segment stands on the ledger of this name."""
+        if self._pointer(segment) != audience:
+            content = json.dumps({"audience": audience}, ensure_ascii=False)
+            self._storage.write_bytes(self._pointer_path(segment), content.encode())
+
+    def carry_over(self, source: Ledger, target: Ledger, segment: str) -> Entry:
+        """Let what one ledger knows go on under another name.
+
+        Uploads in flight are carried along, and nothing is settled: they are still to be awaited.
+
+        Args:
+            source: Where it stands; closed by this.
+            target: Where it goes; what was written there counts no more.
+            segment: The key of the segment that it is kept for.
+
+        Returns:
+            The target's newest entry.
+
+        Raises:
+            LedgerConflict: Somebody has written to one of the two in the meantime.
+        """
+        entry = source.load()
+        if entry.state.moved_to != target.audience:
+            closed = entry.state.model_copy(update={"moved_to": target.audience, "segment": segment})
+            entry = source.write(entry, closed)
+        there = target.load()
+        folder = f"{target.folder}/bounds/{there.number + 1:010d}"
+        carried = entry.state.model_copy(
+            update={
+                "audience": target.audience,
+                "segment": segment,
+                "moved_to": None,
+            }
+        )
+        try:
+            carried = carried.model_copy(update={"settled": self._copied(entry.state.settled, folder)})
+        except DamagedMembers as error:
+            carried = carried.distrusted(str(error))
+        return target.write(there, carried)
+
+    def _copied(self, settled: Settled, folder: str) -> Settled:
+        """The bounds in files of their own: the source may be written to again, and prunes what it has."""
+        files: dict[MembersFile, MembersFile] = {}
+        for name, file in (("certain", settled.certain), ("possible", settled.possible)):
+            if file and file not in files:
+                files[file] = write_members(
+                    self._storage, f"{folder}/{name}.parquet", read_members(self._storage, file)
+                )
+        return settled.model_copy(
+            update={
+                "certain": settled.certain and files[settled.certain],
+                "possible": settled.possible and files[settled.possible],
+            }
+        )
+
+    def _pointer(self, segment: str) -> str | None:
+        return self._pointed(self._pointer_path(segment))
+
+    def _pointed(self, path: str) -> str | None:
+        try:
+            return str(json.loads(self._storage.read_bytes(path))["audience"])
+        except (FileNotFoundError, KeyError, TypeError, ValueError):
+            return None  # it only saves sending everything anew, so that a damaged one is as good as none
+
+    def _pointer_path(self, segment: str) -> str:
+        return f"segments/{self._account_id}/{slug(segment)}.json"
+
+
+def owner_of(state: State, segment: str) -> str | None:
+    """The other export that a state's audience is kept for; None if it is the segment's own export, or none."""
+    if state.audience_id is None or state.moved_to is not None or state.segment is None:
+        return None
+    owner = export_of(state.segment)
+    return None if owner == export_of(segment) else owner
+
+
+def is_usable(state: State, others: Collection[str]) -> bool:
+    """Whether a state tells of an audience, under its own name, that is kept for none of these other segments."""
+    return state.audience_id is not None and state.moved_to is None and state.segment not in others

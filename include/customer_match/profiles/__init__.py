@@ -1,0 +1,1 @@
+"""Which rows of which tables count, from the table to staged members."""

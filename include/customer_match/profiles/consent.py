@@ -1,0 +1,22 @@
+"""`consent`: which values of a column mean that a profile has consented; everything else means that it has not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from customer_match.conditions.value_filter import ValueFilter, value_filter
+from customer_match.export.model import Consent
+
+__all__ = ["consent_filter"]
+
+
+def consent_filter(consent: Consent, columns: Mapping[str, pa.DataType]) -> ValueFilter:
+    """Make a filter for a table with these columns.
+
+    Raises:
+        ConfigurationError: The column is not there, or can never hold one of the allowed values.
+    """
+    keys = ("consent.column", "consent.allow")
+    return value_filter(consent.column, consent.allow, columns, keys=keys, tells="consent")

@@ -1,0 +1,120 @@
+"""What is read of a segment's table: the export's columns and conditions, resolved against the table's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from customer_match.addresses.definition import Take
+from customer_match.errors import ConfigurationError
+from customer_match.export.model import Addresses, Csv, Export
+from customer_match.tables.columns import described, find_column, is_text, resolve_column
+from customer_match.tables.csv.dialect import CsvDialect
+
+if TYPE_CHECKING:
+    from customer_match.conditions.row_filter import RowFilter
+    from customer_match.conditions.value_filter import ValueFilter
+
+__all__ = ["Reading", "dialect_of", "reading_of", "suppression_of"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Which columns are read, and what of them counts.
+
+    Attributes:
+        emails: E-mail columns in order of preference.
+        take: Whether the first usable address of a row counts, or all of them.
+        separator: What stands between several addresses of one text; None: a text is one address.
+        where: Which rows count; None: all.
+        consent: Which profiles have consented; None: nobody asks.
+        key: The column that tells rejected rows apart; None: they are only counted.
+    """
+
+    emails: tuple[str, ...]
+    take: Take = Take.COALESCE
+    separator: str | None = None
+    where: RowFilter | None = None
+    consent: ValueFilter | None = None
+    key: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All that must be read, each column once."""
+        names = [*self.emails, *(self.where.columns if self.where else ())]
+        names += [name for name in (self.consent.column if self.consent else None, self.key) if name]
+        return tuple(dict.fromkeys(names))
+
+
+def reading_of(export: Export, columns: Mapping[str, pa.DataType]) -> Reading:
+    """How an export reads a table with these columns.
+
+    Raises:
+        ConfigurationError: A column is missing or of a wrong type, or `where` or `consent` do not fit the table.
+    """
+    # polars and Arrow's functions take their time to import; exports without conditions do without.
+    where = consent = None
+    if export.where is not None:
+        from customer_match.conditions.row_filter import row_filter  # noqa: PLC0415
+
+        where = row_filter(export.where, columns)
+    if export.consent is not None:
+        from customer_match.profiles.consent import consent_filter  # noqa: PLC0415
+
+        consent = consent_filter(export.consent, columns)
+    emails = _emails(export.email, columns, "email")
+    return Reading(
+        emails=emails,
+        take=export.email.take,
+        separator=export.email.separator,
+        where=where,
+        consent=consent,
+        key=_key(export.row_key, columns, emails) if export.row_key else None,
+    )
+
+
+def dialect_of(csv: Csv) -> CsvDialect:
+    """How the CSV files of a source are written, as its export file says."""
+    return CsvDialect(
+        delimiter=csv.delimiter,
+        quote=csv.quote,
+        escape=csv.escape,
+        encoding=csv.encoding,
+        names=csv.columns,
+        header=csv.header,
+    )
+
+
+def suppression_of(addresses: Addresses, columns: Mapping[str, pa.DataType]) -> Reading:
+    """How a suppression list with these columns is read: every address of a row counts.
+
+    Raises:
+        ConfigurationError: A column is missing or of a wrong type.
+    """
+    emails = _emails(addresses, columns, "suppress.email")
+    return Reading(emails=emails, take=Take.ALL, separator=addresses.separator)
+
+
+def _emails(addresses: Addresses, columns: Mapping[str, pa.DataType], key: str) -> tuple[str, ...]:
+    found = (resolve_column(columns, wanted, key) for wanted in addresses.columns)
+    return tuple(dict.fromkeys(found))
+
+
+def _key(wanted: str, columns: Mapping[str, pa.DataType], emails: tuple[str, ...]) -> str:
+    name = find_column(columns, wanted, "row_key")
+    if name in emails:
+        raise ConfigurationError(
+            f"The column {name!r} holds the addresses, and they are listed nowhere. Name another one as `row_key` in "
+            "the export file."
+        )
+    kind = columns[name]
+    fits = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, is_text)
+    if not any(fit(kind) for fit in fits):
+        raise ConfigurationError(
+            f"The column {name!r} holds {described(kind)}, which cannot be written as text. Name a column of text or "
+            "numbers as `row_key` in the export file."
+        )
+    return name

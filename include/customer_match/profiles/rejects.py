@@ -1,0 +1,93 @@
+"""`rejects.parquet`: which rows were rejected and why, by their keys, so that people can find them again.
+
+Two columns, `key` (text) and `reason`, and never an address. A key that looks like an address or like a digest of
+one is written as null: somebody may use the e-mail address as a customer's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
+from customer_match.members.files import Files
+from customer_match.redaction import PERSONAL
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["RejectsFile", "RejectsWriter", "rejects_writer"]
+
+_SCHEMA = pa.schema([pa.field("key", pa.string()), pa.field("reason", pa.string(), nullable=False)])
+_ROWS = 65_536  # that wait in memory for a row group
+
+
+class RejectsFile(BaseModel):
+    """The file with the keys of rejected rows.
+
+    Attributes:
+        path: Relative to the workspace.
+        rows: Rows in it.
+        withheld: Rows whose key looked like an address or a digest, and is not written.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    rows: NonNegativeInt
+    withheld: NonNegativeInt
+
+
+class RejectsWriter:
+    """Writes rejected rows in constant memory."""
+
+    def __init__(self, path: str, writer: pq.ParquetWriter) -> None:
+        self._path = path
+        self._writer = writer
+        self._waiting: list[pa.RecordBatch] = []
+        self._rows = self._withheld = 0
+
+    def add(self, keys: pa.Array, rejects: pl.DataFrame) -> None:
+        """Add the rejected rows of a batch.
+
+        Args:
+            keys: The key of every row of the batch.
+            rejects: `row` (from 0) and `reason` of those that were rejected.
+        """
+        rows = rejects["row"].to_arrow()
+        told = keys.take(rows).cast(pa.string())
+        personal = pc.match_substring_regex(told, PERSONAL)
+        shown = pc.if_else(pc.fill_null(personal, fill_value=False), pa.scalar(None, pa.string()), told)
+        reasons = rejects["reason"].to_arrow().cast(pa.string())
+        self._waiting.append(pa.record_batch([shown, reasons], schema=_SCHEMA))
+        self._rows += len(rows)
+        self._withheld += pc.sum(personal).as_py() or 0
+        if sum(batch.num_rows for batch in self._waiting) >= _ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting."""
+        if self._waiting:
+            self._writer.write_table(pa.Table.from_batches(self._waiting))
+            self._waiting = []
+
+    def file(self) -> RejectsFile:
+        """What was written."""
+        return RejectsFile(path=self._path, rows=self._rows, withheld=self._withheld)
+
+
+@contextmanager
+def rejects_writer(files: Files, path: str | None) -> Iterator[RejectsWriter | None]:
+    """A writer to a file that appears at the end, and not if an exception leaves the context; None without a path."""
+    if path is None:
+        yield None
+        return
+    with files.open_output(path) as file, pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer:
+        rejects = RejectsWriter(path, writer)
+        yield rejects
+        rejects.flush()

@@ -1,0 +1,1 @@
+"""File systems: locations, paths, reads, and errors in this project's three families."""

@@ -1,0 +1,277 @@
+"""What the first bytes of a CSV file tell: whether it is packed, its encoding, its delimiter and its columns."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import BinaryIO, Final
+
+from customer_match.errors import ConfigurationError
+from customer_match.tables.columns import name_key, repeated
+from customer_match.tables.csv.dialect import CsvDialect
+from customer_match.tables.csv.preamble import Preamble, preamble_of
+from customer_match.tables.csv.quotes import QUOTING
+from customer_match.tables.csv.streams import BLOCK_BYTES, Gunzip, Transcoder, is_gzip
+from customer_match.tables.files.first_bytes import foreign
+
+__all__ = ["CsvStart", "read_start", "row_too_long", "text_of"]
+
+_DELIMITERS: Final = ",;\t|"
+_START_BYTES: Final = 256 * 2**10
+_START_AT_MOST: Final = 4 * BLOCK_BYTES  # where the first row is that long: UTF-32 takes 4 bytes a sign
+_ROWS_LOOKED_AT: Final = 20
+_UTF_8: Final = "utf-8"
+_BOM: Final = "\ufeff"
+_BOMS: Final = {  # the longer ones first
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: _UTF_8,
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+# Python's own limit is 128 KiB a value. It counts for the whole process, where nobody asks for so little.
+csv.field_size_limit(max(csv.field_size_limit(), BLOCK_BYTES))
+
+
+@dataclass(frozen=True)
+class CsvStart:
+    """How a file is read.
+
+    Attributes:
+        delimiter: Between values.
+        names: Of the columns.
+        has_header: Whether the first row has the names, and so is no data.
+        encoding: As Python names it.
+        packed: Whether by gzip.
+        skipped_bytes: What byte order marks and lines before the first row take of the text, read as UTF-8.
+        skipped_lines: Those lines.
+        first: The first row, for messages.
+    """
+
+    delimiter: str
+    names: tuple[str, ...]
+    has_header: bool
+    encoding: str = _UTF_8
+    packed: bool = False
+    skipped_bytes: int = 0
+    skipped_lines: int = 0
+    first: tuple[str, ...] = ()
+
+
+def read_start(content: BinaryIO, dialect: CsvDialect, where: str) -> CsvStart:
+    """Look at the beginning of a file.
+
+    Args:
+        content: The file, at its beginning.
+        dialect: What is known of it already.
+        where: The file, for messages.
+
+    Raises:
+        ConfigurationError: It is something else than CSV, has no header row where one is expected, or is not of
+            the encoding.
+    """
+    first = content.read(_START_BYTES)
+    packed = is_gzip(first)
+    plain = Gunzip(content, where, first) if packed else content
+    start = _read(plain, _START_BYTES) if packed else first
+    _check_is_text(start, where)
+    encoding = next((own for bom, own in _BOMS.items() if start.startswith(bom)), dialect.encoding)
+    is_cut = len(start) == _START_BYTES
+    look = _look(start, is_cut, encoding, dialect, where)
+    while look.is_cut and not look.holds_a_row() and len(start) < _START_AT_MOST:
+        more = _read(plain, len(start))
+        start += more
+        look = _look(start, bool(more), encoding, dialect, where)
+    return look.start(encoding, packed)
+
+
+def text_of(content: BinaryIO, start: CsvStart, where: str) -> BinaryIO | io.RawIOBase:
+    """The file as UTF-8, from its first row on."""
+    plain = Gunzip(content, where) if start.packed else content
+    text = plain if start.encoding == _UTF_8 else Transcoder(plain, start.encoding, where)
+    _read(text, start.skipped_bytes)
+    return text
+
+
+def row_too_long(where: str) -> ConfigurationError:
+    """A row does not fit the blocks in which files are read."""
+    return ConfigurationError(
+        f"{where}: a row is longer than {BLOCK_BYTES // 2**20} MiB; probably a quotation mark is never closed, or "
+        f"a column holds whole documents: leave it out. {QUOTING}"
+    )
+
+
+def _read(content: BinaryIO | io.RawIOBase, size: int) -> bytes:
+    read = b""
+    while len(read) < size and (more := content.read(size - len(read))):
+        read += more
+    return read
+
+
+def _check_is_text(start: bytes, where: str) -> None:
+    if what := foreign(start):
+        raise ConfigurationError(
+            f"{where} is {what}, not CSV. Let the table be written as Parquet, or as CSV, plain or packed by gzip."
+        )
+
+
+def _look(start: bytes, is_cut: bool, encoding: str, dialect: CsvDialect, where: str) -> _Look:  # noqa: FBT001
+    text = _decoded(start, encoding, where)
+    plain = text.lstrip(_BOM)
+    before = Preamble()
+    if dialect.described is None:
+        has_header = dialect.names is None and dialect.header
+        before = preamble_of(plain, dialect.delimiter or _DELIMITERS, where, comments=has_header)
+    marks = text[: len(text) - len(plain)]
+    known = replace(dialect, delimiter=before.delimiter or dialect.delimiter)
+    return _Look(plain.removeprefix(before.text), is_cut, known, where, marks + before.text, before.lines)
+
+
+def _decoded(start: bytes, encoding: str, where: str) -> str:
+    """As text; UTF-8 that cannot be decoded as lone surrogates."""
+    if encoding == _UTF_8:
+        text = start.decode(_UTF_8, "surrogateescape")
+    else:
+        # As a stream, for a character may be cut off at the end.
+        text = _read(Transcoder(io.BytesIO(start), encoding, where, is_whole=False), 4 * len(start)).decode(
+            _UTF_8
+        )
+    if "\0" in text[:1000]:
+        raise ConfigurationError(
+            f"{where} is not text, or UTF-16 without a byte order mark. Say `csv.encoding` of the source in the export "
+            "file (such as utf-16-le), or let the table be written as UTF-8."
+        )
+    return text
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A look at the first rows.
+
+    Attributes:
+        text: The beginning of the file, without byte order marks.
+        is_cut: Whether the file goes on.
+        dialect: What is known of it.
+        where: The file, for messages.
+        before: Byte order marks, and lines that are no rows, that stand before the text.
+        lines_before: Those lines.
+    """
+
+    text: str
+    is_cut: bool
+    dialect: CsvDialect
+    where: str
+    before: str = ""
+    lines_before: int = 0
+
+    def holds_a_row(self) -> bool:
+        """Whether the first row is here as a whole, whatever the delimiter."""
+        return all(any(self._rows(delimiter)) for delimiter in self.dialect.delimiter or _DELIMITERS)
+
+    def start(self, encoding: str, packed: bool) -> CsvStart:  # noqa: FBT001 (a fact like the other)
+        """What the first rows tell.
+
+        Raises:
+            ConfigurationError: They do not tell it.
+        """
+        delimiter = self.dialect.delimiter or self._likely_delimiter()
+        first = next(self._rows(delimiter), ())
+        names, has_header = self._columns(first)
+        skipped = len(self.before.encode(_UTF_8, "surrogateescape"))
+        return CsvStart(delimiter, names, has_header, encoding, packed, skipped, self.lines_before, first)
+
+    def _columns(self, first: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+        """Names of the columns, and whether the first row has them."""
+        if self.dialect.names is not None:
+            names = self.dialect.names
+            # Who says that there is no header row may be wrong: one that repeats the names is seen.
+            return names, self._repeats(first, names)
+        if self.is_cut and not first:
+            raise row_too_long(self.where)
+        if not self.dialect.header:
+            if not first:
+                raise ConfigurationError(
+                    f"{self.where} has no row, and so nothing tells its columns. Say `csv.columns` of the source in "
+                    "the export file, or let no files without rows be written."
+                )
+            return tuple(str(place) for place in range(1, len(first) + 1)), False
+        self._check(first)
+        described = self.dialect.described or ()
+        later = described[len(first) :] if _begins(described, first) else ()
+        return first + later, True
+
+    def _repeats(self, first: tuple[str, ...], names: tuple[str, ...]) -> bool:
+        if self.dialect.described is not None and _begins(names, first):
+            return True
+        found, known = ([name_key(name) for name in row] for row in (first, names))
+        if found != known and sorted(found) == sorted(known):
+            raise ConfigurationError(
+                f"{self.where}: its first row names the columns, but in another order than the model, or than "
+                "`csv.columns` of the source in the export file. Let both have the same order."
+            )
+        return found == known
+
+    def _rows(self, delimiter: str) -> Iterator[tuple[str, ...]]:
+        """Those that are here as a whole; blank lines are none."""
+        rows = csv.reader(
+            io.StringIO(self.text, newline=""),
+            delimiter=delimiter,
+            quotechar=self.dialect.quote,
+            quoting=csv.QUOTE_MINIMAL if self.dialect.quote else csv.QUOTE_NONE,
+            escapechar=self.dialect.escape,
+        )
+        last: tuple[str, ...] | None = None
+        try:
+            for row in rows:
+                if last:
+                    yield last
+                last = tuple(row)
+        except csv.Error:  # one value longer than any row may be
+            return
+        if last and not self.is_cut:
+            yield last
+
+    def _likely_delimiter(self) -> str:
+        """The one that makes rows of one width, then the one that makes the widest first row."""
+        return max(_DELIMITERS, key=self._likelihood)  # the first one where they tie
+
+    def _likelihood(self, delimiter: str) -> tuple[bool, int]:
+        rows = [len(row) for row in islice(self._rows(delimiter), _ROWS_LOOKED_AT)]
+        width = rows[0] if rows else 0
+        if self.dialect.names is not None:
+            return width == len(self.dialect.names), width
+        return width > 1 and len(set(rows)) == 1, width
+
+    def _check(self, names: tuple[str, ...]) -> None:
+        if not any(name.strip() for name in names):
+            raise ConfigurationError(
+                f"{self.where} has no header row: its first rows are blank. Let it be written with one."
+            )
+        if any("\ud800" <= char <= "\udfff" for name in names for char in name):
+            raise ConfigurationError(
+                f"{self.where}, row 1 (the header is row 1): the text is not UTF-8. Say `csv.encoding` of the source "
+                "in the export file, or let the table be written as UTF-8."
+            )
+        if any("@" in name for name in names):
+            raise ConfigurationError(
+                f"{self.where} has no header row: its first row holds addresses. Say `csv.header: false` of the source "
+                "in the export file, or let the table be written with a header."
+            )
+        if twice := repeated(filter(None, names)):
+            raise ConfigurationError(
+                f"{self.where}: the column {twice[0]!r} stands twice in the header. Rename one."
+            )
+
+
+def _begins(names: tuple[str, ...], first: tuple[str, ...]) -> bool:
+    """Whether a row has the first of some names, and so is the header of a file that is older than the others.
+
+    One name alone may be a value.
+    """
+    return len(first) > 1 and [name_key(name) for name in first] == [
+        name_key(name) for name in names[: len(first)]
+    ]

@@ -1,0 +1,294 @@
+"""Makes sure that a segment's audience exists, is ours, and is called and set up as the export wants it.
+
+An audience is found by the id that the export file gives, else by the ledger's id, else by its mark and name. It
+is created only where none is found. What the ledger knows goes with it when it is renamed, and counts no more where
+its size tells that somebody has emptied it by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from customer_match.errors import ConfigurationError, TerminalError
+from customer_match.ledger.generation import reason_to_distrust, workspace_of
+from customer_match.ledger.ledgers import Ledgers, is_usable, owner_of
+from customer_match.ledger.state import State
+from customer_match.ledger.store import Entry, Ledger
+from customer_match.planning.emptied import emptied, size_to_note
+from customer_match.redaction import logger
+from customer_match_delivery.generation import distrust_of
+from customer_match_delivery.marks import (
+    AudienceSpec,
+    Standing,
+    described,
+    generation_in,
+    mark_in,
+    standing,
+)
+from customer_match_delivery.ownership import (
+    check_ours,
+    owner_by_mark_or_ledger,
+    refuse_anothers,
+)
+from microsoft_advertising.client import Client
+from microsoft_advertising.faults import OutcomeUnknown, ServiceConfigurationError
+from microsoft_advertising.models import Audience
+
+__all__ = ["AudienceKeeper", "Kept", "changes", "choose"]
+
+log = logger(__name__)
+
+_DUPLICATE_NAME = 4853
+
+
+class Kept(NamedTuple):
+    """An audience as it is now, and the number of the ledger's entry that it was compared with."""
+
+    audience: Audience
+    number: int
+
+
+class AudienceKeeper:
+    """Keeps the audience of one segment.
+
+    Args:
+        client: The service.
+        ledgers: The ledgers of the account.
+        spec: The audience as the export wants it.
+        now: The present time.
+    """
+
+    def __init__(
+        self, *, client: Client, ledgers: Ledgers, spec: AudienceSpec, now: datetime | None = None
+    ) -> None:
+        self._client = client
+        self._ledgers = ledgers
+        self._spec = spec
+        self._now = now or datetime.now(UTC)
+
+    def keep(self) -> Kept:
+        """Find or create the audience, bring it up to date, and write into the ledger which one it is.
+
+        Returns:
+            The audience, read after the ledger.
+
+        Raises:
+            ConfigurationError: It is not ours, cannot be told from others, or cannot become what is wanted.
+            TransientError: Another segment is to let go of it first, or the service cannot answer now.
+            LedgerConflict: Another run is at work on the same audience.
+        """
+        ledger = self._ledgers.of(self._spec.name)
+        entry = ledger.load()
+        found = self._found(entry.state)
+        if found is None:
+            found, created = self._create()
+            state = entry.state.with_audience(found.id, created=created, segment=self._spec.key)
+            entry = ledger.write(entry, state)
+        else:
+            self._refuse_anothers(found, entry.state)
+            found = self._bring_up_to_date(found, renamed_by_hand=entry.state.tells_of(found.id))
+            entry = self._write_down(ledger, entry, found)
+        self._ledgers.remember(self._spec.key, self._spec.name)
+        return Kept(found, entry.number)
+
+    def _found(self, state: State) -> Audience | None:
+        if self._spec.audience_id:
+            return self._given(self._spec.audience_id, state)
+        return self._kept(state) or self._renamed() or choose(self._client.list_audiences(), self._spec)
+
+    def _refuse_anothers(self, found: Audience, state: State) -> None:
+        owner = owner_by_mark_or_ledger(found, state, self._spec)
+        what = f"The audience {found.name!r} (id {found.id})"
+        refuse_anothers(self._ledgers, self._spec, owner, what=what)
+
+    def _given(self, audience_id: str, state: State) -> Audience:
+        """The list that the export file names."""
+        found = self._client.get_audience(audience_id)
+        if found is None:
+            raise ConfigurationError(
+                f"There is no audience with the id {audience_id} that the account can see. Correct the "
+                f"`audience_id` of segment {self._spec.name!r} in the export file (`customer-match audiences` "
+                "lists all), or remove it: the audience is then created."
+            )
+        if not state.tells_of(audience_id):
+            check_ours(found, self._spec)
+        return found
+
+    def _kept(self, state: State) -> Audience | None:
+        """The one that the ledger tells of, if it is still there and for this segment."""
+        if not is_usable(state, self._spec.siblings):
+            return None
+        found = self._client.get_audience(str(state.audience_id))
+        return None if found is None or standing(found, self._spec) is Standing.SIBLING else found
+
+    def _renamed(self) -> Audience | None:
+        """The one that the segment had under another name."""
+        before = self._ledgers.before(self._spec.key, self._spec.name)
+        state = before.load().state if before else None
+        if state is None or state.audience_id is None or not self._may_take(state):
+            return None
+        found = self._client.get_audience(state.audience_id)
+        return None if found is None or standing(found, self._spec) is Standing.SIBLING else found
+
+    def _may_take(self, state: State) -> bool:
+        ours = state.moved_to == self._spec.name and state.segment == self._spec.key
+        return ours or (is_usable(state, self._spec.siblings) and owner_of(state, self._spec.key) is None)
+
+    def _create(self) -> tuple[Audience, bool]:
+        """The new audience, and whether it is sure that we have just made it."""
+        spec, description = self._spec, described("", self._spec.own_mark)
+        log.info("Creating the audience %r", spec.name)
+        try:
+            audience_id = self._client.create_audience(
+                spec.name,
+                description=description,
+                scope=spec.scope,
+                membership_duration=spec.membership_duration,
+            )
+        except (OutcomeUnknown, ServiceConfigurationError) as error:
+            if isinstance(error, ServiceConfigurationError) and _DUPLICATE_NAME not in error.codes:
+                raise
+            # Perhaps it was created and the answer was lost; or by another run in this moment.
+            found = choose(self._client.list_audiences(), spec)
+            if found is None:
+                raise
+            return found, False
+        return Audience(audience_id, spec.name, description), True
+
+    def _bring_up_to_date(self, found: Audience, *, renamed_by_hand: bool) -> Audience:
+        spec, mark = self._spec, mark_in(found.description)
+        if mark and mark.export != spec.own_mark.export:
+            log.warning("The audience %r was kept by the export %r until now", found.name, mark.export)
+        wanted = changes(found, spec)
+        if not wanted:
+            return found
+        log.info("Changing %s of the audience %r (id %s)", ", ".join(wanted), found.name, found.id)
+        try:
+            self._client.update_audience(found.id, **wanted)
+        except (ConfigurationError, TerminalError) as error:
+            if "name" in wanted and not renamed_by_hand:
+                raise ConfigurationError(
+                    f"The audience {found.name!r} (id {found.id}) cannot be renamed to {spec.name!r}: {error} Else "
+                    "rename it by hand at Microsoft Advertising and run this again, or give the segment its old "
+                    "audience name in the export file."
+                ) from error
+            # Documented both ways: one page says that customer lists cannot be updated, another one how they are.
+            log.warning(
+                "Microsoft Advertising did not change %s of the audience %r: %s Its members are kept all the "
+                "same; change it by hand if it matters.",
+                ", ".join(wanted),
+                found.name,
+                error,
+            )
+            return found
+        return replace(found, **wanted)
+
+    def _write_down(self, ledger: Ledger, entry: Entry, found: Audience) -> Entry:
+        key = self._spec.key
+        source = None if entry.state.tells_of(found.id) else self._source(found)
+        if source:
+            log.info("What is known of the audience %r goes on as %r", source.audience, self._spec.name)
+            entry = self._ledgers.carry_over(source, ledger, key)
+        state = entry.state.with_audience(found.id, created=False, segment=key)
+        before, state = entry.state.damage, self._compared(state, found)
+        if state == entry.state:
+            return entry
+        # Written before it is told: the write fails where another try's claim came in between.
+        entry = ledger.write(entry, state)
+        if state.damage and state.damage != before:
+            log.warning(
+                "Audience %r: %s Nothing that the ledger said counts any more: the whole audience is replaced.",
+                found.name,
+                state.damage,
+            )
+        return entry
+
+    def _compared(self, state: State, found: Audience) -> State:
+        """The state after what it knows was compared with the audience: its generation, and its size."""
+        generation = state.generation and state.generation.looked_at(generation_in(found.description))
+        state = state.model_copy(update={"generation": generation})
+        reason = (
+            distrust_of(state, found.description, self._ledgers)
+            or emptied(state, found.matched, self._now)
+            or self._others(state, found)
+        )
+        if reason:
+            return state.distrusted(reason)
+        size = size_to_note(state, found.matched, self._now)
+        return state.model_copy(update={"size": size}) if size else state
+
+    def _others(self, state: State, found: Audience) -> str | None:
+        """That an audience of which nothing is known here is kept by another workspace; None if it is not."""
+        shown = generation_in(found.description)
+        if (
+            shown is None
+            or state.damage
+            or state.settled.known
+            or workspace_of(shown) == self._ledgers.workspace_id
+        ):
+            return None
+        return reason_to_distrust(None, shown, workspace=self._ledgers.workspace_id)
+
+    def _source(self, found: Audience) -> Ledger | None:
+        """The ledger under another name that tells of this audience."""
+        before = self._ledgers.before(self._spec.key, self._spec.name)
+        if before:
+            state = before.load().state
+            if state.audience_id == found.id and self._may_take(state):
+                return before
+        named = self._ledgers.of(found.name)
+        elsewhere = found.name != self._spec.name and named.load().state.tells_of(found.id)
+        return named if elsewhere else None
+
+
+def choose(audiences: Sequence[Audience], spec: AudienceSpec) -> Audience | None:
+    """The segment's audience among all that the account can see: by its mark, else by its name.
+
+    Raises:
+        ConfigurationError: Several fit, or the one of this name is not ours.
+        TransientError: The one of this name is another segment's, which is to rename it first.
+    """
+    own = [audience for audience in audiences if standing(audience, spec) is Standing.OWN]
+    named = [audience for audience in audiences if audience.name == spec.name]
+    fitting = [audience for audience in own if audience.name == spec.name] or own or named
+    if len(fitting) > 1:
+        listed = ", ".join(f"{audience.id} ({audience.name!r})" for audience in fitting)
+        raise ConfigurationError(
+            f"Several audiences may be meant by {spec.name!r}: ids {listed}. Write the right one as "
+            f"`audience_id` of the segment into the export file, or delete the others (`customer-match "
+            "audiences --delete ID`)."
+        )
+    if not fitting:
+        return None
+    check_ours(fitting[0], spec)
+    return fitting[0]
+
+
+def changes(found: Audience, spec: AudienceSpec) -> dict[str, Any]:
+    """What of an audience is not as the export wants it, as arguments of `Client.update_audience`.
+
+    The mark is put into the description where it is missing, and what people wrote there is kept.
+
+    Raises:
+        ConfigurationError: The scope is to become narrower, which the service refuses (code 4855).
+    """
+    wanted: dict[str, Any] = {}
+    if spec.audience_id is None and found.name != spec.name:
+        wanted["name"] = spec.name
+    if mark_in(found.description) != spec.own_mark:
+        wanted["description"] = described(found.description, spec.own_mark)
+    if found.membership_duration not in {None, spec.membership_duration}:
+        wanted["membership_duration"] = spec.membership_duration
+    if spec.scope_stated and found.scope != spec.scope:
+        if spec.scope == "Account":
+            raise ConfigurationError(
+                f"The audience {found.name!r} (id {found.id}) is shared by all accounts of the customer, and "
+                "Microsoft Advertising does not take that back (code 4855). Set `scope: Customer` in the "
+                f"export file, or delete the audience (`customer-match audiences --delete {found.id}`): the next "
+                "run creates it for the account alone."
+            )
+        wanted["scope"] = spec.scope
+    return wanted

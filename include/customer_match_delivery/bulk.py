@@ -1,0 +1,236 @@
+"""Route 1 of a part: a Bulk upload is asked for, written down, posted, awaited, and its results are read.
+
+The ledger holds the service's request id before the file is posted, so that whoever comes next looks at that upload, or
+posts to the same single-use URL, and nothing is sent twice at once.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from customer_match.errors import ConfigurationError, TerminalError, TransientError
+from customer_match.ledger.state import Part, Request
+from customer_match.ledger.store import Entry, Ledger, Storage
+from customer_match.members.files import read_members
+from customer_match.redaction import logger
+from customer_match_delivery.late_calls import lives_until
+from customer_match_delivery.refusals import Refusals
+from microsoft_advertising.bulk import file as bulk_file
+from microsoft_advertising.client import Client
+from microsoft_advertising.error_table import Reaction
+from microsoft_advertising.faults import (
+    Origin,
+    ResultsExpired,
+    ServiceError,
+    ServiceTerminalError,
+    UploadUrlExpired,
+    error_of,
+)
+from microsoft_advertising.hosts import ForeignHost
+from microsoft_advertising.models import UploadState, UploadStatus, UploadTicket
+
+__all__ = ["BulkUploads", "Waiting"]
+
+log = logger(__name__)
+
+_READS: Final = 3  # of results whose addresses expire; past that, the task's own retries wait longer
+_UNKNOWN_REQUEST: Final = 4201  # InvalidRequestId
+
+
+class _SendAgain(TransientError):
+    """The upload is over, and nobody knows what it did: the part is sent again."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An upload that the service is working on."""
+
+    request_id: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class BulkUploads:
+    """The Bulk uploads of one delivery.
+
+    Attributes:
+        client: The service.
+        ledger: The ledger of the audience.
+        files: Where the parts' members lie.
+        audience: The audience's name.
+        plan_id: Names the plan that is delivered; an upload in flight may be of an earlier one.
+        accept_terms: Whether files accept the Customer Match terms.
+        now: Tells the time.
+        confirmed: Records that a part is done: gets the entry, the part's index, who was refused, and the request id.
+    """
+
+    client: Client
+    ledger: Ledger
+    files: Storage
+    audience: str
+    plan_id: str
+    accept_terms: bool
+    now: Callable[[], datetime]
+    confirmed: Callable[[Entry, int, Refusals, str], Entry]
+
+    def send(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
+        """Ask for an upload, write it down, and post a part's file.
+
+        Returns:
+            The ledger's newest entry, and what to wait for; None: the URL had expired, and the part is to be sent anew.
+
+        Raises:
+            CustomerMatchError: The service refuses it, or cannot take it now.
+        """
+        ticket = self.client.request_upload()
+        request = Request(id=ticket.request_id, upload_url=ticket.upload_url, requested_at=self.now())
+        entry = self.ledger.write(entry, entry.state.requested(index, request))
+        return self._post(entry, index, request)
+
+    def look(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
+        """Look at an upload that the ledger names, and record its end if it has come.
+
+        Returns:
+            The ledger's newest entry, and what to wait for; None: the upload has ended, or its URL had expired.
+
+        Raises:
+            CustomerMatchError: It came to nothing, or nobody knows what it did.
+        """
+        part = entry.state.parts[index]
+        request = part.request
+        assert request is not None  # noqa: S101 (it is in flight)
+        try:
+            status = self.client.upload_status(request.id)
+        except ServiceTerminalError as error:
+            if _UNKNOWN_REQUEST not in error.codes:
+                raise
+            log.warning("Microsoft Advertising does not know request %s any more: sending again", request.id)
+            return self.ledger.write(entry, entry.state.came_to_nothing(index)), None
+        if status.state is UploadState.PENDING_FILE_UPLOAD:
+            return self._post(entry, index, request)
+        if not status.state.final:
+            return entry, Waiting(request.id, request.requested_at)
+        if not status.state.succeeded:
+            return self._given_up(entry, index, request, self._failure(request, status)), None
+        return self._confirm(entry, index, request, status), None
+
+    def _post(self, entry: Entry, index: int, request: Request) -> tuple[Entry, Waiting | None]:
+        part = entry.state.parts[index]
+        with tempfile.TemporaryDirectory(prefix="customer-match-") as folder:
+            path = Path(folder, "upload.zip")
+            info = self._write_file(path, entry.state.audience_id, part)
+            try:
+                self.client.upload_file(UploadTicket(request.id, request.upload_url), path)
+            except UploadUrlExpired:
+                log.warning("The upload URL of request %s has expired: asking for another", request.id)
+                ended = entry.state.came_to_nothing(index, lands_until=lives_until(self.now()))
+                return self.ledger.write(entry, ended), None
+            except ForeignHost as error:  # somebody has written to the ledger: the next try asks for another
+                return self._given_up(entry, index, request, error), None
+        log.info(
+            "Audience %r: part %d of %d (%s, %d members, %d bytes) sent as request %s",
+            self.audience,
+            index + 1,
+            len(entry.state.parts),
+            part.action,
+            part.members.count,
+            info.zip_bytes,
+            request.id,
+        )
+        return entry, Waiting(request.id, self.now())
+
+    def _write_file(self, path: Path, audience_id: str | None, part: Part) -> bulk_file.BulkFileInfo:
+        assert audience_id is not None  # noqa: S101 (start wrote it)
+        return bulk_file.write_bulk_file(
+            path,
+            audience_id=audience_id,
+            action=bulk_file.Action[part.action.name],
+            members=read_members(self.files, part.members),
+            accept_terms=self.accept_terms,
+        )
+
+    def _given_up(self, entry: Entry, index: int, request: Request, error: Exception) -> Entry:
+        """Record that an upload came to nothing, and raise why if it was ours.
+
+        What the upload of an earlier plan died of was that plan's matter: ours goes on from what may be there.
+        """
+        is_ours = entry.state.plan_id == self.plan_id
+        entry = self.ledger.write(entry, entry.state.came_to_nothing(index))
+        if is_ours:
+            raise error
+        log.warning("Request %s of an earlier plan came to nothing: %s", request.id, error)
+        return entry
+
+    def _confirm(self, entry: Entry, index: int, request: Request, status: UploadStatus) -> Entry:
+        part = entry.state.parts[index]
+        try:
+            refusals = self._refusals(part, request, status)
+        except (ConfigurationError, TerminalError, _SendAgain) as error:
+            return self._given_up(entry, index, request, error)
+        log.info(
+            "Request %s is done: %d of %d members taken",
+            request.id,
+            part.members.count - len(refusals),
+            part.members.count,
+        )
+        return self.confirmed(entry, index, refusals, request.id)
+
+    def _refusals(self, part: Part, request: Request, status: UploadStatus) -> Refusals:
+        """The refused members, from the upload's results.
+
+        Raises:
+            CustomerMatchError: The list as a whole was refused, or an error is not about one member.
+        """
+        for _ in range(_READS):
+            try:
+                return self._read_refusals(part, request, status)
+            except ResultsExpired:
+                status = self.client.upload_status(request.id)
+        if status.result_url is None:
+            # Documented: they are kept for some minutes only. The next worker may well come later than that.
+            raise _SendAgain(
+                f"Microsoft Advertising refused members of request {request.id} and keeps its results no longer, so "
+                "that nobody knows which: sent again."
+            )
+        raise TransientError(f"The results of request {request.id} expire faster than they can be read.")
+
+    def _read_refusals(self, part: Part, request: Request, status: UploadStatus) -> Refusals:
+        refusals = Refusals(part.members)
+        if status.result_url is None:
+            if status.state is UploadState.COMPLETED:
+                return refusals
+            raise ResultsExpired("The service reports refused rows and no address to read them from.")
+        for row in self.client.row_errors(status.result_url):
+            error = ServiceError(row.code, row.name)
+            if row.record == "Customer List" or error.entry.reaction is not Reaction.REJECT_ROW:
+                raise self._not_about_a_member(request, error)
+            refusals.add(bulk_file.index_of(row.client_id), error)
+        return refusals
+
+    def _not_about_a_member(self, request: Request, error: ServiceError) -> Exception:
+        """What a row's error means for the upload as a whole: its results will not change any more."""
+        fault = error_of((error,), self._origin(request))
+        if isinstance(fault, TransientError):
+            return _SendAgain(str(fault), retry_after=fault.retry_after)
+        return fault
+
+    def _failure(self, request: Request, status: UploadStatus) -> Exception:
+        if status.errors:
+            return error_of(status.errors, self._origin(request))
+        message = (
+            f"Microsoft Advertising ended the upload {request.id} of audience {self.audience!r} "
+            f"as {status.state.value} and gave no reason."
+        )
+        if status.state in {UploadState.FAILED, UploadState.EXPIRED, UploadState.ABORTED}:
+            return TransientError(f"{message} It is sent again.")
+        return TerminalError(
+            f"{message} The file broke a limit of the service: lower `profiles_per_part` in the export file."
+        )
+
+    def _origin(self, request: Request) -> Origin:
+        return Origin(f"Upload {request.id}", audience=self.audience)

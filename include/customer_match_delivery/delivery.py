@@ -1,0 +1,352 @@
+"""Carries out a plan: the one place where the ledger and the service meet.
+
+`Delivery.advance` does what can be done now and says what it waits for. All that it knows lies in the
+ledger, so a first try, a retry after a crash and the return from the triggerer are the same call:
+
+1. Uploads that the ledger names are awaited, or posted again to the same single-use URL, before anything else.
+2. The intent is written before anything is sent: the service's request id before the file. Calls have no
+   id; a part that was sent by them and is not confirmed is sent again.
+3. One part is in flight at a time, so that Replace, Remove and Add never overtake one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from customer_match.errors import ConfigurationError, TransientError
+from customer_match.ledger.ledgers import Ledgers
+from customer_match.ledger.state import Forced, Part, Progress, Renewal, Settled
+from customer_match.ledger.store import Entry, LedgerConflict, Storage
+from customer_match.members.files import DamagedMembers
+from customer_match.planning.data_intervals import Force, Overtaken, in_order
+from customer_match.planning.plan import Plan, plan_again
+from customer_match.redaction import logger
+from customer_match.routes import Route
+from customer_match_delivery.audience import AudienceKeeper
+from customer_match_delivery.bulk import BulkUploads, Waiting
+from customer_match_delivery.generation import GONE, GenerationKeeper
+from customer_match_delivery.late_calls import Calling, await_late_calls
+from customer_match_delivery.marks import AudienceSpec
+from customer_match_delivery.refusals import Refusals
+from customer_match_delivery.synchronous import apply_part, calls_of
+from microsoft_advertising.client import Client
+from microsoft_advertising.faults import (
+    ServiceConfigurationError,
+    ServiceTerminalError,
+)
+
+__all__ = ["AudienceSpec", "Delivery", "Overtaken", "Waiting"]
+
+log = logger(__name__)
+
+_TRIES = 3  # new URLs in one go; past that, the task's own retries wait longer
+_NOT_SUPPORTED = 204  # OperationNotSupported
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Delivery:
+    """Brings one audience to the target of a plan.
+
+    Args:
+        client: The service.
+        ledgers: The ledgers of the account; the audience's is the one of its name.
+        storage: The workspace.
+        plan: What is to be sent.
+        audience: Where it goes.
+        folder: Folder in the workspace for what comes up on the way.
+        interval_end: End of the data interval that the plan stands for.
+        force: Leave to apply an older data interval than the audience holds; None normally.
+        accept_terms: Whether files and calls accept the Customer Match terms.
+        before_sending: Called before each part is sent; what it raises stops the delivery.
+        on_replan: Gets the plan that takes the place of `plan` where the ledger has moved on, before anything of
+            it is sent; what it raises stops the delivery.
+        now: Tells the time; None: the clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        ledgers: Ledgers,
+        storage: Storage,
+        plan: Plan,
+        audience: AudienceSpec,
+        folder: str,
+        interval_end: datetime,
+        force: Force | None = None,
+        accept_terms: bool = False,
+        before_sending: Callable[[], None] = lambda: None,
+        on_replan: Callable[[Plan], None] = lambda _: None,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._client = client
+        self._ledgers = ledgers
+        self._ledger = ledgers.of(audience.name)
+        self._storage = storage
+        self._plan = plan
+        self._audience = audience
+        self._folder = folder
+        self._interval_end = interval_end
+        self._force = force
+        self._accept_terms = accept_terms
+        self._before_sending = before_sending
+        self._on_replan = on_replan
+        self._now = now or _now
+        self._generations = GenerationKeeper(client, ledgers, audience)
+        self._uploads = BulkUploads(
+            client=client,
+            ledger=self._ledger,
+            files=storage,
+            audience=audience.name,
+            plan_id=plan.id,
+            accept_terms=accept_terms,
+            now=self._now,
+            confirmed=self._confirmed,
+        )
+
+    def start(self) -> None:
+        """Make sure that the audience exists, and that it is the one that the ledger tells of.
+
+        Raises:
+            CustomerMatchError: As `AudienceKeeper.keep`.
+            Overtaken: It was deleted for a newer data interval.
+        """
+        state = self._ledger.load().state
+        if state.has_ended and state.segment == self._audience.key:
+            in_order(state, self._interval_end, self._force, now=self._now())
+        keeper = AudienceKeeper(
+            client=self._client, ledgers=self._ledgers, spec=self._audience, now=self._now()
+        )
+        self._generations.note(*keeper.keep())
+        entry = self._ledger.load()
+        if entry.state.plan_id == self._plan.id and entry.state.next_part is not None:
+            with self._gone_is_transient():
+                self._generations.claim(entry, entry.state.taken_up())
+
+    def advance(self) -> Waiting | None:
+        """Do all that can be done without waiting.
+
+        Returns:
+            What to wait for before the next call; None when the audience is at the target.
+
+        Raises:
+            ConfigurationError: A human must act first.
+            TransientError: A later call may succeed.
+            TerminalError: The service refuses for good.
+            Overtaken: Another run has sent newer data in the meantime.
+        """
+        try:
+            with self._gone_is_transient():
+                return self._advance()
+        except DamagedMembers as error:
+            entry = self._ledger.load()
+            if self._ledger.distrust(entry):
+                raise TransientError(f"{error} The next try replaces the whole audience.") from error
+            if self._ledger.verify(entry.state, self._plan.files):
+                raise  # it is the plan's own file, not the ledger's
+            raise LedgerConflict(
+                f"Another run has gone on with the audience {self._audience.name!r}, and what this one was reading "
+                "is needed no more. It starts over from what that run recorded."
+            ) from error
+
+    @contextmanager
+    def _gone_is_transient(self) -> Iterator[None]:
+        try:
+            yield
+        except ServiceConfigurationError as error:
+            if self._audience.audience_id or not GONE.intersection(error.codes):
+                raise
+            raise TransientError(
+                f"Microsoft Advertising does not find the audience {self._audience.name!r} any more (code "
+                f"{', '.join(map(str, error.codes))}): deleted by hand while it was written to? The next try creates "
+                "it anew, with all members."
+            ) from error
+
+    def _advance(self) -> Waiting | None:
+        entry, fruitless = self._ledger.load(), 0
+        while fruitless <= _TRIES:
+            if entry.state.in_flight:
+                index = entry.state.in_flight[0]
+                entry, waiting = self._uploads.look(entry, index)
+            else:
+                entry = self._begun(entry)
+                following = entry.state.next_part
+                if following is None:
+                    self._finish(entry)
+                    return None
+                index = following
+                entry, waiting = self._send(entry, index)
+            if waiting:
+                return waiting
+            fruitless += entry.state.parts[index].progress is not Progress.CONFIRMED
+        raise TransientError(
+            "Microsoft Advertising gave upload URLs that had expired already; tried again later."
+        )
+
+    @property
+    def parts(self) -> int:
+        """Parts of the plan."""
+        return len(self._plan.parts)
+
+    @property
+    def sent(self) -> int:
+        """Members of those parts."""
+        return self._plan.sent
+
+    @property
+    def members(self) -> int:
+        """Members that the audience is to have."""
+        return self._plan.target.count
+
+    @property
+    def route(self) -> Route | None:
+        """How they travelled; None if there are none."""
+        return self._plan.route
+
+    @property
+    def calls(self) -> int:
+        """Calls that held their members; 0 for Bulk."""
+        return calls_of(self._plan.parts) if self._plan.route is Route.APPLY else 0
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """Members of the plan that the service refused, by the name of its error."""
+        return self._ledger.load().state.refused
+
+    @property
+    def forced(self) -> Forced | None:
+        """Set where what the audience stands for was applied over a newer data interval."""
+        return self._ledger.load().state.forced
+
+    @property
+    def uncovered(self) -> str | None:
+        """Why it would not be noticed if another workspace wrote to the audience; None normally."""
+        generation = self._ledger.load().state.generation
+        return generation.uncovered if generation else None
+
+    @property
+    def audience_id(self) -> str:
+        """The audience's id at the service, once `start` was called."""
+        audience_id = self._ledger.load().state.audience_id
+        assert audience_id is not None  # noqa: S101 (start wrote it)
+        return audience_id
+
+    def _begun(self, entry: Entry) -> Entry:
+        """The entry with our plan in it; an unfinished one before it is settled first."""
+        state = entry.state
+        if state.plan_id == self._plan.id:
+            return entry
+        forced = in_order(state, self._interval_end, self._force, now=self._now())
+        if self._plan.damage and not state.damage:
+            entry = self._ledger.write(entry, state.distrusted(self._plan.damage))
+        if entry.state.parts:
+            entry = self._ledger.settle(entry, entry.state.taken_up())
+        is_new = self._plan.removed is None and entry.state.settled == Settled(known=True)
+        if not self._plan.fits(entry.state) or (is_new and self._plan.goes_by_calls_to_nobody):
+            log.info("The ledger has moved on since the plan was made: planning again")
+            self._replan(plan_again(self._storage, entry.state, self._plan, folder=f"{self._folder}/again"))
+        elif is_new:
+            self._replan(self._plan.model_copy(update={"removed": 0}))  # nobody leaves
+        elif entry.state.damage != self._plan.damage:
+            self._replan(self._plan.model_copy(update={"damage": entry.state.damage}))  # for the report
+        entry = await_late_calls(self._ledger, self._storage, entry, self._plan, now=self._now())
+        return self._written_down(entry, forced)
+
+    def _written_down(self, entry: Entry, forced: Forced | None) -> Entry:
+        """The plan in the ledger, before any of it is sent."""
+        plan, now = self._plan, self._now()
+        renewing = Renewal(at=now, days=self._audience.membership_duration) if plan.sends_all else None
+        state = entry.state.planned(
+            plan.id, plan.parts, self._interval_end, plan.table, at=now, forced=forced, renewing=renewing
+        )
+        if forced:
+            log.warning(
+                "Audience %r: data up to %s is applied over newer data (up to %s), because the run %s was told to",
+                self._audience.name,
+                self._interval_end,
+                forced.over,
+                forced.by,
+            )
+        if plan.parts or state.generation is None:
+            return self._generations.claim(entry, state)
+        return self._ledger.write(entry, state)
+
+    def _replan(self, plan: Plan) -> None:
+        self._plan = plan
+        self._on_replan(plan)
+
+    def _send(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
+        """Send a part by its route."""
+        self._before_sending()
+        if entry.state.parts[index].route is Route.APPLY:
+            return self._apply(entry, index), None
+        return self._uploads.send(entry, index)
+
+    def _apply(self, entry: Entry, index: int) -> Entry:
+        calling, part = Calling(self._ledger, entry, index, self._now), entry.state.parts[index]
+        try:
+            refusals = self._called(calling, part, entry.state.audience_id)
+        except ServiceTerminalError as error:
+            if _NOT_SUPPORTED not in error.codes:
+                raise
+            return self._by_bulk(calling.entry, error)
+        entry = calling.entry
+        log.info(
+            "Audience %r: part %d of %d (%s, %d members) sent in %d calls, %d members refused",
+            self._audience.name,
+            index + 1,
+            len(entry.state.parts),
+            part.action,
+            part.members.count,
+            calls_of([part]),
+            len(refusals),
+        )
+        return self._confirmed(
+            entry, index, refusals, f"call-{entry.number}", lands_until=calling.lands_until
+        )
+
+    def _called(self, calling: Calling, part: Part, audience_id: str | None) -> Refusals:
+        assert audience_id is not None  # noqa: S101 (start wrote it)
+        return apply_part(
+            self._client,
+            self._storage,
+            part,
+            audience_id=audience_id,
+            before_each=calling.before_each,
+            each_try=calling.each_try,
+            accept_terms=True if self._accept_terms else None,
+        )
+
+    def _by_bulk(self, entry: Entry, error: ServiceTerminalError) -> Entry:
+        """Change to Bulk where the service takes no members by calls; the part is sent again as a whole."""
+        if self._plan.wanted_route != "auto":
+            raise ConfigurationError(
+                f"Microsoft Advertising takes no members of audience {self._audience.name!r} by calls (code "
+                f"{_NOT_SUPPORTED}, operation not supported). Set `route: bulk` in the export file, "
+                "and clear the task `chunk` of this segment."
+            ) from error
+        log.warning("Microsoft Advertising takes no members by calls (%s): going on by Bulk", _NOT_SUPPORTED)
+        self._replan(self._plan.by_bulk())
+        return self._ledger.write(entry, entry.state.by_bulk())
+
+    def _confirmed(
+        self,
+        entry: Entry,
+        index: int,
+        refusals: Refusals,
+        name: str,
+        *,
+        lands_until: datetime | None = None,
+    ) -> Entry:
+        refused = refusals.write(self._storage, f"{self._folder}/refused-{name}.parquet")
+        confirmed = entry.state.confirmed(index, refused, refusals.reasons, lands_until=lands_until)
+        return self._ledger.write(entry, confirmed)
+
+    def _finish(self, entry: Entry) -> None:
+        if entry.state.parts:
+            self._ledger.settle(entry, self._generations.confirm(entry))

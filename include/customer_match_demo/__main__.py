@@ -1,0 +1,35 @@
+"""`python -m customer_match_demo`: show the whole job, or start and stop the stack that does it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from customer_match.project import PROJECT
+from customer_match_demo.show import show
+from customer_match_demo.standing import down, up
+
+FOLDER = PROJECT / ".demo"
+
+
+def main() -> int:
+    """Read the command line and do it; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m customer_match_demo", description=__doc__)
+    parser.add_argument("what", choices=["show", "up", "down"], nargs="?", default="show")
+    parser.add_argument("--lake", choices=["local", "azurite"], default="local", help="where the tables lie")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the demo's full size")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where everything of it goes")
+    chosen = parser.parse_args()
+    match chosen.what:
+        case "up":
+            up(chosen.folder)
+        case "down":
+            down(chosen.folder)
+        case _:
+            return 0 if show(chosen.folder, lake=chosen.lake, scale=chosen.scale) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""A whole installation on this machine: the simulator of Microsoft Advertising, and Airflow.
+
+Everything listens on 127.0.0.1, on free ports, and lives in one folder. The settings are those of
+`airflow.env` plus what only this machine can know.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from customer_match.project import IMPORT_PATH, PROJECT
+from customer_match_demo.airflow_api import AirflowApi
+from customer_match_demo.processes import Program, free_port
+
+__all__ = ["Stack", "account_connection", "airflow_environment", "shared_settings"]
+
+ACCOUNT_CONNECTION = "microsoft_advertising_default"
+_START_SECONDS = 300  # a busy machine takes minutes
+
+
+def shared_settings() -> dict[str, str]:
+    """The settings of `airflow.env`."""
+    lines = (PROJECT / "airflow.env").read_text().splitlines()
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {key: value for key, _, value in pairs}
+
+
+@dataclass
+class Stack:
+    """A running installation; a context manager that stops all that it started.
+
+    Args:
+        folder: Where everything of it lies.
+        settings: Further environment for Airflow, such as connections.
+        more_settings: The same, made from the simulator's account once it is known.
+    """
+
+    folder: Path
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    more_settings: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
+    programs: list[Program] = field(default_factory=list, init=False)
+    account: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    airflow_url: str = field(default="", init=False)
+    password: str = field(default="", init=False, repr=False)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as cleaning:
+            cleaning.callback(self.stop)
+            self._start()
+            cleaning.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop everything, the last started first."""
+        while self.programs:
+            self.programs.pop().stop()
+
+    def api(self) -> AirflowApi:
+        """Airflow's REST API, signed in."""
+        return AirflowApi(self.airflow_url, self.password)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of every Airflow process, also of commands that look into this installation."""
+        return {
+            **airflow_environment(self.folder / "airflow"),
+            f"AIRFLOW_CONN_{ACCOUNT_CONNECTION.upper()}": json.dumps(account_connection(self.account)),
+            **self.settings,
+            **(self.more_settings(self.account) if self.more_settings else {}),
+        }
+
+    def _start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._start_simulator()
+        self._start_airflow()
+
+    def _start_simulator(self) -> None:
+        log = self.folder / "logs" / "simulator.log"
+        log.unlink(missing_ok=True)
+        data = self.folder / "simulator"
+        command = [
+            sys.executable,
+            "-m",
+            "microsoft_advertising_simulator",
+            "--port",
+            "0",
+            "--data",
+            str(data),
+        ]
+        program = Program.start("simulator", command, log=log, env=_inherited(), cwd=PROJECT)
+        self.programs.append(program)
+        self.account = _first_line(program)
+
+    def _start_airflow(self) -> None:
+        port = free_port()
+        self.airflow_url = f"http://127.0.0.1:{port}"
+        env = self.environment | {
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
+        }
+        log = self.folder / "logs" / "airflow.log"
+        airflow = str(Path(sys.executable).with_name("airflow"))
+        program = Program.start("airflow", [airflow, "standalone"], log=log, env=env, cwd=PROJECT)
+        self.programs.append(program)
+        self._wait_for_airflow(program)
+        passwords = self.folder / "airflow" / "simple_auth_manager_passwords.json.generated"
+        self.password = json.loads(passwords.read_text())["admin"]
+
+    def _wait_for_airflow(self, program: Program) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not _healthy(self.airflow_url):
+            if not program.running or time.monotonic() > deadline:
+                raise RuntimeError(f"Airflow did not start; the end of {program.log}:\n{program.tail()}")
+            time.sleep(0.5)
+
+
+def airflow_environment(home: Path) -> dict[str, str]:
+    """The environment of an Airflow on this machine: SQLite, LocalExecutor, 127.0.0.1.
+
+    Args:
+        home: Its folder.
+    """
+    return {
+        **_inherited(),
+        **shared_settings(),
+        "PYTHONPATH": IMPORT_PATH,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__PARALLELISM": "8",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__WORKERS": "1",
+        # On a busy machine the first tasks begin before the API server does: they must not give up meanwhile.
+        "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "12",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
+    }
+
+
+def account_connection(account: Mapping[str, str]) -> dict[str, Any]:
+    """The Airflow connection for an account of the simulator, as it prints it."""
+    extra = {key: account[key] for key in ("refresh_token", "developer_token", "customer_id", "account_id")}
+    return {
+        "conn_type": "microsoft_advertising",
+        "login": account["client_id"],
+        "password": account["client_secret"],
+        "extra": {**extra, "environment": "other", "base_url": account["base_url"]},
+    }
+
+
+def _inherited() -> dict[str, str]:
+    """Our own environment without settings of another Airflow."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
+
+
+def _healthy(url: str) -> bool:
+    try:
+        answer = httpx.get(f"{url}/api/v2/monitor/health", timeout=5, trust_env=False)
+        parts = answer.json()
+    except (httpx.HTTPError, ValueError):
+        return False
+    needed = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+    return answer.is_success and all(parts.get(part, {}).get("status") == "healthy" for part in needed)
+
+
+def _first_line(program: Program) -> dict[str, str]:
+    """The simulator's account, which it prints when it is ready."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        for line in program.log.read_text().splitlines():
+            if line.startswith("{") and line.endswith("}"):
+                return {key: str(value) for key, value in json.loads(line).items()}
+        if not program.running:
+            break
+        time.sleep(0.1)
+    raise RuntimeError(f"The simulator did not start; the end of {program.log}:\n{program.tail()}")

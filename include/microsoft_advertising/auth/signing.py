@@ -1,0 +1,65 @@
+"""Puts the access token on requests, and a new one if the service says that it has expired."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+
+import httpx
+
+from microsoft_advertising.account import Account
+from microsoft_advertising.auth.tokens import TokenSource
+from microsoft_advertising.wire import reply_of
+
+__all__ = ["Signed", "account_headers"]
+
+
+def account_headers(account: Account) -> dict[str, str]:
+    """The headers of every call, except the token's (documented: request-header-rest).
+
+    While no account is chosen, its ids are left out: Customer Management needs none (documented).
+    """
+    headers = {
+        "DeveloperToken": account.developer_token.get_secret_value(),
+        "CustomerId": account.customer_id,
+        "CustomerAccountId": account.account_id,
+    }
+    return {name: value for name, value in headers.items() if value}
+
+
+class Signed(httpx.Auth):
+    """Signs a request; renews the token once where it was refused, and sends the request again.
+
+    Args:
+        tokens: Where tokens come from.
+        header: `Authorization` for calls, `AuthenticationToken` for the file upload (documented).
+        scheme: What stands before the token.
+    """
+
+    requires_response_body = True
+
+    def __init__(
+        self, tokens: TokenSource, *, header: str = "Authorization", scheme: str = "Bearer "
+    ) -> None:
+        self._tokens = tokens
+        self._header = header
+        self._scheme = scheme
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """For `httpx.Client`."""
+        response = yield self._sign(request, self._tokens.access_token())
+        response.read()
+        if reply_of(response).token_refused:
+            yield self._sign(request, self._tokens.access_token(force_refresh=True))
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """For `httpx.AsyncClient`: tokens are fetched in a thread, as msal has no async calls."""
+        response = yield self._sign(request, await asyncio.to_thread(self._tokens.access_token))
+        await response.aread()
+        if reply_of(response).token_refused:
+            renewed = await asyncio.to_thread(self._tokens.access_token, force_refresh=True)
+            yield self._sign(request, renewed)
+
+    def _sign(self, request: httpx.Request, token: str) -> httpx.Request:
+        request.headers[self._header] = self._scheme + token
+        return request

@@ -1,0 +1,151 @@
+"""Access tokens from a refresh token, by msal."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from customer_match.errors import ConfigurationError
+from microsoft_advertising.account import Account
+from microsoft_advertising.auth.authority import AuthorityHttp, application
+from microsoft_advertising.auth.authority_errors import (
+    DOUBTFUL_SECONDS,
+    SIGN_IN_AGAIN,
+    is_doubtful,
+    refusal,
+)
+from microsoft_advertising.auth.refresh_tokens import NewestRefreshToken, TokenStore
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.faults import Origin, ServiceTransientError
+
+__all__ = ["TokenSource"]
+
+RENEW_SECONDS_BEFORE = 300
+"""A token is renewed this long before it expires (they last about an hour), as msal's own cache does."""
+
+MOST_TRIES = 20
+"""Refresh tokens tried in one renewal. Each try but the first needs that another process has just stored a
+newer one, so that this many mean that something is amiss."""
+
+
+class TokenSource:
+    """Hands out valid access tokens; renews them early and on demand. Thread-safe.
+
+    Other processes may renew at the same time, also where the authority lets a refresh token work once only:
+    after a refusal the store is looked at again, and what another process has put there is tried.
+
+    Args:
+        account: Whose tokens; its refresh token is used until a newer one is stored.
+        environment: Which authority and scope.
+        store: Keeps each new refresh token. It is used under a lock, before the access token is handed out.
+    """
+
+    def __init__(self, account: Account, environment: Environment, store: TokenStore | None = None) -> None:
+        self._account = account
+        self._environment = environment
+        self._newest = NewestRefreshToken(account.refresh_token.get_secret_value(), store)
+        self._access_token = ""
+        self._renew_at = 0.0
+        self._lock = threading.Lock()
+        self._doubted_at: float | None = None
+        self._application: Any = None
+        self._origin = Origin("signing in", account.account_id)
+        self._http = AuthorityHttp(environment, self._origin)
+
+    def access_token(self, *, force_refresh: bool = False) -> str:
+        """A token that is good for some minutes at least.
+
+        Args:
+            force_refresh: The service refused the last one, whatever its expiry says.
+
+        Raises:
+            ConfigurationError: A human must act: sign in again, or correct client id or secret.
+            TransientError: The authority cannot be reached or answers nothing useful now.
+        """
+        with self._lock:
+            if force_refresh or time.monotonic() >= self._renew_at:
+                self._renew()
+                self._doubted_at = None
+            return self._access_token
+
+    def close(self) -> None:
+        """Close the connections to the authority."""
+        self._http.close()
+
+    def _renew(self) -> None:
+        answer = self._redeem()
+        self._access_token = str(answer["access_token"])
+        self._renew_at = time.monotonic() + _seconds(answer.get("expires_in")) - RENEW_SECONDS_BEFORE
+        if answer.get("refresh_token"):
+            self._newest.keep(str(answer["refresh_token"]))
+
+    def _redeem(self) -> Mapping[str, Any]:
+        """The authority's answer with an access token."""
+        token, doubtful = self._newest.next(), False
+        for _ in range(MOST_TRIES):
+            answer = self._ask(token)
+            if "access_token" in answer:
+                return answer
+            doubtful = doubtful or is_doubtful(answer)
+            another = self._instead_of(token) if answer.get("error") in SIGN_IN_AGAIN else None
+            if another is None:
+                break
+            token = another
+        if doubtful:
+            self._wait_out_the_doubt()
+        raise refusal(answer, self._origin)
+
+    def _wait_out_the_doubt(self) -> None:
+        """A good token is refused now and then: it is tried once more, after a minute that whoever asked waits.
+
+        Raises:
+            ServiceTransientError: The minute is not over. It is not waited here, where all others would wait, too.
+        """
+        now = time.monotonic()
+        if self._doubted_at is None:
+            self._doubted_at = now
+        left = self._doubted_at + DOUBTFUL_SECONDS - now
+        if left > 0:
+            self._application = None  # as below
+            raise ServiceTransientError(
+                f"{self._origin}: invalid_grant (AADSTS70000), which the authority answers now and then for good "
+                "refresh tokens, too. It is tried once more in a minute. If it is refused then: sign in again "
+                "(`customer-match login`).",
+                retry_after=left,
+                undone=True,
+            )
+        self._doubted_at = None
+
+    def _instead_of(self, refused: str) -> str | None:
+        self._application = None  # msal would refuse the same token from memory for a minute
+        return self._newest.after_refusal(refused)
+
+    def _ask(self, refresh_token: str) -> Mapping[str, Any]:
+        try:
+            self._application = self._application or self._new_application()
+            answer: Mapping[str, Any] = self._application.acquire_token_by_refresh_token(
+                refresh_token, scopes=list(self._environment.scopes)
+            )
+        except ServiceTransientError as error:
+            # Whatever became of this, the call that the token is for was not sent.
+            raise ServiceTransientError(str(error), retry_after=error.retry_after, undone=True) from error
+        except (KeyError, ValueError) as error:
+            raise ConfigurationError(
+                f"{self._origin}: the authority's answer is not as it should be ({type(error).__name__}). "
+                "Check the base URL on the connection."
+            ) from None  # the cause repeats the answer
+        return answer
+
+    def _new_application(self) -> Any:
+        return application(
+            self._account.client_id, self._account.client_secret, self._environment, self._http
+        )
+
+
+def _seconds(value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return 0.0

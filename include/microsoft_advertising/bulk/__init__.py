@@ -1,0 +1,1 @@
+"""Bulk uploads: the file, its transfer, its results."""

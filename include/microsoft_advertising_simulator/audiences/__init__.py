@@ -1,0 +1,1 @@
+"""Customer lists and their members."""

@@ -1,0 +1,420 @@
+"""Campaign Management for customer lists: add, update, delete, query, and apply members.
+
+The service's logic without any HTTP: the operations of both faces call it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from microsoft_advertising_simulator.audiences import rules
+from microsoft_advertising_simulator.audiences.lapsing import Lapsing
+from microsoft_advertising_simulator.audiences.members import DIGEST_BYTES, MemberFiles, sort_distinct
+from microsoft_advertising_simulator.clock import Clock
+from microsoft_advertising_simulator.codes import ServiceFault
+from microsoft_advertising_simulator.model import Action, Audience, Caller, Refusal, Scope
+from microsoft_advertising_simulator.settings import Settings
+from microsoft_advertising_simulator.storage import Storage
+
+__all__ = ["MAX_APPLY_ITEMS", "MAX_AUDIENCES_PER_CALL", "AudienceService", "ItemError", "ListFields"]
+
+MAX_AUDIENCES_PER_CALL: Final = 100
+MAX_APPLY_ITEMS: Final = 1_000
+_ITEMS: Final = "CustomerListItems"
+
+
+@dataclass(frozen=True, slots=True)
+class ListFields:
+    """A customer list as a caller describes it; None = not sent."""
+
+    type: str | None = None
+    id: int | None = None
+    name: str | None = None
+    description: str | None = None
+    membership_duration: int | None = None
+    parent_id: str | None = None
+    scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemError:
+    """One entry of PartialErrors: which item of the call failed, and why."""
+
+    index: int
+    number: int
+    field_path: str | None = None
+
+
+class AudienceService:
+    """Customer lists and their members.
+
+    Args:
+        storage: Keeps the lists.
+        files: Keeps the members.
+        clock: Dates the changes.
+        settings: The settings in force now.
+        refusal: Asked once for each call of Apply which good items to refuse.
+    """
+
+    def __init__(
+        self, storage: Storage, files: MemberFiles, clock: Clock, settings: Callable[[], Settings],
+        refusal: Callable[[], Refusal | None],
+    ) -> None:  # fmt: skip
+        self._storage = storage
+        self._files = files
+        self._clock = clock
+        self._settings = settings
+        self._refusal = refusal
+        self.lapsing = Lapsing(storage, files, clock)
+        # Held by whoever changes lists or members (this class and the commit of a Bulk upload).
+        # Readers do not take it: they see the state of the last commit.
+        self.writing = threading.RLock()
+
+    def add(
+        self, caller: Caller, audiences: Sequence[ListFields | None] | None
+    ) -> tuple[list[int | None], list[ItemError]]:
+        """Create lists; one id or None per audience, and the errors (documented: partial success)."""
+        ids: list[int | None] = []
+        errors: list[ItemError] = []
+        with self.writing, self._storage.transaction():
+            for index, fields in enumerate(_checked(audiences)):
+                numbers = self._add_errors(caller, fields)
+                ids.append(None if numbers or fields is None else self._create(caller, fields))
+                errors += [ItemError(index, number) for number in numbers]
+        return ids, errors
+
+    def update(self, caller: Caller, audiences: Sequence[ListFields | None] | None) -> list[ItemError]:
+        """Change name, description, duration, or the scope from Account to Customer."""
+        errors: list[ItemError] = []
+        with self.writing, self._storage.transaction():
+            for index, fields in enumerate(_checked(audiences)):
+                errors += [ItemError(index, number) for number in self._update(caller, fields)]
+        return errors
+
+    def delete(self, caller: Caller, ids: Sequence[int | None] | None) -> list[ItemError]:
+        """Delete lists with their members."""
+        errors: list[ItemError] = []
+        superseded: list[str | None] = []
+        with self.writing:
+            with self._storage.transaction():
+                for index, audience_id in enumerate(_checked_ids(ids)):
+                    found, number = self._deletable(caller, audience_id, (ids or [])[:index])
+                    errors += [] if number is None else [ItemError(index, number)]
+                    superseded += [] if found is None else [self._mark_deleted(found)]
+            # Only after the commit: until then the database points to the files.
+            for name in superseded:
+                self._files.remove(name)
+        return errors
+
+    def query(
+        self, caller: Caller, ids: Sequence[int | None] | None
+    ) -> tuple[list[Audience | None], list[ItemError]]:
+        """Lists by id (None where unknown), or all that the account may see if `ids` is None."""
+        if ids is None:
+            return [*self.listed(caller)], []
+        found_all: list[Audience | None] = []
+        errors: list[ItemError] = []
+        for index, audience_id in enumerate(_checked_ids(ids)):
+            found, number = self._lookup(caller, audience_id, ids[:index])
+            found_all.append(found)
+            errors += [] if number is None else [ItemError(index, number)]
+        return found_all, errors
+
+    def listed(self, caller: Caller, since: float | None = None) -> list[Audience]:
+        """All lists that the account may see; with a time, those changed since then, deleted ones too."""
+        own = [found for found in self._storage.audiences() if _belongs(found, caller)]
+        if since is None:
+            return [found for found in own if not found.deleted]
+        return [found for found in own if found.modified_at >= since]
+
+    def size(self, audience: Audience) -> int | None:
+        """Size as the service shows it: None while a list is young, then the number of members."""
+        known_at = audience.created_at + self._settings().size_delay_seconds
+        return audience.members if self._clock.now() >= known_at else None
+
+    def visible(self, caller: Caller, audience_id: int) -> Audience | None:
+        """The living list of that id, if the caller's account may use it."""
+        found = self._storage.audience(audience_id)
+        return found if found is not None and _is_visible(found, caller) else None
+
+    def member_lines(self, audience_id: int) -> Iterator[bytes] | None:
+        """The members of any list as sorted hex, one a line; None for an unknown id. For people and tests."""
+        with self.writing:  # so that the file is not superseded before it is open
+            self.lapse()
+            found = self._storage.audience(audience_id)
+            return None if found is None else self._files.hex_lines(found.members_file)
+
+    def lapse(self) -> None:
+        """Let go of all members whose duration is over by now."""
+        with self.writing:
+            for found in self._storage.lapsing(self._clock.now()):
+                with self._storage.transaction():
+                    self._storage.save_audience(self.lapsing.lapsed(found))
+                self._files.remove(found.members_file)
+
+    def change_by_hand(
+        self, audience_id: int, *, associated: bool | None = None, name: str | None = None,
+        deleted: bool = False, emptied: bool = False,
+    ) -> Audience | None:  # fmt: skip
+        """What a person can do to a list in the web interface; None for an unknown id.
+
+        Args:
+            audience_id: Which list.
+            associated: An ad group uses it from now on, or no longer.
+            name: Its new name.
+            deleted: Delete it with its members.
+            emptied: Take all of its members out.
+
+        Raises:
+            ServiceFault: 4838 or 4853 for a name that is impossible or taken.
+        """
+        with self.writing:
+            found = self._storage.audience(audience_id)
+            if found is None:
+                return None
+            if name is not None:
+                number = rules.name_error(name) or self._taken_error(found, name)
+                if number is not None:
+                    raise ServiceFault(number)
+            changed = replace(
+                found,
+                name=found.name if name is None else name,
+                associated=found.associated if associated is None else associated,
+                modified_at=self._clock.now(),
+            )
+            if emptied:
+                changed = replace(changed, members_file=None, members=0)
+            self._storage.save_audience(changed)
+            if emptied:
+                self._files.remove(found.members_file)
+            if deleted:
+                self._files.remove(self._mark_deleted(changed))
+            return self._storage.audience(audience_id)
+
+    def apply(
+        self, caller: Caller, audience_id: int | None, *, action: str | None, sub_type: str | None,
+        items: Sequence[str | None] | None, terms: bool | None,
+    ) -> list[ItemError]:  # fmt: skip
+        """ApplyCustomerListUserData: change the members synchronously, at most 1,000 a call.
+
+        Raises:
+            ServiceFault: 6999 too many items, 8000 unknown list, 8001 action, 8002 sub type,
+                8003 terms not accepted, 8006 no items.
+        """
+        settings = self._settings()
+        wanted = rules.action_of(action, delete_removes=settings.delete_removes)
+        if wanted is None:
+            raise ServiceFault(8001)
+        if sub_type != "Email":
+            raise ServiceFault(8002)
+        if not items:
+            raise ServiceFault(8006)
+        if len(items) > MAX_APPLY_ITEMS:
+            raise ServiceFault(6999)
+        if wanted is not Action.REMOVE and not (settings.terms_accepted if terms is None else terms):
+            raise ServiceFault(8003)
+        errors = _item_errors(items, settings, self._refusal())
+        refused = {error.index for error in errors}
+        accepted = [item for index, item in enumerate(items) if item and index not in refused]
+        self._change_members(caller, audience_id, wanted, accepted)
+        return errors
+
+    def _change_members(
+        self, caller: Caller, audience_id: int | None, action: Action, hashes: Sequence[str]
+    ) -> None:
+        digests = np.frombuffer(bytes.fromhex("".join(hashes)), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
+        with self.writing:
+            audience = None if audience_id is None else self.visible(caller, audience_id)
+            if audience is None:
+                raise ServiceFault(8000)
+            if len(digests) == 0:
+                return
+            name, count = self._files.change(audience.members_file, action, sort_distinct(digests))
+            now = self._clock.now()
+            with self._storage.transaction():
+                self.lapsing.note(audience, action, sort_distinct(digests))
+                self._storage.save_audience(
+                    replace(audience, members_file=name, members=count, modified_at=now, data_at=now)
+                )
+            self._files.remove(audience.members_file)
+
+    def _add_errors(self, caller: Caller, fields: ListFields | None) -> list[int]:
+        if fields is None:
+            return [4845]
+        if fields.type != "CustomerList":
+            return [4859]
+        if fields.id is not None:
+            return [4847]
+        numbers = [
+            rules.name_error(fields.name),
+            *self._common_errors(fields),
+            _scope_and_parent_error(caller, fields),
+        ]
+        if fields.name and self._named(fields.name) is not None:
+            numbers.append(4853)
+        numbers.append(self._limit_error(caller))
+        return [number for number in numbers if number is not None]
+
+    def _common_errors(self, fields: ListFields) -> list[int | None]:
+        return [
+            rules.description_error(fields.description),
+            rules.duration_error(fields.membership_duration, self._settings().max_membership_days),
+        ]
+
+    def _named(self, name: str) -> Audience | None:
+        return self._storage.audience_named(name, ignore_case=self._settings().names_ignore_case)
+
+    def _taken_error(self, audience: Audience, name: str) -> int | None:
+        other = self._named(name)
+        return 4853 if other is not None and other.id != audience.id else None
+
+    def _limit_error(self, caller: Caller) -> int | None:
+        settings = self._settings()
+        if settings.max_lists_per_account is None and settings.max_lists_per_customer is None:
+            return None
+        living = [audience for audience in self._storage.audiences() if not audience.deleted]
+        if settings.max_lists_per_customer is not None and len(living) >= settings.max_lists_per_customer:
+            return 4866
+        in_account = sum(audience.parent_id == caller.account_id for audience in living)
+        if settings.max_lists_per_account is not None and in_account >= settings.max_lists_per_account:
+            return 4865
+        return None
+
+    def _create(self, caller: Caller, fields: ListFields) -> int:
+        scope = Scope(fields.scope or "")
+        now = self._clock.now()
+        audience = Audience(
+            id=self._storage.next_audience_id(),
+            name=fields.name or "",
+            description=fields.description or "",
+            scope=scope,
+            parent_id=rules.parent_of(scope, caller),
+            membership_duration=(
+                rules.DEFAULT_DURATION if fields.membership_duration is None else fields.membership_duration
+            ),
+            created_at=now,
+            modified_at=now,
+        )
+        self._storage.save_audience(audience)
+        return audience.id
+
+    def _update(self, caller: Caller, fields: ListFields | None) -> list[int]:
+        if fields is None or fields.id is None:
+            return [4845 if fields is None else 4846]
+        found = self.visible(caller, fields.id)
+        if found is None:
+            return [4835]
+        if fields.type not in (None, "CustomerList"):
+            return [4861]
+        if not self._settings().updates_customer_lists:
+            return [4859]
+        numbers = [*self._common_errors(fields), *self._rename_errors(found, fields)]
+        refused = [number for number in numbers if number is not None]
+        if not refused:
+            changed = _updated(found, fields, caller, self._clock.now())
+            self.lapsing.duration_changed(found, changed)
+            self._storage.save_audience(changed)
+        return refused
+
+    def _rename_errors(self, found: Audience, fields: ListFields) -> list[int | None]:
+        numbers: list[int | None] = []
+        if fields.name is not None:
+            numbers += [rules.name_error(fields.name), self._taken_error(found, fields.name)]
+        if fields.scope is not None:
+            if fields.scope not in tuple(Scope):
+                numbers.append(4849)
+            elif found.scope is Scope.CUSTOMER and fields.scope == Scope.ACCOUNT:
+                numbers.append(4855)
+        return numbers
+
+    def _deletable(
+        self, caller: Caller, audience_id: int | None, earlier: Sequence[int | None]
+    ) -> tuple[Audience | None, int | None]:
+        found, number = self._lookup(caller, audience_id, earlier)
+        return (None, 4854) if found is not None and found.associated else (found, number)
+
+    def _mark_deleted(self, audience: Audience) -> str | None:
+        self._storage.save_audience(
+            replace(audience, deleted=True, members=0, members_file=None, modified_at=self._clock.now())
+        )
+        return audience.members_file
+
+    def _lookup(
+        self, caller: Caller, audience_id: int | None, earlier: Sequence[int | None]
+    ) -> tuple[Audience | None, int | None]:
+        if audience_id is None:
+            return None, 4846
+        if audience_id in earlier:
+            return None, 4837
+        found = self.visible(caller, audience_id)
+        return found, None if found is not None else 4835
+
+
+def _is_visible(audience: Audience, caller: Caller) -> bool:
+    return not audience.deleted and _belongs(audience, caller)
+
+
+def _belongs(audience: Audience, caller: Caller) -> bool:
+    return audience.parent_id == rules.parent_of(audience.scope, caller)
+
+
+def _checked(audiences: Sequence[ListFields | None] | None) -> Sequence[ListFields | None]:
+    if not audiences:
+        raise ServiceFault(4844)
+    if len(audiences) > MAX_AUDIENCES_PER_CALL:
+        raise ServiceFault(4850)
+    return audiences
+
+
+def _checked_ids(ids: Sequence[int | None] | None) -> Sequence[int | None]:
+    if not ids:
+        raise ServiceFault(4851)
+    if len(ids) > MAX_AUDIENCES_PER_CALL:
+        raise ServiceFault(4852)
+    return ids
+
+
+def _scope_and_parent_error(caller: Caller, fields: ListFields) -> int | None:
+    if fields.scope not in tuple(Scope):
+        return 4849
+    if fields.parent_id is None:
+        return 4848
+    return rules.parent_error(fields.parent_id, Scope(fields.scope), caller)
+
+
+def _updated(found: Audience, fields: ListFields, caller: Caller, now: float) -> Audience:
+    scope = found.scope if fields.scope is None else Scope(fields.scope)
+    return replace(
+        found,
+        name=found.name if fields.name is None else fields.name,
+        description=found.description if fields.description is None else fields.description,
+        membership_duration=(
+            found.membership_duration if fields.membership_duration is None else fields.membership_duration
+        ),
+        scope=scope,
+        parent_id=rules.parent_of(scope, caller),
+        modified_at=now,
+    )
+
+
+def _item_errors(items: Sequence[str | None], settings: Settings, refusal: Refusal | None) -> list[ItemError]:
+    pattern = rules.hash_pattern(upper_case=settings.upper_case_hashes)
+    seen: set[str] = set()
+    errors = []
+    for index, item in enumerate(items):
+        if not item:
+            errors.append(ItemError(index, 8006, _ITEMS))
+        elif not pattern.match(item):
+            errors.append(ItemError(index, 8004, _ITEMS))
+        elif settings.duplicates_refused and item.lower() in seen:
+            errors.append(ItemError(index, 4200, _ITEMS))
+        elif refusal is not None and int(item[:8], 16) < refusal.below:
+            errors.append(ItemError(index, refusal.number, _ITEMS))
+        else:
+            seen.add(item.lower())
+    return errors

@@ -1,0 +1,1 @@
+"""What the simulator imitates, as a table and as a page."""

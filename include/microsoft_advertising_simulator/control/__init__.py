@@ -1,0 +1,1 @@
+"""Controls for tests: injected faults, and the log of requests."""

@@ -1,0 +1,1 @@
+"""Users, applications, tokens and sign-in."""

@@ -1,0 +1,161 @@
+"""The authorization code flow: what an application asks for, the code it gets, and what the code is good for."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from microsoft_advertising_simulator.identity.applications import Application, find
+from microsoft_advertising_simulator.identity.oauth_errors import Answer, OAuthError, SentBack
+
+__all__ = ["SCOPES", "AuthorizationRequest", "CodeGrant", "read_request"]
+
+SCOPES: Final = ("https://ads.microsoft.com/msads.manage", "https://si.ads.microsoft.com/msads.manage")
+OFFLINE: Final = "offline_access"
+_OF_OPENID: Final = frozenset({"openid", "profile", "email", OFFLINE})
+_CHALLENGE_LENGTHS: Final = range(43, 129)  # RFC 7636
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """What the sign-in page is asked for.
+
+    Args:
+        application: Who asks.
+        redirect_uri: Where the answer goes.
+        scope: Asked for, space-separated.
+        state: Comes back as it is.
+        code_challenge: PKCE; None without it.
+        challenge_method: `S256` or `plain`.
+        nonce: Comes back in the id token.
+        form_post: Whether the answer is to be posted rather than stand in the query.
+    """
+
+    application: Application
+    redirect_uri: str
+    scope: str
+    form_post: bool = False
+    state: str | None = None
+    code_challenge: str | None = None
+    challenge_method: str = "plain"
+    nonce: str | None = None
+
+    def accepted(self, code: str) -> Answer:
+        """What the application is told once the user has accepted."""
+        return self.answer(code=code)
+
+    def declined(self) -> Answer:
+        """What it is told once the user has declined."""
+        return self.answer(
+            error="access_denied",
+            error_description="AADSTS65004: The user declined to consent to access the app.",
+        )
+
+    def answer(self, **parameters: str) -> Answer:
+        """An answer to this request, with its state."""
+        if self.state is not None:
+            parameters["state"] = self.state
+        return Answer(self.redirect_uri, self.form_post, parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeGrant:
+    """What a code stands for. It is bound to client, redirect URI and challenge, and ends soon.
+
+    Args:
+        expires_at: By the simulator's clock.
+        public: Whether it was asked for as a public client does, so that no secret may be sent with it.
+    """
+
+    client_id: str
+    redirect_uri: str
+    scope: str
+    expires_at: float
+    public: bool
+    code_challenge: str | None = field(default=None, repr=False)
+    challenge_method: str = "plain"
+    nonce: str | None = None
+
+    def check(self, form: Mapping[str, str], now: float) -> None:
+        """Whether a token request may redeem it.
+
+        Raises:
+            OAuthError: Another client or redirect URI, too late, or without the right verifier.
+        """
+        if form.get("client_id") != self.client_id:
+            raise OAuthError("invalid_grant", 70000, "The code was issued to another client.")
+        if form.get("redirect_uri") != self.redirect_uri:
+            raise OAuthError(
+                "invalid_client", 50011, "The reply address does not match that of the authorization request."
+            )
+        if now >= self.expires_at:
+            raise OAuthError("invalid_grant", 70008, "The authorization code has expired.")
+        if self.code_challenge is not None and not self._verified(form.get("code_verifier", "")):
+            raise OAuthError(
+                "invalid_grant", 501481, "The Code_Verifier does not match the code_challenge supplied."
+            )
+
+    def _verified(self, verifier: str) -> bool:
+        proof = verifier
+        if self.challenge_method == "S256":
+            digest = hashlib.sha256(verifier.encode()).digest()
+            proof = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        return secrets.compare_digest(proof.encode(), (self.code_challenge or "").encode())
+
+
+def read_request(
+    parameters: Mapping[str, str], applications: Iterable[Application], native_pages: Iterable[str]
+) -> AuthorizationRequest:
+    """Check an authorization request.
+
+    Args:
+        parameters: Of the query.
+        applications: Those that are registered.
+        native_pages: The pages for copying that public applications may name.
+
+    Raises:
+        SentBack: The application is told at its redirect URI: wrong scope, response type or mode, challenge.
+        OAuthError: It cannot be told, because nobody knows it or its redirect URI: a page says so.
+    """
+    application = find(applications, parameters.get("client_id"))
+    redirect_uri = parameters.get("redirect_uri", "")
+    native = application.client_secret is None and redirect_uri in native_pages
+    if not (native or application.answers_at(redirect_uri)):
+        raise OAuthError(
+            "invalid_request", 50011, "The redirect URI does not match those configured for the application."
+        )
+    request = AuthorizationRequest(
+        application=application,
+        redirect_uri=redirect_uri,
+        scope=parameters.get("scope", ""),
+        form_post=parameters.get("response_mode") == "form_post",
+        state=parameters.get("state"),
+        code_challenge=parameters.get("code_challenge"),
+        challenge_method=parameters.get("code_challenge_method", "plain"),
+        nonce=parameters.get("nonce"),
+    )
+    fault = _fault(request, parameters)
+    if fault:
+        error, number, description = fault
+        told = request.answer(error=error, error_description=f"AADSTS{number}: {description}")
+        raise SentBack(error, number, description, told)
+    return request
+
+
+def _fault(request: AuthorizationRequest, parameters: Mapping[str, str]) -> tuple[str, int, str] | None:
+    scopes = set(request.scope.split())
+    if parameters.get("response_type") != "code":
+        return "unsupported_response_type", 70005, "The response type must be code."
+    if parameters.get("response_mode", "query") not in ("query", "form_post"):
+        return "invalid_request", 70007, "The simulator knows the response modes query and form_post."
+    if not scopes & set(SCOPES) or scopes - set(SCOPES) - _OF_OPENID:
+        return "invalid_scope", 70011, "The scope is not valid."
+    if request.challenge_method not in ("plain", "S256"):
+        return "invalid_request", 501491, "The code challenge method is not supported."
+    if request.code_challenge is not None and len(request.code_challenge) not in _CHALLENGE_LENGTHS:
+        return "invalid_request", 501491, "The size of the code challenge is not valid."
+    return None

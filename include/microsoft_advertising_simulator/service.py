@@ -1,0 +1,138 @@
+"""Everything that makes up one running simulator, wired together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from microsoft_advertising_simulator.audiences.members import MemberFiles
+from microsoft_advertising_simulator.audiences.service import AudienceService
+from microsoft_advertising_simulator.bulk.processor import Processor, Workplace
+from microsoft_advertising_simulator.clock import Clock
+from microsoft_advertising_simulator.codes import code
+from microsoft_advertising_simulator.control.injection import (
+    JUDGE_ITEMS,
+    PROCESS_DOWNLOAD,
+    FaultRules,
+    refusal_of,
+)
+from microsoft_advertising_simulator.control.request_log import RequestLog
+from microsoft_advertising_simulator.control.upload_faults import UploadFaults
+from microsoft_advertising_simulator.identity.service import Identity
+from microsoft_advertising_simulator.model import Refusal, UploadError
+from microsoft_advertising_simulator.settings import Settings
+from microsoft_advertising_simulator.storage import Storage
+from microsoft_advertising_simulator.throttle import SlidingWindow
+from microsoft_advertising_simulator.uploads.completion import Completion
+from microsoft_advertising_simulator.uploads.downloads import DownloadService
+from microsoft_advertising_simulator.uploads.entity_records import EntityRecordService
+from microsoft_advertising_simulator.uploads.result_links import ResultLinks
+from microsoft_advertising_simulator.uploads.service import UploadService, Worker
+
+__all__ = ["Service"]
+
+
+class Service:
+    """The simulated service: storage, clock, settings, and the parts that work with them.
+
+    Args:
+        folder: Everything that the simulator keeps; it exists, and no other process uses it.
+        sandbox: Whether this run plays the sandbox environment.
+    """
+
+    def __init__(self, folder: Path, *, sandbox: bool = False) -> None:
+        self.storage = Storage(folder / "simulator.sqlite")
+        self.clock = Clock(float(self.storage.get("clock_offset") or 0.0))
+        self._settings = Settings.model_validate({**(self.storage.get("settings") or {}), "sandbox": sandbox})
+        self.identity = Identity(self.storage, self.clock)
+        self.member_files = MemberFiles(folder / "members")
+        self.member_files.keep_only(
+            [audience.members_file for audience in self.storage.audiences() if audience.members_file]
+            + self.storage.addition_files()
+        )
+        self.faults = FaultRules()
+        self.upload_faults = UploadFaults(self.faults, self.clock, self.settings)
+        self.audiences = AudienceService(
+            self.storage, self.member_files, self.clock, self.settings, self._refusal
+        )
+        self.clock.on_advance(self.audiences.lapse)
+        self.audiences.lapse()
+        self.results = ResultLinks(self.storage, folder / "results", self.clock, self.settings)
+        self.results.keep_only(self.storage.result_files())
+        self.uploads = UploadService(
+            self.storage, folder / "uploads", self.results, self.clock, self.settings
+        )
+        self.log = RequestLog()
+        self.calls = SlidingWindow(60)
+        completion = self._completion()
+        self.entity_records = EntityRecordService(self.uploads, completion, self.results, self.settings)
+        self.downloads = DownloadService(
+            self.storage,
+            self.audiences,
+            self.results,
+            self.clock,
+            self.settings,
+            failure=self._download_failure,
+        )
+        self.worker = Worker(self.storage, self.uploads, completion, self.clock, self.upload_faults)
+
+    def settings(self) -> Settings:
+        """The settings in force now."""
+        return self._settings
+
+    def change_settings(self, changes: dict[str, Any]) -> Settings:
+        """Replace some settings, durably.
+
+        Raises:
+            pydantic.ValidationError: Unknown name or impossible value; nothing is changed.
+        """
+        self._settings = Settings.model_validate({**self._settings.model_dump(), **changes})
+        self.storage.put("settings", self._settings.model_dump())
+        self.clock.advance(0)  # times may have become shorter: wake whoever waits
+        return self._settings
+
+    def advance_clock(self, seconds: float) -> float:
+        """Move the clock forward, durably; returns the simulated time."""
+        self.storage.put("clock_offset", self.clock.advance(seconds))
+        return self.clock.now()
+
+    def clear_faults(self) -> None:
+        """Remove all fault rules; uploads that were held go on."""
+        self.faults.clear()
+        self.upload_faults.let_go()
+        self.clock.advance(0)
+
+    def start(self) -> None:
+        """Begin to process uploads; unfinished ones first."""
+        self.worker.start()
+
+    def stop(self) -> None:
+        """End the threads and close the storage."""
+        self.worker.stop()
+        self.storage.close()
+
+    def _completion(self) -> Completion:
+        place = Workplace(
+            storage=self.storage,
+            files=self.member_files,
+            audiences=self.audiences,
+            incoming=self.uploads.files,
+            folder=self.results.folder,
+            settings=self.settings,
+            now=self.clock.now,
+            refusal=self._refusal,
+        )
+        return Completion(
+            self.storage,
+            self.uploads.files,
+            Processor(place),
+            self.clock,
+            self.upload_faults,
+        )
+
+    def _download_failure(self) -> UploadError | None:
+        rule = self.faults.take(PROCESS_DOWNLOAD)
+        return None if rule is None else UploadError(rule.code, code(rule.code).message)
+
+    def _refusal(self) -> Refusal | None:
+        return refusal_of(self.faults.take(JUDGE_ITEMS))

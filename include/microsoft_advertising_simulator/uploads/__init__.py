@@ -1,0 +1,1 @@
+"""Bulk uploads and downloads, and their results."""

@@ -1,0 +1,335 @@
+"""Bulk uploads: the URL, the file, the status, the results; and the threads that process files.
+
+The service's logic without any HTTP.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from microsoft_advertising_simulator.audiences.members import sync_folder
+from microsoft_advertising_simulator.clock import Clock
+from microsoft_advertising_simulator.codes import ServiceFault
+from microsoft_advertising_simulator.control.upload_faults import UploadFaults
+from microsoft_advertising_simulator.model import Caller, ResponseMode, Status, Upload, UploadState
+from microsoft_advertising_simulator.settings import Settings
+from microsoft_advertising_simulator.storage import Storage
+from microsoft_advertising_simulator.throttle import SlidingWindow
+from microsoft_advertising_simulator.uploads.completion import Completion, StoppedError
+from microsoft_advertising_simulator.uploads.result_links import ResultLinks
+
+__all__ = ["UploadService", "Worker"]
+
+_EXTENSIONS: Final = (".csv", ".tsv", ".zip")
+_THREADS: Final = 2
+
+
+class UploadService:
+    """The life of uploads up to acceptance, and the view on them afterwards.
+
+    Args:
+        storage: Keeps uploads.
+        files: Accepted files lie here; created if it is missing.
+        results: Gives out what came of them.
+        clock: Tells expiry.
+        settings: The settings in force now.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        files: Path,
+        results: ResultLinks,
+        clock: Clock,
+        settings: Callable[[], Settings],
+    ) -> None:
+        self._storage = storage
+        self._results = results
+        self._clock = clock
+        self._settings = settings
+        self.files = files
+        self.files.mkdir(parents=True, exist_ok=True)
+        wanted = {upload.file for upload in storage.unfinished_uploads()}
+        for path in self.files.iterdir():
+            if path.name not in wanted:
+                path.unlink()  # received, but never accepted, before a crash
+        self._url_window = SlidingWindow(900)
+        self._post_window = SlidingWindow(60)
+        self._accepting = threading.Lock()
+        self.accepted = threading.Condition()
+        self.progress: dict[str, float] = {}
+        """Fraction read of files being processed, by request id."""
+
+    def request_url(self, caller: Caller, mode: ResponseMode) -> Upload:
+        """GetBulkUploadUrl.
+
+        Raises:
+            ServiceFault: 4204 when the account asked too often.
+        """
+        now = self._clock.now()
+        settings = self._settings()
+        limit = settings.upload_urls_per_15_minutes
+        if not self._url_window.admit(caller.account_id, now=now, limit=limit):
+            raise ServiceFault(4204, http_status=settings.http_status(4204))
+        upload = _new(caller, mode, now)
+        self._storage.save_upload(upload)
+        return upload
+
+    def check_url(self, url_id: str) -> Upload:
+        """The upload that a URL belongs to, if a file may be posted to it now.
+
+        Raises:
+            ServiceFault: 3220 unknown, 3224 used, 3226 expired.
+        """
+        upload = self._storage.upload_by_url(url_id)
+        if upload is None:
+            raise ServiceFault(3220)
+        if upload.state is not UploadState.PENDING:
+            raise ServiceFault(3224)
+        if self._clock.now() >= upload.created_at + self._settings().upload_url_seconds:
+            raise ServiceFault(3226)
+        return upload
+
+    def admit_post(self, caller: Caller) -> None:
+        """Count a file post.
+
+        Raises:
+            ServiceFault: 3227 when there are too many posts, or uploads in work.
+        """
+        settings = self._settings()
+        limit = settings.file_posts_per_minute
+        if not self._post_window.admit(caller.customer_id, now=self._clock.now(), limit=limit):
+            raise ServiceFault(3227)
+        self._check_parallel()
+
+    def accept(self, url_id: str, file: Path, file_name: str) -> Upload:
+        """Take a received file, which is durable already; the upload is durable when this returns.
+
+        Args:
+            url_id: From the URL that was posted to.
+            file: Where the file was received; it is moved.
+            file_name: As the client named it.
+
+        Raises:
+            ServiceFault: 3220, 3222, 3223, 3224, 3226, 3227.
+        """
+        suffix = Path(file_name).suffix.lower()
+        if suffix not in _EXTENSIONS:
+            raise ServiceFault(3223)
+        if suffix == ".zip":
+            _check_zip(file, self._unzipped_limit())
+        with self._accepting:
+            upload = self.check_url(url_id)
+            self._check_parallel()
+            name = f"{upload.request_id}{suffix}"
+            file.replace(self.files / name)
+            sync_folder(self.files)
+            upload = replace(upload, state=UploadState.UPLOADED, file=name, accepted_at=self._clock.now())
+            self._storage.save_upload(upload)
+        with self.accepted:
+            self.accepted.notify_all()
+        return upload
+
+    def written(self, caller: Caller, mode: ResponseMode, records: Sequence[str]) -> Upload:
+        """An upload whose file holds the records, durably; neither recorded nor queued yet.
+
+        A start after a crash removes such a file.
+        """
+        now = self._clock.now()
+        upload = _new(caller, mode, now)
+        name = f"{upload.request_id}.csv"
+        with (self.files / name).open("wb") as stream:
+            stream.write(b"\xef\xbb\xbf" + "\n".join(records).encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        sync_folder(self.files)
+        return replace(upload, state=UploadState.UPLOADED, file=name, accepted_at=now)
+
+    def queue(self, upload: Upload) -> None:
+        """Give a written upload to the worker; it is durable when this returns.
+
+        Raises:
+            ServiceFault: 3227 when there are too many in work.
+        """
+        with self._accepting:
+            try:
+                self._check_parallel()
+            except ServiceFault:
+                (self.files / str(upload.file)).unlink()
+                raise
+            self._storage.save_upload(upload)
+        with self.accepted:
+            self.accepted.notify_all()
+
+    def status(self, caller: Caller, request_id: str) -> Status:
+        """GetBulkUploadStatus; a finished upload gets a fresh result token at every call.
+
+        Raises:
+            ServiceFault: 4201 for an unknown request id, or one of another user.
+        """
+        upload = self._storage.upload(request_id)
+        if upload is None or upload.user_id != caller.user_id or upload.account_id != caller.account_id:
+            raise ServiceFault(4201)
+        state, percent = self.progress_of(upload)
+        token = None if upload.finished_at is None else self._result_token(upload)
+        return Status(state, percent, token, upload.error)
+
+    def due_at(self, upload: Upload) -> float:
+        """When processing may begin: after the time that the upload shows as queued and in progress."""
+        settings = self._settings()
+        return (upload.accepted_at or 0.0) + settings.queue_seconds + settings.processing_seconds
+
+    def progress_of(self, upload: Upload) -> tuple[UploadState, int]:
+        """RequestStatus and PercentComplete of an upload now."""
+        if upload.finished_at is not None:
+            return upload.state, 0 if upload.result_file is None else 100
+        if upload.accepted_at is None:
+            return UploadState.PENDING, 0
+        settings = self._settings()
+        waited = self._clock.now() - upload.accepted_at - settings.queue_seconds
+        if waited < 0:
+            return UploadState.UPLOADED, 0
+        shown = min(waited / settings.processing_seconds, 1.0) if settings.processing_seconds else 1.0
+        read = self.progress.get(upload.request_id, 0.0)
+        return UploadState.IN_PROGRESS, min(99, int(10 * shown + 89 * read))
+
+    def _unzipped_limit(self) -> int | None:
+        settings = self._settings()
+        return settings.max_file_bytes if settings.file_size_counts == "unzipped" else None
+
+    def _result_token(self, upload: Upload) -> str | None:
+        if upload.result_file is None:
+            return None
+        settings = self._settings()
+        begin = upload.finished_at if settings.results_kept_from == "end" else upload.accepted_at
+        return self._results.mint(upload.result_file, (begin or 0.0) + settings.result_file_seconds)
+
+    def _check_parallel(self) -> None:
+        if len(self._storage.unfinished_uploads()) >= self._settings().parallel_limit:
+            raise ServiceFault(3227)
+
+
+class Worker:
+    """Threads that process accepted uploads, each when it is due; unfinished ones are resumed at the start.
+
+    Args:
+        storage: Knows what is unfinished.
+        uploads: Tells when an upload is due.
+        completion: Does the work.
+        clock: Waited for.
+        faults: Which uploads to keep in progress.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        uploads: UploadService,
+        completion: Completion,
+        clock: Clock,
+        faults: UploadFaults,
+    ) -> None:
+        self._storage = storage
+        self._uploads = uploads
+        self._completion = completion
+        self._clock = clock
+        self._faults = faults
+        self._taken: set[str] = set()
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"upload-{number}", daemon=True)
+            for number in range(_THREADS)
+        ]
+        clock.on_advance(self._wake)
+
+    def start(self) -> None:
+        """Begin to work."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float = 20.0) -> None:
+        """Let the threads end: a file being read is left for the next start, a commit is finished."""
+        self._stopping = True
+        self._wake()
+        for thread in self._threads:
+            thread.join(timeout)
+
+    def _wake(self) -> None:
+        with self._uploads.accepted:
+            self._uploads.accepted.notify_all()
+
+    def _work(self) -> None:
+        while (upload := self._next()) is not None:
+            try:
+                self._process(upload)
+            finally:
+                self._uploads.progress.pop(upload.request_id, None)
+                with self._uploads.accepted:
+                    self._taken.discard(upload.request_id)
+
+    def _next(self) -> Upload | None:
+        """Wait for an upload that is due; None when the worker stops."""
+        with self._uploads.accepted:
+            while not self._stopping:
+                waiting = [u for u in self._storage.unfinished_uploads() if u.request_id not in self._taken]
+                now = self._clock.now()
+                waits = []
+                for upload in waiting:
+                    wait = self._wait(upload, now)
+                    if wait <= 0:
+                        self._taken.add(upload.request_id)
+                        return upload
+                    waits.append(wait)
+                self._uploads.accepted.wait(min(waits, default=None))
+        return None
+
+    def _wait(self, upload: Upload, now: float) -> float:
+        """Seconds until an upload is to be processed."""
+        wait = self._uploads.due_at(upload) - now
+        return wait if wait > 0 else self._faults.held_until(upload.request_id) - now
+
+    def _process(self, upload: Upload) -> None:
+        def progress(fraction: float) -> None:
+            if self._stopping:
+                raise StoppedError
+            self._uploads.progress[upload.request_id] = fraction
+
+        try:
+            self._completion.complete(upload, progress)
+        except StoppedError:
+            return  # the file stays, for the next start
+
+
+def _new(caller: Caller, mode: ResponseMode, now: float) -> Upload:
+    return Upload(
+        request_id=str(uuid.uuid4()),
+        url_id=str(uuid.uuid4()),
+        customer_id=caller.customer_id,
+        account_id=caller.account_id,
+        user_id=caller.user_id,
+        response_mode=mode,
+        created_at=now,
+    )
+
+
+def _check_zip(path: Path, max_unzipped: int | None) -> None:
+    """3223 for a zip without a proper directory or too much in it, 3221 / 3222 for none or several files."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [entry for entry in archive.infolist() if not entry.is_dir()]
+    except zipfile.BadZipFile as error:
+        raise ServiceFault(3223, "The zip file has no sound directory.") from error
+    if not members:
+        raise ServiceFault(3221, "The zip file is empty.")
+    if len(members) > 1:
+        raise ServiceFault(3222, "The zip file holds more than one file.")
+    if Path(members[0].filename).suffix.lower() not in (".csv", ".tsv"):
+        raise ServiceFault(3223, "The file inside the zip must be .csv or .tsv.")
+    if max_unzipped is not None and members[0].file_size > max_unzipped:
+        raise ServiceFault(3223, f"The unzipped file is larger than {max_unzipped} bytes.", http_status=413)

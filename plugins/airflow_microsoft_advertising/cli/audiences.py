@@ -1,0 +1,150 @@
+"""The command `customer-match audiences`: what lists there are, whose they are, and how to get rid of one.
+
+It looks a connection up as Airflow's own commands do: in the environment, in secrets backends, in the metadata
+database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from airflow_microsoft_advertising.cli.output import as_json_text, logs_on_stderr, say
+from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
+from customer_match.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+    from microsoft_advertising.models import Audience
+
+__all__ = ["audiences"]
+
+_COLUMNS = ("id", "name", "kept by", "scope", "days", "search", "network", "readiness")
+
+
+def audiences(
+    connection: Annotated[str, typer.Option(help="Id of the Airflow connection.")] = DEFAULT_CONNECTION,
+    cid: Annotated[str | None, typer.Option(help="Customer in place of the connection's.")] = None,
+    aid: Annotated[str | None, typer.Option(help="Account in place of the connection's.")] = None,
+    delete: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Delete this audience; may be repeated.")
+    ] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    not_ours: Annotated[
+        bool, typer.Option("--not-ours", help="Delete also what no export has created.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """List the audiences of an account: whose they are, and their sizes. With --delete, delete some."""
+    with logs_on_stderr():
+        hook = _hook(connection, customer_id=cid, account_id=aid)
+        with hook.get_conn() as client:
+            found = sorted(client.list_audiences(), key=lambda audience: (audience.name, audience.id))
+            chosen = _chosen(found, delete or (), not_ours=not_ours)
+            if chosen and not yes:
+                _ask(chosen)
+            for audience in chosen:
+                client.delete_audience(audience.id)
+                say(f"Deleted the audience {audience.name!r} (id {audience.id}).", err=True)
+    if not delete:
+        if as_json:
+            typer.echo(_as_json(found))
+        else:
+            say(_as_text(found))
+    elif as_json:
+        typer.echo(as_json_text({"deleted": [audience.id for audience in chosen]}))
+
+
+def _hook(connection: str, *, customer_id: str | None, account_id: str | None) -> MicrosoftAdvertisingHook:
+    from airflow.models import Connection  # noqa: PLC0415 - only this command pays for the database
+
+    from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415 - keeps --help quick
+
+    class Hook(MicrosoftAdvertisingHook):
+        """Outside of tasks the Task SDK does not look into the metadata database."""
+
+        @classmethod
+        def get_connection(cls, conn_id: str) -> Any:
+            return Connection.get_connection_from_secrets(conn_id)
+
+    return Hook(connection, customer_id=customer_id, account_id=account_id)
+
+
+def _chosen(found: Sequence[Audience], ids: Sequence[str], *, not_ours: bool) -> list[Audience]:
+    """The audiences to delete, all of them allowed: nothing is deleted if one is not."""
+    known = {audience.id: audience for audience in found}
+    missing = [id_ for id_ in ids if id_ not in known]
+    if missing:
+        raise ConfigurationError(
+            f"There is no audience with the id {', '.join(missing)}. `customer-match audiences` lists all."
+        )
+    chosen = [known[id_] for id_ in dict.fromkeys(ids)]
+    foreign = [f"{a.name!r} (id {a.id})" for a in chosen if _keeper(a) is None]
+    if foreign and not not_ours:
+        raise ConfigurationError(
+            f"No export has created {', '.join(foreign)}. Nothing is deleted. If you mean it, add --not-ours."
+        )
+    return chosen
+
+
+def _ask(chosen: Sequence[Audience]) -> None:
+    """Ask the person at the terminal; ends the command if they do not mean it."""
+    for audience in chosen:
+        say(f"{audience.id}  {audience.name}  ({_keeper(audience) or 'not ours'})", err=True)
+    typer.confirm(f"Delete {len(chosen)} audiences with all their members?", abort=True, err=True)
+
+
+def _keeper(audience: Audience) -> str | None:
+    """The export that keeps an audience; None if none has ever put its mark on it."""
+    from customer_match_delivery.marks import mark_in  # noqa: PLC0415 - keeps --help quick
+
+    mark = mark_in(audience.description)
+    return mark.export if mark else None
+
+
+def _record(audience: Audience) -> dict[str, Any]:
+    from customer_match.planning.sizes import Matched, readiness_of  # noqa: PLC0415 - as above
+    from microsoft_advertising.limits import MIN_SERVABLE_MEMBERS  # noqa: PLC0415
+
+    matched = Matched(audience.search_size, audience.network_size)
+    return {
+        "id": audience.id,
+        "name": audience.name,
+        "export": _keeper(audience),
+        "scope": audience.scope,
+        "membership_duration": audience.membership_duration,
+        "search_size": audience.search_size,
+        "network_size": audience.network_size,
+        "readiness": str(readiness_of(matched, MIN_SERVABLE_MEMBERS)),
+    }
+
+
+def _as_json(found: Sequence[Audience]) -> str:
+    return as_json_text({"audiences": [_record(audience) for audience in found]})
+
+
+def _as_text(found: Sequence[Audience]) -> str:
+    if not found:
+        return "There are no customer lists that this account can use."
+    rows = [_COLUMNS, *(_cells(_record(audience)) for audience in found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    return "\n".join(
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _cells(record: dict[str, Any]) -> tuple[str, ...]:
+    days = record["membership_duration"]
+    sizes = ("?" if record[key] is None else f"{record[key]:,}" for key in ("search_size", "network_size"))
+    return (
+        record["id"],
+        record["name"],
+        record["export"] or "not ours",
+        record["scope"],
+        "for ever" if days == -1 else str(days if days is not None else "?"),
+        *sizes,
+        record["readiness"],
+    )

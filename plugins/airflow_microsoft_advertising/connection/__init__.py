@@ -1,0 +1,1 @@
+"""The Airflow connection: read, checked and written."""

@@ -1,0 +1,73 @@
+"""Whether Airflow has a connection, which its lookup leaves open, and whether its fields have known names."""
+
+from __future__ import annotations
+
+import re
+import sys
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final
+
+from airflow_microsoft_advertising.provider_info import get_provider_info
+from customer_match.errors import ConfigurationError, TransientError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+__all__ = ["check_fields", "no_connection"]
+
+_OTHER_NAMES: Final = {
+    "cid": "customer_id",
+    "aid": "account_id",
+    "url": "base_url",
+    "host": "base_url",  # and not `hosts`, which it resembles: who is in there gets tokens
+    "env": "environment",
+}
+
+
+def check_fields(connection: Connection) -> list[str]:
+    """The names of extra fields that are not known, and resemble none that is.
+
+    Raises:
+        ConfigurationError: One resembles a known one: `enviroment` would go to production without a word.
+    """
+    known = set(get_provider_info()["connection-types"][0]["conn-fields"])
+    unknown = [str(key) for key in connection.extra_dejson if key not in known]
+    for key in unknown:
+        word = re.sub("[^a-z0-9]+", "_", key.lower())
+        near = [_OTHER_NAMES[word]] if word in _OTHER_NAMES else get_close_matches(word, known, 1, 0.75)
+        if near:
+            raise ConfigurationError(
+                f"The Airflow connection {connection.conn_id!r} has an extra field {key!r}, which is not known. "
+                f"Call it {near[0]!r}, or remove it."
+            )
+    return unknown
+
+
+def no_connection(conn_id: str, advice: str) -> ConfigurationError | TransientError:
+    """The error for a connection that Airflow's lookup did not find.
+
+    The lookup says "not found" as well where the api-server did not answer (observed: Airflow 3.3.2), and that is
+    nothing a human must mend. So it is asked once more, past the lookup, in a way that tells the two apart.
+
+    Args:
+        conn_id: The connection.
+        advice: What to do where there is none: a sentence or two.
+    """
+    if _is_missing(conn_id):
+        return ConfigurationError(f"There is no Airflow connection {conn_id!r}. {advice}")
+    return TransientError(f"Airflow cannot be asked for the connection {conn_id!r} now.")
+
+
+def _is_missing(conn_id: str) -> bool:
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    supervisor = getattr(runner, "SUPERVISOR_COMMS", None)
+    if supervisor is None:  # neither a task nor a trigger: they alone ask the api-server
+        return True
+    from airflow.sdk.exceptions import ErrorType  # noqa: PLC0415 (loaded where there is a supervisor)
+    from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection  # noqa: PLC0415
+
+    try:
+        answer = supervisor.send(GetConnection(conn_id=conn_id))
+    except Exception:  # noqa: BLE001 (whatever it is: nobody has said that it is missing)
+        return False
+    return isinstance(answer, ErrorResponse) and answer.error is ErrorType.CONNECTION_NOT_FOUND

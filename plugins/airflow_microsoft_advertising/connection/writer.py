@@ -1,0 +1,124 @@
+"""Reads and writes the Airflow connection in the metadata database: for the command line, which may."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_microsoft_advertising.connection.token_store import variable_name
+from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE
+from customer_match.errors import ConfigurationError
+from microsoft_advertising.pasted import trimmed
+
+if TYPE_CHECKING:
+    from airflow.models.connection import Connection
+    from sqlalchemy.orm import Session
+
+__all__ = ["SavedConnection", "Written", "outranked_by", "read_connection", "write_connection"]
+
+
+@dataclass(frozen=True)
+class SavedConnection:
+    """What of a connection a sign-in needs or changes.
+
+    Attributes:
+        client_id: Of the app registration.
+        client_secret: Its secret; empty for a public one.
+        extra: The other fields of the form, by their names; among them secrets.
+    """
+
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a connection.
+
+    Attributes:
+        made: Whether it is new.
+        encrypted: Whether its secrets are, in the metadata database.
+    """
+
+    made: bool
+    encrypted: bool
+
+
+def read_connection(conn_id: str, session: Session) -> SavedConnection | None:
+    """The connection as it is saved; None if there is none.
+
+    Raises:
+        ConfigurationError: It is of another type, or the metadata database or its secrets cannot be read.
+    """
+    row = _row(conn_id, session)
+    if row is None:
+        return None
+    if row.conn_type != CONNECTION_TYPE:
+        raise ConfigurationError(
+            f"The Airflow connection {conn_id!r} is of type {row.conn_type!r}, not {CONNECTION_TYPE!r}. "
+            "Name another one with `--connection`."
+        )
+    with _decrypting(conn_id):
+        return SavedConnection(row.login or "", row.password or "", dict(row.extra_dejson))
+
+
+def write_connection(conn_id: str, new: SavedConnection, session: Session) -> Written:
+    """Make the connection, or change an existing one: fields that `new` does not name stay as they are.
+
+    The renewed tokens of the sign-in before are deleted: they are of no use any more.
+    """
+    from airflow.models.connection import Connection  # noqa: PLC0415 (imports the metadata database)
+    from airflow.models.variable import Variable  # noqa: PLC0415
+
+    before, row = read_connection(conn_id, session), _row(conn_id, session)
+    if row is None:
+        row = Connection(conn_id=conn_id, conn_type=CONNECTION_TYPE, description="Microsoft Advertising")
+        session.add(row)
+    row.login = new.client_id
+    row.set_password(new.client_secret)
+    row.set_extra(json.dumps({**(before.extra if before else {}), **new.extra}))
+    if before and before.extra.get("refresh_token"):
+        old = variable_name(trimmed(before.client_id), trimmed(str(before.extra["refresh_token"])))
+        Variable.delete(old, session=session)
+    return Written(made=before is None, encrypted=bool(row.is_extra_encrypted))
+
+
+def outranked_by(conn_id: str) -> str | None:
+    """The environment variable that Airflow takes the connection from instead; None if there is none."""
+    name = f"AIRFLOW_CONN_{conn_id.upper()}"
+    return name if os.environ.get(name) else None
+
+
+def _row(conn_id: str, session: Session) -> Connection | None:
+    from airflow.models.connection import Connection  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    try:
+        with _decrypting(conn_id):
+            return session.scalars(select(Connection).where(Connection.conn_id == conn_id)).one_or_none()
+    except SQLAlchemyError as error:
+        raise ConfigurationError(
+            f"Airflow's metadata database cannot be read ({type(error).__name__}). Run `airflow db migrate`, "
+            "and this command with the same settings as Airflow itself (AIRFLOW_HOME, AIRFLOW__DATABASE__…)."
+        ) from None  # the cause may show the database's address
+
+
+@contextmanager
+def _decrypting(conn_id: str) -> Iterator[None]:
+    """Airflow decrypts the password when it loads a row, and the rest when it is looked at."""
+    from airflow.sdk.exceptions import AirflowException  # noqa: PLC0415
+    from cryptography.fernet import InvalidToken  # noqa: PLC0415
+
+    try:
+        yield
+    except (AirflowException, InvalidToken, ValueError) as error:
+        raise ConfigurationError(
+            f"The secrets of the Airflow connection {conn_id!r} cannot be decrypted ({type(error).__name__}). Run "
+            "this command with Airflow's own Fernet key ([core] fernet_key), or delete the connection."
+        ) from None  # the cause may show what was saved

@@ -1,0 +1,66 @@
+"""What the scheduler does for our runs: makes a missing pool at the start, notes the summary at the end.
+
+Both need the metadata database, which tasks cannot reach; a listener runs in the scheduler, in the session
+that is at work on the run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.listeners import hookimpl
+
+from airflow_microsoft_advertising.pools import ensure_pools
+from customer_match.redaction import logger
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+
+__all__ = ["NOTE_KEY", "REPORT_TASK"]
+
+REPORT_TASK = "report"
+NOTE_KEY = "customer_match_note"
+_NOTE_LIMIT = 1000  # characters: the column's size in the metadata database
+
+log = logger(__name__)
+
+
+@hookimpl
+def on_dag_run_running(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001 (Airflow's signature)
+    """Make the customer's pool if it is missing, before any task waits for it."""
+    from sqlalchemy.orm import object_session  # noqa: PLC0415 (in the scheduler only)
+
+    session = object_session(dag_run)
+    dag = getattr(dag_run, "dag", None)
+    if session is None or dag is None:
+        return
+    for name in ensure_pools({task.pool for task in dag.tasks}, session):
+        log.warning("The pool %s was missing and has been made. Change its slots under Admin > Pools.", name)
+
+
+@hookimpl
+def on_dag_run_success(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001
+    """Put the report's summary on the run."""
+    _note(dag_run)
+
+
+@hookimpl
+def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001
+    """Put the report's summary on the run: it names the segments that failed, and why."""
+    _note(dag_run)
+
+
+def _note(dag_run: DagRun) -> None:
+    from airflow.models.xcom import XComModel  # noqa: PLC0415 (in the scheduler only)
+    from sqlalchemy.orm import object_session  # noqa: PLC0415
+
+    session = object_session(dag_run)
+    if session is None:
+        return
+    query = XComModel.get_many(
+        key=NOTE_KEY, run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids=REPORT_TASK, limit=1
+    )
+    row = session.scalars(query).first()
+    summary = XComModel.deserialize_value(row) if row else None
+    if isinstance(summary, str) and not dag_run.note:
+        dag_run.note = summary[:_NOTE_LIMIT]

@@ -1,0 +1,1 @@
+"""One run of an export: what each task of the DAG does."""

@@ -1,0 +1,189 @@
+"""The rows of a segment: those of its own table, or the profiles of the customers that it lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from customer_match.change_logs.table import LogCounts, counts_of
+from customer_match.errors import ConfigurationError
+from customer_match.export.model import Export, Memberships, Segment, Source
+from customer_match.profiles.join import Join, Joined
+from customer_match.profiles.join_reading import JoinReading, join_reading_of, segments_column
+from customer_match.profiles.reading import Reading, reading_of
+from customer_match.redaction import logger
+from customer_match.tables import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from customer_match.profiles.segment_lists import SegmentLists
+
+__all__ = ["Opener", "Rows", "SegmentRows", "listed_segments", "segment_rows", "unreadable_lists"]
+
+log = logger(__name__)
+
+_NAMES_SHOWN = 30
+
+
+class Opener(Protocol):
+    """Opens a table of the run by its path, or by its name in a source."""
+
+    def __call__(self, source: Source, name: str, path: str | None, key: str, /) -> Table:
+        """The table; `key` says where the export file names it."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is read of a segment.
+
+    Attributes:
+        batches: Its rows, with the columns of the reading.
+        joined: How its memberships were counted, when all batches were taken; None if nothing was joined.
+        log: Which rows of its tables did not count, when all batches were taken; None if none is a log of changes.
+    """
+
+    batches: Iterable[pa.RecordBatch]
+    joined: Callable[[], Joined | None] = field(default=lambda: None)
+    log: Callable[[], LogCounts | None] = field(default=lambda: None)
+
+
+@dataclass(frozen=True)
+class SegmentRows:
+    """A segment's tables, opened.
+
+    Attributes:
+        segment: The segment.
+        reading: What counts of the rows with the addresses.
+        tables: The segment's own table or that of all memberships, and then that of the profiles.
+        join: How the two are read; None if the segment's table has the addresses.
+    """
+
+    segment: Segment
+    reading: Reading
+    tables: tuple[Table, ...]
+    join: JoinReading | None = None
+
+    def profiles(self) -> int | None:
+        """Rows of the segment's own table; None where only reading it would tell."""
+        lists_names = self.join is not None and self.join.memberships.segments is not None
+        return None if lists_names else self.tables[0].profiles()
+
+    @contextmanager
+    def read(self, *, may_be_unlisted: bool) -> Iterator[Rows]:
+        """Read the rows, in memory that does not grow with the tables.
+
+        Args:
+            may_be_unlisted: Whether no row at all need list the segment, where one table lists all of them.
+
+        Raises:
+            ConfigurationError: No row does, or a table cannot be read.
+        """
+        log = partial(counts_of, self.tables)
+        if self.join is None:
+            yield Rows(self.tables[0].batches(self.reading.columns), log=log)
+            return
+        memberships, profiles = self.tables
+        columns, key = self.join.profile_columns, self.join.profile_key
+        with Join(self.join.memberships, self.segment.table) as join:
+            join.read(memberships.batches(self.join.memberships.columns))
+            self._check_listed(join.joined(), may_be_unlisted=may_be_unlisted)
+            yield Rows(join.profiles(lambda: profiles.batches(columns), key), join.joined, log)
+
+    def _check_listed(self, joined: Joined, *, may_be_unlisted: bool) -> None:
+        column = self.join.memberships.segments if self.join else None
+        if joined.unreadable:
+            log.warning("%d rows have segments that cannot be read in %r", joined.unreadable, column)
+        if column is None or joined.rows or may_be_unlisted:
+            return
+        table, name = self.tables[0], self.segment.table
+        known = sorted(_names_in(table, column))
+        near = get_close_matches(name, known, 1)
+        others = f"; {joined.unreadable:,} rows cannot be read" if joined.unreadable else ""
+        raise ConfigurationError(
+            f"No row of {table.location} lists the segment {name!r} in the column {column!r}."
+            f"{f' Did you mean {near[0]!r}?' if near else ''} Listed are: {_shown(known)}{others}. Correct `segments` "
+            "or `membership` in the export file; a segment that may be without customers needs `guards.allow_empty`."
+        )
+
+
+def segment_rows(export: Export, segment: Segment, opened: Opener) -> SegmentRows:
+    """Open what a segment's rows are read from.
+
+    Raises:
+        ConfigurationError: A table is not found or not readable, or has not the columns that the export names.
+    """
+    if export.profiles is None:
+        table = opened(export.source_of(segment), segment.table, segment.path, "the segment")
+        return SegmentRows(segment, reading_of(export, table.columns()), (table,))
+    memberships = _memberships(export, segment, opened)
+    profiles = _profiles(export, opened)
+    join = join_reading_of(export, profiles.columns(), memberships.columns())
+    return SegmentRows(segment, join.profiles, (memberships, profiles), join)
+
+
+def listed_segments(export: Export, opened: Opener) -> dict[str, str]:
+    """The segments that the one table of memberships lists, by name, each with where that table lies.
+
+    Raises:
+        ConfigurationError: The table is not found or not readable, or has not the column.
+    """
+    assert export.memberships is not None  # noqa: S101 (else each segment is a table)
+    table = _all_memberships(export.memberships, export.source, opened)
+    column = segments_column(export, table.columns())
+    return dict.fromkeys(sorted(_names_in(table, column)) if column else (), table.location)
+
+
+def unreadable_lists(export: Export, opened: Opener) -> int:
+    """Rows of the one table of memberships whose segments cannot be read: nobody knows which they list.
+
+    Raises:
+        ConfigurationError: As `listed_segments`.
+    """
+    assert export.memberships is not None  # noqa: S101 (else each segment is a table)
+    table = _all_memberships(export.memberships, export.source, opened)
+    column = segments_column(export, table.columns())
+    return sum(lists.unreadable for lists in _lists_in(table, column)) if column else 0
+
+
+def _memberships(export: Export, segment: Segment, opened: Opener) -> Table:
+    if export.memberships is not None:
+        return _all_memberships(export.memberships, export.source, opened)
+    return opened(export.source_of(segment), segment.table, segment.path, "the segment")
+
+
+def _all_memberships(one: Memberships, source: Source, opened: Opener) -> Table:
+    return opened(source.with_changes(one.changes), one.name, one.path, "`membership`")
+
+
+def _profiles(export: Export, opened: Opener) -> Table:
+    wanted = export.profiles
+    assert wanted is not None  # noqa: S101 (else nothing is joined)
+    try:
+        source = (wanted.source or export.source).with_changes(wanted.changes)
+        return opened(source, wanted.name, wanted.path, "`profiles`")
+    except ConfigurationError as error:
+        raise ConfigurationError(f"Profiles {wanted.name!r}: {error}") from None
+
+
+def _names_in(table: Table, column: str) -> set[str]:
+    names: set[str] = set()
+    for lists in _lists_in(table, column):
+        names |= lists.names()
+    return names
+
+
+def _lists_in(table: Table, column: str) -> Iterator[SegmentLists]:
+    from customer_match.profiles.segment_lists import SegmentLists  # noqa: PLC0415 (polars: where it is needed)
+
+    for batch in table.batches([column]):
+        yield SegmentLists.of(batch.column(column))
+
+
+def _shown(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
+    return (", ".join(names[:_NAMES_SHOWN]) or "none") + more

@@ -1,0 +1,77 @@
+"""The task `sizes`: what the service has made of the audiences that earlier runs delivered. It fails no run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+from customer_match.ledger.state import State
+from customer_match.planning.sizes import Matched, Reading, Sizes, reading_of
+from customer_match.redaction import logger, without_addresses
+from microsoft_advertising.limits import MIN_SERVABLE_MEMBERS, SIZES_HOURS
+
+if TYPE_CHECKING:
+    from airflow_microsoft_advertising.run.export_run import ExportRun
+    from customer_match.export.model import Segment
+    from microsoft_advertising.models import Audience
+
+__all__ = ["read_sizes"]
+
+log = logger(__name__)
+
+
+def read_sizes(run: ExportRun, segments: Sequence[Segment]) -> Sizes:
+    """Ask once for all audiences of a run, and judge those that an earlier run has delivered.
+
+    Whatever fails is noted and logged as a warning, nothing more: no upload depends on it.
+    """
+    now = datetime.now(UTC)
+    try:
+        known = {segment.audience: run.known(segment) for segment in segments if segment.fault is None}
+        delivered = {name: state for name, state in known.items() if state.audience_id}
+        if not delivered or run.dry_run:
+            return Sizes(read_at=now)
+        sizes = Sizes(read_at=now, readings=tuple(_readings(delivered, _audiences(run))))
+    except Exception as error:  # noqa: BLE001 (a look must not harm the run that it is taken in)
+        note = f"The sizes of the audiences could not be read: {without_addresses(str(error))}"
+        log.warning("%s", note)
+        return Sizes(read_at=now, note=note)
+    for reading in sizes.readings:
+        level = logging.WARNING if reading.readiness.calls_for_a_look else logging.INFO
+        log.log(
+            level,
+            "Audience %r: %s in search, %s in the audience network; %s",
+            reading.audience,
+            reading.search_size,
+            reading.network_size,
+            reading.message or reading.readiness,
+        )
+    return sizes
+
+
+def _audiences(run: ExportRun) -> Mapping[str, Audience]:
+    """All customer lists of the account, by id: one call."""
+    export = run.export
+    hook = MicrosoftAdvertisingHook(export.connection, customer_id=export.cid, account_id=export.aid)
+    with hook.get_conn() as client:
+        return {audience.id: audience for audience in client.list_audiences()}
+
+
+def _readings(delivered: Mapping[str, State], found: Mapping[str, Audience]) -> list[Reading]:
+    readings = []
+    for name, state in delivered.items():
+        audience = found.get(str(state.audience_id))
+        certain = state.settled.certain
+        reading = reading_of(
+            name,
+            str(state.audience_id),
+            Matched(audience.search_size, audience.network_size) if audience else None,
+            members=certain.count if certain else 0,
+            least=MIN_SERVABLE_MEMBERS,
+            hours=SIZES_HOURS,
+        )
+        readings.append(reading)
+    return readings

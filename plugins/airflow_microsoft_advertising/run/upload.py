@@ -1,0 +1,310 @@
+"""What the upload operator does, apart from Airflow's life cycle: one segment's delivery with all that it needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+from propcache.api import cached_property
+
+from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+from airflow_microsoft_advertising.lake.filesystem import filesystem
+from airflow_microsoft_advertising.links import audiences_url
+from airflow_microsoft_advertising.run.failures import clearly
+from customer_match.clocks import lies_ahead
+from customer_match.errors import ConfigurationError, CustomerMatchError, TerminalError, TransientError
+from customer_match.ledger.lease import AudienceBusy, Lease
+from customer_match.ledger.ledgers import Ledgers
+from customer_match.ledger.store import ledger_folder
+from customer_match.planning.data_intervals import Overtaken
+from customer_match.planning.plan import Plan
+from customer_match.redaction import logger
+from customer_match.runs.guards import Finding, check_refused, check_removed, judge, words_of
+from customer_match.runs.records import Chunked, Delivered, SegmentRecords, Step
+from customer_match.workspace import Workspace
+from customer_match_delivery.deletion import AudienceEnding
+from customer_match_delivery.delivery import Delivery, Waiting
+from customer_match_delivery.marks import AudienceSpec
+
+__all__ = ["Busy", "NextMove", "Upload"]
+
+log = logger(__name__)
+
+_LEASE = timedelta(minutes=30)
+"""How long other runs wait for one that died without a word. What runs for longer is safe all the same: whoever
+takes over awaits its upload first, and its next write to the ledger fails."""
+
+
+_LOOK = timedelta(hours=2)
+"""How long it counts that a table was not there: no audience ends by what was seen long ago."""
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Another run is at work on the audience: look again after so many seconds."""
+
+    seconds: float
+
+
+Result = dict[str, Any]
+"""What the task returns when all is done."""
+
+NextMove = Waiting | Busy | Result
+
+Work = Callable[[Lease, float], Waiting | Result]
+"""What is done on the audience while it is this run's alone; gets when the delivery began, as seconds since 1970."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The upload of one segment in one run.
+
+    Attributes:
+        hook: Opens the service.
+        workspace_root: Path or URL of the workspace.
+        workspace_conn_id: Airflow connection of the workspace; None for a local folder.
+        folder: The segment's folder of this run in the workspace.
+        audience: The audience as it is wanted.
+        run: Names the run: one run at a time works on an audience.
+    """
+
+    hook: MicrosoftAdvertisingHook
+    workspace_root: str
+    workspace_conn_id: str | None
+    folder: str
+    audience: AudienceSpec
+    run: str
+
+    def start(self, *, since: float | None = None) -> NextMove:
+        """Begin or resume: make sure that the audience exists, then go on.
+
+        Args:
+            since: When the delivery began, as seconds since 1970; None: now.
+
+        Raises:
+            AirflowSkipException: There is nothing to send in this run.
+        """
+        with clearly(Step.UPLOAD, self._records):
+            if skipped := self._chunked.skipped:
+                raise AirflowSkipException(skipped)
+            started = time.time() if since is None else since
+            return self._worked(self._ended if self._chunked.ending else self._started, started=started)
+
+    def resume(self, *, started: float, overdue: str | None = None) -> NextMove:
+        """Go on after an upload has ended; the ledger knows which.
+
+        Args:
+            started: When the delivery began, as seconds since 1970.
+            overdue: Request id of an upload that was waited for as long as it may be.
+
+        Raises:
+            TransientError: That one still is in progress.
+        """
+        with clearly(Step.UPLOAD, self._records):
+            return self._worked(partial(self._advanced, overdue=overdue), started=started)
+
+    def holder(self) -> str | None:
+        """The run that is at work on the audience now; None if none is."""
+        holding = self._lease().current()
+        return holding.holder if holding else None
+
+    def give_back(self) -> None:
+        """Let other runs work on the audience, where this one does not come back to it."""
+        _give_back(self._lease())
+
+    def audience_url(self) -> str:
+        """The page that shows the audience."""
+        account = self.hook.account()
+        return audiences_url(
+            customer_id=account.customer_id,
+            account_id=account.account_id,
+            base_url=self.hook.environment().token_host,
+        )
+
+    def _worked(self, work: Work, *, started: float) -> NextMove:
+        """Work on the audience while no other run may; while an upload is waited for, it stays this run's."""
+        lease = self._lease()
+        try:
+            lease.take(_LEASE)
+        except AudienceBusy as busy:
+            log.info("%s", busy)
+            return Busy(busy.retry_after or 0.0)
+        except ConfigurationError:
+            # A full disk, say. What this run has held since before the wait, it does not go on with.
+            _give_back(lease)
+            raise
+        outcome: Waiting | Result | None = None
+        try:
+            outcome = work(lease, started)
+        except Overtaken as error:
+            overtaken = {"plan": None, "ending": None, "skipped": str(error)}
+            self._records.write(self._chunked.model_copy(update=overtaken))
+            raise AirflowSkipException(str(error)) from None
+        finally:
+            if not isinstance(outcome, Waiting):
+                _give_back(lease)
+        return outcome
+
+    def _lease(self) -> Lease:
+        folder = ledger_folder(self.hook.account().account_id, self.audience.name)
+        return Lease(self._workspace, folder, audience=self.audience.name, holder=self.run)
+
+    def _started(self, lease: Lease, started: float, *, audience_id: str | None = None) -> Waiting | Result:
+        with self._delivery(lease, audience_id) as delivery:
+            delivery.start()
+            return self._advance(delivery, started=started)
+
+    def _advanced(self, lease: Lease, started: float, *, overdue: str | None) -> Waiting | Result:
+        with self._delivery(lease) as delivery:
+            return self._advance(delivery, started=started, overdue=overdue)
+
+    def _ended(self, lease: Lease, started: float) -> Waiting | Result:
+        """The table has vanished: empty or delete its audience, if there is one that surely is ours."""
+        chunked, now = self._chunked, datetime.now(UTC)
+        looked_at = chunked.looked_at
+        if looked_at and (now - looked_at > _LOOK or lies_ahead(looked_at, now)):
+            raise TerminalError(
+                f"The table of {self.audience.name!r} was not there at {looked_at:%Y-%m-%d %H:%M} UTC; it may be back. "
+                "Clear the task `chunk` of this segment, which looks for it again, and this one."
+            )
+        with self.hook.get_conn() as client:
+            ending = AudienceEnding(client, self._ledgers, self.audience, chunked.spared)
+            found, keeps = ending.find(), chunked.ending == "empty"
+            ended = None if keeps else ending.delete(found, chunked.interval_end, chunked.force)
+        if found and keeps:  # this very one, whatever else the ledger or a name may lead to
+            return self._started(lease, started, audience_id=found.id)
+        record = Delivered(seconds=max(0.0, time.time() - started), audience_id=ended, parts=0)
+        self._records.write(record)
+        return _result(record)
+
+    def _advance(self, delivery: Delivery, *, started: float, overdue: str | None = None) -> Waiting | Result:
+        waiting = delivery.advance()
+        if waiting:
+            if waiting.request_id == overdue:
+                raise self._too_slow(waiting)
+            return waiting
+        return _result(self._recorded(delivery, seconds=max(0.0, time.time() - started)))
+
+    def _recorded(self, delivery: Delivery, *, seconds: float) -> Delivered:
+        """What the service took, written down; then judged, because it is true whatever the guards find.
+
+        Raises:
+            GuardTripped: The service refused too many members.
+        """
+        record = Delivered(
+            seconds=seconds,
+            audience_id=delivery.audience_id,
+            parts=delivery.parts,
+            sent=delivery.sent,
+            route=delivery.route,
+            calls=delivery.calls,
+            refused=delivery.refused,
+            terms=self._terms(delivery),
+            forced_over=self._forced_over(delivery),
+            uncovered=delivery.uncovered,
+        )
+        guards = self._chunked.guards
+        finding = check_refused(self.audience.name, record, delivery.members, guards) if guards else None
+        record = record.model_copy(update={"overridden": self._overridden(finding)})
+        self._records.write(record)
+        if record.refused:
+            log.warning("%s for the audience %r", record.refusals, self.audience.name)
+        self._judge(finding)
+        return record
+
+    def _replanned(self, plan: Plan) -> None:
+        """Another plan takes the place of the one that `chunk` made and judged: who leaves is judged anew.
+
+        Raises:
+            GuardTripped: Too many members would leave; nothing of the plan was sent.
+        """
+        chunked = self._chunked
+        finding = check_removed(self.audience.name, plan, chunked.guards) if chunked.guards else None
+        overridden = tuple(dict.fromkeys((*chunked.overridden, *self._overridden(finding))))
+        self._records.write(chunked.model_copy(update={"plan": plan, "overridden": overridden}))
+        self._judge(finding)
+
+    def _overridden(self, finding: Finding | None) -> tuple[str, ...]:
+        return words_of([finding]) if self._chunked.ignore_guards else ()
+
+    def _judge(self, finding: Finding | None) -> None:
+        for words in judge(finding, ignore=self._chunked.ignore_guards):
+            log.warning("Let pass by `ignore_guards`: %s", words)
+
+    def _too_slow(self, waiting: Waiting) -> TransientError:
+        return TransientError(
+            f"The upload {waiting.request_id} of audience {self.audience.name!r} still is in progress at Microsoft "
+            f"Advertising, since {waiting.since:%Y-%m-%d %H:%M} UTC. The next try awaits it again: nothing else is "
+            "sent to this audience before it has ended. If it never does, ask Microsoft Advertising's support, "
+            "with this id; `upload_timeout_minutes` in the export file says how long one try waits."
+        )
+
+    def _terms(self, delivery: Delivery) -> str | None:
+        """Who accepted the terms of what was sent; None where nothing was."""
+        terms = self.hook.terms()
+        return str(terms) if terms and delivery.parts else None
+
+    def _forced_over(self, delivery: Delivery) -> datetime | None:
+        """The newer data interval that this run, and no earlier one, was applied over."""
+        forced, force = delivery.forced, self._chunked.force
+        return forced.over if forced and force and forced.by == force.run else None
+
+    @contextmanager
+    def _delivery(self, lease: Lease, audience_id: str | None = None) -> Iterator[Delivery]:
+        chunked = self._chunked
+        assert chunked.plan is not None  # noqa: S101 (skipped otherwise)
+        accept_terms = self.hook.terms() is not None
+        with self.hook.get_conn() as client:
+            yield Delivery(
+                client=client,
+                ledgers=self._ledgers,
+                storage=self._workspace,
+                plan=chunked.plan,
+                audience=replace(self.audience, audience_id=audience_id or self.audience.audience_id),
+                folder=self.folder,
+                interval_end=chunked.interval_end,
+                force=chunked.force,
+                accept_terms=accept_terms,
+                before_sending=lambda: lease.take(_LEASE),
+                on_replan=self._replanned,
+            )
+
+    @cached_property
+    def _workspace(self) -> Workspace:
+        return Workspace(*filesystem(self.workspace_conn_id, self.workspace_root))
+
+    @property
+    def _ledgers(self) -> Ledgers:
+        return Ledgers(self._workspace, self.hook.account().account_id)
+
+    @cached_property
+    def _records(self) -> SegmentRecords:
+        return SegmentRecords(self._workspace, self.folder)
+
+    @cached_property
+    def _chunked(self) -> Chunked:
+        chunked = self._records.read(Chunked)
+        if chunked is None:
+            raise TerminalError(
+                f"The workspace {self.workspace_root} has no plan in {self.folder}. Run the task `chunk` of "
+                "this segment (again) before its upload; both must use the same workspace."
+            )
+        return chunked
+
+
+def _result(record: Delivered) -> Result:
+    return record.model_dump(mode="json", include={"audience_id", "parts", "route", "calls", "refused"})
+
+
+def _give_back(lease: Lease) -> None:
+    """Where that fails, the lease expires by itself; how the work ended matters more."""
+    try:
+        lease.release()
+    except CustomerMatchError as error:
+        log.warning("The audience stays taken for up to %s: %s", _LEASE, error)

@@ -1,0 +1,70 @@
+"""A connection that is missing, and one that Airflow could not be asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import ErrorResponse
+
+from airflow_microsoft_advertising.connection.lookup import no_connection
+from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+from airflow_microsoft_advertising.lake import filesystem as lake
+from customer_match.errors import ConfigurationError, CustomerMatchError, TransientError
+
+
+class Supervisor:
+    """Answers what the api-server answered; an exception: it did not."""
+
+    def __init__(self, answer: ErrorResponse | Exception) -> None:
+        self.answer = answer
+
+    def send(self, _: Any) -> ErrorResponse:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+MISSING = ErrorResponse(error=ErrorType.CONNECTION_NOT_FOUND, detail={"conn_id": "nowhere"})
+AWAY = AirflowRuntimeError(ErrorResponse(error=ErrorType.GENERIC_ERROR))
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "said"),
+    [
+        (MISSING, ConfigurationError, "There is no Airflow connection 'nowhere'. Do so."),
+        (AWAY, TransientError, "cannot be asked"),
+        (ConnectionResetError(), TransientError, "cannot be asked"),
+        (ErrorResponse(error=ErrorType.API_SERVER_ERROR), TransientError, "cannot be asked"),
+    ],
+)
+@pytest.mark.faults
+def test_only_what_the_api_server_says_is_missing_needs_a_human(
+    answer: ErrorResponse | Exception,
+    kind: type[CustomerMatchError],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Supervisor(answer), raising=False)
+    error = no_connection("nowhere", "Do so.")
+    assert type(error) is kind
+    assert said in str(error)
+
+
+@pytest.mark.faults
+def test_the_service_and_the_storage_are_tried_again_where_airflow_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lookup(conn_id: str) -> None:
+        """As Airflow does, which hides why."""
+        raise AirflowNotFoundException(f"The conn_id `{conn_id}` isn't defined")
+
+    monkeypatch.setattr(BaseHook, "get_connection", staticmethod(lookup))
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Supervisor(AWAY), raising=False)
+    with pytest.raises(TransientError, match="'nowhere'"):
+        MicrosoftAdvertisingHook("nowhere").connection()
+    with pytest.raises(TransientError, match="'nowhere'"):
+        lake._connection("nowhere", "the type wasb")

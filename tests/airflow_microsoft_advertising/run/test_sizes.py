@@ -1,0 +1,190 @@
+"""The task `sizes`: one look at all audiences, noted in the report; whatever fails, the run does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+from airflow_microsoft_advertising.run.export_run import ExportRun
+from customer_match.errors import ConfigurationError, TransientError
+from customer_match.planning.sizes import Readiness
+from microsoft_advertising.models import Audience
+from tests.airflow_microsoft_advertising.conftest import Connect
+from tests.airflow_microsoft_advertising.run.test_export_run import GOLD, SILVER, Lake, delivered, prepare
+
+
+class Listing:
+    """The service, of which only one question is asked."""
+
+    def __init__(self, answer: list[Audience] | Exception) -> None:
+        self.answer = answer
+        self.asked = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def list_audiences(self) -> list[Audience]:
+        self.asked += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def lake(tmp_path: Path, connect: Connect) -> Lake:
+    connect()
+    return Lake(tmp_path)
+
+
+@pytest.fixture
+def run(lake: Lake) -> ExportRun:
+    """The second run: an earlier one has delivered Gold, and Silver not yet."""
+    first = lake.run()
+    prepare(first, GOLD)
+    delivered(first, GOLD)
+    return lake.run(name="run-2")
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, answer: list[Audience] | Exception) -> Listing:
+    listing = Listing(answer)
+    monkeypatch.setattr(MicrosoftAdvertisingHook, "get_conn", lambda _: listing)
+    return listing
+
+
+def sized(search: int | None, network: int | None) -> list[Audience]:
+    return [Audience("5", "another"), Audience("77", "Gold", search_size=search, network_size=network)]
+
+
+def test_one_call_and_only_what_was_delivered(run: ExportRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = serve(monkeypatch, sized(1_200, 3_400))
+    sizes = run.sizes([GOLD, SILVER])
+    assert listing.asked == 1
+    [reading] = sizes.readings
+    assert (reading.audience, reading.audience_id, reading.readiness) == (
+        GOLD.audience,
+        "77",
+        Readiness.READY,
+    )
+    assert (reading.search_size, reading.network_size) == (1_200, 3_400)
+    gold, silver = run.report([GOLD, SILVER]).segments
+    assert (gold.sizes, silver.sizes) == (reading, None)
+
+
+def test_before_anything_was_delivered_nobody_is_asked(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = serve(monkeypatch, [])
+    assert lake.run().sizes([GOLD, SILVER]).readings == ()
+    assert listing.asked == 0
+
+
+def test_a_dry_run_asks_nobody(run: ExportRun, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = serve(monkeypatch, sized(1, 1))
+    assert lake.run(name="run-3", dry_run=True).sizes([GOLD]).readings == ()
+    assert listing.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("found", "judged", "words"),
+    [
+        (
+            sized(299, 3_400),
+            Readiness.TOO_SMALL,
+            "too small; 299 matched in search, 3,400 matched in the audience",
+        ),
+        (
+            sized(5, None),
+            Readiness.TOO_SMALL,
+            "too small; 5 matched in search: serving needs 300 matched users.",
+        ),
+        ([], Readiness.MISSING, "missing; it was not there when the run began"),
+        (sized(None, None), Readiness.NOT_KNOWN_YET, ""),
+        (sized(300, 300), Readiness.READY, ""),
+    ],
+)
+def test_what_the_report_says(
+    run: ExportRun, monkeypatch: pytest.MonkeyPatch, found: list[Audience], judged: Readiness, words: str
+) -> None:
+    serve(monkeypatch, found)
+    run.sizes([GOLD])
+    report = run.report([GOLD])
+    assert words in report.summary()
+    assert report.summary().count("\n") == (2 if words else 1)
+    written = json.loads(run.workspace.read_bytes(f"{run.folder}/report.json"))
+    assert written["segments"][0]["sizes"]["readiness"] == judged.value
+    page = report.html()
+    assert judged.value in page
+    if judged is Readiness.NOT_KNOWN_YET:
+        assert "up to 48 hours" in page
+
+
+@pytest.mark.parametrize(("size", "level"), [(299, "WARNING"), (300, "INFO"), (None, "INFO")])
+def test_what_calls_for_a_look_is_logged_as_a_warning(
+    run: ExportRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, size: int, level: str
+) -> None:
+    caplog.set_level("INFO")
+    serve(monkeypatch, sized(size, size))
+    run.sizes([GOLD])
+    [record] = [r for r in caplog.records if r.getMessage().startswith("Audience 'Gold customers': ")]
+    assert record.levelname == level
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "error",
+    [
+        TransientError("no connection"),
+        ConfigurationError("sign in again"),
+        RuntimeError("somebody@example.com"),
+    ],
+)
+def test_a_failure_is_noted_and_nothing_more(
+    run: ExportRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    serve(monkeypatch, error)
+    sizes = run.sizes([GOLD])
+    said = str(error).replace("somebody@example.com", "[address]")
+    assert sizes.note == f"The sizes of the audiences could not be read: {said}"
+    assert sizes.note in caplog.text
+    prepare(run, GOLD)
+    report = run.report([GOLD])
+    assert sizes.note in report.summary()
+    assert sizes.note in report.html()
+
+
+@pytest.mark.faults
+def test_a_workspace_that_does_not_take_them_stops_nothing(
+    run: ExportRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    serve(monkeypatch, sized(1, 1))
+
+    def full(*_: Any) -> None:
+        raise ConfigurationError("the disk is full")
+
+    monkeypatch.setattr(type(run.workspace), "write_bytes", full)
+    assert run.sizes([GOLD]).readings
+    assert "could not be kept for the report: the disk is full" in caplog.text
+
+
+def test_the_run_that_never_looked_has_no_sizes(run: ExportRun) -> None:
+    [segment] = run.report([GOLD]).segments
+    assert segment.sizes is None
+
+
+def test_a_renamed_audience_is_looked_up_too(
+    run: ExportRun, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its ledger still lies under the old name; no call is lost on the new one."""
+    from customer_match.export.model import Segment
+    from customer_match.ledger.ledgers import Ledgers
+
+    Ledgers(run.workspace, "2").remember(run.export.key(GOLD), GOLD.audience)
+    renamed = lake.run(name="run-3", segments=[{"table": "Gold", "audience": "VIPs"}])
+    serve(monkeypatch, sized(400, 400))
+    [reading] = renamed.sizes([Segment(table="Gold", audience="VIPs")]).readings
+    assert (reading.audience, reading.audience_id) == ("VIPs", "77")

@@ -1,0 +1,214 @@
+"""What happens in the scheduler, over a real metadata database: pools are made, summaries are noted."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_microsoft_advertising import listener as run_listener
+from airflow_microsoft_advertising.pools import ensure_pools, pool_name
+from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy.orm import Session
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def session(airflow_db: Path) -> Iterator[Session]:
+    """A session whose work is undone."""
+    from airflow import settings
+    from sqlalchemy.orm import Session
+
+    assert settings.engine is not None
+    with settings.engine.connect() as connection, connection.begin() as transaction:
+        with Session(bind=connection, join_transaction_mode="create_savepoint") as session:
+            yield session
+        transaction.rollback()
+
+
+@pytest.fixture
+def dag_run(session: Session) -> DagRun:
+    """A run of an export, as the scheduler has it in hand."""
+    from airflow.models.dag import DagModel
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.types import DagRunType
+
+    dag_id = f"autumn-{uuid.uuid4().hex}"
+    if session.get(DagBundleModel, "tests") is None:
+        session.add(DagBundleModel(name="tests"))
+        session.flush()
+    session.add(DagModel(dag_id=dag_id, bundle_name="tests"))  # type: ignore[no-untyped-call]  # Airflow has no types here
+    session.flush()
+    run = DagRun(
+        dag_id=dag_id, run_id="manual-1", run_type=DagRunType.MANUAL, run_after=NOW, logical_date=NOW
+    )
+    session.add(run)
+    session.flush()
+    tasks = [SimpleNamespace(pool="default_pool"), SimpleNamespace(pool=pool_name("190000001"))]
+    run.dag = SimpleNamespace(tasks=tasks)  # type: ignore[assignment]  # all that the listener looks at
+    return run
+
+
+def pools(session: Session) -> dict[str, Any]:
+    from airflow.models.pool import Pool
+    from sqlalchemy import select
+
+    session.flush()
+    return {str(pool.pool): pool for pool in session.scalars(select(Pool))}
+
+
+def leave_summary(session: Session, run: DagRun, text: Any) -> None:
+    """As the report task does."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import insert
+
+    task = {"dag_id": run.dag_id, "run_id": run.run_id, "task_id": run_listener.REPORT_TASK, "map_index": -1}
+    session.execute(insert(TaskInstance.__table__).values(**task, pool="default_pool", pool_slots=1))
+    XComModel.set(
+        key=run_listener.NOTE_KEY,
+        value=text,
+        dag_id=run.dag_id,
+        task_id=run_listener.REPORT_TASK,
+        run_id=run.run_id,
+        session=session,
+    )
+
+
+# --- Pools -------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_pool_is_made_before_any_task_waits_for_it(
+    session: Session, dag_run: DagRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert pool_name("190000001") not in pools(session)
+    run_listener.on_dag_run_running(dag_run, "")
+    made = pools(session)[pool_name("190000001")]
+    assert (made.slots, made.include_deferred) == (5, True)
+    assert MAX_PARALLEL_UPLOADS == 5
+    assert f"The pool {pool_name('190000001')} was missing" in caplog.text
+
+
+def test_a_pool_that_is_there_stays_as_somebody_set_it(session: Session, dag_run: DagRun) -> None:
+    from airflow.models.pool import Pool
+
+    theirs = Pool(pool=pool_name("190000001"), slots=2, description="ours", include_deferred=False)
+    session.add(theirs)
+    run_listener.on_dag_run_running(dag_run, "")
+    found = pools(session)[pool_name("190000001")]
+    assert (found.slots, found.description, found.include_deferred) == (2, "ours", False)
+
+
+def test_pools_that_are_not_ours_are_left_alone(session: Session) -> None:
+    before = set(pools(session))
+    assert ensure_pools(["default_pool", "somebody_elses"], session) == []
+    assert set(pools(session)) == before
+
+
+def test_each_pool_is_made_once(session: Session) -> None:
+    names = [pool_name("2"), pool_name("1"), pool_name("2")]
+    assert ensure_pools(names, session) == [pool_name("1"), pool_name("2")]
+    assert ensure_pools(names, session) == []
+
+
+def test_two_runs_in_one_transaction_of_the_scheduler(session: Session, dag_run: DagRun) -> None:
+    """The scheduler's sessions do not flush by themselves, and forbid to commit in between."""
+    from airflow.utils.sqlalchemy import prohibit_commit
+
+    with session.no_autoflush, prohibit_commit(session):
+        run_listener.on_dag_run_running(dag_run, "")
+        run_listener.on_dag_run_running(dag_run, "")
+    assert pool_name("190000001") in pools(session)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "mysql", "sqlite"])
+def test_no_database_takes_a_second_one_for_an_error(dialect: str) -> None:
+    """Schedulers side by side: what is sent says itself what to do about one that is there."""
+    from importlib import import_module
+
+    said: list[str] = []
+
+    class Recorder:
+        rowcount = 0
+
+        def get_bind(self) -> Any:
+            return SimpleNamespace(dialect=import_module(f"sqlalchemy.dialects.{dialect}").dialect())
+
+        def flush(self) -> None: ...
+
+        def scalars(self, _: Any) -> list[str]:
+            return []
+
+        def execute(self, statement: Any) -> Any:
+            said.append(str(statement.compile(dialect=self.get_bind().dialect)))
+            return self
+
+    session: Any = Recorder()
+    assert ensure_pools([pool_name("1")], session) == []
+    assert "ON CONFLICT DO NOTHING" in said[0] or said[0].startswith("INSERT IGNORE")
+
+
+def test_a_run_without_a_session_is_left_alone() -> None:
+    from airflow.models.dagrun import DagRun
+
+    run_listener.on_dag_run_running(DagRun(dag_id="x", run_id="y"), "")
+    run_listener.on_dag_run_success(DagRun(dag_id="x", run_id="y"), "")
+
+
+# --- Notes -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [run_listener.on_dag_run_success, run_listener.on_dag_run_failed])
+def test_the_summary_becomes_the_note(session: Session, dag_run: DagRun, end: Any) -> None:
+    leave_summary(session, dag_run, "2 of 2 segments are right.\n- Gold: delivered")
+    end(dag_run, "")
+    session.flush()
+    assert dag_run.note == "2 of 2 segments are right.\n- Gold: delivered"
+
+
+def test_a_persons_note_is_kept(session: Session, dag_run: DagRun) -> None:
+    leave_summary(session, dag_run, "2 of 2 segments are right.")
+    dag_run.note = "checked with marketing"
+    session.flush()
+    run_listener.on_dag_run_success(dag_run, "")
+    assert dag_run.note == "checked with marketing"
+
+
+def test_a_long_summary_is_cut_to_the_columns_size(session: Session, dag_run: DagRun) -> None:
+    from airflow.models.dagrun import DagRunNote
+
+    leave_summary(session, dag_run, "x" * 5000)
+    run_listener.on_dag_run_failed(dag_run, "")
+    session.flush()
+    limit = DagRunNote.__table__.c.content.type.length
+    assert dag_run.note == "x" * limit
+
+
+@pytest.mark.parametrize("value", [None, {"not": "text"}])
+def test_without_a_summary_there_is_no_note(session: Session, dag_run: DagRun, value: Any) -> None:
+    if value is not None:
+        leave_summary(session, dag_run, value)
+    run_listener.on_dag_run_success(dag_run, "")
+    assert dag_run.note is None
+
+
+# --- As a plugin -------------------------------------------------------------------------------------------
+
+
+def test_airflow_loads_the_plugin_and_nothing_else_of_the_folder() -> None:
+    from airflow.plugins_manager import _get_plugins
+
+    plugins, errors = _get_plugins()
+    assert not [error for error in errors if "microsoft_advertising" in str(error)]
+    [ours] = [plugin for plugin in plugins if plugin.name == "microsoft_advertising"]
+    assert run_listener in ours.listeners

@@ -1,0 +1,75 @@
+"""Two exports on one audience of one account are told from their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from customer_match.export.loading import BrokenExport, load_files, refuse_shared
+
+BASE = {"cid": 1, "aid": 2, "source": "lake", "email": "Email", "segments": ["Gold"]}
+
+
+def validated(folder: Path, first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+    """The problems of two files, in order; nothing for one that is valid."""
+    paths = []
+    for name, keys in {"autumn": first, "winter": second}.items():
+        paths.append(folder / f"{name}.yaml")
+        paths[-1].write_text(yaml.safe_dump(BASE | keys))
+    results = refuse_shared(paths, load_files(paths))
+    return [str(result.error) if isinstance(result, BrokenExport) else "" for result in results]
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {}),
+        ({}, {"source": "elsewhere"}),
+        ({}, {"adopt": True}),
+        ({"adopt": True}, {"adopt": True}),
+        ({}, {"workspace": "another"}),
+        ({}, {"segments": [{"table": "Silver", "audience": "GOLD"}]}),
+        ({}, {"segments": [{"table": "Silver", "audience": "Gold", "audience_id": 7}]}),
+        (
+            {"segments": [{"table": "Gold", "audience_id": 7}]},
+            {"segments": [{"table": "Silver", "audience_id": 7}]},
+        ),
+        ({}, {"segments": "all"}),
+        ({"segments": "all"}, {"segments": "all"}),
+        ({"segments": ["G*"]}, {"segments": "all"}),
+        ({"segments": ["G*"]}, {"segments": ["G*"]}),
+    ],
+)
+def test_shared(tmp_path: Path, first: dict[str, Any], second: dict[str, Any]) -> None:
+    autumn, winter = validated(tmp_path, first, second)
+    assert autumn.startswith("autumn.yaml, line")
+    assert "segments[0]: the export 'winter' of the same account has the" in autumn
+    assert "'autumn'" in winter
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {"segments": ["Silver"]}),
+        ({}, {"aid": 3}),
+        ({}, {"connection": "sandbox", "workspace": "sandbox"}),
+        ({"segments": "all"}, {"segments": "all", "source": "elsewhere"}),
+        ({"segments": ["G*"]}, {"segments": ["Silver"]}),
+        ({"segments": "all"}, {"segments": [{"table": "Gold", "audience": "Other"}]}),
+        ({"segments": [{"table": "Gold", "audience_id": 7}]}, {"segments": [{"table": "S", "audience_id": 8}]}),
+    ],
+)  # fmt: skip
+def test_not_shared(tmp_path: Path, first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert validated(tmp_path, first, second) == ["", ""]
+
+
+@pytest.mark.bad_input
+def test_one_file_is_compared_with_its_neighbours(tmp_path: Path) -> None:
+    validated(tmp_path, {}, {})
+    path = tmp_path / "winter.yaml"
+    [result] = refuse_shared([path], load_files([path]))
+    assert isinstance(result, BrokenExport)

@@ -1,0 +1,206 @@
+import errno
+from typing import Any
+
+import fsspec
+import pytest
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    HttpResponseError,
+    IncompleteReadError,
+    ResourceNotFoundError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.storage.blob import StorageErrorCode
+from fsspec.exceptions import FSTimeoutError
+
+from customer_match.errors import ConfigurationError, CustomerMatchError, TerminalError, TransientError
+from customer_match.storage.files import open_input, storage_faults
+
+SIGNATURE = "sig=c2VjcmV0"
+
+
+class Answer:
+    """As much of a response as an HttpResponseError looks at."""
+
+    def __init__(self, status: int, headers: dict[str, str] | None = None) -> None:
+        self.status_code = status
+        self.headers = headers or {}
+        self.reason = f"Reason with {SIGNATURE}"
+
+    def body(self) -> bytes:
+        return b""
+
+
+def http(status: int, code: str = "", headers: dict[str, str] | None = None) -> HttpResponseError:
+    kind = ResourceNotFoundError if status == 404 else HttpResponseError
+    error = kind(f"failed for {SIGNATURE}", response=Answer(status, headers))  # type: ignore[arg-type]
+    error.error_code = code  # type: ignore[attr-defined]  # set by the SDK from the answer
+    return error
+
+
+def sign_in(status: int) -> ClientAuthenticationError:
+    """As azure-identity raises what Microsoft Entra answers: without a code of the storage's."""
+    return ClientAuthenticationError(f"AADSTS {SIGNATURE}", response=Answer(status))  # type: ignore[arg-type]
+
+
+def told(error: BaseException) -> CustomerMatchError:
+    with pytest.raises(CustomerMatchError) as raised, storage_faults("abfs://lake/t"):
+        raise error
+    assert "abfs://lake/t" in str(raised.value)
+    assert SIGNATURE not in str(raised.value)
+    assert raised.value.__cause__ is error
+    return raised.value
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("error", "family", "words"),
+    [
+        (
+            http(403, "AuthenticationFailed"),
+            ConfigurationError,
+            "refuses access (HTTP 403, AuthenticationFailed)",
+        ),
+        (http(401), ConfigurationError, "refuses access (HTTP 401)"),
+        (
+            ClientAuthenticationError(f"no token {SIGNATURE}"),
+            ConfigurationError,
+            "failed (ClientAuthenticationError). Check tenant",
+        ),
+        (http(404, "ContainerNotFound"), ConfigurationError, "no such container"),
+        (http(503, "ServerBusy"), TransientError, "HTTP 503, ServerBusy"),
+        (http(500), TransientError, "cannot be reached or is busy"),
+        (http(429), TransientError, "busy"),
+        (http(409, "ContainerBeingDeleted"), TransientError, "ContainerBeingDeleted"),
+        (http(400, "InvalidResourceName"), TerminalError, "InvalidResourceName"),
+        (ServiceRequestError(f"cannot connect {SIGNATURE}"), TransientError, "check the account's name"),
+        (ServiceResponseError("broken off"), TransientError, "ServiceResponseError"),
+        (IncompleteReadError("half"), TransientError, "IncompleteReadError"),
+        (FSTimeoutError(), TransientError, "cannot be reached"),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), TransientError, "reset by peer"),
+        (PermissionError(errno.EACCES, SIGNATURE), ConfigurationError, "(Permission denied). Check the cred"),
+        (PermissionError(SIGNATURE), ConfigurationError, "what they may do there"),
+        (OSError(errno.EBUSY, SIGNATURE), TransientError, "cannot be reached: Device or resource busy"),
+        (OSError(SIGNATURE), TransientError, "cannot be reached: OSError"),
+        (
+            http(403, "AuthorizationPermissionMismatch"),
+            ConfigurationError,
+            "the role Storage Blob Data Reader",
+        ),
+        (http(403, "KeyBasedAuthenticationNotPermitted"), ConfigurationError, "takes no keys"),
+        (http(400, "InvalidAuthenticationInfo"), ConfigurationError, "refuses access (HTTP 400, InvalidAuth"),
+        (http(403, StorageErrorCode.AUTHORIZATION_FAILURE), ConfigurationError, "keeps this machine out"),
+        (http(403, "SomethingNew"), ConfigurationError, "and the account's firewall"),
+        (http(409, "BlobArchived"), ConfigurationError, "in the archive tier"),
+        (sign_in(400), ConfigurationError, "signing in to the storage account failed (HTTP 400)"),
+        (sign_in(401), ConfigurationError, "Check tenant, client id and secret"),
+        (sign_in(503), TransientError, "the sign-in is busy or out of order (HTTP 503)"),
+        (sign_in(429), TransientError, "HTTP 429"),
+        (
+            http(416, "InvalidRange"),
+            TransientError,
+            "became shorter while it was read (HTTP 416, InvalidRange)",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__),
+)
+def test_each_trouble_has_its_family(
+    error: BaseException, family: type[CustomerMatchError], words: str
+) -> None:
+    found = told(error)
+    assert type(found) is family
+    assert words in str(found)
+
+
+def test_a_local_file_is_the_matter_of_its_owner() -> None:
+    with (
+        pytest.raises(ConfigurationError, match="Check owner and permissions"),
+        storage_faults("/data/lake"),
+    ):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_the_wait_that_azure_asks_for_is_handed_on() -> None:
+    found = told(http(503, "ServerBusy", {"Retry-After": "17"}))
+    assert isinstance(found, TransientError)
+    assert found.retry_after == 17
+    other = told(http(503, "ServerBusy", {"Retry-After": "Mon, 23 Nov 2026 00:00:00 GMT"}))
+    assert isinstance(other, TransientError)
+    assert other.retry_after is None
+
+
+def test_what_adlfs_wraps_is_found_inside() -> None:
+    def upload() -> None:
+        try:
+            raise http(403, "AuthorizationFailure")
+        except HttpResponseError as error:
+            raise RuntimeError(f"Failed to upload block: {SIGNATURE}") from error
+
+    with pytest.raises(ConfigurationError, match="AuthorizationFailure"), storage_faults("t"):
+        upload()
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(), FileExistsError(), KeyError("ours"), TerminalError("ours")]
+)
+def test_the_rest_passes_as_it_is(error: Exception) -> None:
+    caught: Any = None
+    try:
+        with storage_faults("t"):
+            raise error
+    except Exception as found:  # noqa: BLE001 (whatever comes out is compared)
+        caught = found
+    assert caught is error
+
+
+class TestReadingALake:
+    """A file of known size, read by ranges: what a file is to whoever reads it."""
+
+    @pytest.fixture
+    def lake(self) -> Any:
+        lake = fsspec.filesystem("memory", skip_instance_cache=True)
+        lake.pipe_file("/t/a", b"0123456789")
+        yield lake
+        lake.rm("/t", recursive=True)
+
+    @pytest.mark.parametrize("expected", [[], [(2, 8)], [(-5, 3), (4, 99), (6, 2)]])
+    def test_it_reads_like_a_file(self, lake: Any, expected: list[tuple[int, int]]) -> None:
+        with open_input(lake, "/t/a", 10) as file:
+            file.expect(expected)
+            assert file.read(3) == b"012"
+            assert file.tell() == 3
+            assert file.seek(2, 1) == 5
+            assert file.read() == b"56789"
+            assert file.read(1) == b""
+            assert file.seek(-4, 2) == 6
+            into = bytearray(3)
+            assert file.readinto(into) == 3
+            assert bytes(into) == b"678"
+            assert file.seek(50) == 50
+            assert file.read(1) == b""
+
+    def test_expecting_anew_forgets_what_was_expected(self, lake: Any) -> None:
+        with open_input(lake, "/t/a", 10) as file:
+            file.expect([(0, 5)])
+            lake.pipe_file("/t/a", b"abcdefghij")
+            file.expect([(0, 5)])
+            assert file.read(5) == b"abcde"
+
+    @pytest.mark.faults
+    def test_a_file_that_is_gone_and_a_storage_in_trouble_are_told(
+        self, lake: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with open_input(lake, "/t/gone", 10) as file, pytest.raises(FileNotFoundError):
+            file.read(1)
+
+        def cat_file(path: str, start: int, end: int) -> bytes:
+            raise http(503, "ServerBusy")
+
+        monkeypatch.setattr(lake, "cat_file", cat_file)
+        with open_input(lake, "/t/a", 10) as file:
+            file.expect([(0, 5)])
+            for start in (0, 7):  # fetched ahead, and not
+                file.seek(start)
+                with pytest.raises(TransientError, match="ServerBusy"):
+                    file.read(1)

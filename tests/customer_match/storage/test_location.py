@@ -1,0 +1,107 @@
+import pytest
+
+from customer_match.storage.location import Location
+
+HOST = "acme.dfs.core.windows.net"
+
+
+@pytest.mark.parametrize(
+    ("text", "location"),
+    [
+        ("lake", Location("file", "lake")),
+        ("../lake/", Location("file", "../lake/")),
+        ("file:///data/lake", Location("file", "/data/lake")),
+        ("local:///data/lake", Location("file", "/data/lake")),
+        ("abfs://lake", Location("abfs", "lake")),
+        ("abfs://lake/a b/c#d?e/", Location("abfs", "lake/a b/c#d?e")),
+        ("abfss://lake@acme.dfs.core.windows.net/x", Location("abfs", "lake/x", HOST)),
+        ("az://lake/x", Location("abfs", "lake/x")),
+        ("wasb://lake/x", Location("abfs", "lake/x")),
+        (
+            "wasbs://lake@acme.blob.core.windows.net/x",
+            Location("abfs", "lake/x", "acme.blob.core.windows.net"),
+        ),
+        (
+            "https://acme.blob.core.windows.net/lake/a%20b/",
+            Location("abfs", "lake/a b", "acme.blob.core.windows.net"),
+        ),
+        ("https://acme.dfs.core.windows.net/lake", Location("abfs", "lake", HOST)),
+        (
+            "https://acme.blob.core.chinacloudapi.cn/lake",
+            Location("abfs", "lake", "acme.blob.core.chinacloudapi.cn"),
+        ),
+        (
+            "https://acme.z7.blob.storage.azure.net/lake",
+            Location("abfs", "lake", "acme.z7.blob.storage.azure.net"),
+        ),
+        ("abfs://$web/x", Location("abfs", "$web/x")),
+        ("s3://My.bucket_1/a/b/", Location("s3", "My.bucket_1/a/b")),
+        ("gs://bucket", Location("gs", "bucket")),
+        ("sftp://files.acme.example:2222/out", Location("sftp", "files.acme.example:2222/out")),
+    ],
+)
+def test_a_place_is_taken_apart(text: str, location: Location) -> None:
+    assert Location.of(text) == location
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("file://relative", "is not a folder that can be reached"),
+        ("abfs:///x", "3 to 63 lower-case letters"),
+        ("abfs://My_Lake/x", "3 to 63 lower-case letters"),
+        ("abfs://la--ke/x", "3 to 63 lower-case letters"),
+        ("wasbs://lake@/x", "the storage account's host"),
+        ("abfs://lake@lake/x", "the storage account's host"),
+        ("https://acme.example/lake/x", "is a web address, but not one of Azure storage"),
+        ("https://user:word@acme.blob.core.windows.net/lake", "is a web address, but not one of Azure"),
+        ("https://acme.blob.core.windows.net/", "3 to 63 lower-case letters"),
+        ("http://acme.blob.core.windows.net/lake", "without encryption"),
+        ("adl://acme.azuredatalakestore.net/x", "Gen1, which Microsoft has ended"),
+        ("memory://x", "is the memory of one process"),
+        ("s3:///x", "is not a folder that can be reached"),
+        ("s3://user:word@bucket/x", "is not a folder that can be reached"),
+        ("s3://conn@bucket/x", "is not a folder that can be reached"),
+        ("zip://a.zip::s3://bucket/x", "is not a folder that can be reached"),
+        ("S3://bucket/x", "is not a folder that can be reached"),
+        ("abfs://lake/a/../../other", "holds `..`"),
+        ("s3://bucket/..", "holds `..`"),
+        ("https://acme.blob.core.windows.net/lake/%2e%2e/other", "holds `..`"),
+        ("https://acme.blob.core.windows.net/lake/a%2f..%2f..%2fother", "holds `..`"),
+    ],
+)
+def test_what_is_no_place_is_told_with_a_remedy_and_without_its_text(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as raised:
+        Location.of(text)
+    assert "Write" in str(raised.value)
+    assert text not in str(raised.value)
+    assert "word" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("/data", "/data"),
+        ("file:///data", "/data"),
+        ("wasbs://lake@acme.blob.core.windows.net/x/y", "abfs://lake@acme.blob.core.windows.net/x/y"),
+        (
+            "https://acme.dfs.core.windows.net/lake/a%2520b",
+            "abfs://lake@acme.dfs.core.windows.net/a%20b",
+        ),
+        ("az://lake", "abfs://lake"),
+        ("s3://bucket/x/", "s3://bucket/x"),
+    ],
+)
+def test_every_spelling_has_one_url(text: str, url: str) -> None:
+    assert Location.of(text).url == url
+    assert Location.of(Location.of(text).url) == Location.of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "local", "azure", "workspace"),
+    [("/data", True, False, True), ("wasb://lake", False, True, True), ("s3://b", False, False, False)],
+)
+def test_kinds_of_places(text: str, local: bool, azure: bool, workspace: bool) -> None:
+    location = Location.of(text)
+    assert (location.is_local, location.is_azure, location.can_be_workspace) == (local, azure, workspace)

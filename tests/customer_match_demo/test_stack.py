@@ -1,0 +1,145 @@
+"""What an installation is started with, and that nothing of it is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from customer_match.project import PROJECT
+from customer_match_demo import stack as module
+from customer_match_demo.processes import Program
+from customer_match_demo.stack import Stack, shared_settings
+from customer_match_demo.standing import down, up
+
+ACCOUNT = {
+    "base_url": "http://127.0.0.1:1", "client_id": "client", "client_secret": "very-secret",
+    "refresh_token": "refresh-secret", "developer_token": "developer-secret", "customer_id": "1", "account_id": "2",
+}  # fmt: skip
+
+
+def start(folder: Path, code: str, name: str = "p") -> Program:
+    return Program.start(name, [sys.executable, "-c", code], log=folder / f"{name}.log", env={}, cwd=folder)
+
+
+def test_settings_are_those_of_the_file() -> None:
+    settings = shared_settings()
+    assert settings["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
+    assert all(key.startswith("AIRFLOW") and value for key, value in settings.items())
+
+
+def test_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", "/somebody/elses")
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", "x")
+    stack = Stack(tmp_path, settings={"AIRFLOW__API__WORKERS": "3", "CUSTOMER_MATCH_EXPORTS": "here"})
+    stack.account = ACCOUNT
+    env = stack.environment
+    assert env["AIRFLOW__CORE__DAGS_FOLDER"] == str(PROJECT / "dags")
+    assert "AIRFLOW_CONN_OTHER" not in env
+    assert env["AIRFLOW_HOME"] == str(tmp_path / "airflow")
+    assert (env["AIRFLOW__API__WORKERS"], env["CUSTOMER_MATCH_EXPORTS"]) == ("3", "here")
+    assert env.items() >= shared_settings().items()
+    connection = json.loads(env["AIRFLOW_CONN_MICROSOFT_ADVERTISING_DEFAULT"])
+    assert (connection["login"], connection["password"]) == ("client", "very-secret")
+    assert connection["extra"]["base_url"] == "http://127.0.0.1:1"
+
+
+def test_secrets_are_not_shown(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, settings={"AIRFLOW_CONN_LAKE": "lake-secret"})
+    stack.account, stack.password = ACCOUNT, "admin-secret"
+    assert "-secret" not in repr(stack)
+
+
+def test_the_account_is_read_from_the_simulators_line(tmp_path: Path) -> None:
+    code = "import json, time; print('starting'); print(json.dumps({'base_url': 'u', 'customer_id': 7}), flush=True)"
+    program = start(tmp_path, f"{code}; time.sleep(60)")
+    try:
+        assert module._first_line(program) == {"base_url": "u", "customer_id": "7"}
+    finally:
+        program.stop()
+
+
+def test_a_simulator_that_does_not_start_says_why(tmp_path: Path) -> None:
+    program = start(tmp_path, "raise SystemExit('the port is taken')")
+    with pytest.raises(RuntimeError, match="the port is taken"):
+        module._first_line(program)
+
+
+def test_what_was_started_is_stopped_if_the_rest_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Program] = []
+
+    def simulator_starts(self: Stack) -> None:
+        started.append(start(tmp_path, "import time; time.sleep(60)"))
+        self.programs.append(started[0])
+
+    def airflow_does_not(self: Stack) -> None:
+        raise RuntimeError("Airflow did not start")
+
+    monkeypatch.setattr(Stack, "_start_simulator", simulator_starts)
+    monkeypatch.setattr(Stack, "_start_airflow", airflow_does_not)
+    with pytest.raises(RuntimeError, match="Airflow did not start"), Stack(tmp_path / "new"):
+        pass
+    assert not started[0].running
+
+
+def test_an_airflow_that_is_not_there_is_not_healthy() -> None:
+    assert not module._healthy("http://127.0.0.1:9")
+
+
+# --- `make up` and `make down` ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Program]:
+    """A stack of one idle program; no tables are written."""
+    programs: list[Program] = []
+
+    def starts(self: Stack) -> None:
+        self.account = ACCOUNT
+        for name in ("simulator", "airflow"):
+            self.programs.append(start(tmp_path, "import time; time.sleep(60)", f"{name}{len(programs)}"))
+            programs.append(self.programs[-1])
+
+    monkeypatch.setattr(Stack, "_start", starts)
+    (tmp_path / "lake").mkdir()
+    return programs
+
+
+def test_up_leaves_it_running_and_down_ends_it(
+    tmp_path: Path, started: list[Program], capsys: pytest.CaptureFixture[str]
+) -> None:
+    up(tmp_path)
+    assert [program.running for program in started] == [True, True]
+    assert ACCOUNT["client_secret"] not in capsys.readouterr().out
+    down(tmp_path)
+    assert [program.running for program in started] == [False, False]
+    down(tmp_path)  # nothing is left to do
+
+
+def test_up_twice_ends_the_first(tmp_path: Path, started: list[Program]) -> None:
+    up(tmp_path)
+    up(tmp_path)
+    assert [program.running for program in started] == [False, False, True, True]
+    down(tmp_path)
+
+
+def test_down_leaves_a_stranger_with_a_reused_pid_alone(tmp_path: Path, started: list[Program]) -> None:
+    """After a restart of the machine a recorded pid may be somebody else's."""
+    stranger = start(tmp_path, "import time; time.sleep(60)", "stranger")
+    up(tmp_path)
+    state: list[list[Any]] = json.loads((tmp_path / "running.json").read_text())
+    down(tmp_path)
+    recorded = [[name, stranger.pid, log, before - 3600] for name, _, log, before in state[:1]]
+    (tmp_path / "running.json").write_text(json.dumps(recorded))
+    down(tmp_path)
+    try:
+        assert stranger.running
+    finally:
+        stranger.stop()
+    assert os.getpid() != stranger.pid
