@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from importlib.resources import files
@@ -225,17 +224,28 @@ class RunReport(BaseModel):
 
     def summary(self) -> str:
         """A few lines of text for a log or a note."""
+        return "\n".join([self.headline, *map(_line, self.segments), *self._remarks])
+
+    @property
+    def headline(self) -> str:
+        """How many segments are right, in one sentence."""
         head = f"{len(self.segments) - self.failed} of {len(self.segments)} segments are right"
-        return "\n".join([f"{head}{' (dry run: nothing was sent)' if self.dry_run else ''}.", *self._lines()])
+        return f"{head}{' (dry run: nothing was sent)' if self.dry_run else ''}."
+
+    @property
+    def notes(self) -> list[str]:
+        """What people should know beside the counts, a line each."""
+        told = ((segment.audience, _notes(segment)) for segment in self.segments)
+        return [*(f"- {audience}: {words}" for audience, words in told if words), *self._remarks]
 
     @property
     def terms(self) -> str | None:
         """How the Customer Match terms were accepted, where an upload did so."""
         return next((segment.terms for segment in self.segments if segment.terms), None)
 
-    def _lines(self) -> Sequence[str]:
-        lines = [_line(segment) for segment in self.segments]
-        lines += [
+    @property
+    def _remarks(self) -> list[str]:
+        lines = [
             f"- {_worry(s.sizes)}" for s in self.segments if s.sizes and s.sizes.readiness.calls_for_a_look
         ]
         lines += [f"- {words}." for words in self.unusable]
@@ -265,8 +275,12 @@ class RunReport(BaseModel):
 
     def html(self) -> str:
         """The report as a page of its own: no script, nothing loaded from elsewhere."""
+        from customer_match.runs.report_tables import as_cells, segment_table  # noqa: PLC0415 - it imports pandas
+
         template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
-        return jinja2.Environment(autoescape=True).from_string(template).render(report=self)
+        counts = as_cells(segment_table(self), "–").to_dict("records")
+        rows = list(zip(self.segments, counts, strict=True))
+        return jinja2.Environment(autoescape=True).from_string(template).render(report=self, rows=rows)
 
 
 def segment_report(
@@ -360,9 +374,14 @@ def _good(ending: Ending | None, delivered: Delivered) -> tuple[Outcome, str | N
 
 
 def _line(segment: SegmentReport) -> str:
+    counts = _counted(segment)
+    text = f"- {segment.audience}: {segment.outcome}{'; ' if counts else ''}{', '.join(counts)}."
+    return " ".join(part for part in (text, _notes(segment)) if part)
+
+
+def _counted(segment: SegmentReport) -> list[str]:
     if segment.profiles is None or segment.members is None:
-        words = (f"{segment.outcome}.", segment.message, *_overrides(segment))
-        return f"- {segment.audience}: {' '.join(part for part in words if part)}"
+        return []
     counts = [f"{segment.profiles:,} profiles", f"{segment.members:,} members"]
     if segment.parts is not None:
         removed = "unknown" if segment.removed is None else f"{segment.removed:,}"
@@ -373,11 +392,14 @@ def _line(segment: SegmentReport) -> str:
     counts += [f"{count:,} {words}" for words, count in segment.kept_out.items()]
     if segment.refused:
         counts.append(f"{sum(segment.refused.values()):,} refused by the service")
-    text = f"- {segment.audience}: {segment.outcome}; {', '.join(counts)}"
+    return counts
+
+
+def _notes(segment: SegmentReport) -> str:
+    """What people should know of a segment beside its counts; empty if there is nothing."""
     damage = f"Replaced because its ledger could not be trusted: {segment.damage}" if segment.damage else ""
-    notes = (*_overrides(segment), segment.lapse, segment.uncovered)
-    words = (f"{text}.", damage, _force(segment), segment.message, *notes)
-    return " ".join(part for part in words if part)
+    notes = (damage, _force(segment), segment.message, *_overrides(segment), segment.lapse, segment.uncovered)
+    return " ".join(part for part in notes if part)
 
 
 def _overrides(segment: SegmentReport) -> list[str]:

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["audiences"]
 
-_COLUMNS = ("id", "name", "kept by", "scope", "days", "search", "network", "readiness")
+_COLUMNS = {
+    "id": "id",
+    "name": "name",
+    "export": "kept by",
+    "scope": "scope",
+    "days": "days",
+    "search_size": "search",
+    "network_size": "network",
+    "readiness": "readiness",
+}
 
 
 def audiences(
@@ -129,22 +138,15 @@ def _as_json(found: Sequence[Audience]) -> str:
 def _as_text(found: Sequence[Audience]) -> str:
     if not found:
         return "There are no customer lists that this account can use."
-    rows = [_COLUMNS, *(_cells(_record(audience)) for audience in found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    return "\n".join(
-        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    import pandas as pd  # noqa: PLC0415 - keeps --help quick
+
+    from customer_match.runs.report_tables import as_text  # noqa: PLC0415 - as above
+
+    table = pd.DataFrame([_record(audience) | {"days": _days(audience)} for audience in found])
+    table = table.fillna({"export": "not ours"}).astype({"search_size": "Int64", "network_size": "Int64"})
+    return as_text(table[list(_COLUMNS)].rename(columns=_COLUMNS))
 
 
-def _cells(record: dict[str, Any]) -> tuple[str, ...]:
-    days = record["membership_duration"]
-    sizes = ("?" if record[key] is None else f"{record[key]:,}" for key in ("search_size", "network_size"))
-    return (
-        record["id"],
-        record["name"],
-        record["export"] or "not ours",
-        record["scope"],
-        "for ever" if days == -1 else str(days if days is not None else "?"),
-        *sizes,
-        record["readiness"],
-    )
+def _days(audience: Audience) -> str | None:
+    days = audience.membership_duration
+    return "for ever" if days == -1 else None if days is None else str(days)

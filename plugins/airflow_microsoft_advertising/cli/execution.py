@@ -97,9 +97,15 @@ def carry_out(export: Export, options: Options) -> None:
     with logs_on_stderr(), _stoppable():
         report = _run(export, options)
     # Neither form has addresses in it.
-    typer.echo(report.model_dump_json(indent=2) if options.as_json else report.summary())
+    typer.echo(report.model_dump_json(indent=2) if options.as_json else _as_text(report))
     if report.failed:
         raise typer.Exit(1)
+
+
+def _as_text(report: RunReport) -> str:
+    from customer_match.runs.report_tables import run_text  # noqa: PLC0415 - it imports pandas
+
+    return run_text(report)
 
 
 def _run(export: Export, options: Options) -> RunReport:

@@ -12,10 +12,12 @@ from airflow.models import Connection
 from airflow.utils.session import create_session
 from typer.testing import CliRunner, Result
 
+from airflow_microsoft_advertising.cli.audiences import _as_text
 from airflow_microsoft_advertising.cli.main import app, main
 from customer_match.errors import ConfigurationError
 from customer_match.export.segment_key import segment_key
 from customer_match_demo.stack import account_connection
+from microsoft_advertising.models import Audience
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.microsoft_advertising_simulator.api import Simulator, hexes
 
@@ -74,6 +76,17 @@ def test_what_is_listed(simulator: Simulator, lists: dict[str, str]) -> None:
     assert line.split()[-7:] == ["autumn", "Customer", "for", "ever", "400", "400", "ready"]
     [line] = [line for line in lines if line.startswith(lists["foreign"])]
     assert "not ours" in line
+
+
+def test_the_table_keeps_ids_and_days_as_they_are_and_says_what_is_unknown() -> None:
+    """A column of counts in which some are missing must not turn 30 days into 30.0."""
+    known = Audience("007", "[bold]Gold", membership_duration=30, search_size=1_234_567, network_size=0)
+    unknown = Audience("8", "用户 <b>")
+    assert _as_text([known, unknown]).splitlines() == [
+        "id   name        kept by   scope     days     search  network  readiness",
+        "007  [bold]Gold  not ours  Customer  30    1,234,567        0  too small",
+        "8    用户 <b>    not ours  Customer  ?             ?        ?  not known yet",
+    ]
 
 
 def test_deleting_asks_first(simulator: Simulator, lists: dict[str, str]) -> None:
