@@ -16,7 +16,7 @@ FOLDER = PROJECT / ".demo"
 def main() -> int:
     """Read the command line and do it; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m customer_match_demo", description=__doc__)
-    parser.add_argument("what", choices=["show", "up", "down"], nargs="?", default="show")
+    parser.add_argument("what", choices=["show", "up", "down", "pictures"], nargs="?", default="show")
     parser.add_argument("--lake", choices=["local", "azurite"], default="local", help="where the tables lie")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the demo's full size")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where everything of it goes")
@@ -26,6 +26,10 @@ def main() -> int:
             up(chosen.folder)
         case "down":
             down(chosen.folder)
+        case "pictures":
+            from customer_match_demo.pictures import take  # noqa: PLC0415 (imports a browser's library)
+
+            take(chosen.folder, PROJECT / "docs" / "images" / "run-and-report.png")
         case _:
             return 0 if show(chosen.folder, lake=chosen.lake, scale=chosen.scale) else 1
     return 0
