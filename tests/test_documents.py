@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from include.project import PROJECT
+from customer_match.project import PROJECT
 
 DOCUMENTS = (PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md")))
 SOURCES = [
