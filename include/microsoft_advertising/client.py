@@ -1,7 +1,7 @@
-"""The client of Microsoft Advertising: `Client`, and `AsyncClient` with the same operations.
+"""The client of Microsoft Advertising.
 
-Both are thin: what is asked and how answers are read stands in `operations`, how it travels in `transport`
-and `files`, which failures are repeated in `retrying`. All calls raise the three families of errors:
+It is thin: `operations` says what is asked and how answers are read, `transport` and `bulk.transfer` carry it,
+`retrying` says which failures are repeated. All calls raise the three families of errors:
 
 * ConfigurationError: a human must act; the message says what to do.
 * TransientError: it may work later; `retry_after` holds the service's wait, if it names one. Hiccups and
@@ -11,10 +11,8 @@ and `files`, which failures are repeated in `retrying`. All calls raise the thre
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -24,7 +22,7 @@ from microsoft_advertising.auth.refresh_tokens import TokenStore
 from microsoft_advertising.auth.signing import Signed
 from microsoft_advertising.auth.tokens import TokenSource
 from microsoft_advertising.bulk.results import read_row_errors
-from microsoft_advertising.bulk.transfer import AsyncFiles, Files
+from microsoft_advertising.bulk.transfer import Files
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.limits import NEVER_EXPIRES
 from microsoft_advertising.models import (
@@ -39,25 +37,16 @@ from microsoft_advertising.models import (
     UploadTicket,
 )
 from microsoft_advertising.operations import Operation
-from microsoft_advertising.retrying import RetryPolicy
-from microsoft_advertising.transport.choice import (
-    TransportName,
-    open_async_transport,
-    open_transport,
-)
-from microsoft_advertising.wire import open_async_http, open_http
+from microsoft_advertising.retrying import DEFAULT_RETRIES, RetryPolicy
+from microsoft_advertising.transport.choice import TransportName, open_transport
+from microsoft_advertising.wire import open_http
 
 if TYPE_CHECKING:
     from microsoft_advertising.operations import Digests
 
-__all__ = ["DEFAULT_RETRIES", "AsyncClient", "Client"]
+__all__ = ["Client"]
 
 T = TypeVar("T")
-
-DEFAULT_RETRIES = RetryPolicy()
-
-ROWS_AT_ONCE = 1000
-"""Rows of the results that are read in one go beside the event loop."""
 
 
 class Client:
@@ -103,14 +92,6 @@ class Client:
     def list_audiences(self) -> list[Audience]:
         """All customer lists that the account may use."""
         return self._call(operations.list_audiences())
-
-    def find_audience(self, name: str) -> Audience | None:
-        """The customer list of exactly this name; None if there is none.
-
-        Raises:
-            ConfigurationError: Several lists bear the name; the message names their ids.
-        """
-        return self._call(operations.find_audience(name))
 
     def get_audience(self, audience_id: str) -> Audience | None:
         """The customer list of this id; None if there is none (any more)."""
@@ -277,151 +258,6 @@ class Client:
 
     def _call(self, operation: Operation[T]) -> T:
         return self._retries.call(self._transport.call, operation)
-
-
-class AsyncClient:
-    """The same for coroutines; use it in an `async with` statement. Arguments as for `Client`."""
-
-    def __init__(
-        self,
-        account: Account,
-        environment: Environment,
-        *,
-        store: TokenStore | None = None,
-        retries: RetryPolicy = DEFAULT_RETRIES,
-        transport: TransportName = TransportName.REST,
-    ) -> None:
-        self._account = account
-        self._retries = retries
-        self._tokens = TokenSource(account, environment, store)
-        self._http = open_async_http(environment)
-        self._transport = open_async_transport(transport, account, environment, self._tokens, self._http)
-        self._files = AsyncFiles(
-            environment=environment, account=account, signed=_upload_signature(self._tokens), http=self._http
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._http.aclose()
-        self._tokens.close()
-
-    async def list_audiences(self) -> list[Audience]:
-        """See `Client.list_audiences`."""
-        return await self._call(operations.list_audiences())
-
-    async def find_audience(self, name: str) -> Audience | None:
-        """See `Client.find_audience`."""
-        return await self._call(operations.find_audience(name))
-
-    async def get_audience(self, audience_id: str) -> Audience | None:
-        """See `Client.get_audience`."""
-        return await self._call(operations.get_audience(audience_id))
-
-    async def create_audience(
-        self,
-        name: str,
-        *,
-        description: str,
-        scope: Scope = "Customer",
-        membership_duration: int = NEVER_EXPIRES,
-    ) -> str:
-        """See `Client.create_audience`."""
-        operation = operations.create_audience(
-            name,
-            customer_id=self._account.customer_id,
-            account_id=self._account.account_id,
-            description=description,
-            scope=scope,
-            membership_duration=membership_duration,
-        )
-        return await self._call(operation)
-
-    async def update_audience(
-        self,
-        audience_id: str,
-        *,
-        name: str | None = None,
-        description: str | None = None,
-        scope: Scope | None = None,
-        membership_duration: int | None = None,
-    ) -> None:
-        """See `Client.update_audience`."""
-        operation = operations.update_audience(
-            audience_id,
-            name=name,
-            description=description,
-            scope=scope,
-            membership_duration=membership_duration,
-        )
-        await self._call(operation)
-
-    async def delete_audience(self, audience_id: str) -> None:
-        """See `Client.delete_audience`."""
-        await self._call(operations.delete_audience(audience_id))
-
-    async def apply_members(
-        self,
-        audience_id: str,
-        action: Action,
-        digests: Digests,
-        *,
-        accept_terms: bool | None = None,
-        each_try: Callable[[], AbstractContextManager[object]] = nullcontext,
-    ) -> list[ItemError]:
-        """See `Client.apply_members`."""
-        operation = operations.apply_members(audience_id, action, digests, accept_terms=accept_terms)
-
-        async def call() -> list[ItemError]:
-            with each_try():
-                return await self._transport.call(operation)
-
-        return await self._retries.acall(call)
-
-    async def request_upload(self) -> UploadTicket:
-        """See `Client.request_upload`."""
-        ticket = await self._call(operations.request_upload(account_id=self._account.account_id))
-        self._files.check(ticket)
-        return ticket
-
-    async def upload_file(self, ticket: UploadTicket, path: Path) -> None:
-        """See `Client.upload_file`."""
-        await self._retries.acall(self._files.upload, ticket, path)
-
-    async def upload_status(self, request_id: str) -> UploadStatus:
-        """See `Client.upload_status`."""
-        return await self._call(operations.upload_status(request_id))
-
-    async def row_errors(self, result_url: str) -> AsyncIterator[RowError]:
-        """See `Client.row_errors`; for an `async for`. The file is read in a thread."""
-        with await self._retries.acall(self._files.download, result_url) as file:
-            rows = read_row_errors(file)
-            while some := await asyncio.to_thread(lambda: list(islice(rows, ROWS_AT_ONCE))):
-                for row in some:
-                    yield row
-
-    async def whoami(self) -> Identity:
-        """See `Client.whoami`."""
-        user_id, user_name = await self._call(operations.get_user())
-        account = await self._call(operations.get_account(self._account.account_id))
-        return Identity(user_id, user_name, (account,))
-
-    async def pilot_features(self) -> frozenset[int]:
-        """See `Client.pilot_features`."""
-        return await self._call(operations.pilot_features(self._account.customer_id))
-
-    async def accounts(self) -> list[AccountInfo]:
-        """See `Client.accounts`."""
-        user_id, _ = await self._call(operations.get_user())
-        return await self._call(operations.search_accounts(user_id))
-
-    async def _call(self, operation: Operation[T]) -> T:
-        return await self._retries.acall(self._transport.call, operation)
 
 
 def _upload_signature(tokens: TokenSource) -> Signed:

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from customer_match.errors import ConfigurationError, TerminalError, TransientError
-from microsoft_advertising.faults import Origin, ServiceError, ServiceTransientError, error_of
+from microsoft_advertising.faults import ServiceError
 
 __all__ = [
     "AccountInfo",
@@ -133,25 +132,6 @@ class UploadStatus:
     percent: int = 0
     result_url: str | None = field(default=None, repr=False)
     errors: tuple[ServiceError, ...] = ()
-
-    def failure(self, *, account_id: str) -> ConfigurationError | TransientError | TerminalError | None:
-        """The exception to raise for an upload that has ended without success; None for any other."""
-        if self.state.succeeded or not self.state.final:
-            return None
-        origin = Origin(f"Upload ({self.state})", account_id)
-        errors = self.errors or _IMPLIED.get(self.state, ())
-        if errors:
-            return error_of(errors, origin)
-        return ServiceTransientError(
-            f"{origin}: it failed, and the service gave no reason. It is to be sent again."
-        )
-
-
-_IMPLIED = {
-    UploadState.ROW_COUNT_EXCEEDED: (ServiceError(3225, "BulkServiceFileRowCountExceeded"),),
-    UploadState.FORMAT_NOT_SUPPORTED: (ServiceError(3217, "BulkServiceFormatVersionNotSupported"),),
-}
-"""Errors that a state stands for where the service lists none."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from customer_match.errors import ConfigurationError
 from microsoft_advertising.environment import Service
 from microsoft_advertising.error_table import ERRORS, Reaction
 from microsoft_advertising.faults import errors_in, safe_token
@@ -40,7 +39,6 @@ __all__ = [
     "apply_members",
     "create_audience",
     "delete_audience",
-    "find_audience",
     "get_account",
     "get_audience",
     "get_user",
@@ -96,26 +94,6 @@ class Operation(Generic[T]):
 def list_audiences() -> Operation[list[Audience]]:
     """All customer lists that the account may use; the service offers no paging and no filter by name."""
     return _query_audiences({"Type": "CustomerList"}, _audiences)
-
-
-def find_audience(name: str) -> Operation[Audience | None]:
-    """The customer list of exactly this name.
-
-    Raises (on reading):
-        ConfigurationError: Several lists bear the name, so that nobody can tell which is meant.
-    """
-
-    def read(answer: Answer) -> Audience | None:
-        found = [audience for audience in _audiences(answer) if audience.name == name]
-        if len(found) > 1:
-            ids = ", ".join(sorted(audience.id for audience in found))
-            raise ConfigurationError(
-                f"{len(found)} audiences are named {name!r} (ids {ids}). Rename or delete all but one at "
-                "Microsoft Advertising, or write the right one as `audience_id` into the export file."
-            )
-        return found[0] if found else None
-
-    return _query_audiences({"Type": "CustomerList"}, read)
 
 
 def get_audience(audience_id: str) -> Operation[Audience | None]:

@@ -10,7 +10,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
 from tenacity.stop import stop_after_attempt, stop_before_delay
@@ -18,7 +18,7 @@ from tenacity.stop import stop_after_attempt, stop_before_delay
 from customer_match.errors import TransientError
 from microsoft_advertising.faults import OutcomeUnknown, ResultsExpired, UploadUrlExpired
 
-__all__ = ["RetryPolicy"]
+__all__ = ["DEFAULT_RETRIES", "RetryPolicy"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,6 +72,9 @@ class RetryPolicy:
             return asked * (1 + random.random() / 10)  # noqa: S311 (jitter, not a secret)
         backoff = min(self.longest_wait, self.first_wait * 2.0 ** (state.attempt_number - 1))
         return backoff * (1 + random.random())  # noqa: S311 (jitter, not a secret)
+
+
+DEFAULT_RETRIES: Final = RetryPolicy()
 
 
 def _repeatable(error: BaseException) -> bool:

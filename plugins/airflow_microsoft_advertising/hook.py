@@ -18,10 +18,11 @@ from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE, DEFAULT
 from customer_match.errors import ConfigurationError
 from customer_match.redaction import logger
 from microsoft_advertising.account import Account
-from microsoft_advertising.client import DEFAULT_RETRIES, AsyncClient, Client
+from microsoft_advertising.async_client import AsyncClient
+from microsoft_advertising.client import Client
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.pasted import trimmed
-from microsoft_advertising.retrying import RetryPolicy
+from microsoft_advertising.retrying import DEFAULT_RETRIES, RetryPolicy
 from microsoft_advertising.transport.choice import TransportName, end_notice
 
 __all__ = ["MicrosoftAdvertisingHook", "account_of", "environment_of", "transport_of"]

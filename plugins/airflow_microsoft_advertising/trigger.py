@@ -13,7 +13,7 @@ from asgiref.sync import sync_to_async
 
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from customer_match.errors import CustomerMatchError, TransientError
-from microsoft_advertising.client import AsyncClient
+from microsoft_advertising.async_client import AsyncClient
 from microsoft_advertising.polling import PollSchedule
 
 __all__ = ["BulkUploadTrigger", "PauseTrigger"]

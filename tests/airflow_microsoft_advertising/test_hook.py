@@ -25,7 +25,8 @@ from airflow_microsoft_advertising.provider_info import get_provider_info
 from customer_match.errors import ConfigurationError
 from customer_match_demo.processes import free_port
 from customer_match_demo.stack import account_connection
-from microsoft_advertising.client import AsyncClient, Client
+from microsoft_advertising.async_client import AsyncClient
+from microsoft_advertising.client import Client
 from microsoft_advertising.limits import SOAP_ENDS
 from microsoft_advertising.retrying import RetryPolicy
 from microsoft_advertising.transport.choice import TransportName

@@ -1,11 +1,9 @@
-"""The client over real sockets, sync and async alike."""
+"""The client over real sockets."""
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
-import re
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +19,7 @@ from microsoft_advertising import wire
 from microsoft_advertising.account import Account
 from microsoft_advertising.auth.refresh_tokens import KeptInMemory
 from microsoft_advertising.bulk import transfer as files
-from microsoft_advertising.client import AsyncClient, Client
+from microsoft_advertising.client import Client
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.faults import (
     OutcomeUnknown,
@@ -63,32 +61,23 @@ VIP = {"Id": "12", "Name": "VIP", "Type": "CustomerList", "Scope": "Customer"}
 
 
 class Caller:
-    """Calls the sync or the async client by the operation's name, with a client for each call."""
+    """Calls the client by the operation's name, with a client for each call."""
 
-    def __init__(self, kind: str, *arguments: Any, **options: Any) -> None:
-        self.kind, self.arguments, self.options = kind, arguments, options
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.arguments, self.options = arguments, options
 
     def __getattr__(self, name: str) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
-            if self.kind == "async":
-                return asyncio.run(self._call_async(name, *args, **kwargs))
             with Client(*self.arguments, **self.options) as client:
                 result = getattr(client, name)(*args, **kwargs)
                 return list(result) if inspect.isgenerator(result) else result
 
         return call
 
-    async def _call_async(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        async with AsyncClient(*self.arguments, **self.options) as client:
-            result = getattr(client, name)(*args, **kwargs)
-            return [row async for row in result] if inspect.isasyncgen(result) else await result
 
-
-@pytest.fixture(params=["sync", "async"])
-def client(
-    request: pytest.FixtureRequest, account: Account, environment: Environment, impatient: RetryPolicy
-) -> Caller:
-    return Caller(request.param, account, environment, retries=impatient)
+@pytest.fixture
+def client(account: Account, environment: Environment, impatient: RetryPolicy) -> Caller:
+    return Caller(account, environment, retries=impatient)
 
 
 @pytest.fixture(autouse=True)
@@ -98,18 +87,6 @@ def nothing_leaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     lines = [record.getMessage() for record in caplog.records]
     assert not [line for line in lines for secret in (*SECRETS, "somebody") if secret in line]
-
-
-def test_both_clients_have_the_same_operations() -> None:
-    def surface(cls: type) -> dict[str, str]:
-        return {
-            name: re.sub(r"Async|-> .*", "", str(inspect.signature(member)))
-            for name, member in inspect.getmembers(cls, callable)
-            if not name.startswith("_")
-        }
-
-    assert surface(Client) == surface(AsyncClient)
-    assert len(surface(Client)) == 15
 
 
 # --- calls -------------------------------------------------------------------------------------------------
@@ -134,8 +111,7 @@ def test_a_call_bears_token_and_account(service: Service, client: Caller) -> Non
 def test_one_client_signs_in_once(service: Service, account: Account, environment: Environment) -> None:
     service.on(QUERY, json_reply({"Audiences": [VIP]}))
     with Client(account, environment) as client:
-        assert client.find_audience("VIP") == client.get_audience("12")
-        assert client.find_audience("other") is None
+        assert client.list_audiences() == [client.get_audience("12")]
     assert service.tokens_issued == 1
 
 

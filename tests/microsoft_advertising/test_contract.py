@@ -1,4 +1,4 @@
-"""One contract for all that speaks to the service: {REST, SOAP} × {sync, async} × {Bulk, Apply}.
+"""One contract for all that speaks to the service: {REST, SOAP} × {Bulk, Apply}, and the triggerer's one call by both.
 
 Each test is one body with one expectation; which transport and which route it runs over it does not know. The
 service is the simulator as a process of its own.
@@ -25,9 +25,10 @@ import pytest
 
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
 from microsoft_advertising.account import Account
+from microsoft_advertising.async_client import AsyncClient
 from microsoft_advertising.auth import tokens
 from microsoft_advertising.bulk.file import Action, index_of, write_bulk_file
-from microsoft_advertising.client import AsyncClient, Client
+from microsoft_advertising.client import Client
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.error_table import ERRORS, Reaction
 from microsoft_advertising.faults import (
@@ -46,7 +47,6 @@ from tests.microsoft_advertising_simulator.api import Api, Simulator
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
-KINDS = ("sync", "async")
 Digests = Any
 
 CREDENTIALS = ("client_id", "client_secret", "refresh_token", "developer_token", "customer_id", "account_id")
@@ -56,23 +56,24 @@ SECRETS = ("client_secret", "refresh_token", "developer_token")
 # --- who speaks --------------------------------------------------------------------------------------------
 
 
-class Speaker:
-    """One open client, sync or async, behind the operations' names. It waits for nothing between two tries."""
+IMPATIENT = RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.002)
 
-    def __init__(self, kind: str, transport: TransportName, api: Api, **options: Any) -> None:
+
+def account_at(api: Api) -> tuple[Account, Environment]:
+    account = Account.model_validate({name: api.ready[name] for name in CREDENTIALS})
+    return account, Environment.at(api.ready["base_url"])
+
+
+class Speaker:
+    """One open client behind the operations' names. It waits for nothing between two tries."""
+
+    def __init__(self, transport: TransportName, api: Api) -> None:
         self.account_id = api.ready["account_id"]
-        account = Account.model_validate({name: api.ready[name] for name in CREDENTIALS})
-        options = {"retries": RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.002)} | options
-        self._client: Any = (Client if kind == "sync" else AsyncClient)(
-            account, Environment.at(api.ready["base_url"]), transport=transport, **options
-        )
-        self._runner = None if kind == "sync" else asyncio.Runner()
+        self._client: Any = Client(*account_at(api), transport=transport, retries=IMPATIENT)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             result = getattr(self._client, name)(*args, **kwargs)
-            if self._runner is not None:
-                return self._runner.run(_all_of(result))
             return list(result) if inspect.isgenerator(result) else result
 
         return call
@@ -82,12 +83,25 @@ class Speaker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-        if self._runner is not None:
-            self._runner.close()
 
 
-async def _all_of(result: Any) -> Any:
-    return [item async for item in result] if inspect.isasyncgen(result) else await result
+class Poller:
+    """One open client of the triggerer, in an event loop of its own."""
+
+    def __init__(self, transport: TransportName, api: Api) -> None:
+        self.account_id = api.ready["account_id"]
+        self._runner = asyncio.Runner()
+        self._client: Any = AsyncClient(*account_at(api), transport=transport, retries=IMPATIENT)
+
+    def upload_status(self, request_id: str) -> Any:
+        return self._runner.run(self._client.upload_status(request_id))
+
+    def __enter__(self) -> Poller:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._client.close())
+        self._runner.close()
 
 
 # --- how members travel ------------------------------------------------------------------------------------
@@ -100,9 +114,8 @@ def by_bulk(client: Speaker, audience_id: str, action: Action, members: Digests,
     ticket = client.request_upload()
     client.upload_file(ticket, path)
     status = ended(client, ticket.request_id)
-    failure = status.failure(account_id=client.account_id)
-    if failure is not None:
-        raise failure
+    if not status.state.succeeded:
+        raise error_of(status.errors, Origin("The upload", client.account_id))
     rows = client.row_errors(status.result_url)
     refused, about_all = set[int](), list[ServiceError]()
     for row in rows:
@@ -116,7 +129,7 @@ def by_bulk(client: Speaker, audience_id: str, action: Action, members: Digests,
     return refused
 
 
-def ended(client: Speaker, request_id: str) -> Any:
+def ended(client: Speaker | Poller, request_id: str) -> Any:
     end = time.monotonic() + 60
     while not (status := client.upload_status(request_id)).state.final:
         assert time.monotonic() < end, status
@@ -154,11 +167,16 @@ def api(simulator: Simulator) -> Iterator[Api]:
     simulator.api.control("settings", before)
 
 
-@pytest.fixture(params=[(kind, name) for name in TransportName for kind in KINDS], ids="-".join)
+@pytest.fixture(params=list(TransportName))
 def client(request: pytest.FixtureRequest, api: Api) -> Iterator[Speaker]:
-    kind, transport = request.param
-    with Speaker(kind, transport, api) as speaker:
+    with Speaker(request.param, api) as speaker:
         yield speaker
+
+
+@pytest.fixture(params=list(TransportName))
+def poller(request: pytest.FixtureRequest, api: Api) -> Iterator[Poller]:
+    with Poller(request.param, api) as asking:
+        yield asking
 
 
 @pytest.fixture(params=ROUTES)
@@ -218,15 +236,21 @@ def audience(client: Speaker, name: str = "") -> str:
     return str(client.create_audience(name or unique(), description="ours"))
 
 
+def named(client: Speaker, name: str) -> Any:
+    found = [listed for listed in client.list_audiences() if listed.name == name]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
 # --- the whole life of an audience ---------------------------------------------------------------------------
 
 
 def test_the_life_of_an_audience(client: Speaker, send: Callable[..., set[int]], api: Api) -> None:
     name = unique("Kund*innen & <VIP> &amp; 用户 'é'")
-    assert client.find_audience(name) is None
+    assert named(client, name) is None
     audience_id = client.create_audience(name, description="a <description>", membership_duration=90)
     new = Audience(audience_id, name, "a <description>", "Customer", 90, None, None)
-    assert client.get_audience(audience_id) == client.find_audience(name) == new
+    assert client.get_audience(audience_id) == named(client, name) == new
     assert new in client.list_audiences()
 
     assert send(client, audience_id, Action.ADD, digests(1, 2, 3)) == set()
@@ -265,24 +289,21 @@ def test_features(client: Speaker) -> None:
 def test_an_audience_of_one_account(client: Speaker) -> None:
     name = unique()
     audience_id = client.create_audience(name, description="", scope="Account")
-    assert client.find_audience(name) == Audience(audience_id, name, "", "Account", -1, None, None)
+    assert named(client, name) == Audience(audience_id, name, "", "Account", -1, None, None)
 
 
 def test_what_one_transport_makes_all_others_see(api: Api) -> None:
     name = unique("a\tb  c")
     with ExitStack() as stack:
-        speakers = [
-            stack.enter_context(Speaker(kind, transport, api))
-            for transport in TransportName
-            for kind in KINDS
-        ]
+        speakers = [stack.enter_context(Speaker(transport, api)) for transport in TransportName]
+        pollers = [stack.enter_context(Poller(transport, api)) for transport in TransportName]
         for number, maker in enumerate(speakers):
             audience_id = maker.create_audience(f"{name} {number}", description="é")
             ticket = maker.request_upload()
-            states = {speaker.upload_status(ticket.request_id).state for speaker in speakers}
+            states = {asking.upload_status(ticket.request_id).state for asking in (*speakers, *pollers)}
             assert states == {UploadState.PENDING_FILE_UPLOAD}
             seen = [speaker.get_audience(audience_id) for speaker in speakers]
-            assert seen == [Audience(audience_id, f"{name} {number}", "é", "Customer", -1, None, None)] * 4
+            assert seen == [Audience(audience_id, f"{name} {number}", "é", "Customer", -1, None, None)] * 2
         assert len({str(speaker.list_audiences()) for speaker in speakers}) == 1
 
 
@@ -320,7 +341,7 @@ def test_a_name_that_is_taken(client: Speaker) -> None:
     with pytest.raises(ConfigurationError, match="DuplicateAudienceName") as caught:
         client.create_audience(name, description="")
     assert caught.value.codes == (4853,)  # type: ignore[attr-defined]  # as above
-    assert client.find_audience(name).id == first
+    assert named(client, name).id == first
 
 
 def test_an_unknown_upload(client: Speaker) -> None:
@@ -403,9 +424,12 @@ def test_faults(
     api.fault(operation, "fault", code=code, times=None)
     with pytest.raises(family) as caught:
         CALLS[operation](client)
+    check_fault(caught.value, operation, code, wait, client.account_id)
+
+
+def check_fault(error: Any, operation: str, code: int, wait: float | None, account_id: str) -> None:
     name = ERRORS[code].name if code in ERRORS else f"Code{code}"
-    wanted = error_of((ServiceError(code, name),), Origin(operation, client.account_id))
-    error: Any = caught.value
+    wanted = error_of((ServiceError(code, name),), Origin(operation, account_id))
     assert type(error) is type(wanted)
     assert str(error).partition(" [TrackingId ")[0] == str(wanted)
     assert re.search(r" \[TrackingId [0-9a-f-]{36}\]$", str(error))
@@ -433,7 +457,7 @@ def test_an_expired_token_is_renewed_in_the_middle(
     api.control("tokens", {"expire_access": True})
     if operation == "AddAudiences":
         name = unique()
-        assert client.create_audience(name, description="") == client.find_audience(name).id
+        assert client.create_audience(name, description="") == named(client, name).id
     else:
         CALLS[operation](client)
     seen = [entry["operation"] for entry in api.control("requests")]
@@ -488,7 +512,7 @@ def test_a_lost_answer_to_creating_is_told_and_never_repeated(client: Speaker, a
     assert not isinstance(caught.value, TerminalError)
     made = [listed for listed in api.control("audiences") if listed["name"] == name]
     assert len(made) == (lost in {"dropped after the work", "cut off"})
-    found = client.find_audience(name)
+    found = named(client, name)
     assert (found.id if found else None) == (str(made[0]["id"]) if made else None), "so one looks"
 
 
@@ -564,7 +588,6 @@ def test_an_upload_that_fails(client: Speaker, api: Api, tmp_path: Path) -> None
     client.upload_file(ticket, part(tmp_path, audience(client), 1))
     status = ended(client, ticket.request_id)
     assert (status.state, [error.code for error in status.errors]) == (UploadState.FAILED, [4845])
-    assert type(status.failure(account_id="1")) is type(error_of(status.errors, Origin("x", "1")))
 
 
 def test_a_lost_answer_to_a_file_and_a_dead_token(client: Speaker, api: Api, tmp_path: Path) -> None:
@@ -597,7 +620,7 @@ def test_addresses_expire(client: Speaker, api: Api, tmp_path: Path) -> None:
         client.upload_file(late, part(tmp_path, audience_id, 2))
 
 
-def test_nobody_there(client: Speaker) -> None:
+def test_a_service_that_cannot_be_reached_has_done_nothing(client: Speaker) -> None:
     """Whatever is spoken: it is known that nothing was done."""
     client.whoami()
     client._client._transport = replace(
@@ -606,3 +629,103 @@ def test_nobody_there(client: Speaker) -> None:
     with pytest.raises(TransientError, match="no connection") as caught:
         client.create_audience("name", description="")
     assert not isinstance(caught.value, OutcomeUnknown)
+
+
+# --- the triggerer's one call --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [500, 200])
+@pytest.mark.parametrize(
+    ("code", "family", "wait"),
+    [
+        *[(code, family, wait) for name, code, family, wait in FAULTS if name == "GetBulkUploadStatus"],
+        (0, TransientError, None),
+        (106, ConfigurationError, None),
+        (117, TransientError, 60),
+        (204, TerminalError, None),
+    ],
+)
+def test_faults_while_polling(
+    poller: Poller, api: Api, *, code: int, family: type[Exception], wait: float | None, status: int
+) -> None:
+    api.control("settings", {"soap_fault_status": status})
+    api.fault("GetBulkUploadStatus", "fault", code=code, times=None)
+    with pytest.raises(family) as caught:
+        poller.upload_status("r")
+    check_fault(caught.value, "GetBulkUploadStatus", code, wait, poller.account_id)
+
+
+def test_a_pause_that_the_service_asks_for_is_kept_while_polling(
+    poller: Poller, api: Api, slept: list[float]
+) -> None:
+    api.fault("GetBulkUploadStatus", "fault", code=117, times=2)
+    with pytest.raises(TerminalError, match="4201"):
+        poller.upload_status("r")
+    assert len(slept) == 2
+    assert all(60 <= seconds <= 66 for seconds in slept)
+
+
+@pytest.mark.parametrize("status", [500, 200])
+def test_an_expired_token_is_renewed_while_polling(
+    client: Speaker, poller: Poller, api: Api, status: int
+) -> None:
+    api.control("settings", {"soap_fault_status": status})
+    ticket = client.request_upload()
+    poller.upload_status(ticket.request_id)
+    api.control("requests", method="DELETE")
+    api.control("tokens", {"expire_access": True})
+    assert poller.upload_status(ticket.request_id).state is UploadState.PENDING_FILE_UPLOAD
+    seen = [entry["operation"] for entry in api.control("requests")]
+    assert seen.count("Token") == 1
+    assert seen.count("GetBulkUploadStatus") == 2
+
+
+@pytest.mark.parametrize(("code", "waits"), [(50173, 0), (700082, 0), (70008, 0), (70000, 1)])
+def test_a_session_that_was_revoked_while_polling_needs_a_human(
+    client: Speaker, poller: Poller, api: Api, slept: list[float], *, code: int, waits: int
+) -> None:
+    ticket = client.request_upload()
+    poller.upload_status(ticket.request_id)
+    api.control("tokens", {"expire_access": True})
+    api.fault("Token", "fault", error="invalid_grant", code=code, times=None)
+    with pytest.raises(ConfigurationError, match=rf"AADSTS{code}.*Sign in again"):
+        poller.upload_status(ticket.request_id)
+    assert len(slept) == waits
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_lost_answers_are_asked_for_again_while_polling(
+    client: Speaker, poller: Poller, api: Api, lost: str
+) -> None:
+    ticket = client.request_upload()
+    api.fault("GetBulkUploadStatus", times=2, **LOST[lost])
+    assert poller.upload_status(ticket.request_id).state is UploadState.PENDING_FILE_UPLOAD
+    assert not api.control("faults"), "both struck"
+    api.fault("GetBulkUploadStatus", times=3, **LOST[lost])
+    with pytest.raises(TransientError, match="GetBulkUploadStatus"):
+        poller.upload_status(ticket.request_id)
+    assert not api.control("faults"), "all three struck, and no fourth call was made"
+
+
+def test_a_page_in_place_of_an_answer_while_polling(poller: Poller, api: Api) -> None:
+    api.fault("GetBulkUploadStatus", "raw", status=200, body="<html>log in</html>", times=None)
+    with pytest.raises(TerminalError, match="documented shape"):
+        poller.upload_status("r")
+
+
+def test_an_upload_is_polled_to_its_end(client: Speaker, poller: Poller, api: Api, tmp_path: Path) -> None:
+    audience_id = audience(client)
+    ticket = client.request_upload()
+    assert poller.upload_status(ticket.request_id).state is UploadState.PENDING_FILE_UPLOAD
+    client.upload_file(ticket, part(tmp_path, audience_id, 1, 2))
+    status = ended(poller, ticket.request_id)
+    assert (status.state, status.percent, status.errors) == (UploadState.COMPLETED, 100, ())
+    assert client.row_errors(status.result_url) == []
+
+
+def test_a_service_that_cannot_be_reached_while_polling_is_transient(poller: Poller) -> None:
+    poller._client._transport = replace(
+        poller._client._transport, environment=Environment.at("http://127.0.0.1:9")
+    )
+    with pytest.raises(TransientError, match="no connection"):
+        poller.upload_status("r")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 import threading
@@ -17,7 +16,7 @@ from customer_match.errors import ConfigurationError, TransientError
 from microsoft_advertising.account import Account
 from microsoft_advertising.auth.authority import AuthorityHttp
 from microsoft_advertising.bulk import transfer as files
-from microsoft_advertising.client import AsyncClient, Client
+from microsoft_advertising.client import Client
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.faults import Origin, ServiceTerminalError
 from microsoft_advertising.hosts import (
@@ -238,21 +237,16 @@ def test_sign_ins_go_to_the_authority_alone(url: str) -> None:
 Do = Callable[..., Any]
 
 
-@pytest.fixture(params=["sync", "async"])
-def do(request: pytest.FixtureRequest, account: Account) -> Do:
+@pytest.fixture
+def do(account: Account) -> Do:
     """Makes one call of a client of its own."""
 
-    def sync(environment: Environment, name: str, *arguments: Any) -> Any:
+    def call(environment: Environment, name: str, *arguments: Any) -> Any:
         with Client(account, environment, retries=ONCE) as client:
             result = getattr(client, name)(*arguments)
             return list(result) if name == "row_errors" else result
 
-    async def asynchronous(environment: Environment, name: str, *arguments: Any) -> Any:
-        async with AsyncClient(account, environment, retries=ONCE) as client:
-            result = getattr(client, name)(*arguments)
-            return [row async for row in result] if name == "row_errors" else await result
-
-    return sync if request.param == "sync" else lambda *arguments: asyncio.run(asynchronous(*arguments))
+    return call
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from customer_match.errors import ConfigurationError, TerminalError, TransientError
 from microsoft_advertising import operations
 from microsoft_advertising.environment import Service
 from microsoft_advertising.error_table import ERRORS, Reaction
@@ -36,20 +35,6 @@ def test_audiences_are_read_past_nulls() -> None:
 
 def test_listing_names_no_ids() -> None:
     assert operations.list_audiences().body == {"Type": "CustomerList"}, "an empty list of ids is refused"
-
-
-def test_names_match_letter_by_letter() -> None:
-    answer = {"Audiences": [listed("1", "VIP "), listed("2", "VIP"), listed("3", "vip")]}
-    found = operations.find_audience("VIP").read(answer)
-    assert found is not None
-    assert found.id == "2"
-    assert operations.find_audience("Vip").read(answer) is None
-
-
-def test_several_of_one_name_are_nobody_s_to_choose() -> None:
-    answer = {"Audiences": [listed("2", "VIP"), listed("1", "VIP")]}
-    with pytest.raises(ConfigurationError, match=r"2 audiences are named 'VIP' \(ids 1, 2\)"):
-        operations.find_audience("VIP").read(answer)
 
 
 def test_an_audience_by_id_is_matched_by_id() -> None:
@@ -205,23 +190,6 @@ def test_status() -> None:
 def test_states(word: str, final: bool, succeeded: bool) -> None:
     status = operations.upload_status("r").read({"RequestStatus": word, "PercentComplete": 0})
     assert (status.state.final, status.state.succeeded) == (final, succeeded)
-    assert (status.failure(account_id="222") is not None) == (final and not succeeded)
-
-
-@pytest.mark.parametrize(
-    ("status", "family", "words"),
-    [
-        (UploadStatus(UploadState.FAILED, errors=(ServiceError(8003, ""),)), ConfigurationError, "terms"),
-        (UploadStatus(UploadState.ROW_COUNT_EXCEEDED), ConfigurationError, "profiles_per_part"),
-        (UploadStatus(UploadState.FORMAT_NOT_SUPPORTED), TerminalError, "format version"),
-        (UploadStatus(UploadState.EXPIRED), TransientError, "sent again"),
-    ],
-)
-def test_failed_uploads_say_why(status: UploadStatus, family: type[Exception], words: str) -> None:
-    failure = status.failure(account_id="222")
-    assert isinstance(failure, family)
-    assert words in str(failure)
-    assert f"Upload ({status.state}) for account 222" in str(failure)
 
 
 def test_who_we_are() -> None:

@@ -16,8 +16,9 @@ import pytest
 from customer_match.errors import ConfigurationError, TransientError
 from microsoft_advertising import wire
 from microsoft_advertising.account import Account
+from microsoft_advertising.async_client import AsyncClient
 from microsoft_advertising.auth.sign_in import SignIn
-from microsoft_advertising.client import AsyncClient, Client
+from microsoft_advertising.client import Client
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.proxies import proxy_for
 from microsoft_advertising.retrying import RetryPolicy
@@ -105,7 +106,7 @@ def calls(request: pytest.FixtureRequest, account: Account) -> Any:
 
     async def asynchronous(transport: TransportName) -> None:
         async with AsyncClient(account, PRODUCTION, retries=ONCE, transport=transport) as client:
-            await client.list_audiences()
+            await client.upload_status("r")
 
     return sync if request.param == "sync" else lambda transport: asyncio.run(asynchronous(transport))
 

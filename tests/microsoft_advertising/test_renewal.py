@@ -16,9 +16,10 @@ import pytest
 
 from customer_match.errors import ConfigurationError
 from microsoft_advertising.account import Account
+from microsoft_advertising.async_client import AsyncClient
 from microsoft_advertising.auth.refresh_tokens import KeptInMemory
 from microsoft_advertising.auth.tokens import TokenSource
-from microsoft_advertising.client import AsyncClient, Client
+from microsoft_advertising.client import Client
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.models import UploadState
 from tests.microsoft_advertising.renewing_process import FileStore
@@ -120,30 +121,25 @@ def test_a_token_that_expires_before_every_step_of_an_upload(
     assert api.members(audience) == hexes(range(3))
 
 
-def test_the_same_in_the_triggerer(
-    api: Api, account: Account, environment: Environment, tmp_path: Path
+def test_a_token_that_expires_while_the_triggerer_polls(
+    api: Api, account: Account, environment: Environment
 ) -> None:
-    audience = api.create("Expiring, async")
-    path = bulk_file(tmp_path, audience)
+    with Client(account, environment) as worker:
+        ticket = worker.request_upload()
 
-    async def upload() -> list[tuple[str, int]]:
+    async def poll() -> list[UploadState]:
         async with AsyncClient(account, environment) as client:
-            await client.whoami()
-            api.control("requests", method="DELETE")
-            expire(api)
-            ticket = await client.request_upload()
-            expire(api)
-            await client.upload_file(ticket, path)
-            settled(api, ticket.request_id)
-            expire(api)
-            status = await client.upload_status(ticket.request_id)
-            expire(api)
-            assert status.result_url
-            return [(error.client_id, error.code) async for error in client.row_errors(status.result_url)]
+            states = []
+            for _ in range(2):
+                states.append((await client.upload_status(ticket.request_id)).state)
+                expire(api)
+            return states
 
-    assert asyncio.run(upload()) == [("3", 8004)]
-    assert eventually(lambda: operations(api) == EXPECTED), operations(api)
-    assert api.members(audience) == hexes(range(3))
+    api.control("requests", method="DELETE")
+    assert asyncio.run(poll()) == [UploadState.PENDING_FILE_UPLOAD] * 2
+    expected = [("Token", 200), ("GetBulkUploadStatus", 200)]
+    expected += [("GetBulkUploadStatus", 401), ("Token", 200), ("GetBulkUploadStatus", 200)]
+    assert eventually(lambda: operations(api) == expected), operations(api)
 
 
 def expire(api: Api) -> None:

@@ -1,4 +1,4 @@
-"""Files to and from the service: the upload of a Bulk file, the download of its results. Sync and async.
+"""Files to and from the service: the upload of a Bulk file, the download of its results.
 
 Both go to URLs that the service hands out, whatever the transport of the calls is; `hosts` says which may be used.
 An upload, which bears tokens, is never redirected; results are fetched without any.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ from microsoft_advertising.models import UploadTicket
 from microsoft_advertising.proxies import proxy_for
 from microsoft_advertising.wire import TIMEOUT, exchange, fault_of, json_of
 
-__all__ = ["AsyncFiles", "Files"]
+__all__ = ["Files"]
 
 ALREADY_UPLOADED: Final = 3224
 
@@ -50,64 +50,47 @@ _GONE: Final = frozenset({403, 404, 410})
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Files:
-    """What is sent and how answers are read.
+class Files:
+    """Sends and fetches files.
 
     Attributes:
         environment: Tells which hosts are the service's.
         account: Whose headers an upload bears.
         signed: Puts the token on an upload.
+        http: An open client, which stays its owner's.
     """
 
     environment: Environment
     account: Account
     signed: Signed
-
-    def _origin(self, what: str) -> Origin:
-        return Origin(what, self.account.account_id)
-
-    def _upload_request(
-        self, http: httpx.Client | httpx.AsyncClient, ticket: UploadTicket, file: IO[bytes], path: Path
-    ) -> httpx.Request:
-        """One part, streamed from the file. Its name is neutral, its extension counts (documented: 3223)."""
-        part = (f"upload{path.suffix.lower()}", file, "application/octet-stream")
-        # AccountId is the documented name here, CustomerAccountId that of all other calls; both are sent.
-        headers = account_headers(self.account) | {"AccountId": self.account.account_id}
-        url = address_of_upload(ticket.upload_url, self.environment, self._origin(_UPLOAD))
-        return http.build_request("POST", url, files={"file": part}, headers=headers, timeout=UPLOAD_TIMEOUT)
+    http: httpx.Client
 
     def check(self, ticket: UploadTicket) -> None:
-        """Look at where a file is to be sent before anybody writes it down.
+        """Check where a file is to be sent before the ticket is recorded.
 
         Raises:
             ForeignHost: It is none of the service's hosts.
         """
         address_of_upload(ticket.upload_url, self.environment, self._origin(_UPLOAD))
 
-    def _source(self, url: str) -> httpx.URL:
-        return address_of_results(url, self.environment, self._origin(_DOWNLOAD))
-
-    def _check_peer(self, url: httpx.URL, stream: Any) -> None:
-        """Look at who is connected; a proxy, which resolves names by itself, must look at that itself."""
-        if self.environment.plain_http or not proxy_for(url):
-            peer = stream.get_extra_info("server_addr")
-            check_peer(str(peer[0]), url, self.environment, self._origin(_DOWNLOAD))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Files(_Files):
-    """Sends and fetches files over an open `httpx.Client`, which stays its owner's."""
-
-    http: httpx.Client
-
     def upload(self, ticket: UploadTicket, path: Path) -> None:
         """See `Client.upload_file`; once, without retries."""
         origin = self._origin(_UPLOAD)
         with _opened(path) as file:
-            request = self._upload_request(self.http, ticket, file, path)
+            request = self._upload_request(ticket, file, path)
             with exchange(origin):
                 response = self.http.send(request, auth=self.signed)
         _read_upload_answer(response, origin)
+
+    def _upload_request(self, ticket: UploadTicket, file: IO[bytes], path: Path) -> httpx.Request:
+        """One part, streamed from the file. Its name is neutral, its extension counts (documented: 3223)."""
+        part = (f"upload{path.suffix.lower()}", file, "application/octet-stream")
+        # AccountId is the documented name here, CustomerAccountId that of all other calls; both are sent.
+        headers = account_headers(self.account) | {"AccountId": self.account.account_id}
+        url = address_of_upload(ticket.upload_url, self.environment, self._origin(_UPLOAD))
+        return self.http.build_request(
+            "POST", url, files={"file": part}, headers=headers, timeout=UPLOAD_TIMEOUT
+        )
 
     def download(self, url: str) -> IO[bytes]:
         """The results, in a nameless temporary file; once, without retries."""
@@ -125,6 +108,9 @@ class Files(_Files):
                     address = self._source(str(response.next_request.url))
             raise _too_many_hops(origin)
 
+    def _source(self, url: str) -> httpx.URL:
+        return address_of_results(url, self.environment, self._origin(_DOWNLOAD))
+
     def _listener(self, url: httpx.URL) -> Callable[[str, Mapping[str, Any]], None]:
         """What httpcore tells of its doings (extension `trace`); what is raised here ends the request."""
 
@@ -138,50 +124,14 @@ class Files(_Files):
 
         return listen
 
+    def _check_peer(self, url: httpx.URL, stream: Any) -> None:
+        """Check which address is connected; behind a proxy, which resolves names, the proxy must check it."""
+        if self.environment.plain_http or not proxy_for(url):
+            peer = stream.get_extra_info("server_addr")
+            check_peer(str(peer[0]), url, self.environment, self._origin(_DOWNLOAD))
 
-@dataclass(frozen=True, kw_only=True)
-class AsyncFiles(_Files):
-    """The same over an `httpx.AsyncClient`. Disk reads and writes of 64 kB at a time are made in place."""
-
-    http: httpx.AsyncClient
-
-    async def upload(self, ticket: UploadTicket, path: Path) -> None:
-        """See `Files.upload`."""
-        origin = self._origin(_UPLOAD)
-        with _opened(path) as file:
-            request = self._upload_request(self.http, ticket, file, path)
-            with exchange(origin):
-                response = await self.http.send(request, auth=self.signed)
-        _read_upload_answer(response, origin)
-
-    async def download(self, url: str) -> IO[bytes]:
-        """See `Files.download`."""
-        origin, address = self._origin(_DOWNLOAD), self._source(url)
-        with _Sink(origin) as sink, exchange(origin):
-            for _ in range(_MOST_HOPS):
-                async with self.http.stream(
-                    "GET", address, timeout=TIMEOUT, extensions={"trace": self._listener(address)}
-                ) as response:
-                    if response.next_request is None:
-                        _check_download(response, origin)
-                        async for data in response.aiter_bytes():
-                            sink.write(data)
-                        return sink.file
-                    address = self._source(str(response.next_request.url))
-            raise _too_many_hops(origin)
-
-    def _listener(self, url: httpx.URL) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
-        """See `Files`."""
-
-        async def listen(event: str, info: Mapping[str, Any]) -> None:
-            if event == _CONNECTED:
-                try:
-                    self._check_peer(url, info["return_value"])
-                except ForeignHost:
-                    await info["return_value"].aclose()
-                    raise
-
-        return listen
+    def _origin(self, what: str) -> Origin:
+        return Origin(what, self.account.account_id)
 
 
 _UPLOAD, _DOWNLOAD = "sending the upload file", "fetching the upload's results"

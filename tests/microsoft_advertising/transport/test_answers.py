@@ -39,7 +39,7 @@ def elements(name: str, kind: Type | None) -> st.SearchStrategy[str]:
 
 
 OPERATIONS: list[Operation[Any]] = [
-    operations.find_audience("7"),
+    operations.list_audiences(),
     operations.get_audience("7"),
     operations.create_audience("n", customer_id="1", account_id="2", description=""),
     operations.delete_audience("7"),

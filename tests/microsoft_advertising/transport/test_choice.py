@@ -44,7 +44,7 @@ IN_THE_EVENT_LOOP = """
 import asyncio
 from customer_match.errors import TransientError
 from microsoft_advertising.account import Account
-from microsoft_advertising.client import AsyncClient
+from microsoft_advertising.async_client import AsyncClient
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.retrying import RetryPolicy
 from microsoft_advertising.auth.tokens import TokenSource

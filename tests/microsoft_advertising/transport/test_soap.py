@@ -1,7 +1,8 @@
-"""The SOAP transport over real sockets, sync and async alike, against scripted envelopes."""
+"""The SOAP transport over real sockets, against scripted envelopes."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from collections.abc import Iterator
@@ -10,9 +11,12 @@ import pytest
 
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
 from microsoft_advertising.account import Account
+from microsoft_advertising.async_client import AsyncClient
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.faults import OutcomeUnknown
+from microsoft_advertising.models import UploadStatus
 from microsoft_advertising.retrying import RetryPolicy
+from microsoft_advertising.transport import sdk, soap_xml
 from microsoft_advertising.transport.choice import TransportName
 from tests.microsoft_advertising.conftest import SECRETS, Reply, Service
 from tests.microsoft_advertising.test_client import Caller
@@ -24,13 +28,28 @@ CAMPAIGN = "/Api/Advertiser/CampaignManagement/v13/CampaignManagementService.svc
 CUSTOMER = "/Api/CustomerManagement/v13/CustomerManagementService.svc"
 
 
-@pytest.fixture(
-    params=[pytest.param("sync", marks=pytest.mark.slow), "async"]
-)  # the SDK takes seconds to load
+@pytest.fixture(params=[pytest.param("by the SDK", marks=pytest.mark.slow), "by ourselves"])
 def client(
-    request: pytest.FixtureRequest, account: Account, environment: Environment, impatient: RetryPolicy
+    request: pytest.FixtureRequest,
+    account: Account,
+    environment: Environment,
+    impatient: RetryPolicy,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Caller:
-    return Caller(request.param, account, environment, retries=impatient, transport=TransportName.SOAP)
+    """Its requests are composed by the SDK, which takes seconds to load, or as the triggerer composes them."""
+    if request.param == "by ourselves":
+        monkeypatch.setattr(sdk, "compose", soap_xml.compose)
+    return Caller(account, environment, retries=impatient, transport=TransportName.SOAP)
+
+
+def ask(account: Account, environment: Environment, retries: RetryPolicy) -> UploadStatus:
+    """How far an upload is, asked in an event loop."""
+
+    async def asked() -> UploadStatus:
+        async with AsyncClient(account, environment, retries=retries, transport=TransportName.SOAP) as client:
+            return await client.upload_status("r-1")
+
+    return asyncio.run(asked())
 
 
 @pytest.fixture(autouse=True)
@@ -92,23 +111,52 @@ def test_a_token_that_stays_refused_needs_a_human(service: Service, client: Call
     assert len(service.calls(CAMPAIGN)) == 2
 
 
-@pytest.mark.parametrize(
-    "hiccup",
-    [
-        Reply(503, b"busy"),
-        Reply(502, b"<html>"),
-        Reply(500, b""),
-        Reply(drop=True),
-        Reply(200, status_answer().body, cut_off=10),
-        ad_api_fault(0, "InternalError"),
-        Reply(500, fault_envelope("", "s:Server")),
-        Reply(200, fault_envelope("", "a:InternalServiceFault")),
-    ],
-)
+HICCUPS = [
+    Reply(503, b"busy"),
+    Reply(502, b"<html>"),
+    Reply(500, b""),
+    Reply(drop=True),
+    Reply(200, status_answer().body, cut_off=10),
+    ad_api_fault(0, "InternalError"),
+    Reply(500, fault_envelope("", "s:Server")),
+    Reply(200, fault_envelope("", "a:InternalServiceFault")),
+]
+
+
+@pytest.mark.parametrize("hiccup", HICCUPS)
 def test_hiccups_are_bridged(service: Service, client: Caller, hiccup: Reply) -> None:
     service.on(BULK, hiccup, hiccup, status_answer())
     assert client.upload_status("r-1").percent == 7
     assert len(service.calls(BULK)) == 3
+
+
+@pytest.mark.parametrize("hiccup", HICCUPS)
+def test_hiccups_are_bridged_in_an_event_loop(
+    service: Service, account: Account, environment: Environment, impatient: RetryPolicy, *, hiccup: Reply
+) -> None:
+    service.on(BULK, hiccup, hiccup, status_answer())
+    assert ask(account, environment, impatient).percent == 7
+    assert len(service.calls(BULK)) == 3
+
+
+def test_an_expired_token_is_renewed_once_in_an_event_loop(
+    service: Service, account: Account, environment: Environment, impatient: RetryPolicy
+) -> None:
+    service.on(BULK, ad_api_fault(109, "AuthenticationTokenExpired"), status_answer())
+    assert ask(account, environment, impatient).percent == 7
+    first, second = service.calls(BULK)
+    assert b">access-1<" in first.body
+    assert first.body.replace(b">access-1<", b">access-2<") == second.body
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+def test_a_token_that_stays_refused_in_an_event_loop_needs_a_human(
+    service: Service, account: Account, environment: Environment, impatient: RetryPolicy, *, status: int
+) -> None:
+    service.on(BULK, ad_api_fault(109, "AuthenticationTokenExpired", status))
+    with pytest.raises(ConfigurationError, match=r"Sign in again.*\[TrackingId 77-f\]"):
+        ask(account, environment, impatient)
+    assert len(service.calls(BULK)) == 2
 
 
 def test_a_long_throttle_leaves_with_its_wait(service: Service, client: Caller) -> None:
@@ -224,9 +272,9 @@ def test_a_fault_that_repeats_what_was_sent_stays_out_of_tracebacks(service: Ser
     assert not [secret for secret in (*SECRETS, "somebody") if secret in shown]
 
 
-def test_nobody_there(account: Account, impatient: RetryPolicy) -> None:
-    for kind in ("sync", "async"):
-        nowhere = Environment.at("http://127.0.0.1:9")
-        caller = Caller(kind, account, nowhere, retries=impatient, transport=TransportName.SOAP)
-        with pytest.raises(TransientError, match="no connection"):
-            caller.list_audiences()
+def test_an_unreachable_service_is_a_transient_error(account: Account, impatient: RetryPolicy) -> None:
+    nowhere = Environment.at("http://127.0.0.1:9")
+    with pytest.raises(TransientError, match="no connection"):
+        Caller(account, nowhere, retries=impatient, transport=TransportName.SOAP).list_audiences()
+    with pytest.raises(TransientError, match="no connection"):
+        ask(account, nowhere, impatient)
