@@ -38,7 +38,7 @@ MODULES: Final = frozenset(
         "airflow_microsoft_advertising.cli.local_run",
         "airflow_microsoft_advertising.operator",
         "airflow_microsoft_advertising.run.export_run",
-        "airflow_microsoft_advertising.run.table_changes",
+        "customer_match.runs.table_changes",
         "airflow_microsoft_advertising.connection.terms",
         "airflow_microsoft_advertising.trigger",
         "airflow_microsoft_advertising.run.upload",

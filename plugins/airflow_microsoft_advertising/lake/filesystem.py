@@ -7,7 +7,6 @@ connection.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airflow_microsoft_advertising.connection.lookup import no_connection
@@ -16,16 +15,17 @@ from airflow_microsoft_advertising.lake.providers import (
     ensure_provider,
     kind_of_connection,
     open_by_provider,
-    path_there,
 )
 from customer_match.errors import ConfigurationError, TransientError
-from customer_match.storage.location import Location
+from customer_match.storage.location_paths import location_of, path_in
 
 if TYPE_CHECKING:
     import fsspec
     from airflow.sdk import Connection
 
-__all__ = ["filesystem", "path_in"]
+    from customer_match.storage.location import Location
+
+__all__ = ["filesystem"]
 
 _AZURE_KIND: Final = "the type wasb (Azure Blob Storage)"
 
@@ -44,36 +44,14 @@ def filesystem(conn_id: str | None, url: str) -> tuple[fsspec.AbstractFileSystem
         ConfigurationError: The location or the connection is not usable; the message names the field.
         TransientError: Airflow cannot be asked for the connection now.
     """
-    location = _location(url)
+    location = location_of(url)
     if location.is_local:
         found = _local(conn_id, url)
     elif location.is_azure:
         found = _azure(conn_id, location, url)
     else:
         found = _by_airflow(conn_id, location)
-    return found, _path(found, location)
-
-
-def path_in(filesystem: fsspec.AbstractFileSystem, url: str) -> str:
-    """The path of a place in a file system that opened another place of the same storage.
-
-    Raises:
-        ConfigurationError: The location is not usable.
-    """
-    return _path(filesystem, _location(url))
-
-
-def _path(filesystem: fsspec.AbstractFileSystem, location: Location) -> str:
-    if location.is_local:
-        return str(Path(location.path).expanduser().absolute())
-    return location.path if location.is_azure else path_there(filesystem, location)
-
-
-def _location(url: str) -> Location:
-    try:
-        return Location.of(url)
-    except ValueError as error:
-        raise ConfigurationError(f"{url}: {error}.") from None
+    return found, path_in(found, url)
 
 
 def _local(conn_id: str | None, url: str) -> fsspec.AbstractFileSystem:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from customer_match.storage.location import Location
 
-__all__ = ["ensure_provider", "kind_of_connection", "open_by_provider", "path_there"]
+__all__ = ["ensure_provider", "kind_of_connection", "open_by_provider"]
 
 _S3: Final = ("s3", "s3a", "s3n")
 _GOOGLE: Final = ("gs", "gcs")
@@ -83,18 +83,6 @@ def open_by_provider(connection: Connection | None, location: Location) -> fsspe
     found.dircache.clear()
     found.dircache.use_listings_cache = False
     return found
-
-
-def path_there(filesystem: fsspec.AbstractFileSystem, location: Location) -> str:
-    """The path of a place in the file system that opens it.
-
-    Providers open schemes that their file systems do not know (observed: s3fs and s3n): they stand for a known one.
-    """
-    known = filesystem.protocol
-    schemes = (known,) if isinstance(known, str) else tuple(known)
-    scheme = location.scheme if location.scheme in schemes else schemes[0]
-    path: str = filesystem._strip_protocol(f"{scheme}://{location.path}")  # noqa: SLF001 (what makers of file systems override)
-    return path
 
 
 def _refuse_mistakes(connection: Connection, location: Location) -> None:

@@ -16,12 +16,9 @@ from propcache.api import cached_property
 
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake.filesystem import filesystem
-from airflow_microsoft_advertising.run.dated_source import DatedSource
 from airflow_microsoft_advertising.run.failures import clearly
 from airflow_microsoft_advertising.run.params import mark
-from airflow_microsoft_advertising.run.segment_rows import SegmentRows, listed_segments, segment_rows
 from airflow_microsoft_advertising.run.sizes import read_sizes
-from airflow_microsoft_advertising.run.table_changes import TableChanges, reason_to_wait
 from customer_match.clocks import lies_ahead
 from customer_match.date_templates import RunDates
 from customer_match.errors import ConfigurationError, CustomerMatchError, TerminalError
@@ -35,7 +32,9 @@ from customer_match.planning.known_tables import Changes, Seen
 from customer_match.planning.plan import Plan, plan_parts
 from customer_match.planning.renewal import lapse_warning, must_renew
 from customer_match.planning.sizes import Sizes
+from customer_match.profiles.dated_source import DatedSource
 from customer_match.profiles.reading import Reading, suppression_of
+from customer_match.profiles.segment_rows import SegmentRows, listed_segments, segment_rows
 from customer_match.profiles.staging import Staged, stage_members
 from customer_match.profiles.suppression import Suppressed
 from customer_match.project import PROJECT
@@ -61,6 +60,7 @@ from customer_match.runs.records import (
     Validated,
 )
 from customer_match.runs.report import RunReport, segment_report
+from customer_match.runs.table_changes import TableChanges, reason_to_wait
 from customer_match.tables import Table
 from customer_match.workspace import Workspace, slug
 from customer_match_delivery.marks import AudienceSpec
@@ -518,7 +518,7 @@ class ExportRun:
         )
 
     def _dated(self, source: Source) -> DatedSource:
-        return DatedSource(source, self._dates, as_of=self.interval_end)
+        return DatedSource(source, self._dates, self.interval_end, filesystem)
 
     def _tables(self) -> dict[str, str]:
         """Where each table of the source lies, by name; of one table of all segments, the names that it lists."""
@@ -538,7 +538,7 @@ class ExportRun:
         source = (wanted.source or self.export.source).with_changes(wanted.changes)
         try:
             # Whoever must be kept out today is kept out, whatever day the run stands for.
-            today = DatedSource.at(source, _now(), self.export.timezone)
+            today = DatedSource.at(source, _now(), self.export.timezone, filesystem)
             table = today.open(wanted.name, wanted.path, "`suppress`")
             return table, suppression_of(wanted.email or self.export.email, table.columns())
         except ConfigurationError as error:

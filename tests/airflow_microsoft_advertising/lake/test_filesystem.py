@@ -13,9 +13,10 @@ import pytest
 from airflow.sdk import Connection
 
 from airflow_microsoft_advertising.lake.azure import storage_options
-from airflow_microsoft_advertising.lake.filesystem import filesystem, path_in
+from airflow_microsoft_advertising.lake.filesystem import filesystem
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.storage.files import storage_faults
+from customer_match.storage.location_paths import path_in
 from customer_match.tables import discover, open_table
 from customer_match.workspace import Workspace
 

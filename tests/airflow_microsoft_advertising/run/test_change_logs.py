@@ -14,7 +14,7 @@ from customer_match.export.model import Segment
 from customer_match.runs.report import SegmentReport
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.test_export_run import digest, hexes, prepare
-from tests.airflow_microsoft_advertising.run.test_segment_rows import FORMATS, Rows, run_of
+from tests.airflow_microsoft_advertising.run.test_joined_tables import FORMATS, Rows, run_of
 
 Write = Callable[[Path, str, Rows], None]
 GOLD = Segment(table="Gold", audience="Gold")

@@ -24,12 +24,12 @@ from fsspec.implementations.local import LocalFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_microsoft_advertising.run.segment_rows import segment_rows
 from customer_match.addresses.definition import Policy, Rejection, Take, judge, judge_row, values_of
 from customer_match.export.model import Addresses, Export, Segment, Source
 from customer_match.members.files import read_members
 from customer_match.profiles.join import Joined
 from customer_match.profiles.reading import suppression_of
+from customer_match.profiles.segment_rows import segment_rows
 from customer_match.profiles.staging import Staged, stage_members
 from customer_match.profiles.suppression import Suppressed
 from customer_match.tables import open_table

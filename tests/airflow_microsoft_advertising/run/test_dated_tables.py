@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_microsoft_advertising.lake.filesystem import filesystem
-from airflow_microsoft_advertising.run import dated_source
+from airflow_microsoft_advertising.run import export_run
 from customer_match.export.model import Segment
 from customer_match.runs.records import Normalised
 from customer_match_sample_lake.delta import DeltaSample
@@ -223,7 +223,7 @@ def test_other_days_are_looked_for_without_opening_the_storage_for_each(
         opened.append(url)
         return filesystem(conn_id, url)
 
-    monkeypatch.setattr(dated_source, "filesystem", counted)
+    monkeypatch.setattr(export_run, "filesystem", counted)
     run = lake.run(interval_end=DAY + timedelta(days=1), segments=["Dated"])
     with pytest.raises(AirflowFailException, match="nearest before it"):
         run.validate(dated())

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
     from customer_match.profiles.segment_lists import SegmentLists
 
-__all__ = ["Opener", "Rows", "SegmentRows", "listed_segments", "segment_rows", "unreadable_lists"]
+__all__ = ["OpenTable", "Rows", "SegmentRows", "listed_segments", "segment_rows", "unreadable_lists"]
 
 log = logger(__name__)
 
 _NAMES_SHOWN = 30
 
 
-class Opener(Protocol):
+class OpenTable(Protocol):
     """Opens a table of the run by its path, or by its name in a source."""
 
     def __call__(self, source: Source, name: str, path: str | None, key: str, /) -> Table:
@@ -111,61 +111,61 @@ class SegmentRows:
         )
 
 
-def segment_rows(export: Export, segment: Segment, opened: Opener) -> SegmentRows:
+def segment_rows(export: Export, segment: Segment, open_table: OpenTable) -> SegmentRows:
     """Open what a segment's rows are read from.
 
     Raises:
         ConfigurationError: A table is not found or not readable, or has not the columns that the export names.
     """
     if export.profiles is None:
-        table = opened(export.source_of(segment), segment.table, segment.path, "the segment")
+        table = open_table(export.source_of(segment), segment.table, segment.path, "the segment")
         return SegmentRows(segment, reading_of(export, table.columns()), (table,))
-    memberships = _memberships(export, segment, opened)
-    profiles = _profiles(export, opened)
+    memberships = _memberships(export, segment, open_table)
+    profiles = _profiles(export, open_table)
     join = join_reading_of(export, profiles.columns(), memberships.columns())
     return SegmentRows(segment, join.profiles, (memberships, profiles), join)
 
 
-def listed_segments(export: Export, opened: Opener) -> dict[str, str]:
+def listed_segments(export: Export, open_table: OpenTable) -> dict[str, str]:
     """The segments that the one table of memberships lists, by name, each with where that table lies.
 
     Raises:
         ConfigurationError: The table is not found or not readable, or has not the column.
     """
     assert export.memberships is not None  # noqa: S101 (else each segment is a table)
-    table = _all_memberships(export.memberships, export.source, opened)
+    table = _all_memberships(export.memberships, export.source, open_table)
     column = segments_column(export, table.columns())
     return dict.fromkeys(sorted(_names_in(table, column)) if column else (), table.location)
 
 
-def unreadable_lists(export: Export, opened: Opener) -> int:
+def unreadable_lists(export: Export, open_table: OpenTable) -> int:
     """Rows of the one table of memberships whose segments cannot be read: nobody knows which they list.
 
     Raises:
         ConfigurationError: As `listed_segments`.
     """
     assert export.memberships is not None  # noqa: S101 (else each segment is a table)
-    table = _all_memberships(export.memberships, export.source, opened)
+    table = _all_memberships(export.memberships, export.source, open_table)
     column = segments_column(export, table.columns())
     return sum(lists.unreadable for lists in _lists_in(table, column)) if column else 0
 
 
-def _memberships(export: Export, segment: Segment, opened: Opener) -> Table:
+def _memberships(export: Export, segment: Segment, open_table: OpenTable) -> Table:
     if export.memberships is not None:
-        return _all_memberships(export.memberships, export.source, opened)
-    return opened(export.source_of(segment), segment.table, segment.path, "the segment")
+        return _all_memberships(export.memberships, export.source, open_table)
+    return open_table(export.source_of(segment), segment.table, segment.path, "the segment")
 
 
-def _all_memberships(one: Memberships, source: Source, opened: Opener) -> Table:
-    return opened(source.with_changes(one.changes), one.name, one.path, "`membership`")
+def _all_memberships(one: Memberships, source: Source, open_table: OpenTable) -> Table:
+    return open_table(source.with_changes(one.changes), one.name, one.path, "`membership`")
 
 
-def _profiles(export: Export, opened: Opener) -> Table:
+def _profiles(export: Export, open_table: OpenTable) -> Table:
     wanted = export.profiles
     assert wanted is not None  # noqa: S101 (else nothing is joined)
     try:
         source = (wanted.source or export.source).with_changes(wanted.changes)
-        return opened(source, wanted.name, wanted.path, "`profiles`")
+        return open_table(source, wanted.name, wanted.path, "`profiles`")
     except ConfigurationError as error:
         raise ConfigurationError(f"Profiles {wanted.name!r}: {error}") from None
 

@@ -11,13 +11,13 @@ from unicodedata import normalize
 
 from propcache.api import cached_property
 
-from airflow_microsoft_advertising.lake.filesystem import filesystem, path_in
 from customer_match.change_logs.table import latest_rows
 from customer_match.date_templates import RunDates, is_template, latest_in, render
 from customer_match.errors import ConfigurationError
 from customer_match.export.model import Source
 from customer_match.profiles.reading import dialect_of
 from customer_match.project import PROJECT
+from customer_match.storage.location_paths import path_in
 from customer_match.tables import (
     Table,
     TableMissing,
@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
     from customer_match.tables.csv.dialect import CsvDialect
 
-__all__ = ["DatedSource"]
+__all__ = ["DatedSource", "OpenFileSystem"]
+
+OpenFileSystem = Callable[[str | None, str], "tuple[fsspec.AbstractFileSystem, str]"]
+"""Opens a location: gets the name of its connection and its path or URL; gives the file system and the path there."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +48,25 @@ class DatedSource:
         source: As the export file has it.
         dates: What the run's templates stand for.
         as_of: The moment whose state is read, where formats keep older ones.
+        open_file_system: Opens the folders of the source.
     """
 
     source: Source
     dates: RunDates
     as_of: datetime
+    open_file_system: OpenFileSystem
 
     @classmethod
-    def at(cls, source: Source, moment: datetime, timezone: str) -> Self:
+    def at(cls, source: Source, moment: datetime, timezone: str, open_file_system: OpenFileSystem) -> Self:
         """As a run sees it that stands for one moment.
 
         Args:
             source: As the export file has it.
             moment: Such as the present time.
             timezone: The export's, in which days begin.
+            open_file_system: Opens the folders of the source.
         """
-        return cls(source, RunDates.at(moment, timezone), as_of=moment)
+        return cls(source, RunDates.at(moment, timezone), moment, open_file_system)
 
     def is_dated(self, path: str | None) -> bool:
         """Whether the table of this path, or else the source as a whole, is that of the run's day."""
@@ -73,7 +79,7 @@ class DatedSource:
         Raises:
             TableMissing: No folder that `latest` could mean.
         """
-        return self._filled_in(self.source.root, lambda path: path)
+        return self._fill_in(self.source.root, lambda path: path)
 
     def tables(self, known: Callable[[str], bool] = lambda _: False) -> Tables:
         """Where each table of the source lies, by name.
@@ -85,7 +91,7 @@ class DatedSource:
         Raises:
             TableMissing: The run's day has no such folder.
         """
-        lake, root = self._place(self.root)
+        lake, root = self._open_folder(self.root)
         with_days = is_template(self.source.root)
         try:
             return discover(lake, root, format=self.source.format, known=known)
@@ -96,12 +102,12 @@ class DatedSource:
 
     def is_being_written(self, name: str) -> bool:
         """Whether a table that is not there is away only while it is overwritten."""
-        lake, root = self._place(self.root)
+        lake, root = self._open_folder(self.root)
         return is_being_written(lake, f"{root.rstrip('/')}/{name}")
 
     def remains_of(self, name: str) -> str | None:
         """Where files lie of a table that is not there any more; None if there are none."""
-        lake, root = self._place(self.root)
+        lake, root = self._open_folder(self.root)
         return remains_of(lake, root, name)
 
     def open(self, name: str, path: str | None, key: str) -> Table:
@@ -117,9 +123,9 @@ class DatedSource:
             ConfigurationError: It cannot be read.
         """
         if path is None:
-            return self._named(name, key)
+            return self._open_by_name(name, key)
         located = self._located
-        lake, there = self._place(self._filled_in(path, located))
+        lake, there = self._open_folder(self._fill_in(path, located))
         try:
             return self._of_the_day(
                 open_table(lake, there, self.source.format, as_of=self.as_of, dialect=self._dialect), path
@@ -129,7 +135,7 @@ class DatedSource:
                 raise
             raise self._of_other_days(error, path, located) from None
 
-    def _named(self, name: str, key: str) -> Table:
+    def _open_by_name(self, name: str, key: str) -> Table:
         name = normalize("NFC", name)  # as the names of tables are told
         tables = self.tables(known=lambda found: normalize("NFC", found) == name)
         if name not in tables:
@@ -140,7 +146,7 @@ class DatedSource:
             )
         if fault := tables.faults.get(name):
             raise ConfigurationError(fault)
-        lake, _ = self._place(self.root)
+        lake, _ = self._open_folder(self.root)
         table = open_table(lake, tables[name], self.source.format, as_of=self.as_of, dialect=self._dialect)
         return self._of_the_day(table, None)
 
@@ -158,20 +164,20 @@ class DatedSource:
         """The whole location of a path below the root."""
         return self.source.model_copy(update={"root": self.root}).locate(PROJECT, path)
 
-    def _place(self, location: str) -> tuple[fsspec.AbstractFileSystem, str]:
-        return filesystem(self.source.connection, self._whole(location))
+    def _open_folder(self, location: str) -> tuple[fsspec.AbstractFileSystem, str]:
+        return self.open_file_system(self.source.connection, self._whole(location))
 
     def _whole(self, location: str) -> str:
         return self.source.model_copy(update={"root": location}).locate(PROJECT)
 
-    def _filled_in(self, template: str, located: Callable[[str], str]) -> str:
+    def _fill_in(self, template: str, located: Callable[[str], str]) -> str:
         """The location of a template, with what `latest` found in the lake."""
         text = render(template, self.dates)
         latest = latest_in(text)
         if latest is None:
             return located(text)
         folder = located(latest.folder)
-        lake, there = self._place(folder)
+        lake, there = self._open_folder(folder)
         found = newest_dated(lake, there, latest, self.dates, template)
         return f"{folder.rstrip('/')}/{found.removeprefix(there.rstrip('/')).strip('/')}"
 
@@ -181,7 +187,7 @@ class DatedSource:
         """The same fault, with what other days have."""
         if latest_in(render(template, self.dates)):
             return error
-        lake, _ = self._place(located(render(template, self.dates)))
+        lake, _ = self._open_folder(located(render(template, self.dates)))
 
         def of_day(shift: int) -> str:
             return path_in(lake, self._whole(located(render(template, self.dates.shifted(shift)))))

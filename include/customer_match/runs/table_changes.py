@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from unicodedata import normalize
 
-from airflow_microsoft_advertising.run.dated_source import DatedSource
-from airflow_microsoft_advertising.run.segment_rows import Opener, listed_segments, unreadable_lists
 from customer_match.export.model import Export, Segment, Source
 from customer_match.ledger.state import State
 from customer_match.planning.known_tables import Changes, Remembered, to_end
+from customer_match.profiles.dated_source import DatedSource
+from customer_match.profiles.segment_rows import OpenTable, listed_segments, unreadable_lists
 from customer_match.redaction import logger
 from customer_match.runs.records import Delivered
 from customer_match.tables import Table, TableMissing
@@ -94,7 +94,7 @@ class TableChanges:
 
 
 def reason_to_wait(
-    export: Export, segment: Segment, source: DatedSource, tables: Mapping[str, str], opened: Opener
+    export: Export, segment: Segment, source: DatedSource, tables: Mapping[str, str], open_table: OpenTable
 ) -> str | None:
     """Why an audience does not end although its table had vanished; None if it does.
 
@@ -103,7 +103,7 @@ def reason_to_wait(
         segment: The segment of the table.
         source: Where the tables are, for the run's day.
         tables: Those that are there by now.
-        opened: Opens the table of memberships.
+        open_table: Opens the table of memberships.
     """
     name = segment.table
     if export.vanished != segment.ending or not export.by_patterns([name]):
@@ -111,31 +111,32 @@ def reason_to_wait(
     if name in tables:
         return f"The table {name!r} is there again: the next run delivers it."
     if export.memberships is not None:
-        return _unreadable(export, opened) or _listed_today(export, name)
-    if source.is_dated(None) and _is_there_today(export, name):
+        return _unreadable(export, open_table) or _listed_today(export, source, name)
+    if source.is_dated(None) and _is_there_today(export, source, name):
         return f"The table {name!r} is there today: a run for the past does not end its audience."
     return _left_over(source, name)
 
 
-def _unreadable(export: Export, opened: Opener) -> str | None:
+def _unreadable(export: Export, open_table: OpenTable) -> str | None:
     """That nobody knows which segments some customers are in; None if it is known of all."""
     assert export.memberships is not None  # noqa: S101 (else each segment is a table)
-    unreadable = unreadable_lists(export, opened)
+    unreadable = unreadable_lists(export, open_table)
     where = f"{unreadable:,} rows of {export.memberships.name!r}"
     return f"{where} cannot be read, and may list the segment." if unreadable else None
 
 
-def _listed_today(export: Export, name: str) -> str | None:
+def _listed_today(export: Export, source: DatedSource, name: str) -> str | None:
     """That the table of memberships, as it is today, lists a segment, or may; None if it does not."""
     now = datetime.now(UTC)
 
-    def opened(source: Source, name: str, path: str | None, key: str, /) -> Table:
-        return DatedSource.at(source, now, export.timezone).open(name, path, key)
+    def open_today(of: Source, name: str, path: str | None, key: str, /) -> Table:
+        today = DatedSource.at(of, now, export.timezone, source.open_file_system)
+        return today.open(name, path, key)
 
     try:
-        if name in listed_segments(export, opened):
+        if name in listed_segments(export, open_today):
             return f"The segment {name!r} is listed today: a run for the past does not end its audience."
-        return _unreadable(export, opened)
+        return _unreadable(export, open_today)
     except TableMissing:
         return None
 
@@ -155,9 +156,9 @@ def _left_over(source: DatedSource, name: str) -> str | None:
     return None
 
 
-def _is_there_today(export: Export, name: str) -> bool:
+def _is_there_today(export: Export, source: DatedSource, name: str) -> bool:
     """Whether there is a table of this name today, or anything for which a run of today would not end its audience."""
-    today = DatedSource.at(export.source, datetime.now(UTC), export.timezone)
+    today = DatedSource.at(export.source, datetime.now(UTC), export.timezone, source.open_file_system)
     try:
         tables = today.tables(known=lambda found: normalize("NFC", found) == name)
     except TableMissing:
