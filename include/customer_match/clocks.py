@@ -1,19 +1,19 @@
-"""Clocks that are wrong: what is said to be in the future is believed no further than clocks may differ."""
+"""Tolerance for wrong clocks: a timestamp may be ahead of our clock only by a limited time."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Final
 
-__all__ = ["MAY_DIFFER", "lies_ahead"]
+__all__ = ["MAX_CLOCK_SKEW", "is_in_future"]
 
-MAY_DIFFER: Final = timedelta(minutes=90)
-"""How far a moment that others wrote down may lie ahead of our clock (ours).
+MAX_CLOCK_SKEW: Final = timedelta(minutes=90)
+"""How far a timestamp written by another machine may be ahead of our clock (our own choice).
 
-Clocks that are kept by NTP differ by less than a second, forgotten ones by minutes; one whose summer time is set by
-hand, by an hour and these minutes."""
+Clocks synchronised by NTP differ by less than a second, unsynchronised ones by minutes. A clock whose daylight saving
+time is set by hand may differ by an hour and some minutes."""
 
 
-def lies_ahead(moment: datetime | None, now: datetime) -> bool:
-    """Whether a moment clearly is still to come, so that it cannot be when something has happened."""
-    return moment is not None and moment - now > MAY_DIFFER
+def is_in_future(moment: datetime | None, now: datetime) -> bool:
+    """Return whether a timestamp is too far in the future to be when something happened."""
+    return moment is not None and moment - now > MAX_CLOCK_SKEW

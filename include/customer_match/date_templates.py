@@ -1,8 +1,8 @@
-"""Dates in paths: `{{ ds }}` and the like, with the names and meanings that Airflow gives them.
+"""Dates in paths, such as `{{ ds }}`, with the names and meanings of Airflow.
 
-A small part of Jinja: the names below, their attributes, filters, and sums with `macros.timedelta`. Nothing else can
-be written, so that a path is a pure function of the run's dates. `{{ latest }}` leaves a hole in the path that only
-the lake can fill (`tables/dated.py`).
+Only a small part of Jinja is allowed: the names below, their attributes, filters, and sums with `macros.timedelta`.
+A path is therefore a pure function of the run's dates. `{{ latest }}` leaves a placeholder in the path, which is
+replaced by the newest date in the lake (`tables/dated.py`).
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     import jinja2
     from jinja2 import nodes
 
-__all__ = ["Latest", "RunDates", "checked_template", "is_template", "latest_in", "render", "sample"]
+__all__ = ["Latest", "RunDates", "check_template", "is_template", "parse_latest", "render", "sample"]
 
-_SIGNS: Final = ("{{", "{%", "{#")
-_BEGIN, _END = "\ue000", "\ue001"  # letters for private use: around what `latest` leaves in a path
+_MARKERS: Final = ("{{", "{%", "{#")
+_BEGIN, _END = (
+    "\ue000",
+    "\ue001",
+)  # private-use characters around the placeholder that `latest` leaves in a path
 _NAMES: Final = (
     "ds",
     "ds_nodash",
@@ -76,10 +79,10 @@ class RunDates:
     """The dates of a run.
 
     Attributes:
-        start: Begin of the data interval, with a time zone.
-        end: Its end; the same moment for a run whose interval is one.
-        logical: What `ds` and `ts` are made of.
-        timezone: The export's, for the filter `local`.
+        start: Start of the data interval, with a time zone.
+        end: End of the data interval; equal to the start for a run at one moment.
+        logical: The logical date, from which `ds` and `ts` are made.
+        timezone: The export's time zone, for the filter `local`.
     """
 
     start: datetime
@@ -89,31 +92,31 @@ class RunDates:
 
     @classmethod
     def at(cls, moment: datetime, timezone: str = "UTC") -> RunDates:
-        """Those of a run that stands for one moment."""
+        """Return the dates of a run whose interval is one moment."""
         return cls(moment, moment, moment, timezone)
 
     def shifted(self, days: int) -> RunDates:
-        """The same run so many days later."""
+        """Return the dates of the same run a number of days later."""
         step = timedelta(days=days)
         return replace(self, start=self.start + step, end=self.end + step, logical=self.logical + step)
 
     def holds(self, moment: datetime) -> bool:
-        """Whether something that begins at this moment lies before the end of the interval.
+        """Return whether data that begins at this moment is from before the end of the interval.
 
-        An interval does not hold its own end, unless that is all there is of it.
+        An interval does not hold its own end, unless it is only one moment.
         """
         return moment < self.end or (moment == self.end and self.start == self.end)
 
 
 @dataclass(frozen=True)
 class Latest:
-    """A path with a hole for the newest date.
+    """A path with a placeholder for the newest date.
 
     Attributes:
-        folder: What is above the hole's level; may be empty.
-        pattern: The level or levels of the hole, as a format of `strptime`.
-        rest: What follows below; may be empty.
-        local: Whether its dates are of the export's time zone instead of UTC.
+        folder: The path above the placeholder's level; may be empty.
+        pattern: The level or levels of the placeholder, as a format of `strptime`.
+        rest: The path below; may be empty.
+        local: Whether its dates are in the export's time zone instead of UTC.
     """
 
     folder: str
@@ -123,59 +126,57 @@ class Latest:
 
 
 def is_template(text: str) -> bool:
-    """Whether a text holds anything that is to be replaced."""
-    return any(sign in text for sign in _SIGNS)
+    """Return whether a text contains template syntax."""
+    return any(marker in text for marker in _MARKERS)
 
 
-def checked_template(text: str) -> str:
-    """Return the template, or raise ValueError with what is wrong with it."""
+def check_template(text: str) -> str:
+    """Return the template; raise ValueError, saying what is wrong, if it is not valid."""
     import jinja2  # noqa: PLC0415 (for files with templates alone)
 
     try:
         tree = _environment().parse(text)
     except jinja2.TemplateSyntaxError as error:
-        raise ValueError(
-            f"is not a template that can be read ({error.message}). Write it as `{{{{ ds }}}}`"
-        ) from None
-    if fault := next(_faults(tree), None):
+        raise ValueError(f"is not a valid template ({error.message}). Write it as `{{{{ ds }}}}`") from None
+    if fault := next(_find_faults(tree), None):
         raise ValueError(fault)
-    if sum(getattr(node, "name", None) == "latest" for node in _all(tree)) > 1:
-        raise ValueError("holds `latest` twice. Only one place of a path can be looked up")
+    if sum(getattr(node, "name", None) == "latest" for node in _walk(tree)) > 1:
+        raise ValueError("uses `latest` twice. A path can use it only once")
     sample(text)
     return text
 
 
 def sample(text: str) -> str:
-    """The template rendered for some day, to look at its form; ValueError if it cannot be."""
+    """Render the template for an example day, to check the form of the path; raise ValueError if that fails."""
     dates = RunDates.at(datetime(2026, 1, 31, 13, 45, tzinfo=UTC))
     try:
-        rendered = _rendered(text, dates)
-    except Exception as error:  # noqa: BLE001 (whatever its parts raise: they are the user's)
+        rendered = _render(text, dates)
+    except Exception as error:  # noqa: BLE001 (the user's template may raise anything)
         raise ValueError(
-            f"is a template that cannot be filled in ({_plain(error)}). docs/export-file.md lists what there is"
+            f"is a template that cannot be rendered ({_one_line(error)}). docs/export-file.md lists what paths may use"
         ) from None
     return re.sub(f"{_BEGIN}.(.*?){_END}", lambda hole: f"{dates.logical:{hole[1]}}", rendered)
 
 
 def render(text: str, dates: RunDates) -> str:
-    """The text with its dates filled in; holes of `latest` stay, for `latest_in`.
+    """Render the dates in a text; placeholders of `latest` stay, for `parse_latest`.
 
     Raises:
-        ConfigurationError: It cannot be filled in for these dates.
+        ConfigurationError: The text cannot be rendered for these dates.
     """
     if not is_template(text):
         return text
     try:
-        return _rendered(text, dates)
+        return _render(text, dates)
     except Exception as error:  # noqa: BLE001 (as above)
         raise ConfigurationError(
-            f"The path {text!r} of the export file cannot be filled in for the run of {dates.end:%Y-%m-%d %H:%M} UTC "
-            f"({_plain(error)}). Correct it."
+            f"The path {text!r} of the export file cannot be rendered for the run of {dates.end:%Y-%m-%d %H:%M} UTC "
+            f"({_one_line(error)}). Correct the template in the path."
         ) from None
 
 
-def latest_in(path: str) -> Latest | None:
-    """The hole that `latest` has left in a rendered path; None if there is none."""
+def parse_latest(path: str) -> Latest | None:
+    """Split a rendered path at the placeholder of `latest`; None if it has none."""
     before, mark, after = path.partition(_BEGIN)
     if not mark:
         return None
@@ -191,13 +192,13 @@ def _escaped(name: str) -> str:
     return name.replace("%", "%%")
 
 
-def _rendered(text: str, dates: RunDates) -> str:
+def _render(text: str, dates: RunDates) -> str:
     environment = _environment().overlay()
-    environment.filters = _filters(dates.timezone)
-    return environment.from_string(text).render(_values(dates))
+    environment.filters = _build_filters(dates.timezone)
+    return environment.from_string(text).render(_build_values(dates))
 
 
-def _plain(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
@@ -209,7 +210,7 @@ def _environment() -> jinja2.Environment:
     return SandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
 
 
-def _values(dates: RunDates) -> dict[str, Any]:
+def _build_values(dates: RunDates) -> dict[str, Any]:
     logical = dates.logical.astimezone(UTC)
     return {
         "ds": _ds(logical),
@@ -220,11 +221,11 @@ def _values(dates: RunDates) -> dict[str, Any]:
         "data_interval_start": dates.start.astimezone(UTC),
         "data_interval_end": dates.end.astimezone(UTC),
         "macros": SimpleNamespace(ds_add=_ds_add, ds_format=_ds_format, timedelta=timedelta),
-        "latest": _Hole(),
+        "latest": _LatestPlaceholder(),
     }
 
 
-def _filters(timezone: str) -> dict[str, Any]:
+def _build_filters(timezone: str) -> dict[str, Any]:
     return {
         "ds": _ds,
         "ds_nodash": _ds_nodash,
@@ -263,8 +264,8 @@ def _day(text: str, form: str = _DAY) -> datetime:
     return datetime.strptime(text, form).replace(tzinfo=UTC)
 
 
-class _Hole:
-    """What `latest` is in a template: `{{ latest }}`, or `{{ latest('%Y/%m/%d') }}`."""
+class _LatestPlaceholder:
+    """The value of `latest` in a template: `{{ latest }}`, or `{{ latest('%Y/%m/%d') }}`."""
 
     def __str__(self) -> str:
         return self()
@@ -272,43 +273,43 @@ class _Hole:
     def __call__(self, form: str = _DAY, *, local: bool = False) -> str:
         fields = re.findall("%(.)", form)
         if "Y" not in fields or not set(fields) <= set(_ORDER) or len(set(fields)) < len(fields):
-            raise ValueError("latest takes a format with %Y and, once each, %m %d %H %M %S")
+            raise ValueError("latest needs a format with %Y, and at most once each %m %d %H %M %S")
         order = [_ORDER.index(one) for one in fields]
         if order != list(range(len(order))) if "/" in form else sorted(order) != list(range(len(order))):
             raise ValueError(
-                "latest takes years, months, days ... without a gap, over several folders in order"
+                "latest needs years, months, days ... without a gap; over several folders, in that order"
             )
         if form != posixpath.normpath(form) or form.startswith(("/", "..")):
-            raise ValueError("latest takes a format of plain names of folders")
+            raise ValueError("latest needs a format of plain folder names")
         return f"{_BEGIN}{'L' if local else 'U'}{form}{_END}"
 
 
-# --- What may be written -----------------------------------------------------------------------------------
+# --- Allowed template syntax -----------------------------------------------------------------------------------
 
 
-def _faults(tree: nodes.Template) -> Iterator[str]:
-    written = list(_all(tree))
+def _find_faults(tree: nodes.Template) -> Iterator[str]:
+    written = list(_walk(tree))
     if any(type(node).__name__ not in _NODES for node in written):
-        yield "holds more than dates: in a path only `{{ ... }}` with names, filters and sums can be written"
+        yield "uses template syntax that is not allowed: a path may only use `{{ ... }}` with names, filters and sums"
     for node in written:
         kind = type(node).__name__
         if kind == "Name":
-            yield from _unknown(node.name, _NAMES, "the name")  # type: ignore[attr-defined]
+            yield from _check_name(node.name, _NAMES, "the name")  # type: ignore[attr-defined]
         elif kind == "Filter":
-            yield from _unknown(node.name, _FILTERS, "the filter")  # type: ignore[attr-defined]
+            yield from _check_name(node.name, _FILTERS, "the filter")  # type: ignore[attr-defined]
         elif kind == "Getattr":
-            yield from _unknown(node.attr, _ATTRIBUTES, "the attribute")  # type: ignore[attr-defined]
+            yield from _check_name(node.attr, _ATTRIBUTES, "the attribute")  # type: ignore[attr-defined]
 
 
-def _all(node: nodes.Node) -> Iterator[nodes.Node]:
+def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
     for child in node.iter_child_nodes():
-        yield from _all(child)
+        yield from _walk(child)
     yield node
 
 
-def _unknown(name: str, known: tuple[str, ...], what: str) -> Iterator[str]:
+def _check_name(name: str, known: tuple[str, ...], what: str) -> Iterator[str]:
     if name in known:
         return
     near = get_close_matches(name, known, 1)
     hint = f"Did you mean `{near[0]}`? " if near else ""
-    yield f"uses {what} `{name}`, which paths do not know. {hint}There are: {', '.join(known)}"
+    yield f"uses {what} `{name}`, which is not available in paths. {hint}Available: {', '.join(known)}"

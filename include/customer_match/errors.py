@@ -1,7 +1,7 @@
-"""The three families of errors: who has to act, and whether trying again can help.
+"""The three families of errors: who must act, and whether a retry can help.
 
-Every error that leaves a package of this project belongs to one of them, and its
-message says what is wrong, where, and what to do. A bad row is data, not an error.
+Every error that leaves a package of this project belongs to one of them. Its message says what is wrong, where, and
+what to do. A bad row is data, not an error.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ __all__ = ["ConfigurationError", "CustomerMatchError", "TerminalError", "Transie
 
 
 class CustomerMatchError(Exception):
-    """Root of all errors that this project raises on purpose."""
+    """Base class of all errors that this project raises deliberately."""
 
 
 class ConfigurationError(CustomerMatchError):
-    """A human must change something (export file, connection, table, consent); retrying cannot help."""
+    """A person must change something (export file, connection, table, consent); a retry cannot help."""
 
 
 class TransientError(CustomerMatchError):
     """The same call may succeed later.
 
     Args:
-        message: What failed and what is tried next.
-        retry_after: Seconds that the service asks to wait; None where it names no time.
+        message: What failed, and what happens next.
+        retry_after: Seconds that the service asks to wait; None if it gives no time.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
@@ -31,4 +31,4 @@ class TransientError(CustomerMatchError):
 
 
 class TerminalError(CustomerMatchError):
-    """The work cannot go on as it is, and nobody's setting explains it (refused data, broken protocol)."""
+    """The work cannot continue, and no setting is the cause (refused data, protocol violation)."""

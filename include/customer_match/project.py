@@ -1,4 +1,4 @@
-"""Where this project is on disk."""
+"""Locations of this project on disk."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 __all__ = ["IMPORT_PATH", "PROJECT", "exports_folder"]
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
-"""The folder with the README; relative folders in export files begin here."""
+"""The folder with the README; relative folders in export files are resolved against it."""
 
 IMPORT_PATH: Final = os.pathsep.join(str(PROJECT / folder) for folder in ("", "include", "plugins"))
-"""PYTHONPATH of processes that run from the source tree."""
+"""PYTHONPATH for processes that run from the source tree."""
 
 
 def exports_folder() -> Path:
-    """The folder with the export files: `include/exports`, or what CUSTOMER_MATCH_EXPORTS names."""
+    """Return the folder with the export files: `include/exports`, or the value of CUSTOMER_MATCH_EXPORTS."""
     return Path(os.environ.get("CUSTOMER_MATCH_EXPORTS") or PROJECT / "include" / "exports")

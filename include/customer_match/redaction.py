@@ -1,8 +1,8 @@
-"""What may be shown: text without e-mail addresses, however they are spelled, and names without what is no text.
+"""Redaction of output: text without e-mail addresses in any spelling, and names without unprintable characters.
 
-One rule for all ways out: logs, messages, records, reports, notes, standard output. Whatever has an `@` in it, in any
-spelling that writers of files, URLs and messages use, is taken for an address and goes as a whole, up to the next
-space, bracket or, in a path, slash. Better one word too many is hidden than one person is shown; but places of a lake
+The same rule applies to logs, messages, records, reports, notes and standard output. Any word with an `@`, in any
+spelling that file writers, URLs and messages use, is treated as an address and replaced as a whole, up to the next
+space, bracket or, in a path, slash. Hiding one word too many is better than showing one person. Lake locations
 (`abfs://container@account…`) and patterns of whole domains (`%@contoso.com`) stay.
 """
 
@@ -28,32 +28,32 @@ ADDRESS: Final = "[address]"
 
 T = TypeVar("T")
 
-# `@` itself, and the two characters that become one in NFKC.
+# `@` itself, and the two characters that NFKC turns into it.
 _SIGN = "[@\uff20\ufe6b]"
-# Percent-encoded, as Hive, Spark and URLs have it, over and over (`%2540`); the wide ones by their UTF-8.
+# Percent-encoded as in Hive, Spark and URLs, also several times (`%2540`); the wide forms by their UTF-8 bytes.
 _P = "%(?:25)*"
 _PERCENT = rf"{_P}40|{_P}EF{_P}(?:BC{_P}A0|B9{_P}AB)|%u(?:0040|FF20|FE6B)"
-# HTML and XML, over and over (`&amp;#64;`).
+# HTML and XML, also escaped several times (`&amp;#64;`).
 _ENTITY = r"&(?:amp;)*(?:#(?:0*(?:64|65312|65131)|x0*(?:40|FF20|FE6B))\b|commat\b);?"
-# JSON, Python, JavaScript, CSS; office programs (`_x0040_`); UTF-7; quoted-printable of the wide ones.
+# JSON, Python, JavaScript, CSS; Office programs (`_x0040_`); UTF-7; the wide forms in quoted-printable.
 _ESCAPE = (
     r"\\(?:u(?:0040|FF20|FE6B)|u\{0*40\}|U000(?:00040|0FF20|0FE6B)|x40|100|N\{COMMERCIAL AT\})|_x0040_|\+AEA-?"
     r"|=EF=BC=A0|=EF=B9=AB"
 )
-# Quoted-printable: only before a domain, as `=40` also is a value of a partition.
+# Quoted-printable: only before a domain, as `=40` can also be the value of a partition.
 _QUOTED = r"=40(?=[\w-]+(?:\.[\w-]+)*\.(?!(?:csv|gz|json|orc|parquet|avro|tsv|txt|html)\b)[^\W\d_]{2})"
 _SPELLED = f"{_SIGN}|{_PERCENT}|{_ENTITY}|{_ESCAPE}"
 _AT: Final = re.compile(f"{_SPELLED}|{_QUOTED}", re.IGNORECASE)
-# As an address has it, and not just any `@`: `anna@example.com`.
+# A full address such as `anna@example.com`, not just any `@`.
 _ADDRESS: Final = re.compile(
     rf"[^\s@]{{1,64}}(?:{_AT.pattern}|[ \t]{{1,8}}{_SIGN}[ \t]{{1,8}})[^\s@/]{{0,128}}\.(?:xn--)?[^\W\d_]{{2}}",
     re.IGNORECASE,
 )
 
 PERSONAL: Final = rf"(?i:{_SPELLED}|=40[\w-]+\.[a-z]{{2}})|[0-9a-fA-F]{{64}}"
-"""What looks like an address or a digest of one, for Arrow, whose expressions know no look-around."""
+"""Matches what looks like an address or its digest; for Arrow, whose regular expressions have no look-around."""
 
-# A quoted local part may hold spaces. (Bounded: a longer one is none, and text is searched in linear time.)
+# A quoted local part may hold spaces. (Its length is bounded, so that text is searched in linear time.)
 _WORD: Final = re.compile(
     rf"""(?:"(?:[^"\\\n]|\\.){{0,128}}"|"[^"\n]{{0,128}}")\\{{0,8}}(?:{_AT.pattern})[^\s<>"(),;]*"""
     rf"""|(?:{_AT.pattern}|&#?\w{{1,8}};|[^\s<>"(),;])+""",
@@ -62,7 +62,7 @@ _WORD: Final = re.compile(
 _APART: Final = re.compile(
     rf"(?<![^\s<(\"])[^\s<>(),;\"]{{1,64}}[ \t]{{1,8}}{_SIGN}[ \t]{{1,8}}(?=[\w-]+\.)\S+"
 )
-# container@account: no person
+# container@account is not a person.
 _PLACE_IN_TEXT: Final = re.compile(r"(?:abfss?|wasbs?|az)://[\w$-]+@[\w.-]+")
 _PLACE: Final = re.compile(rf"{_PLACE_IN_TEXT.pattern}(?=[/'`:.,]|$)")
 _IS_PATH: Final = re.compile(r"[`'\[{]*(?:[A-Za-z][A-Za-z0-9+.-]*://|/|\.\.?/|~/)")
@@ -73,24 +73,24 @@ _NO_ADDRESS: Final = re.compile(
 
 
 def without_addresses(text: str) -> str:
-    """The text with everything that looks like an e-mail address taken out."""
+    """Replace everything in a text that looks like an e-mail address."""
     if not _AT.search(text):
         return text
     return _WORD.sub(_of_word, _APART.sub(ADDRESS, text))
 
 
 def may_be_address(text: str) -> bool:
-    """Whether there is an `@` in it, in any spelling."""
+    """Return whether a text holds an `@`, in any spelling."""
     return _AT.search(text) is not None
 
 
 def holds_address(text: str) -> bool:
-    """Whether there is what can hardly be but an address: something, an `@`, and a domain."""
+    """Return whether a text almost certainly holds an address: a name, an `@`, and a domain."""
     return may_be_address(text) and _ADDRESS.search(_PLACE_IN_TEXT.sub("place", text)) is not None
 
 
 def without_addresses_in(value: T) -> T:
-    """The same of every text in a value made of mappings, lists and tuples."""
+    """Replace addresses in every text of a value made of mappings, lists and tuples."""
     result: Any = value
     if isinstance(value, str):
         result = without_addresses(value)
@@ -102,12 +102,12 @@ def without_addresses_in(value: T) -> T:
 
 
 def printable(name: str) -> str:
-    """A name in one line: what is no text, or would move a terminal's cursor, as an escape."""
+    """Return a name on one line: escape invalid characters and those that would move a terminal's cursor."""
     return "".join(_escaped(char) if _is_unprintable(char) else char for char in name)
 
 
 def logger(name: str) -> logging.Logger:
-    """A module's logger, whose records have no addresses in them."""
+    """Return a module's logger; it replaces addresses in all its records."""
     log = logging.getLogger(name)
     if not any(isinstance(one, _Redaction) for one in log.filters):
         log.addFilter(_Redaction())
@@ -137,7 +137,7 @@ def _of_word(match: re.Match[str]) -> str:
 
 
 def _of_path(path: str) -> str:
-    """Names in it, one by one."""
+    """Redact each name of a path separately."""
     return "/".join(_redacted(name) for name in path.split("/"))
 
 

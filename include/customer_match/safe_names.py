@@ -1,6 +1,6 @@
-"""Names of files and folders that are safe everywhere, whatever an audience is called.
+"""Names of files and folders that are safe on every storage, for any audience name.
 
-No part of the `workspace` package: export files need them whenever Airflow parses the DAGs, and that opens no storage.
+Not part of the `workspace` package: Airflow needs them to parse the export files of DAGs, without opening storage.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f\\?#%:*<>|\"]")
 
 
 def slug(name: str) -> str:
-    """A folder name for any text: readable ASCII, then a hash that makes it unique.
+    """Return a folder name for any text: readable ASCII, then a hash that makes it unique.
 
-    Names that differ in anything, if only in case, get different slugs.
+    Names that differ in any way, even only in case, get different slugs.
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     readable = re.sub(r"[^a-z0-9]+", "-", plain)[:_READABLE_LENGTH].strip("-")
@@ -31,16 +31,16 @@ def slug(name: str) -> str:
 
 
 def join(*parts: str) -> str:
-    """A path below the workspace.
+    """Join names to a path below the workspace.
 
     Raises:
-        ConfigurationError: A name in it is empty, begins with a dot, or has characters that some storage
-            takes for something else.
+        ConfigurationError: A name is empty, begins with a dot, or has characters that some storages interpret.
     """
     path = "/".join(parts)
     for name in path.split("/"):
         if not name or name.startswith(".") or _UNSAFE.search(name):
             raise ConfigurationError(
-                f"{path!r} is no path below the workspace: {name!r} cannot be a name in it. Make names with `slug`."
+                f"{path!r} is not a valid path below the workspace: {name!r} is not allowed as a name. Make names with "
+                "`slug`."
             )
     return path

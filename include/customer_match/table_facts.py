@@ -1,4 +1,4 @@
-"""What is remembered of a table from one run to the next: enough to notice that it has collapsed."""
+"""Counts of a table that are kept from one run to the next, to detect that it has shrunk."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ __all__ = ["TableFacts"]
 
 
 class TableFacts(BaseModel):
-    """Counts of a table as one run has read it.
+    """Counts of a table from one run.
 
     Attributes:
-        profiles: Rows.
-        missing: Rows without anything where the e-mail should be.
+        profiles: Number of rows.
+        missing: Number of rows without a value in the e-mail columns.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,5 +22,5 @@ class TableFacts(BaseModel):
 
     @property
     def filled(self) -> int:
-        """Rows with something where the e-mail should be, usable or not."""
+        """Number of rows with a value in the e-mail columns, usable or not."""
         return self.profiles - self.missing

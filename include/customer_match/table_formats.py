@@ -1,4 +1,4 @@
-"""The names of the formats of tables: in the export file, and of the readers."""
+"""Names of the table formats, in the export file and in the readers."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ __all__ = ["Format", "FormatChoice"]
 
 Format = Literal["parquet", "csv", "delta", "cdm"]
 FormatChoice = Literal["auto", Format]
-"""What an export file may say; with `auto` the lake tells."""
+"""What an export file may name; `auto` detects the format from the files."""

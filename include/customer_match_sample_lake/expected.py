@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from customer_match.addresses.definition import Policy, Take, judge, judge_row, values_of
+from customer_match.addresses.definition import Policy, Take, judge, judge_row, split_values
 
 __all__ = ["Expected", "Policy", "Take", "Tally", "digests_of"]
 
@@ -145,7 +145,7 @@ class Tally:
 
     def _judge(self, row: Row) -> None:
         cells = (row[name] for name in self._emails)
-        verdict = judge_row(values_of(cells, self._separator), self._policy, self._take)
+        verdict = judge_row(split_values(cells, self._separator), self._policy, self._take)
         if verdict.rejection is not None:
             self._rejected[verdict.rejection.value] += 1
             return

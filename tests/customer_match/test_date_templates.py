@@ -1,4 +1,4 @@
-"""Dates in paths: the values that Airflow gives its names, and nothing else that could be written."""
+"""Dates in paths: names have Airflow's values, and no other template syntax is allowed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from customer_match.date_templates import (
     RunDates,
-    checked_template,
+    check_template,
     is_template,
-    latest_in,
+    parse_latest,
     render,
     sample,
 )
@@ -49,12 +49,12 @@ DATES = RunDates(
 )
 def test_names_mean_what_they_mean_in_airflow(template: str, path: str) -> None:
     if is_template(template):
-        assert checked_template(template) == template
+        assert check_template(template) == template
     assert render(template, DATES) == path
 
 
 def test_airflow_renders_the_same() -> None:
-    """The names and filters that both have, by Airflow's own environment."""
+    """The names and filters that both have, rendered by Airflow's own environment."""
     from airflow.sdk.definitions._internal.templater import SandboxedEnvironment
     from airflow.sdk.execution_time import macros
 
@@ -85,30 +85,30 @@ def test_airflow_renders_the_same() -> None:
         ("{{ dss }}", "Did you mean `ds`"),
         ("{{ ds | upper }}", "the filter `upper`"),
         ("{{ ds.__class__ }}", "the attribute `__class__`"),
-        ("{{ ds[0] }}", "more than dates"),
-        ("{{ 'x' * 10 ** 10 }}", "more than dates"),
-        ("{% for x in ds %}{% endfor %}", "more than dates"),
-        ("{{ ds", "not a template that can be read"),
-        ("{{ ds.year }}", "cannot be filled in"),
-        ("{{ macros.timedelta(days=9) + ds }}", "cannot be filled in"),
-        ("{{ logical_date + macros.timedelta(days=99999999) }}", "cannot be filled in"),
+        ("{{ ds[0] }}", "syntax that is not allowed"),
+        ("{{ 'x' * 10 ** 10 }}", "syntax that is not allowed"),
+        ("{% for x in ds %}{% endfor %}", "syntax that is not allowed"),
+        ("{{ ds", "not a valid template"),
+        ("{{ ds.year }}", "cannot be rendered"),
+        ("{{ macros.timedelta(days=9) + ds }}", "cannot be rendered"),
+        ("{{ logical_date + macros.timedelta(days=99999999) }}", "cannot be rendered"),
         ("{{ latest }}/{{ latest }}", "`latest` twice"),
         ("{{ latest('%d') }}", "with %Y"),
         ("{{ latest('%Y-%d') }}", "without a gap"),
-        ("{{ latest('%d/%m/%Y') }}", "in order"),
+        ("{{ latest('%d/%m/%Y') }}", "in that order"),
         ("{{ latest('%Y/%Y') }}", "once each"),
         ("{{ latest('%Y-%B') }}", "with %Y"),
-        ("{{ latest('../%Y') }}", "plain names"),
+        ("{{ latest('../%Y') }}", "plain folder names"),
     ],
 )
-def test_nothing_else_can_be_written(template: str, fault: str) -> None:
+def test_other_template_syntax_is_rejected(template: str, fault: str) -> None:
     with pytest.raises(ValueError, match=fault.replace("(", r"\(")):
-        checked_template(template)
+        check_template(template)
 
 
-def test_what_fails_for_a_run_alone_is_told() -> None:
+def test_a_path_that_fails_for_one_run_only_is_reported() -> None:
     early = RunDates.at(datetime(1, 1, 2, tzinfo=UTC))
-    with pytest.raises(ConfigurationError, match=r"ds_add.*cannot be filled in"):
+    with pytest.raises(ConfigurationError, match=r"ds_add.*cannot be rendered"):
         render("x/{{ macros.ds_add('0001-01-01', -5) }}", early)
 
 
@@ -122,19 +122,19 @@ def test_what_fails_for_a_run_alone_is_told() -> None:
         ("50%/100%-{{ latest }}", "50%/", "100%%-%Y-%m-%d", ""),
     ],
 )
-def test_latest_leaves_a_hole(template: str, folder: str, pattern: str, rest: str) -> None:
-    latest = latest_in(render(checked_template(template), DATES))
+def test_latest_leaves_a_placeholder(template: str, folder: str, pattern: str, rest: str) -> None:
+    latest = parse_latest(render(check_template(template), DATES))
     assert latest is not None
     assert (latest.folder, latest.pattern, latest.rest, latest.local) == (folder, pattern, rest, False)
 
 
-def test_latest_may_be_of_the_exports_time_zone() -> None:
-    latest = latest_in(render("{{ latest(local=true) }}", DATES))
+def test_latest_may_use_the_exports_time_zone() -> None:
+    latest = parse_latest(render("{{ latest(local=true) }}", DATES))
     assert latest is not None
     assert latest.local
 
 
-def test_a_sample_has_no_holes() -> None:
+def test_a_sample_has_no_placeholders() -> None:
     assert sample("a/{{ latest('%Y/%m') }}/{{ ds }}") == "a/2026/01/2026-01-31"
 
 

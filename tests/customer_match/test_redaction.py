@@ -1,4 +1,4 @@
-"""Addresses in every spelling of `@` are taken out; what is no address stays to be read."""
+"""Addresses are replaced in every spelling of `@`; other text stays readable."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_no_spelling_of_an_address_is_left(sign: str) -> None:
 
 
 @pytest.mark.parametrize("sign", SIGNS)
-def test_keys_are_withheld_by_the_same_rule(sign: str) -> None:
+def test_keys_are_redacted_by_the_same_rule(sign: str) -> None:
     assert pc.match_substring_regex(pa.array([f"anna{sign}example.com"]), PERSONAL).to_pylist() == [True]
 
 
@@ -122,7 +122,7 @@ def test_keys_are_withheld_by_the_same_rule(sign: str) -> None:
         "",
     ],
 )
-def test_what_is_no_address_stays(text: str) -> None:
+def test_text_without_an_address_stays(text: str) -> None:
     assert without_addresses(text) == text
 
 
@@ -147,12 +147,12 @@ def test_an_address_with_spaces_around_its_sign() -> None:
     assert not holds_address("Sale @ Christmas 2026")
 
 
-def test_a_place_of_a_lake_is_no_address() -> None:
+def test_a_location_of_a_lake_is_not_an_address() -> None:
     assert not holds_address("In abfs://lake@account.dfs.core.windows.net it lies.")
     assert holds_address("In abfs://lake@account.dfs.core.windows.net/anna@example.com it lies.")
 
 
-def test_values_of_any_depth() -> None:
+def test_nested_values_are_redacted_at_any_depth() -> None:
     given = {"a": ["anna@example.com", {"o'brien%40example.com": 1}], "b": ("x", 2, None), "c": 1.5}
     shown = without_addresses_in(given)
     assert shown == {"a": ["[address]", {"[address]": 1}], "b": ("x", 2, None), "c": 1.5}
@@ -169,7 +169,7 @@ def test_values_of_any_depth() -> None:
         ("ü 例", "ü 例"),
     ],
 )
-def test_names_stay_in_their_line(name: str, shown: str) -> None:
+def test_names_stay_on_one_line(name: str, shown: str) -> None:
     assert printable(name) == shown
 
 

@@ -1,4 +1,4 @@
-"""Which route a difference takes."""
+"""Which route a difference uses."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ from customer_match.routes import (
         ("bulk", 1, True, Route.BULK),
     ],
 )
-def test_choice(wanted: RouteChoice, members: int, replaces: bool, route: Route) -> None:
+def test_the_route_depends_on_the_wish_and_the_size(
+    wanted: RouteChoice, members: int, replaces: bool, route: Route
+) -> None:
     assert choose_route(wanted, members=members, replaces=replaces) is route
 
 
-def test_what_is_replaced_by_a_call_is_one_part() -> None:
+def test_an_audience_replaced_by_a_call_is_one_part() -> None:
     assert APPLY_REPLACE_MEMBERS <= APPLY_PART_MEMBERS

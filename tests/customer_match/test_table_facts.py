@@ -1,4 +1,4 @@
-"""What is remembered of a table."""
+"""Counts of a table that are kept for the next run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from customer_match.profiles.staging import Staged
 from customer_match.table_facts import TableFacts
 
 
-def test_what_is_filled_is_the_rest() -> None:
+def test_filled_rows_are_all_others() -> None:
     assert TableFacts(profiles=10, missing=3).filled == 7
     assert TableFacts(profiles=0).filled == 0
 
@@ -20,8 +20,8 @@ def test_what_is_filled_is_the_rest() -> None:
     ("rejected", "missing"),
     [({}, 0), ({Rejection.MISSING: 4, Rejection.NOT_AN_ADDRESS: 2}, 4), ({Rejection.TOO_LONG: 5}, 0)],
 )
-def test_they_come_from_what_was_read(rejected: dict[Rejection, int], missing: int) -> None:
-    """What is not usable is filled all the same: another guard judges that."""
+def test_counts_come_from_the_rows_read(rejected: dict[Rejection, int], missing: int) -> None:
+    """Unusable values count as filled: another guard checks them."""
     staged = Staged(
         members=MembersFile(path="m", count=1),
         profiles=20,
@@ -33,6 +33,6 @@ def test_they_come_from_what_was_read(rejected: dict[Rejection, int], missing: i
 
 
 @pytest.mark.bad_input
-def test_facts_of_another_version_are_not_understood_by_halves() -> None:
+def test_facts_of_another_version_are_not_partly_accepted() -> None:
     with pytest.raises(ValidationError, match="columns"):
         TableFacts.model_validate({"profiles": 1, "columns": 3})

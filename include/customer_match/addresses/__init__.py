@@ -1,1 +1,1 @@
-"""From the text of a column to digests: what an e-mail address is, and the member that it becomes."""
+"""Turn the values of e-mail columns into members: validate, normalise and hash addresses."""

@@ -1,4 +1,4 @@
-"""The members of a batch: plain values hashed by polars, odd ones as the reference has judged them, put together."""
+"""Combine the members of a batch: regular values hashed by polars, all others judged by `definition.py`."""
 
 from __future__ import annotations
 
@@ -9,79 +9,79 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from customer_match.addresses.aliases import known_as
-from customer_match.addresses.columns import aliases_of, hashed, unhexed, written_aliases_of
+from customer_match.addresses.aliases import alias_digests
+from customer_match.addresses.columns import digests_from_hex, hash_addresses, policy_aliases, raw_aliases
 from customer_match.addresses.definition import Policy, Verdict, is_digest, trim
 from customer_match.addresses.known_members import Compare, Known
 from customer_match.members.digests import DIGEST_BYTES, Digests, empty
 
-__all__ = ["Found", "OddValue", "found_of"]
+__all__ = ["BatchMembers", "JudgedValue", "collect_members"]
 
 
 @dataclass(frozen=True)
-class Found:
+class BatchMembers:
     """Members of a batch.
 
     Attributes:
-        digests: Shape (n, 32), in no order, with duplicates.
-        known: What is known of them; None if nobody asked.
+        digests: Shape (n, 32), unordered, with duplicates.
+        known: Data for the comparison with suppression lists; None if it was not requested.
     """
 
     digests: Digests
     known: Known | None
 
 
-class OddValue(NamedTuple):
-    """A value that the reference has judged, and found usable."""
+class JudgedValue(NamedTuple):
+    """A usable value and its verdict from `definition.py`."""
 
     value: str
     verdict: Verdict
 
 
-def found_of(
+def collect_members(
     addresses: pl.DataFrame,
     hashes: pl.Series,
-    odd: Sequence[OddValue],
+    odd: Sequence[JudgedValue],
     policy: Policy,
     compare: Compare | None,
-) -> Found:
-    """Put together what was found in a batch.
+) -> BatchMembers:
+    """Hash the regular values of a batch and combine them with the values that were judged one by one.
 
     Args:
-        addresses: Columns `address`, plain ones, and `written`: the values that they were made of.
-        hashes: Plain digests, in hex digits.
-        odd: All other values that count.
+        addresses: Columns `address` (regular addresses) and `written` (the values that they were made from).
+        hashes: Regular digests, as hex digits.
+        odd: All other usable values.
         policy: How the addresses are normalised.
-        compare: What is asked for beside the members.
+        compare: What suppression needs beside the members; None: nothing.
     """
-    plain, given = hashed(addresses.get_column("address"), policy), unhexed(hashes)
+    plain, given = hash_addresses(addresses.get_column("address"), policy), digests_from_hex(hashes)
     if compare is None:
-        return Found(np.concatenate([*plain, given, _digests(odd)]), None)
+        return BatchMembers(np.concatenate([*plain, given, _digests(odd)]), None)
     in_clear = [one for one in odd if not is_digest(trim(one.value))]
     made = np.concatenate([*plain, _digests(in_clear)])
     given = np.concatenate([given, _digests([one for one in odd if is_digest(trim(one.value))])])
     aliases = of = empty()
     if compare.aliases:
         found = (
-            aliases_of(addresses.get_column("address"), policy),
-            written_aliases_of(addresses, policy),
+            policy_aliases(addresses.get_column("address"), policy),
+            raw_aliases(addresses, policy),
             _aliases(in_clear),
         )
         aliases, of = map(np.concatenate, zip(*found, strict=True))
-    return Found(np.concatenate([made, given]), Known(made, given, aliases, of))
+    return BatchMembers(np.concatenate([made, given]), Known(made, given, aliases, of))
 
 
-def _aliases(in_clear: Sequence[OddValue]) -> tuple[Digests, Digests]:
+def _aliases(in_clear: Sequence[JudgedValue]) -> tuple[Digests, Digests]:
     pairs = [
         (alias, digest)
         for value, verdict in in_clear
         for digest in verdict.digests
-        for alias in known_as(value) - {digest}
+        for alias in alias_digests(value) - {digest}
     ]
     return _array(alias for alias, _ in pairs), _array(digest for _, digest in pairs)
 
 
-def _digests(values: Sequence[OddValue]) -> Digests:
+def _digests(values: Sequence[JudgedValue]) -> Digests:
     return _array(digest for value in values for digest in value.verdict.digests)
 
 

@@ -1,7 +1,7 @@
-"""Many values at once: trimmed, told plain from odd, and hashed, by polars.
+"""Trim, classify and hash whole columns of values with polars.
 
-A value is *plain* if a regular expression proves it to be a well-formed address (ASCII, at most 64 bytes) or a
-digest; what is not is left to the reference.
+A value is *regular* if a regular expression proves that it is a well-formed address (ASCII, at most 64 bytes) or a
+digest. All other values go to `definition.py`, one by one.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import polars_hash as plh
 import pyarrow as pa
 
 from customer_match.addresses.definition import Policy, invisible_characters
-from customer_match.addresses.empty_digests import digests_of_nobody
+from customer_match.addresses.empty_digests import placeholder_digests
 from customer_match.members.digests import Digests, empty, from_hex
 
 __all__ = [
     "IS_ADDRESS",
+    "IS_EMPTY",
     "IS_HASH",
-    "IS_NOTHING",
-    "aliases_of",
-    "hashed",
+    "add_address_column",
+    "digests_from_hex",
+    "hash_addresses",
+    "policy_aliases",
+    "raw_aliases",
     "split",
-    "unhexed",
-    "with_address",
-    "written_aliases_of",
 ]
 
 _INVISIBLE_ASCII = "".join(map(chr, (*range(0x21), 0x7F)))
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-# Bounded by 64 bytes in all, so that no label and no local part can be too long. Something is left of a local
-# part that does not begin with a plus or a dot; a domain that ends in a letter-led label is no number.
+# The limit of 64 bytes in all keeps every label and local part short enough. A local part that does not begin with
+# a plus or a dot cannot become empty; a domain whose last label begins with a letter does not end in a number.
 _PLAIN_ADDRESS = (
     r"^[a-z0-9!#$%&'*/=?^_`{|}~-][a-z0-9.!#$%&'*+/=?^_`{|}~-]*"
     rf"@(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?$"
@@ -44,26 +44,26 @@ IS_ADDRESS = (
     & _ADDRESS.str.contains(_PLAIN_ADDRESS)
     & ~_ADDRESS.str.contains("xn--", literal=True)  # Punycode, which must be decoded
 )
-"""Whether the column `address` is plainly one."""
-_IS_NOBODY = _ADDRESS.is_in([digest.hex() for digest in sorted(digests_of_nobody())])
+"""Whether the column `address` is a regular address."""
+_IS_NOBODY = _ADDRESS.is_in([digest.hex() for digest in sorted(placeholder_digests())])
 IS_HASH = _ADDRESS.str.contains(_PLAIN_HASH) & ~_IS_NOBODY
-"""Whether the column `address` is plainly a digest in hex digits."""
-IS_NOTHING = (_ADDRESS == "") | _IS_NOBODY
-"""Whether nothing stands in the column `address`, or the digest of nothing."""
+"""Whether the column `address` is a regular digest in hex digits."""
+IS_EMPTY = (_ADDRESS == "") | _IS_NOBODY
+"""Whether the column `address` is empty, or the digest of a placeholder."""
 _LOCAL_PART = _ADDRESS.str.extract(r"^([^+@]+)", 1).str.replace_all(".", "", literal=True)
-_ENHANCED = _LOCAL_PART + _ADDRESS.str.extract(r"(@.*)$", 1)  # of a plain address
+_ENHANCED = _LOCAL_PART + _ADDRESS.str.extract(r"(@.*)$", 1)  # for regular addresses only
 
 
 def split(frame: pl.DataFrame, condition: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows where a condition holds, and all others."""
+    """Split a frame into the rows where a condition holds and all others."""
     marked = frame.with_columns(holds=condition.fill_null(value=False))
     return marked.filter("holds").drop("holds"), marked.filter(~pl.col("holds")).drop("holds")
 
 
-def with_address(frame: pl.DataFrame, column: str) -> pl.DataFrame:
-    """The frame, in another order, with a column `address`: trimmed, lower-case; null where that is not ASCII."""
+def add_address_column(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Add a column `address`: trimmed and lower-cased, null if not ASCII. Changes the order of rows."""
     value = pl.col(column)
-    # The set of all invisible characters is long, so only the few values that may need it meet it.
+    # The set of all invisible characters is long: use it only for the few values that may need it.
     special = ~_is_ascii(value).fill_null(value=True)
     trimmed = [
         frame.filter(~special).with_columns(address=value.str.strip_chars(_INVISIBLE_ASCII)),
@@ -78,8 +78,8 @@ def _is_ascii(text: pl.Expr) -> pl.Expr:
     return text.str.len_bytes() == text.str.len_chars()
 
 
-def hashed(addresses: pl.Series, policy: Policy) -> list[Digests]:
-    """Digests of plain addresses; under `both` a second array where `enhanced` makes another one."""
+def hash_addresses(addresses: pl.Series, policy: Policy) -> list[Digests]:
+    """Hash regular addresses; under `both`, a second array has the digests where `enhanced` gives another address."""
     frame = addresses.to_frame("address")
     match policy:
         case Policy.BASIC:
@@ -87,13 +87,13 @@ def hashed(addresses: pl.Series, policy: Policy) -> list[Digests]:
         case Policy.ENHANCED:
             chosen = [frame.select(address=_ENHANCED)]
         case Policy.BOTH:
-            chosen = [frame, _where_enhanced_differs(addresses).select(address="enhanced")]
+            chosen = [frame, _select_enhanced(addresses).select(address="enhanced")]
     return [_sha256(f, "address") for f in chosen]
 
 
-def aliases_of(addresses: pl.Series, policy: Policy) -> tuple[Digests, Digests]:
-    """The digests of plain addresses that another policy makes, and of each the member that it is an alias of."""
-    frame = _where_enhanced_differs(addresses)
+def policy_aliases(addresses: pl.Series, policy: Policy) -> tuple[Digests, Digests]:
+    """Return the digests of regular addresses under the other policy, and for each the member it is an alias of."""
+    frame = _select_enhanced(addresses)
     basic, enhanced = _sha256(frame, "address"), _sha256(frame, "enhanced")
     match policy:
         case Policy.BASIC:
@@ -104,11 +104,11 @@ def aliases_of(addresses: pl.Series, policy: Policy) -> tuple[Digests, Digests]:
             return np.concatenate([enhanced, basic]), np.concatenate([basic, enhanced])
 
 
-def written_aliases_of(addresses: pl.DataFrame, policy: Policy) -> tuple[Digests, Digests]:
-    """The digests of plain addresses as they stand in the table, upper case and all, and of each its member.
+def raw_aliases(addresses: pl.DataFrame, policy: Policy) -> tuple[Digests, Digests]:
+    """Return the digests of regular addresses exactly as the table has them (with upper case), and the member of each.
 
     Args:
-        addresses: Columns `address`, plain ones, and `written`: the values that they were made of.
+        addresses: Columns `address` (regular addresses) and `written` (the values that they were made from).
         policy: How the members are made.
     """
     typed = pl.col("written")
@@ -129,19 +129,19 @@ def written_aliases_of(addresses: pl.DataFrame, policy: Policy) -> tuple[Digests
             return np.concatenate([as_written, as_written]), np.concatenate([basic, enhanced])
 
 
-def _where_enhanced_differs(addresses: pl.Series) -> pl.DataFrame:
-    """Columns `address` and `enhanced`."""
+def _select_enhanced(addresses: pl.Series) -> pl.DataFrame:
+    """Return the columns `address` and `enhanced`."""
     return (
         addresses.to_frame("address").with_columns(enhanced=_ENHANCED).filter(pl.col("enhanced") != _ADDRESS)
     )
 
 
 def _sha256(frame: pl.DataFrame, column: str) -> Digests:
-    return unhexed(frame.select(plh.col(column).chash.sha2_256()).to_series())
+    return digests_from_hex(frame.select(plh.col(column).chash.sha2_256()).to_series())
 
 
-def unhexed(digits: pl.Series) -> Digests:
-    """Digests of text values of 64 hex digits each."""
+def digests_from_hex(digits: pl.Series) -> Digests:
+    """Convert texts of 64 hex digits to digests."""
     if digits.is_empty():
         return empty()
     array = digits.rechunk().to_arrow().cast(pa.large_string())

@@ -1,11 +1,12 @@
-"""Ids of customers: when two tables mean the same one, and which profiles belong to a set of them.
+"""Customer ids: when two ids are equal, and which profiles belong to a set of ids.
 
-Two ids are the same if their texts are, outer spaces left out and numbers written as text. Ids of 32 hex digits are
-GUIDs, which tables write in several ways: there, case, dashes, and braces do not count. Otherwise case counts, and
-`007` is not `7`. A whole number with `.0` is that number: floats are what many writers make of ids, some of which are
-missing. What is no UTF-8 is no id.
+Two ids are equal if their texts are equal, without outer spaces and with numbers written as text. Ids of 32 hex digits
+are GUIDs, which tables write in several ways: case, dashes and braces do not count there. Otherwise case counts, and
+`007` is not `7`. A whole number with `.0` equals that number, because many writers store ids as floats when some are
+missing. Text that is not valid UTF-8 is not an id.
 
-Ids are compared by their SHA-256 digests. So is what waits on disk, because some tables have e-mail addresses for ids.
+Ids are compared by their SHA-256 digests. Only digests are written to disk, because some tables use e-mail addresses as
+ids.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import polars as pl
 import polars_hash as plh
 import pyarrow as pa
 
-from customer_match.addresses.columns import unhexed
+from customer_match.addresses.columns import digests_from_hex
 from customer_match.errors import ConfigurationError
 from customer_match.members.digests import Digests
 from customer_match.members.files import DistinctMembers
@@ -27,7 +28,7 @@ from customer_match.members.releasing import Releasing
 
 __all__ = ["CustomerIds", "IdGroup", "id_digests"]
 
-_IDS_AT_ONCE: Final = 16 * 2**20  # that are held in memory: 17 bytes each
+_IDS_AT_ONCE: Final = 16 * 2**20  # held in memory at a time: 17 bytes each
 _PLAIN_GUID: Final = r"^[0-9a-f]{32}$"
 _HEX_GUID: Final = r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _GUID: Final = rf"^(?:{_HEX_GUID}|\{{(?:{_HEX_GUID})\}}|\((?:{_HEX_GUID})\))$"
@@ -40,19 +41,19 @@ Words = npt.NDArray[np.uint64]
 
 
 def id_digests(ids: pa.Array, name: str = "", key: str = "profiles.key") -> tuple[Digests, Mask]:
-    """The digests of a column of ids (text or whole numbers), in order, and which rows have an id at all.
+    """Return the digests of a column of ids (text or whole numbers), in order, and which rows have an id.
 
     Args:
         ids: The column.
-        name: Of it, for messages.
-        key: Where the export file names it, for messages.
+        name: Its name, for messages.
+        key: The key of the export file that names it, for messages.
 
     Raises:
-        ConfigurationError: Numbers are not whole, or too large to be told apart.
+        ConfigurationError: Numbers are not whole, or too large to be distinguished.
     """
     series: pl.Series = pl.from_arrow(ids)  # type: ignore[assignment]  # of an array
-    frame = pl.DataFrame({"id": _as_text(series, name, key)}).select(_ID.str.strip_chars())
-    # What was no UTF-8 may have been any of several ids.
+    frame = pl.DataFrame({"id": _to_text(series, name, key)}).select(_ID.str.strip_chars())
+    # Text that was not valid UTF-8 may have been any of several ids.
     filled = frame.select(
         ((_ID != "") & ~_ID.str.contains("\ufffd", literal=True)).fill_null(value=False)
     ).to_series()
@@ -62,49 +63,49 @@ def id_digests(ids: pa.Array, name: str = "", key: str = "profiles.key") -> tupl
         frame = frame.select(id=pl.when(_ID.str.contains(_GUID)).then(bare).otherwise(_ID))
         if frame.select(_ID.str.ends_with(".0").any()).item():
             frame = frame.select(_ID.str.replace(_WHOLE_AS_FLOAT, "$1"))
-    digests = unhexed(frame.select(plh.col("id").chash.sha2_256()).to_series())
+    digests = digests_from_hex(frame.select(plh.col("id").chash.sha2_256()).to_series())
     return digests, filled.to_numpy()
 
 
-def _as_text(ids: pl.Series, name: str, key: str) -> pl.Series:
-    """Numbers as the digits of whole ones: pandas makes floats of ids where some are missing."""
+def _to_text(ids: pl.Series, name: str, key: str) -> pl.Series:
+    """Convert ids to text; whole floats to their digits, as pandas stores ids as floats where some are missing."""
     if ids.dtype.is_float():
         known = ids.fill_nan(None).drop_nulls().cast(pl.Float64)
         if not ((known == known.floor()) & (known.abs() < _FLOATS_ARE_WHOLE_TO)).all():
-            what = "numbers that are not whole, or so large that several ids are one number"
-            raise _not_ids(name, key, what)
+            what = "numbers that are not whole, or so large that different ids become the same number"
+            raise _not_ids_error(name, key, what)
         return ids.fill_nan(None).cast(pl.Int64).cast(pl.String)
     if ids.dtype.is_decimal() and ids.dtype.scale:  # type: ignore[attr-defined]  # decimals have one
         text = ids.cast(pl.String).str.replace(r"\.0+$", "")
         if text.str.contains(".", literal=True).any():
-            raise _not_ids(name, key, "numbers that are not whole")
+            raise _not_ids_error(name, key, "numbers that are not whole")
         return text
     return ids.cast(pl.String)
 
 
-def _not_ids(name: str, key: str, what: str) -> ConfigurationError:
+def _not_ids_error(name: str, key: str, what: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The column {name!r}, which is to hold ids, holds {what}. Let what writes the table write the ids as text, or "
+        f"The column {name!r} must hold ids, but it holds {what}. Write the ids to the table as text, or "
         f"name another column as `{key}` in the export file."
     )
 
 
 class CustomerIds(Releasing):
-    """The ids of a segment's customers. However many there are, memory is bounded: they wait on disk."""
+    """The ids of a segment's customers. Memory is bounded: most ids are kept on disk."""
 
     def __init__(self) -> None:
         self._ids = DistinctMembers()
 
     def release(self) -> None:
-        """Free what waits on disk."""
+        """Delete the ids on disk."""
         self._ids.release()
 
     def add(self, digests: Digests) -> None:
-        """Add ids, in no order, with duplicates."""
+        """Add ids, in any order; duplicates are allowed."""
         self._ids.add(digests)
 
     def groups(self) -> Iterator[IdGroup]:
-        """All ids, each once, in as few groups as memory allows; at least one. Can be asked for once."""
+        """Yield all ids without duplicates, in as few groups as memory allows; at least one. Call it only once."""
         waiting: list[Digests] = []
         given = False
         for window in self._ids.sorted():
@@ -118,12 +119,12 @@ class CustomerIds(Releasing):
 
 
 class IdGroup:
-    """Ids in memory, which others are looked up in.
+    """Ids in memory, in which others are looked up.
 
-    128 bits of each digest are compared: among 10^9 ids the chance that any two agree by accident is below 10^-20.
+    128 bits of each digest are compared: among 10^9 ids, the chance of any accidental match is below 10^-20.
 
     Args:
-        digests: Sorted, each once; the first 16 bytes of each count.
+        digests: Sorted, without duplicates; only the first 16 bytes of each are used.
     """
 
     def __init__(self, digests: Digests) -> None:
@@ -135,18 +136,18 @@ class IdGroup:
 
     @property
     def unseen(self) -> int:
-        """Ids that have never been looked up."""
+        """Number of ids that were never looked up."""
         return len(self) - int(self._seen.sum())
 
     def holds(self, digests: Digests) -> Mask:
-        """Which of some ids are in the group."""
+        """Return which of the given ids are in the group."""
         high, low = _words(digests)
-        order = np.argsort(high)  # what is looked up in order is found in the cache
+        order = np.argsort(high)  # lookups in sorted order hit the CPU cache
         places = np.empty(len(high), dtype=np.intp)
         places[order] = np.searchsorted(self._high, high[order])
         held = np.zeros(len(high), dtype=np.bool_)
         rest = np.arange(len(high))
-        while len(rest):  # once, but for ids that share their first 64 bits
+        while len(rest):  # one pass, except for ids that share their first 64 bits
             rest = rest[places[rest] < len(self)]
             at = places[rest]
             alike = self._high[at] == high[rest]
@@ -159,6 +160,6 @@ class IdGroup:
 
 
 def _words(digests: Digests) -> tuple[Words, Words]:
-    """The first 16 bytes as two numbers."""
+    """Return the first 16 bytes of each digest as two integers."""
     words = np.ascontiguousarray(digests[:, :16]).view(">u8")
     return words[:, 0].astype(np.uint64), words[:, 1].astype(np.uint64)

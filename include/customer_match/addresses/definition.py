@@ -1,21 +1,20 @@
-"""What a usable e-mail address is and which digest it becomes: the definition, in plain Python.
+"""Definition of a usable e-mail address and of its digest, in plain Python.
 
-The vectorised engine must agree with this module on every input; tests and the demo compute what an
-audience should hold from here. No Microsoft page states a normalisation rule for Customer Match
-(Customer List Item and CustomerListUserData ask only for SHA-256 as 64 hex digits), so the rules are
-named policies:
+The vectorised engine must agree with this module on every input. Tests and the demo use it to compute what an audience
+should hold. No Microsoft page states a normalisation rule for Customer Match (Customer List Item and
+CustomerListUserData ask only for SHA-256 as 64 hex digits), so the rules are named policies:
 
-* `basic`: trim, lower-case. What every known production connector does. What Unicode and IDNA call the same text
-  becomes the same text: NFC (which RFC 6532 3.1 asks of addresses), and a dot for the full stops of East Asia in the
-  domain (RFC 5895 2.3, UTS 46 4).
+* `basic`: trim and lower-case, as every known production connector does. Texts that Unicode and IDNA treat as equal
+  become equal: NFC (which RFC 6532 3.1 asks of addresses), and a dot for the East Asian full stops in the domain
+  (RFC 5895 2.3, UTS 46 4).
 * `enhanced`: Microsoft's documented rule for *enhanced conversions* (help page of 18 June 2026): drop the
   `+tag` and the dots of the local part, inner spaces and accents.
-* `both`: the digests of the two, where they differ.
+* `both`: the digests of both policies, where they differ.
 
-An address is accepted as browsers accept it in `<input type=email>` (WHATWG HTML, "valid e-mail address"),
-with three differences: the domain needs a dot and a last label that is not a number, letters outside ASCII
-are allowed in the local part (RFC 6531), and an international domain must satisfy IDNA 2008, written in letters
-or in Punycode. Quoted local parts are refused, as there. Lengths are those of RFC 5321, in octets.
+An address is valid if browsers accept it in `<input type=email>` (WHATWG HTML, "valid e-mail address"), with three
+differences: the domain needs a dot and a last label that is not a number; letters outside ASCII are allowed in the
+local part (RFC 6531); and an international domain must satisfy IDNA 2008, in Unicode or in Punycode. Quoted local parts
+are rejected, as browsers do. Length limits are those of RFC 5321, in octets.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from typing import NamedTuple
 
 import idna
 
-from customer_match.addresses.empty_digests import digests_of_nobody
+from customer_match.addresses.empty_digests import placeholder_digests
 
 __all__ = [
     "MAX_ADDRESS_BYTES",
@@ -41,15 +40,15 @@ __all__ = [
     "Take",
     "Verdict",
     "basic",
+    "choose_rejection",
     "digest",
     "invisible_characters",
     "is_digest",
     "judge",
     "judge_row",
-    "rejection_of",
-    "taken",
+    "select_used",
+    "split_values",
     "trim",
-    "values_of",
 ]
 
 MAX_ADDRESS_BYTES = 254  # RFC 5321 4.5.3.1.3: a path of 256 octets less its two angle brackets
@@ -59,7 +58,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _ASCII_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}")
 _ASCII_LOCAL_PART = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+")
 _HASHED = re.compile(r"[0-9a-fA-F]{64}")
-_PUNYCODE = "xn--"  # what a label of an international domain begins with, where it is written in ASCII
+_PUNYCODE = "xn--"  # prefix of an international label in ASCII
 _FULL_STOPS = dict.fromkeys(map(ord, "\u3002\uff0e\uff61"), ".")  # ideographic, full-width, half-width
 
 
@@ -72,7 +71,7 @@ class Policy(StrEnum):
 
 
 class Take(StrEnum):
-    """Which of the addresses of a profile count."""
+    """Which of a profile's addresses are used."""
 
     COALESCE = "coalesce"
     ALL = "all"
@@ -89,11 +88,11 @@ class Rejection(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """What became of one value or one row.
+    """Result of judging one value or one row.
 
     Attributes:
-        digests: The 32-byte SHA-256 digests that it contributes; empty if it was rejected. Those of one value
-            are distinct; a row that holds an address twice contributes it twice.
+        digests: The 32-byte SHA-256 digests of its addresses; empty if it was rejected. Those of one value are
+            distinct; a row that holds an address twice has its digest twice.
         rejection: Why it was rejected; None if it was accepted.
     """
 
@@ -105,12 +104,12 @@ Cell = str | Sequence[str | None] | None
 """One value of an e-mail column: text, or a list of texts."""
 
 
-def values_of(cells: Iterable[Cell], separator: str | None = None) -> list[str | None]:
-    """The values that may be addresses in the e-mail columns of one profile, in order.
+def split_values(cells: Iterable[Cell], separator: str | None = None) -> list[str | None]:
+    """List the values of one profile's e-mail columns that may be addresses, in order.
 
     Args:
-        cells: Its value in each column.
-        separator: What stands between addresses in a text; None: a text is one value.
+        cells: The profile's value in each column.
+        separator: Delimiter between several addresses in one text; None if a text is one value.
     """
     values: list[str | None] = []
     for cell in cells:
@@ -120,25 +119,25 @@ def values_of(cells: Iterable[Cell], separator: str | None = None) -> list[str |
 
 
 def judge_row(values: Iterable[str | None], policy: Policy, take: Take = Take.COALESCE) -> Verdict:
-    """Judge one profile by its values: the first usable address counts, or all of them.
+    """Judge one profile by its values: use the first usable address, or all of them.
 
-    If none is usable, the first reason other than `missing` is the profile's.
+    If no value is usable, the profile's reason is the first one other than `missing`.
     """
     verdicts = [judge(value, policy) for value in values]
-    rejection = rejection_of(verdicts)
+    rejection = choose_rejection(verdicts)
     if rejection:
         return Verdict(rejection=rejection)
-    return Verdict(tuple(d for place in taken(verdicts, take) for d in verdicts[place].digests))
+    return Verdict(tuple(d for place in select_used(verdicts, take) for d in verdicts[place].digests))
 
 
-def taken(verdicts: Sequence[Verdict], take: Take) -> list[int]:
-    """The places of those of a profile's values that count."""
+def select_used(verdicts: Sequence[Verdict], take: Take) -> list[int]:
+    """Return the indices of the values of a profile that are used."""
     usable = [place for place, verdict in enumerate(verdicts) if verdict.rejection is None]
     return usable if take is Take.ALL else usable[:1]
 
 
-def rejection_of(verdicts: Iterable[Verdict]) -> Rejection | None:
-    """Why a profile with these values is rejected: the first reason other than `missing`; None if one is usable."""
+def choose_rejection(verdicts: Iterable[Verdict]) -> Rejection | None:
+    """Return why a profile is rejected: the first reason other than `missing`; None if any value is usable."""
     found = Rejection.MISSING
     for verdict in verdicts:
         if verdict.rejection is None:
@@ -154,15 +153,15 @@ _REJECTED = {reason: Verdict(rejection=reason) for reason in Rejection}
 def judge(value: str | None, policy: Policy) -> Verdict:
     """Judge one value of an e-mail column.
 
-    A value that already is 64 hex digits passes as the digest that it writes, in either case; that of nobody
-    (`empty_digests.py`) is as good as no value.
+    A value of 64 hex digits, in either case, is accepted as a digest. The digest of a placeholder
+    (`empty_digests.py`) counts as a missing value.
     """
     trimmed = trim(value or "")
     if not trimmed:
         return _REJECTED[Rejection.MISSING]
     if is_digest(trimmed):
         given = bytes.fromhex(trimmed)
-        return _REJECTED[Rejection.MISSING] if given in digests_of_nobody() else Verdict((given,))
+        return _REJECTED[Rejection.MISSING] if given in placeholder_digests() else Verdict((given,))
     addresses = [normalise(trimmed) for normalise in _NORMALISERS[policy]]
     reasons = [_rejection(address) for address in addresses]
     accepted = dict.fromkeys(
@@ -174,17 +173,17 @@ def judge(value: str | None, policy: Policy) -> Verdict:
 
 
 def is_digest(trimmed: str) -> bool:
-    """Whether a value, trimmed, is a digest already."""
+    """Return whether a trimmed value is already a digest."""
     return _HASHED.fullmatch(trimmed) is not None
 
 
 def digest(address: str) -> bytes:
-    """The member that a normalised address becomes."""
+    """Hash a normalised address; the digest is the member."""
     return hashlib.sha256(address.encode()).digest()
 
 
 def basic(trimmed: str) -> str:
-    """The address by the policy `basic`; of text that is none, something that is none either."""
+    """Normalise by the policy `basic`. Text that is not an address stays invalid."""
     if trimmed.isascii():
         return trimmed.lower()
     local_part, at, domain = _nfc(_nfc(trimmed).lower()).partition("@")
@@ -194,7 +193,7 @@ def basic(trimmed: str) -> str:
 def _enhanced(trimmed: str) -> str:
     local_part, at, domain = basic(trimmed).partition("@")
     name, _, tag = local_part.partition("+")
-    kept = "".join(filter(_is_never_meant, tag))  # makes the address unusable, also in a tag
+    kept = "".join(filter(_is_never_valid, tag))  # such a character makes the address unusable, in a tag too
     address = f"{name.replace('.', '')}{kept}{at}{domain}"
     return _without_accents("".join(c for c in address if not _is_space(c)))
 
@@ -222,14 +221,14 @@ def _rejection(address: str) -> Rejection | None:
 def _is_local_part(local_part: str) -> bool:
     if local_part.isascii():
         return _ASCII_LOCAL_PART.fullmatch(local_part) is not None
-    return all(map(_may_stand_in_local_part, local_part))
+    return all(map(_is_allowed_in_local_part, local_part))
 
 
 @lru_cache(maxsize=4096)
-def _may_stand_in_local_part(character: str) -> bool:
+def _is_allowed_in_local_part(character: str) -> bool:
     if character.isascii():
         return _ASCII_LOCAL_PART.fullmatch(character) is not None
-    return not _is_never_meant(character) and unicodedata.category(character) not in _NO_CHARACTER
+    return not _is_never_valid(character) and unicodedata.category(character) not in _NO_CHARACTER
 
 
 @lru_cache(maxsize=65_536)
@@ -242,7 +241,7 @@ def _is_domain(domain: str) -> bool:
 
 
 def _is_label(label: str) -> bool:
-    """Whether a label of ASCII stands for itself, or in Punycode for what is written like that."""
+    """Return whether an ASCII label is valid; a Punycode label must decode and encode to the same text."""
     if not label.startswith(_PUNYCODE):
         return True
     try:
@@ -267,9 +266,9 @@ def _nfc(text: str) -> str:
 
 
 def trim(text: str) -> str:
-    """A value without what cannot be seen at its ends."""
+    """Remove invisible characters from both ends of a value."""
     if text and "!" <= text[0] <= "~" and "!" <= text[-1] <= "~":
-        return text  # nothing to do, seen at once
+        return text  # fast path: visible ASCII at both ends
     start, end = 0, len(text)
     while start < end and _is_invisible(text[start]):
         start += 1
@@ -280,13 +279,13 @@ def trim(text: str) -> str:
 
 # White space of every script, controls, and format characters (zero-width, direction marks, byte order mark).
 _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
-# What Unicode has of these under letters and marks (Default_Ignorable_Code_Point), and the blank of Braille.
+# Characters that Unicode lists as letters or marks but nobody sees (Default_Ignorable_Code_Point), and blank Braille.
 _BLANK = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
     + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))  # variation selectors
 )
 _NO_CHARACTER = frozenset({"Cn", "Co", "Cs"})
-_NEVER_MEANT = frozenset("\uff20\ufe6b\ufffc\ufffd")  # other at signs, and what damaged text is replaced with
+_NEVER_VALID = frozenset("\uff20\ufe6b\ufffc\ufffd")  # other at signs, and replacements for damaged text
 
 
 @lru_cache(maxsize=4096)
@@ -294,8 +293,8 @@ def _is_invisible(character: str) -> bool:
     return unicodedata.category(character) in _INVISIBLE or character in _BLANK
 
 
-def _is_never_meant(character: str) -> bool:
-    return _is_invisible(character) or character in _NEVER_MEANT
+def _is_never_valid(character: str) -> bool:
+    return _is_invisible(character) or character in _NEVER_VALID
 
 
 def _is_space(character: str) -> bool:
@@ -304,6 +303,6 @@ def _is_space(character: str) -> bool:
 
 @lru_cache(maxsize=1)
 def invisible_characters() -> str:
-    """All characters that are trimmed off the ends of a value."""
+    """Return all characters that `trim` removes from the ends of a value."""
     every = map(chr, range(sys.maxunicode + 1))
     return "".join(sorted({c for c in every if unicodedata.category(c) in _INVISIBLE} | _BLANK))

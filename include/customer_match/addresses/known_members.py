@@ -1,4 +1,4 @@
-"""What is known of the members of a batch, so that they can be compared with suppression lists."""
+"""Data about the members of a batch that suppression lists are compared with."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Compare", "Known"]
 
 @dataclass(frozen=True)
 class Compare:
-    """What is asked of a batch beside its members.
+    """What suppression needs beside the members of a batch.
 
     Attributes:
-        aliases: Whether all other digests of its addresses are wanted.
-        listed: Whether it is of a suppression list, so that members are wanted in every spelling of a domain.
+        aliases: Whether to return all other digests of its addresses.
+        listed: Whether the batch is part of a suppression list; its members then cover every spelling of a domain.
     """
 
     aliases: bool
@@ -24,13 +24,13 @@ class Compare:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of the members of a batch. All of shape (n, 32), in no order, with duplicates.
+    """Members of a batch by origin. All arrays have the shape (n, 32), unordered, with duplicates.
 
     Attributes:
-        made: Members that were made of addresses in clear.
-        given: Members that stood in the table as digests: nobody knows how their addresses were normalised.
-        aliases: Other digests of the addresses in clear, if they were asked for.
-        of: The member that each of them is another digest of.
+        made: Members made from plain addresses.
+        given: Members that the table holds as digests; how their addresses were normalised is unknown.
+        aliases: Other digests of the plain addresses, if requested.
+        of: For each alias, the member that it is another digest of.
     """
 
     made: Digests

@@ -1,7 +1,7 @@
-"""Profiles with several addresses each, taken apart: one row a value, judged together, put together again.
+"""Judge profiles that may have several addresses each: split them into one row a value, judge, and combine.
 
-Values lie in frames of three columns: `row` (the profile, from 0), `place` (the value's place among all, so
-that the first of a profile has the lowest) and the value itself.
+Values are kept in frames of three columns: `row` (the profile, from 0), `place` (the value's index among all, so that
+a profile's first value has the lowest) and the value itself.
 """
 
 from __future__ import annotations
@@ -12,38 +12,38 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow as pa
 
-from customer_match.addresses.aliases import judge_listed
-from customer_match.addresses.batch_members import Found, OddValue, found_of
+from customer_match.addresses.aliases import judge_suppressed
+from customer_match.addresses.batch_members import BatchMembers, JudgedValue, collect_members
 from customer_match.addresses.columns import (
     IS_ADDRESS,
+    IS_EMPTY,
     IS_HASH,
-    IS_NOTHING,
+    add_address_column,
     split,
-    with_address,
 )
 from customer_match.addresses.definition import Policy, Rejection, Take, Verdict, judge
 from customer_match.addresses.known_members import Compare
 
-__all__ = ["Judged", "judge_values", "values_in"]
+__all__ = ["Judged", "explode_values", "judge_values"]
 
 _REASONS = {"row": pl.UInt32, "place": pl.UInt32, "reason": pl.String}
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of the values of some profiles.
+    """Result of judging the values of some profiles.
 
     Attributes:
         found: Their members.
         rejects: Profiles without a usable address: `row` and `reason`, in order of rows.
     """
 
-    found: Found
+    found: BatchMembers
     rejects: pl.DataFrame
 
 
-def values_in(batch: pa.RecordBatch, columns: Sequence[str], separator: str | None) -> pl.DataFrame:
-    """All values of the e-mail columns, one a row; a profile without any has one that is null."""
+def explode_values(batch: pa.RecordBatch, columns: Sequence[str], separator: str | None) -> pl.DataFrame:
+    """Return all values of the e-mail columns, one a row; a profile without values gets one null."""
     frames = []
     for name in columns:
         series: pl.Series = pl.from_arrow(batch.column(name))  # type: ignore[assignment]  # of an array
@@ -61,22 +61,24 @@ def values_in(batch: pa.RecordBatch, columns: Sequence[str], separator: str | No
 
 
 def judge_values(values: pl.DataFrame, policy: Policy, take: Take, compare: Compare | None = None) -> Judged:
-    """Judge profiles by all of their values, as `reference.judge_row` does."""
-    addresses, rest = split(with_address(values, "value"), IS_ADDRESS)
+    """Judge profiles by all of their values, with the same results as `definition.judge_row`."""
+    addresses, rest = split(add_address_column(values, "value"), IS_ADDRESS)
     hashes, rest = split(rest, IS_HASH)
-    if take is Take.COALESCE:  # what comes after a plain one needs no judge
+    if take is Take.COALESCE:  # values after a regular one need not be judged
         first = _first(addresses, hashes)
         rest = rest.join(first, on="row", how="left").filter(
             (pl.col("place") < pl.col("first")).fill_null(value=True)
         )
-    reasons, rest = _plainly_rejected(rest)
-    odd, judged, more_reasons = _judge(rest, policy, judge_listed if compare and compare.listed else judge)
+    reasons, rest = _split_rejected(rest)
+    odd, judged, more_reasons = _judge(
+        rest, policy, judge_suppressed if compare and compare.listed else judge
+    )
     usable = pl.concat([frame.select("row") for frame in (addresses, hashes, odd)]).unique()
-    rejects = _rejects(pl.concat([reasons, more_reasons]).join(usable, on="row", how="anti"))
+    rejects = _choose_reasons(pl.concat([reasons, more_reasons]).join(usable, on="row", how="anti"))
     if take is Take.COALESCE:
         first = _first(addresses, hashes, odd)
-        addresses, hashes, odd = (_only(frame, first) for frame in (addresses, hashes, odd))
-    found = found_of(
+        addresses, hashes, odd = (_keep_first(frame, first) for frame in (addresses, hashes, odd))
+    found = collect_members(
         addresses.select("address", written="value"),
         hashes.get_column("address"),
         [judged[index] for index in odd["index"]],
@@ -87,19 +89,19 @@ def judge_values(values: pl.DataFrame, policy: Policy, take: Take, compare: Comp
 
 
 def _first(*usable: pl.DataFrame) -> pl.DataFrame:
-    """The place of each profile's first usable value."""
+    """Return the index of each profile's first usable value."""
     places = pl.concat([frame.select("row", "place") for frame in usable])
     return places.group_by("row").agg(first=pl.col("place").min())
 
 
-def _only(frame: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
+def _keep_first(frame: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
     return frame.join(first, left_on="place", right_on="first", how="semi")
 
 
-def _plainly_rejected(rest: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The reasons of values whose rejection is plain, and the values that need a judge."""
+def _split_rejected(rest: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the reasons of values that can be rejected without judging, and the values that must be judged."""
     address = pl.col("address")
-    missing, rest = split(rest, pl.col("value").is_null() | IS_NOTHING)
+    missing, rest = split(rest, pl.col("value").is_null() | IS_EMPTY)
     others, rest = split(rest, ~address.str.contains("@", literal=True))
     reasons = [
         frame.select("row", "place", reason=pl.lit(str(reason)))
@@ -110,10 +112,10 @@ def _plainly_rejected(rest: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _judge(
     rest: pl.DataFrame, policy: Policy, judging: Callable[[str | None, Policy], Verdict]
-) -> tuple[pl.DataFrame, list[OddValue], pl.DataFrame]:
-    """The odd values that are usable (`row`, `place`, `index`: a place in the list of them), that list, reasons."""
+) -> tuple[pl.DataFrame, list[JudgedValue], pl.DataFrame]:
+    """Return the usable values (`row`, `place`, and `index` into the following list), that list, and reasons."""
     odd: list[tuple[int, int, int]] = []
-    judged: list[OddValue] = []
+    judged: list[JudgedValue] = []
     reasons: list[tuple[int, int, str]] = []
     for row, place, value in rest.select("row", "place", "value").iter_rows():
         verdict = judging(value, policy)
@@ -121,13 +123,13 @@ def _judge(
             reasons.append((row, place, str(verdict.rejection)))
         else:
             odd.append((row, place, len(judged)))
-            judged.append(OddValue(value, verdict))
+            judged.append(JudgedValue(value, verdict))
     schema = {"row": pl.UInt32, "place": pl.UInt32, "index": pl.UInt32}
     return pl.DataFrame(odd, schema, orient="row"), judged, pl.DataFrame(reasons, _REASONS, orient="row")
 
 
-def _rejects(reasons: pl.DataFrame) -> pl.DataFrame:
-    """One reason a profile: the first that is not `missing`, else that."""
+def _choose_reasons(reasons: pl.DataFrame) -> pl.DataFrame:
+    """Choose one reason a profile: the first that is not `missing`, otherwise `missing`."""
     ordered = reasons.with_columns(missing=pl.col("reason") == str(Rejection.MISSING)).sort(
         "missing", "place"
     )

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
 
-from customer_match.date_templates import checked_template, is_template, sample
+from customer_match.date_templates import check_template, is_template, sample
 from customer_match.redaction import holds_address
 from customer_match.storage.location import Location
 
@@ -336,7 +336,7 @@ def _root(value: str) -> str:
 def _dated_root(value: str) -> str:
     if not is_template(value):
         return _root(value)
-    _root(sample(checked_template(value)))
+    _root(sample(check_template(value)))
     whole_url = "://" in value
     if "/" not in (value.split("://", 1)[1] if whole_url else value).split("{", 1)[0]:
         raise ValueError("begins with a template. Write at least the container or the first folder as it is")
@@ -344,7 +344,7 @@ def _dated_root(value: str) -> str:
 
 
 def _table_path(value: str) -> str:
-    form = sample(checked_template(value)) if is_template(value) else value
+    form = sample(check_template(value)) if is_template(value) else value
     if "://" not in form and ".." in form.split("/"):
         raise ValueError("leaves the source's root. Write a path below the root, or a whole URL")
     if "://" in value:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from customer_match.clocks import lies_ahead
+from customer_match.clocks import is_in_future
 from customer_match.errors import ConfigurationError, TerminalError
 from customer_match.ledger.state import Forced, State
 
@@ -63,7 +63,7 @@ def check_not_ahead(interval_end: datetime, now: datetime) -> None:
     Raises:
         StillToCome: It does.
     """
-    if lies_ahead(interval_end, now):
+    if is_in_future(interval_end, now):
         raise StillToCome(
             f"The data interval of this run ends at {interval_end:%Y-%m-%d %H:%M} UTC, and by this machine's clock it "
             f"is {now:%Y-%m-%d %H:%M} UTC: its audiences would be closed to every run until then. Run the export for a "
@@ -93,9 +93,9 @@ def in_order(state: State, interval_end: datetime, force: Force | None, *, now: 
     if newer == interval_end:
         return state.forced  # sent once more: it still stands over the newer one
     if force is None:
-        raise _of_the_future(state.audience, newer, now) if lies_ahead(newer, now) else Overtaken(newer)
+        raise _of_the_future(state.audience, newer, now) if is_in_future(newer, now) else Overtaken(newer)
     # When a clock was that is ahead, nobody knows; force is the way out of what it wrote.
-    if state.planned_at and state.planned_at > force.began and not lies_ahead(state.planned_at, now):
+    if state.planned_at and state.planned_at > force.began and not is_in_future(state.planned_at, now):
         raise Overtaken(newer, since_begun=True)
     return Forced(by=force.run, over=newer)
 

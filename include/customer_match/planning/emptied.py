@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from customer_match.clocks import lies_ahead
+from customer_match.clocks import is_in_future
 from customer_match.ledger.state import KnownSize, State
 
 __all__ = ["emptied", "size_to_note"]
@@ -33,7 +33,7 @@ def emptied(state: State, matched: int | None, now: datetime) -> str | None:
     if not _is_implausible(state, matched):
         return None
     sent = state.renewed.at if state.renewed else None
-    if sent and not lies_ahead(sent, now) and now - sent < _QUIET:
+    if sent and not is_in_future(sent, now) and now - sent < _QUIET:
         return None
     size = state.size
     assert size is not None  # noqa: S101 (else nothing is implausible)

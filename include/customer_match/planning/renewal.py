@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from customer_match.clocks import lies_ahead
+from customer_match.clocks import is_in_future
 from customer_match.ledger.state import Renewal
 
 __all__ = ["lapse_warning", "must_renew"]
@@ -33,7 +33,7 @@ def must_renew(
     """
     if days < 0:
         return last is not None and last.days >= 0
-    if last is None or last.days != days or lies_ahead(last.at, now):
+    if last is None or last.days != days or is_in_future(last.at, now):
         return True
     lapse = last.at + timedelta(days=days)
     return now >= last.at + timedelta(days=days) / 2 or (next_run_over is not None and next_run_over >= lapse)

@@ -12,7 +12,7 @@ from unicodedata import normalize
 from propcache.api import cached_property
 
 from customer_match.change_logs.table import latest_rows
-from customer_match.date_templates import RunDates, is_template, latest_in, render
+from customer_match.date_templates import RunDates, is_template, parse_latest, render
 from customer_match.errors import ConfigurationError
 from customer_match.export.model import Source
 from customer_match.profiles.reading import dialect_of
@@ -173,7 +173,7 @@ class DatedSource:
     def _fill_in(self, template: str, located: Callable[[str], str]) -> str:
         """The location of a template, with what `latest` found in the lake."""
         text = render(template, self.dates)
-        latest = latest_in(text)
+        latest = parse_latest(text)
         if latest is None:
             return located(text)
         folder = located(latest.folder)
@@ -185,7 +185,7 @@ class DatedSource:
         self, error: TableMissing, template: str, located: Callable[[str], str]
     ) -> TableMissing:
         """The same fault, with what other days have."""
-        if latest_in(render(template, self.dates)):
+        if parse_latest(render(template, self.dates)):
             return error
         lake, _ = self._open_folder(located(render(template, self.dates)))
 

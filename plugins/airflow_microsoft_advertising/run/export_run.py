@@ -19,7 +19,7 @@ from airflow_microsoft_advertising.lake.filesystem import filesystem
 from airflow_microsoft_advertising.run.failures import clearly
 from airflow_microsoft_advertising.run.params import mark
 from airflow_microsoft_advertising.run.sizes import read_sizes
-from customer_match.clocks import lies_ahead
+from customer_match.clocks import is_in_future
 from customer_match.date_templates import RunDates
 from customer_match.errors import ConfigurationError, CustomerMatchError, TerminalError
 from customer_match.export.model import Export, Segment, Source, Suppression
@@ -371,7 +371,7 @@ class ExportRun:
         state, now = self.known(segment), _now()
         # `force` is for data, and there is none here. It only leads out of an interval in the future, which a clock
         # that was ahead has written.
-        force = self._force() if lies_ahead(state.interval_end, now) else None
+        force = self._force() if is_in_future(state.interval_end, now) else None
         chunked = Chunked(
             seconds=0, plan=None, audience=segment.audience, interval_end=self.interval_end, force=force
         )

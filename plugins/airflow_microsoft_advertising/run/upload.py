@@ -17,7 +17,7 @@ from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake.filesystem import filesystem
 from airflow_microsoft_advertising.links import audiences_url
 from airflow_microsoft_advertising.run.failures import clearly
-from customer_match.clocks import lies_ahead
+from customer_match.clocks import is_in_future
 from customer_match.errors import ConfigurationError, CustomerMatchError, TerminalError, TransientError
 from customer_match.ledger.lease import AudienceBusy, Lease
 from customer_match.ledger.ledgers import Ledgers
@@ -168,7 +168,7 @@ class Upload:
         """The table has vanished: empty or delete its audience, if there is one that surely is ours."""
         chunked, now = self._chunked, datetime.now(UTC)
         looked_at = chunked.looked_at
-        if looked_at and (now - looked_at > _LOOK or lies_ahead(looked_at, now)):
+        if looked_at and (now - looked_at > _LOOK or is_in_future(looked_at, now)):
             raise TerminalError(
                 f"The table of {self.audience.name!r} was not there at {looked_at:%Y-%m-%d %H:%M} UTC; it may be back. "
                 "Clear the task `chunk` of this segment, which looks for it again, and this one."

@@ -24,7 +24,7 @@ from fsspec.implementations.local import LocalFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customer_match.addresses.definition import Policy, Rejection, Take, judge, judge_row, values_of
+from customer_match.addresses.definition import Policy, Rejection, Take, judge, judge_row, split_values
 from customer_match.export.model import Addresses, Export, Segment, Source
 from customer_match.members.files import read_members
 from customer_match.profiles.join import Joined
@@ -334,7 +334,7 @@ def consents(row: Row, case: Case) -> bool:
 
 
 def judge_addresses(row: Row, case: Case, what: Told) -> None:
-    values = values_of([row[name] for name in case.columns], ";" if case.separated else None)
+    values = split_values([row[name] for name in case.columns], ";" if case.separated else None)
     verdict = judge_row(values, case.policy, case.take)
     what.digests += verdict.digests
     each = [judge(value, case.policy).digests for value in values]

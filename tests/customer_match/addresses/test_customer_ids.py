@@ -1,4 +1,4 @@
-"""Ids of customers: when two are the same, and looking them up."""
+"""Customer ids: when two are equal, and how they are looked up."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def test_a_whole_number_is_the_same_in_a_column_of_others(written: pa.Array) -> 
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize("value", [1.5, 2.0**53, float("inf"), Decimal("1.50")])
-def test_numbers_that_tell_no_customers_apart(value: object) -> None:
+def test_numbers_that_cannot_identify_customers_are_rejected(value: object) -> None:
     with pytest.raises(ConfigurationError, match=r"'Id'.*not whole.*`membership\.key`") as raised:
         id_digests(pa.array([value, None]), "Id", "membership.key")
     assert str(value) not in str(raised.value)
 
 
-def test_what_is_no_text_is_no_id() -> None:
+def test_invalid_text_is_not_an_id() -> None:
     assert id_digests(pa.array(["a\ufffd", "b"]))[1].tolist() == [False, True]
 
 
@@ -84,11 +84,11 @@ def test_what_is_no_text_is_no_id() -> None:
         (f"{GUID}0", GUID),
     ],
 )
-def test_what_is_not_the_same(one: object, other: object) -> None:
+def test_different_ids_are_not_equal(one: object, other: object) -> None:
     assert not same(one, other)
 
 
-def test_rows_without_an_id() -> None:
+def test_rows_without_an_id_are_reported() -> None:
     digests, filled = id_digests(pa.array(["a", None, "", "  ", "b"]))
     assert filled.tolist() == [True, False, False, False, True]
     assert len(digests) == 2

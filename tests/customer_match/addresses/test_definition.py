@@ -1,4 +1,4 @@
-"""The definition of a usable address, by examples that a person can check."""
+"""The definition of a usable address, by examples that a reader can check."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BASIC = [
 
 
 def test_one_mailbox_is_one_member_however_unicode_writes_it() -> None:
-    """Of an accent in one piece and in two, the domain's dots, and case, in any mixture."""
+    """Composed and decomposed accents, the domain's dots, and case, in any combination."""
     forms = [
         "josé@bücher.de",
         "jose\u0301@bücher.de",
@@ -70,7 +70,7 @@ def test_enhanced_follows_the_rule_for_enhanced_conversions(value: str, address:
     assert judge(value, Policy.ENHANCED) == accepted(address)
 
 
-def test_documented_vectors() -> None:
+def test_documented_addresses_have_their_documented_digests() -> None:
     vector = "f25ad364d33972379a7a4f4df33db142205f5c40eb19cfdb2fc5aaf117e10101"  # Customer List Item page
     for policy in Policy:
         assert judge("test@contoso.com", policy).digests == (bytes.fromhex(vector),)
@@ -99,7 +99,7 @@ NEVER_INSIDE = [
 
 @pytest.mark.parametrize("policy", Policy)
 @pytest.mark.parametrize("inner", NEVER_INSIDE)
-def test_no_policy_drops_what_nobody_can_see(inner: str, policy: Policy) -> None:
+def test_no_policy_drops_invisible_characters(inner: str, policy: Policy) -> None:
     for value in (
         f"an{inner}n@contoso.com",
         f"a.n{inner}@contoso.com",
@@ -170,7 +170,7 @@ def test_rejected_by_reason(value: str | None, reason: Rejection) -> None:
     assert judge(value, Policy.BASIC) == Verdict(rejection=reason)
 
 
-def test_nothing_left_of_the_local_part() -> None:
+def test_an_empty_local_part_is_rejected() -> None:
     for value in ("+tag@contoso.com", "..@contoso.com"):
         assert judge(value, Policy.ENHANCED) == Verdict(rejection=Rejection.NOT_AN_ADDRESS)
 

@@ -1,4 +1,4 @@
-"""Digests of nobody: what a careless program makes of no address is no member, in whatever form it comes."""
+"""Digests of placeholders: what a program hashes for a missing address is not a member, in any form."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from customer_match.addresses.definition import Policy, Rejection, Take, Verdict, judge
-from customer_match.addresses.empty_digests import digests_of_nobody, texts_of_nobody
+from customer_match.addresses.empty_digests import placeholder_digests, placeholder_texts
 from customer_match.addresses.engine import digest_batch
 
 CARELESS = [
@@ -24,7 +24,7 @@ def sha256(text: str, encoding: str = "utf-8") -> str:
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize("policy", Policy)
-def test_digests_of_nothing_are_missing(policy: Policy) -> None:
+def test_digests_of_placeholders_count_as_missing(policy: Policy) -> None:
     forms = [sha256(text) for text in CARELESS] + [sha256(text, "utf-16-le") for text in CARELESS]
     forms += [sha256(sha256("")), sha256(sha256("null")), *(digit * 64 for digit in "0123456789abcdef")]
     for digits in forms:
@@ -32,17 +32,17 @@ def test_digests_of_nothing_are_missing(policy: Policy) -> None:
             assert judge(written, policy) == Verdict(rejection=Rejection.MISSING), written
 
 
-def test_digests_of_somebody_are_not() -> None:
+def test_digests_of_addresses_do_not_count_as_missing() -> None:
     for text in ("test@contoso.com", "null@contoso.com", "none@none.com", "0@0.com"):
-        assert bytes.fromhex(sha256(text)) not in digests_of_nobody()
-    assert not any("@" in text.strip('"\n') and len(text) > 4 for text in texts_of_nobody())
+        assert bytes.fromhex(sha256(text)) not in placeholder_digests()
+    assert not any("@" in text.strip('"\n') and len(text) > 4 for text in placeholder_texts())
     for digits in ("ab" * 32, "0" * 63 + "1", "0123456789abcdef" * 4):
         assert judge(digits, Policy.BASIC) == Verdict(digests=(bytes.fromhex(digits),))
 
 
 @pytest.mark.parametrize("take", Take)
 @pytest.mark.parametrize("columns", [1, 2])
-def test_the_engine_sees_them_too(take: Take, columns: int) -> None:
+def test_the_engine_treats_placeholders_alike(take: Take, columns: int) -> None:
     real = sha256("test@contoso.com")
     rows = [sha256(""), sha256("NULL").upper(), "0" * 64, None, real, f" {sha256('nan')} "]
     others = [None, None, real, sha256(""), None, None]

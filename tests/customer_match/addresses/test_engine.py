@@ -1,4 +1,4 @@
-"""The engine agrees with the reference on every input."""
+"""The vectorised engine agrees with `definition.py` on every input."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from customer_match.addresses.definition import Policy, Take, judge_row, values_of
+from customer_match.addresses.definition import Policy, Take, judge_row, split_values
 from customer_match.addresses.engine import digest_batch
 from tests.customer_match.addresses.test_definition import BASIC, ENHANCED, NEVER_INSIDE, REJECTED
 
-# Fragments that real and nasty tables are made of; joined at random they reach every branch.
+# Fragments of real and difficult tables; random combinations of them reach every branch.
 FRAGMENTS = [
     *"@.+- _'\"\\,;:<>[]()/*=?!#$%&{}|`~^\t\n\r\x00\x1f\x7f",
     *"aZ09éÜßİıøŁ漢字あεЖאع",
@@ -47,13 +47,13 @@ def check(rows: list[tuple[str | None, ...]], columns: int, policy: Policy) -> N
 @example([" +@a.b", "+@a.b", "..+x@a.b", ".@a.b", "a@b.0", "a@b.0x", "a@b.c\n", "a@b.c\n\n"], Policy.ENHANCED)
 @example(["a" * 60 + "@b.c", "a" * 61 + "@b.c", "a@" + "b" * 60 + ".c", "a@" + "b" * 58 + ".c"], Policy.BOTH)
 @example(["a@" + "b" * 64 + ".de", "c" * 65 + "@b.de", "a@" + "b" * 63 + ".de"], Policy.BASIC)
-def test_one_column(values: list[str | None], policy: Policy) -> None:
+def test_one_column_agrees_with_the_definition(values: list[str | None], policy: Policy) -> None:
     check([(value,) for value in values], 1, policy)
 
 
 @pytest.mark.parametrize("policy", Policy)
 def test_all_examples_of_the_reference(policy: Policy) -> None:
-    """Each alone, so that a wrong one is not made up for by another; and a row each in one column of two."""
+    """Each alone, so that two errors cannot cancel out; and one row for each, in one of two columns."""
     values = [value for value, _ in (*BASIC, *ENHANCED, *REJECTED)]
     values += [f"ann{inner}+x@contoso.com" for inner in NEVER_INSIDE]
     for value in values:
@@ -73,7 +73,7 @@ def check_values(
     names = [f"Email {i}" for i in range(len(types))]
     arrays = [pa.array([row[i] for row in rows], kind) for i, kind in enumerate(types)]
     batch = pa.record_batch(arrays, names)
-    verdicts = [judge_row(values_of(row, separator), policy, take) for row in rows]
+    verdicts = [judge_row(split_values(row, separator), policy, take) for row in rows]
     for listed in (False, True):
         outcome = digest_batch(batch, names, policy, take, separator, list_rejects=listed)
         assert Counter(bytes(d) for d in outcome.digests) == Counter(d for v in verdicts for d in v.digests)
@@ -98,7 +98,9 @@ MODES = (st.sampled_from(Policy), st.sampled_from(Take), st.sampled_from([None, 
 @example([(["é@contoso.com", "x@contoso.com", "f" * 64],)], Policy.BASIC, Take.COALESCE, None)
 @example([(["x@contoso.com", "X@contoso.com"],)], Policy.BOTH, Take.ALL, None)
 @example([(["a..é.+b@contoso.com", "x@contoso.com"],)], Policy.BOTH, Take.COALESCE, None)
-def test_lists(rows: list[tuple[Any, ...]], policy: Policy, take: Take, separator: str | None) -> None:
+def test_columns_of_lists_agree_with_the_definition(
+    rows: list[tuple[Any, ...]], policy: Policy, take: Take, separator: str | None
+) -> None:
     check_values(rows, [LIST], policy, take, separator)
 
 
@@ -107,7 +109,7 @@ def test_lists(rows: list[tuple[Any, ...]], policy: Policy, take: Take, separato
 @given(st.lists(st.tuples(st.none() | SEPARATED, VALUES | WELL_FORMED), max_size=8), *MODES)
 @example([("a@b.co; c@d.co;;e@f.co", None), ("", "g@h.co"), (";", " ")], Policy.BASIC, Take.ALL, ";")
 @example([("n/a;é@b.co;c@d.co", "g@h.co")], Policy.BASIC, Take.COALESCE, ";")
-def test_separated_texts(
+def test_texts_with_several_addresses_agree_with_the_definition(
     rows: list[tuple[Any, ...]], policy: Policy, take: Take, separator: str | None
 ) -> None:
     check_values(rows, [TEXT, TEXT], policy, take, separator)
@@ -143,6 +145,6 @@ def test_text_types_slices_and_empty_batches(arrow_type: pa.DataType, policy: Po
     assert digest_batch(batch.slice(0, 0), ["Email"], policy).digests.shape == (0, 32)
 
 
-def test_all_null_column() -> None:
+def test_a_column_of_nulls_has_no_members() -> None:
     outcome = digest_batch(pa.record_batch([pa.nulls(3)], ["Email"]), ["Email"], Policy.BASIC)
     assert outcome.rejected == {"missing": 3}

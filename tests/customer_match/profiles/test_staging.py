@@ -13,7 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customer_match.addresses.definition import Policy, Rejection, Take, Verdict, judge, judge_row, taken
+from customer_match.addresses.definition import (
+    Policy,
+    Rejection,
+    Take,
+    Verdict,
+    judge,
+    judge_row,
+    select_used,
+)
 from customer_match.conditions.row_filter import row_filter
 from customer_match.export.model import Consent
 from customer_match.members.files import read_members
@@ -154,7 +162,7 @@ COLUMNS = {
 def taken_of(values: list[str | None], policy: Policy, take: Take) -> list[Verdict]:
     """What became of those of a row's values that count."""
     verdicts = [judge(value, policy) for value in values]
-    return [verdicts[place] for place in taken(verdicts, take)]
+    return [verdicts[place] for place in select_used(verdicts, take)]
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from fsspec.asyn import sync
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from customer_match.date_templates import RunDates, latest_in, render
+from customer_match.date_templates import RunDates, parse_latest, render
 from customer_match.errors import ConfigurationError, TerminalError
 from customer_match.storage.files import location_of, open_input
 from customer_match.storage.paths import (
@@ -151,7 +151,7 @@ class TestOnAzure:
         assert discover(account.filesystem, root) == {"Gold": f"{root}/model.json/Gold"}
         template = "{{ latest('%Y-%m-%d') }}/Gold"
         dates = RunDates.at(datetime(2026, 11, 30, tzinfo=UTC), "UTC")
-        latest = latest_in(render(template, dates))
+        latest = parse_latest(render(template, dates))
         assert latest
         found = newest_dated(account.filesystem, account.path("Days"), latest, dates, template)
         assert found == account.path("Days/2026-11-22/Gold")

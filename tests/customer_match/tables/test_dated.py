@@ -11,7 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customer_match.date_templates import RunDates, latest_in, render
+from customer_match.date_templates import RunDates, parse_latest, render
 from customer_match.tables import TableMissing
 from customer_match.tables.dated import nearest_days, newest_dated
 
@@ -25,7 +25,7 @@ def make(root: Path, *paths: str) -> None:
 
 
 def newest(root: Path, template: str, dates: RunDates = NOON) -> str:
-    latest = latest_in(render(template, dates))
+    latest = parse_latest(render(template, dates))
     assert latest
     found = newest_dated(LOCAL, str(root / latest.folder), latest, dates, template)
     return str(Path(found).relative_to(root))
