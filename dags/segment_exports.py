@@ -20,7 +20,8 @@ from airflow_microsoft_advertising.operator import UploadAudienceOperator
 from airflow_microsoft_advertising.pools import pool_name
 from airflow_microsoft_advertising.run.params import documentation, params, run_of, upload_arguments
 from customer_match.export.loading import BrokenExport, load_exports
-from customer_match.export.model import Export, Segment
+from customer_match.export.model import Export
+from customer_match.export.segments import Segment
 from customer_match.project import exports_folder
 from customer_match.redaction import logger, without_addresses
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from customer_match.export.segment_key import segment_key
+from customer_match.export.segments import segment_key
 from microsoft_advertising.limits import MAX_DESCRIPTION, NEVER_EXPIRES
 from microsoft_advertising.models import Audience, Scope
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from customer_match.errors import ConfigurationError, TransientError
-from customer_match.export.segment_key import segment_key
+from customer_match.export.segments import segment_key
 from customer_match.ledger.state import State
 from customer_match_delivery.marks import AudienceSpec, described
 from microsoft_advertising.faults import (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customer_match.export.segment_key import segment_key
+from customer_match.export.segments import segment_key
 from customer_match_delivery.marks import (
     AudienceSpec,
     Mark,

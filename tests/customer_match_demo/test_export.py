@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 
+from customer_match.export.matching import segments_of
 from customer_match.export.model import Export
 from customer_match_demo.tables import DEMO_TABLES
 
@@ -23,7 +24,7 @@ def test_it_exports_the_tables_that_the_demo_writes() -> None:
 def test_it_is_a_valid_export() -> None:
     export = Export.model_validate(yaml.safe_load(PATH.read_text()))
     tables = [table.table for table in DEMO_TABLES]
-    assert [segment.table for segment in export.matches(tables)] == tables
+    assert [segment.table for segment in segments_of(export, tables)] == tables
     assert (export.name, export.email.columns, export.schedule) == ("demo", ("Email",), None)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from customer_match.export.loading import load_export
+from customer_match.export.matching import segments_of
 from customer_match.project import PROJECT
 from customer_match.runs.report import Outcome, RunReport, SegmentReport
 from customer_match.workspace import Workspace, slug
@@ -30,7 +31,7 @@ def test_all_else_of_the_export_is_as_in_the_file(tmp_path: Path) -> None:
     with DemoLake.open("local", tmp_path) as lake:
         places = {"source", "workspace"}
         assert lake.export.model_dump(exclude=places) == load_export(DEMO_EXPORT).model_dump(exclude=places)
-        assert [s.table for s in lake.export.matches([])] == [table.table for table in TABLES]
+        assert [s.table for s in segments_of(lake.export)] == [table.table for table in TABLES]
 
 
 def test_keys_of_the_export_may_be_changed(tmp_path: Path) -> None:

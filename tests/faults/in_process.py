@@ -25,7 +25,8 @@ from airflow_microsoft_advertising.operator import UploadAudienceOperator
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.params import upload_arguments
 from customer_match.export.loading import load_export
-from customer_match.export.model import Export, Segment
+from customer_match.export.model import Export
+from customer_match.export.segments import Segment
 
 __all__ = ["InProcess"]
 

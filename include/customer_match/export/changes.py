@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from customer_match.export.values import Allowed, Column, Columns, Condition, Faults, KeyPath
+from customer_match.export.base import Faults, KeyPath, Section
+from customer_match.export.values import Allowed, Column, Columns, Condition
 
 __all__ = ["ChangeLog", "Changes", "Rows", "Ties"]
-
 
 Ties = Literal["refuse", "deleted", "kept"]
 """What holds where nothing tells whether what is deleted was there last."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
-
-
-class Rows(_Part):
+class Rows(Section):
     """Some rows of a log."""
 
     column: Column | None = Field(
@@ -51,11 +47,15 @@ class Rows(_Part):
         return self
 
 
-def _column_alone(value: object) -> object:
+def _column_as_rows(value: object) -> object:
     return {"column": value} if isinstance(value, str) else value
 
 
-class ChangeLog(_Part):
+RowsOrColumn = Annotated[Rows, BeforeValidator(_column_as_rows, json_schema_input_type=str | Rows)]
+"""Rows as the file may have them: a mapping, or the column alone."""
+
+
+class ChangeLog(Section):
     """How a log of changes is read; nothing given: the table is none."""
 
     key: Columns = Field(
@@ -72,22 +72,17 @@ class ChangeLog(_Part):
         examples=["[versionnumber, SinkModifiedOn]"],
         json_schema_extra={"x-default": "none; needed with `key`"},
     )
-    deleted: Annotated[Rows, BeforeValidator(_column_alone, json_schema_input_type=str | Rows)] | None = (
-        Field(
-            default=None,
-            description="Which rows mean that something was deleted: the column that is true for them, or a mapping. "
-            "What is deleted does not count.",
-            examples=["IsDelete", "{column: Op, values: [D]}"],
-        )
+    deleted: RowsOrColumn | None = Field(
+        default=None,
+        description="Which rows mean that something was deleted: the column that is true for them, or a mapping. "
+        "What is deleted does not count.",
+        examples=["IsDelete", "{column: Op, values: [D]}"],
     )
-
-    ignored: Annotated[Rows, BeforeValidator(_column_alone, json_schema_input_type=str | Rows)] | None = (
-        Field(
-            default=None,
-            description="Rows that do not tell what is there now, such as the state before an update, written like "
-            "`deleted`.",
-            examples=["{column: _change_type, values: [update_preimage]}"],
-        )
+    ignored: RowsOrColumn | None = Field(
+        default=None,
+        description="Rows that do not tell what is there now, such as the state before an update, written like "
+        "`deleted`.",
+        examples=["{column: _change_type, values: [update_preimage]}"],
     )
     ties: Ties = Field(
         default="refuse",
@@ -115,7 +110,7 @@ class ChangeLog(_Part):
         return not self.key and self.deleted is None and self.ignored is None
 
 
-def _as_written(value: object) -> object:
+def _read_spelling(value: object) -> object:
     """`none` and `false`: the table is no log; `auto`: its columns tell."""
     if value is False or (isinstance(value, str) and value.strip().lower() == "none"):
         return ChangeLog()
@@ -131,6 +126,6 @@ def _as_written(value: object) -> object:
 
 Changes = Annotated[
     ChangeLog | None,
-    BeforeValidator(_as_written, json_schema_input_type=Literal[False, "none", "auto"] | ChangeLog | None),
+    BeforeValidator(_read_spelling, json_schema_input_type=Literal[False, "none", "auto"] | ChangeLog | None),
 ]
 """None: found out by the table's columns."""

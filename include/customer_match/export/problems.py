@@ -15,8 +15,8 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from customer_match.export.base import Faults, KeyPath
 from customer_match.export.reference_page import FIELDS, Keys, children, default_text
-from customer_match.export.values import Faults, KeyPath
 from customer_match.export.yaml_document import Document, Problem, key_text
 
 __all__ = ["problems_of"]

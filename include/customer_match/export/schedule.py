@@ -1,16 +1,24 @@
-"""When an export runs next, by its own schedule."""
+"""When an export runs: what `schedule`, `start_date` and `timezone` may hold, and when the next run is due."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+import datetime as dt
+import re
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-__all__ = ["next_run"]
+from pydantic import AfterValidator, BeforeValidator
 
-_OWN_PRESETS = {"@quarterly": "0 0 1 */3 *"}  # Airflow's, unknown to croniter
+from customer_match.export.values import Text
+
+__all__ = ["PRESETS", "Schedule", "StartDate", "TimeZone", "next_run"]
+
+PRESETS: Final = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
+_CRON_FIELDS: Final = 5  # croniter takes more, but reads them unlike other crons; Airflow describes only five
+_OWN_PRESETS: Final = {"@quarterly": "0 0 1 */3 *"}  # Airflow's, unknown to croniter
 
 
-def next_run(schedule: str | None, timezone: str, after: datetime) -> datetime | None:
+def next_run(schedule: str | None, timezone: str, after: dt.datetime) -> dt.datetime | None:
     """The first moment of a schedule after a time, UTC; None without one.
 
     Args:
@@ -23,5 +31,50 @@ def next_run(schedule: str | None, timezone: str, after: datetime) -> datetime |
     from croniter import croniter  # type: ignore[import-untyped]  # noqa: PLC0415 - where it is needed; no types
 
     local = after.astimezone(ZoneInfo(timezone))
-    moment: datetime = croniter(_OWN_PRESETS.get(schedule, schedule), local).get_next(datetime)
-    return moment.astimezone(UTC)
+    moment: dt.datetime = croniter(_OWN_PRESETS.get(schedule, schedule), local).get_next(dt.datetime)
+    return moment.astimezone(dt.UTC)
+
+
+def _none_is_no_schedule(value: object) -> object:
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
+def _schedule(value: str | None) -> str | None:
+    if value is None or value in PRESETS:
+        return value
+    from croniter import croniter  # noqa: PLC0415 - only files with a cron expression pay for this import
+
+    fields = value.split()
+    drawn = any(field[:1] in "HhRr" for field in fields)  # drawn anew at each parsing: the DAG would change
+    if len(fields) != _CRON_FIELDS or drawn or not croniter.is_valid(value, strict=True):
+        raise ValueError(
+            'is not a schedule. Write five cron fields in quotes, such as "0 5 * * *" (daily at 05:00), '
+            f"a preset ({', '.join(PRESETS)}), or none to run on demand only"
+        )
+    return " ".join(fields)
+
+
+def _date(value: object) -> dt.date:
+    # Not left to pydantic, which reads numbers as seconds since 1970. Airflow computes with the date, and
+    # overflows near the ends of the calendar.
+    if isinstance(value, dt.date):
+        return value
+    try:
+        if isinstance(value, str) and re.fullmatch(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", value):
+            return dt.date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise ValueError("is not a date of this century. Write it as year-month-day, such as 2026-01-01")
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is not a time zone. Write UTC or a name such as Europe/Berlin") from None
+    return value
+
+
+Schedule = Annotated[str | None, BeforeValidator(_none_is_no_schedule), AfterValidator(_schedule)]
+StartDate = Annotated[dt.date, BeforeValidator(_date, json_schema_input_type=dt.date)]
+TimeZone = Annotated[Text, AfterValidator(_time_zone)]

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from customer_match.export.model import Export, Selection
-from customer_match.export.values import KeyPath, comparable
+from customer_match.export.base import KeyPath
+from customer_match.export.matching import taken_by_patterns
+from customer_match.export.model import Export
+from customer_match.export.segments import Selection
+from customer_match.export.values import comparable
 
 __all__ = ["Shared", "shared_audiences"]
 
@@ -45,8 +48,8 @@ def shared_audiences(export: Export, others: Sequence[Export]) -> list[Shared]:
     """
     rivals = [other for other in others if other.name != export.name and _may_meet(export, other)]
     found = []
-    for place, selection in enumerate(export.segments):
-        key: KeyPath = ("segments", place)
+    for index, selection in enumerate(export.segments):
+        key: KeyPath = ("segments", index)
         shared = (
             Shared(key, rival.name, what) for rival in rivals for what in _both(export, selection, rival)
         )
@@ -76,7 +79,7 @@ def _by_pattern(export: Export, selection: Selection, rival: Export, theirs: Sel
     if selection.is_pattern and theirs.is_pattern:
         return selection.table == theirs.table or "*" in {selection.table, theirs.table}
     named, taker = (theirs, export) if selection.is_pattern else (selection, rival)
-    return _name(named) == named.table and named.table in taker.by_patterns([named.table])
+    return _name(named) == named.table and named.table in taken_by_patterns(taker, [named.table])
 
 
 def _name(selection: Selection) -> str:

@@ -7,19 +7,15 @@ remedy, without repeating the value: it may be a secret or an address in the wro
 from __future__ import annotations
 
 import codecs
-import datetime as dt
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
 from typing import Annotated, Final, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
 
-from customer_match.date_templates import check_template, is_template, sample
+from customer_match.export.base import Faults
 from customer_match.redaction import holds_address
-from customer_match.storage.location import Location
 
 __all__ = [
     "MAX_AUDIENCE_NAME",
@@ -27,37 +23,28 @@ __all__ = [
     "MAX_PROFILES_PER_PART",
     "NEVER_EXPIRES",
     "PARSE_CONDITIONS",
-    "PRESETS",
     "Allowed",
     "AudienceName",
+    "Character",
     "Column",
     "Columns",
     "Condition",
     "ConnectionId",
-    "DatedRoot",
     "Delimiter",
     "Encoding",
-    "Faults",
     "Hours",
-    "KeyPath",
     "Label",
     "ListId",
     "Markdown",
     "MembershipDays",
     "Minutes",
     "Name",
-    "Root",
-    "Schedule",
     "Separator",
     "ServiceId",
     "Share",
-    "Sign",
-    "StartDate",
     "Switch",
-    "TablePath",
     "Tags",
     "Text",
-    "TimeZone",
     "Whole",
     "check_audience_name",
     "comparable",
@@ -65,9 +52,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-KeyPath = tuple[str | int, ...]
-"""The way to a value of the file: keys of mappings and (from 0) places in lists."""
 
 MAX_AUDIENCE_NAME: Final = 128  # documented: customer-list; counted as .NET does (assumed), in UTF-16 units
 MAX_PROFILES_PER_PART: Final = 4_000_000  # documented: rows of one file, Bulk guide
@@ -84,23 +68,12 @@ PARSE_CONDITIONS: Final = "parse_conditions"
 """Key of pydantic's validation context: whether conditions are parsed too. That takes a library which reading the
 DAGs must not pay for; tasks parse them anyway, beside the columns that they name."""
 
-PRESETS: Final = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
-_CRON_FIELDS: Final = 5  # croniter takes more, but reads them unlike other crons; Airflow describes only five
 _ADDRESS = re.compile(r"[^\s'\"%]%*@")  # a pattern may begin with a wildcard: then it is a domain
 _DOMAIN_PATTERN = re.compile(r"(?<=['\"])%*@")
 _DIGEST = re.compile(r"[0-9a-fA-F]{32,}")
 _NO_ENCODINGS: Final = frozenset(
     {"rot13", "unicode_escape", "unicode-escape", "raw-unicode-escape", "idna", "punycode"}
 )
-_SECRET = re.compile(r"[?&;](?:sig|se|sv|sp)=|AccountKey=|SharedAccess|://[^/@]*:[^/@]*@", re.IGNORECASE)
-
-
-class Faults(ValueError):
-    """Faults inside one value, each with its place below it; pydantic alone would carry a single one."""
-
-    def __init__(self, faults: Sequence[tuple[KeyPath, str]]) -> None:
-        super().__init__("; ".join(message for _, message in faults))
-        self.faults = tuple(faults)
 
 
 def comparable(name: str) -> str:
@@ -209,16 +182,16 @@ def _separator(value: str) -> str:
 
 def _delimiter(value: str) -> str:
     char = "\t" if value.strip().lower() in ("tab", "\\t") else value
-    return _ascii_sign(char, forbidden='"\r\n')
+    return _ascii_character(char, forbidden='"\r\n')
 
 
-def _sign(value: object) -> object:
+def _character(value: object) -> object:
     if isinstance(value, str):
-        return None if value.strip().lower() == "none" else _ascii_sign(value, forbidden="\r\n")
+        return None if value.strip().lower() == "none" else _ascii_character(value, forbidden="\r\n")
     return value
 
 
-def _ascii_sign(value: str, forbidden: str) -> str:
+def _ascii_character(value: str, forbidden: str) -> str:
     if len(value) != 1 or not value.isascii() or value.isalnum() or value in forbidden:
         raise ValueError("must be one ASCII sign in quotes, such as ';', no letter, digit or line break")
     return value
@@ -278,47 +251,6 @@ def _allowed(value: object) -> str | bool | int | float:
     raise ValueError(fault)
 
 
-def _none_is_no_schedule(value: object) -> object:
-    return None if isinstance(value, str) and value.strip().lower() == "none" else value
-
-
-def _schedule(value: str | None) -> str | None:
-    if value is None or value in PRESETS:
-        return value
-    # Only files with a cron expression pay for this import.
-    from croniter import croniter  # type: ignore[import-untyped]  # noqa: PLC0415 - as said; it has no types
-
-    fields = value.split()
-    drawn = any(field[:1] in "HhRr" for field in fields)  # drawn anew at each parsing: the DAG would change
-    if len(fields) != _CRON_FIELDS or drawn or not croniter.is_valid(value, strict=True):
-        raise ValueError(
-            'is not a schedule. Write five cron fields in quotes, such as "0 5 * * *" (daily at 05:00), '
-            f"a preset ({', '.join(PRESETS)}), or none to run on demand only"
-        )
-    return " ".join(fields)
-
-
-def _date(value: object) -> dt.date:
-    # Not left to pydantic, which reads numbers as seconds since 1970. Airflow computes with the date, and
-    # overflows near the ends of the calendar.
-    if isinstance(value, dt.date):
-        return value
-    try:
-        if isinstance(value, str) and re.fullmatch(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", value):
-            return dt.date.fromisoformat(value)
-    except ValueError:
-        pass
-    raise ValueError("is not a date of this century. Write it as year-month-day, such as 2026-01-01")
-
-
-def _time_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("is not a time zone. Write UTC or a name such as Europe/Berlin") from None
-    return value
-
-
 def _membership_days(value: int) -> int:
     if value != NEVER_EXPIRES and not 1 <= value <= MAX_MEMBERSHIP_DAYS:
         raise ValueError(
@@ -326,46 +258,6 @@ def _membership_days(value: int) -> int:
             "never expires"
         )
     return value
-
-
-def _root(value: str) -> str:
-    _refuse_secrets_and_variables(value)
-    return _url(value) if "://" in value else value.rstrip("/") or "/"
-
-
-def _dated_root(value: str) -> str:
-    if not is_template(value):
-        return _root(value)
-    _root(sample(check_template(value)))
-    whole_url = "://" in value
-    if "/" not in (value.split("://", 1)[1] if whole_url else value).split("{", 1)[0]:
-        raise ValueError("begins with a template. Write at least the container or the first folder as it is")
-    return value.rstrip("/")
-
-
-def _table_path(value: str) -> str:
-    form = sample(check_template(value)) if is_template(value) else value
-    if "://" not in form and ".." in form.split("/"):
-        raise ValueError("leaves the source's root. Write a path below the root, or a whole URL")
-    if "://" in value:
-        return _dated_root(value)
-    whole = _root(form)
-    return value.rstrip("/") if is_template(value) else whole
-
-
-def _refuse_secrets_and_variables(value: str) -> None:
-    if _SECRET.search(value):
-        raise ValueError("holds a secret. Keep it in the Airflow connection, and remove it from this file")
-    if value.startswith("~") or re.search(r"\$\{|\$[A-Za-z]|\{\{", value):
-        raise ValueError("holds a variable, and none are replaced here. Write the folder itself")
-
-
-def _url(value: str) -> str:
-    location = Location.of(value)
-    if not location.is_local and ("?" in value or "#" in value):
-        raise ValueError("holds a `?` or `#`, which no folder here may. Write the folder alone")
-    as_written = location.is_local or value.startswith(("abfs://", "abfss://"))
-    return value.rstrip("/") if as_written else location.url
 
 
 def not_empty(values: tuple[T, ...]) -> tuple[T, ...]:
@@ -379,9 +271,9 @@ def not_empty(values: tuple[T, ...]) -> tuple[T, ...]:
 
 
 def _all_different(values: tuple[str, ...]) -> tuple[str, ...]:
-    repeated = [place for place, value in enumerate(values) if value in values[:place]]
+    repeated = [index for index, value in enumerate(values) if value in values[:index]]
     if repeated:
-        raise Faults([((place,), "is listed twice. Remove one") for place in repeated])
+        raise Faults([((index,), "is listed twice. Remove one") for index in repeated])
     return values
 
 
@@ -407,14 +299,6 @@ ServiceId = Annotated[
     str, BeforeValidator(_service_id, json_schema_input_type=Annotated[int, Field(gt=0)] | str)
 ]
 ListId = Annotated[str, BeforeValidator(_list_id, json_schema_input_type=Annotated[int, Field(gt=0)] | str)]
-Root = Annotated[Text, AfterValidator(_root)]
-DatedRoot = Annotated[Text, AfterValidator(_dated_root)]
-TablePath = Annotated[Text, AfterValidator(_table_path)]
-
-Schedule = Annotated[str | None, BeforeValidator(_none_is_no_schedule), AfterValidator(_schedule)]
-StartDate = Annotated[dt.date, BeforeValidator(_date, json_schema_input_type=dt.date)]
-TimeZone = Annotated[Text, AfterValidator(_time_zone)]
-
 Switch = Annotated[bool, Field(strict=True)]
 Whole = Annotated[int, Field(strict=True)]  # strict: otherwise pydantic takes `yes` for 1 and "7" for 7
 Hours = Annotated[float, Field(strict=True, gt=0, le=MAX_HOURS)]
@@ -432,9 +316,9 @@ Columns = Annotated[
 ]
 Separator = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidator(_separator)]
 Delimiter = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidator(_delimiter)]
-Sign = Annotated[
+Character = Annotated[
     Annotated[str, StringConstraints(strip_whitespace=False)] | None,
-    BeforeValidator(_sign, json_schema_input_type=str | None),
+    BeforeValidator(_character, json_schema_input_type=str | None),
 ]
 Encoding = Annotated[Text, AfterValidator(_encoding)]
 Condition = Annotated[str, AfterValidator(_condition)]

@@ -19,7 +19,7 @@ from typing import Final
 
 import yaml
 
-from customer_match.export.values import KeyPath
+from customer_match.export.base import KeyPath
 
 __all__ = ["Document", "Problem", "key_text", "read_document"]
 

@@ -18,7 +18,7 @@ import json
 from collections.abc import Collection
 from typing import Protocol
 
-from customer_match.export.segment_key import export_of
+from customer_match.export.segments import export_of
 from customer_match.ledger.state import Settled, State
 from customer_match.ledger.store import Entry, Ledger, Storage, ledger_folder
 from customer_match.members.files import DamagedMembers, MembersFile, read_members, write_members

@@ -17,8 +17,9 @@ from unicodedata import normalize
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
-from customer_match.export.audience_names import shown_names
-from customer_match.export.model import Export, Segment
+from customer_match.export.matching import shown_names, taken_by_patterns
+from customer_match.export.model import Export
+from customer_match.export.segments import Segment
 from customer_match.export.values import comparable
 from customer_match.workspace import slug
 
@@ -121,13 +122,13 @@ class Remembered:
         """
         there, held = set(found), {comparable(segment.audience) for segment in present}
         before = set(self._files.list(self._folder))
-        taken = self._export.by_patterns(there)
+        taken = taken_by_patterns(self._export, there)
         gone = before - {_file(table) for table in there}
         seen = [one for name in sorted(gone) if (one := self._read(name))]
         vanished = tuple(
             one
             for one in seen
-            if self._export.by_patterns([one.table]) and comparable(one.audience) not in held
+            if taken_by_patterns(self._export, [one.table]) and comparable(one.audience) not in held
         )
         appeared = (
             shown_names(sorted(table for table in taken if _file(table) not in before)) if before else []
@@ -149,7 +150,7 @@ class Remembered:
     def remember(self, table: str, audience: str) -> None:
         """Note that a table's audience is sent to; those that the export names need no memory."""
         path = f"{self._folder}/{_file(table)}"
-        if self._export.by_patterns([table]) and self._read(_file(table)) is None:
+        if taken_by_patterns(self._export, [table]) and self._read(_file(table)) is None:
             content = Seen(table=table, audience=audience).model_dump_json(exclude={"missed"}).encode()
             self._files.delete(path)  # a damaged one
             with suppress(FileExistsError):  # by a run beside this one

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from customer_match.conditions.value_filter import ValueFilter, value_filter
-from customer_match.export.model import Consent
+from customer_match.export.people import Consent
 
 __all__ = ["consent_filter"]
 

@@ -14,7 +14,7 @@ from propcache.api import cached_property
 from customer_match.change_logs.table import latest_rows
 from customer_match.date_templates import RunDates, is_template, parse_latest, render
 from customer_match.errors import ConfigurationError
-from customer_match.export.model import Source
+from customer_match.export.sources import Source
 from customer_match.profiles.reading import dialect_of
 from customer_match.project import PROJECT
 from customer_match.storage.location_paths import path_in

@@ -10,7 +10,9 @@ import pyarrow as pa
 
 from customer_match.addresses.definition import Take
 from customer_match.errors import ConfigurationError
-from customer_match.export.model import Addresses, Csv, Export
+from customer_match.export.model import Export
+from customer_match.export.people import Addresses
+from customer_match.export.sources import Csv
 from customer_match.tables.columns import described, find_column, is_text, resolve_column
 from customer_match.tables.csv.dialect import CsvDialect
 

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from customer_match.change_logs.table import LogCounts, counts_of
 from customer_match.errors import ConfigurationError
-from customer_match.export.model import Export, Memberships, Segment, Source
+from customer_match.export.model import Export
+from customer_match.export.people import Memberships
+from customer_match.export.segments import Segment
+from customer_match.export.sources import Source
 from customer_match.profiles.join import Join, Joined
 from customer_match.profiles.join_reading import JoinReading, join_reading_of, segments_column
 from customer_match.profiles.reading import Reading, reading_of

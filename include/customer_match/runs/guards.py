@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from customer_match.addresses.definition import Rejection
 from customer_match.errors import ConfigurationError
-from customer_match.export.model import Guards
+from customer_match.export.limits import Guards
 from customer_match.planning.known_tables import Changes
 from customer_match.planning.plan import Plan
 from customer_match.profiles.staging import Staged

@@ -12,7 +12,8 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt
 
-from customer_match.export.model import Ending, Guards
+from customer_match.export.limits import Guards
+from customer_match.export.segments import Ending
 from customer_match.planning.data_intervals import Force
 from customer_match.planning.plan import Plan
 from customer_match.profiles.staging import Staged

@@ -10,7 +10,7 @@ from typing import Final
 import jinja2
 from pydantic import BaseModel, ConfigDict, computed_field, field_validator
 
-from customer_match.export.model import Ending
+from customer_match.export.segments import Ending
 from customer_match.planning.known_tables import Seen
 from customer_match.planning.plan import Plan
 from customer_match.planning.sizes import Reading

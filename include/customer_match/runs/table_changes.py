@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from unicodedata import normalize
 
-from customer_match.export.model import Export, Segment, Source
+from customer_match.export.matching import taken_by_patterns
+from customer_match.export.model import Export
+from customer_match.export.segments import Segment
+from customer_match.export.sources import Source
 from customer_match.ledger.state import State
 from customer_match.planning.known_tables import Changes, Remembered, to_end
 from customer_match.profiles.dated_source import DatedSource
@@ -106,7 +109,7 @@ def reason_to_wait(
         open_table: Opens the table of memberships.
     """
     name = segment.table
-    if export.vanished != segment.ending or not export.by_patterns([name]):
+    if export.vanished != segment.ending or not taken_by_patterns(export, [name]):
         return "The export file was changed since the run began: the next run goes by it."
     if name in tables:
         return f"The table {name!r} is there again: the next run delivers it."

@@ -22,7 +22,8 @@ from customer_match.redaction import without_addresses
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.cli.local_run import Tell
-    from customer_match.export.model import Export, Segment
+    from customer_match.export.model import Export
+    from customer_match.export.segments import Segment
     from customer_match.runs.report import RunReport
 
 __all__ = ["Options", "carry_out", "export_named", "moment_of"]

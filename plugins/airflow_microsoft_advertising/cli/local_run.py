@@ -25,7 +25,7 @@ from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.upload import Busy, NextMove, Upload
 from customer_match.errors import ConfigurationError, CustomerMatchError, TransientError
-from customer_match.export.model import Segment
+from customer_match.export.segments import Segment
 from customer_match.project import PROJECT
 from customer_match.redaction import logger
 from customer_match.runs.records import Step

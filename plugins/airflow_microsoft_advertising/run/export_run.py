@@ -22,8 +22,12 @@ from airflow_microsoft_advertising.run.sizes import read_sizes
 from customer_match.clocks import is_in_future
 from customer_match.date_templates import RunDates
 from customer_match.errors import ConfigurationError, CustomerMatchError, TerminalError
-from customer_match.export.model import Export, Segment, Source, Suppression
+from customer_match.export.matching import segments_of, unmatched
+from customer_match.export.model import Export
+from customer_match.export.people import Suppression
 from customer_match.export.schedule import next_run
+from customer_match.export.segments import Segment
+from customer_match.export.sources import Source
 from customer_match.ledger.ledgers import Ledgers
 from customer_match.ledger.state import State
 from customer_match.members.files import DamagedMembers
@@ -251,8 +255,8 @@ class ExportRun:
         check_not_ahead(self.interval_end, _now())
         root = self._dated(self.export.source).root
         tables = self._tables() if self.export.has_patterns else {}
-        segments = self.export.matches(tables)
-        for name in self.export.unmatched(tables) if tables else ():
+        segments = segments_of(self.export, tables)
+        for name in unmatched(self.export, tables) if tables else ():
             log.warning("No table in %s fits the segment %r of the export file", root, name)
         changes = self._changes.found(tables, segments)
         segments += self._changes.endings(changes, at_once=self.ignore_guards)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
 
+from customer_match.export.matching import segments_of
 from customer_match.export.model import Export
 from customer_match.project import PROJECT
 from customer_match.redaction import without_addresses
@@ -24,7 +25,7 @@ def params(export: Export) -> dict[str, Param]:
     """The parameters of an export's DAG, with their JSON schema."""
     item: dict[str, Any] = {"type": "string"}
     if not export.has_patterns:
-        item["enum"] = [segment.audience for segment in export.matches([])]
+        item["enum"] = [segment.audience for segment in segments_of(export)]
     return {
         "segments": Param(
             [],

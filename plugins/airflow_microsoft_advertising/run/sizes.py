@@ -15,7 +15,7 @@ from microsoft_advertising.limits import MIN_SERVABLE_MEMBERS, SIZES_HOURS
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.export_run import ExportRun
-    from customer_match.export.model import Segment
+    from customer_match.export.segments import Segment
     from microsoft_advertising.models import Audience
 
 __all__ = ["read_sizes"]

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from airflow_microsoft_advertising.cli.audiences import _as_text
 from airflow_microsoft_advertising.cli.main import app, main
 from customer_match.errors import ConfigurationError
-from customer_match.export.segment_key import segment_key
+from customer_match.export.segments import segment_key
 from customer_match_demo.stack import account_connection
 from microsoft_advertising.models import Audience
 from tests.airflow_microsoft_advertising.conftest import Connect

@@ -15,7 +15,7 @@ from airflow_microsoft_advertising.cli.process import holder_of
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.upload import Upload
 from customer_match.errors import ConfigurationError, TransientError
-from customer_match.export.model import Segment
+from customer_match.export.segments import Segment
 from customer_match.ledger.lease import Lease
 from customer_match.ledger.store import ledger_folder
 from customer_match.runs.report import Outcome, RunReport

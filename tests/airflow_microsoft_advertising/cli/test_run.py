@@ -182,7 +182,7 @@ def test_reconcile_does_nothing_where_nobody_can_be_asked(
 
 
 def test_bars_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from customer_match.export.model import Segment
+    from customer_match.export.segments import Segment
 
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)

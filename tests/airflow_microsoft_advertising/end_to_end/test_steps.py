@@ -22,7 +22,9 @@ from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.params import upload_arguments
 from airflow_microsoft_advertising.trigger import PauseTrigger
 from customer_match.errors import TransientError
-from customer_match.export.model import Export, Segment
+from customer_match.export.matching import segments_of
+from customer_match.export.model import Export
+from customer_match.export.segments import Segment
 from customer_match.ledger.ledgers import Ledgers
 from customer_match.planning.sizes import Readiness
 from customer_match.routes import Route
@@ -409,7 +411,7 @@ def test_members_that_are_refused_beyond_the_tolerance(
 ) -> None:
     """A twentieth, each time. The segment fails with the figures; the ledger is true, and later runs are right."""
     at = small_one(tmp_path, simulator, route=route)
-    [segment] = at.export.matches([])
+    [segment] = segments_of(at.export)
     wanted = expected(str(at.folder / "lake" / segment.table), policy="basic").members
     at.api.fault("JudgeItems", "refuse", code=8004, share=0.05, times=None)
     with pytest.raises(AirflowFailException, match=r"refused \d+ of [\d,]+ members .*`guards\.max_refused`"):
@@ -497,7 +499,7 @@ def test_an_audience_deleted_by_hand_is_made_anew(small: Installation) -> None:
 
 @pytest.mark.bad_input
 def test_a_foreign_audience_is_left_alone(small: Installation) -> None:
-    [segment] = small.export.matches([])
+    [segment] = segments_of(small.export)
     audience_id = small.api.create(segment.audience)
     with pytest.raises(AirflowFailException, match=f"{audience_id}.*did not create"):
         small.run()
@@ -578,7 +580,7 @@ def test_a_new_name_that_is_taken(small: Installation) -> None:
 def test_a_list_given_by_its_id(small: Installation) -> None:
     by_hand = small.api.create(f"By hand {uuid.uuid4().hex[:8]}", Description="Words.", MembershipDuration=30)
     small.api.apply(by_hand, "Add", hexes(range(3)))
-    [segment] = small.export.matches([])
+    [segment] = segments_of(small.export)
     given = [{"table": "HighValueCustomers", "audience": segment.audience, "audience_id": by_hand}]
     small.becomes(segments=given)
     with pytest.raises(AirflowFailException, match=f"{by_hand}.*adopt: true"):
@@ -640,7 +642,7 @@ def test_a_lost_answer_to_renaming(small: Installation) -> None:
 
 def test_sizes_are_read_back_by_a_later_run(small: Installation) -> None:
     """Null for a day; then the report has them, and says where they are too small to be served."""
-    [segment] = small.export.matches([])
+    [segment] = segments_of(small.export)
     small.run()
     run = ExportRun(export=small.export, run_id="later", interval_end=small.day)
     [reading] = run.sizes([segment]).readings
@@ -679,7 +681,7 @@ def test_no_address_and_no_secret_is_left_behind(
         lower = content.lower()
         assert not [person for person in addresses if person.encode() in lower], name
         assert not [secret for secret in secrets if secret.encode() in content], name
-    members = small.api.members(small.audiences(small.export.matches([])[0].audience)[0]["id"])
+    members = small.api.members(small.audiences(segments_of(small.export)[0].audience)[0]["id"])
     logged = texts["output"] + texts["log"]
     assert not [member for member in members if member.encode() in logged]
     assert (b"Request" if small.export.route == "bulk" else b"calls") in texts["log"]

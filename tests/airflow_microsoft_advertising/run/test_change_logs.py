@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from customer_match.change_logs.table import LogCounts
-from customer_match.export.model import Segment
+from customer_match.export.segments import Segment
 from customer_match.runs.report import SegmentReport
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.test_export_run import digest, hexes, prepare

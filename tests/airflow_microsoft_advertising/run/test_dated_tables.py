@@ -15,7 +15,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_microsoft_advertising.lake.filesystem import filesystem
 from airflow_microsoft_advertising.run import export_run
-from customer_match.export.model import Segment
+from customer_match.export.segments import Segment
 from customer_match.runs.records import Normalised
 from customer_match_sample_lake.delta import DeltaSample
 from tests.airflow_microsoft_advertising.conftest import Connect

@@ -18,7 +18,8 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_microsoft_advertising.run import export_run as steps
 from airflow_microsoft_advertising.run.export_run import DRY_RUN, ExportRun
-from customer_match.export.model import Export, Segment
+from customer_match.export.model import Export
+from customer_match.export.segments import Segment
 from customer_match.ledger.state import Renewal
 from customer_match.ledger.store import Ledger, ledger_folder
 from customer_match.members.files import read_members

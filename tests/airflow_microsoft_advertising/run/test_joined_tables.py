@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_microsoft_advertising.run.export_run import ExportRun
-from customer_match.export.model import Segment
+from customer_match.export.segments import Segment
 from customer_match.profiles.join import Joined
 from customer_match.runs.report import Outcome
 from customer_match_sample_lake.cdm import CdmSample, Csv

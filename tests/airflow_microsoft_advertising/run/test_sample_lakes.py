@@ -13,6 +13,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from customer_match.export.loading import load_export
+from customer_match.export.matching import segments_of
 from customer_match.export.model import Export
 from customer_match.runs.report import Outcome, SegmentReport
 from customer_match_sample_lake.expected import Expected
@@ -131,6 +132,6 @@ def test_no_two_samples_share_an_audience(lakes: Lakes) -> None:
     audiences = [
         segment.audience
         for shape, sample in lakes.samples.items()
-        for segment in lakes.export(shape).matches(sample.states[0].segments)
+        for segment in segments_of(lakes.export(shape), sample.states[0].segments)
     ]
     assert len(audiences) == len(set(audiences)) > len(SHAPES)

@@ -180,7 +180,7 @@ def test_a_renamed_audience_is_looked_up_too(
     run: ExportRun, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its ledger still lies under the old name; no call is lost on the new one."""
-    from customer_match.export.model import Segment
+    from customer_match.export.segments import Segment
     from customer_match.ledger.ledgers import Ledgers
 
     Ledgers(run.workspace, "2").remember(run.export.key(GOLD), GOLD.audience)

@@ -19,7 +19,7 @@ from airflow_microsoft_advertising.cli.ledger import _Found
 from airflow_microsoft_advertising.cli.local_run import LocalRun
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from customer_match.errors import ConfigurationError, TransientError
-from customer_match.export.model import Segment
+from customer_match.export.segments import Segment
 from customer_match.ledger.lease import Lease
 from customer_match.ledger.store import Ledger, ledger_folder
 from customer_match.runs.records import Chunked

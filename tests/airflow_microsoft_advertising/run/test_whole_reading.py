@@ -25,7 +25,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customer_match.addresses.definition import Policy, Rejection, Take, judge, judge_row, split_values
-from customer_match.export.model import Addresses, Export, Segment, Source
+from customer_match.export.model import Export
+from customer_match.export.people import Addresses
+from customer_match.export.segments import Segment
+from customer_match.export.sources import Source
 from customer_match.members.files import read_members
 from customer_match.profiles.join import Joined
 from customer_match.profiles.reading import suppression_of

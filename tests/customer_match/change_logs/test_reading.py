@@ -10,7 +10,7 @@ from customer_match.change_logs.detection import SIGNS
 from customer_match.change_logs.reading import log_reading
 from customer_match.errors import ConfigurationError
 from customer_match.export.changes import ChangeLog
-from customer_match.export.model import Source
+from customer_match.export.sources import Source
 from tests.customer_match.change_logs.test_table import InMemory
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from customer_match.export.audience_names import shown_names
+from customer_match.export.matching import shown_names
 
 
 @pytest.mark.parametrize(

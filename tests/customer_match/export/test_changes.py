@@ -8,7 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from customer_match.export.changes import ChangeLog
-from customer_match.export.model import Export, Segment, Source
+from customer_match.export.model import Export
+from customer_match.export.segments import Segment
+from customer_match.export.sources import Source
 
 EXPORT: dict[str, Any] = {"name": "a", "cid": 1, "aid": 2, "source": "lake", "segments": ["A"], "email": "E"}
 

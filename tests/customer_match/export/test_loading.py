@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from customer_match.errors import ConfigurationError
+from customer_match.export.limits import Guards
 from customer_match.export.loading import (
     BrokenExport,
     InvalidExport,
@@ -19,7 +20,7 @@ from customer_match.export.loading import (
     load_exports,
     load_files,
 )
-from customer_match.export.model import Export, Guards
+from customer_match.export.model import Export
 from customer_match.project import PROJECT
 
 REQUIRED = {

@@ -12,17 +12,12 @@ from pydantic import ValidationError
 
 from customer_match.addresses.definition import Take
 from customer_match.export import values as export_values
-from customer_match.export.model import (
-    Consent,
-    Csv,
-    Email,
-    Export,
-    Folder,
-    Guards,
-    Segment,
-    Source,
-    Suppression,
-)
+from customer_match.export.limits import Guards
+from customer_match.export.matching import segments_of, unmatched
+from customer_match.export.model import Export
+from customer_match.export.people import Consent, Email, Suppression
+from customer_match.export.segments import Segment
+from customer_match.export.sources import Csv, Folder, Source
 from microsoft_advertising import limits
 
 
@@ -218,7 +213,7 @@ def test_a_storage_of_airflows_needs_no_connection_where_the_machine_signs_in() 
     assert Source(root="s3://bucket/x").connection is None
     own = {"table": "A", "path": "wasbs://other/x"}
     lake = {"connection": "lake", "root": "abfs://lake/x"}
-    (segment,) = export(source=lake, segments=[own]).matches([])
+    (segment,) = segments_of(export(source=lake, segments=[own]))
     assert segment.path == "abfs://other/x"
 
 
@@ -256,7 +251,7 @@ class TestMatches:
     def test_all_takes_every_table_by_name(self) -> None:
         everything = export(segments="all")
         assert everything.has_patterns
-        assert everything.matches(["b", "C", "a", "b"]) == [
+        assert segments_of(everything, ["b", "C", "a", "b"]) == [
             Segment(table="C", audience="C"),
             Segment(table="a", audience="a"),
             Segment(table="b", audience="b"),
@@ -264,7 +259,7 @@ class TestMatches:
 
     def test_the_order_is_the_files_and_a_table_is_taken_once(self) -> None:
         some = export(segments=["Z", "G*", "*old", "A"])
-        assert tables(some.matches(["A", "Gold", "Green", "Cold", "Other"])) == [
+        assert tables(segments_of(some, ["A", "Gold", "Green", "Cold", "Other"])) == [
             "Z",
             "Gold",
             "Green",
@@ -274,7 +269,7 @@ class TestMatches:
 
     def test_a_named_table_keeps_its_audience_beside_a_pattern(self) -> None:
         some = export(segments=["*", {"table": "News", "audience": "Readers", "path": "n/2026"}])
-        assert some.matches(["News", "A"]) == [
+        assert segments_of(some, ["News", "A"]) == [
             Segment(table="A", audience="A"),
             Segment(table="News", audience="Readers", path="n/2026"),
         ]
@@ -282,14 +277,14 @@ class TestMatches:
     def test_named_tables_need_no_listing(self) -> None:
         some = export(segments=["A", "B"])
         assert not some.has_patterns
-        assert tables(some.matches(())) == ["A", "B"]
+        assert tables(segments_of(some)) == ["A", "B"]
 
     def test_patterns_tell_upper_from_lower_case(self) -> None:
-        assert tables(export(segments="g?ld[12]").matches(["gold1", "Gold1", "gold3"])) == ["gold1"]
+        assert tables(segments_of(export(segments="g?ld[12]"), ["gold1", "Gold1", "gold3"])) == ["gold1"]
 
     def test_what_fits_nothing_is_reported(self) -> None:
         some = export(segments=["A", "Missing", {"table": "Elsewhere", "path": "x"}, "G*", "H*"])
-        assert some.unmatched(["A", "Gold"]) == ["Missing", "H*"]
+        assert unmatched(some, ["A", "Gold"]) == ["Missing", "H*"]
 
     @pytest.mark.parametrize(
         "wanted",
@@ -297,24 +292,26 @@ class TestMatches:
     )
     def test_no_pattern_takes_a_suppression_list(self, wanted: object) -> None:
         some = export(segments="all", suppress=[wanted])
-        assert tables(some.matches(["A", "Never"])) == ["A"]
+        assert tables(segments_of(some, ["A", "Never"])) == ["A"]
 
     def test_a_table_of_a_lists_name_elsewhere_is_a_segment(self) -> None:
         some = export(segments="all", suppress={"table": "Never", "source": "other"})
-        assert tables(some.matches(["A", "Never"])) == ["A", "Never"]
+        assert tables(segments_of(some, ["A", "Never"])) == ["A", "Never"]
 
     @pytest.mark.parametrize("wanted", ["Customer", "Customer/2026", {"path": "Customer.csv"}])
     def test_no_pattern_takes_the_profiles(self, wanted: object) -> None:
         some = export(segments="all", profiles=wanted, suppress="Never")
-        assert tables(some.matches(["A", "Customer", "Never"])) == ["A"]
+        assert tables(segments_of(some, ["A", "Customer", "Never"])) == ["A"]
 
     def test_names_that_one_table_lists_are_no_tables(self) -> None:
         some = export(segments="all", profiles="Customer", membership="M", suppress="Never")
-        assert tables(some.matches(["A", "Customer", "Never"])) == ["A", "Customer", "Never"]
+        assert tables(segments_of(some, ["A", "Customer", "Never"])) == ["A", "Customer", "Never"]
 
     @pytest.mark.bad_input
     def test_only_tables_that_would_share_an_audience_fail(self) -> None:
-        found = {one.table: one.fault for one in export(segments="all").matches(["gold", "GOLD", "Silver"])}
+        found = {
+            one.table: one.fault for one in segments_of(export(segments="all"), ["gold", "GOLD", "Silver"])
+        }
         assert found["Silver"] is None
         for name in ("gold", "GOLD"):
             fault = str(found[name])
@@ -324,12 +321,12 @@ class TestMatches:
     @pytest.mark.bad_input
     def test_what_the_file_names_goes_before_what_a_pattern_takes(self) -> None:
         some = export(segments=["Gold", {"table": "S", "audience": "VIPs"}, "*"])
-        found = {one.table: one.fault for one in some.matches(["Gold", "gold", "S", "vips", "Other"])}
+        found = {one.table: one.fault for one in segments_of(some, ["Gold", "gold", "S", "vips", "Other"])}
         assert {name for name, fault in found.items() if fault} == {"gold", "vips"}
 
     @pytest.mark.bad_input
     def test_only_a_table_with_too_long_a_name_fails(self) -> None:
-        good, long = export(segments="all").matches(["x" * 128, "y" * 129])
+        good, long = segments_of(export(segments="all"), ["x" * 128, "y" * 129])
         assert (good.table, good.fault) == ("x" * 128, None)
         assert "longer than 128 characters (129). List such a table" in str(long.fault)
         assert long.table == "y" * 129
@@ -340,7 +337,7 @@ class TestMatches:
         [("a\x00b", "a\\x00b"), ("a\x1b[2Jb", "a\\x1b[2Jb"), ("a\nb", "a\\nb"), ("a\u2028b", "a\\u2028b")],
     )
     def test_only_a_table_with_a_control_character_fails(self, name: str, shown: str) -> None:
-        bad, good = export(segments="all").matches([name, "b"])
+        bad, good = segments_of(export(segments="all"), [name, "b"])
         assert (good.table, good.fault) == ("b", None)
         assert (bad.table, bad.audience) == (shown, shown)
         assert f"The table {shown!r} cannot" in str(bad.fault)
@@ -350,7 +347,7 @@ class TestMatches:
     def test_a_table_called_by_an_address_gives_its_name_to_no_audience(self) -> None:
         some = export(segments="*")
         names = ["p=anna%40example.com", "p=o'brien@example.com", "p=plain"]
-        found = {one.table: one.fault for one in some.matches(names)}
+        found = {one.table: one.fault for one in segments_of(some, names)}
         assert list(found) == ["[address]", "[address] #2", "p=plain"]
         assert found["p=plain"] is None
         assert "example" not in str(found)
@@ -362,7 +359,7 @@ def test_the_identity_of_a_segment_outlives_a_renaming() -> None:
         export(segments=["Gold", "Silver"]),
         export(segments=[{"table": "Gold", "audience": "VIPs"}, "Silver"]),
     )
-    [old, _], [new, other] = before.matches([]), after.matches([])
+    [old, _], [new, other] = segments_of(before), segments_of(after)
     assert before.identity(old) == after.identity(new) == "Gold"
     assert before.key(old) == after.key(new)
     assert after.identities == ("Gold", "Silver")
@@ -371,7 +368,7 @@ def test_the_identity_of_a_segment_outlives_a_renaming() -> None:
 
 def test_a_table_that_is_named_twice_makes_two_segments() -> None:
     twice = export(segments=[{"table": "Gold", "audience": "A"}, {"table": "Gold", "audience": "B"}, "*"])
-    first, second, pattern = twice.matches(["Gold", "Silver"])
+    first, second, pattern = segments_of(twice, ["Gold", "Silver"])
     assert len({twice.key(segment) for segment in (first, second, pattern)}) == 3
     assert twice.identities == ("Gold → A", "Gold → B")
     assert twice.other_keys(first) == {twice.key(second)}
@@ -379,7 +376,7 @@ def test_a_table_that_is_named_twice_makes_two_segments() -> None:
 
 
 def test_the_list_and_the_scope_that_a_file_states() -> None:
-    [segment] = export(segments=[{"table": "Gold", "audience_id": 4711}]).matches([])
+    [segment] = segments_of(export(segments=[{"table": "Gold", "audience_id": 4711}]))
     assert segment.audience_id == "4711"
     assert not export().scope_is_stated
     assert export(scope="Customer").scope_is_stated

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from customer_match.export.schedule import next_run
-from customer_match.export.values import PRESETS
+from customer_match.export.schedule import PRESETS, next_run
 
 NOW = datetime(2026, 10, 24, 12, tzinfo=UTC)  # the day before Berlin's clocks go back
 

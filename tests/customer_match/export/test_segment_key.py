@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customer_match.export.segment_key import segment_key
+from customer_match.export.segments import segment_key
 
 EXPORTS = st.from_regex(r"[A-Za-z0-9_.-]{1,250}", fullmatch=True)
 

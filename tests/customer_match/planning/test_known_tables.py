@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from customer_match.export.model import Export, Segment
+from customer_match.export.model import Export
+from customer_match.export.segments import Segment
 from customer_match.planning.known_tables import Changes, Remembered, Seen, to_end
 from customer_match.workspace import Workspace
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from customer_match.errors import ConfigurationError
-from customer_match.export.model import Consent
+from customer_match.export.people import Consent
 from customer_match.profiles.consent import consent_filter
 from customer_match.tables.columns import Columns
 from customer_match.tables.values import stream_type

@@ -9,7 +9,8 @@ import pytest
 
 from customer_match.addresses.definition import Take
 from customer_match.errors import ConfigurationError
-from customer_match.export.model import Addresses, Export
+from customer_match.export.model import Export
+from customer_match.export.people import Addresses
 from customer_match.profiles.reading import Reading, reading_of, suppression_of
 
 COLUMNS = {

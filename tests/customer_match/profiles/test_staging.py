@@ -23,7 +23,7 @@ from customer_match.addresses.definition import (
     select_used,
 )
 from customer_match.conditions.row_filter import row_filter
-from customer_match.export.model import Consent
+from customer_match.export.people import Consent
 from customer_match.members.files import read_members
 from customer_match.profiles.consent import consent_filter
 from customer_match.profiles.reading import Reading

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from customer_match.addresses.definition import Rejection
 from customer_match.errors import ConfigurationError
-from customer_match.export.model import Guards
+from customer_match.export.limits import Guards
 from customer_match.members.files import MembersFile
 from customer_match.planning.known_tables import Changes
 from customer_match.planning.plan import Plan

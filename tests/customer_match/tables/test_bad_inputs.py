@@ -27,6 +27,7 @@ from fsspec.implementations.local import LocalFileSystem
 from customer_match.addresses.definition import Policy
 from customer_match.addresses.engine import digest_batch
 from customer_match.errors import ConfigurationError, CustomerMatchError, TransientError
+from customer_match.export.matching import segments_of
 from customer_match.export.model import Export
 from customer_match.tables import discover, open_table, resolve_column
 from customer_match.tables.csv.dialect import CsvDialect
@@ -773,7 +774,7 @@ def test_a_name_that_no_audience_may_have(tmp_path: Path, name: str) -> None:
     export = Export.model_validate(
         {"name": "a", "cid": 1, "aid": 1, "source": "lake", "segments": "all", "email": "Email"}
     )
-    [segment] = export.matches(found)
+    [segment] = segments_of(export, found)
     assert re.search(r"longer than 128 characters.*List such a table", str(segment.fault))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from customer_match.errors import ConfigurationError
-from customer_match.export.model import Selection
+from customer_match.export.segments import Selection
 from customer_match.tables.cdm.entity import FileSettings, Pattern
 from customer_match.tables.cdm.patterns import matcher
 
