@@ -20,14 +20,14 @@ def source(changes: object) -> Source:
 
 
 @pytest.mark.parametrize("written", [False, "none", " None "])
-def test_no_log(written: object) -> None:
+def test_none_and_false_mean_no_log(written: object) -> None:
     changes = source(written).changes
     assert changes is not None
     assert changes.is_none
 
 
 @pytest.mark.parametrize("written", [None, "auto"])
-def test_the_columns_tell(written: object) -> None:
+def test_without_a_setting_the_columns_tell(written: object) -> None:
     assert source(written).changes is None
 
 
@@ -41,7 +41,7 @@ def test_the_columns_tell(written: object) -> None:
         {"ignored": {"column": "Op", "values": ["B"]}},
     ],
 )
-def test_a_log(written: object) -> None:
+def test_any_of_its_keys_makes_a_table_a_log(written: object) -> None:
     changes = source(written).changes
     assert changes is not None
     assert not changes.is_none
@@ -61,12 +61,12 @@ def test_a_log(written: object) -> None:
         ({"key": [], "order": "V"}, "is an empty list"),
     ],
 )
-def test_what_cannot_be(written: object, words: str) -> None:
+def test_a_log_without_its_order_or_its_rows_is_refused(written: object, words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         source(written)
 
 
-def test_a_table_goes_before_its_source() -> None:
+def test_what_a_table_says_goes_before_its_source() -> None:
     own = {"key": "Other", "order": "V"}
     export = Export.model_validate(
         EXPORT

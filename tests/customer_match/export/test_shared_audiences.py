@@ -44,7 +44,9 @@ def validated(folder: Path, first: dict[str, Any], second: dict[str, Any]) -> li
         ({"segments": ["G*"]}, {"segments": ["G*"]}),
     ],
 )
-def test_shared(tmp_path: Path, first: dict[str, Any], second: dict[str, Any]) -> None:
+def test_an_audience_that_two_exports_have_is_told_in_both_files(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any]
+) -> None:
     autumn, winter = validated(tmp_path, first, second)
     assert autumn.startswith("autumn.yaml, line")
     assert "segments[0]: the export 'winter' of the same account has the" in autumn
@@ -63,7 +65,9 @@ def test_shared(tmp_path: Path, first: dict[str, Any], second: dict[str, Any]) -
         ({"segments": [{"table": "Gold", "audience_id": 7}]}, {"segments": [{"table": "S", "audience_id": 8}]}),
     ],
 )  # fmt: skip
-def test_not_shared(tmp_path: Path, first: dict[str, Any], second: dict[str, Any]) -> None:
+def test_exports_with_audiences_of_their_own_are_valid(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any]
+) -> None:
     assert validated(tmp_path, first, second) == ["", ""]
 
 

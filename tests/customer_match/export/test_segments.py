@@ -1,0 +1,54 @@
+"""Segments: what they are called across runs, and to which list they are written."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from customer_match.export.matching import segments_of
+from customer_match.export.segments import segment_key
+from tests.customer_match.export.samples import export
+
+EXPORTS = st.from_regex(r"[A-Za-z0-9_.-]{1,250}", fullmatch=True)
+
+
+@given(export=EXPORTS, table=st.text(min_size=1))
+def test_a_key_is_safe_whatever_the_table_is_called(export: str, table: str) -> None:
+    key = segment_key(export, table)
+    assert re.fullmatch(re.escape(export) + "/[a-z0-9-]{1,53}", key)
+    assert key == segment_key(export, table)
+
+
+@pytest.mark.slow
+@given(one=st.tuples(EXPORTS, st.text(min_size=1)), two=st.tuples(EXPORTS, st.text(min_size=1)))
+def test_different_segments_have_different_keys(one: tuple[str, str], two: tuple[str, str]) -> None:
+    assert (segment_key(*one) == segment_key(*two)) == (one == two)
+
+
+def test_the_identity_of_a_segment_outlives_a_renaming() -> None:
+    before, after = (
+        export(segments=["Gold", "Silver"]),
+        export(segments=[{"table": "Gold", "audience": "VIPs"}, "Silver"]),
+    )
+    [old, _], [new, other] = segments_of(before), segments_of(after)
+    assert before.identity(old) == after.identity(new) == "Gold"
+    assert before.key(old) == after.key(new)
+    assert after.identities == ("Gold", "Silver")
+    assert after.other_keys(new) == {after.key(other)}
+
+
+def test_a_table_that_is_named_twice_makes_two_segments() -> None:
+    twice = export(segments=[{"table": "Gold", "audience": "A"}, {"table": "Gold", "audience": "B"}, "*"])
+    first, second, pattern = segments_of(twice, ["Gold", "Silver"])
+    assert len({twice.key(segment) for segment in (first, second, pattern)}) == 3
+    assert twice.identities == ("Gold → A", "Gold → B")
+    assert twice.other_keys(first) == {twice.key(second)}
+    assert twice.other_keys(pattern) == {twice.key(first), twice.key(second)}
+
+
+def test_a_segment_has_the_list_that_the_file_names() -> None:
+    [segment] = segments_of(export(segments=[{"table": "Gold", "audience_id": 4711}]))
+    assert segment.audience_id == "4711"

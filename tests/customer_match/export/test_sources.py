@@ -1,0 +1,117 @@
+"""Where tables are: folders in a lake and on this machine, and how CSV files are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from customer_match.export.sources import Csv, Folder, Source
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "abfs://lake",
+        "abfs://lake/a b/Ü/2026",
+        "abfss://lake@account.dfs.core.windows.net/x",
+        "abfs://my-lake/x",
+    ],
+)
+def test_a_root_in_a_lake_loses_only_its_last_slash(root: str) -> None:
+    source = Source(connection="lake", root=root + "/")
+    assert source.is_remote
+    assert source.root == root
+
+
+@pytest.mark.parametrize(
+    ("written", "root"),
+    [
+        (
+            "https://acme.blob.core.windows.net/lake/a%20b/",
+            "abfs://lake@acme.blob.core.windows.net/a b",
+        ),
+        ("wasbs://lake@acme.blob.core.windows.net/x", "abfs://lake@acme.blob.core.windows.net/x"),
+        ("s3://bucket/x/", "s3://bucket/x"),
+    ],
+)
+def test_other_spellings_become_one_and_other_storages_stay(written: str, root: str) -> None:
+    source = Source(connection="lake", root=written)
+    assert (source.root, source.is_remote) == (root, True)
+    assert source.locate(Path("/project"), "/a/") == f"{root}/a"
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "location"),
+    [
+        (Folder(root="lake"), "", "/project/lake"),
+        (Folder(root="lake/"), "a/b", "/project/lake/a/b"),
+        (Folder(root="/data"), "a", "/data/a"),
+        (Folder(root="/data"), "/other/a", "/other/a"),
+        (Folder(root="/"), "a", "/a"),
+        (Folder(root="file:///data/"), "a", "file:///data/a"),
+        (Folder(root="abfs://lake/x", connection="c"), "", "abfs://lake/x"),
+        (Folder(root="abfs://lake/x", connection="c"), "/a/", "abfs://lake/x/a"),
+        (Folder(root="abfs://lake/x", connection="c"), "abfs://other/a", "abfs://other/a"),
+    ],
+)
+def test_a_path_is_located_below_the_root_unless_it_is_whole(
+    folder: Folder, path: str, location: str
+) -> None:
+    assert folder.locate(Path("/project"), path) == location
+
+
+def test_a_storage_of_airflows_needs_no_connection_where_the_machine_signs_in() -> None:
+    assert Source(root="s3://bucket/x").connection is None
+
+
+class TestCsv:
+    """How CSV files are written."""
+
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            ({"delimiter": "tab"}, {"delimiter": "\t"}),
+            ({"delimiter": "\t"}, {"delimiter": "\t"}),
+            ({"delimiter": " "}, {"delimiter": " "}),
+            ({"quote": "none"}, {"quote": None}),
+            ({"quote": None}, {"quote": None}),
+            ({"escape": "\\"}, {"escape": "\\"}),
+            ({"encoding": "Windows-1252"}, {"encoding": "cp1252"}),
+            ({"encoding": "UTF8"}, {"encoding": "utf-8"}),
+            ({"columns": ["Id", "Email"]}, {"columns": ("Id", "Email")}),
+            ({"header": False}, {"header": False}),
+        ],
+    )
+    def test_a_setting_is_kept_as_readers_have_it(
+        self, written: dict[str, object], read: dict[str, object]
+    ) -> None:
+        csv = Csv.model_validate(written)
+        assert {key: getattr(csv, key) for key in read} == read
+
+    @pytest.mark.parametrize(
+        ("written", "word"),
+        [
+            ({"delimiter": "::"}, "one ASCII sign"),
+            ({"delimiter": "ä"}, "one ASCII sign"),
+            ({"delimiter": '"'}, "one ASCII sign"),
+            ({"delimiter": "\n"}, "one ASCII sign"),
+            ({"quote": "''"}, "one ASCII sign"),
+            ({"encoding": "klingon"}, "not a known text encoding"),
+            ({"encoding": "base64"}, "not a known text encoding"),
+            ({"encoding": "unicode_escape"}, "not a known text encoding"),
+            ({"quote": "|", "delimiter": "|"}, "is the delimiter as well"),
+            ({"escape": '"'}, "is the quotation mark as well"),
+            ({"header": True, "columns": ["Id"]}, "are for files without a header row"),
+            ({"columns": ["ann@example.org"]}, "is an address"),
+        ],
+    )
+    def test_a_setting_that_no_reader_has_is_refused(self, written: dict[str, object], word: str) -> None:
+        with pytest.raises(ValidationError) as raised:
+            Csv.model_validate(written)
+        assert word in str(raised.value)
+
+    def test_another_format_has_no_csv_settings(self) -> None:
+        with pytest.raises(ValidationError, match="is not for `format: delta`"):
+            Source.model_validate({"root": "lake", "format": "delta", "csv": {"delimiter": ";"}})
