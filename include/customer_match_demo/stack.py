@@ -44,11 +44,13 @@ class Stack:
         folder: Where everything of it lies.
         settings: Further environment for Airflow, such as connections.
         more_settings: The same, made from the simulator's account once it is known.
+        python: The Python of the environment that Airflow is installed in.
     """
 
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)
     more_settings: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
+    python: Path = Path(sys.executable)
     programs: list[Program] = field(default_factory=list, init=False)
     account: dict[str, str] = field(default_factory=dict, init=False, repr=False)
     airflow_url: str = field(default="", init=False)
@@ -79,7 +81,7 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """The environment of every Airflow process, also of commands that look into this installation."""
         return {
-            **airflow_environment(self.folder / "airflow"),
+            **airflow_environment(self.folder / "airflow", self.python),
             f"AIRFLOW_CONN_{ACCOUNT_CONNECTION.upper()}": json.dumps(account_connection(self.account)),
             **self.settings,
             **(self.more_settings(self.account) if self.more_settings else {}),
@@ -115,7 +117,7 @@ class Stack:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
         }
         log = self.folder / "logs" / "airflow.log"
-        airflow = str(Path(sys.executable).with_name("airflow"))
+        airflow = str(self.python.with_name("airflow"))
         program = Program.start("airflow", [airflow, "standalone"], log=log, env=env, cwd=PROJECT)
         self.programs.append(program)
         self._wait_for_airflow(program)
@@ -130,17 +132,18 @@ class Stack:
             time.sleep(0.5)
 
 
-def airflow_environment(home: Path) -> dict[str, str]:
+def airflow_environment(home: Path, python: Path = Path(sys.executable)) -> dict[str, str]:
     """The environment of an Airflow on this machine: SQLite, LocalExecutor, 127.0.0.1.
 
     Args:
         home: Its folder.
+        python: The Python of the environment that it is installed in.
     """
     return {
         **_inherited(),
         **shared_settings(),
         "PYTHONPATH": IMPORT_PATH,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
         "NO_PROXY": "127.0.0.1,localhost",
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),

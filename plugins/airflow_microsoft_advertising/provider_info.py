@@ -8,6 +8,7 @@ __all__ = ["CONNECTION_TYPE", "DEFAULT_CONNECTION", "get_provider_info"]
 
 CONNECTION_TYPE = "microsoft_advertising"
 DEFAULT_CONNECTION = "microsoft_advertising_default"
+_INTEGRATION = "Microsoft Advertising"
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -19,9 +20,18 @@ def get_provider_info() -> dict[str, Any]:
         "versions": ["0.1.0"],
         "integrations": [
             {
-                "integration-name": "Microsoft Advertising",
+                "integration-name": _INTEGRATION,
                 "external-doc-url": "https://learn.microsoft.com/en-us/advertising/guides/",
                 "tags": ["service"],
+            }
+        ],
+        "hooks": [_modules("hook")],
+        "operators": [_modules("operator")],
+        "triggers": [_modules("trigger")],
+        "plugins": [
+            {
+                "name": "microsoft_advertising",
+                "plugin-class": "airflow_microsoft_advertising.plugin.MicrosoftAdvertisingPlugin",
             }
         ],
         "connection-types": [
@@ -71,6 +81,13 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "extra-links": ["airflow_microsoft_advertising.links.AudienceLink"],
+    }
+
+
+def _modules(*names: str) -> dict[str, Any]:
+    return {
+        "integration-name": _INTEGRATION,
+        "python-modules": [f"airflow_microsoft_advertising.{name}" for name in names],
     }
 
 
