@@ -1,12 +1,12 @@
-"""The SQL of `where`: what may stand in a condition, looked at before anything carries it out.
+"""Check the SQL of `where` before anything evaluates it.
 
-polars, which judges the rows, knows functions that read files and addresses (`read_csv('https://…')`), and runs
-sub-queries while it parses. So it never sees what people write. sqlglot parses that, every node of its tree must be
-of a kind that is listed here and every function must be named here, and what polars gets is written anew from the
-tree: there is nothing in it that was not looked at, however two parsers differ.
+polars, which evaluates conditions, has functions that read files and URLs (`read_csv('https://…')`), and runs
+sub-queries while it parses. Therefore it never gets the user's text. sqlglot parses the text; every node of the tree
+must be of a kind listed here and every function must be listed here; and polars gets SQL that is generated from the
+checked tree. So even if the two parsers differ, polars gets nothing unchecked.
 
-Only what judges each row by itself is listed, because rows come in batches: `Score = MAX(Score)` would mean the
-highest of a batch.
+Only operations that evaluate each row separately are listed, because rows come in batches: `Score = MAX(Score)` would
+mean the highest score of a batch.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.generators.postgres import PostgresGenerator
 from sqlglot.parsers.postgres import PostgresParser
 
-from customer_match.conditions.rewriting import Step, misused, rewritten
-from customer_match.conditions.words import misread
+from customer_match.conditions.rewriting import Step, find_misuse, rewrite
+from customer_match.conditions.words import find_misreading
 from customer_match.errors import ConfigurationError
 
-__all__ = ["FUNCTIONS", "HELP", "Condition", "UnusableCondition", "parsed"]
+__all__ = ["FUNCTIONS", "HELP", "Condition", "UnusableCondition", "parse_condition"]
 
 FUNCTIONS: Final = frozenset(
     {
@@ -50,7 +50,7 @@ FUNCTIONS: Final = frozenset(
         *("QUARTER", "YEAR", "CAST", "TRY_CAST"),
     }
 )
-"""Functions that a condition may call: those that judge a row by itself and read nothing else (polars 2.1)."""
+"""Functions that a condition may call: they depend only on the row and read nothing else (polars 2.1)."""
 
 HELP: Final = (
     "It may compare columns by =, <>, <, >, IN, BETWEEN, LIKE, ILIKE, IS NULL, joined by AND, OR and NOT, and use "
@@ -58,7 +58,7 @@ HELP: Final = (
 )
 
 MAX_DEPTH: Final = 300
-"""Levels of a condition; ours. Each `OR` of a row of them is one."""
+"""Maximum nesting depth of a condition (our limit). Each `OR` in a chain of them is one level."""
 
 _NODES: Final[tuple[type[exp.Expr], ...]] = (
     *(exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Var),
@@ -81,11 +81,11 @@ _DIVISIONS: Final = frozenset({"DIV", "MOD"})
 
 
 class UnusableCondition(ConfigurationError):
-    """The condition itself is wrong, whatever the table.
+    """The condition itself is wrong, for any table.
 
     Args:
-        what: What is wrong with it, as the end of a sentence that begins with its key.
-        key: Where the export file has it.
+        what: What is wrong, as the end of a sentence that begins with the key.
+        key: The key of the export file that holds the condition.
     """
 
     def __init__(self, what: str, key: str = "where") -> None:
@@ -96,12 +96,12 @@ class UnusableCondition(ConfigurationError):
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition that may be carried out.
+    """A checked condition.
 
     Attributes:
-        sql: It, written anew.
-        columns: The columns that it names, as it spells them, each once; at least one.
-        steps: What is worked out before it, in this order; it names their columns.
+        sql: The generated SQL.
+        columns: The columns that it names, as it spells them, without duplicates; at least one.
+        steps: What is evaluated before it, in this order; the SQL refers to the columns that they make.
     """
 
     sql: str
@@ -126,68 +126,68 @@ class _Generator(PostgresGenerator):
 
 
 class _Dialect(Postgres):
-    """SQL as polars has it, as far as it is listed: functions are kept as they are written, none is translated."""
+    """SQL as polars supports it, as far as it is listed here; function names are kept as written."""
 
     Parser = _Parser
     Generator = _Generator
 
 
-def parsed(text: str) -> Condition:
-    """Take a condition apart, and let it pass if nothing else is in it than may be.
+def parse_condition(text: str) -> Condition:
+    """Parse and check a condition.
 
     Raises:
-        UnusableCondition: It is no SQL (with the place), names no column, or holds what is not listed.
+        UnusableCondition: It is not valid SQL (with the position), names no column, or uses something not listed.
     """
     try:
-        tree = _tree(text)
+        tree = _parse(text)
         _check(tree)
         columns = tuple(dict.fromkeys(column.name for column in tree.find_all(exp.Column, bfs=False)))
-        sql, steps = rewritten(tree, _written)
+        sql, steps = rewrite(tree, _write)
     except RecursionError:
-        raise _too_deep() from None
+        raise _too_deep_error() from None
     if not columns:
-        raise UnusableCondition("names no column, so that it would take all rows or none")
-    if fault := misread(text):
+        raise UnusableCondition("names no column, so it would keep all rows or none")
+    if fault := find_misreading(text):
         raise UnusableCondition(fault)
     return Condition(sql, columns, steps)
 
 
-def _written(tree: exp.Expr) -> str:
+def _write(tree: exp.Expr) -> str:
     return tree.sql(dialect=_Dialect, comments=False, identify=True)
 
 
-def _tree(text: str) -> exp.Expr:
+def _parse(text: str) -> exp.Expr:
     try:
         found = parse(text, dialect=_Dialect, error_level=ErrorLevel.IMMEDIATE)
     except SqlglotError as error:
-        raise UnusableCondition(f"is not understood{_place(text, error)}. {HELP}") from None
+        raise UnusableCondition(f"cannot be parsed{_locate(text, error)}. {HELP}") from None
     if len(found) != 1 or found[0] is None:
         what = (
-            "is not understood: it is empty" if not any(found) else "is not understood: it holds a semicolon"
+            "cannot be parsed: it is empty" if not any(found) else "cannot be parsed: it contains a semicolon"
         )
         raise UnusableCondition(f"{what}. {HELP}")
     return found[0]
 
 
-def _place(text: str, error: SqlglotError) -> str:
-    """Where it is wrong, and what sqlglot says of it, in words for people."""
+def _locate(text: str, error: SqlglotError) -> str:
+    """Describe where the error is and what sqlglot reports, in plain words."""
     if open_at := re.fullmatch(r"Missing (\S+) from (\d+):(\d+)", str(error.__cause__)):
-        sign, line, before = open_at.groups()
-        return f" in its line {line}, column {int(before) + 1}: what begins there has no {sign} at its end"
+        closing, line, before = open_at.groups()
+        return f" at line {line}, column {int(before) + 1}: the closing {closing} is missing for what begins there"
     told = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
     line, last, said = told.get("line"), told.get("col"), str(told.get("description") or "")
     if not line or not last:
         return ""
     if missing := re.fullmatch(r"Expecting (\S+)", said):
-        return f" in its line {line}, column {last}: a {missing[1]} is missing"
+        return f" at line {line}, column {last}: a {missing[1]} is missing"
     if not said.startswith("Invalid") and _is_end(text, int(line), int(last)):
-        return f" in its line {line}, column {last}: something is missing after that"
+        return f" at line {line}, column {last}: something is missing after it"
     word = str(told.get("highlight"))
-    return f" in its line {line}, column {int(last) - len(word) + 1}: {word} is not expected there"
+    return f" at line {line}, column {int(last) - len(word) + 1}: {word} is unexpected"
 
 
 def _is_end(text: str, line: int, column: int) -> bool:
-    """Whether nothing follows there; sqlglot's columns are those of a word's last character."""
+    """Return whether the text ends there; sqlglot gives the column of a word's last character."""
     lines = text.rstrip().splitlines()
     return line >= len(lines) and column >= len(lines[-1])
 
@@ -197,28 +197,28 @@ def _check(tree: exp.Expr) -> None:
     for node in tree.walk(bfs=True):
         depths[id(node)] = depths[id(node.parent)] + 1 if node is not tree else 0
         if depths[id(node)] > MAX_DEPTH:
-            raise _too_deep()
+            raise _too_deep_error()
         _check_node(node)
 
 
 def _check_node(node: exp.Expr) -> None:
     if isinstance(node, _OTHER_TABLES):
         raise UnusableCondition(
-            f"is not understood: it asks another table, and no sub-query can be used. {HELP}"
+            f"is not supported: it reads another table, and sub-queries are not allowed. {HELP}"
         )
     if isinstance(node, exp.Anonymous):
         _check_function(node)
     elif isinstance(node, exp.Func | exp.Dot) and not isinstance(node, _NODES):
-        raise _unsupported(f"the function {node.key.upper()}")
+        raise _unsupported_error(f"the function {node.key.upper()}")
     elif type(node) not in _NODES:
-        raise _unsupported("")
+        raise _unsupported_error("")
     elif isinstance(node, exp.Column):
         _check_column(node)
     elif isinstance(node, exp.DataType) and node.this.name not in _TYPES:
-        raise _unsupported(f"the type {node.this.name}")
+        raise _unsupported_error(f"the type {node.this.name}")
     elif isinstance(node, exp.Div | exp.Mod):
         _check_divisor(node.expression)
-    if fault := misused(node):
+    if fault := find_misuse(node):
         raise UnusableCondition(fault)
 
 
@@ -226,36 +226,36 @@ def _check_function(node: exp.Anonymous) -> None:
     name = str(node.name).upper()
     if name not in FUNCTIONS:
         near = get_close_matches(name, sorted(FUNCTIONS), 1, 0.8)
-        raise _unsupported(f"the function {name}{f' (did you mean {near[0]}?)' if near else ''}")
+        raise _unsupported_error(f"the function {name}{f' (did you mean {near[0]}?)' if near else ''}")
     if name in _DIVISIONS and node.expressions:
         _check_divisor(node.expressions[-1])
 
 
 def _check_column(node: exp.Column) -> None:
-    """A name alone: no part of a column, no table's, nothing that polars would take for a pattern of names."""
+    """Allow only a plain column name: no field of a column, no table name, nothing that polars reads as a pattern."""
     is_pattern = node.name == "*" or (node.name.startswith("^") and node.name.endswith("$"))
     if type(node.this) is not exp.Identifier or node.table or is_pattern:
-        raise _unsupported("" if is_pattern else "names with a dot between them, or an asterisk")
+        raise _unsupported_error("" if is_pattern else "names joined by a dot, or an asterisk")
 
 
 def _check_divisor(divisor: exp.Expr) -> None:
-    """By zero, polars divides to infinity, or to what is no number: greater than all others, so that it may pass."""
+    """Reject zero and columns as divisors: polars returns infinity or NaN, which compare greater than all numbers."""
     number = divisor.unnest()
     number = number.this if isinstance(number, exp.Neg) else number
     if not isinstance(number, exp.Literal):
         raise UnusableCondition(
-            "divides by a column, and where that is zero a row would pass that does not in SQL. Write it as a product: "
+            "divides by a column; where that is zero, rows would pass that do not in SQL. Write a product instead: "
             "Spent > 100 * Orders AND Orders > 0"
         )
     if not number.name.strip("0."):
         raise UnusableCondition("divides by zero")
 
 
-def _unsupported(what: str) -> UnusableCondition:
+def _unsupported_error(what: str) -> UnusableCondition:
     return UnusableCondition(
-        f"uses what cannot be judged row by row, or is not supported here{what and f': {what}'}. {HELP}"
+        f"uses something that cannot be evaluated row by row or is not supported{what and f': {what}'}. {HELP}"
     )
 
 
-def _too_deep() -> UnusableCondition:
+def _too_deep_error() -> UnusableCondition:
     return UnusableCondition("is nested too deeply. Write many alternatives as Country IN ('DE', 'AT', …)")

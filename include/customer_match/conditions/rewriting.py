@@ -1,14 +1,16 @@
-"""A condition that has been looked at, as polars must get it so that it means what SQL has it mean.
+"""Rewrite a checked condition so that polars evaluates it as SQL defines it.
 
-What polars cannot do by its SQL is done before it, one step after another, each into a column of its own that stands
-in the condition in its place. Observed with polars 2.1, against SQLite and DuckDB:
+Operations that polars' SQL cannot do are evaluated before the condition, as steps. Each step makes a column, which
+replaces the operation in the condition. Observed with polars 2.1, against SQLite and DuckDB:
 
-- Casts of text to dates, times and booleans were removed in 2.0; others round or count otherwise (see `conversions`).
-- `ROUND` rounds halves to the even number, and its SQL has no word for the mode.
-- `LENGTH`, `EXTRACT` and the like give numbers of 8 or 32 bits, some without a sign: `LENGTH(x) - 5` is 4294967294
-  for three characters, `EXTRACT(DAY FROM x) * 10` is 54 for the 31st. So do `CASE` and `IF` of small numbers.
-- `LEFT` and `RIGHT` of a null, or by a null, may be an empty text.
-- `TRIM` without characters takes tabs and line ends too; in SQL it takes spaces.
+- Casts of text to dates, times and booleans were removed in 2.0; other casts round or count differently (see
+  `conversions`).
+- `ROUND` rounds halves to the even number, and its SQL cannot choose the mode.
+- `LENGTH`, `EXTRACT` and similar functions return integers of 8 or 32 bits, some unsigned: `LENGTH(x) - 5` is
+  4294967294 for three characters, `EXTRACT(DAY FROM x) * 10` is 54 for the 31st. `CASE` and `IF` of small numbers do
+  the same.
+- `LEFT` and `RIGHT` of a null, or with a null length, may return an empty text.
+- `TRIM` without characters removes tabs and line ends too; in SQL it removes spaces.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import Final
 
 from sqlglot import exp
 
-__all__ = ["Step", "misused", "rewritten"]
+__all__ = ["Step", "find_misuse", "rewrite"]
 
 _COUNTS: Final = frozenset(
     {
@@ -30,20 +32,20 @@ _COUNTS: Final = frozenset(
 )
 _CHOICES: Final = frozenset({"COALESCE", "GREATEST", "IF", "IFNULL", "LEAST", "NULLIF"})
 _TIMES: Final = frozenset({"DATE", "DATETIME", "TIME", "TIMESTAMP"})
-_MOST_DIGITS: Final = 38
+_MAX_DIGITS: Final = 38
 _OFFSET: Final = re.compile(r":\d\d(\.\d*)?\s*[+-]\d\d(:?\d\d)?\s*$")
 
 
 @dataclass(frozen=True)
 class Step:
-    """What is worked out before the condition, from the table's columns and those of the steps before.
+    """An operation evaluated before the condition, on the table's columns and those of earlier steps.
 
     Attributes:
         name: The column that it makes.
-        operand: What it is made of, in SQL.
-        function: `CAST`, `TRY_CAST`, `ROUND`, `COUNT` (a whole number that is to have room), or `VALUE` (as it is).
+        operand: Its operand, in SQL.
+        function: `CAST`, `TRY_CAST`, `ROUND`, `COUNT` (widen an integer), or `VALUE` (the operand unchanged).
         target: The type of a cast, in SQL.
-        digits: After the decimal point, of `ROUND`; precision and scale of a cast to `DECIMAL`.
+        digits: Decimal places of `ROUND`; precision and scale of a cast to `DECIMAL`.
     """
 
     name: str
@@ -53,106 +55,108 @@ class Step:
     digits: tuple[int, ...] = ()
 
 
-def misused(node: exp.Expr) -> str | None:
-    """What of a call would be carried out otherwise than SQL has it, with the remedy; None if nothing."""
+def find_misuse(node: exp.Expr) -> str | None:
+    """Return what polars would evaluate differently from SQL in a call, with the remedy; None if there is nothing."""
     if isinstance(node, exp.Cast):
-        return _misused_cast(node)
+        return _find_cast_misuse(node)
     if isinstance(node, exp.Substring):
-        return _misused_part([node.this, *(node.args.get(name) for name in ("start", "length"))])
-    check = _MISUSES.get(str(node.name).upper()) if isinstance(node, exp.Anonymous) else None
+        return _find_substring_misuse([node.this, *(node.args.get(name) for name in ("start", "length"))])
+    check = _MISUSE_CHECKS.get(str(node.name).upper()) if isinstance(node, exp.Anonymous) else None
     return check(node.expressions) if check else None
 
 
-def _misused_round(arguments: Sequence[exp.Expr]) -> str | None:
+def _find_round_misuse(arguments: Sequence[exp.Expr]) -> str | None:
     if all((_whole(digits) or 0) >= 0 and _whole(digits) is not None for digits in arguments[1:]):
         return None
-    return "rounds to digits that are not written as 0, 1, 2 and so on. Write ROUND(Spent / 10) * 10 for tens"
+    return "rounds to a number of digits that is not written as 0, 1, 2 etc. Write ROUND(Spent / 10) * 10 for tens"
 
 
-def _misused_replace(arguments: Sequence[exp.Expr]) -> str | None:
+def _find_replace_misuse(arguments: Sequence[exp.Expr]) -> str | None:
     if all(_is_text(sought) for sought in arguments[1:2]):
         return None
-    return "replaces a text that is empty or not written in the condition. Write it there: REPLACE(Phone, '-', '')"
+    return "replaces a text that is empty or not a literal. Write the text in the condition: REPLACE(Phone, '-', '')"
 
 
-def _misused_cast(node: exp.Cast) -> str | None:
+def _find_cast_misuse(node: exp.Cast) -> str | None:
     target = node.to
     if target.this.name == "DECIMAL" and not _are_digits(target.expressions):
         return (
-            "converts to DECIMAL with digits that cannot be. DECIMAL(10, 2) has 10 digits, 2 of them after the point; "
-            f"{_MOST_DIGITS} is the most"
+            "converts to DECIMAL with invalid digits. DECIMAL(10, 2) has 10 digits, 2 of them after the point; "
+            f"the maximum is {_MAX_DIGITS}"
         )
     if target.expressions and target.this.name not in ("DECIMAL", "VARCHAR", "TEXT"):
-        return f"converts to {target.this.name} with digits, which have no effect. Write {target.this.name} alone"
+        return (
+            f"converts to {target.this.name} with digits, which have no effect. Write only {target.this.name}"
+        )
     if isinstance(node.this, exp.Literal) and target.this.name in _TIMES and _OFFSET.search(node.this.name):
         return "writes a time with an offset. Times are compared in UTC: write it as TIMESTAMP '2026-01-31 00:00:00'"
     return None
 
 
 def _are_digits(written: Sequence[exp.Expr]) -> bool:
-    """Whether that can be the precision and the scale of a decimal number."""
+    """Return whether these can be the precision and scale of a decimal number."""
     digits = [int(one.name) if one.name.isdecimal() else -1 for one in written]
-    precision, scale = [*digits, *(_MOST_DIGITS, 0)[len(digits) :]][:2]
-    return len(digits) <= 2 and 0 <= scale <= precision <= _MOST_DIGITS and precision > 0  # noqa: PLR2004
+    precision, scale = [*digits, *(_MAX_DIGITS, 0)[len(digits) :]][:2]
+    return len(digits) <= 2 and 0 <= scale <= precision <= _MAX_DIGITS and precision > 0  # noqa: PLR2004
 
 
-def _misused_part(arguments: Sequence[exp.Expr | None]) -> str | None:
+def _find_substring_misuse(arguments: Sequence[exp.Expr | None]) -> str | None:
     start, length = ([_whole(one) for one in arguments[1:3]] + [None, None])[:2]
     if (start is None or start > 0) and (length is None or length >= 0):
         return None
     return (
-        "takes a part of a text from a place before its first sign, or a negative length, which databases understand "
-        "differently. The first sign is 1; RIGHT(Phone, 4) takes the last four"
+        "takes a part of a text that starts before the first character, or has a negative length. Databases treat that "
+        "differently. The first character is 1; RIGHT(Phone, 4) takes the last four"
     )
 
 
-def _misused_right(arguments: Sequence[exp.Expr]) -> str | None:
+def _find_right_misuse(arguments: Sequence[exp.Expr]) -> str | None:
     if all(_whole(count) is not None or isinstance(count, exp.Null) for count in arguments[1:2]):
-        return None  # by a column, polars takes too few where that is more than the text has
-    return "takes a number of signs from the right that a column gives. Write SUBSTR(Phone, LENGTH(Phone) - Digits + 1)"
+        return None  # with a length from a column, polars returns too few characters if the text is shorter
+    return "takes RIGHT with a length from a column. Write SUBSTR(Phone, LENGTH(Phone) - Digits + 1)"
 
 
-_MISUSES: Final[dict[str, Callable[[Sequence[exp.Expr]], str | None]]] = {
-    "REPLACE": _misused_replace,
-    "RIGHT": _misused_right,
-    "ROUND": _misused_round,
-    **dict.fromkeys(("SUBSTR", "SUBSTRING"), _misused_part),
+_MISUSE_CHECKS: Final[dict[str, Callable[[Sequence[exp.Expr]], str | None]]] = {
+    "REPLACE": _find_replace_misuse,
+    "RIGHT": _find_right_misuse,
+    "ROUND": _find_round_misuse,
+    **dict.fromkeys(("SUBSTR", "SUBSTRING"), _find_substring_misuse),
 }
 
 
-def rewritten(tree: exp.Expr, write: Callable[[exp.Expr], str]) -> tuple[str, tuple[Step, ...]]:
-    """The condition in SQL for polars, and the steps before it, in their order.
+def rewrite(tree: exp.Expr, write: Callable[[exp.Expr], str]) -> tuple[str, tuple[Step, ...]]:
+    """Return the condition in SQL for polars, and the steps to evaluate before it, in order.
 
     Args:
-        tree: The condition, which `misused` finds nothing wrong with. It is changed.
+        tree: The condition, in which `find_misuse` finds nothing wrong. It is changed.
         write: Writes a part of it in SQL.
     """
     whole = exp.Paren(this=tree)
-    work = _Rewriting(write, {column.name for column in tree.find_all(exp.Column)})
-    for node in reversed(list(whole.walk(bfs=True))):  # what is within another comes first
-        if node is not whole and (other := work.in_place_of(node)) is not None:
+    work = _Rewriter(write, {column.name for column in tree.find_all(exp.Column)})
+    for node in reversed(list(whole.walk(bfs=True))):  # inner nodes first
+        if node is not whole and (other := work.replacement_for(node)) is not None:
             node.replace(other)
     return write(whole.this), tuple(work.steps)
 
 
-class _Rewriting:
+class _Rewriter:
     def __init__(self, write: Callable[[exp.Expr], str], taken: set[str]) -> None:
         self._write, self._taken = write, taken
         self.steps: list[Step] = []
 
-    def in_place_of(self, node: exp.Expr) -> exp.Expr | None:
-        """What stands in the condition in place of a part; None if it stays."""
+    def replacement_for(self, node: exp.Expr) -> exp.Expr | None:
+        """Return what replaces a node of the condition; None if it stays."""
         if isinstance(node, exp.Literal):
-            return _with_room(node)
+            return _widen_literal(node)
         if isinstance(node, exp.Trim) and not node.expression:
             return exp.Trim(**{**node.args, "expression": exp.Literal.string(" ")})
         if isinstance(node, exp.Cast):
             return self._cast(node)
         if isinstance(node, exp.Extract):
             return self._step(node, "COUNT")
-        return self._called(node) if isinstance(node, exp.Anonymous) else None
+        return self._replace_call(node) if isinstance(node, exp.Anonymous) else None
 
-    def _called(self, node: exp.Anonymous) -> exp.Expr | None:
+    def _replace_call(self, node: exp.Anonymous) -> exp.Expr | None:
         name, arguments = str(node.name).upper(), node.expressions
         if name in _COUNTS:
             return self._step(node, "COUNT")
@@ -166,14 +170,14 @@ class _Rewriting:
         return None
 
     def _side(self, name: str, arguments: Sequence[exp.Expr]) -> exp.Expr:
-        values = [self._step(one, "VALUE") for one in arguments]  # each stands in it twice: never its SQL
+        values = [self._step(one, "VALUE") for one in arguments]  # each is used twice: never repeat its SQL
         missing = [exp.Is(this=value.copy(), expression=exp.Null()) for value in values]
         part = exp.Anonymous(this=name, expressions=values)
         return exp.Paren(this=exp.Case(ifs=[exp.If(this=exp.or_(*missing), true=exp.Null())], default=part))
 
     def _cast(self, node: exp.Cast) -> exp.Expr | None:
         if isinstance(node.this, exp.Literal) and node.to.this.name in _TIMES:
-            return None  # polars reads them, or tells that it cannot
+            return None  # polars converts such literals, or reports that it cannot
         is_exact = node.to.this.name == "DECIMAL"
         digits = tuple(int(digit.name) for digit in node.to.expressions) if is_exact else ()
         function = "TRY_CAST" if isinstance(node, exp.TryCast) else "CAST"
@@ -191,8 +195,8 @@ class _Rewriting:
         return exp.column(exp.to_identifier(name, quoted=True))
 
 
-def _with_room(node: exp.Literal) -> exp.Expr | None:
-    """A whole number that is reckoned with: polars gives it as few bits as it needs."""
+def _widen_literal(node: exp.Literal) -> exp.Expr | None:
+    """Widen an integer literal used in arithmetic: polars gives it only as many bits as it needs."""
     parent = node.parent
     reckons = isinstance(parent, exp.Add | exp.Sub | exp.Mul | exp.Case | exp.If)
     chooses = isinstance(parent, exp.Anonymous) and str(parent.name).upper() in _CHOICES

@@ -1,7 +1,6 @@
-"""Rows by the values of one column, as an export file lists them.
+"""Filter rows by the values of one column, as an export file lists them.
 
-Text is compared without regard to case and outer spaces, numbers by value, true and false with each other. Null
-is never among the values.
+Text is compared without regard to case and outer spaces, numbers by value, booleans with booleans. Null never matches.
 """
 
 from __future__ import annotations
@@ -22,28 +21,28 @@ from customer_match.tables.columns import described, find_column, holds_nothing,
 __all__ = ["Scalar", "ValueFilter", "value_filter"]
 
 Scalar = str | bool | int | float
-_DIGITS: Final = 76  # of Arrow's longest decimal numbers
+_DIGITS: Final = 76  # maximum of Arrow's decimal types
 
 
 @dataclass(frozen=True)
 class ValueFilter:
-    """The values that are meant, in the column's own kind.
+    """The allowed values, in the column's own type.
 
     Attributes:
-        column: As the table spells it.
-        allowed: Text (lower-case), numbers, or true and false.
+        column: Its name as the table spells it.
+        allowed: Text (lower-case), numbers, or booleans.
     """
 
     column: str
     allowed: pa.Array
 
     def keep(self, batch: pa.RecordBatch) -> pa.BooleanArray:
-        """Which rows of a batch have one of the values."""
+        """Return which rows of a batch have one of the values."""
         values = batch.column(self.column)
         if not len(self.allowed):
             return pa.repeat(pa.scalar(False), len(values))  # noqa: FBT003 (a value of Arrow's)
         if is_text(values.type):
-            values = compared(values.cast(pa.string()))
+            values = normalise_texts(values.cast(pa.string()))
         elif not pa.types.is_boolean(values.type):
             values = values.cast(self.allowed.type)
         return pc.is_in(values, value_set=self.allowed)
@@ -60,20 +59,20 @@ def value_filter(
     """Make a filter for a table with these columns.
 
     Args:
-        column: The name in the export file.
-        values: The values there.
-        columns: Of the table.
-        keys: Where column and values stand there, for messages.
-        tells: What the column tells, for messages.
+        column: The column's name in the export file.
+        values: The values in the export file.
+        columns: The table's columns and their types.
+        keys: The keys of the export file that hold column and values, for messages.
+        tells: What the column says, for messages.
 
     Raises:
-        ConfigurationError: The column is not there, or can never hold one of the values.
+        ConfigurationError: The column does not exist, or can never hold one of the values.
     """
     of_column, of_values = keys
     name = find_column(columns, column, of_column)
     kind = columns[name]
     if is_text(kind):
-        return ValueFilter(name, compared(pa.array([_text(value) for value in values], pa.string())))
+        return ValueFilter(name, normalise_texts(pa.array([_text(value) for value in values], pa.string())))
     if not pa.types.is_boolean(kind) and holds_nothing(columns, name):
         return ValueFilter(name, pa.array([], kind))
     if pa.types.is_boolean(kind):
@@ -84,25 +83,25 @@ def value_filter(
         numbers = [_number(value, name, of_values) for value in values]
         return ValueFilter(name, _numbers(numbers, kind, name, of_values))
     raise ConfigurationError(
-        f"The column {name!r} holds {described(kind)}, which cannot tell {tells}. Name a column of text, numbers or "
+        f"The column {name!r} holds {described(kind)}, which cannot express {tells}. Name a column of text, numbers or "
         f"true/false as `{of_column}` in the export file."
     )
 
 
-def compared(texts: pa.StringArray) -> pa.StringArray:
-    """One way for both sides: Python has another lower case for some letters (İ)."""
+def normalise_texts(texts: pa.StringArray) -> pa.StringArray:
+    """Normalise texts for comparison with Arrow on both sides, as Python lower-cases some letters differently (İ)."""
     return pc.utf8_lower(pc.utf8_trim_whitespace(texts))
 
 
 def _text(value: Scalar) -> str:
-    """As a CSV file would write it, but for the case."""
+    """Convert a value to text as a CSV file would write it, in its own case."""
     return str(value).strip()
 
 
 def _boolean(value: Scalar, name: str, key: str) -> bool:
     text = _text(value).lower()
     if text not in ("true", "false"):
-        raise _never(name, "true and false", "true", key)
+        raise _never_matches(name, "true and false", "true", key)
     return text == "true"
 
 
@@ -111,30 +110,30 @@ def _number(value: Scalar, name: str, key: str) -> int | float:
     for convert in ways if not isinstance(value, bool) else ():
         with suppress(OverflowError, ValueError):
             number = convert(value)
-            if math.isfinite(number):  # what is no number is no value either
+            if math.isfinite(number):  # NaN and infinity are never matched
                 return number
-    raise _never(name, "numbers", "1", key)
+    raise _never_matches(name, "numbers", "1", key)
 
 
 def _numbers(values: list[int | float], kind: pa.DataType, name: str, key: str) -> pa.Array:
-    """Whole numbers are compared as such where they can be: a float has no room for all of them."""
+    """Convert the values to the column's type; whole numbers stay integers where possible, as floats lose digits."""
     if not pa.types.is_integer(kind):
         return pa.array([float(value) for value in values], pa.float64())
     whole = [int(value) for value in values if float(value).is_integer()]
     if len(whole) < len(values) or not all(_fits(value, kind) for value in whole):
-        raise _never(name, str(kind), "1", key)
+        raise _never_matches(name, str(kind), "1", key)
     return pa.array(whole, kind)
 
 
 def _decimals(
     values: Sequence[Scalar], kind: pa.Decimal128Type | pa.Decimal256Type, name: str, key: str
 ) -> pa.Array:
-    """Decimal numbers, to the last digit; a float of the file is what is written there."""
-    short = pa.types.is_decimal32(kind) or pa.types.is_decimal64(kind)  # which Arrow's `is_in` does not know
+    """Convert the values to exact decimals; a float of the file counts as its digits are written."""
+    short = pa.types.is_decimal32(kind) or pa.types.is_decimal64(kind)  # not supported by Arrow's `is_in`
     wide = pa.decimal128(kind.precision, kind.scale) if short else kind
     exact = [_decimal(value, name, key) for value in values]
     if not all(_fits(value, wide) for value in exact):
-        raise _never(name, str(kind), "1", key)
+        raise _never_matches(name, str(kind), "1", key)
     return pa.array([pa.scalar(value, wide) for value in exact], wide)
 
 
@@ -144,7 +143,7 @@ def _decimal(value: Scalar, name: str, key: str) -> Decimal:
             number = Decimal(_text(value))
             if number.is_finite() and abs(number.adjusted()) <= _DIGITS:
                 return number
-    raise _never(name, "numbers", "1", key)
+    raise _never_matches(name, "numbers", "1", key)
 
 
 def _fits(value: int | Decimal, kind: pa.DataType) -> bool:
@@ -155,8 +154,8 @@ def _fits(value: int | Decimal, kind: pa.DataType) -> bool:
     return True
 
 
-def _never(name: str, kind: str, example: str, key: str) -> ConfigurationError:
+def _never_matches(name: str, kind: str, example: str, key: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The column {name!r} holds {kind}, so that not every value of `{key}` in the export file can stand "
-        f"in it. Write them as the column has them, such as `{key.rpartition('.')[2]}: [{example}]`."
+        f"The column {name!r} holds {kind}, so it can never hold some value of `{key}` in the export file. "
+        f"Write the values as the column holds them, such as `{key.rpartition('.')[2]}: [{example}]`."
     )

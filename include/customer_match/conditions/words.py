@@ -1,10 +1,10 @@
-"""SQL that polars reads otherwise than SQL has it: it is found in the words themselves, and refused.
+"""SQL that polars interprets differently from standard SQL: detect it in the condition's tokens and reject it.
 
-What polars makes of a condition does not show it any more. Observed with polars 2.1, against SQLite:
+The expression that polars builds no longer shows the difference. Observed with polars 2.1, against SQLite:
 
-- `x IS NOT TRUE` is taken for `NOT x`, so that a null does not pass; so are the three of its kind.
-- `x IS DISTINCT FROM y AND z` is taken for `x IS DISTINCT FROM (y AND z)`.
-- A backslash in a pattern of `LIKE` is a letter, where most engines escape the next sign with it.
+- `x IS NOT TRUE` is read as `NOT x`, so that a null does not pass; the three similar operators behave alike.
+- `x IS DISTINCT FROM y AND z` is read as `x IS DISTINCT FROM (y AND z)`.
+- A backslash in a `LIKE` pattern is a normal character; in most engines it escapes the next one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["misread"]
+__all__ = ["find_misreading"]
 
 _TEXT: Final = r"'(?:[^']|'')*'"
 _WORD: Final = re.compile(
@@ -21,22 +21,22 @@ _WORD: Final = re.compile(
 )
 _TRUTH: Final = frozenset({"TRUE", "FALSE"})
 _NULLS: Final = (
-    "compares by IS TRUE or IS FALSE, which is not read as in SQL where a value is missing. Write COALESCE(x, FALSE) "
+    "compares by IS TRUE or IS FALSE, which does not work as in SQL for missing values. Write COALESCE(x, FALSE) "
     "in place of x IS TRUE, NOT COALESCE(x, FALSE) for x IS NOT TRUE, NOT COALESCE(x, TRUE) for x IS FALSE, "
     "COALESCE(x, TRUE) for x IS NOT FALSE"
 )
 _DISTINCT: Final = (
-    "goes on after IS DISTINCT FROM and one value, and what follows would be taken for a part of it. Put brackets "
-    "around such a comparison: (Country IS DISTINCT FROM 'DE')"
+    "continues after IS DISTINCT FROM and one value, and the rest would be read as part of that value. Put brackets "
+    "around the comparison: (Country IS DISTINCT FROM 'DE')"
 )
 _ESCAPE: Final = (
-    "has a backslash in a pattern of LIKE, which would be searched for as it is. Write the condition without it: by "
-    "STARTS_WITH, ENDS_WITH or SUBSTR, or with _ for any one sign"
+    "has a backslash in a LIKE pattern, which would be matched literally. Write the condition without it: with "
+    "STARTS_WITH, ENDS_WITH or SUBSTR, or with _ for any one character"
 )
 
 
-def misread(condition: str) -> str | None:
-    """What of a condition would be read otherwise than SQL has it, with the remedy; None if nothing."""
+def find_misreading(condition: str) -> str | None:
+    """Return what polars would interpret differently from SQL, with the remedy; None if there is nothing."""
     words = list(_words(condition))
     for place, word in enumerate(words):
         rest = [following.upper() for following in words[place + 1 : place + 6]]
@@ -54,5 +54,5 @@ def _after_not(words: list[str]) -> list[str]:
 
 
 def _words(condition: str) -> Iterator[str]:
-    """Names, numbers, texts and signs, without what stands between them."""
+    """Yield names, numbers, texts and symbols, without white space and comments."""
     return (found[0] for found in _WORD.finditer(condition) if found["left"] is None)

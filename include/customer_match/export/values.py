@@ -232,10 +232,10 @@ def _condition(value: str, info: ValidationInfo) -> str:
 
 
 def _parsed_condition(value: str) -> None:
-    from customer_match.conditions.checking import UnusableCondition, parsed  # noqa: PLC0415 (as said above)
+    from customer_match.conditions.checking import UnusableCondition, parse_condition  # noqa: PLC0415 (as said above)
 
     try:
-        parsed(value)
+        parse_condition(value)
     except UnusableCondition as error:
         raise ValueError(error.what) from None
 

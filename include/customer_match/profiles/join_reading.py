@@ -112,9 +112,9 @@ def _is_about_profiles(
     """Whether `where` is about the profiles; also where it is about neither, so that theirs are named."""
     if export.where is None:
         return True
-    from customer_match.conditions.checking import parsed  # noqa: PLC0415 (sqlglot: where it is needed)
+    from customer_match.conditions.checking import parse_condition  # noqa: PLC0415 (sqlglot: where it is needed)
 
-    names = parsed(export.where).columns
+    names = parse_condition(export.where).columns
     foreign = [name for name in names if not has_column(profiles, name)]
     if not foreign or not all(has_column(memberships, name) for name in foreign):
         return True

@@ -50,8 +50,10 @@ def test_a_condition_that_is_no_sql(tmp_path: Path) -> None:
     where = "where: >-\n  Country = 'DE'\n  AND LENGHT(Name) > 2\n"
     result = run("validate", saved(tmp_path, VALID + where, "autumn.yaml"))
     assert result.exit_code == 1
-    assert result.output.startswith("autumn.yaml, line 6, where: uses what cannot be judged row by row")
-    assert "not supported here: the function LENGHT (did you mean LENGTH?). " in result.output
+    assert result.output.startswith(
+        "autumn.yaml, line 6, where: uses something that cannot be evaluated row by row"
+    )
+    assert "not supported: the function LENGHT (did you mean LENGTH?). " in result.output
 
 
 def test_only_files_with_a_condition_pay_for_parsing_it(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_an_export_that_there_is_not_and_one_that_is_broken(exports: Path) -> No
     with pytest.raises(InvalidExport, match="typo"):
         export_named("winter")
     saved(exports, "winter", where="Score >")
-    with pytest.raises(InvalidExport, match=r"winter.yaml, line \d, where: is not understood"):
+    with pytest.raises(InvalidExport, match=r"winter.yaml, line \d, where: cannot be parsed"):
         export_named("winter")
 
 

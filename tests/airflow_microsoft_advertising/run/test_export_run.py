@@ -435,7 +435,7 @@ def test_the_guards_judge_those_who_are_considered(messy: Lake) -> None:
         ({"suppress": {"table": "Never", "email": "Mail"}}, "Suppression list 'Never'.*no column 'Mail'"),
         ({"suppress": {"table": "Never", "email": "Id"}}, "Suppression list 'Never'.*holds int64, not text"),
         ({"where": "Cuontry = 'DE'"}, "Did you mean 'Country'"),
-        ({"where": "AdsConsent > 1"}, "does not fit together"),
+        ({"where": "AdsConsent > 1"}, "types that do not fit"),
         ({"consent": {"column": "Consent", "allow": True}}, "Did you mean 'AdsConsent'"),
         ({"row_key": "CustomerID2"}, "Did you mean 'CustomerId'"),
     ],

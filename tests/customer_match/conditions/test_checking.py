@@ -1,4 +1,4 @@
-"""What may stand in `where`: nothing that passes holds a table, a sub-query, or a function that is not listed."""
+"""What `where` may contain: nothing accepted has a table, a sub-query, or a function that is not listed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from customer_match.conditions.checking import FUNCTIONS, UnusableCondition, parsed
+from customer_match.conditions.checking import FUNCTIONS, UnusableCondition, parse_condition
 from customer_match.conditions.row_filter import row_filter
 from customer_match.export.loading import BrokenExport, load_files
 from customer_match.project import PROJECT
@@ -29,7 +29,7 @@ COLUMNS = {"a": pa.string(), "n": pa.int64()}
 
 @pytest.fixture(scope="module")
 def asked() -> Iterator[tuple[str, list[str]]]:
-    """A server, and what it was asked for."""
+    """A server, and the paths that it was asked for."""
     paths: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -204,9 +204,9 @@ def test_no_function_opens_a_file_or_an_address(
         ),
     ],
 )
-def test_what_is_not_listed_is_refused(condition: str) -> None:
+def test_unlisted_syntax_is_rejected(condition: str) -> None:
     with pytest.raises(UnusableCondition):
-        parsed(condition)
+        parse_condition(condition)
 
 
 @pytest.mark.parametrize(
@@ -221,18 +221,18 @@ def test_what_is_not_listed_is_refused(condition: str) -> None:
         ('b > 1 OR "a" = b OR A = 1', ("b", "a", "A")),
     ],
 )
-def test_names_and_texts_are_no_code(condition: str, columns: tuple[str, ...]) -> None:
-    assert parsed(condition).columns == columns
+def test_names_and_texts_are_not_code(condition: str, columns: tuple[str, ...]) -> None:
+    assert parse_condition(condition).columns == columns
 
 
-def test_comments_do_not_travel() -> None:
+def test_comments_are_dropped() -> None:
     assert (
-        parsed("n > 1 -- secret\n AND /* more */ a = '-- no comment'").sql
+        parse_condition("n > 1 -- secret\n AND /* more */ a = '-- no comment'").sql
         == '"n" > 1 AND "a" = \'-- no comment\''
     )
 
 
-# --- Whatever people write --------------------------------------------------------------------------------------
+# --- Arbitrary user input --------------------------------------------------------------------------------------
 
 WORDS = st.sampled_from(
     [
@@ -360,7 +360,7 @@ WORDS = st.sampled_from(
 
 
 def kinds(node: Any) -> set[str]:
-    """Kinds of nodes in what polars made of a condition."""
+    """Kinds of nodes in the expression that polars made from a condition."""
     if (
         isinstance(node, dict)
         and len(node) == 1
@@ -376,10 +376,10 @@ def kinds(node: Any) -> set[str]:
 @given(st.lists(WORDS, min_size=1, max_size=14).map(" ".join) | st.lists(WORDS, max_size=8).map("".join))
 @example("n IN ( SELECT n FROM t )")
 @example("ABS ( n ) = 1")
-def test_nothing_that_passes_holds_more_than_is_listed(text: str) -> None:
-    """Looked at by another parser's eyes than those that let it pass: DuckDB's SQL, and polars itself."""
+def test_accepted_conditions_contain_only_listed_syntax(text: str) -> None:
+    """Checked with parsers other than the one that accepted it: DuckDB's SQL, and polars itself."""
     try:
-        condition = parsed(text)
+        condition = parse_condition(text)
     except UnusableCondition:
         return
     for sql in (condition.sql, *(step.operand for step in condition.steps)):
@@ -403,15 +403,15 @@ def check_what_polars_gets(sql: str) -> None:
 
 
 def test_a_column_named_as_a_word_of_sql_is_a_column() -> None:
-    assert parsed("ROW < a").sql == '"ROW" < "a"'
+    assert parse_condition("ROW < a").sql == '"ROW" < "a"'
 
 
 @pytest.mark.slow
 @settings(max_examples=200)
 @given(st.text(alphabet=st.sampled_from("an1='\"()*;-/\\ \n.,$SELECTFROM{}[]:"), max_size=40))
-def test_any_text_passes_or_is_refused_by_an_error_of_ours(text: str) -> None:
+def test_any_text_is_accepted_or_rejected_by_our_own_error(text: str) -> None:
     with contextlib.suppress(UnusableCondition):
-        parsed(text)
+        parse_condition(text)
 
 
 WORKING = [
@@ -466,7 +466,7 @@ WORKING = [
 ]
 
 
-def test_every_function_that_passes_works_and_stands_in_the_docs() -> None:
+def test_every_allowed_function_works_and_is_documented() -> None:
     page = (PROJECT / "docs" / "export-file.md").read_text(encoding="utf-8")
     assert [name for name in sorted(FUNCTIONS) if f"`{name}`" not in page] == []
     assert {re.match(r"[A-Z_]+", condition)[0] for condition in WORKING} == FUNCTIONS  # type: ignore[index]
@@ -500,6 +500,6 @@ def test_a_file_with_a_bad_condition_spoils_no_other(tmp_path: Path, asked: tupl
     loaded = {one.name: one for one in load_files(sorted(tmp_path.glob("*.yaml")), parse_conditions=True)}
     broken = {name: one.error_message for name, one in loaded.items() if isinstance(one, BrokenExport)}
     assert set(broken) == set(bad)
-    assert "reader.yaml, line 7, where: is not understood: it asks another table" in broken["reader"]
-    assert "syntax.yaml, line 7, where: is not understood in its line 2, column 8" in broken["syntax"]
+    assert "reader.yaml, line 7, where: is not supported: it reads another table" in broken["reader"]
+    assert "syntax.yaml, line 7, where: cannot be parsed at line 2, column 8" in broken["syntax"]
     assert paths == []

@@ -104,7 +104,7 @@ def given(condition: str, **columns: pa.Array) -> list[bool]:
     )
 
 
-def as_written(value: Any) -> str:
+def as_text(value: Any) -> str:
     return "NULL" if value is None else str(value)
 
 
@@ -133,7 +133,7 @@ def test_cast_stops_where_try_cast_makes_null(target: str, kind: pa.DataType, va
     fits = [text for text, value in values.items() if value is not None]
     assert given(condition, s=pa.array([*fits, None])) == [False] * len(fits) + [True]
     for text in values.keys() - set(fits):
-        with pytest.raises(ConfigurationError, match="TRY_CAST makes null of such values"):
+        with pytest.raises(ConfigurationError, match="TRY_CAST, which returns null for such values"):
             given(condition, s=pa.array([*fits, text]))
 
 
@@ -196,12 +196,13 @@ TYPES = ["BIGINT", "TINYINT", "DOUBLE", "DECIMAL(3, 1)", "BOOLEAN", "DATE", "TIM
 
 @pytest.mark.parametrize("target", TYPES)
 @pytest.mark.parametrize("kind", GIVEN)
-def test_other_values_are_converted_or_refused_before_a_row_is_read(kind: str, target: str) -> None:
+def test_other_values_are_converted_or_rejected_before_a_row_is_read(kind: str, target: str) -> None:
     condition = f"(TRY_CAST(TRY_CAST(x AS {target}) AS TEXT)) IS NOT DISTINCT FROM w"
     wanted = GIVEN[kind].get(target)
     if wanted is None:
         with pytest.raises(
-            ConfigurationError, match=rf"converts to {target.partition('(')[0]} what gives .*Text and num"
+            ConfigurationError,
+            match=rf"converts to {target.partition('(')[0]} an expression of type .*Text and num",
         ):
             row_filter(condition, {"x": VALUES[kind].type, "w": pa.string()})
     else:
@@ -214,7 +215,7 @@ def test_a_column_without_a_value_is_converted_to_everything() -> None:
         assert given(f"CAST(NULL AS {target}) IS NULL AND x = 1", x=pa.array([1, 2])) == [True, False]
 
 
-def test_whole_numbers_have_room() -> None:
+def test_whole_numbers_do_not_overflow() -> None:
     assert given("CAST(x AS TINYINT) * 100 = 10000", x=pa.array(["100", "1"])) == [True, False]
     assert given("CAST(x AS INT UNSIGNED) - 5 < 0", x=pa.array([1, 9])) == [True, False]
 
@@ -222,5 +223,7 @@ def test_whole_numbers_have_room() -> None:
 @pytest.mark.bad_input
 @pytest.mark.parametrize("kind", [pa.string(), pa.bool_(), pa.date32()], ids=str)
 def test_only_numbers_are_rounded(kind: pa.DataType) -> None:
-    with pytest.raises(ConfigurationError, match=r"rounds what gives .*Only numbers are rounded"):
+    with pytest.raises(
+        ConfigurationError, match=r"rounds an expression of type .*Only numbers can be rounded"
+    ):
         row_filter("ROUND(x) = 1", {"x": kind})

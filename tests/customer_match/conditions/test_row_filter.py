@@ -1,4 +1,4 @@
-"""`where`: which rows pass, that columns are matched and checked, and that no value of the table is told."""
+"""`where`: which rows pass, that columns are matched and checked, and that messages quote no value of the table."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ PASSING = [
 
 
 @pytest.mark.parametrize(("condition", "rows"), PASSING)
-def test_rows_that_pass(condition: str, rows: list[int]) -> None:
+def test_only_matching_rows_pass(condition: str, rows: list[int]) -> None:
     kept = row_filter(condition, COLUMNS).keep(TABLE).to_pylist()
     assert [row for row, keep in enumerate(kept) if keep] == rows
     assert None not in kept
@@ -104,11 +104,11 @@ def test_columns_with_names_like_patterns_are_columns() -> None:
     columns = {"^S.*$": pa.int64(), "S1": pa.int64(), "*": pa.int64()}
     batch = pa.record_batch({"S1": [1, 2], "^S.*$": [9, 9], "*": [9, 9]})
     assert row_filter("s1 = 1", columns).keep(batch).to_pylist() == [True, False]
-    with pytest.raises(ConfigurationError, match="cannot be judged row by row"):
+    with pytest.raises(ConfigurationError, match="cannot be evaluated row by row"):
         row_filter('"^S.*$" = 1', columns)
 
 
-# --- Against SQLite: what a condition means is not for polars alone to say ------------------------------------
+# --- Compared with SQLite, so that polars alone does not define what a condition means ------------------------
 
 NUMBERS = st.sampled_from(["n", "m", "0", "1", "-1"])
 TEXTS = st.sampled_from(["s", "t", "'DE'", "''", "'x'"])
@@ -176,7 +176,7 @@ def test_a_condition_means_what_it_means_in_sql(sqlite: sqlite3.Connection, cond
     st.integers(1, 4),
 )
 def test_a_row_is_judged_by_itself(rows: list[tuple[Any, Any]], limit: int, step: int) -> None:
-    """Three-valued logic, and the same answer however the rows are cut into batches."""
+    """Three-valued logic, and the same result however the rows are split into batches."""
     kinds = {"n": pa.int64(), "t": pa.string()}
     batch = pa.record_batch({k: pa.array([r[i] for r in rows], kinds[k]) for i, k in enumerate(kinds)})
     found = row_filter(f"n > {limit} OR t <> 'a'", kinds)
@@ -187,55 +187,58 @@ def test_a_row_is_judged_by_itself(rows: list[tuple[Any, Any]], limit: int, step
 
 HELP = r".*It may compare columns by =, <>"
 REFUSED = [
-    ("Country = ", "in its line 1, column 9: something is missing after that" + HELP),
-    ("Country = 'DE", "in its line 1, column 11: what begins there has no ' at its end" + HELP),
-    ('"Country = 1', 'in its line 1, column 1: what begins there has no " at its end'),
-    ("/* Country = 1", "is not understood"),
-    ("(Score = 1", r"is not understood in its line 1, column 10: a \) is missing"),
-    ("Score = 1)", r"is not understood in its line 1, column 10: \) is not expected there"),
-    ("Score =\n1 x = 2", "is not understood in its line 2, column 5: = is not expected there"),
-    ("Score = 1; DROP TABLE x", "is not understood: it holds a semicolon"),
+    ("Country = ", "at line 1, column 9: something is missing after it" + HELP),
+    ("Country = 'DE", "at line 1, column 11: the closing ' is missing for what begins there" + HELP),
+    ('"Country = 1', 'at line 1, column 1: the closing " is missing for what begins there'),
+    ("/* Country = 1", "cannot be parsed"),
+    ("(Score = 1", r"cannot be parsed at line 1, column 10: a \) is missing"),
+    ("Score = 1)", r"cannot be parsed at line 1, column 10: \) is unexpected"),
+    ("Score =\n1 x = 2", "cannot be parsed at line 2, column 5: = is unexpected"),
+    ("Score = 1; DROP TABLE x", "cannot be parsed: it contains a semicolon"),
     ("Score = 1 -- x\n; SELECT 1", "semicolon"),
     ("foo(Score) = 1", "the function FOO"),
     ("(" * 500 + "Score = 1" + ")" * 500, "nested too deeply"),
     ("NOT " * 900 + "Active", "nested too deeply"),
-    ("*", "cannot be judged row by row"),
-    ("", "is not understood: it is empty"),
+    ("*", "cannot be evaluated row by row"),
+    ("", "cannot be parsed: it is empty"),
     ("-- nothing", "it is empty"),
     ("1 = 1", "names no column"),
     ("NULL", "names no column"),
     ("Scor = 1", r"no column 'Scor'\. Did you mean 'Score'\?.*Correct `where`.*single quotes"),
-    ('Country = "DE"', r"no column 'DE'.*text stands in single quotes"),
-    ("Score", "gives Int64 for each row, not true or false"),
-    ("LOWER(Country)", "gives String for each row"),
+    ('Country = "DE"', r"no column 'DE'.*write text in single quotes"),
+    ("Score", "returns Int64 for each row, not true or false"),
+    ("LOWER(Country)", "returns String for each row"),
     (
         "Score = 'a'",
-        r"does not fit together \(Score holds int64\).*Columns of CSV files are text: write TRY_CAST",
+        r"types that do not fit \(Score holds int64\).*Columns of CSV files are text: write TRY_CAST",
     ),
-    ("Text > 1", r"does not fit together \(Text holds string\)"),
+    ("Text > 1", r"types that do not fit \(Text holds string\)"),
     ("Day > '2026-01-01'", r"\(Day holds date32\[day\]\).*DATE '2026-01-31'"),
-    ("Score IN (1, 'x')", "does not fit together"),
+    ("Score IN (1, 'x')", "types that do not fit"),
     ("Tags = 'x'", "'Tags' holds list<item: string>, which `where` of the export file cannot compare"),
     ("Long > 1", r"'Long' holds decimal256\(50, 2\), which `where` of the export file cannot compare"),
-    ("MAX(Score) = Score", "cannot be judged row by row.*the function MAX" + HELP),
-    ("COUNT(*) > 1", "cannot be judged row by row"),
-    ("FIRST(Score) = 1", "cannot be judged row by row"),
-    ("ROW_NUMBER() OVER () < 5 AND Score > 1", "cannot be judged row by row"),
-    ("SUM(Score) OVER (PARTITION BY Country) > 1", "cannot be judged row by row"),
-    ("LAG(Score) OVER (ORDER BY Day) = 1", "cannot be judged row by row"),
-    ("UNNEST(Score) = 1", "cannot be judged row by row"),
-    ("STRPOS(Country, 'D') = 1", "cannot be judged row by row"),  # null is not null to it
-    ("DATE(Text) > DATE '2026-01-01'", "cannot be judged row by row"),  # guesses a format by the rows it sees
-    ("Score IN (SELECT 1)", "no sub-query can be used"),
-    ("Score IN (SELECT Id FROM t)", "is not understood: it asks another table, and no sub-query" + HELP),
-    ("Score = 1 ORDER BY Score", "line 1, column 11: ORDER BY is not expected there" + HELP),
-    ("Score.x = 1", "names with a dot between them"),
-    ("Country ~ '['", "does not fit together"),
+    ("MAX(Score) = Score", "cannot be evaluated row by row.*the function MAX" + HELP),
+    ("COUNT(*) > 1", "cannot be evaluated row by row"),
+    ("FIRST(Score) = 1", "cannot be evaluated row by row"),
+    ("ROW_NUMBER() OVER () < 5 AND Score > 1", "cannot be evaluated row by row"),
+    ("SUM(Score) OVER (PARTITION BY Country) > 1", "cannot be evaluated row by row"),
+    ("LAG(Score) OVER (ORDER BY Day) = 1", "cannot be evaluated row by row"),
+    ("UNNEST(Score) = 1", "cannot be evaluated row by row"),
+    ("STRPOS(Country, 'D') = 1", "cannot be evaluated row by row"),  # null is not null to it
+    (
+        "DATE(Text) > DATE '2026-01-01'",
+        "cannot be evaluated row by row",
+    ),  # guesses a format by the rows it sees
+    ("Score IN (SELECT 1)", "sub-queries are not allowed"),
+    ("Score IN (SELECT Id FROM t)", "is not supported: it reads another table, and sub-queries" + HELP),
+    ("Score = 1 ORDER BY Score", "line 1, column 11: ORDER BY is unexpected" + HELP),
+    ("Score.x = 1", "names joined by a dot"),
+    ("Country ~ '['", "types that do not fit"),
     ("Active IS NOT TRUE", "IS TRUE or IS FALSE.*COALESCE"),
     ("NOT (Score > 1 IS /* here */ false)", "IS TRUE or IS FALSE.*COALESCE"),
     ("Active IS DISTINCT FROM TRUE AND Score = 1", r"Put brackets around.*\(Country IS DISTINCT FROM 'DE'\)"),
-    ("Country LIKE '50\\%'", "backslash in a pattern of LIKE"),
-    ("Spent / Score > 1", "divides by a column.*as a product"),
+    ("Country LIKE '50\\%'", "backslash in a LIKE pattern"),
+    ("Spent / Score > 1", "divides by a column.*Write a product"),
     ("Score % (Score - 1) = 0", "divides by a column"),
     (" OR ".join(f"Score = {number}" for number in range(3000)), "nested too deeply.*IN"),
 ]
@@ -243,7 +246,7 @@ REFUSED = [
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize(("condition", "message"), REFUSED)
-def test_refused(condition: str, message: str) -> None:
+def test_unusable_conditions_are_rejected(condition: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"(?s){message}"):
         row_filter(condition, COLUMNS)
 
@@ -252,9 +255,9 @@ def test_refused(condition: str, message: str) -> None:
 @pytest.mark.parametrize(
     "condition", ["CAST(Text AS INTEGER) > 1", "NOT Text", "CAST(Text AS DATE) > DATE '2026-01-01'"]
 )
-def test_a_value_that_cannot_be_converted_is_not_told(condition: str) -> None:
+def test_the_message_does_not_quote_the_value(condition: str) -> None:
     found = row_filter(condition, COLUMNS)
-    with pytest.raises(ConfigurationError, match="TRY_CAST makes null of such values") as raised:
+    with pytest.raises(ConfigurationError, match="TRY_CAST, which returns null for such values") as raised:
         found.keep(TABLE)
     assert "SECRET" not in str(raised.value)
     assert raised.value.__cause__ is None

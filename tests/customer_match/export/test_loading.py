@@ -102,7 +102,7 @@ def test_a_file_that_nobody_expected_spoils_no_other(tmp_path: Path, monkeypatch
     def falls(_: str) -> None:
         raise MemoryError("secret")
 
-    monkeypatch.setattr("customer_match.conditions.checking.parsed", falls)
+    monkeypatch.setattr("customer_match.conditions.checking.parse_condition", falls)
     bad, good = save(tmp_path, file_text(where="a = 1"), "bad.yaml"), save(tmp_path, file_text(), "good.yaml")
     broken, export = load_files([bad, good], parse_conditions=True)
     assert isinstance(broken, BrokenExport)

@@ -366,19 +366,19 @@ def test_tables_and_paths_may_hold_addresses_and_other_signs_are_none(
 CONDITIONS = [
     (
         "Country = 'DE",
-        "is not understood in its line 1, column 11: what begins there has no ' at its end. It may compare",
+        "cannot be parsed at line 1, column 11: the closing ' is missing for what begins there. It may compare",
     ),
     (
         "Country =",
-        "is not understood in its line 1, column 9: something is missing after that. It may compare",
+        "cannot be parsed at line 1, column 9: something is missing after it. It may compare",
     ),
-    ("SOUNDEX(Name) = 'A500'", "is not supported here: the function SOUNDEX. It may compare"),
+    ("SOUNDEX(Name) = 'A500'", "is not supported: the function SOUNDEX. It may compare"),
     (
         "Id IN (SELECT Id FROM other)",
-        "is not understood: it asks another table, and no sub-query can be used. It may compare",
+        "is not supported: it reads another table, and sub-queries are not allowed. It may compare",
     ),
-    ("Score = MAX(Score)", "uses what cannot be judged row by row"),
-    ("1 = 1", "names no column, so that it would take all rows or none."),
+    ("Score = MAX(Score)", "uses something that cannot be evaluated row by row"),
+    ("1 = 1", "names no column, so it would keep all rows or none."),
 ]
 
 

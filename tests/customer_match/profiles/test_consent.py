@@ -62,7 +62,7 @@ def test_what_means_consent(kind: pa.DataType, values: list[Any], allow: Any, ke
 @pytest.mark.parametrize(
     ("kind", "allow", "message"),
     [
-        (pa.bool_(), 1, "holds true and false, so that not every value"),
+        (pa.bool_(), 1, "holds true and false, so it can never hold some value"),
         (pa.bool_(), ["yes"], r"such as `allow: \[true\]`"),
         (pa.int64(), True, "holds numbers"),
         (pa.int64(), ["yes"], r"such as `allow: \[1\]`"),
@@ -79,9 +79,9 @@ def test_what_means_consent(kind: pa.DataType, values: list[Any], allow: Any, ke
         (pa.decimal128(5, 2), ["nan"], "holds numbers"),
         (pa.decimal128(5, 2), "x", "holds numbers"),
         (pa.decimal256(76, 0), "1e999999999", "holds numbers"),
-        (pa.date32(), "x", r"holds date32\[day\], which cannot tell consent"),
-        (pa.list_(pa.string()), "x", "cannot tell consent"),
-        (pa.binary(4), "x", "holds 4 bytes a value, which cannot tell consent"),
+        (pa.date32(), "x", r"holds date32\[day\], which cannot express consent"),
+        (pa.list_(pa.string()), "x", "cannot express consent"),
+        (pa.binary(4), "x", "holds 4 bytes a value, which cannot express consent"),
     ],
 )
 def test_values_that_the_column_can_never_hold(kind: pa.DataType, allow: Any, message: str) -> None:
