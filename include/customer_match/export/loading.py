@@ -44,12 +44,12 @@ class InvalidExport(ConfigurationError):
         self.problems = tuple(problems)
 
     def __str__(self) -> str:
-        return "\n".join(self._told(problem) for problem in self.problems)
+        return "\n".join(self._describe(problem) for problem in self.problems)
 
-    def _told(self, problem: Problem) -> str:
+    def _describe(self, problem: Problem) -> str:
         line = f"line {problem.line}" if problem.line else ""
-        place = ", ".join(part for part in (self.file, line, problem.key) if part)
-        return f"{place}: {problem.message}" + ("" if problem.message.endswith("?") else ".")
+        where = ", ".join(part for part in (self.file, line, problem.key) if part)
+        return f"{where}: {problem.message}" + ("" if problem.message.endswith("?") else ".")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def load_export(path: Path) -> Export:
     Raises:
         InvalidExport: It cannot be read or is wrong; all problems at once.
     """
-    return _checked(path, _read(path))
+    return _validate(path, _read(path))
 
 
 def load_exports(folder: Path, *, parse_conditions: bool = False) -> list[Export | BrokenExport]:
@@ -114,9 +114,9 @@ def load_files(paths: Sequence[Path], *, parse_conditions: bool = False) -> list
     broken. Where that is none or several, all are: nobody can tell which is meant, and to send the wrong
     segments is worse than to send none.
     """
-    loaded = [_loaded(path, parse_conditions=parse_conditions) for path in paths]
-    for place, rivals in _clashes(paths, loaded).items():
-        loaded[place] = _clashing(paths[place], rivals)
+    loaded = [_load(path, parse_conditions=parse_conditions) for path in paths]
+    for index, rivals in _clashes(paths, loaded).items():
+        loaded[index] = _refuse_name(paths[index], rivals)
     taken = {result.name for result in loaded if isinstance(result, Export)}
     return [
         result if isinstance(result, Export) else replace(result, name=_free_name(result, taken))
@@ -137,12 +137,12 @@ def refuse_shared(
         for folder in {path.parent for path in paths}
     }
     return [
-        _refused_if_shared(path, result, known[path.parent]) if isinstance(result, Export) else result
+        _refuse_if_shared(path, result, known[path.parent]) if isinstance(result, Export) else result
         for path, result in zip(paths, results, strict=True)
     ]
 
 
-def _refused_if_shared(path: Path, export: Export, others: Sequence[Export]) -> Export | BrokenExport:
+def _refuse_if_shared(path: Path, export: Export, others: Sequence[Export]) -> Export | BrokenExport:
     document = _read(path)
     problems = [
         Problem(document.line(shared.key), key_text(shared.key), str(shared))
@@ -159,7 +159,7 @@ def _read(path: Path) -> Document:
         return Document(problems=(Problem(None, "", said),))
 
 
-def _checked(path: Path, document: Document, *, parse_conditions: bool = False) -> Export:
+def _validate(path: Path, document: Document, *, parse_conditions: bool = False) -> Export:
     if document.values is None:
         raise InvalidExport(path.name, document.problems)
     try:
@@ -174,11 +174,11 @@ def _checked(path: Path, document: Document, *, parse_conditions: bool = False) 
     return export
 
 
-def _loaded(path: Path, *, parse_conditions: bool) -> Export | BrokenExport:
+def _load(path: Path, *, parse_conditions: bool) -> Export | BrokenExport:
     document = Document()
     try:
         document = _read(path)
-        return _checked(path, document, parse_conditions=parse_conditions)
+        return _validate(path, document, parse_conditions=parse_conditions)
     except InvalidExport as error:
         broken = error
     except Exception as error:  # noqa: BLE001 (whatever one file does to us, the others go on)
@@ -192,21 +192,21 @@ def _loaded(path: Path, *, parse_conditions: bool) -> Export | BrokenExport:
 
 
 def _clashes(paths: Sequence[Path], loaded: Sequence[Export | BrokenExport]) -> dict[int, list[Path]]:
-    """The places of exports that must not keep their names, each with the files that have it too."""
+    """The indices of exports that must not keep their names, each with the files that have it too."""
     same: dict[tuple[Path, str], list[int]] = defaultdict(list)
-    for place, result in enumerate(loaded):
+    for index, result in enumerate(loaded):
         if isinstance(result, Export):
-            same[paths[place].parent, result.name].append(place)
+            same[paths[index].parent, result.name].append(index)
     clashes = {}
-    for (_, name), places in same.items():
-        keepers = [place for place in places if paths[place].stem == name]
-        for place in places:
-            if len(places) > 1 and keepers != [place]:
-                clashes[place] = [paths[other] for other in places if other != place]
+    for (_, name), indices in same.items():
+        keepers = [index for index in indices if paths[index].stem == name]
+        for index in indices:
+            if len(indices) > 1 and keepers != [index]:
+                clashes[index] = [paths[other] for other in indices if other != index]
     return clashes
 
 
-def _clashing(path: Path, rivals: Sequence[Path]) -> BrokenExport:
+def _refuse_name(path: Path, rivals: Sequence[Path]) -> BrokenExport:
     names = ", ".join(rival.name for rival in rivals)
     said = f"{names} has the same name, and names become DAG ids. Give each file a `name` of its own"
     problem = Problem(_read(path).line(("name",)), "name", said)

@@ -27,10 +27,10 @@ _TITLE_OF_A_WRONG_NAME: Final = "default_factory_not_called"
 def problems_of(error: ValidationError, document: Document) -> list[Problem]:
     """Every problem of a document that is no Export, in the order of the file, those of the YAML included."""
     problems = list(document.problems)
-    told = {problem.key for problem in problems}
+    reported = {problem.key for problem in problems}
     for path, message in _faults(error):
-        written = _as_written(path, document.values)
-        if key_text(written) not in told:  # what the YAML got wrong needs no second message
+        written = _path_in_file(path, document.values)
+        if key_text(written) not in reported:  # what the YAML got wrong needs no second message
             problems.append(
                 Problem(document.line(written), key_text(written), _about_name(path, message, document))
             )
@@ -45,10 +45,10 @@ def _faults(error: ValidationError) -> Iterator[tuple[KeyPath, str]]:
         elif cause is not None:
             yield details["loc"], str(cause)
         elif details["type"] != _TITLE_OF_A_WRONG_NAME:
-            yield details["loc"], _told(details)
+            yield details["loc"], _describe(details)
 
 
-def _as_written(path: KeyPath, values: object) -> KeyPath:
+def _path_in_file(path: KeyPath, values: object) -> KeyPath:
     """The path as far as the file has it: `email` where a single column stands for a mapping with a list."""
     written: list[str | int] = []
     for step in path:
@@ -106,7 +106,7 @@ _OTHER_WORDS: Final = {
 """Words that people may use for a key and that do not look like it."""
 
 
-def _told(error: ErrorDetails) -> str:
+def _describe(error: ErrorDetails) -> str:
     keys = tuple(step for step in error["loc"] if isinstance(step, str))
     kind = error["type"]
     if kind in _MESSAGES:
@@ -117,8 +117,8 @@ def _told(error: ErrorDetails) -> str:
         return _wrong_type(error, keys)
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return f"must be {words} {error['ctx'][name]:.10g}, but {_it_is(error['input'])}. {_example(keys)}"
-    return f"is not valid: {_it_is(error['input'])}. {_example(keys)}"
+        return f"must be {words} {error['ctx'][name]:.10g}, but {_describe_value(error['input'])}. {_example(keys)}"
+    return f"is not valid: {_describe_value(error['input'])}. {_example(keys)}"
 
 
 def _missing(_: ErrorDetails, keys: Keys) -> str:
@@ -150,8 +150,8 @@ def _no_value(keys: Keys) -> str:
 def _wrong_type(error: ErrorDetails, keys: Keys) -> str:
     wanted, value = _TYPES[error["type"]], error["input"]
     if wanted == "text" and isinstance(value, int | float):
-        return f"must be text, but {_it_is(value)}. Put it in quotes"
-    return f"must be {wanted}, but {_it_is(value)}. {_example(keys)}"
+        return f"must be text, but {_describe_value(value)}. Put it in quotes"
+    return f"must be {wanted}, but {_describe_value(value)}. {_example(keys)}"
 
 
 def _not_among(error: ErrorDetails, keys: Keys) -> str:
@@ -161,7 +161,7 @@ def _not_among(error: ErrorDetails, keys: Keys) -> str:
     choices = re.findall("'([^']+)'", error["ctx"]["expected"])
     close = get_close_matches(str(value).lower(), [choice.lower() for choice in choices], n=1)
     meant = next((choice for choice in choices if [choice.lower()] == close), choices[0])
-    return f"must be one of {', '.join(choices)}, but {_it_is(value)}. Write `{keys[-1]}: {meant}`"
+    return f"must be one of {', '.join(choices)}, but {_describe_value(value)}. Write `{keys[-1]}: {meant}`"
 
 
 def _no_unicode(_: ErrorDetails, __: Keys) -> str:
@@ -183,7 +183,7 @@ def _example(keys: Keys) -> str:
     return f"Write, for example, `{keys[-1]}: {text}`"
 
 
-def _it_is(value: object) -> str:
+def _describe_value(value: object) -> str:
     match value:
         case bool():
             return f"is {str(value).lower()}"

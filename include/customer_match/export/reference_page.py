@@ -21,7 +21,7 @@ __all__ = [
     "FIELDS",
     "children",
     "default_text",
-    "is_told_elsewhere",
+    "is_listed_elsewhere",
     "json_schema",
     "main",
     "reference_table",
@@ -75,11 +75,11 @@ def default_text(info: FieldInfo) -> str | None:
     return f"`{plain if isinstance(plain, str) else json.dumps(plain)}`"
 
 
-def is_told_elsewhere(keys: Keys) -> bool:
+def is_listed_elsewhere(keys: Keys) -> bool:
     """Whether a key is of a mapping that has its keys listed at another place: `written like source` is enough."""
     return any(
-        keys[place] in _LISTED_AT and keys[: place + 1] != _LISTED_AT[keys[place]]
-        for place in range(len(keys) - 1)
+        keys[index] in _LISTED_AT and keys[: index + 1] != _LISTED_AT[keys[index]]
+        for index in range(len(keys) - 1)
     )
 
 
@@ -89,7 +89,7 @@ def reference_table() -> str:
         f"| `{_dotted(keys)}` | {(info.description or '').replace('|', chr(92) + '|')} "
         f"| {default_text(info) or '**required**'} |"
         for keys, info in FIELDS.items()
-        if not is_told_elsewhere(keys)
+        if not is_listed_elsewhere(keys)
     ]
     return "\n".join(["| Key | Meaning | Default |", "|---|---|---|", *rows])
 

@@ -227,11 +227,11 @@ def _condition(value: str, info: ValidationInfo) -> str:
             "`suppress`, and a whole domain by a pattern that begins with a wildcard, such as '%@contoso.com'"
         )
     if (info.context or {}).get(PARSE_CONDITIONS):
-        _parsed_condition(value)
+        _check_condition(value)
     return value
 
 
-def _parsed_condition(value: str) -> None:
+def _check_condition(value: str) -> None:
     from customer_match.conditions.checking import UnusableCondition, parse_condition  # noqa: PLC0415 (as said above)
 
     try:

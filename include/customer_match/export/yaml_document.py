@@ -151,13 +151,13 @@ for _kind, _pattern, _first in (
 ):
     _Loader.add_implicit_resolver(_TAG + _kind, re.compile(rf"(?:{_pattern})\Z"), _first)
 
-_SIGN: Final = "a value begins with a character that means something in YAML. Put it in quotes"
+_CHARACTER: Final = "a value begins with a character that means something in YAML. Put it in quotes"
 _SYNTAX: Final = (
     ("alias", 'a value begins with `*`, which means something else in YAML. Put it in quotes: "* 5 * * *"'),
     ("character '\\t'", "a tab. Indent with spaces: YAML allows no tabs"),
-    ("cannot start any token", _SIGN),
-    ("an anchor", _SIGN),
-    ("a tag", _SIGN),
+    ("cannot start any token", _CHARACTER),
+    ("an anchor", _CHARACTER),
+    ("a tag", _CHARACTER),
     ("a directive", "a line begins with `%`, which means something else in YAML. Remove it"),
     (
         "mapping values are not allowed",
@@ -231,7 +231,7 @@ class _Builder:
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
-            return [self._value(item, (*path, place)) for place, item in enumerate(node.value)]
+            return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
         return self._scalar(node, path)
 
     def _scalar(self, node: yaml.Node, path: KeyPath) -> object:

@@ -12,7 +12,7 @@ from check_jsonschema import main as check_jsonschema  # type: ignore[import-unt
 from click.testing import CliRunner
 
 from customer_match.export.model import Export
-from customer_match.export.reference_page import FIELDS, is_told_elsewhere, json_schema, with_table
+from customer_match.export.reference_page import FIELDS, is_listed_elsewhere, json_schema, with_table
 from customer_match.export.yaml_document import read_document
 from customer_match.project import PROJECT
 
@@ -34,8 +34,8 @@ def test_the_page_has_every_key() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert len(FIELDS) > len(Export.model_fields)
     for keys in FIELDS:
-        if is_told_elsewhere(keys):
-            above = next(keys[:n] for n in range(1, len(keys)) if is_told_elsewhere(keys[: n + 1]))
+        if is_listed_elsewhere(keys):
+            above = next(keys[:n] for n in range(1, len(keys)) if is_listed_elsewhere(keys[: n + 1]))
             assert "written like" in (FIELDS[above].description or "")
             continue
         dotted = ".".join(keys).replace("segments.", "segments[].").replace("suppress.", "suppress[].")
