@@ -18,7 +18,7 @@ from airflow_microsoft_advertising.listener import NOTE_KEY
 from airflow_microsoft_advertising.map_length import check_count
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
 from airflow_microsoft_advertising.pools import pool_name
-from airflow_microsoft_advertising.run.params import documentation, params, run_of, upload_arguments
+from airflow_microsoft_advertising.run.params import documentation, params, upload_arguments
 from customer_match.export.loading import BrokenExport, load_exports
 from customer_match.export.model import Export
 from customer_match.export.segments import Segment
@@ -35,6 +35,9 @@ REASON_KEY = "reason"
 
 Row = dict[str, Any]
 """A segment as it travels between tasks: `table`, `audience` and `path`."""
+
+# The steps are imported by the tasks that do them: this file is parsed every few seconds, and they load what reads
+# tables and hashes addresses.
 
 
 def export_dag(export: Export) -> DAG:
@@ -72,9 +75,11 @@ def select_task(export: Export) -> Any:
     @task
     def select() -> list[Row]:
         """Which segments this run exports."""
+        from airflow_microsoft_advertising.run.select import select_segments  # noqa: PLC0415 (see above)
+
         context = get_current_context()
         try:
-            segments = this_run(export).select(context["params"]["segments"])
+            segments = select_segments(this_run(export), context["params"]["segments"])
             check_count(len(segments))
         except AirflowFailException as error:
             context["ti"].xcom_push(REASON_KEY, str(error))
@@ -90,20 +95,26 @@ def segment_group(export: Export) -> Any:
     @task(map_index_template="{{ segment_name }}")
     def validate(row: Row) -> Row:
         """The table is found, readable, fresh, and has its e-mail column."""
-        this_run(export).validate(this_segment(row))
+        from airflow_microsoft_advertising.run.validate import validate_segment  # noqa: PLC0415 (see above)
+
+        validate_segment(this_run(export), this_segment(row))
         return row
 
     @task(map_index_template="{{ segment_name }}")
     def normalise(row: Row) -> Row:
         """Its addresses are normalised and hashed, its members staged."""
-        this_run(export).normalise(this_segment(row))
+        from airflow_microsoft_advertising.run.normalise import normalise_segment  # noqa: PLC0415 (see above)
+
+        normalise_segment(this_run(export), this_segment(row))
         return row
 
     @task(map_index_template="{{ segment_name }}")
     def chunk(row: Row) -> Row:
         """The difference to what the audience holds, cut into parts."""
+        from airflow_microsoft_advertising.run.chunk import chunk_segment  # noqa: PLC0415 (see above)
+
         run, segment = this_run(export), this_segment(row)
-        run.chunk(segment)
+        chunk_segment(run, segment)
         return {
             "audience": segment.audience,
             "audience_id": segment.audience_id or "",
@@ -134,7 +145,9 @@ def sizes_task(export: Export) -> Any:
     @task(retries=0, execution_timeout=timedelta(minutes=10))
     def sizes(rows: list[Row]) -> None:
         """Matched users of each audience, and whether they are enough to be served. Fails no run."""
-        this_run(export).sizes([Segment.model_validate(row) for row in rows])
+        from airflow_microsoft_advertising.run.sizes import read_sizes  # noqa: PLC0415 (see above)
+
+        read_sizes(this_run(export), [Segment.model_validate(row) for row in rows])
 
     return sizes
 
@@ -146,11 +159,13 @@ def report_task(export: Export) -> Any:
     @task(trigger_rule=TriggerRule.ALL_DONE, retries=1, outlets=[audiences])
     def report(rows: list[Row] | None, *, outlet_events: Any) -> None:
         """What the run did; fails if a segment did. Success is an event that other DAGs can be scheduled by."""
+        from airflow_microsoft_advertising.run.report import write_report  # noqa: PLC0415 (see above)
+
         if rows is None:
             reason = get_current_context()["ti"].xcom_pull(task_ids="select", key=REASON_KEY)
             words = reason or "The log of the task `select` says why."
             raise AirflowFailException(f"No segments were selected. {words}")
-        result = this_run(export).report([Segment.model_validate(row) for row in rows])
+        result = write_report(this_run(export), [Segment.model_validate(row) for row in rows])
         get_current_context()["ti"].xcom_push(NOTE_KEY, result.summary())
         log.info("%s", result.summary())
         if result.failed:
@@ -166,6 +181,8 @@ def report_task(export: Export) -> Any:
 
 def this_run(export: Export) -> Any:
     """The run that the current task belongs to."""
+    from airflow_microsoft_advertising.run.context import run_of  # noqa: PLC0415 (see above)
+
     return run_of(export, get_current_context())
 
 

@@ -16,7 +16,9 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.links import AudienceLink, audiences_url
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
-from airflow_microsoft_advertising.run.export_run import DRY_RUN, ExportRun
+from airflow_microsoft_advertising.run.chunk import DRY_RUN, chunk_segment
+from airflow_microsoft_advertising.run.export_run import ExportRun
+from airflow_microsoft_advertising.run.report import write_report
 from airflow_microsoft_advertising.trigger import BulkUploadTrigger, PauseTrigger
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.ledger.lease import Lease
@@ -33,7 +35,7 @@ from microsoft_advertising.bulk import file as bulk_file
 from microsoft_advertising.faults import ServiceTerminalError, ServiceTransientError
 from microsoft_advertising.models import UploadState, UploadStatus
 from tests.airflow_microsoft_advertising.conftest import EXTRA, SECRETS, Connect
-from tests.airflow_microsoft_advertising.run.test_export_run import DAY, GOLD, Lake, digest, people, prepare
+from tests.airflow_microsoft_advertising.run.small_lake import DAY, GOLD, Lake, digest, people, prepare
 from tests.customer_match_delivery.in_memory import FakeService, Faults
 
 
@@ -141,7 +143,7 @@ def test_it_goes_on_until_the_audience_is_right(run: ExportRun, service: Closing
     assert record.model_dump(mode="json", include=set(told)) == told
     assert (record.sent, record.overridden) == (3, ())
     assert run.known(GOLD).table == TableFacts(profiles=6, missing=1), "what the next table is compared with"
-    [segment] = run.report([GOLD]).segments
+    [segment] = write_report(run, [GOLD]).segments
     assert (segment.outcome, segment.route, segment.calls) == (Outcome.DELIVERED, Route.BULK, 0)
 
 
@@ -154,7 +156,7 @@ def test_calls_need_no_deferral(tmp_path: Path, connect: Connect, service: Closi
     assert (len(audience.people), deferrals, service.uploads) == (3, 0, {})
     told = {"audience_id": audience.id, "parts": 1, "route": "apply", "calls": 1, "refused": {}}
     assert result == told
-    [segment] = run.report([GOLD]).segments
+    [segment] = write_report(run, [GOLD]).segments
     assert (segment.outcome, segment.route, segment.calls) == (Outcome.DELIVERED, Route.APPLY, 1)
     assert (segment.added, segment.removed, segment.replaced) == (3, 0, False)
 
@@ -168,7 +170,7 @@ def test_what_the_service_does_not_take_by_calls_goes_by_bulk(
     service.call_errors = [ServiceTerminalError("not offered", codes=(204,))]
     result, deferrals = to_the_end(run)
     assert (result["route"], result["calls"], deferrals) == ("bulk", 0, 1)
-    [segment] = run.report([GOLD]).segments
+    [segment] = write_report(run, [GOLD]).segments
     assert (segment.outcome, segment.route, segment.calls) == (Outcome.DELIVERED, Route.BULK, 0)
     assert [len(audience.people) for audience in service.audiences.values()] == [3]
 
@@ -456,7 +458,7 @@ def test_a_run_that_was_overtaken_is_skipped(run: ExportRun, service: ClosingSer
     ledger.write(ledger.load(), State(audience="Gold customers", audience_id=audience.id, interval_end=newer))
     with pytest.raises(AirflowSkipException, match="newer data"):
         operator(run).execute(CONTEXT)
-    [segment] = run.report([GOLD]).segments
+    [segment] = write_report(run, [GOLD]).segments
     assert (segment.outcome, segment.message) == (Outcome.SKIPPED, str(Overtaken(newer)))
 
 
@@ -474,7 +476,7 @@ def test_the_report_tells_of_the_plan_that_was_carried_out(
     prepare(second, GOLD)
     service.audiences.clear()
     result, _ = to_the_end(second)
-    [segment] = second.report([GOLD]).segments
+    [segment] = write_report(second, [GOLD]).segments
     assert result["parts"] == 2
     assert (segment.added, segment.parts, segment.members) == (4, 2, 4)
 
@@ -488,7 +490,7 @@ def test_refused_members_are_reported(
     assert result["refused"] == {"EmailMustBeHashed": 1}
     words = "Microsoft Advertising refused 1 of 3 members sent (EmailMustBeHashed 1)"
     assert f"{words} for the audience 'Gold customers'" in caplog.text
-    [segment] = run.report([GOLD]).segments
+    [segment] = write_report(run, [GOLD]).segments
     assert (segment.outcome, segment.message) == (
         Outcome.REFUSED_SOME, f"{words}; the next run tries them again."
     )  # fmt: skip
@@ -520,7 +522,7 @@ class Twenty:
         return run
 
     def refuse(self, run: ExportRun, number: int) -> None:
-        plan = run.chunk(GOLD).plan
+        plan = chunk_segment(run, GOLD).plan
         assert plan
         digests = [row for array in read_members(run.workspace, plan.target) for row in array]
         self.service.refuse = {int(row[0]): (8004,) for row in digests[:number]}
@@ -541,7 +543,7 @@ def test_up_to_the_tolerance_refused_members_are_a_warning(twenty: Twenty) -> No
     run = twenty.run(guards={"max_refused": 0.6})
     twenty.refuse(run, 12)
     assert to_the_end(run)[0]["refused"] == {"EmailMustBeHashed": 12}
-    report = run.report([GOLD])
+    report = write_report(run, [GOLD])
     assert (report.segments[0].outcome, report.failed) == (Outcome.REFUSED_SOME, 0)
 
 
@@ -559,7 +561,7 @@ def test_beyond_the_tolerance_they_fail_the_segment_and_the_ledger_stays_true(tw
     record = run.records(GOLD).read(Delivered)
     assert record
     assert (record.refused, record.sent) == ({"EmailMustBeHashed": 12}, 20)
-    [segment] = run.report([GOLD]).segments
+    [segment] = write_report(run, [GOLD]).segments
     assert (segment.outcome, segment.refused) == (Outcome.FAILED, {"EmailMustBeHashed": 12})
     assert "upload: Microsoft Advertising refused 12 of 20" in str(segment.message)
     assert lease(run).current() is None
@@ -570,7 +572,7 @@ def test_beyond_the_tolerance_they_fail_the_segment_and_the_ledger_stays_true(tw
     twenty.service.refuse = {}
     following = twenty.run(guards={"max_refused": 0.59})
     to_the_end(following)
-    [segment] = following.report([GOLD]).segments
+    [segment] = write_report(following, [GOLD]).segments
     assert (segment.outcome, segment.added, twenty.there) == (Outcome.DELIVERED, 12, 20)
 
 
@@ -581,7 +583,7 @@ def test_too_many_refused_members_can_be_let_pass_once(
     run = twenty.run(ignore_guards=True)
     twenty.refuse(run, 12)
     assert to_the_end(run)[0]["refused"] == {"EmailMustBeHashed": 12}
-    [segment] = run.report([GOLD]).segments
+    [segment] = write_report(run, [GOLD]).segments
     assert segment.outcome is Outcome.REFUSED_SOME
     assert "at most 1% may be refused" in segment.overridden[-1]
     assert "Let pass by `ignore_guards`: Microsoft Advertising refused 12 of 20" in caplog.text
@@ -594,7 +596,7 @@ def test_members_that_are_refused_each_time_do_not_fail_the_later_runs(twenty: T
         run = twenty.run(guards={"max_refused": 0.6})
         twenty.refuse(run, 12)
         to_the_end(run)
-        assert run.report([GOLD]).failed == 0
+        assert write_report(run, [GOLD]).failed == 0
     assert (twenty.service.accepted[-1].action, len(twenty.service.accepted[-1].people)) == ("Add", 12)
 
 
@@ -619,14 +621,14 @@ def test_who_leaves_is_judged_again_where_the_ledger_has_moved_on(
     sent = len(service.accepted)
     if ignore:
         to_the_end(late)
-        [segment] = late.report([GOLD]).segments
+        [segment] = write_report(late, [GOLD]).segments
         assert (segment.outcome, segment.removed, len(segment.overridden)) == (Outcome.DELIVERED, 150, 1)
         return
     words = r"150 of 270 members would leave.*at most 50% may.*`guards\.max_removed`"
     with pytest.raises(AirflowFailException, match=words):
         to_the_end(late)
     assert len(service.accepted) == sent
-    [segment] = late.report([GOLD]).segments
+    [segment] = write_report(late, [GOLD]).segments
     assert (segment.outcome, segment.removed) == (Outcome.FAILED, 150)
 
 
@@ -640,7 +642,7 @@ def test_an_empty_segment_that_is_allowed_makes_an_empty_audience(
     prepare(run, GOLD)
     assert to_the_end(run)[0]["parts"] == 0
     assert [len(audience.people) for audience in service.audiences.values()] == [0]
-    [segment] = run.report([GOLD]).segments
+    [segment] = write_report(run, [GOLD]).segments
     assert (segment.outcome, segment.members, segment.removed) == (Outcome.UNCHANGED, 0, 0)
 
 
@@ -673,7 +675,7 @@ def test_terms_of_the_connection_are_accepted_and_reported(
     connect(extra=EXTRA | {"terms_accepted_by": "Jane Doe", "terms_accepted_on": "2026-01-31"})
     to_the_end(run)
     assert files == [True, True]
-    report = run.report([GOLD])
+    report = write_report(run, [GOLD])
     assert report.segments[0].terms == report.terms
     words = "accepted with every upload for Jane Doe, on record since 2026-01-31"
     assert words in report.summary()
@@ -682,7 +684,7 @@ def test_terms_of_the_connection_are_accepted_and_reported(
 
 def test_without_them_nothing_is_accepted_or_said(run: ExportRun, service: ClosingService) -> None:
     to_the_end(run)
-    report = run.report([GOLD])
+    report = write_report(run, [GOLD])
     assert report.terms is None
     assert "terms" not in report.summary()
 

@@ -30,7 +30,6 @@ MODULES: Final = frozenset(
     {
         "customer_match_delivery.deletion",
         "customer_match_delivery.audience",
-        "airflow_microsoft_advertising.run.sizes",
         "customer_match_delivery.delivery",
         "airflow_microsoft_advertising.hook",
         "airflow_microsoft_advertising.cli.ledger",

@@ -22,8 +22,13 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
+from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
+from airflow_microsoft_advertising.run.normalise import normalise_segment
 from airflow_microsoft_advertising.run.params import upload_arguments
+from airflow_microsoft_advertising.run.report import write_report
+from airflow_microsoft_advertising.run.select import select_segments
+from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.export.loading import load_export
 from customer_match.export.model import Export
 from customer_match.export.segments import Segment
@@ -129,21 +134,21 @@ class _Played:
     def play(self) -> None:
         with self.lock:
             self.run.state = "running"
-            segments = self.steps.select()
+            segments = select_segments(self.steps)
             threads = [threading.Thread(target=self._segment, args=(s,), daemon=True) for s in segments]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
-            reported = self._tried("report", "", lambda: self.steps.report(segments), retries=1)
+            reported = self._tried("report", "", lambda: write_report(self.steps, segments), retries=1)
             failed = reported is None or reported.failed
             self.run.state = "failed" if failed else "success"
 
     def _segment(self, segment: Segment) -> None:
         works: tuple[tuple[str, Callable[[], Any]], ...] = (
-            ("validate", lambda: self.steps.validate(segment)),
-            ("normalise", lambda: self.steps.normalise(segment)),
-            ("chunk", lambda: self.steps.chunk(segment)),
+            ("validate", lambda: validate_segment(self.steps, segment)),
+            ("normalise", lambda: normalise_segment(self.steps, segment)),
+            ("chunk", lambda: chunk_segment(self.steps, segment)),
             ("upload", lambda: self._uploaded(segment)),
         )
         for name, work in works:

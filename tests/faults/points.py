@@ -200,9 +200,14 @@ def change(name: str, module: ModuleType) -> None:
 _FORKS_TASKS: Final = "airflow.executors.local_executor"
 _WORK: Final = (
     "airflow_microsoft_advertising.operator",
-    "airflow_microsoft_advertising.run.params",
-    "airflow_microsoft_advertising.run.export_run",
+    "airflow_microsoft_advertising.run.chunk",
+    "airflow_microsoft_advertising.run.context",
+    "airflow_microsoft_advertising.run.normalise",
+    "airflow_microsoft_advertising.run.report",
+    "airflow_microsoft_advertising.run.select",
+    "airflow_microsoft_advertising.run.sizes",
     "airflow_microsoft_advertising.run.upload",
+    "airflow_microsoft_advertising.run.validate",
     "customer_match.addresses.engine",
     "customer_match.export.loading",
     "pyarrow.compute",

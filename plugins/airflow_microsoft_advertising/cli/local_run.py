@@ -16,14 +16,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_microsoft_advertising.cli.process import holder_of, is_over
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
+from airflow_microsoft_advertising.run.normalise import normalise_segment
+from airflow_microsoft_advertising.run.report import write_report
+from airflow_microsoft_advertising.run.select import select_segments
+from airflow_microsoft_advertising.run.sizes import read_sizes
 from airflow_microsoft_advertising.run.upload import Busy, NextMove, Upload
+from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.errors import ConfigurationError, CustomerMatchError, TransientError
 from customer_match.export.segments import Segment
 from customer_match.project import PROJECT
@@ -49,6 +55,13 @@ Tell = Callable[[Segment, str], None]
 _BUSY_SECONDS = 3.0  # between two looks at an audience that another run works on: a look is cheap
 _LONGEST_RETRY_DELAY = 15 * 60.0  # as the DAG's max_retry_delay
 POLLING = PollSchedule(first=1.0)
+
+_STEPS: Final = (
+    (Step.VALIDATE, validate_segment),
+    (Step.NORMALISE, normalise_segment),
+    (Step.CHUNK, chunk_segment),
+)
+"""Before the upload."""
 
 
 def new_run_id(now: datetime) -> str:
@@ -106,14 +119,14 @@ class LocalRun:
             ConfigurationError: There is nothing to export.
         """
         try:
-            chosen = self._run.select(names)
+            chosen = select_segments(self._run, names)
         except AirflowFailException as error:
             raise ConfigurationError(str(error)) from None
         with self._cleaning:
             self._cleaning.callback(self._give_back)
-            self._run.sizes(chosen)
+            read_sizes(self._run, chosen)
             self._carry_out(chosen)
-        return self._run.report(chosen)
+        return write_report(self._run, chosen)
 
     def _carry_out(self, segments: Sequence[Segment]) -> None:
         """Work that is due goes first, so that no upload's results get too old; then the next segment begins."""
@@ -132,15 +145,10 @@ class LocalRun:
                 break
 
     def _segment(self, segment: Segment) -> Waits:
-        run = self._run
         try:
-            for step, work in (
-                (Step.VALIDATE, run.validate),
-                (Step.NORMALISE, run.normalise),
-                (Step.CHUNK, run.chunk),
-            ):
+            for step, work in _STEPS:
                 self._tell(segment, str(step))
-                yield from self._tried(segment, partial(_at_once, work, segment))
+                yield from self._tried(segment, partial(_at_once, work, self._run, segment))
             self._tell(segment, str(Step.UPLOAD))
             yield from self._tried(segment, partial(self._upload, segment))
         except AirflowSkipException as skipped:
@@ -253,7 +261,7 @@ class LocalRun:
             upload.give_back()
 
 
-def _at_once(work: Callable[[Segment], Any], segment: Segment) -> Waits:
+def _at_once(work: Callable[[ExportRun, Segment], Any], run: ExportRun, segment: Segment) -> Waits:
     """A step as work that is over in one go, and lets what is due in between go first."""
-    work(segment)
+    work(run, segment)
     yield 0.0

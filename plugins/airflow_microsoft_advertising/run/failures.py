@@ -1,4 +1,4 @@
-"""How an error ends a task: noted for the report, said clearly, retried only where that can help."""
+"""How an error ends a task: noted for the report, with words that say what to do, retried only where that helps."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from customer_match.errors import CustomerMatchError, TransientError
 from customer_match.redaction import logger, without_addresses
 from customer_match.runs.records import Failure, SegmentRecords, Step
 
-__all__ = ["clearly", "without_addresses"]
+__all__ = ["translate_errors"]
 
 log = logger(__name__)
 
 
 @contextmanager
-def clearly(step: Step, records: SegmentRecords | None) -> Iterator[None]:
+def translate_errors(step: Step, records: SegmentRecords | None) -> Iterator[None]:
     """Let errors end the task so that its log's last lines say what to do.
 
     Args:
@@ -41,7 +41,7 @@ def clearly(step: Step, records: SegmentRecords | None) -> Iterator[None]:
         if isinstance(error, TransientError):
             raise TransientError(message, retry_after=error.retry_after) from None
         raise AirflowFailException(message) from None
-    except Exception as error:  # noqa: BLE001 (told again in words without an address)
+    except Exception as error:  # noqa: BLE001 (raised again without addresses)
         # A library's words may quote a cell of the table: what is shown has no address in it.
         place = traceback.extract_tb(error.__traceback__)[-1]
         message = without_addresses(
@@ -57,5 +57,5 @@ def _note(step: Step, records: SegmentRecords | None, message: str) -> None:
         return
     try:
         records.write(Failure(step=step, message=message))
-    except Exception as error:  # noqa: BLE001 (the first failure is the one to tell)
+    except Exception as error:  # noqa: BLE001 (the first failure is the one to report)
         log.warning("The failure could not be noted for the report: %s", type(error).__name__)

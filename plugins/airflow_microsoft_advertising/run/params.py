@@ -1,10 +1,10 @@
-"""What a person may choose when they start a run by hand, and what a run reads of it."""
+"""What a DAG shows of its export: what may be chosen when a run is started by hand, and its documentation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import Param
 
@@ -13,12 +13,7 @@ from customer_match.export.model import Export
 from customer_match.project import PROJECT
 from customer_match.redaction import without_addresses
 
-if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-    from airflow_microsoft_advertising.run.export_run import ExportRun
-
-__all__ = ["documentation", "mark", "params", "run_of", "upload_arguments"]
+__all__ = ["documentation", "mark", "params", "upload_arguments"]
 
 
 def params(export: Export) -> dict[str, Param]:
@@ -60,25 +55,6 @@ def params(export: Export) -> dict[str, Param]:
             description="Apply this run's data interval although an audience holds a newer one.",
         ),
     }
-
-
-def run_of(export: Export, context: Context) -> ExportRun:
-    """The run that a task belongs to. Manual runs have no data interval: they stand for when they were due."""
-    from airflow_microsoft_advertising.run.export_run import ExportRun  # noqa: PLC0415 (heavy: not while DAGs are parsed)
-
-    dag_run, chosen = context["dag_run"], context["params"]
-    return ExportRun(
-        export=export,
-        run_id=dag_run.run_id,
-        interval_end=dag_run.data_interval_end or dag_run.run_after,
-        full=chosen["mode"] == "full",
-        dry_run=chosen["dry_run"],
-        ignore_guards=chosen["ignore_guards"],
-        force=chosen["force"],
-        began=dag_run.start_date,
-        interval_start=dag_run.data_interval_start,
-        logical_date=dag_run.logical_date,
-    )
 
 
 def mark(export: Export) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+from customer_match.errors import CustomerMatchError
 from customer_match.ledger.state import State
 from customer_match.planning.sizes import Matched, Reading, Sizes, reading_of
 from customer_match.redaction import logger, without_addresses
@@ -18,17 +18,38 @@ if TYPE_CHECKING:
     from customer_match.export.segments import Segment
     from microsoft_advertising.models import Audience
 
-__all__ = ["read_sizes"]
+__all__ = ["load_sizes", "read_sizes"]
 
 log = logger(__name__)
 
 
 def read_sizes(run: ExportRun, segments: Sequence[Segment]) -> Sizes:
-    """Ask once for all audiences of a run, and judge those that an earlier run has delivered.
+    """Read how large the service finds the audiences that earlier runs delivered, and keep it for the report.
 
     Whatever fails is noted and logged as a warning, nothing more: no upload depends on it.
     """
-    now = datetime.now(UTC)
+    sizes = _read(run, segments)
+    try:
+        run.workspace.write_bytes(_path(run), sizes.model_dump_json(indent=1).encode())
+    except CustomerMatchError as error:
+        log.warning("The sizes of the audiences could not be kept for the report: %s", error)
+    return sizes
+
+
+def load_sizes(run: ExportRun) -> Sizes | None:
+    """What was kept; None where the sizes were not read."""
+    if not run.workspace.exists(_path(run)):
+        return None
+    return Sizes.model_validate_json(run.workspace.read_bytes(_path(run)))
+
+
+def _path(run: ExportRun) -> str:
+    return f"{run.folder}/sizes.json"
+
+
+def _read(run: ExportRun, segments: Sequence[Segment]) -> Sizes:
+    """Ask once for all audiences of a run, and judge those that an earlier run has delivered."""
+    now = run.now()
     try:
         known = {segment.audience: run.known(segment) for segment in segments if segment.fault is None}
         delivered = {name: state for name, state in known.items() if state.audience_id}

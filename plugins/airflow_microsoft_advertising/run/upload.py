@@ -16,7 +16,7 @@ from propcache.api import cached_property
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake.filesystem import filesystem
 from airflow_microsoft_advertising.links import audiences_url
-from airflow_microsoft_advertising.run.failures import clearly
+from airflow_microsoft_advertising.run.failures import translate_errors
 from customer_match.clocks import is_in_future
 from customer_match.errors import ConfigurationError, CustomerMatchError, TerminalError, TransientError
 from customer_match.ledger.lease import AudienceBusy, Lease
@@ -90,7 +90,7 @@ class Upload:
         Raises:
             AirflowSkipException: There is nothing to send in this run.
         """
-        with clearly(Step.UPLOAD, self._records):
+        with translate_errors(Step.UPLOAD, self._records):
             if skipped := self._chunked.skipped:
                 raise AirflowSkipException(skipped)
             started = time.time() if since is None else since
@@ -106,7 +106,7 @@ class Upload:
         Raises:
             TransientError: That one still is in progress.
         """
-        with clearly(Step.UPLOAD, self._records):
+        with translate_errors(Step.UPLOAD, self._records):
             return self._worked(partial(self._advanced, overdue=overdue), started=started)
 
     def holder(self) -> str | None:

@@ -13,6 +13,7 @@ from airflow_microsoft_advertising.cli import local_run
 from airflow_microsoft_advertising.cli.local_run import LocalRun, new_run_id
 from airflow_microsoft_advertising.cli.process import holder_of
 from airflow_microsoft_advertising.run.export_run import ExportRun
+from airflow_microsoft_advertising.run.select import select_segments
 from airflow_microsoft_advertising.run.upload import Upload
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.export.segments import Segment
@@ -25,7 +26,7 @@ from microsoft_advertising.faults import ServiceTerminalError, ServiceTransientE
 from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
 from microsoft_advertising.models import UploadState
 from tests.airflow_microsoft_advertising.conftest import Connect
-from tests.airflow_microsoft_advertising.run.test_export_run import DAY, Lake
+from tests.airflow_microsoft_advertising.run.small_lake import DAY, Lake
 from tests.airflow_microsoft_advertising.test_operator import ClosingService, service, throttled
 
 __all__ = ["service"]
@@ -331,7 +332,7 @@ def test_the_upload_is_the_one_of_the_dag(lake: Lake) -> None:
     """What the scheduler's operator and this run tell the delivery of a segment is the same."""
     run = lake.run(scope="Account", membership_duration=30, adopt=True)
     operator = export_dag(run.export).get_task("segment.upload")
-    segment = run.select()[0]
+    segment = select_segments(run)[0]
     operator.audience, operator.audience_id = segment.audience, ""
     operator.segment, operator.folder = run.export.identity(segment), run.segment_folder(segment)
     dag_run = SimpleNamespace(dag_id=run.export.name, run_id=run.run_id)

@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
-from airflow_microsoft_advertising.run import export_run as steps
+from airflow_microsoft_advertising.run import chunk
 from airflow_microsoft_advertising.run.export_run import ExportRun
+from airflow_microsoft_advertising.run.normalise import normalise_segment
+from airflow_microsoft_advertising.run.report import write_report
+from airflow_microsoft_advertising.run.select import select_segments
+from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.errors import TransientError
 from customer_match.planning import emptied
 from customer_match.runs.report import Outcome
@@ -48,8 +52,8 @@ class Time:
     def __init__(self, simulator: Simulator, patch: pytest.MonkeyPatch) -> None:
         self._simulator = simulator
         self._ahead = timedelta()
-        for module in (delivery, steps):
-            patch.setattr(module, "_now", lambda: datetime.now(UTC) + self._ahead)
+        patch.setattr(delivery, "_now", lambda: datetime.now(UTC) + self._ahead)
+        patch.setattr(ExportRun, "now", lambda _: datetime.now(UTC) + self._ahead)
 
     def pass_days(self, days: float) -> None:
         self._ahead += timedelta(days=days)
@@ -80,7 +84,7 @@ def test_nobody_lapses(tmp_path: Path, own: Simulator, time: Time, route: str) -
 def test_without_renewal_they_would(
     tmp_path: Path, own: Simulator, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "must_renew", lambda *_, **__: False)
+    monkeypatch.setattr(chunk, "must_renew", lambda *_, **__: False)
     at = small_one(tmp_path, own, membership_duration=10)
     for _ in range(4):
         [report] = at.run()
@@ -129,9 +133,9 @@ def test_an_audience_that_is_deleted_while_an_upload_is_in_flight(tmp_path: Path
     at.run()
     at.write(churned(TABLES, 0.1))
     run = ExportRun(export=at.export, run_id="struck", interval_end=at.day + timedelta(hours=1))
-    [segment] = run.select()
-    for step in (run.validate, run.normalise, run.chunk):
-        step(segment)
+    [segment] = select_segments(run)
+    for step in (validate_segment, normalise_segment, chunk.chunk_segment):
+        step(run, segment)
     [audience] = at.audiences(segment.audience)
     context: Any = {"dag_run": SimpleNamespace(dag_id=at.export.name, run_id=run.run_id)}
     at.api.fault("ProcessUpload", "hang")
@@ -143,7 +147,7 @@ def test_an_audience_that_is_deleted_while_an_upload_is_in_flight(tmp_path: Path
     with pytest.raises(TransientError, match="creates it anew"):
         at.operator(run, segment).execute_complete(context, event)
     at.try_upload(run, segment)
-    at.check(list(run.report([segment]).segments))
+    at.check(list(write_report(run, [segment]).segments))
     [again] = at.audiences(segment.audience)
     assert again["id"] != audience["id"]
 

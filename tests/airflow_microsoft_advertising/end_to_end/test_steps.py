@@ -18,8 +18,14 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from tenacity import RetryCallState
 
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
+from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
+from airflow_microsoft_advertising.run.normalise import normalise_segment
 from airflow_microsoft_advertising.run.params import upload_arguments
+from airflow_microsoft_advertising.run.report import write_report
+from airflow_microsoft_advertising.run.select import select_segments
+from airflow_microsoft_advertising.run.sizes import read_sizes
+from airflow_microsoft_advertising.run.validate import validate_segment
 from airflow_microsoft_advertising.trigger import PauseTrigger
 from customer_match.errors import TransientError
 from customer_match.export.matching import segments_of
@@ -84,13 +90,13 @@ class Installation:
         """One run of the export, as the DAG's tasks do it."""
         self.day += timedelta(days=1)
         run = ExportRun(export=self.export, run_id=f"run {self.day:%d}", interval_end=self.day, **options)
-        chosen = segments or run.select()
+        chosen = segments or select_segments(run)
         for segment in chosen:
-            run.validate(segment)
-            run.normalise(segment)
-            run.chunk(segment)
+            validate_segment(run, segment)
+            normalise_segment(run, segment)
+            chunk_segment(run, segment)
             self.upload(run, segment, tries)
-        return list(run.report(chosen).segments)
+        return list(write_report(run, chosen).segments)
 
     def upload(self, run: ExportRun, segment: Segment, tries: int) -> None:
         """The upload task with its retries."""
@@ -282,7 +288,7 @@ def test_no_token_goes_where_the_ledger_was_made_to_point(small: Installation) -
             small.run()
         small.api.control("faults", method="DELETE")
         run = ExportRun(export=small.export, run_id=f"run {small.day:%d}", interval_end=small.day)
-        [segment, *_] = run.select()
+        [segment, *_] = select_segments(run)
         ledger = Ledgers(run.workspace, small.export.aid).of(segment.audience)
         entry = ledger.load()
         request = entry.state.parts[0].request
@@ -645,17 +651,17 @@ def test_sizes_are_read_back_by_a_later_run(small: Installation) -> None:
     [segment] = segments_of(small.export)
     small.run()
     run = ExportRun(export=small.export, run_id="later", interval_end=small.day)
-    [reading] = run.sizes([segment]).readings
+    [reading] = read_sizes(run, [segment]).readings
     assert reading.readiness is Readiness.NOT_KNOWN_YET
     before = small.api.control("settings")
     small.api.control("settings", {"size_delay_seconds": 0})
-    [reading] = run.sizes([segment]).readings
+    [reading] = read_sizes(run, [segment]).readings
     small.api.control("settings", before)
     [audience] = small.audiences(segment.audience)
     assert reading.search_size == len(small.api.members(audience["id"]))
     assert reading.readiness is Readiness.READY
     small.api.fault("GetAudiencesByIds", "fault", code=106)
-    assert "may not act on this account" in str(run.sizes([segment]).note)
+    assert "may not act on this account" in str(read_sizes(run, [segment]).note)
 
 
 @pytest.mark.parametrize("route", ["bulk", "apply"])

@@ -26,6 +26,9 @@ from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from airflow_microsoft_advertising.lake.filesystem import filesystem
 from airflow_microsoft_advertising.run.export_run import ExportRun
+from airflow_microsoft_advertising.run.normalise import normalise_segment
+from airflow_microsoft_advertising.run.select import select_segments
+from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.errors import ConfigurationError, CustomerMatchError, TransientError
 from customer_match.export.loading import load_export
 from customer_match.export.model import Export
@@ -150,7 +153,7 @@ def test_segments_are_found_beside_what_only_stands_for_folders(lake: Lake, sche
     for marker in ("Gold/", "Gold_$folder$", "Empty/"):
         lake.bucket.pipe_file(f"lake/segments/{marker}", b"")
     assert list(found_tables(f"{scheme}://lake/segments")) == ["Gold", "Silver"]
-    assert [segment.table for segment in lake.run().select()] == ["Gold", "Silver"]
+    assert [segment.table for segment in select_segments(lake.run())] == ["Gold", "Silver"]
 
 
 def test_what_others_write_meanwhile_is_seen(lake: Lake) -> None:
@@ -166,11 +169,11 @@ def test_a_day_without_a_table_is_told_with_its_neighbours(lake: Lake) -> None:
     for day in ("2026-04-29", "2026-05-03"):
         lake.put(f"Dated/{day}/part-0.csv", ["a@example.com"])
     run = lake.run(segments=[{"table": "Dated", "path": "Dated/{{ ds }}"}])
-    (segment,) = run.select()
+    (segment,) = select_segments(run)
     with pytest.raises(
         AirflowFailException, match=r"s3://lake/segments/Dated/2026-04-29 .*2026-05-03"
     ) as raised:
-        run.validate(segment)
+        validate_segment(run, segment)
     assert SECRET not in str(raised.value)
 
 
@@ -313,20 +316,20 @@ def test_a_server_that_is_not_there_is_told(define: Define) -> None:
 @pytest.mark.faults
 def test_a_table_that_goes_between_two_steps_is_told(lake: Lake) -> None:
     run = lake.run()
-    gold = run.select()[0]
-    run.validate(gold)
+    gold = select_segments(run)[0]
+    validate_segment(run, gold)
     lake.bucket.rm("lake/segments/Gold", recursive=True)
     with pytest.raises(AirflowFailException, match="There is no table 'Gold' in s3://lake/segments"):
-        run.normalise(gold)
+        normalise_segment(run, gold)
 
 
 @pytest.mark.faults
 def test_a_table_that_changes_between_two_steps_is_read_as_it_is_then(lake: Lake) -> None:
     run = lake.run()
-    gold = run.select()[0]
-    run.validate(gold)
+    gold = select_segments(run)[0]
+    validate_segment(run, gold)
     lake.put("Gold/part-0.csv", [f"new{number}@example.com" for number in range(7)])
-    assert run.normalise(gold).staged.members.count == 7
+    assert normalise_segment(run, gold).staged.members.count == 7
 
 
 @pytest.mark.faults

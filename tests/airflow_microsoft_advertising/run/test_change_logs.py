@@ -9,11 +9,16 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_microsoft_advertising.run.chunk import chunk_segment
+from airflow_microsoft_advertising.run.normalise import normalise_segment
+from airflow_microsoft_advertising.run.report import write_report
+from airflow_microsoft_advertising.run.select import select_segments
+from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.change_logs.table import LogCounts
 from customer_match.export.segments import Segment
 from customer_match.runs.report import SegmentReport
 from tests.airflow_microsoft_advertising.conftest import Connect
-from tests.airflow_microsoft_advertising.run.test_export_run import digest, hexes, prepare
+from tests.airflow_microsoft_advertising.run.small_lake import digest, hexes, prepare
 from tests.airflow_microsoft_advertising.run.test_joined_tables import FORMATS, Rows, run_of
 
 Write = Callable[[Path, str, Rows], None]
@@ -56,7 +61,7 @@ CONTACTS = log(
 
 
 def reported(run: Any) -> SegmentReport:
-    [segment] = run.report([GOLD]).segments
+    [segment] = write_report(run, [GOLD]).segments
     return segment  # type: ignore[no-any-return]  # one of them
 
 
@@ -65,7 +70,7 @@ def test_a_segment(folder: Path, kind: str) -> None:
     FORMATS[kind](folder / "tables", "Gold", CONTACTS)
     run = run_of(folder, profiles=None, consent={"column": "Consent", "allow": [True]}, row_key="Id")
     prepare(run, GOLD)
-    staged = run.normalise(GOLD).staged
+    staged = normalise_segment(run, GOLD).staged
     assert hexes(run, staged.members) == {digest("anna@example.com"), digest("eve@example.net")}
     assert (staged.profiles, staged.without_consent, staged.valid, staged.rejected) == (
         4,
@@ -76,18 +81,18 @@ def test_a_segment(folder: Path, kind: str) -> None:
     assert staged.log == LogCounts(superseded=5, deleted=1)
     assert staged.rejects
     assert staged.rejects.rows == 1
-    run.chunk(GOLD)
+    chunk_segment(run, GOLD)
     segment = reported(run)
     assert (segment.profiles, segment.superseded, segment.deleted) == (4, 5, 1)
-    assert "5 older rows superseded, 1 deleted" in run.report([GOLD]).summary()
-    assert "superseded" in run.report([GOLD]).html()
+    assert "5 older rows superseded, 1 deleted" in write_report(run, [GOLD]).summary()
+    assert "superseded" in write_report(run, [GOLD]).html()
 
 
 def test_conditions_judge_the_newest_row_alone(folder: Path) -> None:
     FORMATS["csv"](folder / "tables", "Gold", CONTACTS)
     run = run_of(folder, profiles=None, where="Country = 'DE'")
     prepare(run, GOLD)
-    staged = run.normalise(GOLD).staged
+    staged = normalise_segment(run, GOLD).staged
     assert hexes(run, staged.members) == {digest("bob@example.com"), digest("eve@example.net")}
     assert (staged.profiles, staged.filtered) == (4, 1)
 
@@ -101,7 +106,7 @@ def test_profiles_and_memberships(folder: Path, kind: str) -> None:
     FORMATS[kind](folder / "tables", "Customer", CONTACTS)
     run = run_of(folder, profiles={"table": "Customer", "key": "Id"}, membership={"key": "CustomerId"})
     prepare(run, GOLD)
-    staged = run.normalise(GOLD).staged
+    staged = normalise_segment(run, GOLD).staged
     assert hexes(run, staged.members) == {digest("bob@example.com"), digest("eve@example.net")}
     assert staged.joined
     assert (staged.joined.customers, staged.joined.without_profile) == (3, 1)
@@ -127,9 +132,9 @@ def test_one_table_of_all_memberships(folder: Path, kind: str) -> None:
         profiles={"table": "Customer", "key": "Id"},
         membership="msdynci_segmentmembership",
     )
-    assert run.select() == [GOLD]  # nobody is in Old any more
+    assert select_segments(run) == [GOLD]  # nobody is in Old any more
     prepare(run, GOLD)
-    assert hexes(run, run.normalise(GOLD).staged.members) == {digest("bob@example.com")}
+    assert hexes(run, normalise_segment(run, GOLD).staged.members) == {digest("bob@example.com")}
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -141,7 +146,7 @@ def test_a_suppression_list(folder: Path, kind: str) -> None:
     FORMATS[kind](folder / "tables", "Never", objections)
     run = run_of(folder, profiles=None, suppress="Never")
     prepare(run, GOLD)
-    assert hexes(run, run.normalise(GOLD).staged.members) == {digest("anna@example.com")}
+    assert hexes(run, normalise_segment(run, GOLD).staged.members) == {digest("anna@example.com")}
 
 
 CDC = [
@@ -166,17 +171,17 @@ def test_another_log_is_read_as_declared_and_refused_before(folder: Path, kind: 
     with pytest.raises(
         AirflowFailException, match=r"looks like a log of changes.*'__\$operation'.*`changes: "
     ):
-        run.validate(GOLD)
+        validate_segment(run, GOLD)
     for keys in (
         {"source": {"root": str(folder / "tables"), "changes": DECLARED}},
         {"segments": [{"table": "Gold", "changes": DECLARED}]},
     ):
         run = run_of(folder, profiles=None, **keys)
         prepare(run, GOLD)
-        assert hexes(run, run.normalise(GOLD).staged.members) == {digest("anne@example.com")}
+        assert hexes(run, normalise_segment(run, GOLD).staged.members) == {digest("anne@example.com")}
     run = run_of(folder, profiles=None, segments=[{"table": "Gold", "changes": "none"}])
     prepare(run, GOLD)
-    assert run.normalise(GOLD).staged.members.count == 3
+    assert normalise_segment(run, GOLD).staged.members.count == 3
 
 
 def test_logs_in_other_roles_are_refused_too(folder: Path) -> None:
@@ -188,15 +193,15 @@ def test_logs_in_other_roles_are_refused_too(folder: Path) -> None:
         {"profiles": {"table": "Gold", "key": "Key"}, "membership": {"table": "Log", "key": "Key"}},
     ):
         with pytest.raises(AirflowFailException, match=r"looks like a log of changes"):
-            run_of(folder, **keys).validate(GOLD)
+            validate_segment(run_of(folder, **keys), GOLD)
     run = run_of(
         folder, profiles={"table": "Log", "key": "Key", "changes": DECLARED}, membership={"key": "Key"}
     )
     prepare(run, GOLD)
-    assert hexes(run, run.normalise(GOLD).staged.members) == {digest("anne@example.com")}
+    assert hexes(run, normalise_segment(run, GOLD).staged.members) == {digest("anne@example.com")}
     run = run_of(folder, profiles=None, suppress={"table": "Log", "changes": DECLARED})
     prepare(run, GOLD)
-    assert run.normalise(GOLD).staged.suppressed == 0
+    assert normalise_segment(run, GOLD).staged.suppressed == 0
 
 
 def test_a_table_that_becomes_a_log_is_read_as_one_or_stops(folder: Path) -> None:
@@ -204,19 +209,19 @@ def test_a_table_that_becomes_a_log_is_read_as_one_or_stops(folder: Path) -> Non
     FORMATS["csv"](folder / "tables", "Gold", plain)
     run = run_of(folder, profiles=None)
     prepare(run, GOLD)
-    assert run.normalise(GOLD).staged.members.count == 3
+    assert normalise_segment(run, GOLD).staged.members.count == 3
     left = log(*((row["Id"], {"Email": row["Email"]}) for row in plain), ("a1", {}), Email="")
     FORMATS["csv"](folder / "tables", "Gold", left)
     prepare(run, GOLD)
-    assert hexes(run, run.normalise(GOLD).staged.members) == {
+    assert hexes(run, normalise_segment(run, GOLD).staged.members) == {
         digest("p0@example.com"),
         digest("p2@example.com"),
     }
     FORMATS["csv"](folder / "tables", "Gold", [row | {"_change_type": "insert"} for row in plain])
     with pytest.raises(AirflowFailException, match=r"looks like a log of changes.*_change_type"):
-        run.validate(GOLD)
+        validate_segment(run, GOLD)
     with pytest.raises(AirflowFailException, match=r"looks like a log of changes.*_change_type"):
-        run.normalise(GOLD)
+        normalise_segment(run, GOLD)
 
 
 def test_a_segment_of_which_everybody_was_deleted_has_no_member(folder: Path) -> None:
@@ -224,6 +229,6 @@ def test_a_segment_of_which_everybody_was_deleted_has_no_member(folder: Path) ->
         folder / "tables", "Gold", log(("a1", {"Email": "anna@example.com"}), ("a1", {}), Email="")
     )
     run = run_of(folder, profiles=None)
-    run.validate(GOLD)
+    validate_segment(run, GOLD)
     with pytest.raises(AirflowFailException, match=r"has no member: 0 profiles read, 0 rejected, 1 deleted"):
-        run.normalise(GOLD)
+        normalise_segment(run, GOLD)

@@ -15,11 +15,15 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_microsoft_advertising.lake.filesystem import filesystem
 from airflow_microsoft_advertising.run import export_run
+from airflow_microsoft_advertising.run.normalise import normalise_segment
+from airflow_microsoft_advertising.run.report import write_report
+from airflow_microsoft_advertising.run.select import select_segments
+from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.export.segments import Segment
 from customer_match.runs.records import Normalised
 from customer_match_sample_lake.delta import DeltaSample
 from tests.airflow_microsoft_advertising.conftest import Connect
-from tests.airflow_microsoft_advertising.run.test_export_run import Lake, prepare
+from tests.airflow_microsoft_advertising.run.small_lake import Lake, prepare
 
 DAY = datetime(2026, 5, 1, 5, tzinfo=UTC)
 
@@ -39,8 +43,8 @@ def dated(path: str | None = "Dated/{{ ds }}") -> Segment:
 
 def members(lake: Lake, segment: Segment, day: datetime, **options: object) -> int:
     run = lake.run(name=f"{day:%d}", interval_end=day, segments=["Dated"], **options)
-    run.validate(segment)
-    run.normalise(segment)
+    validate_segment(run, segment)
+    normalise_segment(run, segment)
     record = run.records(segment).read(Normalised)
     assert record
     return record.staged.members.count
@@ -50,9 +54,9 @@ def test_names_with_accents_in_one_piece_or_in_two_are_one(lake: Lake) -> None:
     lake.write("Ma\u0308nner", ["adam@example.com"])
     for name in ("Männer", "Ma\u0308nner"):
         run = lake.run(name="one", segments=[name])
-        (segment,) = run.select()
-        run.validate(segment)
-        run.normalise(segment)
+        (segment,) = select_segments(run)
+        validate_segment(run, segment)
+        normalise_segment(run, segment)
         record = run.records(segment).read(Normalised)
         assert record
         assert record.staged.members.count == 1
@@ -68,12 +72,12 @@ def test_the_root_may_hold_dates(lake: Lake, tmp_path: Path) -> None:
     root = str(tmp_path / "lake" / "{{ ds }}")
     assert members(lake, dated(None), DAY, source=root) == 1
     run = lake.run(interval_end=DAY, segments="all", source=root)
-    assert [segment.table for segment in run.select()] == ["Dated"]
+    assert [segment.table for segment in select_segments(run)] == ["Dated"]
     late = lake.run(interval_end=DAY + timedelta(days=1), segments="all", source=root)
     with pytest.raises(
         AirflowFailException, match=r"2026-05-02 is not|There is no folder.*nearest before it"
     ):
-        late.select()
+        select_segments(late)
 
 
 def test_latest_is_the_newest_up_to_the_interval(lake: Lake, tmp_path: Path) -> None:
@@ -114,15 +118,15 @@ def test_days_are_those_of_the_logical_date(lake: Lake) -> None:
     day = timedelta(days=1)
     object.__setattr__(run, "interval_start", DAY - 2 * day)
     object.__setattr__(run, "logical_date", DAY - 2 * day)
-    assert run.validate(dated()).location == f"{lake.folder}/lake/Dated/2026-04-29"
+    assert validate_segment(run, dated()).location == f"{lake.folder}/lake/Dated/2026-04-29"
     end = dated("Dated/{{ data_interval_end | ds }}")
-    assert run.validate(end).location == f"{lake.folder}/lake/Dated/2026-05-01"
+    assert validate_segment(run, end).location == f"{lake.folder}/lake/Dated/2026-05-01"
 
 
 def test_the_report_says_which_table_was_read(lake: Lake) -> None:
     run = lake.run(interval_end=DAY, segments=["Dated"])
-    run.validate(dated())
-    report = run.report([dated()])
+    validate_segment(run, dated())
+    report = write_report(run, [dated()])
     assert report.segments[0].location == f"{lake.folder}/lake/Dated/2026-05-01"
     assert "Dated/2026-05-01" in report.html()
 
@@ -186,11 +190,11 @@ class TestDiscovery:
     @staticmethod
     def run(lake: Lake, name: str, *chosen: str, dry_run: bool = False, deliver: bool = True) -> str:
         run = lake.run(name=name, segments="*l*", dry_run=dry_run, interval_end=DAY)
-        segments = run.select(chosen)
+        segments = select_segments(run, chosen)
         for segment in segments:
             if deliver:
                 prepare(run, segment)
-        report = run.report(segments)
+        report = write_report(run, segments)
         assert all(words in report.html() for words in report.changes)
         assert all(words in report.summary() for words in report.changes)
         return " ".join(report.changes)
@@ -226,5 +230,5 @@ def test_other_days_are_looked_for_without_opening_the_storage_for_each(
     monkeypatch.setattr(export_run, "filesystem", counted)
     run = lake.run(interval_end=DAY + timedelta(days=1), segments=["Dated"])
     with pytest.raises(AirflowFailException, match="nearest before it"):
-        run.validate(dated())
+        validate_segment(run, dated())
     assert 0 < len(opened) < 10

@@ -10,8 +10,9 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_microsoft_advertising.run.failures import clearly, without_addresses
+from airflow_microsoft_advertising.run.failures import translate_errors
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
+from customer_match.redaction import without_addresses
 from customer_match.runs.records import Failure, SegmentRecords, Step
 from customer_match.workspace import Workspace
 
@@ -24,7 +25,7 @@ def records(tmp_path: Path) -> SegmentRecords:
 
 
 def fail(error: BaseException, records: SegmentRecords | None) -> None:
-    with clearly(Step.CHUNK, records):
+    with translate_errors(Step.CHUNK, records):
         raise error
 
 
@@ -56,7 +57,7 @@ def test_skipping_and_waiting_are_no_failures(error: Exception, records: Segment
 
 
 def test_nothing_happens_where_nothing_fails(records: SegmentRecords) -> None:
-    with clearly(Step.CHUNK, records):
+    with translate_errors(Step.CHUNK, records):
         pass
     assert records.read(Failure) is None
 
@@ -120,7 +121,7 @@ def test_no_address_reaches_log_report_or_traceback(
 ) -> None:
     import traceback
 
-    with pytest.raises(Exception, match=r"address") as caught, clearly(Step.NORMALISE, records):
+    with pytest.raises(Exception, match=r"address") as caught, translate_errors(Step.NORMALISE, records):
         raise_as_a_library(error)
     shown = "".join(traceback.format_exception(caught.value))
     noted: Any = records.read(Failure)
@@ -136,7 +137,7 @@ def test_no_address_reaches_log_report_or_traceback(
 def test_an_unexpected_error_says_where(records: SegmentRecords) -> None:
     with (
         pytest.raises(RuntimeError, match=r"Unexpected ZeroDivisionError at test_an_unexpected.*division"),
-        clearly(Step.CHUNK, records),
+        translate_errors(Step.CHUNK, records),
     ):
         _ = 1 // 0
     noted = records.read(Failure)

@@ -15,14 +15,19 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from fsspec.implementations.local import LocalFileSystem
 
+from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
+from airflow_microsoft_advertising.run.normalise import normalise_segment
+from airflow_microsoft_advertising.run.report import write_report
+from airflow_microsoft_advertising.run.select import select_segments
+from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.export.segments import Segment
 from customer_match.profiles.join import Joined
 from customer_match.runs.report import Outcome
 from customer_match_sample_lake.cdm import CdmSample, Csv
 from customer_match_sample_lake.delta import DeltaSample
 from tests.airflow_microsoft_advertising.conftest import Connect
-from tests.airflow_microsoft_advertising.run.test_export_run import DAY, Lake, digest, hexes, prepare
+from tests.airflow_microsoft_advertising.run.small_lake import DAY, Lake, digest, hexes, prepare
 
 Rows = list[dict[str, str]]
 GUIDS = [f"{number:032x}" for number in range(0xCE759201, 0xCE759201 + 6)]
@@ -105,12 +110,12 @@ def test_tables_of_ids_in_every_format(folder: Path, lists: str, profiles: str) 
     FORMATS[profiles](folder / "tables", "Customer", PROFILES)
     run = run_of(folder)
     prepare(run, GOLD)
-    staged = run.normalise(GOLD).staged
+    staged = normalise_segment(run, GOLD).staged
     assert hexes(run, staged.members) == MEMBERS
     assert (staged.profiles, staged.valid, staged.rejected) == (5, 4, {"not_an_address": 1})
     assert staged.joined == Joined(rows=6, customers=5, without_profile=1)
-    run.chunk(GOLD)
-    [segment] = run.report([GOLD]).segments
+    chunk_segment(run, GOLD)
+    [segment] = write_report(run, [GOLD]).segments
     assert (segment.customers, segment.without_profile) == (5, 1)
     assert segment.kept_out == {"customers without a profile": 1}
 
@@ -121,20 +126,20 @@ def test_one_table_lists_the_segments_of_each_customer(folder: Path, kind: str) 
     FORMATS[kind](folder / "tables", DATAVERSE, rows)
     FORMATS[kind](folder / "tables", "Customer", PROFILES)
     run = run_of(folder, segments="all", membership=DATAVERSE)
-    segments = run.select()
+    segments = select_segments(run)
     assert [segment.table for segment in segments] == ["Gold", "Silver"]
     members = []
     for segment in segments:
         prepare(run, segment)
-        members.append(hexes(run, run.normalise(segment).staged.members))
+        members.append(hexes(run, normalise_segment(run, segment).staged.members))
     dora = {digest("dora@example.com"), digest("dora@example.org")}
     assert members == [
         {digest("anna@example.com"), digest("bob@example.com")},
         {digest("anna@example.com")} | dora,
     ]
-    assert [segment.table for segment in run_of(folder, segments=["S*"], membership=DATAVERSE).select()] == [
-        "Silver"
-    ]
+    assert [
+        segment.table for segment in select_segments(run_of(folder, segments=["S*"], membership=DATAVERSE))
+    ] == ["Silver"]
 
 
 def test_who_is_kept_out_on_either_side(folder: Path) -> None:
@@ -146,7 +151,7 @@ def test_who_is_kept_out_on_either_side(folder: Path) -> None:
     parquet(folder / "tables", "Customer", PROFILES)
     parquet(folder / "tables", "Never", [{"Email": "DORA@example.org"}])
     run = run_of(folder, membership=DATAVERSE, where="Kind = 'a'", suppress="Never", row_key="CustomerId")
-    staged = run.normalise(GOLD).staged
+    staged = normalise_segment(run, GOLD).staged
     assert hexes(run, staged.members) == {
         digest("anna@example.com"),
         digest("bob@example.com"),
@@ -155,7 +160,7 @@ def test_who_is_kept_out_on_either_side(folder: Path) -> None:
     assert (staged.profiles, staged.filtered, staged.valid, staged.suppressed) == (6, 2, 4, 1)
     assert staged.joined == Joined(rows=6, filtered=2, customers=4, without_profile=1)
     country = run_of(folder, name="b", membership=DATAVERSE, where="Country = 'DE'", row_key="CustomerId")
-    staged = country.normalise(GOLD).staged
+    staged = normalise_segment(country, GOLD).staged
     assert (staged.profiles, staged.filtered, staged.valid) == (5, 1, 3)
     assert staged.rejects
     found = pq.read_table(folder / "workspace" / staged.rejects.path).to_pylist()
@@ -166,8 +171,8 @@ def test_profiles_in_a_source_of_their_own(folder: Path) -> None:
     csv(folder / "tables", "Gold", IDS)
     delta(folder / "unified", "Customer", PROFILES)
     run = run_of(folder, profiles={"table": "Customer", "source": str(folder / "unified")}, segments="all")
-    assert run.select() == [GOLD]
-    assert run.normalise(GOLD).staged.members.count == 4
+    assert select_segments(run) == [GOLD]
+    assert normalise_segment(run, GOLD).staged.members.count == 4
 
 
 @pytest.mark.bad_input
@@ -188,8 +193,8 @@ def test_what_is_not_there_is_told_before_anything_is_read(
     parquet(folder / "tables", "Customer", PROFILES)
     run = run_of(folder, **options)
     with pytest.raises(AirflowFailException, match=message):
-        run.validate(GOLD)
-    assert run.report([GOLD]).segments[0].outcome is Outcome.FAILED
+        validate_segment(run, GOLD)
+    assert write_report(run, [GOLD]).segments[0].outcome is Outcome.FAILED
 
 
 @pytest.mark.bad_input
@@ -201,9 +206,9 @@ def test_a_segment_that_no_row_lists(folder: Path) -> None:
     with pytest.raises(
         AirflowFailException, match=r"lists the segment 'Gold'.*mean 'Golden'\?.*1 rows cannot be read"
     ):
-        run.normalise(GOLD)
+        normalise_segment(run, GOLD)
     empty = run_of(folder, membership=DATAVERSE, guards={"allow_empty": True})
-    assert empty.normalise(GOLD).staged.members.count == 0
+    assert normalise_segment(empty, GOLD).staged.members.count == 0
 
 
 @pytest.mark.bad_input
@@ -213,7 +218,7 @@ def test_keys_that_never_meet_stop_the_segment(folder: Path) -> None:
     with pytest.raises(
         AirflowFailException, match=r"no member: 0 profiles read.*2 customers without a profile.*keys"
     ):
-        run_of(folder).normalise(GOLD)
+        normalise_segment(run_of(folder), GOLD)
 
 
 def test_no_id_and_no_address_in_any_output(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -222,7 +227,7 @@ def test_no_id_and_no_address_in_any_output(folder: Path, caplog: pytest.LogCapt
     caplog.set_level(logging.DEBUG)
     run = run_of(folder)
     prepare(run, GOLD)
-    report = run.report([GOLD])
+    report = write_report(run, [GOLD])
     told = f"{caplog.text}\n{report.model_dump_json()}\n{report.html()}\n{report.summary()}"
     records = list((folder / "workspace").rglob("*.json"))
     told += "\n".join(path.read_text() for path in records)

@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
+from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
+from airflow_microsoft_advertising.run.normalise import normalise_segment
+from airflow_microsoft_advertising.run.report import write_report
+from airflow_microsoft_advertising.run.select import select_segments
+from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.export.loading import load_export
 from customer_match.export.matching import segments_of
 from customer_match.export.model import Export
@@ -21,7 +26,7 @@ from customer_match_sample_lake.registry import SHAPES
 from customer_match_sample_lake.samples import Samples
 from customer_match_sample_lake.shape import Sample
 from tests.airflow_microsoft_advertising.conftest import Connect
-from tests.airflow_microsoft_advertising.run.test_export_run import hexes
+from tests.airflow_microsoft_advertising.run.small_lake import hexes
 
 PROFILES = 120
 
@@ -53,14 +58,14 @@ def compare(export: Export, sample: Sample) -> None:
     for state in sample.states:
         end = state.date or datetime.now(UTC)
         run = ExportRun(export, f"run-{end:%Y-%m-%d}", end, dry_run=True)
-        segments = run.select()
+        segments = select_segments(run)
         assert {segment.table for segment in segments} == set(state.segments)
         for segment in segments:
-            run.validate(segment)
-            found = hexes(run, run.normalise(segment).staged.members)
+            validate_segment(run, segment)
+            found = hexes(run, normalise_segment(run, segment).staged.members)
             assert found == {digest.hex() for digest in state.segments[segment.table].members}
-            run.chunk(segment)
-        for told in run.report(segments).segments:
+            chunk_segment(run, segment)
+        for told in write_report(run, segments).segments:
             assert told.outcome is Outcome.DRY_RUN
             counts = state.segments[told.segment].counts()
             assert told.model_dump(include=set(counts)) == counts

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.run.export_run import ExportRun
+from airflow_microsoft_advertising.run.report import write_report
+from airflow_microsoft_advertising.run.sizes import read_sizes
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.planning.sizes import Readiness
 from microsoft_advertising.models import Audience
-from tests.airflow_microsoft_advertising.conftest import Connect
-from tests.airflow_microsoft_advertising.run.test_export_run import GOLD, SILVER, Lake, delivered, prepare
+from tests.airflow_microsoft_advertising.run.small_lake import GOLD, SILVER, Lake, delivered, prepare
 
 
 class Listing:
@@ -38,12 +38,6 @@ class Listing:
 
 
 @pytest.fixture
-def lake(tmp_path: Path, connect: Connect) -> Lake:
-    connect()
-    return Lake(tmp_path)
-
-
-@pytest.fixture
 def run(lake: Lake) -> ExportRun:
     """The second run: an earlier one has delivered Gold, and Silver not yet."""
     first = lake.run()
@@ -64,7 +58,7 @@ def sized(search: int | None, network: int | None) -> list[Audience]:
 
 def test_one_call_and_only_what_was_delivered(run: ExportRun, monkeypatch: pytest.MonkeyPatch) -> None:
     listing = serve(monkeypatch, sized(1_200, 3_400))
-    sizes = run.sizes([GOLD, SILVER])
+    sizes = read_sizes(run, [GOLD, SILVER])
     assert listing.asked == 1
     [reading] = sizes.readings
     assert (reading.audience, reading.audience_id, reading.readiness) == (
@@ -73,19 +67,19 @@ def test_one_call_and_only_what_was_delivered(run: ExportRun, monkeypatch: pytes
         Readiness.READY,
     )
     assert (reading.search_size, reading.network_size) == (1_200, 3_400)
-    gold, silver = run.report([GOLD, SILVER]).segments
+    gold, silver = write_report(run, [GOLD, SILVER]).segments
     assert (gold.sizes, silver.sizes) == (reading, None)
 
 
 def test_before_anything_was_delivered_nobody_is_asked(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     listing = serve(monkeypatch, [])
-    assert lake.run().sizes([GOLD, SILVER]).readings == ()
+    assert read_sizes(lake.run(), [GOLD, SILVER]).readings == ()
     assert listing.asked == 0
 
 
 def test_a_dry_run_asks_nobody(run: ExportRun, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     listing = serve(monkeypatch, sized(1, 1))
-    assert lake.run(name="run-3", dry_run=True).sizes([GOLD]).readings == ()
+    assert read_sizes(lake.run(name="run-3", dry_run=True), [GOLD]).readings == ()
     assert listing.asked == 0
 
 
@@ -111,8 +105,8 @@ def test_what_the_report_says(
     run: ExportRun, monkeypatch: pytest.MonkeyPatch, found: list[Audience], judged: Readiness, words: str
 ) -> None:
     serve(monkeypatch, found)
-    run.sizes([GOLD])
-    report = run.report([GOLD])
+    read_sizes(run, [GOLD])
+    report = write_report(run, [GOLD])
     assert words in report.summary()
     assert report.summary().count("\n") == (2 if words else 1)
     written = json.loads(run.workspace.read_bytes(f"{run.folder}/report.json"))
@@ -129,7 +123,7 @@ def test_what_calls_for_a_look_is_logged_as_a_warning(
 ) -> None:
     caplog.set_level("INFO")
     serve(monkeypatch, sized(size, size))
-    run.sizes([GOLD])
+    read_sizes(run, [GOLD])
     [record] = [r for r in caplog.records if r.getMessage().startswith("Audience 'Gold customers': ")]
     assert record.levelname == level
 
@@ -147,12 +141,12 @@ def test_a_failure_is_noted_and_nothing_more(
     run: ExportRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     serve(monkeypatch, error)
-    sizes = run.sizes([GOLD])
+    sizes = read_sizes(run, [GOLD])
     said = str(error).replace("somebody@example.com", "[address]")
     assert sizes.note == f"The sizes of the audiences could not be read: {said}"
     assert sizes.note in caplog.text
     prepare(run, GOLD)
-    report = run.report([GOLD])
+    report = write_report(run, [GOLD])
     assert sizes.note in report.summary()
     assert sizes.note in report.html()
 
@@ -167,12 +161,12 @@ def test_a_workspace_that_does_not_take_them_stops_nothing(
         raise ConfigurationError("the disk is full")
 
     monkeypatch.setattr(type(run.workspace), "write_bytes", full)
-    assert run.sizes([GOLD]).readings
+    assert read_sizes(run, [GOLD]).readings
     assert "could not be kept for the report: the disk is full" in caplog.text
 
 
 def test_the_run_that_never_looked_has_no_sizes(run: ExportRun) -> None:
-    [segment] = run.report([GOLD]).segments
+    [segment] = write_report(run, [GOLD]).segments
     assert segment.sizes is None
 
 
@@ -186,5 +180,5 @@ def test_a_renamed_audience_is_looked_up_too(
     Ledgers(run.workspace, "2").remember(run.export.key(GOLD), GOLD.audience)
     renamed = lake.run(name="run-3", segments=[{"table": "Gold", "audience": "VIPs"}])
     serve(monkeypatch, sized(400, 400))
-    [reading] = renamed.sizes([Segment(table="Gold", audience="VIPs")]).readings
+    [reading] = read_sizes(renamed, [Segment(table="Gold", audience="VIPs")]).readings
     assert (reading.audience, reading.audience_id) == ("VIPs", "77")

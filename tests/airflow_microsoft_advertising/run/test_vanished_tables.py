@@ -17,7 +17,12 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_microsoft_advertising.cli.ledger import _Found
 from airflow_microsoft_advertising.cli.local_run import LocalRun
+from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
+from airflow_microsoft_advertising.run.normalise import normalise_segment
+from airflow_microsoft_advertising.run.report import write_report
+from airflow_microsoft_advertising.run.select import select_segments
+from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.export.segments import Segment
 from customer_match.ledger.lease import Lease
@@ -29,7 +34,7 @@ from customer_match_sample_lake.delta import DeltaSample
 from microsoft_advertising.limits import CALL_LANDS_SECONDS
 from tests.airflow_microsoft_advertising.cli.test_local_run import service
 from tests.airflow_microsoft_advertising.conftest import Connect
-from tests.airflow_microsoft_advertising.run.test_export_run import DAY, Lake, prepare
+from tests.airflow_microsoft_advertising.run.small_lake import DAY, Lake, prepare
 from tests.airflow_microsoft_advertising.test_operator import ClosingService
 from tests.customer_match_delivery.in_memory import FakeAudience
 
@@ -205,13 +210,13 @@ def test_it_comes_back(days: Days, ending: str) -> None:
 def test_its_return_while_the_run_is_under_way_is_noticed(days: Days, ending: str) -> None:
     days.vanish("Gold")
     run = days.new()
-    [segment] = [one for one in run.select() if one.table == "Gold"]
+    [segment] = [one for one in select_segments(run) if one.table == "Gold"]
     days.write("Gold")
-    run.validate(segment)
-    run.normalise(segment)
-    skipped = run.chunk(segment).skipped
+    validate_segment(run, segment)
+    normalise_segment(run, segment)
+    skipped = chunk_segment(run, segment).skipped
     assert skipped == "The table 'Gold' is there again: the next run delivers it."
-    assert of(run.report([segment]), "Gold").outcome is Outcome.SKIPPED
+    assert of(write_report(run, [segment]), "Gold").outcome is Outcome.SKIPPED
     assert days.holds("Gold") == 5
 
 
@@ -474,20 +479,20 @@ def test_nor_does_one_that_had_planned_before(days: Days) -> None:
     with pytest.raises(AirflowSkipException, match="newer data"):
         LocalRun(older)._upload_of(gold).start()
     assert days.holds("Gold") is None
-    assert of(older.report([gold]), "Gold").outcome is Outcome.SKIPPED
+    assert of(write_report(older, [gold]), "Gold").outcome is Outcome.SKIPPED
 
 
 def test_a_newer_day_that_came_in_between_stays(days: Days, ending: str) -> None:
     days.vanish("Gold")
     older = days.new()
-    [gold] = [one for one in older.select() if one.table == "Gold"]
+    [gold] = [one for one in select_segments(older) if one.table == "Gold"]
     prepare(older, gold)
     days.write("Gold")
     days.run()
     with pytest.raises(AirflowSkipException, match="newer data"):
         LocalRun(older)._upload_of(gold).start()
     assert days.holds("Gold") == 5
-    assert of(older.report([gold]), "Gold").outcome is Outcome.SKIPPED
+    assert of(write_report(older, [gold]), "Gold").outcome is Outcome.SKIPPED
 
 
 def test_another_run_is_waited_for(days: Days, ending: str) -> None:
@@ -511,11 +516,11 @@ def test_what_the_file_says_by_then_counts(days: Days, ending: str) -> None:
     """Somebody sees what is about to happen."""
     days.vanish("Gold")
     run = days.new()
-    [gold] = [one for one in run.select() if one.table == "Gold"]
+    [gold] = [one for one in select_segments(run) if one.table == "Gold"]
     days.keys["vanished"] = "keep"
     changed = replace(run, export=days.new().export)
     prepare(changed, gold)
-    assert changed.report([gold]).segments[0].outcome is Outcome.SKIPPED
+    assert write_report(changed, [gold]).segments[0].outcome is Outcome.SKIPPED
     assert days.holds("Gold") == 5
 
 
@@ -523,7 +528,7 @@ def test_what_was_seen_long_ago_ends_nothing(days: Days, ending: str) -> None:
     """Somebody clears an upload that failed days ago."""
     days.vanish("Gold")
     run = days.new()
-    [gold] = [one for one in run.select() if one.table == "Gold"]
+    [gold] = [one for one in select_segments(run) if one.table == "Gold"]
     prepare(run, gold)
     records = run.records(gold)
     chunked = records.read(Chunked)
@@ -555,15 +560,15 @@ def test_a_ledger_of_the_future_ends_nothing_unless_it_is_forced(days: Days, end
 def test_without_what_select_found_nothing_ends(days: Days, ending: str) -> None:
     days.vanish("Gold", "Bronze")
     run = days.new()
-    [gold] = [one for one in run.select() if one.table == "Gold"]
+    [gold] = [one for one in select_segments(run) if one.table == "Gold"]
     (days.lake.folder / "workspace" / run.folder / "discovery.json").unlink()
     with pytest.raises(AirflowFailException, match="Clear that task"):
-        run.validate(gold)
+        validate_segment(run, gold)
 
 
 def test_what_was_sent_to_is_missed_although_no_report_was_made(days: Days) -> None:
     run = days.new()
-    for segment in run.select():
+    for segment in select_segments(run):
         prepare(run, segment)
         LocalRun(run, sleep=lambda _: None)._carry_out([segment])
     days.remove("Gold")
@@ -576,7 +581,7 @@ def test_the_report_of_an_old_run_does_not_forget_what_came_back(days: Days, end
     days.play(old)
     days.write("Gold")
     days.run()
-    old.report([Segment(table="Gold", audience="Gold", ending=ending)])  # type: ignore[arg-type]
+    write_report(old, [Segment(table="Gold", audience="Gold", ending=ending)])  # type: ignore[arg-type]
     days.remove("Gold")
     assert [one.table for one in days.run().vanished] == ["Gold"]
 

@@ -1,0 +1,31 @@
+"""From an Airflow task to the run of the export that it belongs to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_microsoft_advertising.run.export_run import ExportRun
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from customer_match.export.model import Export
+
+__all__ = ["run_of"]
+
+
+def run_of(export: Export, context: Context) -> ExportRun:
+    """The run that a task belongs to. Manual runs have no data interval: they stand for when they were due."""
+    dag_run, chosen = context["dag_run"], context["params"]
+    return ExportRun(
+        export=export,
+        run_id=dag_run.run_id,
+        interval_end=dag_run.data_interval_end or dag_run.run_after,
+        full=chosen["mode"] == "full",
+        dry_run=chosen["dry_run"],
+        ignore_guards=chosen["ignore_guards"],
+        force=chosen["force"],
+        began=dag_run.start_date,
+        interval_start=dag_run.data_interval_start,
+        logical_date=dag_run.logical_date,
+    )

@@ -1,0 +1,99 @@
+"""The step `normalise`: a segment's addresses are normalised and hashed, and its distinct members staged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_microsoft_advertising.run.step import apply_guards, segment_step
+from airflow_microsoft_advertising.run.suppression import read_suppressed
+from customer_match.profiles.staging import Staged, stage_members
+from customer_match.redaction import logger
+from customer_match.runs.guards import Finding, check_members, check_suppression
+from customer_match.runs.records import Normalised, Step
+
+if TYPE_CHECKING:
+    from airflow_microsoft_advertising.run.export_run import ExportRun
+    from customer_match.export.segments import Segment
+    from customer_match.profiles.reading import Reading
+
+__all__ = ["normalise_segment"]
+
+log = logger(__name__)
+
+
+def normalise_segment(run: ExportRun, segment: Segment) -> Normalised:
+    """Stream the table, hash its addresses, stage the distinct members. A table that has vanished has none.
+
+    Raises:
+        AirflowFailException: It cannot be read, or a guard stops it; the message says what to do.
+        TransientError: The lake or the workspace cannot be reached now.
+    """
+    with segment_step(run, Step.NORMALISE, segment) as elapsed:
+        path = f"{run.segment_folder(segment)}/members.parquet"
+        staged = Staged.nobody(run.workspace, path) if segment.ending else _stage(run, segment, path)
+        findings = () if segment.ending else _check(run, segment, staged)
+        overridden = apply_guards(*findings, ignore=run.ignore_guards)
+        record = Normalised(seconds=elapsed(), overridden=overridden, staged=staged)
+        run.records(segment).write(record)
+        _log_counts(staged)
+        return record
+
+
+def _stage(run: ExportRun, segment: Segment, path: str) -> Staged:
+    segment_rows = run.rows(segment)
+    unlisted = run.export.guards.allow_empty or run.ignore_guards
+    with read_suppressed(run) as suppressed, segment_rows.read(may_be_unlisted=unlisted) as rows:
+        return stage_members(
+            rows.batches,
+            segment_rows.reading,
+            run.export.normalisation,
+            run.workspace,
+            path,
+            suppressed=suppressed,
+            rejects_path=_rejects_path(run, segment, segment_rows.reading),
+            joined=rows.joined,
+            log=rows.log,
+        )
+
+
+def _check(run: ExportRun, segment: Segment, staged: Staged) -> tuple[Finding | None, ...]:
+    guards = run.export.guards
+    return check_members(segment.audience, staged, guards), check_suppression(staged.lists, guards)
+
+
+def _rejects_path(run: ExportRun, segment: Segment, reading: Reading) -> str | None:
+    """Where rejected rows are listed; an earlier try's list goes if there is to be none."""
+    path = f"{run.segment_folder(segment)}/rejects.parquet"
+    if reading.key is None:
+        run.workspace.delete(path)
+        return None
+    return path
+
+
+def _log_counts(staged: Staged) -> None:
+    log.info(
+        "%d profiles read, %d left out by `where`, %d without consent, %d valid, %d rejected %s, %d duplicates, "
+        "%d suppressed, %d members",
+        staged.profiles,
+        staged.filtered,
+        staged.without_consent,
+        staged.valid,
+        staged.considered - staged.valid,
+        {str(reason): count for reason, count in staged.rejected.items()},
+        staged.duplicates,
+        staged.suppressed or 0,
+        staged.members.count,
+    )
+    if staged.log:
+        log.info(
+            "Logs of changes: %d rows superseded by newer ones, %d deleted",
+            staged.log.superseded,
+            staged.log.deleted,
+        )
+    if staged.joined:
+        log.info(
+            "%d memberships of %d customers, %d of these without a profile",
+            staged.joined.rows,
+            staged.joined.customers,
+            staged.joined.without_profile,
+        )

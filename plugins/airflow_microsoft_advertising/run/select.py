@@ -1,0 +1,92 @@
+"""The step `select`: which segments a run exports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from airflow_microsoft_advertising.run.failures import translate_errors
+from customer_match.errors import ConfigurationError
+from customer_match.export.matching import segments_of, unmatched
+from customer_match.export.model import Export
+from customer_match.export.segments import Segment
+from customer_match.planning.data_intervals import check_not_ahead
+from customer_match.redaction import logger
+from customer_match.runs.records import Step
+from customer_match.workspace import slug
+
+if TYPE_CHECKING:
+    from airflow_microsoft_advertising.run.export_run import ExportRun
+    from customer_match.planning.known_tables import Changes, Seen
+
+__all__ = ["select_segments"]
+
+log = logger(__name__)
+
+
+def select_segments(run: ExportRun, names: Sequence[str] = ()) -> list[Segment]:
+    """The segments of a run: all of the export, or those named (by table or audience).
+
+    Among them are those whose tables have vanished, if the export empties or deletes their audiences.
+
+    Raises:
+        AirflowFailException: A name is not a segment of the export, no table is found, or the run's data interval
+            ends in the future.
+    """
+    with translate_errors(Step.VALIDATE, None):
+        for folder in ("ledgers", "segments", f"runs/{slug(run.export.name)}"):
+            run.workspace.clean(folder)
+        check_not_ahead(run.interval_end, run.now())
+        segments, changes = _find(run)
+        if names:
+            segments, changes = _choose(run.export, segments, names), changes.chosen(names)
+        run.changes.note(changes)
+        return segments
+
+
+def _find(run: ExportRun) -> tuple[list[Segment], Changes]:
+    """All segments that there are, and which tables have vanished or appeared; notes for later runs what is missed."""
+    export, root = run.export, run.source.root
+    tables: Mapping[str, str] = run.tables() if export.has_patterns else {}
+    segments = segments_of(export, tables)
+    for name in unmatched(export, tables) if tables else ():
+        log.warning("No table in %s fits the segment %r of the export file", root, name)
+    changes = run.changes.found(tables, segments)
+    segments += run.changes.endings(changes, at_once=run.ignore_guards)
+    if not segments:
+        raise ConfigurationError(_no_table(export, root, changes))
+    if not run.dry_run:
+        run.changes.note_missed(_due(run, changes), tables)
+    return segments, changes
+
+
+def _choose(export: Export, segments: Sequence[Segment], names: Sequence[str]) -> list[Segment]:
+    chosen = [segment for segment in segments if segment.table in names or segment.audience in names]
+    unknown = set(names) - {one.table for one in chosen} - {one.audience for one in chosen}
+    if unknown:
+        known = ", ".join(sorted(segment.audience for segment in segments))
+        raise ConfigurationError(
+            f"The export {export.name!r} has no segment {', '.join(sorted(unknown))}. It has: {known}."
+        )
+    return chosen
+
+
+def _due(run: ExportRun, changes: Changes) -> Changes:
+    """Without the tables that a later run has delivered: a run for the past that misses them proves nothing."""
+
+    def is_due(one: Seen) -> bool:
+        newest = run.known(Segment(table=one.table, audience=one.audience)).interval_end
+        return newest is None or newest <= run.interval_end
+
+    return changes.model_copy(update={"vanished": tuple(filter(is_due, changes.vanished))})
+
+
+def _no_table(export: Export, root: str, changes: Changes) -> str:
+    patterns = ", ".join(selection.table for selection in export.segments)
+    words = (
+        f"No table in {root} fits the segments of the export {export.name!r} ({patterns}). Correct `segments` "
+        "or `source` in the export file, or check what writes the tables."
+    )
+    if changes.vanished and export.vanished != "keep":
+        words += f" If they are gone for good, run once with `ignore_guards`: `vanished: {export.vanished}`."
+    return words

@@ -1,0 +1,98 @@
+"""The step `validate`: a segment's table is found, readable, fresh, and has the columns that the export names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_microsoft_advertising.run.step import Elapsed, apply_guards, segment_step
+from airflow_microsoft_advertising.run.suppression import open_suppression
+from customer_match.errors import ConfigurationError, TerminalError
+from customer_match.redaction import logger, without_addresses
+from customer_match.runs.guards import Finding, check_age, check_rows, check_vanished
+from customer_match.runs.records import Step, Validated
+from customer_match_delivery.ownership import refuse_anothers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_microsoft_advertising.run.export_run import ExportRun
+    from customer_match.export.segments import Segment
+    from customer_match.tables import Table
+
+__all__ = ["validate_segment"]
+
+log = logger(__name__)
+
+
+def validate_segment(run: ExportRun, segment: Segment) -> Validated:
+    """Open the segment's table, without reading its rows.
+
+    Raises:
+        AirflowFailException: It cannot be exported; the message says what to do.
+        TransientError: The lake cannot be reached now.
+    """
+    with segment_step(run, Step.VALIDATE, segment) as elapsed:
+        if segment.ending:
+            record = _validate_vanished(run, segment, elapsed)
+        else:
+            _refuse_anothers(run, segment)
+            record = _validate_tables(run, segment, elapsed)
+        run.records(segment).write(record)
+        return record
+
+
+def _refuse_anothers(run: ExportRun, segment: Segment) -> None:
+    """Do not begin where another export of this workspace keeps the audience."""
+    spec = run.audience(segment)
+    owner = run.ledgers.owner(spec.key, spec.name)
+    refuse_anothers(run.ledgers, spec, owner, what=f"The audience {spec.name!r}")
+
+
+def _validate_tables(run: ExportRun, segment: Segment, elapsed: Elapsed) -> Validated:
+    if segment.fault:
+        raise ConfigurationError(segment.fault)
+    rows = run.rows(segment)
+    for wanted in run.export.suppress:
+        open_suppression(run, wanted)
+    profiles = rows.profiles()
+    checks = [finding for table in rows.tables for finding in _check_table(run, segment, table)]
+    overridden = apply_guards(*checks, ignore=run.ignore_guards)
+    files = [file for table in rows.tables for file in table.files]
+    location = rows.tables[0].location
+    log.info("The table is %s", location)
+    return Validated(
+        seconds=elapsed(),
+        overridden=overridden,
+        columns=rows.reading.emails,
+        profiles=profiles,
+        files=len(files),
+        size_bytes=sum(file.size_bytes for file in files),
+        modified=rows.tables[0].modified,
+        location=without_addresses(location),
+    )
+
+
+def _check_table(run: ExportRun, segment: Segment, table: Table) -> Iterator[Finding | None]:
+    guards, day = run.export.guards, run.interval_end if table.by_time else None
+    yield check_age(segment.audience, table.modified, run.now(), guards, interval_end=day)
+    yield check_rows(segment.audience, table.location, table.profiles(), len(table.files), guards)
+
+
+def _validate_vanished(run: ExportRun, segment: Segment, elapsed: Elapsed) -> Validated:
+    """A table that has vanished, and not with so many others that it must be a mistake."""
+    changes = run.changes.noted()
+    if changes is None:
+        raise TerminalError(
+            f"What the task `select` found is not in {run.folder} any more. Clear that task and those after it."
+        )
+    finding = check_vanished(segment.audience, changes, run.export.guards)
+    overridden = apply_guards(finding, ignore=run.ignore_guards)
+    return Validated(
+        seconds=elapsed(),
+        overridden=overridden,
+        columns=(),
+        profiles=None,
+        files=0,
+        size_bytes=0,
+        modified=None,
+    )

@@ -1,0 +1,66 @@
+"""The step `normalise`: what is staged, and what stops it."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_microsoft_advertising.run.chunk import chunk_segment
+from airflow_microsoft_advertising.run.normalise import normalise_segment
+from airflow_microsoft_advertising.run.validate import validate_segment
+from customer_match.runs.records import Failure, Step
+from tests.airflow_microsoft_advertising.run.small_lake import (
+    GOLD,
+    SILVER,
+    Lake,
+    digest,
+    failure,
+    hexes,
+    prepare,
+)
+
+
+@pytest.mark.parametrize("policy", ["basic", "enhanced", "both"])
+def test_the_policy_of_the_export_counts(lake: Lake, policy: str) -> None:
+    lake.write("Silver", ["d.ora+news@example.com"])
+    run = lake.run(normalisation=policy)
+    prepare(run, SILVER)
+    basic, enhanced = digest("d.ora+news@example.com"), digest("dora@example.com")
+    wanted = {"basic": {basic}, "enhanced": {enhanced}, "both": {basic, enhanced}}[policy]
+    assert hexes(run, normalise_segment(run, SILVER).staged.members) == wanted
+
+
+@pytest.mark.bad_input
+def test_an_empty_table_that_may_be_empty_comes_to_an_empty_audience(lake: Lake) -> None:
+    """Also on its first run, when the audience is still to be made."""
+    lake.write("Gold", [])
+    for options in ({"guards": {"allow_empty": True}}, {"ignore_guards": True}):
+        run = lake.run(**options)
+        prepare(run, GOLD)
+        plan = chunk_segment(run, GOLD).plan
+        assert plan
+        assert (plan.parts, plan.target.count) == ((), 0)
+
+
+@pytest.mark.bad_input
+def test_a_segment_of_rejected_profiles_alone_is_empty(lake: Lake) -> None:
+    lake.write("Gold", [None] * 7 + ["nothing"])
+    run = lake.run()
+    validate_segment(run, GOLD)
+    with pytest.raises(
+        AirflowFailException, match=r"no member: 8 profiles read, 8 rejected \(missing 7, not an address 1\)"
+    ):
+        normalise_segment(run, GOLD)
+
+
+@pytest.mark.bad_input
+def test_too_many_rejected(lake: Lake) -> None:
+    lake.write("Gold", ["nothing", "of", "use", "anna@example.com"])
+    run = lake.run()
+    validate_segment(run, GOLD)
+    with pytest.raises(AirflowFailException, match=r"3 of 4 profiles.*at most 50%.*max_rejected"):
+        normalise_segment(run, GOLD)
+    assert failure(run, GOLD).step is Step.NORMALISE
+    [words] = normalise_segment(lake.run(ignore_guards=True), GOLD).overridden
+    assert words.startswith("3 of 4 profiles")
+    assert run.records(GOLD).read(Failure) is None, "the next try was right"

@@ -1,0 +1,59 @@
+"""The step `report`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_microsoft_advertising.run.report import write_report
+from airflow_microsoft_advertising.run.validate import validate_segment
+from customer_match.runs.report import Outcome
+from tests.airflow_microsoft_advertising.run.small_lake import (
+    GOLD,
+    SILVER,
+    Lake,
+    delivered,
+    prepare,
+)
+
+
+def test_the_report_of_a_run(lake: Lake) -> None:
+    run = lake.run()
+    prepare(run, GOLD)
+    delivered(run, GOLD, refused={"EmailMustBeHashed": 1})
+    with pytest.raises(AirflowFailException):
+        validate_segment(lake.run(email="Nothing"), SILVER)
+    report = write_report(run, [GOLD, SILVER])
+    gold, silver = report.segments
+    assert gold.model_dump(exclude={"seconds", "rejected", "message"}) == {
+        "segment": "Gold", "audience": "Gold customers", "audience_id": "77", "outcome": "refused some",
+        "profiles": 6, "valid": 4, "duplicates": 1, "members": 3, "added": 3, "removed": None,
+        "refused": {"EmailMustBeHashed": 1}, "parts": 1, "replaced": True,
+        "route": None, "calls": 0, "terms": None, "sizes": None, "damage": None, "sent": 3, "overridden": (),
+        "renewed": 0, "forced_over": None, "lapse": None, "uncovered": None, "deleted": None, "superseded": None,
+        "filtered": 0, "without_consent": 0, "suppressed": None, "rejects": None,
+        "suppression_lists": (),
+        "customers": None, "unreadable": None, "without_profile": None,
+        "location": f"{lake.folder}/lake/Gold",
+    }  # fmt: skip
+    assert (silver.outcome, report.failed) == (Outcome.FAILED, 1)
+    assert silver.message
+    assert silver.message.startswith("validate: ")
+    assert report.summary().startswith(
+        "1 of 2 segments are right.\n- Gold customers: refused some; 6 profiles"
+    )
+    written = json.loads(run.workspace.read_bytes(f"{run.folder}/report.json"))
+    assert [segment["audience"] for segment in written["segments"]] == ["Gold customers", "Silver"]
+    page = run.workspace.read_bytes(f"{run.folder}/report.html").decode()
+    for word in ("Autumn campaign", "Gold customers", "Silver", "EmailMustBeHashed"):
+        assert word in page
+
+
+def test_a_task_that_died_without_a_word_is_a_failure(lake: Lake) -> None:
+    run = lake.run()
+    prepare(run, GOLD)
+    [segment] = write_report(run, [GOLD]).segments
+    assert segment.outcome is Outcome.FAILED
+    assert "without a word" in str(segment.message)
