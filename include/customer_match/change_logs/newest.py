@@ -1,9 +1,9 @@
-"""The newest row of each key, in constant memory.
+"""Find the newest row of each key, in constant memory.
 
-What is known of a row here is its place in the table, its key as a digest, whether it says that something was
-deleted, and the values that say how new it is. Past a million rows these wait on disk, by the first bits of their
-keys, in a temporary file without a name: nobody else can open it, and the system frees it however the process ends.
-Memory is then that of one bucket, 1/256 of all rows.
+Only a row's index in the table, its key as a digest, whether it marks a deletion, and its order values are kept. Beyond
+a million rows they are written to disk, in buckets by the first bits of the key, in a temporary file without a name: no
+one else can open it, and the system deletes it however the process ends. Memory then holds one bucket, 1/256 of all
+rows.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from customer_match.members.releasing import Releasing
 __all__ = ["NewestRows", "UndecidedError"]
 
 _BUCKETS: Final = 256
-_IN_MEMORY: Final = 1_048_576  # rows that wait in memory before they are spilled
-# 128 bits: among 10^9 keys the chance that any two agree by accident is below 10^-20.
+_IN_MEMORY: Final = 1_048_576  # rows kept in memory before they are spilled
+# 128 bits: among 10^9 keys, the chance of any accidental match is below 10^-20.
 _KEY: Final = ["high", "low"]
 
 
 class UndecidedError(Exception):
-    """Of rows that are alike in all that tells which is newer, some delete and some do not."""
+    """Rows with the same order values disagree on whether the key was deleted."""
 
 
 class NewestRows(Releasing):
-    """Collects the rows of a log and gives back the newest one of each key.
+    """Collects the rows of a log and returns the newest one of each key.
 
-    A row is newer than another if its first order value is greater. Where that is the same, or one of them has none,
-    the other values decide in turn. Where none of them decides, `ties` tells whether a row that deletes is newer than
-    one that does not; then a row with more values is newer, then the one that stands later in the table.
+    A row is newer than another if its first order value is greater. If the values are equal, or one is missing, the
+    next values decide in turn. If none of them decides, `ties` says whether a deletion is newer than another row; then
+    a row with more order values is newer, then the later one in the table.
 
     Args:
-        ties: `deleted`: a row that deletes is newer; `kept`: it is older; `refuse`: nobody knows, which is an error.
+        ties: `deleted`: a deletion is newer; `kept`: it is older; `refuse`: undecided, which is an error.
     """
 
     def __init__(self, ties: Ties) -> None:
@@ -51,7 +51,7 @@ class NewestRows(Releasing):
         self._chunks: list[list[tuple[int, int]]] = [[] for _ in range(_BUCKETS)]  # offset and length of each
 
     def release(self) -> None:
-        """Free the file."""
+        """Close the file, which deletes it."""
         if self._file:
             self._file.close()
 
@@ -59,10 +59,10 @@ class NewestRows(Releasing):
         """Add rows.
 
         Args:
-            places: Where each row stands in the table, from 0.
+            places: Index of each row in the table, from 0.
             keys: The key of each row, as a digest.
-            deleted: Whether each row says that its key was deleted.
-            order: The columns that tell which row is newer, the one first that decides first.
+            deleted: Whether each row marks its key as deleted.
+            order: The columns that define which row is newer, the most significant first.
         """
         high, low = np.ascontiguousarray(keys[:, :16]).view("<u8").T
         values = {f"order_{number}": series for number, series in enumerate(order)}
@@ -74,9 +74,9 @@ class NewestRows(Releasing):
             self._spill()
 
     def groups(self) -> Iterator[pl.DataFrame]:
-        """All rows, those of one key in one group: columns `place`, `deleted` and `order_0`, ..., beside the key's.
+        """Yield all rows; those of one key are in one group. Columns: `place`, `deleted`, `order_0`, ..., and the key.
 
-        Can be asked for once.
+        Call it only once.
         """
         if self._file is None:
             if self._waiting:
@@ -88,40 +88,40 @@ class NewestRows(Releasing):
             if chunks:
                 yield pl.concat([self._read(self._file, *chunk) for chunk in chunks])
 
-    def winners(self, group: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
-        """The newest row of each key of a group, by columns of comparable values.
+    def select_newest(self, group: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
+        """Return the newest row of each key of a group, by columns of comparable values.
 
         Raises:
-            UndecidedError: Nobody knows which one that is.
+            UndecidedError: The order values do not decide which row is the newest.
         """
-        told = pl.sum_horizontal(pl.lit(0), *(pl.col(name).is_not_null() for name in order))
-        group = group.with_columns(told=told, undecided=pl.lit(value=False))
+        filled = pl.sum_horizontal(pl.lit(0), *(pl.col(name).is_not_null() for name in order))
+        group = group.with_columns(filled=filled, undecided=pl.lit(value=False))
         several = pl.len().over(_KEY) > 1
         alone = group.filter(~several).select("place", "deleted")
         rivals = group.filter(several)
-        newest = self._newest(rivals, order)
+        newest = self._select_newest(rivals, order)
         if self._ties == "refuse" and newest.get_column("undecided").any():
             raise UndecidedError
         return pl.concat([alone, newest.select("place", "deleted")])
 
-    def _newest(self, rows: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
-        """One row of each key. Rows without a value are compared with the others by the values that follow."""
+    def _select_newest(self, rows: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
+        """Return one row of each key. A row without a value is compared with the others by the next values."""
         if not order:
-            return self._last(rows)
+            return self._break_tie(rows)
         first, *rest = order
-        untold = rows.filter(pl.col(first).is_null())
-        told = rows.filter(pl.col(first).is_not_null())
-        best = self._newest(told.filter(pl.col(first) == pl.col(first).max().over(_KEY)), rest)
-        if untold.is_empty():
+        unknown = rows.filter(pl.col(first).is_null())
+        known = rows.filter(pl.col(first).is_not_null())
+        best = self._select_newest(known.filter(pl.col(first) == pl.col(first).max().over(_KEY)), rest)
+        if unknown.is_empty():
             return best
-        return self._newest(pl.concat([best, self._newest(untold, rest)]), rest)
+        return self._select_newest(pl.concat([best, self._select_newest(unknown, rest)]), rest)
 
-    def _last(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """One of several rows that are alike in all that tells which is newer: undecided if only some delete."""
+    def _break_tie(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Choose one of several rows with equal order values; the result is undecided if only some are deletions."""
         only_some_delete = pl.col("deleted").n_unique().over(_KEY) > 1
         rows = rows.with_columns(undecided=pl.col("undecided").any().over(_KEY) | only_some_delete)
         goes_first = pl.col("deleted") == (self._ties == "deleted")
-        return rows.sort(goes_first, "told", "place").unique(_KEY, keep="last")
+        return rows.sort(goes_first, "filled", "place").unique(_KEY, keep="last")
 
     def _spill(self) -> None:
         if self._file is None:

@@ -169,7 +169,7 @@ def test_another_log_is_read_as_declared_and_refused_before(folder: Path, kind: 
     FORMATS[kind](folder / "tables", "Gold", CDC)
     run = run_of(folder, profiles=None)
     with pytest.raises(
-        AirflowFailException, match=r"looks like a log of changes.*'__\$operation'.*`changes: "
+        AirflowFailException, match=r"looks like a change log.*'__\$operation'.*`changes: "
     ):
         validate_segment(run, GOLD)
     for keys in (
@@ -192,7 +192,7 @@ def test_logs_in_other_roles_are_refused_too(folder: Path) -> None:
         {"profiles": {"table": "Log", "key": "Key"}},
         {"profiles": {"table": "Gold", "key": "Key"}, "membership": {"table": "Log", "key": "Key"}},
     ):
-        with pytest.raises(AirflowFailException, match=r"looks like a log of changes"):
+        with pytest.raises(AirflowFailException, match=r"looks like a change log"):
             validate_segment(run_of(folder, **keys), GOLD)
     run = run_of(
         folder, profiles={"table": "Log", "key": "Key", "changes": DECLARED}, membership={"key": "Key"}
@@ -218,9 +218,9 @@ def test_a_table_that_becomes_a_log_is_read_as_one_or_stops(folder: Path) -> Non
         digest("p2@example.com"),
     }
     FORMATS["csv"](folder / "tables", "Gold", [row | {"_change_type": "insert"} for row in plain])
-    with pytest.raises(AirflowFailException, match=r"looks like a log of changes.*_change_type"):
+    with pytest.raises(AirflowFailException, match=r"looks like a change log.*_change_type"):
         validate_segment(run, GOLD)
-    with pytest.raises(AirflowFailException, match=r"looks like a log of changes.*_change_type"):
+    with pytest.raises(AirflowFailException, match=r"looks like a change log.*_change_type"):
         normalise_segment(run, GOLD)
 
 

@@ -1,4 +1,4 @@
-"""Which tables are logs of changes: as their columns tell, and what is no sign of one."""
+"""Which tables are detected as change logs by their columns, and which are not."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from customer_match.change_logs.detection import SIGNS
-from customer_match.change_logs.reading import log_reading
+from customer_match.change_logs.detection import LOG_SIGNATURES
+from customer_match.change_logs.reading import find_log_reading
 from customer_match.errors import ConfigurationError
 from customer_match.export.changes import ChangeLog
 from customer_match.export.sources import Source
@@ -37,10 +37,10 @@ def table(*columns: str, location: str = "lake/contact") -> InMemory:
         (("Id", "SinkModifiedOn", "ID"), ("Id",), ("SinkModifiedOn",), ()),
     ],
 )
-def test_tables_of_dataverse(
+def test_tables_of_dataverse_are_detected(
     columns: tuple[str, ...], key: tuple[str, ...], order: tuple[str, ...], deleted: tuple[str, ...]
 ) -> None:
-    reading = log_reading(None, table(*columns))
+    reading = find_log_reading(None, table(*columns))
     assert reading is not None
     assert reading.folds_case
     assert (reading.key, [name.lower() for name in reading.order]) == (key, [name.lower() for name in order])
@@ -49,16 +49,16 @@ def test_tables_of_dataverse(
 
 
 def test_the_recycle_bin_of_salesforce_does_not_count() -> None:
-    reading = log_reading(None, table("Id", "Email", "IsDeleted", "SystemModstamp"))
+    reading = find_log_reading(None, table("Id", "Email", "IsDeleted", "SystemModstamp"))
     assert reading is not None
     assert (reading.key, reading.order, reading.columns) == ((), (), ("IsDeleted",))
 
 
-def test_a_log_of_dataverse_without_ids_is_refused() -> None:
+def test_a_log_of_dataverse_without_ids_is_rejected() -> None:
     with pytest.raises(
         ConfigurationError, match=r"lacks the column 'Id'.*`changes: \{key: …, order: \[versionnumber"
     ):
-        log_reading(None, table("contactid", "versionnumber", "IsDelete"))
+        find_log_reading(None, table("contactid", "versionnumber", "IsDelete"))
 
 
 SEEN = [
@@ -89,21 +89,25 @@ SEEN = [
 
 
 @pytest.mark.parametrize("log", SEEN, ids=lambda log: "-".join(log.columns())[:40])
-def test_what_looks_like_another_log_is_refused_until_it_is_declared(log: InMemory) -> None:
+def test_another_log_is_rejected_until_it_is_declared(log: InMemory) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"looks like a log of changes.*`changes: .*`changes: none`"
+        ConfigurationError, match=r"looks like a change log.*`changes: .*`changes: none`"
     ) as stopped:
-        log_reading(None, log)
+        find_log_reading(None, log)
     example = str(stopped.value).split("`changes: ", 1)[1].split("`; or")[0]
     Source.model_validate({"root": "lake", "changes": yaml.safe_load(example.replace("…", "Id"))})
-    assert log_reading(ChangeLog(), log) is None
+    assert find_log_reading(ChangeLog(), log) is None
 
 
-def test_every_sign_is_seen() -> None:
+def test_every_signature_is_detected() -> None:
     def fits(log: InMemory) -> list[str]:
-        return [sign.example for sign in SIGNS if sign.fits(log.columns(), log.location)]
+        return [
+            signature.example for signature in LOG_SIGNATURES if signature.fits(log.columns(), log.location)
+        ]
 
-    assert {example for log in SEEN for example in fits(log)} == {sign.example for sign in SIGNS}
+    assert {example for log in SEEN for example in fits(log)} == {
+        signature.example for signature in LOG_SIGNATURES
+    }
 
 
 @pytest.mark.parametrize(
@@ -121,8 +125,8 @@ def test_every_sign_is_seen() -> None:
     ],
     ids=lambda plain: "-".join(plain.columns()),
 )
-def test_ordinary_tables_are_none(plain: InMemory) -> None:
-    assert log_reading(None, plain) is None
+def test_ordinary_tables_are_not_logs(plain: InMemory) -> None:
+    assert find_log_reading(None, plain) is None
 
 
 @pytest.mark.parametrize(
@@ -140,7 +144,7 @@ def test_ordinary_tables_are_none(plain: InMemory) -> None:
         ({"deleted": {"where": "L IS NULL"}}, r"'L' holds list.*`changes\.deleted\.where`"),
     ],
 )
-def test_columns_that_are_not_there_or_do_not_fit(changes: dict[str, object], words: str) -> None:
+def test_missing_or_unsuitable_columns_are_rejected(changes: dict[str, object], words: str) -> None:
     schema = pa.schema([("Id", pa.string()), ("V", pa.int64()), ("L", pa.list_(pa.string()))])
     with pytest.raises(ConfigurationError, match=words):
-        log_reading(ChangeLog.model_validate(changes), InMemory(schema.empty_table()))
+        find_log_reading(ChangeLog.model_validate(changes), InMemory(schema.empty_table()))

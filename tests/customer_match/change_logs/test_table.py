@@ -1,4 +1,4 @@
-"""The newest rows of a log are what plain Python makes of them, in every way that tables are written."""
+"""The newest rows of a log are those that plain Python finds, in every table format."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 
 class InMemory:
-    """A table of rows that are held in memory, in batches of a few."""
+    """A table in memory, with small batches."""
 
     by_time = False
     modified = None
@@ -53,13 +53,13 @@ class InMemory:
         yield from self.table.select(list(dict.fromkeys(columns))).to_batches(max_chunksize=self.size)
 
 
-def kept(table: Table, changes: ChangeLog | None = None, column: str = "n") -> list[Any]:
-    """What counts, by a column."""
+def rows_kept(table: Table, changes: ChangeLog | None = None, column: str = "n") -> list[Any]:
+    """Return a column of the rows that count."""
     rows = latest_rows(table, changes)
     return [value for batch in rows.batches([column]) for value in batch.column(0).to_pylist()]
 
 
-# --- Against plain Python ----------------------------------------------------------------------------------
+# --- Compared with plain Python ----------------------------------------------------------------------------------
 
 CHANGES = st.fixed_dictionaries(
     {
@@ -71,8 +71,8 @@ CHANGES = st.fixed_dictionaries(
 )
 
 
-def newest_of(rows: list[Row], order: list[str], ties: str) -> Row:
-    """The rule in words: the greatest value decides; where there is none, the other ones."""
+def find_newest(rows: list[Row], order: list[str], ties: str) -> Row:
+    """The rule: the greatest value decides; where it is missing, the next values decide."""
     if not order:
         told = {row["n"]: (row["a"] is not None) + (row["b"] is not None) for row in rows}
         return max(rows, key=lambda row: (row["gone"] == (ties == "deleted"), told[row["n"]], row["n"]))
@@ -81,10 +81,10 @@ def newest_of(rows: list[Row], order: list[str], ties: str) -> Row:
     rivals = []
     if told:
         greatest = max(row[order[0]] for row in told)
-        rivals.append(newest_of([row for row in told if row[order[0]] == greatest], order[1:], ties))
+        rivals.append(find_newest([row for row in told if row[order[0]] == greatest], order[1:], ties))
     if untold:
-        rivals.append(newest_of(untold, order[1:], ties))
-    return newest_of(rivals, order[1:], ties) if len(rivals) > 1 else rivals[0]
+        rivals.append(find_newest(untold, order[1:], ties))
+    return find_newest(rivals, order[1:], ties) if len(rivals) > 1 else rivals[0]
 
 
 @pytest.mark.slow
@@ -113,7 +113,7 @@ def test_the_newest_rows_are_those_of_plain_python(
         found = [value for batch in table.batches(["n"]) for value in batch.column(0).to_pylist()]
         again = [value for batch in table.batches(["n", "a"]) for value in batch.column(0).to_pylist()]
     of_id = [
-        newest_of([row for row in rows if row["id"] == one], ["a", "b"], ties)
+        find_newest([row for row in rows if row["id"] == one], ["a", "b"], ties)
         for one in {row["id"] for row in rows}
     ]
     assert found == again == sorted(row["n"] for row in of_id if not row["gone"])
@@ -121,7 +121,7 @@ def test_the_newest_rows_are_those_of_plain_python(
     assert counts_of([table]) == LogCounts(superseded=len(rows) - len(of_id), deleted=gone)
 
 
-def test_what_waits_on_disk_is_freed_and_has_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spilled_rows_are_deleted_and_hold_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
     files: list[Any] = []
     made = tempfile.TemporaryFile
 
@@ -145,7 +145,7 @@ def test_what_waits_on_disk_is_freed_and_has_no_id(monkeypatch: pytest.MonkeyPat
     table = InMemory(
         pa.table({"Id": ids, "SinkModifiedOn": ["11/1/2026 4:34:35 PM"] * 100, "n": list(range(100))})
     )
-    assert kept(table) == list(range(50, 100))
+    assert rows_kept(table) == list(range(50, 100))
     assert files
     assert all(file.closed for file in files)
     assert b"11/1/2026" in written
@@ -186,8 +186,8 @@ def as_csv(folder: Path, *, files: list[list[list[str]]], header: bool = True) -
             csv.writer(file, quoting=csv.QUOTE_ALL).writerows([COLUMNS, *rows] if header else rows)
 
 
-def typed(rows: list[list[str]]) -> pa.Table:
-    """As programs write it that know the types."""
+def with_types(rows: list[list[str]]) -> pa.Table:
+    """Write the rows with types, as programs do that know them."""
     columns = dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
     times = [
         datetime.strptime(text, "%m/%d/%Y %I:%M:%S %p").replace(tzinfo=UTC)
@@ -204,34 +204,34 @@ def typed(rows: list[list[str]]) -> pa.Table:
     )
 
 
-def test_csv_of_several_files_out_of_order(tmp_path: Path) -> None:
+def test_csv_files_may_be_out_of_order(tmp_path: Path) -> None:
     as_csv(tmp_path / "contact", files=[FIRST, LATER])  # the later file's name comes first
-    assert sorted(kept(open_table(LOCAL, str(tmp_path / "contact")), column="emailaddress1")) == LEFT
+    assert sorted(rows_kept(open_table(LOCAL, str(tmp_path / "contact")), column="emailaddress1")) == LEFT
 
 
-def test_parquet_in_partitions(tmp_path: Path) -> None:
+def test_partitioned_parquet_is_read_as_a_log(tmp_path: Path) -> None:
     for year, rows in (("2027", FIRST), ("2026", LATER)):
         (tmp_path / "contact" / f"PartitionId={year}").mkdir(parents=True)
-        pq.write_table(typed(rows), tmp_path / "contact" / f"PartitionId={year}" / "part-0.parquet")
-    assert sorted(kept(open_table(LOCAL, str(tmp_path / "contact")), column="emailaddress1")) == LEFT
+        pq.write_table(with_types(rows), tmp_path / "contact" / f"PartitionId={year}" / "part-0.parquet")
+    assert sorted(rows_kept(open_table(LOCAL, str(tmp_path / "contact")), column="emailaddress1")) == LEFT
 
 
-def test_delta(tmp_path: Path) -> None:
-    names = typed(FIRST).schema
+def test_a_delta_table_is_read_as_a_log(tmp_path: Path) -> None:
+    names = with_types(FIRST).schema
     sample = DeltaSample(LOCAL, str(tmp_path / "contact"), dict(zip(names.names, names.types, strict=True)))
     for rows in (LATER, FIRST):
-        sample.append(typed(rows).to_pylist())
-    assert sorted(kept(open_table(LOCAL, str(tmp_path / "contact")), column="emailaddress1")) == LEFT
+        sample.append(with_types(rows).to_pylist())
+    assert sorted(rows_kept(open_table(LOCAL, str(tmp_path / "contact")), column="emailaddress1")) == LEFT
 
 
 @pytest.mark.parametrize(
     "marks", [("True", ""), ("true", "false"), ("1", "0"), ("TRUE", " "), ("1.0", "0.0")]
 )
-def test_the_mark_of_what_is_deleted_in_several_spellings(marks: tuple[str, str]) -> None:
+def test_deletions_are_marked_in_several_spellings(marks: tuple[str, str]) -> None:
     flags = [marks[1], marks[0], marks[1]]
     column = pa.array(map(float, flags)) if "." in marks[0] else pa.array(flags)
     table = InMemory(pa.table({"Id": ["a", "b", "c"], "IsDelete": column, "n": [0, 1, 2]}))
-    assert kept(table) == [0, 2]
+    assert rows_kept(table) == [0, 2]
 
 
 TIMES = [  # of one moment each after the one before
@@ -256,7 +256,7 @@ TIMES = [  # of one moment each after the one before
 ]
 
 
-def test_times_in_several_forms_side_by_side() -> None:
+def test_times_in_several_forms_are_compared() -> None:
     for seed in range(5):
         numbers = list(range(len(TIMES)))
         random.Random(seed).shuffle(numbers)
@@ -265,12 +265,12 @@ def test_times_in_several_forms_side_by_side() -> None:
                 {"Id": ["a"] * len(numbers), "SinkModifiedOn": [TIMES[n] for n in numbers], "n": numbers}
             )
         )
-        assert kept(table) == [len(TIMES) - 1]
+        assert rows_kept(table) == [len(TIMES) - 1]
         pairs = list(pairwise(numbers))
         ids = [str(pair) for pair in range(len(pairs)) for _ in range(2)]
         rows = [number for pair in pairs for number in pair]
         table = InMemory(pa.table({"Id": ids, "SinkModifiedOn": [TIMES[n] for n in rows], "n": rows}))
-        assert kept(table) == [max(pair) for pair in pairs]
+        assert rows_kept(table) == [max(pair) for pair in pairs]
 
 
 @pytest.mark.parametrize(
@@ -285,9 +285,9 @@ def test_times_in_several_forms_side_by_side() -> None:
         (["00000027", "0000002A", "00000029"], 1),
     ],
 )
-def test_versions_as_text(values: list[str], newest_place: int) -> None:
+def test_versions_stored_as_text_are_compared(values: list[str], newest_place: int) -> None:
     table = InMemory(pa.table({"k": ["a"] * 3, "v": values, "n": [0, 1, 2]}), size=1)
-    assert kept(table, ChangeLog.model_validate({"key": "k", "order": "v"})) == [newest_place]
+    assert rows_kept(table, ChangeLog.model_validate({"key": "k", "order": "v"})) == [newest_place]
 
 
 @pytest.mark.parametrize(
@@ -303,17 +303,17 @@ def test_versions_as_text(values: list[str], newest_place: int) -> None:
     ],
     ids=lambda column: str(column.type),
 )
-def test_versions_of_every_type(column: pa.Array) -> None:
+def test_versions_of_every_type_are_compared(column: pa.Array) -> None:
     table = InMemory(pa.table({"k": ["a"] * 3, "v": column, "n": [0, 1, 2]}))
-    assert kept(table, ChangeLog.model_validate({"key": "k", "order": "v"})) == [1]
+    assert rows_kept(table, ChangeLog.model_validate({"key": "k", "order": "v"})) == [1]
 
 
-def test_versions_in_bytes_of_files(tmp_path: Path) -> None:
-    """As SQL Server's `rowversion` and log sequence numbers come, which are no text."""
+def test_versions_stored_as_bytes_are_compared(tmp_path: Path) -> None:
+    """SQL Server's `rowversion` and log sequence numbers are bytes, not text."""
     versions = [b"\x00\x27\xff", b"\x00\x28\x00", b"\x00\x27\x41"]
     pq.write_table(pa.table({"k": ["a"] * 3, "v": versions, "n": [0, 1, 2]}), tmp_path / "a.parquet")
     table = open_table(LocalFileSystem(), str(tmp_path / "a.parquet"))
-    assert kept(table, ChangeLog.model_validate({"key": "k", "order": "v"})) == [1]
+    assert rows_kept(table, ChangeLog.model_validate({"key": "k", "order": "v"})) == [1]
 
 
 def test_a_deleted_row_without_a_version_is_placed_by_its_time() -> None:
@@ -324,20 +324,20 @@ def test_a_deleted_row_without_a_version_is_placed_by_its_time() -> None:
         "IsDelete": ["", "True", "", "True", ""],
         "n": [0, 1, 2, 3, 4],
     }
-    assert kept(InMemory(pa.table(rows))) == [4]
+    assert rows_kept(InMemory(pa.table(rows))) == [4]
 
 
 def test_ids_that_are_guids_are_the_same_in_every_spelling() -> None:
     one = "ce759201-f786-d590-bf21-34bff576c369"
     ids = [one, one.upper(), f"{{{one}}}", one.replace("-", "")]
     table = InMemory(pa.table({"k": ids, "v": [1, 2, 4, 3], "n": [0, 1, 2, 3]}))
-    assert kept(table, ChangeLog.model_validate({"key": "k", "order": "v"})) == [2]
+    assert rows_kept(table, ChangeLog.model_validate({"key": "k", "order": "v"})) == [2]
 
 
-def test_a_key_of_several_columns() -> None:
+def test_a_key_may_have_several_columns() -> None:
     columns = {"k": ["1", "1", "12", "1"], "l": ["2", "23", "3", "2"], "v": [1, 1, 1, 0], "n": [0, 1, 2, 3]}
     changes = ChangeLog.model_validate({"key": ["k", "l"], "order": "v"})
-    assert kept(InMemory(pa.table(columns)), changes) == [0, 1, 2]
+    assert rows_kept(InMemory(pa.table(columns)), changes) == [0, 1, 2]
 
 
 # --- Other logs --------------------------------------------------------------------------------------------
@@ -375,19 +375,21 @@ def test_a_table_whose_ids_have_one_row_each_is_read_once(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("ties", "left"), [("deleted", []), ("kept", [0]), ("refuse", None)], ids=["deleted", "kept", "refuse"]
+    ("ties", "left"),
+    [("deleted", []), ("kept", [0]), ("refuse", None)],
+    ids=["deleted", "kept", "refuse"],
 )
-def test_alike_rows_of_which_one_deletes(ties: str, left: list[int] | None) -> None:
+def test_ties_decide_between_equal_rows(ties: str, left: list[int] | None) -> None:
     table = InMemory(pa.table({"k": ["a", "a"], "v": [1, 1], "gone": [False, True], "n": [0, 1]}))
     changes = ChangeLog.model_validate({"key": "k", "order": "v", "deleted": "gone", "ties": ties})
     if left is not None:
-        assert kept(table, changes) == left
+        assert rows_kept(table, changes) == left
         return
-    with pytest.raises(ConfigurationError, match=r"alike in 'v'.*changes\.order.*ties: deleted"):
-        kept(table, changes)
+    with pytest.raises(ConfigurationError, match=r"equal values of 'v'.*changes\.order.*ties: deleted"):
+        rows_kept(table, changes)
 
 
-def test_alike_rows_of_which_one_deletes_do_not_matter_before_a_newer_one() -> None:
+def test_ties_do_not_matter_if_a_newer_row_follows() -> None:
     rows = {
         "k": ["a"] * 3,
         "v": [None, None, 5],
@@ -396,12 +398,12 @@ def test_alike_rows_of_which_one_deletes_do_not_matter_before_a_newer_one() -> N
         "n": [0, 1, 2],
     }
     changes = ChangeLog.model_validate({"key": "k", "order": ["v", "w"], "deleted": "gone"})
-    assert kept(InMemory(pa.table(rows)), changes) == [2]
-    with pytest.raises(ConfigurationError, match="alike in 'v' and 'w'"):
-        kept(InMemory(pa.table(rows | {"w": [9, 9, 1]})), changes)
+    assert rows_kept(InMemory(pa.table(rows)), changes) == [2]
+    with pytest.raises(ConfigurationError, match="equal values of 'v' and 'w'"):
+        rows_kept(InMemory(pa.table(rows | {"w": [9, 9, 1]})), changes)
 
 
-# --- What stops it -----------------------------------------------------------------------------------------
+# --- Errors -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -424,10 +426,10 @@ def test_alike_rows_of_which_one_deletes_do_not_matter_before_a_newer_one() -> N
         ({"Id": ["a", "b"], "IsDelete": [0, 7]}, r"'IsDelete'.*neither true nor false"),
     ],
 )
-def test_what_cannot_be_told_stops_it(columns: dict[str, Any], words: str) -> None:
+def test_undecidable_logs_are_rejected(columns: dict[str, Any], words: str) -> None:
     table = InMemory(pa.table(columns | {"n": [0, 1]}))
     with pytest.raises(ConfigurationError, match=words) as stopped:
-        kept(table)
+        rows_kept(table)
     assert "perhaps" not in str(stopped.value)
     assert "soon" not in str(stopped.value)
 
@@ -449,17 +451,17 @@ def test_what_cannot_be_told_stops_it(columns: dict[str, Any], words: str) -> No
         ["10,5", "9,50"],
     ],
 )
-def test_text_in_another_order_than_its_letters_stops_it(values: list[str]) -> None:
-    """All of one length: as text the older ones would be the newest."""
+def test_text_with_a_misleading_order_is_rejected(values: list[str]) -> None:
+    """Values of one length, of which the oldest would be the newest as text."""
     table = InMemory(pa.table({"k": ["a", "a"], "v": values}))
     with pytest.raises(ConfigurationError, match=r"'v'.*neither all numbers.*changes\.order"):
-        kept(table, ChangeLog.model_validate({"key": "k", "order": "v"}))
+        rows_kept(table, ChangeLog.model_validate({"key": "k", "order": "v"}))
 
 
-def test_ids_that_are_no_whole_numbers_are_told_where_they_are_named() -> None:
+def test_fractional_ids_are_reported_with_their_key() -> None:
     table = InMemory(pa.table({"k": [1.5, 2.0], "v": [1, 2]}))
     with pytest.raises(ConfigurationError, match=r"'k'.*not whole.*`changes\.key`"):
-        kept(table, ChangeLog.model_validate({"key": "k", "order": "v"}))
+        rows_kept(table, ChangeLog.model_validate({"key": "k", "order": "v"}))
 
 
 @pytest.mark.parametrize("rows", [1, 40])
@@ -468,7 +470,7 @@ def test_a_table_that_changes_between_the_readings_is_read_again_later(rows: int
     latest = latest_rows(table, None)
     list(latest.batches(["n"]))
     table.table = pa.concat_tables([table.table] * 20).slice(0, rows)
-    with pytest.raises(TransientError, match="was changed while it was read"):
+    with pytest.raises(TransientError, match="changed while it was read"):
         list(latest.batches(["n"]))
 
 
@@ -483,7 +485,7 @@ def test_an_empty_log_is_an_empty_table() -> None:
     assert several.profiles() is None
 
 
-def test_no_rows_are_looked_at_before_they_are_asked_for() -> None:
+def test_no_rows_are_read_before_they_are_requested() -> None:
     class Unread(InMemory):
         def batches(
             self, columns: Sequence[str], batch_rows: int = 0, *, as_bytes: Collection[str] = ()
@@ -496,7 +498,7 @@ def test_no_rows_are_looked_at_before_they_are_asked_for() -> None:
     assert latest_rows(plain, None) is plain
 
 
-def test_many_rows_of_few_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rows_of_few_ids_are_spilled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(newest, "_IN_MEMORY", 1000)
     day = datetime(2026, 1, 1, tzinfo=UTC)
     number = random.Random(7)
@@ -505,4 +507,4 @@ def test_many_rows_of_few_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = [version % 37 for version in versions]
     times = [str(day + timedelta(minutes=version)) for version in versions]
     table = InMemory(pa.table({"Id": ids, "SinkModifiedOn": times, "n": versions}), size=617)
-    assert sorted(kept(table)) == list(range(5000 - 37, 5000))
+    assert sorted(rows_kept(table)) == list(range(5000 - 37, 5000))

@@ -168,7 +168,7 @@ def test_without_the_columns_that_tell_what_counts_it_is_refused(link: Link) -> 
         link.model([*names, "T"] if time == TIMES[2] else names, ["contact"], f"{time}/")
     table = open_table(LOCAL, f"{link.root}/contact")
     assert isinstance(table, IncrementalTable)
-    with pytest.raises(ConfigurationError, match="is a log of changes, in incremental folders"):
+    with pytest.raises(ConfigurationError, match="is a change log in incremental folders"):
         latest_rows(table, None)
     told = latest_rows(table, ChangeLog.model_validate({"key": "Key", "order": "V", "deleted": "Gone"}))
     assert sum(batch.num_rows for batch in told.batches(["emailaddress1"])) == 2
