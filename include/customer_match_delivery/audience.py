@@ -37,7 +37,7 @@ from microsoft_advertising.client import Client
 from microsoft_advertising.faults import OutcomeUnknown, ServiceConfigurationError
 from microsoft_advertising.models import Audience
 
-__all__ = ["AudienceKeeper", "Kept", "changes", "choose"]
+__all__ = ["AudienceKeeper"]
 
 log = logger(__name__)
 

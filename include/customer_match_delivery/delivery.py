@@ -37,7 +37,7 @@ from microsoft_advertising.faults import (
     ServiceTerminalError,
 )
 
-__all__ = ["AudienceSpec", "Delivery", "Overtaken", "Waiting"]
+__all__ = ["Delivery", "Overtaken", "Waiting"]
 
 log = logger(__name__)
 

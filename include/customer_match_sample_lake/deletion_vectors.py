@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Any, Final
 
-__all__ = ["in_a_file", "in_the_log", "z85"]
+__all__ = ["in_a_file", "in_the_log"]
 
 _MAGIC: Final = 1681511377
 _Z85: Final = string.digits + string.ascii_lowercase + string.ascii_uppercase + ".-:+=^!/*?&<>()[]{}@%$#"

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from customer_match_sample_lake import deletion_vectors
 
-__all__ = ["CHECKPOINTS", "CheckpointKind", "ColumnMapping", "DeltaSample"]
+__all__ = ["CHECKPOINTS", "DeltaSample"]
 
 ColumnMapping = Literal["none", "name", "id"]
 CheckpointKind = Literal["classic", "parts", "v2-json", "v2-parquet"]

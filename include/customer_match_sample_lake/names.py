@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from customer_match_sample_lake.draws import SEED, Numbers, draw
 
-__all__ = ["COUNTRIES", "Country", "Name", "Names", "names"]
+__all__ = ["COUNTRIES", "names"]
 
 
 @dataclass(frozen=True)

@@ -37,17 +37,6 @@ SANDBOX_MAX_ROWS: Final = 20_000
 MAX_PARALLEL_UPLOADS: Final = 5
 """Uploads in flight for one customer (documented in the Bulk guide: "at most five to six")."""
 
-UPLOAD_URL_SECONDS: Final = 15 * 60
-"""How long an upload URL and its request id may be used, once (documented: getbulkuploadurl)."""
-
-RESULT_URL_SECONDS: Final = 5 * 60
-"""How long a result URL may be used (documented: 5 minutes on getbulkuploadstatus, 15 in the Bulk guide).
-
-Asking for the status again gives a fresh one."""
-
-RESULT_FILE_SECONDS: Final = 15 * 60
-"""How long after the upload was finished its results can be fetched at all (documented: Bulk guide)."""
-
 FORMAT_VERSION: Final = "6.0"
 """Version of the Bulk file schema (documented: bulk-file-schema)."""
 

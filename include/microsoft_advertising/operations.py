@@ -34,7 +34,6 @@ if TYPE_CHECKING:  # the triggerer needs no numpy to poll
     """Shape (n, 32): one row a SHA-256 digest."""
 
 __all__ = [
-    "Answer",
     "Operation",
     "apply_members",
     "create_audience",

@@ -7,7 +7,7 @@ import io
 import secrets
 import zipfile
 
-__all__ = ["HEADER", "bulk_file", "item", "list_row", "made_up_hash", "zipped"]
+__all__ = ["bulk_file", "item", "list_row", "made_up_hash", "zipped"]
 
 HEADER = [
     "Type", "Status", "Id", "Parent Id", "Client Id", "Name", "Scope", "Audience", "Description",

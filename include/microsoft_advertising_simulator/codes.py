@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["CODES", "Code", "ServiceFault", "code"]
+__all__ = ["CODES", "ServiceFault", "code"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from microsoft_advertising_simulator.endpoints.rest import rest_routes
 from microsoft_advertising_simulator.endpoints.soap.routes import soap_routes
 from microsoft_advertising_simulator.service import Service
 
-__all__ = ["application", "main", "serve"]
+__all__ = ["main", "serve"]
 
 
 def application(service: Service) -> App:

@@ -33,8 +33,6 @@ import idna
 from customer_match.addresses.empty_digests import placeholder_digests
 
 __all__ = [
-    "MAX_ADDRESS_BYTES",
-    "MAX_LOCAL_BYTES",
     "Policy",
     "Rejection",
     "Take",

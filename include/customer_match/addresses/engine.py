@@ -31,7 +31,7 @@ from customer_match.addresses.known_members import Compare, Known
 from customer_match.addresses.values import explode_values, judge_values
 from customer_match.members.digests import Digests
 
-__all__ = ["Outcome", "digest_batch"]
+__all__ = ["digest_batch"]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from customer_match.addresses.columns import (
 from customer_match.addresses.definition import Policy, Rejection, Take, Verdict, judge
 from customer_match.addresses.known_members import Compare
 
-__all__ = ["Judged", "explode_values", "judge_values"]
+__all__ = ["explode_values", "judge_values"]
 
 _REASONS = {"row": pl.UInt32, "place": pl.UInt32, "reason": pl.String}
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from customer_match.errors import ConfigurationError
 from customer_match.tables.columns import described, find_column, holds_nothing, is_text
 
-__all__ = ["Scalar", "ValueFilter", "value_filter"]
+__all__ = ["ValueFilter", "value_filter"]
 
 Scalar = str | bool | int | float
 _DIGITS: Final = 76  # maximum of Arrow's decimal types

@@ -22,7 +22,7 @@ from customer_match.errors import ConfigurationError, TransientError
 from customer_match.ledger.numbered_files import file_name, numbered
 from customer_match.redaction import logger
 
-__all__ = ["AudienceBusy", "Holding", "Lease", "LeaseStorage"]
+__all__ = ["AudienceBusy", "Lease"]
 
 log = logger(__name__)
 

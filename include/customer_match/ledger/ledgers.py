@@ -25,7 +25,7 @@ from customer_match.members.files import DamagedMembers, MembersFile, read_membe
 from customer_match.workspace import slug
 from customer_match.workspace.identity import workspace_id
 
-__all__ = ["Ledgers", "Places", "is_usable", "owner_of"]
+__all__ = ["Ledgers", "is_usable", "owner_of"]
 
 
 class Places(Storage, Protocol):

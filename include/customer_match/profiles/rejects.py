@@ -21,7 +21,7 @@ from customer_match.redaction import PERSONAL
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["RejectsFile", "RejectsWriter", "rejects_writer"]
+__all__ = ["RejectsFile", "rejects_writer"]
 
 _SCHEMA = pa.schema([pa.field("key", pa.string()), pa.field("reason", pa.string(), nullable=False)])
 _ROWS = 65_536  # that wait in memory for a row group

@@ -24,7 +24,6 @@ __all__ = [
     "Delivered",
     "Failure",
     "Normalised",
-    "RecordStorage",
     "SegmentRecords",
     "Step",
     "Validated",

@@ -7,7 +7,7 @@ import re
 import secrets
 from typing import Final, Protocol
 
-__all__ = ["IdentityStorage", "workspace_id"]
+__all__ = ["workspace_id"]
 
 _PATH: Final = "workspace.json"
 _ID: Final = re.compile(r"[0-9a-f]{8}")

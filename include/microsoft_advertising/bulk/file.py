@@ -32,7 +32,6 @@ from microsoft_advertising.models import Action
 __all__ = [
     "Action",
     "BulkFileInfo",
-    "client_id",
     "index_of",
     "max_members_per_file",
     "write_bulk_file",
@@ -69,13 +68,6 @@ class BulkFileInfo:
     rows: int
     raw_bytes: int
     zip_bytes: int
-
-
-def client_id(index: int) -> str:
-    """What the service is asked to call the member of this 0-based index within its file."""
-    if not 0 <= index < 10**CLIENT_ID_DIGITS:
-        raise ValueError(f"a file has no member of index {index}")
-    return f"{index:0{CLIENT_ID_DIGITS}d}"
 
 
 def index_of(identifier: str) -> int:

@@ -9,7 +9,6 @@ from microsoft_advertising_simulator.model import Action, Caller, Scope
 
 __all__ = [
     "DEFAULT_DURATION",
-    "NEVER_EXPIRES",
     "action_of",
     "description_error",
     "duration_error",

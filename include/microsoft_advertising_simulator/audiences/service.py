@@ -21,7 +21,7 @@ from microsoft_advertising_simulator.model import Action, Audience, Caller, Refu
 from microsoft_advertising_simulator.settings import Settings
 from microsoft_advertising_simulator.storage import Storage
 
-__all__ = ["MAX_APPLY_ITEMS", "MAX_AUDIENCES_PER_CALL", "AudienceService", "ItemError", "ListFields"]
+__all__ = ["AudienceService", "ItemError", "ListFields"]
 
 MAX_AUDIENCES_PER_CALL: Final = 100
 MAX_APPLY_ITEMS: Final = 1_000

@@ -16,7 +16,7 @@ from microsoft_advertising_simulator.bulk.results import Layout, line_expression
 from microsoft_advertising_simulator.codes import code
 from microsoft_advertising_simulator.model import Refusal
 
-__all__ = ["ITEM", "JudgedItems", "judge"]
+__all__ = ["ITEM", "judge"]
 
 ITEM: Final = "Customer List Item"
 _NO_LIST: Final = -1

@@ -14,7 +14,7 @@ from microsoft_advertising_simulator.audiences import rules
 from microsoft_advertising_simulator.model import Action, Audience, Caller, Scope
 from microsoft_advertising_simulator.settings import Settings
 
-__all__ = ["Catalogue", "Decision", "ListPlan", "name_key"]
+__all__ = ["Decision", "ListPlan", "name_key"]
 
 _DELETE_VALUE: Final = "delete_value"
 MAX_CLIENT_ID: Final = 100

@@ -21,7 +21,7 @@ import polars as pl
 from microsoft_advertising_simulator.bulk.columns import INPUT_COLUMNS
 from microsoft_advertising_simulator.model import UploadState
 
-__all__ = ["BulkFile", "FileRejected", "Piece"]
+__all__ = ["BulkFile", "FileRejected"]
 
 _BOM: Final = b"\xef\xbb\xbf"
 _PIECE_BYTES: Final = 2_000_000

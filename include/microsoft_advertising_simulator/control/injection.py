@@ -14,7 +14,6 @@ from microsoft_advertising_simulator.codes import code
 from microsoft_advertising_simulator.model import Failure, Refusal, UploadError, UploadState
 
 __all__ = [
-    "ANY_OPERATION",
     "JUDGE_ITEMS",
     "PROCESS_DOWNLOAD",
     "PROCESS_UPLOAD",

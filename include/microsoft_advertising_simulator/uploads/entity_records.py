@@ -18,7 +18,7 @@ from microsoft_advertising_simulator.uploads.completion import Completion
 from microsoft_advertising_simulator.uploads.result_links import ResultLinks
 from microsoft_advertising_simulator.uploads.service import UploadService
 
-__all__ = ["EntityRecordService", "RecordsAnswer"]
+__all__ = ["EntityRecordService"]
 
 _HEAD: Final = 2
 """The header line and the Format Version line; they do not count against the limit."""

@@ -18,7 +18,7 @@ import re2
 
 from customer_match.tables.cdm.entity import Pattern, unusable
 
-__all__ = ["PathMatcher", "matcher"]
+__all__ = ["matcher"]
 
 _MAX_LENGTH: Final = 4_096  # characters of an expression; ours
 _SHOWN: Final = 80

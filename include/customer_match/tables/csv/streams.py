@@ -10,7 +10,7 @@ from isal import isal_zlib
 
 from customer_match.errors import ConfigurationError
 
-__all__ = ["BLOCK_BYTES", "GZIP", "Gunzip", "Transcoder", "is_gzip"]
+__all__ = ["BLOCK_BYTES", "Gunzip", "Transcoder", "is_gzip"]
 
 BLOCK_BYTES: Final = 2**20
 

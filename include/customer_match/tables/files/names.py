@@ -12,7 +12,6 @@ from customer_match.tables.listing import visible
 from customer_match.tables.registry import FILE_FORMATS
 
 __all__ = [
-    "extension",
     "fault_of",
     "format_of",
     "is_bookkeeping",

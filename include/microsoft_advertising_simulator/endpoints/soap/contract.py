@@ -23,7 +23,7 @@ from microsoft_advertising_simulator.endpoints.soap.types import (
     flags,
 )
 
-__all__ = ["AD_API_FAULT", "SERVICES", "Detail", "Message", "ServiceContract"]
+__all__ = ["AD_API_FAULT", "SERVICES", "ServiceContract"]
 
 _ADAPI: Final = "https://adapi.microsoft.com"
 _CAMPAIGN: Final = "https://bingads.microsoft.com/CampaignManagement/v13"
