@@ -16,7 +16,7 @@ from microsoft_advertising.account import Account
 from microsoft_advertising.environment import Environment
 from microsoft_advertising_live_check.probes import PROBES, Finding, Probe, Verdict
 from microsoft_advertising_live_check.session import Session
-from microsoft_advertising_simulator.behaviours.page import BEHAVIOURS, Basis, Behaviour
+from microsoft_advertising_simulator.behaviours.table import BEHAVIOURS, Basis, Behaviour
 
 __all__ = ["PLAN", "Record", "run"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from microsoft_advertising_simulator.audiences.apply import ApplyService
 from microsoft_advertising_simulator.audiences.members import MemberFiles
 from microsoft_advertising_simulator.audiences.service import AudienceService
 from microsoft_advertising_simulator.bulk.processor import Processor, Workplace
@@ -27,7 +28,8 @@ from microsoft_advertising_simulator.uploads.completion import Completion
 from microsoft_advertising_simulator.uploads.downloads import DownloadService
 from microsoft_advertising_simulator.uploads.entity_records import EntityRecordService
 from microsoft_advertising_simulator.uploads.result_links import ResultLinks
-from microsoft_advertising_simulator.uploads.service import UploadService, Worker
+from microsoft_advertising_simulator.uploads.service import UploadService
+from microsoft_advertising_simulator.uploads.worker import Worker
 
 __all__ = ["Service"]
 
@@ -52,8 +54,14 @@ class Service:
         )
         self.faults = FaultRules()
         self.upload_faults = UploadFaults(self.faults, self.clock, self.settings)
-        self.audiences = AudienceService(
-            self.storage, self.member_files, self.clock, self.settings, self._refusal
+        self.audiences = AudienceService(self.storage, self.member_files, self.clock, self.settings)
+        self.apply = ApplyService(
+            self.audiences,
+            self.storage,
+            self.member_files,
+            self.clock,
+            settings=self.settings,
+            refusal=self._refusal,
         )
         self.clock.on_advance(self.audiences.lapse)
         self.audiences.lapse()

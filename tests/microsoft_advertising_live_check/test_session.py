@@ -14,7 +14,7 @@ from microsoft_advertising_live_check.answers import read_results
 from microsoft_advertising_live_check.check import _run_one
 from microsoft_advertising_live_check.probes import Finding, Verdict
 from microsoft_advertising_live_check.session import Session
-from microsoft_advertising_simulator.behaviours.page import BEHAVIOURS
+from microsoft_advertising_simulator.behaviours.table import BEHAVIOURS
 
 ACCOUNT = Account.model_validate(
     {

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_origin
 
 import pytest
 
-from microsoft_advertising_simulator.behaviours.page import BEHAVIOURS
+from microsoft_advertising_simulator.behaviours.table import BEHAVIOURS
 from microsoft_advertising_simulator.settings import Settings
 from tests.microsoft_advertising_simulator.api import (
     HEADER,

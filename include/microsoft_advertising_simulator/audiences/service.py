@@ -1,4 +1,4 @@
-"""Campaign Management for customer lists: add, update, delete, query, and apply members.
+"""Campaign Management for customer lists: add, update, delete and query.
 
 The service's logic without any HTTP: the operations of both faces call it.
 """
@@ -10,22 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-
 from microsoft_advertising_simulator.audiences import rules
 from microsoft_advertising_simulator.audiences.lapsing import Lapsing
-from microsoft_advertising_simulator.audiences.members import DIGEST_BYTES, MemberFiles, sort_distinct
+from microsoft_advertising_simulator.audiences.members import MemberFiles
 from microsoft_advertising_simulator.clock import Clock
 from microsoft_advertising_simulator.codes import ServiceFault
-from microsoft_advertising_simulator.model import Action, Audience, Caller, Refusal, Scope
+from microsoft_advertising_simulator.model import Audience, Caller, Scope
 from microsoft_advertising_simulator.settings import Settings
 from microsoft_advertising_simulator.storage import Storage
 
 __all__ = ["AudienceService", "ItemError", "ListFields"]
 
 MAX_AUDIENCES_PER_CALL: Final = 100
-MAX_APPLY_ITEMS: Final = 1_000
-_ITEMS: Final = "CustomerListItems"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +47,24 @@ class ItemError:
 
 
 class AudienceService:
-    """Customer lists and their members.
+    """Customer lists.
 
     Args:
         storage: Keeps the lists.
         files: Keeps the members.
         clock: Dates the changes.
         settings: The settings in force now.
-        refusal: Asked once for each call of Apply which good items to refuse.
     """
 
     def __init__(
-        self, storage: Storage, files: MemberFiles, clock: Clock, settings: Callable[[], Settings],
-        refusal: Callable[[], Refusal | None],
-    ) -> None:  # fmt: skip
+        self, storage: Storage, files: MemberFiles, clock: Clock, settings: Callable[[], Settings]
+    ) -> None:
         self._storage = storage
         self._files = files
         self._clock = clock
         self._settings = settings
-        self._refusal = refusal
         self.lapsing = Lapsing(storage, files, clock)
-        # Held by whoever changes lists or members (this class and the commit of a Bulk upload).
+        # Held by whoever changes lists or members: this class, ApplyService, and the commit of a Bulk upload.
         # Readers do not take it: they see the state of the last commit.
         self.writing = threading.RLock()
 
@@ -195,53 +188,6 @@ class AudienceService:
             if deleted:
                 self._files.remove(self._mark_deleted(changed))
             return self._storage.audience(audience_id)
-
-    def apply(
-        self, caller: Caller, audience_id: int | None, *, action: str | None, sub_type: str | None,
-        items: Sequence[str | None] | None, terms: bool | None,
-    ) -> list[ItemError]:  # fmt: skip
-        """ApplyCustomerListUserData: change the members synchronously, at most 1,000 a call.
-
-        Raises:
-            ServiceFault: 6999 too many items, 8000 unknown list, 8001 action, 8002 sub type,
-                8003 terms not accepted, 8006 no items.
-        """
-        settings = self._settings()
-        wanted = rules.action_of(action, delete_removes=settings.delete_removes)
-        if wanted is None:
-            raise ServiceFault(8001)
-        if sub_type != "Email":
-            raise ServiceFault(8002)
-        if not items:
-            raise ServiceFault(8006)
-        if len(items) > MAX_APPLY_ITEMS:
-            raise ServiceFault(6999)
-        if wanted is not Action.REMOVE and not (settings.terms_accepted if terms is None else terms):
-            raise ServiceFault(8003)
-        errors = _item_errors(items, settings, self._refusal())
-        refused = {error.index for error in errors}
-        accepted = [item for index, item in enumerate(items) if item and index not in refused]
-        self._change_members(caller, audience_id, wanted, accepted)
-        return errors
-
-    def _change_members(
-        self, caller: Caller, audience_id: int | None, action: Action, hashes: Sequence[str]
-    ) -> None:
-        digests = np.frombuffer(bytes.fromhex("".join(hashes)), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
-        with self.writing:
-            audience = None if audience_id is None else self.visible(caller, audience_id)
-            if audience is None:
-                raise ServiceFault(8000)
-            if len(digests) == 0:
-                return
-            name, count = self._files.change(audience.members_file, action, sort_distinct(digests))
-            now = self._clock.now()
-            with self._storage.transaction():
-                self.lapsing.note(audience, action, sort_distinct(digests))
-                self._storage.save_audience(
-                    replace(audience, members_file=name, members=count, modified_at=now, data_at=now)
-                )
-            self._files.remove(audience.members_file)
 
     def _add_errors(self, caller: Caller, fields: ListFields | None) -> list[int]:
         if fields is None:
@@ -400,21 +346,3 @@ def _updated(found: Audience, fields: ListFields, caller: Caller, now: float) ->
         parent_id=rules.parent_of(scope, caller),
         modified_at=now,
     )
-
-
-def _item_errors(items: Sequence[str | None], settings: Settings, refusal: Refusal | None) -> list[ItemError]:
-    pattern = rules.hash_pattern(upper_case=settings.upper_case_hashes)
-    seen: set[str] = set()
-    errors = []
-    for index, item in enumerate(items):
-        if not item:
-            errors.append(ItemError(index, 8006, _ITEMS))
-        elif not pattern.match(item):
-            errors.append(ItemError(index, 8004, _ITEMS))
-        elif settings.duplicates_refused and item.lower() in seen:
-            errors.append(ItemError(index, 4200, _ITEMS))
-        elif refusal is not None and int(item[:8], 16) < refusal.below:
-            errors.append(ItemError(index, refusal.number, _ITEMS))
-        else:
-            seen.add(item.lower())
-    return errors

@@ -125,7 +125,7 @@ def _apply_user_data(context: Context, body: ApplyRequest) -> dict[str, Any]:
     data = body.customer_list_user_data
     if data is None:
         raise ServiceFault(100, "CustomerListUserData is missing.")
-    errors = context.service.audiences.apply(
+    errors = context.service.apply.change(
         context.caller,
         None if data.audience_id is None else int(data.audience_id),
         action=data.action_type,
