@@ -53,7 +53,7 @@ ALLOWED = {  # the exceptions
     # its own command
     ("airflow_microsoft_advertising.cli.main", "microsoft_advertising_simulator.command"),
     # the table of behaviours that it checks
-    ("microsoft_advertising_live_check.check", "microsoft_advertising_simulator.behaviours.page"),
+    ("microsoft_advertising_live_check.check", "microsoft_advertising_simulator.behaviours.table"),
     # the definition, which imports nothing
     ("customer_match_sample_lake.expected", "customer_match.addresses.definition"),
 }
@@ -148,11 +148,11 @@ def module_of(name: str) -> str | None:
 def test_the_reader_sees_what_there_is() -> None:
     """A check of the check: it would find nothing in an empty tree."""
     assert len(modules()) > 80
-    assert "customer_match.ledger.state.Action" in imports("customer_match.planning.plan")
+    assert "customer_match.ledger.actions.Action" in imports("customer_match.planning.plan")
     lazy = "airflow_microsoft_advertising.trigger.BulkUploadTrigger"
     assert lazy in imports("airflow_microsoft_advertising.operator")
     assert lazy not in imports("airflow_microsoft_advertising.operator", only_at_import=True)
-    assert module_of("customer_match.ledger.state.Action") == "customer_match.ledger.state"
+    assert module_of("customer_match.ledger.actions.Action") == "customer_match.ledger.actions"
     assert module_of("json.loads") is None
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
-from customer_match.ledger.state import Part, Request
+from customer_match.ledger.parts import Part, Request
 from customer_match.ledger.store import Entry, Ledger, Storage
 from customer_match.members.files import read_members
 from customer_match.redaction import logger

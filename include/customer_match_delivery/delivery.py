@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.ledger.ledgers import Ledgers
-from customer_match.ledger.state import Forced, Part, Progress, Renewal, Settled
+from customer_match.ledger.parts import Part, Progress
+from customer_match.ledger.state import Forced, Renewal, Settled
 from customer_match.ledger.store import Entry, LedgerConflict, Storage
 from customer_match.members.files import DamagedMembers
 from customer_match.planning.data_intervals import Force, Overtaken, in_order

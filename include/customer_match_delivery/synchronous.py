@@ -12,7 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 
 from customer_match.errors import TerminalError
-from customer_match.ledger.state import Action, Part
+from customer_match.ledger.actions import Action
+from customer_match.ledger.parts import Part
 from customer_match.members.digests import Digests
 from customer_match.members.files import Files, read_members
 from customer_match_delivery.refusals import Refusals

@@ -24,7 +24,8 @@ import pytest
 from customer_match import routes
 from customer_match.errors import TransientError
 from customer_match.ledger.ledgers import Ledgers
-from customer_match.ledger.state import Progress, State
+from customer_match.ledger.parts import Progress
+from customer_match.ledger.state import State
 from customer_match.ledger.store import Ledger
 from customer_match.ledger.view import is_known, windows
 from customer_match.members.digests import Digests

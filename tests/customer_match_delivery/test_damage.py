@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from customer_match.errors import TransientError
-from customer_match.ledger.state import Progress
+from customer_match.ledger.parts import Progress
 from customer_match.members.files import DamagedMembers
 from customer_match.planning.plan import plan_parts
 from tests.customer_match_delivery.in_memory import World

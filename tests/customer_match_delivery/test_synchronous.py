@@ -10,7 +10,8 @@ from typing import Any, cast
 import pytest
 
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
-from customer_match.ledger.state import Action, Part
+from customer_match.ledger.actions import Action
+from customer_match.ledger.parts import Part
 from customer_match.members.files import write_members
 from customer_match.routes import (
     APPLY_PART_MEMBERS,

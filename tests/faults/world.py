@@ -16,7 +16,8 @@ import httpx
 import psutil
 import yaml
 
-from customer_match.ledger.state import Progress, State
+from customer_match.ledger.parts import Progress
+from customer_match.ledger.state import State
 from customer_match.ledger.store import Ledger, ledger_folder
 from customer_match.routes import Route
 from customer_match.runs.report import Outcome, RunReport

@@ -23,7 +23,7 @@ import pyarrow as pa
 from customer_match.addresses.columns import digests_from_hex
 from customer_match.errors import ConfigurationError
 from customer_match.members.digests import Digests
-from customer_match.members.files import DistinctMembers
+from customer_match.members.distinct import DistinctMembers
 from customer_match.members.releasing import Releasing
 
 __all__ = ["CustomerIds", "IdGroup", "id_digests"]

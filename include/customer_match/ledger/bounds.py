@@ -22,7 +22,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from customer_match.ledger.actions import Action
-from customer_match.ledger.state import Progress
+from customer_match.ledger.parts import Progress
 
 __all__ = ["Bounds", "Flags", "Step", "fold"]
 

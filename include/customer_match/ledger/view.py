@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from customer_match.ledger.bounds import Bounds, Flags, Step, fold
-from customer_match.ledger.state import Progress, Settled, State
+from customer_match.ledger.parts import Progress
+from customer_match.ledger.state import Settled, State
 from customer_match.members.digests import Digests, Presence, merge
 from customer_match.members.files import Files, MembersFile, read_members, write_members
 

@@ -17,7 +17,9 @@ from operator import itemgetter
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 
 from customer_match.errors import TerminalError
-from customer_match.ledger.state import Action, Part, State
+from customer_match.ledger.actions import Action
+from customer_match.ledger.parts import Part
+from customer_match.ledger.state import State
 from customer_match.ledger.view import is_known, windows
 from customer_match.members.digests import Digests
 from customer_match.members.files import Files, MembersFile, read_members, write_members

@@ -27,7 +27,7 @@ from customer_match.tables import (
     remains_of,
 )
 from customer_match.tables.dated import nearest_days, newest_dated
-from customer_match.tables.tables_by_name import Tables
+from customer_match.tables.discovery import Tables
 
 if TYPE_CHECKING:
     import fsspec

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from customer_match.addresses.definition import Policy, Rejection
 from customer_match.change_logs.table import LogCounts
-from customer_match.members.files import DistinctMembers, Files, MembersFile, write_members
+from customer_match.members.distinct import DistinctMembers
+from customer_match.members.files import Files, MembersFile, write_members
 from customer_match.profiles.join import Joined
 from customer_match.profiles.reading import Reading
 from customer_match.profiles.rejects import RejectsFile, rejects_writer

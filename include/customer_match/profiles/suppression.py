@@ -20,7 +20,7 @@ from customer_match.addresses.definition import Policy, Rejection
 from customer_match.addresses.known_members import Compare, Known
 from customer_match.errors import ConfigurationError
 from customer_match.members.digests import DIGEST_BYTES, Digests, held, merge
-from customer_match.members.files import DistinctMembers, Spilling
+from customer_match.members.distinct import DistinctMembers, Spilling
 from customer_match.members.releasing import Releasing
 from customer_match.profiles.reading import Reading
 

@@ -13,7 +13,7 @@ import fsspec
 from customer_match.date_templates import Latest, RunDates
 from customer_match.storage.files import location_of, storage_faults
 from customer_match.storage.paths import entries_in
-from customer_match.tables.opening import TableMissing
+from customer_match.tables.table import TableMissing
 
 __all__ = ["nearest_days", "newest_dated"]
 

@@ -1,4 +1,4 @@
-"""What a format module says of itself; `registry.py` lists them all, `opening.py` chooses among them.
+"""What a format module says of itself; `registry.py` lists them all, `opening.py` and `discovery.py` choose among them.
 
 There are two kinds. A *file format* (Parquet, CSV) is one of single files, known by their names or first
 bytes. A *folder format* (Delta Lake, CDM) has files of its own beside the data that say which data count.

@@ -17,6 +17,7 @@ __all__ = [
     "Listing",
     "TableFile",
     "described",
+    "find_files",
     "is_being_written",
     "list_files",
     "newest_run",
@@ -93,6 +94,14 @@ def list_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing:
             return Listing(root, (described(info),), is_file=True)
         found = files_below(filesystem, root)
     return Listing(root, tuple(described(found[name]) for name in sorted(found)))
+
+
+def find_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing | None:
+    """As `list_files`; None if there is nothing at the path."""
+    try:
+        return list_files(filesystem, path)
+    except FileNotFoundError:
+        return None
 
 
 def described(info: Mapping[str, Any]) -> TableFile:

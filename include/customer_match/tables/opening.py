@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import posixpath
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import Final
 
 import fsspec
@@ -18,36 +13,27 @@ from customer_match.table_formats import FormatChoice
 from customer_match.tables.csv.dialect import CsvDialect
 from customer_match.tables.files.choosing import chosen_format, only_format
 from customer_match.tables.files.names import (
-    format_of,
     is_bookkeeping,
-    is_no_data,
-    is_table_alone,
-    table_name,
 )
-from customer_match.tables.formats import FolderFormat, FoundTable, Place
+from customer_match.tables.formats import FolderFormat, Place
 from customer_match.tables.inside import is_link_to_folder, leads_out
 from customer_match.tables.listing import (
     Listing,
     TableFile,
-    list_files,
+    find_files,
     newest_run,
     run_folders,
     visible,
 )
 from customer_match.tables.logs import databricks, spark_sink
-from customer_match.tables.logs.detection import refuse_logs, tables_with_logs
+from customer_match.tables.logs.detection import refuse_logs
 from customer_match.tables.partitions import partitions_of
 from customer_match.tables.registry import FILE_FORMATS, FOLDER_FORMATS
-from customer_match.tables.table import Table
-from customer_match.tables.tables_by_name import Tables, by_name
+from customer_match.tables.table import Table, TableMissing
 
-__all__ = ["TableMissing", "discover", "open_table", "remains_of"]
+__all__ = ["open_table"]
 
 _REMEDY: Final = "Correct the segment's table or path in the export file, or check what writes the table."
-
-
-class TableMissing(ConfigurationError):
-    """There is no such table, or none for the moment that is wanted."""
 
 
 def open_table(
@@ -60,7 +46,7 @@ def open_table(
     """Open a table: a Delta table, an entity of a CDM folder, one file, or a folder of files at any depth.
 
     Known bookkeeping is passed over (`files/names.py`); any other file is read, or the table is refused by its name,
-    and so is one whose files a log governs that is not read (`logs/signs.py`). Where the folder keeps several runs
+    and so is one whose files a log governs that is not read (`logs/detection.py`). Where the folder keeps several runs
     of a Customer Insights export and no model says which one counts, the newest one is the table; with `as_of`, the
     newest one that is not after it.
 
@@ -79,7 +65,7 @@ def open_table(
         TransientError: Storage trouble.
     """
     path = path.rstrip("/")
-    place = Place(filesystem, path, _listing(filesystem, path), as_of)
+    place = Place(filesystem, path, find_files(filesystem, path), as_of)
     folder_formats = [own for own in FOLDER_FORMATS if format in ("auto", own.name)]
     for own in folder_formats:
         if (table := own.open(place)) is not None:
@@ -89,13 +75,6 @@ def open_table(
     if format not in ("auto", *(own.name for own in FILE_FORMATS)):
         raise _wrong_format(folder_formats[-1], place.where)
     return _files_table(place, place.listing, format, dialect)
-
-
-def _listing(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing | None:
-    try:
-        return list_files(filesystem, path)
-    except FileNotFoundError:
-        return None
 
 
 def _wrong_format(wanted: FolderFormat, where: str) -> ConfigurationError:
@@ -122,139 +101,6 @@ def _files_table(
     partitions = partitions_of({file.path: listing.relative(file) for file in files}, where)
     known = {"dialect": dialect} if dialect and chosen.name == "csv" else {}
     return chosen.table(filesystem, where, files, partitions=partitions, by_time=by_time, **known)
-
-
-def discover(
-    filesystem: fsspec.AbstractFileSystem,
-    root: str,
-    pattern: str = "*",
-    format: FormatChoice = "auto",  # noqa: A002 (the export file's own key)
-    known: Callable[[str], bool] = lambda _: False,
-) -> Tables:
-    """The tables below a folder.
-
-    These are Delta tables and the entities of CDM models, at any depth, and tables with logs that are not read; and
-    beside them sub-folders that hold data files, and single files by their stems. Below a table that says itself which
-    files are its own no other file is a table. What nothing tells to be one (a folder of programs and documents, a file
-    of an unknown kind) is a table only if somebody knows it by its name, and then opening it tells what is wrong.
-
-    Args:
-        filesystem: Where it lies.
-        root: The folder, without a protocol.
-        pattern: Glob that names must match (`*`, `?`, `[…]`; case counts).
-        format: Only tables of this format; `auto`: of any.
-        known: Whether somebody wants a table of a name, or has delivered it before.
-
-    Returns:
-        Path of each table, by its name; a name that could mean two tables, or is no text, is among them with its fault.
-
-    Raises:
-        TableMissing: No such folder.
-        ConfigurationError: A file in place of a folder; a model that cannot be read.
-        TransientError: Storage trouble.
-    """
-    root = root.rstrip("/")
-    listing = _listing(filesystem, root)
-    where = location_of(filesystem, root)
-    if listing is None:
-        raise TableMissing(
-            f"There is no folder {where}. Correct `source` in the export file, or check what writes the tables."
-        )
-    if listing.is_file:
-        raise ConfigurationError(
-            f"{where} is a file. `source` in the export file names the folder of the tables."
-        )
-    found = _found(Place(filesystem, root, listing), format)
-    tables = by_name([*found, *_plain_tables(listing, format, found, known)], listing.root, where)
-    return Tables({name: path for name, path in tables.items() if fnmatchcase(name, pattern)}, tables.faults)
-
-
-def remains_of(filesystem: fsspec.AbstractFileSystem, root: str, name: str) -> str | None:
-    """The folder of a table's name that still holds files, at any depth, although it is no table any more.
-
-    Such as a Delta table without its log. Files below a table that says itself which files are its own do not count.
-
-    Args:
-        filesystem: Where it lies.
-        root: The folder of the tables, without a protocol.
-        name: Of the table.
-
-    Returns:
-        The location; None if there is nothing.
-    """
-    listing = _listing(filesystem, root.rstrip("/"))
-    if listing is None:
-        return None
-    taken = {table.folder for table in _found(Place(filesystem, listing.root, listing), "auto")}
-    for file in listing.files:
-        *folders, _ = unicodedata.normalize("NFC", listing.relative(file)).split("/")
-        if name in folders and taken.isdisjoint(_folders_above(file.path, listing.root)):
-            depth = len(folders) - folders.index(name)
-            return location_of(filesystem, file.path.rsplit("/", depth)[0])
-    return None
-
-
-def _found(place: Place, format: FormatChoice) -> list[FoundTable]:  # noqa: A002
-    """Tables that say themselves which files are theirs."""
-    found: list[FoundTable] = []
-    for own in FOLDER_FORMATS:
-        if format in ("auto", own.name):
-            found += own.find(_without(place, found))
-    folders = {table.folder for table in found}
-    logs = tables_with_logs(place.listing or Listing(place.path, ()))
-    return found + [table for table in logs if table.folder not in folders]
-
-
-def _without(place: Place, found: Sequence[FoundTable]) -> Place:
-    """A place without the folders of tables that were found there."""
-    taken, listing = {table.folder for table in found}, place.listing
-    if not taken or listing is None:
-        return place
-    files = (file for file in listing.files if taken.isdisjoint(_folders_above(file.path, listing.root)))
-    return replace(place, listing=replace(listing, files=tuple(files)))
-
-
-def _plain_tables(
-    listing: Listing,
-    format: FormatChoice,  # noqa: A002
-    found: Sequence[FoundTable],
-    known: Callable[[str], bool],
-) -> Iterator[FoundTable]:
-    taken = {table.folder for table in found}
-    names, singles, others = {table.name for table in found}, set[str](), list[FoundTable]()
-    for file in listing.files:
-        relative = listing.relative(file)
-        if not visible(relative) or not taken.isdisjoint(_folders_above(file.path, listing.root)):
-            continue
-        first, *below = relative.split("/")
-        path = f"{listing.root}/{first}"
-        table = FoundTable(first if below else table_name(first), path, path)
-        is_data = not is_bookkeeping(relative, file.size_bytes) and not is_no_data(relative)
-        if is_data and (below or is_table_alone(first)) and _passes(relative, format):
-            names.add(table.name)
-            singles |= set() if below else {table.name}
-            yield table
-        elif below or is_data:
-            others.append(table)
-    for table in others:
-        # Beside a file, another one of its name may be its other half, whatever that one is.
-        is_half = format == "auto" and table.name in singles
-        if is_half or (table.name not in names and known(table.name)):
-            yield table
-
-
-def _folders_above(path: str, root: str) -> Iterator[str]:
-    while len(path) > len(root):
-        path = posixpath.dirname(path)
-        yield path
-
-
-def _passes(relative: str, format: FormatChoice) -> bool:  # noqa: A002
-    """Whether a file is of the format, as far as its name tells."""
-    found = format_of(relative)
-    if found is None:
-        return format in ("auto", *(own.name for own in FILE_FORMATS))
-    return format in ("auto", found.name)
 
 
 def _data_files(filesystem: fsspec.AbstractFileSystem, listing: Listing, where: str) -> tuple[TableFile, ...]:

@@ -22,13 +22,17 @@ from customer_match.tables.listing import TableFile, described
 from customer_match.tables.partitions import Partition
 from customer_match.tables.values import conformed, stream_types
 
-__all__ = ["BATCH_ROWS", "FileTable", "Table", "TableFile", "still_there"]
+__all__ = ["BATCH_ROWS", "FileTable", "Table", "TableFile", "TableMissing", "still_there"]
 
 
 BATCH_ROWS = 65_536
 _FILES_AT_ONCE = 8  # whose headers or footers are fetched side by side
 
 T = TypeVar("T")
+
+
+class TableMissing(ConfigurationError):
+    """There is no such table, or none for the moment that is wanted."""
 
 
 class Table(Protocol):

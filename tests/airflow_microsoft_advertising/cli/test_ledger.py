@@ -15,10 +15,12 @@ from typer.testing import CliRunner, Result
 from airflow_microsoft_advertising.cli.main import app
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from customer_match.errors import ConfigurationError
+from customer_match.ledger.actions import Action
 from customer_match.ledger.generation import Generation
 from customer_match.ledger.lease import Lease
 from customer_match.ledger.ledgers import Ledgers
-from customer_match.ledger.state import Action, Forced, Part, Progress, Renewal, Request, State
+from customer_match.ledger.parts import Part, Progress, Request
+from customer_match.ledger.state import Forced, Renewal, State
 from customer_match.ledger.store import Ledger, ledger_folder
 from customer_match.members.files import write_members
 from customer_match.workspace import Workspace

@@ -122,7 +122,7 @@ def test_looking_up_is_membership_of_a_set(members: list[bytes], lookups: list[l
 def test_groups_hold_every_id_once(monkeypatch: pytest.MonkeyPatch, at_once: int, groups: int) -> None:
     """3,000 ids in 64 spilled buckets; a group is full when the bucket that fills it is read."""
     monkeypatch.setattr(module, "_IDS_AT_ONCE", at_once)
-    monkeypatch.setattr("customer_match.members.files._IN_MEMORY", 500)
+    monkeypatch.setattr("customer_match.members.distinct._IN_MEMORY", 500)
     digests, _ = id_digests(pa.array([f"id {number}" for number in range(3_000)]))
     with CustomerIds() as ids:
         for part in np.array_split(np.concatenate([digests, digests]), 7):

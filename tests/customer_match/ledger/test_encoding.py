@@ -9,20 +9,12 @@ from pathlib import Path
 import pytest
 
 from customer_match.errors import TerminalError
+from customer_match.ledger.actions import Action
 from customer_match.ledger.encoding import FORMAT, DamagedState, decode, encode
 from customer_match.ledger.generation import Generation
 from customer_match.ledger.late_calls import LateCalls
-from customer_match.ledger.state import (
-    Action,
-    Forced,
-    KnownSize,
-    Part,
-    Progress,
-    Renewal,
-    Request,
-    Settled,
-    State,
-)
+from customer_match.ledger.parts import Part, Progress, Request
+from customer_match.ledger.state import Forced, KnownSize, Renewal, Settled, State
 from customer_match.members.files import MembersFile
 
 SAMPLES = Path(__file__).parent / "samples"

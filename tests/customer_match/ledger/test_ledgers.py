@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from customer_match.ledger.actions import Action
 from customer_match.ledger.ledgers import Ledgers
-from customer_match.ledger.state import Action, Part, Progress, Request, Settled, State
+from customer_match.ledger.parts import Part, Progress, Request
+from customer_match.ledger.state import Settled, State
 from customer_match.ledger.store import Entry, Ledger, LedgerConflict
 from customer_match.ledger.view import windows
 from customer_match.members.digests import Digests

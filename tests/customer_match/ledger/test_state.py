@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from customer_match.ledger.actions import Action
 from customer_match.ledger.bounds import Bounds, Flags, Step, fold
-from customer_match.ledger.state import Action, Part, Progress, Request, Settled, State
+from customer_match.ledger.parts import Part, Progress, Request
+from customer_match.ledger.state import Settled, State
 from customer_match.members.files import MembersFile
 from customer_match.routes import Route
 from customer_match.table_facts import TableFacts

@@ -18,8 +18,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from customer_match.errors import TerminalError, TransientError
+from customer_match.ledger.actions import Action
 from customer_match.ledger.encoding import FORMAT, DamagedState, decode, encode
-from customer_match.ledger.state import Action, Part, Progress, Request, Settled, State
+from customer_match.ledger.parts import Part, Progress, Request
+from customer_match.ledger.state import Settled, State
 from customer_match.ledger.store import _STATES_KEPT, Entry, Ledger, LedgerConflict, ledger_folder
 from customer_match.ledger.view import is_known, windows
 from customer_match.members.files import read_members, write_members

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from customer_match.ledger.state import Action, Part, Progress, Settled, State
+from customer_match.ledger.actions import Action
+from customer_match.ledger.parts import Part, Progress
+from customer_match.ledger.state import Settled, State
 from customer_match.ledger.view import is_known, settle, windows
 from customer_match.members.files import DamagedMembers, MembersFile, read_members, write_members
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from customer_match.ledger.state import Action, KnownSize, Part, Renewal, Settled, State
+from customer_match.ledger.actions import Action
+from customer_match.ledger.parts import Part
+from customer_match.ledger.state import KnownSize, Renewal, Settled, State
 from customer_match.members.files import MembersFile
 from customer_match.planning.emptied import emptied, size_to_note
 

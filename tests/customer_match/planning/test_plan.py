@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from customer_match import routes
 from customer_match.errors import TerminalError
-from customer_match.ledger.state import Action, Part, Progress, Settled, State
+from customer_match.ledger.actions import Action
+from customer_match.ledger.parts import Part, Progress
+from customer_match.ledger.state import Settled, State
 from customer_match.members.digests import Digests
 from customer_match.members.files import DamagedMembers, MembersFile, read_members, write_members
 from customer_match.planning import plan as chunk

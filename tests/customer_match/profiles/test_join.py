@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from customer_match.addresses import customer_ids
 from customer_match.conditions.row_filter import row_filter
 from customer_match.export.people import Consent
-from customer_match.members import files as members
+from customer_match.members import distinct as members
 from customer_match.profiles.consent import consent_filter
 from customer_match.profiles.join import Join, Joined, MembershipReading
 

@@ -107,7 +107,7 @@ def test_a_list_that_keeps_nobody_out_stops_all(values: list[str | None]) -> Non
 
 def test_memory_does_not_grow_with_list_and_segment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Past a bound the list is spilled; the answer stays the same."""
-    from customer_match.members import files as staging
+    from customer_match.members import distinct as staging
 
     monkeypatch.setattr(staging, "_IN_MEMORY", 100)
     names: list[Any] = [f"p{n}@contoso.com" for n in range(1000)]
@@ -325,7 +325,7 @@ def test_of_several_addresses_only_the_listed_one_goes() -> None:
 @pytest.mark.slow
 def test_aliases_are_found_past_the_bound_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that waits is spilled; nobody is lost on the way, and no file stays open."""
-    from customer_match.members import files as staging
+    from customer_match.members import distinct as staging
 
     monkeypatch.setattr(staging, "_IN_MEMORY", 60)
     people = [f"p.{n}+x@contoso.com" for n in range(500)]

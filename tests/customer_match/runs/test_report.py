@@ -15,7 +15,8 @@ import pytest
 from pydantic import BaseModel
 
 from customer_match.addresses.definition import Rejection
-from customer_match.ledger.state import Action, Part
+from customer_match.ledger.actions import Action
+from customer_match.ledger.parts import Part
 from customer_match.members.files import MembersFile
 from customer_match.planning.plan import Plan
 from customer_match.profiles.rejects import RejectsFile

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from customer_match.ledger.state import Progress
+from customer_match.ledger.parts import Progress
 from tests.faults.matrix.row import UPLOAD, Recovery, Row
 from tests.faults.world import SEGMENTS, NotStruck, World
 

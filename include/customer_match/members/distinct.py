@@ -1,0 +1,110 @@
+"""Exact de-duplication and sorting of members in constant memory, on their way into a file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from customer_match.members.digests import DIGEST_BYTES, Digests, sorted_distinct
+from customer_match.members.releasing import Releasing
+
+__all__ = ["DistinctMembers", "Spilling"]
+
+_BUCKETS = 64  # by the first six bits, so that buckets in order are members in order
+_IN_MEMORY = 1_048_576  # digests (32 MiB) that wait in memory before they are spilled
+
+
+class Spilling(Releasing):
+    """Collects rows of bytes in any order, in constant memory.
+
+    Past 1 Mi digests they are spilled by their first bits into a temporary file without a name: nobody else can open
+    it, and the system frees it however the process ends. Memory is then that of one bucket, 1/64 of all rows.
+
+    Args:
+        digests: How many digests make a row.
+    """
+
+    def __init__(self, digests: int) -> None:
+        self._width = digests * DIGEST_BYTES
+        self._bound = _IN_MEMORY // digests
+        self._waiting: list[Digests] = []
+        self._waiting_count = 0
+        self._file: BinaryIO | None = None
+        self._ends: list[
+            npt.NDArray[np.intp]
+        ] = []  # of each spill: where its buckets end, in rows of the file
+        self.added = 0
+
+    def release(self) -> None:
+        """Free the file."""
+        if self._file:
+            self._file.close()
+
+    def add(self, rows: Digests) -> None:
+        """Add rows, in no order, with duplicates."""
+        self._waiting.append(rows)
+        self._waiting_count += len(rows)
+        self.added += len(rows)
+        if self._waiting_count > self._bound:
+            self._spill()
+
+    def buckets(self) -> Iterator[Digests]:
+        """All rows, in 64 arrays by the first six bits, each of them in no order; can be asked for again."""
+        if self._file is None:
+            rows, ends = _by_bucket(self._joined())
+            yield from np.split(rows, ends[:-1])
+            return
+        self._spill()
+        for bucket in range(_BUCKETS):
+            yield self._bucket(self._file, bucket)
+
+    def _joined(self) -> Digests:
+        """What waits in memory, as one array; it goes on waiting."""
+        joined = np.concatenate([np.empty((0, self._width), np.uint8), *self._waiting])
+        self._waiting = [joined]
+        return joined
+
+    def _spill(self) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="customer-match-", buffering=0)  # noqa: SIM115 (closed on exit)
+        rows, ends = _by_bucket(self._joined())
+        self._waiting, self._waiting_count = [], 0
+        rows.tofile(self._file)
+        before = self._ends[-1][-1] if self._ends else 0
+        self._ends.append(before + ends)
+
+    def _bucket(self, file: BinaryIO, bucket: int) -> Digests:
+        parts = [np.empty((0, self._width), np.uint8)]
+        last = 0
+        for ends in self._ends:
+            start, last = (ends[bucket - 1] if bucket else last), ends[-1]
+            file.seek(int(start) * self._width)
+            part = np.fromfile(file, np.uint8, int(ends[bucket] - start) * self._width)
+            parts.append(part.reshape(-1, self._width))
+        return np.concatenate(parts)
+
+
+class DistinctMembers(Spilling):
+    """Collects digests in any order and gives them back sorted and distinct, in constant memory."""
+
+    def __init__(self) -> None:
+        super().__init__(digests=1)
+
+    def sorted(self) -> Iterator[Digests]:
+        """All members in order, each once; can be asked for again."""
+        if self._file is None:
+            self._waiting = [sorted_distinct(self._joined())]
+            yield self._waiting[0]
+            return
+        for bucket in self.buckets():
+            yield sorted_distinct(bucket)
+
+
+def _by_bucket(rows: Digests) -> tuple[Digests, npt.NDArray[np.intp]]:
+    """The rows in order of their buckets, and where each bucket ends."""
+    buckets = rows[:, 0] // (256 // _BUCKETS)
+    return rows[np.argsort(buckets, kind="stable")], np.cumsum(np.bincount(buckets, minlength=_BUCKETS))
