@@ -115,24 +115,15 @@ def segment_group(export: Export) -> Any:
 
         run, segment = this_run(export), this_segment(row)
         chunk_segment(run, segment)
-        return {
-            "audience": segment.audience,
-            "audience_id": segment.audience_id or "",
-            "segment": export.identity(segment),
-            "folder": run.segment_folder(segment),
-        }
+        return run.upload_values(segment)
 
     @task_group
     def segment(row: Row) -> None:
-        chunked = chunk(normalise(validate(row)))
         UploadAudienceOperator(
             task_id="upload",
-            map_index_template="{{ task.audience }}",
+            map_index_template="{{ task.segment.audience }}",
             pool=pool_name(export.cid),
-            audience=chunked["audience"],
-            audience_id=chunked["audience_id"],
-            segment=chunked["segment"],
-            folder=chunked["folder"],
+            segment=chunk(normalise(validate(row))),
             **upload_arguments(export),
         )
 

@@ -21,18 +21,18 @@ from customer_match.planning.emptied import emptied, size_to_note
 from customer_match.redaction import logger
 from customer_match_delivery.generation import distrust_of
 from customer_match_delivery.marks import (
-    AudienceSpec,
-    Standing,
     described,
     generation_in,
     mark_in,
-    standing,
 )
 from customer_match_delivery.ownership import (
+    Ownership,
     check_ours,
     owner_by_mark_or_ledger,
+    ownership_of,
     refuse_anothers,
 )
+from customer_match_delivery.spec import AudienceSpec
 from microsoft_advertising.client import Client
 from microsoft_advertising.faults import OutcomeUnknown, ServiceConfigurationError
 from microsoft_advertising.models import Audience
@@ -122,7 +122,7 @@ class AudienceKeeper:
         if not is_usable(state, self._spec.siblings):
             return None
         found = self._client.get_audience(str(state.audience_id))
-        return None if found is None or standing(found, self._spec) is Standing.SIBLING else found
+        return None if found is None or ownership_of(found, self._spec) is Ownership.SIBLING else found
 
     def _renamed(self) -> Audience | None:
         """The one that the segment had under another name."""
@@ -131,7 +131,7 @@ class AudienceKeeper:
         if state is None or state.audience_id is None or not self._may_take(state):
             return None
         found = self._client.get_audience(state.audience_id)
-        return None if found is None or standing(found, self._spec) is Standing.SIBLING else found
+        return None if found is None or ownership_of(found, self._spec) is Ownership.SIBLING else found
 
     def _may_take(self, state: State) -> bool:
         ours = state.moved_to == self._spec.name and state.segment == self._spec.key
@@ -251,7 +251,7 @@ def choose(audiences: Sequence[Audience], spec: AudienceSpec) -> Audience | None
         ConfigurationError: Several fit, or the one of this name is not ours.
         TransientError: The one of this name is another segment's, which is to rename it first.
     """
-    own = [audience for audience in audiences if standing(audience, spec) is Standing.OWN]
+    own = [audience for audience in audiences if ownership_of(audience, spec) is Ownership.OWN]
     named = [audience for audience in audiences if audience.name == spec.name]
     fitting = [audience for audience in own if audience.name == spec.name] or own or named
     if len(fitting) > 1:

@@ -16,7 +16,9 @@ from customer_match.ledger.state import State
 from customer_match.planning.data_intervals import Force, in_order
 from customer_match.redaction import logger
 from customer_match_delivery.late_calls import lives_until
-from customer_match_delivery.marks import AudienceSpec, Standing, mark_in, standing
+from customer_match_delivery.marks import mark_in
+from customer_match_delivery.ownership import Ownership, ownership_of
+from customer_match_delivery.spec import AudienceSpec
 from microsoft_advertising.client import Client
 from microsoft_advertising.models import Audience
 
@@ -55,7 +57,7 @@ class AudienceEnding:
         own = [
             one
             for one in self.client.list_audiences()
-            if standing(one, self.spec) is Standing.OWN and one.id not in self.spared
+            if ownership_of(one, self.spec) is Ownership.OWN and one.id not in self.spared
         ]
         if len(own) > 1:
             listed = ", ".join(f"{audience.id} ({audience.name!r})" for audience in own)

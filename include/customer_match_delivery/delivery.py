@@ -29,8 +29,8 @@ from customer_match_delivery.audience import AudienceKeeper
 from customer_match_delivery.bulk import BulkUploads, Waiting
 from customer_match_delivery.generation import GONE, GenerationKeeper
 from customer_match_delivery.late_calls import Calling, await_late_calls
-from customer_match_delivery.marks import AudienceSpec
 from customer_match_delivery.refusals import Refusals
+from customer_match_delivery.spec import AudienceSpec
 from customer_match_delivery.synchronous import apply_part, calls_of
 from microsoft_advertising.client import Client
 from microsoft_advertising.faults import (

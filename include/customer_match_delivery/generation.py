@@ -17,7 +17,8 @@ from customer_match.ledger.state import State
 from customer_match.ledger.store import Entry
 from customer_match.ledger.view import is_known
 from customer_match.redaction import logger
-from customer_match_delivery.marks import AudienceSpec, described, generation_in
+from customer_match_delivery.marks import described, generation_in
+from customer_match_delivery.spec import AudienceSpec
 from microsoft_advertising.client import Client
 from microsoft_advertising.faults import ServiceConfigurationError, ServiceTerminalError
 from microsoft_advertising.models import Audience

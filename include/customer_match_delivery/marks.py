@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
-from customer_match.export.segments import segment_key
-from microsoft_advertising.limits import MAX_DESCRIPTION, NEVER_EXPIRES
-from microsoft_advertising.models import Audience, Scope
+from microsoft_advertising.limits import MAX_DESCRIPTION
 
-__all__ = ["AudienceSpec", "Mark", "Standing", "described", "generation_in", "mark_in", "standing"]
+__all__ = ["Mark", "described", "generation_in", "mark_in"]
 
 _MARK: Final = re.compile(r"\[customer-match:([A-Za-z0-9_.-]+)(?:/([a-z0-9-]+))?\]")
 _GENERATION: Final = re.compile(r"\[customer-match-generation:([0-9a-f]{8}-[0-9a-f]{12})\]")
@@ -36,68 +33,20 @@ class Mark:
     export: str
     key: str | None = None
 
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """The mark that a text is.
+
+        Raises:
+            ValueError: It is none.
+        """
+        found = _MARK.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is no mark: it must look like [customer-match:name]")
+        return cls(found[1], f"{found[1]}/{found[2]}" if found[2] else None)
+
     def __str__(self) -> str:
         return f"[customer-match:{self.key or self.export}]"
-
-
-@dataclass(frozen=True)
-class AudienceSpec:
-    """The audience as the export wants it.
-
-    Attributes:
-        name: Its name.
-        mark: The export's mark: `[customer-match:` and its name.
-        segment: Tells the segment from the export's others, whatever its audience is called: its table's name.
-        segments: The same of all segments that the export's file names.
-        audience_id: The list to write to, and no other; it keeps the name that it has.
-        scope: Who shares it.
-        scope_stated: Whether the export file says so: only then is an existing list's scope changed, because
-            that cannot be undone.
-        membership_duration: Days; -1 never expires.
-        adopt: Whether an audience that is not ours may be taken over and replaced.
-    """
-
-    name: str
-    mark: str
-    segment: str | None = None
-    segments: tuple[str, ...] = ()
-    audience_id: str | None = None
-    scope: Scope = "Customer"
-    scope_stated: bool = False
-    membership_duration: int = NEVER_EXPIRES
-    adopt: bool = False
-
-    @property
-    def own_mark(self) -> Mark:
-        """The mark of this very segment."""
-        export = _MARK.fullmatch(self.mark)
-        if export is None:
-            raise ValueError(f"{self.mark!r} is no mark: it must look like [customer-match:name]")
-        return Mark(export[1], None if self.segment is None else segment_key(export[1], self.segment))
-
-    @property
-    def siblings(self) -> frozenset[str]:
-        """Keys of the export's other segments, as far as its file names them."""
-        export = self.own_mark.export
-        return frozenset(segment_key(export, other) for other in self.segments if other != self.segment)
-
-    @property
-    def key(self) -> str:
-        """The segment's key; where nothing else tells it apart, the audience's name does."""
-        return self.own_mark.key or segment_key(self.own_mark.export, self.name)
-
-
-class Standing(StrEnum):
-    """What an audience is to a segment."""
-
-    OWN = "own"
-    """Kept for this segment."""
-    OURS = "ours"
-    """Kept by the export: since before marks named segments, or for a segment that is no more."""
-    SIBLING = "sibling"
-    """Kept for another segment of the export."""
-    FOREIGN = "foreign"
-    """Anybody else's."""
 
 
 def mark_in(description: str) -> Mark | None:
@@ -112,16 +61,6 @@ def generation_in(description: str) -> str | None:
     """The token of the generation that a description tells; None if it tells none."""
     found = _GENERATION.search(description)
     return found[1] if found else None
-
-
-def standing(audience: Audience, spec: AudienceSpec) -> Standing:
-    """What an audience is to the segment that wants one."""
-    mark, own = mark_in(audience.description), spec.own_mark
-    if mark is None or mark.export != own.export:
-        return Standing.FOREIGN
-    if mark.key in spec.siblings:
-        return Standing.SIBLING
-    return Standing.OWN if mark == own else Standing.OURS
 
 
 def described(description: str, mark: Mark, generation: str | None = None) -> str:

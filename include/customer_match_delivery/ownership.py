@@ -6,13 +6,39 @@ refused, whether the ledger says so or the mark; with `adopt` it is taken over, 
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.ledger.ledgers import Ledgers, owner_of
 from customer_match.ledger.state import State
-from customer_match_delivery.marks import AudienceSpec, Standing, mark_in, standing
+from customer_match_delivery.marks import mark_in
+from customer_match_delivery.spec import AudienceSpec
 from microsoft_advertising.models import Audience
 
-__all__ = ["check_ours", "owner_by_mark_or_ledger", "refuse_anothers"]
+__all__ = ["Ownership", "check_ours", "owner_by_mark_or_ledger", "ownership_of", "refuse_anothers"]
+
+
+class Ownership(StrEnum):
+    """What an audience is to a segment."""
+
+    OWN = "own"
+    """Kept for this segment."""
+    OURS = "ours"
+    """Kept by the export: since before marks named segments, or for a segment that is no more."""
+    SIBLING = "sibling"
+    """Kept for another segment of the export."""
+    FOREIGN = "foreign"
+    """Anybody else's."""
+
+
+def ownership_of(audience: Audience, spec: AudienceSpec) -> Ownership:
+    """What an audience is to the segment that wants one."""
+    mark, own = mark_in(audience.description), spec.own_mark
+    if mark is None or mark.export != own.export:
+        return Ownership.FOREIGN
+    if mark.key in spec.siblings:
+        return Ownership.SIBLING
+    return Ownership.OWN if mark == own else Ownership.OURS
 
 
 def refuse_anothers(ledgers: Ledgers, spec: AudienceSpec, owner: str | None, *, what: str) -> None:
@@ -60,25 +86,25 @@ def check_ours(found: Audience, spec: AudienceSpec) -> None:
         ConfigurationError: It is another segment's or somebody else's, and is not to be taken over.
         TransientError: It is another segment's, which is to rename it first.
     """
-    match standing(found, spec):
-        case Standing.SIBLING if spec.audience_id:
+    match ownership_of(found, spec):
+        case Ownership.SIBLING if spec.audience_id:
             raise ConfigurationError(
                 f"The audience {found.name!r} (id {found.id}) is kept for another segment of this export. Two "
                 "segments cannot share one: give this one another `audience_id`."
             )
-        case Standing.SIBLING:
+        case Ownership.SIBLING:
             raise TransientError(
                 f"The audience {found.name!r} (id {found.id}) is still kept for another segment of this export, "
                 "which is to rename it first; tried again. Run that segment too. If both are to exchange their "
                 "names, give one a third name in between."
             )
-        case Standing.FOREIGN if spec.audience_id and not spec.adopt:
+        case Ownership.FOREIGN if spec.audience_id and not spec.adopt:
             raise ConfigurationError(
                 f"The audience {found.name!r} (id {found.id}) that the export file gives was not created by this "
                 "export. Set `adopt: true` there to take it over and replace its members, or correct the "
                 "`audience_id`."
             )
-        case Standing.FOREIGN if not spec.adopt:
+        case Ownership.FOREIGN if not spec.adopt:
             raise ConfigurationError(
                 f"Microsoft Advertising already has an audience named {found.name!r} (id {found.id}) that this "
                 "export did not create. Give the segment another audience name in the export file, rename or "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator, Context
 
@@ -39,30 +39,22 @@ class UploadAudienceOperator(BaseOperator):
     stopped and sends nothing twice that must not be.
 
     Args:
-        folder: The segment's folder of this run in the workspace, where `chunk` left its record (templated).
-        audience: Name of the audience (templated).
-        mark: Stands in the descriptions of audiences that are ours: `[customer-match:` and the export's name.
-        segment: Tells the segment from the export's others, whatever its audience is called: its table's name
-            (templated).
-        segments: The same of all segments that the export names.
-        audience_id: Id of the very list to write to; empty: found by name, or created (templated).
+        segment: What is the segment's own (templated): `folder`, its folder of this run in the workspace, where `chunk`
+            left its record; `audience`, the name of its audience; `audience_id`, the very list to write to (empty:
+            found by name, or created); `segment`, what tells it from the export's others whatever its audience is
+            called. All but the first two may be left out.
+        export: What the export says of all of its audiences, as `spec.export_values` makes it. All but `mark` may be
+            left out.
+        workspace_root: Path or URL of the workspace (templated).
+        workspace_conn_id: Airflow connection of the workspace; None for a local folder (templated).
         microsoft_advertising_conn_id: Airflow connection of the service (templated).
         customer_id: Customer (cid) in place of the connection's (templated).
         account_id: Account (aid) in place of the connection's (templated).
-        workspace_root: Path or URL of the workspace (templated).
-        workspace_conn_id: Airflow connection of the workspace; None for a local folder (templated).
-        scope: Who shares an audience that is created.
-        scope_stated: Whether an audience that exists is to get this scope too.
-        membership_duration: Days that members stay; -1 for ever.
-        adopt: Whether an audience that is not ours may be taken over.
         upload_timeout: How long to wait for one upload before the task is tried again; that try awaits it once more.
         poll_schedule: Arguments of `PollSchedule`; default: the first question after five seconds.
     """
 
     template_fields: Sequence[str] = (
-        "folder",
-        "audience",
-        "audience_id",
         "segment",
         "microsoft_advertising_conn_id",
         "customer_id",
@@ -76,41 +68,25 @@ class UploadAudienceOperator(BaseOperator):
     def __init__(
         self,
         *,
-        folder: str,
-        audience: str,
-        mark: str,
+        segment: dict[str, Any],
+        export: dict[str, Any],
         workspace_root: str,
         workspace_conn_id: str | None = None,
         microsoft_advertising_conn_id: str = DEFAULT_CONNECTION,
         customer_id: str | None = None,
         account_id: str | None = None,
-        segment: str | None = None,
-        segments: Sequence[str] = (),
-        audience_id: str | None = None,
-        scope: Literal["Customer", "Account"] = "Customer",
-        scope_stated: bool = False,
-        membership_duration: int = -1,
-        adopt: bool = False,
         upload_timeout: timedelta = timedelta(hours=4),
         poll_schedule: dict[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.folder = folder
-        self.audience = audience
-        self.mark = mark
+        self.segment = segment
+        self.export = export
         self.workspace_root = workspace_root
         self.workspace_conn_id = workspace_conn_id
         self.microsoft_advertising_conn_id = microsoft_advertising_conn_id
         self.customer_id = customer_id
         self.account_id = account_id
-        self.segment = segment
-        self.segments = segments
-        self.audience_id = audience_id
-        self.scope = scope
-        self.scope_stated = scope_stated
-        self.membership_duration = membership_duration
-        self.adopt = adopt
         self.upload_timeout = upload_timeout
         self.poll_schedule = _POLL_SCHEDULE if poll_schedule is None else poll_schedule
 
@@ -206,7 +182,7 @@ class UploadAudienceOperator(BaseOperator):
     def _upload(self, context: Context) -> Upload:
         from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415
         from airflow_microsoft_advertising.run.upload import Upload  # noqa: PLC0415
-        from customer_match_delivery.marks import AudienceSpec  # noqa: PLC0415 (see above)
+        from customer_match_delivery.spec import AudienceSpec  # noqa: PLC0415 (see above)
 
         dag_run = context["dag_run"]
         return Upload(
@@ -216,16 +192,6 @@ class UploadAudienceOperator(BaseOperator):
             ),
             workspace_root=self.workspace_root,
             workspace_conn_id=self.workspace_conn_id,
-            folder=self.folder,
-            audience=AudienceSpec(
-                name=self.audience,
-                mark=self.mark,
-                segment=self.segment,
-                segments=tuple(self.segments),
-                audience_id=self.audience_id or None,
-                scope=self.scope,
-                scope_stated=self.scope_stated,
-                membership_duration=self.membership_duration,
-                adopt=self.adopt,
-            ),
+            folder=self.segment["folder"],
+            audience=AudienceSpec.from_values(self.export, self.segment),
         )

@@ -75,9 +75,8 @@ def run(tmp_path: Path, connect: Connect) -> ExportRun:
 def operator(run: ExportRun, **changes: Any) -> UploadAudienceOperator:
     arguments: dict[str, Any] = {
         "task_id": "upload",
-        "folder": run.segment_folder(GOLD),
-        "audience": GOLD.audience,
-        "mark": "[customer-match:autumn]",
+        "segment": {"folder": run.segment_folder(GOLD), "audience": GOLD.audience},
+        "export": {"mark": "[customer-match:autumn]"},
         "workspace_root": run.workspace.root,
         "customer_id": run.export.cid,
         "account_id": run.export.aid,
@@ -697,7 +696,7 @@ def test_a_failure_is_noted_for_the_report(run: ExportRun, service: ClosingServi
     noted = run.records(GOLD).read(Failure)
     assert noted
     assert noted.step is Step.UPLOAD
-    result, _ = to_the_end(run, adopt=True)
+    result, _ = to_the_end(run, export={"mark": "[customer-match:autumn]", "adopt": True})
     assert result["parts"] == 2
     assert run.records(GOLD).read(Failure) is None
 
@@ -714,7 +713,7 @@ def test_a_failed_upload_is_left_to_the_retries(run: ExportRun, service: Closing
 @pytest.mark.bad_input
 def test_an_upload_without_a_plan_says_what_to_do(run: ExportRun, service: ClosingService) -> None:
     with pytest.raises(AirflowFailException, match=r"no plan in nowhere\. Run the task `chunk`"):
-        operator(run, folder="nowhere").execute(CONTEXT)
+        operator(run, segment={"folder": "nowhere", "audience": GOLD.audience}).execute(CONTEXT)
 
 
 @pytest.mark.bad_input
@@ -728,19 +727,22 @@ def test_a_missing_connection_says_what_to_do(run: ExportRun) -> None:
 
 def test_what_is_templated() -> None:
     assert set(UploadAudienceOperator.template_fields) == {
-        "folder", "audience", "audience_id", "segment", "microsoft_advertising_conn_id", "customer_id",
-        "account_id", "workspace_root",
+        "segment",
+        "microsoft_advertising_conn_id",
+        "customer_id",
+        "account_id",
+        "workspace_root",
         "workspace_conn_id",
-    }  # fmt: skip
+    }
     task = UploadAudienceOperator(
         task_id="upload",
-        folder="{{ run_id }}/x",
-        audience="A {{ ds }}",
-        mark="m",
+        segment={"folder": "{{ run_id }}/x", "audience": "A {{ ds }}"},
+        export={"mark": "m"},
         workspace_root="{{ root }}",
     )
     task.render_template_fields({"run_id": "r", "ds": "2026-05-01", "root": "w"})  # type: ignore[typeddict-unknown-key]  # one of our own
-    assert (task.folder, task.audience, task.workspace_root) == ("r/x", "A 2026-05-01", "w")
+    assert task.segment == {"folder": "r/x", "audience": "A 2026-05-01"}
+    assert task.workspace_root == "w"
 
 
 def test_it_travels_through_the_metadata_database(run: ExportRun) -> None:

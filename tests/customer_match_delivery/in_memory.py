@@ -37,7 +37,8 @@ from customer_match_delivery import bulk, delivery
 from customer_match_delivery import synchronous as applying
 from customer_match_delivery.delivery import Delivery, Waiting
 from customer_match_delivery.late_calls import CallsUnderWay
-from customer_match_delivery.marks import AudienceSpec, mark_in
+from customer_match_delivery.marks import mark_in
+from customer_match_delivery.spec import AudienceSpec
 from microsoft_advertising.client import Client
 from microsoft_advertising.faults import (
     OutcomeUnknown,

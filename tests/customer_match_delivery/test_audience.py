@@ -10,7 +10,8 @@ import pytest
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.export.segments import segment_key
 from customer_match.ledger.state import State
-from customer_match_delivery.marks import AudienceSpec, described
+from customer_match_delivery.marks import described
+from customer_match_delivery.spec import AudienceSpec
 from microsoft_advertising.faults import (
     OutcomeUnknown,
     ServiceConfigurationError,

@@ -57,7 +57,7 @@ def test_the_tasks_of_a_segment_are_mapped_and_named_after_it(dag: DAG) -> None:
     assert len(mapped) == 4
     for task in mapped:
         assert task.get_closest_mapped_task_group() is not None
-        assert task.map_index_template in {"{{ segment_name }}", "{{ task.audience }}"}
+        assert task.map_index_template in {"{{ segment_name }}", "{{ task.segment.audience }}"}
 
 
 def test_the_report_is_made_whatever_happened(dag: DAG) -> None:
@@ -89,14 +89,19 @@ def test_the_upload_gets_what_the_export_says(dags: Dags, tmp_path: Path) -> Non
     assert (upload.customer_id, upload.account_id) == ("190000001", "180000001")
     assert upload.microsoft_advertising_conn_id == "ads"
     assert (upload.workspace_root, upload.workspace_conn_id) == (str(tmp_path / "workspace"), None)
-    assert (upload.scope, upload.membership_duration, upload.adopt) == ("Account", 30, True)
-    assert (upload.scope_stated, upload.segments) == (True, ("Gold", "Silver"))
+    assert upload.export == {
+        "mark": "[customer-match:autumn]",
+        "segments": ["Gold", "Silver"],
+        "scope": "Account",
+        "scope_stated": True,
+        "membership_duration": 30,
+        "adopt": True,
+    }
     assert upload.upload_timeout == timedelta(minutes=30)
     plain = dags(autumn="+")["autumn"].get_task("segment.upload")
     assert isinstance(plain, UploadAudienceOperator)
-    assert (plain.scope, plain.scope_stated) == ("Customer", False)
+    assert (plain.export["scope"], plain.export["scope_stated"]) == ("Customer", False)
     assert plain.upload_timeout == timedelta(hours=4)
-    assert upload.mark == "[customer-match:autumn]"
 
 
 # --- The run -----------------------------------------------------------------------------------------------

@@ -194,15 +194,11 @@ class _Played:
                 step = lambda: getattr(self._operator(segment), method)(context, event)  # noqa: B023, E731
 
     def _operator(self, segment: Segment) -> UploadAudienceOperator:
-        export = self.export
         return UploadAudienceOperator(
             task_id="upload",
-            audience=segment.audience,
-            audience_id=segment.audience_id,
-            segment=export.identity(segment),
-            folder=self.steps.segment_folder(segment),
+            segment=self.steps.upload_values(segment),
             poll_schedule=_POLLS,
-            **upload_arguments(export),
+            **upload_arguments(self.export),
         )
 
 

@@ -21,7 +21,6 @@ from typing import Any, Final
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_microsoft_advertising.cli.process import holder_of, is_over
-from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.normalise import normalise_segment
@@ -239,18 +238,16 @@ class LocalRun:
     def _client(self) -> Client:
         """One client for all polling: signing in anew for each question would be two calls instead of one."""
         if self._poller is None:
-            export = self._run.export
-            hook = MicrosoftAdvertisingHook(export.connection, customer_id=export.cid, account_id=export.aid)
-            self._poller = self._cleaning.enter_context(hook.get_conn())
+            self._poller = self._cleaning.enter_context(self._run.hook.get_conn())
         return self._poller
 
     def _upload_of(self, segment: Segment) -> Upload:
-        run, export = self._run, self._run.export
+        run, workspace = self._run, self._run.export.workspace
         return Upload(
             run=self._holder,
-            hook=MicrosoftAdvertisingHook(export.connection, customer_id=export.cid, account_id=export.aid),
-            workspace_root=export.workspace.locate(PROJECT),
-            workspace_conn_id=export.workspace.connection,
+            hook=run.hook,
+            workspace_root=workspace.locate(PROJECT),
+            workspace_conn_id=workspace.connection,
             folder=run.segment_folder(segment),
             audience=run.audience(segment),
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.run.step import Elapsed, apply_guards, segment_step
 from customer_match.clocks import is_in_future
 from customer_match.errors import CustomerMatchError, TerminalError
@@ -154,7 +153,7 @@ def _plan_from(run: ExportRun, segment: Segment, state: State, staged: Staged) -
 
 def _part_size(run: ExportRun) -> int:
     try:
-        sandbox = MicrosoftAdvertisingHook(run.export.connection).environment().sandbox
+        sandbox = run.hook.environment().sandbox
     except CustomerMatchError:
         if not run.dry_run:
             raise

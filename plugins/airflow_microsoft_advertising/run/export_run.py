@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from propcache.api import cached_property
 
+from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake.filesystem import filesystem
-from airflow_microsoft_advertising.run.params import mark
 from customer_match.date_templates import RunDates
 from customer_match.export.model import Export
 from customer_match.export.segments import Segment
@@ -25,7 +25,7 @@ from customer_match.runs.records import SegmentRecords
 from customer_match.runs.table_changes import TableChanges
 from customer_match.tables import Table
 from customer_match.workspace import Workspace, slug
-from customer_match_delivery.marks import AudienceSpec
+from customer_match_delivery.spec import AudienceSpec, segment_values
 
 __all__ = ["ExportRun"]
 
@@ -69,6 +69,12 @@ class ExportRun:
         """The run's folder in the workspace."""
         return f"runs/{slug(self.export.name)}/{slug(self.run_id)}"
 
+    @property
+    def hook(self) -> MicrosoftAdvertisingHook:
+        """Opens the service, for the export's account."""
+        export = self.export
+        return MicrosoftAdvertisingHook(export.connection, customer_id=export.cid, account_id=export.aid)
+
     def segment_folder(self, segment: Segment) -> str:
         """A segment's folder in the workspace."""
         return f"{self.folder}/{slug(segment.audience)}"
@@ -79,18 +85,11 @@ class ExportRun:
 
     def audience(self, segment: Segment) -> AudienceSpec:
         """A segment's audience as the export wants it."""
-        export = self.export
-        return AudienceSpec(
-            name=segment.audience,
-            mark=mark(export),
-            segment=export.identity(segment),
-            segments=tuple(export.identities),
-            audience_id=segment.audience_id,
-            scope=export.scope,
-            scope_stated=export.scope_is_stated,
-            membership_duration=export.membership_duration,
-            adopt=export.adopt,
-        )
+        return AudienceSpec.of(self.export, segment)
+
+    def upload_values(self, segment: Segment) -> dict[str, str]:
+        """What the task `upload` gets of a segment, as JSON: names and references."""
+        return {**segment_values(self.export, segment), "folder": self.segment_folder(segment)}
 
     @property
     def ledgers(self) -> Ledgers:

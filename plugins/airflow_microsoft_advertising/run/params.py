@@ -12,8 +12,9 @@ from customer_match.export.matching import segments_of
 from customer_match.export.model import Export
 from customer_match.project import PROJECT
 from customer_match.redaction import without_addresses
+from customer_match_delivery.spec import export_values
 
-__all__ = ["documentation", "mark", "params", "upload_arguments"]
+__all__ = ["documentation", "params", "upload_arguments"]
 
 
 def params(export: Export) -> dict[str, Param]:
@@ -57,25 +58,15 @@ def params(export: Export) -> dict[str, Param]:
     }
 
 
-def mark(export: Export) -> str:
-    """Stands in the descriptions of the export's audiences and tells them from others."""
-    return f"[customer-match:{export.name}]"
-
-
 def upload_arguments(export: Export) -> dict[str, Any]:
-    """What `UploadAudienceOperator` is told of an export, the same for each of its segments."""
+    """What `UploadAudienceOperator` gets of an export, the same for each of its segments."""
     return {
-        "mark": mark(export),
-        "segments": export.identities,
+        "export": export_values(export),
         "microsoft_advertising_conn_id": export.connection,
         "customer_id": export.cid,
         "account_id": export.aid,
         "workspace_root": export.workspace.locate(PROJECT),
         "workspace_conn_id": export.workspace.connection,
-        "scope": export.scope,
-        "scope_stated": export.scope_is_stated,
-        "membership_duration": export.membership_duration,
-        "adopt": export.adopt,
         "upload_timeout": timedelta(minutes=export.upload_timeout_minutes),
     }
 

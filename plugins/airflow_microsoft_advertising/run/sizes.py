@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from customer_match.errors import CustomerMatchError
 from customer_match.ledger.state import State
 from customer_match.planning.sizes import Matched, Reading, Sizes, reading_of
@@ -75,9 +74,7 @@ def _read(run: ExportRun, segments: Sequence[Segment]) -> Sizes:
 
 def _audiences(run: ExportRun) -> Mapping[str, Audience]:
     """All customer lists of the account, by id: one call."""
-    export = run.export
-    hook = MicrosoftAdvertisingHook(export.connection, customer_id=export.cid, account_id=export.aid)
-    with hook.get_conn() as client:
+    with run.hook.get_conn() as client:
         return {audience.id: audience for audience in client.list_audiences()}
 
 

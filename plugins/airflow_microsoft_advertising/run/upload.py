@@ -30,7 +30,7 @@ from customer_match.runs.records import Chunked, Delivered, SegmentRecords, Step
 from customer_match.workspace import Workspace
 from customer_match_delivery.deletion import AudienceEnding
 from customer_match_delivery.delivery import Delivery, Waiting
-from customer_match_delivery.marks import AudienceSpec
+from customer_match_delivery.spec import AudienceSpec
 
 __all__ = ["Busy", "NextMove", "Upload"]
 

@@ -333,8 +333,7 @@ def test_the_upload_is_the_one_of_the_dag(lake: Lake) -> None:
     run = lake.run(scope="Account", membership_duration=30, adopt=True)
     operator = export_dag(run.export).get_task("segment.upload")
     segment = select_segments(run)[0]
-    operator.audience, operator.audience_id = segment.audience, ""
-    operator.segment, operator.folder = run.export.identity(segment), run.segment_folder(segment)
+    operator.segment = run.upload_values(segment)
     dag_run = SimpleNamespace(dag_id=run.export.name, run_id=run.run_id)
     scheduled = operator._upload({"dag_run": dag_run})
     local = LocalRun(run)._upload_of(segment)

@@ -125,10 +125,7 @@ class Installation:
     def operator(self, run: ExportRun, segment: Segment) -> UploadAudienceOperator:
         return UploadAudienceOperator(
             task_id="upload",
-            folder=run.segment_folder(segment),
-            audience=segment.audience,
-            audience_id=segment.audience_id,
-            segment=self.export.identity(segment),
+            segment=run.upload_values(segment),
             poll_schedule={"first": 0.01, "share": 0.0},
             **upload_arguments(self.export),
         )
