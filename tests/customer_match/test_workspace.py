@@ -49,8 +49,8 @@ def write_and_stop(workspace: Workspace, name: str, content: bytes) -> None:
         raise ValueError("stop")
 
 
-class TestOnAnyStorage:
-    def test_what_is_written_is_read(self, workspace: Workspace) -> None:
+class TestAnyStorage:
+    def test_written_data_can_be_read(self, workspace: Workspace) -> None:
         workspace.write_bytes("a/b/c.json", b"one")
         assert workspace.read_bytes("a/b/c.json") == b"one"
         assert workspace.size("a/b/c.json") == 3
@@ -64,7 +64,7 @@ class TestOnAnyStorage:
         assert workspace.exists("empty")
         assert workspace.read_bytes("empty") == workspace.read_bytes("streamed") == b""
 
-    def test_what_is_not_there(self, workspace: Workspace) -> None:
+    def test_missing_files_are_reported(self, workspace: Workspace) -> None:
         assert not workspace.exists("a/b")
         assert workspace.list("a") == []
         for read in (workspace.read_bytes, workspace.open_input, workspace.size):
@@ -110,7 +110,7 @@ class TestOnAnyStorage:
         assert workspace.list("") == ["l", "l2", "lx"]
         assert workspace.exists("l/bounds")
 
-    def test_delete(self, workspace: Workspace) -> None:
+    def test_delete_removes_files_and_folders(self, workspace: Workspace) -> None:
         for name in ("l/1", "l/2", "l/deep/er/3", "lx"):
             workspace.write_bytes(name, b"-")
         workspace.delete("l/1")
@@ -135,13 +135,13 @@ class TestOnAnyStorage:
         assert workspace.read_bytes("kept") == b"old"
         assert workspace.list("") == ["kept"]
 
-    def test_output_that_is_lost_never_appears(self, workspace: Workspace) -> None:
+    def test_output_that_is_never_closed_does_not_appear(self, workspace: Workspace) -> None:
         file = workspace.open_output("lost")
         file.write(b"half")
         del file
         assert workspace.list("") == []
 
-    def test_parquet_goes_in_and_out(self, workspace: Workspace) -> None:
+    def test_parquet_can_be_written_and_read(self, workspace: Workspace) -> None:
         table = pa.table({"a": range(100_000), "b": ["text"] * 100_000})
         with workspace.open_output("t.parquet") as file:
             pq.write_table(table, file)
@@ -170,7 +170,7 @@ class TestOnAnyStorage:
             ledger.write(first, first.state)
 
 
-class TestOnALocalDisk:
+class TestLocalDisk:
     def test_files_and_folders_are_for_this_user_alone(self, local: Workspace, tmp_path: Path) -> None:
         umask = os.umask(0)
         try:
@@ -193,7 +193,7 @@ class TestOnALocalDisk:
         local.open_output("3").close()
         assert sorted(path.name for path in (tmp_path / "workspace").iterdir()) == ["1", "2", "3"]
 
-    def test_data_is_on_disk_before_the_name_is(
+    def test_data_is_synced_before_the_name_appears(
         self, local: Workspace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         steps: list[str] = []
@@ -217,7 +217,7 @@ class TestOnALocalDisk:
         replaced = ["fsync file", "replace", "fsync folder"]
         assert steps == [*replaced, "fsync file", "link", "fsync folder", *replaced]
 
-    def test_new_folders_are_on_disk_too(self, local: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_new_folders_are_synced_too(self, local: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
         synced: list[str] = []
         plain = os.fsync
 
@@ -243,7 +243,7 @@ class TestOnALocalDisk:
             (116, TransientError, "cannot be reached"),
         ],
     )
-    def test_troubles_of_the_disk_are_told(
+    def test_disk_errors_are_reported(
         self,
         local: Workspace,
         monkeypatch: pytest.MonkeyPatch,
@@ -270,25 +270,25 @@ class TestOnALocalDisk:
         assert local.read_bytes("there") == b"old"
 
     @pytest.mark.faults
-    def test_a_file_system_without_links_is_told(
+    def test_a_file_system_without_links_is_reported(
         self, local: Workspace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def link(*arguments: Any) -> None:
             raise OSError(95, "Operation not supported")
 
         monkeypatch.setattr(os, "link", link)
-        with pytest.raises(ConfigurationError, match="no hard links"):
+        with pytest.raises(ConfigurationError, match="does not support hard links"):
             local.create("state", b"")
 
-    def test_a_file_where_a_folder_should_be_is_told(self, local: Workspace) -> None:
+    def test_a_file_in_place_of_a_folder_is_reported(self, local: Workspace) -> None:
         local.write_bytes("file", b"")
         with pytest.raises(ConfigurationError, match="Correct the path"):
             local.write_bytes("file/below", b"")
 
 
 @pytest.mark.azurite
-class TestInAzure:
-    def test_a_missing_container_is_told(self, lake_container: Any) -> None:
+class TestAzure:
+    def test_a_missing_container_is_reported(self, lake_container: Any) -> None:
         workspace = Workspace(lake_container.filesystem, "no-such-container/work")
         writers: list[Callable[[], object]] = [
             lambda: workspace.write_bytes("a", b"x"),
@@ -296,10 +296,10 @@ class TestInAzure:
             lambda: write_members(workspace, "members", [digests(1)]),
         ]
         for write in writers:
-            with pytest.raises(ConfigurationError, match="no such container"):
+            with pytest.raises(ConfigurationError, match="the container does not exist"):
                 write()
 
-    def test_a_wrong_key_is_told_and_not_shown(self, lake_container: Any) -> None:
+    def test_a_wrong_key_is_reported_and_not_shown(self, lake_container: Any) -> None:
         import adlfs
 
         key = "d3Jvbmc="
@@ -385,12 +385,12 @@ class TestNames:
 
 
 @pytest.mark.bad_input
-def test_a_storage_that_is_not_known_to_create_exclusively_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="cannot be in a storage of the kind memory://"):
+def test_a_storage_without_exclusive_creation_is_rejected() -> None:
+    with pytest.raises(ConfigurationError, match="cannot be in a storage of type memory://"):
         Workspace(fsspec.filesystem("memory"), "/workspace")
 
 
-# --- What killed writers leave behind ------------------------------------------------------------------------
+# --- Unfinished files of killed writers ------------------------------------------------------------------------
 
 WRITER = """
 import sys, time, fsspec
@@ -407,8 +407,8 @@ def parts(local: Workspace) -> list[Path]:
 
 
 @pytest.mark.faults
-def test_what_a_killed_writer_left_is_cleaned(local: Workspace) -> None:
-    """And nothing of one that lives, whichever process it is."""
+def test_files_of_a_killed_writer_are_deleted(local: Workspace) -> None:
+    """Files of a living writer stay, in whichever process it runs."""
     living = local.open_output("runs/e/other/members.parquet")
     living.write(b"half")
     command = [sys.executable, "-c", WRITER, local.root]
@@ -430,8 +430,8 @@ def test_what_a_killed_writer_left_is_cleaned(local: Workspace) -> None:
 
 @pytest.mark.faults
 @pytest.mark.parametrize("name", [".members.parquet.0a0b0c0d.x1y2.part", ".members.parquet.x1y2.part"])
-def test_what_another_machine_left_is_cleaned_after_a_day(local: Workspace, name: str) -> None:
-    """Its locks may not be seen here."""
+def test_files_of_another_machine_are_deleted_after_a_day(local: Workspace, name: str) -> None:
+    """Locks of another machine may not be visible here."""
     path = Path(local.root, "runs", name)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"half")
@@ -443,7 +443,7 @@ def test_what_another_machine_left_is_cleaned_after_a_day(local: Workspace, name
     assert not path.exists()
 
 
-def test_only_what_is_in_the_making_is_cleaned(local: Workspace) -> None:
+def test_only_unfinished_files_are_deleted(local: Workspace) -> None:
     for name in ("a.part", ".hidden", ".part", "members.parquet"):
         path = Path(local.root, "runs", name)
         path.parent.mkdir(parents=True, exist_ok=True)

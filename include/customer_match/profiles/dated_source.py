@@ -17,7 +17,7 @@ from customer_match.errors import ConfigurationError
 from customer_match.export.sources import Source
 from customer_match.profiles.reading import dialect_of
 from customer_match.project import PROJECT
-from customer_match.storage.location_paths import path_in
+from customer_match.storage.location_paths import path_of
 from customer_match.tables import (
     Table,
     TableMissing,
@@ -190,7 +190,7 @@ class DatedSource:
         lake, _ = self._open_folder(located(render(template, self.dates)))
 
         def of_day(shift: int) -> str:
-            return path_in(lake, self._whole(located(render(template, self.dates.shifted(shift)))))
+            return path_of(lake, self._whole(located(render(template, self.dates.shifted(shift)))))
 
         earlier, later = nearest_days(lake, of_day)
         known = [

@@ -1,1 +1,1 @@
-"""File systems: locations, paths, reads, and errors in this project's three families."""
+"""File systems: locations, paths, reads, and errors in the project's three families."""

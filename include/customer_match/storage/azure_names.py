@@ -1,11 +1,11 @@
-"""adlfs with the names of blobs as they are: the file system of a storage account that every reader gets.
+"""The file system of a storage account: adlfs, but with exact blob names. Every reader uses it.
 
-adlfs takes each path apart as a URL (observed: adlfs 2026.8.0, fsspec 2026.9.0, whose `infer_storage_options` calls
-`urlsplit`): a `#` or `?` at the end of a name is dropped, `a?b#c` becomes `a#c?b`, tabs and line breaks go. So the
-table `C#` was filled with what `C` holds. Its `ls` sorts blobs by counting slashes: beside an empty blob `folder/`
-nothing else of the folder is seen, and a marker of a folder passes for a file in `find`.
+adlfs parses each path as a URL (observed: adlfs 2026.8.0, fsspec 2026.9.0, whose `infer_storage_options` calls
+`urlsplit`): a `#` or `?` at the end of a name is dropped, `a?b#c` becomes `a#c?b`, and tabs and line breaks are
+removed. A table `C#` would be filled with the data of `C`. Its `ls` sorts blobs by counting slashes: if there is an
+empty blob `folder/`, it lists nothing else of the folder, and `find` reports a folder marker as a file.
 
-Imported only where an account is opened: adlfs takes a second.
+Import it only to open an account: importing adlfs takes a second.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from fsspec.asyn import sync
 
 __all__ = ["AzureNames"]
 
-# Documented for accounts with a hierarchical namespace, and written by Hadoop and others; then adlfs's own. The SDK
-# gives the names of metadata as the account has them, and some write them with a capital.
-_FOLDER_SIGNS: Final = ("hdi_isfolder", "is_directory")
+# Documented for accounts with a hierarchical namespace, and also written by Hadoop and others; the second is adlfs's
+# own. The SDK returns metadata names as stored, and some programs capitalise them.
+_FOLDER_METADATA: Final = ("hdi_isfolder", "is_directory")
 
 
 class AzureNames(adlfs.AzureBlobFileSystem):  # type: ignore[misc]  # adlfs has no types
-    """The file system of a storage account. Paths are `container/name`; nothing in a name has a meaning but `/`."""
+    """The file system of a storage account. Paths are `container/name`; only `/` has a special meaning in a name."""
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:
@@ -45,33 +45,33 @@ class AzureNames(adlfs.AzureBlobFileSystem):  # type: ignore[misc]  # adlfs has 
         return_container: bool = False,  # noqa: ARG002, FBT001, FBT002 (adlfs's signature)
         **_: Any,
     ) -> tuple[str, str, str | None]:
-        """Container and name of a blob; never a version, which adlfs finds in any name with `?versionid=`."""
+        """Return container and name of a blob; never a version, which adlfs reads from any name with `?versionid=`."""
         container, _, name = self._strip_protocol(path).partition(delimiter)
         return container, name, None
 
-    def entries_in(self, folder: str) -> list[Mapping[str, Any]]:
-        """What lies directly in a folder or container, as fsspec's `ls` tells it.
+    def list_folder(self, folder: str) -> list[Mapping[str, Any]]:
+        """List the entries directly in a folder or container, in the form of fsspec's `ls`.
 
         Raises:
-            FileNotFoundError: There is no such folder.
+            FileNotFoundError: The folder does not exist.
         """
-        found: list[Mapping[str, Any]] = sync(self.loop, self._entries_in, folder)
+        found: list[Mapping[str, Any]] = sync(self.loop, self._list_folder, folder)
         return found
 
-    def files_below(self, folder: str) -> dict[str, Mapping[str, Any]]:
-        """All blobs at any depth below a folder that are no markers of folders, by their paths; none without a folder.
+    def find_files(self, folder: str) -> dict[str, Mapping[str, Any]]:
+        """Return all blobs below a folder at any depth, by path, without folder markers; empty if there is no folder.
 
-        One whose name ends in a slash and that has content is a file: it could be somebody's data.
+        A non-empty blob whose name ends in a slash counts as a file, because it may hold data.
         """
-        found: dict[str, Mapping[str, Any]] = sync(self.loop, self._files_below, folder)
+        found: dict[str, Mapping[str, Any]] = sync(self.loop, self._find_files, folder)
         return found
 
-    def paths_below(self, folder: str) -> list[str]:
-        """The paths of all blobs below a folder, markers included."""
-        found: list[str] = sync(self.loop, self._paths_below, folder)
+    def find_paths(self, folder: str) -> list[str]:
+        """Return the paths of all blobs below a folder, including folder markers."""
+        found: list[str] = sync(self.loop, self._find_paths, folder)
         return found
 
-    async def _entries_in(self, folder: str) -> list[Mapping[str, Any]]:
+    async def _list_folder(self, folder: str) -> list[Mapping[str, Any]]:
         container, prefix = self._prefix(folder)
         entries: dict[str, Mapping[str, Any]] = {}
         is_there = not prefix
@@ -80,28 +80,28 @@ class AzureNames(adlfs.AzureBlobFileSystem):  # type: ignore[misc]  # adlfs has 
                 async for blob in client.walk_blobs(name_starts_with=prefix, include=["metadata"]):
                     is_there = True
                     if blob.name != prefix:  # its own marker
-                        info = _described(container, blob)
-                        entries[info["name"]] = _both(entries.get(info["name"]), info)
+                        info = _describe(container, blob)
+                        entries[info["name"]] = _choose_entry(entries.get(info["name"]), info)
         except ResourceNotFoundError:
             raise FileNotFoundError(folder) from None
         if not is_there and not await self._is_empty_folder(container, prefix):
             raise FileNotFoundError(folder)
         return list(entries.values())
 
-    async def _files_below(self, folder: str) -> dict[str, Mapping[str, Any]]:
+    async def _find_files(self, folder: str) -> dict[str, Mapping[str, Any]]:
         found: dict[str, Mapping[str, Any]] = {}
         container, prefix = self._prefix(folder)
         try:
             async with self.service_client.get_container_client(container) as client:
                 async for blob in client.list_blobs(name_starts_with=prefix, include=["metadata"]):
-                    info = _described(container, blob)
+                    info = _describe(container, blob)
                     if info["type"] == "file":
                         found[info["name"]] = info
         except ResourceNotFoundError:  # no such container
             return {}
         return found
 
-    async def _paths_below(self, folder: str) -> list[str]:
+    async def _find_paths(self, folder: str) -> list[str]:
         container, prefix = self._prefix(folder)
         try:
             async with self.service_client.get_container_client(container) as client:
@@ -112,7 +112,7 @@ class AzureNames(adlfs.AzureBlobFileSystem):  # type: ignore[misc]  # adlfs has 
             return []
 
     async def _is_empty_folder(self, container: str, prefix: str) -> bool:
-        """Whether there is a marker, of an account with a hierarchical namespace, of a folder without anything."""
+        """Return whether an empty folder exists; an account with hierarchical namespace has a marker for it."""
         try:
             info: Mapping[str, Any] = await self._info(f"{container}/{prefix.rstrip('/')}")
         except FileNotFoundError:
@@ -124,8 +124,8 @@ class AzureNames(adlfs.AzureBlobFileSystem):  # type: ignore[misc]  # adlfs has 
         return container, f"{name.rstrip('/')}/" if name else ""
 
 
-def _described(container: str, blob: Any) -> dict[str, Any]:
-    """What a listing says of a blob, or of the names with one beginning, as fsspec tells it."""
+def _describe(container: str, blob: Any) -> dict[str, Any]:
+    """Convert a blob or a name prefix of a listing to fsspec's form."""
     path = f"{container}/{blob.name}"
     if not blob.has_key("size"):
         return {"name": path.removesuffix("/"), "type": "directory", "size": None}
@@ -141,10 +141,10 @@ def _described(container: str, blob: Any) -> dict[str, Any]:
 
 
 def _is_marker(metadata: Mapping[str, str]) -> bool:
-    told = {name.lower(): value.lower() for name, value in metadata.items()}
-    return any(told.get(sign) == "true" for sign in _FOLDER_SIGNS)
+    lowered = {name.lower(): value.lower() for name, value in metadata.items()}
+    return any(lowered.get(name) == "true" for name in _FOLDER_METADATA)
 
 
-def _both(known: Mapping[str, Any] | None, info: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A folder and its marker have one name, and so may have a blob: that one goes before, so that it is seen."""
+def _choose_entry(known: Mapping[str, Any] | None, info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Choose between entries with one name: a folder, its marker, and perhaps a blob. The blob wins."""
     return known if known and known["type"] == "file" else info

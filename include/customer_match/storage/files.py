@@ -1,7 +1,7 @@
-"""Files of any fsspec file system, with the storage's troubles told in this project's three families.
+"""Files of any fsspec file system, with storage errors translated to our error families.
 
-pyarrow sits on top: translating at the file itself lets callers take whatever else pyarrow raises for damaged
-data. What is translated into what is in `errors.py`.
+Errors are translated in the file object itself, below pyarrow, so that callers can treat whatever else pyarrow raises
+as damaged data. `errors.py` defines the translation.
 """
 
 from __future__ import annotations
@@ -15,66 +15,66 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.errors import CustomerMatchError
-from customer_match.storage.errors import translated
-from customer_match.storage.paths import content_of, exact, opened
+from customer_match.storage.errors import translate_error
+from customer_match.storage.paths import open_file, read_range, with_exact_names
 from customer_match.storage.read_ahead import Range, ReadAhead
 
-__all__ = ["Input", "location_of", "open_input", "storage_faults"]
+__all__ = ["Input", "format_location", "open_input", "storage_faults"]
 
 
-def location_of(filesystem: fsspec.AbstractFileSystem, path: str) -> str:
-    """A path as people write it: `abfs://container/path`, or the plain path of a local file."""
-    location: str = exact(filesystem).unstrip_protocol(path)
+def format_location(filesystem: fsspec.AbstractFileSystem, path: str) -> str:
+    """Format a path for messages: `abfs://container/path`, or the plain path of a local file."""
+    location: str = with_exact_names(filesystem).unstrip_protocol(path)
     return location.removeprefix("file://")
 
 
 @contextmanager
 def storage_faults(location: str) -> Iterator[None]:
-    """Translate what a storage raises.
+    """Translate the errors of a storage.
 
-    A file that is missing, or is there already, stays FileNotFoundError or FileExistsError.
+    FileNotFoundError and FileExistsError are not translated.
 
     Args:
         location: What is read or written, for the message.
 
     Raises:
-        ConfigurationError: Wrong credentials, no permission, no such container, storage full, unusable path.
-        TransientError: Network trouble, time-outs, throttling, the storage's own failures.
-        TerminalError: A refusal that nothing here explains.
+        ConfigurationError: Wrong credentials, no permission, container does not exist, storage full, unusable path.
+        TransientError: Network errors, time-outs, throttling, failures of the storage.
+        TerminalError: The storage refuses the request for another reason.
     """
     try:
         yield
     except (CustomerMatchError, FileNotFoundError, FileExistsError):
         raise
     except Exception as error:
-        ours = translated(error, location)
+        ours = translate_error(error, location)
         if ours is None:
             raise
         raise ours from error
 
 
 def open_input(filesystem: fsspec.AbstractFileSystem, path: str, size: int | None = None) -> Input:
-    """Open a file for reading ranges of it; only what is asked for is read, so that projection saves traffic.
+    """Open a file for reading ranges; only requested ranges are read, so that reading few columns saves traffic.
 
     Args:
-        filesystem: Where it is.
+        filesystem: Its file system.
         path: The file, without a protocol.
-        size: Its size where that is known: the storage is then not asked for it.
+        size: Its size if known, which saves a request.
 
     Raises:
-        FileNotFoundError: If there is none; where the size is given, while reading. Others as `storage_faults`,
-            also while reading.
+        FileNotFoundError: The file does not exist; if the size is given, raised when reading. Other errors as in
+            `storage_faults`, also when reading.
     """
-    location = location_of(filesystem, path)
+    location = format_location(filesystem, path)
     if size is not None and not isinstance(filesystem, LocalFileSystem):
         return Input(_Ranges(filesystem, path, size), location)
     with storage_faults(location):
-        file = opened(filesystem, path)
+        file = open_file(filesystem, path)
     return Input(file, location)
 
 
 class Input(io.RawIOBase, BinaryIO):
-    """A file for reading whose errors are ours."""
+    """A file opened for reading, which raises translated errors."""
 
     def __init__(self, file: Any, location: str) -> None:
         super().__init__()
@@ -82,58 +82,58 @@ class Input(io.RawIOBase, BinaryIO):
         self._location = location
 
     def expect(self, ranges: Iterable[Range], before: Input | None = None) -> None:
-        """Fetch ahead what will be read, in a lake whose file was opened with its size; else nothing happens.
+        """Start to fetch ranges that will be read. Has no effect on local files and files opened without a size.
 
         Args:
-            ranges: In about the order in which they are read.
-            before: A file that is read before this one and expects something too; its ranges are fetched first.
+            ranges: The ranges, in about the order in which they are read.
+            before: A file that is read before this one and has expected ranges too; those are fetched first.
         """
         if isinstance(self._file, _Ranges):
             self._file.expect(ranges, self._location, before.ahead if before else None)
 
     @property
     def ahead(self) -> ReadAhead | None:
-        """What is fetched of it."""
+        """The ranges that are fetched ahead; None if nothing is expected."""
         return self._file.ahead if isinstance(self._file, _Ranges) else None
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read so many bytes, or all that are left."""
+        """Read a number of bytes, or all that remain."""
         with storage_faults(self._location):
             content: bytes = self._file.read(-1 if size is None else size)
         return content
 
     def readinto(self, buffer: Any, /) -> int:
-        """Read into a buffer; how many bytes that were."""
+        """Read into a buffer; return the number of bytes."""
         view = memoryview(buffer).cast("B")
         content = self.read(len(view))
         view[: len(content)] = content
         return len(content)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go to a place."""
+        """Change the position."""
         return int(self._file.seek(offset, whence))
 
     def tell(self) -> int:
-        """The place."""
+        """Return the position."""
         return int(self._file.tell())
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def close(self) -> None:
-        """End reading."""
+        """Close the file."""
         if not self.closed:
             self._file.close()
         super().close()
 
 
 class _Ranges:
-    """A file of known size in a lake, read by one request a range."""
+    """A file of known size in a lake; each range is one request."""
 
     def __init__(self, filesystem: fsspec.AbstractFileSystem, path: str, size: int) -> None:
         self._filesystem = filesystem
@@ -161,8 +161,8 @@ class _Ranges:
         return content
 
     def seek(self, offset: int, whence: int) -> int:
-        begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(begin + offset, 0)
+        request_more = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(request_more + offset, 0)
         return self._position
 
     def tell(self) -> int:
@@ -174,4 +174,4 @@ class _Ranges:
         self.ahead = None
 
     def _fetch(self, start: int, end: int) -> bytes:
-        return content_of(self._filesystem, self._path, start, end)
+        return read_range(self._filesystem, self._path, start, end)

@@ -1,10 +1,10 @@
-"""What the HTTP status of a storage's refusal means, whichever storage it is."""
+"""Meaning of HTTP status codes in storage errors, for every storage."""
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["NOT_FOUND", "OUT_OF_RANGE", "REFUSED", "SERVER_ERROR", "TOO_MANY", "detail", "may_pass"]
+__all__ = ["NOT_FOUND", "OUT_OF_RANGE", "REFUSED", "SERVER_ERROR", "TOO_MANY", "detail", "is_retryable"]
 
 REFUSED: Final = frozenset({401, 403})
 NOT_FOUND: Final = 404
@@ -14,12 +14,12 @@ SERVER_ERROR: Final = 500
 _LATER: Final = frozenset({408, 409, 412, 425, TOO_MANY})
 
 
-def may_pass(status: int) -> bool:
-    """Whether the same request may succeed later."""
+def is_retryable(status: int) -> bool:
+    """Return whether the same request may succeed later."""
     return status >= SERVER_ERROR or status in _LATER
 
 
 def detail(status: object, code: object, error: BaseException) -> str:
-    """Status and the storage's code, as far as they are known; else the kind of the error: never its words."""
+    """Return status and the storage's code, if known; otherwise the error's class, but never its text."""
     parts = [str(part) for part in (status and f"HTTP {status}", code) if part]
     return ", ".join(parts) or type(error).__name__

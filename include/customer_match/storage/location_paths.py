@@ -1,4 +1,4 @@
-"""The path of a location in the file system that opens it."""
+"""Paths of locations in the file systems that open them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from customer_match.storage.location import Location
 if TYPE_CHECKING:
     import fsspec
 
-__all__ = ["location_of", "path_in"]
+__all__ = ["parse_location", "path_of"]
 
 
-def location_of(url: str) -> Location:
-    """A path or URL taken apart.
+def parse_location(url: str) -> Location:
+    """Parse a path or URL.
 
     Raises:
-        ConfigurationError: It is no location.
+        ConfigurationError: It is not a valid location.
     """
     try:
         return Location.of(url)
@@ -26,22 +26,22 @@ def location_of(url: str) -> Location:
         raise ConfigurationError(f"{url}: {error}.") from None
 
 
-def path_in(filesystem: fsspec.AbstractFileSystem, url: str) -> str:
-    """The path of a location, in a file system that opened this or another one of the same storage.
+def path_of(filesystem: fsspec.AbstractFileSystem, url: str) -> str:
+    """Return a location's path in a file system that was opened for it, or for another location of the same storage.
 
     Raises:
-        ConfigurationError: It is no location.
+        ConfigurationError: It is not a valid location.
     """
-    location = location_of(url)
+    location = parse_location(url)
     if location.is_local:
         return str(Path(location.path).expanduser().absolute())
     return location.path if location.is_azure else _path_by_provider(filesystem, location)
 
 
 def _path_by_provider(filesystem: fsspec.AbstractFileSystem, location: Location) -> str:
-    """Providers open schemes that their file systems do not know (observed: s3fs and s3n): a known one then counts."""
+    """Use a scheme that the file system knows, as providers also open others (observed: s3fs and s3n)."""
     known = filesystem.protocol
     schemes = (known,) if isinstance(known, str) else tuple(known)
     scheme = location.scheme if location.scheme in schemes else schemes[0]
-    path: str = filesystem._strip_protocol(f"{scheme}://{location.path}")  # noqa: SLF001 (what makers of file systems override)
+    path: str = filesystem._strip_protocol(f"{scheme}://{location.path}")  # noqa: SLF001 (file systems override it)
     return path

@@ -1,8 +1,8 @@
-"""What lies at which path of a storage: the one way by which readers ask file systems for names and contents.
+"""Read names and contents of a storage by exact path; all readers use these functions.
 
-File systems of fsspec differ in what they make of names, and some are wrong (docs/lake-layouts.md#names). What holds
-here for all of them: a path means itself, letter by letter, and no pattern; what is found below a folder lies below
-it, or is refused; a marker of a folder is no file.
+fsspec's file systems treat names differently, and some wrongly (docs/lake-layouts.md#names). These functions guarantee
+for all of them: a path is taken literally, never as a pattern; everything found below a folder is really below it, or
+an error is raised; and folder markers are not reported as files.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from customer_match.storage.azure_names import AzureNames
 
 __all__ = [
-    "content_of",
-    "entries_in",
-    "exact",
-    "files_below",
-    "info_of",
+    "find_files",
+    "find_paths",
+    "get_info",
+    "get_unambiguous_info",
     "is_in_azure",
-    "opened",
-    "paths_below",
-    "sole_info_of",
+    "list_folder",
+    "open_file",
+    "read_range",
+    "with_exact_names",
 ]
 
-# `container/key/` objects of consoles, and Hadoop's for storages without folders.
+# `container/key/` objects made by consoles, and Hadoop's for storages without folders.
 _MARKERS: Final = ("/", "_$folder$")
 
 
-def exact(filesystem: fsspec.AbstractFileSystem) -> fsspec.AbstractFileSystem:
-    """The file system that takes names as they are: for an account in Azure ours in place of adlfs's own."""
+def with_exact_names(filesystem: fsspec.AbstractFileSystem) -> fsspec.AbstractFileSystem:
+    """Return a file system that takes names literally: for an Azure account, ours instead of adlfs's own."""
     if not type(filesystem).__module__.startswith("adlfs"):
         return filesystem
     from customer_match.storage.azure_names import AzureNames  # noqa: PLC0415 (takes a second; adlfs is there)
@@ -44,50 +44,52 @@ def exact(filesystem: fsspec.AbstractFileSystem) -> fsspec.AbstractFileSystem:
 
 
 def is_in_azure(filesystem: fsspec.AbstractFileSystem) -> bool:
-    """Whether it is an account in Azure, or its emulator."""
+    """Return whether it is an account in Azure, or its emulator."""
     return "abfs" in _protocols(filesystem)
 
 
-def info_of(filesystem: fsspec.AbstractFileSystem, path: str) -> Mapping[str, Any]:
-    """What fsspec says of one path: `name`, `type` (`file`, `directory`), `size`, and times and tags by its own words.
+def get_info(filesystem: fsspec.AbstractFileSystem, path: str) -> Mapping[str, Any]:
+    """Return fsspec's information about a path.
+
+    Keys are `name`, `type` (`file`, `directory`), `size`, and the storage's own for times and tags.
 
     Raises:
-        FileNotFoundError: There is nothing. Others as the file system has them.
+        FileNotFoundError: The path does not exist. Other errors as the file system raises them.
     """
     try:
-        info: Mapping[str, Any] = exact(filesystem).info(path)
-    except NotADirectoryError as error:  # below a file there is nothing
+        info: Mapping[str, Any] = with_exact_names(filesystem).info(path)
+    except NotADirectoryError as error:  # nothing exists below a file
         raise FileNotFoundError(path) from error
     if str(info["name"]).rstrip("/") != path.rstrip("/") and not _is_local(filesystem):
-        raise _astray(filesystem, path, str(info["name"]))
+        raise _wrong_path_error(filesystem, path, str(info["name"]))
     return info
 
 
-def sole_info_of(filesystem: fsspec.AbstractFileSystem, path: str) -> Mapping[str, Any]:
-    """As `info_of`, and sure that the path does not mean two things.
+def get_unambiguous_info(filesystem: fsspec.AbstractFileSystem, path: str) -> Mapping[str, Any]:
+    """Return the same as `get_info`, after checking that the path is not both a file and a folder.
 
     Raises:
-        FileNotFoundError: There is nothing.
-        ConfigurationError: There are a file and a folder of this name, which a storage of objects may have.
+        FileNotFoundError: The path does not exist.
+        ConfigurationError: There are a file and a folder of this name, which is possible in an object storage.
     """
-    info = info_of(filesystem, path)
+    info = get_info(filesystem, path)
     if info["type"] == "file" and not _is_local(filesystem) and _is_folder(filesystem, path):
-        where = exact(filesystem).unstrip_protocol(path)
+        where = with_exact_names(filesystem).unstrip_protocol(path)
         raise ConfigurationError(
-            f"{where} is a file and also a folder with files in it: which of them is the table cannot be told. Rename "
-            "or delete one of the two."
+            f"{where} is both a file and a folder with files in it, so it is unclear which of them is the table. "
+            "Rename or delete one of the two."
         )
     return info
 
 
-def entries_in(filesystem: fsspec.AbstractFileSystem, folder: str) -> list[Mapping[str, Any]]:
-    """What lies directly in a folder, as `info_of` tells it.
+def list_folder(filesystem: fsspec.AbstractFileSystem, folder: str) -> list[Mapping[str, Any]]:
+    """List the entries directly in a folder, in the form of `get_info`.
 
     Raises:
-        FileNotFoundError: There is no such folder.
+        FileNotFoundError: The folder does not exist.
     """
     if azure := _azure(filesystem):
-        return azure.entries_in(folder)
+        return azure.list_folder(folder)
     try:
         listed = filesystem.ls(folder, detail=True)
     except NotADirectoryError as error:
@@ -95,16 +97,16 @@ def entries_in(filesystem: fsspec.AbstractFileSystem, folder: str) -> list[Mappi
     return [info for info in listed if _is_below(filesystem, str(info["name"]), folder)]
 
 
-def files_below(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str, Mapping[str, Any]]:
-    """What fsspec says of all files below a folder, at any depth, by their paths.
+def find_files(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str, Mapping[str, Any]]:
+    """Return fsspec's information about all files below a folder, at any depth, by path.
 
-    Some file systems list all of them at once. The others walk from folder to folder, and the walk that fsspec gives
-    them passes over folders that may not be listed, whatever it is told (observed: fsspec 2026.9): it is made here.
-    Where there is no such folder, some raise FileNotFoundError, and others find nothing.
+    Some file systems list all files at once. For the others, fsspec's own walk skips folders that cannot be listed, in
+    all modes (observed: fsspec 2026.9), so this function walks them itself. If the folder does not exist, some raise
+    FileNotFoundError and others return nothing.
     """
     if azure := _azure(filesystem):
-        return azure.files_below(folder)
-    found = dict(_walked(filesystem, folder)) if _walks(filesystem) else filesystem.find(folder, detail=True)
+        return azure.find_files(folder)
+    found = dict(_walk(filesystem, folder)) if _walks(filesystem) else filesystem.find(folder, detail=True)
     return {
         path: info
         for path, info in found.items()
@@ -114,36 +116,36 @@ def files_below(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str,
     }
 
 
-def paths_below(filesystem: fsspec.AbstractFileSystem, folder: str) -> list[str]:
-    """Everything that has to be deleted for an account's folder to be gone: files, markers, and the folder itself."""
+def find_paths(filesystem: fsspec.AbstractFileSystem, folder: str) -> list[str]:
+    """Return everything to delete so that an account's folder is gone: files, markers, and the folder itself."""
     azure = _azure(filesystem)
-    return azure.paths_below(folder) if azure else [folder]
+    return azure.find_paths(folder) if azure else [folder]
 
 
-def content_of(filesystem: fsspec.AbstractFileSystem, path: str, start: int, end: int) -> bytes:
-    """The bytes of a file from one place up to another.
+def read_range(filesystem: fsspec.AbstractFileSystem, path: str, start: int, end: int) -> bytes:
+    """Read a range of a file.
 
     Raises:
-        FileNotFoundError: There is none.
+        FileNotFoundError: The file does not exist.
     """
-    if end <= start:  # adlfs asks for a range that ends before it begins
+    if end <= start:  # adlfs would request an invalid range
         return b""
-    content: bytes = exact(filesystem).cat_file(path, start=start, end=end)
+    content: bytes = with_exact_names(filesystem).cat_file(path, start=start, end=end)
     return content
 
 
-def opened(filesystem: fsspec.AbstractFileSystem, path: str) -> Any:
-    """A file, open for reading; nothing more is read than asked for.
+def open_file(filesystem: fsspec.AbstractFileSystem, path: str) -> Any:
+    """Open a file for reading, without read-ahead.
 
     Raises:
-        FileNotFoundError: There is none.
+        FileNotFoundError: The file does not exist.
     """
-    return exact(filesystem).open(path, "rb", cache_type="none")
+    return with_exact_names(filesystem).open(path, "rb", cache_type="none")
 
 
 def _azure(filesystem: fsspec.AbstractFileSystem) -> AzureNames | None:
-    own = exact(filesystem)
-    return cast("AzureNames", own) if hasattr(own, "paths_below") else None
+    own = with_exact_names(filesystem)
+    return cast("AzureNames", own) if hasattr(own, "find_paths") else None
 
 
 def _is_local(filesystem: fsspec.AbstractFileSystem) -> bool:
@@ -157,7 +159,7 @@ def _protocols(filesystem: fsspec.AbstractFileSystem) -> tuple[str, ...]:
 
 def _is_folder(filesystem: fsspec.AbstractFileSystem, path: str) -> bool:
     try:
-        listed = entries_in(filesystem, path)
+        listed = list_folder(filesystem, path)
     except FileNotFoundError:
         return False
     return any(str(info["name"]).rstrip("/") != path for info in listed)
@@ -170,7 +172,7 @@ def _walks(filesystem: fsspec.AbstractFileSystem) -> bool:
     return bool(kind.find is fsspec.AbstractFileSystem.find)
 
 
-def _walked(filesystem: fsspec.AbstractFileSystem, root: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _walk(filesystem: fsspec.AbstractFileSystem, root: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     folders = [root]
     while folders:
         folder = folders.pop()
@@ -179,7 +181,7 @@ def _walked(filesystem: fsspec.AbstractFileSystem, root: str) -> Iterator[tuple[
         except (FileNotFoundError, NotADirectoryError):
             if folder == root:
                 raise
-            continue  # it was there a moment ago: now there is nothing in it
+            continue  # the folder was deleted in the meantime
         for info in listed:
             path = info["name"].rstrip("/")
             if info["type"] == "directory" and path != folder:
@@ -189,21 +191,21 @@ def _walked(filesystem: fsspec.AbstractFileSystem, root: str) -> Iterator[tuple[
 
 
 def _is_below(filesystem: fsspec.AbstractFileSystem, path: str, folder: str) -> bool:
-    """Whether a found name lies below a folder; the folder's own, which some list too, does not.
+    """Return whether a found name is below a folder; the folder's own name, which some list too, is not.
 
     Raises:
-        TerminalError: It lies elsewhere: the file system has taken the folder's name for another one.
+        TerminalError: It is elsewhere, because the file system misread the folder's name.
     """
     root = folder.rstrip("/")
     if path.rstrip("/") == root:
         return False
     if not path.startswith(f"{root}/"):
-        raise _astray(filesystem, folder, path)
+        raise _wrong_path_error(filesystem, folder, path)
     return True
 
 
-def _astray(filesystem: fsspec.AbstractFileSystem, path: str, found: str) -> TerminalError:
+def _wrong_path_error(filesystem: fsspec.AbstractFileSystem, path: str, found: str) -> TerminalError:
     return TerminalError(
-        f"Asked for {filesystem.unstrip_protocol(path)}, the storage's client ({type(filesystem).__module__}) answers "
-        f"with {found}, which lies elsewhere: it takes a character of the name for something else. Rename the folder."
+        f"The storage's client ({type(filesystem).__module__}) was asked for {filesystem.unstrip_protocol(path)} but "
+        f"returned {found}, which is elsewhere: it misreads a character of the name. Rename the folder."
     )

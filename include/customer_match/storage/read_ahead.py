@@ -1,6 +1,6 @@
-"""Ranges of a file that will be needed, fetched before they are asked for and several at a time.
+"""Fetch ranges of a file before they are read, several at a time.
 
-In a lake every request waits for an answer: one after the other, the waits of many small ranges add up.
+In a lake every request has latency; one after the other, the waits for many small ranges add up.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from typing import Final
 __all__ = ["Range", "ReadAhead"]
 
 Range = tuple[int, int]
-"""First byte, and the one after the last."""
+"""First byte, and the one after the last byte."""
 
-_PIECE_BYTES: Final = 8 * 2**20  # of one request; half of it takes a third longer for large CSV files
-_HOLE_BYTES: Final = 2**20  # that are fetched for nothing rather than by another request
+_PIECE_BYTES: Final = 8 * 2**20  # of one request; with half of it, large CSV files take a third longer
+_HOLE_BYTES: Final = 2**20  # fetched needlessly, to save another request
 _REQUESTS_AT_ONCE: Final = 8
-_BYTES_AHEAD: Final = (
-    16 * 2**20
-)  # fetched and not yet asked for, of a file and of those after it, whatever their size
+_BYTES_AHEAD: Final = 16 * 2**20  # fetched and not yet read, for a file and those after it together
 
 
 @dataclass(frozen=True)
@@ -35,19 +33,19 @@ class _Piece:
 class _Fetched:
     piece: _Piece
     content: Future[bytes]
-    left: int  # wanted bytes that were not yet asked for
+    left: int  # wanted bytes that were not yet read
 
 
 class ReadAhead:
-    """Serves reads from what was fetched ahead, and everything else by a request of its own.
+    """Serves reads from ranges fetched ahead, and all other reads by separate requests.
 
-    Files are read, opened and closed in one thread; only requests have threads of their own.
+    Files are read, opened and closed in one thread; only requests run in other threads.
 
     Args:
-        fetch: Gets a range of the file; called from several threads.
+        fetch: Reads a range of the file; called from several threads.
         ranges: What will be read, in about this order.
-        before: Of another file, which is read before this one. All that it needs is asked for first, and both keep
-            within one bound of memory.
+        before: Of a file that is read before this one. Its ranges are requested first, and both files share one
+            memory limit.
     """
 
     def __init__(
@@ -61,32 +59,32 @@ class ReadAhead:
         self.after: ReadAhead | None = None
         if before:
             before.after = self
-        self.begin()
+        self.request_more()
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there is something that was not yet asked for."""
+        """Whether some ranges were not yet requested."""
         return bool(self._waiting)
 
     @property
     def bytes_ahead(self) -> int:
-        """Asked for and not yet read, of this file and of the one before it."""
+        """Bytes requested and not yet read, of this file and the one before it."""
         own = sum(one.piece.end - one.piece.start for one in self._fetched)
         return own + (self.before.bytes_ahead if self.before else 0)
 
-    def begin(self) -> None:
-        """Ask for as much as the bounds allow."""
+    def request_more(self) -> None:
+        """Request as many ranges as the limits allow."""
         while self._is_next() and len(self._fetched) < _REQUESTS_AT_ONCE:
             piece = self._waiting[0]
             ahead = self.bytes_ahead
             if ahead and ahead + piece.end - piece.start > _BYTES_AHEAD:
                 return
-            self._started(self._waiting.popleft())
+            self._start(self._waiting.popleft())
         if self.after and not self._waiting:
-            self.after.begin()
+            self.after.request_more()
 
     def read(self, start: int, end: int) -> bytes:
-        """A range of the file; shorter only at its end."""
+        """Return a range of the file; shorter only at the end of the file."""
         parts: list[bytes] = []
         while start < end:
             fetched = self._at(start)
@@ -99,11 +97,11 @@ class ReadAhead:
                 break
             parts.append(part)
             start += len(part)
-            self._taken(fetched, len(part))
+            self._consume(fetched, len(part))
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def close(self) -> None:
-        """Wait for requests that are under way, and forget everything."""
+        """Wait for running requests, and drop all ranges."""
         self._waiting.clear()
         self._pool.shutdown(cancel_futures=True)
         self._fetched.clear()
@@ -114,33 +112,33 @@ class ReadAhead:
         self.before = self.after = None
 
     def _at(self, position: int) -> _Fetched | None:
-        """The piece that holds a position; it is begun now if it was still waiting for its turn."""
+        """Return the piece that holds a position; request it now if it was still waiting."""
         for fetched in self._fetched:
             if fetched.piece.start <= position < fetched.piece.end:
                 return fetched
         for piece in self._waiting:
             if piece.start <= position < piece.end:
                 self._waiting.remove(piece)
-                return self._started(piece)
+                return self._start(piece)
         return None
 
-    def _taken(self, fetched: _Fetched, size: int) -> None:
+    def _consume(self, fetched: _Fetched, size: int) -> None:
         fetched.left -= size
         if fetched.left <= 0:
             self._fetched.remove(fetched)
-            self.begin()
+            self.request_more()
 
     def _is_next(self) -> bool:
         return bool(self._waiting) and not (self.before and self.before.is_waiting)
 
-    def _started(self, piece: _Piece) -> _Fetched:
+    def _start(self, piece: _Piece) -> _Fetched:
         fetched = _Fetched(piece, self._pool.submit(self._fetch, piece.start, piece.end), piece.wanted)
         self._fetched.append(fetched)
         return fetched
 
 
 def pieces(ranges: Iterable[Range]) -> Iterator[_Piece]:
-    """Requests for ranges: long ones in several, short ones near one another (forwards) in one."""
+    """Plan requests for ranges: split long ranges, join short ones that are near each other (forwards)."""
     current: _Piece | None = None
     for start, end in _parts(ranges):
         if current and _fits(current, start, end):

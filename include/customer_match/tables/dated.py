@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import fsspec
 
 from customer_match.date_templates import Latest, RunDates
-from customer_match.storage.files import location_of, storage_faults
-from customer_match.storage.paths import entries_in
+from customer_match.storage.files import format_location, storage_faults
+from customer_match.storage.paths import list_folder
 from customer_match.tables.table import TableMissing
 
 __all__ = ["nearest_days", "newest_dated"]
@@ -31,8 +31,8 @@ class _Folders:
         """What lies in a folder, and whether it is a folder itself; nothing if there is no such folder."""
         if folder not in self.known:
             try:
-                with storage_faults(location_of(self.filesystem, folder)):
-                    listed = entries_in(self.filesystem, folder)
+                with storage_faults(format_location(self.filesystem, folder)):
+                    listed = list_folder(self.filesystem, folder)
             except FileNotFoundError:
                 listed = []
             self.known[folder] = {
@@ -69,7 +69,7 @@ def newest_dated(
     search = _Search(_Folders(filesystem), latest, zone, dates)
     found = search.newest(folder.rstrip("/"), [], latest.pattern.split("/"))
     if found is None:
-        where = location_of(filesystem, folder.rstrip("/"))
+        where = format_location(filesystem, folder.rstrip("/"))
         there = f"the first there is {min(search.later)!r}" if search.later else "there is none at all"
         raise TableMissing(
             f"{where} has no folder or file for `{export_path}` that is not newer than the run, which stands for "
@@ -140,6 +140,6 @@ def nearest_days(
     def first(shifts: range) -> str | None:
         there = (paths[shift] for shift in shifts if paths[shift] not in {paths[0], above})
         found = next((path for path in there if folders.holds(path, above)), None)
-        return None if found is None else location_of(filesystem, found)
+        return None if found is None else format_location(filesystem, found)
 
     return first(range(-1, -days - 1, -1)), first(range(1, days + 1))

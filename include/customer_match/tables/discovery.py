@@ -13,7 +13,7 @@ import fsspec
 
 from customer_match.errors import ConfigurationError
 from customer_match.redaction import printable
-from customer_match.storage.files import location_of
+from customer_match.storage.files import format_location
 from customer_match.table_formats import FormatChoice
 from customer_match.tables.files.names import (
     format_of,
@@ -75,7 +75,7 @@ def discover(
     """
     root = root.rstrip("/")
     listing = find_files(filesystem, root)
-    where = location_of(filesystem, root)
+    where = format_location(filesystem, root)
     if listing is None:
         raise TableMissing(
             f"There is no folder {where}. Correct `source` in the export file, or check what writes the tables."
@@ -130,7 +130,7 @@ def remains_of(filesystem: fsspec.AbstractFileSystem, root: str, name: str) -> s
         *folders, _ = unicodedata.normalize("NFC", listing.relative(file)).split("/")
         if name in folders and taken.isdisjoint(_folders_above(file.path, listing.root)):
             depth = len(folders) - folders.index(name)
-            return location_of(filesystem, file.path.rsplit("/", depth)[0])
+            return format_location(filesystem, file.path.rsplit("/", depth)[0])
     return None
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import fsspec
 
-from customer_match.storage.files import location_of
+from customer_match.storage.files import format_location
 from customer_match.table_formats import Format
 from customer_match.tables.listing import Listing
 from customer_match.tables.table import FileTable, Table
@@ -59,7 +59,7 @@ class Place:
     @property
     def where(self) -> str:
         """The path, for people."""
-        return location_of(self.filesystem, self.path)
+        return format_location(self.filesystem, self.path)
 
 
 @dataclass(frozen=True)

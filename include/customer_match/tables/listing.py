@@ -10,8 +10,8 @@ from typing import Any
 
 import fsspec
 
-from customer_match.storage.files import location_of, storage_faults
-from customer_match.storage.paths import files_below, sole_info_of
+from customer_match.storage.files import format_location, storage_faults
+from customer_match.storage.paths import find_files, get_unambiguous_info
 
 __all__ = [
     "Listing",
@@ -88,11 +88,11 @@ def list_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing:
         ConfigurationError: There are a file and a folder of this name; others as `storage_faults`.
     """
     root = path.rstrip("/")
-    with storage_faults(location_of(filesystem, root)):
-        info = sole_info_of(filesystem, root)
+    with storage_faults(format_location(filesystem, root)):
+        info = get_unambiguous_info(filesystem, root)
         if info["type"] == "file":
             return Listing(root, (described(info),), is_file=True)
-        found = files_below(filesystem, root)
+        found = find_files(filesystem, root)
     return Listing(root, tuple(described(found[name]) for name in sorted(found)))
 
 

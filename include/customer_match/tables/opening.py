@@ -8,7 +8,7 @@ from typing import Final
 import fsspec
 
 from customer_match.errors import ConfigurationError
-from customer_match.storage.files import location_of
+from customer_match.storage.files import format_location
 from customer_match.table_formats import FormatChoice
 from customer_match.tables.csv.dialect import CsvDialect
 from customer_match.tables.files.choosing import chosen_format, only_format
@@ -133,7 +133,7 @@ def _visible_files(filesystem: fsspec.AbstractFileSystem, listing: Listing) -> t
     for file in listing.files:
         relative = listing.relative(file)
         if visible(relative) and leads_out(filesystem, listing.root, file.path):
-            raise _link(location_of(filesystem, file.path))
+            raise _link(format_location(filesystem, file.path))
         if not is_bookkeeping(relative, file.size_bytes) and not is_link_to_folder(filesystem, file.path):
             files.append(file)
     return tuple(files)

@@ -15,8 +15,8 @@ import pyarrow as pa
 from propcache.api import cached_property
 
 from customer_match.errors import ConfigurationError, TransientError
-from customer_match.storage.files import Input, location_of, storage_faults
-from customer_match.storage.paths import info_of
+from customer_match.storage.files import Input, format_location, storage_faults
+from customer_match.storage.paths import get_info
 from customer_match.tables.columns import Columns, find_column, merge_columns, name_key
 from customer_match.tables.listing import TableFile, described
 from customer_match.tables.partitions import Partition
@@ -245,7 +245,7 @@ class FileTable(ABC):
             return dict(zip((file.path for file in self.files), pool.map(guarded, self.files), strict=True))
 
     def _where(self, file: TableFile) -> str:
-        return location_of(self.filesystem, file.path)
+        return format_location(self.filesystem, file.path)
 
     @contextmanager
     def _damage_unless_changed(self, file: TableFile) -> Iterator[None]:
@@ -260,7 +260,7 @@ class FileTable(ABC):
         """Parts of an old and of a new file would make a segment that never was."""
         where = self._where(file)
         with storage_faults(where):
-            now = described(info_of(self.filesystem, file.path))
+            now = described(get_info(self.filesystem, file.path))
         if not now.is_as(file):
             raise TransientError(
                 f"{where} was changed while it was read. It is read again on the next try; export after the table "

@@ -1,4 +1,4 @@
-"""The workspace in an object storage: a blob appears as a whole, and durably, by the storage's own rules."""
+"""The workspace in an object storage; the storage itself writes blobs atomically and durably."""
 
 from __future__ import annotations
 
@@ -7,80 +7,80 @@ from typing import Any, Final
 
 import fsspec
 
-from customer_match.storage.paths import exact, files_below, paths_below
+from customer_match.storage.paths import find_files, find_paths, with_exact_names
 
-__all__ = ["BlobPlace"]
+__all__ = ["BlobStorage"]
 
 _BLOCK_BYTES: Final = 8 * 2**20  # staged at a time; 50,000 blocks make 400 GB at most
 
 
-class BlobPlace:
+class BlobStorage:
     """Blobs of an fsspec file system without listing cache. All paths are `container/path`."""
 
     def __init__(self, filesystem: fsspec.AbstractFileSystem) -> None:
-        self._filesystem = exact(filesystem)
+        self._filesystem = with_exact_names(filesystem)
 
     def read(self, path: str) -> bytes:
-        """A blob's content."""
+        """Read a blob."""
         content: bytes = self._filesystem.cat_file(path)
         return content
 
     def replace(self, path: str, data: bytes) -> None:
-        """Write a blob in place of an older one."""
+        """Write a blob; replace an existing one."""
         self._filesystem.pipe_file(path, data)
 
     def create(self, path: str, data: bytes) -> None:
-        """Write a blob that is not there yet.
+        """Write a blob that does not exist yet.
 
-        adlfs makes this one request with `If-None-Match: *` (observed: adlfs 2026.8, azure-storage-blob 12.31).
+        adlfs does it in one request with `If-None-Match: *` (observed: adlfs 2026.8, azure-storage-blob 12.31).
         """
         self._filesystem.pipe_file(path, data, mode="create")
 
     def sink(self, path: str) -> BlobSink:
-        """A blob in the making."""
+        """Start a blob that is written in pieces."""
         return BlobSink(self._filesystem.open(path, "wb", block_size=_BLOCK_BYTES))
 
     def names(self, path: str) -> list[str]:
-        """Names directly below a path; empty if there are none."""
-        found = files_below(self._filesystem, path)
+        """List the names directly below a path; empty if there are none."""
+        found = find_files(self._filesystem, path)
         return sorted({name.removeprefix(f"{path}/").split("/")[0] for name in found})
 
     def exists(self, path: str) -> bool:
-        """Whether there is a blob, or any below this path."""
+        """Return whether the blob exists, or any blob below this path."""
         return bool(self._filesystem.exists(path))
 
     def size(self, path: str) -> int:
-        """Bytes of a blob."""
+        """Return the size of a blob in bytes."""
         return int(self._filesystem.info(path)["size"])
 
     def clean(self, path: str) -> None:
-        """Nothing: what was staged and not committed is no blob, and Azure drops it by itself."""
+        """Do nothing: uncommitted blocks are not blobs, and Azure deletes them."""
 
     def delete(self, path: str, *, recursive: bool) -> None:
-        """Delete a blob, or all below a path; nothing happens if there is none."""
+        """Delete a blob, or all below a path; do nothing if it does not exist."""
         with contextlib.suppress(FileNotFoundError):
             if not recursive:
                 self._filesystem.rm_file(path)
-            elif found := paths_below(self._filesystem, path):
-                # Not by the folder's name: adlfs would take `[` and `*` in it for a pattern.
+            elif found := find_paths(self._filesystem, path):
+                # Not by the folder's name: adlfs would read `[` and `*` in it as a pattern.
                 self._filesystem.rm(found, expand_path=False)
 
 
 class BlobSink:
-    """Blocks that are staged and count for nothing until their list is committed."""
+    """Blocks of a blob, which does not exist until the list of blocks is committed."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
 
     def write(self, data: Any, /) -> int:
-        """Take some bytes."""
+        """Write some bytes."""
         return int(self._file.write(data))
 
     def commit(self) -> None:
-        """Let the blob appear."""
+        """Commit the blob, so that it appears."""
         self._file.close()
 
     def discard(self) -> None:
-        """Never commit; Azure drops uncommitted blocks after a week (documented: Put Block)."""
-        self._file.forced = True  # fsspec's mark of a file that is flushed: closing it sends nothing more
+        """Drop the blob; Azure deletes uncommitted blocks after a week (documented: Put Block)."""
+        self._file.forced = True  # fsspec's flag for a flushed file: closing it then sends nothing more
         self._file.close()

@@ -1,4 +1,4 @@
-"""The workspace on a local disk: files appear by rename or link, synced first, for this user alone."""
+"""The workspace on a local disk: files are synced, then appear by rename or link, readable by this user only."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from typing import Any, Final
 from customer_match.errors import ConfigurationError
 from customer_match.redaction import logger
 
-__all__ = ["LocalPlace"]
+__all__ = ["LocalStorage"]
 
-_FOLDER_MODE: Final = 0o700  # hashes are personal data; mkstemp gives files 0600
+_FOLDER_MODE: Final = 0o700  # hashes are personal data; mkstemp creates files with 0600
 _PART: Final = re.compile(r"\..*?(?:\.(?P<boot>[0-9a-f]{8}))?\.[^.]*\.part")
-_UNKNOWN: Final = "0" * 8  # of systems that do not tell their boot
-_OF_OTHERS: Final = 24 * 3600.0  # seconds without a write: then no machine writes it any more
+_UNKNOWN: Final = "0" * 8  # on systems that have no boot id
+_ABANDONED_AFTER: Final = 24 * 3600.0  # seconds without a write: no other machine writes it any more
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
 log = logger(__name__)
 
 
-class LocalPlace:
+class LocalStorage:
     """Files below a local folder. All paths are absolute."""
 
     def read(self, path: str) -> bytes:
-        """A file's content."""
+        """Read a file."""
         return Path(path).read_bytes()
 
     def replace(self, path: str, data: bytes) -> None:
-        """Write a file in place of an older one."""
+        """Write a file; replace an existing one."""
         sink = self.sink(path)
         try:
             sink.write(data)
@@ -50,7 +50,7 @@ class LocalPlace:
             raise
 
     def create(self, path: str, data: bytes) -> None:
-        """Write a file that is not there yet. A link, unlike a rename, fails where there is one."""
+        """Write a file that does not exist yet. Unlike a rename, a link fails if the target exists."""
         sink = self.sink(path)
         try:
             sink.write(data)
@@ -59,40 +59,40 @@ class LocalPlace:
             sink.discard()
 
     def sink(self, path: str) -> LocalSink:
-        """A file in the making."""
+        """Start a file that is written in pieces."""
         target = Path(path)
         _make_folder(target.parent)
         return LocalSink(target)
 
     def names(self, path: str) -> list[str]:
-        """Names in a folder, without those in the making; empty if there is no folder."""
+        """List the names in a folder, without unfinished files; empty if there is no folder."""
         try:
             return sorted(entry.name for entry in Path(path).iterdir() if not entry.name.startswith("."))
         except FileNotFoundError:
             return []
 
     def exists(self, path: str) -> bool:
-        """Whether there is a file or folder."""
+        """Return whether the file or folder exists."""
         return Path(path).exists()
 
     def size(self, path: str) -> int:
-        """Bytes of a file."""
+        """Return the size of a file in bytes."""
         return Path(path).stat().st_size
 
     def clean(self, path: str) -> None:
-        """Delete what writers that have died left behind in a folder and below it.
+        """Delete unfinished files that dead writers left in a folder and below it.
 
-        A file in the making is locked while its writer lives, and names the boot of the system that made it. One of
-        another machine, or of before a restart, goes when nobody has written to it for a day.
+        An unfinished file is locked while its writer lives, and its name contains the boot id of the system. A file
+        of another machine, or from before a restart, is deleted if it was not written for a day.
         """
         for folder, _, names in os.walk(path):
             for name in names:
                 if part := _PART.fullmatch(name):
-                    with contextlib.suppress(OSError):  # gone, or another user's: not ours to clean
+                    with contextlib.suppress(OSError):  # already deleted, or owned by another user
                         _delete_if_dead(Path(folder, name), is_here=part["boot"] == _boot() != _UNKNOWN)
 
     def delete(self, path: str, *, recursive: bool) -> None:
-        """Delete a file, or a folder with all that is in it; nothing happens if there is none."""
+        """Delete a file, or a folder with its content; do nothing if it does not exist."""
         with contextlib.suppress(FileNotFoundError):
             if recursive and Path(path).is_dir():
                 shutil.rmtree(path)
@@ -101,7 +101,7 @@ class LocalPlace:
 
 
 class LocalSink:
-    """A hidden file beside its target, which it becomes when it is whole."""
+    """A hidden file beside its target; it becomes the target when it is complete."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -110,32 +110,32 @@ class LocalSink:
         self._path = Path(name)
 
     def write(self, data: Any, /) -> int:
-        """Take some bytes."""
+        """Write some bytes."""
         return self._file.write(data)
 
     def commit(self) -> None:
-        """Let the file appear in place of an older one."""
+        """Move the file to its target, replacing an existing file."""
         self._sync()
         self._path.replace(self._target)
         _sync_folder(self._target.parent)
 
     def link(self) -> None:
-        """Let the file appear if there is none."""
+        """Move the file to its target if that does not exist."""
         self._sync()
         try:
             os.link(self._path, self._target)
         except OSError as error:
             if error.errno in _NO_LINKS:
                 raise ConfigurationError(
-                    f"The file system of {self._target.parent} has no hard links, by which the workspace notices "
-                    "that two runs write at once. Put the workspace on a local disk or in Azure storage."
+                    f"The file system of {self._target.parent} does not support hard links, which the workspace needs "
+                    "to detect concurrent writers. Put the workspace on a local disk or in Azure storage."
                 ) from error
             raise
         _sync_folder(self._target.parent)
 
     def discard(self) -> None:
-        """Let nothing of it remain; harmless after `commit`."""
-        with contextlib.suppress(OSError):  # what was not yet written need not be
+        """Delete the unfinished file; has no effect after `commit`."""
+        with contextlib.suppress(OSError):  # data that is not yet written is not needed
             self._file.close()
         self._path.unlink(missing_ok=True)
 
@@ -146,15 +146,15 @@ class LocalSink:
 
 
 def _locked_part(target: Path) -> tuple[int, str]:
-    """A new file beside a target, locked for as long as this process has it open."""
+    """Create a file beside a target, locked for as long as this process has it open."""
     while True:
         prefix = f".{target.name[:100]}.{_boot()}."
         descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=".part", dir=target.parent)
-        with contextlib.suppress(OSError):  # a file system without locks: then nobody cleans there either
+        with contextlib.suppress(OSError):  # a file system without locks; then `clean` deletes nothing either
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return descriptor, name
-        os.close(descriptor)  # cleaned in the moment before it was locked
+        os.close(descriptor)  # deleted by `clean` just before it was locked
 
 
 def _delete_if_dead(path: Path, *, is_here: bool) -> None:
@@ -162,15 +162,15 @@ def _delete_if_dead(path: Path, *, is_here: bool) -> None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            return  # somebody is writing it, or nobody can tell
-        if is_here or time.time() - os.fstat(file.fileno()).st_mtime > _OF_OTHERS:
+            return  # another process is writing it, or locks are not supported
+        if is_here or time.time() - os.fstat(file.fileno()).st_mtime > _ABANDONED_AFTER:
             path.unlink()
-            log.info("Deleted %s, which a run that has died left behind", path)
+            log.info("Deleted %s, an unfinished file of a run that ended unexpectedly", path)
 
 
 @cache
 def _boot() -> str:
-    """Tells this boot of this system from all others, 8 hex digits."""
+    """Return an id of the current boot of this system, 8 hex digits."""
     try:
         known = Path("/proc/sys/kernel/random/boot_id").read_bytes()
     except OSError:
@@ -179,7 +179,7 @@ def _boot() -> str:
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, for this user alone, so that they survive a crash."""
+    """Create a folder and its parents, for this user only and durably."""
     if folder.is_dir():
         return
     _make_folder(folder.parent)
@@ -189,12 +189,12 @@ def _make_folder(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    with _opened(folder) as descriptor:
+    with _open_folder(folder) as descriptor:
         os.fsync(descriptor)
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[int]:
+def _open_folder(folder: Path) -> Iterator[int]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         yield descriptor

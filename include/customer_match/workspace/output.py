@@ -1,4 +1,4 @@
-"""A file that is written in pieces and appears as a whole, or not at all."""
+"""A file that is written in pieces and appears complete, or not at all."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ __all__ = ["Output", "Sink"]
 
 
 class Sink(Protocol):
-    """Where the bytes go until it is clear whether they count."""
+    """Receives the bytes until the file is committed or discarded."""
 
     def write(self, data: Any, /) -> int:
-        """Take some bytes."""
+        """Write some bytes."""
 
     def commit(self) -> None:
-        """Let the file appear, durably, in place of an older one."""
+        """Make the file appear, durably; replace an existing one."""
 
     def discard(self) -> None:
-        """Let nothing of it remain."""
+        """Delete everything that was written."""
 
 
 class Output(io.RawIOBase):
-    """`close` lets the file appear; leaving its context by an exception, or losing it, does not."""
+    """A file for writing. It appears on `close`, but not if an exception leaves its context or it is never closed."""
 
     def __init__(self, sink: Sink, location: str) -> None:
         super().__init__()
@@ -41,15 +41,15 @@ class Output(io.RawIOBase):
         return written
 
     def tell(self) -> int:
-        """Bytes written so far."""
+        """Return the number of bytes written so far."""
         return self._position
 
     def writable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def close(self) -> None:
-        """Let the file appear."""
+        """Close the file and make it appear."""
         if self.closed:
             return
         super().close()
@@ -61,7 +61,7 @@ class Output(io.RawIOBase):
             raise
 
     def discard(self) -> None:
-        """Close without letting the file appear."""
+        """Close without making the file appear."""
         if not self.closed:
             super().close()
             self._sink.discard()
@@ -75,5 +75,5 @@ class Output(io.RawIOBase):
             self.discard()
 
     def __del__(self) -> None:
-        # The base class would close, and with that let half a file appear.
+        # The base class would call close, which would make an incomplete file appear.
         self.discard()

@@ -1,4 +1,4 @@
-"""The workspace: one interface over local disks and Azure storage."""
+"""The workspace: one interface for local disks and Azure storage."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.errors import ConfigurationError
 from customer_match.safe_names import join
-from customer_match.storage.files import location_of, open_input, storage_faults
-from customer_match.workspace.blob import BlobPlace
-from customer_match.workspace.local import LocalPlace
+from customer_match.storage.files import format_location, open_input, storage_faults
+from customer_match.workspace.blob import BlobStorage
+from customer_match.workspace.local import LocalStorage
 from customer_match.workspace.output import Output, Sink
 
 __all__ = ["Workspace"]
@@ -21,7 +21,7 @@ __all__ = ["Workspace"]
 _AZURE: Final = "abfs"
 
 
-class _Place(Protocol):
+class _Storage(Protocol):
     def read(self, path: str) -> bytes: ...
     def replace(self, path: str, data: bytes) -> None: ...
     def create(self, path: str, data: bytes) -> None: ...
@@ -34,116 +34,115 @@ class _Place(Protocol):
 
 
 class Workspace:
-    """A folder whose files appear as a whole, are durable once written, and can be created exclusively.
+    """A folder whose files appear complete, are durable once written, and can be created exclusively.
 
-    Paths are relative to the root, made of names as `join` allows them. Everything raises
-    ConfigurationError for wrong credentials, no permission and a full disk, and TransientError for trouble
-    that may pass.
+    Paths are relative to the root and made of names that `join` allows. All methods raise ConfigurationError for wrong
+    credentials, missing permissions and a full disk, and TransientError for errors that a retry may solve.
 
     Args:
         filesystem: A local one, or an object storage's (adlfs) without listing cache.
-        root: The folder, without a protocol. It is made when it is first written to; a container is not.
+        root: The folder, without a protocol. It is created on the first write; a container is not.
 
     Raises:
-        ConfigurationError: A storage of which it is not known that files can be created exclusively.
+        ConfigurationError: The storage is not known to support exclusive creation of files.
     """
 
     def __init__(self, filesystem: fsspec.AbstractFileSystem, root: str) -> None:
         self.root = root.rstrip("/")
         self._filesystem = filesystem
-        self._place: _Place = _place(filesystem)
+        self._storage: _Storage = _storage_for(filesystem)
 
     def __repr__(self) -> str:
-        return f"Workspace({location_of(self._filesystem, self.root)!r})"
+        return f"Workspace({format_location(self._filesystem, self.root)!r})"
 
     def path(self, *parts: str) -> str:
-        """The path in the file system of something in the workspace."""
+        """Return the path in the file system of something in the workspace."""
         return f"{self.root}/{join(*parts)}" if any(parts) else self.root
 
     def read_bytes(self, relative: str) -> bytes:
         """Read a small file.
 
         Raises:
-            FileNotFoundError: If there is none.
+            FileNotFoundError: The file does not exist.
         """
         with self._at(relative) as path:
-            return self._place.read(path)
+            return self._storage.read(path)
 
     def write_bytes(self, relative: str, data: bytes) -> None:
         """Write a small file, replacing it as a whole."""
         with self._at(relative) as path:
-            self._place.replace(path, data)
+            self._storage.replace(path, data)
 
     def create(self, relative: str, data: bytes) -> None:
-        """Write a small file, unless it is there: of several writers exactly one succeeds.
+        """Write a small file if it does not exist: of several writers, exactly one succeeds.
 
-        In Azure a lost answer may let the one that succeeded see its own file and fail as well.
+        In Azure, if an answer is lost, the successful writer may find its own file and fail too.
 
         Raises:
-            FileExistsError: If it is there.
+            FileExistsError: The file exists.
         """
         with self._at(relative) as path:
-            self._place.create(path, data)
+            self._storage.create(path, data)
 
     def open_input(self, relative: str) -> BinaryIO:
         """Open a file for reading.
 
         Raises:
-            FileNotFoundError: If there is none.
+            FileNotFoundError: The file does not exist.
         """
         return open_input(self._filesystem, self.path(relative))
 
     def open_output(self, relative: str) -> BinaryIO:
-        """Open a file for writing; it appears when it is closed, and not if an exception leaves its context."""
+        """Open a file for writing; it appears when it is closed, but not if an exception leaves its context."""
         with self._at(relative) as path:
-            output = Output(self._place.sink(path), location_of(self._filesystem, path))
-        return cast("BinaryIO", output)  # RawIOBase has all that BinaryIO asks for
+            output = Output(self._storage.sink(path), format_location(self._filesystem, path))
+        return cast("BinaryIO", output)  # RawIOBase has all methods of BinaryIO
 
     def list(self, relative: str) -> list[str]:
-        """Names in a folder, sorted; empty if there is none."""
+        """List the names in a folder, sorted; empty if it does not exist."""
         with self._at(relative) as path:
-            return self._place.names(path)
+            return self._storage.names(path)
 
     def exists(self, relative: str) -> bool:
-        """Whether there is such a file or folder."""
+        """Return whether the file or folder exists."""
         with self._at(relative) as path:
-            return self._place.exists(path)
+            return self._storage.exists(path)
 
     def size(self, relative: str) -> int:
-        """Bytes of a file.
+        """Return the size of a file in bytes.
 
         Raises:
-            FileNotFoundError: If there is none.
+            FileNotFoundError: The file does not exist.
         """
         with self._at(relative) as path:
-            return self._place.size(path)
+            return self._storage.size(path)
 
     def delete(self, relative: str, *, recursive: bool = False) -> None:
-        """Delete a file, or with `recursive` a folder; nothing happens if there is none."""
+        """Delete a file, or with `recursive` a folder; do nothing if it does not exist."""
         with self._at(relative) as path:
-            self._place.delete(path, recursive=recursive)
+            self._storage.delete(path, recursive=recursive)
 
     def clean(self, relative: str) -> None:
-        """Delete what writers that have surely died left behind in a folder and below it."""
+        """Delete unfinished files that dead writers left in a folder and below it."""
         with self._at(relative) as path:
-            self._place.clean(path)
+            self._storage.clean(path)
 
     @contextmanager
     def _at(self, relative: str) -> Iterator[str]:
         path = self.path(relative)
-        with storage_faults(location_of(self._filesystem, path)):
+        with storage_faults(format_location(self._filesystem, path)):
             yield path
 
 
-def _place(filesystem: fsspec.AbstractFileSystem) -> _Place:
+def _storage_for(filesystem: fsspec.AbstractFileSystem) -> _Storage:
     if isinstance(filesystem, LocalFileSystem):
-        return LocalPlace()
+        return LocalStorage()
     protocols = filesystem.protocol
     protocol = protocols if isinstance(protocols, str) else protocols[0]
     if protocol != _AZURE:
         raise ConfigurationError(
-            f"A workspace cannot be in a storage of the kind {protocol}://: only in Azure and on a local disk a run is "
-            "known to notice that another one writes the same ledger. Write an abfs:// or local folder as "
-            "`workspace` in the export file."
+            f"A workspace cannot be in a storage of type {protocol}://. Only in Azure and on local disks can a run "
+            "reliably detect that another one writes the same ledger. Set `workspace` in the export file to an "
+            "abfs:// or local folder."
         )
-    return BlobPlace(filesystem)
+    return BlobStorage(filesystem)

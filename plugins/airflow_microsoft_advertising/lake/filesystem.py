@@ -17,7 +17,7 @@ from airflow_microsoft_advertising.lake.providers import (
     open_by_provider,
 )
 from customer_match.errors import ConfigurationError, TransientError
-from customer_match.storage.location_paths import location_of, path_in
+from customer_match.storage.location_paths import parse_location, path_of
 
 if TYPE_CHECKING:
     import fsspec
@@ -44,14 +44,14 @@ def filesystem(conn_id: str | None, url: str) -> tuple[fsspec.AbstractFileSystem
         ConfigurationError: The location or the connection is not usable; the message names the field.
         TransientError: Airflow cannot be asked for the connection now.
     """
-    location = location_of(url)
+    location = parse_location(url)
     if location.is_local:
         found = _local(conn_id, url)
     elif location.is_azure:
         found = _azure(conn_id, location, url)
     else:
         found = _by_airflow(conn_id, location)
-    return found, path_in(found, url)
+    return found, path_of(found, url)
 
 
 def _local(conn_id: str | None, url: str) -> fsspec.AbstractFileSystem:

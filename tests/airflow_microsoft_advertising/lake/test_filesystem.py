@@ -16,7 +16,7 @@ from airflow_microsoft_advertising.lake.azure import storage_options
 from airflow_microsoft_advertising.lake.filesystem import filesystem
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.storage.files import storage_faults
-from customer_match.storage.location_paths import path_in
+from customer_match.storage.location_paths import path_of
 from customer_match.tables import discover, open_table
 from customer_match.workspace import Workspace
 
@@ -267,7 +267,7 @@ def test_a_relative_folder_becomes_absolute(monkeypatch: pytest.MonkeyPatch, tmp
         (None, "memory://x", "the memory of one process"),
         ("lake", "https://acme.example/x", "not one of Azure storage"),
         ("lake", "abfs://lake@lake/x", "the storage account's host"),
-        ("lake", "abfs:///x", "containers have names of 3 to 63"),
+        ("lake", "abfs:///x", "container names have 3 to 63"),
         ("lake", "abfs://My_Lake/x", "3 to 63 lower-case letters"),
         ("no_such_lake", "abfs://lake/x", "There is no Airflow connection 'no_such_lake'"),
     ],
@@ -348,7 +348,7 @@ class TestAirflowsObjectStorage:
     ) -> None:
         found, path = filesystem("aws", f"{scheme}://bucket/segments/")
         assert path == "/bucket/segments"
-        assert path_in(found, f"{scheme}://bucket/other") == "/bucket/other"
+        assert path_of(found, f"{scheme}://bucket/other") == "/bucket/other"
 
     @pytest.mark.bad_input
     @pytest.mark.parametrize(
@@ -397,7 +397,7 @@ class TestAirflowsObjectStorage:
                 r"lacks a library. Add `apache-airflow-providers-amazon",
             ),
             (LookupError(f"key {SECRET}"), ConfigurationError, r"with the connection 'aws' \(LookupError\)"),
-            (PermissionError(f"key {SECRET}"), ConfigurationError, "may not be read"),
+            (PermissionError(f"key {SECRET}"), ConfigurationError, "no permission to read"),
             (ConnectionError(f"key {SECRET}"), TransientError, "cannot be reached"),
         ],
     )
@@ -421,7 +421,7 @@ class TestAirflowsObjectStorage:
 
     @pytest.mark.bad_input
     def test_it_is_no_workspace(self, storage: list[str | None]) -> None:
-        with pytest.raises(ConfigurationError, match="a storage of the kind s3://"):
+        with pytest.raises(ConfigurationError, match="a storage of type s3://"):
             Workspace(*filesystem("aws", "s3://bucket/workspace"))
 
 

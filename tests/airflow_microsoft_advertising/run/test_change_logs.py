@@ -168,9 +168,7 @@ DECLARED = {
 def test_another_log_is_read_as_declared_and_refused_before(folder: Path, kind: str) -> None:
     FORMATS[kind](folder / "tables", "Gold", CDC)
     run = run_of(folder, profiles=None)
-    with pytest.raises(
-        AirflowFailException, match=r"looks like a change log.*'__\$operation'.*`changes: "
-    ):
+    with pytest.raises(AirflowFailException, match=r"looks like a change log.*'__\$operation'.*`changes: "):
         validate_segment(run, GOLD)
     for keys in (
         {"source": {"root": str(folder / "tables"), "changes": DECLARED}},

@@ -233,11 +233,11 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ),
     (
         {"source": "{root: 'abfs://Lake/x', connection: c}"},
-        "source.root: is not a folder that can be reached: containers have names of 3 to 63",
+        "source.root: is not a valid location: container names have 3 to 63",
     ),
     (
         {"source": "{root: 'abfs:///x', connection: c}"},
-        "source.root: is not a folder that can be reached: containers have names of 3 to 63",
+        "source.root: is not a valid location: container names have 3 to 63",
     ),
     ({"source": "https://acme.blob.core.windows.net/lake"}, "line 3, source: no connection is given."),
     ({"source": "https://acme.example/x"}, "line 3, source: is a web address, but not one of Azure storage."),
@@ -249,7 +249,7 @@ CASES: list[tuple[dict[str, str | None], str]] = [
         "segments[0].path: is not where the source is.",
     ),
     ({"segments": "[{table: A, path: 's3://bucket/x'}]"}, "segments[0].path: is not where the source is."),
-    ({"source": "file://relative"}, "line 3, source: is not a folder that can be reached."),
+    ({"source": "file://relative"}, "line 3, source: is not a valid location."),
     ({"source": "${LAKE}/x"}, "line 3, source: holds a variable"),
     (
         {"source": "'lake/{{ var.value.lake }}'"},

@@ -1,4 +1,4 @@
-"""What storages other than Azure raise. Shapes and chains are those that the real clients raised (see test_s3.py)."""
+"""Errors of storages other than Azure. Shapes and chains are those that the real clients raised (see test_s3.py)."""
 
 import errno
 from types import FunctionType, SimpleNamespace
@@ -12,26 +12,26 @@ from customer_match.storage.files import storage_faults
 SIGNATURE = "sig=c2VjcmV0"
 
 
-def of_client(module: str, name: str, **attributes: Any) -> Exception:
-    """An exception as the client library of a storage raises."""
+def client_error(module: str, name: str, **attributes: Any) -> Exception:
+    """Make an exception like those of a storage's client library."""
     kind = type(name, (Exception,), {"__module__": module, **attributes})
     return kind(SIGNATURE)
 
 
-def s3(status: int, code: str) -> Exception:
-    """As botocore raises what S3 answers; to a question about one object S3 gives no code, and botocore the status."""
+def s3_error(status: int, code: str) -> Exception:
+    """Make an S3 error as botocore raises it; for a single object S3 gives no code, and botocore uses the status."""
     response = {"Error": {"Code": code, "Message": SIGNATURE}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return of_client("botocore.exceptions", "ClientError", response=response)
+    return client_error("botocore.exceptions", "ClientError", response=response)
 
 
-def wrapped(error: Exception, cause: Exception) -> Exception:
-    """As s3fs makes an OSError of it."""
+def wrap_error(error: Exception, cause: Exception) -> Exception:
+    """Wrap an error in an OSError, as s3fs does."""
     error.__cause__ = cause
     return error
 
 
 def raised_in(package: str, error: Exception) -> Exception:
-    """An error that came through a function of a package."""
+    """Make an error whose traceback contains a function of a package."""
 
     def fail() -> None:
         raise error
@@ -43,7 +43,7 @@ def raised_in(package: str, error: Exception) -> Exception:
     raise AssertionError
 
 
-def told(error: BaseException) -> CustomerMatchError:
+def translate(error: BaseException) -> CustomerMatchError:
     with pytest.raises(CustomerMatchError) as raised, storage_faults("s3://lake/t"):
         raise error
     assert "s3://lake/t" in str(raised.value)
@@ -56,64 +56,64 @@ def told(error: BaseException) -> CustomerMatchError:
     ("error", "family", "words"),
     [
         (
-            of_client("botocore.exceptions", "NoCredentialsError"),
+            client_error("botocore.exceptions", "NoCredentialsError"),
             ConfigurationError,
             "(NoCredentialsError). Check the",
         ),
         (
-            of_client("google.auth.exceptions", "RefreshError"),
+            client_error("google.auth.exceptions", "RefreshError"),
             ConfigurationError,
             "the storage refuses access",
         ),
         (
-            of_client("botocore.exceptions", "EndpointConnectionError"),
+            client_error("botocore.exceptions", "EndpointConnectionError"),
             TransientError,
-            "check the network, and the end",
+            "check the network and the end",
         ),
         (
-            of_client("botocore.exceptions", "InvalidRegionError"),
+            client_error("botocore.exceptions", "InvalidRegionError"),
             ConfigurationError,
             "its settings (InvalidRegion",
         ),
         (
-            of_client("botocore.exceptions", "ProfileNotFound"),
+            client_error("botocore.exceptions", "ProfileNotFound"),
             ConfigurationError,
             "Check the fields and Extra",
         ),
         (
-            of_client("botocore.exceptions", "ParamValidationError"),
+            client_error("botocore.exceptions", "ParamValidationError"),
             ConfigurationError,
             "the name of the bucket",
         ),
-        (of_client("gcsfs.retry", "HttpError", code=403), ConfigurationError, "HTTP 403"),
-        (of_client("gcsfs.retry", "HttpError", code="404"), ConfigurationError, "no such bucket"),
-        (of_client("aiohttp", "ClientResponseError", status=429), TransientError, "HTTP 429"),
+        (client_error("gcsfs.retry", "HttpError", code=403), ConfigurationError, "HTTP 403"),
+        (client_error("gcsfs.retry", "HttpError", code="404"), ConfigurationError, "folder does not exist"),
+        (client_error("aiohttp", "ClientResponseError", status=429), TransientError, "HTTP 429"),
         (
-            of_client("requests", "HTTPError", response=SimpleNamespace(status_code=400)),
+            client_error("requests", "HTTPError", response=SimpleNamespace(status_code=400)),
             TerminalError,
             "HTTP 400",
         ),
-        (s3(503, "SlowDown"), TransientError, "is busy (HTTP 503, SlowDown)"),
-        (s3(403, "AccessDenied"), ConfigurationError, "s3:ListBucket, s3:GetObject"),
+        (s3_error(503, "SlowDown"), TransientError, "is busy (HTTP 503, SlowDown)"),
+        (s3_error(403, "AccessDenied"), ConfigurationError, "s3:ListBucket, s3:GetObject"),
         (
-            s3(403, "InvalidAccessKeyId"),
+            s3_error(403, "InvalidAccessKeyId"),
             ConfigurationError,
-            "(HTTP 403, InvalidAccessKeyId). There is no such access",
+            "(HTTP 403, InvalidAccessKeyId). The access",
         ),
-        (s3(403, "SignatureDoesNotMatch"), ConfigurationError, "correct the password"),
-        (s3(403, "RequestTimeTooSkewed"), ConfigurationError, "clock"),
-        (s3(400, "ExpiredToken"), ConfigurationError, "session token"),
-        (s3(301, "PermanentRedirect"), ConfigurationError, "in another region"),
-        (s3(301, "301"), ConfigurationError, "(HTTP 301). The bucket is in another region"),
-        (s3(400, "400"), ConfigurationError, "(HTTP 400). The bucket is in another region"),
-        (s3(403, "InvalidObjectState"), ConfigurationError, "archived"),
-        (s3(403, f"<{SIGNATURE}>"), ConfigurationError, "refuses access (HTTP 403). Check"),
-        (s3(400, "InvalidArgument"), TerminalError, "refuses the request (HTTP 400, InvalidArgument)"),
+        (s3_error(403, "SignatureDoesNotMatch"), ConfigurationError, "correct the password"),
+        (s3_error(403, "RequestTimeTooSkewed"), ConfigurationError, "clock"),
+        (s3_error(400, "ExpiredToken"), ConfigurationError, "session token"),
+        (s3_error(301, "PermanentRedirect"), ConfigurationError, "in a different region"),
+        (s3_error(301, "301"), ConfigurationError, "(HTTP 301). The bucket is in a different region"),
+        (s3_error(400, "400"), ConfigurationError, "(HTTP 400). The bucket is in a different region"),
+        (s3_error(403, "InvalidObjectState"), ConfigurationError, "archived"),
+        (s3_error(403, f"<{SIGNATURE}>"), ConfigurationError, "refuses access (HTTP 403). Check"),
+        (s3_error(400, "InvalidArgument"), TerminalError, "refuses the request (HTTP 400, InvalidArgument)"),
     ],
     ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__),
 )
-def test_each_trouble_has_its_family(error: Exception, family: type[CustomerMatchError], words: str) -> None:
-    found = told(error)
+def test_each_error_has_its_family(error: Exception, family: type[CustomerMatchError], words: str) -> None:
+    found = translate(error)
     assert type(found) is family
     assert words in str(found)
 
@@ -123,23 +123,23 @@ def test_each_trouble_has_its_family(error: Exception, family: type[CustomerMatc
     ("error", "family", "words"),
     [
         (
-            wrapped(PermissionError("Forbidden"), s3(403, "403")),
+            wrap_error(PermissionError("Forbidden"), s3_error(403, "403")),
             ConfigurationError,
             "(HTTP 403). Check the cred",
         ),
         (
-            wrapped(OSError(errno.EINVAL, SIGNATURE), s3(400, "AuthorizationHeaderMalformed")),
+            wrap_error(OSError(errno.EINVAL, SIGNATURE), s3_error(400, "AuthorizationHeaderMalformed")),
             ConfigurationError,
             "region",
         ),
         (
-            wrapped(OSError(errno.EINVAL, SIGNATURE), s3(416, "InvalidRange")),
+            wrap_error(OSError(errno.EINVAL, SIGNATURE), s3_error(416, "InvalidRange")),
             TransientError,
             "became shorter",
         ),
-        (wrapped(OSError(errno.EREMCHG, SIGNATURE), s3(301, "301")), ConfigurationError, "region"),
+        (wrap_error(OSError(errno.EREMCHG, SIGNATURE), s3_error(301, "301")), ConfigurationError, "region"),
         (
-            wrapped(OSError(errno.EREMOTEIO, SIGNATURE), s3(500, "InternalError")),
+            wrap_error(OSError(errno.EREMOTEIO, SIGNATURE), s3_error(500, "InternalError")),
             TransientError,
             "HTTP 500, Internal",
         ),
@@ -148,25 +148,25 @@ def test_each_trouble_has_its_family(error: Exception, family: type[CustomerMatc
 def test_the_client_knows_more_than_the_file_system(
     error: Exception, family: type[CustomerMatchError], words: str
 ) -> None:
-    found = told(error)
+    found = translate(error)
     assert type(found) is family
     assert words in str(found)
 
 
 @pytest.mark.bad_input
-def test_an_endpoint_that_is_none_is_told() -> None:
-    found = told(raised_in("botocore", ValueError(f"Invalid endpoint: {SIGNATURE}")))
+def test_an_invalid_endpoint_is_reported() -> None:
+    found = translate(raised_in("botocore", ValueError(f"Invalid endpoint: {SIGNATURE}")))
     assert isinstance(found, ConfigurationError)
     assert "`endpoint_url` begins with https://" in str(found)
 
 
-def test_what_gcsfs_is_forbidden_is_told() -> None:
-    found = told(raised_in("gcsfs", OSError(f"Forbidden: {SIGNATURE}")))
+def test_forbidden_requests_of_gcsfs_are_reported() -> None:
+    found = translate(raised_in("gcsfs", OSError(f"Forbidden: {SIGNATURE}")))
     assert isinstance(found, ConfigurationError)
-    assert isinstance(told(raised_in("gcsfs", OSError(SIGNATURE))), TransientError)
-    assert isinstance(told(OSError("Forbidden")), TransientError)  # of whatever else
+    assert isinstance(translate(raised_in("gcsfs", OSError(SIGNATURE))), TransientError)
+    assert isinstance(translate(OSError("Forbidden")), TransientError)  # of whatever else
 
 
-def test_an_error_of_our_own_stays_what_it_is() -> None:
+def test_our_own_errors_are_not_translated() -> None:
     with pytest.raises(ValueError, match="ours"), storage_faults("t"):
         raise ValueError("ours")

@@ -21,7 +21,7 @@ SIGNATURE = "sig=c2VjcmV0"
 
 
 class Answer:
-    """As much of a response as an HttpResponseError looks at."""
+    """The parts of a response that an HttpResponseError reads."""
 
     def __init__(self, status: int, headers: dict[str, str] | None = None) -> None:
         self.status_code = status
@@ -40,11 +40,11 @@ def http(status: int, code: str = "", headers: dict[str, str] | None = None) -> 
 
 
 def sign_in(status: int) -> ClientAuthenticationError:
-    """As azure-identity raises what Microsoft Entra answers: without a code of the storage's."""
+    """Make an error as azure-identity raises it for Microsoft Entra: without a storage code."""
     return ClientAuthenticationError(f"AADSTS {SIGNATURE}", response=Answer(status))  # type: ignore[arg-type]
 
 
-def told(error: BaseException) -> CustomerMatchError:
+def translate(error: BaseException) -> CustomerMatchError:
     with pytest.raises(CustomerMatchError) as raised, storage_faults("abfs://lake/t"):
         raise error
     assert "abfs://lake/t" in str(raised.value)
@@ -68,7 +68,7 @@ def told(error: BaseException) -> CustomerMatchError:
             ConfigurationError,
             "failed (ClientAuthenticationError). Check tenant",
         ),
-        (http(404, "ContainerNotFound"), ConfigurationError, "no such container"),
+        (http(404, "ContainerNotFound"), ConfigurationError, "the container does not exist"),
         (http(503, "ServerBusy"), TransientError, "HTTP 503, ServerBusy"),
         (http(500), TransientError, "cannot be reached or is busy"),
         (http(429), TransientError, "busy"),
@@ -80,7 +80,7 @@ def told(error: BaseException) -> CustomerMatchError:
         (FSTimeoutError(), TransientError, "cannot be reached"),
         (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), TransientError, "reset by peer"),
         (PermissionError(errno.EACCES, SIGNATURE), ConfigurationError, "(Permission denied). Check the cred"),
-        (PermissionError(SIGNATURE), ConfigurationError, "what they may do there"),
+        (PermissionError(SIGNATURE), ConfigurationError, "and their permissions"),
         (OSError(errno.EBUSY, SIGNATURE), TransientError, "cannot be reached: Device or resource busy"),
         (OSError(SIGNATURE), TransientError, "cannot be reached: OSError"),
         (
@@ -88,14 +88,14 @@ def told(error: BaseException) -> CustomerMatchError:
             ConfigurationError,
             "the role Storage Blob Data Reader",
         ),
-        (http(403, "KeyBasedAuthenticationNotPermitted"), ConfigurationError, "takes no keys"),
+        (http(403, "KeyBasedAuthenticationNotPermitted"), ConfigurationError, "accepts no keys"),
         (http(400, "InvalidAuthenticationInfo"), ConfigurationError, "refuses access (HTTP 400, InvalidAuth"),
-        (http(403, StorageErrorCode.AUTHORIZATION_FAILURE), ConfigurationError, "keeps this machine out"),
+        (http(403, StorageErrorCode.AUTHORIZATION_FAILURE), ConfigurationError, "blocks this machine"),
         (http(403, "SomethingNew"), ConfigurationError, "and the account's firewall"),
         (http(409, "BlobArchived"), ConfigurationError, "in the archive tier"),
         (sign_in(400), ConfigurationError, "signing in to the storage account failed (HTTP 400)"),
         (sign_in(401), ConfigurationError, "Check tenant, client id and secret"),
-        (sign_in(503), TransientError, "the sign-in is busy or out of order (HTTP 503)"),
+        (sign_in(503), TransientError, "the sign-in service is busy or unavailable (HTTP 503)"),
         (sign_in(429), TransientError, "HTTP 429"),
         (
             http(416, "InvalidRange"),
@@ -105,15 +105,15 @@ def told(error: BaseException) -> CustomerMatchError:
     ],
     ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__),
 )
-def test_each_trouble_has_its_family(
+def test_each_error_has_its_family(
     error: BaseException, family: type[CustomerMatchError], words: str
 ) -> None:
-    found = told(error)
+    found = translate(error)
     assert type(found) is family
     assert words in str(found)
 
 
-def test_a_local_file_is_the_matter_of_its_owner() -> None:
+def test_errors_of_local_files_name_owner_and_permissions() -> None:
     with (
         pytest.raises(ConfigurationError, match="Check owner and permissions"),
         storage_faults("/data/lake"),
@@ -121,16 +121,16 @@ def test_a_local_file_is_the_matter_of_its_owner() -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
 
-def test_the_wait_that_azure_asks_for_is_handed_on() -> None:
-    found = told(http(503, "ServerBusy", {"Retry-After": "17"}))
+def test_the_wait_that_azure_requests_is_passed_on() -> None:
+    found = translate(http(503, "ServerBusy", {"Retry-After": "17"}))
     assert isinstance(found, TransientError)
     assert found.retry_after == 17
-    other = told(http(503, "ServerBusy", {"Retry-After": "Mon, 23 Nov 2026 00:00:00 GMT"}))
+    other = translate(http(503, "ServerBusy", {"Retry-After": "Mon, 23 Nov 2026 00:00:00 GMT"}))
     assert isinstance(other, TransientError)
     assert other.retry_after is None
 
 
-def test_what_adlfs_wraps_is_found_inside() -> None:
+def test_errors_wrapped_by_adlfs_are_unwrapped() -> None:
     def upload() -> None:
         try:
             raise http(403, "AuthorizationFailure")
@@ -144,7 +144,7 @@ def test_what_adlfs_wraps_is_found_inside() -> None:
 @pytest.mark.parametrize(
     "error", [FileNotFoundError(), FileExistsError(), KeyError("ours"), TerminalError("ours")]
 )
-def test_the_rest_passes_as_it_is(error: Exception) -> None:
+def test_other_errors_are_not_translated(error: Exception) -> None:
     caught: Any = None
     try:
         with storage_faults("t"):
@@ -154,8 +154,8 @@ def test_the_rest_passes_as_it_is(error: Exception) -> None:
     assert caught is error
 
 
-class TestReadingALake:
-    """A file of known size, read by ranges: what a file is to whoever reads it."""
+class TestFileInALake:
+    """A file of known size, read by ranges, behaves like a file."""
 
     @pytest.fixture
     def lake(self) -> Any:
@@ -165,7 +165,7 @@ class TestReadingALake:
         lake.rm("/t", recursive=True)
 
     @pytest.mark.parametrize("expected", [[], [(2, 8)], [(-5, 3), (4, 99), (6, 2)]])
-    def test_it_reads_like_a_file(self, lake: Any, expected: list[tuple[int, int]]) -> None:
+    def test_reads_equal_those_of_a_local_file(self, lake: Any, expected: list[tuple[int, int]]) -> None:
         with open_input(lake, "/t/a", 10) as file:
             file.expect(expected)
             assert file.read(3) == b"012"
@@ -180,7 +180,7 @@ class TestReadingALake:
             assert file.seek(50) == 50
             assert file.read(1) == b""
 
-    def test_expecting_anew_forgets_what_was_expected(self, lake: Any) -> None:
+    def test_expecting_again_drops_earlier_ranges(self, lake: Any) -> None:
         with open_input(lake, "/t/a", 10) as file:
             file.expect([(0, 5)])
             lake.pipe_file("/t/a", b"abcdefghij")
@@ -188,7 +188,7 @@ class TestReadingALake:
             assert file.read(5) == b"abcde"
 
     @pytest.mark.faults
-    def test_a_file_that_is_gone_and_a_storage_in_trouble_are_told(
+    def test_missing_files_and_storage_errors_are_reported(
         self, lake: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with open_input(lake, "/t/gone", 10) as file, pytest.raises(FileNotFoundError):

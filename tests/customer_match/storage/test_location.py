@@ -40,7 +40,7 @@ HOST = "acme.dfs.core.windows.net"
         ("sftp://files.acme.example:2222/out", Location("sftp", "files.acme.example:2222/out")),
     ],
 )
-def test_a_place_is_taken_apart(text: str, location: Location) -> None:
+def test_a_location_is_parsed(text: str, location: Location) -> None:
     assert Location.of(text) == location
 
 
@@ -48,7 +48,7 @@ def test_a_place_is_taken_apart(text: str, location: Location) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("file://relative", "is not a folder that can be reached"),
+        ("file://relative", "is not a valid location"),
         ("abfs:///x", "3 to 63 lower-case letters"),
         ("abfs://My_Lake/x", "3 to 63 lower-case letters"),
         ("abfs://la--ke/x", "3 to 63 lower-case letters"),
@@ -58,20 +58,20 @@ def test_a_place_is_taken_apart(text: str, location: Location) -> None:
         ("https://user:word@acme.blob.core.windows.net/lake", "is a web address, but not one of Azure"),
         ("https://acme.blob.core.windows.net/", "3 to 63 lower-case letters"),
         ("http://acme.blob.core.windows.net/lake", "without encryption"),
-        ("adl://acme.azuredatalakestore.net/x", "Gen1, which Microsoft has ended"),
+        ("adl://acme.azuredatalakestore.net/x", "Gen1, which Microsoft has retired"),
         ("memory://x", "is the memory of one process"),
-        ("s3:///x", "is not a folder that can be reached"),
-        ("s3://user:word@bucket/x", "is not a folder that can be reached"),
-        ("s3://conn@bucket/x", "is not a folder that can be reached"),
-        ("zip://a.zip::s3://bucket/x", "is not a folder that can be reached"),
-        ("S3://bucket/x", "is not a folder that can be reached"),
-        ("abfs://lake/a/../../other", "holds `..`"),
-        ("s3://bucket/..", "holds `..`"),
-        ("https://acme.blob.core.windows.net/lake/%2e%2e/other", "holds `..`"),
-        ("https://acme.blob.core.windows.net/lake/a%2f..%2f..%2fother", "holds `..`"),
+        ("s3:///x", "is not a valid location"),
+        ("s3://user:word@bucket/x", "is not a valid location"),
+        ("s3://conn@bucket/x", "is not a valid location"),
+        ("zip://a.zip::s3://bucket/x", "is not a valid location"),
+        ("S3://bucket/x", "is not a valid location"),
+        ("abfs://lake/a/../../other", "contains `..`"),
+        ("s3://bucket/..", "contains `..`"),
+        ("https://acme.blob.core.windows.net/lake/%2e%2e/other", "contains `..`"),
+        ("https://acme.blob.core.windows.net/lake/a%2f..%2f..%2fother", "contains `..`"),
     ],
 )
-def test_what_is_no_place_is_told_with_a_remedy_and_without_its_text(text: str, words: str) -> None:
+def test_invalid_locations_are_reported_with_a_remedy_and_without_the_text(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words) as raised:
         Location.of(text)
     assert "Write" in str(raised.value)
@@ -102,6 +102,6 @@ def test_every_spelling_has_one_url(text: str, url: str) -> None:
     ("text", "local", "azure", "workspace"),
     [("/data", True, False, True), ("wasb://lake", False, True, True), ("s3://b", False, False, False)],
 )
-def test_kinds_of_places(text: str, local: bool, azure: bool, workspace: bool) -> None:
+def test_locations_know_their_kind(text: str, local: bool, azure: bool, workspace: bool) -> None:
     location = Location.of(text)
     assert (location.is_local, location.is_azure, location.can_be_workspace) == (local, azure, workspace)

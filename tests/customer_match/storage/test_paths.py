@@ -1,4 +1,4 @@
-"""Names in storages: a path means itself, and what lies in it, for every reader; on Azure's emulator, both kinds."""
+"""Names in storages: every reader takes paths literally; on Azure's emulator, for both kinds of account."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from customer_match.date_templates import RunDates, parse_latest, render
 from customer_match.errors import ConfigurationError, TerminalError
-from customer_match.storage.files import location_of, open_input
+from customer_match.storage.files import format_location, open_input
 from customer_match.storage.paths import (
-    content_of,
-    entries_in,
-    exact,
-    files_below,
-    info_of,
-    opened,
-    sole_info_of,
+    find_files,
+    get_info,
+    get_unambiguous_info,
+    list_folder,
+    open_file,
+    read_range,
+    with_exact_names,
 )
 from customer_match.tables import discover, open_table
 from customer_match.tables.dated import newest_dated
@@ -60,7 +60,7 @@ KINDS = ["flat", "hierarchical"]
 
 
 class Account:
-    """A container, written by Azure's own client, which takes names as they are."""
+    """A container, written by Azure's own client, which takes names literally."""
 
     def __init__(self, container: Any, kind: str) -> None:
         self.name: str = container.name
@@ -89,28 +89,28 @@ def account(request: pytest.FixtureRequest, lake_container: Any) -> Account:
     return Account(lake_container, request.param)
 
 
-def people(filesystem: Any, path: str, **options: Any) -> list[str]:
+def read_emails(filesystem: Any, path: str, **options: Any) -> list[str]:
     table = open_table(filesystem, path, **options)
     return [value for batch in table.batches(["Email"]) for value in batch.column("Email").to_pylist()]
 
 
 @pytest.mark.azurite
-class TestOnAzure:
-    def test_a_table_of_any_name_is_itself(self, account: Account) -> None:
-        """Each beside a folder of the name that a careless reader would take it for."""
+class TestAzureNames:
+    def test_a_table_may_have_any_name(self, account: Account) -> None:
+        """Each name exists beside the folder with which a wrong parser would confuse it."""
         others = {name.rstrip("#?. \t") or "rest" for name in NAMES} | {"C", "a", "50A", "100"}
         for number, name in enumerate([*NAMES, *sorted(others - set(NAMES))]):
             account.put(f"segments/{name}/part-0.csv", f"Email\np{number}@example.org\n".encode())
         root = account.path("segments")
         for number, name in enumerate(NAMES):
             path = f"{root}/{name}"
-            assert people(account.filesystem, path) == [f"p{number}@example.org"], name
-            assert people(account.filesystem, f"{path}/part-0.csv") == [f"p{number}@example.org"], name
+            assert read_emails(account.filesystem, path) == [f"p{number}@example.org"], name
+            assert read_emails(account.filesystem, f"{path}/part-0.csv") == [f"p{number}@example.org"], name
             assert [file.path for file in list_files(account.filesystem, path).files] == [
                 f"{path}/part-0.csv"
             ]
-            assert location_of(account.filesystem, path) == f"abfs://{path}"
-        seen = {str(info["name"]) for info in entries_in(account.filesystem, root)}
+            assert format_location(account.filesystem, path) == f"abfs://{path}"
+        seen = {str(info["name"]) for info in list_folder(account.filesystem, root)}
         assert seen == {f"{root}/{name}" for name in {*NAMES, *others}}
 
     def test_tables_are_found_by_their_names(self, account: Account) -> None:
@@ -119,25 +119,25 @@ class TestOnAzure:
         found = discover(account.filesystem, account.path("segments"))
         assert found == {name: account.path(f"segments/{name}") for name in found}
         assert set(found) == {"C#", "C", "C?", "50%41", "50A", "a?b#c"}
-        assert {name: people(account.filesystem, path) for name, path in found.items()} == {
+        assert {name: read_emails(account.filesystem, path) for name, path in found.items()} == {
             name: [f"{len(name)}@example.org"] for name in found
         }
 
-    def test_a_name_that_is_not_there_is_not_the_one_that_is(self, account: Account) -> None:
+    def test_a_missing_name_is_not_mistaken_for_another(self, account: Account) -> None:
         account.put("segments/C/part-0.csv", b"Email\na@example.org\n")
         for name in ("C#", "C?", "C ", "C.", "c", "C\t", "C%20", "[C]", "C*"):
             with pytest.raises(FileNotFoundError):
                 list_files(account.filesystem, account.path(f"segments/{name}"))
             with pytest.raises(FileNotFoundError):
-                entries_in(account.filesystem, account.path(f"segments/{name}"))
-            assert files_below(account.filesystem, account.path(f"segments/{name}")) == {}
+                list_folder(account.filesystem, account.path(f"segments/{name}"))
+            assert find_files(account.filesystem, account.path(f"segments/{name}")) == {}
 
     @pytest.mark.parametrize("at", ["Lake/", "Lake/Gold/", ""])
     @pytest.mark.parametrize("metadata", [None, {"hdi_isfolder": "true"}, {"Hdi_isfolder": "true"}])
-    def test_an_empty_blob_that_stands_for_a_folder_hides_nothing(
+    def test_a_folder_marker_hides_nothing(
         self, account: Account, at: str, metadata: dict[str, str] | None
     ) -> None:
-        """The model of a CDM folder is seen beside it, and so are the newest days."""
+        """The model of a CDM folder is found beside the marker, and so are the newest days."""
         root = account.path("Lake")
         sample = CdmSample(account.filesystem, root)
         for run, number in (("2026/11/21/0215", 1), ("2026/11/22/0215", 2)):
@@ -147,7 +147,7 @@ class TestOnAzure:
         if at:
             for folder in (at, "Days/", "Days/2026-11-22/", "Days/2026-11-22/Gold/"):
                 account.put(folder, b"", metadata)
-        assert people(account.filesystem, f"{root}/Gold") == ["p2@example.org"]
+        assert read_emails(account.filesystem, f"{root}/Gold") == ["p2@example.org"]
         assert discover(account.filesystem, root) == {"Gold": f"{root}/model.json/Gold"}
         template = "{{ latest('%Y-%m-%d') }}/Gold"
         dates = RunDates.at(datetime(2026, 11, 30, tzinfo=UTC), "UTC")
@@ -155,7 +155,7 @@ class TestOnAzure:
         assert latest
         found = newest_dated(account.filesystem, account.path("Days"), latest, dates, template)
         assert found == account.path("Days/2026-11-22/Gold")
-        assert people(account.filesystem, found) == ["new@example.org"]
+        assert read_emails(account.filesystem, found) == ["new@example.org"]
 
     def test_a_folder_with_nothing_but_its_marker_is_empty(self, account: Account) -> None:
         account.put("Gold/", b"")
@@ -163,11 +163,11 @@ class TestOnAzure:
         for name in ("Gold", "Silver"):
             path = account.path(name)
             assert list_files(account.filesystem, path).files == ()
-            assert entries_in(account.filesystem, path) == []
-            assert info_of(account.filesystem, path)["type"] == "directory"
+            assert list_folder(account.filesystem, path) == []
+            assert get_info(account.filesystem, path)["type"] == "directory"
 
     @pytest.mark.parametrize("content", [b"Email\nother@example.org\n", b""])
-    def test_a_blob_beside_a_folder_of_its_name_is_refused(self, lake_container: Any, content: bytes) -> None:
+    def test_a_blob_and_a_folder_of_one_name_are_rejected(self, lake_container: Any, content: bytes) -> None:
         account = Account(lake_container, "flat")  # the other kind cannot have both
         account.put("segments/Gold/part-0.csv", b"Email\na@example.org\n")
         account.put("segments/Gold", content)
@@ -175,26 +175,29 @@ class TestOnAzure:
         account.put("segments/Golden/part-0.csv", b"Email\nc@example.org\n")
         with pytest.raises(ConfigurationError, match=r"segments/Gold is a file and also a folder"):
             open_table(account.filesystem, account.path("segments/Gold"))
-        assert people(account.filesystem, account.path("segments/Gold.csv")) == ["b@example.org"]
-        assert people(account.filesystem, account.path("segments/Golden")) == ["c@example.org"]
+        assert read_emails(account.filesystem, account.path("segments/Gold.csv")) == ["b@example.org"]
+        assert read_emails(account.filesystem, account.path("segments/Golden")) == ["c@example.org"]
 
     def test_a_blob_that_only_looks_like_a_marker_is_a_file(self, lake_container: Any) -> None:
         account = Account(lake_container, "flat")
         account.put("Gold/part-0.csv", b"Email\na@example.org\n")
         account.put("Gold/more/", b"Email\nb@example.org\n")
-        assert list(files_below(account.filesystem, account.path("Gold"))) == [
+        assert list(find_files(account.filesystem, account.path("Gold"))) == [
             account.path("Gold/more/"),
             account.path("Gold/part-0.csv"),
         ]
 
-    def test_empty_segments_of_a_name(self, lake_container: Any) -> None:
+    def test_names_may_have_empty_segments(self, lake_container: Any) -> None:
         account = Account(lake_container, "flat")
         account.put("Gold//part-0.csv", b"Email\na@example.org\n")
         account.put("Gold/part-1.csv", b"Email\nb@example.org\n")
-        assert sorted(people(account.filesystem, account.path("Gold"))) == ["a@example.org", "b@example.org"]
+        assert sorted(read_emails(account.filesystem, account.path("Gold"))) == [
+            "a@example.org",
+            "b@example.org",
+        ]
 
     @pytest.mark.parametrize(("name", "other"), [("C#", "C"), ("a?b#c", "a#c?b"), ("5%41 [1] +", "5A 1  ")])
-    def test_delta_and_cdm_lie_in_folders_of_any_name(self, account: Account, name: str, other: str) -> None:
+    def test_delta_and_cdm_folders_may_have_any_name(self, account: Account, name: str, other: str) -> None:
         for place, number in ((name, 1), (other, 2)):
             folder = account.path(f"delta/{place}")
             log = [
@@ -214,13 +217,15 @@ class TestOnAzure:
             )
             assert open_table(account.filesystem, folder).location == f"abfs://{folder}"
             assert open_table(account.filesystem, folder).profiles() == 0
-            sample = CdmSample(exact(account.filesystem), account.path(f"cdm/{place}"))
+            sample = CdmSample(with_exact_names(account.filesystem), account.path(f"cdm/{place}"))
             sample.run("Gold#", ("Email",), [[{"Email": f"p{number}@example.org"}]], "2026/11/21/0215")
-        assert people(account.filesystem, account.path(f"cdm/{name}/Gold#")) == ["p1@example.org"]
-        assert people(account.filesystem, account.path(f"cdm/{name}/model.json/Gold#")) == ["p1@example.org"]
+        assert read_emails(account.filesystem, account.path(f"cdm/{name}/Gold#")) == ["p1@example.org"]
+        assert read_emails(account.filesystem, account.path(f"cdm/{name}/model.json/Gold#")) == [
+            "p1@example.org"
+        ]
 
     @pytest.mark.parametrize("name", ["C#", "ws [1]", "ws*", "50%41"])
-    def test_the_workspace(self, lake_container: Any, name: str) -> None:
+    def test_a_workspace_may_have_any_name(self, lake_container: Any, name: str) -> None:
         mine = Workspace(lake_container.filesystem, f"{lake_container.name}/{name}")
         others = {
             n: Workspace(lake_container.filesystem, f"{lake_container.name}/{n}")
@@ -242,25 +247,25 @@ class TestOnAzure:
         assert not mine.exists("a")
         assert {name: one.list("a") for name, one in others.items()} == {one: ["b", "c"] for one in others}
 
-    def test_reading(self, account: Account) -> None:
+    def test_any_blob_can_be_read(self, account: Account) -> None:
         account.put("C#/x?", b"0123456789")
         account.put("C/x", b"wrong")
         path = account.path("C#/x?")
-        assert content_of(account.filesystem, path, 2, 5) == b"234"
-        assert content_of(account.filesystem, path, 5, 5) == b""
-        assert opened(account.filesystem, path).read() == b"0123456789"
+        assert read_range(account.filesystem, path, 2, 5) == b"234"
+        assert read_range(account.filesystem, path, 5, 5) == b""
+        assert open_file(account.filesystem, path).read() == b"0123456789"
         for size in (None, 10):
             with open_input(account.filesystem, path, size) as file:
                 file.seek(8)
                 assert file.read() == b"89"
 
-    def test_without_a_container(self, lake_container: Any) -> None:
+    def test_a_missing_container_is_reported(self, lake_container: Any) -> None:
         filesystem = lake_container.filesystem
-        assert files_below(filesystem, "no-such-container/Gold") == {}
+        assert find_files(filesystem, "no-such-container/Gold") == {}
         with pytest.raises(FileNotFoundError):
-            entries_in(filesystem, "no-such-container/Gold")
+            list_folder(filesystem, "no-such-container/Gold")
         with pytest.raises(FileNotFoundError):
-            info_of(filesystem, "no-such-container")
+            get_info(filesystem, "no-such-container")
 
 
 def test_a_url_keeps_its_name() -> None:
@@ -275,23 +280,23 @@ def test_a_url_keeps_its_name() -> None:
     assert strip(["/lake/C#", "az://lake/C?"]) == ["lake/C#", "lake/C?"]
     assert (
         adlfs.AzureBlobFileSystem._strip_protocol("abfs://lake/C#") == "lake/C"
-    )  # the day this ends, ours can go
+    )  # when this fails, adlfs is fixed and our class can be removed
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_on_this_machine(tmp_path: Path, name: str) -> None:
+def test_local_tables_may_have_any_name(tmp_path: Path, name: str) -> None:
     local = LocalFileSystem()
     for place in (name, "C", "a", "a1"):
         (tmp_path / place).mkdir(exist_ok=True)
         (tmp_path / place / "x.csv").write_text(f"Email\n{len(place)}{ord(place[0])}@example.org\n")
     root = str(tmp_path / name)
-    assert people(local, root) == [f"{len(name)}{ord(name[0])}@example.org"]
+    assert read_emails(local, root) == [f"{len(name)}{ord(name[0])}@example.org"]
     found = discover(local, str(tmp_path))
     assert found.get(unicodedata.normalize("NFC", name)) == (None if name.startswith(".") else root)
 
 
 class Careless(MemoryFileSystem):
-    """Drops what it takes for a fragment, as adlfs does."""
+    """Drops what looks like a URL fragment, as adlfs does."""
 
     cachable = False
     protocol = "careless"
@@ -306,11 +311,11 @@ class Careless(MemoryFileSystem):
         return super().find(path.rstrip("#"), *arguments, **options)
 
 
-def test_what_is_found_elsewhere_is_refused() -> None:
-    """Whatever file system a provider opens: a wrong answer is told, and nobody's members are read."""
+def test_wrong_paths_from_a_file_system_are_rejected() -> None:
+    """For any file system of a provider, a wrong path is reported, and no other data is read."""
     careless = Careless()
     careless.pipe_file("/names/C/x.csv", b"Email\n")
-    for ask in (info_of, sole_info_of, entries_in, files_below):
-        with pytest.raises(TerminalError, match=r"names/C#, .* answers with .*names/C.*lies elsewhere"):
+    for ask in (get_info, get_unambiguous_info, list_folder, find_files):
+        with pytest.raises(TerminalError, match=r"names/C# but returned .*names/C.*is elsewhere"):
             ask(careless, "/names/C#")
     careless.rm("/names", recursive=True)

@@ -38,7 +38,7 @@ def ranges() -> st.SearchStrategy[list[Range]]:
 
 
 class AtOnce(ThreadPoolExecutor):
-    """Does the work where it is handed in: thousands of threads would take minutes."""
+    """Runs tasks in the calling thread: thousands of threads would take minutes."""
 
     def submit(self, work: Any, *args: Any) -> Future[Any]:  # type: ignore[override]
         done: Future[Any] = Future()
@@ -47,7 +47,7 @@ class AtOnce(ThreadPoolExecutor):
 
 
 @given(expected=ranges(), read=ranges())
-def test_whatever_was_expected_every_range_is_read_right(expected: list[Range], read: list[Range]) -> None:
+def test_every_read_is_correct_for_any_expected_ranges(expected: list[Range], read: list[Range]) -> None:
     with mock.patch.object(read_ahead, "ThreadPoolExecutor", AtOnce):
         ahead = ReadAhead(Storage().fetch, expected)
     for start, end in [*expected, *read]:
@@ -56,7 +56,7 @@ def test_whatever_was_expected_every_range_is_read_right(expected: list[Range], 
 
 
 @given(ranges())
-def test_requests_cover_what_is_expected_and_are_not_too_long(expected: list[Range]) -> None:
+def test_requests_cover_the_expected_ranges_and_are_not_too_long(expected: list[Range]) -> None:
     found = list(read_ahead.pieces(expected))
     wanted = {byte for start, end in expected for byte in range(start, end)}
     covered = {byte for piece in found for byte in range(piece.start, piece.end)}
@@ -77,7 +77,7 @@ def test_requests_cover_what_is_expected_and_are_not_too_long(expected: list[Ran
     ],
     ids=["a small hole", "a large hole", "a long one", "too long together", "backwards", "none"],
 )
-def test_what_is_asked_in_one_request(expected: list[Range], requests: list[Range]) -> None:
+def test_near_ranges_share_one_request(expected: list[Range], requests: list[Range]) -> None:
     storage = Storage()
     ahead = ReadAhead(storage.fetch, expected)
     for start, end in expected:
@@ -86,7 +86,7 @@ def test_what_is_asked_in_one_request(expected: list[Range], requests: list[Rang
     assert sorted(storage.asked) == sorted(requests)
 
 
-def test_only_so_much_is_fetched_ahead_and_each_byte_once() -> None:
+def test_read_ahead_is_bounded_and_fetches_each_byte_once() -> None:
     storage = Storage()
     ahead = ReadAhead(storage.fetch, [(0, 4_000)])
     for position in range(0, 4_000, 50):
@@ -115,7 +115,7 @@ def test_the_next_file_is_fetched_meanwhile_and_both_keep_within_one_bound() -> 
 
 @pytest.mark.slow
 @given(expected=st.lists(ranges(), min_size=2, max_size=4), read=ranges(), closed=st.integers(0, 4))
-def test_whatever_is_expected_of_several_files(
+def test_reads_of_several_files_are_correct(
     expected: list[list[Range]], read: list[Range], closed: int
 ) -> None:
     opened: list[ReadAhead] = []
@@ -129,11 +129,11 @@ def test_whatever_is_expected_of_several_files(
         assert all(later.bytes_ahead <= 1_000 for later in opened[number + 1 :])
 
 
-def test_requests_are_made_side_by_side() -> None:
+def test_requests_run_in_parallel() -> None:
     met = threading.Barrier(2, timeout=30)
 
     def fetch(start: int, end: int) -> bytes:
-        met.wait()  # one alone would never come through
+        met.wait()  # a single request would never pass
         return CONTENT[start:end]
 
     ahead = ReadAhead(fetch, [(0, 400), (1_000, 1_400)])
@@ -162,7 +162,7 @@ def test_a_failed_request_is_raised_where_its_bytes_are_read() -> None:
     ahead.close()
 
 
-def test_nothing_is_begun_after_closing() -> None:
+def test_nothing_is_requested_after_closing() -> None:
     storage = Storage()
     ahead = ReadAhead(storage.fetch, [(0, 4_000)])
     ahead.close()

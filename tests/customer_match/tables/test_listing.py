@@ -150,7 +150,7 @@ def test_objects_that_stand_for_folders_are_no_files() -> None:
 @pytest.mark.parametrize("kind", [Walked, Sync])
 class TestFoldersThatAreWalked:
     def test_one_that_may_not_be_listed_is_not_passed_over(self, kind: Any) -> None:
-        with pytest.raises(ConfigurationError, match="may not be read"):
+        with pytest.raises(ConfigurationError, match="no permission to read"):
             list_files(kind(PermissionError("no")), "/b")
 
     def test_one_that_goes_meanwhile_is_empty(self, kind: Any) -> None:

@@ -12,8 +12,8 @@ from typing import Any, Final
 import fsspec
 
 from customer_match.errors import ConfigurationError
-from customer_match.storage.files import location_of, open_input, storage_faults
-from customer_match.storage.paths import entries_in
+from customer_match.storage.files import format_location, open_input, storage_faults
+from customer_match.storage.paths import list_folder
 from customer_match.tables.cdm import manifest, model_json
 from customer_match.tables.cdm.entity import Entity
 from customer_match.tables.inside import inside
@@ -52,7 +52,7 @@ class Model:
     @property
     def where(self) -> str:
         """The file, for people."""
-        return location_of(self.filesystem, self.path)
+        return format_location(self.filesystem, self.path)
 
     def entity(self, name: str) -> Entity:
         """One of its entities.
@@ -80,7 +80,7 @@ class Model:
             return manifest.columns_of(_json(self.filesystem, path), definition[1])
         except FileNotFoundError:
             raise ConfigurationError(
-                f"{self.where}: {location_of(self.filesystem, path)} is missing, which describes the entity "
+                f"{self.where}: {format_location(self.filesystem, path)} is missing, which describes the entity "
                 f"{definition[1]!r}. Let the folder be written again."
             ) from None
 
@@ -114,8 +114,8 @@ def _that_count(files: list[str]) -> list[str]:
 def model_in(filesystem: fsspec.AbstractFileSystem, folder: str, entity: str) -> Model | None:
     """The model in a folder that has an entity of a name; None also if the folder may not be looked into."""
     try:
-        with storage_faults(location_of(filesystem, folder)):
-            names = [str(info["name"]) for info in entries_in(filesystem, folder) if info["type"] == "file"]
+        with storage_faults(format_location(filesystem, folder)):
+            names = [str(info["name"]) for info in list_folder(filesystem, folder) if info["type"] == "file"]
     except (FileNotFoundError, ConfigurationError):  # a signature may be for the table's folder alone
         return None
     for paths in models_among(names).values():
@@ -133,7 +133,7 @@ def read_model(filesystem: fsspec.AbstractFileSystem, path: str) -> Model | None
         ConfigurationError: It is no JSON.
         TransientError: Storage trouble, also if it has just disappeared.
     """
-    where = location_of(filesystem, path)
+    where = format_location(filesystem, path)
     with still_there(where):
         content = _json(filesystem, path)
     if posixpath.basename(path) == MODEL:
@@ -156,8 +156,8 @@ def _entities_beside(
         return manifest.entities_of(_json(filesystem, beside)) or ()
     except FileNotFoundError:
         raise ConfigurationError(
-            f"{location_of(filesystem, path)}: {location_of(filesystem, beside)} is missing, whose tables belong to "
-            "this manifest, too. Let the folder be written again."
+            f"{format_location(filesystem, path)}: {format_location(filesystem, beside)} is missing, whose tables "
+            "belong to this manifest, too. Let the folder be written again."
         ) from None
 
 
@@ -173,7 +173,7 @@ def _by_name(found: Iterable[tuple[str, Mapping[str, Any]]], where: str) -> dict
 
 
 def _json(filesystem: fsspec.AbstractFileSystem, path: str) -> Mapping[str, Any]:
-    where = location_of(filesystem, path)
+    where = format_location(filesystem, path)
     with open_input(filesystem, path) as file:
         content = file.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:

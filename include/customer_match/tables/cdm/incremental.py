@@ -22,8 +22,8 @@ import pyarrow as pa
 from propcache.api import cached_property
 
 from customer_match.errors import ConfigurationError
-from customer_match.storage.files import location_of, open_input, storage_faults
-from customer_match.storage.paths import entries_in, info_of
+from customer_match.storage.files import format_location, open_input, storage_faults
+from customer_match.storage.paths import get_info, list_folder
 from customer_match.table_formats import Format
 from customer_match.tables.cdm.documents import MODEL, Model, read_model, split_path
 from customer_match.tables.cdm.entity import FileSettings
@@ -135,7 +135,7 @@ class _Folders:
         """
         if name not in self.tables:
             return None
-        where = f"{location_of(self.filesystem, self.root)}/*/{name}"
+        where = f"{format_location(self.filesystem, self.root)}/*/{name}"
         self._ensure_none_is_gone(where)
         folders = {
             folder: files
@@ -156,9 +156,9 @@ class _Folders:
         model = self._model(path)
         if model is None or name not in model.entities:
             raise ConfigurationError(
-                f"{location_of(self.filesystem, f'{self.root}/{folder}')} has changes of {name!r}, but no {MODEL} that "
-                "describes them: Synapse Link has not finished this folder. If it is still being written, wait; if it "
-                "never will be (a later folder then has its changes), move the folder away."
+                f"{format_location(self.filesystem, f'{self.root}/{folder}')} has changes of {name!r}, but no {MODEL} "
+                "that describes them: Synapse Link has not finished this folder. If it is still being written, wait; "
+                "if it never will be (a later folder then has its changes), move the folder away."
             )
         entity = model.entity(name)
         known = file_settings(model, entity)
@@ -189,8 +189,8 @@ class _Folders:
     def _is_there(self, name: str) -> bool:
         """Whether a folder is empty rather than gone: a retry of Synapse Link may leave such ones (documented)."""
         try:
-            with storage_faults(location_of(self.filesystem, self.root)):
-                return bool(info_of(self.filesystem, f"{self.root}/{name}")["type"] == "directory")
+            with storage_faults(format_location(self.filesystem, self.root)):
+                return bool(get_info(self.filesystem, f"{self.root}/{name}")["type"] == "directory")
         except FileNotFoundError:
             return False
 
@@ -215,9 +215,9 @@ def _names_in(filesystem: fsspec.AbstractFileSystem, path: str) -> frozenset[str
 def _folders_in(filesystem: fsspec.AbstractFileSystem, root: str) -> _Folders | None:
     """The incremental folders in a folder; None if there are none."""
     try:
-        with storage_faults(location_of(filesystem, root)):
+        with storage_faults(format_location(filesystem, root)):
             names = [
-                posixpath.basename(str(info["name"]).rstrip("/")) for info in entries_in(filesystem, root)
+                posixpath.basename(str(info["name"]).rstrip("/")) for info in list_folder(filesystem, root)
             ]
     except (FileNotFoundError, NotADirectoryError, ConfigurationError):  # it may not be looked into
         return None
@@ -296,8 +296,8 @@ class _IncrementalFormat:
         if _folders_in(place.filesystem, above) is not None:
             raise ConfigurationError(
                 f"{place.where} is one of the incremental folders of Synapse Link, or in one: it holds the changes of "
-                f"one interval alone. Name the folder above, {location_of(place.filesystem, above)}, as `root` of the "
-                "source in the export file, or the table there as `path`: all folders are read together."
+                f"one interval alone. Name the folder above, {format_location(place.filesystem, above)}, as `root` of "
+                "the source in the export file, or the table there as `path`: all folders are read together."
             )
 
 

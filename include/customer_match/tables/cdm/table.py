@@ -14,8 +14,8 @@ import fsspec
 import pyarrow as pa
 
 from customer_match.errors import ConfigurationError
-from customer_match.storage.files import location_of, storage_faults
-from customer_match.storage.paths import info_of, is_in_azure
+from customer_match.storage.files import format_location, storage_faults
+from customer_match.storage.paths import get_info, is_in_azure
 from customer_match.table_formats import Format
 from customer_match.tables.cdm import manifest
 from customer_match.tables.cdm.documents import (
@@ -137,10 +137,10 @@ FORMAT: Final = _CdmFormat()
 
 
 def _named_model(filesystem: fsspec.AbstractFileSystem, path: str) -> Model | None:
-    location = location_of(filesystem, path)
+    location = format_location(filesystem, path)
     try:
         with storage_faults(location):
-            info = info_of(filesystem, path)
+            info = get_info(filesystem, path)
     except FileNotFoundError:
         return None
     if info["type"] != "file":
@@ -182,7 +182,7 @@ def entity_table(
     _check_names(entity, model.where)
     parts = tuple(_part(model, entity, file, settings) for file, settings in files)
     with storage_faults(model.where):
-        written = described(info_of(model.filesystem, model.path)).modified
+        written = described(get_info(model.filesystem, model.path)).modified
     return EntityTable(f"{model.where}/{entity.name}", _joined(parts), entity.columns, written)
 
 
@@ -244,10 +244,10 @@ def _path(model: Model, entity: Entity, location: str) -> str:
 
 
 def _file(model: Model, entity: Entity, path: str) -> TableFile:
-    where = location_of(model.filesystem, path)
+    where = format_location(model.filesystem, path)
     try:
         with storage_faults(where):
-            info = info_of(model.filesystem, path)
+            info = get_info(model.filesystem, path)
     except FileNotFoundError:
         raise unusable(
             model.where,
@@ -261,7 +261,7 @@ def _file(model: Model, entity: Entity, path: str) -> TableFile:
 
 
 def _part(model: Model, entity: Entity, file: TableFile, settings: FileSettings) -> FileTable:
-    where = location_of(model.filesystem, file.path)
+    where = format_location(model.filesystem, file.path)
     if is_parquet(settings, file.path):
         return ParquetTable(model.filesystem, where, (file,), described=entity.columns)
     if posixpath.splitext(file.path)[1].lower() in _PACKED_OTHERWISE:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from customer_match.errors import ConfigurationError
-from customer_match.storage.files import location_of, open_input
+from customer_match.storage.files import format_location, open_input
 from customer_match.tables.delta.log_files import LOG_FOLDER, LogFiles, Steps
 from customer_match.tables.listing import TableFile
 from customer_match.tables.table import still_there
@@ -152,7 +152,7 @@ class LogReader:
             yield content
 
     def _where(self, path: str) -> str:
-        return location_of(self._filesystem, path)
+        return format_location(self._filesystem, path)
 
 
 def _rows(batch: pa.RecordBatch) -> Iterable[Action]:

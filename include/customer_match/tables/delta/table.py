@@ -15,8 +15,8 @@ import pyarrow as pa
 from propcache.api import cached_property
 
 from customer_match.errors import ConfigurationError
-from customer_match.storage.files import Input, location_of, open_input, storage_faults
-from customer_match.storage.paths import info_of
+from customer_match.storage.files import Input, format_location, open_input, storage_faults
+from customer_match.storage.paths import get_info
 from customer_match.table_formats import Format
 from customer_match.tables.columns import Columns, is_text
 from customer_match.tables.delta import deletion_vectors
@@ -156,7 +156,7 @@ class DeltaTable(ParquetTable):
                 file.seek(vector.offset or 0)
                 frame = file.read(vector.size_bytes + deletion_vectors.FRAME_BYTES)
         except FileNotFoundError:
-            raise _missing(self.location, location_of(self.filesystem, path)) from None
+            raise _missing(self.location, format_location(self.filesystem, path)) from None
         return deletion_vectors.unframed(frame, vector)
 
 
@@ -242,10 +242,10 @@ def _table(
 
 def _added_meanwhile(filesystem: fsspec.AbstractFileSystem, path: str, where: str) -> TableFile:
     """A file that was not listed may have been written since; one that is not there has been cleaned away."""
-    location = location_of(filesystem, path)
+    location = format_location(filesystem, path)
     try:
         with storage_faults(location):
-            return described(info_of(filesystem, path))
+            return described(get_info(filesystem, path))
     except FileNotFoundError:
         raise _missing(where, location) from None
 
@@ -260,7 +260,7 @@ def _missing(where: str, file: str) -> ConfigurationError:
 
 def _path_of(filesystem: fsspec.AbstractFileSystem, root: str, named: str, where: str) -> str:
     """The path of a file that the log names."""
-    own = location_of(filesystem, root).rstrip("/") + "/"
+    own = format_location(filesystem, root).rstrip("/") + "/"
     path = inside(filesystem, root, named.removeprefix(own))
     if path is None:
         raise ConfigurationError(

@@ -14,7 +14,7 @@ from typing import Final
 import fsspec
 
 from customer_match.errors import ConfigurationError
-from customer_match.storage.files import location_of, open_input
+from customer_match.storage.files import format_location, open_input
 from customer_match.table_formats import Format, FormatChoice
 from customer_match.tables.csv.dialect import CsvDialect
 from customer_match.tables.files.first_bytes import FIRST_BYTES, foreign, is_text, unpacked
@@ -97,7 +97,7 @@ def _told_by_first_bytes(
     """The formats of files, as their first bytes tell them."""
 
     def start_of(file: TableFile) -> bytes:
-        where = location_of(filesystem, file.path)
+        where = format_location(filesystem, file.path)
         with still_there(where), open_input(filesystem, file.path, file.size_bytes) as content:
             return content.read(FIRST_BYTES)
 
@@ -136,15 +136,15 @@ def _refuse(filesystem: fsspec.AbstractFileSystem, faults: Mapping[str, str]) ->
             if len(faults) > 1
             else ""
         )
-        raise ConfigurationError(f"{location_of(filesystem, path)} {words}.{more}")
+        raise ConfigurationError(f"{format_location(filesystem, path)} {words}.{more}")
 
 
 def _refuse_empty(filesystem: fsspec.AbstractFileSystem, files: Iterable[TableFile]) -> None:
     for file in files:
         if not file.size_bytes:
             raise ConfigurationError(
-                f"{location_of(filesystem, file.path)} is empty (0 bytes): not even a header. Let the table be written "
-                "again, or delete the file if it does not belong there."
+                f"{format_location(filesystem, file.path)} is empty (0 bytes): not even a header. Let the table be "
+                "written again, or delete the file if it does not belong there."
             )
 
 

@@ -24,7 +24,7 @@ import fsspec
 
 from customer_match.errors import ConfigurationError
 from customer_match.redaction import logger
-from customer_match.storage.files import location_of, open_input
+from customer_match.storage.files import format_location, open_input
 from customer_match.tables.listing import TableFile
 from customer_match.tables.table import still_there
 
@@ -87,7 +87,7 @@ def committed(
         if missing := sorted(name for name in added - commits.removed if f"{folder}/{name}" not in there):
             log.warning(
                 "%s: files that were committed are not there: %s",
-                location_of(filesystem, folder),
+                format_location(filesystem, folder),
                 ", ".join(missing[:3]),
             )
     counted = []
@@ -118,7 +118,7 @@ def _commits(filesystem: fsspec.AbstractFileSystem, listed: Iterable[TableFile])
 
 
 def _read(filesystem: fsspec.AbstractFileSystem, file: TableFile) -> tuple[frozenset[str], frozenset[str]]:
-    where = location_of(filesystem, file.path)
+    where = format_location(filesystem, file.path)
     with still_there(where), open_input(filesystem, file.path, file.size_bytes) as content:
         text = content.read(_MAX_BYTES)
     try:

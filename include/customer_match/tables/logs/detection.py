@@ -15,8 +15,8 @@ from typing import Final
 import fsspec
 
 from customer_match.errors import ConfigurationError
-from customer_match.storage.files import location_of, storage_faults
-from customer_match.storage.paths import entries_in
+from customer_match.storage.files import format_location, storage_faults
+from customer_match.storage.paths import list_folder
 from customer_match.tables.formats import FoundTable, Place
 from customer_match.tables.listing import Listing, visible
 
@@ -136,11 +136,11 @@ def refuse_logs(place: Place) -> None:
     listing = place.listing
     if listing and (found := next(_in_listing(listing, (*_REFUSED, *_BY_NAMES)), None)):
         sign, table = found
-        where = location_of(place.filesystem, f"{listing.root}/{table}".rstrip("/"))
+        where = format_location(place.filesystem, f"{listing.root}/{table}".rstrip("/"))
         raise ConfigurationError(f"{where} {_words(sign)}")
     if found := next(_above(place), None):
         sign, folder = found
-        where = location_of(place.filesystem, folder)
+        where = format_location(place.filesystem, folder)
         raise ConfigurationError(f"{place.where} lies in {where}, which {_words(sign)}")
 
 
@@ -187,8 +187,8 @@ def _log_files(filesystem: fsspec.AbstractFileSystem, folder: str) -> Iterator[s
 def _names(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str, bool]:
     """What lies in a folder, and whether it is a folder itself."""
     try:
-        with storage_faults(location_of(filesystem, folder)):
-            listed = entries_in(filesystem, folder)
+        with storage_faults(format_location(filesystem, folder)):
+            listed = list_folder(filesystem, folder)
     # The last one: credentials may be for the table alone.
     except (FileNotFoundError, NotADirectoryError, ConfigurationError):
         return {}

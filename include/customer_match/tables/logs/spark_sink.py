@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import fsspec
 
 from customer_match.errors import ConfigurationError
-from customer_match.storage.files import location_of, open_input
+from customer_match.storage.files import format_location, open_input
 from customer_match.tables.listing import TableFile
 from customer_match.tables.table import still_there
 
@@ -74,7 +74,7 @@ def _listed(
     filesystem: fsspec.AbstractFileSystem, folder: str, batches: Sequence[TableFile], below: Mapping[str, str]
 ) -> Iterator[str]:
     """The files that the log of a folder lists, by their paths below it."""
-    where = location_of(filesystem, f"{folder}/{_FOLDER}")
+    where = format_location(filesystem, f"{folder}/{_FOLDER}")
     needed = _needed(batches, where)
     with ThreadPoolExecutor(_BATCHES_AT_ONCE) as pool:  # in a lake each is a round trip
         entries = [
@@ -118,7 +118,7 @@ def _needed(batches: Sequence[TableFile], where: str) -> list[TableFile]:
 
 def _entries(filesystem: fsspec.AbstractFileSystem, file: TableFile) -> list[tuple[str, str]]:
     """Path and action of each line."""
-    where = location_of(filesystem, file.path)
+    where = format_location(filesystem, file.path)
     with still_there(where), open_input(filesystem, file.path, file.size_bytes) as content:
         lines = content.read(_MAX_BYTES).decode("utf-8", "replace").splitlines()
     try:
