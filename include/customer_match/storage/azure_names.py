@@ -58,12 +58,12 @@ class AzureNames(adlfs.AzureBlobFileSystem):  # type: ignore[misc]  # adlfs has 
         found: list[Mapping[str, Any]] = sync(self.loop, self._list_folder, folder)
         return found
 
-    def find_files(self, folder: str) -> dict[str, Mapping[str, Any]]:
+    def walk_files(self, folder: str) -> dict[str, Mapping[str, Any]]:
         """Return all blobs below a folder at any depth, by path, without folder markers; empty if there is no folder.
 
         A non-empty blob whose name ends in a slash counts as a file, because it may hold data.
         """
-        found: dict[str, Mapping[str, Any]] = sync(self.loop, self._find_files, folder)
+        found: dict[str, Mapping[str, Any]] = sync(self.loop, self._walk_files, folder)
         return found
 
     def find_paths(self, folder: str) -> list[str]:
@@ -88,7 +88,7 @@ class AzureNames(adlfs.AzureBlobFileSystem):  # type: ignore[misc]  # adlfs has 
             raise FileNotFoundError(folder)
         return list(entries.values())
 
-    async def _find_files(self, folder: str) -> dict[str, Mapping[str, Any]]:
+    async def _walk_files(self, folder: str) -> dict[str, Mapping[str, Any]]:
         found: dict[str, Mapping[str, Any]] = {}
         container, prefix = self._prefix(folder)
         try:

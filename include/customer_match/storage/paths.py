@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from customer_match.storage.azure_names import AzureNames
 
 __all__ = [
-    "find_files",
     "find_paths",
     "get_info",
     "get_unambiguous_info",
@@ -27,6 +26,7 @@ __all__ = [
     "list_folder",
     "open_file",
     "read_range",
+    "walk_files",
     "with_exact_names",
 ]
 
@@ -97,7 +97,7 @@ def list_folder(filesystem: fsspec.AbstractFileSystem, folder: str) -> list[Mapp
     return [info for info in listed if _is_below(filesystem, str(info["name"]), folder)]
 
 
-def find_files(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str, Mapping[str, Any]]:
+def walk_files(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str, Mapping[str, Any]]:
     """Return fsspec's information about all files below a folder, at any depth, by path.
 
     Some file systems list all files at once. For the others, fsspec's own walk skips folders that cannot be listed, in
@@ -105,7 +105,7 @@ def find_files(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str, 
     FileNotFoundError and others return nothing.
     """
     if azure := _azure(filesystem):
-        return azure.find_files(folder)
+        return azure.walk_files(folder)
     found = dict(_walk(filesystem, folder)) if _walks(filesystem) else filesystem.find(folder, detail=True)
     return {
         path: info

@@ -11,7 +11,7 @@ from typing import Any
 import fsspec
 
 from customer_match.storage.files import format_location, storage_faults
-from customer_match.storage.paths import find_files, get_unambiguous_info
+from customer_match.storage.paths import get_unambiguous_info, walk_files
 
 __all__ = [
     "Listing",
@@ -92,7 +92,7 @@ def list_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing:
         info = get_unambiguous_info(filesystem, root)
         if info["type"] == "file":
             return Listing(root, (described(info),), is_file=True)
-        found = find_files(filesystem, root)
+        found = walk_files(filesystem, root)
     return Listing(root, tuple(described(found[name]) for name in sorted(found)))
 
 

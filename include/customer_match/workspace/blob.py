@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import fsspec
 
-from customer_match.storage.paths import find_files, find_paths, with_exact_names
+from customer_match.storage.paths import find_paths, walk_files, with_exact_names
 
 __all__ = ["BlobStorage"]
 
@@ -42,7 +42,7 @@ class BlobStorage:
 
     def names(self, path: str) -> list[str]:
         """List the names directly below a path; empty if there are none."""
-        found = find_files(self._filesystem, path)
+        found = walk_files(self._filesystem, path)
         return sorted({name.removeprefix(f"{path}/").split("/")[0] for name in found})
 
     def exists(self, path: str) -> bool:

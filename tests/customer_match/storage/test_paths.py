@@ -19,12 +19,12 @@ from customer_match.date_templates import RunDates, parse_latest, render
 from customer_match.errors import ConfigurationError, TerminalError
 from customer_match.storage.files import format_location, open_input
 from customer_match.storage.paths import (
-    find_files,
     get_info,
     get_unambiguous_info,
     list_folder,
     open_file,
     read_range,
+    walk_files,
     with_exact_names,
 )
 from customer_match.tables import discover, open_table
@@ -130,7 +130,7 @@ class TestAzureNames:
                 list_files(account.filesystem, account.path(f"segments/{name}"))
             with pytest.raises(FileNotFoundError):
                 list_folder(account.filesystem, account.path(f"segments/{name}"))
-            assert find_files(account.filesystem, account.path(f"segments/{name}")) == {}
+            assert walk_files(account.filesystem, account.path(f"segments/{name}")) == {}
 
     @pytest.mark.parametrize("at", ["Lake/", "Lake/Gold/", ""])
     @pytest.mark.parametrize("metadata", [None, {"hdi_isfolder": "true"}, {"Hdi_isfolder": "true"}])
@@ -182,7 +182,7 @@ class TestAzureNames:
         account = Account(lake_container, "flat")
         account.put("Gold/part-0.csv", b"Email\na@example.org\n")
         account.put("Gold/more/", b"Email\nb@example.org\n")
-        assert list(find_files(account.filesystem, account.path("Gold"))) == [
+        assert list(walk_files(account.filesystem, account.path("Gold"))) == [
             account.path("Gold/more/"),
             account.path("Gold/part-0.csv"),
         ]
@@ -261,7 +261,7 @@ class TestAzureNames:
 
     def test_a_missing_container_is_reported(self, lake_container: Any) -> None:
         filesystem = lake_container.filesystem
-        assert find_files(filesystem, "no-such-container/Gold") == {}
+        assert walk_files(filesystem, "no-such-container/Gold") == {}
         with pytest.raises(FileNotFoundError):
             list_folder(filesystem, "no-such-container/Gold")
         with pytest.raises(FileNotFoundError):
@@ -315,7 +315,7 @@ def test_wrong_paths_from_a_file_system_are_rejected() -> None:
     """For any file system of a provider, a wrong path is reported, and no other data is read."""
     careless = Careless()
     careless.pipe_file("/names/C/x.csv", b"Email\n")
-    for ask in (get_info, get_unambiguous_info, list_folder, find_files):
+    for ask in (get_info, get_unambiguous_info, list_folder, walk_files):
         with pytest.raises(TerminalError, match=r"names/C# but returned .*names/C.*is elsewhere"):
             ask(careless, "/names/C#")
     careless.rm("/names", recursive=True)
