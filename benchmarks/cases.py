@@ -24,7 +24,7 @@ def engine(table: Path, folder: Path) -> None:
     from customer_match.ledger.state import State
     from customer_match.members.files import read_members
     from customer_match.planning.plan import plan_parts
-    from customer_match.profiles.reading import Reading
+    from customer_match.profiles.reading import ReadSpec
     from customer_match.profiles.staging import stage_members
     from customer_match.tables import open_table
     from customer_match.workspace import Workspace
@@ -33,7 +33,7 @@ def engine(table: Path, folder: Path) -> None:
     lake = fsspec.filesystem("file")
     workspace = Workspace(lake, str(folder))
     batches = open_table(lake, str(table)).batches(["Email"])
-    staged = stage_members(batches, Reading(emails=("Email",)), Policy.BASIC, workspace, "members.parquet")
+    staged = stage_members(batches, ReadSpec(emails=("Email",)), Policy.BASIC, workspace, "members.parquet")
     part_size = min(500_000, bulk_file.max_members_per_file(sandbox=False))
     plan = plan_parts(
         workspace, State(audience="a"), staged.members, plan_id="p", folder="parts", part_size=part_size
@@ -108,12 +108,12 @@ def join_in_memory(tables: Path, folder: Path) -> None:
 
 def _stage(batches: Iterable[pa.RecordBatch], folder: Path) -> None:
     from customer_match.addresses.definition import Policy
-    from customer_match.profiles.reading import Reading
+    from customer_match.profiles.reading import ReadSpec
     from customer_match.profiles.staging import stage_members
     from customer_match.workspace import Workspace
 
     workspace = Workspace(fsspec.filesystem("file"), str(folder))
-    staged = stage_members(batches, Reading(emails=("Email",)), Policy.BASIC, workspace, "members.parquet")
+    staged = stage_members(batches, ReadSpec(emails=("Email",)), Policy.BASIC, workspace, "members.parquet")
     (folder / "count").write_text(str(staged.members.count))
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from customer_match.errors import ConfigurationError, TerminalError
 from customer_match.ledger.generation import reason_to_distrust, workspace_of
-from customer_match.ledger.ledgers import Ledgers, is_usable, owner_of
+from customer_match.ledger.lookup import Ledgers, is_usable, owner_of
 from customer_match.ledger.state import State
 from customer_match.ledger.store import Entry, Ledger
 from customer_match.planning.emptied import emptied, size_to_note
@@ -44,7 +44,7 @@ log = logger(__name__)
 _DUPLICATE_NAME = 4853
 
 
-class Kept(NamedTuple):
+class EnsuredAudience(NamedTuple):
     """An audience as it is now, and the number of the ledger's entry that it was compared with."""
 
     audience: Audience
@@ -69,7 +69,7 @@ class AudienceKeeper:
         self._spec = spec
         self._now = now or datetime.now(UTC)
 
-    def keep(self) -> Kept:
+    def ensure(self) -> EnsuredAudience:
         """Find or create the audience, bring it up to date, and write into the ledger which one it is.
 
         Returns:
@@ -82,29 +82,33 @@ class AudienceKeeper:
         """
         ledger = self._ledgers.of(self._spec.name)
         entry = ledger.load()
-        found = self._found(entry.state)
+        found = self._find(entry.state)
         if found is None:
             found, created = self._create()
             state = entry.state.with_audience(found.id, created=created, segment=self._spec.key)
             entry = ledger.write(entry, state)
         else:
             self._refuse_anothers(found, entry.state)
-            found = self._bring_up_to_date(found, renamed_by_hand=entry.state.tells_of(found.id))
-            entry = self._write_down(ledger, entry, found)
+            found = self._update(found, renamed_by_hand=entry.state.describes(found.id))
+            entry = self._record(ledger, entry, found)
         self._ledgers.remember(self._spec.key, self._spec.name)
-        return Kept(found, entry.number)
+        return EnsuredAudience(found, entry.number)
 
-    def _found(self, state: State) -> Audience | None:
+    def _find(self, state: State) -> Audience | None:
         if self._spec.audience_id:
-            return self._given(self._spec.audience_id, state)
-        return self._kept(state) or self._renamed() or choose(self._client.list_audiences(), self._spec)
+            return self._find_by_id(self._spec.audience_id, state)
+        return (
+            self._find_by_ledger(state)
+            or self._find_renamed()
+            or choose(self._client.list_audiences(), self._spec)
+        )
 
     def _refuse_anothers(self, found: Audience, state: State) -> None:
         owner = owner_by_mark_or_ledger(found, state, self._spec)
         what = f"The audience {found.name!r} (id {found.id})"
         refuse_anothers(self._ledgers, self._spec, owner, what=what)
 
-    def _given(self, audience_id: str, state: State) -> Audience:
+    def _find_by_id(self, audience_id: str, state: State) -> Audience:
         """The list that the export file names."""
         found = self._client.get_audience(audience_id)
         if found is None:
@@ -113,18 +117,18 @@ class AudienceKeeper:
                 f"`audience_id` of segment {self._spec.name!r} in the export file (`customer-match audiences` "
                 "lists all), or remove it: the audience is then created."
             )
-        if not state.tells_of(audience_id):
+        if not state.describes(audience_id):
             check_ours(found, self._spec)
         return found
 
-    def _kept(self, state: State) -> Audience | None:
+    def _find_by_ledger(self, state: State) -> Audience | None:
         """The one that the ledger tells of, if it is still there and for this segment."""
         if not is_usable(state, self._spec.siblings):
             return None
         found = self._client.get_audience(str(state.audience_id))
         return None if found is None or ownership_of(found, self._spec) is Ownership.SIBLING else found
 
-    def _renamed(self) -> Audience | None:
+    def _find_renamed(self) -> Audience | None:
         """The one that the segment had under another name."""
         before = self._ledgers.before(self._spec.key, self._spec.name)
         state = before.load().state if before else None
@@ -158,7 +162,7 @@ class AudienceKeeper:
             return found, False
         return Audience(audience_id, spec.name, description), True
 
-    def _bring_up_to_date(self, found: Audience, *, renamed_by_hand: bool) -> Audience:
+    def _update(self, found: Audience, *, renamed_by_hand: bool) -> Audience:
         spec, mark = self._spec, mark_in(found.description)
         if mark and mark.export != spec.own_mark.export:
             log.warning("The audience %r was kept by the export %r until now", found.name, mark.export)
@@ -186,14 +190,14 @@ class AudienceKeeper:
             return found
         return replace(found, **wanted)
 
-    def _write_down(self, ledger: Ledger, entry: Entry, found: Audience) -> Entry:
+    def _record(self, ledger: Ledger, entry: Entry, found: Audience) -> Entry:
         key = self._spec.key
-        source = None if entry.state.tells_of(found.id) else self._source(found)
+        source = None if entry.state.describes(found.id) else self._previous_ledger(found)
         if source:
             log.info("What is known of the audience %r goes on as %r", source.audience, self._spec.name)
             entry = self._ledgers.carry_over(source, ledger, key)
         state = entry.state.with_audience(found.id, created=False, segment=key)
-        before, state = entry.state.damage, self._compared(state, found)
+        before, state = entry.state.damage, self._compare(state, found)
         if state == entry.state:
             return entry
         # Written before it is told: the write fails where another try's claim came in between.
@@ -206,21 +210,21 @@ class AudienceKeeper:
             )
         return entry
 
-    def _compared(self, state: State, found: Audience) -> State:
+    def _compare(self, state: State, found: Audience) -> State:
         """The state after what it knows was compared with the audience: its generation, and its size."""
-        generation = state.generation and state.generation.looked_at(generation_in(found.description))
+        generation = state.generation and state.generation.observed(generation_in(found.description))
         state = state.model_copy(update={"generation": generation})
         reason = (
             distrust_of(state, found.description, self._ledgers)
             or emptied(state, found.matched, self._now)
-            or self._others(state, found)
+            or self._reason_of_another_workspace(state, found)
         )
         if reason:
             return state.distrusted(reason)
         size = size_to_note(state, found.matched, self._now)
         return state.model_copy(update={"size": size}) if size else state
 
-    def _others(self, state: State, found: Audience) -> str | None:
+    def _reason_of_another_workspace(self, state: State, found: Audience) -> str | None:
         """That an audience of which nothing is known here is kept by another workspace; None if it is not."""
         shown = generation_in(found.description)
         if (
@@ -232,7 +236,7 @@ class AudienceKeeper:
             return None
         return reason_to_distrust(None, shown, workspace=self._ledgers.workspace_id)
 
-    def _source(self, found: Audience) -> Ledger | None:
+    def _previous_ledger(self, found: Audience) -> Ledger | None:
         """The ledger under another name that tells of this audience."""
         before = self._ledgers.before(self._spec.key, self._spec.name)
         if before:
@@ -240,7 +244,7 @@ class AudienceKeeper:
             if state.audience_id == found.id and self._may_take(state):
                 return before
         named = self._ledgers.of(found.name)
-        elsewhere = found.name != self._spec.name and named.load().state.tells_of(found.id)
+        elsewhere = found.name != self._spec.name and named.load().state.describes(found.id)
         return named if elsewhere else None
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import random
 from typing import Final
 
-__all__ = ["PAUSES", "pause_seconds"]
+__all__ = ["MAX_WAITS", "wait_seconds"]
 
-PAUSES: Final = 8
+MAX_WAITS: Final = 8
 """Pauses in a row that the service may ask for before the retries come into play: two hours of the longest."""
 
 _LONGEST = 3600.0  # seconds; the service names 15 minutes at most, a proxy may name anything
 
 
-def pause_seconds(asked: float, *, shortest: float = 0.0) -> float:
+def wait_seconds(asked: float, *, shortest: float = 0.0) -> float:
     """Seconds to wait; up to a tenth longer, so that all that were turned away do not come back at once.
 
     Args:

@@ -18,7 +18,7 @@ from customer_match.ledger.parts import Part, Request
 from customer_match.ledger.store import Entry, Ledger, Storage
 from customer_match.members.files import read_members
 from customer_match.redaction import logger
-from customer_match_delivery.late_calls import lives_until
+from customer_match_delivery.call_tracking import lives_until
 from customer_match_delivery.refusals import Refusals
 from microsoft_advertising.bulk import file as bulk_file
 from microsoft_advertising.client import Client
@@ -66,7 +66,7 @@ class BulkUploads:
         plan_id: Names the plan that is delivered; an upload in flight may be of an earlier one.
         accept_terms: Whether files accept the Customer Match terms.
         now: Tells the time.
-        confirmed: Records that a part is done: gets the entry, the part's index, who was refused, and the request id.
+        confirm: Records that a part is done: gets the entry, the part's index, who was refused, and the request id.
     """
 
     client: Client
@@ -76,7 +76,7 @@ class BulkUploads:
     plan_id: str
     accept_terms: bool
     now: Callable[[], datetime]
-    confirmed: Callable[[Entry, int, Refusals, str], Entry]
+    confirm: Callable[[Entry, int, Refusals, str], Entry]
 
     def send(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
         """Ask for an upload, write it down, and post a part's file.
@@ -92,8 +92,8 @@ class BulkUploads:
         entry = self.ledger.write(entry, entry.state.requested(index, request))
         return self._post(entry, index, request)
 
-    def look(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
-        """Look at an upload that the ledger names, and record its end if it has come.
+    def poll(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
+        """Ask how far an upload is that the ledger names, and record its end if it has come.
 
         Returns:
             The ledger's newest entry, and what to wait for; None: the upload has ended, or its URL had expired.
@@ -110,14 +110,14 @@ class BulkUploads:
             if _UNKNOWN_REQUEST not in error.codes:
                 raise
             log.warning("Microsoft Advertising does not know request %s any more: sending again", request.id)
-            return self.ledger.write(entry, entry.state.came_to_nothing(index)), None
+            return self.ledger.write(entry, entry.state.upload_failed(index)), None
         if status.state is UploadState.PENDING_FILE_UPLOAD:
             return self._post(entry, index, request)
         if not status.state.final:
             return entry, Waiting(request.id, request.requested_at)
         if not status.state.succeeded:
-            return self._given_up(entry, index, request, self._failure(request, status)), None
-        return self._confirm(entry, index, request, status), None
+            return self._record_failure(entry, index, request, self._error_of_status(request, status)), None
+        return self._record_success(entry, index, request, status), None
 
     def _post(self, entry: Entry, index: int, request: Request) -> tuple[Entry, Waiting | None]:
         part = entry.state.parts[index]
@@ -128,10 +128,10 @@ class BulkUploads:
                 self.client.upload_file(UploadTicket(request.id, request.upload_url), path)
             except UploadUrlExpired:
                 log.warning("The upload URL of request %s has expired: asking for another", request.id)
-                ended = entry.state.came_to_nothing(index, lands_until=lives_until(self.now()))
+                ended = entry.state.upload_failed(index, lands_until=lives_until(self.now()))
                 return self.ledger.write(entry, ended), None
             except ForeignHost as error:  # somebody has written to the ledger: the next try asks for another
-                return self._given_up(entry, index, request, error), None
+                return self._record_failure(entry, index, request, error), None
         log.info(
             "Audience %r: part %d of %d (%s, %d members, %d bytes) sent as request %s",
             self.audience,
@@ -154,33 +154,33 @@ class BulkUploads:
             accept_terms=self.accept_terms,
         )
 
-    def _given_up(self, entry: Entry, index: int, request: Request, error: Exception) -> Entry:
+    def _record_failure(self, entry: Entry, index: int, request: Request, error: Exception) -> Entry:
         """Record that an upload came to nothing, and raise why if it was ours.
 
         What the upload of an earlier plan died of was that plan's matter: ours goes on from what may be there.
         """
         is_ours = entry.state.plan_id == self.plan_id
-        entry = self.ledger.write(entry, entry.state.came_to_nothing(index))
+        entry = self.ledger.write(entry, entry.state.upload_failed(index))
         if is_ours:
             raise error
         log.warning("Request %s of an earlier plan came to nothing: %s", request.id, error)
         return entry
 
-    def _confirm(self, entry: Entry, index: int, request: Request, status: UploadStatus) -> Entry:
+    def _record_success(self, entry: Entry, index: int, request: Request, status: UploadStatus) -> Entry:
         part = entry.state.parts[index]
         try:
-            refusals = self._refusals(part, request, status)
+            refusals = self._fetch_refusals(part, request, status)
         except (ConfigurationError, TerminalError, _SendAgain) as error:
-            return self._given_up(entry, index, request, error)
+            return self._record_failure(entry, index, request, error)
         log.info(
             "Request %s is done: %d of %d members taken",
             request.id,
             part.members.count - len(refusals),
             part.members.count,
         )
-        return self.confirmed(entry, index, refusals, request.id)
+        return self.confirm(entry, index, refusals, request.id)
 
-    def _refusals(self, part: Part, request: Request, status: UploadStatus) -> Refusals:
+    def _fetch_refusals(self, part: Part, request: Request, status: UploadStatus) -> Refusals:
         """The refused members, from the upload's results.
 
         Raises:
@@ -208,18 +208,18 @@ class BulkUploads:
         for row in self.client.row_errors(status.result_url):
             error = ServiceError(row.code, row.name)
             if row.record == "Customer List" or error.entry.reaction is not Reaction.REJECT_ROW:
-                raise self._not_about_a_member(request, error)
+                raise self._error_of_row(request, error)
             refusals.add(bulk_file.index_of(row.client_id), error)
         return refusals
 
-    def _not_about_a_member(self, request: Request, error: ServiceError) -> Exception:
+    def _error_of_row(self, request: Request, error: ServiceError) -> Exception:
         """What a row's error means for the upload as a whole: its results will not change any more."""
         fault = error_of((error,), self._origin(request))
         if isinstance(fault, TransientError):
             return _SendAgain(str(fault), retry_after=fault.retry_after)
         return fault
 
-    def _failure(self, request: Request, status: UploadStatus) -> Exception:
+    def _error_of_status(self, request: Request, status: UploadStatus) -> Exception:
         if status.errors:
             return error_of(status.errors, self._origin(request))
         message = (

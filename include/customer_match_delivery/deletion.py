@@ -11,24 +11,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from customer_match.errors import ConfigurationError
-from customer_match.ledger.ledgers import Ledgers, is_usable
+from customer_match.ledger.lookup import Ledgers, is_usable
 from customer_match.ledger.state import State
 from customer_match.planning.data_intervals import Force, in_order
 from customer_match.redaction import logger
-from customer_match_delivery.late_calls import lives_until
+from customer_match_delivery.call_tracking import lives_until
 from customer_match_delivery.marks import mark_in
 from customer_match_delivery.ownership import Ownership, ownership_of
 from customer_match_delivery.spec import AudienceSpec
 from microsoft_advertising.client import Client
 from microsoft_advertising.models import Audience
 
-__all__ = ["AudienceEnding"]
+__all__ = ["AudienceDeletion"]
 
 log = logger(__name__)
 
 
 @dataclass(frozen=True)
-class AudienceEnding:
+class AudienceDeletion:
     """The end of one audience.
 
     Attributes:
@@ -94,12 +94,12 @@ class AudienceEnding:
         in_order(state, interval_end, force, now=now)
         if found:
             # The answer may be lost, and the table come back: nothing is then sent before the call is dead.
-            entry = ledger.write(entry, state.with_late_deletion(found.id, until=lives_until(now)))
+            entry = ledger.write(entry, state.with_unanswered_deletion(found.id, until=lives_until(now)))
             self.client.delete_audience(found.id)
             log.info("Deleted the audience %r (id %s): its table has vanished", found.name, found.id)
         elif state.audience_id is None or state.moved_to is not None or not self._is_gone(state):
             return None  # what the ledger says is of another audience, or of none
-        ledger.write(entry, state.ended(interval_end, segment=self.spec.key, at=now))
+        ledger.write(entry, state.deleted(interval_end, segment=self.spec.key, at=now))
         return found.id if found else state.audience_id
 
     def _is_gone(self, state: State) -> bool:

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from customer_match.errors import ConfigurationError, TransientError
-from customer_match.ledger.ledgers import Ledgers
-from customer_match.ledger.parts import Part, Progress
+from customer_match.ledger.lookup import Ledgers
+from customer_match.ledger.parts import Progress
 from customer_match.ledger.state import Forced, Renewal, Settled
 from customer_match.ledger.store import Entry, LedgerConflict, Storage
 from customer_match.members.files import DamagedMembers
@@ -27,23 +27,19 @@ from customer_match.redaction import logger
 from customer_match.routes import Route
 from customer_match_delivery.audience import AudienceKeeper
 from customer_match_delivery.bulk import BulkUploads, Waiting
+from customer_match_delivery.call_tracking import await_unanswered_calls
+from customer_match_delivery.calls import CallsNotSupported, CallUploads, calls_of
 from customer_match_delivery.generation import GONE, GenerationKeeper
-from customer_match_delivery.late_calls import Calling, await_late_calls
 from customer_match_delivery.refusals import Refusals
 from customer_match_delivery.spec import AudienceSpec
-from customer_match_delivery.synchronous import apply_part, calls_of
 from microsoft_advertising.client import Client
-from microsoft_advertising.faults import (
-    ServiceConfigurationError,
-    ServiceTerminalError,
-)
+from microsoft_advertising.faults import ServiceConfigurationError
 
 __all__ = ["Delivery", "Overtaken", "Waiting"]
 
 log = logger(__name__)
 
 _TRIES = 3  # new URLs in one go; past that, the task's own retries wait longer
-_NOT_SUPPORTED = 204  # OperationNotSupported
 
 
 def _now() -> datetime:
@@ -94,7 +90,6 @@ class Delivery:
         self._folder = folder
         self._interval_end = interval_end
         self._force = force
-        self._accept_terms = accept_terms
         self._before_sending = before_sending
         self._on_replan = on_replan
         self._now = now or _now
@@ -107,27 +102,36 @@ class Delivery:
             plan_id=plan.id,
             accept_terms=accept_terms,
             now=self._now,
-            confirmed=self._confirmed,
+            confirm=self._confirm,
+        )
+        self._calls = CallUploads(
+            client=client,
+            ledger=self._ledger,
+            files=storage,
+            audience=audience.name,
+            accept_terms=accept_terms,
+            now=self._now,
+            confirm=self._confirm,
         )
 
     def start(self) -> None:
         """Make sure that the audience exists, and that it is the one that the ledger tells of.
 
         Raises:
-            CustomerMatchError: As `AudienceKeeper.keep`.
+            CustomerMatchError: As `AudienceKeeper.ensure`.
             Overtaken: It was deleted for a newer data interval.
         """
         state = self._ledger.load().state
-        if state.has_ended and state.segment == self._audience.key:
+        if state.was_deleted and state.segment == self._audience.key:
             in_order(state, self._interval_end, self._force, now=self._now())
         keeper = AudienceKeeper(
             client=self._client, ledgers=self._ledgers, spec=self._audience, now=self._now()
         )
-        self._generations.note(*keeper.keep())
+        self._generations.note(*keeper.ensure())
         entry = self._ledger.load()
         if entry.state.plan_id == self._plan.id and entry.state.next_part is not None:
-            with self._gone_is_transient():
-                self._generations.claim(entry, entry.state.taken_up())
+            with self._deletion_is_transient():
+                self._generations.claim(entry, entry.state.resumed())
 
     def advance(self) -> Waiting | None:
         """Do all that can be done without waiting.
@@ -142,7 +146,7 @@ class Delivery:
             Overtaken: Another run has sent newer data in the meantime.
         """
         try:
-            with self._gone_is_transient():
+            with self._deletion_is_transient():
                 return self._advance()
         except DamagedMembers as error:
             entry = self._ledger.load()
@@ -156,7 +160,7 @@ class Delivery:
             ) from error
 
     @contextmanager
-    def _gone_is_transient(self) -> Iterator[None]:
+    def _deletion_is_transient(self) -> Iterator[None]:
         try:
             yield
         except ServiceConfigurationError as error:
@@ -173,9 +177,9 @@ class Delivery:
         while fruitless <= _TRIES:
             if entry.state.in_flight:
                 index = entry.state.in_flight[0]
-                entry, waiting = self._uploads.look(entry, index)
+                entry, waiting = self._uploads.poll(entry, index)
             else:
-                entry = self._begun(entry)
+                entry = self._ensure_planned(entry)
                 following = entry.state.next_part
                 if following is None:
                     self._finish(entry)
@@ -237,7 +241,7 @@ class Delivery:
         assert audience_id is not None  # noqa: S101 (start wrote it)
         return audience_id
 
-    def _begun(self, entry: Entry) -> Entry:
+    def _ensure_planned(self, entry: Entry) -> Entry:
         """The entry with our plan in it; an unfinished one before it is settled first."""
         state = entry.state
         if state.plan_id == self._plan.id:
@@ -246,19 +250,19 @@ class Delivery:
         if self._plan.damage and not state.damage:
             entry = self._ledger.write(entry, state.distrusted(self._plan.damage))
         if entry.state.parts:
-            entry = self._ledger.settle(entry, entry.state.taken_up())
+            entry = self._ledger.settle(entry, entry.state.resumed())
         is_new = self._plan.removed is None and entry.state.settled == Settled(known=True)
-        if not self._plan.fits(entry.state) or (is_new and self._plan.goes_by_calls_to_nobody):
+        if not self._plan.fits(entry.state) or (is_new and self._plan.uses_calls_from_empty):
             log.info("The ledger has moved on since the plan was made: planning again")
             self._replan(plan_again(self._storage, entry.state, self._plan, folder=f"{self._folder}/again"))
         elif is_new:
             self._replan(self._plan.model_copy(update={"removed": 0}))  # nobody leaves
         elif entry.state.damage != self._plan.damage:
             self._replan(self._plan.model_copy(update={"damage": entry.state.damage}))  # for the report
-        entry = await_late_calls(self._ledger, self._storage, entry, self._plan, now=self._now())
-        return self._written_down(entry, forced)
+        entry = await_unanswered_calls(self._ledger, self._storage, entry, self._plan, now=self._now())
+        return self._record_plan(entry, forced)
 
-    def _written_down(self, entry: Entry, forced: Forced | None) -> Entry:
+    def _record_plan(self, entry: Entry, forced: Forced | None) -> Entry:
         """The plan in the ledger, before any of it is sent."""
         plan, now = self._plan, self._now()
         renewing = Renewal(at=now, days=self._audience.membership_duration) if plan.sends_all else None
@@ -284,64 +288,31 @@ class Delivery:
     def _send(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
         """Send a part by its route."""
         self._before_sending()
-        if entry.state.parts[index].route is Route.APPLY:
-            return self._apply(entry, index), None
-        return self._uploads.send(entry, index)
-
-    def _apply(self, entry: Entry, index: int) -> Entry:
-        calling, part = Calling(self._ledger, entry, index, self._now), entry.state.parts[index]
+        if entry.state.parts[index].route is Route.BULK:
+            return self._uploads.send(entry, index)
         try:
-            refusals = self._called(calling, part, entry.state.audience_id)
-        except ServiceTerminalError as error:
-            if _NOT_SUPPORTED not in error.codes:
-                raise
-            return self._by_bulk(calling.entry, error)
-        entry = calling.entry
-        log.info(
-            "Audience %r: part %d of %d (%s, %d members) sent in %d calls, %d members refused",
-            self._audience.name,
-            index + 1,
-            len(entry.state.parts),
-            part.action,
-            part.members.count,
-            calls_of([part]),
-            len(refusals),
-        )
-        return self._confirmed(
-            entry, index, refusals, f"call-{entry.number}", lands_until=calling.lands_until
-        )
+            return self._calls.send(entry, index), None
+        except CallsNotSupported as error:
+            return self._switch_to_bulk(error), None
 
-    def _called(self, calling: Calling, part: Part, audience_id: str | None) -> Refusals:
-        assert audience_id is not None  # noqa: S101 (start wrote it)
-        return apply_part(
-            self._client,
-            self._storage,
-            part,
-            audience_id=audience_id,
-            before_each=calling.before_each,
-            each_try=calling.each_try,
-            accept_terms=True if self._accept_terms else None,
-        )
-
-    def _by_bulk(self, entry: Entry, error: ServiceTerminalError) -> Entry:
+    def _switch_to_bulk(self, error: CallsNotSupported) -> Entry:
         """Change to Bulk where the service takes no members by calls; the part is sent again as a whole."""
         if self._plan.wanted_route != "auto":
             raise ConfigurationError(
                 f"Microsoft Advertising takes no members of audience {self._audience.name!r} by calls (code "
-                f"{_NOT_SUPPORTED}, operation not supported). Set `route: bulk` in the export file, "
+                f"{error.code}, operation not supported). Set `route: bulk` in the export file, "
                 "and clear the task `chunk` of this segment."
-            ) from error
-        log.warning("Microsoft Advertising takes no members by calls (%s): going on by Bulk", _NOT_SUPPORTED)
+            ) from error.__cause__
+        log.warning("Microsoft Advertising takes no members by calls (%s): going on by Bulk", error.code)
         self._replan(self._plan.by_bulk())
-        return self._ledger.write(entry, entry.state.by_bulk())
+        return self._ledger.write(error.entry, error.entry.state.by_bulk())
 
-    def _confirmed(
+    def _confirm(
         self,
         entry: Entry,
         index: int,
         refusals: Refusals,
         name: str,
-        *,
         lands_until: datetime | None = None,
     ) -> Entry:
         refused = refusals.write(self._storage, f"{self._folder}/refused-{name}.parquet")

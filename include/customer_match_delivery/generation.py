@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from customer_match.errors import TransientError
 from customer_match.ledger.generation import Generation, new_token, reason_to_distrust
-from customer_match.ledger.ledgers import Ledgers
+from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.state import State
 from customer_match.ledger.store import Entry
 from customer_match.ledger.view import is_known
@@ -38,7 +38,7 @@ _FRESH = 10.0  # seconds that a description counts as read just now: it cannot b
 
 def distrust_of(state: State, description: str, ledgers: Ledgers) -> str | None:
     """Why a ledger's state does not know all that was sent to its audience; None if it does, or believes nothing."""
-    if not state.is_believed or not (state.parts or is_known(state)):
+    if not state.is_trusted or not (state.parts or is_known(state)):
         return None
     return reason_to_distrust(state.generation, generation_in(description), workspace=ledgers.workspace_id)
 
@@ -56,7 +56,7 @@ class _Noted(NamedTuple):
     number: int
     at: float
 
-    def tells_of(self, audience_id: str, number: int) -> bool:
+    def describes(self, audience_id: str, number: int) -> bool:
         """Whether it is what would be read now, as far as the clock and the ledger tell."""
         known = (self.audience.id, self.number) == (audience_id, number)
         return known and time.monotonic() - self.at < _FRESH
@@ -96,10 +96,10 @@ class GenerationKeeper:
             TransientError: The service cannot do it now, or somebody else has written to the audience.
         """
         audience = self._audience(str(state.audience_id), entry.number)
-        self._refuse_if_others_were_there(entry, audience)
-        return self._claimed(entry, state, audience)
+        self._refuse_if_written_by_others(entry, audience)
+        return self._write_claim(entry, state, audience)
 
-    def _claimed(self, entry: Entry, state: State, audience: Audience) -> Entry:
+    def _write_claim(self, entry: Entry, state: State, audience: Audience) -> Entry:
         ledger, shown = self.ledgers.of(self.spec.name), generation_in(audience.description)
         token = new_token(self.ledgers.workspace_id)
         generation = Generation.claimed(token, shown=shown, after=state.generation)
@@ -129,16 +129,16 @@ class GenerationKeeper:
         audience = self.client.get_audience(str(state.audience_id))
         if audience is None or state.generation is None:
             return state
-        self._refuse_if_others_were_there(entry, audience)
-        generation = state.generation.looked_at(generation_in(audience.description))
+        self._refuse_if_written_by_others(entry, audience)
+        generation = state.generation.observed(generation_in(audience.description))
         return state.model_copy(update={"generation": generation})
 
-    def _refuse_if_others_were_there(self, entry: Entry, audience: Audience) -> None:
+    def _refuse_if_written_by_others(self, entry: Entry, audience: Audience) -> None:
         """Believe nothing any more, and let the others do likewise, where they have come in between."""
         reason = distrust_of(entry.state, audience.description, self.ledgers)
         if reason is None:
             return
-        self._claimed(entry, entry.state.distrusted(reason), audience)
+        self._write_claim(entry, entry.state.distrusted(reason), audience)
         raise TransientError(
             f"While this run was at work on the audience {audience.name!r}: {reason} The next try replaces the whole "
             "audience."
@@ -151,7 +151,7 @@ class GenerationKeeper:
         slept in between would take the description from before another try's claim for one that was changed by hand.
         """
         noted = self._noted
-        if noted and noted.tells_of(audience_id, number):
+        if noted and noted.describes(audience_id, number):
             return noted.audience
         found = self.client.get_audience(audience_id)
         if found is None:

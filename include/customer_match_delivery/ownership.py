@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from customer_match.errors import ConfigurationError, TransientError
-from customer_match.ledger.ledgers import Ledgers, owner_of
+from customer_match.ledger.lookup import Ledgers, owner_of
 from customer_match.ledger.state import State
 from customer_match_delivery.marks import mark_in
 from customer_match_delivery.spec import AudienceSpec
@@ -63,7 +63,7 @@ def refuse_anothers(ledgers: Ledgers, spec: AudienceSpec, owner: str | None, *, 
             f"(also where the export was only renamed), take it out of {owner!r} and set `adopt: true` in the export "
             "file."
         )
-    if ledgers.stood_on(spec.key, spec.name):
+    if ledgers.was_last_used(spec.key, spec.name):
         raise ConfigurationError(
             f"{what} was kept by this export, {ours!r}, and was taken over by the export {owner!r}. It is not taken "
             "back, because the two would go on so at each run: take the segment out of one of them. If it is to come "

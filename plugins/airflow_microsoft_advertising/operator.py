@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow_microsoft_advertising.links import AudienceLink
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
 from customer_match.errors import TransientError
-from customer_match_delivery.backoff import PAUSES, pause_seconds
+from customer_match_delivery.backoff import MAX_WAITS, wait_seconds
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.upload import Busy, NextMove, Upload
@@ -133,7 +133,7 @@ class UploadAudienceOperator(BaseOperator):
         try:
             outcome = step()
         except TransientError as error:
-            if error.retry_after is None or pauses >= PAUSES:
+            if error.retry_after is None or pauses >= MAX_WAITS:
                 raise
             self._pause(error.retry_after, started=started, pauses=pauses + 1)
         if not isinstance(outcome, dict):
@@ -152,7 +152,7 @@ class UploadAudienceOperator(BaseOperator):
     def _pause(self, seconds: float, *, started: float, pauses: int) -> NoReturn:
         from airflow_microsoft_advertising.trigger import PauseTrigger  # noqa: PLC0415 (see above)
 
-        seconds = pause_seconds(seconds, shortest=_SHORTEST_PAUSE)
+        seconds = wait_seconds(seconds, shortest=_SHORTEST_PAUSE)
         until = time.time() + seconds
         self.log.warning("Waiting until %s UTC", datetime.fromtimestamp(until, UTC).strftime("%H:%M:%S"))
         self.defer(

@@ -23,7 +23,7 @@ import pytest
 
 from customer_match import routes
 from customer_match.errors import TransientError
-from customer_match.ledger.ledgers import Ledgers
+from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.parts import Progress
 from customer_match.ledger.state import State
 from customer_match.ledger.store import Ledger
@@ -34,9 +34,9 @@ from customer_match.planning.data_intervals import Force
 from customer_match.planning.plan import Plan, plan_parts
 from customer_match.routes import RouteChoice
 from customer_match_delivery import bulk, delivery
-from customer_match_delivery import synchronous as applying
+from customer_match_delivery import calls as applying
+from customer_match_delivery.call_tracking import UnansweredCallsPending
 from customer_match_delivery.delivery import Delivery, Waiting
-from customer_match_delivery.late_calls import CallsUnderWay
 from customer_match_delivery.marks import mark_in
 from customer_match_delivery.spec import AudienceSpec
 from microsoft_advertising.client import Client
@@ -554,7 +554,7 @@ class World:
             )
 
         with self._undisturbed():
-            state = self.ledgers.standing(self.spec.key, self.spec.name, others=self.spec.siblings)
+            state = self.ledgers.state_of(self.spec.key, self.spec.name, others=self.spec.siblings)
             try:
                 return planned(state)
             except DamagedMembers:
@@ -599,7 +599,7 @@ class World:
         for _ in range(tries):
             try:
                 self.deliver_once(plan)
-            except CallsUnderWay as error:
+            except UnansweredCallsPending as error:
                 self.passed += timedelta(seconds=error.retry_after or 0.0)
                 continue
             except (Crash, TransientError):
@@ -633,7 +633,7 @@ class World:
         certain: set[int] = set()
         possible: set[int] = set()
         with self._undisturbed():
-            state = self.state.taken_up() if as_taken_up else self.state
+            state = self.state.resumed() if as_taken_up else self.state
             for window in windows(self.storage, state):
                 certain |= {int(row[0]) for row in window.digests[window.bounds.certain]}
                 if window.bounds.possible is not None:

@@ -30,7 +30,7 @@ from customer_match.members.files import DamagedMembers
 from customer_match.planning.data_intervals import Force, Overtaken
 from customer_match.planning.plan import Plan
 from customer_match.routes import RouteChoice
-from customer_match_delivery.late_calls import CallsUnderWay
+from customer_match_delivery.call_tracking import UnansweredCallsPending
 from microsoft_advertising.faults import ServiceConfigurationError, ServiceTerminalError
 from microsoft_advertising.limits import CALL_LANDS_SECONDS
 from microsoft_advertising.models import UploadState
@@ -400,7 +400,7 @@ class Sequence(RuleBasedStateMachine):
             for _ in range(advances):
                 try:
                     waits = delivery().advance()
-                except CallsUnderWay as under_way:
+                except UnansweredCallsPending as under_way:
                     self.wait(under_way)
                     delivery().start()
                     continue
@@ -419,7 +419,7 @@ class Sequence(RuleBasedStateMachine):
                 raise
         return False
 
-    def wait(self, under_way: CallsUnderWay) -> None:
+    def wait(self, under_way: UnansweredCallsPending) -> None:
         """Until no call can live any more; they land at the last moment, or never."""
         assert under_way.retry_after
         assert under_way.retry_after <= CALL_LANDS_SECONDS

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from customer_match_delivery import late_calls
+from customer_match_delivery import call_tracking
 from tests.faults import clock
 from tests.faults.in_process import InProcess
 from tests.faults.matrix import IN_PROCESS, Row
@@ -43,7 +43,7 @@ def quick_outcomes(
         return outcome
 
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        patch.setattr(late_calls, "LIFE", _LIFE)
+        patch.setattr(call_tracking, "LIFE", _LIFE)
         together = {row.name: pool.submit(played, row) for row in rows if not row.alone}
         wait(together.values())
         yield together | {row.name: _now(played, row) for row in rows if row.alone}

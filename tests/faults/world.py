@@ -22,7 +22,7 @@ from customer_match.ledger.store import Ledger, ledger_folder
 from customer_match.routes import Route
 from customer_match.runs.report import Outcome, RunReport
 from customer_match.workspace import Workspace, slug
-from customer_match_delivery.synchronous import calls_of
+from customer_match_delivery.calls import calls_of
 from customer_match_demo.expected import expected
 from customer_match_demo.stack import account_connection
 from customer_match_demo.tables import DemoTable, Format, write_table

@@ -16,7 +16,7 @@ with redirect_stdout(sys.stderr):  # Airflow logs for ever to what is standard o
 
     from airflow_microsoft_advertising.cli import local_run
     from airflow_microsoft_advertising.cli import main as command_line  # noqa: F401
-    from customer_match_delivery import late_calls
+    from customer_match_delivery import call_tracking
     from microsoft_advertising import retrying
     from microsoft_advertising.polling import PollSchedule
 
@@ -25,7 +25,7 @@ __all__ = ["WAITS"]
 WAITS = 1 / 60
 
 configure_mappers()
-_wait, _pause = retrying.RetryPolicy._wait, local_run.pause_seconds
+_wait, _pause = retrying.RetryPolicy._wait, local_run.wait_seconds
 
 
 def _shorter(policy: retrying.RetryPolicy, state: Any) -> float:
@@ -33,6 +33,6 @@ def _shorter(policy: retrying.RetryPolicy, state: Any) -> float:
 
 
 retrying.RetryPolicy._wait = _shorter  # type: ignore[method-assign]
-local_run.pause_seconds = lambda asked: _pause(asked) * WAITS
-late_calls.LIFE *= WAITS
+local_run.wait_seconds = lambda asked: _pause(asked) * WAITS
+call_tracking.LIFE *= WAITS
 local_run.POLLING = PollSchedule(first=0.1)

@@ -277,7 +277,7 @@ class World:
             return  # it is put back, say: no run believes it
         truth = set(self.service.api.members(living[0]["id"]))
         try:
-            certain, possible = self._bounds(state.taken_up())
+            certain, possible = self._bounds(state.resumed())
         except DamagedMembers:
             return  # it says nothing any more
         if missing := certain - truth:

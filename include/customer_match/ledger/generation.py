@@ -68,7 +68,7 @@ class Generation(BaseModel):
         unseen = () if after is None or after.is_seen else (after.token, *after.before)
         return cls(token=token, before=tuple(dict.fromkeys((shown, *unseen)))[:_TOLERATED])
 
-    def looked_at(self, shown: str | None) -> Self:
+    def observed(self, shown: str | None) -> Self:
         """The same once the description was read."""
         is_there = shown == self.token
         return self.model_copy(update={"before": (), "unwritable": None}) if is_there else self

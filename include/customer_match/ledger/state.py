@@ -14,8 +14,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from customer_match.ledger.generation import Generation
-from customer_match.ledger.late_calls import LateCalls, alive, one_each
 from customer_match.ledger.parts import Part, Progress, Request
+from customer_match.ledger.unanswered_calls import UnansweredCalls, without_expired, without_repeats
 from customer_match.members.files import MembersFile
 from customer_match.routes import Route
 from customer_match.table_facts import TableFacts
@@ -130,7 +130,7 @@ class State(_Model):
     renewing: Renewal | None = None
     size: KnownSize | None = None
     generation: Generation | None = None
-    late: tuple[LateCalls, ...] = ()
+    late: tuple[UnansweredCalls, ...] = ()
     updated_at: datetime | None = None
 
     def with_part(self, index: int, **changes: object) -> Self:
@@ -150,10 +150,10 @@ class State(_Model):
             audience_id=audience_id,
             segment=segment,
             settled=Settled(known=created),
-            late=tuple(call for call in self.late_calls() if call.audience_id == audience_id),
+            late=tuple(call for call in self.unanswered_calls() if call.audience_id == audience_id),
         )
 
-    def ended(self, interval_end: datetime, *, segment: str, at: datetime) -> Self:
+    def deleted(self, interval_end: datetime, *, segment: str, at: datetime) -> Self:
         """The state once the audience was deleted for a data interval: older ones are not to make it anew.
 
         Args:
@@ -164,11 +164,11 @@ class State(_Model):
         return type(self)(audience=self.audience, segment=segment, interval_end=interval_end, planned_at=at)
 
     @property
-    def has_ended(self) -> bool:
+    def was_deleted(self) -> bool:
         """Whether the audience was deleted for the data interval, and not made anew since."""
         return self.audience_id is None and self.moved_to is None and self.interval_end is not None
 
-    def tells_of(self, audience_id: str) -> bool:
+    def describes(self, audience_id: str) -> bool:
         """Whether it is what is known of this audience."""
         return self.moved_to is None and self.audience_id == audience_id
 
@@ -184,7 +184,7 @@ class State(_Model):
                 "plan_id": None,
                 # A part that cannot be read any more cannot be waited for either: found again, it goes.
                 "parts": () if self.damage else tuple(part for part in self.parts if part.request),
-                "late": self.late_calls(),
+                "late": self.unanswered_calls(),
                 "damage": damage,
                 "renewing": None,
                 "size": None,
@@ -243,7 +243,7 @@ class State(_Model):
             update={
                 "settled": settled,
                 "parts": (),
-                "late": self.late_calls(),
+                "late": self.unanswered_calls(),
                 "damage": None if settled.known else self.damage,
                 "plan_id": self.plan_id if is_over else None,
                 "renewed": self.renewing if self.renewing and is_over else self.renewed,
@@ -251,7 +251,7 @@ class State(_Model):
             }
         )
 
-    def taken_up(self) -> Self:
+    def resumed(self) -> Self:
         """The state with its unfinished parts, as another try goes on from it: all of them may have been sent.
 
         Whoever had this state before may have sent more than it says, if this is a copy or was restored.
@@ -275,11 +275,11 @@ class State(_Model):
             request: The upload.
             lands_until: When none of the calls can live any more.
         """
-        late = self.late_calls(self.parts[index])
+        late = self.unanswered_calls(self.parts[index])
         sent = self.with_part(index, progress=Progress.SENT, request=request, lands_until=lands_until)
         return sent.model_copy(update={"requests": self.requests + 1, "late": late})
 
-    def came_to_nothing(self, index: int, *, lands_until: datetime | None = None) -> Self:
+    def upload_failed(self, index: int, *, lands_until: datetime | None = None) -> Self:
         """The part's upload ended without a result; it may have done some of its work.
 
         Args:
@@ -287,29 +287,29 @@ class State(_Model):
             lands_until: Until when another worker's file may still reach the service; None if it cannot.
         """
         ended = self.with_part(index, request=None, lands_until=lands_until)
-        return ended.with_part(index, lands_until=None).model_copy(update={"late": ended.late_calls()})
+        return ended.with_part(index, lands_until=None).model_copy(update={"late": ended.unanswered_calls()})
 
-    def late_calls(self, *parts: Part) -> tuple[LateCalls, ...]:
+    def unanswered_calls(self, *parts: Part) -> tuple[UnansweredCalls, ...]:
         """All calls that nobody has the answer of, those of these parts (none given: of all) too."""
         if self.audience_id is None:
             return self.late
         under_way = (
-            LateCalls(
+            UnansweredCalls(
                 audience_id=self.audience_id, action=part.action, members=part.members, until=part.lands_until
             )
             for part in parts or self.parts
             if part.lands_until
         )
-        return one_each((*self.late, *under_way))
+        return without_repeats((*self.late, *under_way))
 
-    def with_late_deletion(self, audience_id: str, *, until: datetime) -> Self:
+    def with_unanswered_deletion(self, audience_id: str, *, until: datetime) -> Self:
         """The intent to delete an audience."""
-        call = LateCalls(audience_id=audience_id, until=until)
-        return self.model_copy(update={"late": one_each((*self.late, call))})
+        call = UnansweredCalls(audience_id=audience_id, until=until)
+        return self.model_copy(update={"late": without_repeats((*self.late, call))})
 
     def with_living_calls(self, now: datetime, life: timedelta) -> Self:
-        """The state without the calls that are dead by now; see `alive`."""
-        return self.model_copy(update={"late": alive(self.late, now, life)})
+        """The state without the calls that are dead by now; see `without_expired`."""
+        return self.model_copy(update={"late": without_expired(self.late, now, life)})
 
     def by_bulk(self) -> Self:
         """The state where the parts that are not confirmed travel by Bulk."""
@@ -342,7 +342,7 @@ class State(_Model):
         return state.model_copy(update={"refused": dict(Counter(self.refused) + Counter(reasons))})
 
     @property
-    def is_believed(self) -> bool:
+    def is_trusted(self) -> bool:
         """Whether anything that it says of members counts.
 
         Not after damage, until a plan was made since: what was in flight then is awaited, but nobody knows what was

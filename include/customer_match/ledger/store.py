@@ -212,7 +212,7 @@ class Ledger:
         Only what is still on its way is not forgotten.
         """
         entry = self.load()
-        self.write(entry, State(audience=self._audience, late=entry.state.late_calls()))
+        self.write(entry, State(audience=self._audience, late=entry.state.unanswered_calls()))
 
     def _readable(self, number: int) -> State | None:
         try:

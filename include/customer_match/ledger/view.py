@@ -38,7 +38,7 @@ class Window(NamedTuple):
 
 def is_known(state: State) -> bool:
     """Whether anything is known of who may be in the audience, after the parts: no member matters for it."""
-    if not state.is_believed:
+    if not state.is_trusted:
         return False
     nobody = np.zeros(0, dtype=np.bool_)
     steps = [Step(action=p.action, progress=p.progress, members=nobody, refused=nobody) for p in state.parts]
@@ -62,7 +62,7 @@ def windows(files: Files, state: State, target: MembersFile | None = None) -> It
             Step(action=p.action, progress=p.progress, members=flags[p.members], refused=flags[p.refused])
             for p in sent
         ]
-        if not state.is_believed:
+        if not state.is_trusted:
             nobody = Bounds(certain=np.zeros_like(flags[target]), possible=None)
             yield Window(digests, flags[target], nobody)
             continue

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 
@@ -90,7 +91,7 @@ class Plan(BaseModel):
         return self.replaces or self.added + self.renewed == self.target.count
 
     @property
-    def goes_by_calls_to_nobody(self) -> bool:
+    def uses_calls_from_empty(self) -> bool:
         """Whether the way to its target from an empty audience would be calls."""
         route = choose_route(self.wanted_route, members=self.target.count, replaces=self.full)
         return route is Route.APPLY
@@ -141,28 +142,23 @@ def plan_parts(
             exist is left to the delivery: created anew, it is empty.
         DamagedMembers: If a file that the ledger names cannot be read.
     """
-    folder = f"{folder}/{slug(plan_id)}"
     known = is_known(state)
     if not known and not target.count and state.audience_id is not None:
-        raise TerminalError(
-            f"Nobody is left in the segment, and nobody knows who is in the audience {state.audience!r}: "
-            "it cannot be emptied by a difference. Delete the audience at Microsoft Advertising; a run whose segment "
-            "is still there creates it anew."
-        )
+        raise _nobody_to_leave(state.audience)
     replaces = bool(target.count) and (full or not known)
-    counts = [(int(w.newcomers.sum()), int(w.leavers.sum())) for w in windows(files, state, target)]
-    missing, leaving = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
-    renewed = target.count - missing if renew and not replaces else 0
-    members = target.count if replaces else missing + renewed + leaving
-    cutter = _Cutter.of(files, folder, choose_route(route, members=members, replaces=replaces), part_size)
+    difference = _difference(files, state, target)
+    renewed = target.count - difference.missing if renew and not replaces else 0
+    members = target.count if replaces else difference.missing + renewed + difference.leaving
+    chosen = choose_route(route, members=members, replaces=replaces)
+    cutter = _Cutter.of(files, f"{folder}/{slug(plan_id)}", chosen, part_size)
     return Plan(
         id=plan_id,
         based_on=state.basis,
         target=target,
         parts=_parts(cutter, state, target, replaces=replaces, renew=renew),
-        added=missing,
-        removed=leaving if known else None,
-        unchanged=target.count - missing,
+        added=difference.missing,
+        removed=difference.leaving if known else None,
+        unchanged=target.count - difference.missing,
         renewed=renewed,
         replaces=replaces,
         part_size=part_size,
@@ -172,6 +168,29 @@ def plan_parts(
         damage=state.damage,
         table=table,
     )
+
+
+def _nobody_to_leave(audience: str) -> TerminalError:
+    return TerminalError(
+        f"Nobody is left in the segment, and nobody knows who is in the audience {audience!r}: "
+        "it cannot be emptied by a difference. Delete the audience at Microsoft Advertising; a run whose segment "
+        "is still there creates it anew."
+    )
+
+
+class _Difference(NamedTuple):
+    """How many members are to be added, and how many are to be removed."""
+
+    missing: int
+    leaving: int
+
+
+def _difference(files: Files, state: State, target: MembersFile) -> _Difference:
+    missing = leaving = 0
+    for window in windows(files, state, target):
+        missing += int(window.newcomers.sum())
+        leaving += int(window.leavers.sum())
+    return _Difference(missing, leaving)
 
 
 def plan_again(files: Files, state: State, plan: Plan, *, folder: str) -> Plan:

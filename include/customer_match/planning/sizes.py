@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Matched", "Readiness", "Reading", "Sizes", "readiness_of", "reading_of"]
+__all__ = ["AudienceSize", "Matched", "Readiness", "Sizes", "readiness_of", "size_of_audience"]
 
 
 class Readiness(StrEnum):
@@ -37,7 +37,7 @@ class Matched(NamedTuple):
     network: int | None
 
 
-class Reading(BaseModel):
+class AudienceSize(BaseModel):
     """What the service said of one audience.
 
     Attributes:
@@ -71,15 +71,15 @@ class Sizes(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     read_at: datetime
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[AudienceSize, ...] = ()
     note: str | None = None
 
-    def of(self, audience: str) -> Reading | None:
+    def of(self, audience: str) -> AudienceSize | None:
         """The reading of an audience."""
         return next((reading for reading in self.readings if reading.audience == audience), None)
 
 
-def reading_of(
+def size_of_audience(
     audience: str,
     audience_id: str,
     matched: Matched | None,
@@ -87,7 +87,7 @@ def reading_of(
     members: int,
     least: int,
     hours: int,
-) -> Reading:
+) -> AudienceSize:
     """Judge what the service says of an audience.
 
     Args:
@@ -105,7 +105,7 @@ def reading_of(
         Readiness.NOT_KNOWN_YET: f"its sizes are not known yet: that takes up to {hours} hours after a change",
         Readiness.MISSING: "it was not there when the run began; the upload creates it anew",
     }
-    return Reading(
+    return AudienceSize(
         audience=audience,
         audience_id=audience_id,
         readiness=readiness,

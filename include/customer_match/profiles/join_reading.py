@@ -14,7 +14,7 @@ import pyarrow as pa
 from customer_match.errors import ConfigurationError
 from customer_match.export.model import Export
 from customer_match.profiles.join import MembershipReading
-from customer_match.profiles.reading import Reading, reading_of
+from customer_match.profiles.reading import ReadSpec, read_spec_of
 from customer_match.tables.columns import (
     find_column,
     find_id_column,
@@ -36,7 +36,7 @@ class JoinReading:
         memberships: What of the memberships counts.
     """
 
-    profiles: Reading
+    profiles: ReadSpec
     profile_key: str
     memberships: MembershipReading
 
@@ -76,7 +76,7 @@ def join_reading_of(
 
         of_memberships = replace(of_memberships, consent=consent_filter(export.consent, memberships))
     return JoinReading(
-        profiles=reading_of(about_profiles, profiles),
+        profiles=read_spec_of(about_profiles, profiles),
         profile_key=profile_key,
         memberships=of_memberships,
     )

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from customer_match.conditions.row_filter import RowFilter
     from customer_match.conditions.value_filter import ValueFilter
 
-__all__ = ["Reading", "dialect_of", "reading_of", "suppression_of"]
+__all__ = ["ReadSpec", "dialect_of", "read_spec_of", "suppression_read_spec_of"]
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadSpec:
     """Which columns are read, and what of them counts.
 
     Attributes:
@@ -51,7 +51,7 @@ class Reading:
         return tuple(dict.fromkeys(names))
 
 
-def reading_of(export: Export, columns: Mapping[str, pa.DataType]) -> Reading:
+def read_spec_of(export: Export, columns: Mapping[str, pa.DataType]) -> ReadSpec:
     """How an export reads a table with these columns.
 
     Raises:
@@ -68,7 +68,7 @@ def reading_of(export: Export, columns: Mapping[str, pa.DataType]) -> Reading:
 
         consent = consent_filter(export.consent, columns)
     emails = _emails(export.email, columns, "email")
-    return Reading(
+    return ReadSpec(
         emails=emails,
         take=export.email.take,
         separator=export.email.separator,
@@ -90,14 +90,14 @@ def dialect_of(csv: Csv) -> CsvDialect:
     )
 
 
-def suppression_of(addresses: Addresses, columns: Mapping[str, pa.DataType]) -> Reading:
+def suppression_read_spec_of(addresses: Addresses, columns: Mapping[str, pa.DataType]) -> ReadSpec:
     """How a suppression list with these columns is read: every address of a row counts.
 
     Raises:
         ConfigurationError: A column is missing or of a wrong type.
     """
     emails = _emails(addresses, columns, "suppress.email")
-    return Reading(emails=emails, take=Take.ALL, separator=addresses.separator)
+    return ReadSpec(emails=emails, take=Take.ALL, separator=addresses.separator)
 
 
 def _emails(addresses: Addresses, columns: Mapping[str, pa.DataType], key: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from customer_match.export.segments import Segment
 from customer_match.export.sources import Source
 from customer_match.profiles.join import Join, Joined
 from customer_match.profiles.join_reading import JoinReading, join_reading_of, segments_column
-from customer_match.profiles.reading import Reading, reading_of
+from customer_match.profiles.reading import ReadSpec, read_spec_of
 from customer_match.redaction import logger
 from customer_match.tables import Table
 
@@ -67,7 +67,7 @@ class SegmentRows:
     """
 
     segment: Segment
-    reading: Reading
+    reading: ReadSpec
     tables: tuple[Table, ...]
     join: JoinReading | None = None
 
@@ -122,7 +122,7 @@ def segment_rows(export: Export, segment: Segment, open_table: OpenTable) -> Seg
     """
     if export.profiles is None:
         table = open_table(export.source_of(segment), segment.table, segment.path, "the segment")
-        return SegmentRows(segment, reading_of(export, table.columns()), (table,))
+        return SegmentRows(segment, read_spec_of(export, table.columns()), (table,))
     memberships = _memberships(export, segment, open_table)
     profiles = _profiles(export, open_table)
     join = join_reading_of(export, profiles.columns(), memberships.columns())

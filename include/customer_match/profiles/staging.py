@@ -6,8 +6,8 @@ Each row is judged in this order, and counted once: `where`, then consent, then 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
@@ -17,10 +17,13 @@ from customer_match.change_logs.table import LogCounts
 from customer_match.members.distinct import DistinctMembers
 from customer_match.members.files import Files, MembersFile, write_members
 from customer_match.profiles.join import Joined
-from customer_match.profiles.reading import Reading
-from customer_match.profiles.rejects import RejectsFile, rejects_writer
+from customer_match.profiles.reading import ReadSpec
+from customer_match.profiles.rejects import RejectsFile, RejectsWriter, rejects_writer
 from customer_match.profiles.suppression import ListRead, Suppressed
 from customer_match.table_facts import TableFacts
+
+if TYPE_CHECKING:
+    from customer_match.addresses.engine import Outcome
 
 __all__ = ["Staged", "stage_members"]
 
@@ -78,7 +81,7 @@ class Staged(BaseModel):
 
 def stage_members(
     batches: Iterable[pa.RecordBatch],
-    reading: Reading,
+    reading: ReadSpec,
     policy: Policy,
     files: Files,
     path: str,
@@ -104,31 +107,13 @@ def stage_members(
     Raises:
         ConfigurationError: Whether somebody is on a suppression list cannot be told.
     """
-    # polars takes most of a second to import; the steps that only read what was staged do without it.
-    from customer_match.addresses.engine import digest_batch  # noqa: PLC0415
-
-    counts, rejected = _Counts(), Counter[Rejection]()
+    counts = _Counts()
     with (
         DistinctMembers() as distinct,
         rejects_writer(files, rejects_path if reading.key else None) as rejects,
     ):
-        for batch in batches:
-            considered = _considered(batch, reading, counts)
-            outcome = digest_batch(
-                considered,
-                reading.emails,
-                policy,
-                reading.take,
-                reading.separator,
-                list_rejects=rejects is not None,
-                compare=suppressed.compare if suppressed else None,
-            )
-            if suppressed:
-                suppressed.add(outcome.known)
+        for outcome in _outcomes(batches, reading, policy, counts, rejects=rejects, suppressed=suppressed):
             distinct.add(outcome.digests)
-            rejected.update(outcome.rejected)
-            if rejects is not None and outcome.rejects is not None:
-                rejects.add(considered.column(reading.key), outcome.rejects)
         members = distinct.sorted()
         written = write_members(files, path, suppressed.taken_out_of(members) if suppressed else members)
         kept_out = suppressed.kept_out if suppressed else None
@@ -140,8 +125,8 @@ def stage_members(
             profiles=counts.profiles,
             filtered=counts.filtered,
             without_consent=counts.without_consent,
-            valid=counts.considered - rejected.total(),
-            rejected={reason: rejected[reason] for reason in Rejection if rejected[reason]},
+            valid=counts.valid,
+            rejected=counts.rejected_by_reason,
             duplicates=distinct.added - written.count - (kept_out or 0),
             suppressed=kept_out,
             lists=suppressed.lists if suppressed else (),
@@ -151,10 +136,45 @@ def stage_members(
         )
 
 
+def _outcomes(
+    batches: Iterable[pa.RecordBatch],
+    reading: ReadSpec,
+    policy: Policy,
+    counts: _Counts,
+    *,
+    rejects: RejectsWriter | None,
+    suppressed: Suppressed | None,
+) -> Iterator[Outcome]:
+    """Hash the addresses of each batch; count its rows, list its rejected ones, collect who is suppressed."""
+    # polars takes most of a second to import; the steps that only read what was staged do without it.
+    from customer_match.addresses.engine import digest_batch  # noqa: PLC0415
+
+    for batch in batches:
+        considered = _considered(batch, reading, counts)
+        outcome = digest_batch(
+            considered,
+            reading.emails,
+            policy,
+            reading.take,
+            reading.separator,
+            list_rejects=rejects is not None,
+            compare=suppressed.compare if suppressed else None,
+        )
+        counts.rejected.update(outcome.rejected)
+        if suppressed:
+            suppressed.add(outcome.known)
+        if rejects is not None and outcome.rejects is not None:
+            rejects.add(considered.column(reading.key), outcome.rejects)
+        yield outcome
+
+
 class _Counts:
     """Rows so far."""
 
     profiles = filtered = without_consent = 0
+
+    def __init__(self) -> None:
+        self.rejected: Counter[Rejection] = Counter()
 
     def add(self, joined: Joined) -> None:
         """Count memberships that were left out before they were joined."""
@@ -166,8 +186,17 @@ class _Counts:
     def considered(self) -> int:
         return self.profiles - self.filtered - self.without_consent
 
+    @property
+    def valid(self) -> int:
+        return self.considered - self.rejected.total()
 
-def _considered(batch: pa.RecordBatch, reading: Reading, counts: _Counts) -> pa.RecordBatch:
+    @property
+    def rejected_by_reason(self) -> dict[Rejection, int]:
+        """In the order of the reasons, without those that no row has."""
+        return {reason: self.rejected[reason] for reason in Rejection if self.rejected[reason]}
+
+
+def _considered(batch: pa.RecordBatch, reading: ReadSpec, counts: _Counts) -> pa.RecordBatch:
     """The rows whose addresses count; the others are counted by why they do not."""
     counts.profiles += batch.num_rows
     if reading.where is not None:

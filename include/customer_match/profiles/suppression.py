@@ -22,7 +22,7 @@ from customer_match.errors import ConfigurationError
 from customer_match.members.digests import DIGEST_BYTES, Digests, held, merge
 from customer_match.members.distinct import DistinctMembers, Spilling
 from customer_match.members.releasing import Releasing
-from customer_match.profiles.reading import Reading
+from customer_match.profiles.reading import ReadSpec
 
 __all__ = ["ListRead", "Suppressed"]
 
@@ -95,7 +95,7 @@ class Suppressed(Releasing):
                 stack.callback(rows.release)
 
     def read(
-        self, batches: Iterable[pa.RecordBatch], reading: Reading, name: str, *, allow_empty: bool
+        self, batches: Iterable[pa.RecordBatch], reading: ReadSpec, name: str, *, allow_empty: bool
     ) -> ListRead:
         """Add a list.
 

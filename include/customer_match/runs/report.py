@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, computed_field, field_validator
 from customer_match.export.segments import Ending
 from customer_match.planning.known_tables import Seen
 from customer_match.planning.plan import Plan
-from customer_match.planning.sizes import Reading
+from customer_match.planning.sizes import AudienceSize
 from customer_match.profiles.staging import Staged
 from customer_match.profiles.suppression import ListRead
 from customer_match.redaction import without_addresses, without_addresses_in
@@ -134,7 +134,7 @@ class SegmentReport(BaseModel):
     calls: int | None = None
     replaced: bool = False
     terms: str | None = None
-    sizes: Reading | None = None
+    sizes: AudienceSize | None = None
     damage: str | None = None
     forced_over: datetime | None = None
     lapse: str | None = None
@@ -284,7 +284,7 @@ class RunReport(BaseModel):
 
 
 def segment_report(
-    segment: str, audience: str, records: SegmentRecords, *, dry_run: bool, sizes: Reading | None = None
+    segment: str, audience: str, records: SegmentRecords, *, dry_run: bool, sizes: AudienceSize | None = None
 ) -> SegmentReport:
     """Sum up what a segment's steps have recorded."""
     validated, normalised = records.read(Validated), records.read(Normalised)
@@ -411,7 +411,7 @@ def _force(segment: SegmentReport) -> str:
     return f"Applied by force over newer data (up to {over:%Y-%m-%d %H:%M} UTC)." if over else ""
 
 
-def _worry(sizes: Reading) -> str:
+def _worry(sizes: AudienceSize) -> str:
     known = [(sizes.search_size, "in search"), (sizes.network_size, "in the audience network")]
     counts = ", ".join(f"{size:,} matched {where}" for size, where in known if size is not None)
     return f"{sizes.audience}: {sizes.readiness}; {counts + ': ' if counts else ''}{sizes.message}."

@@ -19,7 +19,7 @@ from customer_match.project import PROJECT, exports_folder
 if TYPE_CHECKING:
     from customer_match.export.model import Export
     from customer_match.ledger.lease import Lease
-    from customer_match.ledger.ledgers import Ledgers
+    from customer_match.ledger.lookup import Ledgers
     from customer_match.ledger.state import State
     from customer_match.ledger.store import Ledger
     from customer_match.workspace import Workspace
@@ -264,7 +264,7 @@ class _Found:
 
     @property
     def ledgers(self) -> Ledgers:
-        from customer_match.ledger.ledgers import Ledgers  # noqa: PLC0415 - keeps --help quick
+        from customer_match.ledger.lookup import Ledgers  # noqa: PLC0415 - keeps --help quick
 
         return Ledgers(self.workspace, self.export.aid)
 
@@ -324,7 +324,7 @@ class _Found:
             busy=self.busy,
             damage=state.damage,
             states=len(self.ledger.history()),
-            deleted=state.has_ended,
+            deleted=state.was_deleted,
             workspace=self.ledgers.workspace_id,
             generation=state.generation.token if state.generation else None,
             uncovered=state.generation.uncovered if state.generation else None,
@@ -332,7 +332,7 @@ class _Found:
 
 
 def _late_until(state: State) -> str | None:
-    living = [call.until for call in state.late_calls() if call.until > datetime.now(UTC)]
+    living = [call.until for call in state.unanswered_calls() if call.until > datetime.now(UTC)]
     return max(living).isoformat(timespec="seconds") if living else None
 
 

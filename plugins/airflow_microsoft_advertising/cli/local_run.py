@@ -35,7 +35,7 @@ from customer_match.project import PROJECT
 from customer_match.redaction import logger
 from customer_match.runs.records import Step
 from customer_match.runs.report import RunReport
-from customer_match_delivery.backoff import PAUSES, pause_seconds
+from customer_match_delivery.backoff import MAX_WAITS, wait_seconds
 from customer_match_delivery.delivery import Waiting
 from microsoft_advertising.client import Client
 from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
@@ -183,11 +183,11 @@ class LocalRun:
             try:
                 move = step()
             except TransientError as error:
-                if error.retry_after is None or pauses >= PAUSES:
+                if error.retry_after is None or pauses >= MAX_WAITS:
                     raise
                 pauses += 1
                 self._tell(segment, f"a pause of {error.retry_after:.0f} s: {error}")
-                yield pause_seconds(error.retry_after)
+                yield wait_seconds(error.retry_after)
                 step = partial(upload.start, since=started)
                 continue
             if isinstance(move, dict):

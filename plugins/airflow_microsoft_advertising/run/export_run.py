@@ -16,7 +16,7 @@ from customer_match.date_templates import RunDates
 from customer_match.export.model import Export
 from customer_match.export.segments import Segment
 from customer_match.export.sources import Source
-from customer_match.ledger.ledgers import Ledgers
+from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.state import State
 from customer_match.profiles.dated_source import DatedSource
 from customer_match.profiles.segment_rows import SegmentRows, listed_segments, segment_rows
@@ -98,7 +98,7 @@ class ExportRun:
 
     def known(self, segment: Segment) -> State:
         """What the ledger knows of a segment's audience, also where the export has just renamed it."""
-        return self.ledgers.standing(
+        return self.ledgers.state_of(
             self.export.key(segment), segment.audience, others=self.export.other_keys(segment)
         )
 

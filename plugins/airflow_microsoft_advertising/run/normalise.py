@@ -14,7 +14,7 @@ from customer_match.runs.records import Normalised, Step
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.export_run import ExportRun
     from customer_match.export.segments import Segment
-    from customer_match.profiles.reading import Reading
+    from customer_match.profiles.reading import ReadSpec
 
 __all__ = ["normalise_segment"]
 
@@ -61,7 +61,7 @@ def _check(run: ExportRun, segment: Segment, staged: Staged) -> tuple[Finding | 
     return check_members(segment.audience, staged, guards), check_suppression(staged.lists, guards)
 
 
-def _rejects_path(run: ExportRun, segment: Segment, reading: Reading) -> str | None:
+def _rejects_path(run: ExportRun, segment: Segment, reading: ReadSpec) -> str | None:
     """Where rejected rows are listed; an earlier try's list goes if there is to be none."""
     path = f"{run.segment_folder(segment)}/rejects.parquet"
     if reading.key is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from customer_match.errors import CustomerMatchError
 from customer_match.ledger.state import State
-from customer_match.planning.sizes import Matched, Reading, Sizes, reading_of
+from customer_match.planning.sizes import AudienceSize, Matched, Sizes, size_of_audience
 from customer_match.redaction import logger, without_addresses
 from microsoft_advertising.limits import MIN_SERVABLE_MEMBERS, SIZES_HOURS
 
@@ -78,12 +78,12 @@ def _audiences(run: ExportRun) -> Mapping[str, Audience]:
         return {audience.id: audience for audience in client.list_audiences()}
 
 
-def _readings(delivered: Mapping[str, State], found: Mapping[str, Audience]) -> list[Reading]:
+def _readings(delivered: Mapping[str, State], found: Mapping[str, Audience]) -> list[AudienceSize]:
     readings = []
     for name, state in delivered.items():
         audience = found.get(str(state.audience_id))
         certain = state.settled.certain
-        reading = reading_of(
+        reading = size_of_audience(
             name,
             str(state.audience_id),
             Matched(audience.search_size, audience.network_size) if audience else None,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from customer_match.errors import ConfigurationError
-from customer_match.profiles.reading import Reading, suppression_of
+from customer_match.profiles.reading import ReadSpec, suppression_read_spec_of
 from customer_match.profiles.suppression import Suppressed
 from customer_match.redaction import logger
 
@@ -21,7 +21,7 @@ __all__ = ["open_suppression", "read_suppressed"]
 log = logger(__name__)
 
 
-def open_suppression(run: ExportRun, wanted: Suppression) -> tuple[Table, Reading]:
+def open_suppression(run: ExportRun, wanted: Suppression) -> tuple[Table, ReadSpec]:
     """A suppression list, and how it is read.
 
     Raises:
@@ -32,7 +32,7 @@ def open_suppression(run: ExportRun, wanted: Suppression) -> tuple[Table, Readin
     try:
         # The list of today counts, whatever day the run is for.
         table = run.today(source).open(wanted.name, wanted.path, "`suppress`")
-        return table, suppression_of(wanted.email or export.email, table.columns())
+        return table, suppression_read_spec_of(wanted.email or export.email, table.columns())
     except ConfigurationError as error:
         raise ConfigurationError(f"Suppression list {wanted.name!r}: {error}") from None
 

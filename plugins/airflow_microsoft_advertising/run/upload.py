@@ -20,7 +20,7 @@ from airflow_microsoft_advertising.run.failures import translate_errors
 from customer_match.clocks import is_in_future
 from customer_match.errors import ConfigurationError, CustomerMatchError, TerminalError, TransientError
 from customer_match.ledger.lease import AudienceBusy, Lease
-from customer_match.ledger.ledgers import Ledgers
+from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.store import ledger_folder
 from customer_match.planning.data_intervals import Overtaken
 from customer_match.planning.plan import Plan
@@ -28,7 +28,7 @@ from customer_match.redaction import logger
 from customer_match.runs.guards import Finding, check_refused, check_removed, judge, words_of
 from customer_match.runs.records import Chunked, Delivered, SegmentRecords, Step
 from customer_match.workspace import Workspace
-from customer_match_delivery.deletion import AudienceEnding
+from customer_match_delivery.deletion import AudienceDeletion
 from customer_match_delivery.delivery import Delivery, Waiting
 from customer_match_delivery.spec import AudienceSpec
 
@@ -174,7 +174,7 @@ class Upload:
                 "Clear the task `chunk` of this segment, which looks for it again, and this one."
             )
         with self.hook.get_conn() as client:
-            ending = AudienceEnding(client, self._ledgers, self.audience, chunked.spared)
+            ending = AudienceDeletion(client, self._ledgers, self.audience, chunked.spared)
             found, keeps = ending.find(), chunked.ending == "empty"
             ended = None if keeps else ending.delete(found, chunked.interval_end, chunked.force)
         if found and keeps:  # this very one, whatever else the ledger or a name may lead to

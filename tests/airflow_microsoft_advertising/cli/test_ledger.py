@@ -18,7 +18,7 @@ from customer_match.errors import ConfigurationError
 from customer_match.ledger.actions import Action
 from customer_match.ledger.generation import Generation
 from customer_match.ledger.lease import Lease
-from customer_match.ledger.ledgers import Ledgers
+from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.parts import Part, Progress, Request
 from customer_match.ledger.state import Forced, Renewal, State
 from customer_match.ledger.store import Ledger, ledger_folder

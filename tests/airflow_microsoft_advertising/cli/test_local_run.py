@@ -20,7 +20,7 @@ from customer_match.export.segments import Segment
 from customer_match.ledger.lease import Lease
 from customer_match.ledger.store import ledger_folder
 from customer_match.runs.report import Outcome, RunReport
-from customer_match_delivery.backoff import PAUSES
+from customer_match_delivery.backoff import MAX_WAITS
 from dags.segment_exports import export_dag
 from microsoft_advertising.faults import ServiceTerminalError, ServiceTransientError
 from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
@@ -207,11 +207,11 @@ def test_what_cannot_pass_is_not_tried_again(
 def test_a_pause_that_the_service_asks_for_costs_no_try(
     lake: Lake, service: ClosingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    throttled(service, monkeypatch, times=PAUSES, seconds=900)
+    throttled(service, monkeypatch, times=MAX_WAITS, seconds=900)
     run = bulk(lake, retries=0)
     assert outcomes(run("Gold")) == {GOLD: Outcome.DELIVERED}
     long = [wait for wait in run.waits if wait > 60]
-    assert len(long) == PAUSES
+    assert len(long) == MAX_WAITS
     assert all(890 < wait <= 990 for wait in long)
 
 
@@ -219,7 +219,7 @@ def test_a_pause_that_the_service_asks_for_costs_no_try(
 def test_pauses_end_when_there_were_too_many(
     lake: Lake, service: ClosingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    throttled(service, monkeypatch, times=PAUSES + 1)
+    throttled(service, monkeypatch, times=MAX_WAITS + 1)
     assert outcomes(bulk(lake, retries=0)("Gold")) == {GOLD: Outcome.FAILED}
 
 

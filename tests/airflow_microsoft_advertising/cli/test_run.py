@@ -31,7 +31,7 @@ from customer_match.export.loading import InvalidExport
 from customer_match.export.model import Export
 from customer_match.ledger import store
 from customer_match.runs.report import Outcome, RunReport, SegmentReport
-from customer_match_delivery import delivery, late_calls
+from customer_match_delivery import call_tracking, delivery
 from customer_match_demo.expected import expected
 from customer_match_demo.stack import account_connection
 from customer_match_demo.tables import churned, demo_tables, write_tables
@@ -405,7 +405,7 @@ def test_calls_of_a_killed_run_land_after_the_next_one_took_over(
     assert process.wait(timeout=60) == -signal.SIGKILL
 
     installation.write(TABLES)
-    monkeypatch.setattr(late_calls, "LIFE", timedelta(seconds=20))
+    monkeypatch.setattr(call_tracking, "LIFE", timedelta(seconds=20))
     landing = threading.Timer(10, lambda: installation.api.control("faults", method="DELETE"))
     landing.start()
     began = time.monotonic()

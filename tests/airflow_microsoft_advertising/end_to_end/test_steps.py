@@ -31,12 +31,12 @@ from customer_match.errors import TransientError
 from customer_match.export.matching import segments_of
 from customer_match.export.model import Export
 from customer_match.export.segments import Segment
-from customer_match.ledger.ledgers import Ledgers
+from customer_match.ledger.lookup import Ledgers
 from customer_match.planning.sizes import Readiness
 from customer_match.routes import Route
 from customer_match.runs.report import Outcome, SegmentReport
-from customer_match_delivery import late_calls
-from customer_match_delivery import synchronous as applying
+from customer_match_delivery import call_tracking
+from customer_match_delivery import calls as applying
 from customer_match_demo.expected import expected
 from customer_match_demo.stack import account_connection
 from customer_match_demo.tables import DemoTable, churned, demo_tables, write_tables
@@ -55,7 +55,7 @@ DAY = datetime(2026, 5, 1, tzinfo=UTC)
 def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for between two calls, two tries and two runs is not the matter here."""
     monkeypatch.setattr(RetryPolicy, "_wait", lambda *_: 0.0)
-    monkeypatch.setattr(late_calls, "LIFE", timedelta())
+    monkeypatch.setattr(call_tracking, "LIFE", timedelta())
 
 
 class Installation:

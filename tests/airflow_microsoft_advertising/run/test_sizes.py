@@ -175,7 +175,7 @@ def test_a_renamed_audience_is_looked_up_too(
 ) -> None:
     """Its ledger still lies under the old name; no call is lost on the new one."""
     from customer_match.export.segments import Segment
-    from customer_match.ledger.ledgers import Ledgers
+    from customer_match.ledger.lookup import Ledgers
 
     Ledgers(run.workspace, "2").remember(run.export.key(GOLD), GOLD.audience)
     renamed = lake.run(name="run-3", segments=[{"table": "Gold", "audience": "VIPs"}])

@@ -31,7 +31,7 @@ from customer_match.export.segments import Segment
 from customer_match.export.sources import Source
 from customer_match.members.files import read_members
 from customer_match.profiles.join import Joined
-from customer_match.profiles.reading import suppression_of
+from customer_match.profiles.reading import suppression_read_spec_of
 from customer_match.profiles.segment_rows import segment_rows
 from customer_match.profiles.staging import Staged, stage_members
 from customer_match.profiles.suppression import Suppressed
@@ -238,7 +238,7 @@ def staged_by_a_run(root: Path, case: Case, storage: MemoryStorage) -> Staged:
     rows = segment_rows(export, segment, opened)
     never = open_table(LOCAL, str(root / "Never.parquet"))
     with Suppressed(case.policy) as suppressed, rows.read(may_be_unlisted=True) as read:
-        listed = suppression_of(Addresses(columns=("email",)), never.columns())
+        listed = suppression_read_spec_of(Addresses(columns=("email",)), never.columns())
         suppressed.read(never.batches(listed.emails), listed, "Never", allow_empty=True)
         return stage_members(
             cut(read.batches, case.batch_rows),

@@ -12,9 +12,9 @@ from customer_match.errors import TerminalError
 from customer_match.ledger.actions import Action
 from customer_match.ledger.encoding import FORMAT, DamagedState, decode, encode
 from customer_match.ledger.generation import Generation
-from customer_match.ledger.late_calls import LateCalls
 from customer_match.ledger.parts import Part, Progress, Request
 from customer_match.ledger.state import Forced, KnownSize, Renewal, Settled, State
+from customer_match.ledger.unanswered_calls import UnansweredCalls
 from customer_match.members.files import MembersFile
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -67,7 +67,9 @@ def test_what_is_written_has_the_newest_format() -> None:
             "renewing": Renewal(at=THEN, days=-1),
             "size": KnownSize(at=THEN, matched=5, members=9),
             "generation": Generation(token="w-2", before=("w-1", None), unwritable="refused"),
-            "late": (LateCalls(audience_id="81", action=Action.ADD, members=members("late", 3), until=THEN),),
+            "late": (
+                UnansweredCalls(audience_id="81", action=Action.ADD, members=members("late", 3), until=THEN),
+            ),
         }
     )
     content = encode(state, 7)

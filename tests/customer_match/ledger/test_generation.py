@@ -45,10 +45,10 @@ def test_what_is_expected(known: Generation | None, shown: str | None, words: st
 def test_what_was_before_is_expected_until_the_new_one_was_seen() -> None:
     first = Generation.claimed(OLD, shown=None, after=None)
     assert first.before == (None,)
-    assert first.looked_at(None) == first
+    assert first.observed(None) == first
     second = Generation.claimed(NEW, shown=None, after=first)
     assert second.before == (None, OLD), "a late write may still come"
-    assert second.looked_at(NEW) == Generation(token=NEW)
+    assert second.observed(NEW) == Generation(token=NEW)
     assert Generation.claimed(FOREIGN, shown=NEW, after=Generation(token=NEW)).before == (NEW,)
 
 
@@ -56,4 +56,4 @@ def test_it_is_said_what_is_not_covered() -> None:
     assert SEEN.uncovered is None
     assert "does not show" in str(UNSEEN.uncovered)
     assert "did not take the audience's new description: no" in str(UNSEEN.refused("no").uncovered)
-    assert UNSEEN.refused("no").looked_at(NEW) == SEEN
+    assert UNSEEN.refused("no").observed(NEW) == SEEN

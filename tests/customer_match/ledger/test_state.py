@@ -48,7 +48,7 @@ def test_a_part_from_plan_to_confirmation() -> None:
 
 
 def test_a_part_that_came_to_nothing_stays_sent_and_is_next() -> None:
-    state = planned(Action.ADD).requested(0, REQUEST).came_to_nothing(0)
+    state = planned(Action.ADD).requested(0, REQUEST).upload_failed(0)
     assert (state.next_part, state.in_flight) == (0, [])
     assert (state.parts[0].progress, state.parts[0].request) == (Progress.SENT, None)
 

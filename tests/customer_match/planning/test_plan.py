@@ -352,16 +352,16 @@ def test_only_what_fits_into_one_call_is_replaced_by_calls(files: Files, route: 
     small, large = files.plan(unknown, {1, 2}, route=route), files.plan(unknown, {1, 2, 3}, route=route)
     assert [(p.action, p.route, p.members.count) for p in small.parts] == [(Action.REPLACE, Route.APPLY, 2)]
     assert [(p.action, p.route, p.members.count) for p in large.parts] == [(Action.REPLACE, Route.BULK, 3)]
-    assert large.goes_by_calls_to_nobody
+    assert large.uses_calls_from_empty
     full = files.plan(files.state({1, 2, 3}, set()), {1, 2, 3}, route=route, full=True)
-    assert (full.route, full.goes_by_calls_to_nobody) == (Route.BULK, False)
+    assert (full.route, full.uses_calls_from_empty) == (Route.BULK, False)
 
 
 @pytest.mark.usefixtures("few")
 def test_a_large_target_goes_to_nobody_by_bulk_unless_calls_are_asked_for(files: Files) -> None:
     for route, calls in (("auto", False), ("apply", True), ("bulk", False)):
         plan = files.plan(State(audience="a"), {1, 2, 3, 4}, route=route)  # type: ignore[arg-type]  # of the three
-        assert plan.goes_by_calls_to_nobody is calls
+        assert plan.uses_calls_from_empty is calls
 
 
 def test_smaller_parts_are_kept_by_calls_too(files: Files) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from customer_match.planning.sizes import Matched, Readiness, Sizes, reading_of
+from customer_match.planning.sizes import Matched, Readiness, Sizes, size_of_audience
 
 READY, SMALL, UNKNOWN, MISSING = (
     Readiness.READY,
@@ -31,7 +31,7 @@ READY, SMALL, UNKNOWN, MISSING = (
     ],
 )
 def test_readings(matched: Matched | None, members: int, readiness: Readiness, words: str | None) -> None:
-    reading = reading_of("VIPs", "7", matched, members=members, least=300, hours=48)
+    reading = size_of_audience("VIPs", "7", matched, members=members, least=300, hours=48)
     assert reading.readiness is readiness
     assert (words or "") in (reading.message or "")
     assert (reading.message is None) == (words is None)
@@ -44,7 +44,7 @@ def test_only_what_a_person_can_do_something_about_calls_for_a_look() -> None:
 
 
 def test_the_reading_of_an_audience_and_json() -> None:
-    reading = reading_of("VIPs", "7", Matched(1, None), members=0, least=300, hours=48)
+    reading = size_of_audience("VIPs", "7", Matched(1, None), members=0, least=300, hours=48)
     sizes = Sizes(read_at=datetime.now(UTC), readings=(reading,))
     again = Sizes.model_validate_json(sizes.model_dump_json())
     assert again == sizes

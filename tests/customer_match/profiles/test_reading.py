@@ -11,7 +11,7 @@ from customer_match.addresses.definition import Take
 from customer_match.errors import ConfigurationError
 from customer_match.export.model import Export
 from customer_match.export.people import Addresses
-from customer_match.profiles.reading import Reading, reading_of, suppression_of
+from customer_match.profiles.reading import ReadSpec, read_spec_of, suppression_read_spec_of
 
 COLUMNS = {
     "CustomerId": pa.string(),
@@ -24,14 +24,14 @@ COLUMNS = {
 }
 
 
-def reading(**keys: Any) -> Reading:
+def reading(**keys: Any) -> ReadSpec:
     required = {"name": "a", "cid": 1, "aid": 2, "source": "lake", "segments": "all", "email": "Email"}
-    return reading_of(Export.model_validate(required | keys), COLUMNS)
+    return read_spec_of(Export.model_validate(required | keys), COLUMNS)
 
 
 def test_the_plain_case_reads_one_column() -> None:
     plain = reading(email="email")
-    assert plain == Reading(emails=("Email",))
+    assert plain == ReadSpec(emails=("Email",))
     assert plain.columns == ("Email",)
 
 
@@ -47,8 +47,8 @@ def test_everything_at_once() -> None:
 
 
 def test_every_address_of_a_suppression_list_counts() -> None:
-    found = suppression_of(Addresses(columns=("email",), separator=","), COLUMNS)
-    assert found == Reading(emails=("Email",), take=Take.ALL, separator=",")
+    found = suppression_read_spec_of(Addresses(columns=("email",), separator=","), COLUMNS)
+    assert found == ReadSpec(emails=("Email",), take=Take.ALL, separator=",")
 
 
 @pytest.mark.bad_input
@@ -78,13 +78,13 @@ def test_the_row_key_is_no_address_in_another_spelling() -> None:
     export = Export.model_validate(
         {"name": "a", "cid": 1, "aid": 2, "source": "l", "segments": "all", "email": "Email", "row_key": "Id"}
     )
-    assert reading_of(export, columns).key == "Id"
+    assert read_spec_of(export, columns).key == "Id"
     odd = export.model_copy(update={"row_key": "email"})
     with pytest.raises(ConfigurationError, match=r"' Email' holds the addresses.*`row_key`"):
-        reading_of(odd, columns)
+        read_spec_of(odd, columns)
 
 
 @pytest.mark.bad_input
 def test_a_suppression_list_without_the_column() -> None:
     with pytest.raises(ConfigurationError, match=r"Correct `suppress\.email`"):
-        suppression_of(Addresses(columns=("Hash",)), COLUMNS)
+        suppression_read_spec_of(Addresses(columns=("Hash",)), COLUMNS)

@@ -26,7 +26,7 @@ from customer_match.conditions.row_filter import row_filter
 from customer_match.export.people import Consent
 from customer_match.members.files import read_members
 from customer_match.profiles.consent import consent_filter
-from customer_match.profiles.reading import Reading
+from customer_match.profiles.reading import ReadSpec
 from customer_match.profiles.rejects import RejectsFile
 from customer_match.profiles.staging import Staged, stage_members
 from customer_match.profiles.suppression import Suppressed
@@ -43,7 +43,7 @@ VALUES = (
 
 def staged_of(storage: Any, batches: list[list[str | None]], policy: Policy) -> Staged:
     arrays = [pa.record_batch([pa.array(values, pa.string())], ["Email"]) for values in batches]
-    return stage_members(arrays, Reading(emails=("Email",)), policy, storage, "run/members.parquet")
+    return stage_members(arrays, ReadSpec(emails=("Email",)), policy, storage, "run/members.parquet")
 
 
 def members_of(storage: Any, staged: Staged) -> list[str]:
@@ -102,7 +102,7 @@ def test_several_columns_make_one_member_of_a_row(storage: Any) -> None:
         ],
         ["Email", "Second"],
     )
-    staged = stage_members([batch], Reading(emails=("Email", "Second")), Policy.BASIC, storage, "m")
+    staged = stage_members([batch], ReadSpec(emails=("Email", "Second")), Policy.BASIC, storage, "m")
     assert members_of(storage, staged) == expected_of(["ann@contoso.com", "bob@contoso.com"], "basic").members
     assert (staged.valid, staged.duplicates) == (3, 1)
 
@@ -176,7 +176,7 @@ def test_everybody_is_counted_once_and_nobody_is_lost(
     table = pa.record_batch(
         {n: pa.array([r[i] for r in rows], k) for i, (n, k) in enumerate(COLUMNS.items())}
     )
-    reading = Reading(
+    reading = ReadSpec(
         emails=("Emails",),
         take=take,
         where=row_filter("country <> 'fr'", COLUMNS),
@@ -188,7 +188,7 @@ def test_everybody_is_counted_once_and_nobody_is_lost(
     batches = [table.slice(start, size) for start in range(0, len(rows), size)]
     with Suppressed(policy) as suppressed:
         never = pa.record_batch({"E": pa.array(listed, pa.string())})
-        suppressed.read([never], Reading(emails=("E",)), "Never", allow_empty=True)
+        suppressed.read([never], ReadSpec(emails=("E",)), "Never", allow_empty=True)
         staged = stage_members(
             batches, reading, policy, storage, "m", suppressed=suppressed, rejects_path="rejects"
         )

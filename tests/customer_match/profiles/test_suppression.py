@@ -17,13 +17,13 @@ from customer_match.addresses.definition import Policy, Rejection, Take, judge
 from customer_match.errors import ConfigurationError
 from customer_match.members.digests import Digests, sorted_distinct
 from customer_match.members.files import read_members
-from customer_match.profiles.reading import Reading
+from customer_match.profiles.reading import ReadSpec
 from customer_match.profiles.staging import stage_members
 from customer_match.profiles.suppression import Suppressed
 from customer_match.project import PROJECT
 from tests.memory_storage import MemoryStorage
 
-READING = Reading(emails=("Email",), take=Take.ALL, separator=";")
+READING = ReadSpec(emails=("Email",), take=Take.ALL, separator=";")
 
 
 def batch(*values: str | None) -> pa.RecordBatch:
@@ -191,7 +191,7 @@ def staged_of(
         "separated": ([f"n/a;{value}" for value in segment], pa.string(), ";"),
     }[layout]
     table = pa.record_batch({"Email": pa.array(values, kind)})
-    reading = Reading(emails=("Email",), take=take, separator=separator)
+    reading = ReadSpec(emails=("Email",), take=take, separator=separator)
     with Suppressed(policy) as suppressed:
         half = len(listed) // 2
         for name, part in (("A", listed[:half]), ("B", listed[half:])):
@@ -312,7 +312,7 @@ def test_of_several_addresses_only_the_listed_one_goes() -> None:
     never = [ANNA.digests[0], CARLA.digests[0]]
     for take, left in ((Take.ALL, {*BOB.digests, *PLAIN.digests}), (Take.COALESCE, set[str]())):
         storage = MemoryStorage()
-        reading = Reading(emails=("Email",), take=take, separator=";")
+        reading = ReadSpec(emails=("Email",), take=take, separator=";")
         with Suppressed(Policy.ENHANCED) as suppressed:
             suppressed.read([batch(*never)], READING, "Never", allow_empty=False)
             staged = stage_members(
@@ -341,7 +341,7 @@ def test_aliases_are_found_past_the_bound_of_memory(monkeypatch: pytest.MonkeyPa
                 suppressed.read([batch(*listed[start : start + 50])], READING, "Never", allow_empty=False)
             batches = [batch(*people[n : n + 50]) for n in range(0, 500, 50)]
             staged = stage_members(
-                batches, Reading(emails=("Email",)), policy, storage, "m", suppressed=suppressed
+                batches, ReadSpec(emails=("Email",)), policy, storage, "m", suppressed=suppressed
             )
             spilled = [suppressed._hashes, suppressed._pairs, suppressed._under_alias]
             files = [rows._file for rows in spilled if rows._file]

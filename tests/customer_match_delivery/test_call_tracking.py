@@ -10,7 +10,7 @@ import pytest
 
 from customer_match.errors import TransientError
 from customer_match.planning.plan import Plan
-from customer_match_delivery.late_calls import CallsUnderWay
+from customer_match_delivery.call_tracking import UnansweredCallsPending
 from microsoft_advertising.limits import (
     CALL_BEGINS_SECONDS,
     CALL_LANDS_SECONDS,
@@ -59,7 +59,7 @@ def test_what_a_late_call_would_undo_is_not_begun_before_its_end(
     world = settled_at(BEFORE, "apply")
     left_behind(world, world.plan(target), how)
     undo = world.plan(BEFORE)
-    with pytest.raises(CallsUnderWay, match=rf"{NAME}.*had no answer.*waits until then") as waits:
+    with pytest.raises(UnansweredCallsPending, match=rf"{NAME}.*had no answer.*waits until then") as waits:
         world.deliver_once(undo)
     assert waits.value.retry_after == pytest.approx(CALL_LANDS_SECONDS, abs=5)
     if lands == "before the wait is over":
@@ -67,7 +67,7 @@ def test_what_a_late_call_would_undo_is_not_begun_before_its_end(
     certain, possible = world.bounds()
     assert certain <= world.people <= (possible or set())
     world.passed += timedelta(seconds=CALL_LANDS_SECONDS - 10)
-    with pytest.raises(CallsUnderWay):
+    with pytest.raises(UnansweredCallsPending):
         world.deliver_once(undo)
     world.passed += timedelta(seconds=10)
     world.deliver_once(undo)
@@ -86,7 +86,7 @@ def test_the_same_target_need_not_wait_and_the_next_one_does(how: str, target: s
     left_behind(world, first, how)
     world.deliver_once(world.plan(target))
     check(world, target)
-    with pytest.raises(CallsUnderWay):
+    with pytest.raises(UnansweredCallsPending):
         world.deliver_once(world.plan(BEFORE))
     world.service.land(world.service.late)
     check(world, target)
@@ -102,7 +102,7 @@ def test_a_file_may_still_come_to_a_url_that_has_expired() -> None:
     world.service.urls_to_expire = 1
     world.run({1})
     check(world, {1})
-    with pytest.raises(CallsUnderWay):
+    with pytest.raises(UnansweredCallsPending):
         world.deliver_once(world.plan(BEFORE))
     world.passed += timedelta(seconds=CALL_LANDS_SECONDS)
     world.run(BEFORE)
@@ -117,7 +117,7 @@ def test_a_call_that_was_made_again_may_land_twice() -> None:
     left_behind(world, plan, "late")
     world.deliver_once(plan)
     check(world, {1, 2, 3})
-    with pytest.raises(CallsUnderWay):
+    with pytest.raises(UnansweredCallsPending):
         world.deliver_once(world.plan(BEFORE))
     world.service.land(world.service.late)
     world.run(BEFORE)
@@ -129,7 +129,7 @@ def test_a_late_replace_is_waited_for() -> None:
     world = settled_at(BEFORE, "apply")
     left_behind(world, world.plan({1, 3}, full=True))
     assert world.service.late[0].action == "Replace"
-    with pytest.raises(CallsUnderWay):
+    with pytest.raises(UnansweredCallsPending):
         world.deliver_once(world.plan({1, 2, 3}))
     world.service.land(world.service.late)
     world.run({1, 2, 3})
@@ -160,7 +160,7 @@ def test_no_other_way_leads_past_a_late_call(how: str) -> None:
         world.route = "bulk"
     plan = world.plan({2}, full=how == "full")
     ends = [how_it_ends(world, plan) for _ in range(3)]
-    assert ends[-1] is CallsUnderWay, "that its ledger is damaged is told first"
+    assert ends[-1] is UnansweredCallsPending, "that its ledger is damaged is told first"
     assert world.people == BEFORE
     world.service.land(world.service.late)
     world.run({2})
@@ -178,7 +178,7 @@ def test_a_wait_is_no_longer_than_a_call_lives_whatever_the_clocks(hours: int) -
     world.passed -= timedelta(hours=abs(hours))
     undo, before = world.plan(BEFORE), world.passed
     for _ in range(2):  # a look in between does not begin the wait anew
-        assert how_it_ends(world, undo) is CallsUnderWay
+        assert how_it_ends(world, undo) is UnansweredCallsPending
         world.passed += timedelta(seconds=CALL_LANDS_SECONDS / 2)
     world.deliver(undo)
     assert (world.passed - before).total_seconds() == pytest.approx(CALL_LANDS_SECONDS, abs=5)

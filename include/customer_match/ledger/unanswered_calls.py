@@ -18,10 +18,10 @@ from customer_match.ledger.actions import Action
 from customer_match.members.digests import merge
 from customer_match.members.files import DamagedMembers, Files, MembersFile, read_members
 
-__all__ = ["LateCalls", "alive", "one_each", "undoing"]
+__all__ = ["UnansweredCalls", "conflicting_calls", "without_expired", "without_repeats"]
 
 
-class LateCalls(BaseModel):
+class UnansweredCalls(BaseModel):
     """Calls of one part, or the call that deletes the audience.
 
     Attributes:
@@ -39,9 +39,9 @@ class LateCalls(BaseModel):
     until: datetime
 
 
-def one_each(calls: Iterable[LateCalls]) -> tuple[LateCalls, ...]:
+def without_repeats(calls: Iterable[UnansweredCalls]) -> tuple[UnansweredCalls, ...]:
     """Without those that do the same as later ones."""
-    latest: dict[tuple[object, ...], LateCalls] = {}
+    latest: dict[tuple[object, ...], UnansweredCalls] = {}
     for call in calls:
         key = (call.audience_id, call.action, call.members)
         if key not in latest or latest[key].until < call.until:
@@ -49,7 +49,9 @@ def one_each(calls: Iterable[LateCalls]) -> tuple[LateCalls, ...]:
     return tuple(latest.values())
 
 
-def alive(calls: Iterable[LateCalls], now: datetime, life: timedelta) -> tuple[LateCalls, ...]:
+def without_expired(
+    calls: Iterable[UnansweredCalls], now: datetime, life: timedelta
+) -> tuple[UnansweredCalls, ...]:
     """Those that may still land.
 
     Args:
@@ -62,12 +64,14 @@ def alive(calls: Iterable[LateCalls], now: datetime, life: timedelta) -> tuple[L
     return tuple(call.model_copy(update={"until": min(call.until, now + life)}) for call in living)
 
 
-def undoing(files: Files, calls: Iterable[LateCalls], target: MembersFile) -> Sequence[LateCalls]:
+def conflicting_calls(
+    files: Files, calls: Iterable[UnansweredCalls], target: MembersFile
+) -> Sequence[UnansweredCalls]:
     """The calls that would undo a part of a plan with this target; also those whose members nobody knows."""
     return [call for call in calls if call.members is None or _undoes(files, call, call.members, target)]
 
 
-def _undoes(files: Files, call: LateCalls, members: MembersFile, target: MembersFile) -> bool:
+def _undoes(files: Files, call: UnansweredCalls, members: MembersFile, target: MembersFile) -> bool:
     try:
         for _, (brought, wanted) in merge([read_members(files, members), read_members(files, target)]):
             wrong = {

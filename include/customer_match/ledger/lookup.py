@@ -28,7 +28,7 @@ from customer_match.workspace.identity import workspace_id
 __all__ = ["Ledgers", "is_usable", "owner_of"]
 
 
-class Places(Storage, Protocol):
+class LedgerStorage(Storage, Protocol):
     """What the ledgers of an account need of a workspace."""
 
     def write_bytes(self, relative: str, data: bytes, /) -> None:
@@ -43,7 +43,7 @@ class Ledgers:
         account_id: The account at the service.
     """
 
-    def __init__(self, storage: Places, account_id: str) -> None:
+    def __init__(self, storage: LedgerStorage, account_id: str) -> None:
         self._storage = storage
         self._account_id = account_id
 
@@ -66,7 +66,7 @@ class Ledgers:
         last = self._pointer(segment)
         return None if last in {None, audience} else self.of(str(last))
 
-    def standing(self, segment: str, audience: str, *, others: Collection[str] = ()) -> State:
+    def state_of(self, segment: str, audience: str, *, others: Collection[str] = ()) -> State:
         """What is known of a segment's audience, wherever that is written; an empty state if nothing is.
 
         Args:
@@ -86,7 +86,7 @@ class Ledgers:
             old = before.load().state
             if is_usable(old, others) or (old.moved_to == audience and old.segment == segment):
                 return old
-        return state if state.has_ended and state.segment == segment else State(audience=audience)
+        return state if state.was_deleted and state.segment == segment else State(audience=audience)
 
     def owner(self, segment: str, audience: str) -> str | None:
         """The other export that an audience's ledger is kept for; None if it is the segment's own, or nobody's.
@@ -97,7 +97,7 @@ class Ledgers:
         """
         return owner_of(self.of(audience).load().state, segment)
 
-    def stood_on(self, segment: str, audience: str) -> bool:
+    def was_last_used(self, segment: str, audience: str) -> bool:
         """Whether this was the segment's ledger when it was delivered last."""
         return self._pointer(segment) == audience
 

@@ -19,9 +19,9 @@ from customer_match.routes import (
     AUTO_APPLY_MEMBERS,
     Route,
 )
-from customer_match_delivery import synchronous as applying
+from customer_match_delivery import calls as applying
+from customer_match_delivery.calls import apply_part, calls_of
 from customer_match_delivery.refusals import Refusals
-from customer_match_delivery.synchronous import apply_part, calls_of
 from microsoft_advertising import models
 from microsoft_advertising.client import Client
 from microsoft_advertising.limits import MAX_ITEMS_PER_CALL, MAX_PARALLEL_CALLS

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from customer_match.ledger.actions import Action
-from customer_match.ledger.ledgers import Ledgers
+from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.parts import Part, Progress, Request
 from customer_match.ledger.state import Settled, State
 from customer_match.ledger.store import Entry, Ledger, LedgerConflict
@@ -82,31 +82,31 @@ def bounds(storage: Storage, state: State) -> tuple[set[int], set[int]]:
 
 
 def test_a_segment_stands_on_the_ledger_of_its_audience(ledgers: Ledgers, storage: Storage) -> None:
-    assert ledgers.standing(KEY, OLD) == State(audience=OLD)
+    assert ledgers.state_of(KEY, OLD) == State(audience=OLD)
     entry = delivered(ledgers.of(OLD), storage, 1, 2)
-    assert ledgers.standing(KEY, OLD) == entry.state
+    assert ledgers.state_of(KEY, OLD) == entry.state
     assert ledgers.before(KEY, OLD) is None
 
 
 def test_after_a_renaming_it_stands_on_the_one_before(ledgers: Ledgers, storage: Storage) -> None:
     entry = delivered(ledgers.of(OLD), storage, 1, 2)
-    assert ledgers.standing(KEY, NEW) == State(audience=NEW), "nobody noted where it stood"
+    assert ledgers.state_of(KEY, NEW) == State(audience=NEW), "nobody noted where it stood"
     ledgers.remember(KEY, OLD)
-    assert ledgers.standing(KEY, NEW) == entry.state
-    assert ledgers.standing(OTHER, NEW) == State(audience=NEW)
-    assert Ledgers(storage, "2").standing(KEY, NEW) == State(audience=NEW), "another account"
+    assert ledgers.state_of(KEY, NEW) == entry.state
+    assert ledgers.state_of(OTHER, NEW) == State(audience=NEW)
+    assert Ledgers(storage, "2").state_of(KEY, NEW) == State(audience=NEW), "another account"
 
 
 def test_what_is_kept_for_another_segment_is_not_taken(ledgers: Ledgers, storage: Storage) -> None:
     """Gold's audience is to be renamed, and another segment is to get its old name."""
     entry = delivered(ledgers.of(OLD), storage, 1, 2)
-    assert ledgers.standing(OTHER, OLD, others={KEY}) == State(audience=OLD)
-    assert ledgers.standing(OTHER, OLD) == entry.state, "of a segment that is no more: its table was changed"
+    assert ledgers.state_of(OTHER, OLD, others={KEY}) == State(audience=OLD)
+    assert ledgers.state_of(OTHER, OLD) == entry.state, "of a segment that is no more: its table was changed"
 
 
 def test_a_ledger_from_before_segments_were_noted_counts(ledgers: Ledgers, storage: Storage) -> None:
     entry = delivered(ledgers.of(OLD), storage, 1, 2, segment=None)
-    assert ledgers.standing(OTHER, OLD, others={KEY}) == entry.state
+    assert ledgers.state_of(OTHER, OLD, others={KEY}) == entry.state
 
 
 @pytest.mark.bad_input
@@ -114,9 +114,9 @@ def test_the_day_for_which_an_audience_was_deleted_counts_for_its_segment(ledger
     """Older days are not to make it anew; another segment of that name begins from nothing."""
     ledger, day = ledgers.of(OLD), datetime(2026, 5, 3, tzinfo=UTC)
     entry = ledger.load()
-    ledger.write(entry, entry.state.ended(day, segment=KEY, at=day))
-    assert ledgers.standing(KEY, OLD).interval_end == day
-    assert ledgers.standing(OTHER, OLD) == State(audience=OLD)
+    ledger.write(entry, entry.state.deleted(day, segment=KEY, at=day))
+    assert ledgers.state_of(KEY, OLD).interval_end == day
+    assert ledgers.state_of(OTHER, OLD) == State(audience=OLD)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'"x"', b"\xff"])
@@ -125,7 +125,7 @@ def test_a_damaged_pointer_is_as_good_as_none(ledgers: Ledgers, storage: Storage
     ledgers.remember(KEY, OLD)
     [pointer] = [path for path in storage.files if path.startswith("segments/")]
     storage.files[pointer] = content
-    assert ledgers.standing(KEY, NEW) == State(audience=NEW)
+    assert ledgers.state_of(KEY, NEW) == State(audience=NEW)
     ledgers.remember(KEY, NEW)
     assert ledgers.before(KEY, NEW) is None
 
@@ -141,7 +141,7 @@ def test_it_is_carried_over_with_files_of_its_own(ledgers: Ledgers, storage: Sto
     assert after.state.interval_end == before.state.interval_end
     for path in [path for path in storage.files if path.startswith(f"{ledgers.of(OLD).folder}/bounds/")]:
         del storage.files[path]
-    assert bounds(storage, ledgers.standing(KEY, NEW)) == ({1, 2}, {1, 2, 3})
+    assert bounds(storage, ledgers.state_of(KEY, NEW)) == ({1, 2}, {1, 2, 3})
 
 
 @pytest.mark.bad_input
@@ -190,7 +190,7 @@ def test_an_upload_in_flight_is_carried_along(ledgers: Ledgers, storage: Storage
 def test_the_old_name_is_free_and_empty(ledgers: Ledgers, storage: Storage) -> None:
     delivered(ledgers.of(OLD), storage, 1, 2)
     ledgers.carry_over(ledgers.of(OLD), ledgers.of(NEW), KEY)
-    assert ledgers.standing(OTHER, OLD) == State(audience=OLD)
+    assert ledgers.state_of(OTHER, OLD) == State(audience=OLD)
     closed = ledgers.of(OLD).load().state
     fresh = closed.with_audience("77", created=False, segment=OTHER)
     assert fresh == State(audience=OLD, audience_id="77", segment=OTHER), "even for the same audience"
@@ -208,10 +208,10 @@ def test_there_and_back_again(ledgers: Ledgers, storage: Storage) -> None:
     ledgers.remember(KEY, OLD)
     ledgers.carry_over(ledgers.of(OLD), ledgers.of(NEW), KEY)
     ledgers.remember(KEY, NEW)
-    assert bounds(storage, ledgers.standing(KEY, OLD)) == ({1, 2}, {1, 2, 3})
+    assert bounds(storage, ledgers.state_of(KEY, OLD)) == ({1, 2}, {1, 2, 3})
     ledgers.carry_over(ledgers.of(NEW), ledgers.of(OLD), KEY)
     ledgers.remember(KEY, OLD)
-    assert bounds(storage, ledgers.standing(KEY, OLD)) == ({1, 2}, {1, 2, 3})
+    assert bounds(storage, ledgers.state_of(KEY, OLD)) == ({1, 2}, {1, 2, 3})
     assert not ledgers.of(OLD).load().state.moved_to
 
 
@@ -228,13 +228,13 @@ def test_a_crash_after_any_write(storage: Storage, ledgers: Ledgers) -> None:
             ledgers.carry_over(ledgers.of(OLD), ledgers.of(NEW), KEY)
             ledgers.remember(KEY, NEW)
         except Dies:
-            assert bounds(storage, ledgers.standing(KEY, NEW)) == ({1, 2}, {1, 2, 3}), writes
-            assert ledgers.standing(OTHER, OLD, others={KEY}).audience_id is None, writes
+            assert bounds(storage, ledgers.state_of(KEY, NEW)) == ({1, 2}, {1, 2, 3}), writes
+            assert ledgers.state_of(OTHER, OLD, others={KEY}).audience_id is None, writes
             storage.left = 10**6
             if ledgers.of(NEW).load().state.audience_id is None:
                 ledgers.carry_over(ledgers.of(OLD), ledgers.of(NEW), KEY)
             ledgers.remember(KEY, NEW)
-            assert bounds(storage, ledgers.standing(KEY, NEW)) == ({1, 2}, {1, 2, 3}), writes
+            assert bounds(storage, ledgers.state_of(KEY, NEW)) == ({1, 2}, {1, 2, 3}), writes
         else:
             break
     assert writes == 6, "closed, two files of members, copied, pointer: that is five"

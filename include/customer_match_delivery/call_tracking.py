@@ -1,6 +1,6 @@
 """Calls that may land when their caller is gone: the ledger knows of each before it is made, and for how long it lives.
 
-See `customer_match.ledger.late` for what that is good for.
+`customer_match.ledger.unanswered_calls` says why.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
-from customer_match.ledger.late_calls import undoing
 from customer_match.ledger.store import Entry, Ledger
+from customer_match.ledger.unanswered_calls import conflicting_calls
 from customer_match.members.files import Files
 from customer_match.planning.plan import Plan
 from microsoft_advertising.limits import (
@@ -22,7 +22,7 @@ from microsoft_advertising.limits import (
     CALLS_NOTED_SECONDS,
 )
 
-__all__ = ["Calling", "CallsUnderWay", "await_late_calls", "lives_until"]
+__all__ = ["CallTracker", "UnansweredCallsPending", "await_unanswered_calls", "lives_until"]
 
 LIFE: Final = timedelta(seconds=CALL_LANDS_SECONDS)
 
@@ -32,7 +32,7 @@ def lives_until(now: datetime) -> datetime:
     return now + LIFE
 
 
-class CallsUnderWay(TransientError):
+class UnansweredCallsPending(TransientError):
     """Calls of an earlier run may still reach the service, and would undo what this one is to send.
 
     Args:
@@ -50,7 +50,7 @@ class CallsUnderWay(TransientError):
         )
 
 
-def await_late_calls(ledger: Ledger, files: Files, entry: Entry, plan: Plan, *, now: datetime) -> Entry:
+def await_unanswered_calls(ledger: Ledger, files: Files, entry: Entry, plan: Plan, *, now: datetime) -> Entry:
     """Make sure that nothing that is still on its way can undo a plan; before any of it is written down.
 
     A plan that sends nothing has the target of the one before it, which was sent when nothing could undo it.
@@ -59,21 +59,21 @@ def await_late_calls(ledger: Ledger, files: Files, entry: Entry, plan: Plan, *, 
         The ledger's entry, where what is dead by now is gone.
 
     Raises:
-        CallsUnderWay: It has to wait.
+        UnansweredCallsPending: It has to wait.
         LedgerConflict: Another run is at work on the audience.
     """
     state = entry.state.with_living_calls(now, LIFE)
     ours = [call for call in state.late if call.audience_id == state.audience_id]
     feared = [call for call in ours if plan.parts or call.action is None]
-    waits = [call.until for call in undoing(files, feared, plan.target)]
+    waits = [call.until for call in conflicting_calls(files, feared, plan.target)]
     if not waits:
         return Entry(entry.number, state)
     if {call.until for call in state.late} - {call.until for call in entry.state.late}:
         entry = ledger.write(entry, state)  # of a clock that is ahead: they do not live on with each look
-    raise CallsUnderWay(ledger.audience, max(waits), now=now)
+    raise UnansweredCallsPending(ledger.audience, max(waits), now=now)
 
 
-class Calling:
+class CallTracker:
     """The calls of one part, while they are made.
 
     Args:
