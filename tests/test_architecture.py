@@ -196,13 +196,18 @@ def test_a_room_imports_only_rooms_before_it(room: str | None) -> None:
     assert wrong == []
 
 
+CIRCLES_TO_COME_APART = {  # (module, what it imports): the one edge by which each circle is known
+    ("customer_match.runs.report", "customer_match.runs.report_tables"),
+}
+
+
 def test_no_circles() -> None:
-    """Modules that need one another at import time could be imported in one order only."""
+    """Nor by imports within functions or for type checkers only: each module can be understood after those it needs."""
     needs = {
         module: {
             other
-            for name in imports(module, only_at_import=True)
-            if (other := module_of(name)) and other != module
+            for name in imports(module)
+            if (other := module_of(name)) and other != module and (module, other) not in CIRCLES_TO_COME_APART
         }
         for module in modules()
     }

@@ -27,6 +27,10 @@ EXTRA = {
 }
 
 
+def assert_no_secret(text: str) -> None:
+    assert not [name for name, value in SECRETS.items() if value in text]
+
+
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch, airflow_db: Path) -> Connect:
     """Make an Airflow connection: `connect("id", password="…", extra={…})`; the rest as in a usable one.

@@ -1,54 +1,62 @@
-"""The provider's description: valid by Airflow's schema, and everything that it names exists."""
+"""What Airflow reads of the package as a provider."""
 
 from __future__ import annotations
 
 import json
-import tomllib
-from collections.abc import Iterator
 from importlib import import_module
+from importlib.metadata import entry_points, version
 from importlib.resources import files
 
-import jsonschema
-import pytest
-from airflow.plugins_manager import AirflowPlugin
+from jsonschema import validate  # type: ignore[import-untyped]  # it has no types
 
+from airflow_microsoft_advertising.hook import (
+    MicrosoftAdvertisingHook,
+)
 from airflow_microsoft_advertising.provider_info import get_provider_info
-from customer_match.project import PROJECT
-
-INFO = get_provider_info()
+from tests.airflow_microsoft_advertising.conftest import EXTRA
 
 
-def test_airflow_accepts_the_description() -> None:
+def test_the_provider_is_valid_by_airflows_own_schema() -> None:
     schema = json.loads(files("airflow").joinpath("provider_info.schema.json").read_text())
-    jsonschema.validate(INFO, schema)
+    validate(get_provider_info(), schema)
 
 
-def test_it_names_the_package_and_version_of_pyproject() -> None:
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    assert (INFO["package-name"], INFO["versions"]) == (project["name"], [project["version"]])
+def test_the_entry_point_is_registered() -> None:
+    [point] = [
+        point
+        for point in entry_points(group="apache_airflow_provider")
+        if point.value.startswith("airflow_microsoft_advertising")
+    ]
+    assert point.load() is get_provider_info
+    info = get_provider_info()
+    assert info["versions"] == [version(info["package-name"])]
 
 
-def _named() -> Iterator[str]:
-    for kind in ("hooks", "operators", "triggers"):
-        for entry in INFO[kind]:
-            yield from entry["python-modules"]
-    yield from (entry["hook-class-name"] for entry in INFO["connection-types"])
-    yield from (entry["plugin-class"] for entry in INFO["plugins"])
-    yield from INFO["extra-links"]
+def test_what_the_provider_names_can_be_imported() -> None:
+    [described] = get_provider_info()["connection-types"]
+    names = [described["hook-class-name"], *get_provider_info()["extra-links"]]
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        assert getattr(import_module(module), attribute)
+    assert described["connection-type"] == MicrosoftAdvertisingHook.conn_type
+    assert described["hook-name"] == MicrosoftAdvertisingHook.hook_name
 
 
-@pytest.mark.parametrize("path", _named())
-def test_what_it_names_can_be_imported(path: str) -> None:
-    module, _, name = path.rpartition(".")
-    if name[:1].islower():
-        assert import_module(path)
-    else:
-        assert isinstance(getattr(import_module(module), name), type)
+def test_every_field_of_the_form_is_read_and_secrets_are_hidden() -> None:
+    fields = get_provider_info()["connection-types"][0]["conn-fields"]
+    terms = {"terms_accepted_by", "terms_accepted_on"}
+    assert set(fields) == {*EXTRA, *terms, "environment", "tenant", "base_url", "hosts", "transport"}
+    hidden = {name for name, field in fields.items() if field["schema"].get("format") == "password"}
+    assert hidden == {"refresh_token", "developer_token"}
 
 
-def test_its_plugin_is_one_and_bears_its_name() -> None:
-    [entry] = INFO["plugins"]
-    module, _, name = entry["plugin-class"].rpartition(".")
-    plugin = getattr(import_module(module), name)
-    assert issubclass(plugin, AirflowPlugin)
-    assert plugin.name == entry["name"]
+def test_airflow_finds_the_hook() -> None:
+    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+
+    hook = ProvidersManagerTaskRuntime().hooks["microsoft_advertising"]  # type: ignore[no-untyped-call]  # Airflow has no types here
+    assert hook is not None
+    assert (hook.hook_class_name, hook.hook_name) == (
+        "airflow_microsoft_advertising.hook.MicrosoftAdvertisingHook",
+        "Microsoft Advertising",
+    )
+    assert hook.connection_testable

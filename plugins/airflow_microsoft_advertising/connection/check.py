@@ -5,35 +5,57 @@ Every failure is told by the exception's own words, which say what to do.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from customer_match.errors import CustomerMatchError, TransientError
 from microsoft_advertising.limits import CUSTOMER_LIST_FEATURE
 from microsoft_advertising.retrying import RetryPolicy
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
     from airflow_microsoft_advertising.connection.terms import Terms
-    from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+    from microsoft_advertising.account import Account
     from microsoft_advertising.client import Client
+    from microsoft_advertising.environment import Environment
     from microsoft_advertising.models import AccountInfo, Identity
 
-__all__ = ["check"]
+__all__ = ["Checked", "check"]
 
 _RETRIES = RetryPolicy(budget=30.0)
 """Somebody looks at the page, and many proxies end a request after a minute: a pause of a minute is told, not kept."""
 
 
-def check(hook: MicrosoftAdvertisingHook) -> tuple[bool, str]:
+class Checked(Protocol):
+    """What the check asks of the hook."""
+
+    def connection(self) -> Connection:
+        """The Airflow connection."""
+
+    def account(self) -> Account:
+        """Who we are to the service."""
+
+    def environment(self) -> Environment:
+        """Where the service is."""
+
+    def terms(self) -> Terms | None:
+        """Who accepted the Customer Match terms."""
+
+    def get_conn(self, *, retries: RetryPolicy) -> Client:
+        """A client of the service."""
+
+
+def check(hook: Checked) -> tuple[bool, str]:
     """Whether the connection works, and a few sentences for the person who asked.
 
     The login is shown to them; it goes into no log.
     """
     said = ""
     try:
-        place, terms = _place(hook), hook.terms()
+        environment, terms = _environment(hook), hook.terms()
         with hook.get_conn(retries=_RETRIES) as client:
             identity = client.whoami()
-            said = f"{_who(identity, hook.account().customer_id)} {place} "
+            said = f"{_who(identity, hook.account().customer_id)} {environment} "
             lists = len(client.list_audiences())
             usable = f"Customer Match: {lists} customer lists can be read; {_feature(client)} {_terms(terms)}"
     except CustomerMatchError as error:
@@ -42,7 +64,7 @@ def check(hook: MicrosoftAdvertisingHook) -> tuple[bool, str]:
     return True, said + usable
 
 
-def _place(hook: MicrosoftAdvertisingHook) -> str:
+def _environment(hook: Checked) -> str:
     transport = hook.connection().extra_dejson.get("transport") or "rest"
     return f"Environment {hook.environment().name}, transport {transport}."
 

@@ -19,16 +19,17 @@ from airflow.sdk.log import redact
 from cryptography.fernet import Fernet
 
 from airflow_microsoft_advertising.connection import token_store as module
+from airflow_microsoft_advertising.connection.fields import account_of
 from airflow_microsoft_advertising.connection.token_store import (
     VariableTokenStore,
     token_store,
     variable_name,
 )
-from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook, account_of
+from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from customer_match_demo.stack import account_connection
 from microsoft_advertising.auth.tokens import TokenSource
 from microsoft_advertising.environment import Environment
-from tests.airflow_microsoft_advertising.test_hook import connection, with_extra
+from tests.airflow_microsoft_advertising.connection.test_fields import connection, with_extra
 from tests.microsoft_advertising_simulator.api import Simulator
 
 NAME = variable_name("app", "hidden-first-token")

@@ -168,7 +168,7 @@ def _place(login: Login, before: SavedConnection) -> dict[str, str]:
 def _environment(conn_id: str, place: dict[str, str]) -> Environment:
     from airflow.sdk import Connection  # noqa: PLC0415
 
-    from airflow_microsoft_advertising.hook import environment_of  # noqa: PLC0415
+    from airflow_microsoft_advertising.connection.fields import environment_of  # noqa: PLC0415
 
     return environment_of(Connection(conn_id=conn_id, conn_type="", extra=json.dumps(place)))
 

@@ -1,0 +1,111 @@
+"""The fields of an Airflow connection: account, environment and transport, and faults named by field of the form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from customer_match.errors import ConfigurationError
+from microsoft_advertising.account import Account
+from microsoft_advertising.environment import Environment
+from microsoft_advertising.pasted import trimmed
+from microsoft_advertising.transport.choice import TransportName
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+__all__ = ["account_of", "environment_of", "transport_of"]
+
+_FIELDS: Final = {  # of the Account model: their names in the connection's form
+    "client_id": "Client ID",
+    "client_secret": "Client secret",
+    "refresh_token": "Refresh token",
+    "developer_token": "Developer token",
+    "customer_id": "Customer ID (cid)",
+    "account_id": "Account ID (aid)",
+}
+
+
+def account_of(
+    connection: Connection, *, customer_id: str | None = None, account_id: str | None = None
+) -> Account:
+    """The account that a connection describes; ids given here win over its own.
+
+    Raises:
+        ConfigurationError: Something is missing or malformed; the message names the field of the form.
+    """
+    extra: dict[str, Any] = connection.extra_dejson
+    values = {
+        "client_id": connection.login or "",
+        "client_secret": connection.password or None,
+        "refresh_token": extra.get("refresh_token") or "",
+        "developer_token": extra.get("developer_token") or "",
+        "customer_id": customer_id or extra.get("customer_id") or "",
+        "account_id": account_id or extra.get("account_id") or "",
+    }
+    try:
+        return Account.model_validate(values)
+    except ValidationError as error:
+        faults = error.errors(include_input=False)
+        fields = ", ".join(dict.fromkeys(_FIELDS[str(fault["loc"][0])] for fault in faults))
+        reasons = dict.fromkeys(
+            str(fault["ctx"]["error"]) for fault in faults if fault["type"] == "value_error"
+        )
+        raise ConfigurationError(
+            f"The Airflow connection {connection.conn_id!r} lacks a usable value for: {fields}. "
+            f"{''.join(f'{reason}. ' for reason in reasons)}Fill it in under Admin > Connections."
+        ) from None  # pydantic's own message would show what was entered
+
+
+def environment_of(connection: Connection) -> Environment:
+    """The environment that a connection names.
+
+    Raises:
+        ConfigurationError: There is no such environment, its address is missing, or there is one that is not its own.
+    """
+    name = _field(connection, "environment") or "production"
+    base_url = _field(connection, "base_url")
+    if name == "other" and not base_url:
+        raise ConfigurationError(
+            f"The Airflow connection {connection.conn_id!r} says environment 'other': give its base URL too."
+        )
+    try:
+        found = Environment.at(base_url) if name == "other" else Environment.named(name)
+        found = found.of_tenant(_field(connection, "tenant")).with_hosts(_field(connection, "hosts"))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"The Airflow connection {connection.conn_id!r}: {error}") from None
+    if name != "other":
+        _check_no_address(connection, name, base_url)
+    return found
+
+
+def _check_no_address(connection: Connection, name: str, base_url: str) -> None:
+    """Whoever gives an address means that one, and must not end up at Microsoft's own."""
+    if base_url or connection.host:
+        field = "a Base URL (`base_url`)" if base_url else "a host, which is not used,"
+        raise ConfigurationError(
+            f"The Airflow connection {connection.conn_id!r} has {field} and the Environment (`environment`) {name!r}, "
+            "whose addresses are Microsoft's own. Set Environment to other and Base URL to the address, or empty it."
+        )
+
+
+def transport_of(connection: Connection) -> TransportName:
+    """How a connection wants the service to be called.
+
+    Raises:
+        ConfigurationError: There is no such transport.
+    """
+    name = _field(connection, "transport") or TransportName.REST
+    try:
+        return TransportName(name)
+    except ValueError:
+        choices = " or ".join(TransportName)
+        raise ConfigurationError(
+            f"The Airflow connection {connection.conn_id!r} names a transport {name!r}: set its field "
+            f"Transport to {choices}."
+        ) from None
+
+
+def _field(connection: Connection, name: str) -> str:
+    return trimmed(str(connection.extra_dejson.get(name) or ""))
