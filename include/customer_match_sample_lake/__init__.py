@@ -1,4 +1,4 @@
-"""Sample tables in every shape that is read, written by code of their own: it shares nothing with the readers.
+"""Sample tables in every supported format, written by separate code that shares nothing with the readers.
 
-Tests read them back; `deltalake` reads the Delta tables, too, so that writer and reader cannot err alike.
+Tests read them back. Delta tables are also read with `deltalake`, so that writer and reader cannot share an error.
 """

@@ -1,4 +1,4 @@
-"""CDM folders as Customer Insights exports them, and as manifests describe them."""
+"""Write CDM folders as Customer Insights exports them, and as manifests describe them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["CdmSample", "Csv", "parquet_content"]
 
 
 def parquet_content(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
-    """Rows as a Parquet file."""
+    """Return rows as the content of a Parquet file."""
     buffer = io.BytesIO()
     pq.write_table(pa.table({name: [row.get(name) for row in rows] for name in columns}), buffer)
     return buffer.getvalue()
@@ -27,13 +27,13 @@ def parquet_content(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
 
 @dataclass
 class CdmSample:
-    """A CDM folder that is being written.
+    """Writer of a CDM folder.
 
     Attributes:
-        filesystem: Where it lies.
-        folder: Of the model.
-        address: What locations in the model begin with: the folder in the lake that it was written in.
-        key: Of the entities in `model.json`: `entities`, or the newer `tables`.
+        filesystem: Its file system.
+        folder: Folder of the model.
+        address: Prefix of locations in the model: the URL of the folder in the lake where it was written.
+        key: Key of the entities in `model.json`: `entities`, or the newer `tables`.
     """
 
     filesystem: fsspec.AbstractFileSystem
@@ -50,19 +50,19 @@ class CdmSample:
         time: str,
         style: Csv | None = None,
     ) -> None:
-        """One run of an export of one table: older runs' files stay, the model names the new ones.
+        """Write one run of an export of one table: files of older runs stay, the model names the new ones.
 
         Args:
-            entity: Of the table.
+            entity: Name of the table.
             columns: Its columns.
             parts: Rows of each of its files.
-            time: Of the run, as in the folders' names: `2026/11/22/0215`.
-            style: Of the files.
+            time: Time of the run, as in folder names: `2026/11/22/0215`.
+            style: Format of the files.
         """
         style = style or Csv()
         partitions = []
         for number, rows in enumerate(parts, 1):
-            path = f"{entity}/{time}/{entity}_{number}.csv{'.gz' if style.packed else ''}"
+            path = f"{entity}/{time}/{entity}_{number}.csv{'.gz' if style.compressed else ''}"
             self.file(path, style.content(columns, rows))
             partitions.append(self.partition(path, style))
         self.entity(entity, columns, partitions)
@@ -80,7 +80,7 @@ class CdmSample:
         self.file("model.json", json.dumps(model).encode())
 
     def partition(self, path: str, style: Csv | None = None) -> dict[str, Any]:
-        """A file in `model.json`, by its whole address."""
+        """Describe a file for `model.json`, by its full URL."""
         location = f"{self.address}/{quote(path)}" if self.address else path
         settings = {"fileFormatSettings": style.settings()} if style else {}
         return {"name": path.rsplit("/", 1)[-1], "location": location, **settings}
@@ -91,7 +91,7 @@ class CdmSample:
         self.file(f"{name}.manifest.cdm.json", json.dumps(content).encode())
 
     def definition(self, name: str, columns: Sequence[str]) -> str:
-        """Write the definition of an entity, its attributes in a group as writers do; returns its path."""
+        """Write the definition of an entity, with its attributes in a group as writers do; return its path."""
         members = [{"name": column, "dataType": "string"} for column in columns]
         group = {"attributeGroupReference": {"attributeGroupName": "all", "members": members}}
         content = {"definitions": [{"entityName": name, "hasAttributes": [group]}]}

@@ -1,4 +1,4 @@
-"""How CSV files are written: delimiters, quotation marks, encodings, and their names in CDM models."""
+"""CSV formats: delimiters, quotation marks, encodings, and their names in CDM models."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from typing import Any, BinaryIO
 __all__ = ["Csv", "Row"]
 
 Row = Mapping[str, Any]
-"""Values by column; None is written as an empty text."""
+"""Values by column; None is written as empty text."""
 
 
 @dataclass(frozen=True)
 class Csv:
-    r"""How CSV files are written, in the words of CDM models.
+    r"""How CSV files are written, in terms of CDM models.
 
     Attributes:
-        header: Whether with a row of names.
-        delimiter: Between values.
-        quoted: Whether values are quoted where they must be.
-        encoding: Of the text, as Python names it; `utf-8-sig` and `utf-16` begin with a byte order mark.
-        escape: What stands before a quotation mark in a value, as Spark writes it (a backslash); None: the mark is
+        header: Whether there is a header row.
+        delimiter: Character between values.
+        quoted: Whether values are quoted where necessary.
+        encoding: Encoding by its Python name; `utf-8-sig` and `utf-16` begin with a byte order mark.
+        escape: Character before a quotation mark in a value, as Spark writes it (a backslash); None: the mark is
             doubled.
-        packed: Whether whole files (`content`) are packed by gzip, of which a model says nothing.
+        compressed: Whether whole files (`content`) are compressed by gzip, which a model does not mention.
     """
 
     header: bool = False
@@ -35,11 +35,11 @@ class Csv:
     quoted: bool = True
     encoding: str = "UTF-8"
     escape: str | None = None
-    packed: bool = False
+    compressed: bool = False
 
     def write(self, file: BinaryIO, columns: Sequence[str], batches: Iterable[Iterable[Row]]) -> None:
-        """Write rows into a file, batch by batch; the file stays open."""
-        # Not io.TextIOWrapper: it writes no byte order mark of UTF-16 where it cannot seek (observed, CPython 3.11).
+        """Write rows to a file, batch by batch; the file stays open."""
+        # Not io.TextIOWrapper: it omits the UTF-16 byte order mark if it cannot seek (observed, CPython 3.11).
         encoder = codecs.getincrementalencoder(self.encoding)()
         if self.header:
             file.write(encoder.encode(self._text([columns])))
@@ -48,13 +48,13 @@ class Csv:
             file.write(encoder.encode(self._text(lines)))
 
     def content(self, columns: Sequence[str], rows: Iterable[Row]) -> bytes:
-        """Rows as a file."""
+        """Return rows as the content of a file."""
         file = io.BytesIO()
         self.write(file, columns, [rows])
-        return gzip.compress(file.getvalue(), mtime=0) if self.packed else file.getvalue()
+        return gzip.compress(file.getvalue(), mtime=0) if self.compressed else file.getvalue()
 
     def settings(self) -> dict[str, Any]:
-        """As `fileFormatSettings`."""
+        """Return the format as `fileFormatSettings`."""
         return {
             "$type": "CsvFormatSettings",
             "columnHeaders": self.header,
@@ -64,7 +64,7 @@ class Csv:
         }
 
     def trait(self) -> dict[str, Any]:
-        """As a trait of a manifest."""
+        """Return the format as a trait of a manifest."""
         arguments = {
             "columnHeaders": str(self.header).lower(),
             "delimiter": self.delimiter,

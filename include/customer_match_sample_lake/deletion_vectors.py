@@ -1,4 +1,4 @@
-"""Deletion vectors as Delta Lake stores them: in the log, or in a file of their own."""
+"""Deletion vectors as Delta Lake stores them: in the log, or in a separate file."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import zlib
 from collections.abc import Iterable
 from typing import Any, Final
 
-__all__ = ["in_a_file", "in_the_log"]
+__all__ = ["inline_descriptor", "make_file"]
 
 _MAGIC: Final = 1681511377
 _Z85: Final = string.digits + string.ascii_lowercase + string.ascii_uppercase + ".-:+=^!/*?&<>()[]{}@%$#"
 
 
 def z85(content: bytes) -> str:
-    """Bytes as Z85; their number must be a multiple of four."""
+    """Encode bytes as Z85; their number must be a multiple of four."""
     text = ""
     for start in range(0, len(content), 4):
         value, chars = int.from_bytes(content[start : start + 4], "big"), ""
@@ -26,9 +26,9 @@ def z85(content: bytes) -> str:
     return text
 
 
-def in_the_log(rows: Iterable[int]) -> dict[str, Any]:
-    """A descriptor that holds the vector itself."""
-    content, count = _serialised(rows)
+def inline_descriptor(rows: Iterable[int]) -> dict[str, Any]:
+    """Return a descriptor that contains the vector."""
+    content, count = _serialise(rows)
     return {
         "storageType": "i",
         "pathOrInlineDv": z85(content),
@@ -37,21 +37,21 @@ def in_the_log(rows: Iterable[int]) -> dict[str, Any]:
     }
 
 
-def in_a_file(
+def make_file(
     rows: Iterable[int], before: bytes = b"", prefix: str = "", key: uuid.UUID | None = None
 ) -> tuple[str, bytes, dict[str, Any]]:
-    """A file with the vector.
+    """Make a file that contains the vector.
 
     Args:
         rows: Numbers of the deleted rows.
-        before: Vectors that stand before it in the file.
-        prefix: A folder that the file is in.
-        key: The id in the file's name; None: a new one.
+        before: Vectors before it in the file.
+        prefix: Folder of the file.
+        key: Id in the file's name; None: a new one.
 
     Returns:
         Its path relative to the table, its content, and the descriptor.
     """
-    content, count = _serialised(rows)
+    content, count = _serialise(rows)
     key = key or uuid.uuid4()
     start = bytes([1]) + before
     frame = len(content).to_bytes(4, "big") + content + zlib.crc32(content).to_bytes(4, "big")
@@ -66,10 +66,10 @@ def in_a_file(
     return (f"{prefix}/{name}" if prefix else name), start + frame, descriptor
 
 
-def _serialised(rows: Iterable[int]) -> tuple[bytes, int]:
+def _serialise(rows: Iterable[int]) -> tuple[bytes, int]:
     from pyroaring import BitMap64  # noqa: PLC0415 (only needed where there are vectors)
 
     bitmap = BitMap64(rows)
     content = _MAGIC.to_bytes(4, "little") + bitmap.serialize()
-    # Z85 takes groups of four bytes; readers of bitmaps pass over what follows the last container.
+    # Z85 encodes groups of four bytes; readers of bitmaps ignore bytes after the last container.
     return content + bytes(-len(content) % 4), len(bitmap)

@@ -1,4 +1,4 @@
-"""Delta tables, commit by commit, with what writers may do: vectors, renamed columns, partitions, checkpoints."""
+"""Write Delta tables commit by commit, with optional features: vectors, renamed columns, partitions, checkpoints."""
 
 from __future__ import annotations
 
@@ -99,18 +99,18 @@ class _File:
 
 @dataclass
 class DeltaSample:
-    """A Delta table that is being written.
+    """Writer of a Delta table.
 
     Attributes:
-        filesystem: Where it lies.
+        filesystem: Its file system.
         root: Its folder.
-        columns: Names and types: those of `_TYPES`.
+        columns: Names and types of the columns; types as in `_TYPES`.
         partition_by: Columns whose values are in the log.
         mapping: How data files name the columns.
-        vectors: How deletes are kept: in files that are written again, or in vectors.
-        misleading: Whether data files have other names than physical ones: only ids find the columns then.
-        times: Gives each version's time as `inCommitTimestamp`; None: the files' own times count.
-        row_group: Rows of a row group of the data files: few, so that small tables have several.
+        vectors: How deletes are stored: in rewritten files, or in vectors.
+        misleading: Whether data files use names other than the physical ones, so that only ids identify the columns.
+        times: Returns each version's time for `inCommitTimestamp`; None: the files' modification times are used.
+        row_group: Rows in each row group of the data files: few, so that small tables have several.
         new_id: Makes the ids in names of files and columns.
     """
 
@@ -138,18 +138,18 @@ class DeltaSample:
 
     @property
     def rows(self) -> list[Row]:
-        """What the table holds, in no order."""
+        """Return the table's rows, in any order."""
         return [row for file in self.files for row in file.left]
 
     def append(self, rows: Sequence[Row]) -> None:
         """Add rows."""
-        self._commit([{"add": file.add} for file in self._written(rows)])
+        self._commit([{"add": file.add} for file in self._write(rows)])
 
     def overwrite(self, rows: Sequence[Row]) -> None:
         """Replace all rows."""
         removes = [self._remove(file) for file in self.files]
         self.files = []
-        self._commit([{"add": file.add} for file in self._written(rows)] + removes)
+        self._commit([{"add": file.add} for file in self._write(rows)] + removes)
 
     def delete(self, column: str, values: Iterable[Any]) -> None:
         """Delete rows by the values of a column."""
@@ -157,16 +157,16 @@ class DeltaSample:
         for file in list(self.files):
             hits = {n for n, row in enumerate(file.rows) if row.get(column) in unwanted} - file.deleted
             if hits:
-                actions += self._without(file, hits)
+                actions += self._delete_rows(file, hits)
         self._commit(actions)
 
     def forget(self) -> None:
-        """Keep no rows of the files so far in memory: nothing can be deleted from them any more."""
+        """Drop the rows written so far from memory: they can no longer be deleted."""
         for file in self.files:
             file.rows = []
 
     def rename(self, old: str, new: str) -> None:
-        """Give a column another name: only with a mapping, and then the files stay."""
+        """Rename a column; needs a mapping, and leaves the files unchanged."""
         for own in (self.columns, self.physical, self.ids):
             items = {new if name == old else name: value for name, value in own.items()}
             own.clear()
@@ -176,7 +176,7 @@ class DeltaSample:
         self._commit([{"metaData": self._metadata()}])
 
     def add_column(self, name: str, kind: pa.DataType) -> None:
-        """A new column; files that are there have none of it."""
+        """Add a column; existing files do not have it."""
         self.columns[name] = kind
         self._number(name)
         for file in self.files:
@@ -184,9 +184,9 @@ class DeltaSample:
         self._commit([{"metaData": self._metadata()}])
 
     def checkpoint(self, kind: CheckpointKind = "classic") -> list[str]:
-        """Write a checkpoint of the newest version; returns its files."""
+        """Write a checkpoint of the newest version; return its files."""
         head: list[dict[str, Any]] = [{"protocol": self._protocol()}, {"metaData": self._metadata()}]
-        # A tombstone of a file that is there no more: readers must pass over it.
+        # A tombstone of a file that no longer exists: readers must skip it.
         tombstone = {"remove": {"path": "gone.parquet", "deletionTimestamp": 1, "dataChange": True}}
         adds: list[dict[str, Any]] = [*({"add": file.add} for file in self.files), tombstone]
         stem = f"{self.root}/_delta_log/{self.version:020}.checkpoint"
@@ -261,7 +261,7 @@ class DeltaSample:
     def _lines(self, path: str, actions: Iterable[Mapping[str, Any]]) -> None:
         self.filesystem.pipe_file(path, "".join(json.dumps(action) + "\n" for action in actions).encode())
 
-    def _written(self, rows: Sequence[Row]) -> list[_File]:
+    def _write(self, rows: Sequence[Row]) -> list[_File]:
         groups: dict[tuple[Any, ...], list[Row]] = {}
         for row in rows:
             groups.setdefault(tuple(row.get(name) for name in self.partition_by), []).append(row)
@@ -304,20 +304,20 @@ class DeltaSample:
             removed["deletionVector"] = vector
         return {"remove": removed}
 
-    def _without(self, file: _File, hits: set[int]) -> list[dict[str, Any]]:
+    def _delete_rows(self, file: _File, hits: set[int]) -> list[dict[str, Any]]:
         remove = self._remove(file)
         if self.vectors == "no":
             self.files.remove(file)
             left = [row for number, row in enumerate(file.rows) if number not in hits]
-            return [remove, *({"add": new.add} for new in (self._written(left) if left else []))]
+            return [remove, *({"add": new.add} for new in (self._write(left) if left else []))]
         file.deleted |= hits
         file.add = {**file.add, "deletionVector": self._vector(file.deleted)}
         return [{"add": file.add}, remove]
 
     def _vector(self, rows: set[int]) -> dict[str, Any]:
         if self.vectors == "log":
-            return deletion_vectors.in_the_log(sorted(rows))
-        path, content, descriptor = deletion_vectors.in_a_file(
+            return deletion_vectors.inline_descriptor(sorted(rows))
+        path, content, descriptor = deletion_vectors.make_file(
             sorted(rows), before=b"an older vector", key=self.new_id()
         )
         self.filesystem.pipe_file(f"{self.root}/{path}", content)

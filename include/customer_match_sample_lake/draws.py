@@ -1,4 +1,4 @@
-"""Even random draws that depend on nothing but a seed, a purpose and a number.
+"""Uniform random draws that depend only on a seed, a purpose and a number.
 
 There is no generator with a state: the draw for number 7 is the same whether it is made first, last, in a
 batch of ten or on another machine.
@@ -16,16 +16,16 @@ __all__ = ["SEED", "Numbers", "draw"]
 SEED = 20261123
 
 Numbers = npt.NDArray[np.uint64]
-"""Shape (n,): numbers of profiles, or draws."""
+"""Shape (n,): profile numbers, or draws."""
 
 
 def draw(numbers: Numbers, purpose: str, seed: int = SEED) -> Numbers:
-    """An even 64-bit draw for each number (the mixing function of SplitMix64 under a key).
+    """Return a uniform 64-bit draw for each number (the mixing function of SplitMix64 with a key).
 
     Args:
         numbers: Shape (n,), dtype uint64.
         purpose: What the draw decides; draws for different purposes are independent.
-        seed: Chooses the world.
+        seed: Selects the sample data.
     """
     key = hashlib.blake2b(f"{seed} {purpose}".encode(), digest_size=8).digest()
     z = (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + np.frombuffer(key, "<u8")

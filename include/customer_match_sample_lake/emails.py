@@ -1,7 +1,7 @@
-"""What e-mail columns really hold: usable addresses in every spelling, and everything else.
+"""Realistic e-mail columns: usable addresses in every spelling, and unusable values.
 
 About 92 of 100 values are usable. Two in a hundred repeat an earlier profile's address, half of them in
-another spelling. All domains are reserved for examples (RFC 2606), so no address can be anyone's.
+another spelling. All domains are reserved for examples (RFC 2606), so that no address belongs to anyone.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from customer_match_sample_lake.names import names
 __all__ = ["BROKEN_FORMS", "DUPLICATE_WINDOW", "USABLE_FORMS", "Form", "emails"]
 
 DUPLICATE_WINDOW = 500
-"""A repeated address is that of one of so many profiles before."""
+"""A repeated address belongs to one of this many preceding profiles."""
 _EXACT_DUPLICATES, _DUPLICATES = 10, 20  # of 1,000
 
 Write = Callable[[str, int], str | None]
-"""(plain address, even draw) → what the column holds."""
+"""(regular address, uniform draw) → value of the column."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """One way in which an address is written into a table, or fails to be.
+    """One way in which an address is written into a table, correctly or not.
 
     Attributes:
-        name: What it is called.
-        per_mille: How many of 1,000 profiles are written so.
-        write: How.
+        name: Its name.
+        per_mille: Its share, in profiles per 1,000.
+        write: Makes the value.
     """
 
     name: str
@@ -45,21 +45,21 @@ class Form:
 
 
 def emails(numbers: Numbers, seed: int = SEED) -> pa.StringArray:
-    """The e-mail column of these profiles."""
+    """Return the e-mail column of these profiles."""
     lot = draw(numbers, "duplicate", seed) % 1000
     repeats = (lot < _DUPLICATES) & (numbers >= DUPLICATE_WINDOW)
     owners = np.where(repeats, numbers - 1 - draw(numbers, "owner", seed) % DUPLICATE_WINDOW, numbers)
     forms = _FORM_OF_LOT[draw(owners, "form", seed) % 1000]
     forms[repeats & (lot >= _EXACT_DUPLICATES)] = _CAPITALS
-    return _written(owners, forms, seed)
+    return _write(owners, forms, seed)
 
 
-def _written(owners: Numbers, forms: npt.NDArray[np.intp], seed: int) -> pa.StringArray:
-    """The owners' addresses in these forms (shape (n,): positions in `_FORMS`)."""
+def _write(owners: Numbers, forms: npt.NDArray[np.intp], seed: int) -> pa.StringArray:
+    """Write the owners' addresses in these forms (shape (n,): indices in `_FORMS`)."""
     domains = _DOMAINS.take(pa.array(draw(owners, "domain", seed) % np.uint64(len(_DOMAINS))))
     plain = pc.binary_join_element_wise(names(owners, seed).local_part, domains, "@")
     values: list[str | None] = plain.to_pylist()
-    odd = np.flatnonzero(forms)  # the first form is the plain one: nothing to do for most rows
+    odd = np.flatnonzero(forms)  # the first form leaves the address as it is: nothing to do for most rows
     lots = draw(owners[odd], "variant", seed).tolist()
     for row, form, lot in zip(odd.tolist(), forms[odd].tolist(), lots, strict=True):
         values[row] = _FORMS[form].write(values[row] or "", lot)
@@ -71,7 +71,7 @@ def _one_of(*values: str | None) -> Write:
 
 
 def _pattern(*patterns: str) -> Write:
-    """Patterns over `local` part, `domain` and the whole `address`."""
+    """Make a writer from patterns with `local` part, `domain` and the whole `address`."""
 
     def write(address: str, lot: int) -> str:
         local, _, domain = address.partition("@")

@@ -1,7 +1,7 @@
-"""What a segment of a sample lake must become, counted row by row while its table is written.
+"""Expected result of a segment of a sample lake, counted row by row while its table is written.
 
 The plain-Python definition (`customer_match.addresses.definition`) judges each address, and plain Python decides which
-rows count. Nothing of the readers and the engine is used: they are checked against this.
+rows count. Readers and engine are not used, because they are checked against this result.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ Holds = Callable[[Row], bool]
 
 @dataclass(frozen=True)
 class Expected:
-    """What one segment must become.
+    """Expected result of one segment.
 
     Attributes:
         members: Its members: digests of 32 bytes.
         profiles: Rows of the segment.
         filtered: Rows that `where` leaves out.
-        without_consent: Rows, of the others, without consent.
-        valid: Rows, of those that are left, with a usable address.
-        rejected: Rows without one, by reason (reasons that occur).
-        duplicates: Digests that had been contributed already.
-        suppressed: Members that the suppression lists keep out; None without such lists.
-        customers: Distinct customers that the segment lists, where these are joined to profiles; else None.
-        without_profile: Customers, of these, that no profile has; None likewise.
-        superseded: Rows of a log of changes with a newer one of the same id; None where the table is no log.
-        deleted: Ids of the log that were deleted; None likewise.
+        without_consent: Remaining rows without consent.
+        valid: Remaining rows with a usable address.
+        rejected: Remaining rows without one, by reason (only reasons that occur).
+        duplicates: Digests that occurred before.
+        suppressed: Members that the suppression lists exclude; None without such lists.
+        customers: Distinct customers that the segment lists, if they are joined to profiles; otherwise None.
+        without_profile: How many of these customers have no profile; otherwise None.
+        superseded: Rows of a change log with a newer one of the same id; None if the table is no change log.
+        deleted: Ids of the change log that were deleted; None if the table is no change log.
     """
 
     members: frozenset[bytes]
@@ -53,13 +53,13 @@ class Expected:
     deleted: int | None = None
 
     def counts(self) -> dict[str, Any]:
-        """All of it in numbers, under the names that a run's report has for them; no digest, no address."""
+        """Return all counts, with the names of a run's report; no digest and no address."""
         counts = {name: value for name, value in vars(self).items() if value is not None}
         return {**counts, "rejected": dict(sorted(self.rejected.items())), "members": len(self.members)}
 
 
 def digests_of(values: Iterable[str | None], policy: Policy = Policy.BASIC) -> frozenset[bytes]:
-    """The digests that a suppression list of these values keeps out."""
+    """Return the digests that a suppression list with these values excludes."""
     return frozenset(digest for value in values for digest in judge(value, policy).digests)
 
 
@@ -69,11 +69,11 @@ class Tally:
     Args:
         emails: Names of the e-mail columns.
         policy: How addresses are normalised.
-        take: Which of a row's addresses count.
-        separator: What stands between several in a text.
+        take: Which of a row's addresses are used.
+        separator: Delimiter between several addresses in one text.
         where: Which rows count; None: all.
-        consent: Which rows have consented; None: all.
-        suppressed: Digests that are kept out; None: there are no lists.
+        consent: Which rows have consent; None: all.
+        suppressed: Digests that are excluded; None: there are no lists.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Tally:
         self._counts: Counter[str] = Counter()
 
     def of(self, batches: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
-        """The same batches; each row is counted as it passes."""
+        """Yield the same batches, and count each row."""
         for rows in batches:
             for row in rows:
                 self.add(row)
@@ -113,7 +113,7 @@ class Tally:
             self._judge(row)
 
     def filtered(self, rows: int) -> None:
-        """Count rows of a list of customers that `where` leaves out before they are joined."""
+        """Count rows of a customer list that `where` leaves out before the join."""
         self._counts["profiles"] += rows
         self._counts["filtered"] += rows
 
@@ -125,7 +125,7 @@ class Tally:
         superseded: int | None = None,
         deleted: int | None = None,
     ) -> Expected:
-        """What the segment must become if it holds the rows so far."""
+        """Return the expected result for the rows so far."""
         counts = self._counts
         kept_out = self._suppressed or frozenset()
         return Expected(

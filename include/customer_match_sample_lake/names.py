@@ -1,4 +1,4 @@
-"""Names of sixteen countries, in the letters of each and in those of an e-mail address."""
+"""Names from sixteen countries, in their own script and in the letters of an e-mail address."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["COUNTRIES", "names"]
 
 @dataclass(frozen=True)
 class Name:
-    """A name as its owner writes it, and as it stands in an address (lower-case ASCII letters)."""
+    """A name as its owner writes it, and as it appears in an address (lower-case ASCII letters)."""
 
     written: str
     latin: str
@@ -25,7 +25,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Country:
-    """Whose names go together. The code is that of ISO 3166."""
+    """A country, whose names are combined. The code is from ISO 3166."""
 
     code: str
     given: tuple[Name, ...]
@@ -37,11 +37,11 @@ class Names:
     """Names of n profiles, as columns of n values.
 
     Attributes:
-        given: As their owners write them.
-        family: As their owners write them.
-        country: Code of the country that they come from.
-        local_part: The two in lower-case ASCII with the profile's number: no two profiles share one, also
-            not where dots are dropped.
+        given: Given names, as their owners write them.
+        family: Family names, as their owners write them.
+        country: Code of the country.
+        local_part: Both names in lower-case ASCII with the profile's number; unique for each profile, also after
+            dots are dropped.
     """
 
     given: pa.StringArray
@@ -51,7 +51,7 @@ class Names:
 
 
 def names(numbers: Numbers, seed: int = SEED) -> Names:
-    """Name the profiles of these numbers."""
+    """Return names for the profiles with these numbers."""
     country = draw(numbers, "country", seed) % np.uint64(len(COUNTRIES))
     given = _GIVEN.pick(country, draw(numbers, "given name", seed))
     family = _FAMILY.pick(country, draw(numbers, "family name", seed))
@@ -69,7 +69,7 @@ def names(numbers: Numbers, seed: int = SEED) -> Names:
 
 
 class _Pool:
-    """All names of one kind in one column, each country's in a row."""
+    """All names of one kind in one column, grouped by country."""
 
     def __init__(self, of: Callable[[Country], tuple[Name, ...]]) -> None:
         pool = [name for country in COUNTRIES for name in of(country)]
@@ -79,7 +79,7 @@ class _Pool:
         self._starts = np.cumsum(self._counts) - self._counts
 
     def pick(self, country: Numbers, lots: Numbers) -> pa.UInt64Array:
-        """Positions in the pool of one name of each profile's country."""
+        """Return for each profile the position of one name of its country."""
         return pa.array(self._starts[country] + lots % self._counts[country])
 
 
@@ -98,8 +98,8 @@ def _country(code: str, given: str, family: str) -> Country:
     return Country(code, tuple(map(_name, given.split("|"))), tuple(map(_name, family.split("|"))))
 
 
-# `written`, or `written=latin` where the letters are not Latin or the address leaves something out.
-# Commas, quotes and a line break are there on purpose: CSV must carry them.
+# `written`, or `written=latin` if the letters are not Latin or the address omits something.
+# Commas, quotes and a line break are included deliberately: CSV must preserve them.
 COUNTRIES = (
     _country(
         "US",

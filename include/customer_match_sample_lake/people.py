@@ -1,8 +1,7 @@
-"""People who do not exist, for segment tables that look like real ones.
+"""Fictitious customers, for segment tables that look like real ones.
 
-A profile is a pure function of its number and the seed: the same number is the same customer in every
-segment, on every machine, in every run. That makes a churned table, an overlap of two segments and an
-expectation reproducible without keeping anything.
+A profile is a pure function of its number and the seed: the same number is the same customer in every segment, on every
+machine, in every run. So churn, overlapping segments and expected results are reproducible without stored state.
 
 Columns follow the unified `Customer` table of Customer Insights: `CustomerId` of 32 lower-case hex digits,
 `<source>_<table>_<key>` for the source's key and a semicolon-separated `_Alternate` for all of them.
@@ -43,12 +42,12 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, eq=False)
 class Profiles:
-    """Who is in a segment.
+    """The profiles of a segment.
 
     Attributes:
-        numbers: Shape (n,): the profiles' numbers, each once, in the table's order.
-        next_number: The first number that nobody in the segment has had yet.
-        seed: Chooses the world that the numbers stand for.
+        numbers: Shape (n,): the profiles' numbers, without duplicates, in the table's order.
+        next_number: The first number that no profile of the segment has had yet.
+        seed: Selects the sample data.
     """
 
     numbers: Numbers
@@ -57,17 +56,18 @@ class Profiles:
 
     @classmethod
     def first(cls, count: int, *, start: int = 0, seed: int = SEED) -> Profiles:
-        """The profiles `start` to `start + count - 1`."""
+        """Return the profiles `start` to `start + count - 1`."""
         return cls(np.arange(start, start + count, dtype=np.uint64), start + count, seed)
 
     def __len__(self) -> int:
-        """How many profiles there are."""
+        """Return the number of profiles."""
         return len(self.numbers)
 
     def churn(self, share: float) -> Profiles:
-        """The segment after a share of its profiles changed: half of them left, as many new ones came.
+        """Replace a share of the profiles: half of the share leaves, and as many new profiles join.
 
-        Deterministic: the same profiles churn into the same profiles. Newcomers take the places of leavers.
+        Deterministic: the same profiles always change in the same way. New profiles take the positions of those that
+        left.
 
         Raises:
             ValueError: The share is not between 0 and 1.
@@ -82,13 +82,13 @@ class Profiles:
         return Profiles(numbers, self.next_number + changes, self.seed)
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        """The profiles as rows of `SCHEMA`, at most `rows` in one batch."""
+        """Yield the profiles as rows of `SCHEMA`, at most `rows` in one batch."""
         for start in range(0, len(self), rows):
             yield people(self.numbers[start : start + rows], self.seed)
 
 
 def people(numbers: Numbers, seed: int = SEED) -> pa.RecordBatch:
-    """One row of `SCHEMA` for each number."""
+    """Return one row of `SCHEMA` for each number."""
     person = names(numbers, seed)
     contact, contacts = _contacts(numbers, seed)
     columns = {
@@ -124,7 +124,7 @@ def _purchases(numbers: Numbers, seed: int) -> pa.TimestampArray:
 
 
 def _contacts(numbers: Numbers, seed: int) -> tuple[pa.StringArray, pa.StringArray]:
-    """Keys of the source: the winner's, and all of them; every tenth profile was merged from two."""
+    """Return the source's keys: the main one, and all of them; every tenth profile was merged from two."""
     winner = pc.binary_join_element_wise("C", pa.array(numbers).cast(pa.string()), "-")
     other = pc.binary_join_element_wise("L", pa.array(numbers).cast(pa.string()), "-")
     merged = pa.array(draw(numbers, "merged", seed) % 10 == 0)

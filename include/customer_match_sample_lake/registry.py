@@ -1,4 +1,4 @@
-"""All shapes by their names. A new one is a function in a module of `shapes`; a new module is a line here."""
+"""All shapes by name. A new shape is a function in a module of `shapes`; a new module needs one line here."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Sample lakes below one folder, each with the export file that reads it, and what its segments must become.
+"""Sample lakes in one folder, each with its export file and the expected results of its segments.
 
     <folder>/lakes/<shape>/…          the tables
     <folder>/exports/<shape>.yaml     the export files
-    <folder>/expected.json            figures of every segment: no address, no digest
-    <folder>/sample-lake.json         what was written here, so that it can be written anew
+    <folder>/expected.json            counts of every segment, without addresses and digests
+    <folder>/sample-lake.json         what was written here, so that it can be rewritten
 
 The same seed and number of profiles give the same tables, on every machine.
 """
@@ -26,9 +26,9 @@ from customer_match_sample_lake.shape import Figures, Sample, Shape
 __all__ = ["MARKER", "Samples"]
 
 MARKER: Final = "sample-lake.json"
-_NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # of shapes: no path leads out of the folder
+_NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # of shapes: no path out of the folder
 _EXPECTED: Final = "expected.json"
-_CUSTOMER, _ACCOUNT = 190000001, 180000001  # those of the simulator's ready-made account
+_CUSTOMER, _ACCOUNT = 190000001, 180000001  # of the simulator's ready-made account
 
 Written = Callable[[Shape, Sample], None]
 
@@ -38,12 +38,12 @@ class Samples:
     """A folder of sample lakes.
 
     Attributes:
-        filesystem: Any of fsspec's.
+        filesystem: Any fsspec file system.
         root: The folder in it, without a protocol.
         url: The folder as export files name it: a local path, or a URL such as `abfs://container/folder`.
         connection: Id of the Airflow connection that opens the URL; None for local folders.
         profiles: Rows of the largest segment of each lake.
-        seed: Chooses the people.
+        seed: Selects the sample customers.
     """
 
     filesystem: fsspec.AbstractFileSystem
@@ -54,18 +54,19 @@ class Samples:
     seed: int = SEED
 
     def write(self, shapes: Iterable[Shape], written: Written = lambda *_: None) -> dict[str, Figures]:
-        """Write samples of some shapes; what was written here earlier is gone first.
+        """Write samples of some shapes, after deleting samples written here earlier.
 
         Args:
-            shapes: What to write.
-            written: Gets each sample once it is written. It has all members; none but the last is kept in memory.
+            shapes: The shapes to write.
+            written: Called with each sample once it is written. A sample holds all its members; only the last one
+                is kept in memory.
 
         Returns:
-            What runs must find, in numbers, by the names of the shapes.
+            Expected results of runs, as counts, by shape.
         """
         wanted = list(shapes)
         names = [shape.name for shape in wanted]
-        self._remove([*(self._written() or ()), *names])
+        self._remove([*(self._write() or ()), *names])
         self._json(MARKER, {"shapes": names, "profiles": self.profiles, "seed": self.seed})
         figures = {}
         for shape in wanted:
@@ -77,19 +78,19 @@ class Samples:
         return figures
 
     def export_path(self, shape: str) -> str:
-        """The export file of a shape, as export files name places."""
+        """Return the path of a shape's export file, in the form of export files."""
         return f"{self.url}/exports/{shape}.yaml"
 
     def is_ours(self) -> bool:
-        """Whether samples were written here earlier."""
-        return self._written() is not None
+        """Return whether samples were written here earlier."""
+        return self._write() is not None
 
     def _sample(self, shape: Shape) -> Sample:
         folder = f"{self.root}/lakes/{shape.name}"
         return shape.write(Lake(self.filesystem, folder, shape.name, self.profiles, self.seed))
 
-    def _written(self) -> Sequence[str] | None:
-        """The shapes that were written here earlier; None if nothing was, or nobody can tell."""
+    def _write(self) -> Sequence[str] | None:
+        """Return the shapes that were written here earlier; None if there are none or it is unknown."""
         try:
             found = json.loads(self.filesystem.cat_file(f"{self.root}/{MARKER}"))
             names = [str(name) for name in found["shapes"]]
@@ -98,7 +99,7 @@ class Samples:
         return names if all(_NAME.fullmatch(name) for name in names) else None
 
     def _remove(self, names: Iterable[str]) -> None:
-        """Take earlier samples away; whatever else lies here stays."""
+        """Delete earlier samples; other files stay."""
         for name in dict.fromkeys(names):
             for path in (f"lakes/{name}", f"exports/{name}.yaml"):
                 if self.filesystem.exists(f"{self.root}/{path}"):

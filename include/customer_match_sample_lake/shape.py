@@ -1,4 +1,4 @@
-"""What a shape of sample lakes is: a name, a description, and a function that writes it."""
+"""A shape of sample lakes: a name, a description, and the function that writes it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from customer_match_sample_lake.lake import Lake
 __all__ = ["Figures", "Sample", "Shape", "State", "shape"]
 
 Figures = list[dict[str, Any]]
-"""What runs must find, in numbers: of each state its date (ISO) or None, and its segments."""
+"""Expected results of runs, as counts: for each state its date (ISO) or None, and its segments."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What a run must find.
+    """Expected result of a run.
 
     Attributes:
-        segments: What each segment must become, by its table.
-        date: End of the data interval of the run; None: a run of today.
+        segments: Expected result of each segment, by table.
+        date: End of the run's data interval; None: a run of today.
     """
 
     segments: Mapping[str, Expected]
     date: datetime | None = None
 
     def figures(self) -> dict[str, Any]:
-        """All of it in numbers, for JSON; no digest, no address."""
+        """Return all counts, for JSON; no digest and no address."""
         segments = {table: expected.counts() for table, expected in self.segments.items()}
         return {"date": self.date.isoformat() if self.date else None, "segments": segments}
 
@@ -39,15 +39,15 @@ class Sample:
     """A sample that was written.
 
     Attributes:
-        export: Keys of the export file that reads it; those of `source` without its root.
-        states: What runs must find; the first is what is tried first.
+        export: Keys of the export file that reads it; `source` lacks its root.
+        states: Expected results of runs; the first is tried first.
     """
 
     export: Mapping[str, Any]
     states: Sequence[State]
 
     def figures(self) -> Figures:
-        """What runs must find, in numbers, for JSON."""
+        """Return the expected results of runs as counts, for JSON."""
         return [state.figures() for state in self.states]
 
 
@@ -56,8 +56,8 @@ class Shape:
     """A shape that a lake may have.
 
     Attributes:
-        name: Of its folder, and of its export file.
-        description: What it is, in one line.
+        name: Name of its folder and of its export file.
+        description: One line for users.
         write: Writes a sample of it.
     """
 
@@ -67,5 +67,5 @@ class Shape:
 
 
 def shape(name: str, description: str) -> Callable[[Callable[[Lake], Sample]], Shape]:
-    """Make a shape of the function that writes it; in a module of `shapes`, that is all it takes."""
+    """Return a decorator that makes a shape of the function that writes it."""
     return lambda write: Shape(name, description, write)

@@ -20,7 +20,7 @@ VALUES = [["1", ROWS[0]["Name"]], ["2", ROWS[1]["Name"]], ["", "Ω"]]
 
 
 class Forward(io.BytesIO):
-    """A file that cannot be sought in, as those of object storages."""
+    """A file without seek, as in object storages."""
 
     def seekable(self) -> bool:
         return False
@@ -35,7 +35,7 @@ class Forward(io.BytesIO):
         ({"escape": "\\"}, {"escapechar": "\\", "doublequote": False}),
     ],
 )
-def test_what_is_written_is_read(encoding: str, style: dict[str, Any], reading: dict[str, Any]) -> None:
+def test_written_rows_can_be_read(encoding: str, style: dict[str, Any], reading: dict[str, Any]) -> None:
     csv_style = Csv(header=True, encoding=encoding, **style)
     file = Forward()
     csv_style.write(file, COLUMNS, [ROWS[:1], [], ROWS[1:]])
@@ -54,7 +54,7 @@ def test_byte_order_marks_come_once(encoding: str, mark: bytes) -> None:
     assert "\ufeff" not in file.getvalue().decode("utf-8-sig" if encoding == "utf-8" else encoding)
 
 
-def test_values_without_quotation_marks() -> None:
+def test_values_may_be_written_without_quotation_marks() -> None:
     assert (
         Csv(quoted=False, delimiter="|").content(["Id", "Name"], [{"Id": 'a"b', "Name": "x,y"}])
         == b'a"b|x,y\r\n'

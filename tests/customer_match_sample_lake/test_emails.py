@@ -22,7 +22,7 @@ def test_usable_forms_hold_an_address(form: Form) -> None:
 
 
 @pytest.mark.parametrize("form", BROKEN_FORMS, ids=lambda form: form.name)
-def test_broken_forms_hold_none(form: Form) -> None:
+def test_broken_forms_hold_no_address(form: Form) -> None:
     for lot in range(60):
         value = form.write(ADDRESS, lot)
         assert judge(value, Policy.BASIC).rejection is not None, value
@@ -67,7 +67,7 @@ def test_some_repeats_are_exact_and_some_differ_in_case(column: list[str | None]
     assert by_case > 200
 
 
-def test_the_column_holds_what_real_ones_hold(column: list[str | None]) -> None:
+def test_the_column_has_realistic_values(column: list[str | None]) -> None:
     texts = [value for value in column if value is not None]
     assert len(texts) < len(column)
     assert "" in texts

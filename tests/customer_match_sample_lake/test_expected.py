@@ -40,7 +40,7 @@ def test_each_row_is_counted_once() -> None:
     )
 
 
-def test_it_goes_on_after_it_was_asked() -> None:
+def test_counting_continues_after_a_result() -> None:
     tally = Tally()
     tally.add({"Email": "a@example.com"})
     first = tally.expected()
@@ -48,7 +48,7 @@ def test_it_goes_on_after_it_was_asked() -> None:
     assert (first.members, tally.expected().members) == ({A}, {A, B})
 
 
-def test_several_addresses_of_a_row() -> None:
+def test_a_row_may_have_several_addresses() -> None:
     row = {"Email": ["x", "a@example.com"], "Other": "b@example.com;b@example.com"}
     first, everything = (Tally(["Email", "Other"], take=take, separator=";") for take in Take)
     for tally in (first, everything):
@@ -58,7 +58,7 @@ def test_several_addresses_of_a_row() -> None:
     assert (everything.expected().valid, everything.expected().duplicates) == (1, 1)
 
 
-def test_memberships_that_are_left_out_are_profiles() -> None:
+def test_memberships_left_out_count_as_profiles() -> None:
     tally = Tally()
     tally.filtered(3)
     found = tally.expected(customers=5, without_profile=2).counts()
@@ -75,6 +75,6 @@ def test_memberships_that_are_left_out_are_profiles() -> None:
     }
 
 
-def test_digests_of_a_list() -> None:
+def test_a_list_excludes_all_digests_of_its_addresses() -> None:
     assert digests_of(["A@example.com", None, B.hex(), "none"]) == {A, B}
     assert len(digests_of(["a.x+y@example.com"], Policy.BOTH)) == 2

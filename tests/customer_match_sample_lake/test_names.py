@@ -28,7 +28,7 @@ def test_every_name_has_a_latin_form_for_addresses() -> None:
         ("O'Brien", "obrien"),
     ],
 )
-def test_latin_forms(written: str, latin: str) -> None:
+def test_names_have_the_expected_latin_form(written: str, latin: str) -> None:
     known = {name.written: name.latin for c in COUNTRIES for name in (*c.given, *c.family)}
     assert known[written] == latin
 

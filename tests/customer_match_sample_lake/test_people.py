@@ -22,8 +22,8 @@ def test_draws_are_even_and_independent_of_each_other() -> None:
     assert not (first == draw(numbers, "first", seed=1)).any()
 
 
-def test_the_same_people_on_every_machine() -> None:
-    """Pinned: if the generator changes on purpose, pin the new value."""
+def test_customers_are_the_same_on_every_machine() -> None:
+    """Pinned: if the generator changes deliberately, pin the new value."""
     table = rows(Profiles.first(2_000))
     digest = hashlib.sha256(repr([table[name].to_pylist() for name in ("CustomerId", "Email")]).encode())
     assert digest.hexdigest()[:16] == "4a98f2f929bb60e0"
@@ -81,6 +81,6 @@ def test_leavers_are_spread_over_the_table() -> None:
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
-def test_churn_refuses_a_share_that_is_none(share: float) -> None:
+def test_churn_rejects_an_invalid_share(share: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         Profiles.first(10).churn(share)

@@ -1,4 +1,4 @@
-"""The samples themselves: the same bytes each time and everywhere, nothing personal beside the tables."""
+"""Samples are the same bytes on every machine, and only the tables hold personal data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROFILES = 60
 
 
 def written(folder: Path, *shapes: str, url: str | None = None, **options: int) -> dict[str, bytes]:
-    """All files of samples, by their paths."""
+    """Return all files of the samples, by path."""
     options = {"profiles": PROFILES, **options}
     samples = Samples(LocalFileSystem(), str(folder), url or str(folder), **options)
     samples.write([SHAPES[name] for name in shapes or SHAPES])
@@ -49,7 +49,7 @@ def test_two_writes_are_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_any_file_system(tmp_path: Path) -> None:
+def test_samples_can_be_written_to_any_file_system(tmp_path: Path) -> None:
     memory = MemoryFileSystem()
     shapes = list(SHAPES.values())
     Samples(memory, "/sampled", "abfs://lake", "lake", PROFILES).write(shapes)
@@ -67,7 +67,7 @@ def test_any_file_system(tmp_path: Path) -> None:
     assert export["workspace"] == {"connection": "lake", "root": "abfs://lake/workspace"}
 
 
-def test_another_seed_and_another_number_of_profiles(tmp_path: Path) -> None:
+def test_seed_and_number_of_profiles_change_the_samples(tmp_path: Path) -> None:
     usual, other = written(tmp_path / "a", "csv-gzip"), written(tmp_path / "b", "csv-gzip", seed=7)
     [table] = [path for path in usual if path.startswith("lakes/")]
     assert usual[table] != other[table]
@@ -75,8 +75,8 @@ def test_another_seed_and_another_number_of_profiles(tmp_path: Path) -> None:
     assert more["csv-gzip"][0]["segments"]["HighValue"]["profiles"] == 9_000, "more than one batch"
 
 
-def test_models_lie_where_their_addresses_say(tmp_path: Path) -> None:
-    """Then they can be read in a container or bucket of any name."""
+def test_models_are_at_the_location_of_their_url(tmp_path: Path) -> None:
+    """Then they can be read from a container or bucket of any name."""
     whole = 0
     for path, content in written(tmp_path, "cdm", "cdm-empty", "synapse-link").items():
         if path.endswith("model.json"):
@@ -107,7 +107,7 @@ def test_no_address_and_no_hash_beside_the_tables(tmp_path: Path) -> None:
     assert not any(member in text for member in members)
 
 
-def test_writing_again_leaves_nothing_of_the_old_samples_and_all_else(tmp_path: Path) -> None:
+def test_writing_again_deletes_only_old_samples(tmp_path: Path) -> None:
     written(tmp_path, "csv", "delta")
     own = {"exports/mine.yaml": b"mine", "lakes/mine/a.csv": b"Email\n", "workspace/x": b"x"}
     for path, content in own.items():
@@ -123,7 +123,7 @@ def test_writing_again_leaves_nothing_of_the_old_samples_and_all_else(tmp_path: 
     }
 
 
-def test_a_half_written_folder_is_known_and_written_anew(tmp_path: Path) -> None:
+def test_a_partly_written_folder_is_recognised_and_rewritten(tmp_path: Path) -> None:
     def broken(_: object) -> Sample:
         raise OSError("the disk is full")
 
@@ -141,13 +141,13 @@ def test_a_half_written_folder_is_known_and_written_anew(tmp_path: Path) -> None
     "marker",
     ["", "[]", "{", "null", '{"shapes": 1}', '{"shapes": ["../../etc"]}', '{"shapes": ["a/b"]}', "\xff"],
 )
-def test_a_marker_of_somebody_else(tmp_path: Path, marker: str) -> None:
+def test_a_foreign_marker_file_is_not_ours(tmp_path: Path, marker: str) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / MARKER).write_bytes(marker.encode("latin-1"))
     assert not Samples(LocalFileSystem(), str(tmp_path / "in"), "x").is_ours()
 
 
-def test_names_and_descriptions() -> None:
+def test_shapes_have_unique_names_and_descriptions() -> None:
     for name, shape in SHAPES.items():
         assert name == shape.name
         assert "\n" not in shape.description
@@ -155,7 +155,7 @@ def test_names_and_descriptions() -> None:
     assert len({shape.description for shape in SHAPES.values()}) == len(SHAPES) > 30
 
 
-def test_figures_have_dates_and_counts_alone(tmp_path: Path) -> None:
+def test_figures_hold_only_dates_and_counts(tmp_path: Path) -> None:
     found = json.loads(written(tmp_path, "days", "cdm")["expected.json"])
     assert [state["date"] for state in found["days"]] == [
         f"2026-01-0{day}T00:00:00+00:00" for day in (7, 6, 5)

@@ -1,1 +1,1 @@
-"""The shapes of sample lakes, some in each module: what `docs/lake-layouts.md` says that is read."""
+"""The shapes of sample lakes: the layouts that `docs/lake-layouts.md` lists as supported."""

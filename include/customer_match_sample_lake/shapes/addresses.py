@@ -1,4 +1,4 @@
-"""Where addresses stand: in several columns, in lists, several in one text."""
+"""Location of addresses: in several columns, in lists, several in one text."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from customer_match_sample_lake.shape import Sample, State, shape
 _WITH_SECOND: Final = SCHEMA.append(pa.field("SecondEmail", pa.string()))
 
 
-@shape("emails-columns", "two e-mail columns, of which the first usable address counts")
+@shape("emails-columns", "two e-mail columns, of which the first usable address is used")
 def first_usable(lake: Lake) -> Sample:
-    """The second column is as messy as the first one."""
+    """Write a second column with as many unusable values as the first."""
     tally = Tally(["Email", "SecondEmail"])
     lake.parquet("HighValue/part-0.parquet", tally.of(_with_second(lake)), _WITH_SECOND)
     export = {"segments": lake.segments("HighValue"), "email": ["Email", "SecondEmail"]}
     return Sample(export, [State({"HighValue": tally.expected()})])
 
 
-@shape("emails-all", "two e-mail columns, all of whose addresses count, each by both ways to normalise")
+@shape("emails-all", "two e-mail columns, all of whose addresses are used, each normalised by both policies")
 def all_of_them(lake: Lake) -> Sample:
-    """Most customers become several members."""
+    """Write customers of whom most become several members."""
     columns = ["Email", "SecondEmail"]
     tally = Tally(columns, policy=Policy.BOTH, take=Take.ALL)
     lake.parquet("HighValue/part-0.parquet", tally.of(_with_second(lake)), _WITH_SECOND)
@@ -42,13 +42,14 @@ def all_of_them(lake: Lake) -> Sample:
 
 @shape("emails-list", "a column with a list of addresses for each customer")
 def in_lists(lake: Lake) -> Sample:
-    """Some customers have an empty list, or none."""
+    """Write lists; some customers have an empty list, or none."""
     tally = Tally(["Emails"], take=Take.ALL)
 
     def rows() -> Iterator[list[Row]]:
         for batch in _with_second(lake):
             yield [
-                {"CustomerId": row["CustomerId"], "Emails": _listed(n, row)} for n, row in enumerate(batch)
+                {"CustomerId": row["CustomerId"], "Emails": _address_list(n, row)}
+                for n, row in enumerate(batch)
             ]
 
     schema = pa.schema([("CustomerId", pa.string()), ("Emails", pa.list_(pa.string()))])
@@ -59,7 +60,7 @@ def in_lists(lake: Lake) -> Sample:
 
 @shape("emails-separated", "a text with several addresses, separated by semicolons")
 def separated(lake: Lake) -> Sample:
-    """In a CSV file, whose own delimiter is a comma."""
+    """Write a CSV file, whose own delimiter is a comma."""
     tally = Tally(["Email"], take=Take.ALL, separator=";")
 
     def rows() -> Iterator[list[Row]]:
@@ -75,7 +76,7 @@ def separated(lake: Lake) -> Sample:
 
 
 def _with_second(lake: Lake) -> Iterator[list[Row]]:
-    """Customers, and other people's addresses as their second ones."""
+    """Yield customers, with addresses of other customers as second ones."""
     people = lake.people()
     first = 0
     for rows in customers(people):
@@ -85,8 +86,8 @@ def _with_second(lake: Lake) -> Iterator[list[Row]]:
         yield [row | {"SecondEmail": email} for row, email in zip(rows, second, strict=True)]
 
 
-def _listed(number: int, row: Row) -> list[str | None] | None:
-    """The list of the row of a number: of ten one has none, one an empty one, one a single address."""
+def _address_list(number: int, row: Row) -> list[str | None] | None:
+    """Return the list for a row: of ten rows, one has no list, one an empty one, one a single address."""
     everything = [row["Email"], row["SecondEmail"]]
     odd: dict[int, list[str | None] | None] = {0: None, 1: [], 2: everything[:1]}
     return odd.get(number % 10, everything)

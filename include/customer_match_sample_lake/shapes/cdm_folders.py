@@ -1,4 +1,4 @@
-"""CDM folders: what Customer Insights exports, and what manifests describe."""
+"""CDM folders: Customer Insights exports, and folders with manifests."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _PART_ROWS: Final = 4_000
 
 @shape("cdm", "a Customer Insights export: model.json, no headers, an older run beside the newest")
 def customer_insights(lake: Lake) -> Sample:
-    """Locations are whole addresses of the lake that it was written in, percent-encoded.
+    """Write a model whose locations are full, percent-encoded URLs of the lake where it was written.
 
-    Beside the two segments lie a table that nobody chose and one without files.
+    It also has a table that is in no segment and one without files.
     """
     folder = CdmSample(lake.filesystem, lake.path(f"{_INSTANCE}/LakeExport"), _ADDRESS)
     people = {"Male_under_40": lake.people(), "Lapsed VIPs": lake.people(0.25, start=0.9)}
@@ -38,7 +38,7 @@ def customer_insights(lake: Lake) -> Sample:
 
 @shape("cdm-header", "a newer model.json: `tables` for entities, relative locations, files with headers")
 def with_headers(lake: Lake) -> Sample:
-    """Delimiter and header are told by the model."""
+    """Write a model that gives delimiter and header."""
     tally = Tally()
     folder = CdmSample(lake.filesystem, lake.path("LakeExport"), address="", key="tables")
     style = Csv(header=True, delimiter=";")
@@ -51,7 +51,7 @@ def with_headers(lake: Lake) -> Sample:
     "cdm-manifest", "default.manifest.cdm.json with definitions of its entities, and partitions by pattern"
 )
 def with_manifest(lake: Lake) -> Sample:
-    """One entity names its files, the other one a pattern that they fit."""
+    """Write one entity that names its files, and another with a pattern that matches them."""
     folder = CdmSample(lake.filesystem, lake.path("Model"))
     style, people = Csv(delimiter="|"), {"Listed": lake.people(), "Matched": lake.people(0.5, start=0.5)}
     found, entities = {}, []
@@ -79,7 +79,7 @@ def with_manifest(lake: Lake) -> Sample:
 
 @shape("cdm-empty", "an export in which a segment has no file, and another one a file without rows")
 def with_empty_segments(lake: Lake) -> Sample:
-    """Both audiences are emptied, which the export file has to allow."""
+    """Write two segments whose audiences become empty, which the export file must allow."""
     folder = CdmSample(lake.filesystem, lake.path("LakeExport"), _ADDRESS)
     tallies = {"HighValue": Tally(), "Without files": Tally(), "Without rows": Tally()}
     folder.run("HighValue", COLUMNS, _parts(tallies["HighValue"].of(customers(lake.people()))), _NEW_RUN)
@@ -90,7 +90,7 @@ def with_empty_segments(lake: Lake) -> Sample:
 
 
 def _parts(batches: Batches) -> Iterator[list[Row]]:
-    """Rows of each file: at least two files, as larger tables have."""
+    """Yield the rows of each file: at least two files, as larger tables have."""
     for rows in batches:
         size = min(_PART_ROWS, -(-len(rows) // 2))
         yield from (rows[start : start + size] for start in range(0, len(rows), size))

@@ -1,4 +1,4 @@
-"""Logs of changes: old versions and deleted rows beside the newest ones."""
+"""Change logs: old versions and deleted rows beside the newest ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from customer_match_sample_lake.lake import DAYS, Batches, Lake, Row, customers
 from customer_match_sample_lake.shape import Sample, State, shape
 
 _NAMES: Final = ("Id", "SinkCreatedOn", "SinkModifiedOn", "Email", "AdsConsent", "versionnumber", "IsDelete")
-# Of so many profiles one has withdrawn, is deleted, has an older version.
+# One of so many profiles has withdrawn, is deleted, has an older version.
 _WITHDRAWN, _DELETED, _OLDER = 7, 11, 3
 _CONSENT: Final = {"column": "AdsConsent", "allow": [True]}
 _CDC: Final = pa.schema(
@@ -34,7 +34,7 @@ _DELETE, _INSERT, _BEFORE, _AFTER = 1, 2, 3, 4  # documented: cdc.<capture_insta
 
 @dataclass
 class _History:
-    """What happened to each profile, in the order of the versions; a tally counts what is left."""
+    """Versions of each profile, in order; a tally counts what remains."""
 
     lake: Lake
     tally: Tally = field(default_factory=lambda: Tally(consent=lambda row: row["AdsConsent"] == "true"))
@@ -42,7 +42,7 @@ class _History:
     deleted: int = 0
 
     def of(self, rounds: int = 3) -> Iterator[list[list[Row]]]:
-        """Batches of profiles, each as its versions, oldest first: none of a later round than is asked for."""
+        """Yield batches of profiles, each with its versions, oldest first; none later than the requested round."""
         number = 0
         for rows in customers(self.lake.people()):
             batch = []
@@ -54,7 +54,7 @@ class _History:
             yield batch
 
     def expected(self) -> Expected:
-        """What a segment of these profiles must become."""
+        """Return the expected result of a segment of these profiles."""
         return self.tally.expected(superseded=self.superseded, deleted=self.deleted)
 
     def _count(self, versions: list[Row]) -> None:
@@ -66,7 +66,7 @@ class _History:
 
 
 def _versions(row: Row, number: int) -> list[Row]:
-    """One to three versions of a profile; the numbers of versions do not sort as text."""
+    """Return one to three versions of a profile; version numbers do not sort as text."""
 
     def version(place: int, **values: str) -> Row:
         time = f"1/{5 + place}/2026 {1 + number % 12}:{number % 60:02}:00 PM"
@@ -97,7 +97,7 @@ def _versions(row: Row, number: int) -> list[Row]:
     "a Dataverse table that Synapse Link appends to: old and deleted rows beside the newest ones",
 )
 def append_only(lake: Lake) -> Sample:
-    """Files are of the years in which rows were created: the newest versions come first."""
+    """Write files by the year in which rows were created, so that the newest versions come first."""
     history = _History(lake)
     newest = ([versions[-1] for versions in batch] for batch in history.of())
     older = ([one for versions in batch for one in versions[:-1]] for batch in _History(lake).of())
@@ -114,7 +114,7 @@ def append_only(lake: Lake) -> Sample:
     "incremental folders of Synapse Link: the changes of each interval in one, all together",
 )
 def incremental(lake: Lake) -> Sample:
-    """A run for the past reads the folders of then; the one that is being written counts for none."""
+    """Write folders of which a run for the past reads only the earlier ones; the unfinished folder does not count."""
     root = "dataverse-contoso-unq2"
     for place, day in enumerate(DAYS):
         changed = (
@@ -141,9 +141,9 @@ def incremental(lake: Lake) -> Sample:
     "change data capture of SQL Server, declared by `changes`: states before and after updates",
 )
 def change_data_capture(lake: Lake) -> Sample:
-    """Rows lie in no order."""
+    """Write rows in no order."""
     history = _History(lake, Tally())
-    lake.parquet("HighValue/part-0.parquet", (_captured(batch) for batch in history.of()), _CDC)
+    lake.parquet("HighValue/part-0.parquet", (_as_captured(batch) for batch in history.of()), _CDC)
     history.superseded += sum(
         len(versions) - 1 - bool(versions[-1]["IsDelete"]) for b in _History(lake).of() for versions in b
     )
@@ -157,7 +157,7 @@ def change_data_capture(lake: Lake) -> Sample:
     return Sample(export, [State({"HighValue": history.expected()})])
 
 
-def _captured(batch: list[list[Row]]) -> list[Row]:
+def _as_captured(batch: list[list[Row]]) -> list[Row]:
     rows: list[Row] = []
     for versions in batch:
         for place, version in enumerate(versions):

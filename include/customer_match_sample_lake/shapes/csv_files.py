@@ -1,4 +1,4 @@
-"""CSV: delimiters, encodings, quotation marks, gzip, headers or none."""
+"""CSV: delimiters, encodings, quotation marks, gzip, with and without headers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from customer_match_sample_lake.shape import Sample, State, shape
 _TURNED = tuple(reversed(COLUMNS))
 
 
-@shape("csv", "CSV files with a header, each with a delimiter and an order of columns of its own")
+@shape("csv", "CSV files with a header, each with its own delimiter and column order")
 def csv_folder(lake: Lake) -> Sample:
-    """Names hold commas, quotation marks and line breaks; one file begins with a byte order mark."""
+    """Write names with commas, quotation marks and line breaks; one file begins with a byte order mark."""
     tally = Tally()
     files = {
         "comma.csv": (Csv(header=True), COLUMNS),
@@ -30,7 +30,7 @@ def csv_folder(lake: Lake) -> Sample:
 
 @shape("csv-cp1252", "semicolons and Windows' encoding cp1252, as Excel saves it in Western Europe")
 def csv_cp1252(lake: Lake) -> Sample:
-    """Only people whose names and addresses can be written in it."""
+    """Write only profiles whose names and addresses can be encoded."""
     encoding = "cp1252"
     style = Csv(header=True, delimiter=";", encoding=encoding)
     return _one_file(lake, "csv", style, lake_encoding=encoding)
@@ -38,25 +38,25 @@ def csv_cp1252(lake: Lake) -> Sample:
 
 @shape("csv-utf16", "semicolons and UTF-16 with a byte order mark")
 def csv_utf16(lake: Lake) -> Sample:
-    """Names in every script."""
+    """Write names in every script."""
     return _one_file(lake, "csv", Csv(header=True, delimiter=";", encoding="utf-16"))
 
 
-@shape("csv-gzip", "CSV files packed by gzip")
+@shape("csv-gzip", "CSV files compressed by gzip")
 def csv_gzip(lake: Lake) -> Sample:
-    """As a folder's single file."""
+    """Write each table as a single file in a folder."""
     return _one_file(lake, "csv.gz", Csv(header=True))
 
 
-@shape("csv-no-header", "CSV without a row of names, which the export file gives instead")
+@shape("csv-no-header", "CSV without a header; the export file gives the column names")
 def csv_no_header(lake: Lake) -> Sample:
-    """Columns come in the order that the export file tells."""
+    """Write columns in the order that the export file gives."""
     return _one_file(lake, "csv", Csv(), source={"csv": {"columns": list(COLUMNS)}})
 
 
 @shape("csv-spark", "CSV as Spark writes it: quotation marks in values are escaped by a backslash")
 def csv_spark(lake: Lake) -> Sample:
-    """Spark's own default."""
+    """Write CSV with Spark's default settings."""
     return _one_file(lake, "csv", Csv(header=True, escape="\\"), source={"csv": {"escape": "\\"}})
 
 
@@ -68,7 +68,7 @@ def _one_file(
     lake_encoding: str = "utf-8",
     source: dict[str, object] | None = None,
 ) -> Sample:
-    """A table of one file."""
+    """Write tables of one file."""
     tally = Tally()
     rows = _encodable(customers(lake.people()), lake_encoding)
     lake.csv(f"HighValue/part-00000.{ending}", tally.of(rows), style)

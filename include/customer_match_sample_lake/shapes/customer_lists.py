@@ -17,17 +17,17 @@ from customer_match_sample_lake.lake import DAYS, Lake, Row, customers
 from customer_match_sample_lake.people import SCHEMA, Profiles
 from customer_match_sample_lake.shape import Sample, State, shape
 
-_SEGMENTS: Final = {"Gold": 2, "Silver": 5}  # of so many customers one is in the segment
-_NOBODY: Final = 9  # customers who are listed and have no profile
+_SEGMENTS: Final = {"Gold": 2, "Silver": 5}  # one of so many customers is in the segment
+_UNKNOWN: Final = 9  # customers who are listed but have no profile
 _MEMBERSHIPS: Final = "msdynci_segmentmembership"
 _PROFILES: Final = "msdynci_customerprofile"
 
 Listed = list[tuple[Row, set[str]]]
-"""Customers, and the segments that each of them is in."""
+"""Customers, and the segments of each."""
 
 
 class _Lists:
-    """Who is in which segment: all customers pass once, and are counted."""
+    """Assigns customers to segments: yields each customer once, and counts them."""
 
     def __init__(self, lake: Lake) -> None:
         self._people = lake.people()
@@ -47,13 +47,13 @@ class _Lists:
             yield batch
 
     def filtered(self, name: str, rows: int) -> None:
-        """Rows of a segment's list that `where` leaves out."""
+        """Count rows of a segment's list that `where` leaves out."""
         self._tallies[name].filtered(rows)
 
     def expected(self) -> Mapping[str, Expected]:
-        """What the segments must become: to each, some were listed whom no profile knows."""
+        """Return the expected results of the segments; each also lists some customers without a profile."""
         return {
-            name: tally.expected(customers=self._customers[name] + _NOBODY, without_profile=_NOBODY)
+            name: tally.expected(customers=self._customers[name] + _UNKNOWN, without_profile=_UNKNOWN)
             for name, tally in self._tallies.items()
         }
 
@@ -66,22 +66,22 @@ def _members(people: Profiles, first: int, count: int) -> dict[str, list[bool]]:
     }
 
 
-def _nobody(number: int) -> str:
-    """The id of a customer whom no profile knows."""
+def _unknown_customer(number: int) -> str:
+    """Return the id of a customer without a profile."""
     return uuid.uuid5(uuid.NAMESPACE_OID, f"nobody {number}").hex
 
 
-def _as_others_write(customer: str) -> str:
-    """The same GUID with braces, dashes and capitals."""
+def _in_other_notation(customer: str) -> str:
+    """Return the same GUID with braces, dashes and capitals, as other programs write it."""
     return f"{{{uuid.UUID(customer)}}}".upper()
 
 
 @shape("customer-lists", "segments that are tables of customer ids, beside the table of all profiles")
 def customer_lists(lake: Lake) -> Sample:
-    """Some ids stand twice, some are written like GUIDs of other programs, some rows have none."""
+    """Write lists in which some ids occur twice, some are GUIDs in other notations, and some rows have none."""
     lists = _Lists(lake)
     rows: dict[str, list[Row]] = {
-        name: [{"CustomerId": _nobody(n)} for n in range(_NOBODY)] for name in _SEGMENTS
+        name: [{"CustomerId": _unknown_customer(n)} for n in range(_UNKNOWN)] for name in _SEGMENTS
     }
 
     def profiles() -> Iterator[list[Row]]:
@@ -93,7 +93,7 @@ def customer_lists(lake: Lake) -> Sample:
 
     lake.parquet("Customer/part-0.parquet", profiles(), SCHEMA)
     for name, listed in rows.items():
-        twice = [{"CustomerId": _as_others_write(row["CustomerId"])} for row in listed[::10]]
+        twice = [{"CustomerId": _in_other_notation(row["CustomerId"])} for row in listed[::10]]
         lake.csv(f"{name}.csv", [listed, twice, [{"CustomerId": ""}]], Csv(header=True), ["CustomerId"])
     export = {"segments": lake.segments(*_SEGMENTS), "profiles": "Customer", "email": "Email"}
     return Sample(export, [State(lists.expected())])
@@ -101,7 +101,7 @@ def customer_lists(lake: Lake) -> Sample:
 
 @shape("membership-rows", "one table with a row for each customer and segment, beside the profiles")
 def membership_rows(lake: Lake) -> Sample:
-    """The columns have names of their own."""
+    """Write a table whose columns have other names."""
     lists = _Lists(lake)
 
     def rows(name: str, customer: str) -> Row:
@@ -110,7 +110,7 @@ def membership_rows(lake: Lake) -> Sample:
     def table(batch: Listed) -> list[Row]:
         return [rows(name, row["CustomerId"]) for row, names in batch for name in sorted(names)]
 
-    nobody = [rows(name, _nobody(n)) for name in _SEGMENTS for n in range(_NOBODY)]
+    nobody = [rows(name, _unknown_customer(n)) for name in _SEGMENTS for n in range(_UNKNOWN)]
     schema = pa.schema([("ContactId", pa.string()), ("List", pa.string())])
     _two_tables(lake, lists, schema, table, nobody)
     export = {
@@ -124,15 +124,15 @@ def membership_rows(lake: Lake) -> Sample:
 
 @shape("membership-lists", "one table with a list column: the segments of each customer, beside the profiles")
 def membership_lists(lake: Lake) -> Sample:
-    """Who is in no segment has an empty list, or none."""
+    """Write customers; one who is in no segment has an empty list, or none."""
     lists = _Lists(lake)
     schema = pa.schema([("ContactId", pa.string()), ("Lists", pa.list_(pa.string()))])
 
     def table(batch: Listed) -> list[Row]:
         return [{"ContactId": row["CustomerId"], "Lists": sorted(names) or None} for row, names in batch]
 
-    nobody = [{"ContactId": _nobody(n), "Lists": [*_SEGMENTS, "Bronze"]} for n in range(_NOBODY)]
-    nobody.append({"ContactId": _nobody(_NOBODY), "Lists": []})
+    nobody = [{"ContactId": _unknown_customer(n), "Lists": [*_SEGMENTS, "Bronze"]} for n in range(_UNKNOWN)]
+    nobody.append({"ContactId": _unknown_customer(_UNKNOWN), "Lists": []})
     _two_tables(lake, lists, schema, table, nobody)
     export = {
         "segments": lake.segments(*_SEGMENTS),
@@ -160,7 +160,7 @@ def dataverse(lake: Lake) -> Sample:
     for batch in lists:
         profiles.append([_profile(row) for row, _ in batch])
         rows = [_membership(row["CustomerId"], names, "Customer", new_id()) for row, names in batch]
-        for row, names in batch[::20]:  # as a contact, too: the condition leaves these rows out
+        for row, names in batch[::20]:  # also as a contact: the condition leaves these rows out
             rows.append(_membership(row["CustomerId"], names, "Contact", new_id()))
             for name in names:
                 contacts[name] += 1
@@ -168,7 +168,7 @@ def dataverse(lake: Lake) -> Sample:
         profiles.forget()
         memberships.forget()
     memberships.append(
-        [_membership(_nobody(n), set(_SEGMENTS), "Customer", new_id()) for n in range(_NOBODY)]
+        [_membership(_unknown_customer(n), set(_SEGMENTS), "Customer", new_id()) for n in range(_UNKNOWN)]
     )
     for name, count in contacts.items():
         lists.filtered(name, count)
@@ -185,8 +185,8 @@ def dataverse(lake: Lake) -> Sample:
 def _two_tables(
     lake: Lake, lists: _Lists, schema: pa.Schema, table: Callable[[Listed], list[Row]], nobody: list[Row]
 ) -> None:
-    """Write the profiles and, in the same pass, the one table of memberships, `Lists`."""
-    # Both files are written at once, so that no table of a million rows waits in memory.
+    """Write the profiles and, in the same pass, the table of memberships, `Lists`."""
+    # Both files are written together, so that no table of a million rows is kept in memory.
     with lake.writing("Lists/part-0.parquet", schema) as write:
         write(nobody)
 

@@ -1,4 +1,4 @@
-"""Tables of days: folders that are called by dates, and the runs of an export."""
+"""One table for each day, in folders named by date or by run."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from customer_match_sample_lake.lake import DAYS, Lake, customers
 from customer_match_sample_lake.shape import Sample, State, shape
 
 
-@shape("days", "a folder for each day: a run reads that of its own day, `{{ ds }}`")
+@shape("days", "a folder for each day; a run reads the folder of its own day, `{{ ds }}`")
 def days(lake: Lake) -> Sample:
-    """A day without a folder fails with the nearest ones; so does today."""
+    """Write folders for some days; a run of any other day, also today, fails and names the nearest ones."""
     found = _each_day(lake, lambda day: f"HighValue/{day:%Y-%m-%d}/part-0.parquet")
     states = [State({"HighValue": found[day]}, day) for day in reversed(DAYS)]
     return Sample(_export(lake, "HighValue/{{ ds }}"), states)
@@ -24,14 +24,14 @@ def days(lake: Lake) -> Sample:
     "a folder for each day: a run reads the newest one up to its own, `{{ latest('%Y/%m/%d') }}`",
 )
 def days_latest(lake: Lake) -> Sample:
-    """As runs of today do, too."""
+    """Write folders of which a run reads the newest, as runs of today do."""
     found = _each_day(lake, lambda day: f"HighValue/{day:%Y/%m/%d}/part-0.parquet")
     return Sample(_export(lake, "HighValue/{{ latest('%Y/%m/%d') }}"), _up_to_each_day(found))
 
 
 @shape("runs", "folders <table>/<yyyy>/<MM>/<dd>/<HHmm> of an export's runs, read without a model")
 def runs(lake: Lake) -> Sample:
-    """The newest run up to the end of the data interval counts."""
+    """Write runs, of which the newest up to the end of the data interval counts."""
     found = _each_day(lake, lambda day: f"HighValue/{day:%Y/%m/%d/%H%M}/HighValue_1.csv")
     export = {"source": {"format": "csv"}, "segments": lake.segments("HighValue"), "email": "Email"}
     return Sample(export, _up_to_each_day(found))
@@ -53,7 +53,7 @@ def _each_day(lake: Lake, path: Callable[[datetime], str]) -> dict[datetime, Exp
 
 
 def _up_to_each_day(found: dict[datetime, Expected]) -> list[State]:
-    """Today has that of the last day."""
+    """Return the states of all days; today has the state of the last day."""
     states = [State({"HighValue": expected}, day) for day, expected in found.items()]
     return [State(states[-1].segments), *states]
 

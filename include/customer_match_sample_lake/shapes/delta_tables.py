@@ -19,7 +19,7 @@ _DELETED_EVERY: Final = 7
 
 
 class _Clock:
-    """When versions are committed: one a second, from some hours before the day that it is set to."""
+    """Commit times of versions: one a second, from some hours before the day to which it is set."""
 
     def __init__(self) -> None:
         self.day: datetime = DAYS[0]
@@ -41,7 +41,7 @@ def _table(lake: Lake, name: str, clock: _Clock | None = None, **options: Any) -
 
 
 def _append(table: DeltaSample, batches: Batches) -> None:
-    """Append batch by batch, keeping none in memory."""
+    """Append batch by batch, without keeping rows in memory."""
     for rows in batches:
         table.append([{name: row[name] for name in table.columns} for row in rows])
         table.forget()
@@ -49,7 +49,7 @@ def _append(table: DeltaSample, batches: Batches) -> None:
 
 @shape("delta", "a Delta table with a version for each of three days, and a checkpoint")
 def delta(lake: Lake) -> Sample:
-    """On the second day profiles come, on the third all is written anew; each day can be read."""
+    """Write three days: profiles are added on the second and all are rewritten on the third; each can be read."""
     clock = _Clock()
     table, tally = _table(lake, "HighValue", clock), Tally()
     states = []
@@ -70,9 +70,9 @@ def delta(lake: Lake) -> Sample:
     return Sample(export, [State(newest), *states])
 
 
-@shape("delta-deletion-vectors", "Delta tables with deleted rows, told in the log or in files beside it")
+@shape("delta-deletion-vectors", "Delta tables with deletion vectors, in the log or in separate files")
 def delta_deletion_vectors(lake: Lake) -> Sample:
-    """Every seventh row was deleted."""
+    """Write a table of which every seventh row was deleted."""
     tables = {"Vectors in the log": "log", "Vectors in files": "file"}
     found = {}
     for name, vectors in tables.items():
@@ -94,7 +94,7 @@ def delta_deletion_vectors(lake: Lake) -> Sample:
     "Delta tables whose columns were renamed: files know them by other names, or by ids",
 )
 def delta_column_mapping(lake: Lake) -> Sample:
-    """`Email` was called `Mail` when the first files were written, and `Note` did not exist."""
+    """Write first files in which `Email` is called `Mail` and `Note` does not exist."""
     options: dict[str, dict[str, Any]] = {
         "Mapped by name": {"mapping": "name"},
         "Mapped by id": {"mapping": "id", "misleading": True},
@@ -112,7 +112,7 @@ def delta_column_mapping(lake: Lake) -> Sample:
 
 @shape("delta-partitions", "a Delta table with a partition for each country, and a condition on it")
 def delta_partitions(lake: Lake) -> Sample:
-    """The log alone holds the country."""
+    """Write partitions; only the log holds the country."""
     tally = Tally(where=lambda row: row["Country"] in ("DE", "FR", "ES"))
     table = _table(lake, "HighValue", partition_by=("Country",))
     _append(table, tally.of(customers(lake.people())))
@@ -126,7 +126,7 @@ def delta_partitions(lake: Lake) -> Sample:
 
 @shape("delta-checkpoints", "Delta tables with every kind of checkpoint, whose older log is gone")
 def delta_checkpoints(lake: Lake) -> Sample:
-    """As after the log's retention: what lies before the checkpoint can be read from it alone."""
+    """Write logs as after their retention: older commits can be read only from the checkpoint."""
     found = {}
     for kind in CHECKPOINTS:
         name = f"Checkpoint {kind}"

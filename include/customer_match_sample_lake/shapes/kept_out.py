@@ -1,4 +1,4 @@
-"""Who is kept out: by a condition, for want of consent, by suppression lists."""
+"""Excluded customers: by a condition, without consent, by suppression lists."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ALLOWED: Final = ("granted", "double opt-in")
 
 @shape("where", "only the rows for which a condition in SQL is true")
 def where(lake: Lake) -> Sample:
-    """About text and a number; a row key lists the rejected of the others."""
+    """Write a condition on a text and a number; a row key lists the rejected ones of the other rows."""
     tally = Tally(where=lambda row: row["Country"] in ("DE", "FR", "US") and row["LifetimeValue"] >= _WORTH)
     lake.parquet("HighValue/part-0.parquet", tally.of(customers(lake.people())))
     export = {
@@ -33,9 +33,9 @@ def where(lake: Lake) -> Sample:
     return Sample(export, [State({"HighValue": tally.expected()})])
 
 
-@shape("consent", "a column that tells who has consented, and how people really fill it")
+@shape("consent", "a column of consent, with realistic spellings of its values")
 def consent(lake: Lake) -> Sample:
-    """Case and outer spaces do not count; nothing is never consent."""
+    """Write consent values; case and outer spaces do not count, and an empty value is never consent."""
     tally = Tally(consent=lambda row: (row["MarketingStatus"] or "").strip().lower() in _ALLOWED)
 
     def rows() -> Iterator[list[Row]]:
@@ -52,9 +52,9 @@ def consent(lake: Lake) -> Sample:
     return Sample(export, [State({"HighValue": tally.expected()})])
 
 
-@shape("suppression", "lists of people who are kept out: addresses in one, SHA-256 hashes in another")
+@shape("suppression", "suppression lists: addresses in one, SHA-256 hashes in another")
 def suppression(lake: Lake) -> Sample:
-    """Each list has a tenth of the segment, and others; few of its rows have no address that can be used."""
+    """Write lists that each have a tenth of the segment and others; few of their rows are unusable."""
     addresses = [row for rows in customers(lake.people(0.1)) for row in rows if row["Email"]]
     hashed = [row for rows in customers(lake.people(0.1, start=0.95)) for row in rows if row["Email"]]
     hashes = [{"Hash": hashlib.sha256(row["Email"].strip().lower().encode()).hexdigest()} for row in hashed]

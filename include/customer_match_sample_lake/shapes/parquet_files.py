@@ -1,4 +1,4 @@
-"""Parquet: files, folders, partitions, and files that do not agree in everything."""
+"""Parquet: files, folders, partitions, and files with different schemas."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 
 @shape("parquet-file", "a Parquet file for each segment, all of them exported")
 def parquet_file(lake: Lake) -> Sample:
-    """The names of the files are those of the segments."""
+    """Write files named after the segments."""
     people = {"Parquet readers": lake.people(), "Parquet lapsed": lake.people(0.25, start=0.9)}
     found = {}
     for table, profiles in people.items():
@@ -30,7 +30,7 @@ def parquet_file(lake: Lake) -> Sample:
 
 @shape("parquet-folder", "a folder of Parquet files at any depth, with what Spark leaves beside them")
 def parquet_folder(lake: Lake) -> Sample:
-    """A pattern chooses the tables; one that it does not take lies beside them."""
+    """Write tables of which a pattern selects some; one that does not match lies beside them."""
     people = {
         "VIP gold": lake.people(),
         "VIP silver": lake.people(0.5, start=0.5),
@@ -52,7 +52,7 @@ def parquet_folder(lake: Lake) -> Sample:
     "parquet-partitions", "Hive partitions: folders such as Region=EU%2FDE, with a condition on that column"
 )
 def parquet_partitions(lake: Lake) -> Sample:
-    """The folders alone hold the region; profiles of the USA have none."""
+    """Write partitions; only the folder names hold the region, and profiles of the USA have none."""
     tally = Tally(where=lambda row: row["Region"] is not None and row["Region"] != "EU/FR")
     schema = SCHEMA.remove(SCHEMA.get_field_index("Country"))
     for number, rows in enumerate(tally.of(_with_region(customers(lake.people())))):
@@ -68,7 +68,7 @@ def parquet_partitions(lake: Lake) -> Sample:
 
 @shape("parquet-drift", "Parquet files of one table with other types, orders and numbers of columns")
 def parquet_drift(lake: Lake) -> Sample:
-    """What changed over the years is not asked for, or holds the same values in another type."""
+    """Write columns that changed over the years; they are not used, or hold the same values in another type."""
     tally = Tally()
     columns: dict[str, list[tuple[str, pa.DataType]]] = {
         "plain": [("Email", pa.string()), ("CustomerId", pa.string())],
@@ -85,7 +85,7 @@ def parquet_drift(lake: Lake) -> Sample:
 
 
 def _halves(batches: Batches) -> Iterator[list[Row]]:
-    """Each batch in two, so that small tables have several files, too."""
+    """Split each batch in two, so that small tables have several files too."""
     for rows in batches:
         middle = -(-len(rows) // 2)
         yield from filter(None, (rows[:middle], rows[middle:]))

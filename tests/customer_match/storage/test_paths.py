@@ -173,7 +173,7 @@ class TestAzureNames:
         account.put("segments/Gold", content)
         account.put("segments/Gold.csv", b"Email\nb@example.org\n")
         account.put("segments/Golden/part-0.csv", b"Email\nc@example.org\n")
-        with pytest.raises(ConfigurationError, match=r"segments/Gold is a file and also a folder"):
+        with pytest.raises(ConfigurationError, match=r"segments/Gold is both a file and a folder"):
             open_table(account.filesystem, account.path("segments/Gold"))
         assert read_emails(account.filesystem, account.path("segments/Gold.csv")) == ["b@example.org"]
         assert read_emails(account.filesystem, account.path("segments/Golden")) == ["c@example.org"]
