@@ -16,6 +16,7 @@ from propcache.api import cached_property
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake.filesystem import filesystem
 from airflow_microsoft_advertising.links import audiences_url
+from airflow_microsoft_advertising.run.delivery_records import DeliveryRecords
 from airflow_microsoft_advertising.run.failures import translate_errors
 from customer_match.clocks import is_in_future
 from customer_match.errors import ConfigurationError, CustomerMatchError, TerminalError, TransientError
@@ -23,9 +24,7 @@ from customer_match.ledger.lease import AudienceBusy, Lease
 from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.store import ledger_folder
 from customer_match.planning.data_intervals import Overtaken
-from customer_match.planning.plan import Plan
 from customer_match.redaction import logger
-from customer_match.runs.guards import Finding, check_refused, check_removed, judge, words_of
 from customer_match.runs.records import Chunked, Delivered, SegmentRecords, Step
 from customer_match.workspace import Workspace
 from customer_match_delivery.deletion import AudienceDeletion
@@ -94,7 +93,7 @@ class Upload:
             if skipped := self._chunked.skipped:
                 raise AirflowSkipException(skipped)
             started = time.time() if since is None else since
-            return self._worked(self._ended if self._chunked.ending else self._started, started=started)
+            return self._work(self._end if self._chunked.ending else self._start, started=started)
 
     def resume(self, *, started: float, overdue: str | None = None) -> NextMove:
         """Go on after an upload has ended; the ledger knows which.
@@ -107,7 +106,7 @@ class Upload:
             TransientError: That one still is in progress.
         """
         with translate_errors(Step.UPLOAD, self._records):
-            return self._worked(partial(self._advanced, overdue=overdue), started=started)
+            return self._work(partial(self._go_on, overdue=overdue), started=started)
 
     def holder(self) -> str | None:
         """The run that is at work on the audience now; None if none is."""
@@ -127,7 +126,7 @@ class Upload:
             base_url=self.hook.environment().token_host,
         )
 
-    def _worked(self, work: Work, *, started: float) -> NextMove:
+    def _work(self, work: Work, *, started: float) -> NextMove:
         """Work on the audience while no other run may; while an upload is waited for, it stays this run's."""
         lease = self._lease()
         try:
@@ -143,8 +142,7 @@ class Upload:
         try:
             outcome = work(lease, started)
         except Overtaken as error:
-            overtaken = {"plan": None, "ending": None, "skipped": str(error)}
-            self._records.write(self._chunked.model_copy(update=overtaken))
+            self._delivery_records.skip(error)
             raise AirflowSkipException(str(error)) from None
         finally:
             if not isinstance(outcome, Waiting):
@@ -155,16 +153,16 @@ class Upload:
         folder = ledger_folder(self.hook.account().account_id, self.audience.name)
         return Lease(self._workspace, folder, audience=self.audience.name, holder=self.run)
 
-    def _started(self, lease: Lease, started: float, *, audience_id: str | None = None) -> Waiting | Result:
+    def _start(self, lease: Lease, started: float, *, audience_id: str | None = None) -> Waiting | Result:
         with self._delivery(lease, audience_id) as delivery:
             delivery.start()
             return self._advance(delivery, started=started)
 
-    def _advanced(self, lease: Lease, started: float, *, overdue: str | None) -> Waiting | Result:
+    def _go_on(self, lease: Lease, started: float, *, overdue: str | None) -> Waiting | Result:
         with self._delivery(lease) as delivery:
             return self._advance(delivery, started=started, overdue=overdue)
 
-    def _ended(self, lease: Lease, started: float) -> Waiting | Result:
+    def _end(self, lease: Lease, started: float) -> Waiting | Result:
         """The table has vanished: empty or delete its audience, if there is one that surely is ours."""
         chunked, now = self._chunked, datetime.now(UTC)
         looked_at = chunked.looked_at
@@ -178,7 +176,7 @@ class Upload:
             found, keeps = ending.find(), chunked.ending == "empty"
             ended = None if keeps else ending.delete(found, chunked.interval_end, chunked.force)
         if found and keeps:  # this very one, whatever else the ledger or a name may lead to
-            return self._started(lease, started, audience_id=found.id)
+            return self._start(lease, started, audience_id=found.id)
         record = Delivered(seconds=max(0.0, time.time() - started), audience_id=ended, parts=0)
         self._records.write(record)
         return _result(record)
@@ -189,53 +187,9 @@ class Upload:
             if waiting.request_id == overdue:
                 raise self._too_slow(waiting)
             return waiting
-        return _result(self._recorded(delivery, seconds=max(0.0, time.time() - started)))
-
-    def _recorded(self, delivery: Delivery, *, seconds: float) -> Delivered:
-        """What the service took, written down; then judged, because it is true whatever the guards find.
-
-        Raises:
-            GuardTripped: The service refused too many members.
-        """
-        record = Delivered(
-            seconds=seconds,
-            audience_id=delivery.audience_id,
-            parts=delivery.parts,
-            sent=delivery.sent,
-            route=delivery.route,
-            calls=delivery.calls,
-            refused=delivery.refused,
-            terms=self._terms(delivery),
-            forced_over=self._forced_over(delivery),
-            uncovered=delivery.uncovered,
-        )
-        guards = self._chunked.guards
-        finding = check_refused(self.audience.name, record, delivery.members, guards) if guards else None
-        record = record.model_copy(update={"overridden": self._overridden(finding)})
-        self._records.write(record)
-        if record.refused:
-            log.warning("%s for the audience %r", record.refusals, self.audience.name)
-        self._judge(finding)
-        return record
-
-    def _replanned(self, plan: Plan) -> None:
-        """Another plan takes the place of the one that `chunk` made and judged: who leaves is judged anew.
-
-        Raises:
-            GuardTripped: Too many members would leave; nothing of the plan was sent.
-        """
-        chunked = self._chunked
-        finding = check_removed(self.audience.name, plan, chunked.guards) if chunked.guards else None
-        overridden = tuple(dict.fromkeys((*chunked.overridden, *self._overridden(finding))))
-        self._records.write(chunked.model_copy(update={"plan": plan, "overridden": overridden}))
-        self._judge(finding)
-
-    def _overridden(self, finding: Finding | None) -> tuple[str, ...]:
-        return words_of([finding]) if self._chunked.ignore_guards else ()
-
-    def _judge(self, finding: Finding | None) -> None:
-        for words in judge(finding, ignore=self._chunked.ignore_guards):
-            log.warning("Let pass by `ignore_guards`: %s", words)
+        seconds, terms = max(0.0, time.time() - started), self.hook.terms()
+        record = self._delivery_records.record(delivery, seconds=seconds, terms=str(terms) if terms else None)
+        return _result(record)
 
     def _too_slow(self, waiting: Waiting) -> TransientError:
         return TransientError(
@@ -244,16 +198,6 @@ class Upload:
             "sent to this audience before it has ended. If it never does, ask Microsoft Advertising's support, "
             "with this id; `upload_timeout_minutes` in the export file says how long one try waits."
         )
-
-    def _terms(self, delivery: Delivery) -> str | None:
-        """Who accepted the terms of what was sent; None where nothing was."""
-        terms = self.hook.terms()
-        return str(terms) if terms and delivery.parts else None
-
-    def _forced_over(self, delivery: Delivery) -> datetime | None:
-        """The newer data interval that this run, and no earlier one, was applied over."""
-        forced, force = delivery.forced, self._chunked.force
-        return forced.over if forced and force and forced.by == force.run else None
 
     @contextmanager
     def _delivery(self, lease: Lease, audience_id: str | None = None) -> Iterator[Delivery]:
@@ -272,7 +216,7 @@ class Upload:
                 force=chunked.force,
                 accept_terms=accept_terms,
                 before_sending=lambda: lease.take(_LEASE),
-                on_replan=self._replanned,
+                on_replan=self._delivery_records.replan,
             )
 
     @cached_property
@@ -286,6 +230,10 @@ class Upload:
     @cached_property
     def _records(self) -> SegmentRecords:
         return SegmentRecords(self._workspace, self.folder)
+
+    @property
+    def _delivery_records(self) -> DeliveryRecords:
+        return DeliveryRecords(self.audience.name, self._records, self._chunked)
 
     @cached_property
     def _chunked(self) -> Chunked:
