@@ -284,7 +284,7 @@ def test_no_page_shows_an_address_that_a_table_is_called_by(dags: Dags) -> None:
     assert "- Anna\n- Bob\n" in str(found["good"].doc_md)
     [task] = found["bad"].tasks
     with pytest.raises(
-        AirflowFailException, match=r"segments\[1\].audience: holds an e-mail address"
+        AirflowFailException, match=r"segments\[1\].audience: contains an e-mail address"
     ) as caught:
         task.python_callable()  # type: ignore[attr-defined]
     assert "@" not in f"{found['good'].doc_md} {found['bad'].doc_md} {caught.value}"

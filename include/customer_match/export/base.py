@@ -1,4 +1,4 @@
-"""What all parts of the model of an export file share: how sections are checked, and how faults name their keys."""
+"""Base of the export model: how sections are checked, and how faults name their keys."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict
 __all__ = ["Faults", "KeyPath", "Section"]
 
 KeyPath = tuple[str | int, ...]
-"""The way to a value of the file: keys of mappings and indices (from 0) of lists."""
+"""The path to a value of the file: keys of mappings and indices (from 0) of lists."""
 
 
 class Faults(ValueError):
-    """Faults inside one value, each with its path below it; pydantic alone would carry a single one."""
+    """Several faults inside one value, each with its path below that value; a ValueError alone carries only one."""
 
     def __init__(self, faults: Sequence[tuple[KeyPath, str]]) -> None:
         super().__init__("; ".join(message for _, message in faults))
@@ -21,6 +21,6 @@ class Faults(ValueError):
 
 
 class Section(BaseModel):
-    """A mapping of the file: immutable, without unknown keys, text without spaces around it."""
+    """A mapping of the file: immutable, no unknown keys, text without surrounding spaces."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)

@@ -1,4 +1,4 @@
-"""`changes`: what an export file says of tables that are logs of changes."""
+"""The setting `changes`: how tables that are change logs are read."""
 
 from __future__ import annotations
 
@@ -12,38 +12,41 @@ from customer_match.export.values import Allowed, Column, Columns, Condition
 __all__ = ["ChangeLog", "Changes", "Rows", "Ties"]
 
 Ties = Literal["refuse", "deleted", "kept"]
-"""What holds where nothing tells whether what is deleted was there last."""
+"""What to do if the newest rows disagree on whether a record is deleted."""
 
 
 class Rows(Section):
-    """Some rows of a log."""
+    """Rows of a change log, selected by a column or a condition."""
 
     column: Column | None = Field(
         default=None,
-        description="Name of the column that tells it.",
+        description="Name of the column that marks these rows.",
         examples=["IsDelete"],
     )
     values: Allowed | None = Field(
         default=None,
-        description="Its values in these rows; case does not matter.",
+        description="Values of the column in these rows; case does not matter.",
         examples=["[D, delete]"],
         json_schema_extra={
-            "x-default": "true, 1, yes; false, 0, no and nothing then mean other rows, and all else is an error"
+            "x-default": "true, 1 and yes; other rows then have false, 0, no or no value, and anything else is "
+            "an error"
         },
     )
     where: Condition | None = Field(
         default=None,
-        description="Instead of `column`: a condition in SQL, written like `where` of the export, that is true for "
-        "these rows.",
+        description="Condition in SQL that is true for these rows, instead of `column`; written like `where` of "
+        "the export.",
         examples=["DeletedAt IS NOT NULL"],
     )
 
     @model_validator(mode="after")
-    def _is_told_in_one_way(self) -> Self:
+    def _is_selected_in_one_way(self) -> Self:
         if (self.column is None) == (self.where is None):
-            raise Faults([((), "needs either the `column` that tells it or `where`, a condition")])
+            raise Faults([((), "must have either `column` or `where`, and only one of them")])
         if self.values is not None and self.column is None:
-            raise Faults([(("values",), "are those of a `column`, and none is named")])
+            raise Faults(
+                [(("values",), "has no `column`. Name the column that has these values, or remove `values`")]
+            )
         return self
 
 
@@ -52,75 +55,80 @@ def _column_as_rows(value: object) -> object:
 
 
 RowsOrColumn = Annotated[Rows, BeforeValidator(_column_as_rows, json_schema_input_type=str | Rows)]
-"""Rows as the file may have them: a mapping, or the column alone."""
+"""Rows as written in the file: a mapping, or the column alone."""
 
 
 class ChangeLog(Section):
-    """How a log of changes is read; nothing given: the table is none."""
+    """How a change log is read. Without any key, the table is not a change log."""
 
     key: Columns = Field(
         default=(),
-        description="Name of the column, or of several, with the id of what was changed: of the rows with one id the "
-        "newest counts.",
+        description="Name of one or more columns with the id of the changed record. Of all rows with one id, "
+        "only the newest counts.",
         examples=["Id", "[systemId, Company]"],
-        json_schema_extra={"x-default": "none: each row is the only one of its id"},
+        json_schema_extra={"x-default": "none: each row has an id of its own"},
     )
     order: Columns = Field(
         default=(),
-        description="Name of the column, or of several, that tell which row is newer (numbers, times, or text of one "
-        "length); the first one decides, the others where it is the same or has no value.",
+        description="Name of one or more columns that tell which row is newer: numbers, times, or text of one "
+        "length. The first column decides; the next one is used where values are equal or empty.",
         examples=["[versionnumber, SinkModifiedOn]"],
-        json_schema_extra={"x-default": "none; needed with `key`"},
+        json_schema_extra={"x-default": "none; required with `key`"},
     )
     deleted: RowsOrColumn | None = Field(
         default=None,
-        description="Which rows mean that something was deleted: the column that is true for them, or a mapping. "
-        "What is deleted does not count.",
+        description="Rows that mark a record as deleted: a column that is true for them, or a mapping. Deleted "
+        "records do not count.",
         examples=["IsDelete", "{column: Op, values: [D]}"],
     )
     ignored: RowsOrColumn | None = Field(
         default=None,
-        description="Rows that do not tell what is there now, such as the state before an update, written like "
+        description="Rows that do not show the current state, such as the state before an update; written like "
         "`deleted`.",
         examples=["{column: _change_type, values: [update_preimage]}"],
     )
     ties: Ties = Field(
         default="refuse",
-        description="What holds where of the newest rows of one id, alike in all columns of `order`, some mean deleted "
-        "and some do not: `refuse` stops, `deleted` is that it is deleted, `kept` that it is not.",
+        description="What to do if the newest rows of one id are equal in all columns of `order`, and only some "
+        "of them mark it as deleted: `refuse` stops with an error, `deleted` treats the record as deleted, "
+        "`kept` as not deleted.",
         examples=["kept"],
     )
 
     @model_validator(mode="after")
-    def _tells_which_is_newest(self) -> Self:
+    def _has_key_and_order(self) -> Self:
         faults: list[tuple[KeyPath, str]] = []
         if self.key and not self.order:
             faults.append(
-                (("order",), "missing. Name the column that tells which row of a key is the newest")
+                (("order",), "missing. Name the column that tells which row of an id is the newest")
             )
         if self.order and not self.key:
-            faults.append((("key",), "missing. Name the column with the id that rows of one thing share"))
+            faults.append(
+                (("key",), "missing. Name the column with the id that all rows of one record share")
+            )
         if faults:
             raise Faults(faults)
         return self
 
     @property
     def is_none(self) -> bool:
-        """Whether it says that the table is no log of changes."""
+        """Whether it states that the table is not a change log."""
         return not self.key and self.deleted is None and self.ignored is None
 
 
 def _read_spelling(value: object) -> object:
-    """`none` and `false`: the table is no log; `auto`: its columns tell."""
+    """Translate `none` and `false` (not a change log) and `auto` (detected from the columns)."""
     if value is False or (isinstance(value, str) and value.strip().lower() == "none"):
         return ChangeLog()
     if isinstance(value, str) and value.strip().lower() == "auto":
         return None
     if not isinstance(value, dict | ChangeLog | None):
-        fault = "must be a mapping with `key`, `order` and `deleted`, or none where the table is no log of changes"
+        fault = (
+            "must be a mapping with `key`, `order` and `deleted`, or `none` if the table is not a change log"
+        )
         raise ValueError(fault)  # noqa: TRY004 - pydantic takes no TypeError for a fault
     if value == {}:
-        raise ValueError("says nothing. Write `changes: none` where the table is no log of changes")
+        raise ValueError("is empty. Write `changes: none` if the table is not a change log")
     return value
 
 
@@ -128,4 +136,4 @@ Changes = Annotated[
     ChangeLog | None,
     BeforeValidator(_read_spelling, json_schema_input_type=Literal[False, "none", "auto"] | ChangeLog | None),
 ]
-"""None: found out by the table's columns."""
+"""None: detected from the table's columns."""

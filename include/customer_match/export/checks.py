@@ -1,6 +1,6 @@
-"""Rules between the keys of an export file: what each section allows by itself, but not beside the others.
+"""Rules between the keys of an export file: values that are valid alone but not together.
 
-Each check raises Faults with the keys that are wrong and the remedy.
+Each check raises Faults with the wrong keys and the remedy.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ __all__ = [
 
 
 def check_paths(source: Source, segments: Sequence[Selection]) -> None:
-    """Tables with a path of their own must be in the storage of the source."""
-    fault = "is not where the source is. Put this table into an export of its own"
+    """Check that tables with their own path are in the same storage as the source."""
+    fault = "is not in the same storage as the source. Move this table to a separate export"
     _raise(
         [
             (("segments", index, "path"), fault)
@@ -39,11 +39,11 @@ def check_paths(source: Source, segments: Sequence[Selection]) -> None:
 
 
 def check_workspace(workspace: Folder) -> None:
-    """The workspace must be where runs notice each other."""
+    """Check that the workspace is in a storage where concurrent runs detect each other."""
     if not workspace.location.can_be_workspace:
         fault = (
-            "must be in Azure or on a local disk: only there a run is known to notice that another one writes "
-            "the same ledger. Write an abfs:// or local folder; the source may stay where it is"
+            "must be in Azure or on a local disk: only there is a run known to detect that another run writes "
+            "the same ledger. Use an abfs:// or local folder; the source can stay where it is"
         )
         raise Faults([(("workspace",), fault)])
 
@@ -51,12 +51,12 @@ def check_workspace(workspace: Folder) -> None:
 def check_join(
     segments: Sequence[Selection], profiles: Profiles | None, membership: Membership | None
 ) -> None:
-    """Memberships need profiles; where one table lists all segments, none has a table of its own."""
+    """Check that memberships have profiles, and that no segment has its own table if one table lists them all."""
     if membership is None:
         return
     if profiles is None:
-        raise Faults([(("membership",), "needs `profiles`: the table that holds the addresses")])
-    fault = "is for a table of its own, but `membership` names one table of all segments. Remove one of them"
+        raise Faults([(("membership",), "needs `profiles`. Name the table that holds the addresses")])
+    fault = "is only for a segment with its own table, but `membership` names one table of all segments. Remove one"
     _raise(
         [
             (("segments", index, key), fault)
@@ -68,19 +68,19 @@ def check_join(
 
 
 def check_workspace_is_no_table(workspace: Folder, source: Source, segments: Sequence[Selection]) -> None:
-    """Where patterns take tables, the workspace must not be among them."""
+    """Check that no pattern can take the workspace for a table."""
     own, tables = (posixpath.normpath(folder.root) + "/" for folder in (workspace, source))
     if own.startswith(tables) and any(selection.is_pattern for selection in segments):
-        fault = "lies in the source, where a pattern would take it for a table. Put it elsewhere"
+        fault = "is inside the source, where a pattern would take it for a table. Choose another folder"
         raise Faults([(("workspace",), fault)])
 
 
 def check_named_tables(segments: Sequence[Selection], others: Mapping[str, str]) -> None:
-    """The file must not name a table as a segment that has another purpose.
+    """Check that no table named as a segment has another purpose.
 
     Args:
         segments: What the file names.
-        others: Tables of the source that are no segments, each with why it is none.
+        others: Tables of the source that are not segments, each with the reason.
     """
     _raise(
         [
@@ -92,9 +92,9 @@ def check_named_tables(segments: Sequence[Selection], others: Mapping[str, str])
 
 
 def check_row_key(row_key: str | None, email: Addresses) -> None:
-    """The column by which rejected rows are listed must hold no addresses."""
+    """Check that the column that identifies rejected rows is not an e-mail column."""
     if row_key and row_key.casefold() in map(str.casefold, email.columns):
-        fault = "holds the addresses, and they are listed nowhere. Name another column"
+        fault = "is an e-mail column, and addresses must not be listed. Name another column"
         raise Faults([(("row_key",), fault)])
 
 

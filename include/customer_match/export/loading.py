@@ -1,4 +1,4 @@
-"""Export files: found, read and checked; a file that is wrong says so and takes no other down."""
+"""Find, read and check export files. A wrong file reports its problems and does not affect the others."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ __all__ = [
 
 
 class InvalidExport(ConfigurationError):
-    """An export file is wrong; the message has a line for each of its problems.
+    """An export file is not valid; the message has one line per problem.
 
     Args:
-        file: Its name.
-        problems: In the order of the file.
+        file: Name of the file.
+        problems: Its problems, in the order of the file.
     """
 
     def __init__(self, file: str, problems: Sequence[Problem]) -> None:
@@ -54,11 +54,11 @@ class InvalidExport(ConfigurationError):
 
 @dataclass(frozen=True)
 class BrokenExport:
-    """A file that is no export; it still gets a DAG, which tells why.
+    """A file that is not a valid export. It still gets a DAG, which shows the reason.
 
     Attributes:
         path: The file.
-        name: A DAG id that no other file of the folder has; where it can be told, the file's own.
+        name: A DAG id that no other file of the folder has: the name in the file if it is readable.
         error: What is wrong.
     """
 
@@ -68,7 +68,7 @@ class BrokenExport:
 
     @property
     def error_message(self) -> str:
-        """What is wrong, a line for each problem."""
+        """What is wrong, one line per problem."""
         return str(self.error)
 
 
@@ -76,7 +76,7 @@ def load_export(path: Path) -> Export:
     """Read an export file.
 
     Raises:
-        InvalidExport: It cannot be read or is wrong; all problems at once.
+        InvalidExport: The file cannot be read or is not valid. The error has all problems.
     """
     return _validate(path, _read(path))
 
@@ -85,7 +85,7 @@ def load_exports(folder: Path, *, parse_conditions: bool = False) -> list[Export
     """Read all export files of a folder, in the order of their names; `parse_conditions` as in `load_files`.
 
     Raises:
-        ConfigurationError: The folder is not there. A broken file raises nothing: it is a BrokenExport.
+        ConfigurationError: The folder does not exist. A broken file does not raise: it becomes a BrokenExport.
     """
     return load_files(export_files(folder), parse_conditions=parse_conditions)
 
@@ -93,29 +93,31 @@ def load_exports(folder: Path, *, parse_conditions: bool = False) -> list[Export
 def export_files(folder: Path) -> list[Path]:
     """The export files (`*.yaml`, `*.yml`) of a folder, in the order of their names.
 
-    Hidden files are left out: they are editors' leftovers.
+    Hidden files are ignored: editors leave them behind.
 
     Raises:
-        ConfigurationError: The folder is not there.
+        ConfigurationError: The folder does not exist.
     """
     if not folder.is_dir():
-        raise ConfigurationError(f"{folder}: no such folder. Create it and put export files (*.yaml) in it.")
+        raise ConfigurationError(
+            f"{folder}: this folder does not exist. Create it and put export files (*.yaml) in it."
+        )
     files = (path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"})
     return sorted(path for path in files if not path.name.startswith("."))
 
 
 def load_files(paths: Sequence[Path], *, parse_conditions: bool = False) -> list[Export | BrokenExport]:
-    """Read export files, one result for each; no two of a folder may have the same name.
+    """Read export files, one result per file. No two files of a folder may have the same name.
 
-    With `parse_conditions` a condition that is no SQL is a problem as well. Else the run's tasks are the first to say
-    so: reading the DAGs must not pay for the library that parses it.
+    With `parse_conditions`, an invalid condition is a problem as well. Without it, the tasks of a run are the first to
+    report one: the reading of the DAGs must not load the library that parses SQL.
 
-    Of files with the same name, the one that is called so (`autumn.yaml`) keeps it and the others are
-    broken. Where that is none or several, all are: nobody can tell which is meant, and to send the wrong
-    segments is worse than to send none.
+    If several files have the same `name`, the one whose file has that name too (`autumn.yaml`) keeps it and the others
+    are broken. If that is true for none or for several of them, all are broken: it is unclear which one is meant, and
+    sending the wrong segments is worse than sending none.
     """
     loaded = [_load(path, parse_conditions=parse_conditions) for path in paths]
-    for index, rivals in _clashes(paths, loaded).items():
+    for index, rivals in _name_conflicts(paths, loaded).items():
         loaded[index] = _refuse_name(paths[index], rivals)
     taken = {result.name for result in loaded if isinstance(result, Export)}
     return [
@@ -127,10 +129,10 @@ def load_files(paths: Sequence[Path], *, parse_conditions: bool = False) -> list
 def refuse_shared(
     paths: Sequence[Path], results: Sequence[Export | BrokenExport]
 ) -> list[Export | BrokenExport]:
-    """The results of files, with those as broken whose audiences another export of their folder has too.
+    """Mark results as broken if another export of the same folder also writes to one of their audiences.
 
-    A run does not ask for this: whose the audience is stands in its ledger and in its mark, and the other one of the
-    two is refused there. So a new file stops no old one.
+    Runs do not check this. The ledger and the mark of an audience state to which export it belongs, and a run of the
+    other export is rejected there. So a new file never stops an old one.
     """
     known = {
         folder: [one for one in load_exports(folder) if isinstance(one, Export)]
@@ -155,7 +157,7 @@ def _read(path: Path) -> Document:
     try:
         return read_document(path.read_bytes())
     except OSError as error:
-        said = f"cannot be read ({error.strerror}). Check that the file is there and may be read"
+        said = f"cannot be read ({error.strerror}). Check that the file exists and is readable"
         return Document(problems=(Problem(None, "", said),))
 
 
@@ -167,7 +169,7 @@ def _validate(path: Path, document: Document, *, parse_conditions: bool = False)
             {"name": path.stem, **document.values}, context={PARSE_CONDITIONS: parse_conditions}
         )
     except ValidationError as error:
-        # Without its cause, whose text would repeat the values.
+        # Without the cause, because its text repeats the values.
         raise InvalidExport(path.name, problems_of(error, document)) from None
     if document.problems:
         raise InvalidExport(path.name, document.problems)
@@ -181,8 +183,8 @@ def _load(path: Path, *, parse_conditions: bool) -> Export | BrokenExport:
         return _validate(path, document, parse_conditions=parse_conditions)
     except InvalidExport as error:
         broken = error
-    except Exception as error:  # noqa: BLE001 (whatever one file does to us, the others go on)
-        said = f"cannot be judged ({type(error).__name__}). Simplify it, and please report this"
+    except Exception as error:  # noqa: BLE001 (no file may stop the others)
+        said = f"cannot be checked ({type(error).__name__}). Simplify the file, and please report this error"
         broken = InvalidExport(path.name, [Problem(None, "", said)])
     name = (document.values or {}).get("name")
     usable = (
@@ -191,30 +193,30 @@ def _load(path: Path, *, parse_conditions: bool) -> Export | BrokenExport:
     return BrokenExport(path, str(name) if usable else _slug(path.stem), broken)
 
 
-def _clashes(paths: Sequence[Path], loaded: Sequence[Export | BrokenExport]) -> dict[int, list[Path]]:
-    """The indices of exports that must not keep their names, each with the files that have it too."""
+def _name_conflicts(paths: Sequence[Path], loaded: Sequence[Export | BrokenExport]) -> dict[int, list[Path]]:
+    """The indices of exports that must not keep their names, each with the other files of that name."""
     same: dict[tuple[Path, str], list[int]] = defaultdict(list)
     for index, result in enumerate(loaded):
         if isinstance(result, Export):
             same[paths[index].parent, result.name].append(index)
-    clashes = {}
+    conflicts = {}
     for (_, name), indices in same.items():
         keepers = [index for index in indices if paths[index].stem == name]
         for index in indices:
             if len(indices) > 1 and keepers != [index]:
-                clashes[index] = [paths[other] for other in indices if other != index]
-    return clashes
+                conflicts[index] = [paths[other] for other in indices if other != index]
+    return conflicts
 
 
 def _refuse_name(path: Path, rivals: Sequence[Path]) -> BrokenExport:
     names = ", ".join(rival.name for rival in rivals)
-    said = f"{names} has the same name, and names become DAG ids. Give each file a `name` of its own"
+    said = f"the name is also used by {names}, but it is the DAG id and must be unique. Give each file its own `name`"
     problem = Problem(_read(path).line(("name",)), "name", said)
     return BrokenExport(path, _slug(path.name), InvalidExport(path.name, [problem]))
 
 
 def _slug(text: str) -> str:
-    """A DAG id like a file's name, of which an address would stay readable (`anna_example.org`)."""
+    """A DAG id made from a file's name, without addresses: they would stay readable (`anna_example.org`)."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", without_addresses(text))[:240]
 
 

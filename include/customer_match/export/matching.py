@@ -1,4 +1,4 @@
-"""Which tables become which segments of a run, and which of them can give their names to audiences."""
+"""Which tables become which segments of a run, and which table names are valid names of audiences."""
 
 from __future__ import annotations
 
@@ -13,25 +13,23 @@ from customer_match.redaction import holds_address, printable, without_addresses
 
 __all__ = ["segments_of", "shown_names", "taken_by_patterns", "unmatched"]
 
-_REMEDY: Final = (
-    "List such a table in `segments` with an `audience` of its own, rename it, or narrow the pattern."
-)
+_REMEDY: Final = "List the table in `segments` with its own `audience`, rename it, or narrow the pattern."
 _SHOWN: Final = 60
 
 
 def segments_of(export: Export, tables: Iterable[str] = ()) -> list[Segment]:
-    """The segments of a run, in the file's order; those of a pattern by name.
+    """The segments of a run, in the order of the file; those of a pattern in the order of their names.
 
-    A table named in the file is always among them, found or not, so that the lack of one does not stop
-    the others; patterns take only tables that are not named.
+    A table named in the file is always included, found or not, so that a missing table does not stop the others.
+    Patterns take only tables that are not named.
 
     Args:
         export: The export.
         tables: Names of the tables found below the source's root; not needed without patterns.
 
     Returns:
-        Also those of tables that a pattern takes and that cannot give their names to audiences, each with its
-        fault: the others are exported.
+        All segments. Those whose table was taken by a pattern but whose name is no valid audience name have a fault;
+        the others are exported.
     """
     segments = list(_select(export, tables))
     faults = _faults_of_names(segments, _named(export))
@@ -45,12 +43,12 @@ def segments_of(export: Export, tables: Iterable[str] = ()) -> list[Segment]:
 
 
 def taken_by_patterns(export: Export, tables: Iterable[str]) -> set[str]:
-    """Those of the tables that patterns take."""
+    """The tables that patterns take."""
     return {segment.table for segment in _select(export, tables)} - _named(export)
 
 
 def unmatched(export: Export, tables: Iterable[str]) -> list[str]:
-    """Names and patterns of the file that fit none of the tables; those with an own path are no names."""
+    """Names and patterns of the file that match none of the tables; items with their own path are left out."""
     found = set(tables)
     return [
         selection.table
@@ -86,7 +84,7 @@ def _select(export: Export, tables: Iterable[str]) -> Iterator[Segment]:
 
 
 def shown_names(names: Iterable[str]) -> list[str]:
-    """Names for people, logs and records: in one line, without addresses, and no two of them alike."""
+    """Names for messages, logs and records: on one line, without addresses, and all different."""
     shown: dict[str, None] = {}
     seen = Counter[str]()
     for name in names:
@@ -101,8 +99,8 @@ def shown_names(names: Iterable[str]) -> list[str]:
 def _faults_of_names(segments: Sequence[Segment], named: set[str]) -> list[str | None]:
     """Why each segment cannot be exported, as sentences; None for those that can.
 
-    Of segments that would share an audience those fail that a pattern takes: what the file names goes before what
-    somebody puts into the lake.
+    If segments would share an audience, those taken by a pattern fail: what the file names takes precedence over what
+    appears in the lake.
     """
     same: dict[str, list[Segment]] = defaultdict(list)
     for segment in segments:
@@ -115,21 +113,21 @@ def _faults_of_names(segments: Sequence[Segment], named: set[str]) -> list[str |
 
 def _fault_of_name(segment: Segment, same: Sequence[Segment]) -> str | None:
     own = _shorten(segment.table)
-    if holds_address(segment.table):  # as the name of an audience it would reach the service as it is
-        return f"The table {own!r} cannot give its name to an audience: it holds an e-mail address. {_REMEDY}"
+    if holds_address(segment.table):  # as the name of an audience, the service would receive it in plain text
+        return f"The table {own!r} cannot name an audience: its name contains an e-mail address. {_REMEDY}"
     try:
         check_audience_name(segment.audience)
     except ValueError as error:
-        return f"The table {own!r} cannot give its name to an audience: it is {_reword(error)}. {_REMEDY}"
+        return f"The table {own!r} cannot name an audience: its name {_first_sentence(error)}. {_REMEDY}"
     if len(same) == 1:
         return None
     both = " and ".join(repr(_shorten(one.table)) for one in same)
-    return f"The tables {both} would share one audience (upper and lower case do not count). {_REMEDY}"
+    return f"The tables {both} would share one audience (case does not matter). {_REMEDY}"
 
 
-def _reword(error: ValueError) -> str:
-    """The fault of a value of the file, said of a name that nobody has typed."""
-    return str(error).split(". ", 1)[0].removeprefix("is ").replace("holds a", "one with a", 1)
+def _first_sentence(error: ValueError) -> str:
+    """What is wrong, without the remedy, which is meant for names in the file."""
+    return str(error).split(". ", 1)[0]
 
 
 def _shorten(name: str) -> str:

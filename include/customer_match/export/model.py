@@ -1,9 +1,9 @@
 """The model of an export file: what is exported, from where, to which account, how often.
 
-One file in `include/exports/` is one `Export` and becomes one DAG. Every default of the project is in this model
-and in those of its sections, with the words that explain it: errors, the JSON schema and `docs/export-file.md` take
-them from there. `values.py` has the rules for single values, `checks.py` those between keys, `matching.py` says which
-segments a run has, and `loading.py` reads the files.
+One file in `include/exports/` is one `Export` and becomes one DAG. This model and those of its sections define every
+default of the project and the description of every key. Messages, the JSON schema and `docs/export-file.md` use these
+descriptions. `values.py` has the rules for single values, `checks.py` those between keys, `matching.py` selects the
+segments of a run, and `loading.py` reads the files.
 """
 
 from __future__ import annotations
@@ -56,29 +56,30 @@ Scope = Literal["Customer", "Account"]
 
 
 def _name_is_optional(schema: dict[str, Any]) -> None:
-    # The file's name stands in for it; only the loader knows that.
+    # The loader uses the file's name instead; the model alone does not know it.
     schema["required"].remove("name")
 
 
 class Export(Section):
-    """One export file."""
+    """An export: which segments are sent to which account, from where, and how often."""
 
     model_config = ConfigDict(json_schema_extra=_name_is_optional)
 
     name: Name = Field(
-        description="Becomes the DAG id. Letters a to z, digits, `_`, `.` and `-`; unique among all files.",
+        description="Name of the export and id of its DAG: letters A to Z and a to z, digits, `_`, `.` and `-`. "
+        "It must be unique among all files.",
         examples=["autumn"],
-        json_schema_extra={"x-default": "the file's name, without `.yaml`"},
+        json_schema_extra={"x-default": "the file's name without `.yaml`"},
     )
     title: Label = Field(
         default_factory=lambda export: str(export["name"]),
-        description="Name that people see.",
+        description="Display name of the export.",
         examples=["Autumn campaign"],
-        json_schema_extra={"x-default": "the `name`"},
+        json_schema_extra={"x-default": "the value of `name`"},
     )
     description: Markdown | None = Field(
         default=None,
-        description="Free text (Markdown) for the DAG's page.",
+        description="Text for the DAG's page, in Markdown.",
         examples=["Customers of the autumn campaign."],
     )
     connection: ConnectionId = Field(
@@ -87,23 +88,25 @@ class Export(Section):
         examples=["microsoft_advertising_default"],
     )
     cid: ServiceId = Field(
-        description="Customer id at Microsoft Advertising: `cid=` in the address of ui.ads.microsoft.com.",
+        description="Customer id at Microsoft Advertising: the number after `cid=` in the address of "
+        "ui.ads.microsoft.com.",
         examples=[1234567],
     )
     aid: ServiceId = Field(
-        description="Account id at Microsoft Advertising: `aid=` in the address of ui.ads.microsoft.com.",
+        description="Account id at Microsoft Advertising: the number after `aid=` in the address of "
+        "ui.ads.microsoft.com.",
         examples=[7654321],
     )
     schedule: Schedule = Field(
         default=None,
-        description=f"When it runs: five cron fields in quotes, a preset ({', '.join(PRESETS)}), "
-        "or none: on demand only.",
+        description="When the export runs: five cron fields in quotes, a preset in quotes "
+        f"(`{'`, `'.join(PRESETS)}`), or `none` to run only on demand.",
         examples=["0 5 * * *"],
         json_schema_extra={"x-default": "none"},
     )
     start_date: StartDate = Field(
         default=dt.date(2026, 1, 1),
-        description="First day of the schedule; backfills begin there too.",
+        description="First day of the schedule and earliest day for backfills.",
         examples=["2026-01-01"],
     )
     timezone: TimeZone = Field(
@@ -112,105 +115,110 @@ class Export(Section):
         examples=["Europe/Berlin"],
     )
     source: SourceOrRoot = Field(
-        description="Where the segments' tables are.",
+        description="Where the segments' tables are: a mapping, or the root folder alone.",
         examples=["{connection: lake, root: abfs://lake/segments}"],
     )
     segments: Selections = Field(
-        description='What is exported: `all`, a pattern such as `"Gold*"`, or a list of tables and patterns. '
-        "Each table becomes an audience.",
+        description='What to export: `all`, a pattern such as `"Gold*"`, or a list of table names, patterns and '
+        "mappings. Each table becomes an audience.",
         examples=["[HighValue, Newsletter]"],
     )
     vanished: Literal["keep", "empty", "delete"] = Field(
         default="keep",
-        description="What happens to the audience of a table that a pattern took and an earlier run delivered, once "
-        "two runs in a row miss that table: `keep` it as it is, `empty` it, or `delete` it.",
+        description="What to do with an audience whose table has vanished: `keep` it as it is, `empty` it, or "
+        "`delete` it. A table has vanished if a pattern took it, an earlier run delivered it, and two runs in a "
+        "row did not find it.",
         examples=["empty"],
     )
     profiles: ProfilesOrTable | None = Field(
         default=None,
-        description="Table of all profiles, where segments only list customers: its name, its path, or a mapping. Both "
-        "are joined by the customer's id, and `email` is a column of this table.",
+        description="Table of all profiles, if the segments list only customer ids: its name, its path, or a "
+        "mapping. It is joined with the segments by customer id, and `email` is one of its columns.",
         examples=["{table: Customer, key: CustomerId}"],
-        json_schema_extra={"x-default": "none: segments hold the addresses"},
+        json_schema_extra={"x-default": "none: segments contain the addresses"},
     )
     membership: MembershipOrTable | None = Field(
         default=None,
-        description="How segments list their customers, beside `profiles`: a mapping, or the one table that lists the "
-        "segments of each customer, by its name or path.",
+        description="How segments list their customers, together with `profiles`: a mapping, or the name or path "
+        "of one table that lists the segments of each customer.",
         examples=["msdynci_segmentmembership", "{key: ContactId}"],
-        json_schema_extra={"x-default": "each segment is a table with the key of `profiles`"},
+        json_schema_extra={"x-default": "each segment is a table with the column `profiles.key`"},
     )
     email: EmailOrColumns = Field(
-        description="Name of the column that holds the e-mail address; of several, the first usable address "
-        "of a row counts. Customer Insights gives that column no fixed name. A mapping says more (below).",
+        description="Name of the column that holds the e-mail address. Customer Insights gives that column no "
+        "fixed name. With a list of columns, the first usable address of a row counts. A mapping can also set a "
+        "separator or take all addresses.",
         examples=["Email", "[Email, SecondEmail]", '{columns: Emails, take: all, separator: ";"}'],
     )
     where: Condition | None = Field(
         default=None,
-        description="Only the rows for which this condition in SQL is true are exported.",
+        description="Condition in SQL. Only rows for which it is true are exported.",
         examples=["Country = 'DE' AND Score >= 50"],
     )
     consent: Consent | None = Field(
         default=None,
-        description="Only profiles that have consented are exported.",
+        description="Column that states consent, and the values that mean it. Only profiles that have consented "
+        "are exported.",
         examples=["{column: AdsConsent, allow: [true]}"],
     )
     suppress: Suppressions = Field(
         default=(),
-        description="Lists of people who are kept out of every audience: tables of e-mail addresses or SHA-256 "
-        "hashes; a name, a path, a mapping, or a list of these.",
+        description="Suppression lists: tables of e-mail addresses or SHA-256 hashes that are kept out of every "
+        "audience. Write a name, a path, a mapping, or a list of these.",
         examples=["DoNotContact"],
     )
     row_key: Column | None = Field(
         default=None,
-        description="Name of the column that tells rows apart. With it, each rejected row is listed by its key and "
-        "its reason in `rejects.parquet`.",
+        description="Name of the column that identifies a row. If it is set, each rejected row is listed in "
+        "`rejects.parquet` with its key and the reason.",
         examples=["CustomerId"],
     )
     normalisation: Policy = Field(
         default=Policy.BASIC,
-        description="How an address is normalised before it is hashed: `basic` (trimmed, lower-case), "
-        "`enhanced` (also without `+tag`, dots and accents), or `both` (both hashes).",
+        description="How an address is normalised before it is hashed: `basic` (trimmed, lower case), `enhanced` "
+        "(also without `+tag`, dots and accents), or `both` (both hashes).",
         examples=["basic"],
     )
     profiles_per_part: Annotated[Whole, Field(ge=1, le=MAX_PROFILES_PER_PART)] = Field(
         default=500_000,
-        description=f"Most members of one upload file, at most {MAX_PROFILES_PER_PART}. Fewer are sent where "
-        "the service's limits demand it.",
+        description=f"Maximum number of members in one upload file, 1 to {MAX_PROFILES_PER_PART:,}. Files are "
+        "smaller if the limits of the service require it.",
         examples=[500_000],
     )
     route: RouteChoice = Field(
         default="auto",
-        description="How members travel: `bulk` (upload files, any size), `apply` (calls of 1,000 members, done at "
-        f"once), or `auto`: `apply` for differences of up to {AUTO_APPLY_MEMBERS} members, else `bulk`.",
+        description="How members are sent: `bulk` (upload files, any number of members), `apply` (synchronous "
+        f"API calls of 1,000 members each), or `auto` (`apply` for differences of up to {AUTO_APPLY_MEMBERS:,} "
+        "members, otherwise `bulk`).",
         examples=["auto"],
     )
     membership_duration: MembershipDays = Field(
         default=NEVER_EXPIRES,
-        description=f"Days that a member stays, 1 to {MAX_MEMBERSHIP_DAYS}; whoever still is in the segment is added "
-        f"again in time. {NEVER_EXPIRES}: never expires.",
+        description=f"Days until a member expires, 1 to {MAX_MEMBERSHIP_DAYS}, or {NEVER_EXPIRES} for never. "
+        "Members that are still in the segment are added again before they expire.",
         examples=[NEVER_EXPIRES],
     )
     scope: Scope = Field(
         default="Customer",
-        description="Who may use the audiences: all accounts of the `Customer`, or this `Account` alone.",
+        description="Who may use the audiences: all accounts of the customer (`Customer`), or only this account "
+        "(`Account`).",
         examples=["Customer"],
     )
     adopt: Switch = Field(
         default=False,
-        description="Whether an audience of the same name that this export did not create may be taken over; "
-        "its members are replaced.",
+        description="Whether to take over an audience of the same name that this export did not create. Its "
+        "members are replaced.",
         examples=[True],
     )
     workspace: FolderOrRoot = Field(
         default=Folder(root="workspace"),
-        description="Folder for ledgers, staged parts and reports, written like `source` or as its root "
-        "alone; in Azure or on a local disk. All workers need it.",
+        description="Folder for ledgers, staged parts and reports, in Azure or on a local disk: a mapping like "
+        "`source`, or the root folder alone. All workers need access to it.",
         examples=["{connection: lake, root: abfs://lake/workspace}"],
     )
     guards: Guards = Field(
         default=Guards(),
-        description="What stops an export before it harms an audience; `null` takes a guard off.",
+        description="Limits that stop a segment before it harms its audience. `null` turns a guard off.",
         examples=["{max_removed: 0.2}"],
     )
     run_timeout_hours: Hours = Field(
@@ -218,16 +226,16 @@ class Export(Section):
     )
     upload_timeout_minutes: Minutes = Field(
         default=240,
-        description="Minutes that one try waits for the end of one upload; the next try awaits it again.",
+        description="Minutes that one attempt waits for an upload to finish. The next attempt waits for the same "
+        "upload again.",
         examples=[240],
     )
     retries: Annotated[Whole, Field(ge=0, le=100)] = Field(
-        default=3, description="How often a failed task is tried again.", examples=[3]
+        default=3, description="How often a failed task is retried.", examples=[3]
     )
     retry_delay_seconds: Annotated[Whole, Field(ge=0, le=3600)] = Field(
         default=30,
-        description="Seconds before the first of these tries; each further one waits twice as long, at most "
-        "15 minutes.",
+        description="Seconds before the first retry. The delay doubles with each further retry, up to 15 minutes.",
         examples=[30],
     )
     tags: Tags = Field(default=(), description="Tags of the DAG.", examples=["[marketing]"])
@@ -252,7 +260,7 @@ class Export(Section):
 
     @property
     def membership_key(self) -> str:
-        """The column of memberships with the customer's id; without `profiles` it means nothing."""
+        """The column of memberships with the customer id; meaningless without `profiles`."""
         return membership_key(self.membership, self.profiles)
 
     @property
@@ -262,26 +270,26 @@ class Export(Section):
 
     @property
     def scope_is_stated(self) -> bool:
-        """Whether the file names a scope: only then that of an existing audience is changed."""
+        """Whether the file names a scope. Only then is the scope of an existing audience changed."""
         return "scope" in self.model_fields_set
 
     @property
     def tables_beside_segments(self) -> dict[str, str]:
-        """Tables of the source that are no segments, so that no pattern takes them; each with why it is none."""
+        """Tables of the source that are not segments and that no pattern takes, each with the reason."""
         return tables_beside_segments(self.source, self.suppress, self.profiles, self.membership)
 
     @property
     def identities(self) -> tuple[str, ...]:
-        """The identities of the segments that the file names; those that only a pattern takes are not among them."""
+        """The identities of the segments that the file names, without those that only a pattern takes."""
         named = [selection for selection in self.segments if not selection.is_pattern]
         return tuple(identity(self.segments, one.table, one.audience or one.table) for one in named)
 
     def identity(self, segment: Segment) -> str:
-        """What distinguishes a segment from the export's others, whatever its audience is called."""
+        """What distinguishes a segment from the export's others, independent of its audience's name."""
         return identity(self.segments, segment.table, segment.audience)
 
     def key(self, segment: Segment) -> str:
-        """The key of a segment, by which its audience and ledger are recognised."""
+        """The key of a segment, which identifies its audience and ledger."""
         return segment_key(self.name, self.identity(segment))
 
     def other_keys(self, segment: Segment) -> frozenset[str]:
@@ -289,6 +297,6 @@ class Export(Section):
         return frozenset(segment_key(self.name, other) for other in self.identities) - {self.key(segment)}
 
     def source_of(self, segment: Segment) -> Source:
-        """The source of a segment's own table, with what holds for that table alone."""
+        """The source of a segment's table, with the settings of that table."""
         changes = (one.changes for one in self.segments if one.makes(segment))
         return self.source.with_changes(next(changes, None))

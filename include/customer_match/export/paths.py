@@ -1,4 +1,4 @@
-"""Paths that an export file may name: folders, with and without dates, and tables below them."""
+"""Paths in an export file: folders, with and without dates, and tables below them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def _dated_root(value: str) -> str:
     _root(sample(check_template(value)))
     whole_url = "://" in value
     if "/" not in (value.split("://", 1)[1] if whole_url else value).split("{", 1)[0]:
-        raise ValueError("begins with a template. Write at least the container or the first folder as it is")
+        raise ValueError("starts with a template. Write the container or the first folder as plain text")
     return value.rstrip("/")
 
 
 def _table_path(value: str) -> str:
     form = sample(check_template(value)) if is_template(value) else value
     if "://" not in form and ".." in form.split("/"):
-        raise ValueError("leaves the source's root. Write a path below the root, or a whole URL")
+        raise ValueError("points outside the source's root. Write a path below the root, or a full URL")
     if "://" in value:
         return _dated_root(value)
     whole = _root(form)
@@ -44,15 +44,15 @@ def _table_path(value: str) -> str:
 
 def _refuse_secrets_and_variables(value: str) -> None:
     if _SECRET.search(value):
-        raise ValueError("holds a secret. Keep it in the Airflow connection, and remove it from this file")
+        raise ValueError("contains a secret. Remove it from this file and keep it in the Airflow connection")
     if value.startswith("~") or re.search(r"\$\{|\$[A-Za-z]|\{\{", value):
-        raise ValueError("holds a variable, and none are replaced here. Write the folder itself")
+        raise ValueError("contains a variable, and variables are not replaced here. Write the actual folder")
 
 
 def _url(value: str) -> str:
     location = Location.of(value)
     if not location.is_local and ("?" in value or "#" in value):
-        raise ValueError("holds a `?` or `#`, which no folder here may. Write the folder alone")
+        raise ValueError("contains a `?` or `#`, which a folder must not. Write only the folder")
     as_written = location.is_local or value.startswith(("abfs://", "abfss://"))
     return value.rstrip("/") if as_written else location.url
 

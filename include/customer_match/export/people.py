@@ -1,4 +1,4 @@
-"""Who counts: the sections `email`, `consent`, `suppress`, `profiles` and `membership`."""
+"""Who becomes a member: the sections `email`, `consent`, `suppress`, `profiles` and `membership`."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ __all__ = [
 
 
 class Addresses(Section):
-    """Where the addresses of a table stand."""
+    """The columns of a table that hold the addresses."""
 
     columns: Columns = Field(
-        description="Name of the column, or of several in order of preference; case does not matter. A column holds "
-        "text, or lists of text (Parquet).",
+        description="Name of one or more columns, in order of preference; case does not matter. A column holds "
+        "text or, in Parquet, lists of text.",
         examples=["[Email, SecondEmail]"],
     )
     separator: Separator | None = Field(
         default=None,
-        description="What stands between addresses where one text holds several.",
+        description="Separator between addresses, if one text holds several.",
         examples=['";"'],
     )
 
 
 class Email(Addresses):
-    """Where the addresses of profiles stand, and which of them count."""
+    """The columns that hold the addresses of profiles, and which addresses count."""
 
     take: Take = Field(
         default=Take.COALESCE,
-        description="Of several addresses of a profile: `coalesce` takes the first usable one, `all` makes each a "
-        "member.",
+        description="Which addresses of a profile become members: `coalesce` takes the first usable one, `all` "
+        "takes every usable one.",
         examples=["coalesce"],
     )
 
@@ -68,155 +68,156 @@ AddressesOrColumns = Annotated[
 EmailOrColumns = Annotated[
     Email, BeforeValidator(_columns_as_addresses, json_schema_input_type=str | list[str] | Email)
 ]
-"""Addresses as the file may have them: a mapping, or the columns alone."""
+"""Addresses as written in the file: a mapping, or the columns alone."""
 
 
 class Consent(Section):
     """Which profiles have consented."""
 
-    column: Column = Field(description="Name of the column that tells it.", examples=["AdsConsent"])
+    column: Column = Field(description="Name of the column that states consent.", examples=["AdsConsent"])
     allow: Allowed = Field(
-        description="The values that mean consent; case does not matter. Everything else, and no value at all, "
-        "does not.",
+        description="Values that mean consent; case does not matter. Any other value, and no value, means no "
+        "consent.",
         examples=["[true]", "[granted, yes]"],
     )
 
 
 class Suppression(Section):
-    """A list of people who must not be in any audience."""
+    """A list of addresses that must not be in any audience."""
 
     table: Text | None = Field(
         default=None,
-        description="Name of the list's table, found as those of segments are.",
+        description="Name of the table. It is found in the same way as the tables of segments.",
         examples=["DoNotContact"],
     )
     path: TablePath | None = Field(
         default=None,
-        description="Where it is, instead of `table`: relative to the source's root, or a URL.",
+        description="Path of the table, instead of `table`: relative to the source's root, or a URL.",
         examples=["lists/do_not_contact.csv"],
     )
     source: SourceOrRoot | None = Field(
         default=None,
-        description="The list's own source, written like `source`.",
+        description="Source of this table, if it is not the export's; written like `source`.",
         examples=["{connection: lake, root: abfs://lake/lists}"],
         json_schema_extra={"x-default": "the export's `source`"},
     )
     email: AddressesOrColumns | None = Field(
         default=None,
-        description="Where its e-mail addresses or SHA-256 hashes stand, written like `email`; all of a row count.",
+        description="Columns with the e-mail addresses or SHA-256 hashes, written like `email`. All values of a "
+        "row count.",
         examples=["Email"],
-        json_schema_extra={"x-default": "as `email` of the export"},
+        json_schema_extra={"x-default": "`email` of the export"},
     )
     allow_empty: Switch = Field(
         default=False,
-        description="Whether the list may be without a single address; else that stops every segment.",
+        description="Whether the list may contain no address at all. If not, such a list stops every segment.",
         examples=[True],
     )
     changes: Changes = Field(
         default=None,
-        description="Whether this table is a log of changes, written like that of `source`.",
+        description="Whether and how this table is read as a change log; written like `source.changes`.",
         examples=["{key: Id, order: [Version], deleted: {column: Op, values: [D]}}", "none"],
-        json_schema_extra={"x-default": "as `changes` of its source"},
+        json_schema_extra={"x-default": "`changes` of its source"},
     )
 
     @model_validator(mode="after")
-    def _is_in_one_place(self) -> Self:
+    def _has_one_location(self) -> Self:
         if (self.table is None) == (self.path is None):
-            raise Faults([((), "needs either the `table` of the list or its `path`")])
+            raise Faults([((), "must have either `table` or `path`, and only one of them")])
         return self
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its name in messages."""
         return self.table or self.path or ""
 
 
 class Profiles(Section):
-    """The table of all profiles, with the e-mail addresses, where segments are only lists of customers."""
+    """The table of all profiles, with the e-mail addresses, if segments list only customers."""
 
     table: Text | None = Field(
         default=None,
-        description="Name of the table, found as those of segments are.",
+        description="Name of the table. It is found in the same way as the tables of segments.",
         examples=["Customer"],
     )
     path: TablePath | None = Field(
         default=None,
-        description="Where it is, instead of `table`: relative to the source's root, or a URL.",
+        description="Path of the table, instead of `table`: relative to the source's root, or a URL.",
         examples=["unified/Customer"],
     )
     source: SourceOrRoot | None = Field(
         default=None,
-        description="The table's own source, written like `source`.",
+        description="Source of this table, if it is not the export's; written like `source`.",
         examples=["{connection: lake, root: abfs://lake/unified}"],
         json_schema_extra={"x-default": "the export's `source`"},
     )
     key: Column = Field(
         default="CustomerId",
-        description="Name of its column with the customer's id.",
+        description="Name of the column with the customer id in this table.",
         examples=["CustomerId"],
     )
     changes: Changes = Field(
         default=None,
-        description="Whether this table is a log of changes, written like that of `source`.",
+        description="Whether and how this table is read as a change log; written like `source.changes`.",
         examples=["{key: Id, order: [Version], deleted: {column: Op, values: [D]}}", "none"],
-        json_schema_extra={"x-default": "as `changes` of its source"},
+        json_schema_extra={"x-default": "`changes` of its source"},
     )
 
     @model_validator(mode="after")
-    def _is_in_one_place(self) -> Self:
+    def _has_one_location(self) -> Self:
         if (self.table is None) == (self.path is None):
-            raise Faults([((), "needs either the `table` of the profiles or its `path`")])
+            raise Faults([((), "must have either `table` or `path`, and only one of them")])
         return self
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its name in messages."""
         return self.table or self.path or ""
 
 
 class Membership(Section):
-    """How segments list their customers, where they are joined to `profiles`."""
+    """How segments list their customers, which are joined to `profiles`."""
 
     key: Column | None = Field(
         default=None,
-        description="Name of the column with the customer's id.",
+        description="Name of the column with the customer id.",
         examples=["CustomerId"],
-        json_schema_extra={"x-default": "as `profiles.key`; with a `table`: `msdynci_customerid`"},
+        json_schema_extra={"x-default": "`profiles.key`; with `table` or `path`: `msdynci_customerid`"},
     )
     table: Text | None = Field(
         default=None,
-        description="Name of one table that lists the segments of each customer, as Dataverse's "
-        "`msdynci_segmentmembership`; `segments` of the export then are the names that it lists.",
+        description="Name of one table that lists the segments of each customer, such as Dataverse's "
+        "`msdynci_segmentmembership`. `segments` of the export then contains names that it lists.",
         examples=["msdynci_segmentmembership"],
         json_schema_extra={"x-default": "none: each segment is a table of ids"},
     )
     path: TablePath | None = Field(
         default=None,
-        description="Where that table is, instead of `table`: relative to the source's root, or a URL.",
+        description="Path of that table, instead of `table`: relative to the source's root, or a URL.",
         examples=["dataverse/msdynci_segmentmembership"],
     )
     segments: Column | None = Field(
         default=None,
-        description="Name of its column that lists the segments: JSON text such as "
-        '`{"Segments": ["Gold"]}`, a list of texts, or one name.',
+        description='Name of the column in that table that lists the segments: JSON text such as `{"Segments": '
+        '["Gold"]}`, a list of texts, or one name.',
         examples=["msdynci_segments"],
-        json_schema_extra={"x-default": "with a `table`: `msdynci_segments`"},
+        json_schema_extra={"x-default": "with `table` or `path`: `msdynci_segments`"},
     )
     changes: Changes = Field(
         default=None,
-        description="Whether that one table is a log of changes, written like that of `source`.",
+        description="Whether and how that table is read as a change log; written like `source.changes`.",
         examples=["{key: Id, order: [Version], deleted: {column: Op, values: [D]}}", "none"],
-        json_schema_extra={"x-default": "as `changes` of its source"},
+        json_schema_extra={"x-default": "`changes` of its source"},
     )
 
     @model_validator(mode="after")
     def _is_one_table_or_several(self) -> Self:
         if self.table is not None and self.path is not None:
-            raise Faults([(("path",), "is given beside `table`. Remove one of them")])
-        fault = "is {} one table of all segments. Name that as `table`"
+            raise Faults([(("path",), "cannot be combined with `table`. Remove one of them")])
+        fault = "applies only to one table of all segments. Name that table as `table`"
         faults: list[tuple[KeyPath, str]] = [
-            ((key,), fault.format(words))
-            for key, words in (("segments", "a column of"), ("changes", "about"))
+            ((key,), fault)
+            for key in ("segments", "changes")
             if getattr(self, key) is not None and not self.is_one_table
         ]
         if faults:
@@ -245,10 +246,10 @@ class Memberships(BaseModel):
     """The one table that lists the segments of each customer.
 
     Attributes:
-        name: What people call it.
-        path: Where it is, relative to the source's root or a URL; None: where its name is found.
-        segments: Column with the segments' names.
-        changes: Whether it is a log of changes; None: as its source says.
+        name: Its name in messages.
+        path: Its path, relative to the source's root or a URL; None: found by its name.
+        segments: Column with the names of the segments.
+        changes: Whether and how it is read as a change log; None: as its source says.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -259,20 +260,20 @@ class Memberships(BaseModel):
     changes: ChangeLog | None = None
 
 
-# --- How they may be written -------------------------------------------------------------------------------
+# --- Short forms -------------------------------------------------------------------------------------------
 
 
-def _place_as_mapping(value: object) -> object:
+def _location_as_mapping(value: object) -> object:
     if isinstance(value, str):
         return {"path" if "/" in value else "table": value}
     return value
 
 
-def _place_as_suppression(value: object) -> object:
+def _location_as_suppression(value: object) -> object:
     if not isinstance(value, str | dict | Suppression):
-        fault = "must be the name of a list's table, its path, or a mapping"
+        fault = "must be the name or path of a suppression list, or a mapping"
         raise ValueError(fault)  # noqa: TRY004 - pydantic takes no TypeError for a fault
-    return _place_as_mapping(value)
+    return _location_as_mapping(value)
 
 
 def _one_as_list(value: object) -> object:
@@ -280,17 +281,17 @@ def _one_as_list(value: object) -> object:
 
 
 ProfilesOrTable = Annotated[
-    Profiles, BeforeValidator(_place_as_mapping, json_schema_input_type=str | Profiles)
+    Profiles, BeforeValidator(_location_as_mapping, json_schema_input_type=str | Profiles)
 ]
 MembershipOrTable = Annotated[
-    Membership, BeforeValidator(_place_as_mapping, json_schema_input_type=str | Membership)
+    Membership, BeforeValidator(_location_as_mapping, json_schema_input_type=str | Membership)
 ]
-"""A table as the file may have it: a mapping, or its name or path alone."""
+"""A table as written in the file: a mapping, or its name or path alone."""
 
 Suppressions = Annotated[
     tuple[
         Annotated[
-            Suppression, BeforeValidator(_place_as_suppression, json_schema_input_type=str | Suppression)
+            Suppression, BeforeValidator(_location_as_suppression, json_schema_input_type=str | Suppression)
         ],
         ...,
     ],
@@ -298,11 +299,11 @@ Suppressions = Annotated[
 ]
 
 
-# --- What they mean together -------------------------------------------------------------------------------
+# --- Rules that need several sections ----------------------------------------------------------------------
 
 
 def membership_key(membership: Membership | None, profiles: Profiles | None) -> str:
-    """The column of memberships with the customer's id; without profiles it means nothing."""
+    """The column of memberships with the customer id; meaningless without profiles."""
     if membership and (membership.key or membership.is_one_table):
         return membership.key or "msdynci_customerid"
     return profiles.key if profiles else ""
@@ -314,26 +315,26 @@ def tables_beside_segments(
     profiles: Profiles | None,
     membership: Membership | None,
 ) -> dict[str, str]:
-    """Tables of the source that are no segments, so that no pattern takes them; each with why it is none.
+    """Tables of the source that are not segments and that no pattern takes, each with the reason.
 
     Args:
         source: The source of the segments.
         suppress: The export's suppression lists.
         profiles: The table of all profiles, if there is one.
-        membership: How segments list their customers; where one table does it, segments are no tables.
+        membership: How segments list their customers; if one table lists them, segments are not tables.
     """
     if membership and membership.is_one_table:
         return {}
-    a_list = "is a list of `suppress` as well. A list of people to keep out is no segment"
+    a_list = "is also a suppression list, which cannot be a segment. Remove it from `segments` or `suppress`"
     others = dict.fromkeys((name for one in suppress for name in _names_in(source, one)), a_list)
     if profiles:
-        all_of_them = "is the table of `profiles`, which holds everybody. Take it off the segments"
+        all_of_them = "is the table of all `profiles`. Remove it from `segments`"
         others |= dict.fromkeys(_names_in(source, profiles), all_of_them)
     return others
 
 
 def _names_in(source: Source, one: Suppression | Profiles) -> set[str]:
-    """What a table may be called in a source; nothing if it is elsewhere."""
+    """The names that a table may have in a source; empty if it is elsewhere."""
     if one.source and one.source.root != source.root:
         return set()
     path = (one.path or "").removeprefix(source.root).strip("/")

@@ -1,12 +1,11 @@
-"""What pydantic finds wrong in an export, in words for people: where, what, and what to write instead.
+"""Messages for what pydantic finds wrong in an export: where, what, and what to write instead.
 
-Wrong values are repeated only where they are short and plain: a longer one may be a secret, and one with an
-`@` an address.
+Messages repeat a wrong value only if it is short and plain: a longer one may be a secret, and one with an `@` an
+address.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
@@ -16,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from customer_match.export.base import Faults, KeyPath
-from customer_match.export.reference_page import FIELDS, Keys, children, default_text
+from customer_match.export.reference_page import FIELDS, Keys, children, default_text, example_text
 from customer_match.export.yaml_document import Document, Problem, key_text
 
 __all__ = ["problems_of"]
@@ -25,12 +24,12 @@ _TITLE_OF_A_WRONG_NAME: Final = "default_factory_not_called"
 
 
 def problems_of(error: ValidationError, document: Document) -> list[Problem]:
-    """Every problem of a document that is no Export, in the order of the file, those of the YAML included."""
+    """Every problem of a document that is not a valid Export, in the order of the file, including those of its YAML."""
     problems = list(document.problems)
     reported = {problem.key for problem in problems}
     for path, message in _faults(error):
         written = _path_in_file(path, document.values)
-        if key_text(written) not in reported:  # what the YAML got wrong needs no second message
+        if key_text(written) not in reported:  # a problem of the YAML needs no second message
             problems.append(
                 Problem(document.line(written), key_text(written), _about_name(path, message, document))
             )
@@ -49,13 +48,13 @@ def _faults(error: ValidationError) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _path_in_file(path: KeyPath, values: object) -> KeyPath:
-    """The path as far as the file has it: `email` where a single column stands for a mapping with a list."""
+    """The part of a path that the file has: `email` if it is a single column instead of a mapping with a list."""
     written: list[str | int] = []
     for step in path:
         if not isinstance(values, dict | list):
             break
         if isinstance(values, list) != isinstance(step, int):
-            continue  # a list for a mapping that holds it, or one item for a list of one
+            continue  # short form: a list instead of its mapping, or one item instead of a list
         values = values.get(step) if isinstance(values, dict) else values[int(step)]
         written.append(step)
     return tuple(written)
@@ -63,7 +62,7 @@ def _path_in_file(path: KeyPath, values: object) -> KeyPath:
 
 def _about_name(path: KeyPath, message: str, document: Document) -> str:
     if path == ("name",) and path not in document.lines:
-        return f"missing, and the file's name cannot stand in for it: it {message}"
+        return f"missing, and the file's name cannot replace it: it {message}"
     return message
 
 
@@ -86,7 +85,7 @@ _BOUNDS: Final = {
     "less_than_equal": ("le", "at most"),
 }
 
-_OTHER_WORDS: Final = {
+_SYNONYMS: Final = {
     "account": "aid",
     "account_id": "aid",
     "columns": "email",
@@ -103,7 +102,7 @@ _OTHER_WORDS: Final = {
     "suppression": "suppress",
     "tables": "segments",
 }
-"""Words that people may use for a key and that do not look like it."""
+"""Words that users may write for a key and that are not similar to it."""
 
 
 def _describe(error: ErrorDetails) -> str:
@@ -127,23 +126,23 @@ def _missing(_: ErrorDetails, keys: Keys) -> str:
 
 def _unknown(_: ErrorDetails, keys: Keys) -> str:
     key, known = keys[-1], children(keys[:-1])
-    close = get_close_matches(key.lower(), known, n=1) or [_OTHER_WORDS.get(key.lower(), "")]
-    homes = [".".join(home[:-1]) for home in FIELDS if home[-1] == key]
+    close = get_close_matches(key.lower(), known, n=1) or [_SYNONYMS.get(key.lower(), "")]
+    sections = [".".join(section[:-1]) for section in FIELDS if section[-1] == key]
     if close[0] in known:
         return f"unknown key. Did you mean `{close[0]}`?"
-    if homes:
+    if sections:
         return (
-            f"unknown key here. Move it to `{homes[0]}`"
-            if homes[0]
-            else "unknown key here. Move it to the top"
+            f"this key belongs to another section. Move it to `{sections[0]}`"
+            if sections[0]
+            else "this key belongs to the top level. Move it there"
         )
-    return f"unknown key. Remove it; the keys here are {', '.join(known)}"
+    return f"unknown key. Remove it, or use one of: {', '.join(known)}"
 
 
 def _no_value(keys: Keys) -> str:
     default = default_text(FIELDS[keys])
     return f"has no value. {_example(keys)}" + (
-        f", or remove the key: the default is {default}" if default else ""
+        f", or remove the key (default: {default})" if default else ""
     )
 
 
@@ -165,7 +164,7 @@ def _not_among(error: ErrorDetails, keys: Keys) -> str:
 
 
 def _no_unicode(_: ErrorDetails, __: Keys) -> str:
-    return "holds half a character (a lone surrogate). Type the text anew"
+    return "contains half a character (a lone surrogate). Type the text again"
 
 
 _MESSAGES: Final[Mapping[str, Callable[[ErrorDetails, Keys], str]]] = {
@@ -178,9 +177,7 @@ _MESSAGES: Final[Mapping[str, Callable[[ErrorDetails, Keys], str]]] = {
 
 
 def _example(keys: Keys) -> str:
-    examples = FIELDS[keys].examples or [""]
-    text = examples[0] if isinstance(examples[0], str) else json.dumps(examples[0])
-    return f"Write, for example, `{keys[-1]}: {text}`"
+    return f"Write, for example, `{keys[-1]}: {example_text(FIELDS[keys])}`"
 
 
 def _describe_value(value: object) -> str:
@@ -188,7 +185,7 @@ def _describe_value(value: object) -> str:
         case bool():
             return f"is {str(value).lower()}"
         case int() if abs(value) >= 10**18:
-            return "is a number of very many digits"
+            return "is a very long number"
         case int() | float():
             return f"is the number {value}"
         case str():

@@ -1,7 +1,7 @@
-"""The reference of the export file, made from its model: keys, meanings, defaults, examples, JSON schema.
+"""The reference of the export file, generated from its model: keys, meanings, defaults, examples, JSON schema.
 
-`python -m customer_match.export.reference_page` writes it anew into `docs/export-file.md` and
-`include/exports/export.schema.json` (which editors use to complete and check keys); a test holds both fresh.
+`python -m customer_match.export.reference_page` updates `docs/export-file.md` and `include/exports/export.schema.json`,
+which editors use to complete and check keys. A test checks that both are up to date.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ __all__ = [
     "FIELDS",
     "children",
     "default_text",
+    "example_text",
     "is_listed_elsewhere",
     "json_schema",
     "main",
@@ -51,7 +52,7 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
 
 
 FIELDS: Final[Mapping[Keys, FieldInfo]] = dict(_fields(Export))
-"""Every key of the file, by its way from the top (places in lists left out), in the model's order."""
+"""Every key of the file by its path from the top, without indices of lists, in the order of the model."""
 
 
 def children(above: Keys) -> list[str]:
@@ -60,7 +61,7 @@ def children(above: Keys) -> list[str]:
 
 
 def default_text(info: FieldInfo) -> str | None:
-    """What holds if the key is left out, in words; None if it may not be."""
+    """The default of a key, as text; None if the key is required."""
     extra = info.json_schema_extra
     if isinstance(extra, dict) and "x-default" in extra:
         return str(extra["x-default"])
@@ -68,15 +69,21 @@ def default_text(info: FieldInfo) -> str | None:
         return None
     default = info.default if info.default is not PydanticUndefined else None
     if isinstance(default, BaseModel):
-        return f"`{default.root}`" if hasattr(default, "root") else "as below"
+        return f"`{default.root}`" if hasattr(default, "root") else "the defaults of its keys"
     if default is None or default == ():
         return "none"
     plain = to_jsonable_python(default)
     return f"`{plain if isinstance(plain, str) else json.dumps(plain)}`"
 
 
+def example_text(info: FieldInfo) -> str:
+    """The first example of a key, as it is written in the file."""
+    first = (info.examples or [""])[0]
+    return first if isinstance(first, str) else json.dumps(first)
+
+
 def is_listed_elsewhere(keys: Keys) -> bool:
-    """Whether a key is of a mapping that has its keys listed at another place: `written like source` is enough."""
+    """Whether a key belongs to a mapping whose keys are listed elsewhere, so that `written like source` is enough."""
     return any(
         keys[index] in _LISTED_AT and keys[: index + 1] != _LISTED_AT[keys[index]]
         for index in range(len(keys) - 1)
@@ -84,14 +91,14 @@ def is_listed_elsewhere(keys: Keys) -> bool:
 
 
 def reference_table() -> str:
-    """The keys as a Markdown table; those of mappings that stand in several places once."""
+    """The keys as a Markdown table; those of a mapping that occurs several times only once."""
     rows = [
         f"| `{_dotted(keys)}` | {(info.description or '').replace('|', chr(92) + '|')} "
-        f"| {default_text(info) or '**required**'} |"
+        f"| {default_text(info) or '**required**'} | `{example_text(info)}` |"
         for keys, info in FIELDS.items()
         if not is_listed_elsewhere(keys)
     ]
-    return "\n".join(["| Key | Meaning | Default |", "|---|---|---|", *rows])
+    return "\n".join(["| Key | Meaning | Default | Example |", "|---|---|---|---|", *rows])
 
 
 def _dotted(keys: Keys) -> str:
@@ -99,7 +106,7 @@ def _dotted(keys: Keys) -> str:
 
 
 def with_table(page: str) -> str:
-    """A page with the table between its marks made anew."""
+    """A page with the table between its markers replaced by a new one."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{reference_table()}\n\n{END}{after}"
@@ -112,7 +119,7 @@ def json_schema() -> str:
 
 
 def main() -> None:
-    """Write the table and the schema anew."""
+    """Update the table and the schema."""
     page = PROJECT / "docs" / "export-file.md"
     page.write_text(with_table(page.read_text(encoding="utf-8")), encoding="utf-8")
     schema = PROJECT / "include" / "exports" / "export.schema.json"

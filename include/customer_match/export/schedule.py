@@ -1,4 +1,4 @@
-"""When an export runs: what `schedule`, `start_date` and `timezone` may hold, and when the next run is due."""
+"""When an export runs: the keys `schedule`, `start_date` and `timezone`, and when the next run is due."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from customer_match.export.values import Text
 __all__ = ["PRESETS", "Schedule", "StartDate", "TimeZone", "next_run"]
 
 PRESETS: Final = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
-_CRON_FIELDS: Final = 5  # croniter takes more, but reads them unlike other crons; Airflow describes only five
-_OWN_PRESETS: Final = {"@quarterly": "0 0 1 */3 *"}  # Airflow's, unknown to croniter
+_CRON_FIELDS: Final = (
+    5  # croniter accepts more, but reads them unlike other crons; Airflow documents only five
+)
+_OWN_PRESETS: Final = {"@quarterly": "0 0 1 */3 *"}  # a preset of Airflow that croniter does not know
 
 
 def next_run(schedule: str | None, timezone: str, after: dt.datetime) -> dt.datetime | None:
-    """The first moment of a schedule after a time, UTC; None without one.
+    """The first time of a schedule after another time, in UTC; None without a schedule.
 
     Args:
         schedule: Five cron fields or a preset.
@@ -45,18 +47,18 @@ def _schedule(value: str | None) -> str | None:
     from croniter import croniter  # noqa: PLC0415 - only files with a cron expression pay for this import
 
     fields = value.split()
-    drawn = any(field[:1] in "HhRr" for field in fields)  # drawn anew at each parsing: the DAG would change
-    if len(fields) != _CRON_FIELDS or drawn or not croniter.is_valid(value, strict=True):
+    random = any(field[:1] in "HhRr" for field in fields)  # random at each parsing, so the DAG would change
+    if len(fields) != _CRON_FIELDS or random or not croniter.is_valid(value, strict=True):
         raise ValueError(
             'is not a schedule. Write five cron fields in quotes, such as "0 5 * * *" (daily at 05:00), '
-            f"a preset ({', '.join(PRESETS)}), or none to run on demand only"
+            f"a preset in quotes ({', '.join(PRESETS)}), or none to run only on demand"
         )
     return " ".join(fields)
 
 
 def _date(value: object) -> dt.date:
-    # Not left to pydantic, which reads numbers as seconds since 1970. Airflow computes with the date, and
-    # overflows near the ends of the calendar.
+    # Not left to pydantic, which reads numbers as seconds since 1970. Airflow calculates with the date, which
+    # would overflow near the ends of the calendar.
     if isinstance(value, dt.date):
         return value
     try:
@@ -64,14 +66,14 @@ def _date(value: object) -> dt.date:
             return dt.date.fromisoformat(value)
     except ValueError:
         pass
-    raise ValueError("is not a date of this century. Write it as year-month-day, such as 2026-01-01")
+    raise ValueError("is not a date of this century. Write year-month-day, for example 2026-01-01")
 
 
 def _time_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("is not a time zone. Write UTC or a name such as Europe/Berlin") from None
+        raise ValueError("is not a known time zone. Write UTC or a name such as Europe/Berlin") from None
     return value
 
 

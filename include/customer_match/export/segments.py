@@ -1,4 +1,4 @@
-"""The section `segments`: which tables are exported, and what each is called across runs."""
+"""The section `segments`: which tables are exported, and the keys that identify them across runs."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ __all__ = ["Ending", "Segment", "Selection", "Selections", "export_of", "identit
 
 
 Ending = Literal["empty", "delete"]
-"""What becomes of an audience whose table is gone for good."""
+"""What to do with an audience whose table has vanished."""
 
 
 class Selection(Section):
     """One item of `segments`: a table by its name, or several by a pattern."""
 
     table: Text = Field(
-        description="Name of the table: of its folder or file below the source's root. With `*`, `?` or "
-        "`[...]` a pattern that takes every table it fits.",
+        description="Name of the table: its folder or file below the source's root. With `*`, `?` or `[...]` it "
+        "is a pattern that takes every table it matches.",
         examples=["HighValue"],
     )
     audience: AudienceName | None = Field(
@@ -45,30 +45,29 @@ class Selection(Section):
     )
     audience_id: ListId | None = Field(
         default=None,
-        description="Id of the very list to write to, where its name does not tell or it exists already "
-        "(`customer-match audiences` lists all); it keeps its name. One that no export created needs `adopt: true`, "
-        "and its members are replaced.",
+        description="Id of an existing audience to write to (`customer-match audiences` lists all). It keeps its "
+        "name. If no export created it, `adopt: true` is required, and its members are replaced.",
         examples=[1234567890],
         json_schema_extra={"x-default": "found by name, or created"},
     )
     path: TablePath | None = Field(
         default=None,
-        description="Where the table is, if not under its name: relative to the source's root, or a URL. May hold "
-        "dates (below): `HighValue/{{ ds }}`.",
+        description="Path of the table, if it is not its name: relative to the source's root, or a URL. It may "
+        "contain dates, such as `HighValue/{{ ds }}`.",
         examples=["newsletter/2026"],
         json_schema_extra={"x-default": "the table's name"},
     )
     changes: Changes = Field(
         default=None,
-        description="Whether this table is a log of changes, written like that of `source`.",
+        description="Whether and how this table is read as a change log; written like `source.changes`.",
         examples=["{key: Id, order: [Version], deleted: {column: Op, values: [D]}}", "none"],
-        json_schema_extra={"x-default": "as `changes` of its source"},
+        json_schema_extra={"x-default": "`changes` of its source"},
     )
 
     @model_validator(mode="after")
     def _fits_an_audience(self) -> Self:
         if self.is_pattern:
-            fault = "is for one table, but the pattern may take several. List that table by its name"
+            fault = "applies to one table, but the pattern may take several. List the table by its name"
             own = [key for key in ("audience", "audience_id", "path") if getattr(self, key) is not None]
             if own:
                 raise Faults([((key,), fault) for key in own])
@@ -78,15 +77,15 @@ class Selection(Section):
 
     @property
     def is_pattern(self) -> bool:
-        """Whether it may take several tables."""
+        """Whether it is a pattern, which may take several tables."""
         return any(character in self.table for character in "*?[")
 
     def takes(self, table: str) -> bool:
-        """Whether a table of this name belongs to it. Upper and lower case differ."""
+        """Whether it takes a table of this name. Case matters."""
         return table == self.table or (self.is_pattern and fnmatchcase(table, self.table))
 
     def makes(self, segment: Segment) -> bool:
-        """Whether a segment of a run is of it; of several that may be, the first one."""
+        """Whether a segment of a run comes from this item; if several items match, the first one counts."""
         named = segment.audience == (self.audience or self.table)
         return self.takes(segment.table) and (self.is_pattern or named)
 
@@ -97,10 +96,10 @@ class Segment(BaseModel):
     Attributes:
         table: Name of the table.
         audience: Name of its audience.
-        path: Where the table is, relative to the source's root or a URL; None: where its name is found.
-        audience_id: Id of the very list to write to; None: found by name, or created.
-        fault: Why it cannot be exported, for what its table is called; None normally.
-        ending: What becomes of the audience, because the table has vanished; None normally.
+        path: Path of the table, relative to the source's root or a URL; None: found by its name.
+        audience_id: Id of the audience to write to; None: found by name, or created.
+        fault: Why its table's name prevents the export; None normally.
+        ending: What to do with the audience because its table has vanished; None normally.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -115,9 +114,9 @@ class Segment(BaseModel):
 
 def _table_as_selection(value: object) -> object:
     if value == "all":
-        raise ValueError('means nothing in a list. Write `segments: all`, or "*" as a pattern')
+        raise ValueError('cannot be an item of a list. Write `segments: all`, or "*" as a pattern')
     if not isinstance(value, str | dict | Selection):
-        fault = "must be a table's name, in quotes if it looks like a number, or a mapping"
+        fault = "must be a mapping or the name of a table, in quotes if it looks like a number"
         raise ValueError(fault)  # noqa: TRY004 - pydantic takes no TypeError for a fault
     return {"table": value} if isinstance(value, str) else value
 
@@ -136,8 +135,8 @@ def _check_audiences(selections: tuple[Selection, ...]) -> tuple[Selection, ...]
         same = index if selection.is_pattern else first.setdefault(comparable(name), index)
         if same != index:
             fault = (
-                f"goes to the same audience as segments[{same}], '{name}' (upper and lower case do not "
-                "count). Remove one, or give one another `audience`"
+                f"has the same audience as segments[{same}], '{name}' (case does not matter). Remove one of them, "
+                "or give one another `audience`"
             )
             faults.append(((index, "audience") if selection.audience else (index,), fault))
     faults += _faults_of_ids(selections)
@@ -151,7 +150,7 @@ def _faults_of_ids(selections: tuple[Selection, ...]) -> list[tuple[KeyPath, str
     return [
         (
             (index, "audience_id"),
-            f"is that of segments[{ids.index(id_)}] too. Give each segment a list of its own",
+            f"is also the id of segments[{ids.index(id_)}]. Give each segment its own audience",
         )
         for index, id_ in enumerate(ids)
         if id_ is not None and ids.index(id_) != index
@@ -169,15 +168,15 @@ Selections = Annotated[
 ]
 
 
-# --- What a segment is called across runs, whatever its audience is called ---------------------------------
+# --- Keys of segments across runs, independent of their audiences' names -----------------------------------
 
 
 def segment_key(export: str, segment: str) -> str:
-    """The key of a segment, as in `autumn/gold-1a2b3c4d5e6f`: it stays the same while the audience is renamed.
+    """The key of a segment, such as `autumn/gold-1a2b3c4d5e6f`. It stays the same when the audience is renamed.
 
     Args:
-        export: The export's name, which is a DAG id and has no slash in it.
-        segment: The segment's identity, which is normally its table's name. It is made safe.
+        export: The export's name. It is a DAG id and contains no slash.
+        segment: The segment's identity, normally its table's name. It is converted to safe characters.
     """
     return f"{export}/{slug(segment)}"
 
@@ -188,9 +187,9 @@ def export_of(key: str) -> str:
 
 
 def identity(selections: Sequence[Selection], table: str, audience: str) -> str:
-    """What distinguishes a segment from the export's others, whatever its audience is called: its table.
+    """What distinguishes a segment from the export's others, independent of its audience's name: its table.
 
-    Only where the file names the same table several times it is table and audience.
+    If the file names the same table several times, it is the table and the audience.
     """
     alone = sum(selection.table == table for selection in selections) < 2  # noqa: PLR2004 (as it says)
     return table if alone else f"{table} → {audience}"

@@ -1,7 +1,7 @@
-"""Two exports must not share an audience of one account: each would take out the other's members.
+"""Two exports must not share an audience of one account: each would remove the other's members.
 
-Told from export files alone, so that it is known before anything runs. What patterns take is known only where the
-tables are; the ledger and the audience's mark tell it then.
+This check needs only the export files, so it works before anything runs. Which tables a pattern takes is known only
+when the tables are listed; then the ledger and the audience's mark detect a shared audience.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ __all__ = ["Shared", "shared_audiences"]
 
 @dataclass(frozen=True)
 class Shared:
-    """An audience that another export has too.
+    """An audience that another export also writes to.
 
     Attributes:
-        key: Where in the export file it is named.
+        key: Its path in the export file.
         other: The other export.
-        what: What they share, for people.
+        what: What they share, as text for messages.
     """
 
     key: KeyPath
@@ -34,35 +34,35 @@ class Shared:
 
     def __str__(self) -> str:
         return (
-            f"the export '{self.other}' of the same account has {self.what} too: each would replace the other's "
-            "members. Give one of them another audience, or leave the segment out"
+            f"the export '{self.other}' of the same account also writes to {self.what}: each would replace the "
+            "other's members. Give one of them another audience, or remove the segment"
         )
 
 
 def shared_audiences(export: Export, others: Sequence[Export]) -> list[Shared]:
-    """What of an export's audiences others of the same account have too, one finding a segment.
+    """The audiences of an export that others of the same account also write to, one finding per segment.
 
     Args:
         export: The export.
-        others: All that are known; the export itself counts for nothing.
+        others: All known exports; the export itself is ignored.
     """
-    rivals = [other for other in others if other.name != export.name and _may_meet(export, other)]
+    rivals = [other for other in others if other.name != export.name and _may_share(export, other)]
     found = []
     for index, selection in enumerate(export.segments):
         key: KeyPath = ("segments", index)
         shared = (
-            Shared(key, rival.name, what) for rival in rivals for what in _both(export, selection, rival)
+            Shared(key, rival.name, what) for rival in rivals for what in _shared_by(export, selection, rival)
         )
         found += [one for one in [next(shared, None)] if one]
     return found
 
 
-def _may_meet(one: Export, other: Export) -> bool:
-    """Whether they write to the same account; another connection and workspace are another environment's."""
+def _may_share(one: Export, other: Export) -> bool:
+    """Whether they write to the same account; with another connection and workspace, it is another environment."""
     return one.aid == other.aid and (one.connection == other.connection or one.workspace == other.workspace)
 
 
-def _both(export: Export, selection: Selection, rival: Export) -> Iterator[str]:
+def _shared_by(export: Export, selection: Selection, rival: Export) -> Iterator[str]:
     same_tables = export.source.root == rival.source.root and not (export.memberships or rival.memberships)
     for theirs in rival.segments:
         if selection.audience_id and selection.audience_id == theirs.audience_id:
@@ -70,12 +70,12 @@ def _both(export: Export, selection: Selection, rival: Export) -> Iterator[str]:
         elif not selection.is_pattern and not theirs.is_pattern:
             if comparable(_name(selection)) == comparable(_name(theirs)):
                 yield f"the audience '{_name(selection)}'"
-        elif same_tables and _by_pattern(export, selection, rival, theirs):
-            yield f"the tables of '{theirs.table}'"
+        elif same_tables and _share_by_pattern(export, selection, rival, theirs):
+            yield f"the audiences of '{theirs.table}'"
 
 
-def _by_pattern(export: Export, selection: Selection, rival: Export, theirs: Selection) -> bool:
-    """Whether one takes by a pattern what the other one names, or takes too: audiences are then called as tables."""
+def _share_by_pattern(export: Export, selection: Selection, rival: Export, theirs: Selection) -> bool:
+    """Whether a pattern of one takes a table of the other: such audiences have the names of their tables."""
     if selection.is_pattern and theirs.is_pattern:
         return selection.table == theirs.table or "*" in {selection.table, theirs.table}
     named, taker = (theirs, export) if selection.is_pattern else (selection, rival)

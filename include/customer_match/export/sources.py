@@ -1,4 +1,4 @@
-"""Where tables are: the sections `source`, `csv` and `workspace`."""
+"""Where tables and the workspace are: the sections `source`, `csv` and `workspace`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Folder(Section):
 
     connection: ConnectionId | None = Field(
         default=None,
-        description="Id of the Airflow connection that opens the lake; needed for `abfs://` roots, not for local "
-        "ones.",
+        description="Id of the Airflow connection that opens the lake. Required for `abfs://` roots, not allowed "
+        "for local ones.",
         examples=["lake"],
     )
     root: Root = Field(
         description="The folder: `abfs://container/folder`, "
-        "`abfs://container@account.dfs.core.windows.net/folder`, a URL that Airflow's object storage opens "
-        "(`s3://bucket/folder`), or a local one; a relative local folder begins at the project's root.",
+        "`abfs://container@account.dfs.core.windows.net/folder`, another URL that Airflow's object storage can "
+        "open (`s3://bucket/folder`), or a local path. A relative path starts at the project's root.",
         examples=["abfs://lake/segments"],
     )
 
@@ -38,11 +38,11 @@ class Folder(Section):
     def _has_a_connection_where_needed(self) -> Self:
         if self.location.is_azure and self.connection is None:
             fault = (
-                "no connection is given. Write the id of the Airflow connection that opens the lake, as in "
+                "the connection is missing. Write the id of the Airflow connection that opens the lake, for example "
                 f"`{{connection: lake, root: {self.root}}}`"
             )
         elif self.connection is not None and not self.is_remote:
-            fault = "is given, but the root is a local folder. Write the lake's URL as root, or remove it"
+            fault = "is set, but the root is a local folder. Write the lake's URL as `root`, or remove the connection"
         else:
             return self
         raise Faults([(("connection",), fault)])
@@ -54,15 +54,15 @@ class Folder(Section):
 
     @property
     def location(self) -> Location:
-        """The folder, taken apart."""
+        """The parts of the folder's location."""
         return Location.of(self.root)
 
     def locate(self, project: Path, path: str = "") -> str:
-        """The whole location of a path in this folder, or of the folder itself.
+        """The full location of a path in this folder, or of the folder itself.
 
         Args:
-            project: The project's root, where relative local folders begin.
-            path: Relative to the root; a URL or an absolute local path is itself the answer.
+            project: The project's root, where relative local folders start.
+            path: Relative to the root; a URL or an absolute local path is returned as it is.
         """
         if "://" in path:
             return path
@@ -71,59 +71,62 @@ class Folder(Section):
 
 
 class Csv(Section):
-    """How CSV files are written, where that is not the usual way."""
+    """How CSV files are written, if not with the defaults."""
 
     header: Switch = Field(
         default=True,
-        description="Whether the first row of each file has the columns' names. Without, columns have the names that "
-        '`columns` gives, else their numbers: `"1"`, `"2"` and so on.',
+        description="Whether the first row of each file contains the column names. If not, columns have the "
+        'names given in `columns`, or else their numbers: `"1"`, `"2"` and so on.',
         examples=[False],
-        json_schema_extra={"x-default": "`true`; `false` if there are `columns`"},
+        json_schema_extra={"x-default": "`true`; `false` if `columns` is set"},
     )
     columns: Columns | None = Field(
         default=None,
-        description="Names of all columns, in order, where the files do not have them. A first row that repeats them "
-        "is passed over.",
+        description="Names of all columns, in order, if the files do not contain them. A first row that repeats "
+        "them is skipped.",
         examples=["[Id, Email]"],
     )
     delimiter: Delimiter | None = Field(
         default=None,
-        description="What stands between values: one sign, or `tab`.",
+        description="Delimiter between values: one character, or `tab`.",
         examples=[";"],
-        json_schema_extra={"x-default": "found by looking: comma, semicolon, tab or bar"},
+        json_schema_extra={"x-default": "detected: comma, semicolon, tab or vertical bar"},
     )
     quote: Character = Field(
         default='"',
-        description="What stands around values that contain a delimiter or a line break; `none`: such marks are plain "
-        "text.",
+        description="Quotation mark around values that contain a delimiter or a line break. `none`: quotation "
+        "marks are plain text.",
         examples=["none"],
     )
     escape: Character = Field(
         default=None,
-        description="What makes the next sign a part of the value, as Spark writes it (a backslash); else a mark "
-        "inside a value is doubled.",
+        description="Escape character: the character that follows it is part of the value, as Spark writes it (a "
+        "backslash). Without it, a quotation mark inside a value is doubled.",
         examples=["\\"],
     )
     encoding: Encoding = Field(
         default="utf-8",
-        description="Encoding of the text, by its usual name; a byte order mark in the file goes before it.",
+        description="Encoding of the text, by its usual name. A byte order mark in the file takes precedence.",
         examples=["cp1252"],
     )
 
     @model_validator(mode="after")
-    def _has_names_once(self) -> Self:
+    def _has_consistent_settings(self) -> Self:
         faults: list[tuple[KeyPath, str]] = [
-            ((key,), "is the delimiter as well. Correct one of them")
+            ((key,), "is the same as the delimiter. Correct one of them")
             for key in ("quote", "escape")
             if self.delimiter is not None and getattr(self, key) == self.delimiter
         ]
         if self.columns and self.header and "header" in self.model_fields_set:
             faults.append(
-                (("columns",), "are for files without a header row. Remove them, or write `header: false`")
+                (("columns",), "is only for files without a header row. Remove it, or write `header: false`")
             )
         if self.escape is not None and self.escape == self.quote:
             faults.append(
-                (("escape",), "is the quotation mark as well: doubled ones are read anyway. Remove it")
+                (
+                    ("escape",),
+                    "is the same as the quotation mark. Remove it: doubled quotation marks are always read",
+                )
             )
         if faults:
             raise Faults(faults)
@@ -131,46 +134,48 @@ class Csv(Section):
 
 
 class Source(Folder):
-    """Where the segments' tables are."""
+    """Where the segments' tables are, and how they are read."""
 
     root: DatedRoot = Field(
         description="The folder: `abfs://container/folder`, "
-        "`abfs://container@account.dfs.core.windows.net/folder`, a URL that Airflow's object storage opens "
-        "(`s3://bucket/folder`), or a local one; a relative local folder begins at the project's root. "
-        "May hold dates (below), after its first folder.",
+        "`abfs://container@account.dfs.core.windows.net/folder`, another URL that Airflow's object storage can "
+        "open (`s3://bucket/folder`), or a local path. A relative path starts at the project's root. It may "
+        "contain dates after its first folder, such as `{{ ds }}`.",
         examples=["abfs://lake/segments"],
     )
     format: FormatChoice = Field(
         default="auto",
-        description="Format of the tables: `auto` tells by a Delta log, by a CDM model, and by the files' names; else "
-        "`parquet`, `csv`, `delta` or `cdm`.",
+        description="Format of the tables: `parquet`, `csv`, `delta`, `cdm`, or `auto`, which detects it from a "
+        "Delta log, a CDM model, and the names of the files.",
         examples=["parquet"],
     )
     csv: Csv = Field(
         default=Csv(),
-        description="How CSV files are written; a CDM model says it itself.",
+        description="How CSV files are written. In CDM folders the model defines this.",
         examples=["{header: false, delimiter: tab}"],
     )
 
     changes: Changes = Field(
         default=None,
-        description="Whether the tables are logs of changes, of which only the newest row of each id counts, and how "
-        "they are read (below); `none`: they are not, whatever their columns look like.",
+        description="Whether and how the tables are read as change logs, of which only the newest row of each id "
+        "counts. `none`: they are not change logs, whatever their columns look like.",
         examples=["{key: Id, order: [Version], deleted: {column: Op, values: [D]}}", "none"],
         json_schema_extra={
-            "x-default": "told by the columns: what Synapse Link for Dataverse writes is read; what looks like another "
-            "log is refused"
+            "x-default": "detected from the columns: tables written by Synapse Link for Dataverse are read as "
+            "change logs, and a table that looks like another change log is an error"
         },
     )
 
     def with_changes(self, changes: ChangeLog | None) -> Source:
-        """The same source for a table of its own; None: nothing is said of that table alone."""
+        """The same source with the settings of one table; None: that table has no settings of its own."""
         return self if changes is None else self.model_copy(update={"changes": changes})
 
     @model_validator(mode="after")
     def _has_csv_settings_for_csv(self) -> Self:
         if self.format not in ("auto", "csv") and self.csv != Csv():
-            raise Faults([(("csv",), f"is not for `format: {self.format}`. Remove it, or correct `format`")])
+            raise Faults(
+                [(("csv",), f"does not apply to `format: {self.format}`. Remove it, or correct `format`")]
+            )
         return self
 
 
@@ -180,4 +185,4 @@ def _root_as_folder(value: object) -> object:
 
 FolderOrRoot = Annotated[Folder, BeforeValidator(_root_as_folder, json_schema_input_type=str | Folder)]
 SourceOrRoot = Annotated[Source, BeforeValidator(_root_as_folder, json_schema_input_type=str | Source)]
-"""A folder as the file may have it: a mapping, or its root alone."""
+"""A folder as written in the file: a mapping, or its root alone."""

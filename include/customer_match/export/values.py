@@ -1,7 +1,7 @@
-"""Single values of the export file: what may be written, and what to say where it may not.
+"""Single values of the export file: which are valid, and the messages for those that are not.
 
-Each rule takes what was written and returns what is kept, or raises ValueError with what is wrong and the
-remedy, without repeating the value: it may be a secret or an address in the wrong place.
+Each rule takes the written value and returns the value to keep, or raises ValueError with what is wrong and the
+remedy. Messages do not repeat the value: it may be a secret or an address in the wrong place.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-MAX_AUDIENCE_NAME: Final = 128  # documented: customer-list; counted as .NET does (assumed), in UTF-16 units
+MAX_AUDIENCE_NAME: Final = 128  # documented: customer-list; counted in UTF-16 units as .NET does (assumed)
 MAX_PROFILES_PER_PART: Final = 4_000_000  # documented: rows of one file, Bulk guide
 MAX_MEMBERSHIP_DAYS: Final = 390  # documented: customerlist; other pages say 180 or nothing
 NEVER_EXPIRES: Final = -1  # documented: customer-list
@@ -62,13 +62,14 @@ MAX_DAG_ID: Final = 250  # Airflow's column `dag_id`
 MAX_TAG: Final = 100  # Airflow's column of tags
 MAX_LABEL: Final = 2000  # Airflow's columns of display names and owners
 MAX_CONDITION: Final = 4000  # characters; ours
-MAX_HOURS: Final = 24 * 3650  # ten years; beyond some bound, times overflow
+MAX_HOURS: Final = 24 * 3650  # ten years; much larger values would overflow
 
 PARSE_CONDITIONS: Final = "parse_conditions"
-"""Key of pydantic's validation context: whether conditions are parsed too. That takes a library which reading the
-DAGs must not pay for; tasks parse them anyway, beside the columns that they name."""
+"""Key of pydantic's validation context: whether conditions are parsed too. The parser is a large
+library that must not slow down the reading of the DAGs. Tasks parse conditions anyway, together with the columns that
+they name."""
 
-_ADDRESS = re.compile(r"[^\s'\"%]%*@")  # a pattern may begin with a wildcard: then it is a domain
+_ADDRESS = re.compile(r"[^\s'\"%]%*@")  # a pattern that starts with a wildcard is a domain
 _DOMAIN_PATTERN = re.compile(r"(?<=['\"])%*@")
 _DIGEST = re.compile(r"[0-9a-fA-F]{32,}")
 _NO_ENCODINGS: Final = frozenset(
@@ -77,15 +78,15 @@ _NO_ENCODINGS: Final = frozenset(
 
 
 def comparable(name: str) -> str:
-    """What two names of audiences have in common if they may be one and the same to the service.
+    """A form of an audience's name that is equal for names that the service may treat as the same.
 
-    Whether it compares names by case is documented nowhere; the stricter reading is safe.
+    It is not documented whether the service ignores case. To ignore it here is the safe choice.
     """
     return unicodedata.normalize("NFKC", name).casefold()
 
 
 def check_audience_name(name: str) -> str:
-    """Return the name of an audience, or raise ValueError with what is wrong with it."""
+    """Return the name of an audience, or raise ValueError if it is not valid."""
     return _audience_name(_line_of_text(name))
 
 
@@ -94,17 +95,17 @@ def check_audience_name(name: str) -> str:
 
 def _line_of_text(value: str) -> str:
     if not value:
-        raise ValueError("is empty. Give it a value, or remove the key")
+        raise ValueError("is empty. Write a value, or remove the key")
     if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in value):
-        raise ValueError("holds a line break or another control character. Write it in one line")
+        raise ValueError("contains a line break or another control character. Write it in one line")
     return value
 
 
 def _dag_id(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", value):
         raise ValueError(
-            "may hold only letters a to z, digits, `_`, `.` and `-`, because it becomes the DAG id. "
-            "Change it, and show people the `title`"
+            "may contain only letters A to Z and a to z, digits, `_`, `.` and `-`, because it is the DAG id. "
+            "Change it, and use `title` for the display name"
         )
     return _not_longer(_without_address(value), MAX_DAG_ID, "Airflow")
 
@@ -112,8 +113,8 @@ def _dag_id(value: str) -> str:
 def _audience_name(value: str) -> str:
     if holds_address(value):
         raise ValueError(
-            "holds an e-mail address, and the name of an audience is shown at Microsoft Advertising and kept by "
-            "Airflow. Give it an `audience` without one"
+            "contains an e-mail address, but the names of audiences are shown at Microsoft Advertising and stored by "
+            "Airflow. Write an `audience` without an address"
         )
     return _not_longer(value, MAX_AUDIENCE_NAME, "Microsoft Advertising")
 
@@ -127,16 +128,18 @@ def _label(value: str) -> str:
 
 
 def _without_address(value: str) -> str:
-    """What Airflow keeps in its database and shows to all who may see the DAG."""
+    """Check a value that Airflow stores in its database and shows to everyone who may see the DAG."""
     if holds_address(value):
-        raise ValueError("holds an e-mail address, and Airflow keeps and shows it. Write it without one")
+        raise ValueError(
+            "contains an e-mail address, and Airflow stores and shows this value. Remove the address"
+        )
     return value
 
 
 def _not_longer(value: str, limit: int, who: str) -> str:
     length = len(value.encode("utf-16-le")) // 2
     if length > limit:
-        raise ValueError(f"longer than {limit} characters ({length}). Shorten it: {who} allows {limit}")
+        raise ValueError(f"is longer than the {limit} characters that {who} allows ({length}). Shorten it")
     return value
 
 
@@ -144,13 +147,13 @@ def _connection_id(value: str) -> str:
     if not re.fullmatch(r"[\w#!()\-.:/\\]{1,250}", value) or "://" in value:
         raise ValueError(
             "is not the id of an Airflow connection. Create the connection in Airflow (Admin, Connections), "
-            "keep all addresses and secrets there, and write only its id here"
+            "keep URLs and secrets there, and write only its id here"
         )
     return _without_address(value)
 
 
 def _service_id(value: object) -> str:
-    where = "the address bar of ui.ads.microsoft.com: `cid=` is the customer, `aid=` the account"
+    where = "the address bar at ui.ads.microsoft.com: `cid=` is the customer, `aid=` the account"
     return _digits(value, where)
 
 
@@ -161,21 +164,21 @@ def _list_id(value: object) -> str:
 def _digits(value: object, where: str) -> str:
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     if not re.fullmatch(r"[1-9][0-9]{0,18}", text) or int(text) > MAX_ID:
-        raise ValueError(f"must be a number in digits alone, without leading zeros. Copy it from {where}")
+        raise ValueError(f"must be a positive number in digits, without leading zeros. Copy it from {where}")
     return text
 
 
 def _column(value: str) -> str:
     if re.search(r"\S@\S+\.\S", value) or holds_address(value):
-        raise ValueError("is an address. Give the name of the column that holds the addresses")
+        raise ValueError("is an e-mail address. Write the name of the column that holds the addresses")
     return value
 
 
 def _separator(value: str) -> str:
     if not value or len(value) > 8 or re.search(r"[\w@.+'-]", value):  # noqa: PLR2004 (longer ones are mistakes)
         raise ValueError(
-            'must be what stands between two addresses, in quotes, such as ";": one to eight signs, none that '
-            "addresses are made of"
+            "must be one to eight characters that do not occur in addresses. Write, for example, "
+            '`separator: ";"`'
         )
     return value
 
@@ -193,38 +196,40 @@ def _character(value: object) -> object:
 
 def _ascii_character(value: str, forbidden: str) -> str:
     if len(value) != 1 or not value.isascii() or value.isalnum() or value in forbidden:
-        raise ValueError("must be one ASCII sign in quotes, such as ';', no letter, digit or line break")
+        raise ValueError(
+            "must be one ASCII character in quotes, such as ';', but no letter, digit or line break"
+        )
     return value
 
 
 def _encoding(value: str) -> str:
-    """The name by which Python knows it; codecs that are no encodings of text (`base64`) are refused."""
+    """Return Python's name of an encoding; codecs that do not encode text (`base64`) are rejected."""
     try:
         found = codecs.lookup(value).name
         is_of_text = codecs.getincrementaldecoder(found)().decode(b"") == ""
     except (LookupError, TypeError, ValueError):
         is_of_text = False
     if not is_of_text or found in _NO_ENCODINGS:
-        raise ValueError("is not a known text encoding. Write utf-8, cp1252, latin-1, utf-16 or the like")
+        raise ValueError("is not a known text encoding. Write, for example, utf-8, cp1252, latin-1 or utf-16")
     return "utf-8" if found in ("utf-8", "utf-8-sig", "ascii") else found
 
 
 def _condition(value: str, info: ValidationInfo) -> str:
     if not value:
-        raise ValueError("is empty. Give it a condition, or remove the key")
+        raise ValueError("is empty. Write a condition, or remove the key")
     if len(value) > MAX_CONDITION:
         raise ValueError(
-            f"longer than {MAX_CONDITION} characters ({len(value)}). Let the table have a column for it"
+            f"is longer than {MAX_CONDITION} characters ({len(value)}). Shorten it, or add a column for it to the table"
         )
     if any(
         unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t" for character in value
     ):
-        raise ValueError("holds a control character. Type the condition anew")
+        raise ValueError("contains a control character. Type the condition again")
     spelled = holds_address(_DOMAIN_PATTERN.sub("", value))
     if spelled or _ADDRESS.search(value) or _DIGEST.search(value):
         raise ValueError(
-            "holds an address or a digest, and this file is no place for personal data. Keep single people out by "
-            "`suppress`, and a whole domain by a pattern that begins with a wildcard, such as '%@contoso.com'"
+            "contains an address or a digest, but this file must not contain personal data. Use `suppress` to keep "
+            "individual addresses out, and a pattern that starts with a wildcard, such as '%@contoso.com', for a domain"
         )
     if (info.context or {}).get(PARSE_CONDITIONS):
         _check_condition(value)
@@ -245,28 +250,25 @@ def _allowed(value: object) -> str | bool | int | float:
         return _without_address(value.strip())
     if isinstance(value, bool | int | float) and abs(value) < math.inf:
         return value
-    fault = (
-        "must be text, a number, true or false. A profile without a value never counts as one that consents"
-    )
+    fault = "must be text, a number, true or false. A profile without a value never counts as consent"
     raise ValueError(fault)
 
 
 def _membership_days(value: int) -> int:
     if value != NEVER_EXPIRES and not 1 <= value <= MAX_MEMBERSHIP_DAYS:
         raise ValueError(
-            f"must be between 1 and {MAX_MEMBERSHIP_DAYS} days, or {NEVER_EXPIRES} for a membership that "
-            "never expires"
+            f"must be between 1 and {MAX_MEMBERSHIP_DAYS} days, or {NEVER_EXPIRES} for members that never expire"
         )
     return value
 
 
 def not_empty(values: tuple[T, ...]) -> tuple[T, ...]:
-    """Return a list of the file, or raise ValueError if nothing is in it.
+    """Return a list of the file, or raise ValueError if it is empty.
 
-    After the items' own checks: a length that pydantic checks counts only the items that are right.
+    It runs after the checks of the items. A minimum length of pydantic would count only the valid items.
     """
     if not values:
-        raise ValueError("is an empty list. Name at least one")
+        raise ValueError("is an empty list. Write at least one item")
     return values
 
 

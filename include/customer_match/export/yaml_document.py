@@ -1,13 +1,13 @@
-"""YAML text to plain values, with the line of each: what the messages about an export file need.
+"""Read YAML text as plain values, each with its line, which the messages about an export file need.
 
 The values are those of YAML 1.2's core schema (yaml.org, 10.3): text, whole numbers, numbers, true/false and
-null, and nothing else. PyYAML's own YAML 1.1 would read a table named `No` as false, `0123` as 83 and
-`12:30` as 750. Aliases and tags are refused: a file this small needs none.
+null, and nothing else. The YAML 1.1 rules of PyYAML would read a table named `No` as false, `0123` as 83 and
+`12:30` as 750. Aliases and tags are rejected: a file this small does not need them.
 
-ruamel.yaml 0.19.1 was tried and not adopted: with the same rules it took 260 lines in place of 241 and loaded the
-demo's export 1,000 times in 2.1 s in place of 1.5 s, and its round-trip loader without them (169 lines, 2.8 s) failed
-25 of the 414 tests of export files, because it reads `0123` as 123 and a date as a date, lets aliases and tags pass,
-and stops at the first duplicate key without the line of the other.
+ruamel.yaml 0.19.1 was tried and not adopted. With the same rules it took 260 lines instead of 241 and loaded the
+demo's export 1,000 times in 2.1 s instead of 1.5 s. Its round-trip loader without these rules (169 lines, 2.8 s) failed
+25 of the 414 tests of export files: it reads `0123` as 123 and a date as a date, accepts aliases and tags, and stops at
+the first duplicate key without the line of the other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from customer_match.export.base import KeyPath
 __all__ = ["Document", "Problem", "key_text", "read_document"]
 
 MAX_BYTES: Final = 1 << 20
-"""Size beyond which a file surely is no export; ours are a few hundred bytes."""
+"""A larger file cannot be an export; typical ones have a few hundred bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class Problem:
     """One thing that is wrong in an export file.
 
     Attributes:
-        line: From 1; None where the whole file is meant.
-        key: Way to the value, such as `segments[1].audience`; empty where the whole file is meant.
-        message: What is wrong and what to do; repeats no value that may be a secret.
+        line: Starting at 1; None if the problem concerns the whole file.
+        key: Path of the value, such as `segments[1].audience`; empty if the problem concerns the whole file.
+        message: What is wrong and what to do. It never repeats a value that may be a secret.
     """
 
     line: int | None
@@ -44,11 +44,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Document:
-    """What a file says.
+    """The content of a file.
 
     Attributes:
         values: The mapping; None if the file could not be read as one.
-        lines: The line (from 1) of every value; a key's line where the value has a key.
+        lines: The line (starting at 1) of every value: the line of its key if it has one.
         problems: What is wrong with the YAML itself.
     """
 
@@ -57,14 +57,14 @@ class Document:
     problems: tuple[Problem, ...] = ()
 
     def line(self, path: KeyPath) -> int | None:
-        """The line of a value, or of the nearest thing around it that the file has."""
+        """The line of a value, or of the innermost value around it that the file has."""
         return next(
             (self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines), None
         )
 
 
 def key_text(path: KeyPath) -> str:
-    """A path as people read it: `segments[1].audience`. Keys that are no plain words are not repeated."""
+    """A path as text: `segments[1].audience`. Keys that are not plain words are not repeated."""
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -75,7 +75,7 @@ def key_text(path: KeyPath) -> str:
 
 
 def read_document(raw: bytes) -> Document:
-    """Read a file's content; never raises: what is wrong is among the document's problems."""
+    """Read the content of a file. It never raises: what is wrong is in the document's problems."""
     try:
         node = _compose(raw)
     except _UnreadableError as fault:
@@ -98,19 +98,19 @@ def _compose(raw: bytes) -> yaml.MappingNode:
     except yaml.YAMLError as error:
         raise _UnreadableError(*_explain(error)) from None
     except RecursionError:
-        raise _UnreadableError(None, "lists or mappings are nested far too deep. Remove brackets") from None
+        raise _UnreadableError(None, "lists or mappings are nested too deeply. Remove brackets") from None
     if node is None:
-        raise _UnreadableError(
-            None, "the file is empty. Write an export into it; docs/export-file.md shows how"
-        )
+        raise _UnreadableError(None, "the file is empty. Write an export; docs/export-file.md shows how")
     if not isinstance(node, yaml.MappingNode):
-        raise _UnreadableError(_line(node), "the file is no mapping. Write it as `key: value` lines")
+        raise _UnreadableError(_line(node), "the file is not a mapping. Write it as `key: value` lines")
     return node
 
 
 def _decode(raw: bytes) -> str:
     if len(raw) > MAX_BYTES:
-        raise _UnreadableError(None, f"larger than {MAX_BYTES >> 20} MB: this is no export file. Remove it")
+        raise _UnreadableError(
+            None, f"larger than {MAX_BYTES >> 20} MB, so it is not an export file. Remove it"
+        )
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -126,12 +126,12 @@ def _line(node: yaml.Node) -> int:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads the structure; plain scalars get the tags of YAML 1.2's core schema."""
+    """Reads the structure. Plain scalars get the tags of YAML 1.2's core schema."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's way of configuring a loader
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse aliases, which could also make a small file explode."""
+        """Reject aliases, which could also expand a small file to an enormous one."""
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # bare in types-PyYAML
             raise yaml.composer.ComposerError(None, None, "alias", mark)
@@ -151,37 +151,45 @@ for _kind, _pattern, _first in (
 ):
     _Loader.add_implicit_resolver(_TAG + _kind, re.compile(rf"(?:{_pattern})\Z"), _first)
 
-_CHARACTER: Final = "a value begins with a character that means something in YAML. Put it in quotes"
+_CHARACTER: Final = (
+    "a value starts with a character that has a special meaning in YAML. Put the value in quotes"
+)
 _SYNTAX: Final = (
-    ("alias", 'a value begins with `*`, which means something else in YAML. Put it in quotes: "* 5 * * *"'),
-    ("character '\\t'", "a tab. Indent with spaces: YAML allows no tabs"),
+    (
+        "alias",
+        'a value starts with `*`, which has a special meaning in YAML. Put the value in quotes: "* 5 * * *"',
+    ),
+    ("character '\\t'", "a tab, which YAML does not allow. Indent with spaces"),
     ("cannot start any token", _CHARACTER),
     ("an anchor", _CHARACTER),
     ("a tag", _CHARACTER),
-    ("a directive", "a line begins with `%`, which means something else in YAML. Remove it"),
+    ("a directive", "a line starts with `%`, which has a special meaning in YAML. Remove the line"),
     (
         "mapping values are not allowed",
-        "a second `: `. Put a value that holds one in quotes, or indent alike",
+        "a second `: ` on one line. Put a value that contains `: ` in quotes, or correct the indentation",
     ),
     ("another document", "a second `---`. Write one export per file"),
-    ("escape character", "a backslash in double quotes. Use single quotes, where it means itself"),
-    ("simple key", "a line that is no `key: value`. Add the colon and a space behind it"),
-    ("block scalar", "text behind a `|` or `>`. Begin it on the next line, or put the value in quotes"),
-    ("quoted scalar", "a quote that is opened and not closed. Close it"),
-    ("flow", "a bracket or brace that is opened and not closed. Close it"),
-    ("sequence entries", "a list item where none may be. Begin the list in the line after its key"),
-    ("document start", "text that does not belong to the lines above. Indent it like its neighbours"),
-    ("block", "a line that is not indented like its neighbours. Indent them alike"),
+    (
+        "escape character",
+        "a backslash in double quotes. Use single quotes, where a backslash has no special meaning",
+    ),
+    ("simple key", "a line that is not `key: value`. Add a colon and a space after the key"),
+    ("block scalar", "text after a `|` or `>`. Start the text on the next line, or put the value in quotes"),
+    ("quoted scalar", "a quotation mark that is not closed. Close it"),
+    ("flow", "a bracket or brace that is not closed. Close it"),
+    ("sequence entries", "a list item in the wrong position. Start the list on the line after its key"),
+    ("document start", "text that does not belong to the lines above. Indent it like the lines around it"),
+    ("block", "a line that is not indented like the lines around it. Use the same indentation"),
 )
-"""What PyYAML's commonest messages (the first part that occurs in one decides) mean to people."""
+"""Explanations of the most common messages of PyYAML; the first entry whose text occurs in a message applies."""
 
 
 def _explain(error: yaml.YAMLError) -> tuple[int | None, str]:
-    """The line and the message of a syntax error; without the line's text, which PyYAML would quote."""
+    """The line and the message of a syntax error, without the text of the line, which PyYAML would quote."""
     if not isinstance(error, yaml.MarkedYAMLError):
-        return None, "not YAML: it holds control characters. Save it as plain text"
+        return None, "not YAML: the file contains control characters. Save it as plain text"
     said = f"{error.context or ''} {error.problem or ''}".strip()
-    explained = next((text for part, text in _SYNTAX if part in said), f"{said}. Correct it")
+    explained = next((text for part, text in _SYNTAX if part in said), f"{said}. Correct this line")
     opened = error.context_mark if re.search("quoted|flow|simple key", said) else None
     mark = opened or error.problem_mark
     return mark.line + 1 if mark else None, f"not YAML: {explained}"
@@ -199,7 +207,7 @@ _SCALARS: Final[Mapping[str, Callable[[str], object]]] = {
 
 
 class _Builder:
-    """Turns nodes into values and notes lines and problems on the way."""
+    """Converts nodes to values and records their lines and problems."""
 
     def __init__(self) -> None:
         self.lines: dict[KeyPath, int] = {}
@@ -213,7 +221,7 @@ class _Builder:
                 continue
             below = (*path, key)
             if key in values:
-                said = f"is given a second time; first in line {self.lines[below]}. Remove one"
+                said = f"is a duplicate of the key in line {self.lines[below]}. Remove one of them"
                 self.problems.append(Problem(_line(key_node), key_text(below), said))
                 continue
             self.lines[below] = _line(key_node)
@@ -239,8 +247,8 @@ class _Builder:
         try:
             if convert is not None:
                 return convert(node.value)
-            message = "has a YAML tag (`!…`), and they are not used here. Remove it"
+            message = "has a YAML tag (`!…`), and tags are not supported. Remove it"
         except ValueError:
-            message = "is a number that cannot be read. Put it in quotes if text is meant"
+            message = "is a number that cannot be read. Put it in quotes if it is text"
         self.problems.append(Problem(_line(node), key_text(path), message))
         return None

@@ -97,7 +97,7 @@ def test_names_that_cannot_be_used_stop_nobody_else(lake: Lake) -> None:
     said = {name: one["message"] for name, one in segments.items() if one["outcome"] == "failed"}
     assert set(said) == {LONG, "a\\x1b[31mb", "line\\nbreak", "Twin", "twin", accents, "caf\\udce9"}
     for name, words in {
-        LONG: "longer than 128 characters",
+        LONG: "longer than the 128 characters",
         "a\\x1b[31mb": "control character",
         "line\\nbreak": "control character",
         "Twin": "'Twin' and 'twin' would share one audience",

@@ -50,14 +50,14 @@ def test_any_of_its_keys_makes_a_table_a_log(written: object) -> None:
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        ({}, "says nothing"),
+        ({}, "is empty. Write `changes: none`"),
         (True, "must be a mapping"),
         ("Id", "must be a mapping"),
-        ({"key": "Id"}, "missing. Name the column that tells which row of a key is the newest"),
+        ({"key": "Id"}, "missing. Name the column that tells which row of an id is the newest"),
         ({"order": "Id"}, "missing. Name the column with the id"),
-        ({"key": "Id", "order": "V", "deleted": {}}, "needs either the `column`"),
-        ({"deleted": {"column": "A", "where": "B = 1"}}, "needs either the `column`"),
-        ({"deleted": {"where": "B = 1", "values": ["D"]}}, "are those of a `column`"),
+        ({"key": "Id", "order": "V", "deleted": {}}, "must have either `column` or `where`"),
+        ({"deleted": {"column": "A", "where": "B = 1"}}, "must have either `column` or `where`"),
+        ({"deleted": {"where": "B = 1", "values": ["D"]}}, "has no `column`"),
         ({"key": [], "order": "V"}, "is an empty list"),
     ],
 )
@@ -95,10 +95,10 @@ def test_what_a_table_says_goes_before_its_source() -> None:
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"profiles": "P", "membership": {"changes": "none"}}, "is about one table of all segments"),
+        ({"profiles": "P", "membership": {"changes": "none"}}, "applies only to one table of all segments"),
         (
             {"profiles": "P", "membership": "M", "segments": [{"table": "A", "changes": "none"}]},
-            "is for a table of its own",
+            "is only for a segment with its own table",
         ),
     ],
 )

@@ -109,7 +109,7 @@ def test_a_file_that_nobody_expected_spoils_no_other(tmp_path: Path, monkeypatch
     assert isinstance(export, Export)
     assert (
         broken.error_message
-        == "bad.yaml: cannot be judged (MemoryError). Simplify it, and please report this."
+        == "bad.yaml: cannot be checked (MemoryError). Simplify the file, and please report this error."
     )
 
 
@@ -164,7 +164,9 @@ class TestFolders:
         assert isinstance(original, Export)
         assert isinstance(copy, BrokenExport)
         assert copy.name == "autumn-copy.yaml"
-        assert copy.error_message.startswith("autumn-copy.yaml, line 6, name: autumn.yaml has the same name")
+        assert copy.error_message.startswith(
+            "autumn-copy.yaml, line 6, name: the name is also used by autumn.yaml"
+        )
 
     def test_where_nobody_can_tell_whose_the_name_is_none_has_it(self, tmp_path: Path) -> None:
         for file in ("one.yaml", "two.yaml"):
@@ -191,5 +193,5 @@ class TestFolders:
         assert all(isinstance(result, Export) for result in load_files(paths))
 
     def test_a_missing_folder_is_told(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigurationError, match="no such folder"):
+        with pytest.raises(ConfigurationError, match="this folder does not exist"):
             load_exports(tmp_path / "gone")

@@ -49,7 +49,7 @@ def test_an_audience_that_two_exports_have_is_told_in_both_files(
 ) -> None:
     autumn, winter = validated(tmp_path, first, second)
     assert autumn.startswith("autumn.yaml, line")
-    assert "segments[0]: the export 'winter' of the same account has the" in autumn
+    assert "segments[0]: the export 'winter' of the same account also writes to the" in autumn
     assert "'autumn'" in winter
 
 

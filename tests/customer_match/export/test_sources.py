@@ -93,18 +93,18 @@ class TestCsv:
     @pytest.mark.parametrize(
         ("written", "word"),
         [
-            ({"delimiter": "::"}, "one ASCII sign"),
-            ({"delimiter": "ä"}, "one ASCII sign"),
-            ({"delimiter": '"'}, "one ASCII sign"),
-            ({"delimiter": "\n"}, "one ASCII sign"),
-            ({"quote": "''"}, "one ASCII sign"),
+            ({"delimiter": "::"}, "one ASCII character"),
+            ({"delimiter": "ä"}, "one ASCII character"),
+            ({"delimiter": '"'}, "one ASCII character"),
+            ({"delimiter": "\n"}, "one ASCII character"),
+            ({"quote": "''"}, "one ASCII character"),
             ({"encoding": "klingon"}, "not a known text encoding"),
             ({"encoding": "base64"}, "not a known text encoding"),
             ({"encoding": "unicode_escape"}, "not a known text encoding"),
-            ({"quote": "|", "delimiter": "|"}, "is the delimiter as well"),
-            ({"escape": '"'}, "is the quotation mark as well"),
-            ({"header": True, "columns": ["Id"]}, "are for files without a header row"),
-            ({"columns": ["ann@example.org"]}, "is an address"),
+            ({"quote": "|", "delimiter": "|"}, "is the same as the delimiter"),
+            ({"escape": '"'}, "is the same as the quotation mark"),
+            ({"header": True, "columns": ["Id"]}, "is only for files without a header row"),
+            ({"columns": ["ann@example.org"]}, "is an e-mail address"),
         ],
     )
     def test_a_setting_that_no_reader_has_is_refused(self, written: dict[str, object], word: str) -> None:
@@ -113,5 +113,5 @@ class TestCsv:
         assert word in str(raised.value)
 
     def test_another_format_has_no_csv_settings(self) -> None:
-        with pytest.raises(ValidationError, match="is not for `format: delta`"):
+        with pytest.raises(ValidationError, match="does not apply to `format: delta`"):
             Source.model_validate({"root": "lake", "format": "delta", "csv": {"delimiter": ";"}})

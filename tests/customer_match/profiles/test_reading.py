@@ -62,7 +62,7 @@ def test_every_address_of_a_suppression_list_counts() -> None:
         ({"row_key": "Custmer"}, r"Did you mean 'CustomerId'\?.*Correct `row_key`"),
         ({"row_key": "Photo"}, "holds 4 bytes a value, which cannot be written as text.*`row_key`"),
         ({"row_key": "Others"}, "which cannot be written as text"),
-        ({"email": " Email ", "row_key": "EMAIL"}, "holds the addresses"),
+        ({"email": " Email ", "row_key": "EMAIL"}, "is an e-mail column"),
         ({"consent": {"column": "Consnt", "allow": 1}}, r"Did you mean 'Consent'\?"),
         ({"where": "Scor > 1"}, r"Did you mean 'Score'\?"),
     ],

@@ -775,7 +775,7 @@ def test_a_name_that_no_audience_may_have(tmp_path: Path, name: str) -> None:
         {"name": "a", "cid": 1, "aid": 1, "source": "lake", "segments": "all", "email": "Email"}
     )
     [segment] = segments_of(export, found)
-    assert re.search(r"longer than 128 characters.*List such a table", str(segment.fault))
+    assert re.search(r"longer than the 128 characters.*List the table", str(segment.fault))
 
 
 def test_a_name_with_accents_in_two_pieces_is_the_name_that_people_type(tmp_path: Path) -> None:
