@@ -1,4 +1,4 @@
-"""`python -m customer_match_demo`: show the whole job, or start and stop the stack that does it."""
+"""`python -m customer_match_demo`: run the whole demo, or start and stop its stack."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import sys
 from pathlib import Path
 
 from customer_match.project import PROJECT
+from customer_match_demo.background import down, up
 from customer_match_demo.show import show
-from customer_match_demo.standing import down, up
 
 FOLDER = PROJECT / ".demo"
 
 
 def main() -> int:
-    """Read the command line and do it; returns the exit status."""
+    """Run the command; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m customer_match_demo", description=__doc__)
     parser.add_argument("what", choices=["show", "up", "down", "pictures"], nargs="?", default="show")
-    parser.add_argument("--lake", choices=["local", "azurite"], default="local", help="where the tables lie")
+    parser.add_argument("--lake", choices=["local", "azurite"], default="local", help="storage of the tables")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the demo's full size")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where everything of it goes")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="folder for all files of the demo")
     chosen = parser.parse_args()
     match chosen.what:
         case "up":

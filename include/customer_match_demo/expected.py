@@ -1,7 +1,7 @@
-"""What an audience must hold, computed the slow and plain way.
+"""Expected members of an audience, computed in plain Python.
 
-Reads the written table row by row and asks the plain-Python reference about each value; nothing of the
-engine that the demo checks is used. CSV is read by the standard library for the same reason.
+It reads the written table row by row and judges each value with the plain-Python definition. It uses nothing of the
+engine that the demo checks; for the same reason CSV is read with the standard library.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.addresses.definition import Policy, judge
 
-__all__ = ["Expected", "expected", "expected_of"]
+__all__ = ["Expected", "expected", "expected_from_values"]
 
 Reader = Callable[[BinaryIO, str], Iterator[str | None]]
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What one table must become.
+    """Expected result of one table.
 
     Attributes:
-        members: Lower-case hex digests, sorted, each once.
+        members: Lower-case hex digests, sorted, without duplicates.
         profiles: Rows of the table.
         valid: Rows with a usable address; `profiles - valid` were rejected.
-        rejected: Rows without one, by reason (reasons that occur).
-        duplicates: Digests that a member of an earlier row had already contributed.
+        rejected: Rows without one, by reason (only reasons that occur).
+        duplicates: Digests that an earlier row had already.
     """
 
     members: list[str]
@@ -49,22 +49,22 @@ def expected(
     policy: Policy | str = Policy.BASIC,
     filesystem: fsspec.AbstractFileSystem | None = None,
 ) -> Expected:
-    """What the audience of a table must hold.
+    """Compute the expected audience of a table.
 
     Args:
         table_path: Folder with the table's Parquet or CSV files, without a protocol.
         email_column: Column that holds the e-mail.
         policy: How addresses are normalised.
-        filesystem: Any of fsspec's; default: the local one.
+        filesystem: Any fsspec file system; default: the local one.
 
     Raises:
-        ValueError: The folder holds a file of another kind, or none.
+        ValueError: The folder is empty, or holds a file of another format.
     """
-    return expected_of(_values(filesystem or LocalFileSystem(), table_path, email_column), policy)
+    return expected_from_values(_values(filesystem or LocalFileSystem(), table_path, email_column), policy)
 
 
-def expected_of(values: Iterable[str | None], policy: Policy | str) -> Expected:
-    """What the audience must hold if these are the values of the e-mail column."""
+def expected_from_values(values: Iterable[str | None], policy: Policy | str) -> Expected:
+    """Compute the expected audience from the values of the e-mail column."""
     policy = Policy(policy)
     members: set[bytes] = set()
     rejected: Counter[str] = Counter()
@@ -89,7 +89,7 @@ def _values(filesystem: fsspec.AbstractFileSystem, folder: str, column: str) -> 
     paths = sorted(filesystem.find(folder))
     if not paths:
         raise ValueError(
-            f"{folder} holds no file: write the demo's tables first (python -m customer_match_demo.tables)"
+            f"{folder} contains no file. Write the demo's tables first: python -m customer_match_demo.tables"
         )
     for path in paths:
         with filesystem.open(path, "rb") as file:
@@ -100,7 +100,7 @@ def _reader(path: str) -> Reader:
     for ending, reader in _READERS.items():
         if path.endswith(ending):
             return reader
-    raise ValueError(f"{path} is neither Parquet nor CSV: the demo reads only what it wrote")
+    raise ValueError(f"{path} is neither Parquet nor CSV. The demo reads only tables that it wrote")
 
 
 def _parquet(file: BinaryIO, column: str) -> Iterator[str | None]:

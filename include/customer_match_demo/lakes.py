@@ -1,4 +1,4 @@
-"""Where the demo's tables and workspace lie: a local folder, or the storage emulator Azurite."""
+"""Storage of the demo's tables and workspace: a local folder, or the storage emulator Azurite."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _CONTAINER = "lake"
 
 @dataclass(frozen=True)
 class DemoLake:
-    """A place for the demo's data, with the export file that reads it.
+    """Storage for the demo's data, with the export file that reads it.
 
     Attributes:
-        title: For people.
-        filesystem: Where the data lie.
+        title: Its name for users.
+        filesystem: Its file system.
         root: Folder of the segment tables in the file system.
         workspace: Folder of the workspace in the file system.
         exports: Folder with the export file.
-        settings: Environment that Airflow needs to find all that.
+        settings: Environment variables that Airflow needs to use it.
     """
 
     title: str
@@ -51,16 +51,16 @@ class DemoLake:
     @classmethod
     @contextmanager
     def open(cls, kind: str, folder: Path, changes: Mapping[str, Any] | None = None) -> Iterator[Self]:
-        """A lake of a kind, for as long as the context lasts.
+        """Open a lake while the context is open.
 
         Args:
             kind: `local` or `azurite`.
-            folder: Where local data, and the emulator's, go.
-            changes: Keys of the export file to set.
+            folder: Folder for local data and the emulator's data.
+            changes: Keys to set in the export file.
         """
         if kind == "local":
-            places = {"source": {"root": str(folder / "lake")}, "workspace": str(folder / "workspace")}
-            exports = _write_export(folder, places | dict(changes or {}))
+            locations = {"source": {"root": str(folder / "lake")}, "workspace": str(folder / "workspace")}
+            exports = _write_export(folder, locations | dict(changes or {}))
             paths = (str(folder / "lake"), str(folder / "workspace"))
             yield cls("a local folder", LocalFileSystem(), *paths, exports, _exports_setting(exports))
             return
@@ -71,11 +71,11 @@ class DemoLake:
     def _in_azurite(cls, endpoint: azurite.AzuriteEndpoint, folder: Path, changes: dict[str, Any]) -> Self:
         lake = adlfs.AzureBlobFileSystem(connection_string=endpoint.connection_string)
         lake.mkdir(_CONTAINER)
-        places = {
+        locations = {
             name: {"connection": "lake", "root": f"abfs://{_CONTAINER}/{path}"}
             for name, path in (("source", "segments"), ("workspace", "workspace"))
         }
-        exports = _write_export(folder, places | changes)
+        exports = _write_export(folder, locations | changes)
         connection = {
             "conn_type": "wasb",
             "login": endpoint.account_name,
@@ -91,28 +91,28 @@ class DemoLake:
         return load_export(self.exports / DEMO_EXPORT.name)
 
     def write(self, tables: Sequence[DemoTable]) -> None:
-        """Write the tables; what they held before is gone."""
+        """Write the tables; replace existing ones."""
         write_tables(self.root, tables, self.filesystem)
 
     def path(self, table: DemoTable) -> str:
-        """Where a table lies in the file system."""
+        """Return the path of a table in the file system."""
         return f"{self.root}/{table.table}"
 
     def report(self, run_id: str) -> RunReport:
-        """The report of a run, as the workspace has it."""
+        """Read the report of a run from the workspace."""
         return RunReport.model_validate_json(
             self.read(f"runs/{slug(self.export.name)}/{slug(run_id)}/report.json")
         )
 
     def read(self, relative: str) -> bytes:
-        """A file of the workspace."""
+        """Read a file of the workspace."""
         self.filesystem.invalidate_cache()
         content: bytes = self.filesystem.cat_file(f"{self.workspace}/{relative}")
         return content
 
 
 def _write_export(folder: Path, changes: Mapping[str, Any]) -> Path:
-    """The demo's export file with other values for some keys, in a folder of its own."""
+    """Write the demo's export file, with changed values for some keys, to a separate folder."""
     values = yaml.safe_load(DEMO_EXPORT.read_text(encoding="utf-8")) | changes
     exports = folder / "exports"
     exports.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`python -m customer_match_demo pictures`: makes docs/images/run-and-report.png anew. Needs Chromium."""
+"""`python -m customer_match_demo pictures`: recreate docs/images/run-and-report.png. Needs Chromium."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from customer_match.workspace import slug
 from customer_match_demo.lakes import DemoLake
 from customer_match_demo.show import CHURN
 from customer_match_demo.stack import Stack
-from customer_match_demo.tables import churned, demo_tables
+from customer_match_demo.tables import churn_tables, demo_tables
 
 __all__ = ["take"]
 
@@ -22,7 +22,7 @@ localStorage.setItem("react-resizable-panels:grid-ltr",
 localStorage.setItem("demo/open-groups", '["segment"]');
 """
 _CLIP: FloatRect = {"x": 66, "y": 0, "width": 448, "height": 424}
-# Left out: where the tables are on this machine, and the columns "Matched", "Parts" and "Seconds".
+# Hidden: the location of the tables on this machine, and the columns "Matched", "Parts" and "Seconds".
 _REPORT = """
 .place, th:nth-last-child(-n+3), td:nth-last-child(-n+3) { display: none }
 body { margin: 0 auto } small { white-space: nowrap } table { margin-bottom: 1rem }
@@ -37,18 +37,18 @@ _BOTH = """
 
 
 def take(folder: Path, picture: Path) -> None:
-    """Run the demo's export twice, and show the second run's grid in Airflow beside its report.
+    """Run the demo's export twice; take a picture of the second run's grid in Airflow and of its report.
 
     Args:
-        folder: Where the installation goes; what an earlier one left there is deleted.
-        picture: The PNG to write.
+        folder: Folder of the installation; an earlier one there is deleted.
+        picture: The PNG file to write.
     """
     shutil.rmtree(folder, ignore_errors=True)
     tables = demo_tables()
     with DemoLake.open("local", folder) as lake, Stack(folder, settings=lake.settings) as stack:
         api, run_id = stack.api(), ""
         api.wait_for_dag(lake.export.name)
-        for written in (tables, churned(tables, CHURN)):
+        for written in (tables, churn_tables(tables, CHURN)):
             lake.write(written)
             run_id = api.trigger(lake.export.name)
             api.wait_for_run(lake.export.name, run_id)
@@ -81,5 +81,5 @@ def _grid(page: Page, stack: Stack, path: str) -> bytes:
     page.goto(f"{stack.airflow_url}{path}")
     page.get_by_text("normalise").first.wait_for()
     page.get_by_text("3 of 3 segments").first.wait_for()
-    page.wait_for_timeout(2000)  # the bars grow
+    page.wait_for_timeout(2000)  # the bars are animated
     return page.screenshot(clip=_CLIP)

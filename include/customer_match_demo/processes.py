@@ -1,4 +1,4 @@
-"""Programs that the demo and the tests start: in process groups of their own, and ended with them."""
+"""Start and stop programs for the demo and the tests, each in a separate process group."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 __all__ = ["Program", "free_port"]
 
 _GRACE_SECONDS = 8.0
-_CLOCK_SECONDS = 60.0  # starts are told by the clock, which may be set
+_CLOCK_SECONDS = 60.0  # tolerance for start times, as the clock may be changed
 
 
 def free_port() -> int:
-    """A TCP port of this machine that nobody listens on now."""
+    """Return a TCP port of this machine that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -29,13 +29,13 @@ def free_port() -> int:
 
 @dataclass
 class Program:
-    """A running program and everything that it started.
+    """A running program and all processes that it started.
 
     Attributes:
-        name: For messages.
+        name: Its name, for messages.
         pid: Leader of the process group.
-        log: Where its output goes.
-        started: When, as seconds since 1970.
+        log: File with its output.
+        started: Start time, in seconds since 1970.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Program:
     def start(
         cls, name: str, command: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Path
     ) -> Program:
-        """Start a program in a session of its own; it outlives this process unless it is stopped."""
+        """Start a program in a new session; it outlives this process unless it is stopped."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             process = subprocess.Popen(
@@ -63,7 +63,7 @@ class Program:
 
     @property
     def running(self) -> bool:
-        """Whether anything of the group still runs."""
+        """Whether any process of the group is running."""
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, os.WNOHANG)
         try:
@@ -74,19 +74,19 @@ class Program:
 
     @property
     def replaced(self) -> bool:
-        """Whether the pid belongs to another program now, as after a restart of the machine."""
+        """Whether the pid now belongs to another program, as after a restart of the machine."""
         try:
             return bool(abs(psutil.Process(self.pid).create_time() - self.started) > _CLOCK_SECONDS)
         except psutil.NoSuchProcess:
             return False
 
     def stop(self) -> None:
-        """End the whole group: politely, and after some seconds for sure."""
+        """Stop the whole group: with SIGTERM, and after some seconds with SIGKILL."""
         if self.replaced:
             return
-        for sign in (signal.SIGTERM, signal.SIGKILL):
+        for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, sign)
+                os.killpg(self.pid, number)
             deadline = time.monotonic() + _GRACE_SECONDS
             while self.running and time.monotonic() < deadline:
                 time.sleep(0.05)
@@ -94,5 +94,5 @@ class Program:
                 return
 
     def tail(self, lines: int = 20) -> str:
-        """The end of its output, for a message."""
+        """Return the last lines of its output, for a message."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

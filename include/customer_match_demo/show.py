@@ -1,8 +1,8 @@
-"""`make demo`: three segments become three audiences, twice, and every hash is checked.
+"""`make demo`: export three segments to three audiences, twice, and check every hash.
 
-Writes the sample tables, starts the simulator and Airflow, runs the export, compares each audience with what
-the plain-Python reference says it must hold, changes one per cent of the profiles, runs and compares again.
-Ends with 0 only if all is exact.
+It writes the sample tables, starts the simulator and Airflow, runs the export, compares each audience with the members
+that the plain-Python definition expects, changes one per cent of the profiles, and runs and compares again. The exit
+status is 0 only if everything is exact.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from customer_match_demo.airflow_api import TaskStates
 from customer_match_demo.expected import Expected, expected
 from customer_match_demo.lakes import DemoLake
 from customer_match_demo.stack import Stack
-from customer_match_demo.tables import DemoTable, churned, demo_tables
+from customer_match_demo.tables import DemoTable, churn_tables, demo_tables
 
-__all__ = ["CHURN", "Checked", "audience_members", "check_run", "differences", "show"]
+__all__ = ["CHURN", "SegmentCheck", "audience_members", "check_run", "differences", "show"]
 
 CHURN = 0.01
 """Share of the profiles that change between the two runs."""
@@ -40,18 +40,18 @@ _STEPS = tuple(Step)
 
 
 @dataclass(frozen=True)
-class Checked:
-    """One segment after a run: what the run says of it, and what is wrong with its audience."""
+class SegmentCheck:
+    """One segment after a run: the run's report, and the faults of its audience."""
 
     report: dict[str, Any]
     faults: tuple[str, ...]
 
 
 def show(folder: Path, *, lake: str = "local", scale: float = 1.0) -> bool:
-    """Run the demo; returns whether every audience was exact after both runs.
+    """Run the demo; return whether every audience was exact after both runs.
 
     Args:
-        folder: Where everything of the demo lies; what an earlier demo left there is deleted.
+        folder: Folder for all files of the demo; an earlier demo there is deleted.
         lake: `local` or `azurite`.
         scale: Share of the demo's full size.
     """
@@ -73,22 +73,20 @@ def show(folder: Path, *, lake: str = "local", scale: float = 1.0) -> bool:
                 f" the simulator at {stack.account['base_url']}"
             )
             runs = [_run(console, stack, awaited, demo_lake)]
-            changed = churned(tables, CHURN)
-            console.print(f"Changing {CHURN:.0%} of the profiles: half of them leave, as many come")
+            changed = churn_tables(tables, CHURN)
+            console.print(f"Changing {CHURN:.0%} of the profiles: half of them leave, as many new ones join")
             demo_lake.write(changed)
             runs.append(_run(console, stack, _expectations(pool, demo_lake, changed), demo_lake))
     exact = all(not segment.faults for run in runs for segment in run)
     document = {"exact": exact, "runs": [{"segments": [s.report for s in run]} for run in runs]}
     (folder / "report.json").write_text(json.dumps(document, indent=1))
-    verdict = "[green]Exact[/]: every audience holds what it must" if exact else "[red]Not exact[/]"
-    console.print(
-        f"{verdict}. {time.monotonic() - started:.0f} s. {folder.name}/report.json has the figures."
-    )
+    verdict = "[green]Exact[/]: every audience holds the expected members" if exact else "[red]Not exact[/]"
+    console.print(f"{verdict}. {time.monotonic() - started:.0f} s. {folder.name}/report.json has the counts.")
     return exact
 
 
 def audience_members(base_url: str, audience_id: str) -> Iterator[str]:
-    """The members of an audience in the simulator: lower-case hex digests, sorted."""
+    """Yield the members of an audience in the simulator: lower-case hex digests, sorted."""
     url = f"{base_url}/simulator/audiences/{audience_id}/members"
     with httpx.stream("GET", url, timeout=120, trust_env=False) as answer:
         answer.raise_for_status()
@@ -96,12 +94,12 @@ def audience_members(base_url: str, audience_id: str) -> Iterator[str]:
 
 
 def differences(report: dict[str, Any], wanted: Expected, members: Sequence[str]) -> Iterator[str]:
-    """What is wrong with a segment: its audience, hash by hash, and the figures of its report."""
+    """Yield the faults of a segment: of its audience, hash by hash, and of the counts in its report."""
     missing, foreign = set(wanted.members) - set(members), set(members) - set(wanted.members)
     twice = len(members) - len(set(members))
     if missing or foreign or twice:
         yield (
-            f"the audience lacks {len(missing):,} members and has {len(foreign):,} that it should not"
+            f"the audience lacks {len(missing):,} members and has {len(foreign):,} unexpected"
             f"{f', and it has {twice:,} twice' if twice else ''}"
         )
     figures = {
@@ -113,18 +111,18 @@ def differences(report: dict[str, Any], wanted: Expected, members: Sequence[str]
     }
     for name, value in figures.items():
         if report[name] != value:
-            yield f"{name}: reported {report[name]}, not {value}"
+            yield f"{name}: reported {report[name]}, expected {value}"
 
 
 Awaited = dict[str, "Future[Expected]"]
 
 
 def _expectations(pool: ProcessPoolExecutor, lake: DemoLake, tables: Sequence[DemoTable]) -> Awaited:
-    """What each audience must hold, computed beside the run by a process of its own."""
+    """Compute the expected audiences in another process, while the run goes on."""
     return {t.table: pool.submit(expected, lake.path(t), filesystem=lake.filesystem) for t in tables}
 
 
-def _run(console: Console, stack: Stack, awaited: Awaited, lake: DemoLake) -> list[Checked]:
+def _run(console: Console, stack: Stack, awaited: Awaited, lake: DemoLake) -> list[SegmentCheck]:
     export, api = lake.export, stack.api()
     api.wait_for_dag(export.name)
     run_id = api.trigger(export.name)
@@ -145,8 +143,8 @@ def _run(console: Console, stack: Stack, awaited: Awaited, lake: DemoLake) -> li
     return checked
 
 
-def check_run(stack: Stack, segments: Sequence[dict[str, Any]], awaited: Awaited) -> list[Checked]:
-    """Compare each segment that was awaited with its audience; one that the report leaves out is a fault."""
+def check_run(stack: Stack, segments: Sequence[dict[str, Any]], awaited: Awaited) -> list[SegmentCheck]:
+    """Compare each expected segment with its audience; a segment missing in the report is a fault."""
     answer = httpx.get(f"{stack.account['base_url']}/simulator/audiences", trust_env=False)
     audiences = {audience["name"]: audience["id"] for audience in answer.raise_for_status().json()}
     reports = {segment["segment"]: segment for segment in segments}
@@ -159,18 +157,16 @@ def _check(
     reports: Mapping[str, dict[str, Any]],
     wanted: Expected,
     audiences: Mapping[str, str],
-) -> Checked:
+) -> SegmentCheck:
     report = reports.get(table)
     if report is None:
         nothing = SegmentReport(segment=table, audience=table, outcome=Outcome.FAILED)
-        return Checked(
-            nothing.model_dump(mode="json"), (f"the run's report does not have the segment {table}",)
-        )
+        return SegmentCheck(nothing.model_dump(mode="json"), (f"the run's report lacks the segment {table}",))
     audience_id = audiences.get(report["audience"])
     if audience_id is None:
-        return Checked(report, ("the audience does not exist",))
+        return SegmentCheck(report, ("the audience does not exist",))
     members = list(audience_members(stack.account["base_url"], audience_id))
-    return Checked(report, tuple(differences(report, wanted, members)))
+    return SegmentCheck(report, tuple(differences(report, wanted, members)))
 
 
 def _progress(states: TaskStates) -> str:
@@ -185,7 +181,7 @@ def _progress(states: TaskStates) -> str:
 _COLUMNS = ("profiles", "valid", "rejected", "duplicates", "members", "added", "removed", "parts", "seconds")
 
 
-def _print(console: Console, checked: Sequence[Checked]) -> None:
+def _print(console: Console, checked: Sequence[SegmentCheck]) -> None:
     table = Table("audience", *_COLUMNS, "check", box=box.SIMPLE_HEAD)
     for column in table.columns[1:-1]:
         column.justify = "right"

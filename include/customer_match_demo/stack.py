@@ -1,7 +1,7 @@
-"""A whole installation on this machine: the simulator of Microsoft Advertising, and Airflow.
+"""A complete installation on this machine: the simulator of Microsoft Advertising, and Airflow.
 
-Everything listens on 127.0.0.1, on free ports, and lives in one folder. The settings are those of
-`airflow.env` plus what only this machine can know.
+Everything listens on free ports of 127.0.0.1 and uses one folder. The settings are those of `airflow.env`, plus those
+that depend on this machine.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _START_SECONDS = 300  # a busy machine takes minutes
 
 
 def shared_settings() -> dict[str, str]:
-    """The settings of `airflow.env`."""
+    """Return the settings of `airflow.env`."""
     lines = (PROJECT / "airflow.env").read_text().splitlines()
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
     return {key: value for key, _, value in pairs}
@@ -38,13 +38,13 @@ def shared_settings() -> dict[str, str]:
 
 @dataclass
 class Stack:
-    """A running installation; a context manager that stops all that it started.
+    """A running installation; a context manager that stops everything it started.
 
     Args:
-        folder: Where everything of it lies.
-        settings: Further environment for Airflow, such as connections.
-        more_settings: The same, made from the simulator's account once it is known.
-        python: The Python of the environment that Airflow is installed in.
+        folder: Folder for all its files.
+        settings: Further environment variables for Airflow, such as connections.
+        more_settings: Further variables that depend on the simulator's account.
+        python: The Python of the environment where Airflow is installed.
     """
 
     folder: Path
@@ -69,17 +69,17 @@ class Stack:
         self.stop()
 
     def stop(self) -> None:
-        """Stop everything, the last started first."""
+        """Stop all programs, the last one started first."""
         while self.programs:
             self.programs.pop().stop()
 
     def api(self) -> AirflowApi:
-        """Airflow's REST API, signed in."""
+        """Return a client for Airflow's REST API, signed in."""
         return AirflowApi(self.airflow_url, self.password)
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of every Airflow process, also of commands that look into this installation."""
+        """The environment of every Airflow process, and of commands that inspect this installation."""
         return {
             **airflow_environment(self.folder / "airflow", self.python),
             f"AIRFLOW_CONN_{ACCOUNT_CONNECTION.upper()}": json.dumps(account_connection(self.account)),
@@ -105,9 +105,9 @@ class Stack:
             "--data",
             str(data),
         ]
-        program = Program.start("simulator", command, log=log, env=_inherited(), cwd=PROJECT)
+        program = Program.start("simulator", command, log=log, env=_inherited_environment(), cwd=PROJECT)
         self.programs.append(program)
-        self.account = _first_line(program)
+        self.account = _read_account(program)
 
     def _start_airflow(self) -> None:
         port = free_port()
@@ -133,14 +133,14 @@ class Stack:
 
 
 def airflow_environment(home: Path, python: Path = Path(sys.executable)) -> dict[str, str]:
-    """The environment of an Airflow on this machine: SQLite, LocalExecutor, 127.0.0.1.
+    """Return the environment of an Airflow on this machine: SQLite, LocalExecutor, 127.0.0.1.
 
     Args:
         home: Its folder.
-        python: The Python of the environment that it is installed in.
+        python: The Python of the environment where it is installed.
     """
     return {
-        **_inherited(),
+        **_inherited_environment(),
         **shared_settings(),
         "PYTHONPATH": IMPORT_PATH,
         "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
@@ -153,14 +153,14 @@ def airflow_environment(home: Path, python: Path = Path(sys.executable)) -> dict
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__WORKERS": "1",
-        # On a busy machine the first tasks begin before the API server does: they must not give up meanwhile.
+        # On a busy machine the first tasks start before the API server: they must not fail in the meantime.
         "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "12",
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
     }
 
 
 def account_connection(account: Mapping[str, str]) -> dict[str, Any]:
-    """The Airflow connection for an account of the simulator, as it prints it."""
+    """Return the Airflow connection for an account of the simulator, as the simulator prints it."""
     extra = {key: account[key] for key in ("refresh_token", "developer_token", "customer_id", "account_id")}
     return {
         "conn_type": "microsoft_advertising",
@@ -170,8 +170,8 @@ def account_connection(account: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _inherited() -> dict[str, str]:
-    """Our own environment without settings of another Airflow."""
+def _inherited_environment() -> dict[str, str]:
+    """Return our own environment without settings of another Airflow."""
     return {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
 
 
@@ -185,8 +185,8 @@ def _healthy(url: str) -> bool:
     return answer.is_success and all(parts.get(part, {}).get("status") == "healthy" for part in needed)
 
 
-def _first_line(program: Program) -> dict[str, str]:
-    """The simulator's account, which it prints when it is ready."""
+def _read_account(program: Program) -> dict[str, str]:
+    """Read the simulator's account, which it prints when it is ready."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         for line in program.log.read_text().splitlines():

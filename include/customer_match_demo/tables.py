@@ -1,7 +1,7 @@
-"""The demo's lake: three segments as tables, the same bytes of data on every machine.
+"""The demo's lake: three segments as tables, with the same data on every machine.
 
-`python -m customer_match_demo.tables FOLDER` writes them; `--churn 0.01` writes what they are after one per cent
-of their profiles changed, `--scale 0.01` writes small ones.
+`python -m customer_match_demo.tables FOLDER` writes them. `--churn 0.01` writes them after one per cent of their
+profiles changed; `--scale 0.01` writes small tables.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from fsspec.implementations.local import LocalFileSystem
 
 from customer_match_sample_lake.people import SCHEMA, Profiles
 
-__all__ = ["DEMO_TABLES", "DemoTable", "Format", "churned", "demo_tables", "write_table", "write_tables"]
+__all__ = ["DEMO_TABLES", "DemoTable", "Format", "churn_tables", "demo_tables", "write_table", "write_tables"]
 
 Format = Literal["parquet", "csv"]
 
 
 @dataclass(frozen=True)
 class DemoTable:
-    """One segment table of the demo; `include/exports/demo.yaml` exports it under the audience's name.
+    """One segment table of the demo; `include/exports/demo.yaml` exports it with the audience's name.
 
     Attributes:
         table: Folder below the lake's root.
-        profiles: Who is in it.
-        files: How many files it is written in.
-        format: Their format.
+        profiles: Its profiles.
+        files: Number of files.
+        format: Format of the files.
     """
 
     table: str
@@ -42,7 +42,7 @@ class DemoTable:
 
 
 def demo_tables(scale: float = 1.0) -> tuple[DemoTable, ...]:
-    """The demo's tables; with a scale below 1 the same ones with fewer profiles (at least ten each)."""
+    """Return the demo's tables; a scale below 1 gives fewer profiles (at least ten each)."""
 
     def profiles(count: int, start: int = 0) -> Profiles:
         return Profiles.first(max(10, round(count * scale)), start=round(start * scale))
@@ -58,20 +58,20 @@ def demo_tables(scale: float = 1.0) -> tuple[DemoTable, ...]:
 DEMO_TABLES = demo_tables()
 
 
-def churned(tables: Sequence[DemoTable], share: float) -> tuple[DemoTable, ...]:
-    """The tables after a share of each one's profiles changed: half left, half came."""
+def churn_tables(tables: Sequence[DemoTable], share: float) -> tuple[DemoTable, ...]:
+    """Return the tables after a share of each one's profiles changed: half of the share left, as many joined."""
     return tuple(replace(table, profiles=table.profiles.churn(share)) for table in tables)
 
 
 def write_tables(
     root: str, tables: Sequence[DemoTable] = DEMO_TABLES, filesystem: fsspec.AbstractFileSystem | None = None
 ) -> list[str]:
-    """Write the tables below a root folder; returns their paths. What the tables held before is gone.
+    """Write the tables below a root folder, replacing existing ones; return their paths.
 
     Args:
         root: Folder in the file system, without a protocol.
-        tables: What to write.
-        filesystem: Any of fsspec's; default: the local one.
+        tables: The tables to write.
+        filesystem: Any fsspec file system; default: the local one.
     """
     filesystem = filesystem or LocalFileSystem()
     return [write_table(str(PurePosixPath(root, table.table)), table, filesystem) for table in tables]
@@ -119,7 +119,7 @@ def _main() -> None:
     parser.add_argument("--churn", type=float, default=0.0, help="share of profiles that changed, 0 to 1")
     parser.add_argument("--scale", type=float, default=1.0, help="size of the tables, 1 = as in the demo")
     arguments = parser.parse_args()
-    tables = churned(demo_tables(arguments.scale), arguments.churn)
+    tables = churn_tables(demo_tables(arguments.scale), arguments.churn)
     for table, path in zip(tables, write_tables(arguments.folder, tables), strict=True):
         print(f"{path}: {len(table.profiles):,} profiles")
 

@@ -1,4 +1,4 @@
-"""Airflow's REST API, played by a server of this test."""
+"""The client for Airflow's REST API, against a fake server."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 from customer_match_demo import airflow_api
 from customer_match_demo.airflow_api import AirflowApi
 
-PAGE = 100  # what Airflow gives at most in one answer (documented: [api] maximum_page_limit)
+PAGE = 100  # the most that Airflow returns in one answer (documented: [api] maximum_page_limit)
 
 
 class FakeAirflow(BaseHTTPRequestHandler):
-    """Answers with what the tests put into its class attributes."""
+    """Answers with the values that tests set in its class attributes."""
 
     instances: list[dict[str, Any]]
     states: list[str]
@@ -102,26 +102,26 @@ def test_a_run_by_hand_is_triggered(api: AirflowApi) -> None:
 
 
 @pytest.mark.parametrize("statuses", [[500], [500, 503], [500, 409]])
-def test_a_busy_database_is_asked_again(
+def test_requests_to_a_busy_database_are_retried(
     api: AirflowApi, monkeypatch: pytest.MonkeyPatch, statuses: list[int]
 ) -> None:
-    monkeypatch.setattr(airflow_api, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(airflow_api, "_WAITS", (0.0, 0.0))
     FakeAirflow.post_statuses = list(statuses)
     run_id = api.trigger("there")
     assert {body["dag_run_id"] for _, body in FakeAirflow.posted} == {run_id}  # the same run each time
     assert len(FakeAirflow.posted) == (2 if 409 in statuses else len(statuses) + 1)
 
 
-def test_a_database_that_stays_busy_is_told(api: AirflowApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(airflow_api, "_PAUSES", (0.0, 0.0))
+def test_a_database_that_stays_busy_raises(api: AirflowApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(airflow_api, "_WAITS", (0.0, 0.0))
     FakeAirflow.post_statuses = [500] * 9
     with pytest.raises(RuntimeError, match="500"):
         api.trigger("there")
     assert len(FakeAirflow.posted) == 3
 
 
-def test_any_post_is_patient(api: AirflowApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(airflow_api, "_PAUSES", (0.0,))
+def test_every_post_is_retried(api: AirflowApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(airflow_api, "_WAITS", (0.0,))
     FakeAirflow.post_statuses = [503]
     assert api.post("/backfills", {"dag_run_id": "x"}) == {"dag_run_id": "x"}
     assert [path for path, _ in FakeAirflow.posted] == ["/api/v2/backfills"] * 2
@@ -135,13 +135,13 @@ def test_a_run_is_awaited(api: AirflowApi) -> None:
     assert seen == [{"t": {"": "running"}}] * 3
 
 
-def test_a_run_that_takes_too_long(api: AirflowApi) -> None:
+def test_a_run_that_takes_too_long_times_out(api: AirflowApi) -> None:
     FakeAirflow.states = ["running"]
-    with pytest.raises(TimeoutError, match="still is running"):
+    with pytest.raises(TimeoutError, match="is still running"):
         api.wait_for_run("there", "r", seconds=0)
 
 
-def test_a_dag_that_is_there_and_one_that_is_not(api: AirflowApi) -> None:
+def test_waiting_for_a_dag_ends_or_times_out(api: AirflowApi) -> None:
     api.wait_for_dag("there")
     with pytest.raises(TimeoutError, match="a comma is missing"):
         api.wait_for_dag("elsewhere", seconds=0)
@@ -164,15 +164,15 @@ def test_states_of_more_tasks_than_one_answer_holds(api: AirflowApi) -> None:
     assert len(api.task_states("there", "r")["t"]) == 2 * PAGE + 5
 
 
-def test_a_log_as_text(api: AirflowApi) -> None:
+def test_a_log_is_returned_as_text(api: AirflowApi) -> None:
     assert api.log("there", "r", "t", map_index=2, try_number=3) == "plain\ntry 3 of 2"
 
 
-def test_an_error_says_what_was_asked(api: AirflowApi) -> None:
+def test_an_error_names_the_request(api: AirflowApi) -> None:
     with pytest.raises(RuntimeError, match=r"404 to .*/api/v2/nowhere.*not found"):
         api.get("/nowhere")
 
 
-def test_a_wrong_password(url: str) -> None:
+def test_a_wrong_password_raises(url: str) -> None:
     with pytest.raises(Exception, match="401"):
         AirflowApi(url, "wrong")

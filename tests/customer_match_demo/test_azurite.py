@@ -78,16 +78,14 @@ class TestRunning:
         program.wait(20)
         assert not alive(url)
 
-    def test_a_start_that_fails_is_told_with_the_end_of_its_log(self, tmp_path: Path) -> None:
+    def test_a_failed_start_is_reported_with_the_end_of_the_log(self, tmp_path: Path) -> None:
         (tmp_path / "__azurite_db_blob__.json").mkdir(parents=True)
         with pytest.raises(ConfigurationError, match="Azurite did not start"), azurite.running(tmp_path):
             pass
 
 
 class TestInstalling:
-    def test_what_is_installed_is_not_installed_again(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_an_existing_installation_is_used(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         calls: list[Path] = []
 
         def install_into(target: Path, directory: Path) -> None:
@@ -100,7 +98,7 @@ class TestInstalling:
         assert azurite.install(tmp_path) == azurite.install(tmp_path)
         assert calls == [tmp_path / f"azurite-{azurite.VERSION}"]
 
-    def test_a_failure_is_told_and_leaves_nothing(
+    def test_a_failed_installation_is_reported_and_leaves_nothing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         failing = tmp_path / "npm"

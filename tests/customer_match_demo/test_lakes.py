@@ -1,4 +1,4 @@
-"""Where the demo's data lie: the export file that is written, and what is read back."""
+"""The demo's storage: the export file that it writes, and the reports that it reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs end with everything that they started, however they resist."""
+"""Programs are stopped with all processes that they started, even if those ignore signals."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and was not reaped does not."""
+    """Return whether a process is running; a zombie is not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
@@ -84,7 +84,7 @@ def family(start: Start, folder: Path, kind: str) -> tuple[Program, list[int]]:
     return program, [int(path.read_text()) for path in members]
 
 
-def test_a_whole_family_ends(start: Start, tmp_path: Path) -> None:
+def test_stop_ends_all_processes_of_a_group(start: Start, tmp_path: Path) -> None:
     program, pids = family(start, tmp_path, "polite")
     assert program.running
     assert all(map(alive, pids))
@@ -93,7 +93,7 @@ def test_a_whole_family_ends(start: Start, tmp_path: Path) -> None:
     assert not program.running
 
 
-def test_a_family_that_ignores_the_polite_way_ends_too(
+def test_stop_ends_processes_that_ignore_sigterm(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "_GRACE_SECONDS", 0.5)
@@ -102,7 +102,7 @@ def test_a_family_that_ignores_the_polite_way_ends_too(
     assert not any(map(alive, pids))
 
 
-def test_children_whose_parent_has_left_still_count(start: Start, tmp_path: Path) -> None:
+def test_a_group_runs_while_any_child_runs(start: Start, tmp_path: Path) -> None:
     program, [leader, child, grandchild] = family(start, tmp_path, "leaves")
     wait_until(lambda: not program.running or not alive(leader))
     assert program.running
@@ -112,20 +112,20 @@ def test_children_whose_parent_has_left_still_count(start: Start, tmp_path: Path
 
 
 def test_a_program_of_an_earlier_process_ends_as_well(start: Start, tmp_path: Path) -> None:
-    """`make down` knows only what was written down."""
+    """`make down` knows only what was recorded."""
     program, pids = family(start, tmp_path, "polite")
     replace(program).stop()
     assert not any(map(alive, pids))
 
 
-def test_a_program_that_has_ended(start: Start) -> None:
+def test_a_program_that_has_ended_is_not_running(start: Start) -> None:
     program = start(sys.executable, "-c", "print('hello')")
     wait_until(lambda: not program.running)
     program.stop()
     assert program.tail() == "hello"
 
 
-def test_others_are_left_alone(start: Start) -> None:
+def test_other_programs_are_not_stopped(start: Start) -> None:
     program = start(sys.executable, "-c", "import time; time.sleep(60)")
     neighbour = start(sys.executable, "-c", "import time; time.sleep(60)")
     program.stop()
@@ -142,7 +142,7 @@ def test_output_goes_to_the_log_and_is_kept(start: Start) -> None:
     assert len(program.tail().splitlines()) == 20
 
 
-def test_only_the_given_environment(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_get_only_the_given_environment(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONE_SECRET", "x")
     program = start(sys.executable, "-c", "import os; print(sorted(os.environ))", env={"ONE": "1"})
     wait_until(lambda: not program.running)
@@ -150,7 +150,7 @@ def test_only_the_given_environment(start: Start, monkeypatch: pytest.MonkeyPatc
     assert "ONE_SECRET" not in program.tail()
 
 
-def test_a_program_that_is_not_there(start: Start) -> None:
+def test_a_missing_program_raises(start: Start) -> None:
     with pytest.raises(FileNotFoundError):
         start("no-such-program")
 
@@ -161,7 +161,7 @@ def test_a_free_port_can_be_taken() -> None:
         server.bind(("127.0.0.1", port))
 
 
-def test_stopping_sends_the_polite_signal_first(start: Start, tmp_path: Path) -> None:
+def test_stop_sends_sigterm_first(start: Start, tmp_path: Path) -> None:
     code = (
         "import signal, sys, time, pathlib\n"
         "def end(*_):\n    print('tidied up', flush=True)\n    sys.exit(0)\n"

@@ -1,4 +1,4 @@
-"""What an installation is started with, and that nothing of it is left behind."""
+"""Settings of an installation, and that it leaves nothing running."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 from customer_match.project import PROJECT
 from customer_match_demo import stack as module
+from customer_match_demo.background import down, up
 from customer_match_demo.processes import Program
 from customer_match_demo.stack import Stack, shared_settings
-from customer_match_demo.standing import down, up
 
 ACCOUNT = {
     "base_url": "http://127.0.0.1:1", "client_id": "client", "client_secret": "very-secret",
@@ -26,13 +26,15 @@ def start(folder: Path, code: str, name: str = "p") -> Program:
     return Program.start(name, [sys.executable, "-c", code], log=folder / f"{name}.log", env={}, cwd=folder)
 
 
-def test_settings_are_those_of_the_file() -> None:
+def test_settings_come_from_the_file() -> None:
     settings = shared_settings()
     assert settings["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
     assert all(key.startswith("AIRFLOW") and value for key, value in settings.items())
 
 
-def test_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_airflow_gets_only_the_settings_of_the_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", "/somebody/elses")
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", "x")
     stack = Stack(tmp_path, settings={"AIRFLOW__API__WORKERS": "3", "CUSTOMER_MATCH_EXPORTS": "here"})
@@ -58,7 +60,7 @@ def test_the_account_is_read_from_the_simulators_line(tmp_path: Path) -> None:
     code = "import json, time; print('starting'); print(json.dumps({'base_url': 'u', 'customer_id': 7}), flush=True)"
     program = start(tmp_path, f"{code}; time.sleep(60)")
     try:
-        assert module._first_line(program) == {"base_url": "u", "customer_id": "7"}
+        assert module._read_account(program) == {"base_url": "u", "customer_id": "7"}
     finally:
         program.stop()
 
@@ -66,7 +68,7 @@ def test_the_account_is_read_from_the_simulators_line(tmp_path: Path) -> None:
 def test_a_simulator_that_does_not_start_says_why(tmp_path: Path) -> None:
     program = start(tmp_path, "raise SystemExit('the port is taken')")
     with pytest.raises(RuntimeError, match="the port is taken"):
-        module._first_line(program)
+        module._read_account(program)
 
 
 def test_what_was_started_is_stopped_if_the_rest_does_not_start(
@@ -129,8 +131,8 @@ def test_up_twice_ends_the_first(tmp_path: Path, started: list[Program]) -> None
     down(tmp_path)
 
 
-def test_down_leaves_a_stranger_with_a_reused_pid_alone(tmp_path: Path, started: list[Program]) -> None:
-    """After a restart of the machine a recorded pid may be somebody else's."""
+def test_down_does_not_stop_another_program_with_a_reused_pid(tmp_path: Path, started: list[Program]) -> None:
+    """After a restart of the machine, a recorded pid may belong to another program."""
     stranger = start(tmp_path, "import time; time.sleep(60)", "stranger")
     up(tmp_path)
     state: list[list[Any]] = json.loads((tmp_path / "running.json").read_text())

@@ -8,7 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from customer_match_demo.tables import DEMO_TABLES, DemoTable, churned, demo_tables, write_table, write_tables
+from customer_match_demo.tables import (
+    DEMO_TABLES,
+    DemoTable,
+    churn_tables,
+    demo_tables,
+    write_table,
+    write_tables,
+)
 from customer_match_sample_lake.people import BATCH_ROWS, SCHEMA, Profiles
 
 
@@ -28,7 +35,7 @@ def test_segments_overlap_at_every_scale(scale: float) -> None:
 
 
 @pytest.mark.slow
-def test_parquet_in_several_files_and_bounded_row_groups(tmp_path: Path) -> None:
+def test_parquet_has_several_files_and_bounded_row_groups(tmp_path: Path) -> None:
     table = DemoTable("T", Profiles.first(150_001), files=2)
     folder = write_table(str(tmp_path / "T"), table)
     files = sorted((tmp_path / "T").iterdir())
@@ -65,14 +72,14 @@ def test_writing_again_leaves_nothing_of_the_old_table(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "T").iterdir()] == ["part-00000.csv"]
 
 
-def test_more_files_than_profiles_and_no_profiles(tmp_path: Path) -> None:
+def test_tables_may_have_fewer_profiles_than_files_or_none(tmp_path: Path) -> None:
     write_table(str(tmp_path / "few"), DemoTable("few", Profiles.first(2), files=4))
     write_table(str(tmp_path / "none"), DemoTable("none", Profiles.first(0)))
     assert pq.read_table(tmp_path / "few").num_rows == 2
     assert pq.read_table(tmp_path / "none").schema.names == SCHEMA.names
 
 
-def test_any_file_system(tmp_path: Path) -> None:
+def test_tables_can_be_written_to_any_file_system(tmp_path: Path) -> None:
     memory = MemoryFileSystem()
     paths = write_tables("/demo-lake", demo_tables(0.001), memory)
     write_tables(str(tmp_path), demo_tables(0.001))
@@ -84,7 +91,7 @@ def test_any_file_system(tmp_path: Path) -> None:
 
 def test_churn_changes_every_table() -> None:
     before = demo_tables(0.01)
-    for old, new in zip(before, churned(before, 0.2), strict=True):
+    for old, new in zip(before, churn_tables(before, 0.2), strict=True):
         kept = set(old.profiles.numbers.tolist()) & set(new.profiles.numbers.tolist())
         assert len(kept) == round(len(old.profiles) * 0.9)
 
@@ -102,7 +109,7 @@ def test_the_command_writes_what_the_function_writes(tmp_path: Path) -> None:
         "0.1",
     ]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    write_tables(str(tmp_path / "b"), churned(demo_tables(0.001), 0.1))
+    write_tables(str(tmp_path / "b"), churn_tables(demo_tables(0.001), 0.1))
     assert "HighValueCustomers: 500 profiles" in printed
     written = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("part-*"))
     assert written

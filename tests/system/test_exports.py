@@ -13,7 +13,7 @@ import pytest
 
 from airflow_microsoft_advertising.connection.token_store import variable_name
 from customer_match.runs.report import Outcome, RunReport
-from customer_match_demo.tables import churned, demo_tables
+from customer_match_demo.tables import churn_tables, demo_tables
 
 pytestmark = [pytest.mark.system, pytest.mark.azurite, pytest.mark.timeout(600)]
 
@@ -30,7 +30,7 @@ EXPORTS = {  # DAG id: policy and lake
 
 def test_audiences_are_exact_full_and_incremental(installation: Any) -> None:
     """Four exports at once, twice: what each audience holds, and what the reports say, is the reference's."""
-    for tables in (TABLES, churned(TABLES, 0.01)):
+    for tables in (TABLES, churn_tables(TABLES, 0.01)):
         for dag_id, (_, kind) in EXPORTS.items():
             installation.write(dag_id, tables, kind)
         runs = {dag_id: installation.start(dag_id) for dag_id in EXPORTS}

@@ -1,4 +1,4 @@
-"""`make up` and `make down`: the demo's stack, left running with Airflow's pages to look at."""
+"""`make up` and `make down`: run the demo's stack in the background, with Airflow's pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["down", "up"]
 def up(folder: Path) -> None:
     """Start the stack with the project's own export files and leave it running.
 
-    The sample tables are written where `include/exports/demo.yaml` looks for them, if they are not there yet.
+    The sample tables are written to the folder that `include/exports/demo.yaml` reads, if they do not exist yet.
     """
     console = Console(highlight=False)
     down(folder)
@@ -28,15 +28,17 @@ def up(folder: Path) -> None:
     console.print("Starting the simulator of Microsoft Advertising and Airflow (about half a minute)")
     stack = Stack(folder)
     stack.__enter__()
-    _state(folder).write_text(json.dumps([[p.name, p.pid, str(p.log), p.started] for p in stack.programs]))
+    _state_file(folder).write_text(
+        json.dumps([[p.name, p.pid, str(p.log), p.started] for p in stack.programs])
+    )
     console.print(f"Airflow:   {stack.airflow_url}  user admin, password {stack.password}")
     console.print(f"Simulator: {stack.account['base_url']}")
     console.print("Trigger the DAG `demo` there. `make down` stops everything.")
 
 
 def down(folder: Path) -> None:
-    """Stop what `up` has started, if it still runs."""
-    state = _state(folder)
+    """Stop the programs that `up` started, if they are still running."""
+    state = _state_file(folder)
     if not state.exists():
         return
     for name, pid, log, started in reversed(json.loads(state.read_text())):
@@ -44,5 +46,5 @@ def down(folder: Path) -> None:
     state.unlink()
 
 
-def _state(folder: Path) -> Path:
+def _state_file(folder: Path) -> Path:
     return folder / "running.json"
