@@ -151,16 +151,18 @@ def report_task(export: Export) -> Any:
     def report(rows: list[Row] | None, *, outlet_events: Any) -> None:
         """What the run did; fails if a segment did. Success is an event that other DAGs can be scheduled by."""
         from airflow_microsoft_advertising.run.report import write_report  # noqa: PLC0415 (see above)
+        from customer_match.runs.report_text import summary_of  # noqa: PLC0415 (see above)
 
         if rows is None:
             reason = get_current_context()["ti"].xcom_pull(task_ids="select", key=REASON_KEY)
             words = reason or "The log of the task `select` says why."
             raise AirflowFailException(f"No segments were selected. {words}")
         result = write_report(this_run(export), [Segment.model_validate(row) for row in rows])
-        get_current_context()["ti"].xcom_push(NOTE_KEY, result.summary())
-        log.info("%s", result.summary())
+        summary = summary_of(result)
+        get_current_context()["ti"].xcom_push(NOTE_KEY, summary)
+        log.info("%s", summary)
         if result.failed:
-            raise AirflowFailException(result.summary())
+            raise AirflowFailException(summary)
         outlet_events[audiences].extra = {
             "run_id": result.run_id,
             "dry_run": result.dry_run,

@@ -28,6 +28,8 @@ from customer_match.members.files import read_members
 from customer_match.routes import Route
 from customer_match.runs.records import Delivered, Failure, Step
 from customer_match.runs.report import Outcome
+from customer_match.runs.report_page import html_of
+from customer_match.runs.report_text import summary_of
 from customer_match.table_facts import TableFacts
 from customer_match.workspace import Workspace
 from customer_match_delivery.delivery import Overtaken
@@ -677,15 +679,15 @@ def test_terms_of_the_connection_are_accepted_and_reported(
     report = write_report(run, [GOLD])
     assert report.segments[0].terms == report.terms
     words = "accepted with every upload for Jane Doe, on record since 2026-01-31"
-    assert words in report.summary()
-    assert words in report.html()
+    assert words in summary_of(report)
+    assert words in html_of(report)
 
 
 def test_without_them_nothing_is_accepted_or_said(run: ExportRun, service: ClosingService) -> None:
     to_the_end(run)
     report = write_report(run, [GOLD])
     assert report.terms is None
-    assert "terms" not in report.summary()
+    assert "terms" not in summary_of(report)
 
 
 @pytest.mark.bad_input

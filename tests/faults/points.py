@@ -122,7 +122,7 @@ POINTS: Final = {
     "next call": Point(_CALL_TRACKING, "CallTracker.before_each", _before),
     "writing a state": Point("customer_match.workspace.local", "LocalSink.link", _before_a_state),
     "settling": Point(_STORE, "settle", _after),
-    "reporting": Point("customer_match.runs.report", "RunReport.html", _before),
+    "reporting": Point("customer_match.runs.report_page", "html_of", _before),
 }
 """By name."""
 

@@ -1,33 +1,21 @@
-"""The step `report`: what a run did, for people and programs. No e-mail address and no hash is in it."""
+"""The report of a run, as a model: its JSON is `report.json`. No e-mail address and no hash is in it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from importlib.resources import files
 from typing import Final
 
-import jinja2
 from pydantic import BaseModel, ConfigDict, computed_field, field_validator
 
 from customer_match.export.segments import Ending
 from customer_match.planning.known_tables import Seen
-from customer_match.planning.plan import Plan
 from customer_match.planning.sizes import AudienceSize
-from customer_match.profiles.staging import Staged
 from customer_match.profiles.suppression import ListRead
 from customer_match.redaction import without_addresses, without_addresses_in
 from customer_match.routes import Route
-from customer_match.runs.records import (
-    Chunked,
-    Delivered,
-    Failure,
-    Normalised,
-    SegmentRecords,
-    Validated,
-)
 
-__all__ = ["Outcome", "RunReport", "SegmentReport", "segment_report"]
+__all__ = ["OUTCOME_OF_ENDING", "Outcome", "RunReport", "SegmentReport"]
 
 
 class Outcome(StrEnum):
@@ -48,11 +36,8 @@ class Outcome(StrEnum):
         return self is not Outcome.FAILED
 
 
-_ENDED: Final[dict[Ending, Outcome]] = {"empty": Outcome.EMPTIED, "delete": Outcome.DELETED}
-_VANISHED: Final[dict[Ending, str]] = {
-    "empty": "Its table is not there any more: the audience would be emptied.",
-    "delete": "Its table is not there any more: the audience would be deleted.",
-}
+OUTCOME_OF_ENDING: Final[dict[Ending, Outcome]] = {"empty": Outcome.EMPTIED, "delete": Outcome.DELETED}
+"""How a segment ended whose table has vanished, by what the export wants then."""
 
 
 class SegmentReport(BaseModel):
@@ -222,196 +207,7 @@ class RunReport(BaseModel):
         """Sum of a count over all segments; those that are not known count as nothing."""
         return sum(getattr(segment, field) or 0 for segment in self.segments)
 
-    def summary(self) -> str:
-        """A few lines of text for a log or a note."""
-        return "\n".join([self.headline, *map(_line, self.segments), *self._remarks])
-
-    @property
-    def headline(self) -> str:
-        """How many segments are right, in one sentence."""
-        head = f"{len(self.segments) - self.failed} of {len(self.segments)} segments are right"
-        return f"{head}{' (dry run: nothing was sent)' if self.dry_run else ''}."
-
-    @property
-    def notes(self) -> list[str]:
-        """What people should know beside the counts, a line each."""
-        told = ((segment.audience, _notes(segment)) for segment in self.segments)
-        return [*(f"- {audience}: {words}" for audience, words in told if words), *self._remarks]
-
     @property
     def terms(self) -> str | None:
         """How the Customer Match terms were accepted, where an upload did so."""
         return next((segment.terms for segment in self.segments if segment.terms), None)
-
-    @property
-    def _remarks(self) -> list[str]:
-        lines = [
-            f"- {_worry(s.sizes)}" for s in self.segments if s.sizes and s.sizes.readiness.calls_for_a_look
-        ]
-        lines += [f"- {words}." for words in self.unusable]
-        lines += [f"- {self.sizes_note}"] if self.sizes_note else []
-        lines += [f"- {words}" for words in self.changes]
-        return lines + ([f"- Customer Match terms {self.terms}."] if self.terms else [])
-
-    @property
-    def unusable(self) -> list[str]:
-        """What of the suppression lists is of no use, each list once."""
-        lists = dict.fromkeys(one.words for s in self.segments for one in s.suppression_lists if one.rejected)
-        return list(lists)
-
-    @property
-    def changes(self) -> list[str]:
-        """What has vanished or appeared since earlier runs, a sentence each."""
-        here = {segment.audience for segment in self.segments}
-        fate = (
-            f" If the next run misses it too, the audience is {_ENDED[self.ending]}." if self.ending else ""
-        )
-        gone = [
-            f"{one.audience}: kept as it is; its table {one.table} is not there any more.{fate}"
-            for one in self.vanished
-            if one.audience not in here
-        ]
-        return [*gone, *(f"{table}: no earlier run has delivered this table." for table in self.appeared)]
-
-    def html(self) -> str:
-        """The report as a page of its own: no script, nothing loaded from elsewhere."""
-        from customer_match.runs.report_tables import as_cells, segment_table  # noqa: PLC0415 - it imports pandas
-
-        template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
-        counts = as_cells(segment_table(self), "–").to_dict("records")
-        rows = list(zip(self.segments, counts, strict=True))
-        return jinja2.Environment(autoescape=True).from_string(template).render(report=self, rows=rows)
-
-
-def segment_report(
-    segment: str, audience: str, records: SegmentRecords, *, dry_run: bool, sizes: AudienceSize | None = None
-) -> SegmentReport:
-    """Sum up what a segment's steps have recorded."""
-    validated, normalised = records.read(Validated), records.read(Normalised)
-    chunked, delivered = records.read(Chunked), records.read(Delivered)
-    outcome, message = _outcome(records.read(Failure), chunked, delivered, dry_run=dry_run)
-    steps = [record for record in (validated, normalised, chunked, delivered) if record]
-    return SegmentReport.model_validate(
-        {
-            "segment": segment,
-            "audience": audience,
-            "outcome": outcome,
-            "message": message,
-            "location": validated.location if validated else None,
-            "profiles": validated.profiles if validated else None,
-            "sizes": sizes,
-            "overridden": tuple(words for record in steps for words in record.overridden),
-            "seconds": round(sum(record.seconds for record in steps), 2),
-            **(_staged_counts(normalised.staged) if normalised else {}),
-            **(_planned_counts(chunked, chunked.plan) if chunked and chunked.plan else {}),
-            **(_delivered_counts(delivered) if delivered else {}),
-        }
-    )
-
-
-def _staged_counts(staged: Staged) -> dict[str, object]:
-    names = ("profiles", "filtered", "without_consent", "valid", "duplicates", "suppressed")
-    counts: dict[str, object] = {name: getattr(staged, name) for name in names}
-    counts |= {
-        "rejected": {str(reason): number for reason, number in staged.rejected.items()},
-        "suppression_lists": staged.lists,
-        "members": staged.members.count,
-        "rejects": staged.rejects.path if staged.rejects else None,
-    }
-    if staged.log:
-        counts |= staged.log.model_dump()
-    if staged.joined:
-        counts |= staged.joined.model_dump(include={"customers", "without_profile", "unreadable"})
-    return counts
-
-
-def _planned_counts(chunked: Chunked, plan: Plan) -> dict[str, object]:
-    return {
-        "added": plan.added,
-        "removed": plan.removed,
-        "replaced": plan.replaces,
-        "renewed": plan.renewed,
-        "damage": plan.damage,
-        "lapse": chunked.lapse,
-        "parts": len(plan.parts),
-        "route": plan.route,
-    }
-
-
-def _delivered_counts(delivered: Delivered) -> dict[str, object]:
-    names = ("audience_id", "sent", "refused", "route", "calls", "terms", "forced_over", "uncovered")
-    return {name: getattr(delivered, name) for name in names}
-
-
-def _outcome(
-    failure: Failure | None, chunked: Chunked | None, delivered: Delivered | None, *, dry_run: bool
-) -> tuple[Outcome, str | None]:
-    if failure:
-        return Outcome.FAILED, f"{failure.step}: {failure.message}"
-    if chunked and chunked.plan is None and chunked.ending is None:
-        return Outcome.SKIPPED, chunked.skipped
-    if chunked and dry_run:
-        return Outcome.DRY_RUN, _VANISHED[chunked.ending] if chunked.ending else None
-    if delivered is None:
-        return (
-            Outcome.FAILED,
-            "A task ended without a word (killed, or timed out). Its log in Airflow says more.",
-        )
-    if delivered.refused:
-        return Outcome.REFUSED_SOME, f"{delivered.refusals}; the next run tries them again."
-    return _good(chunked.ending if chunked else None, delivered)
-
-
-def _good(ending: Ending | None, delivered: Delivered) -> tuple[Outcome, str | None]:
-    if ending is None:
-        return (Outcome.DELIVERED if delivered.parts else Outcome.UNCHANGED), None
-    if delivered.audience_id is None:
-        return (
-            Outcome.UNCHANGED,
-            "Its table is not there any more, and there is no audience that surely is its own.",
-        )
-    return _ENDED[ending], "Its table is not there any more."
-
-
-def _line(segment: SegmentReport) -> str:
-    counts = _counted(segment)
-    text = f"- {segment.audience}: {segment.outcome}{'; ' if counts else ''}{', '.join(counts)}."
-    return " ".join(part for part in (text, _notes(segment)) if part)
-
-
-def _counted(segment: SegmentReport) -> list[str]:
-    if segment.profiles is None or segment.members is None:
-        return []
-    counts = [f"{segment.profiles:,} profiles", f"{segment.members:,} members"]
-    if segment.parts is not None:
-        removed = "unknown" if segment.removed is None else f"{segment.removed:,}"
-        counts += [f"{segment.added or 0:,} added", f"{removed} removed"]
-    if segment.renewed:
-        counts.append(f"{segment.renewed:,} renewed")
-    counts.append(f"{sum(segment.rejected.values()):,} rejected")
-    counts += [f"{count:,} {words}" for words, count in segment.kept_out.items()]
-    if segment.refused:
-        counts.append(f"{sum(segment.refused.values()):,} refused by the service")
-    return counts
-
-
-def _notes(segment: SegmentReport) -> str:
-    """What people should know of a segment beside its counts; empty if there is nothing."""
-    damage = f"Replaced because its ledger could not be trusted: {segment.damage}" if segment.damage else ""
-    notes = (damage, _force(segment), segment.message, *_overrides(segment), segment.lapse, segment.uncovered)
-    return " ".join(part for part in notes if part)
-
-
-def _overrides(segment: SegmentReport) -> list[str]:
-    return [f"Let pass by `ignore_guards`: {words}" for words in segment.overridden]
-
-
-def _force(segment: SegmentReport) -> str:
-    over = segment.forced_over
-    return f"Applied by force over newer data (up to {over:%Y-%m-%d %H:%M} UTC)." if over else ""
-
-
-def _worry(sizes: AudienceSize) -> str:
-    known = [(sizes.search_size, "in search"), (sizes.network_size, "in the audience network")]
-    counts = ", ".join(f"{size:,} matched {where}" for size, where in known if size is not None)
-    return f"{sizes.audience}: {sizes.readiness}; {counts + ': ' if counts else ''}{sizes.message}."

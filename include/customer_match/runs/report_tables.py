@@ -5,14 +5,14 @@ Importing pandas takes 0.25 s and 32 MB, so only the functions that show a table
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pandas as pd
 from pandas.api.types import is_integer_dtype
 from rich.cells import cell_len
 
-if TYPE_CHECKING:
-    from customer_match.runs.report import RunReport, SegmentReport
+from customer_match.runs.report import RunReport, SegmentReport
+from customer_match.runs.report_text import headline_of, notes_of
 
 __all__ = ["as_cells", "as_text", "reason_table", "run_text", "segment_table"]
 
@@ -70,7 +70,7 @@ def as_text(frame: pd.DataFrame) -> str:
 
 def run_text(report: RunReport) -> str:
     """A report for a terminal: the counts of each segment, the reasons, and what people should know."""
-    parts = [report.headline]
+    parts = [headline_of(report)]
     if report.segments:
         table = segment_table(report)
         unused = [name for name in _ONLY_IF_ANY if not table[name].any()]
@@ -78,8 +78,8 @@ def run_text(report: RunReport) -> str:
     reasons = reason_table(report)
     if len(reasons):
         parts.append(as_text(reasons))
-    if report.notes:
-        parts.append("\n".join(report.notes))
+    if notes := notes_of(report):
+        parts.append("\n".join(notes))
     return "\n\n".join(parts)
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from airflow_microsoft_advertising.run.sizes import load_sizes
 from customer_match.planning.known_tables import Changes
 from customer_match.runs.records import Delivered
-from customer_match.runs.report import RunReport, segment_report
+from customer_match.runs.report import RunReport
+from customer_match.runs.report_building import segment_report
+from customer_match.runs.report_page import html_of
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.export_run import ExportRun
@@ -21,7 +23,7 @@ def write_report(run: ExportRun, segments: Sequence[Segment]) -> RunReport:
     """Sum up the run and write the report into the workspace, as JSON and as a page."""
     report = _make_report(run, segments)
     run.workspace.write_bytes(f"{run.folder}/report.json", report.model_dump_json(indent=1).encode())
-    run.workspace.write_bytes(f"{run.folder}/report.html", report.html().encode())
+    run.workspace.write_bytes(f"{run.folder}/report.html", html_of(report).encode())
     for segment in segments:
         delivered = run.records(segment).read(Delivered) if segment.ending else None
         if delivered:

@@ -17,6 +17,8 @@ from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.change_logs.table import LogCounts
 from customer_match.export.segments import Segment
 from customer_match.runs.report import SegmentReport
+from customer_match.runs.report_page import html_of
+from customer_match.runs.report_text import summary_of
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.small_lake import digest, hexes, prepare
 from tests.airflow_microsoft_advertising.run.test_joined_tables import FORMATS, Rows, run_of
@@ -84,8 +86,8 @@ def test_a_segment(folder: Path, kind: str) -> None:
     chunk_segment(run, GOLD)
     segment = reported(run)
     assert (segment.profiles, segment.superseded, segment.deleted) == (4, 5, 1)
-    assert "5 older rows superseded, 1 deleted" in write_report(run, [GOLD]).summary()
-    assert "superseded" in write_report(run, [GOLD]).html()
+    assert "5 older rows superseded, 1 deleted" in summary_of(write_report(run, [GOLD]))
+    assert "superseded" in html_of(write_report(run, [GOLD]))
 
 
 def test_conditions_judge_the_newest_row_alone(folder: Path) -> None:

@@ -18,6 +18,8 @@ from customer_match.ledger.store import Ledger, ledger_folder
 from customer_match.planning.data_intervals import Force
 from customer_match.runs.records import Step
 from customer_match.runs.report import Outcome
+from customer_match.runs.report_page import html_of
+from customer_match.runs.report_text import summary_of
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.small_lake import (
     DAY,
@@ -94,7 +96,7 @@ def test_an_older_interval_by_force(lake: Lake) -> None:
     assert (chunked.skipped, chunked.force) == (None, Force(run="backfill", began=began))
     report = write_report(older, [GOLD])
     assert report.forced
-    assert "force: older data is applied over newer data" in report.html()
+    assert "force: older data is applied over newer data" in html_of(report)
 
 
 def test_what_came_in_since_the_run_began_is_not_forced_over(lake: Lake) -> None:
@@ -139,8 +141,8 @@ def test_members_are_renewed_when_half_of_their_duration_is_over(
     assert [(plan.renewed, len(plan.parts)) for plan in plans if plan] == [(0, 0), (0, 0), (3, 1)]
     report = write_report(run, [GOLD])
     assert (report.segments[0].renewed, report.segments[0].lapse) == (3, None)
-    assert "3 renewed" in report.summary()
-    assert "3 renewed" in report.html()
+    assert "3 renewed" in summary_of(report)
+    assert "3 renewed" in html_of(report)
 
 
 def test_a_schedule_slower_than_the_duration_is_told(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +150,7 @@ def test_a_schedule_slower_than_the_duration_is_told(lake: Lake, monkeypatch: py
     run = lake.run(membership_duration=20, schedule="@monthly")
     prepare(run, GOLD)
     report = write_report(run, [GOLD])
-    for text in (report.summary(), report.html()):
+    for text in (summary_of(report), html_of(report)):
         assert "Members stay 20 days, and the next run may be over as late as 2026-06-01 06:00 UTC" in text
 
 
@@ -247,7 +249,7 @@ def test_a_collapse_is_told_with_all_that_it_does(settled: Lake, caplog: pytest.
     delivered(once, GOLD)
     report = write_report(once, [GOLD])
     assert report.segments[0].overridden == chunked.overridden
-    assert "Let pass by `ignore_guards`: 200 of 300" in report.summary()
+    assert "Let pass by `ignore_guards`: 200 of 300" in summary_of(report)
 
 
 @pytest.mark.bad_input
@@ -317,8 +319,8 @@ def test_damaged_bounds_are_planned_around_and_reported(lake: Lake, dry_run: boo
     [segment] = write_report(later, [GOLD]).segments
     assert segment.replaced
     assert certain.path in str(segment.damage)
-    assert certain.path in write_report(later, [GOLD]).summary()
-    assert "its ledger could not be trusted" in write_report(later, [GOLD]).html()
+    assert certain.path in summary_of(write_report(later, [GOLD]))
+    assert "its ledger could not be trusted" in html_of(write_report(later, [GOLD]))
     assert ledger.load() == before  # the upload writes that down, before it sends
 
 

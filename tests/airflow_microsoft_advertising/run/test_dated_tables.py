@@ -21,6 +21,8 @@ from airflow_microsoft_advertising.run.select import select_segments
 from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.export.segments import Segment
 from customer_match.runs.records import Normalised
+from customer_match.runs.report_page import html_of
+from customer_match.runs.report_text import changes_of, summary_of
 from customer_match_sample_lake.delta import DeltaSample
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.small_lake import Lake, prepare
@@ -128,7 +130,7 @@ def test_the_report_says_which_table_was_read(lake: Lake) -> None:
     validate_segment(run, dated())
     report = write_report(run, [dated()])
     assert report.segments[0].location == f"{lake.folder}/lake/Dated/2026-05-01"
-    assert "Dated/2026-05-01" in report.html()
+    assert "Dated/2026-05-01" in html_of(report)
 
 
 def test_runs_of_an_export_up_to_the_interval(lake: Lake) -> None:
@@ -195,9 +197,9 @@ class TestDiscovery:
             if deliver:
                 prepare(run, segment)
         report = write_report(run, segments)
-        assert all(words in report.html() for words in report.changes)
-        assert all(words in report.summary() for words in report.changes)
-        return " ".join(report.changes)
+        assert all(words in html_of(report) for words in changes_of(report))
+        assert all(words in summary_of(report) for words in changes_of(report))
+        return " ".join(changes_of(report))
 
     @pytest.mark.slow
     def test_a_table_is_missed_once_it_was_delivered(self, lake: Lake) -> None:

@@ -24,6 +24,8 @@ from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.export.segments import Segment
 from customer_match.profiles.join import Joined
 from customer_match.runs.report import Outcome
+from customer_match.runs.report_page import html_of
+from customer_match.runs.report_text import summary_of
 from customer_match_sample_lake.cdm import CdmSample, Csv
 from customer_match_sample_lake.delta import DeltaSample
 from tests.airflow_microsoft_advertising.conftest import Connect
@@ -228,7 +230,7 @@ def test_no_id_and_no_address_in_any_output(folder: Path, caplog: pytest.LogCapt
     run = run_of(folder)
     prepare(run, GOLD)
     report = write_report(run, [GOLD])
-    told = f"{caplog.text}\n{report.model_dump_json()}\n{report.html()}\n{report.summary()}"
+    told = f"{caplog.text}\n{report.model_dump_json()}\n{html_of(report)}\n{summary_of(report)}"
     records = list((folder / "workspace").rglob("*.json"))
     told += "\n".join(path.read_text() for path in records)
     assert records

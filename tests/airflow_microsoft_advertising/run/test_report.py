@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_microsoft_advertising.run.report import write_report
 from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.runs.report import Outcome
+from customer_match.runs.report_text import summary_of
 from tests.airflow_microsoft_advertising.run.small_lake import (
     GOLD,
     SILVER,
@@ -41,7 +42,7 @@ def test_the_report_of_a_run(lake: Lake) -> None:
     assert (silver.outcome, report.failed) == (Outcome.FAILED, 1)
     assert silver.message
     assert silver.message.startswith("validate: ")
-    assert report.summary().startswith(
+    assert summary_of(report).startswith(
         "1 of 2 segments are right.\n- Gold customers: refused some; 6 profiles"
     )
     written = json.loads(run.workspace.read_bytes(f"{run.folder}/report.json"))

@@ -13,6 +13,8 @@ from airflow_microsoft_advertising.run.report import write_report
 from airflow_microsoft_advertising.run.sizes import read_sizes
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.planning.sizes import Readiness
+from customer_match.runs.report_page import html_of
+from customer_match.runs.report_text import summary_of
 from microsoft_advertising.models import Audience
 from tests.airflow_microsoft_advertising.run.small_lake import GOLD, SILVER, Lake, delivered, prepare
 
@@ -107,11 +109,11 @@ def test_what_the_report_says(
     serve(monkeypatch, found)
     read_sizes(run, [GOLD])
     report = write_report(run, [GOLD])
-    assert words in report.summary()
-    assert report.summary().count("\n") == (2 if words else 1)
+    assert words in summary_of(report)
+    assert summary_of(report).count("\n") == (2 if words else 1)
     written = json.loads(run.workspace.read_bytes(f"{run.folder}/report.json"))
     assert written["segments"][0]["sizes"]["readiness"] == judged.value
-    page = report.html()
+    page = html_of(report)
     assert judged.value in page
     if judged is Readiness.NOT_KNOWN_YET:
         assert "up to 48 hours" in page
@@ -147,8 +149,8 @@ def test_a_failure_is_noted_and_nothing_more(
     assert sizes.note in caplog.text
     prepare(run, GOLD)
     report = write_report(run, [GOLD])
-    assert sizes.note in report.summary()
-    assert sizes.note in report.html()
+    assert sizes.note in summary_of(report)
+    assert sizes.note in html_of(report)
 
 
 @pytest.mark.faults

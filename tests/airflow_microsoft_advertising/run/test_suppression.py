@@ -16,6 +16,7 @@ from airflow_microsoft_advertising.run.report import write_report
 from airflow_microsoft_advertising.run.select import select_segments
 from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.export.segments import Segment
+from customer_match.runs.report_text import summary_of
 from tests.airflow_microsoft_advertising.run.small_lake import (
     Lake,
     digest,
@@ -151,7 +152,7 @@ def test_a_list_with_too_many_unusable_rows_stops_the_segment(messy: Lake) -> No
     chunk_segment(passed, CUSTOMER_SEGMENT)
     report = write_report(passed, [CUSTOMER_SEGMENT])
     assert [one.rows for one in report.segments[0].suppression_lists] == [4, 1]
-    assert re.search(rf"(?m)^- {told}\.$", report.summary())
+    assert re.search(rf"(?m)^- {told}\.$", summary_of(report))
     allowed = messy.run(**KEPT_OUT | {"guards": {"max_suppress_unusable": 0.75}})
     assert normalise_segment(allowed, CUSTOMER_SEGMENT).overridden == ()
 

@@ -29,6 +29,8 @@ from customer_match.ledger.lease import Lease
 from customer_match.ledger.store import Ledger, ledger_folder
 from customer_match.runs.records import Chunked
 from customer_match.runs.report import Outcome, RunReport, SegmentReport
+from customer_match.runs.report_page import html_of
+from customer_match.runs.report_text import changes_of, summary_of
 from customer_match_delivery import delivery
 from customer_match_sample_lake.delta import DeltaSample
 from microsoft_advertising.limits import CALL_LANDS_SECONDS
@@ -130,7 +132,7 @@ def test_it_is_kept_if_nothing_is_said(days: Days) -> None:
     report = days.run()
     assert {segment.audience for segment in report.segments} == {"Silver", "Bronze"}
     assert days.holds("Gold") == 5
-    assert "Gold: kept as it is; its table Gold is not there any more." in report.changes
+    assert "Gold: kept as it is; its table Gold is not there any more." in changes_of(report)
     assert [one.table for one in days.run().vanished] == ["Gold"], "told in every run"
 
 
@@ -142,7 +144,7 @@ def test_the_first_run_that_misses_it_waits(days: Days, ending: str) -> None:
         report = days.play(run)
         assert days.holds("Gold") == 5
         verb = {"empty": "emptied", "delete": "deleted"}[ending]
-        [words] = report.changes
+        [words] = changes_of(report)
         assert words == (
             "Gold: kept as it is; its table Gold is not there any more. If the next run misses it too, the audience is "
             f"{verb}."
@@ -185,9 +187,9 @@ def test_its_audience_ends_and_no_other(days: Days, ending: str, route: str) -> 
     assert (told.outcome, told.message) == (OUTCOME[ending], "Its table is not there any more.")
     assert told.removed == (5 if ending == "empty" else None)
     assert report.failed == 0
-    assert not report.changes, "nothing is kept as it is"
-    assert f"- Gold: {OUTCOME[ending]}" in report.summary()
-    assert f'class="outcome {OUTCOME[ending]}"' in report.html()
+    assert not changes_of(report), "nothing is kept as it is"
+    assert f"- Gold: {OUTCOME[ending]}" in summary_of(report)
+    assert f'class="outcome {OUTCOME[ending]}"' in html_of(report)
 
 
 def test_then_it_is_forgotten(days: Days, ending: str) -> None:
@@ -324,7 +326,7 @@ def test_a_dry_run_says_what_would_be(days: Days, ending: str) -> None:
 def test_a_run_of_some_segments_is_about_those(days: Days, ending: str) -> None:
     days.vanish("Gold")
     report = days.run("Silver")
-    assert (days.holds("Gold"), report.vanished, report.changes) == (5, (), [])
+    assert (days.holds("Gold"), report.vanished, changes_of(report)) == (5, (), [])
     assert of(days.run("Gold"), "Gold").outcome is OUTCOME[ending]
     assert days.holds("Gold") == LEFT[ending]
 

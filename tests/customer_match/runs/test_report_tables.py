@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from customer_match.runs.report import Outcome, RunReport, SegmentReport
+from customer_match.runs.report_page import html_of
 from customer_match.runs.report_tables import as_cells, as_text, reason_table, run_text, segment_table
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -102,7 +103,7 @@ def test_names_that_look_like_values_stay_text(name: str) -> None:
 
 
 def test_the_page_shows_the_same_counts_and_no_markup_of_names() -> None:
-    page = run_of(DELIVERED, FAILED).html()
+    page = html_of(run_of(DELIVERED, FAILED))
     assert "<td>1,203,000</td><td>1,202,500</td>" in page
     assert "<td>–</td><td>–</td>" in page
     assert "[b]VIPs &lt;b&gt;&amp;amp;" in page

@@ -1,0 +1,116 @@
+"""From the records of a run's steps to the report of each segment."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from customer_match.export.segments import Ending
+from customer_match.planning.plan import Plan
+from customer_match.planning.sizes import AudienceSize
+from customer_match.profiles.staging import Staged
+from customer_match.runs.records import (
+    Chunked,
+    Delivered,
+    Failure,
+    Normalised,
+    SegmentRecords,
+    Validated,
+)
+from customer_match.runs.report import OUTCOME_OF_ENDING, Outcome, SegmentReport
+
+__all__ = ["segment_report"]
+
+_VANISHED: Final[dict[Ending, str]] = {
+    "empty": "Its table is not there any more: the audience would be emptied.",
+    "delete": "Its table is not there any more: the audience would be deleted.",
+}
+
+
+def segment_report(
+    segment: str, audience: str, records: SegmentRecords, *, dry_run: bool, sizes: AudienceSize | None = None
+) -> SegmentReport:
+    """Sum up what a segment's steps have recorded."""
+    validated, normalised = records.read(Validated), records.read(Normalised)
+    chunked, delivered = records.read(Chunked), records.read(Delivered)
+    outcome, message = _outcome(records.read(Failure), chunked, delivered, dry_run=dry_run)
+    steps = [record for record in (validated, normalised, chunked, delivered) if record]
+    return SegmentReport.model_validate(
+        {
+            "segment": segment,
+            "audience": audience,
+            "outcome": outcome,
+            "message": message,
+            "location": validated.location if validated else None,
+            "profiles": validated.profiles if validated else None,
+            "sizes": sizes,
+            "overridden": tuple(words for record in steps for words in record.overridden),
+            "seconds": round(sum(record.seconds for record in steps), 2),
+            **(_staged_counts(normalised.staged) if normalised else {}),
+            **(_planned_counts(chunked, chunked.plan) if chunked and chunked.plan else {}),
+            **(_delivered_counts(delivered) if delivered else {}),
+        }
+    )
+
+
+def _staged_counts(staged: Staged) -> dict[str, object]:
+    names = ("profiles", "filtered", "without_consent", "valid", "duplicates", "suppressed")
+    counts: dict[str, object] = {name: getattr(staged, name) for name in names}
+    counts |= {
+        "rejected": {str(reason): number for reason, number in staged.rejected.items()},
+        "suppression_lists": staged.lists,
+        "members": staged.members.count,
+        "rejects": staged.rejects.path if staged.rejects else None,
+    }
+    if staged.log:
+        counts |= staged.log.model_dump()
+    if staged.joined:
+        counts |= staged.joined.model_dump(include={"customers", "without_profile", "unreadable"})
+    return counts
+
+
+def _planned_counts(chunked: Chunked, plan: Plan) -> dict[str, object]:
+    return {
+        "added": plan.added,
+        "removed": plan.removed,
+        "replaced": plan.replaces,
+        "renewed": plan.renewed,
+        "damage": plan.damage,
+        "lapse": chunked.lapse,
+        "parts": len(plan.parts),
+        "route": plan.route,
+    }
+
+
+def _delivered_counts(delivered: Delivered) -> dict[str, object]:
+    names = ("audience_id", "sent", "refused", "route", "calls", "terms", "forced_over", "uncovered")
+    return {name: getattr(delivered, name) for name in names}
+
+
+def _outcome(
+    failure: Failure | None, chunked: Chunked | None, delivered: Delivered | None, *, dry_run: bool
+) -> tuple[Outcome, str | None]:
+    if failure:
+        return Outcome.FAILED, f"{failure.step}: {failure.message}"
+    if chunked and chunked.plan is None and chunked.ending is None:
+        return Outcome.SKIPPED, chunked.skipped
+    if chunked and dry_run:
+        return Outcome.DRY_RUN, _VANISHED[chunked.ending] if chunked.ending else None
+    if delivered is None:
+        return (
+            Outcome.FAILED,
+            "A task ended without a word (killed, or timed out). Its log in Airflow says more.",
+        )
+    if delivered.refused:
+        return Outcome.REFUSED_SOME, f"{delivered.refusals}; the next run tries them again."
+    return _outcome_of_delivery(chunked.ending if chunked else None, delivered)
+
+
+def _outcome_of_delivery(ending: Ending | None, delivered: Delivered) -> tuple[Outcome, str | None]:
+    if ending is None:
+        return (Outcome.DELIVERED if delivered.parts else Outcome.UNCHANGED), None
+    if delivered.audience_id is None:
+        return (
+            Outcome.UNCHANGED,
+            "Its table is not there any more, and there is no audience that surely is its own.",
+        )
+    return OUTCOME_OF_ENDING[ending], "Its table is not there any more."

@@ -1,0 +1,101 @@
+"""The report of a run in a few lines of text: for a log, a note, and what people should know beside the counts."""
+
+from __future__ import annotations
+
+from customer_match.planning.sizes import AudienceSize
+from customer_match.runs.report import OUTCOME_OF_ENDING, RunReport, SegmentReport
+
+__all__ = ["changes_of", "headline_of", "notes_of", "summary_of", "unusable_lists"]
+
+
+def summary_of(report: RunReport) -> str:
+    """A few lines of text for a log or a note."""
+    return "\n".join([headline_of(report), *map(_line, report.segments), *_remarks(report)])
+
+
+def headline_of(report: RunReport) -> str:
+    """How many segments are right, in one sentence."""
+    head = f"{len(report.segments) - report.failed} of {len(report.segments)} segments are right"
+    return f"{head}{' (dry run: nothing was sent)' if report.dry_run else ''}."
+
+
+def notes_of(report: RunReport) -> list[str]:
+    """What people should know beside the counts, a line each."""
+    told = ((segment.audience, _notes(segment)) for segment in report.segments)
+    return [*(f"- {audience}: {words}" for audience, words in told if words), *_remarks(report)]
+
+
+def unusable_lists(report: RunReport) -> list[str]:
+    """What of the suppression lists is of no use, each list once."""
+    lists = dict.fromkeys(one.words for s in report.segments for one in s.suppression_lists if one.rejected)
+    return list(lists)
+
+
+def changes_of(report: RunReport) -> list[str]:
+    """What has vanished or appeared since earlier runs, a sentence each."""
+    here = {segment.audience for segment in report.segments}
+    fate = (
+        f" If the next run misses it too, the audience is {OUTCOME_OF_ENDING[report.ending]}."
+        if report.ending
+        else ""
+    )
+    gone = [
+        f"{one.audience}: kept as it is; its table {one.table} is not there any more.{fate}"
+        for one in report.vanished
+        if one.audience not in here
+    ]
+    return [*gone, *(f"{table}: no earlier run has delivered this table." for table in report.appeared)]
+
+
+def _remarks(report: RunReport) -> list[str]:
+    lines = [
+        f"- {_worry(s.sizes)}" for s in report.segments if s.sizes and s.sizes.readiness.calls_for_a_look
+    ]
+    lines += [f"- {words}." for words in unusable_lists(report)]
+    lines += [f"- {report.sizes_note}"] if report.sizes_note else []
+    lines += [f"- {words}" for words in changes_of(report)]
+    return lines + ([f"- Customer Match terms {report.terms}."] if report.terms else [])
+
+
+def _line(segment: SegmentReport) -> str:
+    counts = _counted(segment)
+    text = f"- {segment.audience}: {segment.outcome}{'; ' if counts else ''}{', '.join(counts)}."
+    return " ".join(part for part in (text, _notes(segment)) if part)
+
+
+def _counted(segment: SegmentReport) -> list[str]:
+    if segment.profiles is None or segment.members is None:
+        return []
+    counts = [f"{segment.profiles:,} profiles", f"{segment.members:,} members"]
+    if segment.parts is not None:
+        removed = "unknown" if segment.removed is None else f"{segment.removed:,}"
+        counts += [f"{segment.added or 0:,} added", f"{removed} removed"]
+    if segment.renewed:
+        counts.append(f"{segment.renewed:,} renewed")
+    counts.append(f"{sum(segment.rejected.values()):,} rejected")
+    counts += [f"{count:,} {words}" for words, count in segment.kept_out.items()]
+    if segment.refused:
+        counts.append(f"{sum(segment.refused.values()):,} refused by the service")
+    return counts
+
+
+def _notes(segment: SegmentReport) -> str:
+    """What people should know of a segment beside its counts; empty if there is nothing."""
+    damage = f"Replaced because its ledger could not be trusted: {segment.damage}" if segment.damage else ""
+    notes = (damage, _force(segment), segment.message, *_overrides(segment), segment.lapse, segment.uncovered)
+    return " ".join(part for part in notes if part)
+
+
+def _overrides(segment: SegmentReport) -> list[str]:
+    return [f"Let pass by `ignore_guards`: {words}" for words in segment.overridden]
+
+
+def _force(segment: SegmentReport) -> str:
+    over = segment.forced_over
+    return f"Applied by force over newer data (up to {over:%Y-%m-%d %H:%M} UTC)." if over else ""
+
+
+def _worry(sizes: AudienceSize) -> str:
+    known = [(sizes.search_size, "in search"), (sizes.network_size, "in the audience network")]
+    counts = ", ".join(f"{size:,} matched {where}" for size, where in known if size is not None)
+    return f"{sizes.audience}: {sizes.readiness}; {counts + ': ' if counts else ''}{sizes.message}."
