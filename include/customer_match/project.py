@@ -1,4 +1,4 @@
-"""Locations of this project on disk."""
+"""Where the project is on disk: its source tree, or an Airflow that it is installed into."""
 
 from __future__ import annotations
 
@@ -8,13 +8,27 @@ from typing import Final
 
 __all__ = ["IMPORT_PATH", "PROJECT", "exports_folder"]
 
-PROJECT: Final = Path(__file__).resolve().parents[2]
-"""The folder with the README; relative folders in export files are resolved against it."""
+_TREE: Final = Path(__file__).resolve().parents[2]
 
-IMPORT_PATH: Final = os.pathsep.join(str(PROJECT / folder) for folder in ("", "include", "plugins"))
-"""PYTHONPATH for processes that run from the source tree."""
+
+def _project() -> Path:
+    if home := os.environ.get("CUSTOMER_MATCH_HOME"):
+        return Path(home).absolute()
+    if (_TREE / "include" / "customer_match").is_dir():
+        return _TREE
+    return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser().absolute()
+
+
+PROJECT: Final = _project()
+"""What CUSTOMER_MATCH_HOME names; else the root of the source tree, or AIRFLOW_HOME where there is no source tree.
+
+Relative folders in export files begin here, unless the caller who loads the files names another base.
+"""
+
+IMPORT_PATH: Final = os.pathsep.join(str(_TREE / folder) for folder in ("", "include", "plugins"))
+"""PYTHONPATH of processes that run from the source tree."""
 
 
 def exports_folder() -> Path:
-    """Return the folder with the export files: `include/exports`, or the value of CUSTOMER_MATCH_EXPORTS."""
+    """The folder with the export files: what CUSTOMER_MATCH_EXPORTS names, else `include/exports` of the project."""
     return Path(os.environ.get("CUSTOMER_MATCH_EXPORTS") or PROJECT / "include" / "exports")

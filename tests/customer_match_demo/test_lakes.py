@@ -9,7 +9,6 @@ import pytest
 
 from customer_match.export.loading import load_export
 from customer_match.export.matching import segments_of
-from customer_match.project import PROJECT
 from customer_match.runs.report import Outcome, RunReport, SegmentReport
 from customer_match.workspace import Workspace, slug
 from customer_match_demo.lakes import DEMO_EXPORT, DemoLake
@@ -23,8 +22,8 @@ def test_a_local_lake_has_an_export_that_reads_it(tmp_path: Path) -> None:
         assert lake.settings == {"CUSTOMER_MATCH_EXPORTS": str(tmp_path / "exports")}
         assert [path.name for path in lake.exports.iterdir()] == ["demo.yaml"]
         export = lake.export
-        assert export.source.locate(PROJECT) == lake.root == str(tmp_path / "lake")
-        assert export.workspace.locate(PROJECT) == lake.workspace == str(tmp_path / "workspace")
+        assert export.source.locate() == lake.root == str(tmp_path / "lake")
+        assert export.workspace.locate() == lake.workspace == str(tmp_path / "workspace")
 
 
 def test_all_else_of_the_export_is_as_in_the_file(tmp_path: Path) -> None:
@@ -45,7 +44,7 @@ def test_tables_are_where_the_export_looks(tmp_path: Path) -> None:
         lake.write(TABLES)
         for table in TABLES:
             assert list(Path(lake.path(table)).iterdir())
-            assert Path(lake.path(table)).parent == Path(lake.export.source.locate(PROJECT))
+            assert Path(lake.path(table)).parent == Path(lake.export.source.locate())
 
 
 def test_reports_are_read_from_the_workspace(tmp_path: Path) -> None:

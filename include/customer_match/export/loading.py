@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,8 +15,10 @@ from customer_match.errors import ConfigurationError
 from customer_match.export.model import Export
 from customer_match.export.problems import problems_of
 from customer_match.export.shared_audiences import shared_audiences
+from customer_match.export.sources import BASE
 from customer_match.export.values import PARSE_CONDITIONS
 from customer_match.export.yaml_document import Document, Problem, key_text, read_document
+from customer_match.project import PROJECT
 from customer_match.redaction import holds_address, without_addresses
 
 __all__ = [
@@ -72,22 +75,28 @@ class BrokenExport:
         return str(self.error)
 
 
-def load_export(path: Path) -> Export:
+def load_export(path: Path, *, base: Path = PROJECT) -> Export:
     """Read an export file.
+
+    Args:
+        path: The file.
+        base: The folder in which its relative local folders begin.
 
     Raises:
         InvalidExport: The file cannot be read or is not valid. The error has all problems.
     """
-    return _validate(path, _read(path))
+    return _validate(path, _read(path), {BASE: base})
 
 
-def load_exports(folder: Path, *, parse_conditions: bool = False) -> list[Export | BrokenExport]:
-    """Read all export files of a folder, in the order of their names; `parse_conditions` as in `load_files`.
+def load_exports(
+    folder: Path, *, parse_conditions: bool = False, base: Path = PROJECT
+) -> list[Export | BrokenExport]:
+    """Read all export files of a folder, in the order of their names; the other arguments are those of `load_files`.
 
     Raises:
         ConfigurationError: The folder does not exist. A broken file does not raise: it becomes a BrokenExport.
     """
-    return load_files(export_files(folder), parse_conditions=parse_conditions)
+    return load_files(export_files(folder), parse_conditions=parse_conditions, base=base)
 
 
 def export_files(folder: Path) -> list[Path]:
@@ -106,7 +115,9 @@ def export_files(folder: Path) -> list[Path]:
     return sorted(path for path in files if not path.name.startswith("."))
 
 
-def load_files(paths: Sequence[Path], *, parse_conditions: bool = False) -> list[Export | BrokenExport]:
+def load_files(
+    paths: Sequence[Path], *, parse_conditions: bool = False, base: Path = PROJECT
+) -> list[Export | BrokenExport]:
     """Read export files, one result per file. No two files of a folder may have the same name.
 
     With `parse_conditions`, an invalid condition is a problem as well. Without it, the tasks of a run are the first to
@@ -116,7 +127,8 @@ def load_files(paths: Sequence[Path], *, parse_conditions: bool = False) -> list
     are broken. If that is true for none or for several of them, all are broken: it is unclear which one is meant, and
     sending the wrong segments is worse than sending none.
     """
-    loaded = [_load(path, parse_conditions=parse_conditions) for path in paths]
+    context = {PARSE_CONDITIONS: parse_conditions, BASE: base}
+    loaded = [_load(path, context) for path in paths]
     for index, rivals in _name_conflicts(paths, loaded).items():
         loaded[index] = _refuse_name(paths[index], rivals)
     taken = {result.name for result in loaded if isinstance(result, Export)}
@@ -161,13 +173,11 @@ def _read(path: Path) -> Document:
         return Document(problems=(Problem(None, "", said),))
 
 
-def _validate(path: Path, document: Document, *, parse_conditions: bool = False) -> Export:
+def _validate(path: Path, document: Document, context: Mapping[str, Any]) -> Export:
     if document.values is None:
         raise InvalidExport(path.name, document.problems)
     try:
-        export = Export.model_validate(
-            {"name": path.stem, **document.values}, context={PARSE_CONDITIONS: parse_conditions}
-        )
+        export = Export.model_validate({"name": path.stem, **document.values}, context=context)
     except ValidationError as error:
         # Without the cause, because its text repeats the values.
         raise InvalidExport(path.name, problems_of(error, document)) from None
@@ -176,11 +186,11 @@ def _validate(path: Path, document: Document, *, parse_conditions: bool = False)
     return export
 
 
-def _load(path: Path, *, parse_conditions: bool) -> Export | BrokenExport:
+def _load(path: Path, context: Mapping[str, Any]) -> Export | BrokenExport:
     document = Document()
     try:
         document = _read(path)
-        return _validate(path, document, parse_conditions=parse_conditions)
+        return _validate(path, document, context)
     except InvalidExport as error:
         broken = error
     except Exception as error:  # noqa: BLE001 (no file may stop the others)

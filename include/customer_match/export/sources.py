@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import posixpath
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from customer_match.export.base import Faults, KeyPath, Section
 from customer_match.export.changes import ChangeLog, Changes
 from customer_match.export.paths import DatedRoot, Root
 from customer_match.export.values import Character, Columns, ConnectionId, Delimiter, Encoding, Switch
+from customer_match.project import PROJECT
 from customer_match.storage.location import Location
 from customer_match.table_formats import FormatChoice
 
-__all__ = ["Csv", "Folder", "FolderOrRoot", "Source", "SourceOrRoot"]
+__all__ = ["BASE", "Csv", "Folder", "FolderOrRoot", "Source", "SourceOrRoot"]
+
+BASE: Final = "base"
+"""In the context of a validation: the folder in which relative local folders begin; default: `PROJECT`."""
 
 
 class Folder(Section):
     """A folder, in a lake or on this machine."""
+
+    _base: Path = PrivateAttr(default=PROJECT)
 
     connection: ConnectionId | None = Field(
         default=None,
@@ -57,16 +63,20 @@ class Folder(Section):
         """The parts of the folder's location."""
         return Location.of(self.root)
 
-    def locate(self, project: Path, path: str = "") -> str:
+    def model_post_init(self, context: Any, /) -> None:
+        """Keep the folder in which relative local folders begin."""
+        if context and BASE in context:
+            self._base = context[BASE]
+
+    def locate(self, path: str = "") -> str:
         """The full location of a path in this folder, or of the folder itself.
 
         Args:
-            project: The project's root, where relative local folders start.
             path: Relative to the root; a URL or an absolute local path is returned as it is.
         """
         if "://" in path:
             return path
-        root = self.root if "://" in self.root else str(project / self.root)
+        root = self.root if "://" in self.root else str(self._base / self.root)
         return posixpath.join(root, path.strip("/") if self.is_remote else path) if path else root
 
 

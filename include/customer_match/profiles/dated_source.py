@@ -16,7 +16,6 @@ from customer_match.date_templates import RunDates, is_template, parse_latest, r
 from customer_match.errors import ConfigurationError
 from customer_match.export.sources import Source
 from customer_match.profiles.reading import dialect_of
-from customer_match.project import PROJECT
 from customer_match.storage.location_paths import path_of
 from customer_match.tables import (
     Table,
@@ -162,13 +161,13 @@ class DatedSource:
 
     def _located(self, path: str) -> str:
         """The whole location of a path below the root."""
-        return self.source.model_copy(update={"root": self.root}).locate(PROJECT, path)
+        return self.source.model_copy(update={"root": self.root}).locate(path)
 
     def _open_folder(self, location: str) -> tuple[fsspec.AbstractFileSystem, str]:
         return self.open_file_system(self.source.connection, self._whole(location))
 
     def _whole(self, location: str) -> str:
-        return self.source.model_copy(update={"root": location}).locate(PROJECT)
+        return self.source.model_copy(update={"root": location}).locate()
 
     def _fill_in(self, template: str, located: Callable[[str], str]) -> str:
         """The location of a template, with what `latest` found in the lake."""

@@ -14,7 +14,7 @@ import typer
 
 from airflow_microsoft_advertising.cli.output import as_json_text, logs_on_stderr, say
 from customer_match.errors import ConfigurationError, CustomerMatchError
-from customer_match.project import PROJECT, exports_folder
+from customer_match.project import exports_folder
 
 if TYPE_CHECKING:
     from customer_match.export.model import Export
@@ -245,7 +245,7 @@ class _Found:
         """
         all_there = _ledgers(audience, _exports(export))
         found = [one for one in all_there if one.ledger.load().number or one.busy]
-        if len({(one.export.aid, one.export.workspace.locate(PROJECT)) for one in found}) > 1:
+        if len({(one.export.aid, one.export.workspace.locate()) for one in found}) > 1:
             names = ", ".join(one.export.name for one in found)
             raise ConfigurationError(
                 f"Several exports have the audience {audience!r}: name one with --export: {names}."
@@ -356,7 +356,7 @@ def _ledgers(audience: str, exports: list[Export]) -> Iterator[_Found]:
     from customer_match.workspace import Workspace  # noqa: PLC0415
 
     for export in exports:
-        workspace = Workspace(*filesystem(export.workspace.connection, export.workspace.locate(PROJECT)))
+        workspace = Workspace(*filesystem(export.workspace.connection, export.workspace.locate()))
         folder = ledger_folder(export.aid, audience)
         holding = Lease(workspace, folder, audience=audience, holder="").current()
         busy = holding.holder if holding else None

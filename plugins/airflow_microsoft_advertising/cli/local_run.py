@@ -31,7 +31,6 @@ from airflow_microsoft_advertising.run.upload import Busy, NextMove, Upload
 from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.errors import ConfigurationError, CustomerMatchError, TransientError
 from customer_match.export.segments import Segment
-from customer_match.project import PROJECT
 from customer_match.redaction import logger
 from customer_match.runs.records import Step
 from customer_match.runs.report import RunReport
@@ -246,7 +245,7 @@ class LocalRun:
         return Upload(
             run=self._holder,
             hook=run.hook,
-            workspace_root=workspace.locate(PROJECT),
+            workspace_root=workspace.locate(),
             workspace_conn_id=workspace.connection,
             folder=run.segment_folder(segment),
             audience=run.audience(segment),

@@ -20,7 +20,6 @@ from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.state import State
 from customer_match.profiles.dated_source import DatedSource
 from customer_match.profiles.segment_rows import SegmentRows, listed_segments, segment_rows
-from customer_match.project import PROJECT
 from customer_match.runs.records import SegmentRecords
 from customer_match.runs.table_changes import TableChanges
 from customer_match.tables import Table
@@ -62,7 +61,7 @@ class ExportRun:
     def workspace(self) -> Workspace:
         """Where ledgers, staged members and reports are kept."""
         root = self.export.workspace
-        return Workspace(*filesystem(root.connection, root.locate(PROJECT)))
+        return Workspace(*filesystem(root.connection, root.locate()))
 
     @property
     def folder(self) -> str:

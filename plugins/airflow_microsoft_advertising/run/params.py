@@ -10,7 +10,6 @@ from airflow.sdk import Param
 
 from customer_match.export.matching import segments_of
 from customer_match.export.model import Export
-from customer_match.project import PROJECT
 from customer_match.redaction import without_addresses
 from customer_match_delivery.spec import export_values
 
@@ -65,7 +64,7 @@ def upload_arguments(export: Export) -> dict[str, Any]:
         "microsoft_advertising_conn_id": export.connection,
         "customer_id": export.cid,
         "account_id": export.aid,
-        "workspace_root": export.workspace.locate(PROJECT),
+        "workspace_root": export.workspace.locate(),
         "workspace_conn_id": export.workspace.connection,
         "upload_timeout": timedelta(minutes=export.upload_timeout_minutes),
     }

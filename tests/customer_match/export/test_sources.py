@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from customer_match.export.sources import Csv, Folder, Source
+from customer_match.export.sources import BASE, Csv, Folder, Source
+from customer_match.project import PROJECT
 
 
 @pytest.mark.parametrize(
@@ -39,27 +40,32 @@ def test_a_root_in_a_lake_loses_only_its_last_slash(root: str) -> None:
 def test_other_spellings_become_one_and_other_storages_stay(written: str, root: str) -> None:
     source = Source(connection="lake", root=written)
     assert (source.root, source.is_remote) == (root, True)
-    assert source.locate(Path("/project"), "/a/") == f"{root}/a"
+    assert source.locate("/a/") == f"{root}/a"
 
 
 @pytest.mark.parametrize(
     ("folder", "path", "location"),
     [
-        (Folder(root="lake"), "", "/project/lake"),
-        (Folder(root="lake/"), "a/b", "/project/lake/a/b"),
-        (Folder(root="/data"), "a", "/data/a"),
-        (Folder(root="/data"), "/other/a", "/other/a"),
-        (Folder(root="/"), "a", "/a"),
-        (Folder(root="file:///data/"), "a", "file:///data/a"),
-        (Folder(root="abfs://lake/x", connection="c"), "", "abfs://lake/x"),
-        (Folder(root="abfs://lake/x", connection="c"), "/a/", "abfs://lake/x/a"),
-        (Folder(root="abfs://lake/x", connection="c"), "abfs://other/a", "abfs://other/a"),
+        ({"root": "lake"}, "", "/project/lake"),
+        ({"root": "lake/"}, "a/b", "/project/lake/a/b"),
+        ({"root": "/data"}, "a", "/data/a"),
+        ({"root": "/data"}, "/other/a", "/other/a"),
+        ({"root": "/"}, "a", "/a"),
+        ({"root": "file:///data/"}, "a", "file:///data/a"),
+        ({"root": "abfs://lake/x", "connection": "c"}, "", "abfs://lake/x"),
+        ({"root": "abfs://lake/x", "connection": "c"}, "/a/", "abfs://lake/x/a"),
+        ({"root": "abfs://lake/x", "connection": "c"}, "abfs://other/a", "abfs://other/a"),
     ],
 )
 def test_a_path_is_located_below_the_root_unless_it_is_whole(
-    folder: Folder, path: str, location: str
+    folder: dict[str, str], path: str, location: str
 ) -> None:
-    assert folder.locate(Path("/project"), path) == location
+    loaded = Folder.model_validate(folder, context={BASE: Path("/project")})
+    assert loaded.locate(path) == loaded.model_copy().locate(path) == location
+
+
+def test_relative_folders_begin_at_the_project_unless_a_base_is_named() -> None:
+    assert Folder(root="lake").locate("a") == str(PROJECT / "lake" / "a")
 
 
 def test_a_storage_of_airflows_needs_no_connection_where_the_machine_signs_in() -> None:
