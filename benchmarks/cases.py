@@ -26,8 +26,8 @@ def engine(table: Path, folder: Path) -> None:
     from customer_match.planning.plan import plan_parts
     from customer_match.profiles.reading import ReadSpec
     from customer_match.profiles.staging import stage_members
-    from customer_match.tables import open_table
-    from customer_match.workspace import Workspace
+    from customer_match.tables.opening import open_table
+    from customer_match.workspace.workspace import Workspace
     from microsoft_advertising.bulk import file as bulk_file
 
     lake = fsspec.filesystem("file")
@@ -85,7 +85,7 @@ def join(tables: Path, folder: Path) -> None:
     """Ours: join a segment that only lists customers to the profiles, and stage its members, as `normalise` does."""
     from benchmarks.joining import MEMBERSHIPS, PROFILES
     from customer_match.profiles.join import Join, MembershipReading
-    from customer_match.tables import open_table
+    from customer_match.tables.opening import open_table
 
     lake = fsspec.filesystem("file")
     memberships, profiles = (open_table(lake, str(tables / name)) for name in (MEMBERSHIPS, PROFILES))
@@ -110,7 +110,7 @@ def _stage(batches: Iterable[pa.RecordBatch], folder: Path) -> None:
     from customer_match.addresses.definition import Policy
     from customer_match.profiles.reading import ReadSpec
     from customer_match.profiles.staging import stage_members
-    from customer_match.workspace import Workspace
+    from customer_match.workspace.workspace import Workspace
 
     workspace = Workspace(fsspec.filesystem("file"), str(folder))
     staged = stage_members(batches, ReadSpec(emails=("Email",)), Policy.BASIC, workspace, "members.parquet")

@@ -66,7 +66,7 @@ LAYOUTS = (
 
 def ours(filesystem: Any, path: str) -> int:
     """Rows, as the task that normalises reads them."""
-    from customer_match.tables import open_table
+    from customer_match.tables.opening import open_table
 
     return sum(batch.num_rows for batch in open_table(filesystem, path).batches([_COLUMN]))
 

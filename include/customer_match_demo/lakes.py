@@ -18,7 +18,7 @@ from customer_match.export.loading import load_export
 from customer_match.export.model import Export
 from customer_match.project import PROJECT
 from customer_match.runs.report import RunReport
-from customer_match.workspace import slug
+from customer_match.safe_names import slug
 from customer_match_demo import azurite
 from customer_match_demo.tables import DemoTable, write_tables
 

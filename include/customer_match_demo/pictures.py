@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import FloatRect, Page, sync_playwright
 
-from customer_match.workspace import slug
+from customer_match.safe_names import slug
 from customer_match_demo.lakes import DemoLake
 from customer_match_demo.show import CHURN
 from customer_match_demo.stack import Stack

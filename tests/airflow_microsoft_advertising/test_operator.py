@@ -31,7 +31,7 @@ from customer_match.runs.report import Outcome
 from customer_match.runs.report_page import html_of
 from customer_match.runs.report_text import summary_of
 from customer_match.table_facts import TableFacts
-from customer_match.workspace import Workspace
+from customer_match.workspace.workspace import Workspace
 from customer_match_delivery.delivery import Overtaken
 from microsoft_advertising.bulk import file as bulk_file
 from microsoft_advertising.faults import ServiceTerminalError, ServiceTransientError

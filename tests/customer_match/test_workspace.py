@@ -20,7 +20,8 @@ from customer_match.ledger.store import Ledger, LedgerConflict
 from customer_match.members.digests import Digests, from_hex
 from customer_match.members.files import read_members, write_members
 from customer_match.project import PROJECT
-from customer_match.workspace import Workspace, join, slug
+from customer_match.safe_names import join, slug
+from customer_match.workspace.workspace import Workspace
 
 
 @pytest.fixture

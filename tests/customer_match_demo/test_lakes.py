@@ -10,7 +10,8 @@ import pytest
 from customer_match.export.loading import load_export
 from customer_match.export.matching import segments_of
 from customer_match.runs.report import Outcome, RunReport, SegmentReport
-from customer_match.workspace import Workspace, slug
+from customer_match.safe_names import slug
+from customer_match.workspace.workspace import Workspace
 from customer_match_demo.lakes import DEMO_EXPORT, DemoLake
 from customer_match_demo.tables import demo_tables
 

@@ -14,7 +14,7 @@ import pytest
 from airflow.sdk import DAG
 
 from customer_match.runs.report import RunReport
-from customer_match.workspace import slug
+from customer_match.safe_names import slug
 from customer_match_demo.expected import expected
 from customer_match_demo.tables import demo_tables, write_tables
 from tests.airflow_microsoft_advertising.conftest import (  # noqa: F401 (fixtures)

@@ -13,7 +13,7 @@ import fsspec
 import httpx
 from propcache.api import cached_property
 
-from customer_match.workspace import Workspace
+from customer_match.workspace.workspace import Workspace
 from customer_match_demo import azurite
 from tests.faults.storage_proxy import StorageFault, StorageProxy
 from tests.faults.world import World

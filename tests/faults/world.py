@@ -21,7 +21,8 @@ from customer_match.ledger.state import State
 from customer_match.ledger.store import Ledger, ledger_folder
 from customer_match.routes import Route
 from customer_match.runs.report import Outcome, RunReport
-from customer_match.workspace import Workspace, slug
+from customer_match.safe_names import slug
+from customer_match.workspace.workspace import Workspace
 from customer_match_delivery.calls import calls_of
 from customer_match_demo.expected import expected
 from customer_match_demo.stack import account_connection

@@ -22,7 +22,7 @@ from customer_match.ledger.store import Ledger, ledger_folder
 from customer_match.ledger.view import is_known, windows
 from customer_match.members.digests import Digests
 from customer_match.members.files import DamagedMembers
-from customer_match.workspace import Workspace
+from customer_match.workspace.workspace import Workspace
 from customer_match_delivery.marks import generation_in
 from customer_match_demo import azurite
 from customer_match_demo.expected import expected

@@ -20,7 +20,8 @@ from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.ledger.store import Ledger, ledger_folder
 from customer_match.runs.report import RunReport
-from customer_match.workspace import Workspace, slug
+from customer_match.safe_names import slug
+from customer_match.workspace.workspace import Workspace
 from customer_match_demo import azurite
 from customer_match_demo.airflow_api import AirflowApi
 from customer_match_demo.expected import Expected, expected

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from customer_match.workspace import slug
+from customer_match.safe_names import slug
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 

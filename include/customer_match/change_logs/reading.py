@@ -19,9 +19,9 @@ from customer_match.change_logs.detection import LOG_SIGNATURES, LogSignature
 from customer_match.conditions.value_filter import value_filter
 from customer_match.errors import ConfigurationError
 from customer_match.export.changes import ChangeLog, Rows, Ties
-from customer_match.tables import Table
-from customer_match.tables.cdm import IncrementalTable
+from customer_match.tables.cdm.incremental import IncrementalTable
 from customer_match.tables.columns import find_column, find_id_column, is_text, name_key
+from customer_match.tables.table import Table
 
 __all__ = ["LogReading", "Mask", "RowSelector", "find_log_reading"]
 

@@ -16,9 +16,8 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from customer_match.change_logs.reading import LogReading, Mask, RowSelector, find_log_reading
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.export.changes import ChangeLog
-from customer_match.tables import Table
 from customer_match.tables.columns import Columns, is_bytes, is_text
-from customer_match.tables.table import BATCH_ROWS, TableFile
+from customer_match.tables.table import BATCH_ROWS, Table, TableFile
 
 if TYPE_CHECKING:
     from customer_match.change_logs.newest import NewestRows

@@ -22,7 +22,7 @@ from customer_match.export.segments import export_of
 from customer_match.ledger.state import Settled, State
 from customer_match.ledger.store import Entry, Ledger, Storage, ledger_folder
 from customer_match.members.files import DamagedMembers, MembersFile, read_members, write_members
-from customer_match.workspace import slug
+from customer_match.safe_names import slug
 from customer_match.workspace.identity import workspace_id
 
 __all__ = ["Ledgers", "is_usable", "owner_of"]

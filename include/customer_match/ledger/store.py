@@ -20,7 +20,7 @@ from customer_match.ledger.state import State
 from customer_match.ledger.view import is_known, settle, windows
 from customer_match.members.files import DamagedMembers, MembersFile, read_members
 from customer_match.redaction import logger
-from customer_match.workspace import slug
+from customer_match.safe_names import slug
 
 __all__ = ["Entry", "Ledger", "LedgerConflict", "Storage", "ledger_folder"]
 

@@ -21,7 +21,7 @@ from customer_match.export.matching import shown_names, taken_by_patterns
 from customer_match.export.model import Export
 from customer_match.export.segments import Segment
 from customer_match.export.values import comparable
-from customer_match.workspace import slug
+from customer_match.safe_names import slug
 
 __all__ = ["Changes", "Remembered", "Seen", "to_end"]
 

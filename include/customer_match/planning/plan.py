@@ -25,8 +25,8 @@ from customer_match.ledger.view import is_known, windows
 from customer_match.members.digests import Digests
 from customer_match.members.files import Files, MembersFile, read_members, write_members
 from customer_match.routes import APPLY_PART_MEMBERS, Route, RouteChoice, choose_route
+from customer_match.safe_names import slug
 from customer_match.table_facts import TableFacts
-from customer_match.workspace import slug
 
 __all__ = ["Plan", "plan_parts"]
 

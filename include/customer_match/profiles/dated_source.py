@@ -17,23 +17,18 @@ from customer_match.errors import ConfigurationError
 from customer_match.export.sources import Source
 from customer_match.profiles.reading import dialect_of
 from customer_match.storage.location_paths import path_of
-from customer_match.tables import (
-    Table,
-    TableMissing,
-    discover,
-    is_being_written,
-    open_table,
-    remains_of,
-)
 from customer_match.tables.dated import nearest_days, newest_dated
-from customer_match.tables.discovery import Tables
+from customer_match.tables.discovery import Tables, discover, remains_of
+from customer_match.tables.listing import is_being_written
+from customer_match.tables.opening import open_table
+from customer_match.tables.table import Table, TableMissing
 
 if TYPE_CHECKING:
     import fsspec
 
     from customer_match.tables.csv.dialect import CsvDialect
 
-__all__ = ["DatedSource", "OpenFileSystem"]
+__all__ = ["DatedSource"]
 
 OpenFileSystem = Callable[[str | None, str], "tuple[fsspec.AbstractFileSystem, str]"]
 """Opens a location: gets the name of its connection and its path or URL; gives the file system and the path there."""

@@ -19,14 +19,14 @@ from customer_match.profiles.join import Join, Joined
 from customer_match.profiles.join_reading import JoinReading, join_reading_of, segments_column
 from customer_match.profiles.reading import ReadSpec, read_spec_of
 from customer_match.redaction import logger
-from customer_match.tables import Table
+from customer_match.tables.table import Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from customer_match.profiles.segment_lists import SegmentLists
 
-__all__ = ["OpenTable", "Rows", "SegmentRows", "listed_segments", "segment_rows", "unreadable_lists"]
+__all__ = ["OpenTable", "SegmentRows", "listed_segments", "segment_rows", "unreadable_lists"]
 
 log = logger(__name__)
 

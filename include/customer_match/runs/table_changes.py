@@ -17,8 +17,8 @@ from customer_match.profiles.dated_source import DatedSource
 from customer_match.profiles.segment_rows import OpenTable, listed_segments, unreadable_lists
 from customer_match.redaction import logger
 from customer_match.runs.records import Delivered
-from customer_match.tables import Table, TableMissing
-from customer_match.workspace import Workspace
+from customer_match.tables.table import Table, TableMissing
+from customer_match.workspace.workspace import Workspace
 
 __all__ = ["TableChanges", "reason_to_wait"]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from customer_match.tables import cdm, delta
+from customer_match.tables.cdm import incremental as cdm_incremental
+from customer_match.tables.cdm import table as cdm_entities
 from customer_match.tables.csv import table as csv_files
+from customer_match.tables.delta import table as delta
 from customer_match.tables.formats import FileFormat, FolderFormat
 from customer_match.tables.parquet import table as parquet_files
 
@@ -14,5 +16,5 @@ __all__ = ["FILE_FORMATS", "FOLDER_FORMATS"]
 FILE_FORMATS: Final[tuple[FileFormat, ...]] = (parquet_files.FORMAT, csv_files.FORMAT)
 """The last one takes what no first bytes give away."""
 
-FOLDER_FORMATS: Final[tuple[FolderFormat, ...]] = (delta.FORMAT, cdm.INCREMENTAL, cdm.FORMAT)
+FOLDER_FORMATS: Final[tuple[FolderFormat, ...]] = (delta.FORMAT, cdm_incremental.FORMAT, cdm_entities.FORMAT)
 """In the order in which they are asked for a path; what one of them finds is no table of those after it."""

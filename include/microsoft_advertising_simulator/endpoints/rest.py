@@ -14,7 +14,8 @@ from starlette.routing import Route
 
 from microsoft_advertising_simulator.codes import ServiceFault
 from microsoft_advertising_simulator.endpoints.answers import note_codes, rest_fault
-from microsoft_advertising_simulator.operations import OPERATIONS, Credentials, Operation, perform
+from microsoft_advertising_simulator.operations import OPERATIONS
+from microsoft_advertising_simulator.operations.base import Credentials, Operation, perform
 from microsoft_advertising_simulator.service import Service
 
 __all__ = ["rest_routes"]

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from microsoft_advertising_simulator.operations.base import Credentials, Operation, perform
+from microsoft_advertising_simulator.operations.base import Operation
 from microsoft_advertising_simulator.operations.bulk import BULK
 from microsoft_advertising_simulator.operations.campaign import CAMPAIGN_MANAGEMENT
 from microsoft_advertising_simulator.operations.customer import CUSTOMER_MANAGEMENT
 
-__all__ = ["OPERATIONS", "Credentials", "Operation", "perform"]
+__all__ = ["OPERATIONS"]
 
 OPERATIONS: Final[tuple[Operation[Any], ...]] = (*BULK, *CAMPAIGN_MANAGEMENT, *CUSTOMER_MANAGEMENT)

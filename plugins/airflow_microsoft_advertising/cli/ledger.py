@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from customer_match.ledger.lookup import Ledgers
     from customer_match.ledger.state import State
     from customer_match.ledger.store import Ledger
-    from customer_match.workspace import Workspace
+    from customer_match.workspace.workspace import Workspace
 
 __all__ = ["app"]
 
@@ -353,7 +353,7 @@ def _ledgers(audience: str, exports: list[Export]) -> Iterator[_Found]:
     from airflow_microsoft_advertising.lake.filesystem import filesystem  # noqa: PLC0415 - keeps --help quick
     from customer_match.ledger.lease import Lease  # noqa: PLC0415
     from customer_match.ledger.store import Ledger, ledger_folder  # noqa: PLC0415
-    from customer_match.workspace import Workspace  # noqa: PLC0415
+    from customer_match.workspace.workspace import Workspace  # noqa: PLC0415
 
     for export in exports:
         workspace = Workspace(*filesystem(export.workspace.connection, export.workspace.locate()))

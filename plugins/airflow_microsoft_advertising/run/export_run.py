@@ -22,8 +22,9 @@ from customer_match.profiles.dated_source import DatedSource
 from customer_match.profiles.segment_rows import SegmentRows, listed_segments, segment_rows
 from customer_match.runs.records import SegmentRecords
 from customer_match.runs.table_changes import TableChanges
-from customer_match.tables import Table
-from customer_match.workspace import Workspace, slug
+from customer_match.safe_names import slug
+from customer_match.tables.table import Table
+from customer_match.workspace.workspace import Workspace
 from customer_match_delivery.spec import AudienceSpec, segment_values
 
 __all__ = ["ExportRun"]

@@ -13,7 +13,7 @@ from customer_match.export.segments import Segment
 from customer_match.planning.data_intervals import check_not_ahead
 from customer_match.redaction import logger
 from customer_match.runs.records import Step
-from customer_match.workspace import slug
+from customer_match.safe_names import slug
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.export_run import ExportRun

@@ -14,7 +14,7 @@ from customer_match.redaction import logger
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.export_run import ExportRun
     from customer_match.export.people import Suppression
-    from customer_match.tables import Table
+    from customer_match.tables.table import Table
 
 __all__ = ["open_suppression", "read_suppressed"]
 

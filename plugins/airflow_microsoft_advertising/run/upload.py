@@ -26,7 +26,7 @@ from customer_match.ledger.store import ledger_folder
 from customer_match.planning.data_intervals import Overtaken
 from customer_match.redaction import logger
 from customer_match.runs.records import Chunked, Delivered, SegmentRecords, Step
-from customer_match.workspace import Workspace
+from customer_match.workspace.workspace import Workspace
 from customer_match_delivery.deletion import AudienceDeletion
 from customer_match_delivery.delivery import Delivery, Waiting
 from customer_match_delivery.spec import AudienceSpec

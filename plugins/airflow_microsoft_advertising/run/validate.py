@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_microsoft_advertising.run.export_run import ExportRun
     from customer_match.export.segments import Segment
-    from customer_match.tables import Table
+    from customer_match.tables.table import Table
 
 __all__ = ["validate_segment"]
 

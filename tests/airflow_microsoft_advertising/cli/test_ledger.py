@@ -23,7 +23,7 @@ from customer_match.ledger.parts import Part, Progress, Request
 from customer_match.ledger.state import Forced, Renewal, State
 from customer_match.ledger.store import Ledger, ledger_folder
 from customer_match.members.files import write_members
-from customer_match.workspace import Workspace
+from customer_match.workspace.workspace import Workspace
 from microsoft_advertising.models import Audience
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -34,7 +34,8 @@ from customer_match.export.loading import load_export
 from customer_match.export.model import Export
 from customer_match.project import PROJECT
 from customer_match.storage.read_ahead import ReadAhead
-from customer_match.tables import discover, open_table
+from customer_match.tables.discovery import discover
+from customer_match.tables.opening import open_table
 from customer_match_sample_lake.registry import SHAPES
 from customer_match_sample_lake.samples import Samples
 from customer_match_sample_lake.shape import Sample

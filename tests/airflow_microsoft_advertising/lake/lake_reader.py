@@ -17,8 +17,8 @@ from typing import Any
 from airflow_microsoft_advertising.lake.filesystem import filesystem
 from customer_match.errors import CustomerMatchError
 from customer_match.storage.azure_names import AzureNames
-from customer_match.tables import open_table
-from customer_match.workspace import Workspace
+from customer_match.tables.opening import open_table
+from customer_match.workspace.workspace import Workspace
 
 
 def main() -> None:

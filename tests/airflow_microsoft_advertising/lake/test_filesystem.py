@@ -17,8 +17,9 @@ from airflow_microsoft_advertising.lake.filesystem import filesystem
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.storage.files import storage_faults
 from customer_match.storage.location_paths import path_of
-from customer_match.tables import discover, open_table
-from customer_match.workspace import Workspace
+from customer_match.tables.discovery import discover
+from customer_match.tables.opening import open_table
+from customer_match.workspace.workspace import Workspace
 
 SECRET = "c2VjcmV0LXNlY3JldA=="
 STRING = (

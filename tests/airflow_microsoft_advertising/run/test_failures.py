@@ -14,7 +14,7 @@ from airflow_microsoft_advertising.run.failures import translate_errors
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
 from customer_match.redaction import without_addresses
 from customer_match.runs.records import Failure, SegmentRecords, Step
-from customer_match.workspace import Workspace
+from customer_match.workspace.workspace import Workspace
 
 PERSON = "anna.muster@example.com"
 

@@ -35,7 +35,7 @@ from customer_match.profiles.reading import suppression_read_spec_of
 from customer_match.profiles.segment_rows import segment_rows
 from customer_match.profiles.staging import Staged, stage_members
 from customer_match.profiles.suppression import Suppressed
-from customer_match.tables import open_table
+from customer_match.tables.opening import open_table
 from customer_match_sample_lake.cdm import CdmSample
 from tests.memory_storage import MemoryStorage
 

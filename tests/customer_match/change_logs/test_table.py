@@ -22,7 +22,10 @@ from customer_match.change_logs import newest
 from customer_match.change_logs.table import LatestRows, LogCounts, counts_of, latest_rows
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.export.changes import ChangeLog
-from customer_match.tables import Columns, Table, TableFile, open_table
+from customer_match.tables.columns import Columns
+from customer_match.tables.listing import TableFile
+from customer_match.tables.opening import open_table
+from customer_match.tables.table import Table
 from customer_match_sample_lake.delta import DeltaSample
 
 LOCAL = LocalFileSystem()

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.ledger.lease import AudienceBusy, Lease
-from customer_match.workspace import Workspace
+from customer_match.workspace.workspace import Workspace
 from tests.memory_storage import MemoryStorage
 
 FOLDER = "ledgers/7/a"

@@ -25,7 +25,7 @@ from customer_match.ledger.state import Settled, State
 from customer_match.ledger.store import _STATES_KEPT, Entry, Ledger, LedgerConflict, ledger_folder
 from customer_match.ledger.view import is_known, windows
 from customer_match.members.files import read_members, write_members
-from customer_match.workspace import Workspace
+from customer_match.workspace.workspace import Workspace
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FOLDER = "ledgers/7/a"

@@ -12,7 +12,7 @@ from fsspec.implementations.local import LocalFileSystem
 from customer_match.export.model import Export
 from customer_match.export.segments import Segment
 from customer_match.planning.known_tables import Changes, Remembered, Seen, to_end
-from customer_match.workspace import Workspace
+from customer_match.workspace.workspace import Workspace
 
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
 

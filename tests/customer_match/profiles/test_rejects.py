@@ -14,7 +14,7 @@ import pytest
 
 from customer_match.profiles import rejects
 from customer_match.profiles.rejects import RejectsFile, rejects_writer
-from customer_match.workspace import Workspace
+from customer_match.workspace.workspace import Workspace
 
 
 def frame(*rows: int) -> pl.DataFrame:

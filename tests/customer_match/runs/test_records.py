@@ -22,7 +22,7 @@ from customer_match.runs.records import (
     Step,
     Validated,
 )
-from customer_match.workspace import Workspace
+from customer_match.workspace.workspace import Workspace
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MEMBERS = MembersFile(path="runs/e/r/s/members.parquet", count=2)

@@ -16,7 +16,7 @@ from customer_match.runs.records import (
 from customer_match.runs.report import Outcome, RunReport
 from customer_match.runs.report_page import html_of
 from customer_match.runs.report_text import summary_of
-from customer_match.workspace import Workspace
+from customer_match.workspace.workspace import Workspace
 from tests.customer_match.runs.reports import (
     CHUNKED,
     DELIVERED,

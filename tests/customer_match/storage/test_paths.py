@@ -27,10 +27,11 @@ from customer_match.storage.paths import (
     walk_files,
     with_exact_names,
 )
-from customer_match.tables import discover, open_table
 from customer_match.tables.dated import newest_dated
+from customer_match.tables.discovery import discover
 from customer_match.tables.listing import list_files
-from customer_match.workspace import Workspace
+from customer_match.tables.opening import open_table
+from customer_match.workspace.workspace import Workspace
 from customer_match_sample_lake.cdm import CdmSample
 
 NAMES = [

@@ -29,8 +29,10 @@ from customer_match.addresses.engine import digest_batch
 from customer_match.errors import ConfigurationError, CustomerMatchError, TransientError
 from customer_match.export.matching import segments_of
 from customer_match.export.model import Export
-from customer_match.tables import discover, open_table, resolve_column
+from customer_match.tables.columns import resolve_column
 from customer_match.tables.csv.dialect import CsvDialect
+from customer_match.tables.discovery import discover
+from customer_match.tables.opening import open_table
 from customer_match_sample_lake.cdm import CdmSample
 from customer_match_sample_lake.delta import DeltaSample
 

@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from customer_match.storage import read_ahead
-from customer_match.tables import open_table
 from customer_match.tables.csv import sniffing as csv_start
 from customer_match.tables.csv import streams as csv_streams
 from customer_match.tables.csv import table as csv_files
 from customer_match.tables.csv.dialect import CsvDialect
+from customer_match.tables.opening import open_table
 
 Row = tuple[str, ...]
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from customer_match.date_templates import RunDates, parse_latest, render
-from customer_match.tables import TableMissing
 from customer_match.tables.dated import nearest_days, newest_dated
+from customer_match.tables.table import TableMissing
 
 LOCAL = LocalFileSystem()
 NOON = RunDates.at(datetime(2026, 5, 10, 12, tzinfo=UTC), timezone="Asia/Tokyo")

@@ -8,7 +8,9 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.errors import ConfigurationError
-from customer_match.tables import Table, discover, open_table
+from customer_match.tables.discovery import discover
+from customer_match.tables.opening import open_table
+from customer_match.tables.table import Table
 
 LOCAL = LocalFileSystem()
 

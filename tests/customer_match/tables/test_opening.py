@@ -9,7 +9,8 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from customer_match.errors import ConfigurationError
-from customer_match.tables import Table, open_table
+from customer_match.tables.opening import open_table
+from customer_match.tables.table import Table
 
 LOCAL = LocalFileSystem()
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_match.errors import ConfigurationError
-from customer_match.tables import open_table
 from customer_match.tables.listing import visible
+from customer_match.tables.opening import open_table
 from customer_match.tables.partitions import partition_of, partitions_of
 
 LOCAL = LocalFileSystem()

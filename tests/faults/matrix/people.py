@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from customer_match.ledger.lease import Lease
-from customer_match.workspace import slug
+from customer_match.safe_names import slug
 from tests.faults.matrix.row import UPLOAD, Recovery, Row
 from tests.faults.world import SEGMENTS, NotStruck, World
 

@@ -7,9 +7,3 @@ Documented: common-data-model/model-json and cdm-manifest of Microsoft's Common 
 - `documents.py`: finds models; `table.py`: the table;
 - `incremental.py`: a table of all incremental folders of Synapse Link.
 """
-
-from customer_match.tables.cdm.incremental import FORMAT as INCREMENTAL
-from customer_match.tables.cdm.incremental import IncrementalTable
-from customer_match.tables.cdm.table import FORMAT, EntityTable
-
-__all__ = ["FORMAT", "INCREMENTAL", "EntityTable", "IncrementalTable"]

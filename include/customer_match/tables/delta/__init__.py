@@ -9,7 +9,3 @@ storage trouble, as everything else; the tests compare every kind of table with 
 - `schema.py`: columns, also renamed ones; `deletion_vectors.py`: rows that a file still has but the table has not;
 - `table.py`: the table.
 """
-
-from customer_match.tables.delta.table import FORMAT, DeltaTable
-
-__all__ = ["FORMAT", "DeltaTable"]

@@ -29,7 +29,7 @@ from customer_match.tables.inside import inside
 from customer_match.tables.listing import Listing, TableFile, described, visible
 from customer_match.tables.parquet.table import ParquetTable
 
-__all__ = ["FORMAT", "DeltaTable"]
+__all__ = ["FORMAT"]
 
 _HAS_ZONE: Final = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})$")
 

@@ -21,7 +21,8 @@ from microsoft_advertising_simulator.endpoints.soap.reader import (
     read_record,
 )
 from microsoft_advertising_simulator.endpoints.soap.writer import write_answer, write_fault, write_refusal
-from microsoft_advertising_simulator.operations import OPERATIONS, Credentials, Operation, perform
+from microsoft_advertising_simulator.operations import OPERATIONS
+from microsoft_advertising_simulator.operations.base import Credentials, Operation, perform
 from microsoft_advertising_simulator.service import Service
 
 __all__ = ["SoapRoute", "soap_routes"]

@@ -13,8 +13,10 @@ from fsspec.implementations.local import LocalFileSystem
 from customer_match.change_logs.table import latest_rows
 from customer_match.errors import ConfigurationError
 from customer_match.export.changes import ChangeLog
-from customer_match.tables import TableMissing, discover, open_table
-from customer_match.tables.cdm import IncrementalTable
+from customer_match.tables.cdm.incremental import IncrementalTable
+from customer_match.tables.discovery import discover
+from customer_match.tables.opening import open_table
+from customer_match.tables.table import TableMissing
 from tests.conftest import LakeContainer
 
 LOCAL = LocalFileSystem()

@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from customer_match.errors import ConfigurationError
-from customer_match.tables import Table, discover, open_table
+from customer_match.tables.discovery import discover
+from customer_match.tables.opening import open_table
+from customer_match.tables.table import Table
 from customer_match_sample_lake.cdm import CdmSample, Csv, parquet_content
 
 LOCAL = LocalFileSystem()

@@ -13,11 +13,11 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from customer_match.errors import ConfigurationError
 from customer_match.storage.files import Input
-from customer_match.tables import open_table
 from customer_match.tables.csv.dialect import CsvDialect
 from customer_match.tables.csv.streams import BLOCK_BYTES
 from customer_match.tables.csv.table import CsvTable
 from customer_match.tables.listing import list_files
+from customer_match.tables.opening import open_table
 
 LOCAL = LocalFileSystem()
 

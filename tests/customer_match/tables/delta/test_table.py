@@ -22,7 +22,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from customer_match.errors import ConfigurationError, TransientError
-from customer_match.tables import Table, discover, open_table, resolve_column
+from customer_match.tables.columns import resolve_column
+from customer_match.tables.discovery import discover
+from customer_match.tables.opening import open_table
+from customer_match.tables.table import Table
 from customer_match_sample_lake.delta import CHECKPOINTS, DeltaSample
 
 LOCAL = LocalFileSystem()

@@ -12,8 +12,9 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.errors import ConfigurationError
-from customer_match.tables import discover, open_table
 from customer_match.tables.csv.dialect import CsvDialect
+from customer_match.tables.discovery import discover
+from customer_match.tables.opening import open_table
 
 LOCAL = LocalFileSystem()
 CSV = b"Id,Email\n1,b\n"

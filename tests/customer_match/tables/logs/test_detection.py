@@ -9,7 +9,8 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.errors import ConfigurationError
-from customer_match.tables import discover, open_table
+from customer_match.tables.discovery import discover
+from customer_match.tables.opening import open_table
 from customer_match_sample_lake.delta import DeltaSample
 
 LOCAL = LocalFileSystem()

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from customer_match.errors import ConfigurationError
-from customer_match.tables import discover, open_table
+from customer_match.tables.discovery import discover
+from customer_match.tables.opening import open_table
 from tests.conftest import LakeContainer
 
 pytestmark = pytest.mark.azurite

@@ -9,7 +9,7 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.errors import ConfigurationError
-from customer_match.tables import open_table
+from customer_match.tables.opening import open_table
 
 LOCAL = LocalFileSystem()
 

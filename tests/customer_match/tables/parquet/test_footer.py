@@ -15,8 +15,10 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.errors import ConfigurationError
-from customer_match.tables import Table, open_table, resolve_column
+from customer_match.tables.columns import resolve_column
+from customer_match.tables.opening import open_table
 from customer_match.tables.parquet.footer import read_footer
+from customer_match.tables.table import Table
 from customer_match_sample_lake.delta import DeltaSample
 from tests.parquet_kinds import BSON, ENUM, FUTURE, JSON, UUID, annotated, packed_as, parquet
 

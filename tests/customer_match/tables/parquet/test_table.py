@@ -12,8 +12,9 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.errors import ConfigurationError, TransientError
-from customer_match.tables import open_table, resolve_column
+from customer_match.tables.columns import resolve_column
 from customer_match.tables.listing import TableFile
+from customer_match.tables.opening import open_table
 from customer_match.tables.parquet.table import ParquetTable
 
 LOCAL = LocalFileSystem()
