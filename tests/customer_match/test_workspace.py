@@ -395,7 +395,7 @@ def test_a_storage_without_exclusive_creation_is_rejected() -> None:
 
 WRITER = """
 import sys, time, fsspec
-from customer_match.workspace import Workspace
+from customer_match.workspace.workspace import Workspace
 output = Workspace(fsspec.filesystem("file"), sys.argv[1]).open_output("runs/e/r/members.parquet")
 output.write(b"half")
 print("written", flush=True)

@@ -109,7 +109,7 @@ from pathlib import Path
 import fsspec, numpy as np
 from customer_match.members.distinct import DistinctMembers
 from customer_match.members.files import read_members, write_members
-from customer_match.workspace import Workspace
+from customer_match.workspace.workspace import Workspace
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -31,7 +31,7 @@ from customer_match.profiles.rejects import RejectsFile
 from customer_match.profiles.staging import Staged, stage_members
 from customer_match.profiles.suppression import Suppressed
 from customer_match.project import PROJECT
-from customer_match_demo.expected import expected_of
+from customer_match_demo.expected import expected_from_values
 
 LOCAL_PARTS = ["ann", "Ann", "a.n.n", "ann+news", "+tag", "josé", "o'neil", "", "a b", "x" * 65]
 DOMAINS = ["@contoso.com", "@Contoso.COM ", "@bücher.de", "@contoso", "@@contoso.com", ""]
@@ -58,7 +58,7 @@ def test_agrees_with_the_reference_and_adds_up(
 ) -> None:
     storage = new_storage()
     staged = staged_of(storage, batches, policy)
-    wanted = expected_of([value for batch in batches for value in batch], policy)
+    wanted = expected_from_values([value for batch in batches for value in batch], policy)
     assert members_of(storage, staged) == wanted.members
     assert {str(reason): count for reason, count in staged.rejected.items()} == wanted.rejected
     assert (staged.profiles, staged.valid) == (wanted.profiles, wanted.valid)
@@ -103,7 +103,7 @@ def test_several_columns_make_one_member_of_a_row(storage: Any) -> None:
         ["Email", "Second"],
     )
     staged = stage_members([batch], ReadSpec(emails=("Email", "Second")), Policy.BASIC, storage, "m")
-    assert members_of(storage, staged) == expected_of(["ann@contoso.com", "bob@contoso.com"], "basic").members
+    assert members_of(storage, staged) == expected_from_values(["ann@contoso.com", "bob@contoso.com"], "basic").members
     assert (staged.valid, staged.duplicates) == (3, 1)
 
 

@@ -94,7 +94,7 @@ class TestModelJson:
 
     @pytest.mark.parametrize("style", [Csv(), Csv(header=True), Csv(delimiter=";", encoding="UTF-16")])
     def test_files_may_be_packed_by_gzip(self, lake: CdmSample, style: Csv) -> None:
-        packed = replace(style, packed=True)
+        packed = replace(style, compressed=True)
         lake.run("Gold", COLUMNS, [people(1, 2), people(3)], "2026/11/22/0215", packed)
         table = open_table(LOCAL, f"{lake.folder}/Gold")
         assert [file.path.rpartition("/")[2] for file in table.files] == ["Gold_1.csv.gz", "Gold_2.csv.gz"]
@@ -113,9 +113,9 @@ class TestModelJson:
         assert len(table.files) == 7
 
     def test_gzip_is_seen_by_the_first_bytes_and_not_by_the_name(self, lake: CdmSample) -> None:
-        lake.file("Gold/a.csv", Csv(packed=True).content(COLUMNS, people(1)))
+        lake.file("Gold/a.csv", Csv(compressed=True).content(COLUMNS, people(1)))
         lake.file("Gold/b.csv.gz", Csv().content(COLUMNS, people(2)))
-        lake.file("Gold/c", Csv(packed=True).content(COLUMNS, people(3)) * 2)
+        lake.file("Gold/c", Csv(compressed=True).content(COLUMNS, people(3)) * 2)
         lake.entity("Gold", COLUMNS, [lake.partition(f"Gold/{name}") for name in ("a.csv", "b.csv.gz", "c")])
         assert emails(open_table(LOCAL, f"{lake.folder}/Gold")) == addresses(1, 2, 3, 3)
 
@@ -274,7 +274,7 @@ class TestManifest:
 
     @pytest.mark.parametrize("pattern", ["*.csv.gz", "*"])
     def test_patterns_find_packed_files(self, lake: CdmSample, pattern: str) -> None:
-        style = Csv(header=True, packed=True)
+        style = Csv(header=True, compressed=True)
         lake.file("Gold/a.csv.gz", style.content(COLUMNS, people(1)))
         traits = [style.trait()]
         part = {"rootLocation": "Gold", "globPattern": pattern, "exhibitsTraits": traits}
