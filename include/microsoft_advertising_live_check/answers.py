@@ -1,4 +1,4 @@
-"""What is kept of the service's answers: codes, counts and states; never its texts."""
+"""The parts of the service's answers that are kept: codes, counts and states; never texts."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Answer:
     """An answer to a call or to a posted file.
 
     Attributes:
-        status: Of HTTP.
-        codes: Why the call as a whole was refused.
-        partial: (Index, code) of the items that were refused.
-        body: The JSON; not to be recorded.
+        status: HTTP status.
+        codes: Error codes of the call as a whole.
+        partial: (Index, code) of each refused item.
+        body: The JSON; do not record it.
     """
 
     status: int
@@ -45,12 +45,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class UploadOutcome:
-    """How a file ended.
+    """The result of an upload.
 
     Attributes:
         state: RequestStatus.
-        codes: Of the upload as a whole.
-        rows: Of the result file, each without its empty columns; not to be recorded.
+        codes: Error codes of the upload as a whole.
+        rows: Rows of the result file, without empty columns; do not record them.
         result_url: A secret.
     """
 
@@ -69,7 +69,7 @@ class UploadOutcome:
         return found
 
     def of(self, client_id: str) -> list[int]:
-        """Codes of one row."""
+        """Return the codes of one row."""
         return self.errors.get(client_id, [])
 
     def __str__(self) -> str:
@@ -77,7 +77,7 @@ class UploadOutcome:
 
 
 def read_answer(response: httpx.Response) -> Answer:
-    """Read any answer; what is no JSON object has no codes."""
+    """Parse an answer; an answer that is not a JSON object has no codes."""
     try:
         body = json.loads(response.content)
     except ValueError:
@@ -91,7 +91,7 @@ def read_answer(response: httpx.Response) -> Answer:
 
 
 def read_results(content: bytes) -> tuple[Mapping[str, str], ...]:
-    """The rows of a result zip after its Format Version row."""
+    """Return the rows of a result zip after its Format Version row."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         text = archive.read(archive.namelist()[0]).decode("utf-8-sig")
     rows = csv.DictReader(io.StringIO(text, newline=""))

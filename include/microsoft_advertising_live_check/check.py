@@ -1,4 +1,4 @@
-"""The check itself: make a disposable list, run every probe, delete the list whatever happens, tell."""
+"""The check: create a disposable list, run every probe, always delete the list, and report."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ __all__ = ["PLAN", "Record", "run"]
 
 PLAN: Final = """\
 This check acts on a real account of Microsoft Advertising. It will
- - sign in with the credentials that you name, and create one customer list, "customer-match live check" and a
-   random suffix; some probes create up to five more, whose names begin alike;
- - send some 20 small Bulk files and some 25 calls, several of them wrong on purpose: the account's call limits
-   count them; no campaign, ad or other list is touched, and we know of no price for calls;
- - put fewer than 30 made-up hashes into these lists. They are random digits, the hash of nobody's address;
- - delete these lists in the end, also after a failure, and tell if one is left;
- - write what it saw as codes and states, without tokens, hashes and texts of the service.
+  - sign in with the credentials that you name, and create one customer list, "customer-match live check" and a
+    random suffix; some probes create up to five more, whose names begin in the same way;
+  - send about 20 small Bulk files and about 25 calls, several of them deliberately wrong: they count towards the
+    account's call limits; no campaign, ad or other list is changed, and we know of no price for calls;
+  - add fewer than 30 made-up hashes to these lists. They are random digits, not the hash of any known address;
+  - delete these lists at the end, also after a failure, and report any that remain;
+  - record what it observed as codes and states, without tokens, hashes and texts of the service.
 It takes some minutes, with --slow five more. The terms of Customer Match must have been accepted (code 8003).
-No page that we know says whether made-up members are welcome; ask your account manager if you are unsure.
+We know of no page that says whether made-up members are allowed; ask your account manager if you are unsure.
 """
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a run saw.
+    """The results of a run.
 
     Attributes:
-        began: When.
+        began: Start time.
         environment: production, sandbox, or the base URL of a stand-in.
-        findings: By key of the table's rows; one for each row that a probe looked at.
-        trouble: Probes that broke off, and why: names of errors and codes.
-        calls: Requests that probes sent beside the client's own.
+        findings: One for each row of the table that a probe checked.
+        trouble: Probes that failed, and why: error classes and codes.
+        calls: Requests that probes sent in addition to the client's own.
         uploads: Files that were processed.
-        left: Whether all lists of the run are deleted: ids of those that are not.
+        left: Ids of lists that could not be deleted; empty if all were deleted.
     """
 
     began: datetime
@@ -57,7 +57,7 @@ class Record:
     left: tuple[str, ...]
 
     def rows(self) -> list[tuple[Behaviour, Finding]]:
-        """Every assumed row of the table, and each other one that a probe looked at, in the table's order."""
+        """Return every assumed row of the table, and other rows that a probe checked, in the table's order."""
         seen = {finding.key: finding for finding in self.findings}
         unseen = {entry.key: Finding(entry.key, Verdict.NOT_SEEN, "no probe") for entry in BEHAVIOURS}
         return [
@@ -67,7 +67,7 @@ class Record:
         ]
 
     def count(self, verdict: Verdict) -> int:
-        """How many rows have a verdict."""
+        """Return the number of rows with a verdict."""
         return sum(finding.verdict is verdict for _, finding in self.rows())
 
 
@@ -75,18 +75,18 @@ def run(
     account: Account, environment: Environment, *, slow: bool = False, probes: Sequence[Probe] = PROBES,
     wait: Callable[[float], None] = time.sleep, tell: Callable[[str], None] = lambda _: None,
 ) -> Record:  # fmt: skip
-    """Check the service. Acts on the account: ask a human first.
+    """Check the service. It acts on the account: ask a human first.
 
     Args:
-        account: Whose account.
-        environment: Where.
-        slow: Run the probes, too, that wait for minutes.
-        probes: Which.
-        wait: Sleeps.
-        tell: Gets one line of progress after another.
+        account: The account.
+        environment: The environment.
+        slow: Also run the probes that wait for minutes.
+        probes: The probes to run.
+        wait: Sleeps for a number of seconds.
+        tell: Called with each line of progress.
 
     Raises:
-        CustomerMatchError: Signing in failed, or the disposable list could not be made.
+        CustomerMatchError: Signing in failed, or the disposable list could not be created.
     """
     began = datetime.now(UTC)
     findings: list[Finding] = []
@@ -106,21 +106,21 @@ def run(
     )
 
 
-_BREAKS_OFF = (CustomerMatchError, httpx.HTTPError, zipfile.BadZipFile, LookupError, ValueError, OSError)
-"""What a probe may meet in an answer that is not what it expects; the others go on."""
+_PROBE_ERRORS = (CustomerMatchError, httpx.HTTPError, zipfile.BadZipFile, LookupError, ValueError, OSError)
+"""Errors that an unexpected answer may cause in a probe; the other probes still run."""
 
 
 def _run_one(probe: Probe, session: Session, findings: list[Finding], trouble: list[str]) -> None:
-    """What a probe found before it broke off counts."""
+    """Run one probe; findings from before a failure count."""
     try:
-        findings.extend(_known(finding) for finding in probe(session))
-    except _BREAKS_OFF as error:
+        findings.extend(_check_key(finding) for finding in probe(session))
+    except _PROBE_ERRORS as error:
         codes = getattr(error, "codes", ())
         reason = type(error).__name__ + "".join(f" {code}" for code in codes)
         trouble.append(f"{probe.__name__}: {reason}")
 
 
-def _known(finding: Finding) -> Finding:
+def _check_key(finding: Finding) -> Finding:
     if finding.key not in {entry.key for entry in BEHAVIOURS}:
         raise KeyError(finding.key)
     return finding

@@ -1,4 +1,4 @@
-"""Bulk files that a careful client would not send: odd rows, no byte order mark, strange zips."""
+"""Bulk files that a careful client would not send: invalid rows, no byte order mark, unusual zips."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import secrets
 import zipfile
 
-__all__ = ["bulk_file", "item", "list_row", "made_up_hash", "zipped"]
+__all__ = ["bulk_file", "item", "list_row", "made_up_hash", "make_zip"]
 
 HEADER = [
     "Type", "Status", "Id", "Parent Id", "Client Id", "Name", "Scope", "Audience", "Description",
@@ -16,18 +16,18 @@ HEADER = [
 
 
 def made_up_hash() -> str:
-    """64 random hex digits, one of them a letter: the hash of nobody's address."""
+    """Return 64 random hex digits, at least one of them a letter; not the hash of any known address."""
     return f"a{secrets.token_hex(32)[1:]}"
 
 
 def list_row(audience_id: str, client_id: str = "", **values: str) -> dict[str, str]:
-    """A `Customer List` row; further columns with underscores for spaces."""
+    """Make a `Customer List` row; further columns are given with underscores for spaces."""
     named = {key.replace("_", " "): value for key, value in values.items()}
     return {"Type": "Customer List", "Id": audience_id, "Client Id": client_id, **named}
 
 
 def item(audience_id: str, client_id: str, text: str, sub_type: str = "Email") -> dict[str, str]:
-    """A `Customer List Item` row."""
+    """Make a `Customer List Item` row."""
     return {
         "Type": "Customer List Item", "Parent Id": audience_id, "Client Id": client_id,
         "Sub Type": sub_type, "Text": text,
@@ -35,7 +35,7 @@ def item(audience_id: str, client_id: str, text: str, sub_type: str = "Email") -
 
 
 def bulk_file(*rows: dict[str, str], version: str = "6.0", bom: bool = True) -> bytes:
-    """A whole file."""
+    """Make a complete file."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, HEADER)
     writer.writeheader()
@@ -44,8 +44,8 @@ def bulk_file(*rows: dict[str, str], version: str = "6.0", bom: bool = True) -> 
     return (b"\xef\xbb\xbf" if bom else b"") + text.getvalue().encode()
 
 
-def zipped(*files: tuple[str, bytes]) -> bytes:
-    """A zip of these files."""
+def make_zip(*files: tuple[str, bytes]) -> bytes:
+    """Make a zip of these files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files:

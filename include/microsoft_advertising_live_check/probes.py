@@ -1,6 +1,6 @@
-"""The probes: each asks the service one thing and says of which rows of the table it can tell.
+"""The probes: each sends the service some requests and says which rows of the table the answers confirm or refute.
 
-A probe yields findings; what it raises is noted by `check`, which goes on with the next one.
+A probe yields findings. If it raises an error, `check` records it and continues with the next probe.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import Final, TypeAlias
 from microsoft_advertising.bulk.file import Action
 from microsoft_advertising.environment import Service
 from microsoft_advertising_live_check.answers import Answer
-from microsoft_advertising_live_check.files import bulk_file, item, list_row, made_up_hash, zipped
+from microsoft_advertising_live_check.files import bulk_file, item, list_row, made_up_hash, make_zip
 from microsoft_advertising_live_check.session import Session
 
 __all__ = ["PROBES", "Finding", "Probe", "Verdict"]
 
 _FOREIGN: Final = "1"
-"""An id that no list and no account of ours has."""
-_NO_HASH: Final = "no hash, and no address either"
+"""An id that does not belong to any list or account of ours."""
+_NOT_A_HASH: Final = "no hash, and no address either"
 _EXPIRED_AFTER: Final = 310.0
-"""Seconds; a result URL is good for 300, or for 900."""
-_ENDED: Final = ("Completed", "CompletedWithErrors")
+"""Seconds; a result URL is valid for 300, or for 900."""
+_END_STATES: Final = ("Completed", "CompletedWithErrors")
 
 
 class Verdict(StrEnum):
-    """What the service says of a row."""
+    """What the answers say about a row."""
 
     CONFIRMED = "confirmed"
     REFUTED = "refuted"
@@ -36,11 +36,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What was seen of one row of the table.
+    """The result for one row of the table.
 
     Attributes:
-        key: Of the row.
-        verdict: What it says of the row.
+        key: Key of the row.
+        verdict: What the answers say about the row.
         observed: Codes and states only.
     """
 
@@ -52,12 +52,12 @@ class Finding:
 Probe: TypeAlias = Callable[[Session], Iterator[Finding]]
 
 
-def _told(key: str, observed: object, *, holds: bool) -> Finding:
+def _judge(key: str, observed: object, *, holds: bool) -> Finding:
     return Finding(key, Verdict.CONFIRMED if holds else Verdict.REFUTED, str(observed))
 
 
 def members(session: Session) -> Iterator[Finding]:
-    """Add, remove and replace as the project does; a duplicate, and a member that is not there."""
+    """Add, remove and replace members as the project does; include a duplicate and a member that is not in the list."""
     digests = [bytes.fromhex(made_up_hash()) for _ in range(6)]
     states = [
         session.change_members(Action.ADD, [*digests[:5], digests[0]]),
@@ -66,21 +66,21 @@ def members(session: Session) -> Iterator[Finding]:
     ]
     codes = [code for state in states for found in state.errors.values() for code in found]
     seen = f"{', '.join(map(str, states))}; row codes {codes or 'none'}"
-    yield _told("items.duplicates", seen, holds=not codes and all(s.state == "Completed" for s in states))
+    yield _judge("items.duplicates", seen, holds=not codes and all(s.state == "Completed" for s in states))
 
 
 def items(session: Session) -> Iterator[Finding]:
-    """One file of odd items beside a good one, named by their Client Ids."""
+    """Send one file with invalid items beside a valid one, identified by their Client Ids."""
     audience = session.audience_id
     found = session.upload(
         item(audience, "early", made_up_hash()),
         list_row(audience, "list", Action_Type="Add"),
         item(audience, "good", made_up_hash()),
-        item(audience, "plain", _NO_HASH),
+        item(audience, "plain", _NOT_A_HASH),
         item(audience, "upper", made_up_hash().upper()),
         item(audience, "empty", ""),
         item(audience, "x" * 101, made_up_hash()),
-        item(audience, "several", _NO_HASH, sub_type="Phone"),
+        item(audience, "several", _NOT_A_HASH, sub_type="Phone"),
         item(_FOREIGN, "foreign", made_up_hash()),
         {"Type": "No Such Type", "Client Id": "unknown"},
     )
@@ -90,20 +90,20 @@ def items(session: Session) -> Iterator[Finding]:
         "parse.unknown-type": ("unknown", 4203),
     }  # fmt: skip
     for key, (client_id, code) in expected.items():
-        yield _told(
+        yield _judge(
             key, f"{found}, row {found.of(client_id) or 'accepted'}", holds=found.of(client_id) == [code]
         )
     several = found.of("several")
-    yield _told("items.first-fault", f"{found}, row {several or 'accepted'}", holds=several == [8002])
-    good = found.state in _ENDED and not found.of("good")
-    yield _told("items.partial-success", f"{found}, row {found.of('good') or 'accepted'}", holds=good)
+    yield _judge("items.first-fault", f"{found}, row {several or 'accepted'}", holds=several == [8002])
+    good = found.state in _END_STATES and not found.of("good")
+    yield _judge("items.partial-success", f"{found}, row {found.of('good') or 'accepted'}", holds=good)
 
 
 def list_rows(session: Session) -> Iterator[Finding]:
-    """List rows that lack something, name an unknown list, or say a thing twice."""
+    """Send list rows that lack a value, name an unknown list, or repeat an id."""
     audience = session.audience_id
     found = session.upload(list_row(audience), item(audience, "item", made_up_hash()))
-    yield _told(
+    yield _judge(
         "lists.action-missing",
         f"{found}, row {found.of('item') or 'accepted'}",
         holds=found.of("item") == [8001],
@@ -111,7 +111,7 @@ def list_rows(session: Session) -> Iterator[Finding]:
     found = session.upload(
         list_row(audience, "list", Action_Type="Delete"), item(audience, "item", made_up_hash())
     )
-    yield _told(
+    yield _judge(
         "lists.action-delete",
         f"{found}, row {found.of('list') or 'accepted'}",
         holds=found.of("list") == [8001],
@@ -120,16 +120,16 @@ def list_rows(session: Session) -> Iterator[Finding]:
         list_row(audience, "first", Action_Type="Add"), list_row(audience, "second", Action_Type="Add")
     )
     seen = f"{found}, rows {found.of('first')}, {found.of('second')}"
-    yield _told("lists.same-id-twice", seen, holds=(found.of("first"), found.of("second")) == ([], [4837]))
+    yield _judge("lists.same-id-twice", seen, holds=(found.of("first"), found.of("second")) == ([], [4837]))
     found = session.upload(
         list_row(_FOREIGN, "list", Action_Type="Add"), item(_FOREIGN, "item", made_up_hash())
     )
     seen = f"{found}, rows {found.of('list')}, {found.of('item')}"
-    yield _told("lists.unknown-id", seen, holds=(found.of("list"), found.of("item")) == ([4835], [8000]))
+    yield _judge("lists.unknown-id", seen, holds=(found.of("list"), found.of("item")) == ([4835], [8000]))
 
 
 def lists_made_by_file(session: Session) -> Iterator[Finding]:
-    """New lists in a file: scope, terms, the longest membership, and what the results tell of them."""
+    """Create lists by file: scope, terms, the longest membership, and what the results say about them."""
     new = {"Scope": "Customer", "Accept_Customer_Match_Term": "True"}
     found = session.upload(
         list_row("-1", "made", Audience=f"{session.name} made", **new), item("-1", "item", made_up_hash()),
@@ -137,9 +137,9 @@ def lists_made_by_file(session: Session) -> Iterator[Finding]:
     )  # fmt: skip
     rows = {row.get("Client Id"): row for row in found.rows}
     made = rows.get("made", {}).get("Id", "")
-    session.made(made if made.isdigit() else "")
+    session.record_list(made if made.isdigit() else "")
     same = made.isdigit() and rows.get("item", {}).get("Parent Id") == made
-    yield _told("status.new-ids", f"{found}, the same id on both: {same}", holds=same)
+    yield _judge("status.new-ids", f"{found}, the same id on both: {same}", holds=same)
     for key, code, changes in (
         ("lists.scope", None, {"Scope": "Account"}),
         ("lists.duration", None, {"Membership_Duration": "390"}),
@@ -148,69 +148,69 @@ def lists_made_by_file(session: Session) -> Iterator[Finding]:
         name = f"{session.name} {key}"
         found = session.upload(list_row("-1", "made", Audience=name, **(new | changes)))
         expected = [] if code is None else [code]
-        holds = found.state in _ENDED and found.of("made") == expected
-        yield _told(key, f"{found}, row {found.of('made') or 'accepted'}", holds=holds)
+        holds = found.state in _END_STATES and found.of("made") == expected
+        yield _judge(key, f"{found}, row {found.of('made') or 'accepted'}", holds=holds)
 
 
 def whole_files(session: Session) -> Iterator[Finding]:
-    """Files that are refused as a whole: no byte order mark, another version; strange zips and names."""
+    """Send files that are refused as a whole: no byte order mark, another version; unusual zips and names."""
     row = list_row(session.audience_id, "list", Description="checked")
     found = session.send(bulk_file(row, bom=False))
     holds = (found.state, found.codes) == ("UploadFileFormatNotSupported", (3223,))
-    yield _told("parse.no-bom", found, holds=holds)
+    yield _judge("parse.no-bom", found, holds=holds)
     found = session.send(bulk_file(row, version="5.0"))
-    yield _told("parse.format-version-state", found, holds=found.state == "UploadFileFormatNotSupported")
+    yield _judge("parse.format-version-state", found, holds=found.state == "UploadFileFormatNotSupported")
     ticket, good = session.ticket(), bulk_file(row)
-    several = session.post(ticket, "upload.zip", zipped(("a.csv", good), ("b.csv", good)))
-    none = session.post(ticket, "upload.zip", zipped())
+    several = session.post(ticket, "upload.zip", make_zip(("a.csv", good), ("b.csv", good)))
+    none = session.post(ticket, "upload.zip", make_zip())
     seen = f"several: {several}; none: {none}"
-    yield _told("file.zip-members", seen, holds=(several.codes, none.codes) == ((3222,), (3221,)))
+    yield _judge("file.zip-members", seen, holds=(several.codes, none.codes) == ((3222,), (3221,)))
     wrong = session.post(ticket, "upload.txt", good)
-    yield _told("file.extension", wrong, holds=wrong.codes == (3223,))
+    yield _judge("file.extension", wrong, holds=wrong.codes == (3223,))
     posted = session.post(ticket, "upload.csv", good)
-    yield _told("file.refusal-keeps-url", posted, holds=posted.status == 200)  # noqa: PLR2004
+    yield _judge("file.refusal-keeps-url", posted, holds=posted.status == 200)  # noqa: PLR2004
     again = session.post(ticket, "upload.csv", good)
-    yield _told("file.url-once", again, holds=again.codes == (3224,))
+    yield _judge("file.url-once", again, holds=again.codes == (3224,))
     if posted.status == 200:  # noqa: PLR2004
         session.outcome(ticket.request_id)
 
 
 def calls(session: Session) -> Iterator[Finding]:
-    """Calls that are refused: by whom they come from, and what they hold."""
+    """Send calls that are refused because of the sender or the content."""
     unknown = session.call(Service.BULK, "/BulkUploadStatus/Query", {"RequestId": "unknown"})
-    yield _told("status.unknown-request", unknown, holds=unknown.codes == (4201,))
+    yield _judge("status.unknown-request", unknown, holds=unknown.codes == (4201,))
     query = {"Type": "CustomerList"}
     path = "/Audiences/QueryByIds"
     token = session.call(Service.CAMPAIGN, path, query, headers={"Authorization": "Bearer unknown"})
     foreign = session.call(Service.CAMPAIGN, path, query, headers={"CustomerAccountId": _FOREIGN})
     found = [(answer.status, answer.codes) for answer in (token, foreign, unknown)]
     expected = [(401, (105,)), (403, (106,)), (400, (4201,))]
-    yield _told("calls.http-status", f"{token}; {foreign}; {unknown}", holds=found == expected)
+    yield _judge("calls.http-status", f"{token}; {foreign}; {unknown}", holds=found == expected)
     strange = session.call(Service.CAMPAIGN, path, {**query, "NoSuchKey": 1})
-    yield _told("calls.strict-shapes", strange, holds=strange.codes == (201,))
+    yield _judge("calls.strict-shapes", strange, holds=strange.codes == (201,))
     broken = session.call(Service.CAMPAIGN, path, content=b"{", headers={"Content-Type": "application/json"})
-    yield _told("calls.no-json", broken, holds=broken.codes == (100,))
+    yield _judge("calls.no-json", broken, holds=broken.codes == (100,))
     body = {"ResponseMode": "ErrorsOnly", "AccountId": _FOREIGN}
     other = session.call(Service.BULK, "/BulkUploadUrl/Query", body)
-    yield _told("calls.account-in-body", other, holds=other.codes == (106,))
+    yield _judge("calls.account-in-body", other, holds=other.codes == (106,))
     download = session.call(Service.BULK, "/BulkDownloadStatus/Query", {"RequestId": "unknown"})
-    yield _told("downloads.unknown-id", download, holds=download.codes == (3205,))
+    yield _judge("downloads.unknown-id", download, holds=download.codes == (3205,))
 
 
 def audiences(session: Session) -> Iterator[Finding]:
-    """Lists by calls: names, updates, sizes."""
+    """Use lists by calls: names, updates, sizes."""
     taken = _add(session, session.name)
-    yield _told("lists.fields", taken, holds=[code for _, code in taken.partial] == [4853])
+    yield _judge("lists.fields", taken, holds=[code for _, code in taken.partial] == [4853])
     swapped = _add(session, session.name.swapcase())
-    yield _told("lists.name-compared", swapped, holds=not swapped.partial and not swapped.codes)
+    yield _judge("lists.name-compared", swapped, holds=not swapped.partial and not swapped.codes)
     change = {"Type": "CustomerList", "Id": session.audience_id, "Description": "Changed by a check."}
     updated = session.call(Service.CAMPAIGN, "/Audiences", {"Audiences": [change]}, method="PUT")
-    yield _told("audiences.update", updated, holds=not updated.partial and not updated.codes)
+    yield _judge("audiences.update", updated, holds=not updated.partial and not updated.codes)
     found = session.client.get_audience(session.audience_id)
     if found is not None and found.search_size is not None:
         yield Finding("audiences.sizes", Verdict.REFUTED, "a size within minutes")
     else:
-        yield Finding("audiences.sizes", Verdict.NOT_SEEN, "null within minutes; look again after two days")
+        yield Finding("audiences.sizes", Verdict.NOT_SEEN, "null within minutes; check again after two days")
 
 
 def _add(session: Session, name: str) -> Answer:
@@ -220,17 +220,17 @@ def _add(session: Session, name: str) -> Answer:
     }  # fmt: skip
     answer = session.call(Service.CAMPAIGN, "/Audiences", {"Audiences": [audience]})
     for audience_id in answer.body.get("AudienceIds") or ():
-        session.made(audience_id)
+        session.record_list(audience_id)
     return answer
 
 
 def apply(session: Session) -> Iterator[Finding]:
-    """ApplyCustomerListUserData: refused as a whole, or item by item."""
+    """Use ApplyCustomerListUserData: refused as a whole, or item by item."""
     whole = [_apply(session, AudienceId=_FOREIGN), _apply(session, CustomerListItemSubType="CRM")]
     holds = [answer.codes for answer in whole] == [(8000,), (8002,)]
-    yield _told("audiences.apply-whole-call", "; ".join(map(str, whole)), holds=holds)
-    mixed = _apply(session, CustomerListItems=[made_up_hash(), _NO_HASH])
-    yield _told("audiences.apply-items", mixed, holds=mixed.partial == ((1, 8004),) and not mixed.codes)
+    yield _judge("audiences.apply-whole-call", "; ".join(map(str, whole)), holds=holds)
+    mixed = _apply(session, CustomerListItems=[made_up_hash(), _NOT_A_HASH])
+    yield _judge("audiences.apply-items", mixed, holds=mixed.partial == ((1, 8004),) and not mixed.codes)
 
 
 def _apply(session: Session, **changes: object) -> Answer:
@@ -242,7 +242,7 @@ def _apply(session: Session, **changes: object) -> Answer:
 
 
 def entity_records(session: Session) -> Iterator[Finding]:
-    """UploadEntityRecords, which no page documents."""
+    """Use UploadEntityRecords, which is not documented."""
     rows = bulk_file(
         list_row(session.audience_id, "list", Action_Type="Add"),
         item(session.audience_id, "item", made_up_hash()),
@@ -251,19 +251,19 @@ def entity_records(session: Session) -> Iterator[Finding]:
     body = {"EntityRecords": lines, "ResponseMode": "ErrorsOnly", "AccountId": session.account.account_id}
     answer = session.call(Service.BULK, "/EntityRecords/Upload", body)
     state = answer.body.get("RequestStatus")
-    seen = f"{answer}, {state if state in (*_ENDED, 'InProgress', 'Failed') else 'no known state'}"
-    yield _told("records.lists-accepted", seen, holds=state in (*_ENDED, "InProgress"))
-    yield _told("records.status", seen, holds=state in _ENDED)
+    seen = f"{answer}, {state if state in (*_END_STATES, 'InProgress', 'Failed') else 'no known state'}"
+    yield _judge("records.lists-accepted", seen, holds=state in (*_END_STATES, "InProgress"))
+    yield _judge("records.status", seen, holds=state in _END_STATES)
     empty = session.call(Service.BULK, "/EntityRecords/Upload", {**body, "EntityRecords": []})
-    yield _told("records.empty", empty, holds=empty.codes == (206,))
+    yield _judge("records.empty", empty, holds=empty.codes == (206,))
     nameless = session.call(Service.BULK, "/EntityRecords/Upload", {"EntityRecords": lines})
     other = session.call(Service.BULK, "/EntityRecords/Upload", {**body, "AccountId": _FOREIGN})
     holds = (nameless.codes, other.codes) == ((1030,), (106,))
-    yield _told("records.account", f"{nameless}; {other}", holds=holds)
+    yield _judge("records.account", f"{nameless}; {other}", holds=holds)
 
 
 def result_urls(session: Session) -> Iterator[Finding]:
-    """How long a result URL works; takes five minutes, so only where waiting is allowed."""
+    """Check how long a result URL works; takes five minutes, so it needs --slow."""
     if not session.slow:
         yield Finding("status.result-url", Verdict.NOT_SEEN, "needs --slow")
         yield Finding("status.gone", Verdict.NOT_SEEN, "needs --slow")
@@ -274,15 +274,15 @@ def result_urls(session: Session) -> Iterator[Finding]:
     session.wait(_EXPIRED_AFTER)
     later = session.fetch(url)
     seen = f"HTTP {first.status_code}, then HTTP {later.status_code} after {_EXPIRED_AFTER:.0f} seconds"
-    yield _told("status.result-url", seen, holds=first.is_success and not later.is_success)
+    yield _judge("status.result-url", seen, holds=first.is_success and not later.is_success)
     if later.is_success:
         yield Finding("status.gone", Verdict.NOT_SEEN, seen)
     else:
-        yield _told("status.gone", seen, holds=later.status_code == 403)  # noqa: PLR2004
+        yield _judge("status.gone", seen, holds=later.status_code == 403)  # noqa: PLR2004
 
 
 PROBES: Final[tuple[Probe, ...]] = (
     members, items, list_rows, lists_made_by_file, whole_files, calls, audiences, apply, entity_records,
     result_urls,
 )  # fmt: skip
-"""In this order; each leaves the disposable list in place."""
+"""They run in this order; each leaves the disposable list in place."""

@@ -13,7 +13,7 @@ __all__ = ["as_json", "as_markdown", "write"]
 
 
 def as_json(record: Record) -> dict[str, Any]:
-    """For programs."""
+    """Return the record for programs."""
     return {
         "began": record.began.isoformat(timespec="seconds"),
         "environment": record.environment,
@@ -35,7 +35,7 @@ def as_json(record: Record) -> dict[str, Any]:
 
 
 def as_markdown(record: Record) -> str:
-    """For people: what was refuted comes first."""
+    """Return the record for readers; refuted rows come first."""
     lines = [
         "# Live check",
         "",
@@ -45,7 +45,7 @@ def as_markdown(record: Record) -> str:
         else f"**Not deleted: {', '.join(record.left)}.**",
         "",
     ]
-    lines += [f"- broke off: {reason}" for reason in record.trouble]
+    lines += [f"- failed: {reason}" for reason in record.trouble]
     for verdict in (Verdict.REFUTED, Verdict.CONFIRMED, Verdict.NOT_SEEN):
         rows = [(entry, finding) for entry, finding in record.rows() if finding.verdict is verdict]
         lines += ["", f"## {verdict.value.capitalize()}: {len(rows)}", ""]
@@ -55,7 +55,7 @@ def as_markdown(record: Record) -> str:
 
 
 def write(record: Record, folder: Path) -> tuple[Path, Path]:
-    """Write both; returns their paths."""
+    """Write both files; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / f"{record.began:%Y%m%dT%H%M%SZ}"
     paths = stem.with_suffix(".json"), stem.with_suffix(".md")

@@ -1,4 +1,4 @@
-"""One run against one account: calls, uploads, and the lists that it made, which are deleted in the end."""
+"""One run against one account: its calls, its uploads, and the lists it created, which are deleted at the end."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ __all__ = ["Session"]
 
 _UPLOAD_MINUTES = 30
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 15.0
-_MOST_HOPS = 5
+_MAX_REDIRECTS = 5
 
 
 class Session:
-    """What the probes work with; use it in a `with` statement.
+    """The interface of the probes to the service; use it in a `with` statement.
 
-    The project's own client makes and deletes lists, sends files and polls. Where it is too careful to send
-    what a probe is about, raw requests are sent.
+    The project's own client creates and deletes lists, sends files and polls. Requests that this client would never
+    send are sent directly.
 
     Args:
-        account: Whose account.
-        environment: Where.
-        wait: Sleeps so many seconds; tests move a clock instead.
+        account: The account.
+        environment: The environment.
+        wait: Sleeps for a number of seconds; tests move a clock instead.
         slow: Whether probes may wait for minutes.
 
     Attributes:
-        name: Of the disposable list; other lists that probes make begin with it.
+        name: Name of the disposable list; names of other lists that probes create begin with it.
         audience_id: Its id.
-        calls: How many requests the probes sent beside the client's own.
-        uploads: How many files were processed.
+        calls: Number of requests that probes sent in addition to the client's own.
+        uploads: Number of files that were processed.
     """
 
     def __init__(
@@ -78,18 +78,20 @@ class Session:
         self._http.close()
 
     def create_list(self) -> None:
-        """Make the disposable list."""
-        description = "Made by a check of the service; holds hashes of nobody. Delete it at will."
+        """Create the disposable list."""
+        description = (
+            "Created by a check of the service; its hashes belong to nobody. It can be deleted at any time."
+        )
         self.audience_id = self.client.create_audience(self.name, description=description)
         self._made.append(self.audience_id)
 
-    def made(self, audience_id: object) -> None:
-        """Note a list that a probe made, to be deleted."""
+    def record_list(self, audience_id: object) -> None:
+        """Record a list that a probe created, so that it is deleted."""
         if audience_id:
             self._made.append(str(audience_id))
 
     def delete_lists(self) -> list[str]:
-        """Delete every list of this run, also those whose creation was not told; returns what may be left."""
+        """Delete every list of this run, also if its creation was not reported; return those that may remain."""
         left: list[str] = []
         try:
             listed = [one.id for one in self.client.list_audiences() if self.is_ours(one.name)]
@@ -104,14 +106,14 @@ class Session:
         return left
 
     def is_ours(self, name: str) -> bool:
-        """Whether a list was made by this run."""
+        """Return whether a list was created by this run."""
         return name.casefold().startswith(self.name.casefold())
 
     def call(
         self, service: Service, path: str, body: object = None, *, method: str = "POST",
         headers: Mapping[str, str] | None = None, content: bytes | None = None,
     ) -> Answer:  # fmt: skip
-        """A raw call; a body that is given as bytes is sent as it is.
+        """Send a request directly; a body given as bytes is sent unchanged.
 
         Raises:
             httpx.HTTPError: There was no answer.
@@ -123,7 +125,7 @@ class Session:
         return read_answer(self._http.request(method, url, headers={**common, **(headers or {})}, **sent))
 
     def post(self, ticket: UploadTicket, name: str, content: bytes) -> Answer:
-        """Post a file to an upload URL, raw."""
+        """Post a file to an upload URL directly."""
         self.calls += 1
         headers = {
             **account_headers(self.account), "AuthenticationToken": self._tokens.access_token(),
@@ -135,9 +137,9 @@ class Session:
         return read_answer(self._http.post(url, files={"file": (name, content)}, headers=headers))
 
     def fetch(self, url: str) -> httpx.Response:
-        """Ask for a result file, without credentials; where it has moved is looked at, too, before it is asked for."""
+        """Request a result file without credentials; check each redirect target before requesting it."""
         origin = Origin("the results", self.account.account_id)
-        for _ in range(_MOST_HOPS):
+        for _ in range(_MAX_REDIRECTS):
             self.calls += 1
             response = self._http.get(address_of_results(url, self.environment, origin))
             if response.next_request is None:
@@ -146,11 +148,11 @@ class Session:
         return response
 
     def upload(self, *rows: dict[str, str], mode: str = "ErrorsOnly") -> UploadOutcome:
-        """Send rows as a file and await the end."""
+        """Send rows as a file, and wait until it is processed."""
         return self.send(bulk_file(*rows), mode=mode)
 
     def send(self, content: bytes, *, name: str = "upload.csv", mode: str = "ErrorsOnly") -> UploadOutcome:
-        """Send a file and await the end."""
+        """Send a file, and wait until it is processed."""
         ticket = self.ticket(mode)
         answer = self.post(ticket, name, content)
         if answer.codes or answer.status >= httpx.codes.BAD_REQUEST:
@@ -158,7 +160,7 @@ class Session:
         return self.outcome(ticket.request_id)
 
     def ticket(self, mode: str = "ErrorsOnly") -> UploadTicket:
-        """The right to send a file."""
+        """Request an upload URL."""
         if mode == "ErrorsOnly":
             return self.client.request_upload()
         body = {"ResponseMode": mode, "AccountId": self.account.account_id}
@@ -166,7 +168,7 @@ class Session:
         return UploadTicket(str(answer.body["RequestId"]), str(answer.body["UploadUrl"]))
 
     def change_members(self, action: Action, digests: list[bytes]) -> UploadOutcome:
-        """Change the members of the list as the project does: its own file, its own client."""
+        """Change the members of the list as the project does, with its own file and client."""
         members = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "upload.zip"
@@ -176,10 +178,10 @@ class Session:
         return self.outcome(ticket.request_id)
 
     def outcome(self, request_id: str) -> UploadOutcome:
-        """Await the end of an upload.
+        """Wait for the end of an upload.
 
         Raises:
-            TransientError: It does not end.
+            TransientError: The upload does not end.
         """
         wait, end = _FIRST_WAIT, time.monotonic() + 60 * _UPLOAD_MINUTES
         while not (status := self.client.upload_status(request_id)).state.final:

@@ -306,7 +306,7 @@ def test_results_that_are_gone_for_good_are_no_dead_end() -> None:
     [
         (8003, ConfigurationError, "accept"),
         (8000, TransientError, "creates it anew"),
-        (8001, TerminalError, "report"),
+        (8001, TerminalError, "Report this"),
         (8004, TerminalError, "SHA-256"),
     ],
 )

@@ -177,7 +177,7 @@ def test_errors_say_what_where_and_what_to_do(service: Service, client: Caller) 
     message = str(caught.value)
     assert message == (
         "GetBulkUploadUrl for account 222: the user may not act on this account, UserIsNotAuthorized (106). "
-        "Check customer id and account id on the connection, and that this user may manage the account. "
+        "Check the customer id and account id on the connection, and that this user may manage the account. "
         f"[TrackingId {TRACKING_ID}]"
     )
 
@@ -496,16 +496,16 @@ def test_an_answer_that_is_not_understood_is_no_success(
 @pytest.mark.parametrize(
     ("code", "family", "words"),
     [
-        (4835, ConfigurationError, "no audience with this id"),
+        (4835, ConfigurationError, "no audience has this id"),
         (8000, ConfigurationError, "list does not exist"),
         (8003, ConfigurationError, "terms"),
         (8001, TerminalError, "action type"),
         (6999, TerminalError, "too many items"),
-        (204, TerminalError, "not offered"),
+        (204, TerminalError, "not supported"),
         (98765, ServiceTransientError, "does not know"),
         (1008, ConfigurationError, "status does not allow"),
-        (1010, ServiceTransientError, "takes no changes"),
-        (1011, ServiceTransientError, "failed inside"),
+        (1010, ServiceTransientError, "accepts no changes"),
+        (1011, ServiceTransientError, "internal error"),
         (833, ServiceTransientError, "not available in time"),
     ],
 )

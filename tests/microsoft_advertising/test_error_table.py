@@ -70,7 +70,7 @@ def test_what_codes_call_for(code: int, reaction: Reaction) -> None:
     assert lookup(code).reaction is reaction
 
 
-def test_documented_waits() -> None:
+def test_waits_are_those_that_are_documented() -> None:
     assert (lookup(117).wait, lookup(4204).wait) == (60, 900)
 
 

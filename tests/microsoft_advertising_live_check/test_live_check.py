@@ -1,4 +1,4 @@
-"""The check of the live service, run against the simulator: it must tell its two readings apart."""
+"""The check of the live service, run against the simulator: it must distinguish the two readings of the documents."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OTHER_READINGS = {
     "records.empty": {},
     "status.result-url": {"result_url_seconds": 900},
 }
-"""Rows that these settings must make it refute (two rows of entity records fall with the operation)."""
+"""Rows that the check must refute with these settings (two rows of entity records depend on the operation)."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def account_of(simulator: Simulator) -> Account:
 
 
 def waiting(simulator: Simulator) -> Callable[[float], None]:
-    """Minutes pass by the simulated clock, seconds are shortened."""
+    """Minutes pass on the simulated clock; seconds are shortened."""
 
     def wait(seconds: float) -> None:
         if seconds > 60:
@@ -102,14 +102,14 @@ def test_the_other_reading_is_refuted(simulator: Simulator) -> None:
     assert (record.left, living(simulator)) == ((), [])
 
 
-def test_what_takes_minutes_is_left_out_unless_asked_for(simulator: Simulator) -> None:
+def test_slow_probes_run_only_on_request(simulator: Simulator) -> None:
     [probe] = [probe for probe in PROBES if probe.__name__ == "result_urls"]
     environment = Environment.at(simulator.ready["base_url"])
     record = run(account_of(simulator), environment, probes=[probe], wait=waiting(simulator))
     assert verdicts(record, Verdict.NOT_SEEN) == {"status.result-url", "status.gone"}
 
 
-def test_the_record_tells_codes_and_no_secrets(simulator: Simulator, tmp_path: Path) -> None:
+def test_the_record_has_codes_and_no_secrets(simulator: Simulator, tmp_path: Path) -> None:
     record = checked(simulator, slow=False)
     written, page = write(record, tmp_path / "made")
     text = written.read_text() + page.read_text()
@@ -149,7 +149,7 @@ def test_lists_are_deleted_after_any_failure(simulator: Simulator) -> None:
     assert living(simulator) == []
 
 
-def test_a_list_that_cannot_be_deleted_is_told(simulator: Simulator) -> None:
+def test_a_list_that_cannot_be_deleted_is_reported(simulator: Simulator) -> None:
     def in_use(session: Session) -> Iterator[Finding]:
         simulator.api.control(f"audiences/{session.audience_id}", {"associated": True})
         yield from ()
@@ -166,7 +166,7 @@ def test_a_list_that_cannot_be_deleted_is_told(simulator: Simulator) -> None:
     simulator.api.control(f"audiences/{left}", {"deleted": True})
 
 
-def test_other_lists_are_left_alone(simulator: Simulator) -> None:
+def test_other_lists_are_not_deleted(simulator: Simulator) -> None:
     audience = simulator.api.create("customer-match live check of somebody else")
     environment = Environment.at(simulator.ready["base_url"])
     run(account_of(simulator), environment, probes=[], wait=waiting(simulator))

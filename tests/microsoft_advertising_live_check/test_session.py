@@ -1,4 +1,4 @@
-"""What a session of the check asks for, and where."""
+"""What a session of the check requests, and from where."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ACCOUNT = Account.model_validate(
 
 
 def session(**moved: str) -> Session:
-    """One whose results have moved: host → where it sends whoever asks."""
+    """A session whose results have moved: host → redirect target."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         assert "AuthenticationToken" not in request.headers
@@ -39,24 +39,24 @@ def session(**moved: str) -> Session:
             else httpx.Response(200, content=b"zip")
         )
 
-    made = Session(ACCOUNT, Environment.named("production"))
-    made._http.close()
-    made._http = httpx.Client(transport=httpx.MockTransport(answer))
-    return made
+    session = Session(ACCOUNT, Environment.named("production"))
+    session._http.close()
+    session._http = httpx.Client(transport=httpx.MockTransport(answer))
+    return session
 
 
-def test_results_that_have_moved_are_found() -> None:
+def test_redirected_results_are_fetched() -> None:
     with session(old="https://new.contoso.com/x") as moved:
         assert moved.fetch("https://old.contoso.com/x").content == b"zip"
         assert moved.calls == 2
 
 
-def test_a_redirect_leads_nowhere_inside() -> None:
+def test_redirects_to_internal_hosts_are_rejected() -> None:
     with session(old="https://10.0.0.5/x") as moved, pytest.raises(ForeignHost, match=r"10\.0\.0\.5"):
         moved.fetch("https://old.contoso.com/x")
 
 
-def test_results_that_are_no_zip_break_off_one_probe_alone() -> None:
+def test_an_invalid_result_file_fails_only_one_probe() -> None:
     findings: list[Finding] = []
     trouble: list[str] = []
 
@@ -70,7 +70,7 @@ def test_results_that_are_no_zip_break_off_one_probe_alone() -> None:
     assert trouble == ["probe: BadZipFile"]
 
 
-def test_redirects_end() -> None:
+def test_the_number_of_redirects_is_limited() -> None:
     with session(old="https://old.contoso.com/x") as moved:
         assert moved.fetch("https://old.contoso.com/x").status_code == 302
         assert moved.calls == 5

@@ -28,11 +28,11 @@ NEEDED = ("CLIENT_ID", "REFRESH_TOKEN", "DEVELOPER_TOKEN", "CUSTOMER_ID", "ACCOU
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the check if a human says yes."""
+    """Run the check if the user confirms it with `--yes`."""
     options = _parser().parse_args(arguments)
     if not options.yes:
         sys.stderr.write(
-            f"{PLAN}\nNothing was done. To go on, say --yes, and whose account it is (--help).\n"
+            f"{PLAN}\nNothing was done. To run the check, add --yes and name the account (see --help).\n"
         )
         return 2
     try:
@@ -60,21 +60,25 @@ def _parser() -> argparse.ArgumentParser:
         description=PLAN,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--yes", action="store_true", help="you have read the above and want it")
+    parser.add_argument(
+        "--yes", action="store_true", help="confirm that you have read the above and want to run it"
+    )
     parser.add_argument(
         "--connection", metavar="ID",
         help=f"Airflow connection; else the variables {PREFIX}{', '.join(NEEDED)} (and CLIENT_SECRET)",
     )  # fmt: skip
-    parser.add_argument("--slow", action="store_true", help="also look how long result URLs work (5 minutes)")
+    parser.add_argument(
+        "--slow", action="store_true", help="also check how long result URLs work (5 minutes)"
+    )
     parser.add_argument("--output", type=Path, default=PROJECT / ".live-check", help="folder for the record")
     return parser
 
 
 def from_environment(variables: Mapping[str, str]) -> tuple[Account, Environment]:
-    """Account and environment from variables; the environment must be named, so that none is hit by chance.
+    """Read account and environment from variables; the environment is required, so that none is used by accident.
 
     Raises:
-        ConfigurationError: Some are missing.
+        ConfigurationError: Some variables are missing or not valid.
     """
     missing = [f"{PREFIX}{name}" for name in NEEDED if not variables.get(f"{PREFIX}{name}")]
     if missing:
@@ -87,13 +91,13 @@ def from_environment(variables: Mapping[str, str]) -> tuple[Account, Environment
         fields = ", ".join(
             f"{PREFIX}{fault['loc'][0]}".upper() for fault in error.errors(include_input=False)
         )
-        raise ConfigurationError(f"No usable value in {fields}.") from None
+        raise ConfigurationError(f"The value of {fields} is not valid. Correct it.") from None
     environment = Environment.at(named) if "://" in named else Environment.named(named)
     return account, environment
 
 
 def _from_connection(connection: str) -> tuple[Account, Environment]:
-    from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415 - Airflow takes long
+    from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415 (importing Airflow is slow)
 
     hook = MicrosoftAdvertisingHook(connection)
     return hook.account(), hook.environment()

@@ -1,4 +1,4 @@
-"""The command `make live-check`: it does nothing unless a human says yes and names an account."""
+"""The command `make live-check`: it does nothing unless the user confirms and names an account."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VARIABLES = {
 
 @pytest.fixture
 def never(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check must not begin."""
+    """The check must not start."""
 
     def run(*_: object, **__: object) -> Record:
         raise AssertionError("the check began")
@@ -33,7 +33,7 @@ def never(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("never")
-def test_nothing_is_done_without_a_yes(
+def test_nothing_is_done_without_confirmation(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, value in VARIABLES.items():
@@ -69,23 +69,23 @@ def test_variables_name_account_and_environment() -> None:
     [
         ({"MICROSOFT_ADVERTISING_REFRESH_TOKEN": ""}, "set MICROSOFT_ADVERTISING_REFRESH_TOKEN"),
         ({"MICROSOFT_ADVERTISING_ENVIRONMENT": "elsewhere"}, "no environment"),
-        ({"MICROSOFT_ADVERTISING_ACCOUNT_ID": "x1"}, "No usable value in MICROSOFT_ADVERTISING_ACCOUNT_ID"),
+        ({"MICROSOFT_ADVERTISING_ACCOUNT_ID": "x1"}, "The value of MICROSOFT_ADVERTISING_ACCOUNT_ID"),
     ],
 )
-def test_unusable_variables(changes: dict[str, str], told: str) -> None:
+def test_invalid_variables_are_reported(changes: dict[str, str], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         live_check.from_environment(VARIABLES | changes)
 
 
 @pytest.mark.usefixtures("never")
-def test_an_unknown_connection_is_told(capsys: pytest.CaptureFixture[str], airflow_db: Path) -> None:
+def test_an_unknown_connection_is_reported(capsys: pytest.CaptureFixture[str], airflow_db: Path) -> None:
     assert airflow_db.exists()
     assert live_check.main(["--yes", "--connection", "no_such_connection"]) == 1
     assert "There is no Airflow connection" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("left", [(), ("5",)])
-def test_a_list_that_is_left_ends_with_1(
+def test_a_remaining_list_gives_exit_status_1(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], left: tuple[str, ...]
 ) -> None:
     def run(account: Account, environment: Environment, *, slow: bool, tell: object) -> Record:

@@ -34,7 +34,7 @@ from customer_match.runs.report import Outcome, RunReport, SegmentReport
 from customer_match_delivery import call_tracking, delivery
 from customer_match_demo.expected import expected
 from customer_match_demo.stack import account_connection
-from customer_match_demo.tables import churned, demo_tables, write_tables
+from customer_match_demo.tables import churn_tables, demo_tables, write_tables
 from tests.microsoft_advertising_simulator.api import Simulator
 
 TABLES = demo_tables(0.0008)[:2]
@@ -288,7 +288,7 @@ def test_a_run_the_next_one_and_a_reconciliation(installation: Installation) -> 
     assert installation.exact
     assert {one["outcome"] for one in json.loads(first.stdout)["segments"]} == {"delivered"}
 
-    installation.write(churned(TABLES, 0.1))
+    installation.write(churn_tables(TABLES, 0.1))
     second = run("run", installation.name)
     assert second.exit_code == 0, second.output
     assert "2 of 2 segments are right." in second.stdout
@@ -319,14 +319,14 @@ def test_a_date_in_the_future_and_the_way_out_of_one(
         for module in (local_command, steps, delivery, store):
             ahead.setattr(module, "datetime", Ahead)
         assert run("run", installation.name).exit_code == 0
-    installation.write(churned(TABLES, 0.1))
+    installation.write(churn_tables(TABLES, 0.1))
     stuck = run("run", installation.name, "--json")
     assert stuck.exit_code == 1
     messages = [one["message"] for one in json.loads(stuck.stdout)["segments"]]
     assert all("--force" in message for message in messages), messages
     assert run("run", installation.name, "--force").exit_code == 0
     assert installation.exact
-    installation.write(churned(TABLES, 0.2))
+    installation.write(churn_tables(TABLES, 0.2))
     assert run("run", installation.name).exit_code == 0
     assert installation.exact
 
@@ -395,7 +395,7 @@ def test_calls_of_a_killed_run_land_after_the_next_one_took_over(
     """Whom they bring has left the segment again by then: the next run waits until no such call can live any more."""
     installation.export(route="apply", profiles_per_part=10_000, segments=[installation.segment(0)])
     assert run("run", installation.name).exit_code == 0
-    installation.write(churned(TABLES, 0.2))
+    installation.write(churn_tables(TABLES, 0.2))
     installation.api.control(
         "faults", {"operation": "ApplyCustomerListUserData", "kind": "late", "seconds": 3600, "times": 4}
     )

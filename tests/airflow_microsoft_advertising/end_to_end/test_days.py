@@ -23,7 +23,7 @@ from customer_match.planning import emptied
 from customer_match.runs.report import Outcome
 from customer_match_delivery import delivery
 from customer_match_demo.stack import account_connection
-from customer_match_demo.tables import churned
+from customer_match_demo.tables import churn_tables
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.end_to_end.test_steps import (
     TABLES,
@@ -72,7 +72,7 @@ def test_nobody_lapses(tmp_path: Path, own: Simulator, time: Time, route: str) -
     at = small_one(tmp_path, own, membership_duration=10, route=route)
     renewed = []
     for number in range(6):
-        at.write(churned(TABLES, 0.01 * number) if number else TABLES)
+        at.write(churn_tables(TABLES, 0.01 * number) if number else TABLES)
         [report] = at.run()
         at.check([report])
         renewed.append(bool(report.renewed))
@@ -131,7 +131,7 @@ def test_an_audience_that_was_emptied_by_hand(
 def test_an_audience_that_is_deleted_while_an_upload_is_in_flight(tmp_path: Path, own: Simulator) -> None:
     at = small_one(tmp_path, own)
     at.run()
-    at.write(churned(TABLES, 0.1))
+    at.write(churn_tables(TABLES, 0.1))
     run = ExportRun(export=at.export, run_id="struck", interval_end=at.day + timedelta(hours=1))
     [segment] = select_segments(run)
     for step in (validate_segment, normalise_segment, chunk.chunk_segment):

@@ -14,7 +14,7 @@ import pytest
 
 from customer_match.project import PROJECT
 from customer_match_demo.stack import account_connection
-from customer_match_demo.tables import churned, write_tables
+from customer_match_demo.tables import churn_tables, write_tables
 from microsoft_advertising.environment import Service
 from microsoft_advertising.retrying import RetryPolicy
 from tests.airflow_microsoft_advertising.conftest import Connect
@@ -45,7 +45,7 @@ def test_full_and_incremental(tmp_path: Path, over_soap: Simulator, route: str, 
     at = Installation(tmp_path, over_soap, route=route)
     at.write(TABLES)
     at.check(at.run())
-    write_tables(str(tmp_path / "lake"), churned(TABLES, 0.05))
+    write_tables(str(tmp_path / "lake"), churn_tables(TABLES, 0.05))
     second = at.run()
     at.check(second)
     assert not any(report.replaced for report in second)

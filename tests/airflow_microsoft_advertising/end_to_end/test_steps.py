@@ -39,7 +39,7 @@ from customer_match_delivery import call_tracking
 from customer_match_delivery import calls as applying
 from customer_match_demo.expected import expected
 from customer_match_demo.stack import account_connection
-from customer_match_demo.tables import DemoTable, churned, demo_tables, write_tables
+from customer_match_demo.tables import DemoTable, churn_tables, demo_tables, write_tables
 from microsoft_advertising import operations
 from microsoft_advertising.retrying import RetryPolicy
 from tests.airflow_microsoft_advertising.conftest import Connect
@@ -179,7 +179,7 @@ def test_full_incremental_and_full_again(
         (Route.APPLY if by_calls else Route.BULK, not by_calls)
     }
 
-    at.write(churned(TABLES, 0.02))
+    at.write(churn_tables(TABLES, 0.02))
     second = at.run()
     at.check(second)
     assert not any(report.replaced for report in second)
@@ -269,7 +269,7 @@ def test_faults_of_the_service(small: Installation, fault: str) -> None:
     left = sum(rule["times"] for rule in small.api.control("faults"))
     assert left < FAULTS[fault].get("times", 1), "nothing was struck"
     small.api.control("faults", method="DELETE")
-    small.write(churned(TABLES, 0.1))
+    small.write(churn_tables(TABLES, 0.1))
     small.api.control("faults", FAULTS[fault])
     small.check(small.run(tries=8))
 
@@ -342,7 +342,7 @@ CALL_FAULTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_faults_of_calls(calls: Installation, fault: str) -> None:
     rule = CALL_FAULTS[fault] | {"operation": CALL}
-    for tables in (TABLES, churned(TABLES, 0.1)):
+    for tables in (TABLES, churn_tables(TABLES, 0.1)):
         calls.write(tables)
         calls.api.control("faults", rule)
         [report] = calls.run(tries=8)
@@ -375,7 +375,7 @@ def test_the_pause_that_the_service_asks_for_is_enough(
     monkeypatch.setattr(RetryPolicy, "_wait", pause)
     monkeypatch.setattr(applying, "MAX_ITEMS_PER_CALL", 20)
     calls.api.control("settings", {"calls_per_minute": 4})
-    calls.write(churned(TABLES, 0.2))
+    calls.write(churn_tables(TABLES, 0.2))
     [report] = calls.run(tries=4)
     calls.check([report])
     assert (report.calls or 0) > 2 * 4
@@ -464,7 +464,7 @@ def test_a_service_that_takes_no_members_by_calls(tmp_path: Path, simulator: Sim
         with pytest.raises(AirflowFailException, match="route: bulk"):
             at.run()
         return
-    for tables in (TABLES, churned(TABLES, 0.1)):
+    for tables in (TABLES, churn_tables(TABLES, 0.1)):
         at.write(tables)
         [report] = at.run()
         at.check([report])
@@ -484,7 +484,7 @@ def test_both_routes_take_turns(tmp_path: Path, simulator: Simulator) -> None:
     at = small_one(tmp_path, simulator)
     for share, route in ((0.0, "bulk"), (0.1, "apply"), (0.2, "bulk"), (0.05, "auto")):
         at.export = at.export.model_copy(update={"route": route})
-        at.write(churned(TABLES, share) if share else TABLES)
+        at.write(churn_tables(TABLES, share) if share else TABLES)
         [report] = at.run()
         at.check([report])
         assert report.route is (Route.BULK if route == "bulk" else Route.APPLY)
@@ -541,7 +541,7 @@ def test_terms_that_the_connection_accepts(
     first = small.run()
     small.check(first)
     assert "Jane Doe" in str(first[0].terms)
-    small.write(churned(TABLES, 0.1))
+    small.write(churn_tables(TABLES, 0.1))
     second = small.run()
     small.check(second)
     assert second[0].added
@@ -556,7 +556,7 @@ def test_an_audience_is_renamed_with_the_export(small: Installation) -> None:
     [audience] = small.audiences(report.audience)
     new = f"Renamed {uuid.uuid4().hex[:8]}"
     small.becomes(segments=[{"table": "HighValueCustomers", "audience": new}])
-    small.write(churned(TABLES, 0.02))
+    small.write(churn_tables(TABLES, 0.02))
     [second] = small.run()
     small.check([second])
     assert (second.audience_id, second.replaced) == (report.audience_id, False)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from customer_match_demo.tables import churned, write_tables
+from customer_match_demo.tables import churn_tables, write_tables
 from tests.airflow_microsoft_advertising.cli.test_run import TABLES, Installation
 from tests.microsoft_advertising_simulator.api import Simulator
 
@@ -50,7 +50,7 @@ def test_a_backup_is_put_back(installation: Installation) -> None:
     workspace, backup = installation.folder / "workspace", installation.folder / "backup"
     segments(installation.name)
     shutil.copytree(workspace, backup)
-    installation.write(churned(TABLES, 0.2))
+    installation.write(churn_tables(TABLES, 0.2))
     segments(installation.name)
     installation.write(TABLES)
     shutil.rmtree(workspace)
@@ -80,7 +80,7 @@ def test_two_checkouts_in_turn(
     ids = []
     for number, folder in enumerate([tmp_path, other, tmp_path]):
         monkeypatch.setenv("CUSTOMER_MATCH_EXPORTS", str(folder))
-        installation.write(TABLES if number % 2 else churned(TABLES, 0.2))
+        installation.write(TABLES if number % 2 else churn_tables(TABLES, 0.2))
         report = segments(installation.name)
         assert installation.exact
         ids.append(json.loads((folder / "workspace" / "workspace.json").read_text())["id"])
@@ -94,7 +94,7 @@ def test_two_checkouts_in_turn(
 
 def test_the_newest_states_are_lost(installation: Installation) -> None:
     segments(installation.name)
-    installation.write(churned(TABLES, 0.2))
+    installation.write(churn_tables(TABLES, 0.2))
     segments(installation.name)
     for folder in (installation.folder / "workspace").glob("ledgers/*/*/states"):
         for path in sorted(folder.iterdir())[5:]:
@@ -109,7 +109,7 @@ def test_a_service_that_does_not_change_descriptions(installation: Installation)
     installation.api.control("settings", {"updates_customer_lists": False})
     try:
         segments(installation.name)
-        installation.write(churned(TABLES, 0.2))
+        installation.write(churn_tables(TABLES, 0.2))
         report = segments(installation.name)
     finally:
         installation.api.control("settings", {"updates_customer_lists": True})
@@ -134,7 +134,7 @@ def test_a_second_export_on_the_same_audiences(installation: Installation, tmp_p
     assert validated.returncode == 1
     assert "second.yaml, line" in validated.stdout
     assert "each would replace the other's members" in validated.stdout
-    write_tables(str(tmp_path / "others"), churned(TABLES, 0.5))
+    write_tables(str(tmp_path / "others"), churn_tables(TABLES, 0.5))
     for workspace in ("workspace", "elsewhere"):
         changed = text.replace("/lake", "/others").replace("/workspace", f"/{workspace}")
         (tmp_path / "second.yaml").write_text(changed)
