@@ -103,7 +103,10 @@ def test_several_columns_make_one_member_of_a_row(storage: Any) -> None:
         ["Email", "Second"],
     )
     staged = stage_members([batch], ReadSpec(emails=("Email", "Second")), Policy.BASIC, storage, "m")
-    assert members_of(storage, staged) == expected_from_values(["ann@contoso.com", "bob@contoso.com"], "basic").members
+    assert (
+        members_of(storage, staged)
+        == expected_from_values(["ann@contoso.com", "bob@contoso.com"], "basic").members
+    )
     assert (staged.valid, staged.duplicates) == (3, 1)
 
 
