@@ -196,11 +196,6 @@ def test_a_room_imports_only_rooms_before_it(room: str | None) -> None:
     assert wrong == []
 
 
-CIRCLES_TO_COME_APART = {  # (module, what it imports): the one edge by which each circle is known
-    ("customer_match.runs.report", "customer_match.runs.report_tables"),
-}
-
-
 def test_no_circles() -> None:
     """Nor by imports within functions or for type checkers only: each module can be understood after those it needs."""
     needs = {

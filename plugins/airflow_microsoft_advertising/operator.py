@@ -93,20 +93,20 @@ class UploadAudienceOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Start or resume the delivery; defers while the service works, or asks for a pause."""
         upload = self._upload(context)
-        return self._advanced(upload, upload.start, started=time.time())
+        return self._take_step(upload, upload.start, started=time.time())
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after an upload has ended; the ledger knows which."""
         upload, started = self._upload(context), float(event["started"])
         overdue = str(event["request_id"]) if event.get("overdue") else None
-        return self._advanced(
+        return self._take_step(
             upload, lambda: upload.resume(started=started, overdue=overdue), started=started
         )
 
     def execute_after_pause(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after the pause that the service had asked for."""
         upload, started = self._upload(context), float(event["started"])
-        return self._advanced(
+        return self._take_step(
             upload, lambda: upload.start(since=started), started=started, pauses=int(event["pauses"])
         )
 
@@ -117,7 +117,7 @@ class UploadAudienceOperator(BaseOperator):
         """
         self.log.warning("Stopped. An upload in flight goes on at the service; the next try awaits it.")
 
-    def _advanced(
+    def _take_step(
         self,
         upload: Upload,
         step: Callable[[], NextMove],

@@ -32,7 +32,7 @@ MODULES: Final = frozenset(
         "customer_match_delivery.audience",
         "customer_match_delivery.delivery",
         "airflow_microsoft_advertising.hook",
-        "airflow_microsoft_advertising.cli.ledger",
+        "airflow_microsoft_advertising.cli.ledger_summary",
         "airflow_microsoft_advertising.cli.execution",
         "airflow_microsoft_advertising.cli.local_run",
         "airflow_microsoft_advertising.operator",

@@ -2,7 +2,7 @@
 
 Steps, deliveries, ledgers and leases are those of the DAG's tasks; what Airflow does around them is done here:
 trying again, waiting, going on with the other segments. While one segment waits for the service, the next one is
-read. All is done by one thread, so that it can be stopped anywhere, and everything that it knows lies in the
+read. All is done by one thread, so that it can be stopped anywhere, and everything that it knows is in the
 workspace: the next run, here or of the DAG, goes on from there.
 """
 
@@ -72,7 +72,7 @@ class _Work:
     """A segment's work, and when it wants to go on: seconds of the clock."""
 
     due: float
-    place: int
+    position: int
     steps: Waits = field(compare=False)
 
 
@@ -99,7 +99,7 @@ class LocalRun:
         self._polling = polling or POLLING
         self._sleep = sleep
         self._holder = holder_of(f"{run.export.name} / {run.run_id}")
-        self._begun: dict[str, Upload] = {}
+        self._uploads: dict[str, Upload] = {}
         self._cleaning = ExitStack()
         self._poller: Client | None = None
         self._patience = run.export.upload_timeout_minutes * 60.0
@@ -128,37 +128,37 @@ class LocalRun:
 
     def _carry_out(self, segments: Sequence[Segment]) -> None:
         """Work that is due goes first, so that no upload's results get too old; then the next segment begins."""
-        fresh = deque(_Work(0.0, place, self._segment(one)) for place, one in enumerate(segments))
-        begun: list[_Work] = []
-        while fresh or begun:
-            rests = not begun or begun[0].due > time.monotonic()
-            if fresh and rests and len(begun) < MAX_PARALLEL_UPLOADS:
-                work = fresh.popleft()
+        new = deque(_Work(0.0, position, self._export(one)) for position, one in enumerate(segments))
+        started: list[_Work] = []
+        while new or started:
+            is_idle = not started or started[0].due > time.monotonic()
+            if new and is_idle and len(started) < MAX_PARALLEL_UPLOADS:
+                work = new.popleft()
             else:
-                work = heapq.heappop(begun)
+                work = heapq.heappop(started)
                 self._sleep(max(0.0, work.due - time.monotonic()))
             for wait in work.steps:
                 work.due = time.monotonic() + wait
-                heapq.heappush(begun, work)
+                heapq.heappush(started, work)
                 break
 
-    def _segment(self, segment: Segment) -> Waits:
+    def _export(self, segment: Segment) -> Waits:
         try:
             for step, work in _STEPS:
                 self._tell(segment, str(step))
-                yield from self._tried(segment, partial(_at_once, work, self._run, segment))
+                yield from self._try(segment, partial(_at_once, work, self._run, segment))
             self._tell(segment, str(Step.UPLOAD))
-            yield from self._tried(segment, partial(self._upload, segment))
+            yield from self._try(segment, partial(self._upload, segment))
         except AirflowSkipException as skipped:
             # It holds nothing that is to be given back: a dry run needs no connection to the service.
-            self._begun.pop(segment.audience, None)
+            self._uploads.pop(segment.audience, None)
             self._tell(segment, f"skipped: {skipped}")
         except (AirflowFailException, TransientError, RuntimeError) as error:
             self._tell(segment, f"failed: {error}")
         else:
             self._tell(segment, "done")
 
-    def _tried(self, segment: Segment, work: Callable[[], Waits]) -> Waits:
+    def _try(self, segment: Segment, work: Callable[[], Waits]) -> Waits:
         """Do it, and again after what trying again may mend: as often, and after such waits, as the DAG's tasks."""
         export = self._run.export
         for retry in range(export.retries):
@@ -175,7 +175,7 @@ class LocalRun:
     def _upload(self, segment: Segment) -> Waits:
         """One try of the upload task: pauses and waits included."""
         upload = self._upload_of(segment)
-        self._begun[segment.audience] = upload
+        self._uploads[segment.audience] = upload
         started, pauses = time.time(), 0
         step: Callable[[], NextMove] = partial(upload.start, since=started)
         while True:
@@ -192,16 +192,16 @@ class LocalRun:
             if isinstance(move, dict):
                 break
             if isinstance(move, Busy):
-                yield from self._let_through(segment, upload, move)
+                yield from self._wait_for_other_run(segment, upload, move)
             else:
                 pauses = 0
                 self._tell(segment, f"waiting for request {move.request_id}")
-                ended = yield from self._awaited(move)
+                ended = yield from self._await_end(move)
                 overdue = None if ended else move.request_id
                 step = partial(upload.resume, started=started, overdue=overdue)
-        del self._begun[segment.audience]
+        del self._uploads[segment.audience]
 
-    def _let_through(self, segment: Segment, upload: Upload, busy: Busy) -> Waits:
+    def _wait_for_other_run(self, segment: Segment, upload: Upload, busy: Busy) -> Waits:
         """Wait for the other run; one whose process has died on this machine is waited for no longer."""
         holder = upload.holder()
         if holder is None:
@@ -213,7 +213,7 @@ class LocalRun:
         self._tell(segment, f"waiting for the run {holder}")
         yield min(busy.seconds, _BUSY_SECONDS)
 
-    def _awaited(self, waiting: Waiting) -> Generator[float, None, bool]:
+    def _await_end(self, waiting: Waiting) -> Generator[float, None, bool]:
         """Wait for the end of an upload. It only asks; what came of it is found out by `resume`.
 
         Returns:
@@ -252,8 +252,8 @@ class LocalRun:
         )
 
     def _give_back(self) -> None:
-        """Nobody comes back to what was begun and not ended: other runs need not wait for it."""
-        for upload in self._begun.values():
+        """This run does not come back to uploads that have not ended: other runs need not wait for them."""
+        for upload in self._uploads.values():
             upload.give_back()
 
 

@@ -365,4 +365,4 @@ def test_an_audience_that_cannot_be_given_back_hides_no_failure(
     run.local._sleep = stop
     with pytest.raises(KeyboardInterrupt):
         run("Gold")
-    assert isinstance(run.local._begun[GOLD], Upload)
+    assert isinstance(run.local._uploads[GOLD], Upload)

@@ -1,0 +1,148 @@
+"""What a ledger knows of an audience, as text for people and as values for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_microsoft_advertising.cli.output import logs_on_stderr
+
+if TYPE_CHECKING:
+    from airflow_microsoft_advertising.cli.ledger_lookup import FoundLedger
+    from customer_match.ledger.state import State
+    from customer_match.ledger.store import Ledger
+
+__all__ = ["Summary", "summarise"]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a ledger's newest state says.
+
+    Attributes:
+        export: The export that it was found through.
+        audience: Name.
+        audience_id: Id at the service; None if it is not known.
+        members: Members that are surely there.
+        possible: Members that may be there; None if anybody may.
+        interval_end: End of the data interval that the audience stands for, ISO 8601.
+        updated_at: When the newest state was written, likewise.
+        unfinished: Parts of a plan that is not settled yet.
+        in_flight: Request ids of uploads that the service is working on.
+        late_until: Until when calls that were not answered may take effect, ISO 8601; None if there are none.
+        busy: The run that is at work on the audience now.
+        forced: The run by which this interval was applied over a newer one, and that one's end; None normally.
+        renewed_at: When all members were sent last, ISO 8601; None if that is not known.
+        damage: Why it is not trusted.
+        states: States that are kept.
+        deleted: Whether the audience was deleted, because its table had vanished.
+        workspace: Id of the workspace.
+        generation: What the audience's description tells if nobody else has written to it; None before it was set.
+        uncovered: Why that would not be noticed; None normally.
+    """
+
+    export: str
+    audience: str
+    audience_id: str | None
+    members: int
+    possible: int | None
+    interval_end: str | None
+    updated_at: str | None
+    unfinished: int
+    in_flight: list[str]
+    late_until: str | None
+    busy: str | None
+    forced: str | None
+    renewed_at: str | None
+    damage: str | None
+    states: int
+    deleted: bool
+    workspace: str
+    generation: str | None
+    uncovered: str | None
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:<12} {value}" for name, value in self._lines())
+
+    def _lines(self) -> Iterator[tuple[str, str]]:
+        identity = (
+            "deleted, because its table had vanished"
+            if self.deleted
+            else f"id {self.audience_id or 'unknown'}"
+        )
+        yield "audience", f"{self.audience} ({identity}; export {self.export})"
+        if not self.deleted:
+            yield "members", "anybody may be in it" if self.possible is None else self._members
+        yield "stands for", self.interval_end or "nothing sent yet"
+        if self.forced:
+            yield "forced", self.forced
+        yield "all sent", self.renewed_at or "unknown"
+        yield "written", self.updated_at or "never"
+        if self.unfinished:
+            yield (
+                "unfinished",
+                f"{self.unfinished} parts; uploads in flight: {', '.join(self.in_flight) or 'none'}",
+            )
+        yield "generation", f"{self.generation or 'none yet'} (of workspace {self.workspace})"
+        if self.uncovered:
+            yield "not covered", self.uncovered
+        if self.late_until:
+            yield "under way", f"calls without an answer, which may take effect until {self.late_until}"
+        if self.busy:
+            yield "at work", self.busy
+        if self.damage:
+            yield "distrusted", f"{self.damage} The next run replaces the whole audience."
+
+    @property
+    def _members(self) -> str:
+        if self.members == self.possible:
+            return f"{self.members:,}"
+        return f"{self.members:,} surely, {self.possible:,} possibly"
+
+
+@logs_on_stderr()
+def summarise(found: FoundLedger) -> Summary:
+    """What a ledger's newest state says."""
+    entry = found.ledger.load()
+    state = entry.state
+    certain, possible = _counts(found.ledger, state)
+    return Summary(
+        export=found.export.name,
+        audience=found.audience,
+        audience_id=state.audience_id,
+        members=certain,
+        possible=possible,
+        interval_end=state.interval_end.isoformat() if state.interval_end else None,
+        forced=f"by the run {state.forced.by}, over data up to {state.forced.over.isoformat()}"
+        if state.forced
+        else None,
+        renewed_at=state.renewed.at.isoformat(timespec="seconds") if state.renewed else None,
+        updated_at=state.updated_at.isoformat(timespec="seconds") if state.updated_at else None,
+        unfinished=len(state.parts),
+        in_flight=[part.request.id for part in state.parts if part.request],
+        late_until=_late_until(state),
+        busy=found.busy,
+        damage=state.damage,
+        states=len(found.ledger.history()),
+        deleted=state.was_deleted,
+        workspace=found.ledgers.workspace_id,
+        generation=state.generation.token if state.generation else None,
+        uncovered=state.generation.uncovered if state.generation else None,
+    )
+
+
+def _late_until(state: State) -> str | None:
+    living = [call.until for call in state.unanswered_calls() if call.until > datetime.now(UTC)]
+    return max(living).isoformat(timespec="seconds") if living else None
+
+
+def _counts(ledger: Ledger, state: State) -> tuple[int, int | None]:
+    """Members that are surely and possibly there; None if anybody may be, or if files are damaged."""
+    from customer_match.members.files import DamagedMembers  # noqa: PLC0415 - keeps --help quick
+
+    try:
+        return ledger.count(state)
+    except DamagedMembers:
+        return 0, None
