@@ -199,11 +199,7 @@ def test_a_room_imports_only_rooms_before_it(room: str | None) -> None:
 def test_no_circles() -> None:
     """Nor by imports within functions or for type checkers only: each module can be understood after those it needs."""
     needs = {
-        module: {
-            other
-            for name in imports(module)
-            if (other := module_of(name)) and other != module and (module, other) not in CIRCLES_TO_COME_APART
-        }
+        module: {other for name in imports(module) if (other := module_of(name)) and other != module}
         for module in modules()
     }
     try:
