@@ -29,7 +29,7 @@ __all__ = [
     "load_export",
     "load_exports",
     "load_files",
-    "refuse_shared",
+    "reject_shared",
 ]
 
 
@@ -129,8 +129,8 @@ def load_files(
     """
     context = {PARSE_CONDITIONS: parse_conditions, BASE: base}
     loaded = [_load(path, context) for path in paths]
-    for index, rivals in _name_conflicts(paths, loaded).items():
-        loaded[index] = _refuse_name(paths[index], rivals)
+    for index, others in _name_conflicts(paths, loaded).items():
+        loaded[index] = _reject_name(paths[index], others)
     taken = {result.name for result in loaded if isinstance(result, Export)}
     return [
         result if isinstance(result, Export) else replace(result, name=_free_name(result, taken))
@@ -138,7 +138,7 @@ def load_files(
     ]
 
 
-def refuse_shared(
+def reject_shared(
     paths: Sequence[Path], results: Sequence[Export | BrokenExport]
 ) -> list[Export | BrokenExport]:
     """Mark results as broken if another export of the same folder also writes to one of their audiences.
@@ -151,12 +151,12 @@ def refuse_shared(
         for folder in {path.parent for path in paths}
     }
     return [
-        _refuse_if_shared(path, result, known[path.parent]) if isinstance(result, Export) else result
+        _reject_if_shared(path, result, known[path.parent]) if isinstance(result, Export) else result
         for path, result in zip(paths, results, strict=True)
     ]
 
 
-def _refuse_if_shared(path: Path, export: Export, others: Sequence[Export]) -> Export | BrokenExport:
+def _reject_if_shared(path: Path, export: Export, others: Sequence[Export]) -> Export | BrokenExport:
     document = _read(path)
     problems = [
         Problem(document.line(shared.key), key_text(shared.key), str(shared))
@@ -169,8 +169,8 @@ def _read(path: Path) -> Document:
     try:
         return read_document(path.read_bytes())
     except OSError as error:
-        said = f"cannot be read ({error.strerror}). Check that the file exists and is readable"
-        return Document(problems=(Problem(None, "", said),))
+        message = f"cannot be read ({error.strerror}). Check that the file exists and is readable"
+        return Document(problems=(Problem(None, "", message),))
 
 
 def _validate(path: Path, document: Document, context: Mapping[str, Any]) -> Export:
@@ -194,8 +194,10 @@ def _load(path: Path, context: Mapping[str, Any]) -> Export | BrokenExport:
     except InvalidExport as error:
         broken = error
     except Exception as error:  # noqa: BLE001 (no file may stop the others)
-        said = f"cannot be checked ({type(error).__name__}). Simplify the file, and please report this error"
-        broken = InvalidExport(path.name, [Problem(None, "", said)])
+        message = (
+            f"cannot be checked ({type(error).__name__}). Simplify the file, and please report this error"
+        )
+        broken = InvalidExport(path.name, [Problem(None, "", message)])
     name = (document.values or {}).get("name")
     usable = (
         isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,240}", name) and not holds_address(name)
@@ -218,10 +220,10 @@ def _name_conflicts(paths: Sequence[Path], loaded: Sequence[Export | BrokenExpor
     return conflicts
 
 
-def _refuse_name(path: Path, rivals: Sequence[Path]) -> BrokenExport:
-    names = ", ".join(rival.name for rival in rivals)
-    said = f"the name is also used by {names}, but it is the DAG id and must be unique. Give each file its own `name`"
-    problem = Problem(_read(path).line(("name",)), "name", said)
+def _reject_name(path: Path, others: Sequence[Path]) -> BrokenExport:
+    names = ", ".join(other.name for other in others)
+    message = f"the name is also used by {names}, but it becomes the DAG id. Give each file its own `name`"
+    problem = Problem(_read(path).line(("name",)), "name", message)
     return BrokenExport(path, _slug(path.name), InvalidExport(path.name, [problem]))
 
 

@@ -18,7 +18,7 @@ _SECRET = re.compile(r"[?&;](?:sig|se|sv|sp)=|AccountKey=|SharedAccess|://[^/@]*
 
 
 def _root(value: str) -> str:
-    _refuse_secrets_and_variables(value)
+    _reject_secrets_and_variables(value)
     return _url(value) if "://" in value else value.rstrip("/") or "/"
 
 
@@ -42,7 +42,7 @@ def _table_path(value: str) -> str:
     return value.rstrip("/") if is_template(value) else whole
 
 
-def _refuse_secrets_and_variables(value: str) -> None:
+def _reject_secrets_and_variables(value: str) -> None:
     if _SECRET.search(value):
         raise ValueError("contains a secret. Remove it from this file and keep it in the Airflow connection")
     if value.startswith("~") or re.search(r"\$\{|\$[A-Za-z]|\{\{", value):

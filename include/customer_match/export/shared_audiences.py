@@ -46,12 +46,14 @@ def shared_audiences(export: Export, others: Sequence[Export]) -> list[Shared]:
         export: The export.
         others: All known exports; the export itself is ignored.
     """
-    rivals = [other for other in others if other.name != export.name and _may_share(export, other)]
+    neighbours = [other for other in others if other.name != export.name and _may_share(export, other)]
     found = []
     for index, selection in enumerate(export.segments):
         key: KeyPath = ("segments", index)
         shared = (
-            Shared(key, rival.name, what) for rival in rivals for what in _shared_by(export, selection, rival)
+            Shared(key, rival.name, what)
+            for rival in neighbours
+            for what in _shared_by(export, selection, rival)
         )
         found += [one for one in [next(shared, None)] if one]
     return found

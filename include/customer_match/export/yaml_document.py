@@ -188,9 +188,9 @@ def _explain(error: yaml.YAMLError) -> tuple[int | None, str]:
     """The line and the message of a syntax error, without the text of the line, which PyYAML would quote."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return None, "not YAML: the file contains control characters. Save it as plain text"
-    said = f"{error.context or ''} {error.problem or ''}".strip()
-    explained = next((text for part, text in _SYNTAX if part in said), f"{said}. Correct this line")
-    opened = error.context_mark if re.search("quoted|flow|simple key", said) else None
+    reported = f"{error.context or ''} {error.problem or ''}".strip()
+    explained = next((text for part, text in _SYNTAX if part in reported), f"{reported}. Correct this line")
+    opened = error.context_mark if re.search("quoted|flow|simple key", reported) else None
     mark = opened or error.problem_mark
     return mark.line + 1 if mark else None, f"not YAML: {explained}"
 
@@ -221,8 +221,8 @@ class _Builder:
                 continue
             below = (*path, key)
             if key in values:
-                said = f"is a duplicate of the key in line {self.lines[below]}. Remove one of them"
-                self.problems.append(Problem(_line(key_node), key_text(below), said))
+                message = f"is a duplicate of the key in line {self.lines[below]}. Remove one of them"
+                self.problems.append(Problem(_line(key_node), key_text(below), message))
                 continue
             self.lines[below] = _line(key_node)
             values[key] = self._value(value_node, below)

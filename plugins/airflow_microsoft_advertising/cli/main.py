@@ -1,7 +1,6 @@
 """The console script `customer-match`.
 
-Exit status: 0 all is well, 1 something is wrong and the output says what, 2 the command was not understood,
-130 it was interrupted.
+Exit status: 0 success, 1 a problem that the output describes, 2 an invalid command line, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -66,15 +65,15 @@ def validate(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Check export files: every problem with its line, its key and what to do."""
+    """Check export files and print every problem with its line, its key and what to do."""
     from customer_match.export.loading import (  # noqa: PLC0415 - keeps --help quick
         BrokenExport,
         load_files,
-        refuse_shared,
+        reject_shared,
     )
 
     paths = _export_files(files or [exports_folder()])
-    results = refuse_shared(paths, load_files(paths, parse_conditions=True))
+    results = reject_shared(paths, load_files(paths, parse_conditions=True))
     errors = [result.error if isinstance(result, BrokenExport) else None for result in results]
     names = [result.name for result in results]
     if as_json:
@@ -133,15 +132,17 @@ def simulator(
     serve(port=port, data=data, host=host, sandbox=sandbox)
 
 
-def _export_files(places: Iterable[Path]) -> list[Path]:
-    """The files that are meant, folders opened, each once."""
+def _export_files(files_and_folders: Iterable[Path]) -> list[Path]:
+    """The given files and the files of the given folders, each once."""
     from customer_match.export.loading import export_files  # noqa: PLC0415 - keeps --help quick
 
     paths: dict[Path, Path] = {}
-    for place in places:
-        found = export_files(place) if place.is_dir() else [place]
+    for given in files_and_folders:
+        found = export_files(given) if given.is_dir() else [given]
         if not found:
-            raise ConfigurationError(f"{place}: no export files (*.yaml) in this folder. Name another.")
+            raise ConfigurationError(
+                f"{given}: this folder contains no export files (*.yaml). Name another one."
+            )
         paths.update((path.resolve(), path) for path in found)
     return list(paths.values())
 

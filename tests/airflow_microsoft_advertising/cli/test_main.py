@@ -117,7 +117,11 @@ def test_an_error_of_ours_ends_with_its_message_alone(
     with pytest.raises(SystemExit) as caught:
         command_line.main()
     assert caught.value.code == 1
-    assert capsys.readouterr().err.strip().endswith("no export files (*.yaml) in this folder. Name another.")
+    assert (
+        capsys.readouterr()
+        .err.strip()
+        .endswith("this folder contains no export files (*.yaml). Name another one.")
+    )
 
 
 @pytest.mark.parametrize("arguments", [("validate", "--nonsense"), ("nonsense",), ("simulator",)])

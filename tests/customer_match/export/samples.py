@@ -1,4 +1,4 @@
-"""An export with the required keys, as a model and as a file; tests add what they are about."""
+"""An export with the required keys, as a model and as a file; tests add the keys that they check."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def save(folder: Path, content: str, name: str = "autumn.yaml") -> Path:
 
 
 def refusal(folder: Path, content: str) -> InvalidExport:
-    """What is raised for a file that is wrong."""
+    """The error that is raised for a wrong file."""
     with pytest.raises(InvalidExport) as caught:
         load_export(save(folder, content))
     return caught.value

@@ -1,4 +1,4 @@
-"""`changes`: what may be written, and what people hear where it may not."""
+"""`changes`: valid values, and the messages for invalid ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_none_and_false_mean_no_log(written: object) -> None:
 
 
 @pytest.mark.parametrize("written", [None, "auto"])
-def test_without_a_setting_the_columns_tell(written: object) -> None:
+def test_without_a_setting_the_columns_decide(written: object) -> None:
     assert source(written).changes is None
 
 
@@ -61,12 +61,12 @@ def test_any_of_its_keys_makes_a_table_a_log(written: object) -> None:
         ({"key": [], "order": "V"}, "is an empty list"),
     ],
 )
-def test_a_log_without_its_order_or_its_rows_is_refused(written: object, words: str) -> None:
+def test_a_log_without_its_order_or_its_rows_is_rejected(written: object, words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         source(written)
 
 
-def test_what_a_table_says_goes_before_its_source() -> None:
+def test_changes_of_a_table_take_precedence_over_its_source() -> None:
     own = {"key": "Other", "order": "V"}
     export = Export.model_validate(
         EXPORT

@@ -6,7 +6,7 @@ from customer_match.export.limits import Guards
 from tests.customer_match.export.samples import export
 
 
-def test_null_takes_off_each_guard_that_has_a_limit() -> None:
+def test_null_turns_off_each_guard_that_has_a_limit() -> None:
     limits = [key for key in Guards.model_fields if key.startswith("max_")]
     assert len(limits) == 9
     guards = export(guards=dict.fromkeys(limits)).guards

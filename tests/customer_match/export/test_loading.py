@@ -1,4 +1,4 @@
-"""Export files from disk: found, read, and one that is wrong takes no other down."""
+"""Export files on disk: they are found and read, and a wrong file does not affect the others."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_the_projects_own_exports_are_valid() -> None:
 
 
 @pytest.mark.parametrize("stem", ["ann@contoso.com", "ann%40contoso.com", "ann_x0040_contoso.com"])
-def test_the_dag_of_a_broken_file_is_not_called_by_an_address(tmp_path: Path, stem: str) -> None:
+def test_the_dag_id_of_a_broken_file_contains_no_address(tmp_path: Path, stem: str) -> None:
     save(tmp_path, file_text(), f"{stem}.yaml")
     [broken] = load_exports(tmp_path)
     assert isinstance(broken, BrokenExport)
@@ -98,7 +98,9 @@ def test_the_dag_of_a_broken_file_is_not_called_by_an_address(tmp_path: Path, st
 
 
 @pytest.mark.bad_input
-def test_a_file_that_nobody_expected_spoils_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_in_a_file_does_not_affect_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def falls(_: str) -> None:
         raise MemoryError("secret")
 
@@ -113,8 +115,8 @@ def test_a_file_that_nobody_expected_spoils_no_other(tmp_path: Path, monkeypatch
     )
 
 
-def test_a_condition_is_parsed_for_those_alone_who_ask(tmp_path: Path) -> None:
-    """Columns are known to the tables alone, and reading the DAGs must not pay for parsing."""
+def test_a_condition_is_parsed_only_on_request(tmp_path: Path) -> None:
+    """Only tables know their columns, and the reading of the DAGs must not be slowed down by parsing."""
     right = save(tmp_path, file_text(where="NoSuchColumn >= 50 AND LOWER(Country) IN ('de')"), "right.yaml")
     [result] = load_files([right], parse_conditions=True)
     assert isinstance(result, Export)
@@ -130,7 +132,7 @@ def test_the_error_is_a_configuration_error_and_survives_pickling(tmp_path: Path
 
 
 @pytest.mark.bad_input
-def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_reported(tmp_path: Path) -> None:
     with pytest.raises(InvalidExport, match=r"gone.yaml: cannot be read \(No such file"):
         load_export(tmp_path / "gone.yaml")
     with pytest.raises(InvalidExport, match=r"cannot be read \(Is a directory\)"):
@@ -138,12 +140,12 @@ def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
 
 
 class TestFolders:
-    def test_files_come_in_order_and_others_are_left_alone(self, tmp_path: Path) -> None:
+    def test_export_files_are_sorted_and_other_files_ignored(self, tmp_path: Path) -> None:
         for name in ("b.yaml", "a.yml", ".a.yaml", "notes.txt", "export.schema.json"):
             save(tmp_path, file_text(), name)
         assert [export.name for export in load_exports(tmp_path)] == ["a", "b"]
 
-    def test_a_broken_file_takes_no_other_down(self, tmp_path: Path) -> None:
+    def test_a_broken_file_does_not_affect_others(self, tmp_path: Path) -> None:
         save(tmp_path, file_text(), "good.yaml")
         save(tmp_path, file_text(cid="x", name="chosen"), "bad.yaml")
         save(tmp_path, "\t", "tab.yaml")
@@ -168,7 +170,7 @@ class TestFolders:
             "autumn-copy.yaml, line 6, name: the name is also used by autumn.yaml"
         )
 
-    def test_where_nobody_can_tell_whose_the_name_is_none_has_it(self, tmp_path: Path) -> None:
+    def test_no_file_keeps_a_name_that_several_claim(self, tmp_path: Path) -> None:
         for file in ("one.yaml", "two.yaml"):
             save(tmp_path, file_text(name="autumn"), file)
         for file in ("same.yaml", "same.yml"):
@@ -192,6 +194,6 @@ class TestFolders:
         paths = [save(tmp_path / folder, file_text()) for folder in ("live", "test")]
         assert all(isinstance(result, Export) for result in load_files(paths))
 
-    def test_a_missing_folder_is_told(self, tmp_path: Path) -> None:
+    def test_a_missing_folder_is_reported(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="this folder does not exist"):
             load_exports(tmp_path / "gone")

@@ -1,4 +1,4 @@
-"""Which tables become which segments of a run, and which can give their names to audiences."""
+"""Which tables become which segments of a run, and which table names are valid names of audiences."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def test_named_tables_need_no_listing() -> None:
     assert tables(segments_of(some)) == ["A", "B"]
 
 
-def test_patterns_tell_upper_from_lower_case() -> None:
+def test_patterns_are_case_sensitive() -> None:
     assert tables(segments_of(export(segments="g?ld[12]"), ["gold1", "Gold1", "gold3"])) == ["gold1"]
 
 
-def test_names_and_patterns_that_fit_no_table_are_reported() -> None:
+def test_names_and_patterns_that_match_no_table_are_reported() -> None:
     some = export(segments=["A", "Missing", {"table": "Elsewhere", "path": "x"}, "G*", "H*"])
     assert unmatched(some, ["A", "Gold"]) == ["Missing", "H*"]
 
@@ -93,7 +93,7 @@ def test_only_tables_that_would_share_an_audience_fail() -> None:
 
 
 @pytest.mark.bad_input
-def test_what_the_file_names_goes_before_what_a_pattern_takes() -> None:
+def test_named_tables_take_precedence_over_patterns() -> None:
     some = export(segments=["Gold", {"table": "S", "audience": "VIPs"}, "*"])
     found = {one.table: one.fault for one in segments_of(some, ["Gold", "gold", "S", "vips", "Other"])}
     assert {name for name, fault in found.items() if fault} == {"gold", "vips"}
@@ -123,7 +123,7 @@ def test_only_a_table_with_a_control_character_fails(name: str, shown: str) -> N
 
 
 @pytest.mark.bad_input
-def test_a_table_called_by_an_address_gives_its_name_to_no_audience() -> None:
+def test_a_table_name_with_an_address_cannot_name_an_audience() -> None:
     some = export(segments="*")
     names = ["p=anna%40example.com", "p=o'brien@example.com", "p=plain"]
     found = {one.table: one.fault for one in segments_of(some, names)}

@@ -1,4 +1,4 @@
-"""An export as a whole: its defaults, and that it can be stored and not changed."""
+"""An export as a whole: its defaults, serialisation and immutability."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who counts: how `email`, `consent`, `suppress` and `membership` may be written, and what they mean."""
+"""Who becomes a member: the forms of `email`, `consent`, `suppress` and `membership`, and their meaning."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.customer_match.export.samples import export
         ),
     ],
 )
-def test_short_spellings_mean_the_same_as_mappings(key: str, written: object, kept: object) -> None:
+def test_short_forms_mean_the_same_as_mappings(key: str, written: object, kept: object) -> None:
     assert getattr(export(**{key: written}), key) == kept
 
 
@@ -43,9 +43,7 @@ def test_short_spellings_mean_the_same_as_mappings(key: str, written: object, ke
         ({"table": "M", "key": "C", "segments": "S"}, "C", ("M", None, "S")),
     ],
 )
-def test_memberships_have_dataverses_columns_unless_told_otherwise(
-    membership: object, key: str, one: object
-) -> None:
+def test_memberships_have_dataverses_columns_by_default(membership: object, key: str, one: object) -> None:
     some = export(profiles={"table": "Customer", "key": "Id"}, membership=membership)
     assert some.membership_key == key
     found = some.memberships

@@ -1,4 +1,4 @@
-"""What is wrong in an export file is told once, with its line, its key and a remedy, and without what may be secret."""
+"""Each problem of an export file is reported once, with its line, its key and a remedy, and without secrets."""
 
 from __future__ import annotations
 
@@ -376,7 +376,7 @@ CASES: list[tuple[dict[str, str | None], str]] = [
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize(("keys", "message"), CASES)
-def test_a_mistake_is_told_once_with_line_key_and_remedy(
+def test_a_mistake_is_reported_once_with_line_key_and_remedy(
     tmp_path: Path, keys: dict[str, str | None], message: str
 ) -> None:
     error = refusal(tmp_path, file_text(**keys))
@@ -399,7 +399,7 @@ def test_a_mistake_is_told_once_with_line_key_and_remedy(
         {"where": "Score=40 OR Score=40.55"},
     ],
 )
-def test_tables_and_paths_may_hold_addresses_and_other_signs_are_none(
+def test_tables_and_paths_may_contain_addresses_and_an_at_sign_alone_is_none(
     tmp_path: Path, keys: dict[str, str]
 ) -> None:
     load_export(save(tmp_path, file_text(**keys)))
@@ -426,7 +426,7 @@ CONDITIONS = [
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize(("condition", "message"), CONDITIONS)
-def test_a_condition_that_is_none_is_told_with_its_line(tmp_path: Path, condition: str, message: str) -> None:
+def test_an_invalid_condition_is_reported_with_its_line(tmp_path: Path, condition: str, message: str) -> None:
     path = save(tmp_path, file_text(where=json.dumps(condition)))
     [result] = load_files([path], parse_conditions=True)
     assert isinstance(result, BrokenExport)
@@ -439,7 +439,7 @@ def test_a_condition_that_is_none_is_told_with_its_line(tmp_path: Path, conditio
 
 
 @pytest.mark.bad_input
-def test_a_wrong_condition_is_told_beside_other_mistakes(tmp_path: Path) -> None:
+def test_an_invalid_condition_is_reported_with_other_mistakes(tmp_path: Path) -> None:
     path = save(tmp_path, file_text(where="a =", retries="-1", scope="customer"))
     [result] = load_files([path], parse_conditions=True)
     assert isinstance(result, BrokenExport)
@@ -447,7 +447,7 @@ def test_a_wrong_condition_is_told_beside_other_mistakes(tmp_path: Path) -> None
 
 
 @pytest.mark.bad_input
-def test_all_mistakes_are_told_at_once_in_the_files_order(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once_in_the_files_order(tmp_path: Path) -> None:
     error = refusal(
         tmp_path,
         file_text(cid="x", email=None, guards="{max_removed: 2, typo: 1}", title="a\ntitle: b", retries="-1"),
@@ -520,7 +520,7 @@ JARGON = ("Input should", "validation error", "pydantic", "type=", "Value error"
 @pytest.mark.bad_input
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(KEYS, JSON, min_size=1, max_size=3))
-def test_whatever_is_written_the_answer_is_in_human_words(tmp_path: Path, keys: dict[str, Any]) -> None:
+def test_no_message_contains_jargon(tmp_path: Path, keys: dict[str, Any]) -> None:
     content = file_text(**{key: json.dumps(value) for key, value in keys.items()})
     (result,) = load_files([save(tmp_path, content)])
     if isinstance(result, BrokenExport):

@@ -1,4 +1,4 @@
-"""The reference of the export file is fresh, complete, and true."""
+"""The reference of the export file is up to date, complete, and correct."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SCHEMA = PROJECT / "include" / "exports" / "export.schema.json"
 AGAIN = "run `python -m customer_match.export.reference_page`"
 
 
-def test_the_page_is_fresh() -> None:
+def test_the_page_is_up_to_date() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert page == with_table(page), AGAIN
 
 
-def test_the_schema_is_fresh() -> None:
+def test_the_schema_is_up_to_date() -> None:
     assert SCHEMA.read_text(encoding="utf-8") == json_schema(), AGAIN
 
 
@@ -119,7 +119,7 @@ def test_the_pages_examples_are_valid() -> None:
         ("{cid: 1, aid: 2, source: lake, segments: all, email: E, scope: customer}", False),
     ],
 )
-def test_editors_judge_like_the_model(tmp_path: Path, content: str, *, valid: bool) -> None:
+def test_the_schema_accepts_what_the_model_accepts(tmp_path: Path, content: str, *, valid: bool) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(content)
     result = CliRunner().invoke(check_jsonschema, ["--schemafile", str(SCHEMA), str(file)])

@@ -1,4 +1,4 @@
-"""When an export runs: what may be written, and when the next run is due."""
+"""When an export runs: valid schedules, and when the next run is due."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ def test_a_schedule_and_its_time_zone_are_kept_as_cron_has_them(
         ("@quarterly", "UTC", datetime(2027, 1, 1, tzinfo=UTC)),
     ],
 )
-def test_the_next_run_is_told_in_the_schedules_time_zone(
-    schedule: str, timezone: str, wanted: datetime
-) -> None:
+def test_the_next_run_uses_the_schedules_time_zone(schedule: str, timezone: str, wanted: datetime) -> None:
     assert next_run(schedule, timezone, NOW) == wanted
 
 

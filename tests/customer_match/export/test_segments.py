@@ -1,4 +1,4 @@
-"""Segments: what they are called across runs, and to which list they are written."""
+"""Segments: their keys across runs, and the audiences that they are written to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXPORTS = st.from_regex(r"[A-Za-z0-9_.-]{1,250}", fullmatch=True)
 
 
 @given(export=EXPORTS, table=st.text(min_size=1))
-def test_a_key_is_safe_whatever_the_table_is_called(export: str, table: str) -> None:
+def test_a_key_is_safe_for_any_table_name(export: str, table: str) -> None:
     key = segment_key(export, table)
     assert re.fullmatch(re.escape(export) + "/[a-z0-9-]{1,53}", key)
     assert key == segment_key(export, table)
@@ -28,7 +28,7 @@ def test_different_segments_have_different_keys(one: tuple[str, str], two: tuple
     assert (segment_key(*one) == segment_key(*two)) == (one == two)
 
 
-def test_the_identity_of_a_segment_outlives_a_renaming() -> None:
+def test_the_identity_of_a_segment_survives_a_renaming() -> None:
     before, after = (
         export(segments=["Gold", "Silver"]),
         export(segments=[{"table": "Gold", "audience": "VIPs"}, "Silver"]),
@@ -49,6 +49,6 @@ def test_a_table_that_is_named_twice_makes_two_segments() -> None:
     assert twice.other_keys(pattern) == {twice.key(first), twice.key(second)}
 
 
-def test_a_segment_has_the_list_that_the_file_names() -> None:
+def test_a_segment_has_the_audience_id_of_the_file() -> None:
     [segment] = segments_of(export(segments=[{"table": "Gold", "audience_id": 4711}]))
     assert segment.audience_id == "4711"

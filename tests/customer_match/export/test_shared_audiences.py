@@ -1,4 +1,4 @@
-"""Two exports on one audience of one account are told from their files."""
+"""Two exports that share an audience of one account are detected from their files."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 import yaml
 
-from customer_match.export.loading import BrokenExport, load_files, refuse_shared
+from customer_match.export.loading import BrokenExport, load_files, reject_shared
 
 BASE = {"cid": 1, "aid": 2, "source": "lake", "email": "Email", "segments": ["Gold"]}
 
 
 def validated(folder: Path, first: dict[str, Any], second: dict[str, Any]) -> list[str]:
-    """The problems of two files, in order; nothing for one that is valid."""
+    """The problems of two files, in order; empty for a valid one."""
     paths = []
     for name, keys in {"autumn": first, "winter": second}.items():
         paths.append(folder / f"{name}.yaml")
         paths[-1].write_text(yaml.safe_dump(BASE | keys))
-    results = refuse_shared(paths, load_files(paths))
+    results = reject_shared(paths, load_files(paths))
     return [str(result.error) if isinstance(result, BrokenExport) else "" for result in results]
 
 
@@ -44,7 +44,7 @@ def validated(folder: Path, first: dict[str, Any], second: dict[str, Any]) -> li
         ({"segments": ["G*"]}, {"segments": ["G*"]}),
     ],
 )
-def test_an_audience_that_two_exports_have_is_told_in_both_files(
+def test_an_audience_of_two_exports_is_reported_in_both_files(
     tmp_path: Path, first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     autumn, winter = validated(tmp_path, first, second)
@@ -65,15 +65,15 @@ def test_an_audience_that_two_exports_have_is_told_in_both_files(
         ({"segments": [{"table": "Gold", "audience_id": 7}]}, {"segments": [{"table": "S", "audience_id": 8}]}),
     ],
 )  # fmt: skip
-def test_exports_with_audiences_of_their_own_are_valid(
+def test_exports_with_separate_audiences_are_valid(
     tmp_path: Path, first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     assert validated(tmp_path, first, second) == ["", ""]
 
 
 @pytest.mark.bad_input
-def test_one_file_is_compared_with_its_neighbours(tmp_path: Path) -> None:
+def test_one_file_is_compared_with_the_others_of_its_folder(tmp_path: Path) -> None:
     validated(tmp_path, {}, {})
     path = tmp_path / "winter.yaml"
-    [result] = refuse_shared([path], load_files([path]))
+    [result] = reject_shared([path], load_files([path]))
     assert isinstance(result, BrokenExport)

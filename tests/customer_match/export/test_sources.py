@@ -37,7 +37,7 @@ def test_a_root_in_a_lake_loses_only_its_last_slash(root: str) -> None:
         ("s3://bucket/x/", "s3://bucket/x"),
     ],
 )
-def test_other_spellings_become_one_and_other_storages_stay(written: str, root: str) -> None:
+def test_spellings_of_a_url_are_unified_and_other_storages_kept(written: str, root: str) -> None:
     source = Source(connection="lake", root=written)
     assert (source.root, source.is_remote) == (root, True)
     assert source.locate("/a/") == f"{root}/a"
@@ -57,7 +57,7 @@ def test_other_spellings_become_one_and_other_storages_stay(written: str, root: 
         ({"root": "abfs://lake/x", "connection": "c"}, "abfs://other/a", "abfs://other/a"),
     ],
 )
-def test_a_path_is_located_below_the_root_unless_it_is_whole(
+def test_a_path_is_located_below_the_root_unless_it_is_absolute(
     folder: dict[str, str], path: str, location: str
 ) -> None:
     loaded = Folder.model_validate(folder, context={BASE: Path("/project")})
@@ -68,7 +68,7 @@ def test_relative_folders_begin_at_the_project_unless_a_base_is_named() -> None:
     assert Folder(root="lake").locate("a") == str(PROJECT / "lake" / "a")
 
 
-def test_a_storage_of_airflows_needs_no_connection_where_the_machine_signs_in() -> None:
+def test_other_storages_need_no_connection() -> None:
     assert Source(root="s3://bucket/x").connection is None
 
 
@@ -90,7 +90,7 @@ class TestCsv:
             ({"header": False}, {"header": False}),
         ],
     )
-    def test_a_setting_is_kept_as_readers_have_it(
+    def test_a_setting_is_converted_for_the_reader(
         self, written: dict[str, object], read: dict[str, object]
     ) -> None:
         csv = Csv.model_validate(written)
@@ -113,7 +113,7 @@ class TestCsv:
             ({"columns": ["ann@example.org"]}, "is an e-mail address"),
         ],
     )
-    def test_a_setting_that_no_reader_has_is_refused(self, written: dict[str, object], word: str) -> None:
+    def test_an_invalid_setting_is_rejected(self, written: dict[str, object], word: str) -> None:
         with pytest.raises(ValidationError) as raised:
             Csv.model_validate(written)
         assert word in str(raised.value)

@@ -1,4 +1,4 @@
-"""Single values of an export: what may be written, and what is kept of it."""
+"""Single values of an export: valid forms, and their values in the model."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ def test_limits_are_those_of_the_client() -> None:
         ("upload_timeout_minutes", 0.5, 0.5),
     ],
 )
-def test_a_value_is_kept_as_the_model_has_it(key: str, written: object, kept: object) -> None:
+def test_a_value_is_converted_for_the_model(key: str, written: object, kept: object) -> None:
     assert getattr(export(**{key: written}), key) == kept

@@ -1,4 +1,4 @@
-"""YAML to values with lines: the core schema, and what people hear where YAML is broken."""
+"""YAML to values with lines: the core schema, and the messages for broken YAML."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_no_message_repeats_the_line() -> None:
         assert not any("hunter2" in problem.message for problem in read_document(raw).problems)
 
 
-def test_keys_are_told_like_people_write_them() -> None:
+def test_paths_are_written_like_keys() -> None:
     assert key_text(("segments", 1, "audience")) == "segments[1].audience"
     assert key_text(("jane@example.com",)) == "…"
 
