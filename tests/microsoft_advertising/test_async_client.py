@@ -109,7 +109,7 @@ def test_hiccups_are_bridged(service: Service, ask: Ask, hiccup: Reply) -> None:
     assert len(service.calls(STATUS)) == 3
 
 
-def test_patience_ends(service: Service, ask: Ask) -> None:
+def test_the_last_error_is_raised_when_patience_ends(service: Service, ask: Ask) -> None:
     service.on(STATUS, Reply(503, b"busy"))
     with pytest.raises(TransientError, match="503"):
         ask()

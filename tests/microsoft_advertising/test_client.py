@@ -213,7 +213,7 @@ def test_hiccups_are_bridged(service: Service, client: Caller, hiccup: Reply) ->
     assert len(service.calls(STATUS)) == 3
 
 
-def test_patience_ends(service: Service, client: Caller) -> None:
+def test_the_last_error_is_raised_when_patience_ends(service: Service, client: Caller) -> None:
     service.on(STATUS, Reply(503, b"busy"))
     with pytest.raises(TransientError, match="503"):
         client.upload_status("r-1")
@@ -283,7 +283,7 @@ def test_a_silent_service_times_out(
         client.upload_status("r-1")
 
 
-def test_nobody_there(account: Account, impatient: RetryPolicy) -> None:
+def test_an_unreachable_service_is_a_transient_error(account: Account, impatient: RetryPolicy) -> None:
     with (
         Client(account, Environment.at("http://127.0.0.1:9"), retries=impatient) as client,
         pytest.raises(TransientError, match="no connection"),
@@ -294,7 +294,7 @@ def test_nobody_there(account: Account, impatient: RetryPolicy) -> None:
 # --- audiences ---------------------------------------------------------------------------------------------
 
 
-def test_create(service: Service, client: Caller) -> None:
+def test_a_new_audience_is_sent_with_its_owner_and_duration(service: Service, client: Caller) -> None:
     service.on(AUDIENCES, json_reply({"AudienceIds": ["900"], "PartialErrors": []}))
     assert client.create_audience("VIP", description="d", scope="Account", membership_duration=90) == "900"
     (request,) = service.calls(AUDIENCES)
@@ -367,7 +367,7 @@ def test_an_audience_that_is_not_there(service: Service, client: Caller) -> None
     assert client.get_audience("12") is None
 
 
-def test_delete(service: Service, client: Caller) -> None:
+def test_deleting_is_repeated_until_the_audience_is_gone(service: Service, client: Caller) -> None:
     service.on(AUDIENCES, Reply(drop=True), NO_SUCH_AUDIENCE)
     client.delete_audience("12")
     first, second = service.calls(AUDIENCES)
@@ -578,7 +578,7 @@ def test_one_client_serves_many_threads(service: Service, account: Account, envi
     assert service.tokens_issued == 1
 
 
-def test_whoami(service: Service, client: Caller) -> None:
+def test_whoami_names_the_user_and_the_account(service: Service, client: Caller) -> None:
     service.on(
         USER, json_reply({"User": {"Id": "5", "UserName": "somebody@example.com"}, "CustomerRoles": []})
     )
@@ -673,7 +673,7 @@ def test_a_lost_answer_is_found_out_by_asking_again(service: Service, client: Ca
         (3227, "BulkServiceTooManyRequests", TransientError),
     ],
 )
-def test_refused_files(
+def test_refused_files_raise_their_family_at_once(
     service: Service, client: Caller, tmp_path: Path, *, code: int, name: str, family: type[Exception]
 ) -> None:
     service.on(UPLOAD, refused_file(code, name))
@@ -713,7 +713,7 @@ def test_tokens_never_travel_in_clear_to_a_real_service(
 # --- status and results ------------------------------------------------------------------------------------
 
 
-def test_status(service: Service, client: Caller) -> None:
+def test_an_upload_s_status_hides_its_result_url(service: Service, client: Caller) -> None:
     service.on(
         STATUS,
         json_reply(
@@ -754,7 +754,7 @@ RESULTS = results_zip(
 )
 
 
-def test_row_errors(service: Service, client: Caller) -> None:
+def test_row_errors_are_fetched_again_after_a_broken_download(service: Service, client: Caller) -> None:
     service.on(RESULT, Reply(503, b""), Reply(200, RESULTS, cut_off=5), Reply(200, RESULTS))
     rows = client.row_errors(f"{service.base_url}{RESULT}?sig=result-secret")
     assert rows == [
@@ -766,7 +766,7 @@ def test_row_errors(service: Service, client: Caller) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
-def test_expired_results(service: Service, client: Caller, status: int) -> None:
+def test_expired_results_ask_for_a_new_status(service: Service, client: Caller, status: int) -> None:
     service.on(RESULT, Reply(status, b"<Error/>"))
     with pytest.raises(ResultsExpired, match="status gives a new one"):
         client.row_errors(f"{service.base_url}{RESULT}")
@@ -780,7 +780,7 @@ def test_endless_results_stop(service: Service, client: Caller, monkeypatch: pyt
         client.row_errors(f"{service.base_url}{RESULT}")
 
 
-def test_broken_results(service: Service, client: Caller) -> None:
+def test_broken_results_are_a_transient_error(service: Service, client: Caller) -> None:
     service.on(RESULT, Reply(200, RESULTS[: len(RESULTS) // 2]))
     with pytest.raises(TransientError, match="broken"):
         client.row_errors(f"{service.base_url}{RESULT}")

@@ -282,7 +282,7 @@ def test_changing_an_audience(client: Speaker) -> None:
     assert caught.value.codes == (4855,)  # type: ignore[attr-defined]  # of the service's own subclass
 
 
-def test_features(client: Speaker) -> None:
+def test_the_customer_list_feature_is_among_the_pilot_features(client: Speaker) -> None:
     assert CUSTOMER_LIST_FEATURE in client.pilot_features()
 
 
@@ -324,7 +324,7 @@ def test_who_we_are(client: Speaker, api: Api) -> None:
 # --- what is not there, or there already -----------------------------------------------------------------------
 
 
-def test_unknown_ids(client: Speaker) -> None:
+def test_unknown_ids_are_none_and_count_as_deleted(client: Speaker) -> None:
     assert client.get_audience("999999999999") is None
     assert client.delete_audience("999999999999") is None
 
@@ -350,7 +350,9 @@ def test_an_unknown_upload(client: Speaker) -> None:
     assert caught.value.codes == (4201,)  # type: ignore[attr-defined]  # as above
 
 
-def test_refused_members(client: Speaker, send: Callable[..., set[int]], api: Api) -> None:
+def test_refused_members_are_named_and_all_others_done(
+    client: Speaker, send: Callable[..., set[int]], api: Api
+) -> None:
     """Single members are data: they are told by their place, and the others are done."""
     audience_id = audience(client)
     assert send(client, audience_id, Action.ADD, digests(1, 2)) == set()
@@ -409,7 +411,7 @@ FAULTS: list[tuple[str, int, type[Exception], float | None]] = [
 @pytest.mark.parametrize(
     ("operation", "code", "family", "wait"), FAULTS, ids=[f"{name}-{code}" for name, code, *_ in FAULTS]
 )
-def test_faults(
+def test_faults_have_the_same_family_and_words_on_both_transports(
     client: Speaker,
     api: Api,
     *,
@@ -525,7 +527,7 @@ def test_other_lost_answers_are_asked_for_again(client: Speaker, api: Api, lost:
 
 
 @pytest.mark.parametrize("lost", LOST)
-def test_patience_ends(client: Speaker, api: Api, lost: str) -> None:
+def test_the_last_error_is_raised_when_patience_ends(client: Speaker, api: Api, lost: str) -> None:
     api.fault("GetAudiencesByIds", times=3, **LOST[lost])
     with pytest.raises(TransientError, match="GetAudiencesByIds"):
         client.list_audiences()
@@ -604,7 +606,7 @@ def test_a_lost_answer_to_a_file_and_a_dead_token(client: Speaker, api: Api, tmp
     assert api.members(audience_id) == hexes(1, 2)
 
 
-def test_addresses_expire(client: Speaker, api: Api, tmp_path: Path) -> None:
+def test_expired_addresses_have_errors_of_their_own(client: Speaker, api: Api, tmp_path: Path) -> None:
     audience_id = audience(client)
     api.control("settings", {"result_url_seconds": 0.001})
     ticket = client.request_upload()
@@ -645,7 +647,7 @@ def test_a_service_that_cannot_be_reached_has_done_nothing(client: Speaker) -> N
         (204, TerminalError, None),
     ],
 )
-def test_faults_while_polling(
+def test_faults_while_polling_are_those_of_the_client(
     poller: Poller, api: Api, *, code: int, family: type[Exception], wait: float | None, status: int
 ) -> None:
     api.control("settings", {"soap_fault_status": status})

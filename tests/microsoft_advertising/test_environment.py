@@ -42,7 +42,7 @@ def test_bad_base_url(url: str) -> None:
     assert "u:p" not in str(caught.value)
 
 
-def test_unknown_name() -> None:
+def test_an_unknown_environment_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"'test'.*production or sandbox"):
         Environment.named("test")
 

@@ -61,7 +61,9 @@ def test_only_the_named_keys_are_looked_at() -> None:
         (123456, ServiceTransientError),
     ],
 )
-def test_families(code: int, family: type[Exception]) -> None:
+def test_each_code_becomes_its_family_with_operation_and_tracking_id(
+    code: int, family: type[Exception]
+) -> None:
     error = error_of((ServiceError(code, ""),), ORIGIN, tracking_id="abc-1")
     assert isinstance(error, family)
     assert str(error).startswith("GetBulkUploadUrl for account 222: ")
@@ -107,7 +109,7 @@ def test_a_setting_goes_before_a_stop() -> None:
         (503, TransientError),
     ],
 )
-def test_bare_statuses(status: int, family: type[Exception]) -> None:
+def test_a_status_without_a_fault_becomes_its_family(status: int, family: type[Exception]) -> None:
     error = error_of_status(status, ORIGIN, retry_after=7)
     assert isinstance(error, family)
     assert str(status) in str(error)

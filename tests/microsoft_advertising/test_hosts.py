@@ -325,7 +325,9 @@ def test_results_are_not_fetched_from_inside_by_a_redirect(
     assert "upload-secret" not in str(caught.value)
 
 
-def test_redirects_end(do: Do, service: Service, environment: Environment) -> None:
+def test_results_are_asked_for_at_five_addresses_at_most(
+    do: Do, service: Service, environment: Environment
+) -> None:
     service.on("/results", Reply(302, b"", {"Location": "/results"}))
     with pytest.raises(ServiceTerminalError, match="each of 5 addresses leads to another one"):
         do(environment, "row_errors", f"{service.base_url}/results")

@@ -135,7 +135,7 @@ def test_a_change_names_only_what_changes() -> None:
     ("answer", "features"),
     [({"FeaturePilotFlags": [579, "580"]}, {579, 580}), ({"FeaturePilotFlags": None}, set()), ({}, set())],
 )
-def test_pilot_features(answer: dict[str, object], features: set[int]) -> None:
+def test_pilot_features_are_read_as_numbers(answer: dict[str, object], features: set[int]) -> None:
     operation = operations.pilot_features("111")
     assert operation.body == {"CustomerId": "111"}
     assert operation.read(answer) == features
@@ -149,7 +149,7 @@ def test_tickets_hide_their_url() -> None:
     assert "upload-secret" not in repr(ticket)
 
 
-def test_status() -> None:
+def test_an_upload_s_status_is_read_with_its_errors() -> None:
     read = operations.upload_status("r-1").read
     running = read(
         {"RequestStatus": "InProgress", "PercentComplete": 40, "ResultFileUrl": None, "Errors": None}
@@ -187,7 +187,7 @@ def test_status() -> None:
         ("SomethingNew", False, False),
     ],
 )
-def test_states(word: str, final: bool, succeeded: bool) -> None:
+def test_each_state_says_whether_it_is_final_and_good(word: str, final: bool, succeeded: bool) -> None:
     status = operations.upload_status("r").read({"RequestStatus": word, "PercentComplete": 0})
     assert (status.state.final, status.state.succeeded) == (final, succeeded)
 

@@ -58,13 +58,15 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         ("10.1.2.3/33, fd00::/300, ::::, /8, [, https://x, %, ' '", "https://10.1.2.3/x", False),
     ],
 )
-def test_exceptions(monkeypatch: pytest.MonkeyPatch, exceptions: str, url: str, direct: bool) -> None:
+def test_no_proxy_exempts_hosts_and_networks(
+    monkeypatch: pytest.MonkeyPatch, exceptions: str, url: str, direct: bool
+) -> None:
     monkeypatch.setenv("HTTPS_PROXY", PROXY)
     monkeypatch.setenv("NO_PROXY", exceptions)
     assert proxy_for(httpx.URL(url)) == (None if direct else PROXY)
 
 
-def test_which_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheme_s_own_proxy_goes_before_the_one_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     assert proxy_for(httpx.URL(SERVICE)) is None
     monkeypatch.setenv("all_proxy", "all.contoso.com:1")
     assert proxy_for(httpx.URL(SERVICE)) == "http://all.contoso.com:1"

@@ -385,7 +385,7 @@ def test_too_many_rows_apply_nothing(api: Api) -> None:
 
 
 @pytest.mark.behaviour("parse.columns", "parse.ragged")
-def test_tolerant_reading(api: Api) -> None:
+def test_files_of_unusual_form_are_read_all_the_same(api: Api) -> None:
     """Other column order, unknown columns, ragged rows, LF, quotes, blank lines, unbalanced quotes."""
     audience = api.create("Tolerant")
     text = "\n".join(
@@ -500,7 +500,7 @@ def test_who_was_removed_does_not_come_back_when_others_lapse(api: Api) -> None:
 
 
 @pytest.mark.behaviour("lists.duration-changed")
-def test_another_duration(api: Api) -> None:
+def test_another_duration_counts_from_the_day_each_member_came(api: Api) -> None:
     audience = api.create("Lapsing later", MembershipDuration=-1)
     api.apply(audience, "Add", hexes([1]))
     days_pass(api, 9)

@@ -52,7 +52,7 @@ def test_a_url_expires_after_15_minutes(api: Api) -> None:
 
 
 @pytest.mark.behaviour("file.url-once")
-def test_unknown_url(api: Api) -> None:
+def test_a_file_to_an_unknown_url_is_refused(api: Api) -> None:
     _, url = api.request_url()
     other = url.replace(url.rsplit("/", 1)[1], "00000000-0000-0000-0000-000000000000?Ver=13")
     assert refused(api.post_file(other, EMPTY)) == (400, 3220)
@@ -97,7 +97,7 @@ def test_number_of_files(api: Api) -> None:
 
 @pytest.mark.behaviour("file.extension", "file.zip-members")
 @pytest.mark.bad_input
-def test_unsound_zips(api: Api) -> None:
+def test_unsound_zips_are_refused(api: Api) -> None:
     _, url = api.request_url()
     several = io.BytesIO()
     with zipfile.ZipFile(several, "w") as archive:
@@ -126,7 +126,9 @@ def test_unsound_zips(api: Api) -> None:
         ({"CustomerId": "1"}, 401, 106),
     ],
 )
-def test_credentials(api: Api, headers: dict[str, str | None], status: int, code: int) -> None:
+def test_wrong_credentials_of_a_file_are_refused(
+    api: Api, headers: dict[str, str | None], status: int, code: int
+) -> None:
     _, url = api.request_url()
     assert refused(api.post_file(url, EMPTY, headers=headers)) == (status, code)
     assert api.post_file(url, EMPTY).status_code == 200
@@ -139,14 +141,14 @@ def test_bearer_and_customer_account_id_do_too(api: Api) -> None:
     assert api.http.post(url, files={"file": ("a.csv", EMPTY)}, headers=headers).status_code == 200
 
 
-def test_expired_token(api: Api) -> None:
+def test_a_file_with_an_expired_token_is_refused(api: Api) -> None:
     _, url = api.request_url()
     api.control("tokens", {"expire_access": True})
     assert refused(api.post_file(url, EMPTY)) == (401, 109)
 
 
 @pytest.mark.behaviour("file.too-large")
-def test_file_size(api: Api) -> None:
+def test_a_file_above_the_limit_is_refused(api: Api) -> None:
     api.control("settings", {"max_file_bytes": 50_000})
     _, url = api.request_url()
     assert refused(api.post_file(url, EMPTY + b" " * 50_000)) == (413, 3223)

@@ -149,7 +149,7 @@ def test_lists_are_added_found_changed_filled_and_deleted(api: Api, sdk: Sdk) ->
 
 
 @pytest.mark.behaviour("msads.uploads")
-def test_upload_file(api: Api, sdk: Sdk) -> None:
+def test_the_sdk_uploads_a_file(api: Api, sdk: Sdk) -> None:
     done = sdk.upload_file([new_list("msads file"), *items("-10", range(5))])
     made, *rows = done["rows"]
     assert (made["class"], made["client"], made["status"]) == ("BulkCustomerList", "the list", "Active")

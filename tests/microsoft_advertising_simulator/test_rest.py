@@ -27,7 +27,9 @@ LISTS = {"Type": "CustomerList"}
         ({"CustomerAccountId": "1"}, 403, 106),
     ],
 )
-def test_credentials(api: Api, headers: dict[str, str | None], status: int, number: int) -> None:
+def test_wrong_credentials_are_refused_by_their_codes(
+    api: Api, headers: dict[str, str | None], status: int, number: int
+) -> None:
     answer = api.call(QUERY, LISTS, headers=headers)
     assert (answer.status_code, numbers(answer)) == (status, [number])
     body = answer.json()

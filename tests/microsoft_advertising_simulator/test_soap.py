@@ -143,7 +143,9 @@ def test_the_namespace_must_be_the_services(wire: Wire) -> None:
         ({"CustomerAccountId": "1"}, 106),
     ],
 )
-def test_credentials(wire: Wire, headers: dict[str, str | None], number: int) -> None:
+def test_wrong_credentials_are_refused_with_both_statuses(
+    wire: Wire, headers: dict[str, str | None], number: int
+) -> None:
     answer = wire.post("CampaignManagementService", wire.message(LISTS, **headers))
     assert (answer.status_code, codes(answer)) == (500, [number])
     wire.api.control("settings", {"soap_fault_status": 200})

@@ -97,7 +97,7 @@ def compare_simple(wsdl: Wsdl, namespace: str, name: str, kind: Simple, place: s
 
 @pytest.mark.behaviour("soap.contract")
 @pytest.mark.parametrize("contract", SERVICES, ids=lambda contract: contract.name)
-def test_messages(contract: ServiceContract) -> None:
+def test_messages_are_those_of_the_wsdl(contract: ServiceContract) -> None:
     wsdl = Wsdl(contract.name)
     seen = 0
     for operation, message in contract.messages.items():
@@ -109,7 +109,7 @@ def test_messages(contract: ServiceContract) -> None:
 
 
 @pytest.mark.parametrize("contract", SERVICES, ids=lambda contract: contract.name)
-def test_faults(contract: ServiceContract) -> None:
+def test_faults_are_those_of_the_wsdl(contract: ServiceContract) -> None:
     wsdl = Wsdl(contract.name)
     for detail in (AD_API_FAULT, contract.fault):
         element = wsdl.named("element", detail.namespace, detail.name)

@@ -133,7 +133,9 @@ def test_errors_of_rows_are_folded_into_their_entities(api: Api, sdk: Sdk, tmp_p
 @pytest.mark.parametrize(
     ("action", "expected"), [("Add", {1, 2, 3, 4}), ("Remove", {1}), ("Replace", {2, 3, 4})]
 )
-def test_actions(api: Api, sdk: Sdk, tmp_path: Path, action: str, expected: set[int]) -> None:
+def test_each_action_changes_the_members(
+    api: Api, sdk: Sdk, tmp_path: Path, action: str, expected: set[int]
+) -> None:
     number = int(api.create(f"SDK {action}"))
     api.apply(str(number), "Add", hexes({1, 2}))
     entities = [sdk.bulk_list(None, id=number, action=action), *sdk.bulk_items(number, hexes({2, 3, 4}))]

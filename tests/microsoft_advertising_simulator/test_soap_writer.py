@@ -77,7 +77,9 @@ def test_an_error_of_customer_management_has_no_error_code() -> None:
         (CUSTOMER, 1001, "{https://bingads.microsoft.com/Customer/v13}ApiFault", "Details"),
     ],
 )
-def test_faults(service: Any, number: int, detail: str, text: str) -> None:
+def test_faults_are_written_with_their_code_and_details(
+    service: Any, number: int, detail: str, text: str
+) -> None:
     for details in ("why", None):
         content = check(service.name, write_fault(service, ServiceFault(number, details), "tracking"))
         [found] = content[2]

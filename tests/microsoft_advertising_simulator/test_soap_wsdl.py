@@ -85,7 +85,7 @@ def test_sizes_are_numbers_after_a_day(api: Api, connect: Connect) -> None:
     assert (audience.SearchSize, audience.AudienceNetworkSize) == (2, 2)
 
 
-def test_members_applied(api: Api, connect: Connect) -> None:
+def test_members_are_applied_by_the_strict_client(api: Api, connect: Connect) -> None:
     client = connect("CampaignManagementService")
     [number] = added(client, api, "Applied strictly").AudienceIds["long"]
     data = {
@@ -279,7 +279,7 @@ def test_entity_records_in_all_their_answers(api: Api, connect: Connect) -> None
     assert codes(caught.value) == [204]
 
 
-def test_a_download(api: Api, connect: Connect) -> None:
+def test_a_download_is_read_by_the_strict_client(api: Api, connect: Connect) -> None:
     client = connect("BulkService")
     arguments = smallest_calls(api)["DownloadCampaignsByAccountIds"]
     # Another test may have moved the clock, and the last time may not be longer ago than a month.

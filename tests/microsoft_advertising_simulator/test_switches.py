@@ -45,7 +45,7 @@ def test_every_switch_is_named_by_a_behaviour() -> None:
 
 @pytest.mark.behaviour("lists.duration")
 @pytest.mark.parametrize(("maximum", "good", "bad"), [(390, 390, 391), (180, 180, 181), (None, 100_000, 0)])
-def test_longest_membership(api: Api, maximum: int | None, good: int, bad: int) -> None:
+def test_the_longest_membership_can_be_set(api: Api, maximum: int | None, good: int, bad: int) -> None:
     api.control("settings", {"max_membership_days": maximum})
     assert api.create(f"Lasting {good}", MembershipDuration=good)
     refused = api.campaign("Audiences", {"Audiences": [api.audience("Too long", MembershipDuration=bad)]})
@@ -144,7 +144,7 @@ def test_delete_as_another_word_for_remove(api: Api) -> None:
 
 
 @pytest.mark.behaviour("lists.terms-false")
-def test_terms_false(api: Api) -> None:
+def test_refused_terms_can_fail_the_upload(api: Api) -> None:
     rows = [
         list_row(
             Id="-1", Audience="Refusing the terms", Scope="Customer", Accept_Customer_Match_Term="False"
@@ -172,7 +172,7 @@ def test_upper_case_hashes_are_the_same_members(api: Api) -> None:
 
 
 @pytest.mark.behaviour("items.duplicates")
-def test_duplicates(api: Api) -> None:
+def test_duplicates_can_be_refused(api: Api) -> None:
     audience, other = api.create("Once"), api.create("Once more")
     rows = [
         list_row(Id=audience, Action_Type="Add"),

@@ -22,7 +22,7 @@ def array(digests: list[bytes]) -> Digests:
 
 
 @given(st.lists(DIGEST, max_size=60))
-def test_sorted_distinct(digests: list[bytes]) -> None:
+def test_digests_are_sorted_and_distinct(digests: list[bytes]) -> None:
     assert [bytes(row) for row in sorted_distinct(array(digests))] == sorted(set(digests))
 
 

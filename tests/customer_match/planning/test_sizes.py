@@ -30,7 +30,9 @@ READY, SMALL, UNKNOWN, MISSING = (
         (None, 5_000, MISSING, "creates it anew"),
     ],
 )
-def test_readings(matched: Matched | None, members: int, readiness: Readiness, words: str | None) -> None:
+def test_sizes_are_judged_with_what_users_should_know(
+    matched: Matched | None, members: int, readiness: Readiness, words: str | None
+) -> None:
     reading = size_of_audience("VIPs", "7", matched, members=members, least=300, hours=48)
     assert reading.readiness is readiness
     assert (words or "") in (reading.message or "")

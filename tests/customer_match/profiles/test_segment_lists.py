@@ -87,7 +87,7 @@ def test_the_fast_way_agrees_with_the_parser(texts: list[str | None]) -> None:
         ("[" * 100_000, None),
     ],
 )
-def test_by_hand(text: str, names: tuple[str, ...] | None) -> None:
+def test_lists_are_read_or_refused_as_written_here_by_hand(text: str, names: tuple[str, ...] | None) -> None:
     assert names_in(text) == names
 
 

@@ -117,7 +117,7 @@ def test_where_nothing_was_found_nothing_stops(ignore: bool) -> None:
 # --- Age ---------------------------------------------------------------------------------------------------
 
 
-def test_age() -> None:
+def test_a_table_that_is_too_old_trips_the_guard() -> None:
     guards = Guards(max_age_hours=48)
     assert check_age("VIPs", NOW - timedelta(hours=48), NOW, guards) is None
     too_old = NOW - timedelta(hours=48, minutes=6)
@@ -173,7 +173,7 @@ def test_a_segment_without_members_may_be_allowed() -> None:
     )
 
 
-def test_rejected() -> None:
+def test_too_many_rejected_profiles_trip_the_guard() -> None:
     guards = Guards(max_rejected=0.2)
     assert check_members("VIPs", staged(profiles=10_000, rejected=2_000), guards) is None
     tripped(
@@ -244,7 +244,7 @@ def test_the_share_of_a_list_is_exact(percent: int, hundreds: int) -> None:
 # --- Profiles lost -----------------------------------------------------------------------------------------
 
 
-def test_profiles_lost() -> None:
+def test_too_many_lost_profiles_trip_the_guard() -> None:
     guards = Guards(max_profiles_lost=0.25)
     assert check_profiles_lost("VIPs", table(10_000), table(7_500), guards) is None
     tripped(
@@ -324,13 +324,13 @@ def test_without_a_table_before_nothing_is_compared(check: Any) -> None:
         (0, 0, 0, False),
     ],
 )
-def test_vanished(known: int, gone: int, found: int, trips: bool) -> None:
+def test_too_many_vanished_tables_trip_the_guard(known: int, gone: int, found: int, trips: bool) -> None:
     changes = Changes(known=known, gone=gone, found=found)
     assert (check_vanished("Gold", changes, Guards()) is not None) == trips
     assert check_vanished("Gold", changes, Guards(max_vanished=None)) is None
 
 
-def test_removed() -> None:
+def test_too_many_leavers_trip_the_guard() -> None:
     guards = Guards(max_removed=0.25)
     assert check_removed("VIP list", plan(removed=2_500, unchanged=7_500), guards) is None
     tripped(
@@ -378,7 +378,7 @@ def test_who_leaves_an_unknown_audience_is_not_judged() -> None:
 # --- Refused -----------------------------------------------------------------------------------------------
 
 
-def test_refused() -> None:
+def test_too_many_refused_members_trip_the_guard() -> None:
     guards = Guards(max_refused=0.01)
     assert check_refused("VIP list", refused(50, sent=5_000), 5_000, guards) is None
     tripped(

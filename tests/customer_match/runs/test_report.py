@@ -42,7 +42,7 @@ def test_only_a_failure_is_not_good() -> None:
     assert [outcome for outcome in Outcome if not outcome.good] == [Outcome.FAILED]
 
 
-def test_totals() -> None:
+def test_totals_count_unknown_as_nothing() -> None:
     run = run_of(a_segment(), a_segment(removed=None, profiles=5))
     assert (run.total("profiles"), run.total("removed"), run.total("added")) == (3_005, 20, 3_000)
 

@@ -97,7 +97,7 @@ OUTCOMES: list[tuple[str, list[BaseModel], bool, Outcome, str | None]] = [
     [case[1:] for case in OUTCOMES],
     ids=[c[0] for c in OUTCOMES],
 )
-def test_outcomes(
+def test_each_outcome_follows_from_the_records(
     records: SegmentRecords, written: list[BaseModel], dry_run: bool, outcome: Outcome, message: str | None
 ) -> None:
     report = report_of(records, *written, dry_run=dry_run)

@@ -16,7 +16,7 @@ MEMORY = MemoryFileSystem()
 @pytest.mark.parametrize(
     "relative", ["a.csv", "a/b.csv", "./a//b.csv", "time=10:00/b c.csv", "..a/b..c", "a/...", "é"]
 )
-def test_paths_inside(relative: str) -> None:
+def test_paths_inside_the_table_are_joined(relative: str) -> None:
     parts = [part for part in relative.split("/") if part not in ("", ".")]
     assert inside(MEMORY, "/t/", relative) == "/t/" + "/".join(parts)
 
@@ -25,7 +25,7 @@ def test_paths_inside(relative: str) -> None:
     "relative",
     ["", ".", "..", "../a", "a/../b", "/a", "C:/a", "abfss://c@a/b", "file:///a", "a\\..\\b", "a\0b"],
 )
-def test_paths_outside(relative: str) -> None:
+def test_paths_out_of_the_table_are_refused(relative: str) -> None:
     assert inside(MEMORY, "/t", relative) is None
 
 

@@ -132,10 +132,10 @@ class TestRefused:
         for word in (str(path), *words):
             assert word in str(raised.value)
 
-    def test_missing(self, tmp_path: Path) -> None:
+    def test_a_missing_path_is_refused(self, tmp_path: Path) -> None:
         self.refused(tmp_path / "nowhere", "There is no file or folder", "Correct")
 
-    def test_empty_folder(self, tmp_path: Path) -> None:
+    def test_an_empty_folder_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "t").mkdir()
         self.refused(tmp_path / "t", "holds no Parquet or CSV files", "Correct")
 
@@ -144,7 +144,7 @@ class TestRefused:
         (tmp_path / "t/_SUCCESS").touch()
         self.refused(tmp_path / "t", "1 other files")
 
-    def test_empty_file(self, tmp_path: Path) -> None:
+    def test_an_empty_file_among_others_is_refused(self, tmp_path: Path) -> None:
         parquet(tmp_path / "t/part-0.parquet", "a")
         (tmp_path / "t/part-1.parquet").touch()
         self.refused(tmp_path / "t", "part-1.parquet is empty (0 bytes)", "written again")

@@ -341,7 +341,7 @@ def test_a_code_that_was_kept_too_long_or_used(api: Api) -> None:
         ({"public": True, "secret": "some-secret"}, r"AADSTS90023.*--public"),
     ],
 )
-def test_wrong_secrets(
+def test_wrong_secrets_are_reported_and_never_shown(
     api: Api, options: dict[str, Any], words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -137,7 +137,7 @@ def oauth_error(name: str, code: int = 79999) -> Reply:
         (Reply(drop=True), TransientError, "lost"),
     ],
 )
-def test_refusals(
+def test_a_refused_sign_in_raises_its_family_without_secrets(
     service: Service,
     source: TokenSource,
     caplog: pytest.LogCaptureFixture,
@@ -299,7 +299,7 @@ def test_an_authority_that_describes_itself_wrongly(
         TokenSource(account, environment).access_token()
 
 
-def test_nobody_there(account: Account) -> None:
+def test_an_unreachable_authority_is_a_transient_error(account: Account) -> None:
     with pytest.raises(TransientError, match="no connection"):
         TokenSource(account, Environment.at("http://127.0.0.1:9")).access_token()
 

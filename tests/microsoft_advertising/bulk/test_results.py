@@ -68,7 +68,7 @@ def test_the_text_is_never_kept() -> None:
     assert PLAIN not in repr(read(results_zip(table(ROWS, COLUMNS))))
 
 
-def test_ragged_rows() -> None:
+def test_rows_of_another_width_are_read_by_their_columns() -> None:
     text = "Type,Client Id,Error,Error Number,Text\nCustomer List Item Error,000001,EmailMustBeHashed,8004\n"
     assert read(results_zip(text)) == [
         EXPECTED[1].__class__("Customer List Item", "000001", 8004, "EmailMustBeHashed")
@@ -88,7 +88,7 @@ def test_free_text_in_the_error_is_not_handed_on() -> None:
     assert read(results_zip(text)) == [RowError("Customer List Item", "000001", 0, "")]
 
 
-def test_nothing_refused() -> None:
+def test_results_without_errors_refuse_nobody() -> None:
     assert read(results_zip(table(ROWS[:1], COLUMNS))) == []
 
 

@@ -36,7 +36,7 @@ def test_the_end_of_soap_is_told_in_time(days_before: int, words: str) -> None:
     assert end_notice(REST, today) == ""
 
 
-def test_the_date() -> None:
+def test_soap_ends_on_31_january_2027() -> None:
     assert date(2027, 1, 31) == SOAP_ENDS
 
 

@@ -138,7 +138,7 @@ def answer(name: str, inner: str) -> bytes:
     return envelope(f'<{name}Response xmlns="{CAMPAIGN}">{inner}</{name}Response>')
 
 
-def test_audiences() -> None:
+def test_audiences_are_read_past_nils_and_unknown_elements() -> None:
     content = answer(
         "GetAudiencesByIds",
         f'<Audiences><Audience {NIL}/><Audience i:type="CustomerList"><AudienceNetworkSize {NIL}/>'

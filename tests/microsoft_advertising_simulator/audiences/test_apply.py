@@ -55,7 +55,7 @@ def test_apply_takes_good_items_beside_bad_ones(api: Api) -> None:
         ({"CustomerListItems": ["x"] * 1001}, 6999),
     ],
 )
-def test_refused_apply(api: Api, changes: dict[str, Any], code: int) -> None:
+def test_a_wrong_call_is_refused_as_a_whole(api: Api, changes: dict[str, Any], code: int) -> None:
     audience_id = api.create(f"Refusing {code} {sorted(changes)} {len(str(changes))}")
     answer = api.apply(audience_id, "Add", hexes(range(3)), **changes)
     assert (answer.status_code, numbers(answer)) == (400, [code])

@@ -31,13 +31,13 @@ def rows(digests: Digests) -> list[bytes]:
 
 
 @given(DIGESTS)
-def test_sort_distinct(values: list[bytes]) -> None:
+def test_digests_are_sorted_and_distinct(values: list[bytes]) -> None:
     assert rows(sort_distinct(array(values))) == sorted(set(values))
 
 
 @pytest.mark.slow
 @given(first=DIGESTS, change=DIGESTS, action=st.sampled_from(Action), block=st.integers(1, 7))
-def test_changes(
+def test_changes_are_those_of_sets(
     tmp_path_factory: pytest.TempPathFactory,
     first: list[bytes], change: list[bytes], action: Action, block: int,
 ) -> None:  # fmt: skip

@@ -64,7 +64,9 @@ def test_default_duration_and_account_scope(api: Api) -> None:
         ({"Name": "x" * 129, "MembershipDuration": 0}, [4838, 4842]),
     ],
 )
-def test_refused_lists(api: Api, changes: dict[str, Any], codes: list[int]) -> None:
+def test_impossible_lists_are_refused_by_their_codes(
+    api: Api, changes: dict[str, Any], codes: list[int]
+) -> None:
     body = {"Audiences": [api.audience("Refused") | changes]}
     answer = api.campaign("Audiences", body)
     assert partial(answer) == [(0, code) for code in codes]
@@ -107,7 +109,9 @@ def test_partial_success_and_duplicate_names(api: Api) -> None:
         ("POST", "CustomerListUserData/Apply", {}, 100),
     ],
 )
-def test_refused_calls(api: Api, method: str, path: str, body: Any, code: int) -> None:
+def test_impossible_calls_are_refused_as_a_whole(
+    api: Api, method: str, path: str, body: Any, code: int
+) -> None:
     answer = api.campaign(path, body, method)
     assert (answer.status_code, numbers(answer)) == (400, [code])
 
@@ -133,7 +137,7 @@ def test_query_by_types(api: Api) -> None:
 
 
 @pytest.mark.behaviour("audiences.update")
-def test_update(api: Api) -> None:
+def test_an_update_changes_what_it_names_alone(api: Api) -> None:
     audience_id = api.create("Before")
     change = {"Type": "CustomerList", "Id": audience_id, "Name": "After", "Description": "new"}
     assert partial(api.campaign("Audiences", {"Audiences": [change]}, "PUT")) == []
@@ -143,7 +147,7 @@ def test_update(api: Api) -> None:
 
 
 @pytest.mark.behaviour("audiences.ids", "audiences.scope-change", "audiences.only-customer-lists")
-def test_refused_updates(api: Api) -> None:
+def test_impossible_updates_are_refused_by_their_codes(api: Api) -> None:
     audience_id = api.create("Update me")
     api.create("Taken")
     changes: list[Any] = [
@@ -174,7 +178,7 @@ def test_scope_goes_from_account_to_customer(api: Api) -> None:
     assert (found["Scope"], found["ParentId"]) == ("Customer", api.ready["customer_id"])
 
 
-def test_delete(api: Api) -> None:
+def test_deleting_refuses_unknown_used_and_repeated_ids(api: Api) -> None:
     audience_id = api.create("Delete me")
     api.apply(audience_id, "Add", hexes(range(3)))
     in_use = api.create("In use")

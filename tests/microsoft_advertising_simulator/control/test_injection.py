@@ -121,7 +121,7 @@ def test_any_operation_and_removal(api: Api) -> None:
     assert api.call(QUERY, LISTS).status_code == 200
 
 
-def test_delay(api: Api) -> None:
+def test_a_delayed_call_is_answered_after_the_wait(api: Api) -> None:
     api.fault("GetAudiencesByIds", "delay", seconds=0.3)
     began = time.monotonic()
     assert api.call(QUERY, LISTS).status_code == 200
@@ -206,7 +206,7 @@ def test_a_late_call_is_answered_where_somebody_waits(api: Api) -> None:
     assert api.members(list_id) == [HASH]
 
 
-def test_truncated_results(api: Api) -> None:
+def test_truncated_results_end_in_the_middle(api: Api) -> None:
     status = api.upload(bulk_csv())
     api.fault("DownloadResult", "truncate", bytes=100)
     received = bytearray()

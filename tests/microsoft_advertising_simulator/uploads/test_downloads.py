@@ -218,7 +218,9 @@ def test_uploads_and_downloads_do_not_know_each_others_ids(api: Api) -> None:
         ({"LastSyncTimeInUTC": "2026-01-01T00:00:00", "DataScope": "EntityData,QualityScoreData"}, [3213]),
     ],
 )
-def test_refused_requests(api: Api, changes: dict[str, Any], codes: list[int]) -> None:
+def test_wrong_requests_are_refused_by_their_codes(
+    api: Api, changes: dict[str, Any], codes: list[int]
+) -> None:
     assert numbers(ask(api, **changes)) == codes
 
 

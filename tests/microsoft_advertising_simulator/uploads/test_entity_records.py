@@ -117,7 +117,7 @@ def test_the_limit_counts_neither_header_nor_format_version(api: Api) -> None:
         ({"ResponseMode": "Everything"}, [201]),
     ],
 )
-def test_refused_calls(api: Api, changes: dict[str, Any], codes: list[int]) -> None:
+def test_wrong_calls_are_refused_by_their_codes(api: Api, changes: dict[str, Any], codes: list[int]) -> None:
     answer = send(api, **changes)
     assert numbers(answer) == codes
 
@@ -158,7 +158,7 @@ def test_an_injected_failure_of_the_processing(api: Api) -> None:
 
 
 @pytest.mark.behaviour("records.unsupported")
-def test_not_supported(api: Api) -> None:
+def test_records_can_be_unsupported(api: Api) -> None:
     api.control("settings", {"entity_records": "unsupported"})
     answer = send(api)
     assert (answer.status_code, numbers(answer)) == (400, [204])
@@ -167,7 +167,7 @@ def test_not_supported(api: Api) -> None:
 
 
 @pytest.mark.behaviour("records.async")
-def test_answered_later(api: Api) -> None:
+def test_records_can_be_answered_later(api: Api) -> None:
     api.control("settings", {"entity_records": "async", "queue_seconds": 10, "processing_seconds": 50})
     audience = api.create("Records later")
     rows = [list_row(Id=audience, Action_Type="Add"), *(item_row(audience, t) for t in hexes(range(3)))]

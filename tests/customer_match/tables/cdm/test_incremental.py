@@ -187,7 +187,7 @@ def test_folders_that_are_named_by_times_are_ordinary_ones_elsewhere(tmp_path: P
 
 
 @pytest.mark.azurite
-def test_in_azure(lake_container: LakeContainer) -> None:
+def test_folders_in_azure_are_found_and_read(lake_container: LakeContainer) -> None:
     link = Link(f"{lake_container.name}/incremental", lake_container.filesystem)
     link.folder(TIMES[0], {"contact": [row("a1", "ann@x.org", 1), row("a2", "bob@x.org", 2)]})
     link.folder(TIMES[1], {"contact": [row("a2", "", 3, "True")]})

@@ -67,7 +67,7 @@ def test_expressions_are_those_of_dot_net(regex: str, path: str, is_taken: bool)
         ("größe.csv", "/größe.csv", True),
     ],
 )
-def test_globs(glob: str, path: str, is_taken: bool) -> None:
+def test_globs_match_as_documented(glob: str, path: str, is_taken: bool) -> None:
     assert fits(path, glob=glob) is is_taken
 
 

@@ -188,7 +188,7 @@ class TestModelJson:
         table = open_table(LOCAL, f"{lake.folder}/Gold")
         assert (emails(table), emails(table, "FullName")) == (['"a', "b"], ['"', ""])
 
-    def test_parquet_partitions(self, lake: CdmSample) -> None:
+    def test_partitions_of_parquet_are_read(self, lake: CdmSample) -> None:
         lake.file("Gold/a.parquet", parquet_content(COLUMNS, people(1)))
         lake.file("Gold/b", parquet_content(COLUMNS, people(2)))
         said = {**lake.partition("Gold/b"), "fileFormatSettings": {"$type": "ParquetFormatSettings"}}
@@ -210,7 +210,7 @@ class TestModelJson:
         shutil.copytree(lake.folder, tmp_path / "copy")
         assert emails(open_table(LOCAL, str(tmp_path / "copy/Gold"))) == addresses(1)
 
-    def test_relative_locations(self, lake: CdmSample) -> None:
+    def test_relative_locations_begin_at_the_model(self, lake: CdmSample) -> None:
         lake.address = ""
         lake.run("Gold", COLUMNS, [people(1)], "2026/11/22/0215")
         assert emails(open_table(LOCAL, f"{lake.folder}/Gold")) == addresses(1)
@@ -239,7 +239,9 @@ class TestManifest:
 
     @pytest.mark.parametrize("header", [True, False])
     @pytest.mark.parametrize("location", ["Gold/a.csv", "local:/Gold/a.csv", "/Gold/a.csv"])
-    def test_partitions(self, lake: CdmSample, location: str, header: bool) -> None:
+    def test_only_the_partitions_of_the_manifest_are_read(
+        self, lake: CdmSample, location: str, header: bool
+    ) -> None:
         style = Csv(header=header, delimiter=";")
         lake.file("Gold/a.csv", style.content(COLUMNS, people(1, 2)))
         lake.file("Gold/left over.csv", style.content(COLUMNS, people(3)))
@@ -264,7 +266,9 @@ class TestManifest:
             ({"rootLocation": "Nowhere", "globPattern": "*.csv"}, []),
         ],
     )
-    def test_patterns(self, lake: CdmSample, pattern: dict[str, Any], numbers: list[int]) -> None:
+    def test_patterns_find_the_files_of_a_partition(
+        self, lake: CdmSample, pattern: dict[str, Any], numbers: list[int]
+    ) -> None:
         for number, path in enumerate(("Gold/a.csv", "Gold/2026/b.csv", "Gold/x/y/c.csv", "Gold/d.txt"), 1):
             lake.file(path, Csv().content(COLUMNS, people(number)))
         lake.manifest(

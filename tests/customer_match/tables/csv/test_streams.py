@@ -48,14 +48,14 @@ class TestGunzip:
 
     @pytest.mark.bad_input
     @pytest.mark.parametrize("kept", [2, 10, 0.5, 0.9, -1, -8])
-    def test_truncated(self, kept: float) -> None:
+    def test_a_truncated_gzip_file_is_refused(self, kept: float) -> None:
         packed = gzip.compress(b"".join(b"%d,x%d\n" % (i, i * i) for i in range(10_000)))
         cut = int(kept * len(packed)) if 0 < kept < 1 else int(kept)
         with pytest.raises(ConfigurationError, match=r"a\.csv\.gz is truncated.*written again"):
             unpacked(packed[:cut])
 
     @pytest.mark.bad_input
-    def test_damaged(self) -> None:
+    def test_a_damaged_gzip_file_is_refused(self) -> None:
         packed = bytearray(gzip.compress(b"Id,Email\n" * 100))
         packed[-6] ^= 0xFF  # the checksum
         with pytest.raises(ConfigurationError, match="damaged, or its checksum is wrong"):

@@ -224,7 +224,7 @@ class TestDialect:
         assert self.values(path, CsvDialect(delimiter=";")) == ["y"]
 
     @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32", "latin-1", "cp1252", "shift_jis"])
-    def test_other_encodings(self, tmp_path: Path, encoding: str) -> None:
+    def test_other_encodings_are_read_as_told(self, tmp_path: Path, encoding: str) -> None:
         emails = ["\u00fc" if encoding in ("latin-1", "cp1252") else "\u65e5"] * 300_000
         text = "Id,Email\n" + "".join(f"1,{email}\n" for email in emails)
         path = write(tmp_path / "a.csv", text.encode(encoding))

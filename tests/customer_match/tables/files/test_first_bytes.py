@@ -45,7 +45,7 @@ def test_what_may_be_csv(start: bytes) -> None:
     assert foreign(start) is None
 
 
-def test_text() -> None:
+def test_text_is_told_from_binary_data() -> None:
     for start in (
         b"a,b\n\x01\x02\x1f",
         "Größe".encode("cp1252"),
@@ -58,7 +58,7 @@ def test_text() -> None:
         assert not is_text(start), start
 
 
-def test_packed() -> None:
+def test_gzip_is_unpacked_as_far_as_the_first_bytes() -> None:
     assert unpacked(gzip.compress(b'{"a": 1}' * 10_000)).startswith(b'{"a": 1}')
     assert len(unpacked(gzip.compress(bytes(10**6)))) <= 4096
     assert unpacked(b"plain") == b"plain"

@@ -33,7 +33,7 @@ from customer_match.tables.files.names import (
         "1f0a.csv.metadata",
     ],
 )
-def test_bookkeeping(name: str) -> None:
+def test_bookkeeping_is_known_by_its_name(name: str) -> None:
     assert is_bookkeeping(name, 10)
     assert is_bookkeeping(f"day=1/{name}", 10)
 
@@ -53,7 +53,7 @@ def test_bookkeeping(name: str) -> None:
         "people.csv.1",
     ],
 )
-def test_no_bookkeeping(name: str) -> None:
+def test_names_that_may_be_data_are_no_bookkeeping(name: str) -> None:
     assert not is_bookkeeping(name, 10)
 
 

@@ -46,7 +46,7 @@ def refused(path: Path, *words: str, **options: str) -> None:
 
 @pytest.mark.parametrize("title", SIGNS)
 class TestRefused:
-    def test_the_table(self, tmp_path: Path, title: str) -> None:
+    def test_the_table_is_refused_by_its_log(self, tmp_path: Path, title: str) -> None:
         table = write(tmp_path / "Gold", "a.csv", SIGNS[title])
         for wanted in ("auto", "csv", "parquet"):
             refused(

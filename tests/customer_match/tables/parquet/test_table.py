@@ -157,7 +157,7 @@ class TestRefused:
         return table.batches(["Email"])
 
     @pytest.mark.parametrize("kept", [3, 12, 0.5, 0.99])
-    def test_truncated(self, tmp_path: Path, kept: float) -> None:
+    def test_a_truncated_file_is_refused(self, tmp_path: Path, kept: float) -> None:
         path = write(tmp_path / "a.parquet", {"Email": [f"{ADDRESS}{i}" for i in range(10_000)]})
         content = Path(path).read_bytes()
         Path(path).write_bytes(content[: int(kept if kept > 1 else kept * len(content))])
