@@ -8,10 +8,10 @@ A file that cannot be understood becomes a DAG of its own that says why, so that
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import DAG, Asset, TriggerRule, dag, get_current_context, task, task_group
+from airflow.sdk import DAG, Asset, TriggerRule, XComArg, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_microsoft_advertising.listener import NOTE_KEY
@@ -24,6 +24,11 @@ from customer_match.export.model import Export
 from customer_match.export.segments import Segment
 from customer_match.project import exports_folder
 from customer_match.redaction import logger, without_addresses
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions._internal.node import DAGNode
+
+    from airflow_microsoft_advertising.run.export_run import ExportRun
 
 log = logger(__name__)
 
@@ -62,14 +67,19 @@ def export_dag(export: Export) -> DAG:
             "max_retry_delay": timedelta(minutes=15),
         },
     ) as export_dag:
-        rows = select_task(export)()
-        report = report_task(export)(rows)
-        segment_group(export).expand(row=rows) >> report
-        sizes_task(export)(rows) >> report
+        rows = select_task(export)
+        report = report_task(export, rows)
+        segment_group(export, rows) >> report
+        sizes_task(export, rows) >> report
     return export_dag
 
 
-def select_task(export: Export) -> Any:
+def value_of(output: XComArg) -> Any:
+    """What a task returns, where another task takes it: Airflow puts the value in, but its types do not say so."""
+    return output
+
+
+def select_task(export: Export) -> XComArg:
     """The task that chooses the segments of a run."""
 
     @task
@@ -86,11 +96,11 @@ def select_task(export: Export) -> Any:
             raise
         return [segment.model_dump() for segment in segments]
 
-    return select
+    return select()
 
 
-def segment_group(export: Export) -> Any:
-    """The tasks of one segment, to be mapped over all."""
+def segment_group(export: Export, rows: XComArg) -> DAGNode:
+    """The tasks of one segment, mapped over all."""
 
     @task(map_index_template="{{ segment_name }}")
     def validate(row: Row) -> Row:
@@ -119,18 +129,20 @@ def segment_group(export: Export) -> Any:
 
     @task_group
     def segment(row: Row) -> None:
+        validated = value_of(validate(row))
+        normalised = value_of(normalise(validated))
         UploadAudienceOperator(
             task_id="upload",
             map_index_template="{{ task.segment.audience }}",
             pool=pool_name(export.cid),
-            segment=chunk(normalise(validate(row))),
+            segment=value_of(chunk(normalised)),
             **upload_arguments(export),
         )
 
-    return segment
+    return segment.expand(row=rows)
 
 
-def sizes_task(export: Export) -> Any:
+def sizes_task(export: Export, rows: XComArg) -> XComArg:
     """The task that looks at what the service has made of earlier runs."""
 
     @task(retries=0, execution_timeout=timedelta(minutes=10))
@@ -140,39 +152,40 @@ def sizes_task(export: Export) -> Any:
 
         read_sizes(this_run(export), [Segment.model_validate(row) for row in rows])
 
-    return sizes
+    return sizes(value_of(rows))
 
 
-def report_task(export: Export) -> Any:
+def report_task(export: Export, rows: XComArg) -> XComArg:
     """The task that sums up a run."""
     audiences = Asset(f"{export.name} audiences")
 
     @task(trigger_rule=TriggerRule.ALL_DONE, retries=1, outlets=[audiences])
-    def report(rows: list[Row] | None, *, outlet_events: Any) -> None:
+    def report(rows: list[Row] | None) -> None:
         """What the run did; fails if a segment did. Success is an event that other DAGs can be scheduled by."""
         from airflow_microsoft_advertising.run.report import write_report  # noqa: PLC0415 (see above)
         from customer_match.runs.report_text import summary_of  # noqa: PLC0415 (see above)
 
+        context = get_current_context()
         if rows is None:
-            reason = get_current_context()["ti"].xcom_pull(task_ids="select", key=REASON_KEY)
+            reason = context["ti"].xcom_pull(task_ids="select", key=REASON_KEY)
             words = reason or "The log of the task `select` says why."
             raise AirflowFailException(f"No segments were selected. {words}")
         result = write_report(this_run(export), [Segment.model_validate(row) for row in rows])
         summary = summary_of(result)
-        get_current_context()["ti"].xcom_push(NOTE_KEY, summary)
+        context["ti"].xcom_push(NOTE_KEY, summary)
         log.info("%s", summary)
         if result.failed:
             raise AirflowFailException(summary)
-        outlet_events[audiences].extra = {
+        context["outlet_events"][audiences].extra = {
             "run_id": result.run_id,
             "dry_run": result.dry_run,
             **{count: result.total(count) for count in ("profiles", "members", "added", "removed", "parts")},
         }
 
-    return report
+    return report(value_of(rows))
 
 
-def this_run(export: Export) -> Any:
+def this_run(export: Export) -> ExportRun:
     """The run that the current task belongs to."""
     from airflow_microsoft_advertising.run.context import run_of  # noqa: PLC0415 (see above)
 
