@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -75,6 +76,14 @@ ROOMS = (  # of customer_match: each may import the modules above all rooms, and
 MODULES_IN_A_FOLDER = 18
 LINES_IN_A_MODULE = 450
 LINES_IN_A_CLASS = 300
+TABLES_OF_DATA = {  # modules that may be longer, as they are read row by row
+    # what each code of the service means
+    "microsoft_advertising.error_table",
+    # what the simulator does, with its sources
+    "microsoft_advertising_simulator.behaviours.table",
+    # the types of the SOAP interface
+    "microsoft_advertising_simulator.endpoints.soap.contract",
+}
 
 
 @cache
@@ -339,3 +348,25 @@ def test_loggers_take_addresses_out() -> None:
         and "getLogger(__name__)" in path.read_text(encoding="utf-8")
     ]
     assert wrong == []
+
+
+def test_a_folder_shows_one_idea() -> None:
+    folders = Counter(path.parent for path in modules().values())
+    assert folders[PROJECT / "include" / "customer_match" / "export"] > 10, "a check of the check"
+    assert {folder: count for folder, count in folders.items() if count > MODULES_IN_A_FOLDER} == {}
+
+
+def test_a_module_is_read_at_one_sitting() -> None:
+    lines = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in modules().items()}
+    assert {module for module, count in lines.items() if count > LINES_IN_A_MODULE} == TABLES_OF_DATA
+
+
+def test_a_class_has_one_task() -> None:
+    classes = {
+        f"{module}.{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for module, path in modules().items()
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.ClassDef)
+    }
+    assert classes["customer_match.export.model.Export"] > 100, "a check of the check"
+    assert {name: count for name, count in classes.items() if count > LINES_IN_A_CLASS} == {}
