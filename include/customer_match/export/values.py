@@ -170,7 +170,7 @@ def _digits(value: object, where: str) -> str:
 
 def _column(value: str) -> str:
     if re.search(r"\S@\S+\.\S", value) or holds_address(value):
-        raise ValueError("is an e-mail address. Write the name of the column that holds the addresses")
+        raise ValueError("is an e-mail address. Write the name of a column")
     return value
 
 
@@ -275,7 +275,7 @@ def not_empty(values: tuple[T, ...]) -> tuple[T, ...]:
 def _all_different(values: tuple[str, ...]) -> tuple[str, ...]:
     repeated = [index for index, value in enumerate(values) if value in values[:index]]
     if repeated:
-        raise Faults([((index,), "is listed twice. Remove one") for index in repeated])
+        raise Faults([((index,), "is listed twice. Remove one of them") for index in repeated])
     return values
 
 

@@ -54,10 +54,10 @@ CASES: list[tuple[dict[str, str | None], str]] = [
         "line 6, retries: has no value. Write, for example, `retries: 3`, or remove the key (defau",
     ),
     ({"email": ""}, "line 5, email: has no value. Write, for example, `email: Email`."),
-    ({"email": "[A, B, A]"}, "line 5, email[2]: is listed twice. Remove one."),
+    ({"email": "[A, B, A]"}, "line 5, email[2]: is listed twice. Remove one of them."),
     (
         {"email": "[A, ann@contoso.com]"},
-        "line 5, email[1]: is an e-mail address. Write the name of the column",
+        "line 5, email[1]: is an e-mail address. Write the name of a column",
     ),
     ({"email": "{columns: []}"}, "line 5, email.columns: is an empty list. Write at least one item."),
     (
@@ -362,7 +362,7 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     # E-mail
     ({"email": "[]"}, "line 5, email: is an empty list. Write at least one item."),
     ({"email": "[Email, Email]"}, "line 5, email[1]: is listed twice."),
-    ({"email": "jane@example.com"}, "line 5, email: is an e-mail address. Write the name of the column"),
+    ({"email": "jane@example.com"}, "line 5, email: is an e-mail address. Write the name of a column"),
     ({"email": "[Email, jane@example.com]"}, "line 5, email[1]: is an e-mail address."),
     # YAML
     ({"title": "@x"}, "autumn.yaml, line 6: not YAML: a value starts with a character that has a special"),
