@@ -205,7 +205,7 @@ def test_a_room_imports_only_rooms_before_it(room: str | None) -> None:
     assert wrong == []
 
 
-def test_no_circles() -> None:
+def test_no_module_needs_itself_by_way_of_others() -> None:
     """Nor by imports within functions or for type checkers only: each module can be understood after those it needs."""
     needs = {
         module: {other for name in imports(module) if (other := module_of(name)) and other != module}

@@ -96,7 +96,7 @@ def test_the_hook_finds_its_connection(connect: Connect) -> None:
 
 
 @pytest.mark.bad_input
-def test_no_such_connection() -> None:
+def test_a_missing_connection_is_named() -> None:
     with pytest.raises(ConfigurationError, match=r"(?s)no Airflow connection 'nowhere'.*Admin > Connections"):
         MicrosoftAdvertisingHook("nowhere").connection()
 

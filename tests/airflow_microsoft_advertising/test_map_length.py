@@ -20,7 +20,7 @@ def test_one_more_says_how_to_go_on() -> None:
         assert words in str(caught.value)
 
 
-def test_the_setting_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_as_many_segments_as_the_setting_allows_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "5000")
     check_count(5000)
     with pytest.raises(AirflowFailException, match="5,001 segments"):

@@ -727,7 +727,7 @@ def test_a_missing_connection_says_what_to_do(run: ExportRun) -> None:
 # --- In Airflow --------------------------------------------------------------------------------------------
 
 
-def test_what_is_templated() -> None:
+def test_the_segments_values_and_connections_are_templated() -> None:
     assert set(UploadAudienceOperator.template_fields) == {
         "segment",
         "microsoft_advertising_conn_id",

@@ -113,7 +113,9 @@ def test_without_a_schedule_the_usual_one_counts(clock: Clock, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("state", [state for state in UploadState if state.final])
-def test_every_end_fires(state: UploadState, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_fires_however_an_upload_ends(
+    state: UploadState, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert len(fire(make(), StandIn([state]), monkeypatch)) == 1
 
 

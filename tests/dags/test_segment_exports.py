@@ -39,7 +39,7 @@ def test_no_file_no_dag(dags: Dags) -> None:
 # --- The graph ---------------------------------------------------------------------------------------------
 
 
-def test_the_graph(dag: DAG) -> None:
+def test_tasks_follow_one_another_as_the_steps_do(dag: DAG) -> None:
     edges = {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
     assert edges == {
         "select": {"segment.validate", "sizes", "report"},
@@ -186,7 +186,7 @@ def test_the_documentation_tells_what_becomes_of_audiences(dags: Dags) -> None:
 # --- Parameters --------------------------------------------------------------------------------------------
 
 
-def test_the_usual_parameters(dag: DAG) -> None:
+def test_without_a_choice_all_segments_are_sent_incrementally(dag: DAG) -> None:
     assert dag.params.dump() == {
         "segments": [],
         "dry_run": False,
@@ -207,7 +207,7 @@ def test_the_usual_parameters(dag: DAG) -> None:
         ("force", True),
     ],
 )
-def test_good_parameters(dag: DAG, name: str, value: Any) -> None:
+def test_a_good_parameter_is_accepted(dag: DAG, name: str, value: Any) -> None:
     dag.params[name] = value
     dag.params.validate()
 

@@ -31,7 +31,7 @@ TABLES = demo_tables(0.001)
 
 
 @pytest.mark.usefixtures("airflow_db")
-def test_the_whole_dag(dags: Dags, tmp_path: Path, simulator: Simulator) -> None:  # noqa: F811 (the fixture)
+def test_a_broken_segment_fails_alone(dags: Dags, tmp_path: Path, simulator: Simulator) -> None:  # noqa: F811 (the fixture)
     """Three segments arrive exactly; then one is broken: it fails with advice, the others are exported."""
     unique = uuid.uuid4().hex[:8]
     write_tables(str(tmp_path / "lake"), TABLES)

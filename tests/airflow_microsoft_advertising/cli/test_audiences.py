@@ -52,7 +52,7 @@ def listed(*arguments: str) -> dict[str, dict[str, Any]]:
     return {record["id"]: record for record in json.loads(result.stdout)["audiences"]}
 
 
-def test_what_is_listed(simulator: Simulator, lists: dict[str, str]) -> None:
+def test_audiences_are_listed_with_export_and_sizes(simulator: Simulator, lists: dict[str, str]) -> None:
     simulator.api.apply(lists["ours"], "Add", hexes(range(400)))
     before = simulator.api.control("settings")
     found = listed()

@@ -61,7 +61,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["ledger", *arguments])
 
 
-def test_show(workspace: Workspace) -> None:
+def test_show_says_what_the_ledger_knows(workspace: Workspace) -> None:
     delivered(workspace)
     output = run("show", "Gold").output
     assert "Gold (id 81; export autumn)" in output
@@ -84,7 +84,7 @@ def test_show_what_was_forced_and_when_all_were_sent(workspace: Workspace) -> No
     assert summary["forced"].startswith("by the run backfill 1")
 
 
-def test_show_as_json(workspace: Workspace) -> None:
+def test_show_gives_json_to_programs(workspace: Workspace) -> None:
     delivered(workspace)
     summary = json.loads(run("show", "Gold", "--json").output)
     assert (summary["members"], summary["possible"], summary["unfinished"], summary["states"]) == (3, 3, 0, 2)

@@ -30,7 +30,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-def test_a_valid_file(tmp_path: Path) -> None:
+def test_a_valid_file_is_said_to_be_valid(tmp_path: Path) -> None:
     result = run("validate", saved(tmp_path, VALID, "autumn.yaml"))
     assert result.exit_code == 0
     assert result.output == "autumn.yaml: valid; it becomes the DAG autumn.\n"

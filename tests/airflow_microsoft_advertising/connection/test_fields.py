@@ -109,7 +109,7 @@ def test_an_empty_connection_names_every_field() -> None:
         ({"environment": "other", "base_url": " 'http://simulator:8470' "}, "http://simulator:8470", False),
     ],
 )
-def test_environments(extra: dict[str, Any], name: str, sandbox: bool) -> None:
+def test_a_connection_names_its_environment(extra: dict[str, Any], name: str, sandbox: bool) -> None:
     environment = environment_of(with_extra(**extra))
     assert (environment.name, environment.sandbox) == (name, sandbox)
 
@@ -136,7 +136,7 @@ def test_environments(extra: dict[str, Any], name: str, sandbox: bool) -> None:
         ({"tenant": "a/b"}, "A tenant is named by its id"),
     ],
 )
-def test_unusable_environments(extra: dict[str, Any], words: str) -> None:
+def test_an_unusable_environment_is_refused(extra: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words) as caught:
         environment_of(with_extra(**extra))
     assert str(caught.value).startswith("The Airflow connection 'ads'")
@@ -150,7 +150,7 @@ def test_a_host_is_no_base_url() -> None:
         environment_of(connection(host="127.0.0.1"))
 
 
-def test_further_hosts() -> None:
+def test_further_hosts_are_those_of_the_connection() -> None:
     assert environment_of(with_extra(hosts="up.contoso.com, 10.0.0.5:8443")).further_hosts == {
         "up.contoso.com", "10.0.0.5:8443",
     }  # fmt: skip

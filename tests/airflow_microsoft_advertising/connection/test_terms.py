@@ -20,11 +20,11 @@ def connection(**extra: Any) -> Connection:
 @pytest.mark.parametrize(
     "extra", [{}, {"terms_accepted_by": None}, {"terms_accepted_by": " ", "terms_accepted_on": ""}]
 )
-def test_none(extra: dict[str, Any]) -> None:
+def test_without_name_and_day_no_terms_are_accepted(extra: dict[str, Any]) -> None:
     assert terms_of(connection(**extra)) is None
 
 
-def test_somebody() -> None:
+def test_a_name_and_a_day_accept_the_terms() -> None:
     terms = terms_of(connection(terms_accepted_by=" Jane Doe ", terms_accepted_on="2026-01-31"))
     assert terms == Terms("Jane Doe", dt.date(2026, 1, 31))
     assert "Jane Doe" in str(terms)

@@ -67,7 +67,9 @@ def time(own: Simulator, monkeypatch: pytest.MonkeyPatch) -> Time:
 
 
 @pytest.mark.parametrize("route", ["bulk", "auto"])
-def test_nobody_lapses(tmp_path: Path, own: Simulator, time: Time, route: str) -> None:
+def test_members_are_renewed_before_they_lapse(
+    tmp_path: Path, own: Simulator, time: Time, route: str
+) -> None:
     """Ten days for a member, a run every four: every second one adds all of them again."""
     at = small_one(tmp_path, own, membership_duration=10, route=route)
     renewed = []

@@ -340,7 +340,7 @@ CALL_FAULTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.faults
 @pytest.mark.parametrize("fault", CALL_FAULTS)
-def test_faults_of_calls(calls: Installation, fault: str) -> None:
+def test_audiences_are_exact_whatever_fails_in_calls(calls: Installation, fault: str) -> None:
     rule = CALL_FAULTS[fault] | {"operation": CALL}
     for tables in (TABLES, churn_tables(TABLES, 0.1)):
         calls.write(tables)

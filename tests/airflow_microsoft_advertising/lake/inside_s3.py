@@ -133,7 +133,7 @@ def found_tables(url: str = "s3://lake/segments") -> dict[str, str]:
 # --- Every shape ---------------------------------------------------------------------------------------------
 
 
-def test_every_shape(bucket: Any, tmp_path: Path) -> None:
+def test_every_shape_of_the_sample_lake_is_read_from_s3(bucket: Any, tmp_path: Path) -> None:
     samples: dict[str, Sample] = {}
     place = Samples(bucket, "lake/samples", "s3://lake/samples", "aws", profiles=50)
     place.write(SHAPES.values(), lambda shape, sample: samples.update({shape.name: sample}))
@@ -197,7 +197,7 @@ def test_a_parquet_file_is_read_ahead(lake: Lake, monkeypatch: pytest.MonkeyPatc
     assert 0 < sum(served) < table.files[0].size_bytes / 3
 
 
-def test_from_a_shell(lake: Lake, endpoint: str, tmp_path: Path) -> None:
+def test_a_dry_run_from_a_shell_reads_s3(lake: Lake, endpoint: str, tmp_path: Path) -> None:
     keys = {"cid": 190000001, "aid": 180000001, "segments": "all", "email": "Email"}
     place = {
         "source": {"connection": "aws", "root": "s3://lake/segments"},

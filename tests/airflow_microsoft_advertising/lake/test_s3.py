@@ -20,7 +20,7 @@ HERE = Path(__file__)
 @pytest.mark.slow
 @pytest.mark.system
 @pytest.mark.timeout(900)
-def test_inside() -> None:
+def test_all_tests_of_s3_pass_in_an_environment_with_its_provider() -> None:
     python = own_python("s3", HERE.with_name("s3.txt"))
     inside = HERE.with_name("inside_s3.py")
     done = subprocess.run(

@@ -68,7 +68,7 @@ def reported(run: Any) -> SegmentReport:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_segment(folder: Path, kind: str) -> None:
+def test_of_a_segment_the_newest_rows_count(folder: Path, kind: str) -> None:
     FORMATS[kind](folder / "tables", "Gold", CONTACTS)
     run = run_of(folder, profiles=None, consent={"column": "Consent", "allow": [True]}, row_key="Id")
     prepare(run, GOLD)
@@ -100,7 +100,7 @@ def test_conditions_judge_the_newest_row_alone(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_profiles_and_memberships(folder: Path, kind: str) -> None:
+def test_of_profiles_and_memberships_the_newest_rows_count(folder: Path, kind: str) -> None:
     memberships = log(
         *((f"m{one}", {"CustomerId": f"a{one}"}) for one in (1, 2, 3, 5)), ("m1", {}), CustomerId=""
     )
@@ -140,7 +140,7 @@ def test_one_table_of_all_memberships(folder: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_suppression_list(folder: Path, kind: str) -> None:
+def test_of_a_suppression_list_the_newest_rows_count(folder: Path, kind: str) -> None:
     objections = log(
         ("s1", {"Email": "anna@example.com"}), ("s2", {"Email": "bob@example.com"}), ("s1", {}), Email=""
     )

@@ -155,6 +155,6 @@ def test_the_first_failure_is_told_where_it_cannot_be_noted(
     assert "could not be noted" in caplog.text
 
 
-def test_without_records() -> None:
+def test_an_error_ends_the_task_also_without_records() -> None:
     with pytest.raises(AirflowFailException, match="Set the column"):
         fail(ConfigurationError("Set the column."), None)

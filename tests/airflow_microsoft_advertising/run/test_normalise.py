@@ -54,7 +54,7 @@ def test_a_segment_of_rejected_profiles_alone_is_empty(lake: Lake) -> None:
 
 
 @pytest.mark.bad_input
-def test_too_many_rejected(lake: Lake) -> None:
+def test_too_many_rejected_profiles_stop_the_segment(lake: Lake) -> None:
     lake.write("Gold", ["nothing", "of", "use", "anna@example.com"])
     run = lake.run()
     validate_segment(run, GOLD)

@@ -81,7 +81,7 @@ def test_what_is_staged_is_what_was_written(lakes: Lakes, connect: Connect, shap
 
 @pytest.mark.azurite
 @pytest.mark.slow
-def test_on_azure_storage(
+def test_every_shape_is_read_from_azure_storage(
     lake_container: Any, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect()

@@ -36,7 +36,7 @@ def test_a_missing_column_names_a_near_one(lake: Lake) -> None:
 
 
 @pytest.mark.bad_input
-def test_an_empty_table(lake: Lake) -> None:
+def test_an_empty_table_stops_the_segment(lake: Lake) -> None:
     lake.write("Gold", [])
     run = lake.run()
     with pytest.raises(
@@ -49,7 +49,7 @@ def test_an_empty_table(lake: Lake) -> None:
 
 
 @pytest.mark.bad_input
-def test_a_truncated_table(lake: Lake) -> None:
+def test_a_truncated_table_stops_the_segment(lake: Lake) -> None:
     path = lake.write("Gold", PEOPLE * 100)
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(AirflowFailException, match=r"part-0\.parquet"):
@@ -57,7 +57,7 @@ def test_a_truncated_table(lake: Lake) -> None:
 
 
 @pytest.mark.bad_input
-def test_an_old_table(lake: Lake) -> None:
+def test_an_old_table_stops_the_segment(lake: Lake) -> None:
     path = lake.write("Gold", PEOPLE)
     yesterday = datetime.now(UTC).timestamp() - 86_400
     os.utime(path, (yesterday, yesterday))

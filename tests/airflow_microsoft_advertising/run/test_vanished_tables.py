@@ -201,7 +201,7 @@ def test_then_it_is_forgotten(days: Days, ending: str) -> None:
     assert (report.vanished, days.holds("Gold")) == ((), LEFT[ending])
 
 
-def test_it_comes_back(days: Days, ending: str) -> None:
+def test_a_table_that_comes_back_is_delivered_again(days: Days, ending: str) -> None:
     days.vanish("Gold")
     days.run()
     days.write("Gold")
