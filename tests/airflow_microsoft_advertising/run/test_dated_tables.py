@@ -6,15 +6,12 @@ import os
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_microsoft_advertising.lake.filesystem import filesystem
-from airflow_microsoft_advertising.run import export_run
 from airflow_microsoft_advertising.run.normalise import normalise_segment
 from airflow_microsoft_advertising.run.report import write_report
 from airflow_microsoft_advertising.run.select import select_segments
@@ -217,20 +214,3 @@ class TestDiscovery:
         assert self.run(lake, "6") == "Gold: kept as it is; its table Gold is not there any more."
         lake.write("Gold", ["a@example.com"])
         assert self.run(lake, "7") == ""
-
-
-@pytest.mark.slow
-def test_other_days_are_looked_for_without_opening_the_storage_for_each(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened: list[str] = []
-
-    def counted(conn_id: str | None, url: str) -> Any:
-        opened.append(url)
-        return filesystem(conn_id, url)
-
-    monkeypatch.setattr(export_run, "filesystem", counted)
-    run = lake.run(interval_end=DAY + timedelta(days=1), segments=["Dated"])
-    with pytest.raises(AirflowFailException, match="nearest before it"):
-        validate_segment(run, dated())
-    assert 0 < len(opened) < 10
