@@ -1,1 +1,1 @@
-"""From an Airflow connection to a file system."""
+"""Open file systems from Airflow connections."""

@@ -1,16 +1,16 @@
-"""From an Airflow connection to a file system in Azure: the one place that knows Azure's credentials.
+"""Open Azure file systems from Airflow connections; only this module handles Azure's credentials.
 
-A connection of type `wasb`, `adls` or `azure_data_lake` says who we are, in the fields that Airflow's Azure
-provider gives them; the first of these that is filled in counts, in the provider's own order:
+A connection of type `wasb`, `adls` or `azure_data_lake` holds the credentials in the fields that Airflow's Azure
+provider defines. The first of these that is set is used, in the provider's own order:
 
 1. a connection string,
-2. a service principal: tenant, client id (login), client secret (password), and in Extra, as the provider has
-   it, `client_secret_auth_config` (such as the `authority` of another cloud),
+2. a service principal: tenant, client id (login), client secret (password), and in Extra, as in the provider,
+   `client_secret_auth_config` (such as the `authority` of another cloud),
 3. an account key (`shared_access_key`),
-4. a shared access signature (`sas_token`, bare or as a whole URL),
+4. a shared access signature (`sas_token`, as a token or a full URL),
 5. an account key (password or `account_key`),
 6. `anon`: a public container,
-7. what the machine offers: managed identity, workload identity, environment, Azure CLI.
+7. the identity of the machine: managed identity, workload identity, environment, Azure CLI.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     import fsspec
     from airflow.sdk import Connection
 
-__all__ = ["fault_of", "open_azure", "storage_options"]
+__all__ = ["field_error", "open_azure", "storage_options"]
 
 _CONNECTION_TYPES: Final = frozenset({"wasb", "adls", "azure_data_lake"})
 _PUBLIC_CLOUD: Final = "blob.core.windows.net"
 _SIGN_IN_SETTINGS: Final = "client_secret_auth_config"
 _ACCOUNT: Final = re.compile(r"^[a-z0-9]{3,24}$")
-# adlfs fills what it is not given from these, and a connection string wins over everything.
+# adlfs reads missing values from these variables, and a connection string overrides everything.
 _ENVIRONMENT: Final = {
     "AZURE_STORAGE_CONNECTION_STRING": "connection_string",
     "AZURE_STORAGE_ACCOUNT_KEY": "account_key",
@@ -43,51 +43,51 @@ _ENVIRONMENT: Final = {
 
 
 def open_azure(connection: Connection, host: str | None = None) -> fsspec.AbstractFileSystem:
-    """The file system of a storage account, without listing cache.
+    """Open the file system of a storage account, without listing cache.
 
     Args:
-        connection: Of type `wasb`, `adls` or `azure_data_lake`.
-        host: The storage account's host, where the location names it.
+        connection: A connection of type `wasb`, `adls` or `azure_data_lake`.
+        host: The storage account's host, if the location names it.
 
     Raises:
-        ConfigurationError: As `storage_options`; or a credential is malformed, or the environment overrides it.
+        ConfigurationError: As for `storage_options`; or a credential is malformed, or the environment overrides it.
     """
     options = storage_options(connection, host)
-    _refuse_overriding(connection.conn_id, options)
+    _reject_overriding(connection.conn_id, options)
     from customer_match.storage.azure_names import AzureNames  # noqa: PLC0415 (takes a second)
 
-    _quieten()
+    _reduce_logging()
     try:
         if (settings := options.pop(_SIGN_IN_SETTINGS, None)) is not None:
-            options = {"account_name": options["account_name"], **_with_credential(options, settings)}
-        # Others write to the lake meanwhile: a listing that was cached is wrong.
+            options = {"account_name": options["account_name"], **_add_credential(options, settings)}
+        # Other programs write to the lake, so a cached listing would be outdated.
         return AzureNames(**options, use_listings_cache=False)
-    except (TypeError, ValueError):  # its text may repeat the connection string
-        raise fault_of(
+    except (TypeError, ValueError):  # the error text may repeat the connection string
+        raise field_error(
             connection.conn_id, "Connection String or another credential", "is malformed"
         ) from None
 
 
 def storage_options(connection: Connection, host: str | None = None) -> dict[str, Any]:
-    """What adlfs must be told to sign in as a connection says.
+    """Return the options that adlfs needs to sign in with a connection.
 
     Args:
-        connection: Of type `wasb`, `adls` or `azure_data_lake`.
-        host: The storage account's host, where the location names it.
+        connection: A connection of type `wasb`, `adls` or `azure_data_lake`.
+        host: The storage account's host, if the location names it.
 
     Raises:
-        ConfigurationError: Something is missing or contradicts itself; the message never shows a value of a
+        ConfigurationError: A value is missing or contradicts another; the message never shows the value of a
             secret field.
     """
     fields = _Fields.of(connection)
     if fields.connection_string:
-        return _by_connection_string(fields, host)
+        return _connection_string_options(fields, host)
     options = {**_account_options(fields, host), **_credentials(fields)}
-    return _with_key_and_host(options) if {"account_key", "account_host"} <= options.keys() else options
+    return _key_and_host_options(options) if {"account_key", "account_host"} <= options.keys() else options
 
 
-def _with_key_and_host(options: dict[str, Any]) -> dict[str, Any]:
-    """A key for a host of another name, which Azure's SDK takes only so (observed: 12.31)."""
+def _key_and_host_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options for a key and a custom host; Azure's SDK accepts them only in this form (observed: 12.31)."""
     parts = {
         "DefaultEndpointsProtocol": "https",
         "AccountName": options["account_name"],
@@ -119,12 +119,14 @@ class _Fields:
         try:
             extra = dict(connection.extra_dejson)
         except (TypeError, ValueError):
-            raise fault_of(conn_id, "Extra", "is not a JSON object") from None  # the text may hold a secret
+            raise field_error(
+                conn_id, "Extra", "is not a JSON object"
+            ) from None  # the text may hold a secret
         text = (connection.host or None, connection.login or None, connection.password or None)
         return cls(conn_id, kind, *text, extra)
 
     def __getitem__(self, name: str) -> str | None:
-        """A field of Extra, also under the name that older Airflows gave it."""
+        """Return a field of Extra, also by the name that older Airflow versions use."""
         value = self.extra.get(name) or self.extra.get(f"extra__{self.kind}__{name}")
         return str(value) if value else None
 
@@ -137,17 +139,17 @@ class _Fields:
         return self["tenant_id"] or self["tenant"]
 
     def fault(self, field: str, what: str) -> ConfigurationError:
-        return fault_of(self.conn_id, field, what)
+        return field_error(self.conn_id, field, what)
 
 
-def fault_of(conn_id: str, field: str, what: str) -> ConfigurationError:
-    """What is wrong with a field of a connection, and where to correct it."""
+def field_error(conn_id: str, field: str, what: str) -> ConfigurationError:
+    """Return an error that says what is wrong with a field of a connection, and where to correct it."""
     return ConfigurationError(
         f"The Airflow connection {conn_id!r}: {field} {what}. Correct it under Admin > Connections."
     )
 
 
-def _by_connection_string(fields: _Fields, host: str | None) -> dict[str, Any]:
+def _connection_string_options(fields: _Fields, host: str | None) -> dict[str, Any]:
     text = (fields.connection_string or "").strip()
     parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
     missing = {"AccountName", "BlobEndpoint"} - set(parts)
@@ -155,22 +157,22 @@ def _by_connection_string(fields: _Fields, host: str | None) -> dict[str, Any]:
         raise fields.fault("Connection String", "has neither AccountName nor BlobEndpoint")
     account = parts.get("AccountName")
     if host and account and _account_of(host) != account:
-        raise _contradiction(fields, host, account)
+        raise _contradiction_error(fields, host, account)
     return {"connection_string": text}
 
 
 def _account_options(fields: _Fields, host: str | None) -> dict[str, Any]:
-    """The storage account's name, and its host where that does not follow from the name."""
+    """Return the storage account's name, and its host if it differs from the default for that name."""
     own = fields["account_host"] or fields["account_url"] or _whole_url(fields["sas_token"])
     if own is None and fields.host and "." in fields.host:
         own = fields.host
     named = fields["account_name"] or (_account_of(own) if own else None) or _account_field(fields)
     if named and host and named != _account_of(host):
-        raise _contradiction(fields, host, named)
+        raise _contradiction_error(fields, host, named)
     chosen = own or host
     account = named or (_account_of(host) if host else None)
     if not account or not _ACCOUNT.match(account):
-        what = f"{account!r}, which cannot be one" if account else "none"
+        what = f"{account!r}, which is not a valid name" if account else "none"
         raise fields.fault(
             _ACCOUNT_FIELD[fields.kind],
             f"must name the storage account (3 to 24 letters and digits); it names {what}",
@@ -188,9 +190,9 @@ _ACCOUNT_FIELD: Final = {
 
 
 def _account_field(fields: _Fields) -> str | None:
-    """The account where it is the value of a plain field: which one that is depends on the type."""
+    """Return the account from the field that holds it for this type of connection."""
     if fields.kind == "wasb":
-        return None if fields.tenant else fields.login  # else the login is the client's id
+        return None if fields.tenant else fields.login  # with a tenant, the login is the client id
     return fields.host if fields.kind == "adls" else None
 
 
@@ -207,7 +209,7 @@ def _whole_url(sas_token: str | None) -> str | None:
 
 
 def _blob_host(fields: _Fields, host: str) -> str:
-    """The host of the Blob API; the same account's Data Lake host serves another one."""
+    """Return the host of the Blob API; the same account's Data Lake host serves another API."""
     if host.startswith("http://"):
         raise fields.fault(
             "the account's URL", "begins with http://; for an emulator give a Connection String instead"
@@ -215,7 +217,7 @@ def _blob_host(fields: _Fields, host: str) -> str:
     return _without_scheme(host).replace(".dfs.", ".blob.", 1)
 
 
-def _contradiction(fields: _Fields, host: str, account: str) -> ConfigurationError:
+def _contradiction_error(fields: _Fields, host: str, account: str) -> ConfigurationError:
     return ConfigurationError(
         f"The Airflow connection {fields.conn_id!r} is for the storage account {account!r}, but the location names "
         f"{_account_of(host)!r}. Use another connection, or write abfs://container/path."
@@ -234,13 +236,13 @@ def _credentials(fields: _Fields) -> dict[str, Any]:
         return {"account_key": key}
     if (fields["anon"] or "").lower() == "true":
         return {"anon": True}
-    return _what_the_machine_offers(fields)
+    return _machine_identity(fields)
 
 
 def _service_principal(fields: _Fields) -> dict[str, Any]:
     for value, name in ((fields.login, "Login (client id)"), (fields.password, "Password (client secret)")):
         if not value:
-            raise fields.fault(name, "is empty, but a tenant is given: a service principal needs all three")
+            raise fields.fault(name, "is empty, but a tenant is given. A service principal needs all three")
     signs_in = {"tenant_id": fields.tenant, "client_id": fields.login, "client_secret": fields.password}
     settings = fields.extra.get(_SIGN_IN_SETTINGS)
     if not settings:
@@ -250,8 +252,8 @@ def _service_principal(fields: _Fields) -> dict[str, Any]:
     return {**signs_in, _SIGN_IN_SETTINGS: settings}
 
 
-def _what_the_machine_offers(fields: _Fields) -> dict[str, Any]:
-    """`DefaultAzureCredential`; adlfs passes on what it does not know itself."""
+def _machine_identity(fields: _Fields) -> dict[str, Any]:
+    """Return options for `DefaultAzureCredential`; adlfs passes unknown options on."""
     names = ("managed_identity_client_id", "workload_identity_client_id", "workload_identity_tenant_id")
     options: dict[str, Any] = {name: fields[name] for name in names if fields[name]}
     if tenant := options.get("workload_identity_tenant_id"):
@@ -259,8 +261,8 @@ def _what_the_machine_offers(fields: _Fields) -> dict[str, Any]:
     return {"anon": False, **options}
 
 
-def _with_credential(options: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-    """A service principal that signs in as its settings say, by a credential that adlfs's event loop can await."""
+def _add_credential(options: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Create the credential of a service principal with these settings, in the async form that adlfs needs."""
     from azure.identity.aio import ClientSecretCredential  # noqa: PLC0415 (as adlfs)
 
     names = ("tenant_id", "client_id", "client_secret")
@@ -269,7 +271,7 @@ def _with_credential(options: dict[str, Any], settings: dict[str, Any]) -> dict[
     return {**host, "credential": credential}
 
 
-def _refuse_overriding(conn_id: str, options: dict[str, Any]) -> None:
+def _reject_overriding(conn_id: str, options: dict[str, Any]) -> None:
     overriding = [n for n, option in _ENVIRONMENT.items() if os.environ.get(n) and option not in options]
     if overriding:
         raise ConfigurationError(
@@ -278,8 +280,8 @@ def _refuse_overriding(conn_id: str, options: dict[str, Any]) -> None:
         )
 
 
-def _quieten() -> None:
-    """Azure's SDK logs every request with all headers at INFO, which is Airflow's level."""
+def _reduce_logging() -> None:
+    """Raise the log level of Azure's SDK, which logs every request with all headers at INFO, Airflow's level."""
     for name in ("azure.core.pipeline.policies.http_logging_policy", "azure.identity"):
         logger = logging.getLogger(name)
         if logger.level == logging.NOTSET:

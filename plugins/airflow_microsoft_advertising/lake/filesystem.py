@@ -1,8 +1,7 @@
-"""From a place and an Airflow connection to a file system: the one function that opens lakes and workspaces.
+"""Open the file system of a location with an Airflow connection; lakes and workspaces are opened only here.
 
-Local folders are opened as they are, Azure as `azure.py` says, and everything else by Airflow's object
-storage as `providers.py` says: each provider brings the schemes that it opens, and signs in by its own kind of
-connection.
+Local folders are opened directly, Azure by `azure.py`, and everything else with Airflow's object storage by
+`providers.py`: each provider defines the schemes that it opens, and its own type of connection.
 """
 
 from __future__ import annotations
@@ -10,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from airflow_microsoft_advertising.connection.lookup import no_connection
-from airflow_microsoft_advertising.lake.azure import fault_of, open_azure
+from airflow_microsoft_advertising.lake.azure import field_error, open_azure
 from airflow_microsoft_advertising.lake.providers import (
     ensure_provider,
-    kind_of_connection,
     open_by_provider,
+    required_type,
 )
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.storage.location_paths import parse_location, path_of
@@ -31,57 +30,57 @@ _AZURE_KIND: Final = "the type wasb (Azure Blob Storage)"
 
 
 def filesystem(conn_id: str | None, url: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system that a location is in, and its path there.
+    """Open the file system of a location; return it with the path of the location in it.
 
     Args:
-        conn_id: Airflow connection; None for local folders, and where a provider needs none.
-        url: A local path or a URL, as `Location` takes them.
+        conn_id: Airflow connection; None for local folders, and if a provider needs none.
+        url: A local path or a URL, as `Location` accepts them.
 
     Returns:
         A file system without listing cache, and the path: absolute, or `container/path`.
 
     Raises:
         ConfigurationError: The location or the connection is not usable; the message names the field.
-        TransientError: Airflow cannot be asked for the connection now.
+        TransientError: Airflow cannot provide the connection now.
     """
     location = parse_location(url)
     if location.is_local:
-        found = _local(conn_id, url)
+        found = _open_local(conn_id, url)
     elif location.is_azure:
-        found = _azure(conn_id, location, url)
+        found = _open_azure(conn_id, location, url)
     else:
-        found = _by_airflow(conn_id, location)
+        found = _open_by_airflow(conn_id, location)
     return found, path_of(found, url)
 
 
-def _local(conn_id: str | None, url: str) -> fsspec.AbstractFileSystem:
-    from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415 (imports are paid by who needs them)
+def _open_local(conn_id: str | None, url: str) -> fsspec.AbstractFileSystem:
+    from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415 (import only where it is needed)
 
     if conn_id is not None:
         raise ConfigurationError(
-            f"{url} is a local folder; the connection {conn_id!r} does not open it. Write abfs://container/path, or "
-            "remove the connection."
+            f"{url} is a local folder, which needs no connection, but {conn_id!r} is given. Write "
+            "abfs://container/path, or remove the connection."
         )
     return LocalFileSystem()
 
 
-def _azure(conn_id: str | None, location: Location, url: str) -> fsspec.AbstractFileSystem:
+def _open_azure(conn_id: str | None, location: Location, url: str) -> fsspec.AbstractFileSystem:
     if conn_id is None:
         raise ConfigurationError(
             f"{url} needs an Airflow connection. Name it beside the root in the export file: `connection: lake`."
         )
-    return open_azure(_connection(conn_id, _AZURE_KIND), location.host)
+    return open_azure(_get_connection(conn_id, _AZURE_KIND), location.host)
 
 
-def _by_airflow(conn_id: str | None, location: Location) -> fsspec.AbstractFileSystem:
+def _open_by_airflow(conn_id: str | None, location: Location) -> fsspec.AbstractFileSystem:
     ensure_provider(location)
     if conn_id is None:
         return open_by_provider(None, location)
-    # A provider may take a missing one for none at all.
-    return open_by_provider(_connection(conn_id, kind_of_connection(location)), location)
+    # A provider may treat a missing connection like none at all.
+    return open_by_provider(_get_connection(conn_id, required_type(location)), location)
 
 
-def _connection(conn_id: str, kind: str) -> Connection:
+def _get_connection(conn_id: str, kind: str) -> Connection:
     from airflow.sdk import BaseHook  # noqa: PLC0415 (takes seconds)
     from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError  # noqa: PLC0415
 
@@ -91,6 +90,6 @@ def _connection(conn_id: str, kind: str) -> Connection:
         advice = f"Create it (Admin > Connections) with {kind}, or name another one as `connection` in the export file."
         raise no_connection(conn_id, advice) from None
     except AirflowRuntimeError as error:
-        raise TransientError(f"Airflow cannot be asked for the connection {conn_id!r} now.") from error
-    except (TypeError, ValueError):  # its text may repeat the connection, secrets and all
-        raise fault_of(conn_id, "its definition", "is neither a connection URI nor JSON") from None
+        raise TransientError(f"Airflow cannot provide the connection {conn_id!r} now.") from error
+    except (TypeError, ValueError):  # the error text may repeat the connection with its secrets
+        raise field_error(conn_id, "its definition", "is neither a connection URI nor JSON") from None

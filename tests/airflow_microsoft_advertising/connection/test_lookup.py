@@ -67,4 +67,4 @@ def test_the_service_and_the_storage_are_tried_again_where_airflow_does_not_answ
     with pytest.raises(TransientError, match="'nowhere'"):
         MicrosoftAdvertisingHook("nowhere").connection()
     with pytest.raises(TransientError, match="'nowhere'"):
-        lake._connection("nowhere", "the type wasb")
+        lake._get_connection("nowhere", "the type wasb")

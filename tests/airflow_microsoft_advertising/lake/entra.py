@@ -1,4 +1,4 @@
-"""As much of Microsoft Entra as a sign-in asks for: tokens of an application, a workload and a machine.
+"""The parts of Microsoft Entra that a sign-in uses: tokens of an application, a workload and a machine.
 
 Answers like the real ones (documented: OAuth 2.0 client credentials flow; managed identities in App Service and on
 virtual machines). `az` is what the Azure CLI prints of itself (documented: az account get-access-token).
@@ -32,7 +32,7 @@ STORAGE = "https://storage.azure.com"
 
 @contextmanager
 def running(certificate: Path, key: Path) -> Iterator[str]:
-    """Run it on a free port of this machine; its address, `127.0.0.1:port`."""
+    """Run it on a free port of this machine; yields its address, `127.0.0.1:port`."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -48,7 +48,7 @@ def running(certificate: Path, key: Path) -> Iterator[str]:
 
 
 def write_az(folder: Path, *, signed_in: bool) -> None:
-    """Write a program `az` into a folder: the Azure CLI of somebody who has signed in, or has not.
+    """Write a program `az` into a folder: an Azure CLI whose user is signed in, or is not.
 
     It prints a token for storage and nothing else; asked in any other way than azure-identity does, it fails.
     """
@@ -118,4 +118,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
-        """Say nothing."""
+        """Log nothing."""

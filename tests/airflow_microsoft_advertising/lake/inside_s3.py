@@ -1,4 +1,4 @@
-"""Sources in S3: every shape of table, and what goes wrong. Run by `test_s3.py`, where the Amazon provider is."""
+"""Sources in S3: every shape of table, and errors. `test_s3.py` runs it where the Amazon provider is installed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture
 def define(endpoint: str, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> Define:
-    """Define the connection `aws`; whatever AWS settings this machine has are not seen."""
+    """Define the connection `aws`; the machine's own AWS settings are hidden."""
     connect()
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -146,18 +146,18 @@ def test_every_shape_of_the_sample_lake_is_read_from_s3(bucket: Any, tmp_path: P
         compare(load_export(file), sample)
 
 
-# --- Places --------------------------------------------------------------------------------------------------
+# --- Locations --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scheme", ["s3", "s3a", "s3n"])
-def test_segments_are_found_beside_what_only_stands_for_folders(lake: Lake, scheme: str) -> None:
+def test_segments_are_found_beside_folder_markers(lake: Lake, scheme: str) -> None:
     for marker in ("Gold/", "Gold_$folder$", "Empty/"):
         lake.bucket.pipe_file(f"lake/segments/{marker}", b"")
     assert list(found_tables(f"{scheme}://lake/segments")) == ["Gold", "Silver"]
     assert [segment.table for segment in select_segments(lake.run())] == ["Gold", "Silver"]
 
 
-def test_what_others_write_meanwhile_is_seen(lake: Lake) -> None:
+def test_tables_written_meanwhile_are_found(lake: Lake) -> None:
     filesystem_, root = filesystem("aws", "s3://lake/segments")
     assert list(discover(filesystem_, root)) == ["Gold", "Silver"]
     boto = boto3.client("s3", endpoint_url=lake.bucket.endpoint_url, **KEYS)
@@ -166,7 +166,7 @@ def test_what_others_write_meanwhile_is_seen(lake: Lake) -> None:
     assert list(discover(filesystem_, root)) == ["Gold", "New"]
 
 
-def test_a_day_without_a_table_is_told_with_its_neighbours(lake: Lake) -> None:
+def test_a_day_without_a_table_is_reported_with_the_nearest_days(lake: Lake) -> None:
     for day in ("2026-04-29", "2026-05-03"):
         lake.put(f"Dated/{day}/part-0.csv", ["a@example.com"])
     run = lake.run(segments=[{"table": "Dated", "path": "Dated/{{ ds }}"}])
@@ -223,7 +223,7 @@ def test_a_dry_run_from_a_shell_reads_s3(lake: Lake, endpoint: str, tmp_path: Pa
 
 
 @pytest.mark.faults
-def test_wrong_keys_are_told(lake: Lake, define: Define, endpoint: str) -> None:
+def test_wrong_keys_are_reported(lake: Lake, define: Define, endpoint: str) -> None:
     iam = boto3.client("iam", endpoint_url=endpoint, **KEYS)
     keys = {}
     for user in ("reader", "stranger"):
@@ -253,7 +253,7 @@ def test_wrong_keys_are_told(lake: Lake, define: Define, endpoint: str) -> None:
         requests.post(f"{endpoint}/moto-api/reset-auth", data=b"inf", timeout=10)
 
 
-def test_whose_keys_are_taken(lake: Lake, define: Define, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_of_the_connection_take_precedence(lake: Lake, define: Define, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAMACHINE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-machine")
 
@@ -282,23 +282,23 @@ def test_whose_keys_are_taken(lake: Lake, define: Define, monkeypatch: pytest.Mo
         ({"config_kwargs": {"no_such_setting": SECRET}}, "cannot be opened with the connection 'aws'"),
     ],
 )
-def test_unusable_settings_are_told(define: Define, extra: dict[str, Any], words: str) -> None:
+def test_unusable_settings_are_reported(define: Define, extra: dict[str, Any], words: str) -> None:
     define(**extra)
     told(found_tables, ConfigurationError, words)
 
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize("url", ["s3://no-such-bucket", "s3://no-such-bucket/segments", "s3://lake/nowhere"])
-def test_a_missing_place_is_told(lake: Lake, url: str) -> None:
+def test_a_missing_location_is_reported(lake: Lake, url: str) -> None:
     told(lambda: found_tables(url), ConfigurationError, f"There is no folder {url}")
     found, path = filesystem("aws", f"{url}/Gold")
     told(lambda: open_table(found, path), ConfigurationError, f"no file or folder {url}/Gold")
 
 
 @pytest.mark.faults
-def test_a_server_that_is_not_there_is_told(define: Define) -> None:
+def test_an_unreachable_server_is_reported(define: Define) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and never listens
+        taken.bind(("127.0.0.1", 0))  # but does not listen
         define(
             endpoint_url=f"http://127.0.0.1:{taken.getsockname()[1]}",
             config_kwargs={"retries": {"max_attempts": 0}},
@@ -311,11 +311,11 @@ def test_a_server_that_is_not_there_is_told(define: Define) -> None:
         )
 
 
-# --- Meanwhile -----------------------------------------------------------------------------------------------
+# --- Changes between steps -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.faults
-def test_a_table_that_goes_between_two_steps_is_told(lake: Lake) -> None:
+def test_a_table_deleted_between_two_steps_is_reported(lake: Lake) -> None:
     run = lake.run()
     gold = select_segments(run)[0]
     validate_segment(run, gold)
@@ -325,7 +325,7 @@ def test_a_table_that_goes_between_two_steps_is_told(lake: Lake) -> None:
 
 
 @pytest.mark.faults
-def test_a_table_that_changes_between_two_steps_is_read_as_it_is_then(lake: Lake) -> None:
+def test_a_table_changed_between_two_steps_is_read_in_its_new_state(lake: Lake) -> None:
     run = lake.run()
     gold = select_segments(run)[0]
     validate_segment(run, gold)
@@ -335,7 +335,7 @@ def test_a_table_that_changes_between_two_steps_is_read_as_it_is_then(lake: Lake
 
 @pytest.mark.faults
 @pytest.mark.parametrize("rows", [3, 2_000], ids=["shorter", "of the same size"])
-def test_a_parquet_file_that_changes_while_it_is_read_is_told(lake: Lake, rows: int) -> None:
+def test_a_parquet_file_changed_while_it_is_read_is_reported(lake: Lake, rows: int) -> None:
     path = "lake/segments/Wide/a.parquet"
 
     def write(rows: int, letter: str) -> int:

@@ -1,4 +1,4 @@
-"""A program that reads a table by each of several sign-ins, each with an environment of its own.
+"""A program that reads a table with several kinds of sign-in, each in a separate environment.
 
 It runs in a process of its own, as the certificates that are trusted are read once, when aiohttp is imported.
 Cases come in as JSON on standard input: environment, URL, and whether to write; what became of each goes into the
@@ -22,7 +22,7 @@ from customer_match.workspace.workspace import Workspace
 
 
 def main() -> None:
-    """Read by every sign-in."""
+    """Read the table with every kind of sign-in."""
     _resolve_here()
     _wait_for_nothing()
     cases: dict[str, Any] = json.load(sys.stdin)
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def _resolve_here() -> None:
-    """Hosts of the emulator's accounts are at home: not every resolver knows names below `localhost`."""
+    """Resolve hosts of the emulator's accounts locally: not every resolver knows names below `localhost`."""
     ask = socket.getaddrinfo
 
     def getaddrinfo(host: Any, *args: Any, **options: Any) -> Any:
@@ -41,7 +41,7 @@ def _resolve_here() -> None:
 
 
 def _wait_for_nothing() -> None:
-    """The storage's client tries a failed sign-in again for 80 s: here at once."""
+    """Retry a failed sign-in without delay; the storage's client would retry for 80 s."""
     from azure.storage.blob._shared.policies_async import ExponentialRetry
 
     ExponentialRetry.get_backoff_time = lambda self, settings: 0
@@ -50,7 +50,7 @@ def _wait_for_nothing() -> None:
 def _in(env: dict[str, str], url: str, *, write: bool) -> list[str]:
     before = dict(os.environ)
     os.environ.update(env)
-    AzureNames.clear_instance_cache()  # else a case is signed in as an earlier one of equal options
+    AzureNames.clear_instance_cache()  # otherwise a case would reuse the sign-in of an earlier one with equal options
     try:
         return _read(url, write=write)
     except CustomerMatchError as error:

@@ -43,7 +43,7 @@ WRONG = "wr0ng-s3cret"
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
-    """A certificate that signs itself, for this machine and for the emulator's accounts."""
+    """A self-signed certificate for this machine and the emulator's accounts."""
     folder = tmp_path_factory.mktemp("tls")
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "emulator")])
@@ -97,7 +97,7 @@ def authority(tls: Tls) -> Iterator[str]:
 def outcomes(
     tls: Tls, endpoint: AzuriteEndpoint, authority: str, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[str]]:
-    """What became of each sign-in: values read, or family and words of the error."""
+    """Result of each sign-in: the values read, or the error's family and message."""
     assertion = tmp_path_factory.mktemp("federated") / "token"
     assertion.write_text(entra.ASSERTION)
     cases, answers = sign_ins(endpoint, authority, assertion), assertion.with_name("outcomes.json")
@@ -133,7 +133,7 @@ def sign_ins(endpoint: AzuriteEndpoint, authority: str, assertion: Path) -> dict
         named: bool = True,
         **fields: Any,
     ) -> dict[str, Any]:
-        """`named`: whether Extra names the account; else other fields do."""
+        """`named`: whether Extra names the account; otherwise other fields do."""
         definition = {"conn_type": kind, **fields, "extra": {**(here if named else {}), **(extra or {})}}
         found = {"AIRFLOW_CONN_LAKE": json.dumps(definition), **(env or {})}
         return {"env": found, "url": f"abfs://{container}/t", "write": write}
@@ -239,7 +239,7 @@ def test_each_kind_of_credential_opens_the_lake(outcomes: dict[str, list[str]], 
 
 
 @pytest.mark.parametrize("kind", ["service principal", "signature as a whole URL"])
-def test_some_keep_a_workspace(outcomes: dict[str, list[str]], kind: str) -> None:
+def test_some_credentials_may_write_a_workspace(outcomes: dict[str, list[str]], kind: str) -> None:
     assert outcomes[kind] == [*ROWS, "x"]
 
 
@@ -254,11 +254,11 @@ def test_some_keep_a_workspace(outcomes: dict[str, list[str]], kind: str) -> Non
         ("signature that may not write", "A signature must allow read and list; for a workspace, also write"),
         (
             "nobody has signed in",
-            "the identity that this machine offers (environment, workload identity, managed",
+            "the identity of this machine (environment, workload identity, managed",
         ),
     ],
 )
-def test_a_credential_that_is_refused_is_told(outcomes: dict[str, list[str]], case: str, words: str) -> None:
+def test_a_refused_credential_is_reported(outcomes: dict[str, list[str]], case: str, words: str) -> None:
     family, message = outcomes[case]
     assert family == "ConfigurationError", message
     assert words in message

@@ -165,7 +165,7 @@ def connection(kind: str = "wasb", **fields: Any) -> Connection:
         ),
     ],
 )
-def test_each_kind_of_credential(given: Connection, options: dict[str, Any]) -> None:
+def test_each_kind_of_credential_gives_its_options(given: Connection, options: dict[str, Any]) -> None:
     assert storage_options(given) == options
 
 
@@ -188,7 +188,7 @@ def test_the_location_may_name_the_account() -> None:
         (connection(password=SECRET), ["Blob Storage Login", "must name the storage account", "none"]),
         (connection("adls", login="app", password=SECRET), ["ADLS Gen2 Account Name"]),
         (connection("azure_data_lake", login="app", password=SECRET), ["account_name in Extra"]),
-        (connection(login="No_Account", password=SECRET), ["'No_Account', which cannot be one"]),
+        (connection(login="No_Account", password=SECRET), ["'No_Account', which is not a valid name"]),
         (
             connection("adls", host="acme", login="app", extra={"tenant_id": "t"}),
             ["Password (client secret)"],
@@ -219,7 +219,7 @@ def test_the_location_may_name_the_account() -> None:
         ),
     ],
 )
-def test_an_unusable_connection_is_told_by_its_field_and_without_its_secrets(
+def test_an_unusable_connection_is_reported_by_field_and_without_secrets(
     given: Connection, words: list[str]
 ) -> None:
     with pytest.raises(ConfigurationError) as raised:
@@ -232,7 +232,7 @@ def test_an_unusable_connection_is_told_by_its_field_and_without_its_secrets(
 @pytest.mark.parametrize(
     "given", [connection(login="acme", password="k"), connection(extra={"connection_string": STRING})]
 )
-def test_a_connection_for_another_account_is_refused(given: Connection) -> None:
+def test_a_connection_for_another_account_is_rejected(given: Connection) -> None:
     with pytest.raises(
         ConfigurationError, match="is for the storage account 'acme', but the location names 'other'"
     ):
@@ -256,15 +256,15 @@ def test_a_relative_folder_becomes_absolute(monkeypatch: pytest.MonkeyPatch, tmp
 @pytest.mark.parametrize(
     ("conn_id", "url", "words"),
     [
-        ("lake", "/data/lake", "is a local folder; the connection 'lake' does not open it"),
+        ("lake", "/data/lake", "is a local folder, which needs no connection, but 'lake' is given"),
         (None, "abfs://lake/segments", "needs an Airflow connection"),
         (
             "lake",
             "s3://bucket/x",
-            r"no Airflow provider that is installed opens s3://. Add `apache-airflow-prov",
+            r"no installed Airflow provider opens s3://. Add `apache-airflow-prov",
         ),
         (None, "gs://bucket/x", "`apache-airflow-providers-google` to the Python environment"),
-        (None, "oss://bucket/x", "the provider package that has it"),
+        (None, "oss://bucket/x", "the provider package for it"),
         (None, "memory://x", "the memory of one process"),
         ("lake", "https://acme.example/x", "not one of Azure storage"),
         ("lake", "abfs://lake@lake/x", "the storage account's host"),
@@ -273,7 +273,7 @@ def test_a_relative_folder_becomes_absolute(monkeypatch: pytest.MonkeyPatch, tmp
         ("no_such_lake", "abfs://lake/x", "There is no Airflow connection 'no_such_lake'"),
     ],
 )
-def test_locations_that_cannot_be_opened(conn_id: str | None, url: str, words: str) -> None:
+def test_invalid_locations_are_reported(conn_id: str | None, url: str, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         filesystem(conn_id, url)
 
@@ -293,14 +293,14 @@ def test_a_connection_gives_a_file_system_without_listing_cache(monkeypatch: pyt
 @pytest.mark.parametrize(
     "url", ["https://acme.blob.core.windows.net/lake/a%20b", "wasbs://lake@acme.dfs.core.windows.net/a b"]
 )
-def test_other_spellings_of_places_in_azure(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_azure_locations_may_have_other_url_forms(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps({"conn_type": "wasb", "password": SECRET}))
     found, path = filesystem("lake", url)
     assert (found.account_name, path) == ("acme", "lake/a b")
 
 
 class TestAirflowsObjectStorage:
-    """A provider's storage, as far as none is installed: the scheme s3 opens a file system in memory."""
+    """A provider's storage, simulated as none is installed: the scheme s3 opens a file system in memory."""
 
     @pytest.fixture
     def storage(self, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
@@ -308,7 +308,7 @@ class TestAirflowsObjectStorage:
         from fsspec.implementations.memory import MemoryFileSystem
 
         class Storage(MemoryFileSystem):
-            protocol = ("s3", "s3a")  # as of s3fs, while the provider opens s3n as well
+            protocol = ("s3", "s3a")  # like s3fs; the provider opens s3n too
             store: ClassVar[dict[str, Any]] = {}
             pseudo_dirs: ClassVar[list[str]] = [""]
             cachable = False
@@ -344,7 +344,7 @@ class TestAirflowsObjectStorage:
         assert batch.column(0).to_pylist() == ["a", "b"]
 
     @pytest.mark.parametrize("scheme", ["s3", "s3a", "s3n"])
-    def test_schemes_that_the_file_system_does_not_know_are_those_of_its_provider(
+    def test_schemes_unknown_to_the_file_system_are_opened_by_the_provider(
         self, storage: list[str | None], scheme: str
     ) -> None:
         found, path = filesystem("aws", f"{scheme}://bucket/segments/")
@@ -366,7 +366,7 @@ class TestAirflowsObjectStorage:
             ({"extra": f'["{SECRET}"]'}, "Extra is not a JSON object"),
         ],
     )
-    def test_a_mistake_is_told_before_the_provider_goes_on_with_what_the_machine_offers(
+    def test_a_mistake_is_reported_before_the_provider_uses_the_machine_identity(
         self, storage: list[str | None], monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], words: str
     ) -> None:
         given = {"conn_type": "aws", "login": "AKIA", "password": SECRET} | changes
@@ -376,17 +376,17 @@ class TestAirflowsObjectStorage:
         assert SECRET not in str(raised.value)
         assert storage == []
 
-    def test_a_connection_may_leave_the_signing_in_to_the_machine(
+    def test_a_connection_may_use_the_machine_identity(
         self, storage: list[str | None], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AIRFLOW_CONN_AWS", json.dumps({"conn_type": "aws"}))
         filesystem("aws", "s3://bucket/segments")
         assert storage == ["aws"]
 
-    def test_a_connection_that_is_not_there_is_told(self, storage: list[str | None]) -> None:
+    def test_a_missing_connection_is_reported(self, storage: list[str | None]) -> None:
         with pytest.raises(ConfigurationError, match="There is no Airflow connection 'nope'"):
             filesystem("nope", "s3://bucket/segments")
-        assert storage == []  # a provider would have gone on without it
+        assert storage == []  # a provider would have continued without it
 
     @pytest.mark.faults
     @pytest.mark.parametrize(
@@ -402,7 +402,7 @@ class TestAirflowsObjectStorage:
             (ConnectionError(f"key {SECRET}"), TransientError, "cannot be reached"),
         ],
     )
-    def test_what_a_provider_raises_is_told_without_its_words(
+    def test_errors_of_a_provider_are_reported_without_their_text(
         self,
         storage: list[str | None],
         monkeypatch: pytest.MonkeyPatch,
@@ -421,7 +421,7 @@ class TestAirflowsObjectStorage:
         assert SECRET not in str(raised.value)
 
     @pytest.mark.bad_input
-    def test_it_is_no_workspace(self, storage: list[str | None]) -> None:
+    def test_it_cannot_hold_a_workspace(self, storage: list[str | None]) -> None:
         with pytest.raises(ConfigurationError, match="a storage of type s3://"):
             Workspace(*filesystem("aws", "s3://bucket/workspace"))
 
@@ -433,7 +433,7 @@ def test_a_service_principal_signs_in_as_itself(monkeypatch: pytest.MonkeyPatch)
     assert type(found.credential).__name__ == "ClientSecretCredential"
 
 
-def test_a_machine_signs_in_with_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_machine_identity_is_used_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     extra = {"managed_identity_client_id": "mi", "workload_identity_tenant_id": "t"}
     monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps({"conn_type": "adls", "host": "acme", "extra": extra}))
     found, _ = filesystem("lake", "abfs://segments")
@@ -444,7 +444,7 @@ def test_a_machine_signs_in_with_what_it_has(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     "definition", ["{" + SECRET, json.dumps({"conn_type": "wasb", "extra": "{" + SECRET})]
 )
-def test_a_malformed_definition_is_told_without_its_text(
+def test_a_malformed_definition_is_reported_without_its_text(
     monkeypatch: pytest.MonkeyPatch, definition: str
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_LAKE", definition)
@@ -455,7 +455,7 @@ def test_a_malformed_definition_is_told_without_its_text(
 
 
 @pytest.mark.bad_input
-def test_a_malformed_connection_string_is_told_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malformed_connection_string_is_reported_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
     extra = {"connection_string": f"AccountName=acme;AccountKey={SECRET};and more"}
     monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps({"conn_type": "wasb", "extra": extra}))
     with pytest.raises(ConfigurationError, match="Connection String") as raised:
@@ -463,7 +463,7 @@ def test_a_malformed_connection_string_is_told_without_its_text(monkeypatch: pyt
     assert SECRET not in str(raised.value)
 
 
-def test_an_environment_variable_that_would_override_the_connection_is_refused(
+def test_an_environment_variable_that_overrides_the_connection_is_rejected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(
@@ -511,7 +511,7 @@ class TestWithAzurite:
         (batch,) = table.batches(["Email"])
         assert batch.column(0).to_pylist() == ["a", "b"]
 
-    def test_only_what_is_needed_of_a_parquet_file_travels(
+    def test_only_needed_parts_of_a_parquet_file_are_read(
         self, lake: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         with lake.filesystem.open(f"{lake.name}/t/part-0.parquet", "wb") as file:
@@ -536,18 +536,18 @@ class TestWithAzurite:
         assert not [record for record in caplog.records if record.name.startswith("azure")]
 
     @pytest.mark.parametrize("missing", ["nowhere", "nowhere/deep"])
-    def test_a_missing_table_is_told(self, lake: Any, missing: str) -> None:
+    def test_a_missing_table_is_reported(self, lake: Any, missing: str) -> None:
         found, path = filesystem("lake", f"{lake.url}/{missing}")
         with pytest.raises(ConfigurationError, match=rf"no file or folder {lake.url}/{missing}"):
             open_table(found, path)
 
-    def test_a_missing_container_is_told(self, lake: Any) -> None:
+    def test_a_missing_container_is_reported(self, lake: Any) -> None:
         found, path = filesystem("lake", "abfs://no-such-container/segments")
         with pytest.raises(ConfigurationError, match="abfs://no-such-container/segments"):
             discover(found, path)
 
     @pytest.mark.faults
-    def test_a_wrong_key_is_told(self, lake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_wrong_key_is_reported(self, lake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         wrong = lake.endpoint.connection_string.replace(lake.endpoint.account_key, SECRET)
         monkeypatch.setenv(
             "AIRFLOW_CONN_LAKE", json.dumps({"conn_type": "wasb", "extra": {"connection_string": wrong}})

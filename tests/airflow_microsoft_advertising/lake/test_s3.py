@@ -1,4 +1,4 @@
-"""Sources in S3, by Airflow's Amazon provider: in an environment of their own, as the project does not need them.
+"""Sources in S3 with Airflow's Amazon provider, in a separate environment, as the project does not need it.
 
 The tests themselves are in `inside_s3.py`; they need an install (a minute on a fresh machine).
 """

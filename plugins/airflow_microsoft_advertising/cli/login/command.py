@@ -1,7 +1,7 @@
-"""`customer-match login`: a human signs in, the sign-in is proven, and the Airflow connection is written.
+"""`customer-match login`: a user signs in, the sign-in is verified, and the Airflow connection is written.
 
-What people read goes to standard error, the result to standard output. No secret is ever shown, and none is
-taken from the command's arguments, which other users of the machine can see.
+Messages for the user go to standard error, the result to standard output. No secret is ever shown, and none is
+read from the command's arguments, which other users of the machine can see.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airflow_microsoft_advertising.cli.login.proof import Proven, prove
+from airflow_microsoft_advertising.cli.login.proof import VerifiedSignIn, verify
 from airflow_microsoft_advertising.cli.login.request import (
     Credentials,
     EnvironmentName,
     Login,
     Registration,
     ask,
-    carried_over,
-    complete,
+    collect,
+    keep_values,
 )
 from airflow_microsoft_advertising.cli.output import logs_on_stderr, say
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
@@ -37,52 +37,58 @@ if TYPE_CHECKING:
 
 __all__ = ["log_in", "login"]
 
-PASTES = 3
-"""How often somebody may paste the wrong thing."""
+PASTE_ATTEMPTS = 3
+"""How many times a user may paste a wrong address."""
 
 
 def login(
     *,
     conn_id: Annotated[
-        str, typer.Option("--connection", help="The Airflow connection to make or update.")
+        str, typer.Option("--connection", help="The Airflow connection to create or update.")
     ] = DEFAULT_CONNECTION,
     client_id: Annotated[
         str | None, typer.Option(help="Application (client) id of the app registration.")
     ] = None,
     client_secret_file: Annotated[
         Path | None,
-        typer.Option(help="File with the client secret; or set CUSTOMER_MATCH_CLIENT_SECRET, or be asked."),
+        typer.Option(
+            help="File with the client secret; or set CUSTOMER_MATCH_CLIENT_SECRET, or enter it when asked."
+        ),
     ] = None,
     developer_token_file: Annotated[
         Path | None,
         typer.Option(
-            help="File with the developer token; or set CUSTOMER_MATCH_DEVELOPER_TOKEN, or be asked."
+            help="File with the developer token; or set CUSTOMER_MATCH_DEVELOPER_TOKEN, or enter it when asked."
         ),
     ] = None,
     environment: Annotated[EnvironmentName | None, typer.Option(help="Default: production.")] = None,
     base_url: Annotated[
-        str | None, typer.Option(help="Of another host, such as the simulator; implies environment other.")
+        str | None,
+        typer.Option(help="URL of another host, such as the simulator; implies environment other."),
     ] = None,
-    tenant: Annotated[str | None, typer.Option(help="For an application of one tenant.")] = None,
-    customer_id: Annotated[str | None, typer.Option(help="Customer (cid); looked up if left out.")] = None,
-    account_id: Annotated[str | None, typer.Option(help="Account (aid); looked up if left out.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Tenant, for a single-tenant application.")] = None,
+    customer_id: Annotated[str | None, typer.Option(help="Customer (cid); looked up if omitted.")] = None,
+    account_id: Annotated[str | None, typer.Option(help="Account (aid); looked up if omitted.")] = None,
     port: Annotated[
         int,
-        typer.Option(min=0, max=65535, help="Where the browser's answer is received; 0 takes a free one."),
+        typer.Option(min=0, max=65535, help="Port for the browser's answer; 0 selects a free one."),
     ] = 0,
     redirect_uri: Annotated[
-        str | None, typer.Option(help="A registered redirect URI to paste the answer from.")
+        str | None,
+        typer.Option(help="A registered redirect URI; you then paste the address that it receives."),
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the browser.")] = 300,
     public: Annotated[
         bool | None,
         typer.Option(
-            "--public/--web", help="Native registration without a secret, or web one with a secret."
+            "--public/--web", help="Native registration without a secret, or web registration with a secret."
         ),
     ] = None,
     browser: Annotated[
         bool | None,
-        typer.Option("--browser/--no-browser", help="Open a browser here, or paste its address by hand."),
+        typer.Option(
+            "--browser/--no-browser", help="Open a browser here, or open the address yourself and paste."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON, without secrets.")
@@ -90,8 +96,8 @@ def login(
 ) -> None:
     """Sign in to Microsoft Advertising and write the Airflow connection.
 
-    What is not given is taken from the connection, or asked for. No secret is taken as an option, as everybody
-    on the machine could see it.
+    Values that are not given are read from the connection or asked for. No secret is an option, because other users of
+    the machine could see it.
     """
     kinds = {None: None, True: Registration.PUBLIC, False: Registration.WEB}
     wanted = Login(
@@ -117,10 +123,11 @@ def login(
 
 
 def log_in(login: Login) -> str:
-    """Sign in and write the connection; returns the text to print.
+    """Sign in and write the connection; return the text to print.
 
     Raises:
-        ConfigurationError, TransientError: What went wrong and what to do; the connection is as it was.
+        ConfigurationError, TransientError: The sign-in failed, and the message says what to do; the connection is
+        unchanged.
     """
     from airflow.utils.session import create_session  # noqa: PLC0415 (keeps --help quick)
 
@@ -133,23 +140,23 @@ def log_in(login: Login) -> str:
 
     with create_session() as session:
         saved = read_connection(login.conn_id, session)
-    before = carried_over(login, saved or SavedConnection())
-    credentials = complete(login, before)
+    before = keep_values(login, saved or SavedConnection())
+    credentials = collect(login, before)
     refresh_token = _sign_in(login, credentials)
-    proven = prove(login, before, credentials, refresh_token)
+    verified = verify(login, before, credentials, refresh_token)
     with create_session() as session:
-        written = write_connection(login.conn_id, _connection(before, credentials, proven), session)
+        written = write_connection(login.conn_id, _to_connection(before, credentials, verified), session)
     outranking = outranked_by(login.conn_id)
     if outranking:
-        _tell(
-            f"Mind: {outranking} is set. Airflow takes the connection from there, not what was just written."
+        _message(
+            f"Warning: {outranking} is set. Airflow reads the connection from there, not the one just written."
         )
     if not written.encrypted:
-        _tell(
-            "Mind: Airflow has no Fernet key ([core] fernet_key), so that the connection's secrets lie in its "
-            "database as they are. Set one and run this command again."
+        _message(
+            "Warning: Airflow has no Fernet key ([core] fernet_key), so the connection's secrets are stored "
+            "unencrypted in its database. Set a key and run this command again."
         )
-    return _result(login, credentials, proven, made=written.made)
+    return _result(login, credentials, verified, made=written.made)
 
 
 # --- The sign-in -------------------------------------------------------------------------------------------
@@ -160,59 +167,59 @@ def _sign_in(login: Login, credentials: Credentials) -> SecretStr:
 
     browser = _has_browser() if login.browser is None else login.browser
     if browser and login.redirect_uri is None:
-        return _by_browser(login, credentials)
+        return _sign_in_by_browser(login, credentials)
     public = credentials.client_secret is None
     page = native_client_page(credentials.environment) if public else "http://localhost"
-    return _by_paste(credentials, login.redirect_uri or page)
+    return _sign_in_by_paste(credentials, login.redirect_uri or page)
 
 
-def _by_browser(login: Login, credentials: Credentials) -> SecretStr:
+def _sign_in_by_browser(login: Login, credentials: Credentials) -> SecretStr:
     from microsoft_advertising.auth.redirect_listener import Listener  # noqa: PLC0415
 
     with (
         Listener(login.port) as listener,
-        _begin(credentials, listener.redirect_uri, posted=True) as sign_in,
+        _start_sign_in(credentials, listener.redirect_uri, posted=True) as sign_in,
     ):
         listener.expect(sign_in.state)
-        _tell("Sign in in the browser that opens now. If none does, open this address on this machine:")
-        _show(sign_in.address)
+        _message("Sign in with the browser that opens now. If none opens, open this address on this machine:")
+        _print_address(sign_in.address)
         webbrowser.open(sign_in.address)
         return sign_in.finish(listener.wait(login.seconds))
 
 
-def _by_paste(credentials: Credentials, redirect_uri: str) -> SecretStr:
-    with _begin(credentials, redirect_uri) as sign_in:
-        _tell("Open this address in any browser, sign in and accept:")
-        _show(sign_in.address)
-        _tell(
-            f"The browser then goes to {redirect_uri}, where there may be an empty page or an error: that does "
-            "not matter. Copy the whole address from its address bar within five minutes."
+def _sign_in_by_paste(credentials: Credentials, redirect_uri: str) -> SecretStr:
+    with _start_sign_in(credentials, redirect_uri) as sign_in:
+        _message("Open this address in any browser, sign in and accept:")
+        _print_address(sign_in.address)
+        _message(
+            f"The browser then goes to {redirect_uri}, which may show an empty page or an error. Ignore it. "
+            "Copy the whole address from the address bar within five minutes."
         )
-        return sign_in.finish(_pasted())
+        return sign_in.finish(_ask_address())
 
 
-def _pasted() -> dict[str, str]:
+def _ask_address() -> dict[str, str]:
     from microsoft_advertising.auth.sign_in import read_answer  # noqa: PLC0415
 
-    for _ in range(PASTES - 1):
+    for _ in range(PASTE_ATTEMPTS - 1):
         try:
             return read_answer(ask("Address"))
         except ConfigurationError as error:
-            _tell(str(error))
+            _message(str(error))
     return read_answer(ask("Address"))
 
 
-def _tell(text: str) -> None:
-    """To the person at the terminal: standard output is the result's."""
+def _message(text: str) -> None:
+    """Print a message on standard error; standard output is for the result."""
     say(text, err=True)
 
 
-def _show(address: str) -> None:
-    """The sign-in's address, whole: no part of it may be taken for somebody's."""
+def _print_address(address: str) -> None:
+    """Print the sign-in's address unchanged, without redaction."""
     typer.echo(address, err=True)
 
 
-def _begin(credentials: Credentials, redirect_uri: str, *, posted: bool = False) -> SignIn:
+def _start_sign_in(credentials: Credentials, redirect_uri: str, *, posted: bool = False) -> SignIn:
     from microsoft_advertising.auth.sign_in import SignIn  # noqa: PLC0415 (imports msal)
 
     return SignIn(
@@ -225,7 +232,7 @@ def _begin(credentials: Credentials, redirect_uri: str, *, posted: bool = False)
 
 
 def _has_browser() -> bool:
-    """Whether a browser with windows can be opened here; one in the terminal would not do."""
+    """Return whether a graphical browser can be opened here; a text browser is not enough."""
     if sys.platform.startswith("linux") and not any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
     ):
@@ -240,7 +247,9 @@ def _has_browser() -> bool:
 # --- The result --------------------------------------------------------------------------------------------
 
 
-def _connection(before: SavedConnection, credentials: Credentials, proven: Proven) -> SavedConnection:
+def _to_connection(
+    before: SavedConnection, credentials: Credentials, verified: VerifiedSignIn
+) -> SavedConnection:
     from airflow_microsoft_advertising.connection.writer import SavedConnection  # noqa: PLC0415
 
     secret = credentials.client_secret
@@ -250,22 +259,22 @@ def _connection(before: SavedConnection, credentials: Credentials, proven: Prove
         extra={
             **{key: value for key, value in before.extra.items() if key == "hosts"},
             **credentials.place,
-            "refresh_token": proven.refresh_token.get_secret_value(),
+            "refresh_token": verified.refresh_token.get_secret_value(),
             "developer_token": credentials.developer_token.get_secret_value(),
-            "customer_id": proven.customer_id,
-            "account_id": proven.account_id,
+            "customer_id": verified.customer_id,
+            "account_id": verified.account_id,
         },
     )
 
 
-def _result(login: Login, credentials: Credentials, proven: Proven, *, made: bool) -> str:
+def _result(login: Login, credentials: Credentials, verified: VerifiedSignIn, *, made: bool) -> str:
     name = credentials.environment.name
     if not login.as_json:
-        accounts = ", ".join(account.name for account in proven.identity.accounts)
+        accounts = ", ".join(account.name for account in verified.identity.accounts)
         return (
-            f"Signed in as {proven.identity.user_name}; account {accounts} ({proven.account_id}), customer "
-            f"{proven.customer_id}, {name}.\n"
-            f"The Airflow connection {login.conn_id} was {'made' if made else 'updated'}."
+            f"Signed in as {verified.identity.user_name}; account {accounts} ({verified.account_id}), customer "
+            f"{verified.customer_id}, {name}.\n"
+            f"The Airflow connection {login.conn_id} was {'created' if made else 'updated'}."
         )
     return json.dumps(
         {
@@ -273,10 +282,10 @@ def _result(login: Login, credentials: Credentials, proven: Proven, *, made: boo
             "made": made,
             "environment": credentials.place["environment"],
             "registration": (Registration.WEB if credentials.client_secret else Registration.PUBLIC).value,
-            "user_id": proven.identity.user_id,
-            "customer_id": proven.customer_id,
-            "account_id": proven.account_id,
-            "account": proven.identity.accounts[0].name,
+            "user_id": verified.identity.user_id,
+            "customer_id": verified.customer_id,
+            "account_id": verified.account_id,
+            "account": verified.identity.accounts[0].name,
         },
         indent=2,
         ensure_ascii=False,

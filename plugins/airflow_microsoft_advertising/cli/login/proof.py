@@ -1,4 +1,4 @@
-"""The proof of a sign-in: the service knows the user, and the account is one that they may act on."""
+"""Verification of a sign-in: the service knows the user, and the user may act on the account."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from microsoft_advertising.account import Account
     from microsoft_advertising.models import AccountInfo, Identity
 
-__all__ = ["Proven", "choose", "prove"]
+__all__ = ["VerifiedSignIn", "choose_account", "verify"]
 
 
 @dataclass(frozen=True)
-class Proven:
+class VerifiedSignIn:
     """A sign-in that the service has accepted."""
 
     identity: Identity
@@ -30,12 +30,12 @@ class Proven:
     refresh_token: SecretStr = field(repr=False)
 
 
-def prove(
+def verify(
     login: Login, before: SavedConnection, credentials: Credentials, refresh_token: SecretStr
-) -> Proven:
-    """Ask the service who we are, and look the account up if it is not named.
+) -> VerifiedSignIn:
+    """Ask the service for the user's identity, and look up the account if it is not given.
 
-    Each call may renew the refresh token, and the first one be good no more: the newest is handed on.
+    Each call may renew the refresh token and make the previous one invalid, so the newest one is returned.
 
     Raises:
         ConfigurationError: The service refuses the user, the developer token or the ids; or no account is found.
@@ -61,11 +61,11 @@ def prove(
     }
     if not all(ids.values()):
         with Client(account, credentials.environment, store=store) as client:
-            ids = choose(client.accounts(), **ids)
+            ids = choose_account(client.accounts(), **ids)
     with Client(_with_ids(account, ids), credentials.environment, store=store) as client:
         identity = client.whoami()
     newest = store.refresh_token or refresh_token.get_secret_value()
-    return Proven(identity, ids["customer_id"], ids["account_id"], SecretStr(newest))
+    return VerifiedSignIn(identity, ids["customer_id"], ids["account_id"], SecretStr(newest))
 
 
 def _with_ids(account: Account, ids: dict[str, str]) -> Account:
@@ -75,12 +75,12 @@ def _with_ids(account: Account, ids: dict[str, str]) -> Account:
         return type(account).model_validate({**dict(account), **ids})
     except ValidationError:
         raise ConfigurationError(
-            "Customer id and account id are digits: `cid` and `aid` in the address bar of Microsoft Advertising."
+            "Customer id and account id must be digits: `cid` and `aid` in the address bar of Microsoft Advertising."
         ) from None  # pydantic's own message would show what was entered
 
 
-def choose(accounts: list[AccountInfo], *, account_id: str, customer_id: str) -> dict[str, str]:
-    """The account that is meant: the only one that fits, or the one that a person picks."""
+def choose_account(accounts: list[AccountInfo], *, account_id: str, customer_id: str) -> dict[str, str]:
+    """Return the account that matches; if several match, let the user choose."""
     fitting = [
         account
         for account in accounts
@@ -88,20 +88,20 @@ def choose(accounts: list[AccountInfo], *, account_id: str, customer_id: str) ->
     ]
     if not fitting:
         raise ConfigurationError(
-            "The user who signed in may act on no account"
-            + (" of these ids" if account_id or customer_id else "")
+            "The user who signed in has access to no account"
+            + (" with these ids" if account_id or customer_id else "")
             + ". Sign in as a user of the account, or correct `--customer-id` and `--account-id`."
         )
-    account = fitting[0] if len(fitting) == 1 else _picked(fitting)
+    account = fitting[0] if len(fitting) == 1 else _ask_which(fitting)
     return {"account_id": account.id, "customer_id": customer_id or account.customer_id}
 
 
-def _picked(accounts: list[AccountInfo]) -> AccountInfo:
+def _ask_which(accounts: list[AccountInfo]) -> AccountInfo:
     for number, account in enumerate(accounts, start=1):
         say(f"{number:>3}  {account.name}, account {account.id}, customer {account.customer_id}", err=True)
     answer = ask(f"Which account (1 to {len(accounts)})")
     if not (answer.isdecimal() and 1 <= int(answer) <= len(accounts)):
         raise ConfigurationError(
-            "That is none of the numbers. Run the command again, or give `--account-id`."
+            "That is not one of the numbers. Run the command again, or give `--account-id`."
         )
     return accounts[int(answer) - 1]

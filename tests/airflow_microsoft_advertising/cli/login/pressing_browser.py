@@ -1,4 +1,4 @@
-"""A browser that opens the sign-in page, presses a button and carries the answer on: `… BUTTON ADDRESS`."""
+"""A browser that opens the sign-in page, presses a button and forwards the answer: `… BUTTON ADDRESS`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BUTTONS = ("accept", "decline")
 
 
 def form_of(page: str) -> tuple[str, dict[str, str]]:
-    """Where a page's form goes, and what it holds."""
+    """Return the target of a page's form, and its fields."""
     action = re.search(r'<form method="post"(?: action="([^"]+)")?>', page)
     assert action, page
     fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page)
@@ -21,7 +21,7 @@ def form_of(page: str) -> tuple[str, dict[str, str]]:
 
 
 def press(button: str, address: str) -> httpx.Response:
-    """The answer to the button: a redirect, or a page that posts itself."""
+    """Return the answer to the button: a redirect, or a page that submits itself."""
     with httpx.Client(trust_env=False, follow_redirects=False) as browser:
         page = browser.get(address)
         assert page.status_code == 200, page.text
@@ -30,7 +30,7 @@ def press(button: str, address: str) -> httpx.Response:
 
 
 def disturb(target: str) -> None:
-    """What else arrives at a listening port: an icon, an answer of an older tab, half a request."""
+    """Send other requests that arrive at a listening port: an icon, an answer of an older tab, a partial request."""
     assert httpx.get(f"{target.rstrip('/')}/favicon.ico", trust_env=False).status_code == 404
     older = httpx.post(target, data={"code": "x", "state": "of an older tab"}, trust_env=False)
     assert older.status_code == 400
@@ -40,7 +40,7 @@ def disturb(target: str) -> None:
 
 
 def main(button: str, address: str) -> None:
-    """Without a known button nothing is pressed."""
+    """Press nothing if the button is unknown."""
     if button not in BUTTONS:
         return
     target, fields = form_of(press(button, address).text)

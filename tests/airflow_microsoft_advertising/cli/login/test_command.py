@@ -20,8 +20,8 @@ from cryptography.fernet import Fernet
 from typer.testing import CliRunner, Result
 
 from airflow_microsoft_advertising.cli.login import command as sign_in_command
-from airflow_microsoft_advertising.cli.login.proof import choose
-from airflow_microsoft_advertising.cli.login.request import EnvironmentName, Login, carried_over, complete
+from airflow_microsoft_advertising.cli.login.proof import choose_account
+from airflow_microsoft_advertising.cli.login.request import EnvironmentName, Login, collect, keep_values
 from airflow_microsoft_advertising.cli.main import app
 from airflow_microsoft_advertising.connection.token_store import VariableTokenStore, variable_name
 from airflow_microsoft_advertising.connection.writer import SavedConnection, read_connection, write_connection
@@ -39,7 +39,7 @@ CONN_ID = "ads_of_the_login_tests"
 
 @dataclass
 class Terminal:
-    """The command in this process: what its browser presses, and what a person pastes."""
+    """The command in this process: what its browser presses, and what the user pastes."""
 
     simulator: Simulator
     folder: Path
@@ -81,13 +81,13 @@ class Terminal:
         self.opened.append(address)
 
     def address_after(self, button: str = "accept") -> str:
-        """What stands in the address bar once a button was pressed."""
+        """Return the content of the address bar after a button was pressed."""
         return str(press(button, self.opened[-1]).headers["Location"])
 
 
 @pytest.fixture
 def database(airflow_db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The metadata database with a key, and without what these tests leave there."""
+    """The metadata database with a key, cleaned of what these tests write."""
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
     get_fernet.cache_clear()
     yield airflow_db
@@ -114,7 +114,7 @@ def terminal(
 def pasting(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal without a browser."""
     monkeypatch.setattr(sign_in_command, "ask", terminal.ask)
-    monkeypatch.setattr(sign_in_command, "_show", terminal.show)
+    monkeypatch.setattr(sign_in_command, "_print_address", terminal.show)
     return terminal
 
 
@@ -188,8 +188,8 @@ def test_signing_in_again_needs_no_options_and_keeps_the_rest(terminal: Terminal
 
 
 @pytest.mark.system
-def test_with_one_time_tokens_the_connection_gets_the_newest(terminal: Terminal) -> None:
-    """The proof itself renews the token."""
+def test_the_connection_gets_the_newest_one_time_token(terminal: Terminal) -> None:
+    """The verification itself renews the token."""
     terminal.simulator.api.control("settings", {"strict_rotation": True})
     assert terminal.run().exit_code == 0
     made = saved()
@@ -200,7 +200,7 @@ def test_with_one_time_tokens_the_connection_gets_the_newest(terminal: Terminal)
 
 @pytest.mark.system
 @pytest.mark.bad_input
-def test_whoever_declines_changes_nothing(terminal: Terminal) -> None:
+def test_declining_changes_nothing(terminal: Terminal) -> None:
     terminal.button = "decline"
     assert "the user declined" in message(terminal.run())
     assert saved() is None
@@ -213,24 +213,24 @@ def test_whoever_declines_changes_nothing(terminal: Terminal) -> None:
     [
         (("--client-id", "nobodys"), "Nobody has signed in"),
         (("--account-id", "5", "--customer-id", "190000001"), "account id"),
-        (("--account-id", "5"), r"no account of these ids.*--account-id"),
-        (("--customer-id", "here", "--account-id", "there"), "are digits"),
+        (("--account-id", "5"), r"no account with these ids.*--account-id"),
+        (("--customer-id", "here", "--account-id", "there"), "must be digits"),
         (("--tenant", "a/b"), "A tenant is named by"),
         (("--base-url", "ftp://x"), "must look like"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_written(
+def test_errors_are_reported_and_nothing_is_written(
     terminal: Terminal, options: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if "nobodys" in options:
-        terminal.button = "none"  # the page only says that nobody knows the application
+        terminal.button = "none"  # the page only says that the application is unknown
     assert re.search(words, message(terminal.run(*options, "--timeout", "1")))
     assert saved() is None
 
 
 @pytest.mark.system
 @pytest.mark.bad_input
-def test_a_wrong_secret_and_a_wrong_developer_token(terminal: Terminal) -> None:
+def test_wrong_secrets_are_reported(terminal: Terminal) -> None:
     found = message(terminal.run(secret="not-the-secret"))
     assert "AADSTS7000215" in found
     assert "not-the-secret" not in found
@@ -243,7 +243,7 @@ def test_a_wrong_secret_and_a_wrong_developer_token(terminal: Terminal) -> None:
 
 @pytest.mark.system
 @pytest.mark.bad_input
-def test_a_taken_port(terminal: Terminal) -> None:
+def test_a_port_in_use_is_reported(terminal: Terminal) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"port {port}" in message(terminal.run("--port", port))
@@ -251,7 +251,7 @@ def test_a_taken_port(terminal: Terminal) -> None:
 
 
 @pytest.mark.system
-def test_a_connection_from_the_environment_is_told_to_win(
+def test_a_connection_of_the_environment_gives_a_warning(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", "{}")
@@ -261,7 +261,7 @@ def test_a_connection_from_the_environment_is_told_to_win(
 
 
 @pytest.mark.system
-def test_without_a_key_somebody_is_told(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_fernet_key_gives_a_warning(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Fernet" not in terminal.run().stderr
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "")
     get_fernet.cache_clear()
@@ -276,7 +276,7 @@ def test_without_a_key_somebody_is_told(terminal: Terminal, monkeypatch: pytest.
     assert "no Fernet key" in terminal.run("--json").stderr
 
 
-# --- By pasted address -------------------------------------------------------------------------------------
+# --- Pasted address -------------------------------------------------------------------------------------
 
 
 @pytest.mark.system
@@ -301,7 +301,7 @@ def test_another_redirect_uri_is_pasted_too(pasting: Terminal) -> None:
 
 @pytest.mark.system
 @pytest.mark.bad_input
-def test_pasting_the_wrong_thing(pasting: Terminal) -> None:
+def test_a_wrong_address_may_be_pasted_again(pasting: Terminal) -> None:
     pasting.answers["Address"] = lambda: "nothing"
     assert "holds no answer" in message(pasting.run("--no-browser"))
     pasting.answers["Address"] = lambda: "http://localhost/?code=c&state=of-another"
@@ -328,7 +328,7 @@ def test_a_machine_without_windows_has_no_browser(monkeypatch: pytest.MonkeyPatc
     assert sign_in_command._has_browser()
 
 
-# --- What is asked for, and what is taken from the connection -------------------------------------------------
+# --- Values asked for, and values of the connection -------------------------------------------------
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, **answers: str) -> list[tuple[str, bool]]:
@@ -342,11 +342,11 @@ def answering(monkeypatch: pytest.MonkeyPatch, **answers: str) -> list[tuple[str
     return asked
 
 
-def test_secrets_are_asked_for_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_asked_for_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answering(
         monkeypatch, Client_secret="s", Developer_token="d", **{"Application_(client)_id": "app"}
     )
-    found = complete(Login(CONN_ID), SavedConnection())
+    found = collect(Login(CONN_ID), SavedConnection())
     assert asked == [("Application (client) id", False), ("Client secret", True), ("Developer token", True)]
     assert found.client_secret
     assert found.client_secret.get_secret_value() == "s"
@@ -358,53 +358,53 @@ def test_secrets_come_from_the_environment_before_the_connection(monkeypatch: py
     asked = answering(monkeypatch)
     before = SavedConnection("app", "old-secret", {"developer_token": "old-token"})
     monkeypatch.setenv("CUSTOMER_MATCH_CLIENT_SECRET", "new-secret")
-    found = complete(Login(CONN_ID), before)
+    found = collect(Login(CONN_ID), before)
     assert found.client_secret
     assert found.client_secret.get_secret_value() == "new-secret"
     assert found.developer_token.get_secret_value() == "old-token"
     assert asked == []
 
 
-def test_the_secret_of_another_application_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_secret_of_another_application_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answering(monkeypatch, Client_secret="s")
     before = SavedConnection("app", "old-secret", {"developer_token": "old-token"})
-    complete(Login(CONN_ID, client_id="other"), before)
+    collect(Login(CONN_ID, client_id="other"), before)
     assert asked == [("Client secret", True)]
 
 
 def test_a_public_connection_stays_public(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch)
     before = SavedConnection("app", "", {"developer_token": "old-token"})
-    assert complete(Login(CONN_ID), before).client_secret is None
+    assert collect(Login(CONN_ID), before).client_secret is None
 
 
-def test_the_sandbox_has_a_developer_token_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sandbox_has_a_universal_developer_token(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch)
     before = SavedConnection(
         "app", "", {"environment": "production", "developer_token": "mine", "account_id": "1"}
     )
     login = Login(CONN_ID, environment=EnvironmentName.SANDBOX)
-    carried = carried_over(login, before)
+    carried = keep_values(login, before)
     assert carried.extra == {"environment": "production"}
-    found = complete(login, carried)
+    found = collect(login, carried)
     assert found.developer_token.get_secret_value() == "BBD37VB98"
     assert (found.place["environment"], found.environment.sandbox) == ("sandbox", True)
-    assert carried_over(Login(CONN_ID), before) == before
-    assert carried_over(Login(CONN_ID, environment=EnvironmentName.PRODUCTION), before) == before
+    assert keep_values(Login(CONN_ID), before) == before
+    assert keep_values(Login(CONN_ID, environment=EnvironmentName.PRODUCTION), before) == before
 
 
-def test_a_connection_that_names_no_environment_is_of_production(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_without_environment_is_for_production(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch)
     before = SavedConnection("app", "", {"developer_token": "mine", "account_id": "1"})
     login = Login(CONN_ID, environment=EnvironmentName.SANDBOX)
-    assert complete(login, carried_over(login, before)).developer_token.get_secret_value() == "BBD37VB98"
-    assert carried_over(login, before).extra == {}
-    assert carried_over(Login(CONN_ID, environment=EnvironmentName.PRODUCTION), before) == before
+    assert collect(login, keep_values(login, before)).developer_token.get_secret_value() == "BBD37VB98"
+    assert keep_values(login, before).extra == {}
+    assert keep_values(Login(CONN_ID, environment=EnvironmentName.PRODUCTION), before) == before
 
 
 @pytest.mark.system
-def test_further_hosts_of_another_environment_are_taken_off(terminal: Terminal) -> None:
-    """Who is among them gets tokens."""
+def test_further_hosts_of_another_environment_are_removed(terminal: Terminal) -> None:
+    """These hosts would get tokens."""
     from airflow.models.connection import Connection
     from airflow.utils.session import create_session
 
@@ -427,21 +427,21 @@ def test_further_hosts_of_another_environment_are_taken_off(terminal: Terminal) 
 
 
 @pytest.mark.bad_input
-def test_what_is_wrong_with_a_place_names_the_connection() -> None:
+def test_an_invalid_environment_names_the_connection() -> None:
     login = Login(CONN_ID, environment=EnvironmentName.OTHER)
     with pytest.raises(ConfigurationError, match=f"'{CONN_ID}' says environment 'other'"):
-        complete(login, SavedConnection())
+        collect(login, SavedConnection())
 
 
 @pytest.mark.parametrize(("pasted", "known"), [(" app ", "app"), ("\u200bapp", "app"), ("app", "app\n")])
-def test_white_space_around_a_client_id_makes_no_other_application_of_it(
+def test_white_space_around_a_client_id_does_not_matter(
     monkeypatch: pytest.MonkeyPatch, pasted: str, known: str
 ) -> None:
-    """A public one would be asked for a secret, and a web one for the secret that is known."""
+    """Otherwise a public one would be asked for a secret, and a web one for a secret that is known."""
     asked = answering(monkeypatch)
     extra = {"developer_token": "token"}
-    public = complete(Login(CONN_ID, client_id=pasted), SavedConnection(known, "", extra))
-    web = complete(Login(CONN_ID, client_id=pasted), SavedConnection(known, "kept", extra))
+    public = collect(Login(CONN_ID, client_id=pasted), SavedConnection(known, "", extra))
+    web = collect(Login(CONN_ID, client_id=pasted), SavedConnection(known, "kept", extra))
     assert (public.client_id, public.client_secret) == ("app", None)
     assert web.client_secret
     assert (web.client_id, web.client_secret.get_secret_value()) == ("app", "kept")
@@ -450,9 +450,9 @@ def test_white_space_around_a_client_id_makes_no_other_application_of_it(
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
-    ("content", "words"), [(None, "cannot be read"), (b"", "is empty"), (b"\xff\xfe", "no text")]
+    ("content", "words"), [(None, "cannot be read"), (b"", "is empty"), (b"\xff\xfe", "not text")]
 )
-def test_files_of_secrets(
+def test_secrets_may_come_from_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, words: str
 ) -> None:
     answering(monkeypatch)
@@ -460,33 +460,33 @@ def test_files_of_secrets(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=words):
-        complete(Login(CONN_ID, client_id="app", client_secret_file=path), SavedConnection())
+        collect(Login(CONN_ID, client_id="app", client_secret_file=path), SavedConnection())
 
 
 def account(number: int, customer: str = "9") -> AccountInfo:
     return AccountInfo(id=str(number), name=f"Account {number}", customer_id=customer)
 
 
-def test_which_account_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_user_chooses_between_several_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
     several = [account(1), account(2), account(3, "8")]
     for number in ("0", "4", "x", ""):
         monkeypatch.setattr("airflow_microsoft_advertising.cli.login.proof.ask", lambda _, n=number: n)
-        with pytest.raises(ConfigurationError, match="none of the numbers"):
-            choose(several, account_id="", customer_id="")
+        with pytest.raises(ConfigurationError, match="not one of the numbers"):
+            choose_account(several, account_id="", customer_id="")
     monkeypatch.setattr("airflow_microsoft_advertising.cli.login.proof.ask", lambda _: "2")
-    assert choose(several, account_id="", customer_id="") == {"account_id": "2", "customer_id": "9"}
+    assert choose_account(several, account_id="", customer_id="") == {"account_id": "2", "customer_id": "9"}
     monkeypatch.delattr("airflow_microsoft_advertising.cli.login.proof.ask")
-    assert choose(several, account_id="1", customer_id="") == {"account_id": "1", "customer_id": "9"}
-    assert choose(several, account_id="", customer_id="8") == {"account_id": "3", "customer_id": "8"}
-    with pytest.raises(ConfigurationError, match="may act on no account\\. Sign in"):
-        choose([], account_id="", customer_id="")
+    assert choose_account(several, account_id="1", customer_id="") == {"account_id": "1", "customer_id": "9"}
+    assert choose_account(several, account_id="", customer_id="8") == {"account_id": "3", "customer_id": "8"}
+    with pytest.raises(ConfigurationError, match="has access to no account\\. Sign in"):
+        choose_account([], account_id="", customer_id="")
 
 
 # --- The metadata database ---------------------------------------------------------------------------------
 
 
 @pytest.mark.bad_input
-def test_a_connection_of_another_type_is_left_alone(terminal: Terminal) -> None:
+def test_a_connection_of_another_type_is_not_changed(terminal: Terminal) -> None:
     from airflow.models.connection import Connection
     from airflow.utils.session import create_session
 
@@ -499,7 +499,7 @@ def test_a_connection_of_another_type_is_left_alone(terminal: Terminal) -> None:
 
 
 @pytest.mark.bad_input
-def test_no_metadata_database_is_told_before_anybody_signs_in(tmp_path: Path) -> None:
+def test_a_missing_metadata_database_is_reported_before_the_sign_in(tmp_path: Path) -> None:
     from sqlalchemy import create_engine
     from sqlalchemy.orm import Session
 
@@ -512,12 +512,12 @@ def test_a_repr_shows_no_secret() -> None:
     assert "hidden" not in repr(SavedConnection("app", "hidden", {"refresh_token": "hidden"}))
 
 
-# --- As a program of its own -------------------------------------------------------------------------------
+# --- As a separate program -------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def installation(airflow_db: Path, tmp_path: Path) -> dict[str, str]:
-    """The environment of an Airflow of its own."""
+    """The environment of a separate Airflow."""
     with sqlite3.connect(airflow_db) as there, sqlite3.connect(tmp_path / "airflow.db") as here:
         there.backup(here)  # a copy of the file would release SQLite's locks on it
     return {
@@ -545,7 +545,7 @@ print(message)
 def test_the_program_from_the_button_to_the_hook(
     running_simulator: Simulator, installation: dict[str, str], tmp_path: Path
 ) -> None:
-    """What a new user does: sign in, then press Test in Airflow (which runs in the API server)."""
+    """The steps of a new user: sign in, then press Test in Airflow (which runs in the API server)."""
     ready = running_simulator.ready
     secrets = {
         "CUSTOMER_MATCH_CLIENT_SECRET": ready["client_secret"],
@@ -577,10 +577,10 @@ def test_the_program_from_the_button_to_the_hook(
 
 
 @pytest.mark.system
-def test_the_program_with_a_person_who_pastes(
+def test_the_program_with_a_pasted_address(
     running_simulator: Simulator, installation: dict[str, str]
 ) -> None:
-    """Secrets are asked for, too; nothing of what is typed is shown."""
+    """Secrets are asked for too, and nothing that is typed is shown."""
     ready = running_simulator.ready
     with subprocess.Popen(
         options(running_simulator, "--no-browser"),
@@ -603,13 +603,13 @@ def test_the_program_with_a_person_who_pastes(
         process.stdin.flush()
         out, err = process.communicate(timeout=120)
     assert process.returncode == 0, out + said + err
-    assert "The Airflow connection microsoft_advertising_default was made." in out
+    assert "The Airflow connection microsoft_advertising_default was created." in out
     for secret in ("sim-refresh", ready["client_secret"], ready["developer_token"]):
         assert secret not in out + said + err
 
 
 @pytest.mark.system
-def test_the_program_interrupted(running_simulator: Simulator, installation: dict[str, str]) -> None:
+def test_the_program_can_be_interrupted(running_simulator: Simulator, installation: dict[str, str]) -> None:
     secrets = {
         "CUSTOMER_MATCH_CLIENT_SECRET": "s",
         "CUSTOMER_MATCH_DEVELOPER_TOKEN": "d",
@@ -632,7 +632,7 @@ def test_the_program_interrupted(running_simulator: Simulator, installation: dic
     assert out == ""
 
 
-def test_secrets_are_no_options() -> None:
+def test_secrets_are_not_options() -> None:
     for option in ("--client-secret", "--developer-token", "--refresh-token"):
         done = CliRunner().invoke(app, ["login", option, "x"])
         assert done.exit_code == 2
