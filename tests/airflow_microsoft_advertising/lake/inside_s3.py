@@ -253,7 +253,9 @@ def test_wrong_keys_are_reported(lake: Lake, define: Define, endpoint: str) -> N
         requests.post(f"{endpoint}/moto-api/reset-auth", data=b"inf", timeout=10)
 
 
-def test_keys_of_the_connection_take_precedence(lake: Lake, define: Define, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_of_the_connection_take_precedence(
+    lake: Lake, define: Define, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAMACHINE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-machine")
 
@@ -311,7 +313,8 @@ def test_an_unreachable_server_is_reported(define: Define) -> None:
         )
 
 
-# --- Changes between steps -----------------------------------------------------------------------------------------------
+# --- Changes between steps
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.faults
