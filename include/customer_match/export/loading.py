@@ -26,6 +26,7 @@ __all__ = [
     "InvalidExport",
     "Problem",
     "export_files",
+    "export_from",
     "load_export",
     "load_exports",
     "load_files",
@@ -86,6 +87,21 @@ def load_export(path: Path, *, base: Path = PROJECT) -> Export:
         InvalidExport: The file cannot be read or is not valid. The error has all problems.
     """
     return _validate(path, _read(path), {BASE: base})
+
+
+def export_from(values: Mapping[str, object], origin: str, *, base: Path = PROJECT) -> Export:
+    """An export that has no file, from its keys and values.
+
+    Args:
+        values: As an export file has them; `name` is required.
+        origin: Where they come from, for messages.
+        base: The folder in which relative local folders begin.
+
+    Raises:
+        InvalidExport: They are not valid. The error has all problems.
+    """
+    context = {PARSE_CONDITIONS: True, BASE: base}
+    return _validate(Path(origin), Document(values=dict(values)), context)
 
 
 def load_exports(

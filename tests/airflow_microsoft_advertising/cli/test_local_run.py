@@ -12,6 +12,7 @@ import pytest
 from airflow_microsoft_advertising.cli import local_run
 from airflow_microsoft_advertising.cli.local_run import LocalRun, new_run_id
 from airflow_microsoft_advertising.cli.process import holder_of
+from airflow_microsoft_advertising.dags import export_dag
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.select import select_segments
 from airflow_microsoft_advertising.run.upload import Upload
@@ -21,7 +22,6 @@ from customer_match.ledger.lease import Lease
 from customer_match.ledger.store import ledger_folder
 from customer_match.runs.report import Outcome, RunReport
 from customer_match_delivery.backoff import MAX_WAITS
-from dags.segment_exports import export_dag
 from microsoft_advertising.faults import ServiceTerminalError, ServiceTransientError
 from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
 from microsoft_advertising.models import UploadState

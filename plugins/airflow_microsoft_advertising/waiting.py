@@ -1,0 +1,154 @@
+"""What operators have in common that wait for the service: in the triggerer, or in the task itself."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import BaseOperator
+
+from customer_match.errors import CustomerMatchError, TransientError
+from customer_match_delivery.backoff import wait_seconds
+
+if TYPE_CHECKING:
+    from customer_match_delivery.delivery import Waiting
+
+# Resuming a deferred task before the scheduler has seen its process end starts the task over (apache/airflow
+# issue 72716, seen with 3.3.2); with Airflow's defaults that takes up to five seconds.
+_SHORTEST_PAUSE = 5.0
+_POLL_SCHEDULE = {"first": _SHORTEST_PAUSE}
+
+_TRIGGERER_AWAY = timedelta(minutes=30)
+
+# What does the work is imported where it is done: this module is read at every parsing of the DAGs.
+
+__all__ = ["WaitingOperator"]
+
+
+class WaitingOperator(BaseOperator):
+    """Waits for uploads and for pauses that the service asks for.
+
+    A subclass has `execute_complete` and `execute_after_pause`, to which a deferred task returns.
+
+    Args:
+        microsoft_advertising_conn_id: Airflow connection of the service.
+        customer_id: Customer (cid) in place of the connection's.
+        account_id: Account (aid) in place of the connection's.
+        deferrable: Whether to wait in the triggerer; else the task itself waits and keeps its worker slot.
+        upload_timeout: How long to wait for one upload.
+        poll_schedule: Arguments of `PollSchedule`; default: the first question after five seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        microsoft_advertising_conn_id: str,
+        customer_id: str | None = None,
+        account_id: str | None = None,
+        deferrable: bool = True,
+        upload_timeout: timedelta = timedelta(hours=4),
+        poll_schedule: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.microsoft_advertising_conn_id = microsoft_advertising_conn_id
+        self.customer_id = customer_id
+        self.account_id = account_id
+        self.deferrable = deferrable
+        self.upload_timeout = upload_timeout
+        self.poll_schedule = _POLL_SCHEDULE if poll_schedule is None else poll_schedule
+
+    def on_kill(self) -> None:
+        """Nothing is lost: the service goes on with what it has, and the ledger names it.
+
+        The service has no call that stops an upload.
+        """
+        self.log.warning("Stopped. An upload in flight goes on at the service; the next try awaits it.")
+
+    def pause(self, seconds: float, *, started: float, pauses: int) -> None:
+        """Wait for so many seconds; a deferrable task goes on in `execute_after_pause`.
+
+        Args:
+            seconds: As the service asked for.
+            started: When the delivery began, as seconds since 1970; comes back with the event.
+            pauses: How many pauses in a row this makes; likewise.
+
+        Raises:
+            TaskDeferred: The task waits in the triggerer.
+        """
+        from airflow_microsoft_advertising.trigger import PauseTrigger  # noqa: PLC0415 (see above)
+
+        seconds = wait_seconds(seconds, shortest=_SHORTEST_PAUSE)
+        until = time.time() + seconds
+        self.log.warning("Waiting until %s UTC", datetime.fromtimestamp(until, UTC).strftime("%H:%M:%S"))
+        if not self.deferrable:
+            time.sleep(seconds)
+            return
+        self.defer(
+            trigger=PauseTrigger(until=until, seconds=seconds, started=started, pauses=pauses),
+            method_name="execute_after_pause",
+        )
+
+    def wait_for(self, waiting: Waiting, *, started: float) -> str | None:
+        """Wait for the end of an upload; a deferrable task goes on in `execute_complete`.
+
+        Args:
+            waiting: The upload.
+            started: When the delivery began, as seconds since 1970; comes back with the event.
+
+        Returns:
+            Its request id if it did not end in time; else None.
+
+        Raises:
+            TaskDeferred: The task waits in the triggerer.
+        """
+        if self.deferrable:
+            self._defer(waiting, started)
+        return None if self._poll(waiting) else waiting.request_id
+
+    def _defer(self, waiting: Waiting, started: float) -> NoReturn:
+        from airflow_microsoft_advertising.trigger import BulkUploadTrigger  # noqa: PLC0415 (see above)
+
+        self.defer(
+            trigger=BulkUploadTrigger(
+                microsoft_advertising_conn_id=self.microsoft_advertising_conn_id,
+                customer_id=self.customer_id,
+                account_id=self.account_id,
+                request_id=waiting.request_id,
+                since=waiting.since.timestamp(),
+                started=started,
+                until=(datetime.now(UTC) + self.upload_timeout).timestamp(),
+                schedule=self.poll_schedule,
+            ),
+            method_name="execute_complete",
+            # Airflow's own end of a wait, which tells no report and keeps the lease: where no triggerer is left.
+            timeout=self.upload_timeout + _TRIGGERER_AWAY,
+        )
+
+    def _poll(self, waiting: Waiting) -> bool:
+        """Ask until the upload has ended; False if it did not end in time."""
+        from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415 (see above)
+        from microsoft_advertising.polling import PollSchedule  # noqa: PLC0415
+
+        schedule, end = (
+            PollSchedule(**self.poll_schedule),
+            time.monotonic() + self.upload_timeout.total_seconds(),
+        )
+        hook = MicrosoftAdvertisingHook(
+            self.microsoft_advertising_conn_id, customer_id=self.customer_id, account_id=self.account_id
+        )
+        with hook.get_conn() as client:
+            while time.monotonic() < end:
+                time.sleep(schedule.next_wait(time.time() - waiting.since.timestamp()))
+                try:
+                    if client.upload_status(waiting.request_id).state.final:
+                        return True
+                except TransientError as error:
+                    self.log.warning("Status of request %s: %s", waiting.request_id, error)
+                    time.sleep(error.retry_after or schedule.longest)
+                except CustomerMatchError as error:
+                    # The next step asks again and raises what it then finds.
+                    self.log.warning("Polling of request %s stopped: %s", waiting.request_id, error)
+                    return True
+        return False

@@ -1,0 +1,288 @@
+"""The operator for other people's DAGs: one task from tables to exact audiences, against the simulator."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_microsoft_advertising.customer_match import CustomerMatchUploadOperator
+from airflow_microsoft_advertising.run.single_task import Pause, SingleTask
+from airflow_microsoft_advertising.run.upload import Busy, Upload
+from customer_match.errors import TransientError
+from customer_match_delivery.backoff import MAX_WAITS
+from customer_match_demo.expected import expected
+from customer_match_demo.tables import churn_tables, demo_tables, write_tables
+from tests.airflow_microsoft_advertising.conftest import Connect
+from tests.airflow_microsoft_advertising.run.small_lake import Lake
+from tests.microsoft_advertising_simulator.api import Simulator
+
+TABLES = demo_tables(0.001)
+NAMES = [table.table for table in TABLES]
+
+
+class World:
+    """A lake of the demo's tables, and DAGs of one task over it."""
+
+    def __init__(self, folder: Path, simulator: Simulator) -> None:
+        self.lake, self.workspace = folder / "lake", folder / "workspace"
+        self.api = simulator.api
+        self.unique = uuid.uuid4().hex[:8]  # the simulator is the session's
+        write_tables(str(self.lake), TABLES)
+
+    def audience(self, table: str) -> str:
+        return f"{table} {self.unique}"
+
+    def task(self, **arguments: Any) -> CustomerMatchUploadOperator:
+        usual = {
+            "task_id": "send",
+            "email": "Email",
+            "workspace": str(self.workspace),
+            "options": {"route": "bulk"},
+            "poll_schedule": {"first": 0.05},
+        }
+        return CustomerMatchUploadOperator(**(usual | arguments))
+
+    def run(self, make: Callable[[], Any]) -> Any:
+        """One run of a DAG with the task that is made, in this process."""
+        from airflow.dag_processing.bundles.manager import DagBundlesManager
+        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+
+        with DAG(f"outsider-{self.unique}", schedule=None) as dag:
+            make()
+        bag = DagBag(os.devnull)
+        bag.bag_dag(dag)
+        DagBundlesManager().sync_bundles_to_db()
+        sync_bag_to_db(bag, "dags-folder", None)  # `test` would look for the DAG's file
+        return dag.test()
+
+    def members(self, table: str) -> list[str]:
+        [found] = [one for one in self.api.control("audiences") if one["name"] == self.audience(table)]
+        return list(self.api.members(found["id"]))
+
+    def wanted(self, table: str) -> list[str]:
+        return expected(str(self.lake / table)).members
+
+
+@pytest.fixture
+def world(tmp_path: Path, simulator: Simulator) -> World:
+    return World(tmp_path, simulator)
+
+
+def value_of(run: Any, task_id: str = "send") -> Any:
+    [task] = [one for one in run.get_task_instances() if one.task_id == task_id]
+    return task.xcom_pull(task_ids=task_id)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_one_table_becomes_its_audience_and_later_the_difference_is_sent(
+    world: World, deferrable: bool
+) -> None:
+    table, name = NAMES[0], world.audience(NAMES[0])
+
+    def task() -> None:
+        world.task(table=str(world.lake / table), audience=name, deferrable=deferrable)
+
+    first = world.run(task)
+    assert first.state == "success"
+    assert world.members(table) == world.wanted(table)
+    write_tables(str(world.lake), churn_tables(TABLES, 0.02))
+    second = world.run(task)
+    assert second.state == "success"
+    assert world.members(table) == world.wanted(table)
+    sent = value_of(second)[name]
+    assert sent["outcome"] == "delivered"
+    assert 0 < sent["added"] < sent["members"] / 10
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_several_segments_are_sent_and_one_that_is_broken_spares_the_others(
+    world: World, deferrable: bool
+) -> None:
+    broken = world.lake / NAMES[1]
+    shutil.rmtree(broken)
+    broken.mkdir()
+    (broken / "part.parquet").write_bytes(b"PAR1 cut off")
+    run = world.run(
+        lambda: world.task(
+            source=str(world.lake),
+            segments=[{"table": name, "audience": world.audience(name)} for name in NAMES],
+            deferrable=deferrable,
+            retries=3,
+        )
+    )
+    [task] = run.get_task_instances()
+    assert (task.state, task.try_number) == ("failed", 1), "another try would not mend a file"
+    for name in (NAMES[0], NAMES[2]):
+        assert world.members(name) == world.wanted(name)
+
+
+@pytest.mark.system
+def test_paths_may_hold_airflows_templates_and_tasks_may_be_mapped(world: World) -> None:
+    day = world.lake / "2026"
+    day.mkdir()
+    for name in NAMES[:2]:
+        (world.lake / name).rename(day / name)
+    paths = [f"{world.lake}/{{{{ params.year }}}}/{name}" for name in NAMES[:2]]
+
+    def task() -> None:
+        CustomerMatchUploadOperator.partial(
+            task_id="send",
+            email="Email",
+            workspace=str(world.workspace),
+            params={"year": "2026"},
+            poll_schedule={"first": 0.05},
+        ).expand_kwargs(
+            [
+                {"table": path, "audience": world.audience(name)}
+                for path, name in zip(paths, NAMES, strict=False)
+            ]
+        )
+
+    run = world.run(task)
+    assert [one.state for one in run.get_task_instances()] == ["success"] * 2
+    for name in NAMES[:2]:
+        assert world.members(name) == expected(str(day / name)).members
+    assert len(list(world.workspace.rglob("report.json"))) == 2, "each has a report of its own"
+
+
+@pytest.mark.system
+def test_a_dry_run_sends_nothing(world: World) -> None:
+    name = world.audience(NAMES[2])
+    run = world.run(
+        lambda: world.task(table=str(world.lake / NAMES[2]), audience=name, dry_run=True, retries=0)
+    )
+    assert run.state == "success"
+    assert value_of(run)[name]["outcome"] == "dry run"
+    assert name not in [one["name"] for one in world.api.control("audiences")]
+
+
+@pytest.mark.system
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"options": {"wher": "a = 1"}}, "the arguments of the task send, wher"),
+        ({"email": "anna@example.com"}, "email"),
+        ({"workspace": "abfs://lake/x"}, "workspace"),
+        ({"table": "abfs://lake/Gold"}, "source"),
+    ],
+)
+def test_a_wrong_argument_fails_at_once_and_is_named(
+    world: World, arguments: dict[str, Any], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = world.run(lambda: world.task(**({"table": str(world.lake / NAMES[2]), "retries": 3} | arguments)))
+    [task] = run.get_task_instances()
+    assert (task.state, task.try_number) == ("failed", 1)
+    shown = capsys.readouterr().out
+    assert message in shown
+    assert "anna@" not in shown
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "either `table` or `segments`"),
+        ({"table": "a", "segments": ["b"]}, "either `table` or `segments`"),
+        ({"segments": ["b"], "audience": "B"}, "names its own"),
+    ],
+)
+def test_arguments_that_contradict_each_other_break_the_dag_file(
+    arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        CustomerMatchUploadOperator(task_id="send", email="Email", workspace="w", **arguments)
+
+
+def test_the_columns_are_no_addressees_of_airflows_alerts() -> None:
+    task = CustomerMatchUploadOperator(task_id="send", email="Email", workspace="w", table="t")
+    assert task.email is None
+    assert task.email_columns == "Email"
+
+
+class TestSingleTask:
+    """Pauses, other runs and failures, with the upload's part played."""
+
+    @pytest.fixture(autouse=True)
+    def _connected(self, connect: Connect) -> None:
+        connect()
+
+    def single_task(self, folder: Path) -> SingleTask:
+        task = SingleTask(Lake(folder).run(), "autumn / run")
+        task.prepare()
+        return task
+
+    def played(self, monkeypatch: pytest.MonkeyPatch, *moves: Any) -> None:
+        """What each start of an upload comes to, one after the other."""
+        left = list(moves)
+
+        def start(_: Upload, *, since: float | None = None) -> Any:
+            move = left.pop(0)
+            if isinstance(move, Exception):
+                raise move
+            return move
+
+        monkeypatch.setattr(Upload, "start", start)
+
+    def test_the_service_asks_for_a_pause(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        task = self.single_task(tmp_path)
+        self.played(monkeypatch, TransientError("slow down", retry_after=60.0), Busy(9.0))
+        assert task.advance(started=0.0) == Pause(9.0, counted=False)
+        self.played(monkeypatch, TransientError("slow down", retry_after=60.0), {})
+        assert task.advance(started=0.0) == Pause(60.0, counted=True)
+
+    def test_after_too_many_pauses_the_task_may_be_tried_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        task = self.single_task(tmp_path)
+        self.played(monkeypatch, *[TransientError("slow down", retry_after=60.0)] * 2)
+        assert task.advance(started=0.0) == Pause(60.0, counted=True)
+        task.give_up_pausing()
+        assert task.advance(started=0.0) is None
+        with pytest.raises(TransientError):
+            task.report()
+
+    def test_a_fault_that_may_pass_is_tried_again_and_one_of_the_data_is_not(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        task = self.single_task(tmp_path)
+        self.played(monkeypatch, AirflowFailException("no"), AirflowFailException("no"))
+        assert task.advance(started=0.0) is None
+        with pytest.raises(AirflowFailException):
+            task.report()
+        task.prepare()
+        self.played(monkeypatch, AirflowFailException("no"), TransientError("away"))
+        assert task.advance(started=0.0) is None
+        with pytest.raises(TransientError):
+            task.report()
+
+
+def test_pauses_of_the_service_have_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connect: Connect
+) -> None:
+    """A task that is not deferrable waits itself, as often as one in the triggerer."""
+    connect()
+    waits: list[float] = []
+    task = CustomerMatchUploadOperator(
+        task_id="send", email="Email", workspace="w", table="t", deferrable=False
+    )
+    monkeypatch.setattr("airflow_microsoft_advertising.waiting.time.sleep", waits.append)
+    single = SingleTask(Lake(tmp_path).run(), "autumn / run")
+    single.prepare()
+    monkeypatch.setattr(
+        Upload, "start", lambda *_, **__: (_ for _ in ()).throw(TransientError("x", retry_after=7))
+    )
+    with pytest.raises(TransientError):
+        task._advance(single, started=0.0)
+    assert len(waits) == MAX_WAITS
+    assert min(waits) >= 7
