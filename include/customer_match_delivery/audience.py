@@ -17,7 +17,7 @@ from customer_match.ledger.generation import reason_to_distrust, workspace_of
 from customer_match.ledger.lookup import Ledgers, is_usable, owner_of
 from customer_match.ledger.state import State
 from customer_match.ledger.store import Entry, Ledger
-from customer_match.planning.emptied import emptied, size_to_note
+from customer_match.planning.emptied import reason_emptied, size_to_note
 from customer_match.redaction import logger
 from customer_match_delivery.generation import distrust_of
 from customer_match_delivery.marks import (
@@ -216,7 +216,7 @@ class AudienceKeeper:
         state = state.model_copy(update={"generation": generation})
         reason = (
             distrust_of(state, found.description, self._ledgers)
-            or emptied(state, found.matched, self._now)
+            or reason_emptied(state, found.matched, self._now)
             or self._reason_of_another_workspace(state, found)
         )
         if reason:

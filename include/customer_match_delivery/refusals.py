@@ -44,9 +44,9 @@ class Refusals:
 
     def write(self, files: Files, path: str) -> MembersFile | None:
         """Write the refused members; None if there are none."""
-        return write_members(files, path, self._chosen(files)) if self._positions else None
+        return write_members(files, path, self._refused_members(files)) if self._positions else None
 
-    def _chosen(self, files: Files) -> Iterator[Digests]:
+    def _refused_members(self, files: Files) -> Iterator[Digests]:
         positions = np.fromiter(sorted(self._positions), dtype=np.int64, count=len(self._positions))
         start = 0
         for array in read_members(files, self._members):

@@ -157,7 +157,7 @@ def error_of(
     """
     decisive = min(errors, key=lambda error: _SEVERITY.index(error.entry.reaction))
     entry, codes = decisive.entry, tuple(dict.fromkeys(error.code for error in errors))
-    message = f"{origin}: {_sentence(decisive, errors)}{_tracked(tracking_id)}"
+    message = f"{origin}: {_sentence(decisive, errors)}{_tracking_suffix(tracking_id)}"
     if decisive.code in UPLOAD_URL_CODES:
         return UploadUrlExpired(message)
     if entry.reaction in {Reaction.RETRY, Reaction.WAIT}:
@@ -190,7 +190,7 @@ def error_of_status(
     status: int, origin: Origin, *, tracking_id: str = "", retry_after: float | None = None
 ) -> ConfigurationError | TransientError | TerminalError:
     """The exception for an HTTP status without a readable fault: of a proxy, say, or of a wrong host."""
-    message = f"{origin}: HTTP status {status} without an explanation{_tracked(tracking_id)}"
+    message = f"{origin}: HTTP status {status} without an explanation{_tracking_suffix(tracking_id)}"
     if status in {408, 425, 429} or status >= _SERVER_ERROR:
         return ServiceTransientError(message, retry_after=retry_after, undone=status in {425, 429})
     if status in {401, 403, 407} or status < _CLIENT_ERROR:
@@ -214,5 +214,5 @@ _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}|[0-9A-Fa-f-]{1,64}")
 
 
-def _tracked(tracking_id: str) -> str:
+def _tracking_suffix(tracking_id: str) -> str:
     return f" [TrackingId {tracking_id}]" if tracking_id else ""

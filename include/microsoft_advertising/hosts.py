@@ -52,11 +52,11 @@ def address_of_upload(text: str, environment: Environment, origin: Origin) -> ht
         ForeignHost: It is none of the environment's hosts.
         ServiceTerminalError: It is no address.
     """
-    url = _parsed(text, origin)
+    url = _parse_url(text, origin)
     if _is_ours(url, environment) or _is_the_services(url, environment):
         return url
     raise ForeignHost(
-        f"{origin}: the service, or the ledger in the workspace, names {_shown(url)} to send members and tokens to, "
+        f"{origin}: the service, or the ledger in the workspace, names {_host_of(url)} to send members and tokens to, "
         f"and that is no host of the environment {environment.name}. Nothing was sent there. Find out who wrote it. "
         "If Microsoft Advertising, or your own gateway, does use this host, add it to the connection's field "
         "Further hosts (`hosts`)."
@@ -70,15 +70,15 @@ def address_of_results(text: str, environment: Environment, origin: Origin) -> h
         ForeignHost: It is plain http, or no public address.
         ServiceTerminalError: It is no address.
     """
-    url = _parsed(text, origin)
+    url = _parse_url(text, origin)
     if _is_ours(url, environment):
         return url
     if url.scheme != "https":
         raise ForeignHost(
-            f"{origin}: the service names an address that is not https ({_shown(url)}). It was not called."
+            f"{origin}: the service names an address that is not https ({_host_of(url)}). It was not called."
         )
     if not _may_be_public(_host(url)):
-        raise _inside(origin, _shown(url))
+        raise _inside(origin, _host_of(url))
     return url
 
 
@@ -95,7 +95,7 @@ def check_peer(peer: str, url: httpx.URL, environment: Environment, origin: Orig
         ForeignHost: The peer is of a private network.
     """
     if not (_is_ours(url, environment) or is_public(ipaddress.ip_address(peer.partition("%")[0]))):
-        raise _inside(origin, _shown(url))
+        raise _inside(origin, _host_of(url))
 
 
 def address_of_authority(text: str, environment: Environment, origin: Origin) -> httpx.URL:
@@ -104,11 +104,11 @@ def address_of_authority(text: str, environment: Environment, origin: Origin) ->
     Raises:
         ForeignHost: It is another host than the authority's.
     """
-    url, authority = _parsed(text, origin), httpx.URL(environment.authority)
+    url, authority = _parse_url(text, origin), httpx.URL(environment.authority)
     if (url.scheme, url.host, url.port) == (authority.scheme, authority.host, authority.port):
         return url
     raise ForeignHost(
-        f"{origin}: the authority names {_shown(url)}, which is not {authority.host}. Nothing was sent there. Check "
+        f"{origin}: the authority names {_host_of(url)}, which is not {authority.host}. Nothing was sent there. Check "
         "proxies, the environment and the base URL on the connection."
     )
 
@@ -126,7 +126,7 @@ def is_public(address: Address) -> bool:
     return address.is_global and not (is_inside or address.is_multicast)
 
 
-def _parsed(text: str, origin: Origin) -> httpx.URL:
+def _parse_url(text: str, origin: Origin) -> httpx.URL:
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError):
@@ -159,7 +159,7 @@ def _is_ours(url: httpx.URL, environment: Environment) -> bool:
     if (url.scheme, url.host, url.port) in environment.origins:
         return True
     is_safe = url.scheme == "https" or environment.plain_http
-    return is_safe and _shown(url) in environment.further_hosts
+    return is_safe and _host_of(url) in environment.further_hosts
 
 
 def _is_the_services(url: httpx.URL, environment: Environment) -> bool:
@@ -177,7 +177,7 @@ def _may_be_public(host: str) -> bool:
     return "." in host and not _NUMBER.fullmatch(host) and host.rpartition(".")[2] not in LOCAL_ENDS
 
 
-def _shown(url: httpx.URL) -> str:
+def _host_of(url: httpx.URL) -> str:
     """The host, and the port if it is none of the usual: the rest of an address is a secret."""
     host = _host(url)
     host = f"[{host}]" if ":" in host else host

@@ -5,18 +5,18 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-__all__ = ["one_word", "trimmed"]
+__all__ = ["one_word", "trim"]
 
 _QUOTES: Final = ('""', "''", "``", "“”", "‘’", "«»", "„“")
 _FIRST, _LAST = "!", "~"  # of ASCII's visible characters
 
 
-def trimmed(text: str) -> str:
+def trim(text: str) -> str:
     """The text without what a copy brings along: white space of all kinds, invisible characters, pairs of quotes.
 
     None of the service's tokens and ids, nor the authority's, begins or ends with one of these.
     """
-    while (shorter := _unquoted(_without_ends(text))) != text:
+    while (shorter := _unquote(_without_ends(text))) != text:
         text = shorter
     return text
 
@@ -27,7 +27,7 @@ def one_word(text: str) -> str:
     Raises:
         ValueError: It holds something else: two things were pasted, or a line was broken. The text is not told.
     """
-    word = trimmed(text)
+    word = trim(text)
     if not all(_FIRST <= character <= _LAST for character in word):
         raise ValueError(
             "A token or an id holds no white space and no invisible or accented character: paste it again, whole and "
@@ -50,6 +50,6 @@ def _is_invisible(character: str) -> bool:
     return unicodedata.category(character) in {"Zs", "Zl", "Zp", "Cc", "Cf"}
 
 
-def _unquoted(text: str) -> str:
+def _unquote(text: str) -> str:
     is_quoted = len(text) > 1 and text[0] + text[-1] in _QUOTES
     return text[1:-1] if is_quoted else text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microsoft_advertising.pasted import one_word, trimmed
+from microsoft_advertising.pasted import one_word, trim
 
 AROUND = [
     " ",
@@ -33,7 +33,7 @@ def test_what_surrounds_a_secret_is_no_part_of_it(around: str) -> None:
 @pytest.mark.parametrize("quotes", ['""', "''", "``", "“”", "‘’", "«»"])
 def test_nor_are_quotes_around_it(quotes: str) -> None:
     assert one_word(f" {quotes[0]}\u200b{SECRET}\n{quotes[1]} ") == SECRET
-    assert trimmed(f"{quotes[0]}{SECRET}") == f"{quotes[0]}{SECRET}"
+    assert trim(f"{quotes[0]}{SECRET}") == f"{quotes[0]}{SECRET}"
 
 
 @pytest.mark.bad_input
@@ -50,7 +50,7 @@ def test_nothing_stays_nothing() -> None:
 
 @given(st.text())
 def test_trimming_twice_is_trimming_once(text: str) -> None:
-    assert trimmed(trimmed(text)) == trimmed(text)
+    assert trim(trim(text)) == trim(text)
 
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="\"'`")))

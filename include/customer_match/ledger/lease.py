@@ -121,7 +121,7 @@ class Lease:
             AudienceBusy: Another run holds it.
         """
         for _ in range(_TRIES):
-            newest = self._shortened(self._newest(), duration)
+            newest = self._shorten(self._newest(), duration)
             self._refuse_if_busy(newest.holding)
             if self._write(newest.number, Holding(holder=self._holder, until=self._now() + duration)):
                 return
@@ -150,7 +150,7 @@ class Lease:
         while self._is_mine((newest := self._newest()).holding):
             self._storage.delete(self._path(newest.number))
 
-    def _shortened(self, newest: _Numbered, duration: timedelta) -> _Numbered:
+    def _shorten(self, newest: _Numbered, duration: timedelta) -> _Numbered:
         """The newest record; of a lease that cannot last for so long, after its end was put right."""
         holding, now = newest.holding, self._now()
         if holding is None or holding.released or holding.until - now <= duration + _CLOCKS_DIFFER:

@@ -106,7 +106,7 @@ class Ledgers:
         self.of(audience).forget()
         folder = f"segments/{self._account_id}"
         for name in self._storage.list(folder):
-            if self._pointed(f"{folder}/{name}") == audience:
+            if self._read_pointer(f"{folder}/{name}") == audience:
                 self._storage.delete(f"{folder}/{name}")
 
     def remember(self, segment: str, audience: str) -> None:
@@ -145,12 +145,12 @@ class Ledgers:
             }
         )
         try:
-            carried = carried.model_copy(update={"settled": self._copied(entry.state.settled, folder)})
+            carried = carried.model_copy(update={"settled": self._copy_bounds(entry.state.settled, folder)})
         except DamagedMembers as error:
             carried = carried.distrusted(str(error))
         return target.write(there, carried)
 
-    def _copied(self, settled: Settled, folder: str) -> Settled:
+    def _copy_bounds(self, settled: Settled, folder: str) -> Settled:
         """The bounds in files of their own: the source may be written to again, and prunes what it has."""
         files: dict[MembersFile, MembersFile] = {}
         for name, file in (("certain", settled.certain), ("possible", settled.possible)):
@@ -166,9 +166,9 @@ class Ledgers:
         )
 
     def _pointer(self, segment: str) -> str | None:
-        return self._pointed(self._pointer_path(segment))
+        return self._read_pointer(self._pointer_path(segment))
 
-    def _pointed(self, path: str) -> str | None:
+    def _read_pointer(self, path: str) -> str | None:
         try:
             return str(json.loads(self._storage.read_bytes(path))["audience"])
         except (FileNotFoundError, KeyError, TypeError, ValueError):

@@ -106,7 +106,7 @@ class Ledger:
         damage: str | None = None
         for number in reversed(numbers):
             try:
-                state = self._decoded(number)
+                state = self._decode(number)
             except DamagedState as error:
                 damage = damage or f"{self._state_path(number)} of the workspace {error}"
                 continue
@@ -216,11 +216,11 @@ class Ledger:
 
     def _readable(self, number: int) -> State | None:
         try:
-            return self._decoded(number)
+            return self._decode(number)
         except DamagedState:
             return None
 
-    def _decoded(self, number: int) -> State:
+    def _decode(self, number: int) -> State:
         state = decode(self._storage.read_bytes(self._state_path(number)), number)
         if state.audience != self._audience:
             raise DamagedState(f"tells of another audience, {state.audience!r}")

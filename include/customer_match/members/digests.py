@@ -20,7 +20,7 @@ __all__ = [
     "Presence",
     "empty",
     "from_hex",
-    "held",
+    "is_in_any",
     "merge",
     "sorted_distinct",
     "to_hex",
@@ -45,7 +45,7 @@ def sorted_distinct(digests: Digests) -> Digests:
     return digests[order[first]]
 
 
-def held(digests: Digests, sets: Sequence[Digests]) -> npt.NDArray[np.bool_]:
+def is_in_any(digests: Digests, sets: Sequence[Digests]) -> npt.NDArray[np.bool_]:
     """Which digests (n of them) are in any of the sets, which are in no order: shape (n,)."""
     everything = np.concatenate([digests, *sets])
     order, first = _order(everything)

@@ -55,14 +55,14 @@ class Spilling(Releasing):
     def buckets(self) -> Iterator[Digests]:
         """All rows, in 64 arrays by the first six bits, each of them in no order; can be asked for again."""
         if self._file is None:
-            rows, ends = _by_bucket(self._joined())
+            rows, ends = _by_bucket(self._join_waiting())
             yield from np.split(rows, ends[:-1])
             return
         self._spill()
         for bucket in range(_BUCKETS):
             yield self._bucket(self._file, bucket)
 
-    def _joined(self) -> Digests:
+    def _join_waiting(self) -> Digests:
         """What waits in memory, as one array; it goes on waiting."""
         joined = np.concatenate([np.empty((0, self._width), np.uint8), *self._waiting])
         self._waiting = [joined]
@@ -71,7 +71,7 @@ class Spilling(Releasing):
     def _spill(self) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="customer-match-", buffering=0)  # noqa: SIM115 (closed on exit)
-        rows, ends = _by_bucket(self._joined())
+        rows, ends = _by_bucket(self._join_waiting())
         self._waiting, self._waiting_count = [], 0
         rows.tofile(self._file)
         before = self._ends[-1][-1] if self._ends else 0
@@ -97,7 +97,7 @@ class DistinctMembers(Spilling):
     def sorted(self) -> Iterator[Digests]:
         """All members in order, each once; can be asked for again."""
         if self._file is None:
-            self._waiting = [sorted_distinct(self._joined())]
+            self._waiting = [sorted_distinct(self._join_waiting())]
             yield self._waiting[0]
             return
         for bucket in self.buckets():

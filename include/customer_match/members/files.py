@@ -75,7 +75,7 @@ def write_members(files: Files, path: str, arrays: Iterable[Digests]) -> Members
             write_page_checksum=True,
         ) as writer,
     ):
-        for array in _regrouped(arrays):
+        for array in _regroup(arrays):
             writer.write_batch(pa.record_batch([_as_arrow(array)], schema=_SCHEMA), row_group_size=ROW_GROUP)
             count += len(array)
             checksum = _checksum(array, checksum)
@@ -117,7 +117,7 @@ def _checksum(digests: Digests, before: int) -> int:
     return isal_zlib.crc32(np.ascontiguousarray(digests), before)
 
 
-def _regrouped(arrays: Iterable[Digests]) -> Iterator[Digests]:
+def _regroup(arrays: Iterable[Digests]) -> Iterator[Digests]:
     """The same members in arrays of exactly one row group, but for the last."""
     waiting: list[Digests] = []
     for array in arrays:

@@ -14,7 +14,7 @@ from typing import Final
 from customer_match.clocks import is_in_future
 from customer_match.ledger.state import KnownSize, State
 
-__all__ = ["emptied", "size_to_note"]
+__all__ = ["reason_emptied", "size_to_note"]
 
 _SUBSTANTIAL: Final = 1_000  # matched users
 _SHARE: Final = 0.1
@@ -22,7 +22,7 @@ _QUIET: Final = timedelta(hours=72)  # the documented 48, and a day more
 _CHANGE: Final = 0.2  # smaller changes of a size are not worth a write
 
 
-def emptied(state: State, matched: int | None, now: datetime) -> str | None:
+def reason_emptied(state: State, matched: int | None, now: datetime) -> str | None:
     """Why an audience's members cannot be what the ledger says; None if they can.
 
     Args:

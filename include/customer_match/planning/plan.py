@@ -245,7 +245,7 @@ class _Cutter:
 
     def cut(self, arrays: Iterable[Digests], name: str, *, first: Action, then: Action) -> tuple[Part, ...]:
         """The parts, in order: the first has an action of its own."""
-        numbered = groupby(_numbered(arrays, self.size), key=itemgetter(0))
+        numbered = groupby(_number_parts(arrays, self.size), key=itemgetter(0))
         return tuple(
             Part(
                 action=then if number else first,
@@ -260,7 +260,7 @@ class _Cutter:
         )
 
 
-def _numbered(arrays: Iterable[Digests], part_size: int) -> Iterator[tuple[int, Digests]]:
+def _number_parts(arrays: Iterable[Digests], part_size: int) -> Iterator[tuple[int, Digests]]:
     """The same members, with the number of the part that each array belongs to."""
     position = 0
     for array in arrays:

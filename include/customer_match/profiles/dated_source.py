@@ -118,7 +118,7 @@ class DatedSource:
         """
         if path is None:
             return self._open_by_name(name, key)
-        located = self._located
+        located = self._locate
         lake, there = self._open_folder(self._fill_in(path, located))
         try:
             return self._of_the_day(
@@ -154,7 +154,7 @@ class DatedSource:
     def _dialect(self) -> CsvDialect:
         return dialect_of(self.source.csv)
 
-    def _located(self, path: str) -> str:
+    def _locate(self, path: str) -> str:
         """The whole location of a path below the root."""
         return self.source.model_copy(update={"root": self.root}).locate(path)
 

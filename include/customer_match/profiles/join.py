@@ -100,7 +100,7 @@ class Join(Releasing):
         from customer_match.addresses.customer_ids import id_digests  # noqa: PLC0415
 
         for batch in memberships:
-            counted = self._counted(self._of_segment(batch))
+            counted = self._filter_and_count(self._of_segment(batch))
             digests, _ = id_digests(counted.column(self._reading.key), self._reading.key, "membership.key")
             self._counts["without_id"] += counted.num_rows - len(digests)
             self._ids.add(digests)
@@ -138,7 +138,7 @@ class Join(Releasing):
         self._counts["rows"] += batch.num_rows
         return batch
 
-    def _counted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def _filter_and_count(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows that `where` and consent let pass, where they are about memberships."""
         for name, condition in (
             ("filtered", self._reading.where),

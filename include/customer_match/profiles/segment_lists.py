@@ -67,7 +67,7 @@ class SegmentLists:
         """Take a column apart: text, or lists of text."""
         values: pl.Series = pl.from_arrow(column)  # type: ignore[assignment]  # of an array
         if isinstance(values.dtype, pl.List | pl.Array):
-            lists = {row: _told(names) for row, names in enumerate(values.to_list()) if names}
+            lists = {row: _without_none(names) for row, names in enumerate(values.to_list()) if names}
             return cls(len(values), 0, pl.Series([None] * len(values), dtype=pl.String), lists)
         frame = values.cast(pl.String).to_frame("text").select(_TEXT.str.strip_chars())
         plain = frame.select(_TEXT.str.extract(_PLAIN, 1)).to_series()
@@ -99,5 +99,5 @@ class SegmentLists:
         return names.union(*self._odd.values())
 
 
-def _told(names: list[Any]) -> tuple[str, ...]:
+def _without_none(names: list[Any]) -> tuple[str, ...]:
     return tuple(name for name in names if name is not None)

@@ -109,8 +109,9 @@ class SegmentRows:
         others = f"; {joined.unreadable:,} rows cannot be read" if joined.unreadable else ""
         raise ConfigurationError(
             f"No row of {table.location} lists the segment {name!r} in the column {column!r}."
-            f"{f' Did you mean {near[0]!r}?' if near else ''} Listed are: {_shown(known)}{others}. Correct `segments` "
-            "or `membership` in the export file; a segment that may be without customers needs `guards.allow_empty`."
+            f"{f' Did you mean {near[0]!r}?' if near else ''} Listed are: {_list_names(known)}{others}. "
+            "Correct `segments` or `membership` in the export file; a segment that may be without customers needs "
+            "`guards.allow_empty`."
         )
 
 
@@ -187,6 +188,6 @@ def _lists_in(table: Table, column: str) -> Iterator[SegmentLists]:
         yield SegmentLists.of(batch.column(column))
 
 
-def _shown(names: list[str]) -> str:
+def _list_names(names: list[str]) -> str:
     more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
     return (", ".join(names[:_NAMES_SHOWN]) or "none") + more

@@ -150,7 +150,7 @@ def _outcomes(
     from customer_match.addresses.engine import digest_batch  # noqa: PLC0415
 
     for batch in batches:
-        considered = _considered(batch, reading, counts)
+        considered = _filter_and_count(batch, reading, counts)
         outcome = digest_batch(
             considered,
             reading.emails,
@@ -196,7 +196,7 @@ class _Counts:
         return {reason: self.rejected[reason] for reason in Rejection if self.rejected[reason]}
 
 
-def _considered(batch: pa.RecordBatch, reading: ReadSpec, counts: _Counts) -> pa.RecordBatch:
+def _filter_and_count(batch: pa.RecordBatch, reading: ReadSpec, counts: _Counts) -> pa.RecordBatch:
     """The rows whose addresses count; the others are counted by why they do not."""
     counts.profiles += batch.num_rows
     if reading.where is not None:

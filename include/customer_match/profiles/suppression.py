@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from customer_match.addresses.definition import Policy, Rejection
 from customer_match.addresses.known_members import Compare, Known
 from customer_match.errors import ConfigurationError
-from customer_match.members.digests import DIGEST_BYTES, Digests, held, merge
+from customer_match.members.digests import DIGEST_BYTES, Digests, is_in_any, merge
 from customer_match.members.distinct import DistinctMembers, Spilling
 from customer_match.members.releasing import Releasing
 from customer_match.profiles.reading import ReadSpec
@@ -175,7 +175,7 @@ class Suppressed(Releasing):
         # By `basic`, two addresses in clear are one person only if they are the same address.
         lists = (self._hashes,) if self._policy is Policy.BASIC else (self._hashes, self._clear)
         for pairs, *listed in zip(self._pairs.buckets(), *(rows.buckets() for rows in lists), strict=True):
-            found = pairs[held(pairs[:, :DIGEST_BYTES], listed)]
+            found = pairs[is_in_any(pairs[:, :DIGEST_BYTES], listed)]
             self._under_alias.add(found[:, DIGEST_BYTES:])
 
     def _undecidable(self, undecided: int, unknown: int) -> str:

@@ -153,7 +153,7 @@ def check_rows(
 def check_members(segment: str, staged: Staged, guards: Guards) -> Finding | None:
     """The segment has members, and not too many of its profiles were rejected."""
     rejected = staged.considered - staged.valid
-    reasons = _counted({reason.replace("_", " "): count for reason, count in staged.rejected.items()})
+    reasons = _counts_in_words({reason.replace("_", " "): count for reason, count in staged.rejected.items()})
     if not guards.allow_empty and not staged.members.count:
         return Finding(
             f"Segment {segment!r} has no member: {staged.profiles:,} profiles read, {rejected:,} rejected{reasons}"
@@ -344,5 +344,5 @@ def _kept_out(staged: Staged) -> str:
     return "".join(f", {count:,} {words}" for words, count in counts.items() if count)
 
 
-def _counted(counts: dict[str, int]) -> str:
+def _counts_in_words(counts: dict[str, int]) -> str:
     return f" ({', '.join(f'{name} {count:,}' for name, count in counts.items())})" if counts else ""

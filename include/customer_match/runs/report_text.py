@@ -58,12 +58,12 @@ def _remarks(report: RunReport) -> list[str]:
 
 
 def _line(segment: SegmentReport) -> str:
-    counts = _counted(segment)
+    counts = _counts_in_words(segment)
     text = f"- {segment.audience}: {segment.outcome}{'; ' if counts else ''}{', '.join(counts)}."
     return " ".join(part for part in (text, _notes(segment)) if part)
 
 
-def _counted(segment: SegmentReport) -> list[str]:
+def _counts_in_words(segment: SegmentReport) -> list[str]:
     if segment.profiles is None or segment.members is None:
         return []
     counts = [f"{segment.profiles:,} profiles", f"{segment.members:,} members"]

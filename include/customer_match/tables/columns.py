@@ -100,26 +100,27 @@ def merge_columns(
         for name, kind in columns.items():
             kinds.setdefault(name, {})[where] = kind
     for name, found in kinds.items():
-        merged[name], fault = _folded(found)
+        merged[name], fault = _merge_types(found)
         if holds_nothing and (fault or _mixes_numbers(found.values())):
-            merged.looks[name] = partial(_looked_at, found, name, holds_nothing)
+            merged.looks[name] = partial(_type_of_files_with_values, found, name, holds_nothing)
         elif fault:
             merged.faults.setdefault(name, fault)
     for where, columns in files.items():
         for name in merged.keys() - columns.keys():
             merged.faults.setdefault(
-                name, f"is missing in {where}, though other files of the table have it{_seen(columns)}"
+                name,
+                f"is missing in {where}, though other files of the table have it{_origin_sentence(columns)}",
             )
     return merged
 
 
-def _looked_at(
+def _type_of_files_with_values(
     found: Mapping[str, pa.DataType], name: str, holds_nothing: Callable[[str, str], bool]
 ) -> tuple[pa.DataType, str]:
-    return _folded({where: kind for where, kind in found.items() if not holds_nothing(where, name)})
+    return _merge_types({where: kind for where, kind in found.items() if not holds_nothing(where, name)})
 
 
-def _folded(found: Mapping[str, pa.DataType]) -> tuple[pa.DataType, str]:
+def _merge_types(found: Mapping[str, pa.DataType]) -> tuple[pa.DataType, str]:
     merged, first = pa.null(), ""
     for where, kind in found.items():
         common = _common(merged, kind)
@@ -144,7 +145,7 @@ def _origin(columns: Mapping[str, pa.DataType]) -> str:
     return getattr(columns, "origin", "")
 
 
-def _seen(columns: Mapping[str, pa.DataType]) -> str:
+def _origin_sentence(columns: Mapping[str, pa.DataType]) -> str:
     return f". {origin.removesuffix('.')}" if (origin := _origin(columns)) else ""
 
 
@@ -158,7 +159,7 @@ def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
         return None  # Arrow would take text beside bytes for bytes
     if pa.types.is_date(one) != pa.types.is_date(other):
         return _common_time(one, other)
-    schemas = [pa.schema([("", _unified(kind))]) for kind in (one, other)]
+    schemas = [pa.schema([("", _unify(kind))]) for kind in (one, other)]
     try:
         return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
     except pa.ArrowException:
@@ -171,12 +172,12 @@ def _common_time(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     return time if pa.types.is_timestamp(time) and time.tz is None else None
 
 
-def _unified(kind: pa.DataType) -> pa.DataType:
+def _unify(kind: pa.DataType) -> pa.DataType:
     """The type, with one and the same for every kind of text and of list."""
     if is_text(kind):
         return pa.null() if kind == pa.null() else pa.string()
     if isinstance(kind, _LISTS):
-        return pa.list_(_unified(kind.value_type))
+        return pa.list_(_unify(kind.value_type))
     return kind
 
 
@@ -313,8 +314,8 @@ def _find(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
     near = get_close_matches(meant, shown, 1)
     hint = f" Did you mean {shown[near[0]]!r}?" if near else ""
     raise ConfigurationError(
-        f"The table has no column {wanted!r}.{hint} It has: {_listed(columns)}. Correct `{key}` in the export file. "
-        f"{_origin(columns)}".rstrip()
+        f"The table has no column {wanted!r}.{hint} It has: {_list_names(columns)}. "
+        f"Correct `{key}` in the export file. {_origin(columns)}".rstrip()
     )
 
 
@@ -337,7 +338,7 @@ def _is_a_name(name: str) -> bool:
     return not (_LOOKS_LIKE_A_VALUE.search(name) or may_be_address(name))
 
 
-def _listed(columns: Mapping[str, pa.DataType]) -> str:
+def _list_names(columns: Mapping[str, pa.DataType]) -> str:
     names = [name[:_LENGTH_SHOWN] if _is_a_name(name) else "[a value]" for name in columns]
     more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
     return (", ".join(names[:_NAMES_SHOWN]) or "none") + more

@@ -16,12 +16,12 @@ from customer_match.storage.paths import get_unambiguous_info, walk_files
 __all__ = [
     "Listing",
     "TableFile",
-    "described",
     "find_files",
     "is_being_written",
     "list_files",
     "newest_run",
     "run_folders",
+    "table_file_of",
     "visible",
 ]
 
@@ -91,9 +91,9 @@ def list_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing:
     with storage_faults(format_location(filesystem, root)):
         info = get_unambiguous_info(filesystem, root)
         if info["type"] == "file":
-            return Listing(root, (described(info),), is_file=True)
+            return Listing(root, (table_file_of(info),), is_file=True)
         found = walk_files(filesystem, root)
-    return Listing(root, tuple(described(found[name]) for name in sorted(found)))
+    return Listing(root, tuple(table_file_of(found[name]) for name in sorted(found)))
 
 
 def find_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing | None:
@@ -104,7 +104,7 @@ def find_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing | No
         return None
 
 
-def described(info: Mapping[str, Any]) -> TableFile:
+def table_file_of(info: Mapping[str, Any]) -> TableFile:
     """What fsspec says of a file, in our words."""
     modified = next((info[key] for key in _MODIFIED if info.get(key)), None)
     tag = next((str(info[key]) for key in _TAGS if info.get(key)), None)

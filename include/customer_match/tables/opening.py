@@ -11,7 +11,7 @@ from customer_match.errors import ConfigurationError
 from customer_match.storage.files import format_location
 from customer_match.table_formats import FormatChoice
 from customer_match.tables.csv.dialect import CsvDialect
-from customer_match.tables.files.choosing import chosen_format, only_format
+from customer_match.tables.files.choosing import choose_format, only_format
 from customer_match.tables.files.names import (
     is_bookkeeping,
 )
@@ -97,7 +97,7 @@ def _files_table(
     else:
         run, files = _newest(place, listing, _data_files(filesystem, listing, where))
         where, by_time = (f"{where}/{run}", place.as_of is not None) if run else (where, False)
-        chosen, files = chosen_format(filesystem, files, format, dialect, where)
+        chosen, files = choose_format(filesystem, files, format, dialect, where)
     partitions = partitions_of({file.path: listing.relative(file) for file in files}, where)
     known = {"dialect": dialect} if dialect and chosen.name == "csv" else {}
     return chosen.table(filesystem, where, files, partitions=partitions, by_time=by_time, **known)
@@ -116,8 +116,8 @@ def _data_files(filesystem: fsspec.AbstractFileSystem, listing: Listing, where: 
         others = len(listing.files)
         seen = f" ({others} other files; names that begin with `_` or `.` do not count)" if others else ""
         raise ConfigurationError(f"The folder {where} holds no Parquet or CSV files{seen}. {_REMEDY}")
-    counted = spark_sink.logged(
-        filesystem, listing.files, databricks.committed(filesystem, listing.files, files)
+    counted = spark_sink.logged_files(
+        filesystem, listing.files, databricks.committed_files(filesystem, listing.files, files)
     )
     if not counted:
         raise ConfigurationError(

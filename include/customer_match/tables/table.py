@@ -18,9 +18,9 @@ from customer_match.errors import ConfigurationError, TransientError
 from customer_match.storage.files import Input, format_location, storage_faults
 from customer_match.storage.paths import get_info
 from customer_match.tables.columns import Columns, find_column, merge_columns, name_key
-from customer_match.tables.listing import TableFile, described
+from customer_match.tables.listing import TableFile, table_file_of
 from customer_match.tables.partitions import Partition
-from customer_match.tables.values import conformed, stream_types
+from customer_match.tables.values import conform, stream_types
 
 __all__ = ["BATCH_ROWS", "FileTable", "Table", "TableFile", "TableMissing", "still_there"]
 
@@ -131,17 +131,17 @@ class FileTable(ABC):
                 where = self._where(file)
                 with still_there(where), self._damage_unless_changed(file):
                     for batch in self._whole_batches_of(file, content, names, batch_rows):
-                        yield conformed(batch, types, where)
+                        yield conform(batch, types, where)
                     self._ensure_unchanged(file)
 
     def _in_turn(self, columns: tuple[str, ...]) -> Generator[tuple[TableFile, Input | None], None, None]:
-        """Each file, as `_begun` opens it; that of the next one is done, so that fetching it goes on meanwhile."""
-        content = self._begun(self.files[0], columns, None) if self.files else None
+        """Each file, as `_start_fetch` opens it; the next one is opened in advance, so that it is fetched meanwhile."""
+        content = self._start_fetch(self.files[0], columns, None) if self.files else None
         for number, file in enumerate(self.files, 1):
             after: Input | None = None
             try:
                 if number < len(self.files):
-                    after = self._begun(self.files[number], columns, content)
+                    after = self._start_fetch(self.files[number], columns, content)
                 yield file, content
             except BaseException:
                 if after:
@@ -153,7 +153,7 @@ class FileTable(ABC):
             content = after
 
     @abstractmethod
-    def _begun(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input | None:
+    def _start_fetch(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input | None:
         """A file, opened, of which fetching has begun; None: that is done in its turn.
 
         Args:
@@ -174,7 +174,7 @@ class FileTable(ABC):
 
         Args:
             file: It.
-            content: As `_begun` opened it.
+            content: As `_start_fetch` opened it.
             columns: Those that are asked for.
             batch_rows: No batch is longer.
         """
@@ -260,7 +260,7 @@ class FileTable(ABC):
         """Parts of an old and of a new file would make a segment that never was."""
         where = self._where(file)
         with storage_faults(where):
-            now = described(get_info(self.filesystem, file.path))
+            now = table_file_of(get_info(self.filesystem, file.path))
         if not now.is_as(file):
             raise TransientError(
                 f"{where} was changed while it was read. It is read again on the next try; export after the table "

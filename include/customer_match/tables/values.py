@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from customer_match.errors import ConfigurationError
 from customer_match.tables.columns import holds_addresses, is_bytes, is_text, is_uuid
 
-__all__ = ["conformed", "stream_type", "stream_types"]
+__all__ = ["conform", "stream_type", "stream_types"]
 
 _REPLACEMENT: Final = "\ufffd"
 _UUID_BYTES: Final = 16
@@ -35,7 +35,7 @@ def stream_types(
     return {name: columns[name] if name in as_bytes else stream_type(columns[name]) for name in names}
 
 
-def conformed(batch: pa.RecordBatch, types: Mapping[str, pa.DataType], where: str) -> pa.RecordBatch:
+def conform(batch: pa.RecordBatch, types: Mapping[str, pa.DataType], where: str) -> pa.RecordBatch:
     """The asked columns of a batch, in order, each in its type.
 
     Bytes that are no UTF-8 become U+FFFD, so that only their rows are refused.
@@ -71,7 +71,7 @@ def _as_text(column: pa.Array, name: str, where: str) -> pa.StringArray:
         return pa.nulls(len(column), pa.string())
     if pa.types.is_fixed_size_binary(column.type):
         column = pc.utf8_rtrim(_cast(column.cast(pa.binary()), pa.string(), name, where), "\0")
-    text = _mended(column if column.type == pa.string() else _cast(column, pa.string(), name, where))
+    text = _repair_utf8(column if column.type == pa.string() else _cast(column, pa.string(), name, where))
     if is_bytes(column.type) and _is_mostly_no_text(text):
         raise ConfigurationError(
             f"The column {name!r} of {where} holds bytes that are no text in UTF-8. Let what writes the table write it "
@@ -119,14 +119,14 @@ def _as_lists(views: pa.Array) -> pa.ListArray:
 
 def _with_mended_values(lists: pa.ListArray) -> pa.ListArray:
     values = lists.values
-    mended = _mended(values)
+    mended = _repair_utf8(values)
     if mended is values:
         return lists
     rows = pa.array(lists.offsets.to_numpy(), pa.int32())  # a copy: a slice takes no mask
     return pa.ListArray.from_arrays(rows, mended, mask=lists.is_null() if lists.null_count else None)
 
 
-def _mended(text: pa.StringArray) -> pa.StringArray:
+def _repair_utf8(text: pa.StringArray) -> pa.StringArray:
     try:
         text.validate(full=True)
     except pa.ArrowInvalid:

@@ -125,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Take the first answer of the expected sign-in; anything else is not ours."""
-        answer = self._posted() if self.path == "/" else {}
+        answer = self._read_form() if self.path == "/" else {}
         if not (("code" in answer or "error" in answer) and "state" in answer):
             self._answer(HTTPStatus.NOT_FOUND, b"")
         elif not self._is_expected(answer["state"]):
@@ -139,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self.server.answer = answer
                     self.server.arrived.set()
 
-    def _posted(self) -> dict[str, str]:
+    def _read_form(self) -> dict[str, str]:
         length = self.headers.get("Content-Length") or ""
         if not (length.isascii() and length.isdigit() and len(length) <= len(str(_MOST_BYTES))):
             return {}

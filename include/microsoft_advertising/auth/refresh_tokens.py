@@ -70,7 +70,7 @@ class NewestRefreshToken:
         the connection's own is tried: what is stored may be damaged.
         """
         self._refused.add(refused)
-        stored = self._stored_meanwhile() if self._store else None
+        stored = self._await_another_token() if self._store else None
         if stored:
             self._seen = self._current = stored
             return stored
@@ -84,7 +84,7 @@ class NewestRefreshToken:
             if self._store:
                 self._store.save(token)
 
-    def _stored_meanwhile(self) -> str | None:
+    def _await_another_token(self) -> str | None:
         for pause in _LOOKS:
             time.sleep(pause)
             stored = self._load()

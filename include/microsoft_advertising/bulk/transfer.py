@@ -76,7 +76,7 @@ class Files:
     def upload(self, ticket: UploadTicket, path: Path) -> None:
         """See `Client.upload_file`; once, without retries."""
         origin = self._origin(_UPLOAD)
-        with _opened(path) as file:
+        with _open_upload(path) as file:
             request = self._upload_request(ticket, file, path)
             with exchange(origin):
                 response = self.http.send(request, auth=self.signed)
@@ -147,7 +147,7 @@ def _too_many_hops(origin: Origin) -> ServiceTerminalError:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _open_upload(path: Path) -> Iterator[IO[bytes]]:
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise TerminalError(

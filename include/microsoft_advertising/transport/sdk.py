@@ -42,7 +42,7 @@ _lock: Final = threading.Lock()
 
 def compose(operation: Operation[T], credentials: Mapping[str, str]) -> bytes:
     """As `soap_xml.compose`, which writes the same (a test compares them)."""
-    with quiet(), _lent(operation.service) as client:
+    with quiet(), _borrow_client(operation.service) as client:
         header = {name: _text(value) for name, value in credentials.items()}
         client.authorization_data.authentication.header = header
         fields = REQUESTS[operation.name].fields
@@ -52,7 +52,7 @@ def compose(operation: Operation[T], credentials: Mapping[str, str]) -> bytes:
 
 
 @contextmanager
-def _lent(service: Service) -> Iterator[Any]:
+def _borrow_client(service: Service) -> Iterator[Any]:
     """A client of the SDK that no other thread has: they are not thread-safe (observed).
 
     They are given back rather than kept by their thread, as threads that send members live for one part, and a

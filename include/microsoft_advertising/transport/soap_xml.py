@@ -130,7 +130,7 @@ def read(content: bytes, operation: str) -> Answer:
         content: The body of the HTTP answer, whatever it is.
         operation: The service's name of what was asked.
     """
-    root = _parsed(content)
+    root = _parse(content)
     if root is None:
         return Answer()
     tracked = _tracking_id(root)
@@ -152,7 +152,7 @@ class _Plain(ET.TreeBuilder):
         raise ValueError("a document type declaration in a SOAP message")
 
 
-def _parsed(content: bytes) -> ET.Element | None:
+def _parse(content: bytes) -> ET.Element | None:
     if len(content) > MAX_ANSWER_BYTES:
         return None
     parser = ET.XMLParser(target=_Plain())  # noqa: S314 (`_Plain` refuses what makes XML dangerous)
@@ -194,10 +194,10 @@ def _value(element: ET.Element, kind: Type) -> Any:
 
 
 def _struct(element: ET.Element, kind: Struct) -> dict[str, Any]:
-    return {name: _value(child, kind.fields[name]) for name, child in _known(element, kind)}
+    return {name: _value(child, kind.fields[name]) for name, child in _known_elements(element, kind)}
 
 
-def _known(element: ET.Element, kind: Struct) -> Iterator[tuple[str, ET.Element]]:
+def _known_elements(element: ET.Element, kind: Struct) -> Iterator[tuple[str, ET.Element]]:
     """Elements that the table knows, by their local names: a newer service may tell more."""
     for child in element:
         name = _local(child.tag)

@@ -75,7 +75,7 @@ class AudienceService:
         ids: list[int | None] = []
         errors: list[ItemError] = []
         with self.writing, self._storage.transaction():
-            for index, fields in enumerate(_checked(audiences)):
+            for index, fields in enumerate(_check_lists(audiences)):
                 numbers = self._add_errors(caller, fields)
                 ids.append(None if numbers or fields is None else self._create(caller, fields))
                 errors += [ItemError(index, number) for number in numbers]
@@ -85,7 +85,7 @@ class AudienceService:
         """Change name, description, duration, or the scope from Account to Customer."""
         errors: list[ItemError] = []
         with self.writing, self._storage.transaction():
-            for index, fields in enumerate(_checked(audiences)):
+            for index, fields in enumerate(_check_lists(audiences)):
                 errors += [ItemError(index, number) for number in self._update(caller, fields)]
         return errors
 
@@ -95,7 +95,7 @@ class AudienceService:
         superseded: list[str | None] = []
         with self.writing:
             with self._storage.transaction():
-                for index, audience_id in enumerate(_checked_ids(ids)):
+                for index, audience_id in enumerate(_check_ids(ids)):
                     found, number = self._deletable(caller, audience_id, (ids or [])[:index])
                     errors += [] if number is None else [ItemError(index, number)]
                     superseded += [] if found is None else [self._mark_deleted(found)]
@@ -112,7 +112,7 @@ class AudienceService:
             return [*self.listed(caller)], []
         found_all: list[Audience | None] = []
         errors: list[ItemError] = []
-        for index, audience_id in enumerate(_checked_ids(ids)):
+        for index, audience_id in enumerate(_check_ids(ids)):
             found, number = self._lookup(caller, audience_id, ids[:index])
             found_all.append(found)
             errors += [] if number is None else [ItemError(index, number)]
@@ -201,7 +201,7 @@ class AudienceService:
             *self._common_errors(fields),
             _scope_and_parent_error(caller, fields),
         ]
-        if fields.name and self._named(fields.name) is not None:
+        if fields.name and self._find_by_name(fields.name) is not None:
             numbers.append(4853)
         numbers.append(self._limit_error(caller))
         return [number for number in numbers if number is not None]
@@ -212,11 +212,11 @@ class AudienceService:
             rules.duration_error(fields.membership_duration, self._settings().max_membership_days),
         ]
 
-    def _named(self, name: str) -> Audience | None:
+    def _find_by_name(self, name: str) -> Audience | None:
         return self._storage.audience_named(name, ignore_case=self._settings().names_ignore_case)
 
     def _taken_error(self, audience: Audience, name: str) -> int | None:
-        other = self._named(name)
+        other = self._find_by_name(name)
         return 4853 if other is not None and other.id != audience.id else None
 
     def _limit_error(self, caller: Caller) -> int | None:
@@ -262,7 +262,7 @@ class AudienceService:
         numbers = [*self._common_errors(fields), *self._rename_errors(found, fields)]
         refused = [number for number in numbers if number is not None]
         if not refused:
-            changed = _updated(found, fields, caller, self._clock.now())
+            changed = _update_fields(found, fields, caller, self._clock.now())
             self.lapsing.duration_changed(found, changed)
             self._storage.save_audience(changed)
         return refused
@@ -309,7 +309,7 @@ def _belongs(audience: Audience, caller: Caller) -> bool:
     return audience.parent_id == rules.parent_of(audience.scope, caller)
 
 
-def _checked(audiences: Sequence[ListFields | None] | None) -> Sequence[ListFields | None]:
+def _check_lists(audiences: Sequence[ListFields | None] | None) -> Sequence[ListFields | None]:
     if not audiences:
         raise ServiceFault(4844)
     if len(audiences) > MAX_AUDIENCES_PER_CALL:
@@ -317,7 +317,7 @@ def _checked(audiences: Sequence[ListFields | None] | None) -> Sequence[ListFiel
     return audiences
 
 
-def _checked_ids(ids: Sequence[int | None] | None) -> Sequence[int | None]:
+def _check_ids(ids: Sequence[int | None] | None) -> Sequence[int | None]:
     if not ids:
         raise ServiceFault(4851)
     if len(ids) > MAX_AUDIENCES_PER_CALL:
@@ -333,7 +333,7 @@ def _scope_and_parent_error(caller: Caller, fields: ListFields) -> int | None:
     return rules.parent_error(fields.parent_id, Scope(fields.scope), caller)
 
 
-def _updated(found: Audience, fields: ListFields, caller: Caller, now: float) -> Audience:
+def _update_fields(found: Audience, fields: ListFields, caller: Caller, now: float) -> Audience:
     scope = found.scope if fields.scope is None else Scope(fields.scope)
     return replace(
         found,

@@ -40,12 +40,12 @@ def proofs(root: Path = _ROOT) -> dict[str, tuple[Proof, ...]]:
     for path in sorted((root / "tests").rglob("test_*.py")):
         source = path.read_text(encoding="utf-8")
         if _MARK in source:
-            for key, name in _marked(ast.parse(source), str(path.relative_to(root))):
+            for key, name in _marks_in(ast.parse(source), str(path.relative_to(root))):
                 found.setdefault(key, set()).add(Proof(path.relative_to(root), name))
     return {key: tuple(sorted(tests)) for key, tests in found.items()}
 
 
-def _marked(tree: ast.Module, file: str) -> Iterator[tuple[str, str]]:
+def _marks_in(tree: ast.Module, file: str) -> Iterator[tuple[str, str]]:
     """(key, test) of every mark in a file."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

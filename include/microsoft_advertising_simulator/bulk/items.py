@@ -115,7 +115,7 @@ def judge(
             checks["empty"].to_numpy(),
             checks["plain"].to_numpy(),
             checks["long"].to_numpy(),
-            _refused(rows, refusal),
+            _refused_rows(rows, refusal),
         ],
         [
             np.int32(8000),
@@ -131,7 +131,7 @@ def judge(
     return JudgedItems(rows, slot, error.astype(np.int32), ids[slot])
 
 
-def _refused(rows: pl.DataFrame, refusal: Refusal | None) -> NDArray[np.bool_]:
+def _refused_rows(rows: pl.DataFrame, refusal: Refusal | None) -> NDArray[np.bool_]:
     if refusal is None:
         return np.zeros(len(rows), dtype=np.bool_)
     first_digits = pl.col("Text").str.slice(0, 8).str.to_integer(base=16, strict=False)

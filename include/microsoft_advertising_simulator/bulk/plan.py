@@ -105,13 +105,13 @@ class ListPlan:
     def _judge(self, row: int, values: Mapping[str, str]) -> Decision:
         identifier = _integer(values["Id"])
         if values["Id"] and (identifier is None or values["Id"] in self.keys):
-            return _failed(row, [4835 if identifier is None else 4837])
+            return _fail(row, [4835 if identifier is None else 4837])
         if len(values["Client Id"]) > MAX_CLIENT_ID:
-            return _failed(row, [201])
+            return _fail(row, [201])
         if values["Status"] == "Deleted":
             return self._delete(row, identifier)
         if values["Accept Customer Match Term"] not in ("", "True", "False"):
-            return _failed(row, [201])
+            return _fail(row, [201])
         if identifier is None or identifier < 0:
             return self._create(row, values)
         return self._update(row, identifier, values)
@@ -121,12 +121,12 @@ class ListPlan:
         errors = [
             *self._field_errors(values),
             rules.name_error(values["Audience"]),
-            4853 if self._named(values["Audience"]) is not None else None,
+            4853 if self._find_by_name(values["Audience"]) is not None else None,
             self._scope_error(values),
         ]
         refused = [number for number in errors if number is not None]
         if refused:
-            return _failed(row, refused)
+            return _fail(row, refused)
         scope = Scope(values["Scope"])
         audience = Audience(
             id=self._new_id(),
@@ -138,14 +138,14 @@ class ListPlan:
             created_at=self._now,
             modified_at=self._now,
         )
-        return replace(self._accepted(row, audience, Action.ADD, values), created=True)
+        return replace(self._accept(row, audience, Action.ADD, values), created=True)
 
     def _update(self, row: int, identifier: int, values: Mapping[str, str]) -> Decision:
-        found = self._living(identifier)
+        found = self._find_living(identifier)
         if found is None:
-            return _failed(row, [4835])
+            return _fail(row, [4835])
         name = values["Audience"] or found.name
-        other = self._named(name)
+        other = self._find_by_name(name)
         action = rules.action_of(values["Action Type"], delete_removes=self._settings.delete_removes)
         errors = [
             *self._field_errors(values),
@@ -155,7 +155,7 @@ class ListPlan:
         ]
         refused = [number for number in errors if number is not None]
         if refused:
-            return _failed(row, refused)
+            return _fail(row, refused)
         duration = _duration(values["Membership Duration"])
         audience = replace(
             found,
@@ -164,17 +164,17 @@ class ListPlan:
             membership_duration=found.membership_duration if duration is None else duration,
             modified_at=self._now,
         )
-        return self._accepted(row, audience, action, values)
+        return self._accept(row, audience, action, values)
 
     def _delete(self, row: int, identifier: int | None) -> Decision:
-        found = None if identifier is None else self._living(identifier)
+        found = None if identifier is None else self._find_living(identifier)
         if found is None:
-            return _failed(row, [4835 if identifier is not None else 4846])
+            return _fail(row, [4835 if identifier is not None else 4846])
         if found.associated:
-            return _failed(row, [4854])
+            return _fail(row, [4854])
         return Decision(row, replace(found, deleted=True, modified_at=self._now), None, item_error=8000)
 
-    def _accepted(
+    def _accept(
         self, row: int, audience: Audience, action: Action | None, values: Mapping[str, str]
     ) -> Decision:
         accepted = self._settings.terms_accepted or values["Accept Customer Match Term"] == "True"
@@ -199,13 +199,13 @@ class ListPlan:
             return None
         return rules.parent_error(values["Parent Id"], Scope(values["Scope"]), self._caller)
 
-    def _living(self, identifier: int) -> Audience | None:
+    def _find_living(self, identifier: int) -> Audience | None:
         found = self._pending.get(identifier) or self._catalogue.audience(identifier)
         if found is None or found.deleted:
             return None
         return found if found.parent_id == rules.parent_of(found.scope, self._caller) else None
 
-    def _named(self, name: str) -> Audience | None:
+    def _find_by_name(self, name: str) -> Audience | None:
         ignore_case = self._settings.names_ignore_case
         for audience in self._pending.values():
             same = audience.name == name or (ignore_case and audience.name.casefold() == name.casefold())
@@ -215,7 +215,7 @@ class ListPlan:
         return None if found is None or found.id in self._pending else found
 
 
-def _failed(row: int, errors: list[int]) -> Decision:
+def _fail(row: int, errors: list[int]) -> Decision:
     """The items of a failed list fail too: 8000 is observed; 8001 and 8003 pass on the list's own fault."""
     own = [number for number in errors if number in (8001, 8003)]
     return Decision(row, None, None, tuple(errors), own[0] if own else 8000)

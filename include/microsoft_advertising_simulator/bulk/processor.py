@@ -224,7 +224,7 @@ class _Attempt:
                 for slot, decision in enumerate(decisions)
                 if decision.audience is not None
             ]
-            done = self._finished(result)
+            done = self._finish(result)
             with storage.transaction():
                 self._note_durations([changed for _, changed in pairs])
                 for _, changed in pairs:
@@ -275,7 +275,7 @@ class _Attempt:
         applied = None if self._failure is None else self._failure.applied
         return digests if applied is None else digests[: round(applied * len(digests))]
 
-    def _finished(self, result: Path) -> Upload:
+    def _finish(self, result: Path) -> Upload:
         done = replace(self._upload, finished_at=self._place.now(), rows=self._rows, failed_rows=self._failed)
         if self._failure is not None:
             return replace(done, state=self._failure.state, error=self._failure.error)

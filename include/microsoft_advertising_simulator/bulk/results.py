@@ -124,7 +124,7 @@ def record_lines(path: Path) -> list[str]:
     """All rows of a small result zip, header first, each as CSV without its line end."""
     with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as raw:
         rows = csv.reader(io.TextIOWrapper(raw, "utf-8-sig", newline=""))
-        return [_joined(row, ",") for row in rows]
+        return [_join(row, ",") for row in rows]
 
 
 def line(values: Mapping[str, str], layout: Layout) -> str:
@@ -133,10 +133,10 @@ def line(values: Mapping[str, str], layout: Layout) -> str:
     for name, value in values.items():
         if name in layout.position:
             cells[layout.position[name]] = value
-    return _joined(cells, layout.separator)
+    return _join(cells, layout.separator)
 
 
-def _joined(cells: Iterable[str], separator: str) -> str:
+def _join(cells: Iterable[str], separator: str) -> str:
     text = io.StringIO()
     # Until Python 3.13 the writer quotes only those line ends that the terminator holds.
     csv.writer(text, delimiter=separator, lineterminator=_LINE_END).writerow(cells)
@@ -180,13 +180,13 @@ def line_expression(
     parts: list[pl.Expr] = []
     position = 0
     for name in sorted(columns.keys() & layout.position.keys(), key=layout.position.__getitem__):
-        value = columns[name] if name in plain else _quoted(columns[name])
+        value = columns[name] if name in plain else _quote(columns[name])
         parts += [pl.lit("," * (layout.position[name] - position)), value]
         position = layout.position[name]
     parts.append(pl.lit("," * (len(layout.names) - 1 - position)))
     return pl.concat_str(parts)
 
 
-def _quoted(value: pl.Expr) -> pl.Expr:
+def _quote(value: pl.Expr) -> pl.Expr:
     escaped = pl.concat_str([pl.lit('"'), value.str.replace_all('"', '""', literal=True), pl.lit('"')])
     return pl.when(value.str.contains(_SPECIAL)).then(escaped).otherwise(value)

@@ -167,10 +167,10 @@ def control_routes(service: Service) -> list[Route]:
         ("/simulator/tokens", control.tokens, ["POST"]),
         ("/simulator/settings", control.settings, ["GET", "POST"]),
     )
-    return [Route(path, _explained(handler), methods=methods) for path, handler, methods in routes]
+    return [Route(path, _explain_faults(handler), methods=methods) for path, handler, methods in routes]
 
 
-def _explained(handler: Handler) -> Handler:
+def _explain_faults(handler: Handler) -> Handler:
     async def endpoint(request: Request) -> Response:
         try:
             return await handler(request)

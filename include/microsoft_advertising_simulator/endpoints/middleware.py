@@ -123,9 +123,9 @@ class Surroundings:
                 again = _again(await _messages(receive), receive)
                 await self._landed(call, scope, again, send)
             case FaultKind.TRUNCATE:
-                await self._app(scope, receive, _truncating(send, rule.bytes if rule else 0))
+                await self._app(scope, receive, _truncate(send, rule.bytes if rule else 0))
             case FaultKind.SHORTEN:
-                await self._app(scope, receive, _shortening(send, rule.bytes if rule else 0))
+                await self._app(scope, receive, _shorten(send, rule.bytes if rule else 0))
             case FaultKind.FAULT | FaultKind.RAW:
                 await _drain(receive)
                 answer = self._answer(rule, call, scope) if rule else Response()
@@ -241,7 +241,7 @@ async def _wait(receive: Receive, seconds: float) -> None:
         return
 
 
-def _truncating(send: Send, limit: int) -> Send:
+def _truncate(send: Send, limit: int) -> Send:
     left = limit
 
     async def truncated(message: Message) -> None:
@@ -257,7 +257,7 @@ def _truncating(send: Send, limit: int) -> Send:
     return truncated
 
 
-def _shortening(send: Send, limit: int) -> Send:
+def _shorten(send: Send, limit: int) -> Send:
     """Send the first bytes of the body with a length that says that these are all."""
     start: Message = {}
     body = b""

@@ -41,7 +41,7 @@ def overview(service: Service) -> str:
         now=_time(service.clock.now()),
         ahead=service.clock.offset,
         settings=service.settings(),
-        changed=_changed(service.settings()),
+        changed=_changed_settings(service.settings()),
         account=service.identity.account(sandbox=service.settings().sandbox),
         account_name=ACCOUNT_NAME,
         living=[(audience, _shown_size(service, audience)) for audience in audiences if not audience.deleted],
@@ -50,7 +50,7 @@ def overview(service: Service) -> str:
         all_uploads=len(uploads),
         calls=list(reversed(calls[-_CALLS_SHOWN:])),
         all_calls=len(calls),
-        faults=[_explained(rule) for rule in service.faults.listed()],
+        faults=[_explain_rule(rule) for rule in service.faults.listed()],
         held={request_id: _time(until) for request_id, until in held.items()},
         time=_time,
         code=code,
@@ -73,7 +73,7 @@ def _shown_size(service: Service, audience: Audience) -> int | None:
     return service.audiences.size(audience)
 
 
-def _explained(rule: FaultRule) -> dict[str, Any]:
+def _explain_rule(rule: FaultRule) -> dict[str, Any]:
     """What a rule does, without the fields that are as ever."""
     own = rule.model_dump(mode="json", exclude_defaults=True, exclude={"operation", "kind", "times", "nth"})
     left = "each" if rule.times is None else f"the next {rule.times}"
@@ -87,7 +87,7 @@ def _explained(rule: FaultRule) -> dict[str, Any]:
     }
 
 
-def _changed(settings: Settings) -> dict[str, object]:
+def _changed_settings(settings: Settings) -> dict[str, object]:
     """Settings that are not as they are by default."""
     defaults = Settings()
     return {

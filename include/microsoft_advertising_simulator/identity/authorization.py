@@ -94,12 +94,12 @@ class CodeGrant:
             )
         if now >= self.expires_at:
             raise OAuthError("invalid_grant", 70008, "The authorization code has expired.")
-        if self.code_challenge is not None and not self._verified(form.get("code_verifier", "")):
+        if self.code_challenge is not None and not self._verify(form.get("code_verifier", "")):
             raise OAuthError(
                 "invalid_grant", 501481, "The Code_Verifier does not match the code_challenge supplied."
             )
 
-    def _verified(self, verifier: str) -> bool:
+    def _verify(self, verifier: str) -> bool:
         proof = verifier
         if self.challenge_method == "S256":
             digest = hashlib.sha256(verifier.encode()).digest()

@@ -58,28 +58,28 @@ class Completion:
         Raises:
             StoppedError: `progress` raised it; nothing was done, and the file is still there.
         """
-        done = self._processed(upload, progress)
+        done = self._process(upload, progress)
         # Only now that the outcome is recorded: until then the file is needed after a crash.
         (self._files / str(upload.file)).unlink(missing_ok=True)
         self._faults.forget(upload.request_id)
         return done
 
-    def _processed(self, upload: Upload, progress: Callable[[float], None]) -> Upload:
+    def _process(self, upload: Upload, progress: Callable[[float], None]) -> Upload:
         failure = self._faults.failure(upload.request_id)
         if failure is not None and failure.applied is None:
-            return self._failed(upload, failure.state, failure.error)
+            return self._fail(upload, failure.state, failure.error)
         try:
             return self._processor.process(upload, progress, failure)
         except StoppedError:
             raise
         except FileRejected as refusal:
-            return self._failed(upload, refusal.state, UploadError(refusal.number, refusal.details))
+            return self._fail(upload, refusal.state, UploadError(refusal.number, refusal.details))
         except Exception:  # noqa: BLE001 - a defect of ours: the upload must end, and the log must say why
             _log.exception("The simulator failed to process upload %s", upload.request_id)
             error = UploadError(0, "The simulator failed; see its log.")
-            return self._failed(upload, UploadState.FAILED, error)
+            return self._fail(upload, UploadState.FAILED, error)
 
-    def _failed(self, upload: Upload, state: UploadState, error: UploadError) -> Upload:
+    def _fail(self, upload: Upload, state: UploadState, error: UploadError) -> Upload:
         done = replace(upload, state=state, error=error, finished_at=self._clock.now())
         self._storage.save_upload(done)
         return done

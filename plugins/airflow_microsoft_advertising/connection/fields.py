@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from customer_match.errors import ConfigurationError
 from microsoft_advertising.account import Account
 from microsoft_advertising.environment import Environment
-from microsoft_advertising.pasted import trimmed
+from microsoft_advertising.pasted import trim
 from microsoft_advertising.transport.choice import TransportName
 
 if TYPE_CHECKING:
@@ -108,4 +108,4 @@ def transport_of(connection: Connection) -> TransportName:
 
 
 def _field(connection: Connection, name: str) -> str:
-    return trimmed(str(connection.extra_dejson.get(name) or ""))
+    return trim(str(connection.extra_dejson.get(name) or ""))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_microsoft_advertising.connection.token_store import variable_name
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE
 from customer_match.errors import ConfigurationError
-from microsoft_advertising.pasted import trimmed
+from microsoft_advertising.pasted import trim
 
 if TYPE_CHECKING:
     from airflow.models.connection import Connection
@@ -83,7 +83,7 @@ def write_connection(conn_id: str, new: SavedConnection, session: Session) -> Wr
     row.set_password(new.client_secret)
     row.set_extra(json.dumps({**(before.extra if before else {}), **new.extra}))
     if before and before.extra.get("refresh_token"):
-        old = variable_name(trimmed(before.client_id), trimmed(str(before.extra["refresh_token"])))
+        old = variable_name(trim(before.client_id), trim(str(before.extra["refresh_token"])))
         Variable.delete(old, session=session)
     return Written(made=before is None, encrypted=bool(row.is_extra_encrypted))
 

@@ -7,7 +7,7 @@ import pytest
 from fsspec.asyn import AsyncFileSystem
 
 from customer_match.errors import ConfigurationError
-from customer_match.tables.listing import TableFile, described, is_being_written, list_files
+from customer_match.tables.listing import TableFile, is_being_written, list_files, table_file_of
 
 WHEN = datetime(2026, 11, 22, 2, 15, tzinfo=UTC)
 
@@ -29,13 +29,13 @@ WHEN = datetime(2026, 11, 22, 2, 15, tzinfo=UTC)
 def test_each_storage_tells_the_time_of_a_file_in_its_way(
     told: dict[str, Any], modified: datetime | None
 ) -> None:
-    assert described({"name": "a", "size": None, **told}) == TableFile("a", 0, modified)
+    assert table_file_of({"name": "a", "size": None, **told}) == TableFile("a", 0, modified)
 
 
 @pytest.mark.parametrize("key", ["ETag", "etag"])
 def test_what_tells_contents_apart(key: str) -> None:
-    assert described({"name": "a", "size": 1, key: '"0x8D"'}).tag == "0x8D"
-    assert described({"name": "a", "size": 1, key: ""}).tag is None
+    assert table_file_of({"name": "a", "size": 1, key: '"0x8D"'}).tag == "0x8D"
+    assert table_file_of({"name": "a", "size": 1, key: ""}).tag is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.errors import ConfigurationError
 from customer_match.tables.opening import open_table
-from customer_match.tables.values import conformed, stream_type
+from customer_match.tables.values import conform, stream_type
 
 LISTS = [["a", None], None, [], ["b", "c"]]
 
@@ -64,7 +64,7 @@ def test_lists_of_a_fixed_length(tmp_path: Path) -> None:
 def test_views_of_lists(kind: pa.DataType, values: list[list[str | None] | None]) -> None:
     batch = pa.record_batch({"Emails": pa.array(values, kind)})
     for start in range(len(values) + 1):
-        (column,) = conformed(batch.slice(start), {"Emails": pa.list_(pa.string())}, "f").columns
+        (column,) = conform(batch.slice(start), {"Emails": pa.list_(pa.string())}, "f").columns
         column.validate(full=True)
         assert column.to_pylist() == values[start:]
 
@@ -81,7 +81,7 @@ def test_bytes_that_are_not_utf_8_spoil_their_own_value_of_a_list_only(start: in
         pa.array([0, 2, 2, 4], pa.int32()), text, mask=pa.array([False, True, False])
     )
     batch = pa.record_batch({"Emails": lists}).slice(start)
-    (column,) = conformed(batch, {"Emails": pa.list_(pa.string())}, "f").columns
+    (column,) = conform(batch, {"Emails": pa.list_(pa.string())}, "f").columns
     assert column.to_pylist() == [["good", "b\ufffdd"], None, [None, "x"]][start:]
     column.validate(full=True)
 
@@ -105,7 +105,7 @@ def test_a_value_that_does_not_fit_is_not_told() -> None:
     with pytest.raises(
         ConfigurationError, match="'n' of f holds int64, and a value of it does not fit int8"
     ) as raised:
-        conformed(batch, {"n": pa.int8()}, "f")
+        conform(batch, {"n": pa.int8()}, "f")
     assert str(2**60 + 4711) not in str(raised.value)
     assert raised.value.__suppress_context__
 
@@ -114,6 +114,6 @@ def test_a_value_that_does_not_fit_is_not_told() -> None:
 def test_uuids_in_the_middle_of_others(start: int) -> None:
     ids = [uuid.UUID(int=1), None, uuid.UUID("ce759201-f786-d590-bf21-34bff576c369")]
     batch = pa.record_batch({"Id": pa.array([one and one.bytes for one in ids], pa.uuid())}).slice(start)
-    (column,) = conformed(batch, {"Id": pa.string()}, "f").columns
+    (column,) = conform(batch, {"Id": pa.string()}, "f").columns
     column.validate(full=True)
     assert column.to_pylist() == [one and str(one) for one in ids[start:]]

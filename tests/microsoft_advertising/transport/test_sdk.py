@@ -44,7 +44,7 @@ def test_a_client_is_in_one_threads_hands_at_a_time() -> None:
     together = threading.Barrier(THREADS)
 
     def hold(_: int) -> Any:
-        with sdk._lent(Service.BULK) as client:
+        with sdk._borrow_client(Service.BULK) as client:
             together.wait(60)
             return client
 
@@ -56,13 +56,13 @@ def test_a_client_is_in_one_threads_hands_at_a_time() -> None:
 
 
 def test_clients_are_given_back_after_a_failure_too() -> None:
-    with sdk._lent(Service.CAMPAIGN) as first:
+    with sdk._borrow_client(Service.CAMPAIGN) as first:
         pass
     with pytest.raises(ConfigurationError, match="control character"):
         sdk.compose(
             operations.create_audience("a\x00", customer_id="1", account_id="2", description=""), CREDENTIALS
         )
-    with sdk._lent(Service.CAMPAIGN) as second:
+    with sdk._borrow_client(Service.CAMPAIGN) as second:
         assert second is first
 
 

@@ -33,7 +33,7 @@ from customer_match.tables.columns import Columns, find_column, merge_columns
 from customer_match.tables.formats import FoundTable, Place
 from customer_match.tables.listing import Listing, TableFile, list_files, visible
 from customer_match.tables.table import BATCH_ROWS
-from customer_match.tables.values import conformed, stream_types
+from customer_match.tables.values import conform, stream_types
 
 __all__ = ["FORMAT", "IncrementalTable"]
 
@@ -67,9 +67,9 @@ class IncrementalTable(JoinedTable):
             # Where it has none of them, any sound column tells how many rows there are.
             asked = [name for name in names if name in own] or sorted(own, key=own.faults.__contains__)[:1]
             for batch in part.batches(asked, batch_rows, as_bytes=as_bytes):
-                yield conformed(_widened(batch, types), types, part.location)
+                yield conform(_add_missing_columns(batch, types), types, part.location)
 
-    def _merged(self, found: Sequence[Columns]) -> Columns:
+    def _merge(self, found: Sequence[Columns]) -> Columns:
         """Older folders may lack columns, newer ones may have lost some."""
         for own in found:
             for name in tuple(own.looks):
@@ -84,7 +84,7 @@ class IncrementalTable(JoinedTable):
         return merged
 
 
-def _widened(batch: pa.RecordBatch, types: dict[str, pa.DataType]) -> pa.RecordBatch:
+def _add_missing_columns(batch: pa.RecordBatch, types: dict[str, pa.DataType]) -> pa.RecordBatch:
     """With the columns that it lacks: empty text, as CSV files have it, or nulls."""
     for name, kind in types.items():
         if name not in batch.schema.names:

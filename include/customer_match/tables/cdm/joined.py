@@ -57,8 +57,8 @@ class JoinedTable(ABC):
     def _columns(self) -> Columns:
         with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:  # in a lake each look is a round trip or three
             found = list(pool.map(lambda part: part.columns(), self.parts))
-        return self._merged(found)
+        return self._merge(found)
 
     @abstractmethod
-    def _merged(self, found: Sequence[Columns]) -> Columns:
+    def _merge(self, found: Sequence[Columns]) -> Columns:
         """The columns of all parts as those of one table."""

@@ -55,14 +55,14 @@ def _parts(location: str) -> tuple[list[str], bool]:
     text = location.strip().replace("\\", "/")
     if not _SCHEME.match(text) or re.match(r"^[A-Za-z]:", text):
         text = text.split("?", 1)[0]
-        return _decoded(text), text.startswith("/") or bool(re.match(r"^[A-Za-z]:", text))
+        return _decode(text), text.startswith("/") or bool(re.match(r"^[A-Za-z]:", text))
     url = urlsplit(text.replace("#", "%23"))  # some write a folder `C#` as it is
     container = [url.netloc.partition("@")[0]] if url.scheme.lower() in _CONTAINER_SCHEMES else []
     is_corpus = not url.netloc and url.scheme.lower() != "file"  # `local:/…`: from the model's own folder
-    return [*container, *_decoded(url.path)], not is_corpus
+    return [*container, *_decode(url.path)], not is_corpus
 
 
-def _decoded(path: str) -> list[str]:
+def _decode(path: str) -> list[str]:
     return [part for part in unquote(path).replace("\\", "/").split("/") if part not in ("", ".")]
 
 

@@ -78,7 +78,7 @@ class _Unsupported(Exception):
 def _of_glob(glob: str) -> str:
     """Documented: `*` and `?` stop at slashes, `**` does not, a backslash is a slash."""
     signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", _bounded(glob).replace("\\", "/").lstrip("/"))
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", _check_length(glob).replace("\\", "/").lstrip("/"))
     return "(?s:" + "".join(signs.get(part) or re2.escape(part) for part in parts) + ")"
 
 
@@ -87,7 +87,7 @@ def _of_dot_net(expression: str) -> str:
     pieces, is_in_class = [], False
     if (len(expression) - len(expression.rstrip("\\"))) % 2:  # a backslash that nothing follows
         _unsupported()
-    for piece in _PIECES.finditer(_bounded(expression)):
+    for piece in _PIECES.finditer(_check_length(expression)):
         if piece["open"]:
             if is_in_class:
                 _refuse_what_differs_in_classes(expression, piece.start())
@@ -125,7 +125,7 @@ def _unsupported() -> str:
     raise _Unsupported
 
 
-def _bounded(text: str) -> str:
+def _check_length(text: str) -> str:
     if len(text) > _MAX_LENGTH:
         _unsupported()
     return text

@@ -33,10 +33,10 @@ from customer_match.tables.columns import Columns, find_column, merge_columns, r
 from customer_match.tables.csv.table import CsvTable
 from customer_match.tables.formats import FoundTable, Place
 from customer_match.tables.inside import inside
-from customer_match.tables.listing import Listing, TableFile, described, list_files, visible
+from customer_match.tables.listing import Listing, TableFile, list_files, table_file_of, visible
 from customer_match.tables.parquet.table import ParquetTable
 from customer_match.tables.table import BATCH_ROWS, FileTable
-from customer_match.tables.values import conformed, stream_types
+from customer_match.tables.values import conform, stream_types
 
 __all__ = ["FORMAT", "EntityTable", "entity_table", "file_settings"]
 
@@ -79,9 +79,9 @@ class EntityTable(JoinedTable):
         types = stream_types(self._columns, names, as_bytes)
         for part in self.parts:
             for batch in part.batches(names, batch_rows, as_bytes=as_bytes):
-                yield conformed(batch, types, part.location)
+                yield conform(batch, types, part.location)
 
-    def _merged(self, found: Sequence[Columns]) -> Columns:
+    def _merge(self, found: Sequence[Columns]) -> Columns:
         """Those of the files; without any, those that the model describes."""
         if not self.parts:
             return Columns(dict.fromkeys(self.described or (), pa.string()))
@@ -182,11 +182,11 @@ def entity_table(
     _check_names(entity, model.where)
     parts = tuple(_part(model, entity, file, settings) for file, settings in files)
     with storage_faults(model.where):
-        written = described(get_info(model.filesystem, model.path)).modified
-    return EntityTable(f"{model.where}/{entity.name}", _joined(parts), entity.columns, written)
+        written = table_file_of(get_info(model.filesystem, model.path)).modified
+    return EntityTable(f"{model.where}/{entity.name}", _join_parts(parts), entity.columns, written)
 
 
-def _joined(parts: Sequence[FileTable]) -> tuple[FileTable, ...]:
+def _join_parts(parts: Sequence[FileTable]) -> tuple[FileTable, ...]:
     """Files that follow one another and are written in one way as one table: its next file is fetched meanwhile."""
 
     def way(part: FileTable) -> tuple[object, ...]:
@@ -257,7 +257,7 @@ def _file(model: Model, entity: Entity, path: str) -> TableFile:
         ) from None
     if info["type"] != "file":
         raise unusable(model.where, entity.name, f"names {where}, which is no file", "Correct the model.")
-    return described(info)
+    return table_file_of(info)
 
 
 def _part(model: Model, entity: Entity, file: TableFile, settings: FileSettings) -> FileTable:

@@ -120,7 +120,7 @@ def _check_is_text(start: bytes, where: str) -> None:
 
 
 def _look(start: bytes, is_cut: bool, encoding: str, dialect: CsvDialect, where: str) -> _Look:  # noqa: FBT001
-    text = _decoded(start, encoding, where)
+    text = _decode(start, encoding, where)
     plain = text.lstrip(_BOM)
     before = Preamble()
     if dialect.described is None:
@@ -131,7 +131,7 @@ def _look(start: bytes, is_cut: bool, encoding: str, dialect: CsvDialect, where:
     return _Look(plain.removeprefix(before.text), is_cut, known, where, marks + before.text, before.lines)
 
 
-def _decoded(start: bytes, encoding: str, where: str) -> str:
+def _decode(start: bytes, encoding: str, where: str) -> str:
     """As text; UTF-8 that cannot be decoded as lone surrogates."""
     if encoding == _UTF_8:
         text = start.decode(_UTF_8, "surrogateescape")

@@ -54,7 +54,7 @@ class Gunzip(io.RawIOBase):
         left = BLOCK_BYTES if size is None or size < 0 else size
         parts = []
         while left and (self._member or self._begins_member()):
-            parts.append(self._unpacked(left))
+            parts.append(self._decompress(left))
             left -= len(parts[-1])
         return b"".join(parts)
 
@@ -73,7 +73,7 @@ class Gunzip(io.RawIOBase):
         self._member, self._holds_more = isal_zlib.decompressobj(wbits=_GZIP_WINDOW), False
         return True
 
-    def _unpacked(self, wanted: int) -> bytes:
+    def _decompress(self, wanted: int) -> bytes:
         if not self._packed and not self._holds_more:
             self._packed = self._more()
             if not self._packed:
@@ -142,7 +142,7 @@ class Transcoder(io.RawIOBase):
         while more and len(self._ready) < wanted:
             content = self._file.read(wanted) or b""
             more = bool(content)
-            self._ready += self._decoded(content)
+            self._ready += self._decode(content)
         given, self._ready = self._ready[:wanted], self._ready[wanted:]
         return given
 
@@ -150,7 +150,7 @@ class Transcoder(io.RawIOBase):
         """It is."""
         return True
 
-    def _decoded(self, content: bytes) -> bytes:
+    def _decode(self, content: bytes) -> bytes:
         before = self._decoder.getstate()
         try:
             text = self._decoder.decode(content, final=self._is_whole and not content)

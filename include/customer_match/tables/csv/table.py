@@ -63,7 +63,7 @@ class CsvTable(FileTable):
             "written with a header in its place."
         )
 
-    def _begun(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input:  # noqa: ARG002
+    def _start_fetch(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input:  # noqa: ARG002
         with still_there(self._where(file)):
             content = open_input(self.filesystem, file.path, file.size_bytes)
         content.expect([(0, file.size_bytes)], before)
@@ -73,7 +73,7 @@ class CsvTable(FileTable):
         self, file: TableFile, content: Input | None, columns: tuple[str, ...], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
         where, start = self._where(file), self._starts[file.path]
-        with content or self._begun(file, columns, None) as whole:
+        with content or self._start_fetch(file, columns, None) as whole:
             text = QuoteCheck(
                 text_of(whole, start, where), start.delimiter, self.dialect.quote, self.dialect.escape
             )
@@ -84,14 +84,14 @@ class CsvTable(FileTable):
                         for first in range(0, batch.num_rows, batch_rows):
                             yield batch.slice(first, batch_rows)
             except MisplacedQuoteError as error:
-                raise self._misplaced(file, error.offset) from None
+                raise self._misplaced_quote(file, error.offset) from None
             if text.is_open:
                 raise ConfigurationError(
                     f"{where}: a quotation mark is never closed, so that rows after it are lost in one value. "
                     f"{QUOTING}"
                 )
 
-    def _misplaced(self, file: TableFile, offset: int) -> ConfigurationError:
+    def _misplaced_quote(self, file: TableFile, offset: int) -> ConfigurationError:
         """Lines are counted only now: to do so always would take longer than to look at the marks."""
         where = self._where(file)
         with open_input(self.filesystem, file.path, file.size_bytes) as content:

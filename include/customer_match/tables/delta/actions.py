@@ -90,7 +90,7 @@ class LogReader:
 
     def _provenance(self, commit: TableFile) -> Mapping[str, Any]:
         """The `commitInfo` of a commit, where it is the first action."""
-        with self._opened(commit.path) as content:
+        with self._open(commit.path) as content:
             first = content.read(_FIRST_ACTION_BYTES).split(b"\n", 1)[0]
         try:
             action = json.loads(first)
@@ -107,12 +107,12 @@ class LogReader:
         return self._parquet_file(f"{self._folder}/{_SIDECARS}/{name}")
 
     def _json_file(self, path: str) -> Iterator[Action]:
-        with self._opened(path) as content:
+        with self._open(path) as content:
             lines = content.read().split(b"\n")
         if not any(
             map(bytes.strip, lines)
         ):  # a commit has an action at least: its people would be passed over
-            raise self._damaged(path, 1)
+            raise self._damaged_log(path, 1)
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield self._action(line, path, number)
@@ -123,17 +123,17 @@ class LogReader:
         except (ValueError, RecursionError):
             action = None
         if not isinstance(action, dict):
-            raise self._damaged(path, number)
+            raise self._damaged_log(path, number)
         return action
 
-    def _damaged(self, path: str, number: int) -> ConfigurationError:
+    def _damaged_log(self, path: str, number: int) -> ConfigurationError:
         return ConfigurationError(
             f"{self._where(path)}, line {number}, is no action of a Delta log: the file is truncated or damaged. "
             "Restore it, or write the table anew."
         )
 
     def _parquet_file(self, path: str) -> Iterator[Action]:
-        with self._opened(path) as content:
+        with self._open(path) as content:
             try:
                 batches = pq.ParquetFile(content).iter_batches(_BATCH, columns=_COLUMNS, use_threads=False)
                 for batch in batches:
@@ -147,7 +147,7 @@ class LogReader:
                 ) from error
 
     @contextmanager
-    def _opened(self, path: str) -> Iterator[Any]:
+    def _open(self, path: str) -> Iterator[Any]:
         with still_there(self._where(path)), open_input(self._filesystem, path) as content:
             yield content
 

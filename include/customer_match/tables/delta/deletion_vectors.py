@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from customer_match.tables.delta.replay import DeletionVector
 
-__all__ = ["Damaged", "file_of", "numbers", "unframed", "z85_decoded"]
+__all__ = ["Damaged", "file_of", "numbers", "unframe", "z85_decoded"]
 
 _MAGIC: Final = (1681511377).to_bytes(4, "little")
 _Z85: Final = string.digits + string.ascii_lowercase + string.ascii_uppercase + ".-:+=^!/*?&<>()[]{}@%$#"
@@ -75,7 +75,7 @@ def framed(content: bytes) -> bytes:
     return size.to_bytes(_NUMBER_BYTES, "big") + content + checksum.to_bytes(_NUMBER_BYTES, "big")
 
 
-def unframed(frame: bytes, vector: DeletionVector) -> bytes:
+def unframe(frame: bytes, vector: DeletionVector) -> bytes:
     """A vector from where it stands in a file.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 from customer_match.errors import ConfigurationError
 
-__all__ = ["DataFile", "DeletionVector", "Metadata", "Snapshot", "replayed"]
+__all__ = ["DataFile", "DeletionVector", "Metadata", "Snapshot", "replay_log"]
 
 Action = Mapping[str, Any]
 
@@ -148,7 +148,7 @@ class _State:
             self.files[file.path, file.vector.key if file.vector else None] = file
 
 
-def replayed(
+def replay_log(
     where: str, version: int, checkpoint: Iterable[Action], commits: Iterable[Iterable[Action]]
 ) -> Snapshot:
     """The version that a checkpoint and the commits after it make.
@@ -178,14 +178,14 @@ def replayed(
             f"{where}: its Delta log up to version {version} does not say the table's {lacks}. Restore the log, or "
             "write the table anew."
         )
-    features = _checked_features(state.protocol, where)
+    features = _check_features(state.protocol, where)
     paths = sorted(state.files, key=lambda key: (key[0], key[1] or ""))
     return Snapshot(
         version, _metadata_of(state.metadata, features, where), tuple(state.files[path] for path in paths)
     )
 
 
-def _checked_features(protocol: Action, where: str) -> frozenset[str]:
+def _check_features(protocol: Action, where: str) -> frozenset[str]:
     reader = int(protocol.get("minReaderVersion", 1))
     features = frozenset(protocol.get("readerFeatures") or ()) if reader >= _FEATURES_VERSION else frozenset()
     unknown = sorted(features - _READ)

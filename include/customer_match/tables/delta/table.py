@@ -22,11 +22,11 @@ from customer_match.tables.columns import Columns, is_text
 from customer_match.tables.delta import deletion_vectors
 from customer_match.tables.delta.actions import LogReader
 from customer_match.tables.delta.log_files import LOG_FOLDER, LogFiles, version_at
-from customer_match.tables.delta.replay import DataFile, DeletionVector, Snapshot, replayed
+from customer_match.tables.delta.replay import DataFile, DeletionVector, Snapshot, replay_log
 from customer_match.tables.delta.schema import Column, Schema
 from customer_match.tables.formats import FoundTable, Place
 from customer_match.tables.inside import inside
-from customer_match.tables.listing import Listing, TableFile, described, visible
+from customer_match.tables.listing import Listing, TableFile, table_file_of, visible
 from customer_match.tables.parquet.table import ParquetTable
 
 __all__ = ["FORMAT"]
@@ -67,7 +67,7 @@ class DeltaTable(ParquetTable):
     def _merged_columns(self) -> Columns:
         return self.schema.types()
 
-    def _begun(
+    def _start_fetch(
         self,
         file: TableFile,
         columns: tuple[str, ...],
@@ -83,10 +83,10 @@ class DeltaTable(ParquetTable):
         batch_rows: int,
     ) -> Iterator[pa.RecordBatch]:
         entry = self.entries[file.path]
-        deleted = self._deleted(entry.vector) if entry.vector else None
+        deleted = self._read_deletion_vector(entry.vector) if entry.vector else None
         wanted = [self.schema.columns[name] for name in columns]
-        told = {c.name: self._told(c, entry) for c in wanted if c.name in self.schema.partitions}
-        with self._opened(file) as opened:
+        told = {c.name: self._partition_value(c, entry) for c in wanted if c.name in self.schema.partitions}
+        with self._open_file(file) as opened:
             stored = self.schema.stored(opened.parquet.schema_arrow)
             if stored is None:  # documented: to be refused; to take the columns for empty would lose people
                 raise ConfigurationError(
@@ -103,7 +103,11 @@ class DeltaTable(ParquetTable):
                     for c in wanted
                 }
                 rows = pa.record_batch(arrays)
-                yield rows if deleted is None else rows.filter(_kept(deleted, start, batch.num_rows))
+                yield (
+                    rows
+                    if deleted is None
+                    else rows.filter(_mask_of_kept_rows(deleted, start, batch.num_rows))
+                )
                 start += batch.num_rows
 
     def _values(self, column: Column, batch: pa.RecordBatch, stored: str | None, file: TableFile) -> pa.Array:
@@ -122,7 +126,7 @@ class DeltaTable(ParquetTable):
                 f"{column.described}, its type in the Delta log. Let the table be written anew."
             ) from None
 
-    def _told(self, column: Column, entry: DataFile) -> pa.Scalar:
+    def _partition_value(self, column: Column, entry: DataFile) -> pa.Scalar:
         """The value of a partition's column, as the log tells it."""
         target = column.type or pa.null()
         # Documented: an empty text is null, whatever the type.
@@ -138,7 +142,7 @@ class DeltaTable(ParquetTable):
                 f"{column.described}. Let the table be written anew."
             ) from None
 
-    def _deleted(self, vector: DeletionVector) -> deletion_vectors.Rows:
+    def _read_deletion_vector(self, vector: DeletionVector) -> deletion_vectors.Rows:
         try:
             return deletion_vectors.numbers(self._content_of(vector), vector)
         except deletion_vectors.Damaged as damage:
@@ -156,8 +160,8 @@ class DeltaTable(ParquetTable):
                 file.seek(vector.offset or 0)
                 frame = file.read(vector.size_bytes + deletion_vectors.FRAME_BYTES)
         except FileNotFoundError:
-            raise _missing(self.location, format_location(self.filesystem, path)) from None
-        return deletion_vectors.unframed(frame, vector)
+            raise _missing_file(self.location, format_location(self.filesystem, path)) from None
+        return deletion_vectors.unframe(frame, vector)
 
 
 @dataclass(frozen=True)
@@ -203,7 +207,7 @@ class _DeltaFormat:
         reader = LogReader(place.filesystem, place.path, log)
         version = log.versions[-1] if place.as_of is None else version_at(log, place.as_of, reader.time_of)
         steps = log.steps_to(version)
-        snapshot = replayed(where, version, reader.checkpoint(steps), reader.commits(steps))
+        snapshot = replay_log(where, version, reader.checkpoint(steps), reader.commits(steps))
         table = _table(place.filesystem, listing, where, snapshot, reader.known_time_of(version))
         return replace(table, by_time=place.as_of is not None)
 
@@ -227,7 +231,7 @@ def _table(
                 f"{where}: the Delta log has the same data file twice in version {snapshot.version}. Restore the "
                 "log, or write the table anew."
             )
-        files.append(listed.get(path) or _added_meanwhile(filesystem, path, where))
+        files.append(listed.get(path) or _find_unlisted_file(filesystem, path, where))
         entries[path] = entry
     return DeltaTable(
         filesystem,
@@ -240,17 +244,17 @@ def _table(
     )
 
 
-def _added_meanwhile(filesystem: fsspec.AbstractFileSystem, path: str, where: str) -> TableFile:
+def _find_unlisted_file(filesystem: fsspec.AbstractFileSystem, path: str, where: str) -> TableFile:
     """A file that was not listed may have been written since; one that is not there has been cleaned away."""
     location = format_location(filesystem, path)
     try:
         with storage_faults(location):
-            return described(get_info(filesystem, path))
+            return table_file_of(get_info(filesystem, path))
     except FileNotFoundError:
-        raise _missing(where, location) from None
+        raise _missing_file(where, location) from None
 
 
-def _missing(where: str, file: str) -> ConfigurationError:
+def _missing_file(where: str, file: str) -> ConfigurationError:
     return ConfigurationError(
         f"{where}: this version of the Delta table needs {file}, which is not there: it was deleted by hand, or by "
         "VACUUM because the version is too old. Run the export for a later interval, let data files be kept longer "
@@ -270,7 +274,7 @@ def _path_of(filesystem: fsspec.AbstractFileSystem, root: str, named: str, where
     return path
 
 
-def _kept(deleted: deletion_vectors.Rows, start: int, count: int) -> pa.Array:
+def _mask_of_kept_rows(deleted: deletion_vectors.Rows, start: int, count: int) -> pa.Array:
     """Which rows of a batch count: a mask."""
     first, end = np.searchsorted(deleted, [start, start + count])
     mask = np.ones(count, dtype=bool)

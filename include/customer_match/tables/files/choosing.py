@@ -17,14 +17,14 @@ from customer_match.errors import ConfigurationError
 from customer_match.storage.files import format_location, open_input
 from customer_match.table_formats import Format, FormatChoice
 from customer_match.tables.csv.dialect import CsvDialect
-from customer_match.tables.files.first_bytes import FIRST_BYTES, foreign, is_text, unpacked
+from customer_match.tables.files.first_bytes import FIRST_BYTES, decompress_start, foreign, is_text
 from customer_match.tables.files.names import fault_of, format_of
 from customer_match.tables.formats import FileFormat
 from customer_match.tables.listing import TableFile
 from customer_match.tables.registry import FILE_FORMATS
 from customer_match.tables.table import still_there
 
-__all__ = ["chosen_format", "only_format"]
+__all__ = ["choose_format", "only_format"]
 
 _FILES_AT_ONCE: Final = 8
 _WIDE: Final = ("utf-16", "utf-32")  # text in these is full of zeros
@@ -32,7 +32,7 @@ _WRITE_OTHERWISE: Final = "Let the table be written as Parquet, or as CSV, plain
 _MOVE: Final = "move the file away from the table's folder if it is no data"
 
 
-def chosen_format(
+def choose_format(
     filesystem: fsspec.AbstractFileSystem,
     files: Sequence[TableFile],
     wanted: FormatChoice,
@@ -52,16 +52,16 @@ def chosen_format(
         ConfigurationError: A file cannot be read, is empty, or is of another kind than the others; it is named.
         TransientError: Storage trouble.
     """
-    told = _told_by_names(filesystem, files)
+    told = _formats_by_name(filesystem, files)
     if wanted != "auto":
         files = [file for file in files if file.path not in told or told[file.path].name == wanted]
         if not files:
             raise ConfigurationError(f"{where} holds no {wanted} files. Correct `format` in the export file.")
     _refuse_empty(filesystem, files)
-    told |= _told_by_first_bytes(filesystem, [file for file in files if file.path not in told], dialect)
+    told |= _formats_by_first_bytes(filesystem, [file for file in files if file.path not in told], dialect)
     examples = {told[file.path].name: file.path for file in reversed(files)}
     if len(examples) > 1 or wanted not in ("auto", *examples):
-        raise _mixed(where, examples)
+        raise _mixed_formats(where, examples)
     return told[files[0].path], tuple(files)
 
 
@@ -74,14 +74,14 @@ def only_format(
         ConfigurationError: It cannot be read, or is empty.
         TransientError: Storage trouble.
     """
-    told = _told_by_names(filesystem, [file])
+    told = _formats_by_name(filesystem, [file])
     _refuse_empty(filesystem, [file])
     if wanted != "auto":
         return next(own for own in FILE_FORMATS if own.name == wanted)
-    return (told or _told_by_first_bytes(filesystem, [file], dialect))[file.path]
+    return (told or _formats_by_first_bytes(filesystem, [file], dialect))[file.path]
 
 
-def _told_by_names(
+def _formats_by_name(
     filesystem: fsspec.AbstractFileSystem, files: Sequence[TableFile]
 ) -> dict[str, FileFormat]:
     """The formats of files, as far as their names tell, and none tells that it must not be read."""
@@ -91,7 +91,7 @@ def _told_by_names(
     return {path: known for path in paths if (known := format_of(path))}
 
 
-def _told_by_first_bytes(
+def _formats_by_first_bytes(
     filesystem: fsspec.AbstractFileSystem, files: Sequence[TableFile], dialect: CsvDialect | None
 ) -> dict[str, FileFormat]:
     """The formats of files, as their first bytes tell them."""
@@ -116,7 +116,7 @@ def _fault_of(start: bytes, dialect: CsvDialect | None) -> str | None:
     """Why a file that begins like this is not read, and what to do."""
     if any(own.magic and start.startswith(own.magic) for own in FILE_FORMATS):
         return None
-    content = unpacked(start)
+    content = decompress_start(start)
     if what := foreign(content):
         packed = "" if content is start else ", packed by gzip"
         return f"is {what}{packed}, which cannot be read. {_WRITE_OTHERWISE}; or {_MOVE}"
@@ -148,7 +148,7 @@ def _refuse_empty(filesystem: fsspec.AbstractFileSystem, files: Iterable[TableFi
             )
 
 
-def _mixed(where: str, examples: Mapping[Format, str]) -> ConfigurationError:
+def _mixed_formats(where: str, examples: Mapping[Format, str]) -> ConfigurationError:
     shown = ", ".join(f"{posixpath.basename(path)} is {name}" for name, path in sorted(examples.items()))
     return ConfigurationError(
         f"{where} holds {' and '.join(sorted(examples))} files ({shown}). Set `format` of the source in the "

@@ -8,7 +8,7 @@ from typing import Final
 
 from customer_match.tables.csv.streams import is_gzip
 
-__all__ = ["FIRST_BYTES", "foreign", "is_text", "unpacked"]
+__all__ = ["FIRST_BYTES", "decompress_start", "foreign", "is_text"]
 
 FIRST_BYTES: Final = 4096
 """So many are enough for all that is told here."""
@@ -67,7 +67,7 @@ def is_text(start: bytes) -> bool:
     return start.startswith(_UTF_16_MARKS) or not _CONTROL.search(start.rstrip(_DOS_END))
 
 
-def unpacked(start: bytes) -> bytes:
+def decompress_start(start: bytes) -> bytes:
     """The first bytes of what is packed by gzip; others as they are. What is damaged tells nothing."""
     if not is_gzip(start):
         return start

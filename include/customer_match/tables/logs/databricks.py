@@ -28,7 +28,7 @@ from customer_match.storage.files import format_location, open_input
 from customer_match.tables.listing import TableFile
 from customer_match.tables.table import still_there
 
-__all__ = ["committed"]
+__all__ = ["committed_files"]
 
 log = logger(__name__)
 
@@ -64,7 +64,7 @@ class _Commits:
         return found[1] not in self.started if own is None else name in own
 
 
-def committed(
+def committed_files(
     filesystem: fsspec.AbstractFileSystem, listed: Iterable[TableFile], files: Sequence[TableFile]
 ) -> tuple[TableFile, ...]:
     """The files that count by the commits in their folders.

@@ -156,10 +156,10 @@ def _in_listing(listing: Listing, signs: Iterable[Sign]) -> Iterator[tuple[Sign,
     names = (listing.relative(file) or posixpath.basename(file.path) for file in listing.files)
     paths = [name for name in names if _MAY_BE_A_SIGN.search(name)]
     for sign in signs:
-        yield from ((sign, table) for table in _governed(sign, paths) if visible(table))
+        yield from ((sign, table) for table in _tables_of_log(sign, paths) if visible(table))
 
 
-def _governed(sign: Sign, paths: Iterable[str]) -> dict[str, None]:
+def _tables_of_log(sign: Sign, paths: Iterable[str]) -> dict[str, None]:
     return dict.fromkeys(match["table"] for path in paths if (match := sign.file.match(path)))
 
 
@@ -172,7 +172,7 @@ def _above(place: Place) -> Iterator[tuple[Sign, str]]:
         if not folder.strip("/") or (level and not _PART_OF_A_TABLE.fullmatch(left)):
             return
         paths = [f"{left}/a file", *_log_files(place.filesystem, folder)]
-        yield from ((sign, folder) for sign in signs if "" in _governed(sign, paths))
+        yield from ((sign, folder) for sign in signs if "" in _tables_of_log(sign, paths))
         folder, left = posixpath.split(folder)
 
 

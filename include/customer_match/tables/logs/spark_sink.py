@@ -24,7 +24,7 @@ from customer_match.storage.files import format_location, open_input
 from customer_match.tables.listing import TableFile
 from customer_match.tables.table import still_there
 
-__all__ = ["logged"]
+__all__ = ["logged_files"]
 
 _FOLDER: Final = "_spark_metadata"
 _BATCH: Final = re.compile(r"(\d+)(\.compact)?")
@@ -34,7 +34,7 @@ _MAX_BYTES: Final = 2**30
 _REMEDY: Final = "Restore it, or let the table be written again"
 
 
-def logged(
+def logged_files(
     filesystem: fsspec.AbstractFileSystem, listed: Iterable[TableFile], files: Sequence[TableFile]
 ) -> tuple[TableFile, ...]:
     """The files that count by the logs of the folders that they lie in.
@@ -51,7 +51,7 @@ def logged(
     counted = {file.path: file for file in files}
     for folder, batches in _logs(listed).items():
         below = {path.removeprefix(f"{folder}/"): path for path in counted if path.startswith(f"{folder}/")}
-        kept = {below[relative] for relative in _listed(filesystem, folder, batches, below)}
+        kept = {below[relative] for relative in _listed_files(filesystem, folder, batches, below)}
         counted = {
             path: file for path, file in counted.items() if path in kept or not path.startswith(f"{folder}/")
         }
@@ -70,12 +70,12 @@ def _logs(listed: Iterable[TableFile]) -> dict[str, list[TableFile]]:
     return found
 
 
-def _listed(
+def _listed_files(
     filesystem: fsspec.AbstractFileSystem, folder: str, batches: Sequence[TableFile], below: Mapping[str, str]
 ) -> Iterator[str]:
     """The files that the log of a folder lists, by their paths below it."""
     where = format_location(filesystem, f"{folder}/{_FOLDER}")
-    needed = _needed(batches, where)
+    needed = _newest_batches(batches, where)
     with ThreadPoolExecutor(_BATCHES_AT_ONCE) as pool:  # in a lake each is a round trip
         entries = [
             one for batch in pool.map(lambda file: _entries(filesystem, file), needed) for one in batch
@@ -91,7 +91,7 @@ def _listed(
         yield relative
 
 
-def _needed(batches: Sequence[TableFile], where: str) -> list[TableFile]:
+def _newest_batches(batches: Sequence[TableFile], where: str) -> list[TableFile]:
     """The newest compact file and all batches after it.
 
     Raises:

@@ -60,7 +60,7 @@ class ParquetTable(FileTable):
         return self._of_each_file(self._facts_of)
 
     def _facts_of(self, file: TableFile) -> _Facts:
-        with self._opened(file) as opened:
+        with self._open_file(file) as opened:
             metadata = opened.footer.metadata
             kept = metadata.serialized_size * len(self.files) <= _FOOTERS_BYTES
             return _Facts(_columns(opened), metadata.num_rows, opened.footer if kept else None)
@@ -68,7 +68,7 @@ class ParquetTable(FileTable):
     def _columns_of(self, file: TableFile) -> Mapping[str, pa.DataType]:
         return self._footers[file.path].columns
 
-    def _begun(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input | None:
+    def _start_fetch(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input | None:
         footer = self._footers[file.path].footer
         if footer is None:  # where its columns lie is known only when it is opened
             return None
@@ -80,20 +80,20 @@ class ParquetTable(FileTable):
     def _batches_of(
         self, file: TableFile, content: Input | None, columns: tuple[str, ...], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
-        with self._opened(file, columns, content) as opened:
+        with self._open_file(file, columns, content) as opened:
             yield from opened.parquet.iter_batches(batch_rows, columns=list(columns), use_threads=False)
 
     def _holds_nothing(self, file: TableFile, name: str) -> bool:
         if name not in self._columns_of(file) or name in self.partitions.get(file.path, {}):
             return super()._holds_nothing(file, name)
-        with still_there(self._where(file)), self._opened(file, (name,)) as opened:
+        with still_there(self._where(file)), self._open_file(file, (name,)) as opened:
             told = _is_null_by_statistics(opened, name)
             if told is not None:
                 return told
             return all(map(_is_nothing, opened.parquet.iter_batches(columns=[name], use_threads=False)))
 
     @contextmanager
-    def _opened(
+    def _open_file(
         self, file: TableFile, columns: tuple[str, ...] = (), begun: Input | None = None
     ) -> Iterator[_Opened]:
         """Whatever pyarrow raises here is the file's fault: the storage's faults have our own types."""

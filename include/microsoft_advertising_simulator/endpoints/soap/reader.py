@@ -101,16 +101,16 @@ def read_record(
         if tag not in names:
             if not sealed:
                 continue
-            raise _refused(place, f"unknown element {_shown(tag)}")
+            raise _refusal(place, f"unknown element {_shorten(tag)}")
         position = names.index(tag)
         field = record.fields[position]
         if position <= reached:
-            raise _refused(place, f"element {field.name} out of order")
+            raise _refusal(place, f"element {field.name} out of order")
         reached = position
         found[field.name] = _read(child, field.of, f"{place}.{field.name}", nillable=field.nillable)
     missing = [field.name for field in record.fields if field.required and field.name not in found]
     if missing:
-        raise _refused(place, f"element {missing[0]} missing")
+        raise _refusal(place, f"element {missing[0]} missing")
     return found
 
 
@@ -146,7 +146,7 @@ def _is_deeper(root: etree._Element, limit: int) -> bool:
 def _read(element: etree._Element, kind: Kind, place: str, *, nillable: bool) -> Any:
     if element.get(f"{{{INSTANCE}}}nil", "false").strip() in ("true", "1"):
         if not nillable:
-            raise _refused(place, "must not be nil")
+            raise _refusal(place, "must not be nil")
         return None
     if isinstance(kind, Simple):
         return _read_simple(element, kind, place)
@@ -157,11 +157,11 @@ def _read(element: etree._Element, kind: Kind, place: str, *, nillable: bool) ->
 
 def _read_simple(element: etree._Element, kind: Simple, place: str) -> object:
     if len(element):
-        raise _refused(place, f"elements in a {kind.name}")
+        raise _refusal(place, f"elements in a {kind.name}")
     try:
         return kind.read(element.text or "")
     except (ValueError, KeyError) as error:
-        raise _refused(place, f"no {kind.name}") from error
+        raise _refusal(place, f"no {kind.name}") from error
 
 
 def _read_array(element: etree._Element, kind: Array, place: str) -> list[Any]:
@@ -169,7 +169,7 @@ def _read_array(element: etree._Element, kind: Array, place: str) -> list[Any]:
     items = []
     for index, child in enumerate(element):
         if child.tag != f"{{{kind.namespace}}}{kind.item}":
-            raise _refused(place, f"unknown element {_shown(str(child.tag))}")
+            raise _refusal(place, f"unknown element {_shorten(str(child.tag))}")
         items.append(_read(child, kind.of, f"{place}.{index}", nillable=kind.nillable))
     return items
 
@@ -181,7 +181,7 @@ def _read_typed(element: etree._Element, record: Record, place: str) -> dict[str
         return read_record(element, record, place) | {"Type": None}
     prefix, _, name = written.strip().rpartition(":")
     if element.nsmap.get(prefix or None) != record.namespace or name not in record.types:
-        raise _refused(place, "unknown i:type")
+        raise _refusal(place, "unknown i:type")
     # Other types have elements of their own, which are not simulated: the operation refuses those types.
     fields = read_record(element, record, place, sealed=name in _WITHOUT_OWN_ELEMENTS)
     return fields | {"Type": record.types[name]}
@@ -189,12 +189,12 @@ def _read_typed(element: etree._Element, record: Record, place: str) -> dict[str
 
 def _no_text(element: etree._Element, place: str) -> None:
     if (element.text or "").strip() or any((child.tail or "").strip() for child in element):
-        raise _refused(place, "text between elements")
+        raise _refusal(place, "text between elements")
 
 
-def _refused(place: str, what: str) -> ServiceFault:
+def _refusal(place: str, what: str) -> ServiceFault:
     return ServiceFault(201, f"{place}: {what}")
 
 
-def _shown(tag: str) -> str:
+def _shorten(tag: str) -> str:
     return tag if len(tag) <= _SHOWN else f"{tag[:_SHOWN]}…"

@@ -47,7 +47,7 @@ class SoapRoute(Route):
 
     def operation(self, action: str | None, body: bytes) -> str:
         """Name of the operation by the header SOAPAction, else by the body; the service's if neither tells."""
-        named = _unquoted(action)
+        named = _unquote(action)
         if not named:
             try:
                 named = _local_name(read_message(body)).removesuffix("Request")
@@ -93,7 +93,7 @@ class SoapRoute(Route):
         return write_answer(self._contract, operation.name, answer, str(uuid.uuid4()))
 
     def _dispatch(self, action: str | None, message: SoapMessage) -> Operation[Any]:
-        named = _unquoted(action) or _local_name(message).removesuffix("Request")
+        named = _unquote(action) or _local_name(message).removesuffix("Request")
         operation = _OPERATIONS.get(named) if named in self._contract.messages else None
         if operation is None:
             raise MessageError("ActionNotSupported", f"{self._contract.name} has no such operation here.")
@@ -107,8 +107,8 @@ class SoapRoute(Route):
         return Credentials(
             token=header("AuthenticationToken"),
             developer_token=header("DeveloperToken"),
-            customer_id=_sent(header("CustomerId")) if in_account else None,
-            account_id=_sent(header("CustomerAccountId")) if in_account else None,
+            customer_id=_none_as_missing(header("CustomerId")) if in_account else None,
+            account_id=_none_as_missing(header("CustomerAccountId")) if in_account else None,
         )
 
 
@@ -125,12 +125,12 @@ def _response(content: bytes, status: int) -> Response:
     return Response(content, status, media_type=_MEDIA_TYPE)
 
 
-def _sent(text: str | None) -> str | None:
+def _none_as_missing(text: str | None) -> str | None:
     """Observed: the official SDK writes the text None for an id that was not set."""
     return None if text == "None" else text
 
 
-def _unquoted(action: str | None) -> str:
+def _unquote(action: str | None) -> str:
     return (action or "").strip().strip('"')
 
 

@@ -119,7 +119,7 @@ def _write_record(element: etree._Element, record: Record, content: Mapping[str,
 
 
 def _write(parent: etree._Element, tag: str, field: Field, value: Any) -> None:
-    child = etree.SubElement(parent, tag, nsmap=_declared(parent, field, value))
+    child = etree.SubElement(parent, tag, nsmap=_declare_namespace(parent, field, value))
     if value is not None:
         _write_value(child, field.of, value)
     elif field.nillable:
@@ -128,7 +128,7 @@ def _write(parent: etree._Element, tag: str, field: Field, value: Any) -> None:
         raise KeyError(f"element {field.name} must not be nil")
 
 
-def _declared(parent: etree._Element, field: Field, value: Any) -> dict[str | None, str] | None:
+def _declare_namespace(parent: etree._Element, field: Field, value: Any) -> dict[str | None, str] | None:
     """The namespace that begins with an element, as the service writes it: with prefix a, then b."""
     if field.namespace is not None:
         return {None: field.namespace}

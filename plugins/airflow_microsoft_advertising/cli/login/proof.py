@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_microsoft_advertising.cli.login.request import Credentials, Login, ask
 from airflow_microsoft_advertising.cli.output import say
 from customer_match.errors import ConfigurationError
-from microsoft_advertising.pasted import trimmed
+from microsoft_advertising.pasted import trim
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -56,8 +56,8 @@ def verify(
         developer_token=credentials.developer_token,
     )
     ids = {
-        "account_id": trimmed(login.account_id or str(before.extra.get("account_id") or "")),
-        "customer_id": trimmed(login.customer_id or str(before.extra.get("customer_id") or "")),
+        "account_id": trim(login.account_id or str(before.extra.get("account_id") or "")),
+        "customer_id": trim(login.customer_id or str(before.extra.get("customer_id") or "")),
     }
     if not all(ids.values()):
         with Client(account, credentials.environment, store=store) as client:

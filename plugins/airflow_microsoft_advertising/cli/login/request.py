@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from customer_match.errors import ConfigurationError
-from microsoft_advertising.pasted import one_word, trimmed
+from microsoft_advertising.pasted import one_word, trim
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -137,7 +137,7 @@ def collect(login: Login, before: SavedConnection) -> Credentials:
 
     place = _sign_in_place(login, before)
     environment = _make_environment(login.conn_id, place)
-    known = trimmed(before.client_id)
+    known = trim(before.client_id)
     client_id = _one_word(_CLIENT_ID, login.client_id or known or ask(_CLIENT_ID))
     secret = None
     if _choose_registration(login, before, is_known=client_id == known) is Registration.WEB:
@@ -211,4 +211,4 @@ def _one_word(what: str, text: str) -> str:
 def ask(what: str, *, hidden: bool = False) -> str:
     """Ask the user for a value; a hidden one is not shown while it is typed."""
     answer: str = typer.prompt(what, hide_input=hidden, err=True)
-    return trimmed(answer)
+    return trim(answer)

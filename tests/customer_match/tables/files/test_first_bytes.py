@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from customer_match.tables.files.first_bytes import foreign, is_text, unpacked
+from customer_match.tables.files.first_bytes import decompress_start, foreign, is_text
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_text_is_told_from_binary_data() -> None:
 
 
 def test_gzip_is_unpacked_as_far_as_the_first_bytes() -> None:
-    assert unpacked(gzip.compress(b'{"a": 1}' * 10_000)).startswith(b'{"a": 1}')
-    assert len(unpacked(gzip.compress(bytes(10**6)))) <= 4096
-    assert unpacked(b"plain") == b"plain"
-    assert unpacked(b"\x1f\x8bdamaged") == b""
+    assert decompress_start(gzip.compress(b'{"a": 1}' * 10_000)).startswith(b'{"a": 1}')
+    assert len(decompress_start(gzip.compress(bytes(10**6)))) <= 4096
+    assert decompress_start(b"plain") == b"plain"
+    assert decompress_start(b"\x1f\x8bdamaged") == b""
