@@ -128,7 +128,7 @@ def test_one_that_a_campaign_uses_is_left_with_advice(simulator: Simulator, list
     simulator.api.control(f"audiences/{lists['ours']}", {"associated": True})
     result = run("--delete", lists["old"], "--delete", lists["ours"], "--yes")
     assert f"(id {lists['old']})" in result.stderr, "what is done is told, whatever comes after it"
-    assert "Take the audience out of its campaigns" in str(result.exception)
+    assert "Remove the audience from its campaigns" in str(result.exception)
     simulator.api.control(f"audiences/{lists['ours']}", {"associated": False})
 
 
