@@ -13,6 +13,7 @@ import pytest
 
 from airflow_microsoft_advertising.connection.token_store import variable_name
 from customer_match.runs.report import Outcome, RunReport
+from customer_match.runs.report_text import summary_of
 from customer_match_demo.tables import churn_tables, demo_tables
 
 pytestmark = [pytest.mark.system, pytest.mark.azurite, pytest.mark.timeout(600)]
@@ -177,7 +178,7 @@ def test_a_backfill_by_force_ends_with_its_newest_day(installation: Any) -> None
     reports = [installation.report("forced", run["dag_run_id"]) for run in runs]
     assert [report.segments[0].outcome for report in reports] == [Outcome.UNCHANGED] * 3
     assert [report.segments[0].forced_over for report in reports] == [newest, None, None]
-    assert "Applied by force over newer data" in reports[0].summary()
+    assert "Applied by force over newer data" in summary_of(reports[0])
     assert state().interval_end == reports[-1].interval_end < newest
     run_id, ended = installation.run("forced")
     assert ended == "success"
