@@ -1,5 +1,5 @@
-# Two commands matter: `make demo` shows the whole job, `make test` proves it. The rest is for those who work on it.
-# Needs Python 3.11 to 3.13, make, and a package registry that pip reaches.
+# Two commands matter: `make demo` runs the whole job, `make test` runs all tests. The others are for developers.
+# Needs Python 3.11 to 3.13, make, and a package registry that pip can reach.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,12 +7,12 @@ BIN := $(VENV)/bin
 LAKE ?= local
 SCALE ?= 1
 
-# The fault matrix has a target of its own; what it is made of is tested with the rest.
+# The fault matrix has a separate target; its building blocks are tested with everything else.
 MATRIX := --ignore tests/faults/test_matrix.py --ignore tests/faults/test_in_process.py
-# 2,000 sequences have a target of their own too.
+# The 2,000 sequences have a separate target too.
 SEQUENCES := tests/customer_match_delivery/test_sequences.py
 
-# One pytest worker a core; the tests that start a whole Airflow come one after the other.
+# One pytest worker per core; tests that start a complete Airflow run one after another.
 FAST := -m "not slow and not system and not browser and not azurite" -n auto
 FULL ?=
 SHORT ?=
@@ -20,34 +20,34 @@ SEED ?=
 ARGS ?=
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/include:$(CURDIR)/plugins
-# What Python has compiled is kept, whatever the machine says: else each process of Airflow and each worker of the tests
-# compiles some thousand modules anew, which takes 12 seconds of a processor.
+# Always write compiled Python files: otherwise each process of Airflow and each test worker compiles about a thousand
+# modules again, which takes 12 seconds of CPU time.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test test-fast lint format bench sequences chaos reliability soak live-check lock clean install
 
-help: ## show these lines
+help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: install ## run an export under a real Airflow against the simulator and check every hash (LAKE=azurite: on Azure storage)
+demo: install ## run an export under a real Airflow against the simulator, and check every hash (LAKE=azurite: on Azure storage)
 	$(BIN)/python -m customer_match_demo show --lake $(LAKE) --scale $(SCALE)
 
-up: install ## start the same stack and leave it running, with its pages
+up: install ## start the same stack and leave it running, with Airflow's pages
 	$(BIN)/python -m customer_match_demo up
 
-down: install ## stop what `make up` started
+down: install ## stop the stack that `make up` started
 	$(BIN)/python -m customer_match_demo down
 
-test: install ## all tests but the long ones that have targets of their own
+test: install ## run all tests, except long ones with separate targets
 	$(BIN)/pytest $(FAST)
 	$(BIN)/pytest -m "slow or system or browser or azurite" $(MATRIX) --ignore tests/system --ignore $(SEQUENCES) -n auto --dist loadfile
 	$(BIN)/pytest tests/system
 
-test-fast: install ## the tests that need no other program, in less than a minute
+test-fast: install ## run the tests that need no other program, in less than a minute
 	$(BIN)/pytest $(FAST)
 
-lint: install ## style, types, and the Compose file against its specification
+lint: install ## check style, types, and the Compose file
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -57,20 +57,20 @@ format: install ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-sequences: install ## 2,000 random sequences of runs, crashes, faults and people against the real delivery (2 min)
+sequences: install ## test 2,000 random sequences of runs, crashes, faults and user actions (2 min)
 	$(BIN)/pytest $(SEQUENCES) -n auto
 
-chaos: install ## faults under a real scheduler, every audience compared hash by hash (SHORT=1: some rows; ARGS='-k NAME')
+chaos: install ## inject faults under a real scheduler, and compare every audience hash by hash (SHORT=1: some rows; ARGS='-k NAME')
 	$(BIN)/pytest tests/faults/test_in_process.py tests/faults/test_matrix.py $(if $(SHORT),-m "not long") $(ARGS)
 
-reliability: install ## docs/reliability.md from what `make chaos` has found
+reliability: install ## generate docs/reliability.md from the results of `make chaos`
 	$(BIN)/python -m tests.faults.reliability > docs/reliability.md.new
 	mv docs/reliability.md.new docs/reliability.md
 
-soak: install ## 50 runs with random churn, faults and kills, exact at the end (10 min; SHORT=1: 2 min; SEED=n plays one again)
+soak: install ## 50 runs with random churn, faults and kills, exact at the end (10 min; SHORT=1: 2 min; SEED=n repeats one)
 	$(BIN)/python -m tests.soak $(if $(SHORT),--runs 14 --seconds 120) $(if $(SEED),--seed $(SEED)) --workspace $(LAKE)
 
-bench: install ## measure the data path beside a baseline (FULL=1: large cases too); writes .bench/results.json
+bench: install ## measure the data path and compare it with a baseline (FULL=1: large cases too); writes .bench/results.json
 	$(BIN)/python -m benchmarks $(if $(FULL),--full)
 
 live-check: install ## check a real or sandbox account against the simulator's table (ARGS='--help'; see docs/live-checklist.md)
@@ -81,15 +81,15 @@ lock: ## resolve requirements.in into requirements.txt for Python 3.11 to 3.13
 	$(BIN)/uv pip compile tests/microsoft_advertising_simulator/msads.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o tests/microsoft_advertising_simulator/msads.txt
 	$(BIN)/uv pip compile tests/airflow_microsoft_advertising/lake/s3.in -c requirements.txt --universal --python-version 3.11 --no-annotate --upgrade --quiet -o tests/airflow_microsoft_advertising/lake/s3.txt
 
-clean: ## delete everything that was made here, the environment too
+clean: ## delete everything that make created here, including the virtual environment
 	-$(BIN)/python -m customer_match_demo down
 	rm -rf $(VENV) .airflow .azurite .bench .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache .s3 .soak build *.egg-info
 
-install: $(VENV)/installed ## make the virtual environment
+install: $(VENV)/installed ## create the virtual environment
 
-# Installed again when the lock or the project's own description changes.
+# Reinstalled when the lock or pyproject.toml changes.
 $(VENV)/installed: requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 …" if not (3, 11) <= sys.version_info[:2] <= (3, 13) else 0)'
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed, but this is " + sys.version.split()[0] + ". Run make PYTHON=python3.12 …" if not (3, 11) <= sys.version_info[:2] <= (3, 13) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet -r requirements.txt

@@ -1,4 +1,4 @@
-"""An Airflow whose programs run one by one, so that each can be killed and started again."""
+"""An Airflow whose programs run separately, so that each can be killed and restarted."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ __all__ = ["PARTS", "AirflowParts"]
 PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 _START_SECONDS = 600
 _QUICKLY_FOUND = {
-    # Seconds after which what died is given up. Much less, and a busy machine's scheduler takes itself for dead and
-    # starts its own tasks over (seen with 20).
+    # Seconds without heartbeat until a job counts as dead. With much less, a busy machine's scheduler considers itself
+    # dead and restarts its own tasks (observed with 20).
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "45",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "45",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
-    "AIRFLOW__CORE__PARALLELISM": "12",  # more than are held at the same time
+    "AIRFLOW__CORE__PARALLELISM": "12",  # more than the tasks held at the same time
 }
 _AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 
@@ -44,10 +44,10 @@ class AirflowParts:
     """The four programs of an Airflow with SQLite and the LocalExecutor, on 127.0.0.1.
 
     Attributes:
-        folder: Where everything of it lies.
+        folder: Folder for all its files.
         exports: The folder of export files that it reads.
-        holds: The folder of orders by which tasks are held (see `points.py`).
-        clock: The file of their clock's shift (see `clock.py`).
+        holds: The folder of orders that hold tasks (see `points.py`).
+        clock: The file with the shift of their clock (see `clock.py`).
         running: The programs by name.
     """
 
@@ -64,7 +64,7 @@ class AirflowParts:
         self.clock = self.holds / "clock"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._secrets = {  # the same in all programs, also in those that are started again
+        self._secrets = {  # the same in all programs, also after a restart
             "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
             "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
@@ -82,7 +82,7 @@ class AirflowParts:
         self.api = AirflowApi(self.url, self._password())
 
     def stop(self) -> None:
-        """End everything, the last started first. Nothing of it is needed any more."""
+        """Stop all programs, the last one started first."""
         for part in reversed(list(self.running)):
             self.kill_part(part)
 
@@ -92,7 +92,7 @@ class AirflowParts:
         self.running[part] = Program.start(part, [_AIRFLOW, part], log=log, env=self.environment, cwd=PROJECT)
 
     def kill_part(self, part: str) -> None:
-        """kill -9 the program with all that it started, as when its machine dies; tasks are in groups of their own."""
+        """kill -9 the program and its child processes, as if its machine died; tasks have separate process groups."""
         program = self.running.pop(part)
         for process in _tree(program.pid):
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -101,10 +101,10 @@ class AirflowParts:
             time.sleep(0.02)
 
     def wait_until_healthy(self) -> None:
-        """Wait until all parts say that they are well.
+        """Wait until all parts report that they are healthy.
 
         Raises:
-            TimeoutError: They do not.
+            TimeoutError: They are not healthy in time.
         """
         deadline = time.monotonic() + _START_SECONDS
         while not self._healthy():
@@ -114,10 +114,10 @@ class AirflowParts:
             time.sleep(0.5)
 
     def wait_for_run(self, dag_id: str, run_id: str, *, seconds: float) -> str:
-        """Wait for a run's end, also while the api-server is away; its state.
+        """Wait for the end of a run, also while the api-server is down; return its state.
 
         Raises:
-            TimeoutError: It goes on for longer.
+            TimeoutError: The run takes longer.
         """
         deadline = time.monotonic() + seconds
         state = "unknown"
@@ -131,7 +131,7 @@ class AirflowParts:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of every program."""
+        """Return the environment of every program."""
         usual = airflow_environment(self.folder / "airflow")
         return {
             **usual,
@@ -161,7 +161,7 @@ class AirflowParts:
 
 
 def _tree(pid: int) -> list[psutil.Process]:
-    """A process and all below it; nothing if it is gone."""
+    """Return a process and its descendants; empty if it has ended."""
     try:
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]

@@ -1,11 +1,11 @@
-"""Another clock for the project's own code: as if the machine's had been set, for tasks and triggers alone.
+"""A shifted clock for the project's own code, as if the machine's clock were wrong, in tasks and triggers only.
 
-Airflow's clock and the service's stay: a machine's clock is set for its workers, not for the service. It is not
-libfaketime, which would have to strike all programs of this Airflow at once (their tokens are dated), and which
-not every machine has. What is shifted is every reading of the clock by the modules below; a test holds the list.
+Airflow's clock and the service's clock are not shifted. libfaketime is not used, because it would have to affect all
+programs of this Airflow at once (their tokens are dated), and because not every machine has it. Instead, every reading
+of the clock in the modules below is shifted; a test checks the list.
 
-Runs inside the tasks (see `inside/sitecustomize.py`), like `points.py`. The shift stands in a file, so that it can
-change while they run.
+It runs inside the tasks (see `inside/sitecustomize.py`), like `points.py`. The shift is stored in a file, so that it
+can change while they run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, Final
 __all__ = ["CLOCK", "MODULES", "install", "set_back", "shift"]
 
 CLOCK: Final = "CUSTOMER_MATCH_CLOCK"
-"""The variable that names the file; nothing is changed where it is not set."""
+"""The variable that names the file; if it is not set, nothing is changed."""
 
 MODULES: Final = frozenset(
     {
@@ -48,30 +48,30 @@ MODULES: Final = frozenset(
         "customer_match.workspace.local",
     }
 )
-"""All that ask what time it is."""
+"""All modules that read the clock."""
 
 
 def set_back(file: Path, seconds: float) -> None:
-    """Set the clock back by so many seconds, from now on."""
+    """Set the clock back by a number of seconds, from now on."""
     new = file.with_suffix(".new")
     new.write_text(str(-seconds))
     new.rename(file)
 
 
 def shift() -> float:
-    """Seconds that the clock goes wrong by now."""
+    """Return the clock's current error in seconds."""
     try:
         return float(Path(os.environ[CLOCK]).read_text())
     except (FileNotFoundError, KeyError):
         return 0.0
 
 
-class _Shifted(datetime):
-    """`datetime` with another idea of now."""
+class _ShiftedDatetime(datetime):
+    """`datetime` with a shifted `now`."""
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> Any:  # type: ignore[override]
-        """A plain datetime, as its kind is compared and kept."""
+        """Return a plain datetime, because its type is compared and stored."""
         return datetime.now(tz) + timedelta(seconds=shift())
 
 
@@ -82,15 +82,15 @@ _TIME.time = lambda: time.time() + shift()
 
 
 def change(module: ModuleType) -> None:
-    """Let a module read the other clock."""
+    """Make a module use the shifted clock."""
     if getattr(module, "datetime", None) is datetime:
-        module.datetime = _Shifted  # type: ignore[attr-defined]
+        module.datetime = _ShiftedDatetime  # type: ignore[attr-defined]
     if getattr(module, "time", None) is time:
         module.time = _TIME  # type: ignore[attr-defined]
 
 
 class _Changer(importlib.abc.MetaPathFinder):
-    """Finds the modules as the other finders do, and changes them once they are loaded."""
+    """Finds the modules with the other finders, and changes them once they are loaded."""
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
         if fullname not in MODULES:
@@ -109,7 +109,7 @@ class _Changer(importlib.abc.MetaPathFinder):
 
 
 def install() -> None:
-    """From now on the modules read the other clock; those that are there already, too."""
+    """Make the modules use the shifted clock from now on, including modules that are already imported."""
     if CLOCK not in os.environ:
         return
     for name in MODULES & set(sys.modules):

@@ -1,8 +1,8 @@
-"""A stand-in of Airflow for rows that strike no program of it: the tasks of a run as threads of one process.
+"""A stand-in for Airflow, for rows that kill none of its programs: the tasks of a run as threads of one process.
 
-A row costs a second or two here, and a minute of CPU under the real scheduler. Deferring, triggers, retries, skips
-and failures are the real operators' and triggers'; what is missing is Airflow itself. So this tells quickly what a
-row does; that it holds, the matrix under the real scheduler tells.
+A row takes a second or two here, and a minute of CPU time under the real scheduler. Operators and triggers are real,
+with their deferrals, retries, skips and failures; only Airflow itself is missing. This shows quickly what a row does;
+the matrix under the real scheduler proves it.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class _Run:
 
 @dataclass
 class InProcess:
-    """What `World` asks of Airflow, and of its API.
+    """The functions of Airflow and its API that `World` uses.
 
     Attributes:
         exports: The folder of export files.
-        clock: The file of the clock's shift.
+        clock: The file with the clock's shift.
     """
 
     exports: Path
@@ -62,7 +62,7 @@ class InProcess:
 
     @property
     def api(self) -> InProcess:
-        """Itself."""
+        """Return itself."""
         return self
 
     # --- The API ---------------------------------------------------------------------------------------------
@@ -81,38 +81,38 @@ class InProcess:
         return {"task_instances": self.instances(dag_id, run_id)}
 
     def instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """A run's task instances."""
+        """Return a run's task instances."""
         return [dict(task) for task in self._runs[dag_id, run_id].tasks.values()]
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, dict[str, str]]:
-        """The state of each task, by the name of its segment."""
+        """Return the state of each task, by the name of its segment."""
         states: dict[str, dict[str, str]] = {}
         for (task_id, name), task in list(self._runs[dag_id, run_id].tasks.items()):
             states.setdefault(task_id, {})[name] = task["state"]
         return states
 
     def log(self, dag_id: str, run_id: str, task_id: str, *_: Any) -> str:
-        """What the tasks of this name, of all segments, ended with."""
+        """Return the errors of the tasks of this name, of all segments."""
         tasks = self.instances(dag_id, run_id)
-        return "\n".join(task["said"] for task in tasks if task["task_id"] == task_id)
+        return "\n".join(task["messages"] for task in tasks if task["task_id"] == task_id)
 
     def wait_for_dag(self, dag_id: str) -> None:
-        """It is there with its file."""
+        """Do nothing: a DAG exists as soon as its file exists."""
 
     def trigger(self, dag_id: str, due: datetime | None = None, **conf: Any) -> str:
-        """Start a run, as if it had been due at another time than now."""
+        """Start a run, optionally as if it were due at another time."""
         run_id = f"by_hand_{datetime.now(UTC):%Y%m%dT%H%M%S_%f}"
         due = due or datetime.now(UTC)
         run = self._runs[dag_id, run_id] = _Run()
         export = load_export(self.exports / f"{dag_id}.yaml")
         assert isinstance(export, Export)
         lock = self._one_at_a_time.setdefault(dag_id, threading.Lock())
-        played = _Played(export, ExportRun(export, run_id, due, **conf), run, lock)
-        threading.Thread(target=played.play, daemon=True).start()
+        dag_run = _DagRun(export, ExportRun(export, run_id, due, **conf), run, lock)
+        threading.Thread(target=dag_run.run_all, daemon=True).start()
         return run_id
 
     def wait_for_run(self, dag_id: str, run_id: str, *, seconds: float) -> str:
-        """Wait for a run's end; its state."""
+        """Wait for the end of a run; return its state."""
         run = self._runs[dag_id, run_id]
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -123,15 +123,15 @@ class InProcess:
 
 
 @dataclass(frozen=True)
-class _Played:
-    """One run, from the selection to the report."""
+class _DagRun:
+    """Runs one DAG run, from the selection to the report."""
 
     export: Export
     steps: ExportRun
     run: _Run
     lock: threading.Lock
 
-    def play(self) -> None:
+    def run_all(self) -> None:
         with self.lock:
             self.run.state = "running"
             segments = select_segments(self.steps)
@@ -140,7 +140,7 @@ class _Played:
                 thread.start()
             for thread in threads:
                 thread.join()
-            reported = self._tried("report", "", lambda: write_report(self.steps, segments), retries=1)
+            reported = self._try("report", "", lambda: write_report(self.steps, segments), retries=1)
             failed = reported is None or reported.failed
             self.run.state = "failed" if failed else "success"
 
@@ -149,26 +149,26 @@ class _Played:
             ("validate", lambda: validate_segment(self.steps, segment)),
             ("normalise", lambda: normalise_segment(self.steps, segment)),
             ("chunk", lambda: chunk_segment(self.steps, segment)),
-            ("upload", lambda: self._uploaded(segment)),
+            ("upload", lambda: self._upload_segment(segment)),
         )
         for name, work in works:
-            if self._tried(f"segment.{name}", segment.audience, work, retries=self.export.retries) is None:
+            if self._try(f"segment.{name}", segment.audience, work, retries=self.export.retries) is None:
                 return
 
-    def _tried(self, task_id: str, name: str, work: Callable[[], Any], *, retries: int) -> Any:
-        """What a task returns; None if it failed or skipped."""
+    def _try(self, task_id: str, name: str, work: Callable[[], Any], *, retries: int) -> Any:
+        """Run a task with retries; return its result, or None if it failed or was skipped."""
         task = self.run.tasks[task_id, name] = {
-            "task_id": task_id, "map_index": 0, "state": "running", "try_number": 1, "said": "",
+            "task_id": task_id, "map_index": 0, "state": "running", "try_number": 1, "messages": "",
         }  # fmt: skip
         while True:
             try:
                 found = work()
             except (AirflowSkipException, AirflowFailException) as end:
-                task["said"] = str(end)
+                task["messages"] = str(end)
                 task["state"] = "skipped" if isinstance(end, AirflowSkipException) else "failed"
                 return None
-            except Exception as error:  # noqa: BLE001 (whatever it is, Airflow tries again)
-                task["said"] = str(error)
+            except Exception as error:  # noqa: BLE001 (Airflow retries after any error)
+                task["messages"] = str(error)
                 if task["try_number"] > retries:
                     task["state"] = "failed"
                     return None
@@ -178,8 +178,8 @@ class _Played:
                 task["state"] = "success"
                 return found
 
-    def _uploaded(self, segment: Segment) -> Any:
-        """Like Airflow: each return from the triggerer is another operator."""
+    def _upload_segment(self, segment: Segment) -> Any:
+        """Run the upload like Airflow: a new operator resumes after each deferral."""
         context: Any = {"dag_run": SimpleNamespace(dag_id=self.export.name, run_id=self.steps.run_id)}
         task = self.run.tasks["segment.upload", segment.audience]
         step: Callable[[], Any] = lambda: self._operator(segment).execute(context)  # noqa: E731 (replaced below)
@@ -189,7 +189,7 @@ class _Played:
                 return step()
             except TaskDeferred as waiting:
                 task["state"] = "deferred"
-                event = asyncio.run(_fired(waiting.trigger))
+                event = asyncio.run(_fire(waiting.trigger))
                 method = waiting.method_name
                 step = lambda: getattr(self._operator(segment), method)(context, event)  # noqa: B023, E731
 
@@ -202,7 +202,7 @@ class _Played:
         )
 
 
-async def _fired(trigger: Any) -> dict[str, Any]:
+async def _fire(trigger: Any) -> dict[str, Any]:
     async for event in trigger.run():
         payload: dict[str, Any] = event.payload
         return payload

@@ -1,8 +1,8 @@
-"""Points in a task's work at which the harness can hold it: there it waits, until it is killed or let go.
+"""Points in a task's work at which the harness can hold it: the task waits there until it is killed or released.
 
-Runs inside the tasks (see `inside/sitecustomize.py`). A module that has a point is changed as it is imported. An
-order (a file that `World.hold` writes) names the DAG, the mapped task and the point; whoever comes there first takes
-the order, writes its process id, and waits. So a fault strikes at its moment and not about then.
+This runs inside the tasks (see `inside/sitecustomize.py`). A module that has a point is changed when it is imported. An
+order (a file that `World.hold` writes) names the DAG, the mapped task and the point; the first process that reaches the
+point takes the order, writes its process id, and waits. So a fault is injected exactly at its moment.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from typing import Any, Final
 __all__ = ["FOLDER", "POINTS", "Point", "change", "hold", "install", "order"]
 
 FOLDER: Final = "CUSTOMER_MATCH_HOLDS"
-"""The variable that names the folder of the orders; nothing is changed where it is not set."""
-_LONGEST: Final = 900.0  # seconds; nobody may wait for ever where the harness died
+"""The variable that names the folder of the orders; if it is not set, nothing is changed."""
+_LONGEST: Final = 900.0  # seconds; a process must not wait forever if the harness died
 
 _arrivals: Counter[str] = Counter()
 
@@ -36,11 +36,11 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Point:
-    """Where in the code.
+    """A point in the code.
 
     Attributes:
-        module: That has the function as an attribute.
-        function: Its name in the module; of a method with its class.
+        module: The module that has the function as an attribute.
+        function: Its name in the module; for a method, with the class.
         wrapped: Makes the function that holds, from the function and the point's name.
     """
 
@@ -69,7 +69,7 @@ def _after(function: Function, name: str) -> Function:
 
 
 def _before_a_state(function: Function, name: str) -> Function:
-    """Of `LocalSink.link`: a state of a ledger is written whole, and not there yet."""
+    """Hold in `LocalSink.link`: a state of a ledger is completely written, but does not exist yet."""
 
     @functools.wraps(function)
     def held(sink: Any) -> Any:
@@ -81,7 +81,7 @@ def _before_a_state(function: Function, name: str) -> Function:
 
 
 def _amid_writing(function: Function, name: str) -> Function:
-    """Of `write_members`: the file is open, and not all of it is written."""
+    """Hold in `write_members`: the file is open, and not all of it is written."""
 
     def arrays_and_hold(arrays: Iterable[Any]) -> Iterator[Any]:
         yield from arrays
@@ -95,7 +95,7 @@ def _amid_writing(function: Function, name: str) -> Function:
 
 
 def _amid_reading(function: Function, name: str) -> Function:
-    """Of a generator: it has begun."""
+    """Hold in a generator after its start."""
 
     @functools.wraps(function)
     def held(*args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -124,17 +124,17 @@ POINTS: Final = {
     "settling": Point(_STORE, "settle", _after),
     "reporting": Point("customer_match.runs.report_page", "html_of", _before),
 }
-"""By name."""
+"""Points by name."""
 
 
 def order(folder: Path, task: dict[str, Any], point: str, nth: int = 1) -> Path:
-    """Order that a task be held at a point; where the order lies.
+    """Order that a task is held at a point; return the path of the order.
 
     Args:
-        folder: Of all orders.
+        folder: Folder of all orders.
         task: Its `dag_id`, `task_id` and `map_index`.
-        point: Of `POINTS`.
-        nth: The how-manieth arrival of a process counts.
+        point: One of `POINTS`.
+        nth: Hold when a process reaches the point for the nth time.
     """
     assert point in POINTS
     path = folder / f"{task['dag_id']}.order"
@@ -145,7 +145,7 @@ def order(folder: Path, task: dict[str, Any], point: str, nth: int = 1) -> Path:
 
 
 def hold(name: str) -> None:
-    """Wait here if an order says so."""
+    """Wait here if there is an order."""
     task = _task()
     if task is None:
         return
@@ -162,12 +162,12 @@ def hold(name: str) -> None:
 
 
 def _task() -> dict[str, Any] | None:
-    """The task that this process runs; None where it runs none."""
+    """Return the task that this process runs; None if it runs none."""
     try:
         from airflow.sdk import get_current_context
 
         instance: Any = get_current_context()["ti"]
-    except RuntimeError:  # that there is no context
+    except RuntimeError:  # there is no context
         return None
     return {key: getattr(instance, key) for key in ("dag_id", "task_id", "map_index")}
 
@@ -186,10 +186,10 @@ def _wait(path: Path) -> None:
 
 
 def change(name: str, module: ModuleType) -> None:
-    """Let a point's function hold.
+    """Make a point's function hold.
 
     Raises:
-        AttributeError: The module has no such function (any more).
+        AttributeError: The module does not have the function, or no longer has it.
     """
     point = POINTS[name]
     *owners, attribute = point.function.split(".")
@@ -213,7 +213,7 @@ _WORK: Final = (
     "pyarrow.compute",
 )
 _OF_DAGS: Final = ("DAG", "Asset", "TriggerRule", "dag", "get_current_context", "task", "task_group")
-"""What tasks import. Imported once before they are forked, a run takes about half the processor time."""
+"""Modules that tasks import. Imported once before tasks are forked, they halve the CPU time of a run."""
 
 
 def _once_loaded(module: ModuleType, names: Iterable[str]) -> None:
@@ -227,7 +227,7 @@ def _once_loaded(module: ModuleType, names: Iterable[str]) -> None:
 
 
 class _Changer(importlib.abc.MetaPathFinder):
-    """Finds modules that have points as the other finders do, and changes them once they are loaded."""
+    """Finds modules that have points with the other finders, and changes them once they are loaded."""
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
         names = [name for name, point in POINTS.items() if point.module == fullname]
@@ -245,6 +245,6 @@ class _Changer(importlib.abc.MetaPathFinder):
 
 
 def install() -> None:
-    """From now on modules that have points are changed as they are imported."""
+    """Change modules that have points when they are imported, from now on."""
     if FOLDER in os.environ:
         sys.meta_path.insert(0, _Changer())

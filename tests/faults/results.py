@@ -1,4 +1,4 @@
-"""What came of the rows, and where it is kept: `.faults/results.json`."""
+"""Outcomes of the rows, stored in `.faults/results.json`."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from pathlib import Path
 from customer_match.project import PROJECT
 from tests.faults.matrix import MATRIX
 
-__all__ = ["RESULTS", "Outcome", "keep", "kept"]
+__all__ = ["RESULTS", "Outcome", "load", "store"]
 
 RESULTS = PROJECT / ".faults" / "results.json"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a row did.
+    """The outcome of a row.
 
     Attributes:
         row: Its name.
-        fault: What happened.
-        where: In which stage.
-        recovered_by: What made it right; empty if nothing did.
-        uploads: Bulk files that the service accepted, over all runs of the row.
-        calls: Calls with members that it answered, likewise.
-        members: Members that the audiences hold and must hold.
+        fault: The fault.
+        where: The stage in which it was injected.
+        recovered_by: How the export recovered; empty if it did not.
+        uploads: Bulk files that the service accepted, in all runs of the row.
+        calls: Calls with members that it answered, in all runs of the row.
+        members: Correct members that the audiences hold.
         expected: Members that they must hold.
-        wrong: What was not as it must be; empty if all was right.
-        seconds: How long the row took.
-        played: When, UTC.
-        under: Under what it was played.
-        not_here: Why this machine cannot play it; empty if it did.
+        wrong: Errors; empty if the row was correct.
+        seconds: Duration of the row.
+        played: Time of the run, UTC.
+        under: What it ran under.
+        not_here: Why this machine cannot run it; empty if it did.
     """
 
     row: str
@@ -51,18 +51,18 @@ class Outcome:
     not_here: str = ""
 
 
-def keep(outcomes: Iterable[Outcome], path: Path = RESULTS) -> None:
-    """Write outcomes down; those of rows that were not played now, and are in the matrix still, stay."""
+def store(outcomes: Iterable[Outcome], path: Path = RESULTS) -> None:
+    """Store outcomes; those of other rows stay if the rows are still in the matrix."""
     path.parent.mkdir(exist_ok=True)
     with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # rows are played side by side
-        by_name = {outcome.row: outcome for outcome in (*kept(path), *outcomes)}
+        fcntl.flock(lock, fcntl.LOCK_EX)  # rows run in parallel
+        by_name = {outcome.row: outcome for outcome in (*load(path), *outcomes)}
         in_order = [by_name[row.name] for row in MATRIX if row.name in by_name]
         new = path.with_suffix(".new")
         new.write_text(json.dumps([asdict(outcome) for outcome in in_order], indent=1))
         new.rename(path)
 
 
-def kept(path: Path = RESULTS) -> list[Outcome]:
-    """The outcomes that were written down, in the order of the matrix; none if there is no file."""
+def load(path: Path = RESULTS) -> list[Outcome]:
+    """Return the stored outcomes, in the order of the matrix; empty if there is no file."""
     return [Outcome(**values) for values in json.loads(path.read_text())] if path.exists() else []

@@ -1,4 +1,4 @@
-"""Plays a row of the matrix, and says what came of it."""
+"""Run a row of the matrix, and return its outcome."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from tests.faults.results import Outcome
 from tests.faults.storage_worlds import NotRun
 from tests.faults.world import SEGMENTS, World
 
-__all__ = ["play"]
+__all__ = ["run_row"]
 
 
-def play(row: Row, airflow: AirflowParts, folder: Path, rendezvous: Rendezvous | None = None) -> Outcome:
-    """Strike, let it recover, compare. What goes wrong in playing is an outcome too."""
+def run_row(row: Row, airflow: AirflowParts, folder: Path, rendezvous: Rendezvous | None = None) -> Outcome:
+    """Inject the fault, let the export recover, and compare. An error of the harness is an outcome too."""
     world = row.world(airflow, folder, f"row-{row.name}", keys=row.keys, rendezvous=rendezvous)
     started, found = time.monotonic(), dict[str, Any]()
     try:
         world.start()
-        found = _played(row, world)
+        found = _run_row(row, world)
     except NotRun as reason:
         found = {"not_here": str(reason)}
-    except Exception as error:  # noqa: BLE001 (the other rows go on)
+    except Exception as error:  # noqa: BLE001 (the other rows continue)
         traceback.print_exc()
         found = {"wrong": [f"{type(error).__name__}: {error}"]}
     finally:
-        if rendezvous and not world.has_struck:
+        if rendezvous and not world.has_killed:
             rendezvous.give_up()
         world.stop()
     seconds = round(time.monotonic() - started)
@@ -41,7 +41,7 @@ def play(row: Row, airflow: AirflowParts, folder: Path, rendezvous: Rendezvous |
     )
 
 
-def _played(row: Row, world: World) -> dict[str, Any]:
+def _run_row(row: Row, world: World) -> dict[str, Any]:
     wrong: list[str] = []
     if row.second:
         if (state := world.run()) != "success":
@@ -51,20 +51,20 @@ def _played(row: Row, world: World) -> dict[str, Any]:
     run_id = world.trigger()
     row.during(world, run_id)
     state = world.wait(run_id, seconds=row.patience)
-    tried_again, said = world.tried_again(run_id), world.said(run_id)
-    wrong += world.unstruck()
-    by = Recovery.RETRY if tried_again else Recovery.ITSELF
+    retried_tasks, messages = world.retried_tasks(run_id), world.messages(run_id)
+    wrong += world.unused_faults()
+    by = Recovery.RETRY if retried_tasks else Recovery.ITSELF
     if state != "success" or row.again:
         by = Recovery.HUMAN if row.recovery is Recovery.HUMAN else Recovery.NEXT_RUN
-        if row.advice not in said:
-            wrong.append(f"the report does not say {row.advice!r}: {said}")
+        if row.advice not in messages:
+            wrong.append(f"the report does not say {row.advice!r}: {messages}")
         row.after(world)
         run_id = world.trigger()
         if (state := world.wait(run_id)) != "success":
             wrong.append(f"the next run ended as {state}")
     if by is not row.recovery and not (row.may_retry and by is Recovery.RETRY):
         wrong.append(
-            f"recovered by {by}, not by {row.recovery}: tried again {tried_again}, the run was {state}"
+            f"recovered by {by}, not by {row.recovery}: tried again {retried_tasks}, the run was {state}"
         )
     wrong += world.wrong() + world.wrong_in_report(run_id)
     sent = world.sent()

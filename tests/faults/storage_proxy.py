@@ -1,6 +1,6 @@
-"""A proxy before Azure storage that lets chosen requests fail: the n-th of a method and a path.
+"""A proxy in front of Azure storage that makes selected requests fail: the n-th of a method and a path.
 
-One request a connection, so that a connection that is cut concerns nothing else.
+It serves one request per connection, so that a broken connection affects no other request.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _CODES: Final = {500: "InternalError", 503: "ServerBusy", 403: "AuthorizationFai
 
 @dataclass
 class StorageFault:
-    """Which requests are struck, and how.
+    """Which requests fail, and how.
 
     Attributes:
         kind: `status` answers with it and does nothing; `reset` closes the connection instead of working; `hang`
             does so after some seconds; `lost` works, and closes without an answer; `cut` sends half of the answer.
         method: GET, PUT, …; empty: any.
         path: What the path and query must contain, as a regular expression; percent-encoding is undone.
-        nth: The first matching request that is struck (1 = the next).
+        nth: The first matching request that fails (1 = the next).
         times: How many are; each try of the SDK counts. -1: all, from then on.
         status: For `status`.
         seconds: For `hang`.
@@ -47,7 +47,7 @@ class StorageFault:
     seconds: float = 10.0
 
     def takes(self, method: str, target: str) -> bool:
-        """Count a request; whether it is struck."""
+        """Count a request; return whether it fails."""
         if self.times == 0 or self.method not in {"", method} or not re.search(self.path, target):
             return False
         if self.nth > 1:
@@ -59,7 +59,7 @@ class StorageFault:
 
 @dataclass(frozen=True)
 class Call:
-    """One request, and the fault that struck it."""
+    """One request, and its fault."""
 
     method: str
     target: str
@@ -93,11 +93,11 @@ class StorageProxy:
         self._thread.join(timeout=30)
         self._loop.close()
 
-    def unstruck(self) -> list[str]:
-        """The faults that have not struck as often as they were to."""
+    def unused_faults(self) -> list[str]:
+        """Return the faults that occurred less often than intended."""
         kinds = {call.fault for call in self.calls}
         left = [f for f in self.faults if f.times > 0 or (f.times < 0 and f.kind not in kinds)]
-        return [f"the storage's fault {f.kind} of {f.method} {f.path} did not strike" for f in left]
+        return [f"the storage's fault {f.kind} of {f.method} {f.path} did not occur" for f in left]
 
     async def _start(self) -> int:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**20)
@@ -129,27 +129,27 @@ class StorageProxy:
         body = await _body(head, reader)
         match fault.kind if fault else None:
             case "status":
-                writer.write(_refusal(fault.status if fault else 503, method))
+                writer.write(_refuse(fault.status if fault else 503, method))
             case "hang":
                 await asyncio.sleep(fault.seconds if fault else 0)
                 writer.transport.abort()
                 return
             case "lost":
-                await self._forwarded(head, body)
+                await self._forward(head, body)
                 writer.transport.abort()
                 return
             case "cut":
-                answer = await self._forwarded(head, body)
+                answer = await self._forward(head, body)
                 writer.write(answer[: len(answer) - max(1, _length(answer) // 2)])
             case _:
-                writer.write(await self._forwarded(head, body))
+                writer.write(await self._forward(head, body))
         await writer.drain()
 
     def _fault(self, method: str, target: str) -> StorageFault | None:
         return next((fault for fault in self.faults if fault.takes(method, target)), None)
 
-    async def _forwarded(self, head: bytes, body: bytes) -> bytes:
-        """The whole answer of the storage, after which it closes."""
+    async def _forward(self, head: bytes, body: bytes) -> bytes:
+        """Return the complete answer of the storage, which then closes the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.upstream)
         try:
             lines = [x for x in head.split(b"\r\n") if x and not x.lower().startswith(b"connection:")]
@@ -161,7 +161,7 @@ class StorageProxy:
 
 
 async def _body(head: bytes, reader: asyncio.StreamReader) -> bytes:
-    """The body as it came: of a stated length, or in chunks."""
+    """Read the body unchanged: of a stated length, or in chunks."""
     if re.search(rb"(?i)\r\ntransfer-encoding: *chunked", head):
         whole = b""
         while True:
@@ -178,7 +178,7 @@ def _length(message: bytes) -> int:
     return int(found[1]) if found else 0
 
 
-def _refusal(status: int, method: str) -> bytes:
+def _refuse(status: int, method: str) -> bytes:
     code = _CODES[status]
     body = _ERROR.format(code=code).encode()
     head = (

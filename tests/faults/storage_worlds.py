@@ -1,4 +1,4 @@
-"""Worlds whose lake and workspace lie where faults can strike: in Azure storage, or on a small disk of their own."""
+"""Worlds whose storage can fail: lake and workspace in Azure storage, or the workspace on a separate small disk."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _DISK = "32m"
 
 @dataclass
 class AzureWorld(World):
-    """Lake and workspace in Azure storage; Airflow reaches it by a proxy, the matrix itself does not."""
+    """Lake and workspace in Azure storage; Airflow uses a proxy, the matrix itself does not."""
 
     proxy: StorageProxy = field(init=False)
     _cleaning: ExitStack = field(default_factory=ExitStack, init=False)
     _endpoint: azurite.AzuriteEndpoint = field(init=False)
 
     def start(self) -> None:
-        """The storage too, and Airflow's connection to it."""
+        """Also start the storage, and write Airflow's connection to it."""
         self._endpoint = self._cleaning.enter_context(azurite.running(self.folder / "azurite"))
         address = httpx.URL(self._endpoint.blob_url)
         self.proxy = self._cleaning.enter_context(StorageProxy(address.port or 0))
@@ -53,13 +53,13 @@ class AzureWorld(World):
         super().start()
 
     def stop(self) -> None:
-        """The storage too."""
+        """Also stop the storage."""
         super().stop()
         self._cleaning.close()
 
     @cached_property
     def filesystem(self) -> fsspec.AbstractFileSystem:  # type: ignore[override]
-        """Past the proxy."""
+        """The storage without the proxy."""
         return adlfs.AzureBlobFileSystem(
             connection_string=self._endpoint.connection_string,
             use_listings_cache=False,
@@ -71,7 +71,7 @@ class AzureWorld(World):
         return f"{_CONTAINER}/segments"
 
     @property
-    def places(self) -> dict[str, Any]:
+    def locations(self) -> dict[str, Any]:
         return {
             name: {"connection": f"{self.name}-lake", "root": f"abfs://{_CONTAINER}/{path}"}
             for name, path in (("source", "segments"), ("workspace", "workspace"))
@@ -81,34 +81,34 @@ class AzureWorld(World):
     def workspace(self) -> Workspace:
         return Workspace(self.filesystem, f"{_CONTAINER}/workspace")
 
-    def strike_storage(self, *faults: StorageFault) -> None:
-        """Let requests of Airflow's to the storage fail."""
+    def fail_storage(self, *faults: StorageFault) -> None:
+        """Make requests from Airflow to the storage fail."""
         self.proxy.faults.extend(faults)
 
-    def unstruck(self) -> list[str]:
-        return [*super().unstruck(), *self.proxy.unstruck()]
+    def unused_faults(self) -> list[str]:
+        return [*super().unused_faults(), *self.proxy.unused_faults()]
 
 
 @dataclass
 class DiskWorld(World):
-    """The workspace on a file system of its own, which can be filled and made read-only.
+    """The workspace on a separate file system, which can be filled and made read-only.
 
-    Needs to mount: where that is forbidden, the row says so and counts as not run.
+    It must be mounted: if that is forbidden, the row says so and counts as not run.
     """
 
     def start(self) -> None:
-        """The disk too."""
+        """Also mount or unmount the disk."""
         self.workspace_folder.mkdir(parents=True)
         self._mount("-t", "tmpfs", "-o", f"size={_DISK},mode=0700", "tmpfs")
         super().start()
 
     def stop(self) -> None:
-        """The disk too."""
+        """Also mount or unmount the disk."""
         super().stop()
         subprocess.run(["umount", "-l", str(self.workspace_folder)], check=False, capture_output=True)
 
     def fill(self) -> None:
-        """Leave not a byte."""
+        """Fill the disk completely."""
         with (self.workspace_folder / "ballast").open("wb", buffering=0) as file:
             try:
                 while True:
@@ -117,15 +117,15 @@ class DiskWorld(World):
                 return
 
     def free(self) -> None:
-        """Free the space."""
+        """Free the space again."""
         (self.workspace_folder / "ballast").unlink()
 
     def make_read_only(self, *, value: bool) -> None:
-        """Like a disk after an error, or a volume that was mounted so."""
+        """Remount read-only, like a disk after an error, or writable."""
         self._mount("-o", f"remount,{'ro' if value else 'rw'},size={_DISK},mode=0700")
 
-    def said(self, run_id: str) -> str:
-        """No report can be written here: what the tasks' logs say."""
+    def messages(self, run_id: str) -> str:
+        """Return the tasks' logs, as no report can be written here."""
         logs = [
             self.airflow.api.log(self.name, run_id, task["task_id"], task["map_index"], task["try_number"])
             for task in self.airflow.api.instances(self.name, run_id)

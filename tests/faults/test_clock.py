@@ -1,4 +1,4 @@
-"""The other clock: who reads it, and that it can be set while they run."""
+"""The shifted clock: which modules read it, and that it can be set while they run."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _PACKAGES = (
 )
 
 
-def test_all_that_ask_what_time_it_is_are_known() -> None:
-    """In the client of the service nobody does."""
+def test_all_modules_that_read_the_clock_are_listed() -> None:
+    """No module of the service's client reads it."""
     asking = set()
     for package in (*_PACKAGES, "include/microsoft_advertising"):
         for path in (PROJECT / package).rglob("*.py"):
@@ -31,7 +31,7 @@ def test_all_that_ask_what_time_it_is_are_known() -> None:
     assert asking == clock.MODULES
 
 
-def test_it_can_be_set_back_and_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clock_can_be_set_back_and_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "clock"
     monkeypatch.setenv(clock.CLOCK, str(file))
     module = ModuleType("some_module")

@@ -1,4 +1,4 @@
-"""Exactly right after any crash, hash by hash: the rows of the matrix that are played in one process."""
+"""Audiences are exact after any fault, hash by hash: the rows of the matrix that run in one process."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from customer_match_delivery import call_tracking
 from tests.faults import clock
 from tests.faults.in_process import InProcess
 from tests.faults.matrix import IN_PROCESS, Row
-from tests.faults.results import Outcome, keep
-from tests.faults.rows import play
+from tests.faults.results import Outcome, store
+from tests.faults.rows import run_row
 
 pytestmark = [pytest.mark.faults, pytest.mark.system, pytest.mark.long, pytest.mark.timeout(3600)]
 
 _LIFE = timedelta(seconds=20)
-"""How long calls live here, in place of 15 minutes."""
+"""How long late calls can still take effect here, instead of 15 minutes."""
 SIDE_BY_SIDE = int(os.environ.get("CHAOS_SIDE_BY_SIDE", "6"))
 
 
@@ -37,24 +37,26 @@ def quick_outcomes(
         item.callspec.params["row"] for item in request.session.items if "quick_outcomes" in item.fixturenames
     ]  # type: ignore[attr-defined]
 
-    def played(row: Row) -> Outcome:
-        outcome = play(row, airflow, folder / row.name)  # type: ignore[arg-type]  # all of Airflow that it asks for
-        keep([outcome])
+    def run(row: Row) -> Outcome:
+        outcome = run_row(row, airflow, folder / row.name)  # type: ignore[arg-type]  # has all of Airflow that a row needs
+        store([outcome])
         return outcome
 
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         patch.setattr(call_tracking, "LIFE", _LIFE)
-        together = {row.name: pool.submit(played, row) for row in rows if not row.alone}
+        together = {row.name: pool.submit(run, row) for row in rows if not row.alone}
         wait(together.values())
-        yield together | {row.name: _now(played, row) for row in rows if row.alone}
+        yield together | {row.name: _now(run, row) for row in rows if row.alone}
 
 
-def _now(played: Callable[[Row], Outcome], row: Row) -> Future[Outcome]:
+def _now(run: Callable[[Row], Outcome], row: Row) -> Future[Outcome]:
     future: Future[Outcome] = Future()
-    future.set_result(played(row))
+    future.set_result(run(row))
     return future
 
 
 @pytest.mark.parametrize("row", IN_PROCESS, ids=lambda row: row.name)
-def test_row_without_airflow(row: Row, quick_outcomes: dict[str, Future[Outcome]]) -> None:
+def test_a_row_in_process_ends_with_exact_audiences(
+    row: Row, quick_outcomes: dict[str, Future[Outcome]]
+) -> None:
     assert quick_outcomes[row.name].result().wrong == []

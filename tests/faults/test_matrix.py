@@ -1,4 +1,4 @@
-"""Exactly right after any crash, hash by hash: the rows of the matrix that are played under a real scheduler."""
+"""Audiences are exact after any fault, hash by hash: the rows of the matrix that run under a real scheduler."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _marked(row: Row) -> object:
 
 
 @pytest.mark.parametrize("row", [_marked(row) for row in UNDER_SCHEDULER])
-def test_row(row: Row, outcomes: dict[str, Outcome]) -> None:
+def test_a_row_ends_with_exact_audiences(row: Row, outcomes: dict[str, Outcome]) -> None:
     outcome = outcomes[row.name]
     if outcome.not_here:
         pytest.skip(outcome.not_here)

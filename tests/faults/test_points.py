@@ -1,4 +1,4 @@
-"""Points at which tasks are held: they are there, and hold whom they are meant to."""
+"""Points at which tasks are held: they exist, and hold the intended tasks."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def test_each_point_is_in_the_code(name: str) -> None:
     assert callable(found)
 
 
-def test_each_moment_is_a_point() -> None:
+def test_each_moment_has_a_point() -> None:
     moments = [value for value in vars(tasks).values() if isinstance(value, tasks.Moment)]
     assert {moment.point for moment in moments} == set(POINTS)
 
 
-def test_whoever_comes_waits_until_it_is_let_go(order: Path) -> None:
+def test_a_held_task_waits_until_it_is_released(order: Path) -> None:
     waiting = threading.Thread(target=hold, args=("intent",))
     waiting.start()
     while not order.with_suffix(".held").exists():
@@ -54,17 +54,17 @@ def test_whoever_comes_waits_until_it_is_let_go(order: Path) -> None:
     order.with_suffix(".go").touch()
     waiting.join(10)
     assert not waiting.is_alive()
-    hold("intent")  # the order is carried out: the next one passes
+    hold("intent")  # the order is used up: the next process passes
 
 
 @pytest.mark.parametrize("change", [{"map_index": 1}, {"task_id": "report"}, {"point": "posted"}, {"nth": 2}])
-def test_others_pass(order: Path, change: dict[str, Any]) -> None:
+def test_other_tasks_are_not_held(order: Path, change: dict[str, Any]) -> None:
     order.write_text(json.dumps({**json.loads(order.read_text()), **change}))
     hold("intent")
     assert order.exists()
 
 
-def test_the_second_to_come_is_held(order: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_nth_task_is_held(order: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(points, "_LONGEST", 0.0)
     points.order(order.parent, TASK, "intent", nth=2)
     hold("intent")
@@ -73,7 +73,7 @@ def test_the_second_to_come_is_held(order: Path, monkeypatch: pytest.MonkeyPatch
     assert order.with_suffix(".held").exists()
 
 
-def test_where_no_task_runs_nothing_is_held(order: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_held_outside_of_tasks(order: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(points, "_task", lambda: None)
     hold("intent")
     assert order.exists()
@@ -111,15 +111,15 @@ def test_functions_hold_at_their_points(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.slow
-def test_the_tasks_of_the_harness_have_them(tmp_path: Path) -> None:
+def test_tasks_of_the_harness_have_all_points(tmp_path: Path) -> None:
     inside = os.pathsep.join(str(PROJECT / path) for path in ("tests/faults/inside", "", "plugins"))
     code = "from customer_match.profiles.staging import write_members as f; print(hasattr(f, '__wrapped__'))"
     for variables, changed in (({FOLDER: str(tmp_path)}, True), ({}, False)):
-        said = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", code],
             env={**os.environ, "PYTHONPATH": inside, **variables},
             capture_output=True,
             text=True,
             check=True,
         )
-        assert said.stdout.split() == [str(changed)]
+        assert result.stdout.split() == [str(changed)]

@@ -1,4 +1,4 @@
-"""The proxy before Azure storage: what passes, and what is struck."""
+"""The proxy in front of Azure storage: which requests pass, and which fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.faults.storage_proxy import StorageFault, StorageProxy
 
 
 class _Storage(BaseHTTPRequestHandler):
-    """Answers with what it was sent, and counts."""
+    """Echoes requests, and counts them."""
 
     received: list[bytes]
 
@@ -26,7 +26,7 @@ class _Storage(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -46,40 +46,40 @@ def put(proxy: StorageProxy, path: str = "/lake/a%20b", content: bytes = b"01234
         return http.put(f"http://127.0.0.1:{proxy.port}{path}", content=content)
 
 
-def test_what_is_not_struck_passes(proxy: StorageProxy) -> None:
+def test_other_requests_pass(proxy: StorageProxy) -> None:
     content = bytes(range(256)) * 1000
     assert put(proxy, content=content).content == content
     assert _Storage.received == [content]
     assert [(call.method, call.target, call.fault) for call in proxy.calls] == [("PUT", "/lake/a b", None)]
 
 
-def test_the_nth_of_a_method_and_path_is_struck(proxy: StorageProxy) -> None:
+def test_the_nth_request_of_a_method_and_path_fails(proxy: StorageProxy) -> None:
     proxy.faults.append(StorageFault("status", "PUT", "a b", nth=2, times=2, status=503))
-    assert proxy.unstruck()
+    assert proxy.unused_faults()
     assert put(proxy, "/other").status_code == 201
     assert [put(proxy).status_code for _ in range(4)] == [201, 503, 503, 201]
     assert len(_Storage.received) == 3, "a refusal does nothing"
-    assert not proxy.unstruck()
+    assert not proxy.unused_faults()
 
 
 @pytest.mark.parametrize(("kind", "done"), [("reset", 0), ("hang", 0), ("lost", 1), ("cut", 1)])
-def test_without_a_whole_answer(proxy: StorageProxy, kind: str, done: int) -> None:
+def test_the_client_gets_no_complete_answer(proxy: StorageProxy, kind: str, done: int) -> None:
     proxy.faults.append(StorageFault(kind, seconds=0.1))  # type: ignore[arg-type]  # from the list above
     with pytest.raises(httpx.TransportError):
         put(proxy)
     assert len(_Storage.received) == done
-    assert not proxy.unstruck()
+    assert not proxy.unused_faults()
 
 
-def test_a_refusal_of_a_question_for_the_head_alone_has_no_body(proxy: StorageProxy) -> None:
+def test_a_refused_head_request_has_no_body(proxy: StorageProxy) -> None:
     proxy.faults.append(StorageFault("status", "HEAD", status=403))
     with httpx.Client(trust_env=False, timeout=30) as http:
         answer = http.head(f"http://127.0.0.1:{proxy.port}/lake")
     assert (answer.status_code, answer.content) == (403, b"")
 
 
-def test_a_fault_for_good_is_struck_once_it_did(proxy: StorageProxy) -> None:
+def test_a_permanent_fault_counts_as_used_once_it_occurred(proxy: StorageProxy) -> None:
     proxy.faults.append(StorageFault("status", times=-1, status=403))
-    assert proxy.unstruck()
+    assert proxy.unused_faults()
     assert [put(proxy).status_code for _ in range(3)] == [403] * 3
-    assert not proxy.unstruck()
+    assert not proxy.unused_faults()

@@ -1,6 +1,6 @@
 """`make soak`: runs with random churn and random faults; exit status 0 only if everything was exact.
 
-`--seed` plays a soak again that went wrong: what happens is chosen by it, though not to the millisecond.
+`--seed` repeats a soak that failed: the seed chooses all events, but not their exact time.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ _FOLDER = PROJECT / ".soak"
 
 
 def main() -> int:
-    """Read the options, play, print the summary."""
+    """Read the options, run the soak, and print the summary."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
-    parser.add_argument("--runs", type=int, default=50, help="how many runs (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=50, help="number of runs (default: %(default)s)")
     parser.add_argument(
-        "--seconds", type=float, default=600, help="how long at the most (default: %(default)s)"
+        "--seconds", type=float, default=600, help="maximum duration in seconds (default: %(default)s)"
     )
     parser.add_argument(
-        "--seed", type=int, default=None, help="chooses what happens; default: another each time"
+        "--seed", type=int, default=None, help="seed that chooses all events; default: random"
     )
     parser.add_argument("--workspace", choices=("local", "azurite"), default="local")
-    parser.add_argument("--folder", type=Path, default=_FOLDER, help="for everything of it")
+    parser.add_argument("--folder", type=Path, default=_FOLDER, help="folder for all files of the soak")
     options = parser.parse_args()
     started = time.monotonic()
     seed = random.randrange(10_000) if options.seed is None else options.seed
     _prepare_airflow(options.folder / "airflow")
     world = options.folder / "world"
     shutil.rmtree(world, ignore_errors=True)
-    print(f"Seed {seed}, {options.runs} runs, {options.seconds:.0f} s at the most", flush=True)
+    print(f"Seed {seed}, {options.runs} runs, at most {options.seconds:.0f} s", flush=True)
     summary = soak(
         seed,
         options.runs,
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def _prepare_airflow(home: Path) -> None:
-    """An Airflow of the soak's own for this process and its children: its database keeps renewed sign-ins."""
+    """Set up a separate Airflow for this process and its children; its database stores renewed tokens."""
     for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
         del os.environ[name]
     os.environ.update(airflow_environment(home))

@@ -1,6 +1,6 @@
-"""What the fork server loads, and the one thing in which runs of a soak differ from real ones: they wait less.
+"""Modules that the fork server loads, and the only difference between runs of a soak and real ones: shorter waits.
 
-A minute that the service asks for is a second here; all other waits shrink alike.
+A minute that the service asks to wait is a second here; all other waits are shortened in the same proportion.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 from contextlib import redirect_stdout
 from typing import Any
 
-with redirect_stdout(sys.stderr):  # Airflow logs for ever to what is standard output when it is loaded
+with redirect_stdout(sys.stderr):  # Airflow always logs to the standard output at its import
     import airflow.models.connection
     import airflow.models.variable  # noqa: F401
     from sqlalchemy.orm import configure_mappers

@@ -1,6 +1,6 @@
-"""What happens in a soak: a pure function of its seed, so that it can be played again.
+"""The events of a soak: a pure function of its seed, so that a soak can be repeated.
 
-What the machine makes of it (how far a run has come when it is killed) differs from time to time.
+Only the timing depends on the machine (how far a run has come when it is killed).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SEGMENTS: Final = ("Alpha", "Beta", "Gamma", "Delta")
 
 
 class Mischief(StrEnum):
-    """What people and disks do between two runs."""
+    """Changes by users or disks between two runs."""
 
     DELETE_AUDIENCE = "audience deleted"
     DAMAGE_STATE = "newest state damaged"
@@ -29,7 +29,7 @@ class Mischief(StrEnum):
 
 
 class Shape(StrEnum):
-    """How a table is written."""
+    """Format of a table."""
 
     PARQUET = "parquet"
     CSV = "csv"
@@ -38,7 +38,7 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True)
 class Trick:
-    """A mischief and the segment that it strikes."""
+    """A mischief and the affected segment."""
 
     kind: Mischief
     segment: str
@@ -49,10 +49,10 @@ class Start:
     """One run.
 
     Attributes:
-        arguments: Of `customer-match run`.
-        after: Seconds after the round's first run.
-        killed_after: Seconds of its life before kill -9; None: it may end.
-        interrupted: Whether it gets SIGINT instead, as by Ctrl-C.
+        arguments: Arguments of `customer-match run`.
+        after: Start in seconds after the round's first run.
+        killed_after: Seconds until kill -9; None: it is not killed.
+        interrupted: Whether it gets SIGINT instead, as from Ctrl-C.
     """
 
     arguments: tuple[str, ...] = ()
@@ -63,17 +63,17 @@ class Start:
 
 @dataclass(frozen=True)
 class Round:
-    """What changes, what goes wrong, and the runs that must cope with it.
+    """Changes, faults, and the runs that must handle them.
 
     Attributes:
-        churn: Share of each segment's profiles that change before.
-        sizes: Each segment's size as a share of what it was.
-        shapes: How each segment's table is written from now on.
-        trick: What somebody does before.
-        keys: Keys of the export file that are set before.
-        faults: Names of the faults that the service has.
-        runs: One, or two at the same time.
-        service_killed_after: Seconds before kill -9 of the service, which is then started again; None: it lives.
+        churn: Share of each segment's profiles that change before the runs.
+        sizes: Each segment's new size, as a share of the old one.
+        shapes: Format of each segment's table from now on.
+        trick: A mischief before the runs.
+        keys: Keys of the export file that are set before the runs.
+        faults: Names of the service's faults.
+        runs: One run, or two at the same time.
+        service_killed_after: Seconds until kill -9 of the service, which is then restarted; None: it is not killed.
     """
 
     churn: dict[str, float]
@@ -86,7 +86,7 @@ class Round:
     service_killed_after: float | None = None
 
 
-# A call may be lost, come late or fail; calls of members land late by less than they live (LIFE, by a sixtieth).
+# Calls may be lost, late or failing. Late calls with members arrive within their life time (a sixtieth of LIFE).
 FAULTS: Final = MappingProxyType(
     {
         "creating is lost": {"operation": "AddAudiences", "kind": "drop_after_accept"},
@@ -153,12 +153,12 @@ FAULTS: Final = MappingProxyType(
 
 
 def segments(seed: int) -> tuple[str, ...]:
-    """The segments of a soak: two to four."""
+    """Return the segments of a soak: two to four."""
     return _SEGMENTS[: random.Random(f"segments {seed}").randint(2, 4)]
 
 
 def rounds(seed: int, runs: int) -> Iterator[Round]:
-    """The rounds of a soak, with so many runs in all."""
+    """Yield the rounds of a soak, with this number of runs in all."""
     names, left, number = segments(seed), runs, 0
     while left > 0:
         one = _round(random.Random(f"round {number} of {seed}"), names, most=left)

@@ -1,4 +1,4 @@
-"""Plays a soak: round after round, with a look at the bounds after each, and one good run at the end."""
+"""Run a soak: round after round, with a check of the bounds after each, and one undisturbed run at the end."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from tests.soak.world import EXPORT, World
 __all__ = ["Summary", "soak"]
 
 _RUN_SECONDS = 180.0
-_RESERVE_SECONDS = 30.0  # for the round that is being played when time is up, and the last run
+_RESERVE_SECONDS = 30.0  # for the round that is running when time is up, and the last run
 _DELIVERED = frozenset({"delivered", "unchanged"})
 
 
 @dataclass
 class Summary:
-    """What came of a soak.
+    """The result of a soak.
 
     Attributes:
-        seed: Plays it again.
-        planned: Runs that were to be.
-        runs: Runs that were, the last good one included.
-        good: Those that ended well by themselves.
-        faults: How often each fault struck.
-        kills: What was killed or stopped, by what it was.
-        tricks: What people and disks did, by kind.
-        requests: Calls that the service got.
-        seconds: In all.
-        wrong: What did not hold; empty if all did.
+        seed: The seed that repeats it.
+        planned: Number of planned runs.
+        runs: Number of runs, including the last undisturbed one.
+        good: Runs that succeeded without help.
+        faults: How often each fault occurred.
+        kills: Processes that were killed or stopped, by kind.
+        tricks: Changes by users and disks, by kind.
+        requests: Calls that the service received.
+        seconds: Total duration.
+        wrong: Conditions that did not hold; empty if all did.
     """
 
     seed: int
@@ -53,7 +53,7 @@ class Summary:
 
     @property
     def exact(self) -> bool:
-        """Whether all held, to the end."""
+        """Whether all conditions held, to the end."""
         return not self.wrong
 
     def __str__(self) -> str:
@@ -86,15 +86,15 @@ def soak(
     storage: str = "local",
     tell: Callable[[str], None] = lambda _: None,
 ) -> Summary:
-    """Play a soak.
+    """Run a soak.
 
     Args:
-        seed: Chooses what happens.
-        runs: How many runs; one more, undisturbed, ends it.
-        folder: For everything of it.
-        seconds: For all; no round begins in the last half minute of it.
-        storage: Where the workspace lies: `local` or `azurite`.
-        tell: Gets a line for each round.
+        seed: Chooses all events.
+        runs: Number of runs; one more, undisturbed, ends the soak.
+        folder: Folder for all files.
+        seconds: Total duration; no round starts in the last half minute.
+        storage: Storage of the workspace: `local` or `azurite`.
+        tell: Called with a line for each round.
     """
     summary = Summary(seed, runs, segments(seed))
     started = time.monotonic()
@@ -103,8 +103,8 @@ def soak(
         for number, one in enumerate(rounds(seed, runs)):
             if summary.wrong or time.monotonic() - started > seconds - _RESERVE_SECONDS:
                 break
-            ends = _Playing(world, one, number, summary).play()
-            tell(f"{time.monotonic() - started:5.0f} s  round {number}: {_told(one)} -> {ends}")
+            ends = _RoundRunner(world, one, number, summary).run()
+            tell(f"{time.monotonic() - started:5.0f} s  round {number}: {_describe(one)} -> {ends}")
         if not summary.runs:
             summary.wrong.append("there was no time for a single run")
         if not summary.wrong:
@@ -114,7 +114,7 @@ def soak(
     return summary
 
 
-def _told(one: Round) -> str:
+def _describe(one: Round) -> str:
     words = [*one.faults, *([str(one.trick.kind)] if one.trick else [])]
     words += ["service killed"] if one.service_killed_after is not None else []
     words += [" ".join(("run", *run.arguments)) for run in one.runs if run.arguments]
@@ -122,31 +122,31 @@ def _told(one: Round) -> str:
 
 
 def _last(world: World, summary: Summary) -> None:
-    """One good run makes everything exact."""
-    world.becomes_quiet()
+    """Run once undisturbed, after which everything must be exact."""
+    world.wait_until_quiet()
     run = start_run(
         ["run", EXPORT, "--ignore-guards", "--json"], world.settings, world.folder / "runs" / "last"
     )
     status = run.wait(_RUN_SECONDS)
-    world.becomes_quiet()
+    world.wait_until_quiet()
     summary.runs += 1
     summary.good += status == 0
     if status != 0:
         summary.wrong.append(f"the last run ended with {status}: {run.log}")
     for name in world.segments:
-        summary.wrong += world.inexact(name)
+        summary.wrong += world.audience_errors(name)
 
 
 @dataclass
-class _Started:
+class _StartedRun:
     start: Start
     run: RunProcess
-    struck: bool = False
+    killed: bool = False
     status: int | None = None
 
 
-class _Playing:
-    """One round."""
+class _RoundRunner:
+    """Runs one round."""
 
     def __init__(self, world: World, one: Round, number: int, summary: Summary) -> None:
         self._world = world
@@ -155,20 +155,20 @@ class _Playing:
         self._summary = summary
         self._given: dict[int, str] = {}
 
-    def play(self) -> list[str]:
-        """Play it; how its runs ended."""
+    def run(self) -> list[str]:
+        """Run the round; return how its runs ended."""
         self._prepare()
         started = self._runs()
         self._note_faults()
-        self._world.becomes_quiet()
+        self._world.wait_until_quiet()
         self._check(started)
-        return [self._told(one) for one in started]
+        return [self._describe(one) for one in started]
 
     def _prepare(self) -> None:
         world, one = self._world, self._round
-        world.becomes(one)
+        world.change_tables(one)
         world.export(one.keys)
-        if one.trick and world.play(one.trick):
+        if one.trick and world.apply(one.trick):
             self._summary.tricks[one.trick.kind] += 1
         if self._number % 3 == 0:
             world.keep_copies()
@@ -177,8 +177,8 @@ class _Playing:
             world.fault(FAULTS[name], seed)
             self._given[seed] = name
 
-    def _runs(self) -> list[_Started]:
-        """Start the runs, strike them, and wait for their ends."""
+    def _runs(self) -> list[_StartedRun]:
+        """Start the runs, kill some of them, and wait until all have ended."""
         began, waiting, started = time.monotonic(), list(self._round.runs), []
         kill_service = self._round.service_killed_after
         while waiting or any(one.run.running for one in started):
@@ -191,33 +191,33 @@ class _Playing:
                 self._summary.kills["service"] += 1
                 kill_service = None
             for one in started:
-                self._strike(one)
+                self._kill(one)
             if now > _RUN_SECONDS:
                 break
             time.sleep(0.01)
         for one in started:
             one.status = one.run.wait(0.5)
             if one.status is None:
-                self._summary.wrong.append(f"a run does not end: {one.run.log}")
+                self._summary.wrong.append(f"a run did not end: {one.run.log}")
             self._summary.good += one.status == 0
         self._summary.runs += len(started)
         return started
 
-    def _start(self, start: Start, place: int) -> _Started:
+    def _start(self, start: Start, place: int) -> _StartedRun:
         folder = self._world.folder / "runs" / f"{self._number:03d}-{place}"
         arguments = ["run", EXPORT, "--ignore-guards", "--json", *start.arguments]
-        return _Started(start, start_run(arguments, self._world.settings, folder))
+        return _StartedRun(start, start_run(arguments, self._world.settings, folder))
 
-    def _strike(self, one: _Started) -> None:
+    def _kill(self, one: _StartedRun) -> None:
         moment = one.start.killed_after
-        if one.struck or moment is None or one.run.seconds < moment or not one.run.running:
+        if one.killed or moment is None or one.run.seconds < moment or not one.run.running:
             return
-        one.struck = True
+        one.killed = True
         one.run.send(signal.SIGINT if one.start.interrupted else signal.SIGKILL)
         self._summary.kills["run stopped" if one.start.interrupted else "run"] += 1
 
     def _note_faults(self) -> None:
-        """Count how often each fault has struck, while the service still knows."""
+        """Count how often each fault occurred, while the service still knows."""
         left = {rule["seed"]: rule["times"] for rule in self._world.faults_left()}
         for seed, name in self._given.items():
             times = FAULTS[name].get("times", 1)
@@ -225,18 +225,18 @@ class _Playing:
             self._summary.faults[name] += times - left.get(seed, 0)
         self._given = {}
 
-    def _check(self, started: list[_Started]) -> None:
-        wrong = self._world.out_of_bounds()
+    def _check(self, started: list[_StartedRun]) -> None:
+        wrong = self._world.bound_violations()
         if all(one.status == 0 for one in started):
             outcomes = [report for one in started for report in _segments(one.run.output)]
             for name in self._world.segments:
                 found = {report["outcome"] for report in outcomes if report["audience"] == name}
                 if found & _DELIVERED and not found - _DELIVERED - {"skipped"}:
-                    wrong += self._world.inexact(name)
+                    wrong += self._world.audience_errors(name)
         self._summary.wrong += [f"round {self._number}: {fault}" for fault in wrong]
 
-    def _told(self, one: _Started) -> str:
-        if one.struck:
+    def _describe(self, one: _StartedRun) -> str:
+        if one.killed:
             return "stopped" if one.start.interrupted else "killed"
         return f"status {one.status}"
 

@@ -1,4 +1,4 @@
-"""Runs as processes that can be killed: `customer-match run`, without the seconds that Airflow takes to load.
+"""Runs as processes that can be killed: `customer-match run`, without the seconds for loading Airflow.
 
 A server process loads the program once and forks for each run (`multiprocessing`'s forkserver).
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 __all__ = ["RunProcess", "load", "start_run"]
 
 _LOADED = ["tests.soak.loaded"]
-_LOADING_SECONDS = 300.0  # on a machine that has much else to do
+_LOADING_SECONDS = 300.0  # on a busy machine
 
 
 @dataclass
@@ -29,7 +29,7 @@ class RunProcess:
         process: Its process.
         output: Standard output: the report as JSON.
         log: Standard error.
-        started: Seconds of the clock.
+        started: Start time, in seconds of the monotonic clock.
     """
 
     process: BaseProcess
@@ -43,16 +43,16 @@ class RunProcess:
 
     @property
     def seconds(self) -> float:
-        """How long it has been running."""
+        """Seconds since its start."""
         return time.monotonic() - self.started
 
     def send(self, number: int) -> None:
-        """Send a signal, if it still runs."""
+        """Send a signal, if it is still running."""
         if self.process.is_alive() and self.process.pid:
             os.kill(self.process.pid, number)
 
     def wait(self, seconds: float) -> int | None:
-        """Its exit status, negative for a signal; None if it had to be killed because it does not end."""
+        """Wait for the exit status, negative for a signal; kill it and return None if it does not end."""
         self.process.join(seconds)
         if self.process.is_alive():
             self.send(signal.SIGKILL)
@@ -62,10 +62,10 @@ class RunProcess:
 
 
 def load(folder: Path) -> None:
-    """Let the server load the program, which takes seconds that no run is to be charged with.
+    """Make the server load the program, so that the time for it is not part of any run.
 
     Args:
-        folder: Where the output goes.
+        folder: Folder for the output.
     """
     start_run(["run", "--help"], {}, folder).wait(_LOADING_SECONDS)
 
@@ -74,9 +74,9 @@ def start_run(arguments: Sequence[str], settings: Mapping[str, str], folder: Pat
     """Start `customer-match` with these arguments.
 
     Args:
-        arguments: Of the command.
-        settings: Further environment.
-        folder: Where its output goes.
+        arguments: Arguments of the command.
+        settings: Further environment variables.
+        folder: Folder for its output.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_LOADED)
@@ -88,7 +88,7 @@ def start_run(arguments: Sequence[str], settings: Mapping[str, str], folder: Pat
 
 
 def _command(arguments: list[str], settings: dict[str, str], output: str, log: str) -> None:
-    """In the new process: become the command."""
+    """Run the command in the new process."""
     for path, number in ((output, 1), (log, 2)):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(file, number)

@@ -1,4 +1,4 @@
-"""What happens in a soak follows from its seed alone, and has all in it that it promises."""
+"""The events of a soak depend only on its seed, and include all kinds of events."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ MANY = [(seed, one) for seed in range(40) for one in rounds(seed, 50)]
 
 
 @pytest.mark.parametrize("seed", [0, 7, 4711])
-def test_a_seed_is_played_again(seed: int) -> None:
+def test_a_seed_repeats_a_soak(seed: int) -> None:
     assert list(rounds(seed, 50)) == list(rounds(seed, 50))
     assert list(rounds(seed, 50)) != list(rounds(seed + 1, 50))
 
 
 @pytest.mark.parametrize("runs", [1, 2, 12, 50])
-def test_there_are_as_many_runs_as_were_asked_for(runs: int) -> None:
+def test_the_number_of_runs_is_as_requested(runs: int) -> None:
     for seed in range(20):
         assert sum(len(one.runs) for one in rounds(seed, runs)) == runs
 
 
-def test_the_short_form_is_how_a_long_one_begins() -> None:
+def test_the_short_form_is_the_start_of_a_long_one() -> None:
     short = list(rounds(3, 12))
     assert list(rounds(3, 50))[: len(short) - 1] == short[:-1]
 
 
-def test_everything_happens_in_some_soak() -> None:
+def test_every_kind_of_event_occurs() -> None:
     assert {name for _, one in MANY for name in one.faults} == set(FAULTS)
     assert {one.trick.kind for _, one in MANY if one.trick} == set(Mischief)
     assert {shape for _, one in MANY for shape in one.shapes.values()} == set(Shape)
@@ -42,7 +42,7 @@ def test_everything_happens_in_some_soak() -> None:
     assert 0.05 < sum(one.service_killed_after is not None for _, one in MANY) / len(MANY) < 0.3
 
 
-def test_what_changes_are_segments_of_the_soak() -> None:
+def test_only_segments_of_the_soak_change() -> None:
     assert all(
         set(one.churn) == set(one.sizes) == set(one.shapes) == set(segments(seed)) for seed, one in MANY
     )
@@ -52,4 +52,4 @@ def test_what_changes_are_segments_of_the_soak() -> None:
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_simulator_knows_each_fault(name: str) -> None:
     rule = FaultRule.model_validate({**FAULTS[name], "seed": 1})
-    assert rule.times, "one that strikes for ever would let no run end well"
+    assert rule.times, "a fault without limit would let no run succeed"

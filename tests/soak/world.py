@@ -1,4 +1,4 @@
-"""The world of a soak: a service, a lake, a workspace, one export; and what must hold in it."""
+"""The environment of a soak: a service, a lake, a workspace, one export; and the conditions that must hold."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class World:
     """One export against one simulator.
 
     Attributes:
-        folder: Everything of this world.
+        folder: Folder for all files of this world.
         segments: Names of the tables and audiences.
-        storage: Where the workspace lies: `local` or `azurite`.
+        storage: Storage of the workspace: `local` or `azurite`.
     """
 
     folder: Path
@@ -97,14 +97,14 @@ class World:
         lake.mkdir("soak")
         return Workspace(lake, "soak/workspace")
 
-    # --- What changes ----------------------------------------------------------------------------------------
+    # --- Changes ----------------------------------------------------------------------------------------
 
-    def becomes(self, one: Round) -> None:
-        """Profiles come and go, and tables are written in other ways."""
+    def change_tables(self, one: Round) -> None:
+        """Change the profiles and the formats of the tables."""
         for name in self.segments:
             before = self.tables[name]
             profiles = before.profiles.churn(one.churn[name])
-            profiles = _resized(profiles, one.sizes[name], usual=self._usual(name))
+            profiles = _resize(profiles, one.sizes[name], usual=self._usual(name))
             self.tables[name] = replace(before, profiles=profiles)
             self._write(name, one.shapes[name], before=before.profiles)
 
@@ -124,7 +124,7 @@ class World:
         pq.write_table(log, Path(folder, "part-00000.parquet"))
 
     def _reference(self, name: str) -> str:
-        """What the table holds, however it is written."""
+        """Return the path of the table's content as the reference reads it."""
         return str(self.folder / "references" / name)
 
     def export(self, keys: Mapping[str, Any]) -> None:
@@ -150,7 +150,7 @@ class World:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The environment of a run."""
+        """The environment variables of a run."""
         connection = json.dumps(account_connection(self.service.ready))
         settings = {
             "CUSTOMER_MATCH_EXPORTS": str(self.folder / "exports"),
@@ -160,9 +160,9 @@ class World:
             settings["AIRFLOW_CONN_LAKE"] = json.dumps(self._lake_connection)
         return settings
 
-    def play(self, trick: Trick) -> bool:
-        """Somebody changes something by hand; False where there is nothing to change yet."""
-        found = self._living(trick.segment)
+    def apply(self, trick: Trick) -> bool:
+        """Apply a mischief; return False if there is nothing to change yet."""
+        found = self._current_lists(trick.segment)
         folder = self._ledger(trick.segment).folder
         states = sorted(self.workspace.list(f"{folder}/states"))
         if not found or not states:
@@ -189,7 +189,7 @@ class World:
         return True
 
     def keep_copies(self) -> None:
-        """Copy the ledgers, so that they can be put back later."""
+        """Copy the ledgers, so that they can be restored later."""
         for segment in self.segments:
             folder = self._ledger(segment).folder
             states = [f"{folder}/states/{name}" for name in self.workspace.list(f"{folder}/states")]
@@ -211,7 +211,7 @@ class World:
     # --- The service -----------------------------------------------------------------------------------------
 
     def kill_service(self) -> None:
-        """kill -9 the service, and start it again at the same address with what it has kept."""
+        """kill -9 the service, and restart it at the same address with its data."""
         self._count_requests()
         port = str(httpx.URL(self.service.ready["base_url"]).port)
         self._end_service(kill=True)
@@ -225,61 +225,61 @@ class World:
         self.service.api.http.close()
 
     def fault(self, rule: Mapping[str, Any], seed: int) -> None:
-        """Give the service a fault; its seed tells it from others."""
+        """Add a fault to the service; the seed distinguishes it from others."""
         self.service.api.control("faults", {**rule, "seed": seed})
 
     def faults_left(self) -> list[dict[str, Any]]:
-        """The faults that have not struck as often as they may."""
+        """Return the faults that may still occur."""
         found: list[dict[str, Any]] = self.service.api.control("faults")
         return found
 
-    def becomes_quiet(self) -> None:
-        """Take all faults back, and wait until the service has worked off what it has."""
+    def wait_until_quiet(self) -> None:
+        """Remove all faults, and wait until the service has processed all uploads."""
         self.service.api.control("faults", method="DELETE")
         self._count_requests()
         deadline = time.monotonic() + _QUIET_SECONDS
         while any(upload["state"] not in _OVER for upload in self.service.api.control("uploads")):
             if time.monotonic() > deadline:
-                raise TimeoutError("the service does not come to an end")
+                raise TimeoutError("the service does not finish its uploads")
             time.sleep(0.05)
 
     def _count_requests(self) -> None:
         self.requests += len(self.service.api.control("requests"))
         self.service.api.control("requests", method="DELETE")
 
-    def _living(self, segment: str) -> list[dict[str, Any]]:
-        return [a for a in self._ever(segment) if not a["deleted"]]
+    def _current_lists(self, segment: str) -> list[dict[str, Any]]:
+        return [a for a in self._all_lists(segment) if not a["deleted"]]
 
-    def _ever(self, segment: str) -> list[dict[str, Any]]:
+    def _all_lists(self, segment: str) -> list[dict[str, Any]]:
         return [a for a in self.service.api.control("audiences") if a["name"] == segment]
 
     def _ledger(self, segment: str) -> Ledger:
         return Ledger(self.workspace, ledger_folder(_AID, segment), segment)
 
-    # --- What must hold --------------------------------------------------------------------------------------
+    # --- Conditions --------------------------------------------------------------------------------------
 
-    def out_of_bounds(self) -> list[str]:
-        """What breaks certain ⊆ truth ⊆ possible, or one list a segment; nothing is in flight now."""
-        return [fault for name in self.segments for fault in self._out_of_bounds(name)]
+    def bound_violations(self) -> list[str]:
+        """Return violations of certain ⊆ truth ⊆ possible and of one list a segment, while nothing is in flight."""
+        return [fault for name in self.segments for fault in self._bound_violations(name)]
 
-    def _out_of_bounds(self, segment: str) -> Iterator[str]:
-        living, ever = self._living(segment), self._ever(segment)
+    def _bound_violations(self, segment: str) -> Iterator[str]:
+        living, ever = self._current_lists(segment), self._all_lists(segment)
         if len(living) > 1 or len(ever) > 1 + self.deleted.get(segment, 0):
             yield f"{segment}: {len(living)} lists, {len(ever)} ever"
             return
         state = self._ledger(segment).load().state
         if not living or state.audience_id != living[0]["id"]:
-            return  # what it tells of is no more
+            return  # its audience no longer exists
         known = state.generation
         if generation_in(living[0]["description"]) not in (
             (known.token, *known.before) if known else (None,)
         ):
-            return  # it is put back, say: no run believes it
+            return  # it was restored, for example: no run trusts it
         truth = set(self.service.api.members(living[0]["id"]))
         try:
             certain, possible = self._bounds(state.resumed())
         except DamagedMembers:
-            return  # it says nothing any more
+            return  # it cannot be read any more
         if missing := certain - truth:
             yield f"{segment}: {len(missing)} of {len(certain)} certain members are not in the audience"
         if possible is not None and (foreign := truth - possible):
@@ -294,12 +294,12 @@ class World:
                 possible |= _hexes(window.digests[window.bounds.possible])
         return certain, possible if is_known(state) else None
 
-    def inexact(self, segment: str) -> list[str]:
-        """What is wrong with an audience that must hold exactly its segment's members."""
-        return list(self._inexact(segment))
+    def audience_errors(self, segment: str) -> list[str]:
+        """Return the errors of an audience that must hold exactly its segment's members."""
+        return list(self._audience_errors(segment))
 
-    def _inexact(self, segment: str) -> Iterator[str]:
-        living = self._living(segment)
+    def _audience_errors(self, segment: str) -> Iterator[str]:
+        living = self._current_lists(segment)
         if len(living) != 1:
             yield f"{segment}: {len(living)} lists"
             return
@@ -313,8 +313,8 @@ class World:
             yield f"{segment}: the ledger does not know it"
 
 
-def _resized(profiles: Profiles, share: float, *, usual: int) -> Profiles:
-    """Fewer of them, or more; always between half and twice the usual number."""
+def _resize(profiles: Profiles, share: float, *, usual: int) -> Profiles:
+    """Return fewer or more profiles, always between half and twice the usual number."""
     wanted = min(max(round(len(profiles) * share), usual // 2), usual * 2)
     if wanted <= len(profiles):
         return replace(profiles, numbers=profiles.numbers[:wanted])

@@ -174,15 +174,15 @@ def _locate(text: str, error: SqlglotError) -> str:
     if open_at := re.fullmatch(r"Missing (\S+) from (\d+):(\d+)", str(error.__cause__)):
         closing, line, before = open_at.groups()
         return f" at line {line}, column {int(before) + 1}: the closing {closing} is missing for what begins there"
-    told = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
-    line, last, said = told.get("line"), told.get("col"), str(told.get("description") or "")
+    details = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
+    line, last, said = details.get("line"), details.get("col"), str(details.get("description") or "")
     if not line or not last:
         return ""
     if missing := re.fullmatch(r"Expecting (\S+)", said):
         return f" at line {line}, column {last}: a {missing[1]} is missing"
     if not said.startswith("Invalid") and _is_end(text, int(line), int(last)):
         return f" at line {line}, column {last}: something is missing after it"
-    word = str(told.get("highlight"))
+    word = str(details.get("highlight"))
     return f" at line {line}, column {int(last) - len(word) + 1}: {word} is unexpected"
 
 

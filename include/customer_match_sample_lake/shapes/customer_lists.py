@@ -110,9 +110,9 @@ def membership_rows(lake: Lake) -> Sample:
     def table(batch: Listed) -> list[Row]:
         return [rows(name, row["CustomerId"]) for row, names in batch for name in sorted(names)]
 
-    nobody = [rows(name, _unknown_customer(n)) for name in _SEGMENTS for n in range(_UNKNOWN)]
+    unknown = [rows(name, _unknown_customer(n)) for name in _SEGMENTS for n in range(_UNKNOWN)]
     schema = pa.schema([("ContactId", pa.string()), ("List", pa.string())])
-    _two_tables(lake, lists, schema, table, nobody)
+    _two_tables(lake, lists, schema, table, unknown)
     export = {
         "segments": lake.segments(*_SEGMENTS),
         "membership": {"table": "Lists", "key": "ContactId", "segments": "List"},
@@ -131,9 +131,9 @@ def membership_lists(lake: Lake) -> Sample:
     def table(batch: Listed) -> list[Row]:
         return [{"ContactId": row["CustomerId"], "Lists": sorted(names) or None} for row, names in batch]
 
-    nobody = [{"ContactId": _unknown_customer(n), "Lists": [*_SEGMENTS, "Bronze"]} for n in range(_UNKNOWN)]
-    nobody.append({"ContactId": _unknown_customer(_UNKNOWN), "Lists": []})
-    _two_tables(lake, lists, schema, table, nobody)
+    unknown = [{"ContactId": _unknown_customer(n), "Lists": [*_SEGMENTS, "Bronze"]} for n in range(_UNKNOWN)]
+    unknown.append({"ContactId": _unknown_customer(_UNKNOWN), "Lists": []})
+    _two_tables(lake, lists, schema, table, unknown)
     export = {
         "segments": lake.segments(*_SEGMENTS),
         "membership": {"table": "Lists", "key": "ContactId", "segments": "Lists"},
@@ -183,12 +183,12 @@ def dataverse(lake: Lake) -> Sample:
 
 
 def _two_tables(
-    lake: Lake, lists: _Lists, schema: pa.Schema, table: Callable[[Listed], list[Row]], nobody: list[Row]
+    lake: Lake, lists: _Lists, schema: pa.Schema, table: Callable[[Listed], list[Row]], unknown: list[Row]
 ) -> None:
     """Write the profiles and, in the same pass, the table of memberships, `Lists`."""
     # Both files are written together, so that no table of a million rows is kept in memory.
     with lake.writing("Lists/part-0.parquet", schema) as write:
-        write(nobody)
+        write(unknown)
 
         def profiles() -> Iterator[list[Row]]:
             for batch in lists:

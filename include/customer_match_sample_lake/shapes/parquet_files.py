@@ -30,7 +30,7 @@ def parquet_file(lake: Lake) -> Sample:
 
 @shape("parquet-folder", "a folder of Parquet files at any depth, with what Spark leaves beside them")
 def parquet_folder(lake: Lake) -> Sample:
-    """Write tables of which a pattern selects some; one that does not match lies beside them."""
+    """Write tables of which a pattern selects some; one that does not match is beside them."""
     people = {
         "VIP gold": lake.people(),
         "VIP silver": lake.people(0.5, start=0.5),

@@ -1,9 +1,9 @@
-"""Lets Airflow's programs share an SQLite database, which takes one writer at a time.
+"""Let Airflow's programs share an SQLite database, which allows one writer at a time.
 
-- Who writes waits for longer than SQLite's five seconds: the scheduler ends where it waited in vain, and the api-server
-  sets a task that has done its work to failed (both seen, Airflow 3.3.2, on a busy machine).
-- The api-server keeps no log of who asked for what: it would write it in its event loop, and wait there for a request
-  that only this loop can bring to its end (seen likewise). Nobody is answered until the wait is over.
+- Writers wait longer than SQLite's five seconds. Otherwise the scheduler ends after a failed wait, and the api-server
+  marks a finished task as failed (both observed, Airflow 3.3.2, on a busy machine).
+- The api-server writes no audit log. It would write it in its event loop and wait there for a request that only this
+  loop can finish (also observed), so that no request is answered until the wait is over.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _AUDIT = "airflow.api_fastapi.logging.decorators"
 
 def _without_a_log(event: str | None = None) -> Any:
     async def nothing() -> None:
-        """In place of `action_logging`'s dependency."""
+        """Replace the dependency of `action_logging`."""
 
     return nothing
 
 
 class _Changer(importlib.abc.MetaPathFinder):
-    """Finds the module as the other finders do, and changes it once it is loaded."""
+    """Finds the module with the other finders, and changes it once it is loaded."""
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
         spec = PathFinder.find_spec(fullname, path) if fullname == _AUDIT else None
@@ -45,5 +45,5 @@ class _Changer(importlib.abc.MetaPathFinder):
 
 
 def install() -> None:
-    """From now on the module is changed as it is imported."""
+    """Change the module when it is imported, from now on."""
     sys.meta_path.insert(0, _Changer())

@@ -1,4 +1,4 @@
-"""Read by every Python of the harness's Airflow as it starts: points at which tasks can be held, another clock."""
+"""Loaded by every Python process of the harness's Airflow: points at which tasks can be held, and a shifted clock."""
 
 import patient_database
 

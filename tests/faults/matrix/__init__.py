@@ -1,8 +1,8 @@
-"""The fault matrix: what strikes, where, and how the system comes back.
+"""The fault matrix: faults, the stages in which they are injected, and how the system recovers.
 
-Each row is one export of four segments, struck by one fault in its first or second run. One module a kind of fault.
-Rows that strike a task or a program are played under a real scheduler, and so are one or two of each other kind; the
-rest is played in one process, by the same steps, operators and triggers (see `tests/faults/in_process.py`).
+Each row is one export of four segments, with one fault in its first or second run. Each module has one kind of fault.
+Rows that kill a task or a program run under a real scheduler, and so do one or two of each other kind. All others run
+in one process, with the same steps, operators and triggers (see `tests/faults/in_process.py`).
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _ONE_OR_TWO_OF_A_KIND: Final = frozenset(
     {
         # the network
         "lost-upload", "reset-upload", "hang-upload", "http-503", "cut-url", "down-waiting",
-        # what the service says
+        # answers of the service
         "117-status", "3226", "401-upload", "revoked", "failed", "format", "stuck", "columns", "refused",
         "refused-too-many",
         # storages
         "azure-503", "lease-lost-azure", "disk-full", "read-only",
-        # people
+        # users
         "deleted", "workspace-restored",
-        # writers of tables
+        # programs that write tables
         "becomes-log",
         # time
         "clock-waiting", "two-runs", "backfill",
@@ -52,5 +52,5 @@ assert {row.name for row in MATRIX} >= _ONE_OR_TWO_OF_A_KIND
 
 
 def played_under(row: Row) -> str:
-    """Under what a row is played, in words."""
+    """Return what a row runs under, in words."""
     return "in process" if row in IN_PROCESS else "scheduler"

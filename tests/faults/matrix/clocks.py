@@ -1,4 +1,4 @@
-"""Time: clocks that jump, runs at the same second, a backfill beside the daily run."""
+"""Time: clocks that jump, runs started in the same second, a backfill beside the daily run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from customer_match.ledger.lease import Lease
 from tests.faults.matrix.row import UPLOAD, Recovery, Row, rule
-from tests.faults.world import NotStruck, World
+from tests.faults.world import FaultNotInjected, World
 
 __all__ = ["ROWS"]
 
@@ -23,14 +23,14 @@ def _set_back(world: World) -> None:
 
 
 def _must_be_late(world: World, run_id: str) -> None:
-    """The run has read the clock that is wrong."""
+    """Check that the run used the wrong clock."""
     world.wait(run_id)
     if datetime.now(UTC) - world.report(run_id).finished < timedelta(seconds=_HOUR / 2):
-        raise NotStruck("the run had the right time")
+        raise FaultNotInjected("the run had the right time")
 
 
 def _set_back_while_waiting(world: World, run_id: str) -> None:
-    world.until(lambda: world.is_("deferred", UPLOAD, run_id), "the wait")
+    world.until(lambda: world.has_state("deferred", UPLOAD, run_id), "the wait")
     world.set_clock_back(_HOUR)
     _must_be_late(world, run_id)
 
@@ -44,7 +44,7 @@ def _held_by_another(world: World) -> None:
 
 
 def _set_back_while_pausing(world: World, run_id: str) -> None:
-    """The run looks again in half a minute; by the moment that it has noted, that were an hour and a half."""
+    """Set the clock back during a wait of half a minute; by the recorded time it would last an hour longer."""
     world.until(lambda: world.state_of(run_id, UPLOAD, "Alpha") == "deferred", "the pause")
     world.set_clock_back(_HOUR)
     _other(world).release()
@@ -52,7 +52,7 @@ def _set_back_while_pausing(world: World, run_id: str) -> None:
 
 
 def _run_of_an_hour_ago(world: World, run_id: str) -> None:
-    """The clock that is wrong is the scheduler's, too: it dates its next run before the last one."""
+    """Trigger a run dated before the last one, as if the scheduler's clock were wrong too."""
     if world.wait(run_id) == "success":
         world.expect_skips(world.trigger_due(datetime.now(UTC) - timedelta(seconds=_HOUR)))
 
@@ -78,7 +78,7 @@ _JUMPS: Final = (
 )  # fmt: skip
 
 
-# --- Clocks that were ahead ----------------------------------------------------------------------------------------
+# --- Clocks ahead ----------------------------------------------------------------------------------------
 
 _TEN_YEARS: Final = timedelta(days=3650)
 
@@ -95,11 +95,11 @@ def _held_by_a_clock_that_is_ahead(world: World) -> None:
 
 
 def _shortened_and_released(world: World, run_id: str) -> None:
-    """Whoever waits has written down when it ends; a person need not wait for that."""
+    """Check that the lease was shortened, then release it, so that the row need not wait for its end."""
     world.until(lambda: world.state_of(run_id, UPLOAD, "Alpha") == "deferred", "the wait")
     holding = _other(world).current()
     if holding is None or holding.until - datetime.now(UTC) > timedelta(minutes=31):
-        raise NotStruck(f"the lease still is {holding}")
+        raise FaultNotInjected(f"the lease still is {holding}")
     _other(world).release()
 
 
@@ -116,11 +116,11 @@ def _by_force(world: World) -> None:
 
 _AHEAD: Final = (
     Row(
-        "lease-ahead", "another run took its lease by a clock that is ten years ahead", "waiting for another run",
+        "lease-ahead", "another run took its lease with a clock that is ten years ahead", "waiting for another run",
         Recovery.ITSELF, before=_held_by_a_clock_that_is_ahead, during=_shortened_and_released,
     ),
     Row(
-        "ledger-ahead", "a run wrote its ledger by a clock that was ten years ahead", "chunk", Recovery.HUMAN,
+        "ledger-ahead", "a run wrote its ledger with a clock that was ten years ahead", "chunk", Recovery.HUMAN,
         before=_holds_data_of_the_future, after=_by_force, second=True, advice="--force",
     ),
 )  # fmt: skip
@@ -129,7 +129,7 @@ _AHEAD: Final = (
 # --- Several runs --------------------------------------------------------------------------------------------------
 
 
-def _another_run(world: World, run_id: str) -> None:
+def _run_twice(world: World, run_id: str) -> None:
     ended = world.wait(world.trigger())
     if ended != "success":
         raise AssertionError(f"the other run ended as {ended}")
@@ -147,9 +147,9 @@ def _run_of_the_other(world: World, run_id: str) -> None:
 
 
 def _backfill(world: World, run_id: str) -> None:
-    """Ten days, and in the middle of them the daily run."""
+    """Backfill ten days, and trigger the daily run in the middle."""
     world.wait(run_id)
-    world.until(lambda: _begun(world), "a backfill", seconds=900)
+    world.until(lambda: _start_backfill(world), "a backfill", seconds=900)
     runs = world.until(lambda: _runs(world, "backfill", 10), "ten days", seconds=120)
     world.until(lambda: _runs(world, "backfill", 2, ended=True), "two days", seconds=300)
     daily = world.trigger()  # as the scheduler does when the day is over
@@ -159,8 +159,8 @@ def _backfill(world: World, run_id: str) -> None:
     world.expect_skips(runs[0])
 
 
-def _begun(world: World) -> bool:
-    """Whether ten days are to be filled now: SQLite cannot begin that while another one writes."""
+def _start_backfill(world: World) -> bool:
+    """Try to start the backfill of ten days; SQLite cannot start it while another process writes."""
     try:
         world.airflow.api.post("/backfills", _ten_days(world.name))
     except RuntimeError as error:
@@ -178,7 +178,7 @@ def _ten_days(dag_id: str) -> dict[str, Any]:
 
 
 def _runs(world: World, kind: str, at_least: int, *, ended: bool = False) -> list[str]:
-    """Runs of a kind; empty while there are too few."""
+    """Return the runs of a kind; empty while there are too few."""
     runs = world.airflow.api.get(f"/dags/{world.name}/dagRuns", limit=100)["dag_runs"]
     found = [r for r in runs if r["run_type"] == kind and (not ended or r["state"] in {"success", "failed"})]
     time.sleep(0.5)
@@ -188,15 +188,15 @@ def _runs(world: World, kind: str, at_least: int, *, ended: bool = False) -> lis
 
 _RUNS: Final = (
     Row(
-        "two-runs", "two runs are started at the same second", "the whole run", Recovery.ITSELF,
-        during=_another_run,
+        "two-runs", "two runs are started in the same second", "the whole run", Recovery.ITSELF,
+        during=_run_twice,
     ),
     Row(
-        "two-exports", "two exports into the same audiences are started at the same second", "the whole run",
+        "two-exports", "two exports to the same audiences are started in the same second", "the whole run",
         Recovery.ITSELF, before=_another_export, during=_run_of_the_other, keys={"adopt": True}, patience=900,
     ),
     Row(
-        "backfill", "a backfill of ten days while the daily run comes due", "the whole run", Recovery.ITSELF,
+        "backfill", "a backfill of ten days while the daily run becomes due", "the whole run", Recovery.ITSELF,
         during=_backfill, keys={"schedule": "@daily"}, patience=1800,
         alone=True,  # Airflow on SQLite may end its scheduler when others run (observed: ObjectDeletedError, 3.3.2)
     ),

@@ -1,4 +1,4 @@
-"""What the service says: its codes, the bad ends of uploads, and what comes of their results."""
+"""Answers of the service: error codes, failed uploads, and their results."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _PROCESS: Final = "ProcessUpload"
 
 
 def _settings(**values: Any) -> Callable[[World], None]:
-    """Lets the service behave in another way."""
+    """Return a setup that changes the behaviour of the service."""
     return lambda world: world.service.api.control("settings", values)
 
 
 _refuse_some: Final = rule("JudgeItems", "refuse", code=8004, share=0.015)
-"""Twelve of an audience's 1,500: more than a handful, and less than the 1% that `max_refused` lets pass."""
+"""Twelve of an audience's 1,500: more than a handful, and less than the 1% that `max_refused` allows."""
 _refuse_many: Final = rule("JudgeItems", "refuse", code=8004, share=0.05)
-"""Forty of them: more than it lets pass."""
+"""Forty of them: more than it allows."""
 
 _CODES: Final = (
     on("GetAudiencesByIds", "117", "fault", "117, too many calls: 60 s", Recovery.ITSELF, code=117),
     on("AddAudiences", "117-create", "fault", "117, too many calls: 60 s", Recovery.ITSELF, code=117),
     on("GetBulkUploadStatus", "117-status", "fault", "117, too many calls: 60 s", Recovery.ITSELF, code=117),
     on(
-        "GetBulkUploadUrl", "4204", "fault", "4204, too many uploads asked for: 15 min", Recovery.ITSELF, code=4204,
+        "GetBulkUploadUrl", "4204", "fault", "4204, too many uploads requested: 15 min", Recovery.ITSELF, code=4204,
         patience=1300,
     ),
     on("UploadFile", "3226", "fault", "3226, the URL has expired", Recovery.ITSELF, code=3226),
@@ -37,15 +37,15 @@ _CODES: Final = (
         "GetBulkUploadStatus", "4201", "fault", "4201, an unknown request id", Recovery.ITSELF, code=4201, nth=2,
         repeats=1,
     ),
-    on("UploadFile", "109-upload", "fault", "the token expires in mid-upload", Recovery.ITSELF, code=109),
-    on("UploadFile", "401-upload", "raw", "401 without a code in mid-upload", Recovery.ITSELF, status=401),
+    on("UploadFile", "109-upload", "fault", "the token expires during the upload", Recovery.ITSELF, code=109),
+    on("UploadFile", "401-upload", "raw", "401 without a code during the upload", Recovery.ITSELF, status=401),
     on("GetBulkUploadStatus", "109-status", "fault", "the token expires", Recovery.ITSELF, code=109, times=3),
     on(
         "Token", "revoked", "fault", "the refresh token is revoked", Recovery.HUMAN, times=None,
         advice="customer-match login",
     ),
     Row(
-        "terms", "nobody has accepted the terms: 8003", "results", Recovery.HUMAN,
+        "terms", "the terms are not accepted: 8003", "results", Recovery.HUMAN,
         before=_settings(terms_accepted=False), after=_settings(terms_accepted=True), advice="I ACCEPT",
         repeats=4,
     ),
@@ -54,8 +54,8 @@ _CODES: Final = (
 _ENDS: Final = (
     on(_PROCESS, "failed", "fault", "an upload ends as Failed", Recovery.RETRY, repeats=1, second=True, quick=True),
     on(
-        _PROCESS, "failed-half", "fault", "Failed after half was done", Recovery.RETRY, second=True, applied=0.5,
-        repeats=1,
+        _PROCESS, "failed-half", "fault", "an upload ends as Failed after half of its items", Recovery.RETRY,
+        second=True, applied=0.5, repeats=1,
     ),
     on(_PROCESS, "failed-replace", "fault", "a Replace ends as Failed", Recovery.RETRY, repeats=2, code=202, times=2),
     on(_PROCESS, "expired", "fault", "an upload ends as Expired", Recovery.RETRY, repeats=1, state="Expired"),
@@ -69,7 +69,7 @@ _ENDS: Final = (
         keys={"upload_timeout_minutes": 1},
     ),
     on(
-        _PROCESS, "stuck-run", "hang", "an upload stays InProgress for longer than the run", Recovery.NEXT_RUN,
+        _PROCESS, "stuck-run", "hang", "an upload stays InProgress longer than the run", Recovery.NEXT_RUN,
         seconds=900, keys={"upload_timeout_minutes": 0.5, "retries": 1}, advice="still is in progress",
     ),
 )  # fmt: skip
@@ -77,15 +77,15 @@ _ENDS: Final = (
 _RESULTS: Final = (
     on("DownloadResult", "results-403", "raw", "the result URL has expired", Recovery.ITSELF, status=403),
     Row(
-        "results-gone", "members were refused, and the results are kept no longer", "DownloadResult", Recovery.RETRY,
-        before=both(_settings(result_file_seconds=0.1), _refuse_many), repeats=1,
+        "results-gone", "members were refused, and the results are no longer available", "DownloadResult",
+        Recovery.RETRY, before=both(_settings(result_file_seconds=0.1), _refuse_many), repeats=1,
     ),
     Row(
-        "columns", "unknown columns, in another order; members refused: 8004", "results", Recovery.NEXT_RUN,
+        "columns", "results with unknown columns in another order; members refused: 8004", "results", Recovery.NEXT_RUN,
         before=both(_settings(result_columns="shuffled"), _refuse_some), again=True, advice="EmailMustBeHashed",
     ),
     Row(
-        "refused", "members are refused, no more than `max_refused`: 8004", "results", Recovery.NEXT_RUN,
+        "refused", "members are refused, within `max_refused`: 8004", "results", Recovery.NEXT_RUN,
         before=_refuse_some, again=True, advice="EmailMustBeHashed",
     ),
     Row(

@@ -1,4 +1,4 @@
-"""The way to the service: nobody answers, connections break, answers are lost, cut off or somebody else's."""
+"""Network faults: no answer, broken connections, and answers that are lost, truncated or from another server."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _STATUS: Final = "GetBulkUploadStatus"
 _RESULTS: Final = "DownloadResult"
 _CALL: Final = "ApplyCustomerListUserData"
 _EVERYWHERE: Final = ("Token", _LOOK_UP, _URL, _POST, _STATUS, _RESULTS)
-"""What may be called again blindly; creating may not, and has rows of its own."""
+"""Operations that may be repeated in any case; creating a list may not, and has separate rows."""
 
 _BY_CALLS: Final = {"route": "apply"}
 
 
 def _everywhere(name: str, kind: str, fault: str, **values: Any) -> Row:
-    """The first call of each operation is struck; the file's post of a second run, which sends a difference."""
+    """Make a row in which the first call of each operation fails."""
     rules = [rule(operation, kind, **values) for operation in _EVERYWHERE]
-    return Row(name, fault, "each call but creating", Recovery.ITSELF, before=both(*rules))
+    return Row(name, fault, "each call except creating", Recovery.ITSELF, before=both(*rules))
 
 
 _LOST: Final = (
     on(_CREATE, "lost-create", "drop_after_accept", "the answer is lost", Recovery.ITSELF),
     on(_URL, "lost-url", "drop_after_accept", "the answer is lost", Recovery.ITSELF),
-    on(_POST, "lost-upload", "drop_after_accept", "the answer is lost: 3224", Recovery.ITSELF, quick=True),
+    on(_POST, "lost-upload", "drop_after_accept", "the answer is lost, then 3224", Recovery.ITSELF, quick=True),
     on(
-        _POST, "lost-upload-always", "drop_after_accept", "all answers are lost: 3224", Recovery.RETRY, times=None,
+        _POST, "lost-upload-always", "drop_after_accept", "all answers are lost, then 3224", Recovery.RETRY, times=None,
         second=True,
     ),
     on(_CALL, "lost-call", "drop_after_accept", "the answer is lost", Recovery.ITSELF, times=2, keys=_BY_CALLS),
@@ -44,54 +44,54 @@ _LOST: Final = (
 
 
 def _called_late(world: World) -> None:
-    """A run makes a call again that a gateway has given up, and the segments become what they were before it."""
+    """Run with a call that a gateway times out and that is repeated; then restore the earlier segments."""
     world.fault(_CALL, "late", status=504, seconds=600)
     if (state := world.run()) != "success":
-        raise AssertionError(f"the run that is given up ended as {state}")
+        raise AssertionError(f"the run with the late call ended as {state}")
     world.write_tables(generation=0)
 
 
 def _lands_while_waited_for(world: World, run_id: str) -> None:
-    world.until(lambda: world.is_("deferred", UPLOAD, run_id), "the wait for the late call", seconds=60)
-    world.heal_service()
+    world.until(lambda: world.has_state("deferred", UPLOAD, run_id), "the wait for the late call", seconds=60)
+    world.remove_faults()
 
 
 _LATE: Final = (
     Row(
-        "late-call", "a call takes effect after the next run has begun", "upload by calls", Recovery.ITSELF,
+        "late-call", "a call takes effect after the next run has started", "upload by calls", Recovery.ITSELF,
         before=_called_late, during=_lands_while_waited_for, second=True, keys=_BY_CALLS, repeats=1,
     ),
 )  # fmt: skip
 
 _BROKEN: Final = (
     on(_CREATE, "reset-create", "drop", "connection reset", Recovery.RETRY),
-    on(_POST, "reset-upload", "drop", "connection reset in the middle", Recovery.ITSELF, second=True),
+    on(_POST, "reset-upload", "drop", "connection reset during the upload", Recovery.ITSELF, second=True),
     on(_CALL, "reset-call", "drop", "connection reset", Recovery.ITSELF, times=2, second=True, keys=_BY_CALLS),
     _everywhere("reset-everywhere", "drop", "connection reset"),
-    on(_CREATE, "hang-create", "hang", "hangs for 20 s, then closes", Recovery.RETRY, seconds=20),
-    on(_POST, "hang-upload", "hang", "hangs for 20 s, then closes", Recovery.ITSELF, seconds=20),
-    on(_STATUS, "hang-status", "hang", "hangs for 20 s, then closes", Recovery.ITSELF, seconds=20),
-    on(_RESULTS, "hang-results", "hang", "hangs for 20 s, then closes", Recovery.ITSELF, seconds=20),
-    on(_URL, "hang-url", "hang", "hangs until we give up: 60 s", Recovery.ITSELF, seconds=600),
+    on(_CREATE, "hang-create", "hang", "no answer for 20 s, then the connection closes", Recovery.RETRY, seconds=20),
+    on(_POST, "hang-upload", "hang", "no answer for 20 s, then the connection closes", Recovery.ITSELF, seconds=20),
+    on(_STATUS, "hang-status", "hang", "no answer for 20 s, then the connection closes", Recovery.ITSELF, seconds=20),
+    on(_RESULTS, "hang-results", "hang", "no answer for 20 s, then the connection closes", Recovery.ITSELF, seconds=20),
+    on(_URL, "hang-url", "hang", "no answer until our time-out of 60 s", Recovery.ITSELF, seconds=600),
 )  # fmt: skip
 
 _CUT: Final = (
-    on(_CREATE, "cut-create", "truncate", "JSON is cut off", Recovery.ITSELF, bytes=20),
-    on(_CREATE, "half-create", "shorten", "half of the JSON, as if whole", Recovery.ITSELF, bytes=20),
-    on(_URL, "cut-url", "truncate", "JSON is cut off", Recovery.ITSELF, bytes=20),
-    on(_URL, "half-url", "shorten", "half of the JSON, as if whole", Recovery.ITSELF, bytes=20),
-    on(_POST, "cut-upload", "truncate", "JSON is cut off", Recovery.ITSELF, bytes=20),
-    on(_STATUS, "cut-status", "truncate", "JSON is cut off", Recovery.ITSELF, bytes=20),
-    on(_STATUS, "half-status", "shorten", "half of the JSON, as if whole", Recovery.ITSELF, bytes=20),
-    on(_RESULTS, "cut-results", "truncate", "the zip is cut off", Recovery.ITSELF, bytes=60),
-    on(_RESULTS, "half-results", "shorten", "half of the zip, as if whole", Recovery.RETRY, bytes=60),
-    on(_CALL, "cut-call", "truncate", "JSON is cut off", Recovery.ITSELF, bytes=20, keys=_BY_CALLS),
+    on(_CREATE, "cut-create", "truncate", "the JSON is truncated", Recovery.ITSELF, bytes=20),
+    on(_CREATE, "half-create", "shorten", "half of the JSON, as a complete answer", Recovery.ITSELF, bytes=20),
+    on(_URL, "cut-url", "truncate", "the JSON is truncated", Recovery.ITSELF, bytes=20),
+    on(_URL, "half-url", "shorten", "half of the JSON, as a complete answer", Recovery.ITSELF, bytes=20),
+    on(_POST, "cut-upload", "truncate", "the JSON is truncated", Recovery.ITSELF, bytes=20),
+    on(_STATUS, "cut-status", "truncate", "the JSON is truncated", Recovery.ITSELF, bytes=20),
+    on(_STATUS, "half-status", "shorten", "half of the JSON, as a complete answer", Recovery.ITSELF, bytes=20),
+    on(_RESULTS, "cut-results", "truncate", "the zip is truncated", Recovery.ITSELF, bytes=60),
+    on(_RESULTS, "half-results", "shorten", "half of the zip, as a complete answer", Recovery.RETRY, bytes=60),
+    on(_CALL, "cut-call", "truncate", "the JSON is truncated", Recovery.ITSELF, bytes=20, keys=_BY_CALLS),
     on(
-        _CALL, "half-call", "shorten", "half of the JSON, as if whole", Recovery.ITSELF, bytes=10, keys=_BY_CALLS,
-        repeats=1,
+        _CALL, "half-call", "shorten", "half of the JSON, as a complete answer", Recovery.ITSELF, bytes=10,
+        keys=_BY_CALLS, repeats=1,
     ),
     on(
-        _CALL, "page-call", "raw", "somebody else's page as the answer", Recovery.RETRY, status=200,
+        _CALL, "page-call", "raw", "a page of another server as the answer", Recovery.RETRY, status=200,
         body="<html>log in</html>", keys=_BY_CALLS, repeats=1,
     ),
 )  # fmt: skip
@@ -107,13 +107,13 @@ _OF_A_PROXY: Final = (
 )  # fmt: skip
 
 
-# --- Nobody is there ------------------------------------------------------------------------------------------
+# --- No server ------------------------------------------------------------------------------------------
 
 
 def _down(
     moment: Callable[[World, str], Any], what: str, seconds: float = 20
 ) -> Callable[[World, str], None]:
-    """The service is away; whoever asks it meanwhile is refused the connection."""
+    """Stop the service for a while, so that connections are refused."""
 
     def during(world: World, run_id: str) -> None:
         world.until(lambda: moment(world, run_id), what)
@@ -139,7 +139,7 @@ def _all_wait(world: World, run_id: str) -> bool:
 _DOWN: Final = (
     Row(
         "down-start", "connection refused for 20 s", "before the first call", Recovery.RETRY,
-        during=_down(lambda world, run_id: world.is_("running", UPLOAD, run_id), "an upload task"),
+        during=_down(lambda world, run_id: world.has_state("running", UPLOAD, run_id), "an upload task"),
     ),
     Row(
         "down-create", "connection refused for 20 s", "create audience", Recovery.RETRY,

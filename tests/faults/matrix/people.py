@@ -1,4 +1,4 @@
-"""What people do to the audiences, to the workspace, and in export files."""
+"""Changes by users to audiences, the workspace, and export files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from customer_match.ledger.lease import Lease
 from customer_match.safe_names import slug
 from tests.faults.matrix.row import UPLOAD, Recovery, Row
-from tests.faults.world import SEGMENTS, NotStruck, World
+from tests.faults.world import SEGMENTS, FaultNotInjected, World
 
 __all__ = ["ROWS"]
 
@@ -35,7 +35,7 @@ def _rename_list(world: World) -> None:
 
 
 def _create_list(world: World) -> None:
-    """Somebody's own list, with the segment's name and without our mark."""
+    """Create a user's own list, with the segment's name and without our mark."""
     world.service.api.create(FIRST)
 
 
@@ -46,23 +46,23 @@ def _create_list_again(world: World) -> None:
 
 _LISTS: Final = (
     Row(
-        "deleted", "an audience is deleted by hand", "between runs", Recovery.ITSELF,
+        "deleted", "an audience is deleted manually", "between runs", Recovery.ITSELF,
         before=_delete_list, second=True,
     ),
     Row(
-        "renamed", "an audience is renamed by hand", "between runs", Recovery.ITSELF,
+        "renamed", "an audience is renamed manually", "between runs", Recovery.ITSELF,
         before=_rename_list, second=True,
     ),
     Row(
-        "foreign", "somebody has a list of the segment's name", "before the first run", Recovery.HUMAN,
+        "foreign", "another user's list has the segment's name", "before the first run", Recovery.HUMAN,
         before=_create_list, after=_delete_list, advice="adopt",
     ),
     Row(
-        "created-again", "an audience is deleted and created again by hand", "between runs", Recovery.HUMAN,
+        "created-again", "an audience is deleted and created again manually", "between runs", Recovery.HUMAN,
         before=_create_list_again, after=_delete_list, second=True, advice="adopt",
     ),
     Row(
-        "adopted", "an audience is deleted and created again by hand; `adopt: true`", "between runs", Recovery.ITSELF,
+        "adopted", "an audience is deleted and created again manually; `adopt: true`", "between runs", Recovery.ITSELF,
         before=_create_list_again, second=True, keys={"adopt": True},
     ),
 )  # fmt: skip
@@ -76,7 +76,7 @@ def _with_id(audience_id: str) -> list[Any]:
 
 
 def _write_id(world: World) -> None:
-    """Pin the audience to the list that it has."""
+    """Pin the audience to its current list."""
     world.change_export(segments=_with_id(world.audience_id()))
 
 
@@ -91,7 +91,7 @@ def _unpin(world: World) -> None:
 
 _EXPORT: Final = (
     Row(
-        "id-gone", "the list that `audience_id` names is deleted by hand", "between runs", Recovery.HUMAN,
+        "id-gone", "the list that `audience_id` names is deleted manually", "between runs", Recovery.HUMAN,
         before=_pinned_and_deleted, after=_unpin, second=True, advice="audience_id",
     ),
 )  # fmt: skip
@@ -105,7 +105,7 @@ def _delete_ledger(world: World) -> None:
 
 
 def _delete_ledgers(world: World) -> None:
-    """All that is known of all audiences, and which segment is whose."""
+    """Delete all ledgers, and the record of which audience belongs to which segment."""
     shutil.rmtree(world.workspace_folder / "ledgers")
 
 
@@ -126,7 +126,7 @@ def _damage_bounds(world: World) -> None:
 
 
 def _delete_newest_states(world: World) -> None:
-    """After a further run, all that the ledgers have noted of it is lost, as with a storage that was put back."""
+    """Run once more, then delete all ledger states of that run, as if the storage had been restored."""
     known = {segment: _states(world, segment) for segment in SEGMENTS}
     _run_once_more(world)
     for segment, before in known.items():
@@ -139,15 +139,15 @@ def _states(world: World, segment: str) -> set[Path]:
 
 
 def _run_once_more(world: World) -> None:
-    """A good run, with members that are neither in the tables before nor in those after it."""
+    """Run successfully, with members that are in no table before or after it."""
     world.write_tables(generation=3)
     if (state := world.run()) != "success":
-        raise NotStruck(f"the run in between ended as {state}")
+        raise FaultNotInjected(f"the run in between ended as {state}")
     world.write_tables(generation=1)
 
 
 def _restore_workspace(world: World) -> None:
-    """A backup of before a further run is put back."""
+    """Restore a backup from before a further run."""
     backup = world.folder / "backup"
     shutil.copytree(world.workspace_folder, backup)
     _run_once_more(world)
@@ -156,14 +156,14 @@ def _restore_workspace(world: World) -> None:
 
 
 def _run_a_copy(world: World) -> None:
-    """A copy of the installation, workspace and all, runs in between."""
+    """Run a copy of the installation, including the workspace, in between."""
     copied = world.folder / "copy"
     shutil.copytree(world.workspace_folder, copied)
     _run_with(world, copied)
 
 
 def _run_from_elsewhere(world: World) -> None:
-    """Another installation has the same export with a workspace of its own."""
+    """Run another installation with the same export and its own workspace in between."""
     _run_with(world, world.folder / "elsewhere")
 
 
@@ -174,52 +174,52 @@ def _run_with(world: World, workspace: Path) -> None:
 
 
 def _hold_upload(world: World) -> None:
-    """Let the upload wait for a while, as another run has its audience."""
+    """Make the upload wait for a while, by a lease of another run on its audience."""
     other = Lease(world.workspace, world.ledger(FIRST).folder, audience=FIRST, holder="another run")
     other.take(timedelta(seconds=25))
 
 
 def _delete_run(world: World, run_id: str) -> None:
-    """Somebody cleans up while the upload waits."""
+    """Delete the run's folder while the upload waits."""
     world.until(lambda: world.state_of(run_id, UPLOAD, FIRST) == "deferred", "the wait")
     shutil.rmtree(world.workspace_folder / "runs" / slug(world.name) / slug(run_id) / slug(FIRST))
 
 
 _WORKSPACE: Final = (
     Row(
-        "ledger-deleted", "the ledger of an audience is deleted by hand", "between runs", Recovery.ITSELF,
-        before=_delete_ledger, second=True, repeats=2,  # whose confirmations were deleted
+        "ledger-deleted", "the ledger of an audience is deleted manually", "between runs", Recovery.ITSELF,
+        before=_delete_ledger, second=True, repeats=2,  # of parts whose confirmations were deleted
     ),
     Row(
-        "ledgers-deleted", "all ledgers are deleted by hand", "between runs", Recovery.ITSELF,
+        "ledgers-deleted", "all ledgers are deleted manually", "between runs", Recovery.ITSELF,
         before=_delete_ledgers, second=True, repeats=8,  # likewise
     ),
     Row(
-        "ledger-torn", "the newest state of a ledger is torn", "between runs", Recovery.ITSELF,
+        "ledger-torn", "the newest state of a ledger is truncated", "between runs", Recovery.ITSELF,
         before=_damage_state, second=True,
     ),
     Row(
-        "ledger-altered", "a bit of a ledger's members is altered", "between runs", Recovery.ITSELF,
+        "ledger-altered", "one bit of a ledger's members is changed", "between runs", Recovery.ITSELF,
         before=_damage_bounds, second=True,
     ),
     Row(
         "states-lost", "the newest states of all ledgers are lost", "between runs", Recovery.ITSELF,
-        before=_delete_newest_states, second=True, repeats=8,  # whose confirmations were lost
+        before=_delete_newest_states, second=True, repeats=8,  # of parts whose confirmations were lost
     ),
     Row(
-        "workspace-restored", "an older backup of the workspace is put back", "between runs", Recovery.ITSELF,
+        "workspace-restored", "an older backup of the workspace is restored", "between runs", Recovery.ITSELF,
         before=_restore_workspace, second=True, repeats=8,  # likewise
     ),
     Row(
-        "workspace-copied", "a copy of the workspace runs as well", "between runs", Recovery.ITSELF,
-        before=_run_a_copy, second=True, repeats=8,  # which the copy knows of
+        "workspace-copied", "a copy of the workspace is run too", "between runs", Recovery.ITSELF,
+        before=_run_a_copy, second=True, repeats=8,  # of parts that only the copy recorded
     ),
     Row(
         "workspaces-in-turn", "another workspace sends to the same audiences", "between runs", Recovery.ITSELF,
         before=_run_from_elsewhere, second=True, repeats=8,  # likewise
     ),
     Row(
-        "run-deleted", "the folder of a segment's run is deleted by hand", "between chunk and upload",
+        "run-deleted", "the folder of a segment's run is deleted manually", "between chunk and upload",
         Recovery.NEXT_RUN, before=_hold_upload, during=_delete_run, second=True, advice="Run the task `chunk`",
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A program of Airflow dies, or the service itself; all come back."""
+"""A program of Airflow dies, or the service itself; it is then restarted."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any, Final
 from tests.faults.matrix import tasks
 from tests.faults.matrix.row import UPLOAD, Recovery, Row, rule
 from tests.faults.matrix.tasks import APPLY, Moment
-from tests.faults.world import NotStruck, World
+from tests.faults.world import FaultNotInjected, World
 
 __all__ = ["ROWS"]
 
-_AWAY: Final = 3.0  # seconds that the service is away
+_AWAY: Final = 3.0  # seconds that the service is down
 
 _SLOW: Final = rule("ProcessUpload", "delay", seconds=3_600, times=None)
-"""The service works on its uploads until it is healed."""
+"""The service processes its uploads until the rule is removed."""
 
 
 def _waits(world: World, run_id: str) -> bool:
-    """All that the run still does is to wait for the service."""
+    """Return whether the run does nothing but wait for the service."""
     states = world.airflow.api.task_states(world.name, run_id).get(UPLOAD, {})
     return len(states) == 4 and set(states.values()) == {"deferred"}
 
@@ -30,19 +30,19 @@ def _waits(world: World, run_id: str) -> bool:
 
 def _program(name: str, program: str, where: str, recovery: Recovery, **values: Any) -> Row:
     fault = f"kill -9 of the {program}" + (" and its workers" if program == "scheduler" else "")
-    bridges = program == "api-server"  # where it is back soon enough
+    bridges = program == "api-server"  # if it is restarted soon enough
     return Row(name, fault, where, recovery, program=program, may_retry=bridges, **values)
 
 
 def _while_waiting(name: str, program: str, **values: Any) -> Row:
-    """The program dies while all segments wait in the triggerer; only then does the service come to an end."""
+    """Kill the program while all segments wait in the triggerer; then let the service finish."""
 
     def during(world: World, run_id: str) -> None:
         world.until(lambda: _waits(world, run_id), "the wait", seconds=180)
-        world.strike()
+        world.kill_program()
         if not _waits(world, run_id):
-            raise NotStruck("the run did not wait any more")
-        world.heal_service()
+            raise FaultNotInjected("the run was no longer waiting")
+        world.remove_faults()
 
     return _program(name, program, "waiting", Recovery.ITSELF, before=_SLOW, during=during, **values)
 
@@ -50,14 +50,14 @@ def _while_waiting(name: str, program: str, **values: Any) -> Row:
 def _while_held(
     name: str, program: str, where: str, moment: Moment, recovery: Recovery, **values: Any
 ) -> Row:
-    """The program dies while a task is held at its moment."""
+    """Kill the program while a task is held at its moment."""
 
     def during(world: World, run_id: str) -> None:
         moment.reached(world, run_id)
-        world.strike()
+        world.kill_program()
         if program == "scheduler":
-            world.must_be_dead()  # with its workers
-        world.let_go()
+            world.must_be_dead()  # died with its workers
+        world.release()
 
     return _program(name, program, where, recovery, before=moment.order, during=during, **values)
 
@@ -102,12 +102,12 @@ def _service(name: str, where: str, moment: Callable[[World, str], bool], **valu
         time.sleep(_AWAY)
         world.restart_service()
 
-    fault = "the service dies and comes back"
+    fault = "the service dies and is restarted"
     return Row(f"kill-service-{name}", fault, where, Recovery.ITSELF, during=during, may_retry=True, **values)
 
 
 def _during_call(name: str, where: str, operation: str, **values: Any) -> Row:
-    """The service dies while a call of it is under way: the rule has struck, and the call is not in the log yet."""
+    """Kill the service during a call: the rule has applied, and the call is not in the log yet."""
 
     def moment(world: World, _: str) -> bool:
         return not world.service.api.control("faults") and operation not in world.operations()

@@ -1,4 +1,4 @@
-"""What a row of the fault matrix says, and the rules of the service that many rows share."""
+"""The model of a row of the fault matrix, and helpers for faults of the service."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ UPLOAD: Final = "segment.upload"
 
 
 class Recovery(StrEnum):
-    """What makes it right."""
+    """How the export recovers."""
 
     ITSELF = "itself"
-    """The task bridges the fault without being tried again."""
+    """The task handles the fault without a retry."""
     RETRY = "retry"
-    """Airflow tries the task again, in the same run."""
+    """Airflow retries the task in the same run."""
     NEXT_RUN = "next run"
-    """The run fails, with advice; the next one is right."""
+    """The run fails, with advice; the next one is correct."""
     HUMAN = "human"
-    """The run fails and says what a human must do; once it is done, the next run is right."""
+    """The run fails and says what a human must do; after that is done, the next run is correct."""
 
 
 def _nothing(_: World) -> None:
@@ -40,26 +40,26 @@ class Row:
     """One fault.
 
     Attributes:
-        name: Short, unique.
-        fault: What happens, for people.
-        where: In which stage.
-        recovery: What makes it right.
-        before: Set up before the struck run is started, such as a rule of the service.
-        during: Done while it runs.
-        after: Done once it has ended, before the next run: what heals.
-        second: Whether a clean first run comes before, so that a difference is struck, not a first load.
+        name: A short, unique name.
+        fault: The fault, for readers.
+        where: The stage in which it is injected.
+        recovery: How the export recovers.
+        before: Setup before the run with the fault, such as a rule of the service.
+        during: Action while it runs.
+        after: Action after it ended and before the next run, which removes the fault.
+        second: Whether a clean run comes first, so that the fault affects a difference, not a first load.
         keys: Keys of the export file.
-        advice: Words that the report of a failed run must have.
-        repeats: Uploads (or calls) that the service may have accepted beyond those whose parts were confirmed: each
-            is a part that was sent once more, because nobody could know what had come of it.
-        may_retry: Whether Airflow may have tried a task again as well: how long something was away decides.
-        program: The program of Airflow that the row kills. Rows of one program strike it together: each brings its
-            run to its moment, then it is killed once.
+        advice: Words that the report of a failed run must contain.
+        repeats: Uploads (or calls) that the service may have accepted in addition to those of confirmed parts: each
+            is a part that was sent again because its result could not be known.
+        may_retry: Whether Airflow may also have retried a task, depending on how long something was down.
+        program: The program of Airflow that the row kills. Rows of one program share this: each brings its run to its
+            moment, then the program is killed once.
         alone: Whether no other row may run at the same time.
         quick: Whether it belongs to the short form.
-        again: Whether the struck run ends well and leaves something for the next one, which is then started.
-        patience: Seconds that the struck run may take.
-        world: Where it is played.
+        again: Whether the run with the fault succeeds but leaves work for the next one, which is then started.
+        patience: Seconds that the run with the fault may take.
+        world: The environment in which it runs.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Row:
     recovery: Recovery
     before: Callable[[World], None] = _nothing
     during: Callable[[World, str], None] = _no_moment
-    after: Callable[[World], None] = World.heal_service
+    after: Callable[[World], None] = World.remove_faults
     second: bool = False
     keys: dict[str, Any] = field(default_factory=dict)
     advice: str = ""
@@ -83,19 +83,19 @@ class Row:
 
 
 def rule(operation: str, kind: str, **values: Any) -> Callable[[World], None]:
-    """Makes a rule of the service, for `Row.before`."""
+    """Return a setup for `Row.before` that adds a rule to the service."""
     return lambda world: world.fault(operation, kind, **values)
 
 
 def on(operation: str, name: str, kind: str, fault: str, recovery: Recovery, **values: Any) -> Row:
-    """A row of one rule of the service; values are the rule's, save those that are known to be the row's."""
+    """Make a row with one rule of the service; values belong to the rule, except those that are fields of the row."""
     keys = ("second", "quick", "advice", "keys", "repeats", "again", "patience")
     row = {key: values.pop(key) for key in keys if key in values}
     return Row(name, fault, operation, recovery, before=rule(operation, kind, **values), **row)
 
 
 def both(*steps: Callable[[World], None]) -> Callable[[World], None]:
-    """Several things set up one after the other, for `Row.before`."""
+    """Combine several setups for `Row.before`."""
 
     def before(world: World) -> None:
         for step in steps:

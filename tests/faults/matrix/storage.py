@@ -1,4 +1,4 @@
-"""Disks and Azure: where tables are read and the workspace lies."""
+"""Faults of disks and Azure, which hold the tables and the workspace."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["ROWS"]
 _PATIENCE: Final = 900.0  # the SDK waits 15 s and more between its four tries
 _TABLE: Final = r"lake/segments/Alpha/.*parquet"
 _MEMBERS: Final = (
-    r"/runs/.*/alpha-\w+/members\.parquet"  # of one segment: the tries of others would count too
+    r"/runs/.*/alpha-\w+/members\.parquet"  # of one segment, so that tries of others do not count
 )
 _PARTS: Final = r"/runs/.*/parts/.*\.parquet"
 _CREATED, _INTENT, _CONFIRMED, _SETTLED = (rf"/alpha-\w+/states/{n:010d}\.json" for n in (1, 3, 4, 7))
@@ -37,9 +37,11 @@ _fails, _cuts, _resets, _hangs, _loses = (
 _LOST: Final = "the answer is lost"
 
 
-def _azure(name: str, struck: StorageFault, fault: str, where: str, recovery: Recovery, **values: Any) -> Row:
+def _azure(
+    name: str, failing: StorageFault, fault: str, where: str, recovery: Recovery, **values: Any
+) -> Row:
     def before(world: World) -> None:
-        cast("AzureWorld", world).strike_storage(replace(struck))
+        cast("AzureWorld", world).fail_storage(replace(failing))
 
     return Row(
         name, f"Azure: {fault}", where, recovery,
@@ -52,10 +54,10 @@ def _heal(world: World) -> None:
 
 
 def _everywhere(world: World) -> None:
-    """One failure at each step that uses the storage."""
+    """Fail once in each step that uses the storage."""
     steps = [("GET", _TABLE), ("PUT", _MEMBERS), ("PUT", _PARTS), ("PUT", _INTENT), ("PUT", _SETTLED)]
     faults = [StorageFault("status", method, path, status=503) for method, path in steps]
-    cast("AzureWorld", world).strike_storage(*faults)
+    cast("AzureWorld", world).fail_storage(*faults)
 
 
 _AZURE: Final = (
@@ -82,11 +84,12 @@ _AZURE: Final = (
 )  # fmt: skip
 
 
-# --- Others at the same audience ---------------------------------------------------------------------------------
+# --- Concurrent runs on the same audience
+# ---------------------------------------------------------------------------------
 
 
 def _held_by_another(world: World) -> None:
-    """Another run that died: its lease runs out in a minute."""
+    """Simulate another run that died: its lease expires in a minute."""
     ledger = world.ledger("Alpha")
     other = Lease(world.workspace, ledger.folder, audience="Alpha", holder="another run")
     other.take(timedelta(seconds=60))
@@ -94,13 +97,13 @@ def _held_by_another(world: World) -> None:
 
 def _waits(world: World, run_id: str) -> None:
     world.until(lambda: world.airflow.api.task_states(world.name, run_id).get(UPLOAD), "the uploads")
-    world.until(lambda: world.is_("deferred", UPLOAD, run_id), "a wait")
+    world.until(lambda: world.has_state("deferred", UPLOAD, run_id), "a wait")
     if world.state().parts:
         raise AssertionError("the run did not wait for the other one")
 
 
 def _written_by_another(world: World, run_id: str) -> None:
-    """Somebody took the lease for expired, and writes to the ledger."""
+    """Simulate another run that considered the lease expired and writes to the ledger."""
     world.until(lambda: world.state().in_flight, "the intent")
 
     def noticed() -> bool:
@@ -109,7 +112,7 @@ def _written_by_another(world: World, run_id: str) -> None:
             with suppress(LedgerConflict):
                 world.ledger("Alpha").write(entry, entry.state)
         time.sleep(1)
-        return bool(world.tried_again(run_id))
+        return bool(world.retried_tasks(run_id))
 
     world.until(noticed, "a conflict")
 
@@ -119,11 +122,11 @@ _CONFLICTS: Final = tuple(
     for world, where in ((World, "local disk"), (AzureWorld, "Azure"))
     for row in (
         Row(
-            f"lease-taken-{where.split()[0].lower()}", "another run holds the audience", f"lease, {where}",
+            f"lease-taken-{where.split()[0].lower()}", "another run holds the lease of the audience", f"lease, {where}",
             Recovery.ITSELF, before=_held_by_another, during=_waits, world=world, patience=_PATIENCE,
         ),
         Row(
-            f"lease-lost-{where.split()[0].lower()}", "another writer at the ledger: the lease is lost",
+            f"lease-lost-{where.split()[0].lower()}", "another run writes to the ledger; the lease is lost",
             f"upload, {where}", Recovery.RETRY, before=rule("DownloadResult", "delay", seconds=8, times=4),
             during=_written_by_another, second=True, world=world, patience=_PATIENCE,
         ),
@@ -147,7 +150,7 @@ def _fill_when(moment: Callable[[World, str], Any], what: str) -> Callable[[Worl
 
 
 def _posted(world: World, _: str) -> bool:
-    """An upload of the second run has arrived; the first one sent two of each segment."""
+    """Return whether an upload of the second run has arrived; the first run sent two for each segment."""
     accepted = [upload for upload in world.service.api.control("uploads") if upload["accepted"]]
     return len(accepted) > 2 * len(SEGMENTS)
 

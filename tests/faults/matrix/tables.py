@@ -1,4 +1,4 @@
-"""What programs that write the tables do to them between two runs."""
+"""Changes of tables between two runs, by the programs that write them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _become_csv(world: World) -> None:
 
 
 def _leave_old_file(world: World) -> None:
-    """The table is written as Parquet from now on; a file of before is still there."""
+    """Leave an old CSV file in a table that is now written as Parquet."""
     (_folder(world) / "part-00000.csv").write_text("CustomerId,Email\nC-1,gone@example.com\n")
 
 
@@ -35,7 +35,7 @@ def _delete_old_file(world: World) -> None:
 
 
 def _become_feed(world: World) -> None:
-    """The table holds Delta's change data feed from now on: a row a change, which nobody has declared."""
+    """Replace the table by Delta's change data feed, with one row for each change, undeclared in the export file."""
     table = pq.read_table(_folder(world))
     changes = ["insert"] * (table.num_rows - 1) + ["delete"]
     _write(world, table.append_column("_change_type", pa.array(changes)))
@@ -46,7 +46,7 @@ def _become_table(world: World) -> None:
 
 
 def _become_synapse_log(world: World) -> None:
-    """The table holds what Synapse Link appends from now on: who was there, then who has come and who has left."""
+    """Replace the table by a change log of Synapse Link: the earlier rows, then those that joined or left."""
     now = pq.read_table(_folder(world))
     world.keep_reference(FIRST)
     world.write_tables(generation=0)
@@ -67,15 +67,15 @@ ROWS: Final = (
         before=_become_csv, second=True,
     ),
     Row(
-        "two-kinds", "a CSV file is left beside a table's Parquet files", "between runs", Recovery.HUMAN,
+        "two-kinds", "a CSV file remains beside a table's Parquet files", "between runs", Recovery.HUMAN,
         before=_leave_old_file, after=_delete_old_file, second=True, advice="part-00000.csv",
     ),
     Row(
-        "becomes-feed", "a table holds changes from now on, undeclared", "between runs", Recovery.HUMAN,
+        "becomes-feed", "a table becomes a change log, undeclared in the export file", "between runs", Recovery.HUMAN,
         before=_become_feed, after=_become_table, second=True, advice="changes",
     ),
     Row(
-        "becomes-log", "a table becomes a log of Synapse Link", "between runs", Recovery.ITSELF,
+        "becomes-log", "a table becomes a change log of Synapse Link", "between runs", Recovery.ITSELF,
         before=_become_synapse_log, second=True,
     ),
 )  # fmt: skip

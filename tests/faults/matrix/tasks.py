@@ -1,4 +1,4 @@
-"""The task's process dies, at every stage. It is held at its moment, looked at, and killed: see `points.py`."""
+"""The task's process dies, at every stage. It is held at its moment, checked, and killed (see `points.py`)."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any, Final
 
 from customer_match.ledger.parts import Progress
 from tests.faults.matrix.row import UPLOAD, Recovery, Row
-from tests.faults.world import SEGMENTS, NotStruck, World
+from tests.faults.world import SEGMENTS, FaultNotInjected, World
 
 __all__ = ["APPLY", "ROWS", "Moment"]
 
 APPLY: Final = {"route": "apply", "profiles_per_part": 10_000}
-"""Keys of an export whose segments travel as one part of two calls each."""
+"""Keys of an export whose segments are sent as one part of two calls each."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A point at which a task is held, and what must be so while it is.
+    """A point at which a task is held, and a condition that must hold there.
 
     Attributes:
-        point: Of `points.py`.
-        task_id: Which task.
-        proof: What is so at this moment and at no other one that could be meant.
-        nth: The how-manieth arrival counts.
-        segment: Of the task; None if it is not a segment's.
+        point: One of `points.py`.
+        task_id: The task.
+        proof: A condition that holds only at this moment.
+        nth: Hold when the point is reached for the nth time.
+        segment: The task's segment; None if the task has none.
     """
 
     point: str
@@ -35,35 +35,36 @@ class Moment:
     segment: str | None = SEGMENTS[0]
 
     def order(self, world: World) -> None:
-        """For `Row.before`: let the task be held."""
+        """Order that the task is held; for `Row.before`."""
         world.hold(self.point, self.task_id, nth=self.nth, segment=self.segment)
 
     def reached(self, world: World, run_id: str) -> None:
-        """Wait until it is held, and make sure that it is where it was meant to be.
+        """Wait until the task is held, and check that it is at the intended moment.
 
         Raises:
-            NotStruck: It is not.
+            NotStruck: It is at another moment.
         """
         world.held()
         if not self.proof(world, run_id):
-            raise NotStruck(f"the task is held at {self.point!r}, and that is not the moment that was meant")
+            raise FaultNotInjected(f"the task is held at {self.point!r}, but not at the intended moment")
 
     def kill(self, world: World, run_id: str) -> None:
-        """For `Row.during`: kill -9 the task at its moment."""
+        """kill -9 the task at its moment; for `Row.during`."""
         self.reached(world, run_id)
         world.kill_held()
 
 
-# --- What is so at which moment -----------------------------------------------------------------------------------
+# --- Conditions that hold at each moment
+# -----------------------------------------------------------------------------------
 
 
 def _in_the_making(pattern: str, whole: str) -> Callable[[World, str], bool]:
-    """A file is being written, and those that it belongs to are not there yet."""
+    """Return a condition: an unfinished file exists, and the complete files do not exist yet."""
     return lambda world, run_id: bool(world.files(run_id, pattern)) and not world.files(run_id, whole)
 
 
 def _upload(world: World) -> dict[str, Any]:
-    """What the service knows of the upload that the ledger has in flight."""
+    """Return the service's record of the upload that the ledger has in flight."""
     [index] = world.state().in_flight
     request = world.state().parts[index].request
     assert request is not None
@@ -90,7 +91,7 @@ def _only_at_the_service(world: World, _: str) -> bool:
 
 
 def _planned(world: World, _: str) -> bool:
-    """The plan is written down, and the service has given an upload that the ledger does not name yet."""
+    """Return whether the plan is recorded, and the service has issued an upload that the ledger does not name yet."""
     parts = world.state().parts
     untouched = bool(parts) and all(part.progress is Progress.PLANNED for part in parts)
     return untouched and "GetBulkUploadUrl" in world.operations()
