@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.parts import Progress
-from customer_match.ledger.state import Forced, Renewal, Settled
+from customer_match.ledger.state import Forced, Renewal, Settled, State
 from customer_match.ledger.store import Entry, LedgerConflict, Storage
 from customer_match.members.files import DamagedMembers
 from customer_match.planning.data_intervals import Force, Overtaken, in_order
@@ -242,7 +242,7 @@ class Delivery:
         return audience_id
 
     def _ensure_planned(self, entry: Entry) -> Entry:
-        """The entry with our plan in it; an unfinished one before it is settled first."""
+        """Put our plan into the ledger, if it is not there yet; settle an unfinished one before it."""
         state = entry.state
         if state.plan_id == self._plan.id:
             return entry
@@ -251,19 +251,23 @@ class Delivery:
             entry = self._ledger.write(entry, state.distrusted(self._plan.damage))
         if entry.state.parts:
             entry = self._ledger.settle(entry, entry.state.resumed())
-        is_new = self._plan.removed is None and entry.state.settled == Settled(known=True)
-        if not self._plan.fits(entry.state) or (is_new and self._plan.uses_calls_from_empty):
-            log.info("The ledger has moved on since the plan was made: planning again")
-            self._replan(plan_again(self._storage, entry.state, self._plan, folder=f"{self._folder}/again"))
-        elif is_new:
-            self._replan(self._plan.model_copy(update={"removed": 0}))  # nobody leaves
-        elif entry.state.damage != self._plan.damage:
-            self._replan(self._plan.model_copy(update={"damage": entry.state.damage}))  # for the report
+        self._adapt_plan(entry.state)
         entry = await_unanswered_calls(self._ledger, self._storage, entry, self._plan, now=self._now())
         return self._record_plan(entry, forced)
 
+    def _adapt_plan(self, state: State) -> None:
+        """Make the plan anew, or correct its figures, where the ledger is not what it was made from."""
+        is_new = self._plan.removed is None and state.settled == Settled(known=True)
+        if not self._plan.fits(state) or (is_new and self._plan.uses_calls_from_empty):
+            log.info("The ledger has moved on since the plan was made: planning again")
+            self._replan(plan_again(self._storage, state, self._plan, folder=f"{self._folder}/again"))
+        elif is_new:
+            self._replan(self._plan.model_copy(update={"removed": 0}))  # nobody leaves
+        elif state.damage != self._plan.damage:
+            self._replan(self._plan.model_copy(update={"damage": state.damage}))  # for the report
+
     def _record_plan(self, entry: Entry, forced: Forced | None) -> Entry:
-        """The plan in the ledger, before any of it is sent."""
+        """Write the plan into the ledger, before any of it is sent."""
         plan, now = self._plan, self._now()
         renewing = Renewal(at=now, days=self._audience.membership_duration) if plan.sends_all else None
         state = entry.state.planned(
