@@ -21,7 +21,8 @@ COPY dags/ dags/
 COPY include/ include/
 COPY plugins/ plugins/
 # Editable, so that Airflow learns of the connection type and `customer-match` is on the path.
-RUN uv pip install --system --no-cache --no-deps --editable .
+# What the build leaves in include/ would be a second description of the same plugin.
+RUN uv pip install --system --no-cache --no-deps --editable . && rm -rf include/*.egg-info
 
 # Folders that become volumes exist beforehand, or they would belong to root.
 RUN useradd --uid 50000 --create-home airflow \

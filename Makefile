@@ -25,7 +25,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/include:$(CURDIR)/plugins
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast lint format bench sequences chaos reliability soak live-check lock clean install
+.PHONY: help demo up down test test-fast test-installed lint format bench sequences chaos reliability soak live-check lock clean install
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,11 +41,14 @@ down: install ## stop the stack that `make up` started
 
 test: install ## run all tests, except long ones with separate targets
 	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest -m "slow or system or browser or azurite" $(MATRIX) --ignore tests/system --ignore $(SEQUENCES) -n auto --dist loadfile
+	$(BIN)/pytest -m "slow or system or browser or azurite" $(MATRIX) --ignore tests/system --ignore tests/installed --ignore $(SEQUENCES) -n auto --dist loadfile
 	$(BIN)/pytest tests/system
 
 test-fast: install ## run the tests that need no other program, in less than a minute
 	$(BIN)/pytest $(FAST)
+
+test-installed: install ## install the wheel beside plain Airflow 3.3 and 3.4's beta, and run other people's DAGs (6 min)
+	$(BIN)/pytest tests/installed
 
 lint: install ## check style, types, and the Compose file
 	$(BIN)/ruff check .
@@ -80,10 +83,11 @@ lock: ## resolve requirements.in into requirements.txt for Python 3.11 to 3.13
 	$(BIN)/uv pip compile requirements.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o requirements.txt
 	$(BIN)/uv pip compile tests/microsoft_advertising_simulator/msads.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o tests/microsoft_advertising_simulator/msads.txt
 	$(BIN)/uv pip compile tests/airflow_microsoft_advertising/lake/s3.in -c requirements.txt --universal --python-version 3.11 --no-annotate --upgrade --quiet -o tests/airflow_microsoft_advertising/lake/s3.txt
+	for airflow in 3_3 3_4; do $(BIN)/uv pip compile pyproject.toml --extra soap tests/installed/airflow_$$airflow.in --universal --python-version 3.11 --no-annotate --prerelease=if-necessary-or-explicit --upgrade --quiet -o tests/installed/airflow_$$airflow.txt; done
 
 clean: ## delete everything that make created here, including the virtual environment
 	-$(BIN)/python -m customer_match_demo down
-	rm -rf $(VENV) .airflow .azurite .bench .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache .s3 .soak build *.egg-info
+	rm -rf $(VENV) .airflow .airflow_3_3 .airflow_3_4 .azurite .bench .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache .s3 .soak build *.egg-info
 
 install: $(VENV)/installed ## create the virtual environment
 
@@ -94,4 +98,5 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet -r requirements.txt
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps -e .
+	rm -rf include/*.egg-info  # left by the build: on PYTHONPATH it is a second description of the same plugin
 	touch $@

@@ -32,14 +32,19 @@ PATHS = {  # what is imported by its path: who keeps that path
     "airflow_microsoft_advertising.operator.UploadAudienceOperator": "serialised DAGs, and DAG files of users",
     "airflow_microsoft_advertising.hook.MicrosoftAdvertisingHook": "the provider's description, and DAG files of users",
     "airflow_microsoft_advertising.links.AudienceLink": "serialised DAGs name the class of an extra link",
-    "airflow_microsoft_advertising.plugin.MicrosoftAdvertisingPlugin": "the provider's description",
+    "airflow_microsoft_advertising.plugin.MicrosoftAdvertisingPlugin": "the entry point of an installed package",
     "airflow_microsoft_advertising.provider_info.get_provider_info": "the entry point of an installed package",
     "airflow_microsoft_advertising.cli.main.main": "the console script of an installed package",
-    "microsoft_advertising_plugin.MicrosoftAdvertisingPlugin": "Airflow's loader, which runs each file of plugins/",
+    "airflow_microsoft_advertising.customer_match.CustomerMatchUploadOperator": "DAG files of users",
+    "airflow_microsoft_advertising.dags.customer_match_dags": "DAG files of users",
 }
 
 ENTRY_POINTS = {  # (group, name): what it loads
     ("console_scripts", "customer-match"): "airflow_microsoft_advertising.cli.main:main",
+    (
+        "airflow.plugins",
+        "microsoft_advertising",
+    ): "airflow_microsoft_advertising.plugin:MicrosoftAdvertisingPlugin",
     (
         "apache_airflow_provider",
         "provider_info",
@@ -49,7 +54,6 @@ ENTRY_POINTS = {  # (group, name): what it loads
 FILES = {  # of the source tree: who names them
     "dags/segment_exports.py": "the database, for every DAG: its fileloc",
     "include/exports/export.schema.json": "the first line of export files, for editors",
-    "plugins/microsoft_advertising_plugin.py": "Airflow's plugins folder",
 }
 
 PROGRAMS = {  # python -m …: who calls them

@@ -1,7 +1,6 @@
 """The Airflow plugin: what the scheduler does for our runs, and the links of tasks.
 
-Airflow finds it in the provider's description (see `provider_info.py`), and in the source tree by the plugins folder;
-it loads a plugin of one name once.
+Airflow finds it by the entry point `airflow.plugins`, also where this package is only installed.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def imported_by(what: str) -> set[str]:
 @pytest.mark.parametrize(
     ("what", "expected"),
     [
-        ("import microsoft_advertising_plugin", "airflow_microsoft_advertising.links"),
+        ("import airflow_microsoft_advertising.plugin", "airflow_microsoft_advertising.links"),
         ("import segment_exports", "airflow_microsoft_advertising.operator"),
     ],
 )

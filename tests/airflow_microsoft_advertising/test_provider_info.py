@@ -7,6 +7,8 @@ from importlib import import_module
 from importlib.metadata import entry_points, version
 from importlib.resources import files
 
+import pytest
+from airflow.plugins_manager import AirflowPlugin
 from jsonschema import validate  # type: ignore[import-untyped]  # it has no types
 
 from airflow_microsoft_advertising.hook import (
@@ -60,3 +62,18 @@ def test_airflow_finds_the_hook() -> None:
         "Microsoft Advertising",
     )
     assert hook.connection_testable
+
+
+@pytest.mark.parametrize("kind", ["hooks", "operators", "triggers"])
+def test_its_modules_can_be_imported(kind: str) -> None:
+    for entry in get_provider_info()[kind]:
+        assert [import_module(module) for module in entry["python-modules"]]
+
+
+def test_airflow_loads_the_plugin_once_and_by_its_entry_point() -> None:
+    """Plugins that the description names are not loaded where providers are loaded lazily, which is the default."""
+    [entry] = entry_points(group="airflow.plugins", name="microsoft_advertising")
+    plugin = entry.load()
+    assert issubclass(plugin, AirflowPlugin)
+    assert plugin.name == entry.name
+    assert "plugins" not in get_provider_info()

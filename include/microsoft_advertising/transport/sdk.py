@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 from xml.sax.saxutils import escape
 
+from customer_match.errors import ConfigurationError
 from microsoft_advertising.environment import Service
 from microsoft_advertising.operations import Operation
 from microsoft_advertising.transport.soap_types import REQUESTS, Array, Scalar, Struct, Type
@@ -79,7 +80,13 @@ class _Header:
 
 def _new_client(service: Service) -> Any:
     """For the production contract; the sandbox has the same."""
-    from bingads import AuthorizationData, ServiceClient  # noqa: PLC0415, TID251 (here only: see above)
+    try:
+        from bingads import AuthorizationData, ServiceClient  # noqa: PLC0415, TID251 (here only: see above)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"The SOAP transport needs the package {error.name!r}. Install it with its extra: "
+            "pip install 'customer-match-airflow[soap]'. Or choose `rest` as the connection's transport."
+        ) from None
 
     for name in list(logging.root.manager.loggerDict):  # other threads may add to it
         if name.startswith("suds."):

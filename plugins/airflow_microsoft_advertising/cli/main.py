@@ -127,8 +127,13 @@ def simulator(
 
     Prints one line of JSON when it is ready: its base_url, and an account to sign in with.
     """
-    from microsoft_advertising_simulator.command import serve  # noqa: PLC0415 - a server's libraries, for this command only
-
+    try:
+        from microsoft_advertising_simulator.command import serve  # noqa: PLC0415 - a server's libraries
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"The simulator needs the package {error.name!r}. Install it with its extra: "
+            "pip install 'customer-match-airflow[simulator]'"
+        ) from None
     serve(port=port, data=data, host=host, sandbox=sandbox)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -78,3 +79,9 @@ def test_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert [record.getMessage() for record in caplog.records if record.name == "suds.client"] == [
         "of somebody else"
     ]
+
+
+def test_without_the_sdk_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bingads", None)
+    with pytest.raises(ConfigurationError, match=r"customer-match-airflow\[soap\]"):
+        sdk._new_client(Service.BULK)
