@@ -67,16 +67,16 @@ def customer_match_dags(
     Raises:
         ConfigurationError: The folder does not exist.
     """
-    caller = Path(inspect.stack()[1].filename).parent
+    file = Path(inspect.stack()[1].filename)
     exports = load_exports(
-        exports_folder() if folder is None else caller / folder,
-        base=PROJECT if base is None else caller / base,
+        exports_folder() if folder is None else file.parent / folder,
+        base=PROJECT if base is None else file.parent / base,
     )
     dags = [
         broken_dag(export) if isinstance(export, BrokenExport) else export_dag(export) for export in exports
     ]
     for made in dags:
-        made.fileloc = str(caller)  # the DAG file, not this module
+        made.fileloc = str(file)  # the DAG file, not this module
     return {f"dag_{made.dag_id}": made for made in dags}
 
 

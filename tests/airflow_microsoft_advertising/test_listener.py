@@ -74,7 +74,9 @@ def leave_summary(session: Session, run: DagRun, text: Any) -> None:
     from sqlalchemy import insert
 
     task = {"dag_id": run.dag_id, "run_id": run.run_id, "task_id": run_listener.REPORT_TASK, "map_index": -1}
-    session.execute(insert(TaskInstance.__table__).values(**task, pool="default_pool", pool_slots=1))
+    table = TaskInstance.__table__
+    values = {name: value for name, value in task.items() if name in table.columns}  # 3.4 has no map_index
+    session.execute(insert(table).values(**values, pool="default_pool", pool_slots=1))
     XComModel.set(
         key=run_listener.NOTE_KEY,
         value=text,
