@@ -52,5 +52,5 @@ def test_relative_folders_of_exports_begin_at_the_base(
 
 @pytest.mark.bad_input
 def test_a_folder_that_does_not_exist_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="nowhere: no such folder"):
+    with pytest.raises(ConfigurationError, match="nowhere: this folder does not exist"):
         customer_match_dags("nowhere")
