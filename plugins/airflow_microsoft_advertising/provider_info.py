@@ -28,6 +28,12 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("hook")],
         "operators": [_modules("operator")],
         "triggers": [_modules("trigger")],
+        "plugins": [
+            {
+                "name": "microsoft_advertising",
+                "plugin-class": "airflow_microsoft_advertising.plugin.MicrosoftAdvertisingPlugin",
+            }
+        ],
         "connection-types": [
             {
                 "connection-type": CONNECTION_TYPE,

@@ -70,10 +70,10 @@ def test_its_modules_can_be_imported(kind: str) -> None:
         assert [import_module(module) for module in entry["python-modules"]]
 
 
-def test_airflow_loads_the_plugin_once_and_by_its_entry_point() -> None:
-    """Plugins that the description names are not loaded where providers are loaded lazily, which is the default."""
+def test_the_plugin_has_an_entry_point_and_stands_in_the_description() -> None:
+    """Plugins that only the description names are not loaded where providers are found lazily, the default."""
     [entry] = entry_points(group="airflow.plugins", name="microsoft_advertising")
     plugin = entry.load()
     assert issubclass(plugin, AirflowPlugin)
-    assert plugin.name == entry.name
-    assert "plugins" not in get_provider_info()
+    [described] = get_provider_info()["plugins"]
+    assert described == {"name": plugin.name, "plugin-class": entry.value.replace(":", ".")}
