@@ -1,1 +1,1 @@
-"""The client of Microsoft Advertising: tokens, transports, audiences, bulk uploads, errors."""
+"""Client of Microsoft Advertising: tokens, transports, audiences, bulk uploads, errors."""

@@ -1,4 +1,4 @@
-"""Who we are to the service: the application, the person who signed in, the customer and the account."""
+"""Identity and credentials for the service: application, signed-in user, customer and account."""
 
 from __future__ import annotations
 
@@ -22,27 +22,28 @@ def _digits(value: object) -> object:
     word = _word(str(value) if isinstance(value, int) else value)
     if isinstance(word, str) and not re.fullmatch("[0-9]{1,19}", word):
         raise ValueError(
-            "Ids are digits: `cid` and `aid` in the address bar of ui.ads.microsoft.com, not the numbers with letters "
-            "that the pages show (such as F1234567)"
+            "Ids consist of digits: use `cid` and `aid` from the address bar of ui.ads.microsoft.com, not the numbers "
+            "with letters that the pages show (such as F1234567)"
         )
     return word
 
 
 Identifier = Annotated[str, BeforeValidator(_digits)]
-"""Digits of a 64-bit number; REST writes them as strings. In the web pages they are `cid` and `aid`."""
+"""A 64-bit number as digits; REST writes it as a string. The web pages show ids as `cid` and `aid`."""
 
 Secret = Annotated[SecretStr, BeforeValidator(_word)]
 
 
 class Account(BaseModel):
-    """One advertiser account and the credentials to act on it. Secrets show in no repr and no error.
+    """One advertiser account and its credentials. No repr and no error message shows secrets.
 
-    What was pasted around a value is no part of it; see `pasted`.
+    Values are cleaned of characters that were pasted around them; see `pasted`.
 
     Attributes:
         client_id: Application (client) id of the app registration.
-        client_secret: Its secret; None for a public client (documented: public clients must not send one).
-        refresh_token: Obtained once by signing in; renewed by use.
+        client_secret: The registration's secret; None for a public client (documented: public clients must not send
+            one).
+        refresh_token: Obtained once by signing in; each use may renew it.
         developer_token: Of the manager account; the sandbox has a universal one.
         customer_id: Customer that owns the account (`cid` in the address bar of the web pages).
         account_id: The account (`aid`).
@@ -58,7 +59,7 @@ class Account(BaseModel):
     account_id: Identifier
 
     @classmethod
-    def not_chosen_yet(
+    def without_ids(
         cls,
         *,
         client_id: str,
@@ -66,7 +67,7 @@ class Account(BaseModel):
         refresh_token: SecretStr,
         developer_token: SecretStr,
     ) -> Account:
-        """Credentials without ids: good for looking up which accounts there are, and for nothing else."""
+        """Credentials without ids, which suffice only to look up the available accounts."""
         return cls.model_construct(
             client_id=client_id,
             client_secret=client_secret,

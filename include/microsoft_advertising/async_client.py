@@ -1,6 +1,6 @@
-"""The client of the triggerer: asks how far an upload is, without blocking the event loop.
+"""The triggerer's client: requests the status of an upload without blocking the event loop.
 
-That is all that is asked there; everything else is the worker's, with `client.Client`.
+The triggerer makes no other calls; workers use `client.Client`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class AsyncClient:
     """Microsoft Advertising for one account, in one event loop; use it in an `async with` statement.
 
     Args:
-        account: Who we are.
+        account: The advertiser account and its credentials.
         environment: Where the service is.
-        store: Keeps new refresh tokens durably.
-        retries: How patient one call is.
-        transport: What the service is spoken to in.
+        store: Stores new refresh tokens durably.
+        retries: How often and how long one call is retried.
+        transport: The protocol of the calls.
     """
 
     def __init__(

@@ -1,12 +1,12 @@
 """The client of Microsoft Advertising.
 
-It is thin: `operations` says what is asked and how answers are read, `transport` and `bulk.transfer` carry it,
-`retrying` says which failures are repeated. All calls raise the three families of errors:
+A thin layer: `operations` defines requests and how answers are read, `transport` and `bulk.transfer` send them,
+`retrying` defines which failures are retried. All calls raise three kinds of errors:
 
-* ConfigurationError: a human must act; the message says what to do.
-* TransientError: it may work later; `retry_after` holds the service's wait, if it names one. Hiccups and
-  short waits were bridged already.
-* TerminalError: it cannot work this way.
+* ConfigurationError: a user must act; the message says what to do.
+* TransientError: a later attempt may succeed. `retry_after` holds the wait that the service asked for, if any. Short
+  failures and short waits have been retried already.
+* TerminalError: the call can never succeed as it is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from microsoft_advertising import operations
 from microsoft_advertising.account import Account
 from microsoft_advertising.auth.refresh_tokens import TokenStore
-from microsoft_advertising.auth.signing import Signed
+from microsoft_advertising.auth.signing import TokenAuth
 from microsoft_advertising.auth.tokens import TokenSource
 from microsoft_advertising.bulk.results import read_row_errors
 from microsoft_advertising.bulk.transfer import Files
@@ -53,11 +53,11 @@ class Client:
     """Microsoft Advertising for one account. Thread-safe; close it, or use it in a `with` statement.
 
     Args:
-        account: Who we are.
+        account: The advertiser account and its credentials.
         environment: Where the service is.
-        store: Keeps new refresh tokens durably.
-        retries: How patient one call is.
-        transport: What the service is spoken to in; nothing else depends on it.
+        store: Stores new refresh tokens durably.
+        retries: How often and how long one call is retried.
+        transport: The protocol of the calls; nothing else depends on it.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Client:
         self._http = open_http(environment)
         self._transport = open_transport(transport, account, environment, self._tokens, self._http)
         self._files = Files(
-            environment=environment, account=account, signed=_upload_signature(self._tokens), http=self._http
+            environment=environment, account=account, auth=_upload_auth(self._tokens), http=self._http
         )
 
     def __enter__(self) -> Self:
@@ -94,7 +94,7 @@ class Client:
         return self._call(operations.list_audiences())
 
     def get_audience(self, audience_id: str) -> Audience | None:
-        """The customer list of this id; None if there is none (any more)."""
+        """The customer list with this id; None if it does not exist (any more)."""
         return self._call(operations.get_audience(audience_id))
 
     def create_audience(
@@ -110,15 +110,15 @@ class Client:
         Args:
             name: Up to 128 characters.
             description: Up to 1,024 characters.
-            scope: Whether all accounts of the customer share it, or it is the account's alone.
-            membership_duration: Days that a member stays; -1 for ever.
+            scope: Whether all accounts of the customer share it, or only this account uses it.
+            membership_duration: Days that a member stays in the list; -1: members never expire.
 
         Returns:
             The new list's id.
 
         Raises:
             ConfigurationError: The name is taken (code 4853), or another value is refused.
-            OutcomeUnknown: The answer was lost: look the audience up by name before creating it again.
+            OutcomeUnknown: The answer was lost. Look for an audience of this name before creating it again.
         """
         operation = operations.create_audience(
             name,
@@ -139,12 +139,12 @@ class Client:
         scope: Scope | None = None,
         membership_duration: int | None = None,
     ) -> None:
-        """Change a customer list; what is None stays as it is. Doing it twice harms nothing.
+        """Change a customer list; a value of None stays unchanged. Safe to repeat.
 
         Raises:
-            ConfigurationError: A value is refused: the name is taken (code 4853), say, or the scope would become
-                narrower (4855).
-            TerminalError: The service does not let customer lists be changed (its pages disagree).
+            ConfigurationError: A value is refused, for example because the name is taken (code 4853) or the scope
+                would become narrower (4855).
+            TerminalError: The service does not allow changes of customer lists (its pages disagree).
         """
         operation = operations.update_audience(
             audience_id,
@@ -156,7 +156,7 @@ class Client:
         self._call(operation)
 
     def delete_audience(self, audience_id: str) -> None:
-        """Delete a customer list; done, too, if there is none of this id."""
+        """Delete a customer list. Succeeds also if there is no list with this id."""
         self._call(operations.delete_audience(audience_id))
 
     def apply_members(
@@ -168,22 +168,22 @@ class Client:
         accept_terms: bool | None = None,
         each_try: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> list[ItemError]:
-        """Add, remove or replace members at once, without a file; lost answers are asked for again.
+        """Add, remove or replace members with one synchronous call, without a file. Repeated if the answer is lost.
 
         Args:
             audience_id: Of the customer list.
             action: What to do; Replace removes all other members.
             digests: Shape (n, 32), 1 to 1,000 of them.
-            accept_terms: Accept the Customer Match terms with this call; None says nothing about them.
-            each_try: Surrounds each try, and sees how it ends; what it raises is raised.
+            accept_terms: Accept the Customer Match terms with this call; None leaves the field out.
+            each_try: Context manager around each attempt. It sees how the attempt ended; its exceptions propagate.
 
         Returns:
-            The members that were refused, one item for each error; all others are done.
+            The refused members, one item per error. All others were applied.
 
         Raises:
-            ConfigurationError: The list does not exist (any more), nobody accepted the terms, and the like.
-            OutcomeUnknown: The answer cannot be understood: nobody knows who of them is a member now.
-            TransientError: Nobody knows likewise, or the service did nothing; `retry_after` holds its wait.
+            ConfigurationError: For example: the list does not exist (any more), or the terms are not accepted.
+            OutcomeUnknown: The answer cannot be read, so it is unknown which members were applied.
+            TransientError: The same is unknown, or the service did nothing; `retry_after` holds its wait.
         """
         operation = operations.apply_members(audience_id, action, digests, accept_terms=accept_terms)
 
@@ -194,9 +194,9 @@ class Client:
         return self._retries.call(call)
 
     def request_upload(self) -> UploadTicket:
-        """The right to send one file, within 15 minutes. Write its request id down before sending.
+        """Request an upload ticket: the right to send one file within 15 minutes. Record its request id before sending.
 
-        The results of the upload will name refused rows only.
+        The results of the upload will list refused rows only.
 
         Raises:
             ForeignHost: The service names a host that is not its own.
@@ -206,53 +206,53 @@ class Client:
         return ticket
 
     def upload_file(self, ticket: UploadTicket, path: Path) -> None:
-        """Send a Bulk file, streamed. Each ticket is good for one file.
+        """Send a Bulk file as a stream. Each ticket is valid for one file.
 
-        A URL that was used before (code 3224) counts as sent: only an earlier attempt of ours, whose answer
-        was lost, can have used it. Ask the status what became of it.
+        A URL that was used before (code 3224) counts as sent, because only an earlier attempt of ours, whose answer
+        was lost, can have used it. The upload's status tells whether that file arrived whole.
 
         Args:
             ticket: From `request_upload`.
-            path: A .zip, .csv or .tsv file of 100 MB at most.
+            path: A .zip, .csv or .tsv file of at most 100 MB.
 
         Raises:
             UploadUrlExpired: The ticket cannot be used (any more): request another one.
-            TransientError: It is not known whether the file arrived; the same ticket may be tried again.
-            ForeignHost: The ticket, which may come from a workspace, names a host that is not the service's.
+            TransientError: It is unknown whether the file arrived; try the same ticket again.
+            ForeignHost: The ticket, which may have been read from a workspace, names a host that is not the service's.
             TerminalError: The file is too large, or refused.
         """
         self._retries.call(self._files.upload, ticket, path)
 
     def upload_status(self, request_id: str) -> UploadStatus:
-        """How far an upload is."""
+        """The status of an upload."""
         return self._call(operations.upload_status(request_id))
 
     def row_errors(self, result_url: str) -> Iterator[RowError]:
-        """Fetch an upload's results and read the refused rows, with little memory. Starts when iterated.
+        """Download an upload's results and read the refused rows in constant memory. Starts when iterated.
 
         Args:
             result_url: From the status of a finished upload, not older than five minutes.
 
         Raises:
             ResultsExpired: Ask for the status again, which gives a new URL.
-            TransientError: The results arrived broken.
+            TransientError: The download is damaged.
             TerminalError: They cannot be read.
         """
         with self._retries.call(self._files.download, result_url) as file:
             yield from read_row_errors(file)
 
     def whoami(self) -> Identity:
-        """Who the service takes us for, and the connection's account: proves that the credentials work."""
+        """The signed-in user and the connection's account. Succeeds only if the credentials work."""
         user_id, user_name = self._call(operations.get_user())
         account = self._call(operations.get_account(self._account.account_id))
         return Identity(user_id, user_name, (account,))
 
     def pilot_features(self) -> frozenset[int]:
-        """Numbers of the features that are enabled for the customer and not for everybody."""
+        """Numbers of the pilot features that are enabled for the customer."""
         return self._call(operations.pilot_features(self._account.customer_id))
 
     def accounts(self) -> list[AccountInfo]:
-        """The accounts that the signed-in user may act on; no account needs to be chosen yet."""
+        """The accounts that the signed-in user may access. Works before an account is chosen."""
         user_id, _ = self._call(operations.get_user())
         return self._call(operations.search_accounts(user_id))
 
@@ -260,6 +260,6 @@ class Client:
         return self._retries.call(self._transport.call, operation)
 
 
-def _upload_signature(tokens: TokenSource) -> Signed:
-    """The file upload takes the token in a header of its own (documented: bulk-download-upload)."""
-    return Signed(tokens, header="AuthenticationToken", scheme="")
+def _upload_auth(tokens: TokenSource) -> TokenAuth:
+    """The file upload expects the token in its own header (documented: bulk-download-upload)."""
+    return TokenAuth(tokens, header="AuthenticationToken", scheme="")

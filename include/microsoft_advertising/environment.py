@@ -1,4 +1,4 @@
-"""Where the service is: production, the sandbox, or any host that answers like it."""
+"""The addresses of the service: production, the sandbox, or a host that implements the same API."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ AUTHORITY = "https://login.microsoftonline.com/common"
 
 DOMAIN = "bingads.microsoft.com"
 SANDBOX_DOMAIN = f"sandbox.{DOMAIN}"
-"""Where the services' hosts are (documented: guides/web-service-addresses)."""
+"""Domain of the services' hosts (documented: guides/web-service-addresses)."""
 
 LOCAL_ENDS = ("localhost", "local", "internal")
-"""Ends of names that no public DNS has (RFC 6761, RFC 6762, ICANN 2024)."""
+"""Top-level names that do not exist in public DNS (RFC 6761, RFC 6762, ICANN 2024)."""
 
 
 class Service(StrEnum):
-    """The three services, by the name that stands in their REST paths."""
+    """The three services, by their names in REST paths."""
 
     BULK = "Bulk"
     CAMPAIGN = "CampaignManagement"
@@ -34,14 +34,14 @@ class Service(StrEnum):
 
 
 _FURTHER_HOST = re.compile(r"(?:[a-z0-9_.-]*[a-z0-9]|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
-"""A name or address of a host, and perhaps a port."""
+"""A host name or address, with an optional port."""
 
 _SOAP_PATHS = {
     Service.BULK: "/Api/Advertiser/CampaignManagement/v13/BulkService.svc",
     Service.CAMPAIGN: "/Api/Advertiser/CampaignManagement/v13/CampaignManagementService.svc",
     Service.CUSTOMER: "/Api/CustomerManagement/v13/CustomerManagementService.svc",
 }
-"""Where the services listen for SOAP, below the host (documented: guides/web-service-addresses)."""
+"""The services' paths for SOAP (documented: guides/web-service-addresses)."""
 
 
 class Environment(BaseModel):
@@ -52,13 +52,13 @@ class Environment(BaseModel):
         bulk_url: Base of the Bulk service, without a slash at its end; likewise the two below.
         campaign_url: Base of Campaign Management.
         customer_url: Base of Customer Management.
-        authority: Who issues tokens, in the form that msal wants (https).
-        scopes: What tokens are asked for; msal itself adds `offline_access`.
-        sandbox: Whether the sandbox's limits hold (20,000 rows a file).
-        token_host: Base URL that token requests are sent to in place of the authority's host; None for the
-            authority itself. Lets a stand-in issue tokens, although msal accepts https authorities only.
-        domain: Below which all hosts are the service's; None where only the base URL's host is.
-        further_hosts: Hosts, or `host:port`, that are trusted as well, over https; see `hosts`.
+        authority: URL of the authority that issues tokens, in the form that msal expects (https).
+        scopes: Scopes of the tokens; msal itself adds `offline_access`.
+        sandbox: Whether the sandbox's limits apply (20,000 rows per file).
+        token_host: Base URL that token requests are sent to instead of the authority's host; None for the authority
+            itself. Lets a simulator issue tokens, although msal accepts https authorities only.
+        domain: Domain of which all hosts belong to the service; None if only the base URL's host does.
+        further_hosts: Further trusted hosts, as `host` or `host:port`, reached over https; see `hosts`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -91,8 +91,8 @@ class Environment(BaseModel):
             host, scope = f"api.{SANDBOX_DOMAIN}", "https://si.ads.microsoft.com/msads.manage"
         else:
             raise ConfigurationError(
-                f"There is no environment {name!r} at Microsoft Advertising: choose production or sandbox, "
-                "or give the base URL of another host."
+                f"Microsoft Advertising has no environment {name!r}. Choose production or sandbox, or give the base "
+                "URL of another host."
             )
         return cls(
             name=name,
@@ -106,14 +106,14 @@ class Environment(BaseModel):
 
     @classmethod
     def at(cls, base_url: str, *, sandbox: bool = False) -> Self:
-        """A stand-in: all three services and the token endpoint under one base URL.
+        """A simulator or gateway with all three services and the token endpoint under one base URL.
 
         Args:
-            base_url: Such as `http://127.0.0.1:8080`; a path is kept.
-            sandbox: Whether the sandbox's limits hold there.
+            base_url: For example `http://127.0.0.1:8080`; a path is kept.
+            sandbox: Whether the sandbox's limits apply.
 
         Raises:
-            ConfigurationError: It is no http or https URL.
+            ConfigurationError: It is not a valid http or https URL.
         """
         base = base_url.strip().rstrip("/")
         try:
@@ -125,11 +125,11 @@ class Environment(BaseModel):
                 "The base URL of Microsoft Advertising must look like https://host or http://127.0.0.1:8080, "
                 "without user, password or query. Correct it on the connection."
             )
-        if url.scheme == "http" and not _is_near(url.host):
+        if url.scheme == "http" and not _is_internal(url.host):
             raise ConfigurationError(
-                f"The base URL of Microsoft Advertising names {url.host} over http, which would send tokens and "
-                "members in clear. Write https:// on the connection; http:// is for this machine (127.0.0.1) and for "
-                "names of a network inside, such as http://simulator:8470."
+                f"The base URL of Microsoft Advertising uses http for {url.host}, which would send tokens and members "
+                "unencrypted. Use https:// on the connection; http:// is allowed for this machine (127.0.0.1) and for "
+                "names inside a private network, such as http://simulator:8470."
             )
         return cls(
             name=base,
@@ -142,45 +142,45 @@ class Environment(BaseModel):
         )
 
     def of_tenant(self, tenant: str) -> Self:
-        """The same, with tokens of one tenant: for applications that are registered for it alone.
+        """A copy that requests tokens of one tenant, for applications that are registered for that tenant only.
 
         Args:
-            tenant: Its id or domain; empty for `common`, which takes all users (documented: consent page).
+            tenant: Its id or domain; empty for `common`, which accepts all users (documented: consent page).
 
         Raises:
-            ConfigurationError: It cannot be a tenant's id or domain.
+            ConfigurationError: It is not a valid id or domain of a tenant.
         """
         if not tenant.strip():
             return self
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", tenant.strip()):
             raise ConfigurationError(
-                "A tenant is named by its id or its domain, such as contoso.onmicrosoft.com. Correct it on the "
+                "The tenant must be given by its id or domain, such as contoso.onmicrosoft.com. Correct it on the "
                 "connection, or leave it empty for all tenants."
             )
         base = self.authority.rpartition("/")[0]
         return self.model_copy(update={"authority": f"{base}/{tenant.strip()}"})
 
     def with_hosts(self, text: str) -> Self:
-        """The same, with further hosts that are trusted.
+        """A copy that trusts further hosts.
 
         Args:
-            text: Names of hosts, or `host:port`, separated by commas or spaces. A host without a port has port 443.
+            text: Host names or `host:port`, separated by commas or spaces. The default port is 443.
 
         Raises:
-            ConfigurationError: One of them is none.
+            ConfigurationError: One of them is not a host.
         """
         found = frozenset(host.removesuffix(":443") for host in text.lower().replace(",", " ").split())
         for host in sorted(found):
             if not _FURTHER_HOST.fullmatch(host):
                 raise ConfigurationError(
-                    "The connection's field Further hosts (`hosts`) holds names of hosts, such as "
-                    "upload.contoso.com or 10.0.0.5:8443, separated by commas: no https://, no wildcards."
+                    "The connection's field Further hosts (`hosts`) takes host names separated by commas, such as "
+                    "upload.contoso.com or 10.0.0.5:8443, without https:// and without wildcards. Correct it."
                 )
         return self.model_copy(update={"further_hosts": found})
 
     @property
     def origins(self) -> frozenset[tuple[str, str, int | None]]:
-        """Scheme, host and port of the services, where they are not told by `domain`."""
+        """Scheme, host and port of the services; empty if `domain` defines the hosts."""
         urls = [] if self.domain else [self.bulk_url, self.campaign_url, self.customer_url]
         return frozenset((url.scheme, url.host, url.port) for url in map(httpx.URL, urls))
 
@@ -194,17 +194,17 @@ class Environment(BaseModel):
         return urls[service]
 
     def soap_url(self, service: Service) -> str:
-        """The one URL of a service, for SOAP: on the same host."""
+        """URL of a service for SOAP, on the same host."""
         return self.url(service).removesuffix(f"/{service}/v13") + _SOAP_PATHS[service]
 
     @property
     def plain_http(self) -> bool:
-        """Whether the services are reached without TLS, as only a stand-in is."""
+        """Whether the services are reached without TLS, as only a simulator is."""
         return not self.bulk_url.startswith("https://")
 
 
-def _is_near(host: str) -> bool:
-    """Whether a host is this machine, or a name that is good inside a network only (of a container, say)."""
+def _is_internal(host: str) -> bool:
+    """Whether a host is this machine, or a name that only a private network resolves (of a container, for example)."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,8 +1,8 @@
-"""From the service's answers to our three families of errors.
+"""Turns error answers of the service into our three kinds of exceptions.
 
-What a code calls for stands in `error_table`; here answers are read and exceptions built. Messages say what
-failed, where, and what to do. They carry codes, names and tracking ids, never the service's free text: it may
-repeat what was sent.
+`error_table` defines the reaction to each code; this module reads answers and builds exceptions. Messages say what
+failed, where, and what to do. They contain codes, names and tracking ids, never the service's free text, which may
+repeat the data that was sent.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ __all__ = [
 ]
 
 UPLOAD_URL_CODES = frozenset({3220, 3226})
-"""The upload URL cannot be used (any more): a new one is needed, so repeating the call is pointless."""
+"""Codes for an upload URL that cannot be used (any more). A new URL is needed; repeating the call is pointless."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an error arose: the operation (in the service's words), and what it was for, if that is known."""
+    """Where an error occurred: the operation (the service's name) and its account or audience, if known."""
 
     operation: str
     account_id: str = ""
     audience: str = ""
 
     def __str__(self) -> str:
-        whom = f"audience {self.audience!r}" if self.audience else f"account {self.account_id}"
-        return f"{self.operation} for {whom}" if self.audience or self.account_id else self.operation
+        target = f"audience {self.audience!r}" if self.audience else f"account {self.account_id}"
+        return f"{self.operation} for {target}" if self.audience or self.account_id else self.operation
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ServiceError:
 
     @property
     def entry(self) -> ErrorEntry:
-        """What it means and calls for."""
+        """Meaning, reaction and advice."""
         return lookup(self.code, self.name)
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class ServiceError:
 
 
 class ServiceConfigurationError(ConfigurationError):
-    """The service refuses until a human has changed something. `codes` holds the service's numbers."""
+    """The service refuses the call until a user changes something. `codes` holds the service's error codes."""
 
     def __init__(self, message: str, *, codes: tuple[int, ...] = ()) -> None:
         super().__init__(message)
@@ -72,7 +72,7 @@ class ServiceConfigurationError(ConfigurationError):
 
 
 class ServiceTerminalError(TerminalError):
-    """The service refuses for good, or answers what we cannot read. `codes` holds the service's numbers."""
+    """The service refuses the call permanently, or its answer cannot be read. `codes` holds its error codes."""
 
     def __init__(self, message: str, *, codes: tuple[int, ...] = ()) -> None:
         super().__init__(message)
@@ -80,11 +80,11 @@ class ServiceTerminalError(TerminalError):
 
 
 class ServiceTransientError(TransientError):
-    """The service cannot do it now, or its answer was lost.
+    """The service cannot carry the call out now, or its answer was lost.
 
     Attributes:
-        codes: The service's numbers.
-        undone: Whether it is sure that nothing was done: the call never left, or was turned away at the door.
+        codes: The service's error codes.
+        undone: Whether the call certainly had no effect: it was never sent, or was refused before processing.
     """
 
     def __init__(
@@ -101,29 +101,29 @@ class ServiceTransientError(TransientError):
 
 
 class OutcomeUnknown(TransientError):
-    """The answer was lost: the call may have been carried out. Look before it is made again."""
+    """The answer was lost, so the call may have been carried out. Check the state before repeating it."""
 
 
 class UploadUrlExpired(TransientError):
-    """The upload URL cannot be used (any more): ask for a new one and send the file there."""
+    """The upload URL cannot be used (any more). Request a new one and send the file there."""
 
 
 class ResultsExpired(TransientError):
-    """The result URL cannot be used any more: ask for the status again, which gives a new one."""
+    """The result URL has expired. Request the status again, which returns a new URL."""
 
 
 def is_fault(payload: object) -> bool:
-    """Whether a JSON answer calls itself a fault, whatever its HTTP status (SOAP faults came with 200)."""
+    """Whether a JSON answer is a fault by its type, whatever the HTTP status (SOAP faults came with 200, observed)."""
     return isinstance(payload, Mapping) and payload.get("Type") in {"AdApiFaultDetail", "ApiFaultDetail"}
 
 
 def errors_in(payload: object, *keys: str) -> tuple[ServiceError, ...]:
-    """The errors of a JSON answer.
+    """The errors in a JSON answer.
 
     Args:
         payload: A fault (`Errors`, or `OperationErrors` and `BatchErrors`), an answer with `PartialErrors`,
             or the flat answer of the file upload (`Code`, `ErrorCode`).
-        keys: Where to look; all of these if none is given. Elements may be null (observed).
+        keys: Fields to read; all of the above if none is given. Elements may be null (observed).
     """
     if not isinstance(payload, Mapping):
         return ()
@@ -151,9 +151,9 @@ def _errors(elements: Iterable[object]) -> Iterator[ServiceError]:
 def error_of(
     errors: tuple[ServiceError, ...], origin: Origin, *, tracking_id: str = ""
 ) -> ConfigurationError | TransientError | TerminalError:
-    """The exception for what the service reported (at least one error).
+    """The exception for the errors that the service reported (at least one).
 
-    Where several are reported, the one that needs a human most decides.
+    If there are several, the most severe one decides (see `_SEVERITY`).
     """
     decisive = min(errors, key=lambda error: _SEVERITY.index(error.entry.reaction))
     entry, codes = decisive.entry, tuple(dict.fromkeys(error.code for error in errors))
@@ -189,28 +189,28 @@ def _sentence(decisive: ServiceError, errors: tuple[ServiceError, ...]) -> str:
 def error_of_status(
     status: int, origin: Origin, *, tracking_id: str = "", retry_after: float | None = None
 ) -> ConfigurationError | TransientError | TerminalError:
-    """The exception for an HTTP status without a readable fault: of a proxy, say, or of a wrong host."""
-    message = f"{origin}: HTTP status {status} without an explanation{_tracking_suffix(tracking_id)}"
+    """The exception for an HTTP status without a readable fault, for example from a proxy or a wrong host."""
+    message = f"{origin}: HTTP status {status} without further details{_tracking_suffix(tracking_id)}"
     if status in {408, 425, 429} or status >= _SERVER_ERROR:
         return ServiceTransientError(message, retry_after=retry_after, undone=status in {425, 429})
     if status in {401, 403, 407} or status < _CLIENT_ERROR:
         return ServiceConfigurationError(
-            f"{message}. Check credentials, environment and base URL on the connection, and proxies."
+            f"{message}. Check the credentials, environment and base URL on the connection, and any proxy."
         )
-    return ServiceTerminalError(f"{message}. Check environment and base URL on the connection.")
+    return ServiceTerminalError(f"{message}. Check the environment and base URL on the connection.")
 
 
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 
 
 def safe_token(text: object) -> str:
-    """A symbol, number or id of the service's, fit for messages; empty if it is anything else, a digest say."""
+    """A name, number or id from the service that is safe to show; empty for anything else, such as a digest."""
     is_token = isinstance(text, str) and _TOKEN.fullmatch(text) and not _DIGEST.fullmatch(text)
     return str(text) if is_token else ""
 
 
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
-"""What may be somebody's SHA-256."""
+"""Text that may be the SHA-256 digest of an e-mail address."""
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}|[0-9A-Fa-f-]{1,64}")
 
 

@@ -1,4 +1,4 @@
-"""What the client hands out: audiences, upload tickets, upload states, refused rows, who we are."""
+"""Results of the client's calls: audiences, upload tickets, upload states, refused rows, identity."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = [
 ]
 
 Scope = Literal["Customer", "Account"]
-"""Who shares an audience: all accounts of the customer, or the one account."""
+"""Who can use an audience: all accounts of the customer, or one account."""
 
 RecordType = Literal["Customer List", "Customer List Item"]
 """The two kinds of rows of our Bulk files."""
 
 
 class Action(StrEnum):
-    """What is done with the members that are sent; the service's own words."""
+    """What to do with the members of a file or call; the service's own terms."""
 
     ADD = "Add"
     REMOVE = "Remove"
@@ -43,12 +43,12 @@ class Audience:
 
     Attributes:
         id: The service's identifier, digits.
-        name: Compared as it is, letter by letter (whether the service ignores case is documented nowhere).
+        name: Compared exactly (whether the service ignores case is not documented).
         description: Free text, up to 1,024 characters.
         scope: Customer or Account.
-        membership_duration: Days; -1 never expires; None if the service does not say.
+        membership_duration: Days; -1 never expires; None if the service does not report it.
         search_size: Matched members in search; None for up to 48 hours after a change (documented).
-        network_size: Matched members in the audience network; likewise.
+        network_size: Matched members in the audience network; None likewise.
     """
 
     id: str
@@ -61,7 +61,7 @@ class Audience:
 
     @property
     def matched(self) -> int | None:
-        """The larger one of its sizes; None unless both are known."""
+        """The larger of the two sizes; None unless both are known."""
         if self.search_size is None or self.network_size is None:
             return None
         return max(self.search_size, self.network_size)
@@ -69,14 +69,14 @@ class Audience:
 
 @dataclass(frozen=True)
 class UploadTicket:
-    """The right to send one file: its request id (write it down first) and the secret URL to send it to."""
+    """The right to send one file: its request id (record it first) and the secret URL to send the file to."""
 
     request_id: str
     upload_url: str = field(repr=False)
 
 
 class UploadState(StrEnum):
-    """How far an upload is, in the service's words."""
+    """The state of an upload, by the service's names."""
 
     PENDING_FILE_UPLOAD = "PendingFileUpload"
     FILE_UPLOADED = "FileUploaded"
@@ -90,16 +90,16 @@ class UploadState(StrEnum):
     """Observed in both SDKs, not documented; likewise Aborted."""
     ABORTED = "Aborted"
     UNRECOGNISED = "?"
-    """A word that this program does not know. Not final: the next one may be."""
+    """A state that this program does not know. Not treated as final, because a later state may be."""
 
     @property
     def final(self) -> bool:
-        """Whether it will not change any more."""
-        return self not in _UNDER_WAY
+        """Whether the state will not change any more."""
+        return self not in _IN_PROGRESS
 
     @property
     def succeeded(self) -> bool:
-        """Whether the file was carried out; single rows may have been refused."""
+        """Whether the file was processed; individual rows may have been refused."""
         return self in {UploadState.COMPLETED, UploadState.COMPLETED_WITH_ERRORS}
 
     @classmethod
@@ -107,7 +107,7 @@ class UploadState(StrEnum):
         return cls.UNRECOGNISED
 
 
-_UNDER_WAY = frozenset(
+_IN_PROGRESS = frozenset(
     {
         UploadState.PENDING_FILE_UPLOAD,
         UploadState.FILE_UPLOADED,
@@ -119,13 +119,13 @@ _UNDER_WAY = frozenset(
 
 @dataclass(frozen=True)
 class UploadStatus:
-    """One look at an upload.
+    """The status of an upload at one moment.
 
     Attributes:
-        state: How far it is.
-        percent: 0 to 100; falls back to 0 on failure (documented).
-        result_url: Where the results are, for some minutes; a secret.
-        errors: Of the upload as a whole; refused rows are in the results.
+        state: State of the upload.
+        percent: 0 to 100; goes back to 0 on failure (documented).
+        result_url: URL of the results, valid for some minutes; a secret.
+        errors: Errors of the upload as a whole; refused rows are in the results.
     """
 
     state: UploadState
@@ -136,13 +136,13 @@ class UploadStatus:
 
 @dataclass(frozen=True)
 class RowError:
-    """Why the service refused one row of a file; several can concern the same row.
+    """Why the service refused one row of a file. A row can have several errors.
 
     Attributes:
-        record: The kind of row.
+        record: The record type of the row.
         client_id: The Client Id that the row was sent with; empty for the list's own row.
-        code: The service's number; 0 if it gave none.
-        name: The service's symbol.
+        code: The service's error code; 0 if it gave none.
+        name: The service's name of the error.
     """
 
     record: RecordType
@@ -153,12 +153,12 @@ class RowError:
 
 @dataclass(frozen=True)
 class ItemError:
-    """Why the service refused one member of a call; several can concern the same member.
+    """Why the service refused one member of a call. A member can have several errors.
 
     Attributes:
-        index: The member's place in the call, from 0.
-        code: The service's number.
-        name: The service's symbol; empty if it gave none that is fit for messages.
+        index: The member's position in the call, from 0.
+        code: The service's error code.
+        name: The service's name of the error; empty if it gave none that is safe to show.
     """
 
     index: int
@@ -172,10 +172,10 @@ class AccountInfo:
 
     Attributes:
         id: Digits.
-        name: What people call it.
-        number: What people see of it in the web pages, such as X0000001.
-        status: Its stage of life, such as Active.
-        customer_id: The customer that owns it, digits; empty if the service does not say.
+        name: Display name.
+        number: Account number in the web pages, such as X0000001.
+        status: Lifecycle status, such as Active.
+        customer_id: The customer that owns it, digits; empty if the service does not report it.
     """
 
     id: str
@@ -187,11 +187,11 @@ class AccountInfo:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who the service takes us for.
+    """The signed-in user, as the service knows them.
 
     Attributes:
         user_id: The signed-in user, digits.
-        user_name: Their login, often an e-mail address: for the screen of the person asking, never for logs.
+        user_name: Their login, often an e-mail address. For the user's own screen, never for logs.
         accounts: The accounts that were looked up.
     """
 

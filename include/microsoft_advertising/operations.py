@@ -1,8 +1,8 @@
-"""The operations of the service, each written down once: what is asked, and how the answer is read.
+"""The operations of the service: the request of each, and how its answer is read.
 
-Pure: no I/O. A transport carries an operation out; REST uses `method`, `service` and `path`, SOAP uses
-`service` and `name`; the body's names and its 64-bit numbers as strings are the same in both. Shapes: pages of the
-operations and the WSDL (documented); REST paths from Microsoft's SDKs (observed).
+Pure: no I/O. A transport carries an operation out. REST uses `method`, `service` and `path`; SOAP uses `service` and
+`name`. The body is the same in both, with the service's field names and 64-bit numbers as strings. Shapes: pages of
+the operations and the WSDL (documented); REST paths from Microsoft's SDKs (observed).
 """
 
 from __future__ import annotations
@@ -66,16 +66,16 @@ class Operation(Generic[T]):
 
     Attributes:
         name: The service's name of the operation.
-        service: Which of the three offers it.
+        service: Which of the three services offers it.
         method: HTTP method.
         path: Below the service's base URL.
-        body: The request, in the service's names; it may hold digests, and is shown nowhere.
-        read: Takes the answer apart. Whatever it raises as KeyError, TypeError or ValueError means that the
-            answer has not the documented shape.
-        repeatable: Whether doing it twice is as good as once. If not, a lost answer is `OutcomeUnknown`.
-        uncertain: Whether an answer that cannot be understood is `OutcomeUnknown`, though it is repeatable.
-        settles: Codes that answer the question rather than refuse it; `read` then gets an empty answer.
-        about_items: Codes that belong to the answer where `PartialErrors` hold them: `read` takes these.
+        body: The request, with the service's field names. It may hold digests, so it is never shown.
+        read: Reads the answer. A KeyError, TypeError or ValueError from it means that the answer does not have the
+            documented shape.
+        repeatable: Whether the operation is idempotent. If not, a lost answer is `OutcomeUnknown`.
+        uncertain: Whether an unreadable answer is `OutcomeUnknown`, although the operation is repeatable.
+        settles: Error codes that count as an answer; `read` then gets an empty answer.
+        about_items: Error codes that `read` handles itself if they are in `PartialErrors`.
     """
 
     name: str
@@ -96,7 +96,7 @@ def list_audiences() -> Operation[list[Audience]]:
 
 
 def get_audience(audience_id: str) -> Operation[Audience | None]:
-    """The customer list of this id; None if there is none (any more)."""
+    """The customer list with this id; None if it does not exist (any more)."""
 
     def read(answer: Answer) -> Audience | None:
         return next((audience for audience in _audiences(answer) if audience.id == audience_id), None)
@@ -113,7 +113,7 @@ def create_audience(
     scope: Scope = "Customer",
     membership_duration: int = NEVER_EXPIRES,
 ) -> Operation[str]:
-    """A new, empty customer list; answers its id. Needs no accepted terms (documented: customerlist)."""
+    """Create an empty customer list; returns its id. Does not require accepted terms (documented: customerlist)."""
     audience = {
         "Type": "CustomerList",
         "Name": name,
@@ -141,10 +141,10 @@ def update_audience(
     scope: Scope | None = None,
     membership_duration: int | None = None,
 ) -> Operation[None]:
-    """Change a customer list; what is None stays as it is.
+    """Change a customer list; a value of None stays unchanged.
 
-    Whether the service takes this for customer lists is documented both ways: `updateaudiences` names other
-    types only, `customerlist` has the rules for it. The scope may become wider, never narrower (4855).
+    The pages disagree on whether customer lists can be changed: `updateaudiences` names other types only,
+    `customerlist` has rules for it. The scope may become wider, never narrower (4855).
     """
     changed = {
         "Name": name,
@@ -164,7 +164,7 @@ def update_audience(
 
 
 def delete_audience(audience_id: str) -> Operation[None]:
-    """Delete a customer list. One that does not exist is deleted: this is how a lost answer is repeated."""
+    """Delete a customer list. Succeeds if it does not exist, so that the call can be repeated after a lost answer."""
     return Operation(
         "DeleteAudiences",
         Service.CAMPAIGN,
@@ -179,16 +179,16 @@ def delete_audience(audience_id: str) -> Operation[None]:
 def apply_members(
     audience_id: str, action: Action, digests: Digests, *, accept_terms: bool | None = None
 ) -> Operation[list[ItemError]]:
-    """Add, remove or replace up to 1,000 members at once; answers those that were refused, in no order.
+    """Add, remove or replace up to 1,000 members in one call; returns the errors of refused members, in no order.
 
-    Members are sets to the service, so that doing it twice is as good as once. It is done when the answer
-    comes (documented: applycustomerlistuserdata).
+    The service keeps members as a set, so the call is idempotent. The change is complete when the answer arrives
+    (documented: applycustomerlistuserdata).
 
     Args:
         audience_id: Of the customer list.
         action: Replace removes all other members first (documented).
         digests: Shape (n, 32), 1 to 1,000 of them.
-        accept_terms: Accept the Customer Match terms with this call; None says nothing about them.
+        accept_terms: Accept the Customer Match terms with this call; None leaves the field out.
 
     Raises:
         ValueError: There are no digests, or too many.
@@ -212,7 +212,7 @@ def apply_members(
         "POST",
         "/CustomerListUserData/Apply",
         {"CustomerListUserData": terms | data},
-        # The key is always there (documented), so that an answer without it is not the service's.
+        # The key is always present (documented): an answer without it does not come from the service.
         lambda answer: _item_errors(answer["PartialErrors"], count),
         uncertain=True,
         about_items=_ABOUT_ITEMS,
@@ -220,9 +220,9 @@ def apply_members(
 
 
 def request_upload(*, account_id: str) -> Operation[UploadTicket]:
-    """The right to send one file. One that is never used just expires, so this may be repeated.
+    """Request an upload ticket, the right to send one file. An unused ticket expires, so this may be repeated.
 
-    ErrorsOnly: the results name refused rows only, which is all we ask of them.
+    ErrorsOnly: the results then list refused rows only, which is all we need.
     """
     return Operation(
         "GetBulkUploadUrl",
@@ -235,7 +235,7 @@ def request_upload(*, account_id: str) -> Operation[UploadTicket]:
 
 
 def upload_status(request_id: str) -> Operation[UploadStatus]:
-    """How far an upload is."""
+    """The status of an upload."""
 
     def read(answer: Answer) -> UploadStatus:
         return UploadStatus(
@@ -278,7 +278,7 @@ def get_account(account_id: str) -> Operation[AccountInfo]:
 
 
 def search_accounts(user_id: str) -> Operation[list[AccountInfo]]:
-    """The accounts that a user may act on, the first 1,000 of them (documented: the largest page)."""
+    """The accounts that a user may access, the first 1,000 of them (documented: the largest page)."""
     body = {
         "Predicates": [{"Field": "UserId", "Operator": "Equals", "Value": user_id}],
         "PageInfo": {"Index": 0, "Size": 1000},
@@ -304,7 +304,7 @@ def _account(element: Answer) -> AccountInfo:
 
 
 def pilot_features(customer_id: str) -> Operation[frozenset[int]]:
-    """Numbers of the features that are enabled for a customer and not for everybody.
+    """Numbers of the pilot features that are enabled for a customer.
 
     The path is the one that Microsoft's own Java SDK sends (observed in its source).
     """
@@ -323,7 +323,7 @@ def pilot_features(customer_id: str) -> Operation[frozenset[int]]:
 
 
 def _query_audiences(body: Answer, read: Callable[[Answer], T]) -> Operation[T]:
-    """GetAudiencesByIds. Without ids it gives all; an empty list of ids is refused (observed)."""
+    """GetAudiencesByIds. Without ids it returns all; an empty list of ids is refused (observed)."""
     return Operation(
         "GetAudiencesByIds",
         Service.CAMPAIGN,
@@ -336,7 +336,7 @@ def _query_audiences(body: Answer, read: Callable[[Answer], T]) -> Operation[T]:
 
 
 def _audiences(answer: Answer) -> list[Audience]:
-    """Unknown ids come as null (documented), so that elements are matched by their own id, never by place."""
+    """Unknown ids are returned as null (documented), so elements are matched by their id, never by position."""
     return [_audience(element) for element in answer.get("Audiences") or () if element is not None]
 
 
@@ -353,16 +353,16 @@ def _audience(element: Answer) -> Audience:
 
 
 def _item_errors(elements: object, count: int) -> list[ItemError]:
-    """Errors about the members of one call; elements may be null (observed), as may be the whole."""
+    """The errors of single members of a call. Elements may be null (observed), and so may the list."""
     if not isinstance(elements, list | None):
-        raise TypeError("errors are a list")
+        raise TypeError("the errors must be a list")
     return [_item_error(element, count) for element in elements or () if element is not None]
 
 
 def _item_error(element: Answer, count: int) -> ItemError:
     index, code = int(str(element["Index"])), int(str(element["Code"]))
     if not 0 <= index < count:
-        raise ValueError("an error is about a member that was not sent")
+        raise ValueError("an error refers to a member that was not sent")
     return ItemError(index, code, safe_token(element.get("ErrorCode")))
 
 
@@ -371,7 +371,7 @@ def _number(value: object) -> int | None:
 
 
 def _identifier(value: object) -> str:
-    """A 64-bit number: a string in REST, a number in case somebody parsed it."""
+    """A 64-bit number: a string in REST, or a number if it was parsed."""
     return str(int(str(value)))
 
 

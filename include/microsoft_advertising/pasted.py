@@ -1,4 +1,4 @@
-"""What people paste: secrets and ids come with spaces, line breaks, invisible characters and quotes around them."""
+"""Cleans pasted secrets and ids: removes surrounding white space, invisible characters and quotes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _FIRST, _LAST = "!", "~"  # of ASCII's visible characters
 
 
 def trim(text: str) -> str:
-    """The text without what a copy brings along: white space of all kinds, invisible characters, pairs of quotes.
+    """The text without surrounding white space, invisible characters and pairs of quotes.
 
-    None of the service's tokens and ids, nor the authority's, begins or ends with one of these.
+    No token or id of the service or of the authority begins or ends with one of these.
     """
     while (shorter := _unquote(_without_ends(text))) != text:
         text = shorter
@@ -22,16 +22,17 @@ def trim(text: str) -> str:
 
 
 def one_word(text: str) -> str:
-    """The trimmed text, which holds visible ASCII alone, as all tokens and ids do.
+    """The trimmed text; it must consist of visible ASCII characters, as all tokens and ids do.
 
     Raises:
-        ValueError: It holds something else: two things were pasted, or a line was broken. The text is not told.
+        ValueError: It holds another character, for example because two values or a line break were pasted. The message
+            does not repeat the text.
     """
     word = trim(text)
     if not all(_FIRST <= character <= _LAST for character in word):
         raise ValueError(
-            "A token or an id holds no white space and no invisible or accented character: paste it again, whole and "
-            "in one line"
+            "A token or an id contains no white space and no invisible or accented characters. Paste it again, "
+            "complete and on one line"
         )
     return word
 

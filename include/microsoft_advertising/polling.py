@@ -1,9 +1,8 @@
-"""When to ask again: soon at first, then more and more slowly.
+"""The polling schedule of uploads: short intervals first, then longer ones.
 
-The documented advice (first wait one minute per 10,000 rows, then every minute) would turn an upload of
-500,000 rows into an hour. A status call is cheap, so we begin with seconds and let the wait grow with the
-time that has passed: nobody waits much longer than the upload itself took, and long uploads are asked every
-minute.
+The documented advice (first wait one minute per 10,000 rows, then poll every minute) would turn an upload of
+500,000 rows into an hour. A status call is cheap, so polling starts with seconds and the interval grows with the
+elapsed time. The total wait is then little longer than the upload itself, and long uploads are polled every minute.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ __all__ = ["PollSchedule"]
 
 @dataclass(frozen=True)
 class PollSchedule:
-    """Waits between status calls, as a function of the time since the upload alone.
+    """Waits between status calls, as a function of the time since the upload only.
 
-    Nothing is counted, so a poller that was restarted in the middle goes on where it was.
+    There is no counter, so a restarted poller continues with the same intervals.
 
     Attributes:
         first: Shortest wait, in seconds.
         longest: Longest wait, in seconds (documented: "every minute").
-        share: The wait as a share of the time that has passed: the longest that a finished upload goes
-            unnoticed, relative to its own duration.
+        share: The wait as a share of the elapsed time: the longest delay until a finished upload is noticed,
+            relative to its duration.
     """
 
     first: float = 2.0

@@ -1,4 +1,4 @@
-"""One answer of the service in one shape, whatever it travelled by: REST's, with 64-bit numbers as text."""
+"""An answer of the service, in the shape of REST (64-bit numbers as text) for both transports."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _UNAUTHORIZED = 401
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What came back.
+    """One answer.
 
     Attributes:
-        status: HTTP status, or the one that REST would have answered with.
-        payload: The answer or the fault in the service's names; None if it cannot be read.
-        tracking_id: By which Microsoft's support finds the call; empty if there is none.
-        retry_after: Seconds that somebody on the way asks to wait.
-        incomplete: Whether it begins like an answer and ends too early.
+        status: HTTP status, or the one that REST would have returned.
+        payload: The answer or the fault, with the service's field names; None if it cannot be read.
+        tracking_id: The id by which Microsoft's support finds the call; empty if there is none.
+        retry_after: Seconds to wait, as the service or a gateway asks.
+        incomplete: Whether the answer is truncated.
     """
 
     status: int
@@ -41,23 +41,23 @@ class Reply:
 
     @property
     def refused(self) -> bool:
-        """Whether it is a fault; SOAP faults came with HTTP 200, too (observed)."""
+        """Whether it is a fault. SOAP faults came with HTTP 200, too (observed)."""
         return self.status not in _SUCCESS or is_fault(self.payload)
 
     @property
     def token_refused(self) -> bool:
-        """Whether a new access token may help: REST answers 401 (observed); otherwise the code tells."""
+        """Whether a new access token may help: by status 401 in REST (observed), otherwise by the error code."""
         return self.refused and (
             self.status == _UNAUTHORIZED
             or any(error.entry.reaction is Reaction.REAUTHENTICATE for error in errors_in(self.payload))
         )
 
     def errors(self) -> tuple[ServiceError, ...]:
-        """What the service reports: of a fault all, of an answer those of its elements."""
+        """The reported errors: all errors of a fault, or the partial errors of an answer."""
         return errors_in(self.payload) if self.refused else errors_in(self.payload, "PartialErrors")
 
     def failure(self, origin: Origin) -> ConfigurationError | TransientError | TerminalError:
-        """The exception for a refusal: by the codes in it, else by the HTTP status."""
+        """The exception for a refusal, by its error codes or else by the HTTP status."""
         errors = errors_in(self.payload)
         if errors:
             return error_of(errors, origin, tracking_id=self.tracking_id)

@@ -1,7 +1,7 @@
-"""Which failed calls are made again at once, when, and for how long: the one place, for sync and async.
+"""Retries of failed calls: which errors are retried, when, and for how long. Used by sync and async clients.
 
-The budget is small on purpose: it bridges hiccups and the service's one-minute pause. Longer pauses leave as
-`TransientError` with the wait in it, for the scheduler to keep.
+The retry budget is small on purpose: it covers short failures and the service's one-minute throttling. A longer wait
+is raised as a `TransientError` with `retry_after`, and the scheduler waits.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How patient one call is.
+    """How often and how long one call is retried.
 
     Attributes:
-        attempts: Calls at most, the first included.
-        budget: Seconds after the first call within which another may start.
-        first_wait: Seconds before the second call, doubled each time, plus jitter of up to as much again.
-        longest_wait: Upper bound of that wait. A wait that the service names is kept to the letter, plus
-            jitter of up to a tenth, so that many callers do not come back at once.
+        attempts: Maximum number of calls, including the first.
+        budget: Seconds after the first call within which a retry may start.
+        first_wait: Seconds before the first retry. Doubled each time, plus up to 100 % jitter.
+        longest_wait: Upper bound of that wait. A wait that the service names is used instead, plus up to 10 % jitter,
+            so that many callers do not retry at the same moment.
     """
 
     attempts: int = 5
@@ -44,21 +44,21 @@ class RetryPolicy:
     longest_wait: float = 15.0
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call until it succeeds, fails for good, or patience ends; then its last error is raised."""
+        """Call until success, a permanent error, or the end of the retry budget; then raise the last error."""
         result: T = Retrying(**self._options())(function, *args, **kwargs)
         return result
 
     async def acall(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The same for a coroutine function."""
+        """As `call`, for a coroutine function."""
         result: T = await AsyncRetrying(**self._options())(function, *args, **kwargs)
         return result
 
     def _options(self) -> dict[str, Any]:
         return {
-            "retry": retry_if_exception(_repeatable),
+            "retry": retry_if_exception(_is_retryable),
             "wait": self._wait,
             "stop": self._stop,
-            "before_sleep": _tell,
+            "before_sleep": _log_retry,
             "reraise": True,
         }
 
@@ -67,9 +67,9 @@ class RetryPolicy:
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, TransientError) else None
-        if asked is not None:
-            return asked * (1 + random.random() / 10)  # noqa: S311 (jitter, not a secret)
+        requested = error.retry_after if isinstance(error, TransientError) else None
+        if requested is not None:
+            return requested * (1 + random.random() / 10)  # noqa: S311 (jitter, not a secret)
         backoff = min(self.longest_wait, self.first_wait * 2.0 ** (state.attempt_number - 1))
         return backoff * (1 + random.random())  # noqa: S311 (jitter, not a secret)
 
@@ -77,16 +77,16 @@ class RetryPolicy:
 DEFAULT_RETRIES: Final = RetryPolicy()
 
 
-def _repeatable(error: BaseException) -> bool:
-    """These three need something else first: a look, a new ticket, a new status."""
+def _is_retryable(error: BaseException) -> bool:
+    """The three exceptions need another step first: a check of the state, a new ticket, or a new status."""
     return isinstance(error, TransientError) and not isinstance(
         error, (OutcomeUnknown, ResultsExpired, UploadUrlExpired)
     )
 
 
-def _tell(state: RetryCallState) -> None:
+def _log_retry(state: RetryCallState) -> None:
     _log.warning(
-        "%s; the next attempt follows in %.0f s",
+        "%s; retrying in %.0f s",
         state.outcome and state.outcome.exception(),
         state.upcoming_sleep,
     )

@@ -1,7 +1,6 @@
-"""One exchange over HTTP: time-outs, proxies, what stays out of logs, and what a failed one means.
+"""HTTP requests: clients with time-outs and proxies, filtered logs, and the translation of failures.
 
-Upload and result URLs are secrets in themselves, and httpx logs every URL: `exchange` silences it for our own
-requests.
+Upload and result URLs are secrets, and httpx logs every URL: `exchange` silences those logs for our own requests.
 """
 
 from __future__ import annotations
@@ -42,16 +41,16 @@ __all__ = [
 ]
 
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-"""Seconds without progress in connecting, sending and receiving. Calls answer in well under a second."""
+"""Seconds without progress in connecting, sending and receiving. Calls normally take well under a second."""
 
 USER_AGENT = "customer-match-airflow"
 
 
 def open_http(environment: Environment) -> httpx.Client:
-    """The HTTP client that everything here is sent with: it follows no redirects.
+    """Open the HTTP client for all requests. It does not follow redirects.
 
-    Proxies and private certificates are taken from the environment variables (`HTTPS_PROXY`, `NO_PROXY`,
-    `SSL_CERT_FILE`), except for a stand-in on plain http, which is reached directly.
+    Proxies and private certificates come from environment variables (`HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`),
+    except for a simulator on plain http, which is reached directly.
 
     Raises:
         ConfigurationError: The certificates cannot be read.
@@ -62,7 +61,7 @@ def open_http(environment: Environment) -> httpx.Client:
 
 
 def open_async_http(environment: Environment) -> httpx.AsyncClient:
-    """The same for coroutines."""
+    """As `open_http`, for coroutines."""
     if environment.plain_http:
         return httpx.AsyncClient(**_options(), verify=_certificates(trust_env=False))
     return httpx.AsyncClient(**_options(), transport=AsyncByProxy(_certificates(trust_env=True)))
@@ -86,52 +85,52 @@ def _options() -> _Options:
 
 @functools.cache
 def _certificates(*, trust_env: bool) -> ssl.SSLContext:
-    """The authorities that are trusted. Reading them takes longer than a call, so that it is done once."""
+    """The trusted certificate authorities. Cached, because reading them takes longer than a call."""
     try:
         return httpx.create_ssl_context(trust_env=trust_env)
     except OSError as error:  # ssl.SSLError is one, too
         raise ConfigurationError(
-            f"The certificates that SSL_CERT_FILE or SSL_CERT_DIR name cannot be read ({type(error).__name__}). "
-            "Correct the variable where the tasks run."
+            f"The certificates named by SSL_CERT_FILE or SSL_CERT_DIR cannot be read ({type(error).__name__}). "
+            "Correct the variable on the machine that runs the tasks."
         ) from error
 
 
 @contextmanager
 def exchange(origin: Origin) -> Iterator[None]:
-    """Surrounds one exchange, sync or async: silences httpx and translates its errors.
+    """Wrap one request, sync or async: silence httpx's logs and translate its errors.
 
-    The texts of httpx's errors can hold an address, so that only their kinds are told.
+    httpx's error texts can contain an address, so messages give only the class of the error.
 
     Args:
         origin: For messages.
 
     Raises:
-        ServiceTransientError: There was no (whole) answer.
-        ServiceTerminalError: The service named an address that cannot be used.
-        ServiceConfigurationError: What is to be sent cannot be.
+        ServiceTransientError: There was no (complete) answer.
+        ServiceTerminalError: The service returned an address that cannot be used.
+        ServiceConfigurationError: A header cannot be sent, or the certificates cannot be read.
     """
     try:
         with quiet():
             yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise ServiceTransientError(
-            f"{origin}: no connection ({type(error).__name__}). If this lasts, check network, proxies and "
+            f"{origin}: no connection ({type(error).__name__}). If this persists, check the network, any proxy and "
             "the base URL on the connection.",
             undone=True,
         ) from error
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         raise ServiceTerminalError(
             f"{origin}: an address cannot be used ({type(error).__name__})"
-        ) from None  # the cause tells the address
+        ) from None  # the cause shows the address
     except httpx.LocalProtocolError as error:
         raise ServiceConfigurationError(
-            f"{origin}: a header cannot be sent ({type(error).__name__}). A token or an id on the connection holds a "
-            "character that none has: enter it anew."
+            f"{origin}: a header cannot be sent ({type(error).__name__}). A token or an id on the connection contains "
+            "an invalid character: enter it again."
         ) from None  # the cause may show it
     except httpx.ProxyError as error:
         raise ServiceTransientError(
-            f"{origin}: the proxy of the environment (HTTPS_PROXY) does not let this through. If this lasts, ask who "
-            "runs it, or name the host in NO_PROXY.",
+            f"{origin}: the proxy in the environment (HTTPS_PROXY) refuses the connection. If this persists, ask the "
+            "proxy's administrator, or add the host to NO_PROXY.",
             undone=True,
         ) from error
     except httpx.RequestError as error:
@@ -140,7 +139,7 @@ def exchange(origin: Origin) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silences the libraries that would log URLs, tokens or bodies, for our own doings only."""
+    """Silence libraries that would log URLs, tokens or bodies, for our own requests only."""
     silence = _ours.set(True)
     try:
         yield
@@ -149,12 +148,12 @@ def quiet() -> Iterator[None]:
 
 
 def keep_quiet(logger: str) -> None:
-    """Add a logger to those that `quiet` silences. Its filter does not see its children's records."""
+    """Add a logger to those that `quiet` silences. The filter does not apply to its child loggers."""
     logging.getLogger(logger).addFilter(_not_ours)
 
 
 def json_of(response: httpx.Response) -> object:
-    """The answer's JSON; None if it is none."""
+    """The answer's JSON; None if it is not JSON."""
     try:
         return json.loads(response.content)
     except ValueError:
@@ -162,7 +161,7 @@ def json_of(response: httpx.Response) -> object:
 
 
 def reply_of(response: httpx.Response) -> Reply:
-    """A JSON answer, or whatever else came with its HTTP status."""
+    """Read a response: a JSON answer, or any other content with its HTTP status."""
     payload = json_of(response)
     tracked = safe_token(payload.get("TrackingId")) if isinstance(payload, dict) else ""
     return Reply(
@@ -170,17 +169,17 @@ def reply_of(response: httpx.Response) -> Reply:
         payload=payload,
         tracking_id=tracked or safe_token(response.headers.get("TrackingId")),
         retry_after=retry_after(response),
-        incomplete=payload is None and _is_begun(response.content),
+        incomplete=payload is None and _looks_truncated(response.content),
     )
 
 
-def _is_begun(content: bytes) -> bool:
-    """Whether this is the beginning of a JSON object: cut off by somebody on the way who then called it whole."""
+def _looks_truncated(content: bytes) -> bool:
+    """Whether unreadable content is the beginning of a JSON object, cut off by a gateway that reported success."""
     return content[:1] in {b"", b"{"}
 
 
 def fault_of(response: httpx.Response, origin: Origin) -> Exception:
-    """The exception for a refused request: by the codes in the answer, else by the HTTP status."""
+    """The exception for a refused request, by its error codes or else by the HTTP status."""
     return reply_of(response).failure(origin)
 
 

@@ -14,7 +14,7 @@ from customer_match.errors import ConfigurationError, TerminalError, TransientEr
 from microsoft_advertising import wire
 from microsoft_advertising.account import Account
 from microsoft_advertising.async_client import AsyncClient
-from microsoft_advertising.auth.refresh_tokens import KeptInMemory
+from microsoft_advertising.auth.refresh_tokens import InMemoryTokenStore
 from microsoft_advertising.client import Client
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.models import UploadState, UploadStatus
@@ -89,7 +89,7 @@ def test_a_token_that_stays_refused_needs_a_human(service: Service, ask: Ask, st
 def test_rotated_refresh_tokens_are_handed_on(
     service: Service, account: Account, environment: Environment
 ) -> None:
-    store = KeptInMemory()
+    store = InMemoryTokenStore()
     service.on(STATUS, IN_PROGRESS)
 
     async def ask() -> None:

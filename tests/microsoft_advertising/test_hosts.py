@@ -122,10 +122,10 @@ def test_the_message_names_the_host_and_the_way_out() -> None:
     with pytest.raises(ForeignHost) as caught:
         address_of_upload("https://evil.example:8443/path?sig=upload-secret", PRODUCTION, ORIGIN)
     assert str(caught.value) == (
-        "sending the upload file for account 222: the service, or the ledger in the workspace, names evil.example:8443 "
-        "to send members and tokens to, and that is no host of the environment production. Nothing was sent there. "
-        "Find out who wrote it. If Microsoft Advertising, or your own gateway, does use this host, add it to the "
-        "connection's field Further hosts (`hosts`)."
+        "sending the upload file for account 222: the service, or the ledger in the workspace, gives evil.example:8443 "
+        "as the host to send members and tokens to, but it is not a host of the environment production. Nothing was "
+        "sent there. Find out where this address comes from. If Microsoft Advertising or your own gateway does use "
+        "this host, add it to the connection's field Further hosts (`hosts`)."
     )
 
 
@@ -329,7 +329,7 @@ def test_results_are_asked_for_at_five_addresses_at_most(
     do: Do, service: Service, environment: Environment
 ) -> None:
     service.on("/results", Reply(302, b"", {"Location": "/results"}))
-    with pytest.raises(ServiceTerminalError, match="each of 5 addresses leads to another one"):
+    with pytest.raises(ServiceTerminalError, match="more than 4 redirects"):
         do(environment, "row_errors", f"{service.base_url}/results")
     assert len(service.calls("/results")) == 5
 
@@ -339,7 +339,7 @@ def test_results_that_never_end(
 ) -> None:
     monkeypatch.setattr(files, "MAX_RESULT_SECONDS", -1)
     service.on("/results", Reply(200, results_zip(RESULTS)))
-    with pytest.raises(TransientError, match="not over after"):
+    with pytest.raises(TransientError, match="not finished after"):
         do(environment, "row_errors", f"{service.base_url}/results")
 
 
@@ -381,4 +381,4 @@ def test_a_public_name_that_leads_inside(
     with listening() as (port, said), pytest.raises(ForeignHost) as caught:
         do(environment, "row_errors", f"https://results.example.com:{port}/x?sig=upload-secret")
     assert said == [b""]
-    assert f"results.example.com:{port}, which leads into a private network" in str(caught.value)
+    assert f"results.example.com:{port}, which resolves to a private network" in str(caught.value)

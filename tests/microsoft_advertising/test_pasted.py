@@ -39,7 +39,7 @@ def test_nor_are_quotes_around_it(quotes: str) -> None:
 @pytest.mark.bad_input
 @pytest.mark.parametrize("inside", [*AROUND, "é", "…", "١"])
 def test_what_stands_inside_is_said_at_once_and_not_shown(inside: str) -> None:
-    with pytest.raises(ValueError, match="paste it again") as caught:
+    with pytest.raises(ValueError, match="Paste it again") as caught:
         one_word(f"abc{inside}def")
     assert "abc" not in str(caught.value)
 

@@ -17,7 +17,7 @@ import pytest
 from customer_match.errors import ConfigurationError
 from microsoft_advertising.account import Account
 from microsoft_advertising.async_client import AsyncClient
-from microsoft_advertising.auth.refresh_tokens import KeptInMemory
+from microsoft_advertising.auth.refresh_tokens import InMemoryTokenStore
 from microsoft_advertising.auth.tokens import TokenSource
 from microsoft_advertising.client import Client
 from microsoft_advertising.environment import Environment
@@ -182,7 +182,7 @@ def test_consent_revoked_in_the_middle_of_a_poll(
 
 def test_consent_given_again_is_found_at_once(api: Api, account: Account, environment: Environment) -> None:
     """msal repeats a refusal from memory; what is stored meanwhile must not fall prey to that."""
-    store = KeptInMemory()
+    store = InMemoryTokenStore()
     tokens = TokenSource(account, environment, store)
     api.control("tokens", {"revoke_refresh": True})
     with pytest.raises(ConfigurationError):
@@ -200,7 +200,7 @@ def test_threads_renew_at_once_with_one_time_tokens(
 ) -> None:
     api.control("settings", {"strict_rotation": True})
     api.fault("Token", "delay", seconds=0.5, times=4)  # all have looked before the first gets an answer
-    store = KeptInMemory()
+    store = InMemoryTokenStore()
     clients = [Client(account, environment, store=store) for _ in range(4)]
     failures: list[BaseException] = []
 

@@ -98,4 +98,4 @@ def test_patience_ends_with_the_last_error(slept: list[float], caplog: pytest.Lo
     with pytest.raises(TransientError, match="failure 2"):
         call(RetryPolicy(attempts=3), function, asynchronous=False)
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
-    assert "failure 0; the next attempt follows" in caplog.text
+    assert "failure 0; retrying in" in caplog.text

@@ -57,7 +57,7 @@ def test_accepting_in_the_browser(simulator: Simulator, page: Page) -> None:
         expect(page.get_by_text("Sample web application")).to_be_visible()
         expect(page.get_by_text("manage your Microsoft Advertising accounts")).to_be_visible()
         page.get_by_role("button", name="Accept").click()
-        expect(page.get_by_role("heading", name="Back to the command line")).to_be_visible()
+        expect(page.get_by_role("heading", name="Return to the command line")).to_be_visible()
         assert page.url == f"{listener.redirect_uri}/"
         assert sign_in.finish(listener.wait(30)).get_secret_value()
 
@@ -73,7 +73,7 @@ def test_declining_in_the_browser(simulator: Simulator, page: Page) -> None:
     ):
         page.goto(sign_in.address)
         page.get_by_role("button", name="Decline").click()
-        expect(page.get_by_role("heading", name="Back to the command line")).to_be_visible()
+        expect(page.get_by_role("heading", name="Return to the command line")).to_be_visible()
         with pytest.raises(ConfigurationError, match="the user declined"):
             sign_in.finish(listener.wait(30))
 

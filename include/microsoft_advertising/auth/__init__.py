@@ -1,1 +1,1 @@
-"""Signing in, and access tokens."""
+"""Sign-in and access tokens."""

@@ -1,4 +1,4 @@
-"""The authority that issues tokens, asked through msal."""
+"""Requests to the authority that issues tokens, through msal."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["AuthorityHttp", "application", "at_host"]
 def application(
     client_id: str, client_secret: SecretStr | None, environment: Environment, http: AuthorityHttp
 ) -> Any:
-    """An application of msal for a registration: confidential with a secret, public without.
+    """Create msal's application object for a registration: confidential with a secret, public without.
 
-    Asks the authority to describe itself. msal keeps refusals in the application's memory: after one, only a
-    new application asks again.
+    Requests the authority's metadata. msal caches refusals in the application object: after a refusal, only a new
+    object sends another request.
 
     Raises:
-        KeyError, ValueError: The authority describes itself wrongly.
-        ServiceTransientError: It cannot be reached now.
+        KeyError, ValueError: The authority's metadata is not valid.
+        ServiceTransientError: The authority cannot be reached now.
     """
     options = {"authority": environment.authority, "http_client": http}
     if client_secret is None:
@@ -36,10 +36,10 @@ def application(
 
 
 def at_host(url: str, environment: Environment, origin: Origin) -> str:
-    """The address of the authority that requests and browsers really go to: a stand-in's, if there is one.
+    """The address to use for a URL of the authority: on the environment's `token_host`, if it has one.
 
     Raises:
-        ForeignHost: There is none, and it is not the authority's.
+        ForeignHost: It has none, and the URL is not on the authority's host.
     """
     if environment.token_host is None:
         return str(address_of_authority(url, environment, origin))
@@ -47,9 +47,9 @@ def at_host(url: str, environment: Environment, origin: Origin) -> str:
 
 
 class AuthorityHttp:
-    """What msal sends its requests with: httpx, set up as everywhere, and for a stand-in sent to its host.
+    """HTTP client for msal: httpx with our settings, and with the `token_host` of a simulator.
 
-    Answers that are no JSON are kept from msal, which would log them whole.
+    Answers other than JSON are not passed to msal, which would log them in full.
     """
 
     def __init__(self, environment: Environment, origin: Origin) -> None:
@@ -58,11 +58,11 @@ class AuthorityHttp:
         self._origin = origin
 
     def get(self, url: str, **options: Any) -> httpx.Response:
-        """Part of what msal asks of an HTTP client."""
+        """Send a request (interface of msal)."""
         return self._send("GET", url, **options)
 
     def post(self, url: str, **options: Any) -> httpx.Response:
-        """Part of what msal asks of an HTTP client."""
+        """Send a request (interface of msal)."""
         return self._send("POST", url, **options)
 
     def close(self) -> None:

@@ -1,33 +1,33 @@
-"""Which refresh token is the newest, though several processes renew: the seam to where it is kept."""
+"""Finds the newest refresh token when several processes renew tokens; defines the interface of token stores."""
 
 from __future__ import annotations
 
 import time
 from typing import Final, Protocol
 
-__all__ = ["KeptInMemory", "NewestRefreshToken", "TokenStore"]
+__all__ = ["InMemoryTokenStore", "NewestRefreshToken", "TokenStore"]
 
-_LOOKS: Final = (0.0, 0.3, 0.7, 2.0)
-"""Seconds before each look for a token that another process is about to keep: it has it from the authority
-already, and needs no more than one write."""
+_DELAYS: Final = (0.0, 0.3, 0.7, 2.0)
+"""Seconds before each read of the store, for a token that another process is about to store. That process already has
+the token and only needs to write it."""
 
 
 class TokenStore(Protocol):
-    """Keeps the newest refresh token of one sign-in, durably and for all processes that use it.
+    """Stores the newest refresh token of one sign-in, durably and for all processes that use it.
 
-    What was stored last wins. That is enough: where the authority lets a token work once only, whoever stores a
-    newer one has read the one before; where it lets it work often, each of them is good.
+    The last write wins. That is sufficient: if the authority accepts each token only once, the process that stores a
+    newer token has read the previous one; if it accepts a token repeatedly, all of them are valid.
     """
 
     def load(self) -> str | None:
-        """The token that was stored last; None if there is none, or it cannot be read."""
+        """The token stored last; None if there is none, or if it cannot be read."""
 
     def save(self, refresh_token: str) -> None:
-        """Store a token. Never raises: the token in hand is good, whatever becomes of its copy."""
+        """Store a token. Never raises, because the caller's token is valid even if it cannot be stored."""
 
 
-class KeptInMemory:
-    """A store for one process, such as a sign-in that is not over yet."""
+class InMemoryTokenStore:
+    """A store for one process, for example during a sign-in."""
 
     def __init__(self) -> None:
         self.refresh_token: str | None = None
@@ -45,8 +45,8 @@ class NewestRefreshToken:
     """The refresh token to use next. Not thread-safe: `TokenSource` holds a lock.
 
     Args:
-        first: That of the connection.
-        store: Where newer ones are kept; None if this process is the only one, and keeps them itself.
+        first: The connection's refresh token.
+        store: Stores newer tokens; None if this is the only process, which then keeps them in memory.
     """
 
     def __init__(self, first: str, store: TokenStore | None) -> None:
@@ -57,17 +57,17 @@ class NewestRefreshToken:
         self._refused: set[str] = set()
 
     def next(self) -> str:
-        """The one to use now: the stored one if it changed since we last looked, else the newest of our own."""
+        """The token to use now: the stored one if it has changed since the last read, else our newest."""
         stored = self._load()
         if stored and stored != self._seen:
             self._seen = self._current = stored
         return self._current
 
     def after_refusal(self, refused: str) -> str | None:
-        """Another one to try, now that the authority has refused one; None if there is none.
+        """The token to try after the authority has refused one; None if there is none.
 
-        Another process may have redeemed it a moment ago, and be about to store its successor. As the last one,
-        the connection's own is tried: what is stored may be damaged.
+        Another process may have just redeemed the token and be about to store its successor. The connection's own
+        token is tried last, because the stored one may be damaged.
         """
         self._refused.add(refused)
         stored = self._await_another_token() if self._store else None
@@ -77,7 +77,7 @@ class NewestRefreshToken:
         return None if self._first in self._refused else self._first
 
     def keep(self, token: str) -> None:
-        """The authority has issued a token; it is stored if it is a new one."""
+        """Use a token that the authority has issued from now on, and store it if it is new."""
         self._refused.clear()
         if token != self._current:
             self._current = token
@@ -85,8 +85,8 @@ class NewestRefreshToken:
                 self._store.save(token)
 
     def _await_another_token(self) -> str | None:
-        for pause in _LOOKS:
-            time.sleep(pause)
+        for delay in _DELAYS:
+            time.sleep(delay)
             stored = self._load()
             if stored and stored not in self._refused:
                 return stored

@@ -1,7 +1,7 @@
-"""A human's sign-in: authorization code flow with PKCE, from the address to open to the refresh token.
+"""Interactive sign-in: authorization code flow with PKCE, from the address to open to the refresh token.
 
-msal makes state, nonce and code verifier, and checks what comes back. Nothing here opens a browser or a port;
-`sign_in_listener` receives the answer where a browser runs on the same machine.
+msal creates state, nonce and code verifier, and checks the answer. This module opens no browser and no port;
+`redirect_listener` receives the answer if a browser runs on the same machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from microsoft_advertising.faults import Origin
 __all__ = ["SignIn", "native_client_page", "read_answer"]
 
 NATIVE_CLIENT: Final = "https://login.microsoftonline.com/common/oauth2/nativeclient"
-"""An empty page of Microsoft's for native applications to end on (documented: register page)."""
+"""Microsoft's empty redirect page for native applications (documented: register page)."""
 
 _ORIGIN: Final = Origin("signing in", "")
 
@@ -32,14 +32,14 @@ class SignIn:
 
     Args:
         client_id: Application (client) id of the app registration.
-        client_secret: Its secret; None for a public (native) registration.
-        environment: Which authority and scope.
-        redirect_uri: Where the browser is sent with the answer; registered for the application.
+        client_secret: The registration's secret; None for a public (native) registration.
+        environment: The authority and the scope.
+        redirect_uri: The address that the browser is sent to with the answer; registered for the application.
         posted: Whether the answer comes as a posted form, which leaves no code in the browser's history
-            (advised by RFC 9700), rather than in the address, from which it can be copied.
+            (recommended by RFC 9700), or else in the address, from which it can be copied.
 
     Raises:
-        ConfigurationError: The authority describes itself wrongly.
+        ConfigurationError: The authority's metadata is not valid.
         TransientError: The authority cannot be reached.
     """
 
@@ -56,12 +56,12 @@ class SignIn:
         self._http = AuthorityHttp(environment, _ORIGIN)
         try:
             self._application = application(client_id, client_secret, environment, self._http)
-            self._flow: dict[str, Any] = self._begin(redirect_uri, "form_post" if posted else "query")
+            self._flow: dict[str, Any] = self._start_flow(redirect_uri, "form_post" if posted else "query")
         except (KeyError, ValueError) as error:
             self._http.close()
             raise ConfigurationError(
-                f"{_ORIGIN}: the authority's description of itself is not as it should be "
-                f"({type(error).__name__}). Check the environment, the base URL and the tenant."
+                f"{_ORIGIN}: the authority's metadata is not valid ({type(error).__name__}). Check the environment, "
+                "the base URL and the tenant."
             ) from None  # the cause repeats the answer
         except BaseException:
             self._http.close()
@@ -75,26 +75,27 @@ class SignIn:
 
     @property
     def state(self) -> str:
-        """What the answer repeats, and nobody else knows (RFC 6749, 10.12)."""
+        """The secret state of this sign-in, which the answer must repeat (RFC 6749, 10.12)."""
         return str(self._flow["state"])
 
     @property
     def address(self) -> str:
-        """What to open in a browser."""
+        """The address to open in a browser."""
         return at_host(str(self._flow["auth_uri"]), self._environment, _ORIGIN)
 
     def finish(self, answer: Mapping[str, str]) -> SecretStr:
-        """Redeem the code.
+        """Redeem the authorization code.
 
         Args:
-            answer: The query of the address that the browser was sent to, or the form that it posted.
+            answer: The query of the redirect address, or the posted form.
 
         Returns:
             The refresh token.
 
         Raises:
-            ConfigurationError: The user declined, the code is too old, the secret is wrong, …: what to do is said.
-            TransientError: The authority cannot be reached, or has no time.
+            ConfigurationError: For example: the user declined, the code has expired, or the secret is wrong. The
+                message says what to do.
+            TransientError: The authority cannot be reached, or is overloaded.
         """
         _check(answer, self.state)
         try:
@@ -103,21 +104,21 @@ class SignIn:
             )
         except (KeyError, ValueError, RuntimeError) as error:
             raise ConfigurationError(
-                f"{_ORIGIN}: the authority's answer is not as it should be ({type(error).__name__}). "
-                "Sign in again; if this lasts, check the environment and the base URL."
+                f"{_ORIGIN}: the authority's answer is not valid ({type(error).__name__}). Sign in again. If this "
+                "persists, check the environment and the base URL."
             ) from None  # the cause repeats the answer
         if "access_token" not in tokens:
             raise refusal(tokens, _ORIGIN)
         if not tokens.get("refresh_token"):
             raise ConfigurationError(
-                f"{_ORIGIN}: there is no refresh token in the answer. The application must be allowed "
+                f"{_ORIGIN}: the answer contains no refresh token. The application needs the permission "
                 "`offline_access`: add it in Entra ID under API permissions, and sign in again."
             )
         return SecretStr(str(tokens["refresh_token"]))
 
-    def _begin(self, redirect_uri: str, response_mode: str) -> dict[str, Any]:
+    def _start_flow(self, redirect_uri: str, response_mode: str) -> dict[str, Any]:
         with warnings.catch_warnings():
-            # msal warns of every other mode than form_post, from which nobody could copy.
+            # msal warns about every mode except form_post, but a user cannot copy an answer from a form.
             warnings.simplefilter("ignore", UserWarning)
             flow: dict[str, Any] = self._application.initiate_auth_code_flow(
                 list(self._environment.scopes), redirect_uri=redirect_uri, response_mode=response_mode
@@ -126,36 +127,36 @@ class SignIn:
 
 
 def native_client_page(environment: Environment) -> str:
-    """The redirect URI from which people copy the answer; a stand-in has its own."""
+    """The redirect URI from which users copy the answer; a simulator has its own."""
     return at_host(NATIVE_CLIENT, environment, _ORIGIN)
 
 
 def read_answer(pasted: str) -> dict[str, str]:
-    """The answer in an address that somebody copied.
+    """Read the answer from an address that a user copied.
 
     Args:
-        pasted: The whole address, or its query; broken lines and quotes do not matter.
+        pasted: The whole address, or its query; line breaks and quotes are ignored.
 
     Raises:
-        ConfigurationError: There is no answer in it.
+        ConfigurationError: The address contains no answer.
     """
     text = "".join(pasted.split()).strip("\"'<>")
     query = urlsplit(text).query if "://" in text else text.lstrip("?")
     answer = dict(parse_qsl(query))
     if not (answer.get("code") or answer.get("error")):
         raise ConfigurationError(
-            f"{_ORIGIN}: this address holds no answer. Copy the whole address from the browser's address bar "
-            "after you have accepted; it holds `code=`."
+            f"{_ORIGIN}: this address contains no answer. Copy the whole address from the browser's address bar "
+            "after you have accepted; it contains `code=`."
         )
     return answer
 
 
 def _check(answer: Mapping[str, str], state: str) -> None:
-    """Before msal does, whose words would show the answer."""
+    """Check the answer before msal does, whose messages would show it."""
     if answer.get("state") != state:
         raise ConfigurationError(
             f"{_ORIGIN}: the answer belongs to another sign-in (its state differs). Open the newest address, "
-            "and paste nothing that you did not get from it."
+            "and paste only the answer that it leads to."
         )
     if answer.get("error"):
         raise refusal(answer, _ORIGIN)

@@ -1,4 +1,4 @@
-"""Puts the access token on requests, and a new one if the service says that it has expired."""
+"""Adds the access token to requests, and a new one if the service reports that it has expired."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from microsoft_advertising.account import Account
 from microsoft_advertising.auth.tokens import TokenSource
 from microsoft_advertising.wire import reply_of
 
-__all__ = ["Signed", "account_headers"]
+__all__ = ["TokenAuth", "account_headers"]
 
 
 def account_headers(account: Account) -> dict[str, str]:
     """The headers of every call, except the token's (documented: request-header-rest).
 
-    While no account is chosen, its ids are left out: Customer Management needs none (documented).
+    Empty ids are left out (before an account is chosen): Customer Management needs none (documented).
     """
     headers = {
         "DeveloperToken": account.developer_token.get_secret_value(),
@@ -27,13 +27,13 @@ def account_headers(account: Account) -> dict[str, str]:
     return {name: value for name, value in headers.items() if value}
 
 
-class Signed(httpx.Auth):
-    """Signs a request; renews the token once where it was refused, and sends the request again.
+class TokenAuth(httpx.Auth):
+    """Adds the token to a request. If the token is refused, renews it once and sends the request again.
 
     Args:
-        tokens: Where tokens come from.
+        tokens: Source of access tokens.
         header: `Authorization` for calls, `AuthenticationToken` for the file upload (documented).
-        scheme: What stands before the token.
+        scheme: Prefix of the token.
     """
 
     requires_response_body = True
@@ -47,19 +47,19 @@ class Signed(httpx.Auth):
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """For `httpx.Client`."""
-        response = yield self._sign(request, self._tokens.access_token())
+        response = yield self._with_token(request, self._tokens.access_token())
         response.read()
         if reply_of(response).token_refused:
-            yield self._sign(request, self._tokens.access_token(force_refresh=True))
+            yield self._with_token(request, self._tokens.access_token(force_refresh=True))
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """For `httpx.AsyncClient`: tokens are fetched in a thread, as msal has no async calls."""
-        response = yield self._sign(request, await asyncio.to_thread(self._tokens.access_token))
+        """For `httpx.AsyncClient`: tokens are fetched in a thread, because msal has no async API."""
+        response = yield self._with_token(request, await asyncio.to_thread(self._tokens.access_token))
         await response.aread()
         if reply_of(response).token_refused:
             renewed = await asyncio.to_thread(self._tokens.access_token, force_refresh=True)
-            yield self._sign(request, renewed)
+            yield self._with_token(request, renewed)
 
-    def _sign(self, request: httpx.Request, token: str) -> httpx.Request:
+    def _with_token(self, request: httpx.Request, token: str) -> httpx.Request:
         request.headers[self._header] = self._scheme + token
         return request

@@ -1,4 +1,4 @@
-"""Access tokens from a refresh token, by msal."""
+"""Obtains access tokens with a refresh token, through msal."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from microsoft_advertising.faults import Origin, ServiceTransientError
 __all__ = ["TokenSource"]
 
 RENEW_SECONDS_BEFORE = 300
-"""A token is renewed this long before it expires (they last about an hour), as msal's own cache does."""
+"""Seconds before expiry at which a token is renewed (tokens last about an hour), as in msal's own cache."""
 
-MOST_TRIES = 20
-"""Refresh tokens tried in one renewal. Each try but the first needs that another process has just stored a
-newer one, so that this many mean that something is amiss."""
+MAX_TRIES = 20
+"""Maximum refresh tokens tried in one renewal. Each try after the first requires that another process has just stored a
+newer token, so reaching this number indicates a fault."""
 
 
 class TokenSource:
-    """Hands out valid access tokens; renews them early and on demand. Thread-safe.
+    """Returns valid access tokens; renews them early and on demand. Thread-safe.
 
-    Other processes may renew at the same time, also where the authority lets a refresh token work once only:
-    after a refusal the store is looked at again, and what another process has put there is tried.
+    Other processes may renew at the same time, even if the authority accepts each refresh token only once: after a
+    refusal, the source reads the store again and tries a token that another process has stored.
 
     Args:
-        account: Whose tokens; its refresh token is used until a newer one is stored.
-        environment: Which authority and scope.
-        store: Keeps each new refresh token. It is used under a lock, before the access token is handed out.
+        account: The credentials; their refresh token is used until a newer one is stored.
+        environment: The authority and the scope.
+        store: Stores each new refresh token. It is used under a lock, before the access token is returned.
     """
 
     def __init__(self, account: Account, environment: Environment, store: TokenStore | None = None) -> None:
@@ -55,14 +55,14 @@ class TokenSource:
         self._http = AuthorityHttp(environment, self._origin)
 
     def access_token(self, *, force_refresh: bool = False) -> str:
-        """A token that is good for some minutes at least.
+        """A token that is valid for at least some minutes.
 
         Args:
-            force_refresh: The service refused the last one, whatever its expiry says.
+            force_refresh: Renew even if the token has not expired, because the service refused it.
 
         Raises:
-            ConfigurationError: A human must act: sign in again, or correct client id or secret.
-            TransientError: The authority cannot be reached or answers nothing useful now.
+            ConfigurationError: A user must act: sign in again, or correct the client id or secret.
+            TransientError: The authority cannot be reached, or its answer is not usable now.
         """
         with self._lock:
             if force_refresh or time.monotonic() >= self._renew_at:
@@ -84,24 +84,24 @@ class TokenSource:
     def _redeem(self) -> Mapping[str, Any]:
         """The authority's answer with an access token."""
         token, doubtful = self._newest.next(), False
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             answer = self._ask(token)
             if "access_token" in answer:
                 return answer
             doubtful = doubtful or is_doubtful(answer)
-            another = self._instead_of(token) if answer.get("error") in SIGN_IN_AGAIN else None
+            another = self._next_after_refusal(token) if answer.get("error") in SIGN_IN_AGAIN else None
             if another is None:
                 break
             token = another
         if doubtful:
-            self._wait_out_the_doubt()
+            self._postpone_doubtful_refusal()
         raise refusal(answer, self._origin)
 
-    def _wait_out_the_doubt(self) -> None:
-        """A good token is refused now and then: it is tried once more, after a minute that whoever asked waits.
+    def _postpone_doubtful_refusal(self) -> None:
+        """Have the caller wait a minute and try the token once more, because valid tokens are sometimes refused.
 
         Raises:
-            ServiceTransientError: The minute is not over. It is not waited here, where all others would wait, too.
+            ServiceTransientError: The minute is not over. Waiting here would block all other threads, too.
         """
         now = time.monotonic()
         if self._doubted_at is None:
@@ -110,15 +110,15 @@ class TokenSource:
         if left > 0:
             self._application = None  # as below
             raise ServiceTransientError(
-                f"{self._origin}: invalid_grant (AADSTS70000), which the authority answers now and then for good "
-                "refresh tokens, too. It is tried once more in a minute. If it is refused then: sign in again "
+                f"{self._origin}: invalid_grant (AADSTS70000), which the authority sometimes returns for valid refresh "
+                "tokens, too. The token is tried once more in a minute. If it is refused again, sign in again "
                 "(`customer-match login`).",
                 retry_after=left,
                 undone=True,
             )
         self._doubted_at = None
 
-    def _instead_of(self, refused: str) -> str | None:
+    def _next_after_refusal(self, refused: str) -> str | None:
         self._application = None  # msal would refuse the same token from memory for a minute
         return self._newest.after_refusal(refused)
 
@@ -129,12 +129,12 @@ class TokenSource:
                 refresh_token, scopes=list(self._environment.scopes)
             )
         except ServiceTransientError as error:
-            # Whatever became of this, the call that the token is for was not sent.
+            # In any case, the call that needs the token was not sent.
             raise ServiceTransientError(str(error), retry_after=error.retry_after, undone=True) from error
         except (KeyError, ValueError) as error:
             raise ConfigurationError(
-                f"{self._origin}: the authority's answer is not as it should be ({type(error).__name__}). "
-                "Check the base URL on the connection."
+                f"{self._origin}: the authority's answer is not valid ({type(error).__name__}). Check the base URL on "
+                "the connection."
             ) from None  # the cause repeats the answer
         return answer
 

@@ -1,1 +1,1 @@
-"""Bulk uploads: the file, its transfer, its results."""
+"""Bulk uploads: files, their transfer and their results."""

@@ -1,9 +1,9 @@
-"""Writes Bulk files: the members of one audience under one action, as lean CSV in a zip, in constant memory.
+"""Writes Bulk files: the members of one audience with one action, as CSV in a zip, in constant memory.
 
-Only the columns that the service needs are written (the official SDK writes 442). All item rows have the same
-width, so that numpy fills a template and no text is formatted per row. Source of the format:
-`bulk-file-schema`, `bulk-service/customer-list` and `customer-list-item` (documented); that a list row with
-an id and an action type is enough is observed (LIVE23).
+The file contains only the columns that the service needs (the official SDK writes 442). All item rows have the same
+width, so numpy fills a template and no text is formatted per row. Source of the format: `bulk-file-schema`,
+`bulk-service/customer-list` and `customer-list-item` (documented). A list row with an id and an action type is enough
+(observed: LIVE23).
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ Digests = npt.NDArray[np.uint8]
 
 DIGEST_BYTES: Final = 32
 CLIENT_ID_DIGITS: Final = 6
-"""Enough for every file that keeps `MAX_FILE_BYTES`; a test holds this."""
+"""Enough for every file within `MAX_FILE_BYTES`; a test checks this."""
 
 _COLUMNS: Final = "Type,Id,Parent Id,Client Id,Name,Action Type,Sub Type,Text"
 _COLUMNS_WITH_TERMS: Final = _COLUMNS.replace("Client Id", "Accept Customer Match Term,Client Id")
-"""The same where the upload accepts the terms (documented: customer-list); before Client Id, so that what is
-filled into an item row stays where it was, counted from its end."""
+"""Columns of an upload that accepts the terms (documented: customer-list). The additional column is before Client Id,
+so that the values of an item row keep their positions from its end."""
 _OTHER_ROWS: Final = 3
-"""Header, Format Version and the list: counted as rows, in case the service does."""
+"""Header, Format Version and list row: counted as rows, in case the service counts them."""
 
 _BLOCK: Final = 32_768
-"""Rows made at once: some 4 MB, which the processor's cache still likes."""
+"""Rows created at once: about 4 MB, which fits the processor's cache."""
 
 
 @dataclass(frozen=True)
 class BulkFileInfo:
-    """What was written.
+    """Size of a file.
 
     Attributes:
-        rows: Members.
+        rows: Number of members.
         raw_bytes: Size of the CSV.
         zip_bytes: Size of the file.
     """
@@ -71,10 +71,10 @@ class BulkFileInfo:
 
 
 def index_of(identifier: str) -> int:
-    """The member's index within its file, from a Client Id of the results.
+    """The member's index within its file, from a Client Id in the results.
 
     Raises:
-        TerminalError: It is none of ours.
+        TerminalError: It is not one of our Client Ids.
     """
     if not (len(identifier) == CLIENT_ID_DIGITS and identifier.isascii() and identifier.isdigit()):
         raise TerminalError("The upload's results name a Client Id that was not sent.")
@@ -82,9 +82,10 @@ def index_of(identifier: str) -> int:
 
 
 def max_members_per_file(*, sandbox: bool) -> int:
-    """Most members of one file, by the limits on rows and on bytes.
+    """Maximum members of one file, by the limits on rows and on bytes.
 
-    For an audience id of any length, with the terms or without: a plan may outlive a change of the connection.
+    Holds for an audience id of any length, with or without the terms, so that a plan stays valid if the connection
+    changes.
     """
     rows = (SANDBOX_MAX_ROWS if sandbox else MAX_ROWS) - _OTHER_ROWS
     longest = str(MAX_ID)
@@ -95,17 +96,17 @@ def max_members_per_file(*, sandbox: bool) -> int:
 def write_bulk_file(
     path: Path, *, audience_id: str, action: Action, members: Iterable[Digests], accept_terms: bool = False
 ) -> BulkFileInfo:
-    """Write the members of one audience under one action as a zip with one CSV.
+    """Write the members of one audience with one action as a zip with one CSV.
 
-    The file appears under its name only when it is whole.
+    The file gets its name only when it is complete.
 
     Args:
-        path: Where to; ends in .zip. Overwritten if it exists.
+        path: Target file, ending in .zip. Overwritten if it exists.
         audience_id: The audience's id at the service.
         action: What to do with the members.
-        members: Arrays of shape (n, 32), dtype uint8; the members' indexes count through all of them.
-        accept_terms: Whether the upload accepts the Customer Match terms. If not, the file does not mention
-            them: "False" would make it fail (documented), and without it what was accepted by hand counts.
+        members: Arrays of shape (n, 32), dtype uint8; the members' indexes run through all of them.
+        accept_terms: Whether the upload accepts the Customer Match terms. If not, the column is left out: "False"
+            would make the upload fail (documented), and without the column an earlier acceptance applies.
 
     Raises:
         TerminalError: There are more members than one file takes; nothing is left behind.
@@ -165,7 +166,7 @@ def _head(audience_id: str, action: Action, *, accept_terms: bool) -> bytes:
 
 
 def _template(audience_id: str, *, accept_terms: bool) -> npt.NDArray[np.uint8]:
-    """One item row as bytes; Client Id and Text are still to be filled in."""
+    """One item row as bytes, with placeholders for Client Id and Text."""
     extra = "," if accept_terms else ""
     row = f"Customer List Item,,{audience_id},{extra}{'0' * CLIENT_ID_DIGITS},,,Email,{'0' * 2 * DIGEST_BYTES}\r\n"
     return np.frombuffer(row.encode("ascii"), dtype=np.uint8)

@@ -1,8 +1,8 @@
-"""Reads the results of an upload: a zip with one CSV, of which only refused rows are of interest.
+"""Reads the results of an upload: a zip with one CSV, of which only refused rows matter.
 
-The file is read as a stream, within bounds, and never trusted: it may be cut off, wide (438 to 474 columns
-were observed, whatever was sent), ragged, in any column order, and it repeats the rows' `Text` in clear. That
-column is never picked up.
+The file is read as a stream, with limits, and is not trusted: it may be truncated, wide (438 to 474 columns observed,
+whatever was sent) or ragged, and its columns may have any order. It repeats the rows' `Text` unencrypted; that column
+is never read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from microsoft_advertising.models import RecordType, RowError
 __all__ = ["read_row_errors"]
 
 ERROR_SUFFIX: Final = " Error"
-"""A refused row is followed by rows of its type with this suffix (observed: LIVE23, LIVE24)."""
+"""Suffix of the type in the error rows that follow a refused row (observed: LIVE23, LIVE24)."""
 
 _RECORDS: Final = {name: name for name in get_args(RecordType)}
 
@@ -31,16 +31,16 @@ _RECORDS: Final = {name: name for name in get_args(RecordType)}
 def read_row_errors(
     file: IO[bytes], *, max_raw_bytes: int = MAX_RESULT_RAW_BYTES, max_line: int = MAX_RESULT_LINE
 ) -> Iterator[RowError]:
-    """The refused rows of a results file, in its order, each as often as it has errors.
+    """The errors of the refused rows of a results file, in the file's order.
 
     Args:
-        file: The zip, seekable. Stays the caller's to close.
-        max_raw_bytes: Most bytes to unzip.
-        max_line: Most characters of one line.
+        file: The zip, seekable. The caller closes it.
+        max_raw_bytes: Maximum unzipped size in bytes.
+        max_line: Maximum characters of one line.
 
     Raises:
-        TransientError: The zip is broken or cut off: fetch it again.
-        TerminalError: It is not the documented kind of file, or goes beyond the bounds.
+        TransientError: The zip is damaged or truncated: download it again.
+        TerminalError: The file does not have the documented form, or exceeds a limit.
     """
     try:
         with zipfile.ZipFile(file) as archive, archive.open(_member(archive, max_raw_bytes)) as member:
@@ -48,7 +48,7 @@ def read_row_errors(
             yield from _row_errors(_lines(text, max_line))
     except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
         raise TransientError(
-            f"The upload's results arrived broken ({type(error).__name__}): they are to be fetched again."
+            f"The download of the upload's results is damaged ({type(error).__name__}). Download them again."
         ) from None  # the cause may repeat a row
     except (csv.Error, NotImplementedError, RuntimeError) as error:
         # zipfile raises the last two for unknown compression and for encryption.
@@ -56,10 +56,10 @@ def read_row_errors(
 
 
 def _member(archive: zipfile.ZipFile, max_raw_bytes: int) -> zipfile.ZipInfo:
-    """The one file in the zip. zipfile unzips no more than the size that is declared here."""
+    """The only file in the zip. zipfile unzips no more than the declared size."""
     members = [member for member in archive.infolist() if not member.is_dir()]
     if len(members) != 1:
-        raise TerminalError(f"The upload's results should be one file in a zip, not {len(members)}.")
+        raise TerminalError(f"The upload's results must be a zip with one file, not {len(members)}.")
     if members[0].file_size > max_raw_bytes:
         raise TerminalError(f"The upload's results are larger than {max_raw_bytes} bytes unzipped.")
     return members[0]
@@ -68,13 +68,13 @@ def _member(archive: zipfile.ZipFile, max_raw_bytes: int) -> zipfile.ZipInfo:
 def _lines(text: io.TextIOWrapper, max_line: int) -> Iterator[str]:
     while line := text.readline(max_line):
         if len(line) == max_line and not line.endswith(("\n", "\r")):
-            raise TerminalError(f"The upload's results hold a line of more than {max_line} characters.")
+            raise TerminalError(f"The upload's results contain a line of more than {max_line} characters.")
         yield line
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """Where the columns of interest are."""
+    """Positions of the columns that are read."""
 
     type: int
     client_id: int
@@ -102,7 +102,7 @@ def _row_errors(lines: Iterator[str]) -> Iterator[RowError]:
 
 def _row_error(row: list[str], columns: _Columns, record: str) -> RowError:
     if record not in _RECORDS:
-        raise TerminalError("The upload's results report an error of a kind of row that was not sent.")
+        raise TerminalError("The upload's results report an error for a row type that was not sent.")
     number = _field(row, columns.number)
     return RowError(
         record=_RECORDS[record],

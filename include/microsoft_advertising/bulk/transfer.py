@@ -1,7 +1,7 @@
-"""Files to and from the service: the upload of a Bulk file, the download of its results.
+"""File transfer with the service: upload of a Bulk file, download of its results.
 
-Both go to URLs that the service hands out, whatever the transport of the calls is; `hosts` says which may be used.
-An upload, which bears tokens, is never redirected; results are fetched without any.
+Both use URLs that the service returns, whatever the transport of the calls; `hosts` decides which URLs are allowed.
+Uploads carry tokens and never follow redirects; downloads carry no tokens.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import httpx
 
 from customer_match.errors import TerminalError
 from microsoft_advertising.account import Account
-from microsoft_advertising.auth.signing import Signed, account_headers
+from microsoft_advertising.auth.signing import TokenAuth, account_headers
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.faults import (
     Origin,
@@ -43,47 +43,47 @@ __all__ = ["Files"]
 ALREADY_UPLOADED: Final = 3224
 
 UPLOAD_TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0, read=300.0)
-"""Seconds without progress. After the last byte the service may take its time to store 100 MB."""
+"""Seconds without progress. After the last byte the service may need some time to store 100 MB."""
 
 _GONE: Final = frozenset({403, 404, 410})
-"""How a storage service refuses a URL whose signature has expired, or whose file is gone."""
+"""Statuses of a storage service for a URL with an expired signature or a deleted file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """Sends and fetches files.
+    """Uploads and downloads files.
 
     Attributes:
-        environment: Tells which hosts are the service's.
-        account: Whose headers an upload bears.
-        signed: Puts the token on an upload.
-        http: An open client, which stays its owner's.
+        environment: Defines the service's hosts.
+        account: For the headers of an upload.
+        auth: Adds the token to an upload.
+        http: An open client, which its owner closes.
     """
 
     environment: Environment
     account: Account
-    signed: Signed
+    auth: TokenAuth
     http: httpx.Client
 
     def check(self, ticket: UploadTicket) -> None:
-        """Check where a file is to be sent before the ticket is recorded.
+        """Check the upload address before the ticket is recorded.
 
         Raises:
-            ForeignHost: It is none of the service's hosts.
+            ForeignHost: It is not on one of the service's hosts.
         """
         address_of_upload(ticket.upload_url, self.environment, self._origin(_UPLOAD))
 
     def upload(self, ticket: UploadTicket, path: Path) -> None:
-        """See `Client.upload_file`; once, without retries."""
+        """As `Client.upload_file`, without retries."""
         origin = self._origin(_UPLOAD)
         with _open_upload(path) as file:
             request = self._upload_request(ticket, file, path)
             with exchange(origin):
-                response = self.http.send(request, auth=self.signed)
+                response = self.http.send(request, auth=self.auth)
         _read_upload_answer(response, origin)
 
     def _upload_request(self, ticket: UploadTicket, file: IO[bytes], path: Path) -> httpx.Request:
-        """One part, streamed from the file. Its name is neutral, its extension counts (documented: 3223)."""
+        """A request that streams the file as its only part. The file name is neutral; its extension matters (3223)."""
         part = (f"upload{path.suffix.lower()}", file, "application/octet-stream")
         # AccountId is the documented name here, CustomerAccountId that of all other calls; both are sent.
         headers = account_headers(self.account) | {"AccountId": self.account.account_id}
@@ -93,12 +93,12 @@ class Files:
         )
 
     def download(self, url: str) -> IO[bytes]:
-        """The results, in a nameless temporary file; once, without retries."""
+        """The results in an unnamed temporary file, without retries."""
         origin, address = self._origin(_DOWNLOAD), self._source(url)
-        with _Sink(origin) as sink, exchange(origin):
-            for _ in range(_MOST_HOPS):
+        with _BoundedFile(origin) as sink, exchange(origin):
+            for _ in range(_MAX_HOPS):
                 with self.http.stream(
-                    "GET", address, timeout=TIMEOUT, extensions={"trace": self._listener(address)}
+                    "GET", address, timeout=TIMEOUT, extensions={"trace": self._peer_check(address)}
                 ) as response:
                     if response.next_request is None:
                         _check_download(response, origin)
@@ -111,10 +111,10 @@ class Files:
     def _source(self, url: str) -> httpx.URL:
         return address_of_results(url, self.environment, self._origin(_DOWNLOAD))
 
-    def _listener(self, url: httpx.URL) -> Callable[[str, Mapping[str, Any]], None]:
-        """What httpcore tells of its doings (extension `trace`); what is raised here ends the request."""
+    def _peer_check(self, url: httpx.URL) -> Callable[[str, Mapping[str, Any]], None]:
+        """A callback for httpcore's events (extension `trace`); its exceptions end the request."""
 
-        def listen(event: str, info: Mapping[str, Any]) -> None:
+        def check(event: str, info: Mapping[str, Any]) -> None:
             if event == _CONNECTED:
                 try:
                     self._check_peer(url, info["return_value"])
@@ -122,10 +122,10 @@ class Files:
                     info["return_value"].close()
                     raise
 
-        return listen
+        return check
 
     def _check_peer(self, url: httpx.URL, stream: Any) -> None:
-        """Check which address is connected; behind a proxy, which resolves names, the proxy must check it."""
+        """Check the connected address. A proxy resolves names itself, so behind a proxy the proxy must check."""
         if self.environment.plain_http or not proxy_for(url):
             peer = stream.get_extra_info("server_addr")
             check_peer(str(peer[0]), url, self.environment, self._origin(_DOWNLOAD))
@@ -138,12 +138,12 @@ _UPLOAD, _DOWNLOAD = "sending the upload file", "fetching the upload's results"
 
 _CONNECTED: Final = "connection.connect_tcp.complete"
 
-_MOST_HOPS: Final = 5
-"""Addresses that results are asked for at, the first one included. Each is looked at, so that none is inside."""
+_MAX_HOPS: Final = 5
+"""Maximum number of addresses for one download, including the first. Each is checked against private networks."""
 
 
 def _too_many_hops(origin: Origin) -> ServiceTerminalError:
-    return ServiceTerminalError(f"{origin}: each of {_MOST_HOPS} addresses leads to another one")
+    return ServiceTerminalError(f"{origin}: more than {_MAX_HOPS - 1} redirects")
 
 
 @contextmanager
@@ -151,19 +151,18 @@ def _open_upload(path: Path) -> Iterator[IO[bytes]]:
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise TerminalError(
-            f"The upload file {path.name} has {size} bytes, the service takes {MAX_FILE_BYTES}: "
-            "make smaller parts."
+            f"The upload file {path.name} has {size} bytes, but the service accepts at most {MAX_FILE_BYTES}: "
+            "use smaller parts."
         )
     with path.open("rb") as file:
         yield file
 
 
 def _read_upload_answer(response: httpx.Response, origin: Origin) -> None:
-    """200 means that the file arrived; its body (a tracking id) is undocumented and not needed.
+    """Raise unless the file has arrived. The body of a 200 (a tracking id) is undocumented and not needed.
 
-    3224 means the same: a ticket is ours alone and used for one file, so that a URL that was used before was
-    used by an earlier attempt whose answer was lost. Whether that attempt was whole, the upload's status
-    tells.
+    3224 means the same: only we use a ticket, and for one file, so a URL that was used before was used by an earlier
+    attempt whose answer was lost. The upload's status tells whether that attempt was complete.
     """
     codes = {error.code for error in errors_in(json_of(response))}
     if not response.is_success and codes != {ALREADY_UPLOADED}:
@@ -171,19 +170,21 @@ def _read_upload_answer(response: httpx.Response, origin: Origin) -> None:
 
 
 def _check_download(response: httpx.Response, origin: Origin) -> None:
-    """No body is read here: a storage service answers with XML."""
+    """Raise unless the download succeeded. The body of an error is not read: a storage service returns XML."""
     if response.is_success:
         return
     what = f"{origin}: HTTP status {response.status_code}"
     if response.status_code in _GONE:
-        raise ResultsExpired(f"{what}: the result URL has expired; the upload's status gives a new one.")
+        raise ResultsExpired(
+            f"{what}: the result URL has expired. Request the upload's status, which returns a new one."
+        )
     if response.status_code in {408, 429} or response.is_server_error:
         raise ServiceTransientError(what)
     raise ServiceTerminalError(what)
 
 
-class _Sink:
-    """A temporary file that is filled up to a bound of bytes and time; closed at once if that fails."""
+class _BoundedFile:
+    """A temporary file with limits on size and time; closed at once if a write fails."""
 
     def __init__(self, origin: Origin) -> None:
         self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (handed on to the caller)
@@ -191,7 +192,7 @@ class _Sink:
         self._left = MAX_RESULT_ZIP_BYTES
         self._until = time.monotonic() + MAX_RESULT_SECONDS
 
-    def __enter__(self) -> _Sink:
+    def __enter__(self) -> _BoundedFile:
         return self
 
     def write(self, data: bytes) -> None:
@@ -199,7 +200,7 @@ class _Sink:
         if self._left < 0:
             raise ServiceTerminalError(f"{self._origin}: more than {MAX_RESULT_ZIP_BYTES} bytes")
         if time.monotonic() > self._until:
-            raise ServiceTransientError(f"{self._origin}: not over after {MAX_RESULT_SECONDS} s")
+            raise ServiceTransientError(f"{self._origin}: not finished after {MAX_RESULT_SECONDS} s")
         self.file.write(data)
 
     def __exit__(self, kind: object, *_: object) -> None:

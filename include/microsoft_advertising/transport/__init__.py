@@ -1,4 +1,4 @@
-"""The seam between what is asked (`operations`) and how it travels: REST here, SOAP in a file of its own."""
+"""The interface between operations (`operations`) and the protocols that carry them: REST and SOAP."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class Transport(Protocol):
     """Carries operations out."""
 
     def call(self, operation: Operation[T]) -> T:
-        """Do it once and read the answer; retries are the caller's.
+        """Carry out an operation once and read the answer; the caller retries.
 
         Raises:
-            ConfigurationError, TransientError, TerminalError: As the error table says. `OutcomeUnknown` if an
-                operation that is not repeatable may have been carried out, or if the answer to one that is
-                `uncertain` cannot be understood.
+            ConfigurationError, TransientError, TerminalError: By the error table. `OutcomeUnknown` if an operation
+                that is not repeatable may have been carried out, or if the answer to one that is `uncertain` cannot
+                be read.
         """
 
 
 class AsyncTransport(Protocol):
-    """The same for coroutines."""
+    """As `Transport`, for coroutines."""
 
     async def call(self, operation: Operation[T]) -> T:
         """As `Transport.call`."""

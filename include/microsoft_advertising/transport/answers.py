@@ -1,4 +1,4 @@
-"""What every transport does with an answer: read it, or say in our words why it cannot be had."""
+"""Reads answers for every transport, and turns failures into our exceptions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from microsoft_advertising.faults import (
 from microsoft_advertising.operations import Operation
 from microsoft_advertising.reply import Reply
 
-__all__ = ["done_or_not", "read_answer"]
+__all__ = ["mark_unknown_outcome", "read_answer"]
 
 T = TypeVar("T")
 
@@ -25,23 +25,23 @@ _log = logging.getLogger(__name__)
 
 
 def read_answer(operation: Operation[T], reply: Reply, origin: Origin) -> T:
-    """What the operation asked for.
+    """The result of an operation.
 
     Raises:
-        ConfigurationError, TransientError, TerminalError: The service refused, as the error table says.
-        ServiceTransientError: The answer is cut off.
-        ServiceTerminalError, OutcomeUnknown: It has not the documented shape.
+        ConfigurationError, TransientError, TerminalError: The service refused the call; by the error table.
+        ServiceTransientError: The answer is truncated.
+        ServiceTerminalError, OutcomeUnknown: The answer does not have the documented shape.
     """
     _log.debug("%s: HTTP %s, TrackingId %s", origin, reply.status, reply.tracking_id or "unknown")
     errors = reply.errors()
-    answering = operation.settles if reply.refused else operation.settles | operation.about_items
-    remaining = tuple(error for error in errors if error.code not in answering)
+    handled = operation.settles if reply.refused else operation.settles | operation.about_items
+    remaining = tuple(error for error in errors if error.code not in handled)
     if remaining:
         raise error_of(remaining, origin, tracking_id=reply.tracking_id)
     if reply.refused and not errors:
         raise reply.failure(origin)
     if reply.incomplete and not reply.refused:
-        raise ServiceTransientError(f"{origin}: the answer was lost (it ends too early)")
+        raise ServiceTransientError(f"{origin}: the answer was lost (it is truncated)")
     try:
         return operation.read({} if reply.refused else _object(reply.payload))
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
@@ -49,25 +49,27 @@ def read_answer(operation: Operation[T], reply: Reply, origin: Origin) -> T:
 
 
 @contextmanager
-def done_or_not(operation: Operation[T]) -> Iterator[None]:
-    """A failure that leaves open whether an unrepeatable operation was done says so."""
+def mark_unknown_outcome(operation: Operation[T]) -> Iterator[None]:
+    """Raise `OutcomeUnknown` if an operation that is not repeatable may have been carried out despite the failure."""
     try:
         yield
     except ServiceTransientError as error:
         if operation.repeatable or error.undone:
             raise
-        raise OutcomeUnknown(f"{error}. It may have been done nevertheless.") from error
+        raise OutcomeUnknown(f"{error}. The call may have been carried out nevertheless.") from error
 
 
 def _object(payload: object) -> Mapping[str, object]:
     if not isinstance(payload, dict):
-        raise TypeError("the answer is no object")
+        raise TypeError("the answer is not an object")
     return payload
 
 
 def _unreadable(operation: Operation[T], origin: Origin, reply: Reply) -> Exception:
     tracked = reply.tracking_id or "unknown"
-    message = f"{origin}: the answer has not the documented shape [TrackingId {tracked}]. "
+    message = f"{origin}: the answer does not have the documented shape [TrackingId {tracked}]. "
     if operation.uncertain or not operation.repeatable:
-        return OutcomeUnknown(message + "It may have been done nevertheless.")
-    return ServiceTerminalError(message + "Check the base URL on the connection; else please report this.")
+        return OutcomeUnknown(message + "The call may have been carried out nevertheless.")
+    return ServiceTerminalError(
+        message + "Check the base URL on the connection; if it is correct, report this."
+    )

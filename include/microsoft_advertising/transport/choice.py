@@ -1,4 +1,4 @@
-"""Which transport a client speaks: chosen here by its name, and known nowhere else."""
+"""Creates the transport of a client by its name. No other module depends on the choice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 import httpx
 
 from microsoft_advertising.account import Account
-from microsoft_advertising.auth.signing import Signed
+from microsoft_advertising.auth.signing import TokenAuth
 from microsoft_advertising.auth.tokens import TokenSource
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.limits import SOAP_ENDS, SOAP_WARNING_DAYS
@@ -20,7 +20,7 @@ __all__ = ["TransportName", "end_notice", "open_async_transport", "open_transpor
 
 
 class TransportName(StrEnum):
-    """How the service is called."""
+    """The protocol of the calls."""
 
     REST = "rest"
     SOAP = "soap"
@@ -33,7 +33,7 @@ def open_transport(
     """A transport over an open HTTP client."""
     if name is TransportName.SOAP:
         return SoapTransport(account=account, environment=environment, tokens=tokens, http=http)
-    return RestTransport(account=account, environment=environment, signed=Signed(tokens), http=http)
+    return RestTransport(account=account, environment=environment, auth=TokenAuth(tokens), http=http)
 
 
 def open_async_transport(
@@ -43,14 +43,14 @@ def open_async_transport(
     tokens: TokenSource,
     http: httpx.AsyncClient,
 ) -> AsyncTransport:
-    """The same for coroutines."""
+    """As `open_transport`, for coroutines."""
     if name is TransportName.SOAP:
         return AsyncSoapTransport(account=account, environment=environment, tokens=tokens, http=http)
-    return AsyncRestTransport(account=account, environment=environment, signed=Signed(tokens), http=http)
+    return AsyncRestTransport(account=account, environment=environment, auth=TokenAuth(tokens), http=http)
 
 
 def end_notice(name: TransportName, today: date) -> str:
-    """What those who use a transport must know of its end; empty if there is nothing to say (yet)."""
+    """Warning that a transport is about to be switched off, or already is; empty if there is none (yet)."""
     days = (SOAP_ENDS - today).days
     if name is not TransportName.SOAP or days > SOAP_WARNING_DAYS:
         return ""

@@ -1,4 +1,4 @@
-"""The REST transport: JSON over HTTP, one request per operation; sync and async share all but the sending."""
+"""The REST transport: JSON over HTTP, one request per operation. Sync and async differ only in sending."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TypeVar
 import httpx
 
 from microsoft_advertising.account import Account
-from microsoft_advertising.auth.signing import Signed, account_headers
+from microsoft_advertising.auth.signing import TokenAuth, account_headers
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.faults import Origin
 from microsoft_advertising.operations import Operation
-from microsoft_advertising.transport.answers import done_or_not, read_answer
+from microsoft_advertising.transport.answers import mark_unknown_outcome, read_answer
 from microsoft_advertising.wire import exchange, reply_of
 
 __all__ = ["AsyncRestTransport", "RestTransport"]
@@ -22,17 +22,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class _Rest:
-    """Which requests are sent.
+    """Builds requests.
 
     Attributes:
-        environment: Where the services are.
-        account: Whose headers the requests bear.
-        signed: Puts the token on.
+        environment: The addresses of the services.
+        account: For the headers of the requests.
+        auth: Adds the token.
     """
 
     environment: Environment
     account: Account
-    signed: Signed
+    auth: TokenAuth
 
     def _origin(self, operation: Operation[T]) -> Origin:
         return Origin(operation.name, self.account.account_id)
@@ -45,29 +45,29 @@ class _Rest:
 
 @dataclass(frozen=True, kw_only=True)
 class RestTransport(_Rest):
-    """Carries operations out over an open `httpx.Client`, which stays its owner's."""
+    """Carries operations out with an open `httpx.Client`, which its owner closes."""
 
     http: httpx.Client
 
     def call(self, operation: Operation[T]) -> T:
         """See `Transport.call`."""
         origin = self._origin(operation)
-        with done_or_not(operation):
+        with mark_unknown_outcome(operation):
             with exchange(origin):
-                response = self.http.send(self._request(self.http, operation), auth=self.signed)
+                response = self.http.send(self._request(self.http, operation), auth=self.auth)
             return read_answer(operation, reply_of(response), origin)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AsyncRestTransport(_Rest):
-    """The same over an `httpx.AsyncClient`."""
+    """As `RestTransport`, with an `httpx.AsyncClient`."""
 
     http: httpx.AsyncClient
 
     async def call(self, operation: Operation[T]) -> T:
         """See `AsyncTransport.call`."""
         origin = self._origin(operation)
-        with done_or_not(operation):
+        with mark_unknown_outcome(operation):
             with exchange(origin):
-                response = await self.http.send(self._request(self.http, operation), auth=self.signed)
+                response = await self.http.send(self._request(self.http, operation), auth=self.auth)
             return read_answer(operation, reply_of(response), origin)

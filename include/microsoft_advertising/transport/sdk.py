@@ -1,11 +1,11 @@
-"""Requests composed by Microsoft's SDK (`bingads`), from the WSDL that it ships.
+"""Composes SOAP requests with Microsoft's SDK (`bingads`), from the WSDL that it ships.
 
-The SDK's `ServiceClient` writes the whole envelope; it does not send it (`nosend`, an option of suds). Sending and
-reading are this package's own, because suds ignores proxies, logs tokens and bodies, opens a connection for each
-call and drops null elements of arrays, and the SDK answers failures with half a dozen kinds of exceptions, some of
-which hide the fault (all observed with 13.0.30.1).
+The SDK's `ServiceClient` writes the whole envelope but does not send it (`nosend`, an option of suds). This package
+sends requests and reads answers itself, because suds ignores proxies, logs tokens and bodies, opens a connection for
+each call and drops null elements of arrays, and the SDK raises half a dozen kinds of exceptions, some of which hide the
+fault (all observed with 13.0.30.1).
 
-`bingads` is imported when the first request is composed, never before: that takes most of a second.
+`bingads` is imported when the first request is composed, because the import takes most of a second.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _SERVICES: Final = {
 }
 
 _idle: Final[dict[Service, list[Any]]] = {service: [] for service in Service}
-"""Clients of the SDK that nobody has in hand."""
+"""Clients of the SDK that no thread is using."""
 _lock: Final = threading.Lock()
-"""For taking and making clients: whoever waits for it may find one that was given back meanwhile."""
+"""Held while a client is taken or created: a thread that waits for it may find one that was returned meanwhile."""
 
 
 def compose(operation: Operation[T], credentials: Mapping[str, str]) -> bytes:
-    """As `soap_xml.compose`, which writes the same (a test compares them)."""
+    """As `soap_xml.compose`, which writes the same envelope (a test compares them)."""
     with quiet(), _borrow_client(operation.service) as client:
         header = {name: _text(value) for name, value in credentials.items()}
         client.authorization_data.authentication.header = header
@@ -54,11 +54,11 @@ def compose(operation: Operation[T], credentials: Mapping[str, str]) -> bytes:
 
 @contextmanager
 def _borrow_client(service: Service) -> Iterator[Any]:
-    """A client of the SDK that no other thread has: they are not thread-safe (observed).
+    """Borrow a client of the SDK for this thread only, because clients are not thread-safe (observed).
 
-    They are given back rather than kept by their thread, as threads that send members live for one part, and a
-    client for Campaign Management costs half a second and 31 MB. All connections share them: the header is put
-    down anew for each request. Each has its own cache of the WSDL, for those that share one send each other's
+    Clients are returned to a pool rather than kept per thread, because threads that send members live for one part
+    only, and a client for Campaign Management costs half a second and 31 MB. All connections share the pool: the header
+    is set for each request. Each client has its own cache of the WSDL, because clients that share one send each other's
     tokens (observed).
     """
     with _lock:
@@ -70,7 +70,7 @@ def _borrow_client(service: Service) -> Iterator[Any]:
 
 
 class _Header:
-    """What the SDK asks for the elements of the SOAP header."""
+    """Gives the SDK the elements of the SOAP header."""
 
     header: Mapping[str, Any]
 
@@ -79,7 +79,7 @@ class _Header:
 
 
 def _new_client(service: Service) -> Any:
-    """For the production contract; the sandbox has the same."""
+    """Create a client for the production contract, which the sandbox shares."""
     try:
         from bingads import AuthorizationData, ServiceClient  # noqa: PLC0415, TID251 (here only: see above)
     except ModuleNotFoundError as error:
@@ -97,7 +97,7 @@ def _new_client(service: Service) -> Any:
 
 
 def _argument(client: Any, value: Any, kind: Type) -> Any:
-    """A value in suds' terms: None is left out there, so that nil has a form of its own."""
+    """Convert a value for suds. suds leaves None out, so nil has its own object."""
     from suds import null  # noqa: PLC0415 (comes with bingads)
 
     if value is None:
@@ -110,16 +110,18 @@ def _argument(client: Any, value: Any, kind: Type) -> Any:
 
 
 def _text(value: object) -> Any:
-    """Escaped here: suds would take `&amp;` for escaped already, and so send `&` (observed)."""
+    """Escape a text: suds treats `&amp;` as already escaped, and would send `&` (observed)."""
     from suds.sax.text import Raw  # noqa: PLC0415 (comes with bingads)
 
     return Raw(escape(text_of(value)))
 
 
 def _struct(client: Any, value: Mapping[str, Any], kind: Struct) -> Any:
-    """An object of the SDK's factory, which knows derived types; emptied, as it fills in what nobody gave."""
+    """Create an object with the SDK's factory, which knows derived types. Its default values are removed first."""
     name = value["Type"] if value.get("Type") in kind.derived else kind.name
-    made = client.factory.create(f"{{{kind.namespace}}}{name}")  # else looked for among the requests only
+    made = client.factory.create(
+        f"{{{kind.namespace}}}{name}"
+    )  # without a namespace, suds searches requests only
     for name in list(made.__keylist__):
         delattr(made, name)
     for name, part in value.items():

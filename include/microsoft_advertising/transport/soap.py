@@ -1,8 +1,8 @@
-"""The SOAP transport, until Microsoft ends it (`limits.SOAP_ENDS`): envelopes over HTTP, one per operation.
+"""The SOAP transport, until Microsoft switches SOAP off (`limits.SOAP_ENDS`): one envelope over HTTP per operation.
 
-The sync side lets Microsoft's SDK compose the requests (`sdk`); the async side, which runs in the triggerer's
-event loop, where importing the SDK would stop everybody for most of a second, writes the same by itself
-(`soap_xml`). How requests travel and how answers are read is one for both, and the same HTTP client as for REST.
+The sync transport composes requests with Microsoft's SDK (`sdk`). The async transport runs in the triggerer's event
+loop, where importing the SDK would block all triggers for most of a second, so it writes the same envelopes itself
+(`soap_xml`). Both share sending and reading, and use the same HTTP client as REST.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from microsoft_advertising.faults import Origin
 from microsoft_advertising.operations import Operation
 from microsoft_advertising.reply import Reply
 from microsoft_advertising.transport import sdk, soap_xml
-from microsoft_advertising.transport.answers import done_or_not, read_answer
+from microsoft_advertising.transport.answers import mark_unknown_outcome, read_answer
 from microsoft_advertising.wire import exchange, retry_after
 
 __all__ = ["AsyncSoapTransport", "SoapTransport"]
 
 T = TypeVar("T")
 
-_BLAMES_SERVICE: Final = frozenset({"Server", "InternalServiceFault"})
-"""Codes of faults that are not the request's doing (SOAP 1.1; WCF's own, assumed)."""
+_SERVER_FAULTS: Final = frozenset({"Server", "InternalServiceFault"})
+"""Fault codes that are not caused by the request (SOAP 1.1; WCF's own, assumed)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Soap:
-    """Which requests are sent, and what their answers are.
+    """Builds requests.
 
     Attributes:
-        environment: Where the services are.
-        account: Whose headers the envelopes bear.
-        tokens: The token stands in the envelope, so that it cannot be put on by `Signed`.
+        environment: The addresses of the services.
+        account: For the headers of the envelopes.
+        tokens: Source of access tokens. The token is part of the envelope, so `TokenAuth` cannot add it.
     """
 
     environment: Environment
@@ -66,14 +66,14 @@ class _Soap:
 
 @dataclass(frozen=True, kw_only=True)
 class SoapTransport(_Soap):
-    """Carries operations out over an open `httpx.Client`, which stays its owner's."""
+    """Carries operations out with an open `httpx.Client`, which its owner closes."""
 
     http: httpx.Client
 
     def call(self, operation: Operation[T]) -> T:
         """See `Transport.call`."""
         origin = self._origin(operation)
-        with done_or_not(operation):
+        with mark_unknown_outcome(operation):
             reply = self._send(operation, self.tokens.access_token())
             if reply.token_refused:
                 reply = self._send(operation, self.tokens.access_token(force_refresh=True))
@@ -88,14 +88,14 @@ class SoapTransport(_Soap):
 
 @dataclass(frozen=True, kw_only=True)
 class AsyncSoapTransport(_Soap):
-    """The same over an `httpx.AsyncClient`, without the SDK."""
+    """As `SoapTransport`, with an `httpx.AsyncClient` and without the SDK."""
 
     http: httpx.AsyncClient
 
     async def call(self, operation: Operation[T]) -> T:
-        """See `AsyncTransport.call`. Tokens are fetched in a thread, as msal has no async calls."""
+        """See `AsyncTransport.call`. Tokens are fetched in a thread, because msal has no async API."""
         origin = self._origin(operation)
-        with done_or_not(operation):
+        with mark_unknown_outcome(operation):
             reply = await self._send(operation, await asyncio.to_thread(self.tokens.access_token))
             if reply.token_refused:
                 token = await asyncio.to_thread(self.tokens.access_token, force_refresh=True)
@@ -112,10 +112,12 @@ class AsyncSoapTransport(_Soap):
 def _reply_of(response: httpx.Response, operation: Operation[T]) -> Reply:
     answer = soap_xml.read(response.content, operation.name)
     status = response.status_code
-    if answer.blame and status in {httpx.codes.OK, httpx.codes.INTERNAL_SERVER_ERROR}:
+    if answer.fault_code and status in {httpx.codes.OK, httpx.codes.INTERNAL_SERVER_ERROR}:
         # SOAP has one status for all faults; live ones came with 200, too (observed).
         status = (
-            httpx.codes.INTERNAL_SERVER_ERROR if answer.blame in _BLAMES_SERVICE else httpx.codes.BAD_REQUEST
+            httpx.codes.INTERNAL_SERVER_ERROR
+            if answer.fault_code in _SERVER_FAULTS
+            else httpx.codes.BAD_REQUEST
         )
     return Reply(
         status=status,

@@ -1,9 +1,9 @@
-"""The part of the service's WSDL that our operations use, as one table: which elements, in which order.
+"""The part of the service's WSDL that our operations use, as one table of elements in their order.
 
-SOAP wants the elements of a request in the WSDL's order and in the right namespace, and marks what an array's
-items are called; JSON has none of this. With the table, an operation's body and its answer are the same values
-in both. Source: the WSDL that Microsoft's SDK ships, revision 2026-10-12; a test compares each line with it.
-Elements that nobody here reads are left out.
+SOAP requires the elements of a request in the WSDL's order and in the right namespace, and it names the items of an
+array; JSON has none of this. With the table, an operation's body and its answer have the same values in both. Source:
+the WSDL that Microsoft's SDK ships, revision 2026-10-12; a test compares each line with it. Unused elements are left
+out.
 """
 
 from __future__ import annotations
@@ -39,28 +39,28 @@ HEADERS: Final = {
     Service.CAMPAIGN: _IN_ACCOUNT,
     Service.CUSTOMER: ("AuthenticationToken", "DeveloperToken"),
 }
-"""The elements of a service's SOAP header that are in use, in the WSDL's order; others are legacy."""
+"""The current elements of a service's SOAP header, in the WSDL's order; the others are legacy."""
 
 
 class Scalar(Enum):
-    """A value without parts, by what it is in JSON."""
+    """A value without parts, by its type in JSON."""
 
     TEXT = auto()
     """Text, and the names of enumerations."""
     LONG = auto()
-    """64 bits: digits in text, as REST has it."""
+    """64 bits, as a string of digits, as in REST."""
     INT = auto()
     BOOLEAN = auto()
 
 
 @dataclass(frozen=True)
 class Array:
-    """A list, in SOAP an element around its items.
+    """A list; in SOAP, an element around its items.
 
     Attributes:
-        item: What the items are called.
-        of: What they are.
-        namespace: Of the items' elements.
+        item: Name of the items.
+        of: Type of the items.
+        namespace: Namespace of the items' elements.
     """
 
     item: str
@@ -73,11 +73,11 @@ class Struct:
     """An object.
 
     Attributes:
-        name: Of the type in the WSDL.
-        fields: In the WSDL's order.
-        namespace: Of the fields' elements.
-        derived: Names of types that extend this one; which one it is stands in the field `Type` of the JSON,
-            and in an attribute in SOAP.
+        name: Name of the type in the WSDL.
+        fields: Fields in the WSDL's order.
+        namespace: Namespace of the fields' elements.
+        derived: Names of types that extend this one. The field `Type` of the JSON, or an attribute in SOAP, says which
+            type a value has.
     """
 
     name: str
@@ -141,7 +141,7 @@ _PREDICATE = Struct("Predicate", {"Field": _TEXT, "Operator": _TEXT, "Value": _T
 _PREDICATES = Array("Predicate", _PREDICATE, ENTITIES_NAMESPACE)
 _PAGING = Struct("Paging", {"Index": _INT, "Size": _INT}, ENTITIES_NAMESPACE)
 
-# Texts of errors (Message, Details) may repeat what was sent; nobody reads them.
+# Texts of errors (Message, Details) may repeat data that was sent, and are not read.
 _BATCH_ERROR = Struct("BatchError", {"Code": _INT, "ErrorCode": _TEXT, "Index": _INT})
 _BATCH_ERRORS = Array("BatchError", _BATCH_ERROR)
 _OPERATION_ERROR = Struct("OperationError", {"Code": _INT, "ErrorCode": _TEXT})
@@ -225,4 +225,4 @@ FAULTS: Final = {
         EXCEPTION_NAMESPACE,
     ),
 }
-"""What a fault's detail holds, by its element's name; `ApiFault` is Customer Management's."""
+"""The details of faults, by the element's name; `ApiFault` is used by Customer Management."""

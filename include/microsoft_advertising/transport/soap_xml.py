@@ -1,7 +1,7 @@
-"""SOAP envelopes as bytes: a request is written from an operation's body, an answer is read into REST's shape.
+"""SOAP envelopes as bytes: writes a request from an operation's body, reads an answer into REST's shape.
 
-Pure: no I/O. What stands where says `soap_types`. Answers come from the network, so nothing in them may define
-entities, and they are read only as deep as the table goes.
+Pure: no I/O. `soap_types` defines the elements. Answers come from the network, so they must not define entities, and
+only elements of the table are read.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def compose(operation: Operation[T], credentials: Mapping[str, str]) -> bytes:
     """The request of an operation.
 
     Args:
-        operation: Whose body is sent: what is missing there is left out, None is sent as nil.
+        operation: Its body is sent: missing fields are left out, None is sent as nil.
         credentials: Values for the elements of the header.
 
     Raises:
-        ConfigurationError: A text holds a character that XML has no place for.
-        LookupError: The table lacks the operation or a part of its body: a mistake of the programmer.
+        ConfigurationError: A text contains a character that XML does not allow.
+        LookupError: The table lacks the operation or a field of its body (a programming error).
     """
     namespace, request = NAMESPACES[operation.service], REQUESTS[operation.name]
     envelope = ET.Element(f"{{{ENVELOPE}}}Envelope")
@@ -65,22 +65,22 @@ def compose(operation: Operation[T], credentials: Mapping[str, str]) -> bytes:
 
 
 def text_of(value: object) -> str:
-    """A scalar as XML has it, before its special characters are escaped.
+    """A scalar as XML text, before special characters are escaped.
 
     Raises:
-        ConfigurationError: It holds a character that XML has no place for.
+        ConfigurationError: It contains a character that XML does not allow.
     """
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if _FORBIDDEN.search(text):
         raise ConfigurationError(
-            "A name or description holds a control character, which SOAP cannot carry: remove it from the "
-            "export file, or set the connection's transport to rest."
+            "A name or description contains a control character, which SOAP cannot transmit. Remove it from the export "
+            "file, or set the connection's transport to rest."
         )
     return text
 
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
-"""What XML 1.0 excludes, and the carriage return, which a reader would turn into a line feed."""
+"""Characters that XML 1.0 excludes, and the carriage return, which a parser would turn into a line feed."""
 
 
 def _write(element: ET.Element, value: Any, kind: Type) -> None:
@@ -110,25 +110,25 @@ def _write_struct(element: ET.Element, value: Mapping[str, Any], kind: Struct) -
 
 @dataclass(frozen=True)
 class Answer:
-    """What an envelope holds.
+    """The content of an envelope.
 
     Attributes:
-        payload: The answer or the fault in REST's shape; None if it is neither, or no SOAP at all.
+        payload: The answer or the fault in REST's shape; None if it is neither, or not SOAP.
         tracking_id: From the header, or the fault.
-        blame: For a fault, the local part of its code: `Server`, `Client`, or one of WCF's.
+        fault_code: For a fault, the local part of its code: `Server`, `Client`, or one of WCF's.
     """
 
     payload: dict[str, Any] | None = field(default=None, repr=False)
     tracking_id: str = ""
-    blame: str = ""
+    fault_code: str = ""
 
 
 def read(content: bytes, operation: str) -> Answer:
-    """Take an answer apart.
+    """Read an answer.
 
     Args:
-        content: The body of the HTTP answer, whatever it is.
-        operation: The service's name of what was asked.
+        content: Any body of an HTTP answer.
+        operation: The service's name of the operation.
     """
     root = _parse(content)
     if root is None:
@@ -138,15 +138,15 @@ def read(content: bytes, operation: str) -> Answer:
         name = _local(element.tag)
         if name == "Fault":
             fault = _fault(element)
-            blame = _local(element.findtext("faultcode", default="").strip(), separator=":")
-            return Answer(fault, safe_token(fault.get("TrackingId")) or tracked, blame)
+            code = _local(element.findtext("faultcode", default="").strip(), separator=":")
+            return Answer(fault, safe_token(fault.get("TrackingId")) or tracked, code)
         if name == f"{operation}Response":
             return Answer(_struct(element, RESPONSES[operation]), tracked)
     return Answer(None, tracked)
 
 
-class _Plain(ET.TreeBuilder):
-    """Refuses documents with a DTD: SOAP has none, and entities are defined there."""
+class _WithoutDtd(ET.TreeBuilder):
+    """Rejects documents with a DTD: SOAP has none, and a DTD can define entities."""
 
     def doctype(self, *_: object) -> NoReturn:
         raise ValueError("a document type declaration in a SOAP message")
@@ -155,11 +155,11 @@ class _Plain(ET.TreeBuilder):
 def _parse(content: bytes) -> ET.Element | None:
     if len(content) > MAX_ANSWER_BYTES:
         return None
-    parser = ET.XMLParser(target=_Plain())  # noqa: S314 (`_Plain` refuses what makes XML dangerous)
+    parser = ET.XMLParser(target=_WithoutDtd())  # noqa: S314 (it rejects what makes XML dangerous)
     try:
         parser.feed(content)
         root: ET.Element = parser.close()
-    except (ET.ParseError, ValueError, LookupError):  # an encoding that nobody knows is a LookupError
+    except (ET.ParseError, ValueError, LookupError):  # an unknown encoding is a LookupError
         return None
     return root
 
@@ -172,7 +172,7 @@ def _tracking_id(root: ET.Element) -> str:
 
 
 def _fault(element: ET.Element) -> dict[str, Any]:
-    """In the shape of REST's two faults; without errors where the detail is none of the service's own."""
+    """A fault in the shape of REST's two faults; without errors if the detail is not one of the service's types."""
     for detail in element.findall("detail/*"):
         kind = FAULTS.get(_local(detail.tag))
         if kind is not None:
@@ -187,7 +187,7 @@ def _value(element: ET.Element, kind: Type) -> Any:
     if isinstance(kind, Scalar):
         return _scalar(element.text or "", kind)
     if len(element) == 0 and (element.text or "").strip():
-        return element.text  # where parts belong: whoever reads the answer refuses it, as in REST
+        return element.text  # text instead of elements: `Operation.read` rejects it, as in REST
     if isinstance(kind, Array):
         return [_value(child, kind.of) if _local(child.tag) == kind.item else "" for child in element]
     return _struct(element, kind)
@@ -198,7 +198,7 @@ def _struct(element: ET.Element, kind: Struct) -> dict[str, Any]:
 
 
 def _known_elements(element: ET.Element, kind: Struct) -> Iterator[tuple[str, ET.Element]]:
-    """Elements that the table knows, by their local names: a newer service may tell more."""
+    """Elements that are in the table, by their local names. A newer service may send more."""
     for child in element:
         name = _local(child.tag)
         if name in kind.fields:
@@ -206,7 +206,7 @@ def _known_elements(element: ET.Element, kind: Struct) -> Iterator[tuple[str, ET
 
 
 def _scalar(text: str, kind: Scalar) -> object:
-    """What is no number stays text: whoever reads the answer refuses it, as in REST."""
+    """A value by its type. Text that is not a number stays text: `Operation.read` rejects it, as in REST."""
     if kind is Scalar.TEXT:
         return text
     word = text.strip()

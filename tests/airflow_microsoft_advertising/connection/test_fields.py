@@ -124,8 +124,8 @@ def test_a_connection_names_its_environment(extra: dict[str, Any], name: str, sa
         ({"environment": "other", "base_url": "ftp://host"}, "must look like https://host"),
         ({"environment": "other", "base_url": 8080}, "must look like https://host"),
         ({"environment": "other", "base_url": "http://u:hidden-refresh-token@host"}, "must look like"),
-        ({"environment": "other", "base_url": "http://ads.contoso.com"}, "ads.contoso.com over http"),
-        ({"environment": "other", "base_url": "http://10.0.0.5:8470"}, "10.0.0.5 over http"),
+        ({"environment": "other", "base_url": "http://ads.contoso.com"}, "http for ads.contoso.com"),
+        ({"environment": "other", "base_url": "http://10.0.0.5:8470"}, "http for 10.0.0.5"),
         (
             {"base_url": "http://127.0.0.1:1"},
             r"Base URL \(`base_url`\).*Environment \(`environment`\) 'production'",
@@ -133,7 +133,7 @@ def test_a_connection_names_its_environment(extra: dict[str, Any], name: str, sa
         ({"environment": "production", "base_url": "https://x"}, "Set Environment to other"),
         ({"environment": "sandbox", "base_url": "https://x"}, "'sandbox'.*Set Environment to other"),
         ({"hosts": "https://upload.contoso.com"}, "Further hosts"),
-        ({"tenant": "a/b"}, "A tenant is named by its id"),
+        ({"tenant": "a/b"}, "The tenant must be given by its id"),
     ],
 )
 def test_an_unusable_environment_is_refused(extra: dict[str, Any], words: str) -> None:
@@ -181,7 +181,7 @@ def test_what_was_pasted_around_a_value_does_not_count(before: str, after: str) 
 )
 def test_what_was_pasted_into_a_value_is_named_at_once(changes: dict[str, Any], field: str) -> None:
     changed = with_extra(**changes["extra"]) if "extra" in changes else connection(**changes)
-    with pytest.raises(ConfigurationError, match=f"usable value for: {field}.*paste it again") as caught:
+    with pytest.raises(ConfigurationError, match=f"usable value for: {field}.*Paste it again") as caught:
         account_of(changed)
     assert "hidden" not in str(caught.value)
 
@@ -191,7 +191,7 @@ def test_what_was_pasted_into_a_value_is_named_at_once(changes: dict[str, Any], 
     "number", ["F7654321", "X0000001", "C-1", "1.5e9", "0x1F", "123 456", "12345678901234567890"]
 )
 def test_the_number_that_the_pages_show_is_no_id(number: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"Ids are digits|paste it again") as caught:
+    with pytest.raises(ConfigurationError, match=r"Ids consist of digits|Paste it again") as caught:
         account_of(with_extra(account_id=number))
     assert number not in str(caught.value)
 

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from customer_match.errors import ConfigurationError
 from microsoft_advertising.account import Account
 from microsoft_advertising.auth import refresh_tokens
-from microsoft_advertising.auth.refresh_tokens import KeptInMemory, NewestRefreshToken
-from microsoft_advertising.auth.tokens import MOST_TRIES, TokenSource
+from microsoft_advertising.auth.refresh_tokens import InMemoryTokenStore, NewestRefreshToken
+from microsoft_advertising.auth.tokens import MAX_TRIES, TokenSource
 from microsoft_advertising.environment import Environment
 
-LOOKS = len(refresh_tokens._LOOKS)
+LOOKS = len(refresh_tokens._DELAYS)
 
 
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refresh_tokens, "_LOOKS", (0.0,) * LOOKS)
+    monkeypatch.setattr(refresh_tokens, "_DELAYS", (0.0,) * LOOKS)
 
 
 class Broken:
@@ -35,14 +35,14 @@ class Broken:
 
 
 def test_a_stored_token_wins_over_the_connections() -> None:
-    store = KeptInMemory()
+    store = InMemoryTokenStore()
     store.save("stored")
     assert NewestRefreshToken("first", store).next() == "stored"
-    assert NewestRefreshToken("first", KeptInMemory()).next() == "first"
+    assert NewestRefreshToken("first", InMemoryTokenStore()).next() == "first"
 
 
 def test_what_another_process_stored_is_used_from_the_next_renewal_on() -> None:
-    store = KeptInMemory()
+    store = InMemoryTokenStore()
     newest = NewestRefreshToken("first", store)
     newest.next()
     newest.keep("ours")
@@ -54,7 +54,7 @@ def test_what_another_process_stored_is_used_from_the_next_renewal_on() -> None:
 def test_a_store_that_keeps_an_old_token_does_not_win() -> None:
     """It could be read, but not written to: what we hold is newer."""
 
-    class ReadOnly(KeptInMemory):
+    class ReadOnly(InMemoryTokenStore):
         def save(self, refresh_token: str) -> None:
             pass
 
@@ -76,7 +76,7 @@ def test_a_broken_store_costs_nothing_but_the_copy() -> None:
 
 
 def test_the_connections_own_token_is_the_last_resort() -> None:
-    store = KeptInMemory()
+    store = InMemoryTokenStore()
     store.save("damaged")
     newest = NewestRefreshToken("first", store)
     assert newest.next() == "damaged"
@@ -104,7 +104,7 @@ class OneTimeAuthority:
         return self.valid
 
 
-class World(KeptInMemory):
+class World(InMemoryTokenStore):
     """The shared store, and other processes that redeem and store between our steps.
 
     Args:
@@ -163,13 +163,13 @@ def account_with(token: str) -> Account:
 
 
 @given(
-    delays=st.lists(st.integers(0, LOOKS - 1), max_size=MOST_TRIES - 2),
+    delays=st.lists(st.integers(0, LOOKS - 1), max_size=MAX_TRIES - 2),
     renewals=st.integers(1, 4),
 )
 def test_whoever_is_beaten_to_it_takes_the_winners_token(delays: list[int], renewals: int) -> None:
     world = World(OneTimeAuthority(), delays)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(refresh_tokens, "_LOOKS", (0.0,) * LOOKS)
+        patch.setattr(refresh_tokens, "_DELAYS", (0.0,) * LOOKS)
         tokens = source(world, account_with("token-0"), patch)
         for _ in range(renewals):
             assert tokens.access_token(force_refresh=True) == f"access for {world.authority.valid}"
@@ -182,7 +182,7 @@ def test_a_token_that_never_arrives_needs_a_human(delay: int) -> None:
     """The other process died between the authority and the store: nobody has the token any more."""
     world = World(OneTimeAuthority(), [delay])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(refresh_tokens, "_LOOKS", (0.0,) * LOOKS)
+        patch.setattr(refresh_tokens, "_DELAYS", (0.0,) * LOOKS)
         tokens = source(world, account_with("token-0"), patch)
         with pytest.raises(ConfigurationError, match="Sign in again"):
             tokens.access_token()
@@ -190,7 +190,7 @@ def test_a_token_that_never_arrives_needs_a_human(delay: int) -> None:
 
 
 def test_other_refusals_are_no_matter_of_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    store = KeptInMemory()
+    store = InMemoryTokenStore()
     store.save("stored")
     tokens = TokenSource(account_with("first"), Environment.at("http://127.0.0.1:9"), store)
     asked: list[str] = []

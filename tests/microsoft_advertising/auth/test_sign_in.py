@@ -47,7 +47,7 @@ def test_a_pasted_address_is_read_back(more: dict[str, str], code: str) -> None:
 
 @pytest.mark.parametrize("pasted", ["", "  ", LOCAL, f"{LOCAL}/?state=x", "hello", f"{LOCAL}/?code=&state=x"])
 def test_an_address_without_an_answer(pasted: str) -> None:
-    with pytest.raises(ConfigurationError, match="holds no answer"):
+    with pytest.raises(ConfigurationError, match="contains no answer"):
         read_answer(pasted)
 
 
@@ -164,7 +164,10 @@ def test_that_other_answers_came_is_told() -> None:
 
 
 def test_the_listener_gives_up() -> None:
-    with Listener() as listener, pytest.raises(ConfigurationError, match="Nobody has signed in within 0 sec"):
+    with (
+        Listener() as listener,
+        pytest.raises(ConfigurationError, match="No sign-in was completed within 0 sec"),
+    ):
         listener.wait(0.01)
 
 
@@ -276,7 +279,7 @@ def test_from_the_address_to_a_client_that_works(api: Api, public: bool) -> None
 def test_accounts_are_found_before_one_is_chosen(api: Api) -> None:
     with begin(api) as sign_in:
         refresh_token = sign_in.finish(answered(api, sign_in))
-    credentials = Account.not_chosen_yet(
+    credentials = Account.without_ids(
         client_id=api.ready["client_id"],
         client_secret=SecretStr(api.ready["client_secret"]),
         refresh_token=refresh_token,
@@ -377,7 +380,7 @@ def test_an_authority_that_describes_itself_wrongly(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "reply_to", lambda path: json_reply({"token_endpoint": "http://x/token"}))
-    with pytest.raises(ConfigurationError, match=r"description of itself.*tenant"):
+    with pytest.raises(ConfigurationError, match=r"metadata is not valid.*tenant"):
         SignIn("app", None, Environment.at(service.base_url), LOCAL)
 
 
@@ -396,7 +399,7 @@ def test_an_id_token_of_somebody_else(service: Service) -> None:
     )
     with SignIn("app", None, Environment.at(service.base_url), LOCAL) as sign_in:
         state = parse_qs(urlsplit(sign_in.address).query)["state"][0]
-        with pytest.raises(ConfigurationError, match="not as it should be") as caught:
+        with pytest.raises(ConfigurationError, match="answer is not valid") as caught:
             sign_in.finish({"code": "c", "state": state})
     assert "not.a.token" not in str(caught.value)
     assert caught.value.__suppress_context__

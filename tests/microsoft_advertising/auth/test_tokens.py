@@ -13,7 +13,7 @@ import pytest
 from customer_match.errors import ConfigurationError, CustomerMatchError, TransientError
 from microsoft_advertising.account import Account
 from microsoft_advertising.auth import refresh_tokens, tokens
-from microsoft_advertising.auth.refresh_tokens import KeptInMemory
+from microsoft_advertising.auth.refresh_tokens import InMemoryTokenStore
 from microsoft_advertising.auth.tokens import TokenSource
 from microsoft_advertising.client import Client
 from microsoft_advertising.environment import Environment
@@ -23,7 +23,7 @@ from tests.microsoft_advertising.conftest import SECRETS, Reply, Service, json_r
 TOKEN_PATH = "/common/oauth2/v2.0/token"
 
 
-class Store(KeptInMemory):
+class Store(InMemoryTokenStore):
     """Writes down what is saved."""
 
     def __init__(self) -> None:
@@ -196,7 +196,7 @@ def test_after_that_minute_a_human_must_sign_in(
             source.access_token()
         assert caught.value.retry_after == left
     clock[0] += 1
-    with pytest.raises(ConfigurationError, match=r"AADSTS70000.*another scope.*Sign in again"):
+    with pytest.raises(ConfigurationError, match=r"AADSTS70000.*another client or scope.*Sign in again"):
         source.access_token()
     assert service.tokens_issued == 4
 
@@ -234,10 +234,10 @@ def test_a_doubt_about_the_newest_token_is_not_hidden_by_an_older_one(
     service: Service, account: Account, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stored one is good and refused by mistake, the connection's own was revoked long ago."""
-    monkeypatch.setattr(refresh_tokens, "_LOOKS", (0.0,))
+    monkeypatch.setattr(refresh_tokens, "_DELAYS", (0.0,))
     replies = [DOUBT, oauth_error("invalid_grant", 50173)]
     service.token_reply = lambda n: replies[min(n, 2) - 1]
-    store = KeptInMemory()
+    store = InMemoryTokenStore()
     store.save("newest")
     source = TokenSource(account, environment, store)
     with pytest.raises(ServiceTransientError, match="AADSTS70000"):

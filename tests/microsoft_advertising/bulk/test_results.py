@@ -95,7 +95,7 @@ def test_results_without_errors_refuse_nobody() -> None:
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.6, 0.99])
 def test_cut_off_zips_are_to_be_fetched_again(kept: float) -> None:
     data = results_zip(table(ROWS * 50, COLUMNS))
-    with pytest.raises(TransientError, match="broken"):
+    with pytest.raises(TransientError, match="damaged"):
         read(data[: int(len(data) * kept)])
 
 
@@ -106,7 +106,7 @@ def test_damaged_zips_are_to_be_fetched_again() -> None:
     )
     for position in range(200, 260):
         data[position] ^= 0xFF
-    with pytest.raises(TransientError, match="broken"):
+    with pytest.raises(TransientError, match="damaged"):
         read(bytes(data))
 
 
@@ -125,7 +125,7 @@ def _promising_too_much(filler: int) -> str:
     data = bytearray(buffer.getvalue())
     sizes = data.index(b"PK\x01\x02") + 20  # in the central directory: compressed, then raw
     data[sizes : sizes + 8] = struct.pack("<II", 1 << 20, 1 << 20)
-    with pytest.raises(TransientError, match="fetched again") as caught:
+    with pytest.raises(TransientError, match="Download them again") as caught:
         read(bytes(data))
     return str(caught.value).partition("(")[2].partition(")")[0]
 

@@ -247,7 +247,7 @@ def test_an_ad_api_fault() -> None:
         "</Errors></AdApiFaultDetail>"
     )
     read = soap_xml.read(content, "GetUser")
-    assert (read.tracking_id, read.blame) == ("77-f", "Server")
+    assert (read.tracking_id, read.fault_code) == ("77-f", "Server")
     assert read.payload == {
         "Type": "AdApiFaultDetail",
         "TrackingId": "77-f",
@@ -289,4 +289,4 @@ def test_a_fault_of_the_framework() -> None:
     read = soap_xml.read(
         fault("<ExceptionDetail><Message>m</Message></ExceptionDetail>", "a:ActionNotSupported"), "X"
     )
-    assert (read.payload, read.blame) == ({"Type": "ApiFaultDetail"}, "ActionNotSupported")
+    assert (read.payload, read.fault_code) == ({"Type": "ApiFaultDetail"}, "ActionNotSupported")

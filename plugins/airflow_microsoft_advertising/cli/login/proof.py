@@ -44,12 +44,12 @@ def verify(
     from pydantic import SecretStr  # noqa: PLC0415
 
     from microsoft_advertising.account import Account  # noqa: PLC0415
-    from microsoft_advertising.auth.refresh_tokens import KeptInMemory  # noqa: PLC0415
+    from microsoft_advertising.auth.refresh_tokens import InMemoryTokenStore  # noqa: PLC0415
     from microsoft_advertising.client import Client  # noqa: PLC0415
 
-    store = KeptInMemory()
+    store = InMemoryTokenStore()
     store.save(refresh_token.get_secret_value())
-    account = Account.not_chosen_yet(
+    account = Account.without_ids(
         client_id=credentials.client_id,
         client_secret=credentials.client_secret,
         refresh_token=refresh_token,

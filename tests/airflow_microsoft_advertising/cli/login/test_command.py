@@ -211,11 +211,11 @@ def test_declining_changes_nothing(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--client-id", "nobodys"), "Nobody has signed in"),
+        (("--client-id", "nobodys"), "No sign-in was completed"),
         (("--account-id", "5", "--customer-id", "190000001"), "account id"),
         (("--account-id", "5"), r"no account with these ids.*--account-id"),
         (("--customer-id", "here", "--account-id", "there"), "must be digits"),
-        (("--tenant", "a/b"), "A tenant is named by"),
+        (("--tenant", "a/b"), "The tenant must be given by"),
         (("--base-url", "ftp://x"), "must look like"),
     ],
 )
