@@ -78,7 +78,7 @@ LINES_IN_A_MODULE = 450
 LINES_IN_A_CLASS = 300
 TABLES_OF_DATA = {  # modules that may be longer, as they are read row by row
     # what each code of the service means
-    "microsoft_advertising.error_table",
+    "microsoft_advertising.error_codes",
     # what the simulator does, with its sources
     "microsoft_advertising_simulator.behaviours.table",
     # the types of the SOAP interface

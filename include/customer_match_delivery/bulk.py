@@ -22,7 +22,7 @@ from customer_match_delivery.call_tracking import lives_until
 from customer_match_delivery.refusals import Refusals
 from microsoft_advertising.bulk import file as bulk_file
 from microsoft_advertising.client import Client
-from microsoft_advertising.error_table import Reaction
+from microsoft_advertising.error_codes import Reaction
 from microsoft_advertising.faults import (
     Origin,
     ResultsExpired,

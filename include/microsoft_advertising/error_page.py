@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from microsoft_advertising.error_table import ERRORS, ErrorEntry, Reaction
+from microsoft_advertising.error_codes import ERRORS, ErrorEntry, Reaction
 
 __all__ = ["page"]
 
@@ -54,7 +54,7 @@ _SPECIAL = {
 _HEAD = """# Errors of Microsoft Advertising
 
 Every documented code of the service that can reach this program (the page of 10 August 2026): what it means, what
-the program does, and what you need to do. Generated from `include/microsoft_advertising/error_table.py` by
+the program does, and what you need to do. Generated from `include/microsoft_advertising/error_codes.py` by
 `python -m microsoft_advertising.error_page > docs/errors.md`.
 
 A code that is not in the table may be a temporary problem. The program repeats the call a few times within a minute,

@@ -1,6 +1,6 @@
 """Turns error answers of the service into our three kinds of exceptions.
 
-`error_table` defines the reaction to each code; this module reads answers and builds exceptions. Messages say what
+`error_codes` defines the reaction to each code; this module reads answers and builds exceptions. Messages say what
 failed, where, and what to do. They contain codes, names and tracking ids, never the service's free text, which may
 repeat the data that was sent.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
-from microsoft_advertising.error_table import ErrorEntry, Reaction, lookup
+from microsoft_advertising.error_codes import ErrorEntry, Reaction, lookup
 
 __all__ = [
     "Origin",

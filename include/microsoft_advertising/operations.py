@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from microsoft_advertising.environment import Service
-from microsoft_advertising.error_table import ERRORS, Reaction
+from microsoft_advertising.error_codes import ERRORS, Reaction
 from microsoft_advertising.faults import errors_in, safe_token
 from microsoft_advertising.limits import MAX_ITEMS_PER_CALL, NEVER_EXPIRES
 from microsoft_advertising.models import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
-from microsoft_advertising.error_table import Reaction
+from microsoft_advertising.error_codes import Reaction
 from microsoft_advertising.faults import (
     Origin,
     ServiceError,

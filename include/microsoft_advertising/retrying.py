@@ -1,7 +1,7 @@
 """Retries of failed calls: which errors are retried, when, and for how long. Used by sync and async clients.
 
 The retry budget is small on purpose: it covers short failures and the service's one-minute throttling. A longer wait
-is raised as a `TransientError` with `retry_after`, and the scheduler waits.
+is raised as a `TransientError` with `retry_after`, and the scheduler waits. `error_codes` has the wait of each code.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from microsoft_advertising.auth import tokens
 from microsoft_advertising.bulk.file import Action, index_of, write_bulk_file
 from microsoft_advertising.client import Client
 from microsoft_advertising.environment import Environment
-from microsoft_advertising.error_table import ERRORS, Reaction
+from microsoft_advertising.error_codes import ERRORS, Reaction
 from microsoft_advertising.faults import (
     Origin,
     OutcomeUnknown,

@@ -7,7 +7,7 @@ import pytest
 
 from microsoft_advertising import operations
 from microsoft_advertising.environment import Service
-from microsoft_advertising.error_table import ERRORS, Reaction
+from microsoft_advertising.error_codes import ERRORS, Reaction
 from microsoft_advertising.faults import ServiceError
 from microsoft_advertising.models import Action, Audience, UploadState, UploadStatus
 

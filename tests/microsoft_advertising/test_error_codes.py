@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from customer_match.project import PROJECT
+from microsoft_advertising.error_codes import ERRORS, ErrorEntry, Reaction, lookup
 from microsoft_advertising.error_page import page
-from microsoft_advertising.error_table import ERRORS, ErrorEntry, Reaction, lookup
 
 # Every code that can concern this work, as `guides/operation-error-codes` and the pages of the operations list
 # them, by their place there; 119 was only observed.
@@ -27,9 +27,9 @@ WAITS = {117: 60, 4204: 15 * 60, 1010: 5 * 60}
 
 
 def test_each_code_stands_once() -> None:
-    from microsoft_advertising import error_table
+    from microsoft_advertising import error_codes
 
-    assert len(ERRORS) == len(error_table._TABLE)
+    assert len(ERRORS) == len(error_codes._TABLE)
 
 
 @pytest.mark.parametrize("entry", ERRORS.values(), ids=lambda entry: str(entry.code))
