@@ -12,7 +12,7 @@ class CsvDialect:
     """What is known of a CSV file before it is opened.
 
     Attributes:
-        delimiter: Between values; None: it is found by looking.
+        delimiter: Between values; None: `delimiter.py` finds it.
         quote: Around values that contain a delimiter or a line break; None: quotation marks are text.
         escape: Makes the next character a part of the value; None: a quotation mark is doubled instead.
         encoding: As Python names it. A byte order mark goes before it, and is passed over.

@@ -7,11 +7,11 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import BinaryIO, Final
 
 from customer_match.errors import ConfigurationError
 from customer_match.tables.columns import name_key, repeated
+from customer_match.tables.csv.delimiter import DELIMITERS, likely_delimiter
 from customer_match.tables.csv.dialect import CsvDialect
 from customer_match.tables.csv.preamble import Preamble, preamble_of
 from customer_match.tables.csv.quotes import QUOTING
@@ -20,10 +20,8 @@ from customer_match.tables.files.first_bytes import foreign
 
 __all__ = ["CsvStart", "read_start", "row_too_long", "text_of"]
 
-_DELIMITERS: Final = ",;\t|"
 _START_BYTES: Final = 256 * 2**10
 _START_AT_MOST: Final = 4 * BLOCK_BYTES  # where the first row is that long: UTF-32 takes 4 bytes a sign
-_ROWS_LOOKED_AT: Final = 20
 _UTF_8: Final = "utf-8"
 _BOM: Final = "\ufeff"
 _BOMS: Final = {  # the longer ones first
@@ -125,7 +123,7 @@ def _look(start: bytes, is_cut: bool, encoding: str, dialect: CsvDialect, where:
     before = Preamble()
     if dialect.described is None:
         has_header = dialect.names is None and dialect.header
-        before = preamble_of(plain, dialect.delimiter or _DELIMITERS, where, comments=has_header)
+        before = preamble_of(plain, dialect.delimiter or DELIMITERS, where, comments=has_header)
     marks = text[: len(text) - len(plain)]
     known = replace(dialect, delimiter=before.delimiter or dialect.delimiter)
     return _Look(plain.removeprefix(before.text), is_cut, known, where, marks + before.text, before.lines)
@@ -170,7 +168,7 @@ class _Look:
 
     def holds_a_row(self) -> bool:
         """Whether the first row is here as a whole, whatever the delimiter."""
-        return all(any(self._rows(delimiter)) for delimiter in self.dialect.delimiter or _DELIMITERS)
+        return all(any(self._rows(delimiter)) for delimiter in self.dialect.delimiter or DELIMITERS)
 
     def start(self, encoding: str, packed: bool) -> CsvStart:  # noqa: FBT001 (a fact like the other)
         """What the first rows tell.
@@ -178,7 +176,9 @@ class _Look:
         Raises:
             ConfigurationError: They do not tell it.
         """
-        delimiter = self.dialect.delimiter or self._likely_delimiter()
+        known = self.dialect.names
+        columns = None if known is None else len(known)
+        delimiter = self.dialect.delimiter or likely_delimiter(self._rows, columns)
         first = next(self._rows(delimiter), ())
         names, has_header = self._columns(first)
         skipped = len(self.before.encode(_UTF_8, "surrogateescape"))
@@ -234,17 +234,6 @@ class _Look:
             return
         if last and not self.is_cut:
             yield last
-
-    def _likely_delimiter(self) -> str:
-        """The one that makes rows of one width, then the one that makes the widest first row."""
-        return max(_DELIMITERS, key=self._likelihood)  # the first one where they tie
-
-    def _likelihood(self, delimiter: str) -> tuple[bool, int]:
-        rows = [len(row) for row in islice(self._rows(delimiter), _ROWS_LOOKED_AT)]
-        width = rows[0] if rows else 0
-        if self.dialect.names is not None:
-            return width == len(self.dialect.names), width
-        return width > 1 and len(set(rows)) == 1, width
 
     def _check(self, names: tuple[str, ...]) -> None:
         if not any(name.strip() for name in names):
