@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
@@ -22,9 +22,13 @@ from customer_match.errors import ConfigurationError, TransientError
 from customer_match.ledger.numbered_files import file_name, numbered
 from customer_match.redaction import logger
 
-__all__ = ["AudienceBusy", "Lease"]
+__all__ = ["LEASE_DURATION", "AudienceBusy", "Lease"]
 
 log = logger(__name__)
+
+LEASE_DURATION: Final = timedelta(minutes=30)
+"""How long other runs wait for one that stopped without giving its lease back. A run that takes longer is safe: whoever
+takes over awaits its upload first, and its next write to the ledger fails."""
 
 _KEPT = 10  # records, for whoever wants to know who was there
 _TRIES = 5  # of takers at the same moment, one wins each number

@@ -20,7 +20,7 @@ from airflow_microsoft_advertising.run.delivery_records import DeliveryRecords
 from airflow_microsoft_advertising.run.failures import translate_errors
 from customer_match.clocks import is_in_future
 from customer_match.errors import ConfigurationError, CustomerMatchError, TerminalError, TransientError
-from customer_match.ledger.lease import AudienceBusy, Lease
+from customer_match.ledger.lease import LEASE_DURATION, AudienceBusy, Lease
 from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.store import ledger_folder
 from customer_match.planning.data_intervals import Overtaken
@@ -34,11 +34,6 @@ from customer_match_delivery.spec import AudienceSpec
 __all__ = ["Busy", "NextMove", "Upload"]
 
 log = logger(__name__)
-
-_LEASE = timedelta(minutes=30)
-"""How long other runs wait for one that died without a word. What runs for longer is safe all the same: whoever
-takes over awaits its upload first, and its next write to the ledger fails."""
-
 
 _LOOK = timedelta(hours=2)
 """How long it counts that a table was not there: no audience ends by what was seen long ago."""
@@ -130,7 +125,7 @@ class Upload:
         """Work on the audience while no other run may; while an upload is waited for, it stays this run's."""
         lease = self._lease()
         try:
-            lease.take(_LEASE)
+            lease.take(LEASE_DURATION)
         except AudienceBusy as busy:
             log.info("%s", busy)
             return Busy(busy.retry_after or 0.0)
@@ -215,7 +210,7 @@ class Upload:
                 interval_end=chunked.interval_end,
                 force=chunked.force,
                 accept_terms=accept_terms,
-                before_sending=lambda: lease.take(_LEASE),
+                before_sending=lambda: lease.take(LEASE_DURATION),
                 on_replan=self._delivery_records.replan,
             )
 
@@ -255,4 +250,4 @@ def _give_back(lease: Lease) -> None:
     try:
         lease.release()
     except CustomerMatchError as error:
-        log.warning("The audience stays taken for up to %s: %s", _LEASE, error)
+        log.warning("The audience stays taken for up to %s: %s", LEASE_DURATION, error)
