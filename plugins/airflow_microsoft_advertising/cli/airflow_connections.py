@@ -1,4 +1,4 @@
-"""Airflow's connections outside of its tasks."""
+"""Access to Airflow's connections outside of tasks."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["connections_of_this_airflow"]
+__all__ = ["airflow_connections"]
 
 _CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
 
 
 @contextmanager
-def connections_of_this_airflow() -> Iterator[None]:
+def airflow_connections() -> Iterator[None]:
     """Let hooks find connections as Airflow's own programs do.
 
-    In the environment, in secrets backends, and in the metadata database; the Task SDK looks into the last only
-    where a process says that it is one of Airflow's own (observed, Airflow 3.3.2:
+    They look in the environment, in secrets backends, and in the metadata database. The Task SDK reads the database
+    only in a process that declares itself one of Airflow's own (observed, Airflow 3.3.2:
     `airflow.sdk.execution_time.supervisor.ensure_secrets_backend_loaded`).
     """
     before = os.environ.get(_CONTEXT)

@@ -1,6 +1,6 @@
-"""The command `customer-match audiences`: what lists there are, whose they are, and how to get rid of one.
+"""The command `customer-match audiences`: lists the customer lists of an account, and deletes some.
 
-It looks a connection up as Airflow's own commands do: in the environment, in secrets backends, in the metadata
+It finds the connection as Airflow's own commands do: in the environment, in secrets backends, or in the metadata
 database.
 """
 
@@ -24,7 +24,7 @@ __all__ = ["audiences"]
 _COLUMNS = {
     "id": "id",
     "name": "name",
-    "export": "kept by",
+    "export": "export",
     "scope": "scope",
     "days": "days",
     "search_size": "search",
@@ -35,24 +35,24 @@ _COLUMNS = {
 
 def audiences(
     connection: Annotated[str, typer.Option(help="Id of the Airflow connection.")] = DEFAULT_CONNECTION,
-    cid: Annotated[str | None, typer.Option(help="Customer in place of the connection's.")] = None,
-    aid: Annotated[str | None, typer.Option(help="Account in place of the connection's.")] = None,
+    cid: Annotated[str | None, typer.Option(help="Customer ID (cid), instead of the connection's.")] = None,
+    aid: Annotated[str | None, typer.Option(help="Account ID (aid), instead of the connection's.")] = None,
     delete: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Delete this audience; may be repeated.")
     ] = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without confirmation.")] = False,
     not_ours: Annotated[
-        bool, typer.Option("--not-ours", help="Delete also what no export has created.")
+        bool, typer.Option("--not-ours", help="Allow --delete for audiences that no export created.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """List the audiences of an account: whose they are, and their sizes. With --delete, delete some."""
+    """List the audiences of an account with their exports and sizes. With --delete, delete audiences."""
     with logs_on_stderr():
         hook = _hook(connection, customer_id=cid, account_id=aid)
         with hook.get_conn() as client:
             found = sorted(client.list_audiences(), key=lambda audience: (audience.name, audience.id))
-            chosen = _chosen(found, delete or (), not_ours=not_ours)
+            chosen = _choose(found, delete or (), not_ours=not_ours)
             if chosen and not yes:
                 _ask(chosen)
             for audience in chosen:
@@ -68,12 +68,12 @@ def audiences(
 
 
 def _hook(connection: str, *, customer_id: str | None, account_id: str | None) -> MicrosoftAdvertisingHook:
-    from airflow.models import Connection  # noqa: PLC0415 - only this command pays for the database
+    from airflow.models import Connection  # noqa: PLC0415 - imports the metadata database
 
     from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415 - keeps --help quick
 
     class Hook(MicrosoftAdvertisingHook):
-        """Outside of tasks the Task SDK does not look into the metadata database."""
+        """Finds connections in the metadata database too: outside of tasks the Task SDK does not."""
 
         @classmethod
         def get_connection(cls, conn_id: str) -> Any:
@@ -82,32 +82,37 @@ def _hook(connection: str, *, customer_id: str | None, account_id: str | None) -
     return Hook(connection, customer_id=customer_id, account_id=account_id)
 
 
-def _chosen(found: Sequence[Audience], ids: Sequence[str], *, not_ours: bool) -> list[Audience]:
-    """The audiences to delete, all of them allowed: nothing is deleted if one is not."""
+def _choose(found: Sequence[Audience], ids: Sequence[str], *, not_ours: bool) -> list[Audience]:
+    """Return the audiences to delete.
+
+    Raises:
+        ConfigurationError: One does not exist or may not be deleted; then none is deleted.
+    """
     known = {audience.id: audience for audience in found}
     missing = [id_ for id_ in ids if id_ not in known]
     if missing:
         raise ConfigurationError(
-            f"There is no audience with the id {', '.join(missing)}. `customer-match audiences` lists all."
+            f"There is no audience with the id {', '.join(missing)}. "
+            "Nothing was deleted. `customer-match audiences` lists all audiences."
         )
     chosen = [known[id_] for id_ in dict.fromkeys(ids)]
-    foreign = [f"{a.name!r} (id {a.id})" for a in chosen if _keeper(a) is None]
+    foreign = [f"{a.name!r} (id {a.id})" for a in chosen if _owner(a) is None]
     if foreign and not not_ours:
         raise ConfigurationError(
-            f"No export has created {', '.join(foreign)}. Nothing is deleted. If you mean it, add --not-ours."
+            f"No export created {', '.join(foreign)}. Nothing was deleted. To delete it all the same, add --not-ours."
         )
     return chosen
 
 
 def _ask(chosen: Sequence[Audience]) -> None:
-    """Ask the person at the terminal; ends the command if they do not mean it."""
+    """Ask for confirmation; a refusal ends the command."""
     for audience in chosen:
-        say(f"{audience.id}  {audience.name}  ({_keeper(audience) or 'not ours'})", err=True)
+        say(f"{audience.id}  {audience.name}  ({_owner(audience) or 'not ours'})", err=True)
     typer.confirm(f"Delete {len(chosen)} audiences with all their members?", abort=True, err=True)
 
 
-def _keeper(audience: Audience) -> str | None:
-    """The export that keeps an audience; None if none has ever put its mark on it."""
+def _owner(audience: Audience) -> str | None:
+    """Return the export that keeps an audience; None if it carries no export's mark."""
     from customer_match_delivery.marks import mark_in  # noqa: PLC0415 - keeps --help quick
 
     mark = mark_in(audience.description)
@@ -122,7 +127,7 @@ def _record(audience: Audience) -> dict[str, Any]:
     return {
         "id": audience.id,
         "name": audience.name,
-        "export": _keeper(audience),
+        "export": _owner(audience),
         "scope": audience.scope,
         "membership_duration": audience.membership_duration,
         "search_size": audience.search_size,
@@ -137,7 +142,7 @@ def _as_json(found: Sequence[Audience]) -> str:
 
 def _as_text(found: Sequence[Audience]) -> str:
     if not found:
-        return "There are no customer lists that this account can use."
+        return "This account can use no customer lists."
     import pandas as pd  # noqa: PLC0415 - keeps --help quick
 
     from customer_match.runs.report_tables import as_text  # noqa: PLC0415 - as above
@@ -149,4 +154,4 @@ def _as_text(found: Sequence[Audience]) -> str:
 
 def _days(audience: Audience) -> str | None:
     days = audience.membership_duration
-    return "for ever" if days == -1 else None if days is None else str(days)
+    return "unlimited" if days == -1 else None if days is None else str(days)

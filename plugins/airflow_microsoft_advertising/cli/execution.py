@@ -1,4 +1,4 @@
-"""What the commands that carry out an export share: the export, its run, progress, and the exit status."""
+"""Runs an export for a command: finds it, shows progress, prints the report, sets the exit status."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from customer_match.project import exports_folder
 from customer_match.redaction import without_addresses
 
 if TYPE_CHECKING:
-    from airflow_microsoft_advertising.cli.local_run import Tell
+    from airflow_microsoft_advertising.cli.local_run import Notify
     from customer_match.export.model import Export
     from customer_match.export.segments import Segment
     from customer_match.runs.report import RunReport
 
-__all__ = ["Options", "carry_out", "export_named", "moment_of"]
+__all__ = ["Options", "find_export", "parse_date", "run_export"]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a person chose for one run.
+    """Options of one run.
 
     Attributes:
-        segments: Tables or audiences; none: all.
-        interval_end: What the run stands for; None: now.
-        full: Replace audiences as a whole.
-        dry_run: Do everything but send.
-        ignore_guards: Let pass what the guards would stop.
-        force: Apply this data interval although an audience holds a newer one.
+        segments: Tables or audiences; empty: all.
+        interval_end: End of the run's data interval; None: now.
+        full: Replace whole audiences.
+        dry_run: Do everything except sending.
+        ignore_guards: Ignore the export's guards.
+        force: Apply this data interval even if an audience holds a newer one.
         as_json: Print the report as JSON.
     """
 
@@ -52,11 +52,11 @@ class Options:
     as_json: bool = False
 
 
-def export_named(name: str) -> Export:
-    """The export of this name in the folder of export files.
+def find_export(name: str) -> Export:
+    """Find an export by name in the folder of export files.
 
     Raises:
-        ConfigurationError: There is none, or its file is broken.
+        ConfigurationError: There is none, or its file is not valid.
     """
     from customer_match.export.loading import BrokenExport, load_exports  # noqa: PLC0415 - keeps --help quick
 
@@ -66,18 +66,18 @@ def export_named(name: str) -> Export:
         near = get_close_matches(name, exports, 1)
         raise ConfigurationError(
             f"There is no export {name!r} in {exports_folder()}"
-            f"{f' (there is {near[0]!r})' if near else ''}. There are: {', '.join(exports) or 'none'}."
+            f"{f' (did you mean {near[0]!r}?)' if near else ''}. Exports: {', '.join(exports) or 'none'}."
         )
     if isinstance(found, BrokenExport):
         raise found.error
     return found
 
 
-def moment_of(text: str | None, export: Export) -> datetime | None:
-    """The moment that a person has written; without an offset it is of the export's time zone.
+def parse_date(text: str | None, export: Export) -> datetime | None:
+    """Parse the option `--date`; without an offset, in the export's time zone.
 
     Raises:
-        typer.BadParameter: It is no date.
+        typer.BadParameter: It is not a date.
     """
     if text is None:
         return None
@@ -85,19 +85,19 @@ def moment_of(text: str | None, export: Export) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} is no date: write 2026-01-31 or 2026-01-31T05:00+01:00.", param_hint="--date"
+            f"{text!r} is not a date. Write 2026-01-31 or 2026-01-31T05:00+01:00.", param_hint="--date"
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(export.timezone))
 
 
-def carry_out(export: Export, options: Options) -> None:
-    """Run the export, print its report, and end the command with status 1 if a segment failed.
+def run_export(export: Export, options: Options) -> None:
+    """Run the export and print its report. End the command with status 1 if a segment failed.
 
-    Stopped (Ctrl-C, SIGTERM), it ends with 130: the next run goes on where it stopped.
+    If it is stopped (Ctrl-C, SIGTERM), the status is 130, and the next run continues where it stopped.
     """
-    with logs_on_stderr(), _stoppable():
+    with logs_on_stderr(), _stop_on_sigterm():
         report = _run(export, options)
-    # Neither form has addresses in it.
+    # Neither format contains addresses.
     typer.echo(report.model_dump_json(indent=2) if options.as_json else _as_text(report))
     if report.failed:
         raise typer.Exit(1)
@@ -110,7 +110,7 @@ def _as_text(report: RunReport) -> str:
 
 
 def _run(export: Export, options: Options) -> RunReport:
-    from airflow_microsoft_advertising.cli.airflow_connections import connections_of_this_airflow  # noqa: PLC0415
+    from airflow_microsoft_advertising.cli.airflow_connections import airflow_connections  # noqa: PLC0415
     from airflow_microsoft_advertising.cli.local_run import LocalRun, new_run_id  # noqa: PLC0415 - keeps --help quick
     from airflow_microsoft_advertising.run.export_run import ExportRun  # noqa: PLC0415
 
@@ -125,13 +125,13 @@ def _run(export: Export, options: Options) -> RunReport:
         force=options.force,
         began=now,
     )
-    with connections_of_this_airflow(), _progress() as tell:
-        return LocalRun(run, tell=tell)(options.segments)
+    with airflow_connections(), _progress() as notify:
+        return LocalRun(run, notify=notify)(options.segments)
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM stops the run as Ctrl-C does, so that its audiences are given back."""
+def _stop_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM stop the run as Ctrl-C does, so that its leases are released."""
 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -140,24 +140,24 @@ def _stoppable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo("Stopped. Nothing is lost: the next run goes on where this one stopped.", err=True)
+        typer.echo("Stopped. The next run continues where this one stopped.", err=True)
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
-def _progress() -> Iterator[Tell]:
-    """Tells what happens: bars on a terminal, lines elsewhere; always on standard error."""
+def _progress() -> Iterator[Notify]:
+    """Show progress on standard error: bars on a terminal, lines elsewhere."""
     if sys.stderr.isatty():
-        with _bars() as tell:
-            yield tell
+        with _progress_bars() as notify:
+            yield notify
     else:
         yield lambda segment, what: say(f"{segment.audience}: {what}", err=True)
 
 
 @contextmanager
-def _bars() -> Iterator[Tell]:
+def _progress_bars() -> Iterator[Notify]:
     from rich.console import Console  # noqa: PLC0415 - on a terminal only
     from rich.markup import escape  # noqa: PLC0415
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn  # noqa: PLC0415
@@ -172,21 +172,21 @@ def _bars() -> Iterator[Tell]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[what]}"),
     )
-    with _quietly(), Progress(*columns, console=Console(stderr=True)) as bars:
+    with _mute_logs(), Progress(*columns, console=Console(stderr=True)) as bars:
 
-        def tell(segment: Segment, what: str) -> None:
+        def notify(segment: Segment, what: str) -> None:
             name = segment.audience
             if name not in rows:
                 rows[name] = bars.add_task(escape(without_addresses(name)), total=len(steps), what="")
             done = len(steps) if what == "done" else steps.index(what) if what in steps else None
             bars.update(rows[name], completed=done, what=escape(without_addresses(what)))
 
-        yield tell
+        yield notify
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Lines of a log would tear the bars."""
+def _mute_logs() -> Iterator[None]:
+    """Log errors only: other log lines would break the progress bars."""
     root = logging.getLogger()
     before = root.level
     root.setLevel(logging.ERROR)

@@ -1,6 +1,6 @@
-"""`customer-match ledger`: shows what the ledgers know of audiences, verifies, forgets and releases them.
+"""`customer-match ledger`: shows and verifies ledgers, resets them, and ends leases.
 
-Counts only: a ledger holds hashes of people's addresses, and none is ever shown.
+The commands show counts only, never the hashes of addresses that a ledger holds.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from customer_match.errors import ConfigurationError
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="What is known of an audience's members: show, verify, forget, release.", no_args_is_help=True
+    help="Show, verify or reset the ledger of an audience, or end the lease of a dead run.",
+    no_args_is_help=True,
 )
 
 Audience = Annotated[
     str, typer.Argument(metavar="AUDIENCE", help="Name of the audience, as in the export file.")
 ]
 ExportName = Annotated[
-    str | None, typer.Option("--export", help="Name of the export, where several have this audience.")
+    str | None, typer.Option("--export", help="Name of the export; needed if several have this audience.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @app.command()
 def show(audience: Audience, export: ExportName = None, *, as_json: AsJson = False) -> None:
-    """Show what is known: how many members, since when, and what is under way."""
+    """Show what the ledger knows: number of members, data interval, uploads in progress."""
     summary = summarise(FoundLedger.of(audience, export))
     if as_json:
         typer.echo(as_json_text(asdict(summary)))
@@ -42,7 +43,10 @@ def show(audience: Audience, export: ExportName = None, *, as_json: AsJson = Fal
 
 @app.command()
 def verify(audience: Audience, export: ExportName = None, *, as_json: AsJson = False) -> None:
-    """Read all that the ledger rests on, and compare it with the audience; exit status 1 if something is wrong."""
+    """Verify all files of the ledger, and compare the ledger with the audience.
+
+    Exit status: 0 nothing is wrong, 1 something is wrong.
+    """
     found = FoundLedger.of(audience, export)
     state = found.ledger.load().state
     damage = state.damage or found.ledger.verify(state)
@@ -56,9 +60,9 @@ def verify(audience: Audience, export: ExportName = None, *, as_json: AsJson = F
     elif damage:
         say(f"Damaged: {damage} The next run replaces the whole audience.")
     elif compared.mismatch:
-        say(f"Not what the audience is: {compared.mismatch}")
+        say(f"The ledger does not match the audience: {compared.mismatch}")
     else:
-        say(f"Sound{f'; of the history, these states are damaged: {old}' if old else ''}. {compared}")
+        say(f"Valid{f', but these older states are damaged: {old}' if old else ''}. {compared}")
     if foreign and not as_json:
         say(found.ledger.told_of(foreign))
     if not sound:
@@ -70,24 +74,24 @@ def forget(
     audience: Audience,
     export: ExportName = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Forget what is known, so that the next run replaces the whole audience.
+    """Reset the ledger, so that the next run replaces the whole audience.
 
-    Nothing is changed at Microsoft Advertising.
+    This changes nothing at Microsoft Advertising.
     """
     found = FoundLedger.of(audience, export)
     if found.busy:
         raise ConfigurationError(
-            f"The run {found.busy} is at work on {audience!r}. Wait until it has ended; if it has died without a word, "
-            "`customer-match ledger release` takes the audience from it."
+            f"The run {found.busy} holds the audience {audience!r}. Wait until it has ended. If it is dead, end its "
+            "lease with `customer-match ledger release`."
         )
     if not yes:
-        typer.confirm(
-            f"Forget what is known of {audience!r}? The next run then sends all its members.", abort=True
-        )
+        typer.confirm(f"Reset the ledger of {audience!r}? The next run then sends all members.", abort=True)
     found.ledgers.forget(audience)
-    say(f"Forgotten. The next run of {found.export.name} replaces the whole audience {audience!r}.")
+    say(
+        f"The ledger was reset. The next run of {found.export.name} replaces the whole audience {audience!r}."
+    )
 
 
 @app.command()
@@ -95,17 +99,20 @@ def release(
     audience: Audience,
     export: ExportName = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Take the audience from a run that has died, so that others need not wait until its lease expires.
+    """End the lease of a dead run, so that other runs need not wait until it expires.
 
-    A run that lives all the same does no harm: it stops at its next write to the ledger.
+    If the run is still alive, it does no harm: it stops at its next write to the ledger.
     """
     found = FoundLedger.of(audience, export)
     if found.lease is None:
-        say(f"No run is at work on {audience!r}.")
+        say(f"No run holds the audience {audience!r}.")
         return
     if not yes:
-        typer.confirm(f"Take {audience!r} from the run {found.busy}? Be sure that it has died.", abort=True)
+        typer.confirm(
+            f"End the lease of the run {found.busy} on {audience!r}? Make sure that the run is dead.",
+            abort=True,
+        )
     found.lease.release()
-    say(f"Released. The next run of {found.export.name} goes on at once.")
+    say(f"The lease was ended. The next run of {found.export.name} starts at once.")

@@ -1,4 +1,4 @@
-"""Finds the ledger that a person names by its audience, and compares it with the audience at the service."""
+"""Finds the ledger of an audience, and compares it with the audience at the service."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = ["Comparison", "FoundLedger"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of comparing a ledger with its audience.
+    """Result of comparing a ledger with its audience.
 
     Attributes:
-        mismatch: Why the ledger does not know what the audience holds, and what the next run does about it; None if it
-            does know, or was not compared.
+        mismatch: Why the ledger does not match the audience, and what the next run does about it; None if it matches,
+            or was not compared.
         not_compared: Why it could not be compared; None if it was.
     """
 
@@ -37,12 +37,12 @@ class Comparison:
     def __str__(self) -> str:
         if self.not_compared:
             return f"Not compared with the audience: {self.not_compared}"
-        return "It knows all that was sent to the audience."
+        return "The ledger matches the audience."
 
 
 @dataclass(frozen=True)
 class FoundLedger:
-    """A ledger that is there, and the run that is at work on its audience, if one is."""
+    """An existing ledger, and the run that holds the lease of its audience, if any."""
 
     export: Export
     audience: str
@@ -54,27 +54,31 @@ class FoundLedger:
     @classmethod
     @logs_on_stderr()
     def of(cls, audience: str, export: str | None) -> FoundLedger:
-        """The one ledger of this audience.
+        """Find the ledger of an audience.
+
+        Args:
+            audience: Name of the audience.
+            export: Name of the export; None: any.
 
         Raises:
-            ConfigurationError: There is none, or there are several, or it was closed when the audience was renamed.
+            ConfigurationError: There is none, there are several, or the audience was renamed.
         """
-        all_there = _ledgers(audience, _exports(export))
-        found = [one for one in all_there if one.ledger.load().number or one.busy]
+        candidates = _ledgers(audience, _exports(export))
+        found = [one for one in candidates if one.ledger.load().number or one.busy]
         if len({(one.export.aid, one.export.workspace.locate()) for one in found}) > 1:
             names = ", ".join(one.export.name for one in found)
             raise ConfigurationError(
-                f"Several exports have the audience {audience!r}: name one with --export: {names}."
+                f"Several exports have the audience {audience!r}. Name one with --export: {names}."
             )
         if not found:
             raise ConfigurationError(
-                f"No ledger of an audience {audience!r} in the workspaces of the exports. Is the name written as in "
-                "the export file, upper and lower case too? Before the first run there is none."
+                f"There is no ledger of an audience {audience!r} in the workspaces of the exports. The first run "
+                "creates it. Write the name as in the export file, including upper and lower case."
             )
         new_name = found[0].ledger.load().state.moved_to
         if new_name and not found[0].busy:
             raise ConfigurationError(
-                f"The audience {audience!r} was renamed: what is known of it goes on as {new_name!r}. Give that name."
+                f"The audience {audience!r} was renamed to {new_name!r}. Use the new name."
             )
         return found[0]
 
@@ -87,13 +91,13 @@ class FoundLedger:
 
     @logs_on_stderr()
     def compare(self, state: State) -> Comparison:
-        """The ledger beside the audience's generation, where the service can be asked."""
+        """Compare the ledger with the audience's generation, if the service can be asked."""
         from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415
         from customer_match_delivery.generation import distrust_of  # noqa: PLC0415
 
         export = self.export
         if state.audience_id is None:
-            return Comparison(not_compared="the ledger tells of none.")
+            return Comparison(not_compared="the ledger has no audience id yet.")
         try:
             hook = MicrosoftAdvertisingHook(export.connection, customer_id=export.cid, account_id=export.aid)
             with hook.get_conn() as client:
@@ -101,22 +105,22 @@ class FoundLedger:
         except CustomerMatchError as error:
             return Comparison(not_compared=str(error))
         if audience is None:
-            return Comparison(self._gone(state.audience_id))
+            return Comparison(self._describe_missing(state.audience_id))
         if mismatch := distrust_of(state, audience.description, self.ledgers):
             return Comparison(f"{mismatch} The next run replaces the whole audience.")
         generation = state.generation
-        uncovered = "it has no generation yet." if generation is None else generation.uncovered
+        uncovered = "the ledger has no generation yet." if generation is None else generation.uncovered
         return Comparison(not_compared=uncovered)
 
-    def _gone(self, audience_id: str) -> str:
-        """That the audience is not there any more, and what follows."""
-        is_given = audience_id in {one.audience_id for one in self.export.segments}
+    def _describe_missing(self, audience_id: str) -> str:
+        """Say that the audience no longer exists, and what follows."""
+        in_export_file = audience_id in {one.audience_id for one in self.export.segments}
         follows = (
             "Correct the `audience_id` in the export file, or remove it: the next run then creates the audience."
-            if is_given
-            else "The next run creates it anew, with all members."
+            if in_export_file
+            else "The next run creates it again, with all members."
         )
-        return f"There is no audience with the id {audience_id} any more. {follows}"
+        return f"The audience with the id {audience_id} no longer exists. {follows}"
 
 
 def _exports(name: str | None) -> list[Export]:
@@ -127,7 +131,7 @@ def _exports(name: str | None) -> list[Export]:
     if not chosen:
         names = ", ".join(export.name for export in exports)
         raise ConfigurationError(
-            f"There is no usable export {name!r} in {exports_folder()}. There are: {names or 'none'}."
+            f"There is no valid export {name!r} in {exports_folder()}. Valid exports: {names or 'none'}."
         )
     return chosen
 
@@ -141,7 +145,7 @@ def _ledgers(audience: str, exports: list[Export]) -> Iterator[FoundLedger]:
     for export in exports:
         workspace = Workspace(*filesystem(export.workspace.connection, export.workspace.locate()))
         folder = ledger_folder(export.aid, audience)
-        holding = Lease(workspace, folder, audience=audience, holder="").current()
-        busy = holding.holder if holding else None
+        current = Lease(workspace, folder, audience=audience, holder="").current()
+        busy = current.holder if current else None
         lease = Lease(workspace, folder, audience=audience, holder=busy) if busy else None
         yield FoundLedger(export, audience, Ledger(workspace, folder, audience), busy, workspace, lease)

@@ -1,4 +1,4 @@
-"""What a ledger knows of an audience, as text for people and as values for programs."""
+"""Summarises a ledger: as text, and as values for JSON."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ __all__ = ["Summary", "summarise"]
 
 @dataclass(frozen=True)
 class Summary:
-    """What a ledger's newest state says.
+    """Summary of a ledger's newest state.
 
     Attributes:
-        export: The export that it was found through.
-        audience: Name.
+        export: The export whose ledger it is.
+        audience: Name of the audience.
         audience_id: Id at the service; None if it is not known.
-        members: Members that are surely there.
-        possible: Members that may be there; None if anybody may.
-        interval_end: End of the data interval that the audience stands for, ISO 8601.
-        updated_at: When the newest state was written, likewise.
-        unfinished: Parts of a plan that is not settled yet.
-        in_flight: Request ids of uploads that the service is working on.
-        late_until: Until when calls that were not answered may take effect, ISO 8601; None if there are none.
-        busy: The run that is at work on the audience now.
-        forced: The run by which this interval was applied over a newer one, and that one's end; None normally.
-        renewed_at: When all members were sent last, ISO 8601; None if that is not known.
-        damage: Why it is not trusted.
-        states: States that are kept.
-        deleted: Whether the audience was deleted, because its table had vanished.
+        members: Number of certain members.
+        possible: Number of possible members; None if they are unknown.
+        interval_end: End of the data interval that was delivered last, ISO 8601.
+        updated_at: When the newest state was written, ISO 8601.
+        unfinished: Number of parts of a plan that is not settled yet.
+        in_flight: Request ids of uploads in progress.
+        late_until: Until when unanswered calls may take effect, ISO 8601; None if there are none.
+        busy: The run that holds the audience's lease now.
+        forced: The run that applied this interval over a newer one, and the end of the newer one; None normally.
+        renewed_at: When all members were last sent, ISO 8601; None if this is unknown.
+        damage: Why the ledger is not trusted; None normally.
+        states: Number of states that are kept.
+        deleted: Whether the audience was deleted because its table vanished.
         workspace: Id of the workspace.
-        generation: What the audience's description tells if nobody else has written to it; None before it was set.
-        uncovered: Why that would not be noticed; None normally.
+        generation: The generation that the audience's description must hold; None before it was set.
+        uncovered: Why other writers would not be noticed; None normally.
     """
 
     export: str
@@ -68,43 +68,41 @@ class Summary:
 
     def _lines(self) -> Iterator[tuple[str, str]]:
         identity = (
-            "deleted, because its table had vanished"
-            if self.deleted
-            else f"id {self.audience_id or 'unknown'}"
+            "deleted because its table vanished" if self.deleted else f"id {self.audience_id or 'unknown'}"
         )
         yield "audience", f"{self.audience} ({identity}; export {self.export})"
         if not self.deleted:
-            yield "members", "anybody may be in it" if self.possible is None else self._members
-        yield "stands for", self.interval_end or "nothing sent yet"
+            yield "members", "unknown" if self.possible is None else self._members
+        yield "data until", self.interval_end or "nothing sent yet"
         if self.forced:
             yield "forced", self.forced
-        yield "all sent", self.renewed_at or "unknown"
+        yield "last full", self.renewed_at or "unknown"
         yield "written", self.updated_at or "never"
         if self.unfinished:
             yield (
                 "unfinished",
-                f"{self.unfinished} parts; uploads in flight: {', '.join(self.in_flight) or 'none'}",
+                f"{self.unfinished} parts; uploads in progress: {', '.join(self.in_flight) or 'none'}",
             )
         yield "generation", f"{self.generation or 'none yet'} (of workspace {self.workspace})"
         if self.uncovered:
-            yield "not covered", self.uncovered
+            yield "unprotected", self.uncovered
         if self.late_until:
-            yield "under way", f"calls without an answer, which may take effect until {self.late_until}"
+            yield "unanswered", f"API calls without an answer, which may take effect until {self.late_until}"
         if self.busy:
-            yield "at work", self.busy
+            yield "held by", self.busy
         if self.damage:
-            yield "distrusted", f"{self.damage} The next run replaces the whole audience."
+            yield "not trusted", f"{self.damage} The next run replaces the whole audience."
 
     @property
     def _members(self) -> str:
         if self.members == self.possible:
             return f"{self.members:,}"
-        return f"{self.members:,} surely, {self.possible:,} possibly"
+        return f"{self.members:,} certain, {self.possible:,} possible"
 
 
 @logs_on_stderr()
 def summarise(found: FoundLedger) -> Summary:
-    """What a ledger's newest state says."""
+    """Summarise a ledger's newest state."""
     entry = found.ledger.load()
     state = entry.state
     certain, possible = _counts(found.ledger, state)
@@ -134,12 +132,12 @@ def summarise(found: FoundLedger) -> Summary:
 
 
 def _late_until(state: State) -> str | None:
-    living = [call.until for call in state.unanswered_calls() if call.until > datetime.now(UTC)]
-    return max(living).isoformat(timespec="seconds") if living else None
+    times = [call.until for call in state.unanswered_calls() if call.until > datetime.now(UTC)]
+    return max(times).isoformat(timespec="seconds") if times else None
 
 
 def _counts(ledger: Ledger, state: State) -> tuple[int, int | None]:
-    """Members that are surely and possibly there; None if anybody may be, or if files are damaged."""
+    """Numbers of certain and possible members; None if they are unknown, or if files are damaged."""
     from customer_match.members.files import DamagedMembers  # noqa: PLC0415 - keeps --help quick
 
     try:

@@ -1,6 +1,6 @@
 """`make live-check`: check a real or sandbox account against the simulator's table. See docs/live-checklist.md.
 
-Exit status: 0 the check ran and all its lists are deleted, 1 it could not or left a list, 2 nobody said --yes.
+Exit status: 0 the check ran and all its lists are deleted, 1 it could not run or left a list, 2 --yes is missing.
 """
 
 from __future__ import annotations
@@ -65,17 +65,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--connection", metavar="ID",
-        help=f"Airflow connection; else the variables {PREFIX}{', '.join(NEEDED)} (and CLIENT_SECRET)",
+        help=f"Airflow connection; default: the variables {PREFIX}{', '.join(NEEDED)} (and CLIENT_SECRET)",
     )  # fmt: skip
     parser.add_argument(
         "--slow", action="store_true", help="also check how long result URLs work (5 minutes)"
     )
-    parser.add_argument("--output", type=Path, default=PROJECT / ".live-check", help="folder for the record")
+    parser.add_argument(
+        "--output", type=Path, default=PROJECT / ".live-check", help="folder for the record of the check"
+    )
     return parser
 
 
 def from_environment(variables: Mapping[str, str]) -> tuple[Account, Environment]:
-    """Read account and environment from variables; the environment is required, so that none is used by accident.
+    """Read account and environment from variables. The environment is required, so that none is used by accident.
 
     Raises:
         ConfigurationError: Some variables are missing or not valid.

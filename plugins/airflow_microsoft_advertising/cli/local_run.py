@@ -1,9 +1,9 @@
-"""One run of an export without a scheduler: the steps of the DAG, in one process.
+"""Runs an export without a scheduler: the steps of the DAG, in one process.
 
-Steps, deliveries, ledgers and leases are those of the DAG's tasks; what Airflow does around them is done here:
-trying again, waiting, going on with the other segments. While one segment waits for the service, the next one is
-read. All is done by one thread, so that it can be stopped anywhere, and everything that it knows is in the
-workspace: the next run, here or of the DAG, goes on from there.
+It uses the same steps, deliveries, ledgers and leases as the DAG's tasks. This module does what Airflow does around
+them: it retries, waits, and continues with the other segments if one fails. While one segment waits for the service,
+the next one is read. There is only one thread, so the run can be stopped anywhere. All its state is in the workspace,
+and the next run, here or of the DAG, continues from there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from airflow_microsoft_advertising.cli.process import holder_of, is_over
+from airflow_microsoft_advertising.cli.process import has_ended, holder_of
 from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.normalise import normalise_segment
@@ -40,17 +40,17 @@ from microsoft_advertising.client import Client
 from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
 from microsoft_advertising.polling import PollSchedule
 
-__all__ = ["LocalRun", "Tell", "new_run_id"]
+__all__ = ["LocalRun", "Notify", "new_run_id"]
 
 log = logger(__name__)
 
 Waits = Iterator[float]
-"""Work that stops now and then: yields the seconds after which it wants to go on."""
+"""Work with waits in between: yields the seconds to wait before it continues."""
 
-Tell = Callable[[Segment, str], None]
-"""Gets what happens to a segment, in a few words."""
+Notify = Callable[[Segment, str], None]
+"""Gets a short message about the progress of a segment."""
 
-_BUSY_SECONDS = 3.0  # between two looks at an audience that another run works on: a look is cheap
+_BUSY_CHECK_SECONDS = 3.0  # between two checks of an audience that another run holds: a check is cheap
 _LONGEST_RETRY_DELAY = 15 * 60.0  # as the DAG's max_retry_delay
 POLLING = PollSchedule(first=1.0)
 
@@ -59,17 +59,17 @@ _STEPS: Final = (
     (Step.NORMALISE, normalise_segment),
     (Step.CHUNK, chunk_segment),
 )
-"""Before the upload."""
+"""The steps before the upload."""
 
 
 def new_run_id(now: datetime) -> str:
-    """Name of a run without a scheduler; Airflow's own begin with `manual__`, `scheduled__` and the like."""
+    """Return an id for a run without a scheduler. Airflow's own begin with `manual__`, `scheduled__` and others."""
     return f"cli__{now.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"
 
 
 @dataclass(order=True)
 class _Work:
-    """A segment's work, and when it wants to go on: seconds of the clock."""
+    """A segment's work, and when it continues, in seconds of the monotonic clock."""
 
     due: float
     position: int
@@ -77,41 +77,41 @@ class _Work:
 
 
 class LocalRun:
-    """Carries out one run of an export.
+    """Runs an export once.
 
     Args:
         run: The run.
-        tell: Gets what happens to each segment.
-        polling: When to ask for the end of an upload.
-        sleep: Waits so many seconds, for tests.
+        notify: Gets the progress of each segment.
+        polling: When to ask whether an upload has ended.
+        sleep: Waits for a number of seconds; replaced in tests.
     """
 
     def __init__(
         self,
         run: ExportRun,
         *,
-        tell: Tell = lambda *_: None,
+        notify: Notify = lambda *_: None,
         polling: PollSchedule | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._run = run
-        self._tell = tell
+        self._notify = notify
         self._polling = polling or POLLING
         self._sleep = sleep
         self._holder = holder_of(f"{run.export.name} / {run.run_id}")
         self._uploads: dict[str, Upload] = {}
-        self._cleaning = ExitStack()
+        self._cleanup = ExitStack()
         self._poller: Client | None = None
-        self._patience = run.export.upload_timeout_minutes * 60.0
+        self._upload_timeout = run.export.upload_timeout_minutes * 60.0
 
     def __call__(self, names: Sequence[str] = ()) -> RunReport:
-        """Carry it out; a segment that fails does not stop the others.
+        """Run the export. A segment that fails does not stop the others.
 
         Args:
-            names: Tables or audiences; none: all segments of the export.
+            names: Tables or audiences; empty: all segments of the export.
 
         Returns:
-            The report, which also lies in the workspace.
+            The report, which is also written to the workspace.
 
         Raises:
             ConfigurationError: There is nothing to export.
@@ -120,14 +120,14 @@ class LocalRun:
             chosen = select_segments(self._run, names)
         except AirflowFailException as error:
             raise ConfigurationError(str(error)) from None
-        with self._cleaning:
-            self._cleaning.callback(self._give_back)
+        with self._cleanup:
+            self._cleanup.callback(self._release_leases)
             read_sizes(self._run, chosen)
-            self._carry_out(chosen)
+            self._run_all(chosen)
         return write_report(self._run, chosen)
 
-    def _carry_out(self, segments: Sequence[Segment]) -> None:
-        """Work that is due goes first, so that no upload's results get too old; then the next segment begins."""
+    def _run_all(self, segments: Sequence[Segment]) -> None:
+        """Continue work that is due first, so that no upload's results expire; otherwise start the next segment."""
         new = deque(_Work(0.0, position, self._export(one)) for position, one in enumerate(segments))
         started: list[_Work] = []
         while new or started:
@@ -145,35 +145,35 @@ class LocalRun:
     def _export(self, segment: Segment) -> Waits:
         try:
             for step, work in _STEPS:
-                self._tell(segment, str(step))
-                yield from self._try(segment, partial(_at_once, work, self._run, segment))
-            self._tell(segment, str(Step.UPLOAD))
+                self._notify(segment, str(step))
+                yield from self._try(segment, partial(_without_waits, work, self._run, segment))
+            self._notify(segment, str(Step.UPLOAD))
             yield from self._try(segment, partial(self._upload, segment))
         except AirflowSkipException as skipped:
-            # It holds nothing that is to be given back: a dry run needs no connection to the service.
+            # There is no lease to release, and a dry run needs no connection to the service.
             self._uploads.pop(segment.audience, None)
-            self._tell(segment, f"skipped: {skipped}")
+            self._notify(segment, f"skipped: {skipped}")
         except (AirflowFailException, TransientError, RuntimeError) as error:
-            self._tell(segment, f"failed: {error}")
+            self._notify(segment, f"failed: {error}")
         else:
-            self._tell(segment, "done")
+            self._notify(segment, "done")
 
     def _try(self, segment: Segment, work: Callable[[], Waits]) -> Waits:
-        """Do it, and again after what trying again may mend: as often, and after such waits, as the DAG's tasks."""
+        """Do the work, and retry after temporary errors, as often and after the same waits as the DAG's tasks."""
         export = self._run.export
         for retry in range(export.retries):
             try:
                 yield from work()
             except (TransientError, RuntimeError) as error:
                 wait = min(export.retry_delay_seconds * 2.0**retry, _LONGEST_RETRY_DELAY)
-                self._tell(segment, f"tried again in {wait:.0f} s: {error}")
+                self._notify(segment, f"retry in {wait:.0f} s: {error}")
                 yield wait
             else:
                 return
         yield from work()
 
     def _upload(self, segment: Segment) -> Waits:
-        """One try of the upload task: pauses and waits included."""
+        """Do one try of the upload task, including its waits."""
         upload = self._upload_of(segment)
         self._uploads[segment.audience] = upload
         started, pauses = time.time(), 0
@@ -185,7 +185,7 @@ class LocalRun:
                 if error.retry_after is None or pauses >= MAX_WAITS:
                     raise
                 pauses += 1
-                self._tell(segment, f"a pause of {error.retry_after:.0f} s: {error}")
+                self._notify(segment, f"waiting {error.retry_after:.0f} s: {error}")
                 yield wait_seconds(error.retry_after)
                 step = partial(upload.start, since=started)
                 continue
@@ -195,33 +195,33 @@ class LocalRun:
                 yield from self._wait_for_other_run(segment, upload, move)
             else:
                 pauses = 0
-                self._tell(segment, f"waiting for request {move.request_id}")
+                self._notify(segment, f"waiting for request {move.request_id}")
                 ended = yield from self._await_end(move)
                 overdue = None if ended else move.request_id
                 step = partial(upload.resume, started=started, overdue=overdue)
         del self._uploads[segment.audience]
 
     def _wait_for_other_run(self, segment: Segment, upload: Upload, busy: Busy) -> Waits:
-        """Wait for the other run; one whose process has died on this machine is waited for no longer."""
+        """Wait for the other run. If its process has died on this machine, release its lease instead."""
         holder = upload.holder()
         if holder is None:
             return
-        if is_over(holder):
-            log.warning("The run %s has died: going on in its place", holder)
-            replace(upload, run=holder).give_back()
+        if has_ended(holder):
+            log.warning("The run %s is dead: this run takes over its audience", holder)
+            replace(upload, run=holder).release()
             return
-        self._tell(segment, f"waiting for the run {holder}")
-        yield min(busy.seconds, _BUSY_SECONDS)
+        self._notify(segment, f"waiting for the run {holder}")
+        yield min(busy.seconds, _BUSY_CHECK_SECONDS)
 
     def _await_end(self, waiting: Waiting) -> Generator[float, None, bool]:
-        """Wait for the end of an upload. It only asks; what came of it is found out by `resume`.
+        """Wait for the end of an upload. This only polls; `resume` reads the result.
 
         Returns:
-            Whether it ended before one try has waited for as long as it may.
+            Whether the upload ended within the export's `upload_timeout_minutes`.
         """
         since = waiting.since.timestamp()
         started = time.monotonic()
-        while time.monotonic() - started < self._patience:
+        while time.monotonic() - started < self._upload_timeout:
             yield self._polling.next_wait(time.time() - since)
             try:
                 if self._client().upload_status(waiting.request_id).state.final:
@@ -235,9 +235,9 @@ class LocalRun:
         return False
 
     def _client(self) -> Client:
-        """One client for all polling: signing in anew for each question would be two calls instead of one."""
+        """Return one client for all polling: a new sign-in for each poll would double the calls."""
         if self._poller is None:
-            self._poller = self._cleaning.enter_context(self._run.hook.get_conn())
+            self._poller = self._cleanup.enter_context(self._run.hook.get_conn())
         return self._poller
 
     def _upload_of(self, segment: Segment) -> Upload:
@@ -251,13 +251,13 @@ class LocalRun:
             audience=run.audience(segment),
         )
 
-    def _give_back(self) -> None:
-        """This run does not come back to uploads that have not ended: other runs need not wait for them."""
+    def _release_leases(self) -> None:
+        """Release the leases of unfinished uploads: this run does not return to them, so others need not wait."""
         for upload in self._uploads.values():
-            upload.give_back()
+            upload.release()
 
 
-def _at_once(work: Callable[[ExportRun, Segment], Any], run: ExportRun, segment: Segment) -> Waits:
-    """A step as work that is over in one go, and lets what is due in between go first."""
+def _without_waits(work: Callable[[ExportRun, Segment], Any], run: ExportRun, segment: Segment) -> Waits:
+    """Do a step, then let other work that is due continue."""
     work(run, segment)
     yield 0.0

@@ -31,7 +31,7 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="customer-match",
-    help="Customer segments of a data lake as Customer Match audiences in Microsoft Advertising.",
+    help="Keep customer segments of a data lake as Customer Match audiences in Microsoft Advertising.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # its tracebacks show the values of variables, secrets among them
@@ -40,32 +40,34 @@ app.add_typer(ledger_command.app, name="ledger")
 
 
 def main() -> None:
-    """Run the command line; the project's own errors end it with their message alone."""
+    """Run the command line. For the project's own errors, print the message without a traceback."""
     try:
         app()
     except CustomerMatchError as error:
         say(str(error), err=True)
         sys.exit(1)
-    except Exception as error:  # noqa: BLE001 (what a library says may quote a cell of a table)
+    except Exception as error:  # noqa: BLE001 (a library's message may quote a cell of a table)
         say("".join(traceback.format_exception(error)), err=True)
         sys.exit(1)
 
 
 @app.callback()
 def _commands() -> None:
-    """Keeps the commands' names even where only one is left."""
+    """Make typer require a command name, even if the app has only one command."""
 
 
 @app.command()
 def validate(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE", help="Export files, or folders of them; default: include/exports."),
+        typer.Argument(
+            metavar="FILE", help="Export files, or folders of export files. Default: include/exports."
+        ),
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Check export files and print every problem with its line, its key and what to do."""
+    """Check export files. Print each problem with its line, its key and how to correct it."""
     from customer_match.export.loading import (  # noqa: PLC0415 - keeps --help quick
         BrokenExport,
         load_files,
@@ -91,14 +93,14 @@ app.command()(login)
 
 @app.command("set-up")
 def set_up() -> None:
-    """Make what Airflow's metadata database needs for the exports: a pool for each customer."""
-    for name, made in _pools().items():
-        typer.echo(f"Pool {name}: {'made' if made else 'was there'}.")
+    """Create the Airflow pools that the exports need, one for each customer."""
+    for name, created in _ensure_pools().items():
+        typer.echo(f"Pool {name}: {'created' if created else 'exists already'}.")
 
 
 @logs_on_stderr()
-def _pools() -> dict[str, bool]:
-    """The pools that are there now, and whether each had to be made."""
+def _ensure_pools() -> dict[str, bool]:
+    """Create missing pools. Return the names of all pools, and whether each was created."""
     from airflow.utils.session import create_session  # noqa: PLC0415 - keeps --help quick
 
     from airflow_microsoft_advertising.pools import ensure_pools, pool_name  # noqa: PLC0415
@@ -107,8 +109,8 @@ def _pools() -> dict[str, bool]:
     exports = [export for export in load_exports(exports_folder()) if not isinstance(export, BrokenExport)]
     pools = sorted({pool_name(export.cid) for export in exports})
     with create_session() as session:
-        made = ensure_pools(pools, session)
-    return {name: name in made for name in pools}
+        created = ensure_pools(pools, session)
+    return {name: name in created for name in pools}
 
 
 app.command()(audiences)
@@ -117,28 +119,28 @@ app.command("sample-lake")(sample_lake)
 
 @app.command()
 def simulator(
-    data: Annotated[Path, typer.Option(help="Folder for everything that it keeps.")],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one.")] = 0,
+    data: Annotated[Path, typer.Option(help="Folder for the simulator's data.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0: any free port.")] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     *,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Play the sandbox environment.")] = False,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Simulate the sandbox environment.")] = False,
 ) -> None:
-    """Run a local stand-in of Microsoft Advertising until it is interrupted.
+    """Run a local simulator of Microsoft Advertising until it is interrupted.
 
-    Prints one line of JSON when it is ready: its base_url, and an account to sign in with.
+    When it is ready, it prints one line of JSON: its base_url, and an account to sign in with.
     """
     try:
-        from microsoft_advertising_simulator.command import serve  # noqa: PLC0415 - a server's libraries
+        from microsoft_advertising_simulator.command import serve  # noqa: PLC0415 - imports the libraries of a server
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"The simulator needs the package {error.name!r}. Install it with its extra: "
+            f"The simulator needs the package {error.name!r}. Install it: "
             "pip install 'customer-match-airflow[simulator]'"
         ) from None
     serve(port=port, data=data, host=host, sandbox=sandbox)
 
 
 def _export_files(files_and_folders: Iterable[Path]) -> list[Path]:
-    """The given files and the files of the given folders, each once."""
+    """Return the given files and the export files of the given folders, each once."""
     from customer_match.export.loading import export_files  # noqa: PLC0415 - keeps --help quick
 
     paths: dict[Path, Path] = {}
@@ -146,7 +148,7 @@ def _export_files(files_and_folders: Iterable[Path]) -> list[Path]:
         found = export_files(given) if given.is_dir() else [given]
         if not found:
             raise ConfigurationError(
-                f"{given}: this folder contains no export files (*.yaml). Name another one."
+                f"{given}: this folder contains no export files (*.yaml). Name another folder."
             )
         paths.update((path.resolve(), path) for path in found)
     return list(paths.values())

@@ -1,4 +1,4 @@
-"""What commands say on standard output and standard error: never an e-mail address."""
+"""Prints to standard output and standard error, without e-mail addresses."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ __all__ = ["as_json_text", "logs_on_stderr", "say"]
 
 @contextmanager
 def logs_on_stderr() -> Iterator[None]:
-    """Sends to standard error what Airflow logs to standard output, which is the answer's alone. Also a decorator."""
+    """Redirect Airflow's logs to standard error: standard output is for the result. Also a decorator."""
     with redirect_stdout(sys.stderr):
         yield
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a text without addresses.
+    """Print a text; addresses in it are replaced.
 
     Args:
-        text: Not JSON, which `as_json_text` makes of values.
-        err: To standard error.
+        text: The text. For JSON use `as_json_text`.
+        err: Print to standard error.
     """
     typer.echo(without_addresses(text), err=err)
 
 
 def as_json_text(value: object) -> str:
-    """Values as JSON for programs, without addresses in any text."""
+    """Return a value as JSON; addresses in its texts are replaced."""
     return json.dumps(without_addresses_in(value), indent=2, ensure_ascii=False)

@@ -1,11 +1,11 @@
-"""Names of runs that are carried out by one process, so that others see whether that process still lives.
+"""Names of lease holders that identify a process, so that a later run can check whether that process still runs.
 
-A worker that died without a word holds its audience until its lease expires: nobody can know. Of a process on
-this very machine anybody can, so that the next run by hand need not wait. It must be this very machine, though, and
-this very numbering of processes: containers may share a host name, and each numbers its processes anew. So a process
-is named by what Linux tells machines and processes apart with: the boot, the PID namespace, the number in it, and
-the tick of that boot at which it started, which no setting of the clock moves. Of a name that lacks one of them, or
-on a system that does not tell them, nobody knows: its lease expires.
+A killed worker keeps its audience until its lease expires, because nobody else can know that it is dead. For a process
+on the same machine the next run can check, and need not wait. It must be the same machine and the same PID namespace:
+containers may share a host name, and each numbers its own processes. So the name has what Linux identifies machines
+and processes by: the boot id, the PID namespace, the process id, and the clock tick since boot at which the process
+started, which does not change if the clock is set. If a name lacks one of these, or the system does not provide them,
+the lease must expire.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-__all__ = ["holder_of", "is_over"]
+__all__ = ["has_ended", "holder_of"]
 
 _HOLDER = re.compile(
     r" \(process (?P<pid>\d+) of (?P<started>\d+) on (?P<host>[^()]+), boot (?P<boot>[0-9a-f-]+), "
@@ -29,8 +29,8 @@ _STATE, _STARTED = 0, 19  # of the fields after the name (likewise: 3 and 22 of 
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where a process number means one process.
+class _PidNamespace:
+    """The machine and PID namespace in which a process id is unique.
 
     Attributes:
         host: Name of the machine or container.
@@ -44,10 +44,10 @@ class _Place:
 
     @classmethod
     def here(cls) -> Self | None:
-        """That of this process; None where the system does not tell."""
+        """Those of this process; None if the system does not provide them."""
         try:
             if str((_PROC / "self").readlink()) != str(os.getpid()):
-                return None  # /proc is another namespace's
+                return None  # /proc belongs to another namespace
             namespace = re.search(r"\d+", str((_PROC / "self/ns/pid").readlink()))
             boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
         except OSError:
@@ -56,8 +56,8 @@ class _Place:
 
 
 def holder_of(run: str) -> str:
-    """The name under which this process holds audiences for a run."""
-    pid, here = os.getpid(), _Place.here()
+    """Return the name under which this process holds leases for a run."""
+    pid, here = os.getpid(), _PidNamespace.here()
     fields = _fields(pid)
     if here is None or fields is None:
         return f"{run} (process {pid} on {socket.gethostname()})"
@@ -65,10 +65,13 @@ def holder_of(run: str) -> str:
     return f"{run} (process {pid} of {started} on {here.host}, boot {here.boot}, namespace {here.namespace})"
 
 
-def is_over(holder: str) -> bool:
-    """Whether a holder surely was a process of this machine that runs no more; False of all others."""
+def has_ended(holder: str) -> bool:
+    """Whether the holder certainly was a process of this machine that no longer runs."""
     named = _HOLDER.search(holder)
-    if named is None or _Place(named["host"], named["boot"], named["namespace"]) != _Place.here():
+    if (
+        named is None
+        or _PidNamespace(named["host"], named["boot"], named["namespace"]) != _PidNamespace.here()
+    ):
         return False
     fields = _fields(int(named["pid"]))
     if fields is None:
@@ -77,7 +80,7 @@ def is_over(holder: str) -> bool:
 
 
 def _fields(pid: int) -> list[str] | None:
-    """What the kernel tells of a process, from its state on; None if it does not show it."""
+    """Read the kernel's status fields of a process, starting with its state; None if they are not visible."""
     try:
         text = (_PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:
@@ -86,7 +89,7 @@ def _fields(pid: int) -> list[str] | None:
 
 
 def _is_free(pid: int) -> bool:
-    """Whether no process has this number: others' may be hidden in /proc (its option `hidepid`), not from signals."""
+    """Whether no process has this id. /proc may hide other users' processes (`hidepid`), but signals find them."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""The command `customer-match reconcile`: make audiences and ledgers right whatever people did by hand."""
+"""The command `customer-match reconcile`: replaces audiences that were changed by hand, and resets their ledgers."""
 
 from __future__ import annotations
 
@@ -7,46 +7,50 @@ from typing import Annotated
 
 import typer
 
-from airflow_microsoft_advertising.cli.execution import Options, carry_out, export_named
+from airflow_microsoft_advertising.cli.execution import Options, find_export, run_export
 from customer_match.errors import ConfigurationError
 
 __all__ = ["reconcile"]
 
 _EXPLANATION = """\
-Each audience is replaced as a whole: all members of its segment are sent, whoever else is in it is taken out, and \
-what the ledger knows of it is made anew, also where nothing seems to have changed. That is for audiences that \
-somebody may have changed by hand; after a crash it is not needed."""
+Each whole audience is replaced, even if nothing seems to have changed: all members of its segment are sent, all other \
+members are removed, and its ledger is reset. Use this if somebody may have changed an audience by hand. It is not \
+needed after a crash."""
 
 
 def reconcile(
     export: Annotated[str, typer.Argument(metavar="EXPORT", help="Name of the export.")],
     segment: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only this audience or table; may be repeated. Default: all."),
+        typer.Option(
+            metavar="NAME",
+            help="Only this audience, or that of this table; may be repeated. Default: all.",
+        ),
     ] = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Replace audiences as a whole, whatever people did to them by hand, and reset what the ledgers know.
+    """Replace whole audiences that may have been changed by hand, and reset their ledgers.
 
-    All members are sent, also where nothing changed. The same for the scheduler: a run with the parameter `mode`
-    set to `full`. Exit status: 0 all segments are right, 1 some are not, 130 stopped.
+    All members are sent, even if nothing has changed. In Airflow, start a run with `mode: full` instead.
+
+    Exit status: 0 all segments succeeded, 1 some failed, 2 invalid command line, 130 stopped.
     """
-    chosen = export_named(export)
+    chosen = find_export(export)
     if not yes:
         _ask(export, segment or ())
-    carry_out(chosen, Options(segments=segment or (), full=True, as_json=as_json))
+    run_export(chosen, Options(segments=segment or (), full=True, as_json=as_json))
 
 
 def _ask(export: str, segments: list[str] | tuple[()]) -> None:
-    """Ask the person at the terminal; ends the command if they do not mean it."""
+    """Ask for confirmation; a refusal ends the command."""
     typer.echo(_EXPLANATION, err=True)
-    if not _terminal():
-        raise ConfigurationError("Nobody is at the terminal to be asked. If you mean it, add --yes.")
+    if not _is_interactive():
+        raise ConfigurationError("Confirmation is needed, but there is no terminal. To confirm, add --yes.")
     which = f"the segments {', '.join(segments)}" if segments else "all segments"
     typer.confirm(f"Replace the audiences of {which} of the export {export!r}?", abort=True, err=True)
 
 
-def _terminal() -> bool:
+def _is_interactive() -> bool:
     return sys.stdin.isatty()

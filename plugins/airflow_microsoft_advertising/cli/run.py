@@ -1,4 +1,4 @@
-"""The command `customer-match run`: one run of an export, without a scheduler."""
+"""The command `customer-match run`: runs an export once, without a scheduler."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from airflow_microsoft_advertising.cli.execution import Options, carry_out, export_named, moment_of
+from airflow_microsoft_advertising.cli.execution import Options, find_export, parse_date, run_export
 
 __all__ = ["run"]
 
@@ -15,37 +15,43 @@ def run(
     export: Annotated[str, typer.Argument(metavar="EXPORT", help="Name of the export.")],
     segment: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only this audience or table; may be repeated. Default: all."),
+        typer.Option(
+            metavar="NAME", help="Export only this audience or table; may be repeated. Default: all."
+        ),
     ] = None,
     date: Annotated[
         str | None,
-        typer.Option(metavar="ISO", help="End of the data interval that the run stands for. Default: now."),
+        typer.Option(
+            metavar="ISO",
+            help="End of the run's data interval. Without an offset: in the export's time zone. Default: now.",
+        ),
     ] = None,
     *,
     full: Annotated[
-        bool, typer.Option("--full", help="Replace each audience as a whole, if anything changed or not.")
+        bool, typer.Option("--full", help="Replace each whole audience, even if nothing has changed.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but send.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything except sending.")] = False,
     ignore_guards: Annotated[
         bool,
-        typer.Option("--ignore-guards", help="Let pass, this once, what the export's guards would stop."),
+        typer.Option("--ignore-guards", help="Ignore the export's guards in this run."),
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Apply the data of --date although an audience holds newer data.")
+        bool, typer.Option("--force", help="Apply the data of --date even if an audience holds newer data.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Run an export here and now, without a scheduler: what its DAG does, in one process.
+    """Run an export without a scheduler. It does what the export's DAG does, in one process.
 
-    It may be stopped at any time: the next run, here or in Airflow, goes on where it stopped.
-    Exit status: 0 all segments are right, 1 some are not, 130 stopped.
+    You may stop it at any time. The next run, here or in Airflow, continues where it stopped.
+
+    Exit status: 0 all segments succeeded, 1 some failed, 2 invalid command line, 130 stopped.
     """
-    chosen = export_named(export)
-    carry_out(
+    chosen = find_export(export)
+    run_export(
         chosen,
         Options(
             segments=segment or (),
-            interval_end=moment_of(date, chosen),
+            interval_end=parse_date(date, chosen),
             full=full,
             dry_run=dry_run,
             ignore_guards=ignore_guards,

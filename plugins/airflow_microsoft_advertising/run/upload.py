@@ -108,9 +108,9 @@ class Upload:
         holding = self._lease().current()
         return holding.holder if holding else None
 
-    def give_back(self) -> None:
-        """Let other runs work on the audience, where this one does not come back to it."""
-        _give_back(self._lease())
+    def release(self) -> None:
+        """Release the audience's lease, so that other runs can work on the audience."""
+        _release(self._lease())
 
     def audience_url(self) -> str:
         """The page that shows the audience."""
@@ -131,7 +131,7 @@ class Upload:
             return Busy(busy.retry_after or 0.0)
         except ConfigurationError:
             # A full disk, say. What this run has held since before the wait, it does not go on with.
-            _give_back(lease)
+            _release(lease)
             raise
         outcome: Waiting | Result | None = None
         try:
@@ -141,7 +141,7 @@ class Upload:
             raise AirflowSkipException(str(error)) from None
         finally:
             if not isinstance(outcome, Waiting):
-                _give_back(lease)
+                _release(lease)
         return outcome
 
     def _lease(self) -> Lease:
@@ -245,7 +245,7 @@ def _result(record: Delivered) -> Result:
     return record.model_dump(mode="json", include={"audience_id", "parts", "route", "calls", "refused"})
 
 
-def _give_back(lease: Lease) -> None:
+def _release(lease: Lease) -> None:
     """Where that fails, the lease expires by itself; how the work ended matters more."""
     try:
         lease.release()

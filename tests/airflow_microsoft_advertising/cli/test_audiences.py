@@ -71,9 +71,9 @@ def test_audiences_are_listed_with_export_and_sizes(simulator: Simulator, lists:
     assert found[lists["foreign"]]["readiness"] == "too small"
     lines = run().stdout.splitlines()
     simulator.api.control("settings", before)
-    assert lines[0].split() == ["id", "name", "kept", "by", "scope", "days", "search", "network", "readiness"]
+    assert lines[0].split() == ["id", "name", "export", "scope", "days", "search", "network", "readiness"]
     [line] = [line for line in lines if line.startswith(lists["ours"])]
-    assert line.split()[-7:] == ["autumn", "Customer", "for", "ever", "400", "400", "ready"]
+    assert line.split()[-6:] == ["autumn", "Customer", "unlimited", "400", "400", "ready"]
     [line] = [line for line in lines if line.startswith(lists["foreign"])]
     assert "not ours" in line
 
@@ -83,7 +83,7 @@ def test_the_table_keeps_ids_and_days_as_they_are_and_says_what_is_unknown() -> 
     known = Audience("007", "[bold]Gold", membership_duration=30, search_size=1_234_567, network_size=0)
     unknown = Audience("8", "用户 <b>")
     assert _as_text([known, unknown]).splitlines() == [
-        "id   name        kept by   scope     days     search  network  readiness",
+        "id   name        export    scope     days     search  network  readiness",
         "007  [bold]Gold  not ours  Customer  30    1,234,567        0  too small",
         "8    用户 <b>    not ours  Customer  ?             ?        ?  not known yet",
     ]
@@ -133,7 +133,7 @@ def test_one_that_a_campaign_uses_is_left_with_advice(simulator: Simulator, list
 
 
 @pytest.mark.bad_input
-def test_a_missing_connection_is_told_with_status_1(
+def test_a_missing_connection_ends_with_status_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["customer-match", "audiences", "--connection", "nowhere"])
@@ -144,7 +144,7 @@ def test_a_missing_connection_is_told_with_status_1(
 
 
 def test_a_connection_in_the_metadata_database(simulator: Simulator, connect: Connect) -> None:
-    """Where people enter them; the Task SDK alone would not look there."""
+    """Where users enter them; the Task SDK alone does not read it."""
     fields = account_connection(simulator.ready)
     conn_id = f"stored_{uuid.uuid4().hex[:8]}"
     with create_session() as session:

@@ -1,4 +1,4 @@
-"""`customer-match ledger`: figures, damage, forgetting; never a hash."""
+"""`customer-match ledger`: figures, damage, resetting; never a hash."""
 
 from __future__ import annotations
 
@@ -66,20 +66,20 @@ def test_show_says_what_the_ledger_knows(workspace: Workspace) -> None:
     output = run("show", "Gold").output
     assert "Gold (id 81; export autumn)" in output
     assert "members      3\n" in output
-    assert "stands for   2026-01-01T00:00:00+00:00" in output
-    assert "at work" not in output
+    assert "data until   2026-01-01T00:00:00+00:00" in output
+    assert "held by" not in output
 
 
 def test_show_what_was_forced_and_when_all_were_sent(workspace: Workspace) -> None:
     ledger = delivered(workspace)
     assert "forced" not in run("show", "Gold").output
-    assert "all sent     unknown" in run("show", "Gold").output
+    assert "last full    unknown" in run("show", "Gold").output
     entry = ledger.load()
     state = entry.state.planned("q", (), NOW, forced=Forced(by="backfill 1", over=NOW + timedelta(days=9)))
     ledger.write(entry, state.model_copy(update={"renewed": Renewal(at=NOW, days=30)}))
     output = run("show", "Gold").output
     assert "forced       by the run backfill 1, over data up to 2026-01-10T00:00:00+00:00" in output
-    assert "all sent     2026-01-01T00:00:00+00:00" in output
+    assert "last full    2026-01-01T00:00:00+00:00" in output
     summary = json.loads(run("show", "Gold", "--json").output)
     assert summary["forced"].startswith("by the run backfill 1")
 
@@ -100,22 +100,22 @@ def test_show_what_is_under_way(workspace: Workspace) -> None:
     ledger.write(entry, entry.state.planned("q", (part,), NOW))
     Lease(workspace, FOLDER, audience="Gold", holder="autumn/scheduled").take(timedelta(hours=1))
     output = run("show", "Gold").output
-    assert "3 surely, 4 possibly" in output
-    assert "1 parts; uploads in flight: r-7" in output
+    assert "3 certain, 4 possible" in output
+    assert "1 parts; uploads in progress: r-7" in output
     assert "autumn/scheduled" in output
     assert "secret" not in output
 
 
 def test_show_calls_that_may_land_late_and_forget_them_not(workspace: Workspace) -> None:
     ledger = delivered(workspace)
-    assert "under way" not in run("show", "Gold").output
+    assert "unanswered" not in run("show", "Gold").output
     entry, until = ledger.load(), datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=9)
     newcomer = write_members(workspace, "newcomer", [np.full((1, 32), 9, dtype=np.uint8)])
     part = Part(action=Action.ADD, members=newcomer)
     planned = entry.state.planned("q", (part,), NOW).requested(0, None, lands_until=until)
     ledger.write(entry, planned)
     assert (
-        f"calls without an answer, which may take effect until {until.isoformat()}"
+        f"API calls without an answer, which may take effect until {until.isoformat()}"
         in run("show", "Gold").output
     )
     assert run("forget", "Gold", "--yes").exit_code == 0
@@ -125,7 +125,7 @@ def test_show_calls_that_may_land_late_and_forget_them_not(workspace: Workspace)
 @pytest.mark.bad_input
 def test_damage_is_found_and_shown(workspace: Workspace) -> None:
     ledger = delivered(workspace)
-    assert run("verify", "Gold").output.startswith("Sound. Not compared with the audience:")
+    assert run("verify", "Gold").output.startswith("Valid. Not compared with the audience:")
     certain = ledger.load().state.settled.certain
     assert certain
     path = Path(workspace.path(certain.path))
@@ -135,7 +135,7 @@ def test_damage_is_found_and_shown(workspace: Workspace) -> None:
     assert certain.path in result.output
     told = json.loads(run("verify", "Gold", "--json").output)
     assert (told["sound"], told["not_compared"]) == (False, "the ledger is damaged.")
-    assert "anybody may be in it" in run("show", "Gold").output
+    assert "members      unknown" in run("show", "Gold").output
 
 
 class Service:
@@ -152,11 +152,11 @@ class Service:
 @pytest.mark.parametrize(
     ("description", "status", "words"),
     [
-        ("[customer-match-generation:0a0b0c0d-000000000001]", 0, "Sound. It knows all"),
+        ("[customer-match-generation:0a0b0c0d-000000000001]", 0, "Valid. The ledger matches"),
         ("[customer-match-generation:0a0b0c0d-000000000002]", 1, "Another workspace (id 0a0b0c0d)"),
         ("[customer-match-generation:0a0b0c0d-000000000002]", 1, "The next run replaces the whole audience."),
         ("by hand", 1, "changed it by hand"),
-        (None, 1, "no audience with the id 81 any more. The next run creates it anew"),
+        (None, 1, "id 81 no longer exists. The next run creates it again"),
     ],
 )
 def test_the_ledger_is_compared_with_the_audience(
@@ -188,7 +188,7 @@ def test_an_audience_that_shows_no_generation_is_not_covered(
     result = run("verify", "Gold")
     assert result.exit_code == 0
     assert "Not compared with the audience: Microsoft Advertising did not take" in result.output
-    assert "not covered  Microsoft Advertising did not take" in run("show", "Gold").output
+    assert "unprotected  Microsoft Advertising did not take" in run("show", "Gold").output
 
 
 @pytest.mark.bad_input
@@ -207,7 +207,7 @@ def test_forget_asks_first(workspace: Workspace) -> None:
     assert ledger.load() == before
     assert run("forget", "Gold", "--yes").exit_code == 0
     assert ledger.load().state.audience_id is None
-    assert "anybody may be in it" in run("show", "Gold").output
+    assert "members      unknown" in run("show", "Gold").output
 
 
 def test_forget_leaves_a_run_at_work_alone(workspace: Workspace) -> None:
@@ -234,25 +234,28 @@ def test_release_takes_the_audience_from_a_run_that_has_died(
     dead.take(timedelta(minutes=30))
     asked = CliRunner().invoke(app, ["ledger", "release", "Gold"], input="n\n")
     assert asked.exit_code == 1
-    assert "from the run autumn/scheduled? Be sure that it has died" in asked.output
+    assert "of the run autumn/scheduled on 'Gold'? Make sure that the run is dead" in asked.output
     assert dead.current() is not None
-    assert run("release", "Gold", "--yes").output == "Released. The next run of autumn goes on at once.\n"
+    assert (
+        run("release", "Gold", "--yes").output
+        == "The lease was ended. The next run of autumn starts at once.\n"
+    )
     Lease(workspace, FOLDER, audience="Gold", holder="next").take(timedelta(minutes=30))
 
 
 def test_release_of_what_nobody_holds(workspace: Workspace) -> None:
     delivered(workspace)
-    assert run("release", "Gold").output == "No run is at work on 'Gold'.\n"
+    assert run("release", "Gold").output == "No run holds the audience 'Gold'.\n"
 
 
 @pytest.mark.parametrize("command", ["show", "verify", "forget", "release"])
 def test_a_ledger_that_goes_on_under_another_name(workspace: Workspace, command: str) -> None:
-    """It says what was, and is asked by nobody any more."""
+    """The old ledger is no longer used."""
     ledger = delivered(workspace)
     Ledgers(workspace, "2").carry_over(ledger, Ledgers(workspace, "2").of("VIPs"), "autumn/gold")
     result = run(command, "Gold", *(["--yes"] if command in {"forget", "release"} else []))
     assert isinstance(result.exception, ConfigurationError), result.output
-    assert "goes on as 'VIPs'" in str(result.exception)
+    assert "renamed to 'VIPs'" in str(result.exception)
     assert ledger.load().state.moved_to == "VIPs"
 
 

@@ -1,4 +1,4 @@
-"""A run without a scheduler, against a service in memory: order, waits, tries, leases, and what stays behind."""
+"""A run without a scheduler, against a service in memory: order, waits, retries, leases, leftovers."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ GOLD = "Gold customers"
 
 
 class Run:
-    """A run whose waits take no time, and what was told of it."""
+    """A run whose waits take no time, and the progress that it reported."""
 
     def __init__(self, run: ExportRun) -> None:
         self.run = run
         self.waits: list[float] = []
-        self.told: list[tuple[str, str]] = []
-        self.local = LocalRun(run, tell=self.tell, sleep=self.sleep)
+        self.reported: list[tuple[str, str]] = []
+        self.local = LocalRun(run, notify=self.notify, sleep=self.sleep)
 
-    def tell(self, segment: Segment, what: str) -> None:
-        self.told.append((segment.audience, what))
+    def notify(self, segment: Segment, what: str) -> None:
+        self.reported.append((segment.audience, what))
 
     def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -83,7 +83,7 @@ def test_all_segments_are_delivered_and_reported(lake: Lake, service: ClosingSer
     assert (holds(service, GOLD), holds(service, "Silver")) == (3, 1)
     kept = run.run.workspace.read_bytes(f"{run.run.folder}/report.json")
     assert RunReport.model_validate_json(kept) == report
-    steps = [what for audience, what in run.told if audience == GOLD]
+    steps = [what for audience, what in run.reported if audience == GOLD]
     assert steps[:4] == ["validate", "normalise", "chunk", "upload"]
     assert steps[-1] == "done"
 
@@ -100,10 +100,10 @@ def test_the_next_segment_is_read_while_the_first_waits(lake: Lake, service: Clo
     run = bulk(lake)
     service.looks_until_done = 4
     run()
-    begun = run.told.index(("Silver", "validate"))
-    assert run.told.index((GOLD, "upload")) < begun, "what is due goes first"
-    assert any(what.startswith("waiting for request") for _, what in run.told[:begun])
-    assert begun < run.told.index((GOLD, "done"))
+    begun = run.reported.index(("Silver", "validate"))
+    assert run.reported.index((GOLD, "upload")) < begun, "what is due goes first"
+    assert any(what.startswith("waiting for request") for _, what in run.reported[:begun])
+    assert begun < run.reported.index((GOLD, "done"))
 
 
 @pytest.mark.slow
@@ -162,8 +162,8 @@ def test_a_segment_that_fails_does_not_stop_the_others(lake: Lake, service: Clos
     report = run()
     assert outcomes(report) == {GOLD: Outcome.FAILED, "Silver": Outcome.DELIVERED}
     assert report.failed == 1
-    assert not any(what.startswith("tried again") for _, what in run.told), "a human must act"
-    [said] = [what for _, what in run.told if what.startswith("failed")]
+    assert not any(what.startswith("retry in") for _, what in run.reported), "an operator must act"
+    [said] = [what for _, what in run.reported if what.startswith("failed")]
     assert "no member" in said
 
 
@@ -174,8 +174,8 @@ def test_what_may_pass_is_tried_again_as_often_as_the_export_says(
     service.ends = [UploadState.FAILED] * 2
     run = bulk(lake, retries=2, retry_delay_seconds=40)
     assert outcomes(run("Gold")) == {GOLD: Outcome.DELIVERED}
-    waits = [what[:19] for _, what in run.told if what.startswith("tried again")]
-    assert waits == ["tried again in 40 s", "tried again in 80 s"]
+    waits = [what[:13] for _, what in run.reported if what.startswith("retry in")]
+    assert waits == ["retry in 40 s", "retry in 80 s"]
     assert sum(wait > 30 for wait in run.waits) == 2
 
 
@@ -259,8 +259,8 @@ def test_an_upload_that_never_ends_fails_the_segment_and_frees_the_audience(
 ) -> None:
     service.looks_until_done = 1_000_000
     run = bulk(lake, retries=0)
-    assert run.local._patience == 240 * 60.0
-    run.local._patience = 0.0
+    assert run.local._upload_timeout == 240 * 60.0
+    run.local._upload_timeout = 0.0
     report = run("Gold")
     assert "still is in progress" in (report.segments[0].message or "")
     assert run.lease(GOLD, "anybody").current() is None
@@ -280,8 +280,8 @@ def test_it_waits_for_another_run(lake: Lake, service: ClosingService) -> None:
     run.local._sleep = look
     assert outcomes(run("Gold")) == {GOLD: Outcome.DELIVERED}
     assert len(looks) >= 12
-    assert (GOLD, "waiting for the run autumn / scheduled") in run.told
-    assert max(looks) <= local_run._BUSY_SECONDS
+    assert (GOLD, "waiting for the run autumn / scheduled") in run.reported
+    assert max(looks) <= local_run._BUSY_CHECK_SECONDS
 
 
 @pytest.mark.faults
@@ -314,22 +314,22 @@ def test_a_run_that_is_stopped_gives_the_audiences_back_and_the_next_one_goes_on
     run.local._sleep = stop
     with pytest.raises(KeyboardInterrupt):
         run("Gold")
-    assert held[0] is not None, "while its upload is in flight, the audience is this run's"
+    assert held[0] is not None, "while its upload is in progress, this run holds the audience"
     assert run.lease(GOLD, "anybody").current() is None
     assert outcomes(bulk(lake, name="run-2")("Gold")) == {GOLD: Outcome.DELIVERED}
     assert holds(service, GOLD) == 3
-    assert len(service.accepted) == 2, "what was in flight was awaited, not sent again"
+    assert len(service.accepted) == 2, "the upload in progress was awaited, not sent again"
 
 
 def test_older_data_are_skipped(lake: Lake, service: ClosingService) -> None:
     bulk(lake)("Gold")
     run = bulk(lake, name="old", interval_end=DAY - timedelta(days=1))
     assert outcomes(run("Gold")) == {GOLD: Outcome.SKIPPED}
-    assert run.told[-1][1].startswith("skipped: ")
+    assert run.reported[-1][1].startswith("skipped: ")
 
 
 def test_the_upload_is_the_one_of_the_dag(lake: Lake) -> None:
-    """What the scheduler's operator and this run tell the delivery of a segment is the same."""
+    """The scheduler's operator and this run pass the same values to a segment's delivery."""
     run = lake.run(scope="Account", membership_duration=30, adopt=True)
     operator = export_dag(run.export).get_task("segment.upload")
     segment = select_segments(run)[0]

@@ -120,7 +120,7 @@ def test_an_error_of_ours_ends_with_its_message_alone(
     assert (
         capsys.readouterr()
         .err.strip()
-        .endswith("this folder contains no export files (*.yaml). Name another one.")
+        .endswith("this folder contains no export files (*.yaml). Name another folder.")
     )
 
 

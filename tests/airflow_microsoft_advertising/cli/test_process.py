@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_microsoft_advertising.cli import process as local_process
-from airflow_microsoft_advertising.cli.process import holder_of, is_over
+from airflow_microsoft_advertising.cli.process import has_ended, holder_of
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nobody can know")
 
@@ -30,7 +30,7 @@ def changed(holder: str, **parts: str) -> str:
 
 
 def test_this_process_lives() -> None:
-    assert not is_over(holder_of("autumn / cli__now"))
+    assert not has_ended(holder_of("autumn / cli__now"))
     assert holder_of("autumn / cli__now").startswith("autumn / cli__now (process ")
 
 
@@ -39,24 +39,24 @@ def test_a_process_that_has_ended_even_if_nobody_has_asked_how() -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout
         holder = child.stdout.readline().strip()
-        assert not is_over(holder)
+        assert not has_ended(holder)
         child.kill()
         while local_process._fields(child.pid)[0] != "Z":  # type: ignore[index]
             time.sleep(0.01)
-        assert is_over(holder), "a zombie"
-    assert is_over(holder)
+        assert has_ended(holder), "a zombie"
+    assert has_ended(holder)
 
 
 def test_the_number_of_an_ended_process_belongs_to_another_by_now() -> None:
-    assert is_over(changed(holder_of("run"), of="1"))
+    assert has_ended(changed(holder_of("run"), of="1"))
 
 
 @pytest.mark.parametrize("part", ["on", "boot", "namespace"])
 def test_of_another_machine_or_container_nobody_knows(part: str) -> None:
     """Though no process here has the number."""
     dead = changed(holder_of("run"), process=str(FREE))
-    assert is_over(dead)
-    assert not is_over(changed(dead, **{part: "7"}))
+    assert has_ended(dead)
+    assert not has_ended(changed(dead, **{part: "7"}))
 
 
 @pytest.mark.parametrize(
@@ -68,25 +68,27 @@ def test_of_another_machine_or_container_nobody_knows(part: str) -> None:
     ],
 )
 def test_of_others_and_of_names_of_earlier_versions_nobody_knows(holder: str) -> None:
-    assert not is_over(holder)
+    assert not has_ended(holder)
 
 
 def test_who_is_hidden_in_proc_is_taken_for_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its option `hidepid` shows nobody the processes of others."""
     monkeypatch.setattr(local_process, "_fields", lambda _: None)
     mine = "run (process 1 of 1 on h, boot b, namespace 4)"
-    monkeypatch.setattr(local_process._Place, "here", lambda: local_process._Place("h", "b", "4"))
-    assert not is_over(mine)
+    monkeypatch.setattr(
+        local_process._PidNamespace, "here", lambda: local_process._PidNamespace("h", "b", "4")
+    )
+    assert not has_ended(mine)
 
     def denied(pid: int, _: int) -> None:
         raise PermissionError(pid)
 
     monkeypatch.setattr(local_process.os, "kill", denied)
-    assert not is_over(mine)
+    assert not has_ended(mine)
 
 
 @pytest.mark.parametrize("missing", ["self", "sys/kernel/random/boot_id"])
-def test_where_the_system_does_not_tell_nobody_knows(
+def test_a_process_is_unknown_if_the_system_does_not_identify_it(
     missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead = changed(holder_of("run"), process=str(FREE))
@@ -99,13 +101,13 @@ def test_where_the_system_does_not_tell_nobody_knows(
     (proc / missing).unlink()
     monkeypatch.setattr(local_process, "_PROC", proc)
     assert re.fullmatch(r"run \(process \d+ on [^()]+\)", holder_of("run"))
-    assert not is_over(dead)
+    assert not has_ended(dead)
 
 
-def test_proc_of_another_namespace_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proc_of_another_namespace_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "self").symlink_to("1")
     monkeypatch.setattr(local_process, "_PROC", tmp_path)
-    assert local_process._Place.here() is None
+    assert local_process._PidNamespace.here() is None
 
 
 @pytest.mark.faults
@@ -123,7 +125,7 @@ def test_a_living_process_of_another_pid_namespace_of_this_host() -> None:
             pytest.skip(f"no PID namespace can be made here: {child.communicate()[1]}")
         try:
             assert "(process 1 of" in holder
-            assert not is_over(holder)
-            assert not is_over(changed(holder, process=str(FREE))), "no such process here, either"
+            assert not has_ended(holder)
+            assert not has_ended(changed(holder, process=str(FREE))), "no such process here, either"
         finally:
             child.communicate("\n", timeout=30)

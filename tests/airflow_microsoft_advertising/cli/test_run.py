@@ -23,7 +23,7 @@ from airflow.utils.session import create_session
 from typer.testing import CliRunner, Result
 
 from airflow_microsoft_advertising.cli import execution as local_command
-from airflow_microsoft_advertising.cli.execution import Options, export_named, moment_of
+from airflow_microsoft_advertising.cli.execution import Options, find_export, parse_date
 from airflow_microsoft_advertising.cli.main import app
 from airflow_microsoft_advertising.run import export_run as steps
 from customer_match.errors import ConfigurationError
@@ -57,7 +57,7 @@ def exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Called:
-    """Stands in for the run: remembers what it was asked for, and reports."""
+    """Replaces the run: records its options, and returns a report."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, outcome: Outcome = Outcome.DELIVERED) -> None:
         self.options: list[tuple[Export, Options]] = []
@@ -110,11 +110,11 @@ def test_the_report_as_json_and_the_exit_status(
 
 
 def test_a_date_with_an_offset_and_one_that_is_none(exports: Path) -> None:
-    export = export_named("autumn")
-    assert moment_of("2026-01-31T05:00+00:00", export) == datetime(2026, 1, 31, 5, tzinfo=UTC)
-    assert moment_of(None, export) is None
-    with pytest.raises(typer.BadParameter, match="is no date"):
-        moment_of("yesterday", export)
+    export = find_export("autumn")
+    assert parse_date("2026-01-31T05:00+00:00", export) == datetime(2026, 1, 31, 5, tzinfo=UTC)
+    assert parse_date(None, export) is None
+    with pytest.raises(typer.BadParameter, match="is not a date"):
+        parse_date("yesterday", export)
     assert run("run", "autumn", "--date", "yesterday").exit_code == 2
     assert run("run").exit_code == 2
 
@@ -122,13 +122,13 @@ def test_a_date_with_an_offset_and_one_that_is_none(exports: Path) -> None:
 @pytest.mark.bad_input
 def test_an_export_that_there_is_not_and_one_that_is_broken(exports: Path) -> None:
     saved(exports, "winter", typo=1)
-    with pytest.raises(ConfigurationError, match=r"there is 'autumn'.*There are: autumn, winter"):
-        export_named("autum")
+    with pytest.raises(ConfigurationError, match=r"did you mean 'autumn'\?.*Exports: autumn, winter"):
+        find_export("autum")
     with pytest.raises(InvalidExport, match="typo"):
-        export_named("winter")
+        find_export("winter")
     saved(exports, "winter", where="Score >")
     with pytest.raises(InvalidExport, match=r"winter.yaml, line \d, where: cannot be parsed"):
-        export_named("winter")
+        find_export("winter")
 
 
 def test_whoever_stops_it_gets_130(exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_whoever_stops_it_gets_130(exports: Path, monkeypatch: pytest.MonkeyPatc
         before = signal.getsignal(signal.SIGTERM)
         result = run("run", "autumn")
         assert result.exit_code == 130
-        assert "the next run goes on" in result.stderr
+        assert "The next run continues" in result.stderr
         assert signal.getsignal(signal.SIGTERM) is before
 
 
@@ -158,10 +158,10 @@ def test_reconcile_is_a_full_run(exports: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_reconcile_explains_and_asks(exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     called = Called(monkeypatch)
-    monkeypatch.setattr("airflow_microsoft_advertising.cli.reconcile._terminal", lambda: True)
+    monkeypatch.setattr("airflow_microsoft_advertising.cli.reconcile._is_interactive", lambda: True)
     refused = run("reconcile", "autumn", answer="n\n")
     assert refused.exit_code == 1
-    assert "replaced as a whole" in refused.output
+    assert "Each whole audience is replaced" in refused.output
     assert "all segments of the export 'autumn'" in refused.output
     assert not called.options
     assert run("reconcile", "autumn", answer="y\n").exit_code == 0
@@ -187,9 +187,9 @@ def test_bars_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     gold = Segment(table="Gold", audience="Gold [1]")
-    with local_command._progress() as tell:
+    with local_command._progress() as notify:
         for what in ("validate", "upload", "waiting for request r-1", "done"):
-            tell(gold, what)
+            notify(gold, what)
     shown = capsys.readouterr().err
     assert "Gold [1]" in shown
     assert "done" in shown
@@ -299,7 +299,7 @@ def test_a_run_the_next_one_and_a_reconciliation(installation: Installation) -> 
     id_ = installation.list_of(audience)
     assert installation.api.apply(id_, "Remove", installation.api.members(id_)[:7]).status_code == 200
     assert run("run", installation.name).exit_code == 0
-    assert not installation.exact, "nobody tells of changes by hand"
+    assert not installation.exact, "changes by hand are not reported"
     assert run("reconcile", installation.name, "--yes", "--segment", audience).exit_code == 0
     assert installation.exact
 
@@ -374,7 +374,7 @@ def test_a_run_that_is_stopped_is_gone_on_with(
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == status, said
-    assert ("the next run goes on" in said) == (number is signal.SIGTERM)
+    assert ("The next run continues" in said) == (number is signal.SIGTERM)
     installation.api.control("faults", method="DELETE")
     assert run("run", installation.name).exit_code == 0
     assert installation.exact

@@ -1,4 +1,4 @@
-"""`customer-match sample-lake`: what it writes, refuses, prints, and that what it tells people to run does run."""
+"""`customer-match sample-lake`: what it writes, rejects and prints, and that the commands that it prints run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_all_shapes_by_default(tmp_path: Path) -> None:
     assert {path.stem for path in (folder / "exports").iterdir()} == set(SHAPES)
     assert set(json.loads((folder / "expected.json").read_text())) == set(SHAPES)
     assert result.stderr.splitlines() == [f"{name}: written" for name in SHAPES]
-    assert f"{len(SHAPES)} sample lakes of up to 50 profiles" in result.stdout
+    assert f"{len(SHAPES)} sample lakes with up to 50 profiles" in result.stdout
     validated = CliRunner().invoke(app, ["validate", str(folder / "exports")])
     assert validated.exit_code == 0, validated.output
 
@@ -47,10 +47,10 @@ def test_chosen_shapes_and_what_is_printed(tmp_path: Path) -> None:
     assert result.exit_code == 0
     exports = f"'{folder}/exports'"
     assert result.stdout.splitlines() == [
-        f"2 sample lakes of up to 50 profiles a segment are in {folder}/lakes.",
-        f"What each segment must become, in figures: {folder}/expected.json",
+        f"2 sample lakes with up to 50 profiles per segment: {folder}/lakes",
+        f"Expected counts of each segment: {folder}/expected.json",
         "",
-        "What to run next:",
+        "Next commands:",
         f"  customer-match validate {exports}",
         f"  CUSTOMER_MATCH_EXPORTS={exports} customer-match run csv --dry-run",
         f"  CUSTOMER_MATCH_EXPORTS={exports} customer-match run days --dry-run --date 2026-01-07",
@@ -98,7 +98,7 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     before = paths(tmp_path)
     result = run(str(tmp_path), "--shape", "csv", *FEW)
     assert isinstance(result.exception, ConfigurationError)
-    assert "holds files that this command has not made" in str(result.exception)
+    assert "holds files that this command did not write" in str(result.exception)
     assert "--overwrite" in str(result.exception)
     assert paths(tmp_path) == before
     assert run(str(tmp_path), "--shape", "csv", "--overwrite", *FEW).exit_code == 0
@@ -143,7 +143,7 @@ def test_what_is_not_understood(
 
 @pytest.mark.system
 @pytest.mark.timeout(180)
-def test_what_it_tells_to_run_runs(tmp_path: Path, airflow_db: Path) -> None:
+def test_the_printed_commands_run(tmp_path: Path, airflow_db: Path) -> None:
     """Without a connection to the service: as on a machine where nothing was set up."""
     result = run(str(tmp_path / "my lake"), "--shape", "cdm", "--shape", "days", *FEW)
     lines = [line.strip() for line in result.stdout.splitlines() if line.startswith("  ")]
