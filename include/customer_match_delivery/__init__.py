@@ -1,1 +1,1 @@
-"""Brings an audience to its target: the one place where the ledger and the service meet. Knows nothing of Airflow."""
+"""Brings an audience to its target. The only package that uses both the ledger and the service; free of Airflow."""

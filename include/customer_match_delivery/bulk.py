@@ -1,7 +1,7 @@
-"""Route 1 of a part: a Bulk upload is asked for, written down, posted, awaited, and its results are read.
+"""Route 1 of a part, the Bulk API: request an upload, record it, post the file, await it, and read its results.
 
-The ledger holds the service's request id before the file is posted, so that whoever comes next looks at that upload, or
-posts to the same single-use URL, and nothing is sent twice at once.
+The ledger holds the service's request id before the file is posted. The next try therefore checks that upload, or
+posts to the same single-use URL, so the same part is never sent twice at the same time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from customer_match.ledger.parts import Part, Request
 from customer_match.ledger.store import Entry, Ledger, Storage
 from customer_match.members.files import read_members
 from customer_match.redaction import logger
-from customer_match_delivery.call_tracking import lives_until
+from customer_match_delivery.call_tracking import may_land_until
 from customer_match_delivery.refusals import Refusals
 from microsoft_advertising.bulk import file as bulk_file
 from microsoft_advertising.client import Client
@@ -38,12 +38,14 @@ __all__ = ["BulkUploads", "Waiting"]
 
 log = logger(__name__)
 
-_READS: Final = 3  # of results whose addresses expire; past that, the task's own retries wait longer
+_READS: Final = (
+    3  # attempts to read results whose URLs expire; after that, the task's own retries wait longer
+)
 _UNKNOWN_REQUEST: Final = 4201  # InvalidRequestId
 
 
 class _SendAgain(TransientError):
-    """The upload is over, and nobody knows what it did: the part is sent again."""
+    """The upload has ended with an unknown result: the part is sent again."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,14 @@ class BulkUploads:
     """The Bulk uploads of one delivery.
 
     Attributes:
-        client: The service.
+        client: The client of the service.
         ledger: The ledger of the audience.
-        files: Where the parts' members lie.
+        files: The storage that holds the parts' members.
         audience: The audience's name.
-        plan_id: Names the plan that is delivered; an upload in flight may be of an earlier one.
+        plan_id: Id of the plan that is delivered; an upload in flight may belong to an earlier plan.
         accept_terms: Whether files accept the Customer Match terms.
-        now: Tells the time.
-        confirm: Records that a part is done: gets the entry, the part's index, who was refused, and the request id.
+        now: Returns the present time.
+        confirm: Records a finished part; receives the entry, the part's index, the refusals and the request id.
     """
 
     client: Client
@@ -79,13 +81,14 @@ class BulkUploads:
     confirm: Callable[[Entry, int, Refusals, str], Entry]
 
     def send(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
-        """Ask for an upload, write it down, and post a part's file.
+        """Request an upload, record it in the ledger, and post a part's file.
 
         Returns:
-            The ledger's newest entry, and what to wait for; None: the URL had expired, and the part is to be sent anew.
+            The ledger's newest entry, and the upload to wait for; None if the upload URL had expired and the part must
+            be sent again.
 
         Raises:
-            CustomerMatchError: The service refuses it, or cannot take it now.
+            CustomerMatchError: The service refuses the upload, or cannot accept it now.
         """
         ticket = self.client.request_upload()
         request = Request(id=ticket.request_id, upload_url=ticket.upload_url, requested_at=self.now())
@@ -93,13 +96,13 @@ class BulkUploads:
         return self._post(entry, index, request)
 
     def poll(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
-        """Ask how far an upload is that the ledger names, and record its end if it has come.
+        """Ask for the status of an upload that the ledger names, and record its result if it has ended.
 
         Returns:
-            The ledger's newest entry, and what to wait for; None: the upload has ended, or its URL had expired.
+            The ledger's newest entry, and the upload to wait for; None if it has ended or its URL had expired.
 
         Raises:
-            CustomerMatchError: It came to nothing, or nobody knows what it did.
+            CustomerMatchError: The upload failed, or its result is unknown.
         """
         part = entry.state.parts[index]
         request = part.request
@@ -109,7 +112,9 @@ class BulkUploads:
         except ServiceTerminalError as error:
             if _UNKNOWN_REQUEST not in error.codes:
                 raise
-            log.warning("Microsoft Advertising does not know request %s any more: sending again", request.id)
+            log.warning(
+                "Microsoft Advertising no longer knows request %s: sending the part again", request.id
+            )
             return self.ledger.write(entry, entry.state.upload_failed(index)), None
         if status.state is UploadState.PENDING_FILE_UPLOAD:
             return self._post(entry, index, request)
@@ -127,10 +132,10 @@ class BulkUploads:
             try:
                 self.client.upload_file(UploadTicket(request.id, request.upload_url), path)
             except UploadUrlExpired:
-                log.warning("The upload URL of request %s has expired: asking for another", request.id)
-                ended = entry.state.upload_failed(index, lands_until=lives_until(self.now()))
+                log.warning("The upload URL of request %s has expired: requesting a new one", request.id)
+                ended = entry.state.upload_failed(index, lands_until=may_land_until(self.now()))
                 return self.ledger.write(entry, ended), None
-            except ForeignHost as error:  # somebody has written to the ledger: the next try asks for another
+            except ForeignHost as error:  # the ledger was edited by hand: the next try requests a new URL
                 return self._record_failure(entry, index, request, error), None
         log.info(
             "Audience %r: part %d of %d (%s, %d members, %d bytes) sent as request %s",
@@ -155,15 +160,15 @@ class BulkUploads:
         )
 
     def _record_failure(self, entry: Entry, index: int, request: Request, error: Exception) -> Entry:
-        """Record that an upload came to nothing, and raise why if it was ours.
+        """Record that an upload failed, and raise the reason if it belongs to our plan.
 
-        What the upload of an earlier plan died of was that plan's matter: ours goes on from what may be there.
+        The failure of an earlier plan's upload is only logged: our plan starts from the ledger's bounds.
         """
         is_ours = entry.state.plan_id == self.plan_id
         entry = self.ledger.write(entry, entry.state.upload_failed(index))
         if is_ours:
             raise error
-        log.warning("Request %s of an earlier plan came to nothing: %s", request.id, error)
+        log.warning("Request %s of an earlier plan failed: %s", request.id, error)
         return entry
 
     def _record_success(self, entry: Entry, index: int, request: Request, status: UploadStatus) -> Entry:
@@ -173,7 +178,7 @@ class BulkUploads:
         except (ConfigurationError, TerminalError, _SendAgain) as error:
             return self._record_failure(entry, index, request, error)
         log.info(
-            "Request %s is done: %d of %d members taken",
+            "Request %s is done: the service accepted %d of %d members",
             request.id,
             part.members.count - len(refusals),
             part.members.count,
@@ -192,19 +197,21 @@ class BulkUploads:
             except ResultsExpired:
                 status = self.client.upload_status(request.id)
         if status.result_url is None:
-            # Documented: they are kept for some minutes only. The next worker may well come later than that.
+            # Documented: results are kept for a few minutes only. The next worker may start later than that.
             raise _SendAgain(
-                f"Microsoft Advertising refused members of request {request.id} and keeps its results no longer, so "
-                "that nobody knows which: sent again."
+                f"Microsoft Advertising refused members of request {request.id}, but has deleted the results that say "
+                "which. The part is sent again."
             )
-        raise TransientError(f"The results of request {request.id} expire faster than they can be read.")
+        raise TransientError(
+            f"The result URLs of request {request.id} expire before they can be read. Trying again later."
+        )
 
     def _read_refusals(self, part: Part, request: Request, status: UploadStatus) -> Refusals:
         refusals = Refusals(part.members)
         if status.result_url is None:
             if status.state is UploadState.COMPLETED:
                 return refusals
-            raise ResultsExpired("The service reports refused rows and no address to read them from.")
+            raise ResultsExpired("The service reports refused rows but gives no URL to read them from.")
         for row in self.client.row_errors(status.result_url):
             error = ServiceError(row.code, row.name)
             if row.record == "Customer List" or error.entry.reaction is not Reaction.REJECT_ROW:
@@ -213,7 +220,7 @@ class BulkUploads:
         return refusals
 
     def _error_of_row(self, request: Request, error: ServiceError) -> Exception:
-        """What a row's error means for the upload as a whole: its results will not change any more."""
+        """The exception for an error that affects the whole upload; its results no longer change."""
         fault = error_of((error,), self._origin(request))
         if isinstance(fault, TransientError):
             return _SendAgain(str(fault), retry_after=fault.retry_after)
@@ -223,13 +230,13 @@ class BulkUploads:
         if status.errors:
             return error_of(status.errors, self._origin(request))
         message = (
-            f"Microsoft Advertising ended the upload {request.id} of audience {self.audience!r} "
-            f"as {status.state.value} and gave no reason."
+            f"The upload {request.id} of audience {self.audience!r} ended with the status {status.state.value}; "
+            "Microsoft Advertising gave no reason."
         )
         if status.state in {UploadState.FAILED, UploadState.EXPIRED, UploadState.ABORTED}:
             return TransientError(f"{message} It is sent again.")
         return TerminalError(
-            f"{message} The file broke a limit of the service: lower `profiles_per_part` in the export file."
+            f"{message} The file exceeds a limit of the service: lower `profiles_per_part` in the export file."
         )
 
     def _origin(self, request: Request) -> Origin:

@@ -1,7 +1,7 @@
-"""Route 2 of a part: calls of up to 1,000 members, some of them at the same time.
+"""Route 2 of a part, the synchronous API: calls of up to 1,000 members, several of them in parallel.
 
-A call is done when it is answered. Nothing is taken for done unless every call of the part was understood: one
-that fails leaves the part as it was, sent and unconfirmed, and it is sent again as a whole.
+A call is done when it is answered. A part is done only when every one of its calls succeeded. If one fails, the part
+remains sent and unconfirmed, and the whole part is sent again.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _NOT_SUPPORTED: Final = 204  # OperationNotSupported
 
 
 class CallsNotSupported(Exception):
-    """The service takes no members of this audience by calls; the part was not sent.
+    """The service does not support the synchronous API for this audience; the part was not sent.
 
     Args:
         entry: The ledger's newest entry.
-        code: The service's number.
+        code: The service's error code.
     """
 
     def __init__(self, entry: Entry, code: int) -> None:
@@ -55,14 +55,14 @@ class CallUploads:
     """The calls of one delivery.
 
     Attributes:
-        client: The service.
+        client: The client of the service.
         ledger: The ledger of the audience.
-        files: Where the parts' members are.
+        files: The storage that holds the parts' members.
         audience: The audience's name.
         accept_terms: Whether calls accept the Customer Match terms.
-        now: Tells the time.
-        confirm: Records that a part is done: gets the entry, the part's index, who was refused, a name for the file of
-            these, and until when calls may land that were made again because their answers were lost.
+        now: Returns the present time.
+        confirm: Records a finished part; receives the entry, the part's index, the refusals, a name for their file,
+            and the latest time at which repeated calls may take effect.
     """
 
     client: Client
@@ -74,13 +74,13 @@ class CallUploads:
     confirm: Callable[[Entry, int, Refusals, str, datetime | None], Entry]
 
     def send(self, entry: Entry, index: int) -> Entry:
-        """Send a part, wait until all of it is done, and record that.
+        """Send a part, wait until all of its calls are done, and record the result.
 
         Returns:
             The ledger's newest entry.
 
         Raises:
-            CallsNotSupported: It has to travel by Bulk.
+            CallsNotSupported: The part must be sent as a Bulk upload.
             CustomerMatchError: A call failed.
         """
         tracker, part = CallTracker(self.ledger, entry, index, self.now), entry.state.parts[index]
@@ -117,7 +117,7 @@ class CallUploads:
 
 
 def calls_of(parts: Iterable[Part]) -> int:
-    """Calls that these parts take."""
+    """Number of calls that these parts need."""
     return sum(-(-part.members.count // MAX_ITEMS_PER_CALL) for part in parts)
 
 
@@ -131,38 +131,38 @@ def apply_part(
     each_try: Callable[[], AbstractContextManager[object]] = nullcontext,
     accept_terms: bool | None = None,
 ) -> Refusals:
-    """Send a part, and wait until all of it is done.
+    """Send a part by calls, and wait until all of them are done.
 
     Args:
-        client: The service.
+        client: The client of the service.
         files: The workspace.
-        part: What to send.
-        audience_id: Where to.
-        before_each: Called before each call; what it raises stops the sending.
-        each_try: Surrounds each try of a call, from several threads; what it raises fails the call.
-        accept_terms: Accept the Customer Match terms with each call; None says nothing about them.
+        part: The part to send.
+        audience_id: Id of the audience.
+        before_each: Called before each call; an exception stops the part.
+        each_try: Context manager around each try of a call, used from several threads; an exception fails the call.
+        accept_terms: Accept the Customer Match terms with each call; None leaves them out of the call.
 
     Returns:
-        The members that the service refused; all others are done.
+        The members that the service refused; it accepted all others.
 
     Raises:
-        CustomerMatchError: A call failed, the first one in order counts. No call is under way any more.
-        TerminalError: The part cannot travel by calls.
+        CustomerMatchError: A call failed; the first in order is raised. No call is in flight any more.
+        TerminalError: The part cannot be sent by calls.
     """
     if part.action is Action.REPLACE and part.members.count > MAX_ITEMS_PER_CALL:
         raise TerminalError(
-            f"A Replace of {part.members.count} members does not fit into one call, and each call would wipe the "
-            "one before. Please report this: the plan should not hold it."
+            f"A Replace of {part.members.count} members does not fit into one call, and each call would undo the one "
+            "before. This is a bug in the plan: please report it."
         )
     action = models.Action[part.action.name]
 
     def send(batch: Digests) -> list[ItemError]:
         return client.apply_members(audience_id, action, batch, accept_terms=accept_terms, each_try=each_try)
 
-    members = list(read_members(files, part.members))  # known to be the right ones before the first call
+    members = list(read_members(files, part.members))  # verified as a whole before the first call
     refusals = Refusals(part.members)
     under_way: deque[tuple[int, Future[list[ItemError]]]] = deque()
-    # Leaving the pool, by an error too, awaits the calls that are under way.
+    # Leaving the pool, also by an exception, awaits the calls in flight.
     with ThreadPoolExecutor(MAX_PARALLEL_CALLS) as pool:
         for start, batch in _batches(members):
             if len(under_way) >= MAX_PARALLEL_CALLS:
@@ -175,7 +175,7 @@ def apply_part(
 
 
 def _batches(arrays: Iterable[Digests]) -> Iterator[tuple[int, Digests]]:
-    """What each call holds, and its first member's place in the part."""
+    """The members of each call, and the position of its first member in the part."""
     position = 0
     for array in arrays:
         for start in range(0, len(array), MAX_ITEMS_PER_CALL):

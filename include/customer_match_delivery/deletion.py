@@ -1,7 +1,8 @@
-"""What becomes of an audience whose table has vanished, where the export does not keep it: who it is, and its end.
+"""Deletes the audience of a table that no longer exists, if the export asks for that.
 
-A deleted audience cannot be had back, so it must be surely ours: the one that our ledger tells of, unless another
-export's or segment's mark is on it by now, or the one that has our own mark. A name alone tells nothing here.
+A deletion cannot be undone, so the audience must certainly be ours. It is either the audience that our ledger records,
+unless it now carries the mark of another export or segment, or the audience that carries our own mark. A matching name
+is not enough.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from customer_match.ledger.lookup import Ledgers, is_usable
 from customer_match.ledger.state import State
 from customer_match.planning.data_intervals import Force, in_order
 from customer_match.redaction import logger
-from customer_match_delivery.call_tracking import lives_until
+from customer_match_delivery.call_tracking import may_land_until
 from customer_match_delivery.marks import mark_in
 from customer_match_delivery.ownership import Ownership, ownership_of
 from customer_match_delivery.spec import AudienceSpec
@@ -29,13 +30,13 @@ log = logger(__name__)
 
 @dataclass(frozen=True)
 class AudienceDeletion:
-    """The end of one audience.
+    """Finds and deletes one audience.
 
     Attributes:
-        client: The service.
+        client: The client of the service.
         ledgers: The ledgers of the account.
         spec: The audience.
-        spared: Ids of audiences that are others', whatever the ledger says.
+        spared: Ids of audiences that belong to others and are never deleted, whatever the ledger says.
     """
 
     client: Client
@@ -44,10 +45,10 @@ class AudienceDeletion:
     spared: Collection[str] = ()
 
     def find(self) -> Audience | None:
-        """The audience, if there is one that surely is ours.
+        """Find the audience; None if there is none that is certainly ours.
 
         Raises:
-            ConfigurationError: Several have our mark.
+            ConfigurationError: Several audiences carry our mark.
         """
         state = self.ledgers.of(self.spec.name).load().state
         if is_usable(state, self.spec.siblings) and state.audience_id not in self.spared:
@@ -62,30 +63,30 @@ class AudienceDeletion:
         if len(own) > 1:
             listed = ", ".join(f"{audience.id} ({audience.name!r})" for audience in own)
             raise ConfigurationError(
-                f"Several audiences are kept for the segment {self.spec.name!r}, whose table has vanished: ids "
-                f"{listed}. Delete those that are not needed (`customer-match audiences --delete ID`)."
+                f"Several audiences belong to the segment {self.spec.name!r}, whose table no longer exists: ids "
+                f"{listed}. Delete those that you do not need (`customer-match audiences --delete ID`)."
             )
         return own[0] if own else None
 
     def delete(
         self, found: Audience | None, interval_end: datetime, force: Force | None = None
     ) -> str | None:
-        """Delete the audience, and note for which data interval: older ones are not to make it anew.
+        """Delete the audience, and record the data interval so that runs for older ones do not create it again.
 
-        The ledger is written last. Where a crash comes in between, it tells of an audience that is not there, which
-        the next try, or whoever delivers the table that has come back, finds out.
+        The ledger is written last. After a crash in between, it describes an audience that no longer exists. The next
+        try detects that, as does the next delivery if the table comes back.
 
         Args:
-            found: The audience; None if there is none any more.
-            interval_end: End of the data interval in which its table was gone.
-            force: Leave to go before what the audience holds, by the ledger.
+            found: The audience; None if it no longer exists.
+            interval_end: End of the data interval in which the table was missing.
+            force: Permission to go back to an older data interval than the ledger records.
 
         Returns:
-            The id of the audience that is deleted now, by this try or an earlier one; None if there was none of ours.
+            Id of the audience that this try or an earlier one deleted; None if none was ours.
 
         Raises:
             Overtaken: The audience holds newer data.
-            StillToCome: It cannot hold what the ledger says.
+            StillToCome: The ledger records a data interval that lies in the future.
         """
         ledger = self.ledgers.of(self.spec.name)
         entry = ledger.load()
@@ -93,17 +94,17 @@ class AudienceDeletion:
         now = datetime.now(UTC)
         in_order(state, interval_end, force, now=now)
         if found:
-            # The answer may be lost, and the table come back: nothing is then sent before the call is dead.
-            entry = ledger.write(entry, state.with_unanswered_deletion(found.id, until=lives_until(now)))
+            # If the answer is lost and the table comes back, nothing is sent until the call can no longer take effect.
+            entry = ledger.write(entry, state.with_unanswered_deletion(found.id, until=may_land_until(now)))
             self.client.delete_audience(found.id)
-            log.info("Deleted the audience %r (id %s): its table has vanished", found.name, found.id)
+            log.info("Deleted the audience %r (id %s): its table no longer exists", found.name, found.id)
         elif state.audience_id is None or state.moved_to is not None or not self._is_gone(state):
-            return None  # what the ledger says is of another audience, or of none
+            return None  # the ledger describes another audience, or none
         ledger.write(entry, state.deleted(interval_end, segment=self.spec.key, at=now))
         return found.id if found else state.audience_id
 
     def _is_gone(self, state: State) -> bool:
-        """Whether the segment's own audience, as the ledger tells of it, is not at the service any more."""
+        """Whether the segment's own audience, as the ledger records it, no longer exists at the service."""
         ours = state.segment in {None, self.spec.key} and state.audience_id not in self.spared
         return ours and self.client.get_audience(str(state.audience_id)) is None
 

@@ -1,11 +1,11 @@
-"""Carries out a plan: the one place where the ledger and the service meet.
+"""Carries out a plan: sends its parts and keeps the ledger in step with the service.
 
-`Delivery.advance` does what can be done now and says what it waits for. All that it knows lies in the
-ledger, so a first try, a retry after a crash and the return from the triggerer are the same call:
+`Delivery.advance` does what can be done now and returns what to wait for. All of its state is in the ledger, so a
+first try, a retry after a crash and the return from the triggerer make the same call:
 
-1. Uploads that the ledger names are awaited, or posted again to the same single-use URL, before anything else.
-2. The intent is written before anything is sent: the service's request id before the file. Calls have no
-   id; a part that was sent by them and is not confirmed is sent again.
+1. Uploads that the ledger names come first: they are awaited, or posted again to the same single-use URL.
+2. The intent is recorded before anything is sent: the service's request id before the file. Calls of the synchronous
+   API have no id, so a part that was sent by calls and is not confirmed is sent again.
 3. One part is in flight at a time, so that Replace, Remove and Add never overtake one another.
 """
 
@@ -39,7 +39,7 @@ __all__ = ["Delivery", "Overtaken", "Waiting"]
 
 log = logger(__name__)
 
-_TRIES = 3  # new URLs in one go; past that, the task's own retries wait longer
+_TRIES = 3  # new upload URLs per call of `advance`; after that, the task's own retries wait longer
 
 
 def _now() -> datetime:
@@ -50,19 +50,19 @@ class Delivery:
     """Brings one audience to the target of a plan.
 
     Args:
-        client: The service.
-        ledgers: The ledgers of the account; the audience's is the one of its name.
+        client: The client of the service.
+        ledgers: The ledgers of the account; the one under the audience's name is used.
         storage: The workspace.
-        plan: What is to be sent.
-        audience: Where it goes.
-        folder: Folder in the workspace for what comes up on the way.
-        interval_end: End of the data interval that the plan stands for.
-        force: Leave to apply an older data interval than the audience holds; None normally.
+        plan: The plan to carry out.
+        audience: The audience that receives it.
+        folder: Folder in the workspace for files that the delivery writes.
+        interval_end: End of the plan's data interval.
+        force: Permission to apply an older data interval than the audience holds; None normally.
         accept_terms: Whether files and calls accept the Customer Match terms.
-        before_sending: Called before each part is sent; what it raises stops the delivery.
-        on_replan: Gets the plan that takes the place of `plan` where the ledger has moved on, before anything of
-            it is sent; what it raises stops the delivery.
-        now: Tells the time; None: the clock.
+        before_sending: Called before each part is sent; an exception stops the delivery.
+        on_replan: Receives the plan that replaces `plan` when the ledger has changed since, before any of it is sent;
+            an exception stops the delivery.
+        now: Returns the present time; None uses the clock.
     """
 
     def __init__(
@@ -115,11 +115,11 @@ class Delivery:
         )
 
     def start(self) -> None:
-        """Make sure that the audience exists, and that it is the one that the ledger tells of.
+        """Make sure that the audience exists and that the ledger describes it.
 
         Raises:
-            CustomerMatchError: As `AudienceKeeper.ensure`.
-            Overtaken: It was deleted for a newer data interval.
+            CustomerMatchError: As in `AudienceKeeper.ensure`.
+            Overtaken: The audience was deleted for a newer data interval.
         """
         state = self._ledger.load().state
         if state.was_deleted and state.segment == self._audience.key:
@@ -134,15 +134,15 @@ class Delivery:
                 self._generations.claim(entry, entry.state.resumed())
 
     def advance(self) -> Waiting | None:
-        """Do all that can be done without waiting.
+        """Do everything that is possible without waiting.
 
         Returns:
-            What to wait for before the next call; None when the audience is at the target.
+            The upload to wait for before the next call; None once the audience is at the target.
 
         Raises:
-            ConfigurationError: A human must act first.
+            ConfigurationError: A user must act first.
             TransientError: A later call may succeed.
-            TerminalError: The service refuses for good.
+            TerminalError: The service refuses permanently.
             Overtaken: Another run has sent newer data in the meantime.
         """
         try:
@@ -153,10 +153,10 @@ class Delivery:
             if self._ledger.distrust(entry):
                 raise TransientError(f"{error} The next try replaces the whole audience.") from error
             if self._ledger.verify(entry.state, self._plan.files):
-                raise  # it is the plan's own file, not the ledger's
+                raise  # the damaged file belongs to the plan, not to the ledger
             raise LedgerConflict(
-                f"Another run has gone on with the audience {self._audience.name!r}, and what this one was reading "
-                "is needed no more. It starts over from what that run recorded."
+                f"Another run has written to the audience {self._audience.name!r} and deleted a file that this run was "
+                "reading. This run starts over from what that run recorded."
             ) from error
 
     @contextmanager
@@ -167,14 +167,14 @@ class Delivery:
             if self._audience.audience_id or not GONE.intersection(error.codes):
                 raise
             raise TransientError(
-                f"Microsoft Advertising does not find the audience {self._audience.name!r} any more (code "
-                f"{', '.join(map(str, error.codes))}): deleted by hand while it was written to? The next try creates "
-                "it anew, with all members."
+                f"Microsoft Advertising no longer finds the audience {self._audience.name!r} (code "
+                f"{', '.join(map(str, error.codes))}). It may have been deleted by hand during this run. The next try "
+                "creates it again with all members."
             ) from error
 
     def _advance(self) -> Waiting | None:
-        entry, fruitless = self._ledger.load(), 0
-        while fruitless <= _TRIES:
+        entry, unconfirmed = self._ledger.load(), 0
+        while unconfirmed <= _TRIES:
             if entry.state.in_flight:
                 index = entry.state.in_flight[0]
                 entry, waiting = self._uploads.poll(entry, index)
@@ -188,61 +188,61 @@ class Delivery:
                 entry, waiting = self._send(entry, index)
             if waiting:
                 return waiting
-            fruitless += entry.state.parts[index].progress is not Progress.CONFIRMED
+            unconfirmed += entry.state.parts[index].progress is not Progress.CONFIRMED
         raise TransientError(
-            "Microsoft Advertising gave upload URLs that had expired already; tried again later."
+            "Microsoft Advertising returned upload URLs that had already expired. Trying again later."
         )
 
     @property
     def parts(self) -> int:
-        """Parts of the plan."""
+        """Number of parts of the plan."""
         return len(self._plan.parts)
 
     @property
     def sent(self) -> int:
-        """Members of those parts."""
+        """Number of members in those parts."""
         return self._plan.sent
 
     @property
     def members(self) -> int:
-        """Members that the audience is to have."""
+        """Number of members in the plan's target."""
         return self._plan.target.count
 
     @property
     def route(self) -> Route | None:
-        """How they travelled; None if there are none."""
+        """The route of the parts; None if there are none."""
         return self._plan.route
 
     @property
     def calls(self) -> int:
-        """Calls that held their members; 0 for Bulk."""
+        """Number of calls of the synchronous API that the parts need; 0 for Bulk."""
         return calls_of(self._plan.parts) if self._plan.route is Route.APPLY else 0
 
     @property
     def refused(self) -> dict[str, int]:
-        """Members of the plan that the service refused, by the name of its error."""
+        """Number of the plan's members that the service refused, by the name of its error."""
         return self._ledger.load().state.refused
 
     @property
     def forced(self) -> Forced | None:
-        """Set where what the audience stands for was applied over a newer data interval."""
+        """Set if the audience's data was applied over a newer data interval."""
         return self._ledger.load().state.forced
 
     @property
     def uncovered(self) -> str | None:
-        """Why it would not be noticed if another workspace wrote to the audience; None normally."""
+        """Why a write by another workspace would not be detected; None normally."""
         generation = self._ledger.load().state.generation
         return generation.uncovered if generation else None
 
     @property
     def audience_id(self) -> str:
-        """The audience's id at the service, once `start` was called."""
+        """The audience's id at the service; available after `start`."""
         audience_id = self._ledger.load().state.audience_id
         assert audience_id is not None  # noqa: S101 (start wrote it)
         return audience_id
 
     def _ensure_planned(self, entry: Entry) -> Entry:
-        """Put our plan into the ledger, if it is not there yet; settle an unfinished one before it."""
+        """Record our plan in the ledger if it is not there yet; settle an unfinished plan first."""
         state = entry.state
         if state.plan_id == self._plan.id:
             return entry
@@ -256,10 +256,10 @@ class Delivery:
         return self._record_plan(entry, forced)
 
     def _adapt_plan(self, state: State) -> None:
-        """Make the plan anew, or correct its figures, where the ledger is not what it was made from."""
+        """Plan again, or correct the plan's figures, if the ledger has changed since the plan was made."""
         is_new = self._plan.removed is None and state.settled == Settled(known=True)
         if not self._plan.fits(state) or (is_new and self._plan.uses_calls_from_empty):
-            log.info("The ledger has moved on since the plan was made: planning again")
+            log.info("The ledger has changed since the plan was made: planning again")
             self._replan(plan_again(self._storage, state, self._plan, folder=f"{self._folder}/again"))
         elif is_new:
             self._replan(self._plan.model_copy(update={"removed": 0}))  # nobody leaves
@@ -267,7 +267,7 @@ class Delivery:
             self._replan(self._plan.model_copy(update={"damage": state.damage}))  # for the report
 
     def _record_plan(self, entry: Entry, forced: Forced | None) -> Entry:
-        """Write the plan into the ledger, before any of it is sent."""
+        """Write the plan to the ledger before any of it is sent."""
         plan, now = self._plan, self._now()
         renewing = Renewal(at=now, days=self._audience.membership_duration) if plan.sends_all else None
         state = entry.state.planned(
@@ -275,7 +275,7 @@ class Delivery:
         )
         if forced:
             log.warning(
-                "Audience %r: data up to %s is applied over newer data (up to %s), because the run %s was told to",
+                "Audience %r: data up to %s is applied over newer data (up to %s), because the run %s forces it",
                 self._audience.name,
                 self._interval_end,
                 forced.over,
@@ -300,14 +300,16 @@ class Delivery:
             return self._switch_to_bulk(error), None
 
     def _switch_to_bulk(self, error: CallsNotSupported) -> Entry:
-        """Change to Bulk where the service takes no members by calls; the part is sent again as a whole."""
+        """Change to Bulk uploads if the service does not support calls; the whole part is sent again."""
         if self._plan.wanted_route != "auto":
             raise ConfigurationError(
-                f"Microsoft Advertising takes no members of audience {self._audience.name!r} by calls (code "
-                f"{error.code}, operation not supported). Set `route: bulk` in the export file, "
+                f"Microsoft Advertising does not support the synchronous API for audience {self._audience.name!r} "
+                f"(code {error.code}, operation not supported). Set `route: bulk` in the export file, "
                 "and clear the task `chunk` of this segment."
             ) from error.__cause__
-        log.warning("Microsoft Advertising takes no members by calls (%s): going on by Bulk", error.code)
+        log.warning(
+            "Microsoft Advertising does not support the synchronous API here (%s): using Bulk", error.code
+        )
         self._replan(self._plan.by_bulk())
         return self._ledger.write(error.entry, error.entry.state.by_bulk())
 

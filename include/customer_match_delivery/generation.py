@@ -1,7 +1,7 @@
-"""Gives an audience a new generation before anything is sent to it, and looks at the end whether it still has it.
+"""Gives an audience a new generation before anything is sent to it, and checks at the end that it still has it.
 
-`include/customer_match/ledger/generation.py` says what that is for; docs/architecture.md ("Generations") goes through
-each step and each crash.
+`include/customer_match/ledger/generation.py` explains the purpose; docs/architecture.md ("Generations") covers each
+step and each crash.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from customer_match.ledger.state import State
 from customer_match.ledger.store import Entry
 from customer_match.ledger.view import is_known
 from customer_match.redaction import logger
-from customer_match_delivery.marks import described, generation_in
+from customer_match_delivery.marks import generation_in, with_mark
 from customer_match_delivery.spec import AudienceSpec
 from microsoft_advertising.client import Client
 from microsoft_advertising.faults import ServiceConfigurationError, ServiceTerminalError
@@ -31,25 +31,25 @@ _INVALID_AUDIENCE_ID = 4835
 _INVALID_CUSTOMER_LIST_ID = 8000
 
 GONE = frozenset({_INVALID_AUDIENCE_ID, _INVALID_CUSTOMER_LIST_ID})
-"""Codes of an audience that is not there."""
+"""Error codes of the service for an audience that does not exist."""
 
-_FRESH = 10.0  # seconds that a description counts as read just now: it cannot be written on a condition
+_FRESH = 10.0  # seconds for which a description counts as just read: the service offers no conditional write
 
 
 def distrust_of(state: State, description: str, ledgers: Ledgers) -> str | None:
-    """Why a ledger's state does not know all that was sent to its audience; None if it does, or believes nothing."""
+    """Why a state may miss something that was sent to its audience; None if it does not, or is not trusted anyway."""
     if not state.is_trusted or not (state.parts or is_known(state)):
         return None
     return reason_to_distrust(state.generation, generation_in(description), workspace=ledgers.workspace_id)
 
 
 class _Noted(NamedTuple):
-    """An audience as it was read.
+    """An audience and when it was read.
 
     Attributes:
         audience: The audience.
-        number: Of the ledger's newest entry then.
-        at: When, by the monotonic clock.
+        number: Number of the ledger's newest entry at that time.
+        at: Time of reading, by the monotonic clock.
     """
 
     audience: Audience
@@ -57,17 +57,17 @@ class _Noted(NamedTuple):
     at: float
 
     def describes(self, audience_id: str, number: int) -> bool:
-        """Whether it is what would be read now, as far as the clock and the ledger tell."""
+        """Whether reading the audience again would give the same, judging by the clock and the ledger."""
         known = (self.audience.id, self.number) == (audience_id, number)
         return known and time.monotonic() - self.at < _FRESH
 
 
 @dataclass
 class GenerationKeeper:
-    """The generations of one audience.
+    """Claims and confirms the generations of one audience.
 
     Attributes:
-        client: The service.
+        client: The client of the service.
         ledgers: The ledgers of the account.
         spec: The audience.
     """
@@ -78,22 +78,22 @@ class GenerationKeeper:
     _noted: _Noted | None = field(default=None, init=False)
 
     def note(self, audience: Audience, number: int) -> None:
-        """The audience as it was read just now, and the number of the ledger's entry that it was compared with."""
+        """Remember the audience as just read, and the number of the ledger entry that it was compared with."""
         self._noted = _Noted(audience, number, time.monotonic())
 
     def claim(self, entry: Entry, state: State) -> Entry:
-        """Write a state down together with a new generation, then give that to the audience.
+        """Write a state with a new generation to the ledger, then set that generation on the audience.
 
-        From here on no other copy of the ledger knows the audience's generation. Where the service does not take the
-        description, that is written down too, and nothing is stopped by it.
+        From then on no other copy of the ledger knows the audience's generation. If the service refuses the new
+        description, that is recorded too, and the run continues.
 
         Args:
             entry: The ledger's newest entry.
-            state: What follows it.
+            state: The state to write.
 
         Raises:
             LedgerConflict: Another run has written to the ledger.
-            TransientError: The service cannot do it now, or somebody else has written to the audience.
+            TransientError: The service cannot do it now, or another workspace has written to the audience.
         """
         audience = self._audience(str(state.audience_id), entry.number)
         self._refuse_if_written_by_others(entry, audience)
@@ -108,7 +108,7 @@ class GenerationKeeper:
         self._noted = None
         try:
             self.client.update_audience(
-                audience.id, description=described(audience.description, self.spec.own_mark, token)
+                audience.id, description=with_mark(audience.description, self.spec.own_mark, token)
             )
         except (ServiceConfigurationError, ServiceTerminalError) as error:
             if GONE.intersection(error.codes):
@@ -119,11 +119,11 @@ class GenerationKeeper:
         return entry
 
     def confirm(self, entry: Entry) -> State:
-        """The state once all was sent, with what the description tells now.
+        """Compare the generation with the description once everything was sent; returns the state that follows.
 
         Raises:
             LedgerConflict: Another run has written to the ledger.
-            TransientError: Somebody else has written to the audience meanwhile; nothing is believed any more.
+            TransientError: Another workspace has written to the audience; the ledger is no longer trusted.
         """
         state = entry.state
         audience = self.client.get_audience(str(state.audience_id))
@@ -134,21 +134,22 @@ class GenerationKeeper:
         return state.model_copy(update={"generation": generation})
 
     def _refuse_if_written_by_others(self, entry: Entry, audience: Audience) -> None:
-        """Believe nothing any more, and let the others do likewise, where they have come in between."""
+        """Distrust the ledger if others have written to the audience; the new generation makes them do the same."""
         reason = distrust_of(entry.state, audience.description, self.ledgers)
         if reason is None:
             return
         self._write_claim(entry, entry.state.distrusted(reason), audience)
         raise TransientError(
-            f"While this run was at work on the audience {audience.name!r}: {reason} The next try replaces the whole "
-            "audience."
+            f"The audience {audience.name!r} changed while this run was writing to it. {reason} The next try replaces "
+            "the whole audience."
         )
 
     def _audience(self, audience_id: str, number: int) -> Audience:
-        """The audience as it is now: its description is written as a whole, and on no condition.
+        """The audience as it is now; needed because its description is written as a whole and unconditionally.
 
-        One that was read before the ledger's newest entry was written tells nothing about that entry: a worker that
-        slept in between would take the description from before another try's claim for one that was changed by hand.
+        An audience that was read before the ledger's newest entry was written says nothing about that entry. A worker
+        that was suspended in between would mistake the description from before another try's claim for a change by
+        hand.
         """
         noted = self._noted
         if noted and noted.describes(audience_id, number):
@@ -156,6 +157,6 @@ class GenerationKeeper:
         found = self.client.get_audience(audience_id)
         if found is None:
             raise ServiceConfigurationError(
-                f"There is no audience with the id {audience_id}.", codes=(_INVALID_AUDIENCE_ID,)
+                f"No audience has the id {audience_id}.", codes=(_INVALID_AUDIENCE_ID,)
             )
         return found

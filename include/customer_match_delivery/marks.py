@@ -1,9 +1,9 @@
-"""How an audience shows whose it is: a mark in its description, as in `[customer-match:autumn/gold-1a2b3c4d5e6f]`.
+"""The mark in an audience's description that says who owns it, as in `[customer-match:autumn/gold-1a2b3c4d5e6f]`.
 
-Pure. The mark names the export and the segment's table, so that a list is known again whatever it is called.
-Marks from before the table stood in them (`[customer-match:autumn]`) count as the export's. Behind the mark stands
-the audience's generation (`include/customer_match/ledger/generation.py`), in brackets of its own: versions that do not
-know it read the mark all the same, and keep it as people's words.
+Pure. The mark names the export and the segment's table, so that an audience is recognised under any name. Old marks
+without the table (`[customer-match:autumn]`) mean that the audience belongs to the export. The audience's generation
+(`include/customer_match/ledger/generation.py`) follows the mark in brackets of its own. Versions that do not know
+generations still read the mark, and keep the generation as text that a user wrote.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from microsoft_advertising.limits import MAX_DESCRIPTION
 
-__all__ = ["Mark", "described", "generation_in", "mark_in"]
+__all__ = ["Mark", "generation_in", "mark_in", "with_mark"]
 
 _MARK: Final = re.compile(r"\[customer-match:([A-Za-z0-9_.-]+)(?:/([a-z0-9-]+))?\]")
 _GENERATION: Final = re.compile(r"\[customer-match-generation:([0-9a-f]{8}-[0-9a-f]{12})\]")
@@ -23,7 +23,7 @@ _SENTENCE: Final = "Kept by an Airflow export; changes by hand are overwritten."
 
 @dataclass(frozen=True)
 class Mark:
-    """Whose an audience is.
+    """The owner of an audience.
 
     Attributes:
         export: Name of the export.
@@ -35,14 +35,14 @@ class Mark:
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """The mark that a text is.
+        """Parse a mark.
 
         Raises:
-            ValueError: It is none.
+            ValueError: The text is not a mark.
         """
         found = _MARK.fullmatch(text)
         if found is None:
-            raise ValueError(f"{text!r} is no mark: it must look like [customer-match:name]")
+            raise ValueError(f"{text!r} is not a mark: it must look like [customer-match:name]")
         return cls(found[1], f"{found[1]}/{found[2]}" if found[2] else None)
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ class Mark:
 
 
 def mark_in(description: str) -> Mark | None:
-    """The mark in a description; the first one if somebody has put in several."""
+    """The mark in a description; the first if there are several."""
     found = _MARK.search(description)
     if found is None:
         return None
@@ -58,20 +58,20 @@ def mark_in(description: str) -> Mark | None:
 
 
 def generation_in(description: str) -> str | None:
-    """The token of the generation that a description tells; None if it tells none."""
+    """The token of the generation in a description; None if there is none."""
     found = _GENERATION.search(description)
     return found[1] if found else None
 
 
-def described(description: str, mark: Mark, generation: str | None = None) -> str:
-    """A description with our sentence and mark at its end, and what people wrote before it, as far as it fits.
+def with_mark(description: str, mark: Mark, generation: str | None = None) -> str:
+    """A description with our sentence and mark at its end, after the text that users wrote, as far as that fits.
 
     Lengths are counted as .NET does (assumed), in UTF-16 units.
 
     Args:
-        description: What is there.
-        mark: Whose the audience is.
-        generation: The token of its new generation; None: the one that is there stays.
+        description: The present description.
+        mark: The owner of the audience.
+        generation: The token of its new generation; None keeps the present one.
     """
     token = generation or generation_in(description)
     tail = f"{_SENTENCE} {mark}" + (f" [customer-match-generation:{token}]" if token else "")

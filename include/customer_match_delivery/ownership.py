@@ -1,7 +1,7 @@
-"""Whose an audience may be: a segment takes only its own, unless the export says `adopt: true`.
+"""Who owns an audience: a segment uses only its own, unless the export says `adopt: true`.
 
-Two exports on one audience would replace each other's members at each run. So one that is kept for another export is
-refused, whether the ledger says so or the mark; with `adopt` it is taken over, but never taken back.
+Two exports on one audience would replace each other's members at each run. An audience that belongs to another export,
+by the ledger or by its mark, is therefore refused. With `adopt` it is taken over, but never taken back.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from customer_match_delivery.marks import mark_in
 from customer_match_delivery.spec import AudienceSpec
 from microsoft_advertising.models import Audience
 
-__all__ = ["Ownership", "check_ours", "owner_by_mark_or_ledger", "ownership_of", "refuse_anothers"]
+__all__ = ["Ownership", "check_ours", "owner_by_mark_or_ledger", "ownership_of", "refuse_other_owner"]
 
 
 class Ownership(StrEnum):
-    """What an audience is to a segment."""
+    """How an audience relates to a segment."""
 
     OWN = "own"
-    """Kept for this segment."""
+    """It belongs to this segment."""
     OURS = "ours"
-    """Kept by the export: since before marks named segments, or for a segment that is no more."""
+    """It belongs to the export: its mark names no segment, or one that the export no longer has."""
     SIBLING = "sibling"
-    """Kept for another segment of the export."""
+    """It belongs to another segment of the export."""
     FOREIGN = "foreign"
-    """Anybody else's."""
+    """It belongs to another export, or to none."""
 
 
 def ownership_of(audience: Audience, spec: AudienceSpec) -> Ownership:
-    """What an audience is to the segment that wants one."""
+    """How an audience relates to the segment of this specification."""
     mark, own = mark_in(audience.description), spec.own_mark
     if mark is None or mark.export != own.export:
         return Ownership.FOREIGN
@@ -41,38 +41,39 @@ def ownership_of(audience: Audience, spec: AudienceSpec) -> Ownership:
     return Ownership.OWN if mark == own else Ownership.OURS
 
 
-def refuse_anothers(ledgers: Ledgers, spec: AudienceSpec, owner: str | None, *, what: str) -> None:
-    """Refuse an audience that another export keeps.
+def refuse_other_owner(ledgers: Ledgers, spec: AudienceSpec, owner: str | None, *, what: str) -> None:
+    """Refuse an audience that belongs to another export.
 
     Args:
         ledgers: The ledgers of the account.
-        spec: The audience as the export wants it.
+        spec: The audience that the export asks for.
         owner: The other export; None if there is none.
-        what: The audience, for people.
+        what: The audience, as messages name it.
 
     Raises:
-        ConfigurationError: It is not to be taken over, or was taken over from this export.
+        ConfigurationError: The export does not adopt it, or another export has taken it over from this one.
     """
     if owner is None:
         return
     ours = spec.own_mark.export
     if not spec.adopt:
         raise ConfigurationError(
-            f"{what} is kept by the export {owner!r}. Two exports on one audience would replace each other's members "
-            f"at each run: give the segment of {ours!r} another audience name. If the audience is to move to {ours!r} "
-            f"(also where the export was only renamed), take it out of {owner!r} and set `adopt: true` in the export "
+            f"{what} belongs to the export {owner!r}. Two exports on one audience would replace each other's members "
+            f"at each run. Give the segment of {ours!r} another audience name. To move the audience to {ours!r} "
+            f"(also if the export was only renamed), remove it from {owner!r} and set `adopt: true` in the export "
             "file."
         )
     if ledgers.was_last_used(spec.key, spec.name):
         raise ConfigurationError(
-            f"{what} was kept by this export, {ours!r}, and was taken over by the export {owner!r}. It is not taken "
-            "back, because the two would go on so at each run: take the segment out of one of them. If it is to come "
-            f"back, take it out of {owner!r}, and run `customer-match ledger forget {spec.name!r} --export {ours}`."
+            f"{what} belonged to this export, {ours!r}, until the export {owner!r} took it over. It is not taken back "
+            "automatically, because the two exports would take it from each other at each run. Remove the segment "
+            f"from one of them. To move it back here, remove it from {owner!r} and run "
+            f"`customer-match ledger forget {spec.name!r} --export {ours}`."
         )
 
 
 def owner_by_mark_or_ledger(found: Audience, state: State, spec: AudienceSpec) -> str | None:
-    """The other export that keeps an audience; None if it is ours, or nobody's."""
+    """The other export that owns an audience; None if it is ours, or has no owner."""
     mark, ours = mark_in(found.description), spec.own_mark.export
     if mark and mark.export != ours:
         return mark.export
@@ -80,29 +81,29 @@ def owner_by_mark_or_ledger(found: Audience, state: State, spec: AudienceSpec) -
 
 
 def check_ours(found: Audience, spec: AudienceSpec) -> None:
-    """Refuse an audience that is not the segment's own, as its mark tells.
+    """Refuse an audience that, by its mark, does not belong to the segment.
 
     Raises:
-        ConfigurationError: It is another segment's or somebody else's, and is not to be taken over.
-        TransientError: It is another segment's, which is to rename it first.
+        ConfigurationError: It belongs to another segment or to someone else, and the export does not adopt it.
+        TransientError: It belongs to another segment, which has to rename it first.
     """
     match ownership_of(found, spec):
         case Ownership.SIBLING if spec.audience_id:
             raise ConfigurationError(
-                f"The audience {found.name!r} (id {found.id}) is kept for another segment of this export. Two "
-                "segments cannot share one: give this one another `audience_id`."
+                f"The audience {found.name!r} (id {found.id}) belongs to another segment of this export. Two "
+                "segments cannot share an audience: give this one another `audience_id`."
             )
         case Ownership.SIBLING:
             raise TransientError(
-                f"The audience {found.name!r} (id {found.id}) is still kept for another segment of this export, "
-                "which is to rename it first; tried again. Run that segment too. If both are to exchange their "
-                "names, give one a third name in between."
+                f"The audience {found.name!r} (id {found.id}) still belongs to another segment of this export, "
+                "which has to rename it first. Run that segment too; this task is tried again. To swap the names of "
+                "two audiences, give one of them a third name in between."
             )
         case Ownership.FOREIGN if spec.audience_id and not spec.adopt:
             raise ConfigurationError(
-                f"The audience {found.name!r} (id {found.id}) that the export file gives was not created by this "
-                "export. Set `adopt: true` there to take it over and replace its members, or correct the "
-                "`audience_id`."
+                f"This export did not create the audience {found.name!r} (id {found.id}) that its `audience_id` "
+                "names. Set `adopt: true` in the export file to take the audience over and replace its members, or "
+                "correct the `audience_id`."
             )
         case Ownership.FOREIGN if not spec.adopt:
             raise ConfigurationError(

@@ -16,10 +16,10 @@ __all__ = ["Refusals"]
 
 
 class Refusals:
-    """Collects what the service says about single members of one part.
+    """Collects the service's errors about single members of one part.
 
     Args:
-        members: The part's members; the service's words are about places in them.
+        members: The part's members; the service reports errors by their position.
     """
 
     def __init__(self, members: MembersFile) -> None:
@@ -31,19 +31,21 @@ class Refusals:
         return len(self._positions)
 
     def add(self, position: int, error: ServiceError) -> None:
-        """A member was refused; of several errors about one, the first counts.
+        """Add a refused member; if it has several errors, the first counts.
 
         Raises:
-            TerminalError: No such member was sent.
+            TerminalError: The part has no member at this position.
         """
         if not 0 <= position < self._members.count:
-            raise TerminalError("The service refuses a member that was not sent.")
+            raise TerminalError(
+                "The service refuses a member that was not sent. Please report this with the log."
+            )
         if position not in self._positions:
             self._positions.add(position)
             self.reasons[error.entry.name] += 1
 
     def write(self, files: Files, path: str) -> MembersFile | None:
-        """Write the refused members; None if there are none."""
+        """Write the refused members to a file; None if there are none."""
         return write_members(files, path, self._refused_members(files)) if self._positions else None
 
     def _refused_members(self, files: Files) -> Iterator[Digests]:

@@ -1,7 +1,7 @@
 """The audience that an export wants for a segment.
 
-Pure. What an export says of its audiences stands here alone. Airflow's tasks get it as two JSON objects: one for all
-segments of the export, which the DAG file knows, and one for each segment, which its tasks hand on.
+Pure. The only place for what an export says about its audiences. Airflow's tasks get it as two JSON objects: one for
+all segments of the export, which the DAG file knows, and one per segment, which its tasks pass on.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ __all__ = ["AudienceSpec", "export_values", "segment_values"]
 
 @dataclass(frozen=True)
 class AudienceSpec:
-    """The audience as the export wants it.
+    """The audience that the export asks for.
 
     Attributes:
         name: Its name.
         mark: The export's mark: `[customer-match:` and its name.
-        segment: Tells the segment from the export's others, whatever its audience is called: its table's name.
-        segments: The same of all segments that the export's file names.
-        audience_id: The list to write to, and no other; it keeps the name that it has.
-        scope: Who shares it.
-        scope_stated: Whether the export file says so: only then is an existing list's scope changed, because
-            that cannot be undone.
+        segment: Identifies the segment within the export, independent of its audience's name: the table's name.
+        segments: The same for all segments that the export file names.
+        audience_id: Id of the audience to use; it keeps its present name. None: find or create it.
+        scope: Who can use the audience.
+        scope_stated: Whether the export file sets the scope. Only then is the scope of an existing audience changed,
+            because that cannot be undone.
         membership_duration: Days; -1 never expires.
         adopt: Whether an audience that is not ours may be taken over and replaced.
     """
@@ -51,16 +51,16 @@ class AudienceSpec:
 
     @classmethod
     def of(cls, export: Export, segment: Segment) -> Self:
-        """The audience of a segment."""
+        """The specification of a segment's audience."""
         return cls.from_values(export_values(export), segment_values(export, segment))
 
     @classmethod
     def from_values(cls, export: Mapping[str, Any], segment: Mapping[str, Any]) -> Self:
-        """From JSON.
+        """Build a specification from JSON objects.
 
         Args:
-            export: As `export_values` makes it. Only `mark` must be there.
-            segment: As `segment_values` makes it. Only `audience` must be there; other keys may be.
+            export: From `export_values`. Only `mark` is required.
+            segment: From `segment_values`. Only `audience` is required; other keys are ignored.
         """
         return cls(
             **{**export, "segments": tuple(export.get("segments", ()))},
@@ -71,24 +71,24 @@ class AudienceSpec:
 
     @property
     def own_mark(self) -> Mark:
-        """The mark of this very segment."""
+        """The mark of this segment."""
         export = Mark.of(self.mark).export
         return Mark(export, None if self.segment is None else segment_key(export, self.segment))
 
     @property
     def siblings(self) -> frozenset[str]:
-        """Keys of the export's other segments, as far as its file names them."""
+        """Keys of the export's other segments that its file names."""
         export = self.own_mark.export
         return frozenset(segment_key(export, other) for other in self.segments if other != self.segment)
 
     @property
     def key(self) -> str:
-        """The segment's key; where nothing else tells it apart, the audience's name does."""
+        """The segment's key; without a table's name it is made from the audience's name."""
         return self.own_mark.key or segment_key(self.own_mark.export, self.name)
 
 
 def export_values(export: Export) -> dict[str, Any]:
-    """What an export says of all of its audiences, as JSON."""
+    """What an export says about all of its audiences, as JSON."""
     return {
         "mark": str(Mark(export.name)),
         "segments": list(export.identities),
@@ -100,9 +100,9 @@ def export_values(export: Export) -> dict[str, Any]:
 
 
 def segment_values(export: Export, segment: Segment) -> dict[str, str]:
-    """What tells the audience of one segment from the others, as JSON: `audience` (its name), `audience_id`, `segment`.
+    """What identifies the audience of one segment, as JSON: `audience` (its name), `audience_id`, `segment`.
 
-    Texts alone, because they travel in XComs, one each: an id that is not given is empty.
+    All values are strings because each is passed as an XCom; a missing id is an empty string.
     """
     return {
         "audience": segment.audience,

@@ -172,14 +172,14 @@ def test_a_run_without_a_session_is_left_alone() -> None:
 
 @pytest.mark.parametrize("end", [run_listener.on_dag_run_success, run_listener.on_dag_run_failed])
 def test_the_summary_becomes_the_note(session: Session, dag_run: DagRun, end: Any) -> None:
-    leave_summary(session, dag_run, "2 of 2 segments are right.\n- Gold: delivered")
+    leave_summary(session, dag_run, "2 of 2 segments succeeded.\n- Gold: delivered")
     end(dag_run, "")
     session.flush()
-    assert dag_run.note == "2 of 2 segments are right.\n- Gold: delivered"
+    assert dag_run.note == "2 of 2 segments succeeded.\n- Gold: delivered"
 
 
 def test_a_persons_note_is_kept(session: Session, dag_run: DagRun) -> None:
-    leave_summary(session, dag_run, "2 of 2 segments are right.")
+    leave_summary(session, dag_run, "2 of 2 segments succeeded.")
     dag_run.note = "checked with marketing"
     session.flush()
     run_listener.on_dag_run_success(dag_run, "")

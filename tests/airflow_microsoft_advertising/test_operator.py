@@ -493,7 +493,7 @@ def test_refused_members_are_reported(
     assert f"{words} for the audience 'Gold customers'" in caplog.text
     [segment] = write_report(run, [GOLD]).segments
     assert (segment.outcome, segment.message) == (
-        Outcome.REFUSED_SOME, f"{words}; the next run tries them again."
+        Outcome.REFUSED_SOME, f"{words}; the next run sends them again."
     )  # fmt: skip
 
 
@@ -553,8 +553,8 @@ def test_beyond_the_tolerance_they_fail_the_segment_and_the_ledger_stays_true(tw
     run = twenty.run(guards={"max_refused": 0.59})
     twenty.refuse(run, 12)
     words = (
-        r"refused 12 of 20 members sent \(EmailMustBeHashed 12\) for the audience 'Gold customers'; of its 20 "
-        r"members at most 59% may be refused.*`ignore_guards`.*`guards\.max_refused`"
+        r"refused 12 of 20 members sent \(EmailMustBeHashed 12\) for the audience 'Gold customers'; at most 59% of "
+        r"its 20 members may be refused.*`ignore_guards`.*`guards\.max_refused`"
     )
     with pytest.raises(AirflowFailException, match=words):
         to_the_end(run)
@@ -586,8 +586,8 @@ def test_too_many_refused_members_can_be_let_pass_once(
     assert to_the_end(run)[0]["refused"] == {"EmailMustBeHashed": 12}
     [segment] = write_report(run, [GOLD]).segments
     assert segment.outcome is Outcome.REFUSED_SOME
-    assert "at most 1% may be refused" in segment.overridden[-1]
-    assert "Let pass by `ignore_guards`: Microsoft Advertising refused 12 of 20" in caplog.text
+    assert "at most 1% of its 20 members may be refused" in segment.overridden[-1]
+    assert "Ignored because of `ignore_guards`: Microsoft Advertising refused 12 of 20" in caplog.text
 
 
 @pytest.mark.faults
@@ -625,7 +625,7 @@ def test_who_leaves_is_judged_again_where_the_ledger_has_moved_on(
         [segment] = write_report(late, [GOLD]).segments
         assert (segment.outcome, segment.removed, len(segment.overridden)) == (Outcome.DELIVERED, 150, 1)
         return
-    words = r"150 of 270 members would leave.*at most 50% may.*`guards\.max_removed`"
+    words = r"150 of 270 members would be removed.*at most 50% may.*`guards\.max_removed`"
     with pytest.raises(AirflowFailException, match=words):
         to_the_end(late)
     assert len(service.accepted) == sent

@@ -10,7 +10,7 @@ import pytest
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.export.segments import segment_key
 from customer_match.ledger.state import State
-from customer_match_delivery.marks import described
+from customer_match_delivery.marks import with_mark
 from customer_match_delivery.spec import AudienceSpec
 from microsoft_advertising.faults import (
     OutcomeUnknown,
@@ -89,7 +89,7 @@ def test_one_with_an_old_mark_is_ours_and_gets_the_new_one(world: World) -> None
     audience = world.service.put(NAME, f"Our best. {MARK}", {50})
     world.run({1, 2})
     check(world, {1, 2})
-    assert audience.description == described("Our best.", GOLD.own_mark, token(world))
+    assert audience.description == with_mark("Our best.", GOLD.own_mark, token(world))
     assert world.service.created == 0
 
 
@@ -206,7 +206,7 @@ def test_a_given_list_keeps_its_name_and_is_replaced(world: World) -> None:
     world.run({1, 2, 3, 4})
     assert (given.name, given.people) == ("Summer list", {1, 2, 3, 4})
     assert world.service.accepted[0].action == "Replace"
-    assert given.description == described("made by hand", GOLD.own_mark, token(world))
+    assert given.description == with_mark("made by hand", GOLD.own_mark, token(world))
     assert world.service.created == 0
     world.run({1, 2, 3, 5})
     assert [u.action for u in world.service.accepted[-2:]] == ["Remove", "Add"], "it is known from now on"
@@ -236,7 +236,7 @@ def test_a_given_list_must_exist(world: World) -> None:
 def test_a_given_list_of_another_segment_is_refused(world: World, adopt: bool) -> None:
     given = world.service.put("Silver customers", str(SILVER.own_mark), {50})
     world.spec = replace(GOLD, audience_id=given.id, adopt=adopt)
-    with pytest.raises(ConfigurationError, match="kept for another segment"):
+    with pytest.raises(ConfigurationError, match="belongs to another segment"):
         world.deliver_once(world.plan({1}))
     assert given.people == {50}
 
@@ -317,7 +317,7 @@ def test_a_new_segment_gets_the_old_name(world: World) -> None:
             world.run({1, 2, 4})
         else:
             world.spec = old
-            with pytest.raises(TransientError, match="which is to rename it first"):
+            with pytest.raises(TransientError, match="which has to rename it first"):
                 world.deliver_once(world.plan({20, 21}))
             assert only(world).people == {1, 2, 3}
             world.spec = gold
@@ -363,7 +363,7 @@ def test_another_export_takes_it_over_where_it_may(world: World, caplog: pytest.
     world.spec = replace(GOLD, mark=WINTER, adopt=True)
     world.run({1, 2, 4})
     check(world, {1, 2, 4})
-    assert "was kept by the export 'test' until now" in caplog.text
+    assert "belonged to the export 'test' until now" in caplog.text
     assert (world.service.created, world.service.accepted[-1].action) == (1, "Add")
     world.spec = replace(world.spec, adopt=False)
     world.run({1, 2, 5})
@@ -416,7 +416,7 @@ def test_what_was_taken_over_is_not_taken_back(world: World, workspace: str, ado
     world.spec = first
     for _ in range(2):
         plan = world.plan({1, 2, 3})
-        with pytest.raises(ConfigurationError, match=r"taken over by|kept by the export 'winter'"):
+        with pytest.raises(ConfigurationError, match=r"took it over|belongs to the export 'winter'"):
             world.deliver_once(plan)
     assert only(world).people == {7, 8}
     world.spec = replace(first, adopt=True)
@@ -428,7 +428,7 @@ def test_what_was_taken_over_is_not_taken_back(world: World, workspace: str, ado
         world.storage.files.update(after)
         world.spec = second
         plan = world.plan({7, 8})
-        with pytest.raises(ConfigurationError, match="taken over by the export 'test'"):
+        with pytest.raises(ConfigurationError, match="the export 'test' took it over"):
             world.deliver_once(plan)
 
 
@@ -439,7 +439,7 @@ def test_a_ledger_of_another_export_under_the_same_name(world: World) -> None:
     given = world.service.put("Summer list", "[customer-match:winter]", {50})
     world.spec = replace(GOLD, mark=WINTER, audience_id=given.id)
     plan = world.plan({7})
-    with pytest.raises(ConfigurationError, match="kept by the export 'test'"):
+    with pytest.raises(ConfigurationError, match="belongs to the export 'test'"):
         world.deliver_once(plan)
 
 

@@ -59,7 +59,9 @@ def test_what_a_late_call_would_undo_is_not_begun_before_its_end(
     world = settled_at(BEFORE, "apply")
     left_behind(world, world.plan(target), how)
     undo = world.plan(BEFORE)
-    with pytest.raises(UnansweredCallsPending, match=rf"{NAME}.*had no answer.*waits until then") as waits:
+    with pytest.raises(
+        UnansweredCallsPending, match=rf"{NAME}.*received no answer.*waits until then"
+    ) as waits:
         world.deliver_once(undo)
     assert waits.value.retry_after == pytest.approx(CALL_LANDS_SECONDS, abs=5)
     if lands == "before the wait is over":
@@ -196,7 +198,7 @@ def test_no_try_of_a_call_begins_long_after_the_ledger_was_told(monkeypatch: pyt
         return tries(*args, **options)
 
     monkeypatch.setattr(world.service, "apply_members", asleep)
-    with pytest.raises(TransientError, match="not made again"):
+    with pytest.raises(TransientError, match="not repeated"):
         world.deliver_once(world.plan({1, 2, 3}))
     assert world.people == BEFORE
 

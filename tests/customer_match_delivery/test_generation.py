@@ -11,7 +11,7 @@ import pytest
 from customer_match.errors import TransientError
 from customer_match.ledger.store import LedgerConflict
 from customer_match.planning.plan import Plan
-from customer_match_delivery.marks import described, generation_in
+from customer_match_delivery.marks import generation_in, with_mark
 from microsoft_advertising.faults import ServiceConfigurationError, ServiceTerminalError
 from microsoft_advertising.models import UploadState
 from tests.customer_match_delivery.in_memory import MARK, NAME, Crash, World
@@ -83,7 +83,7 @@ def test_words_of_people_are_kept(world: World) -> None:
     only(world).description = f"Our best customers. {only(world).description}"
     world.run({1, 3})
     token = generation_in(only(world).description)
-    assert only(world).description == described("Our best customers.", GOLD.own_mark, token)
+    assert only(world).description == with_mark("Our best customers.", GOLD.own_mark, token)
     check(world, {1, 3})
     assert sent(world) == ["Replace", "Remove", "Add"]
 
@@ -419,7 +419,7 @@ def test_a_ledger_from_before_generations_goes_on(world: World, target: set[int]
     """Nothing is replaced for it, and from the first run on it is covered, also where nothing changes."""
     world.run({1, 2, 3})
     world.ledger.write(world.ledger.load(), world.state.model_copy(update={"generation": None}))
-    only(world).description = described("", GOLD.own_mark)
+    only(world).description = with_mark("", GOLD.own_mark)
     world.run(target)
     world.run(target)
     check(world, target)

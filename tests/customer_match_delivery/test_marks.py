@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from customer_match.export.segments import segment_key
 from customer_match_delivery.marks import (
     Mark,
-    described,
     mark_in,
+    with_mark,
 )
 from microsoft_advertising.limits import MAX_DESCRIPTION
 
@@ -22,17 +22,17 @@ MARKS = st.builds(
 
 @given(mark=MARKS, words=st.text(max_size=1500))
 def test_a_description_bears_the_mark_within_the_limit_and_stays_as_it_is(mark: Mark, words: str) -> None:
-    text = described(words, mark)
+    text = with_mark(words, mark)
     assert str(mark) in text
     assert len(text.encode("utf-16-le", "surrogatepass")) // 2 <= MAX_DESCRIPTION
-    assert described(text, mark) == text
+    assert with_mark(text, mark) == text
     if mark_in(words) is None:
         assert mark_in(text) == mark
 
 
 @given(mark=MARKS, other=MARKS)
 def test_a_new_mark_takes_the_place_of_the_old(mark: Mark, other: Mark) -> None:
-    text = described(described("Our best customers.", mark), other)
-    assert text == described("Our best customers.", other)
+    text = with_mark(with_mark("Our best customers.", mark), other)
+    assert text == with_mark("Our best customers.", other)
     assert text.startswith("Our best customers. Kept by")
     assert mark_in(text) == other

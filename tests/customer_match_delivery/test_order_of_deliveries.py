@@ -79,7 +79,7 @@ def test_a_daily_run_between_two_days_by_force(clock: Clock) -> None:
     under_way = world.plan({1, 4})
     clock.pass_days(0.01)
     world.deliver_once(world.plan({1, 10}), day=10)
-    with pytest.raises(Overtaken, match="under way"):
+    with pytest.raises(Overtaken, match="was running"):
         world.deliver_once(under_way, day=4, force=Force(run="day 4", began=began))
     check(world, {1, 10})
     clock.pass_days(0.01)

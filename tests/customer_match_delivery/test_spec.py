@@ -29,7 +29,7 @@ def test_the_mark_of_a_segment() -> None:
     "mark", ["", "m", "[customer-match:]", "[customer-match:a b]", "[customer-match:a]x"]
 )
 def test_a_text_that_is_no_mark_is_refused(mark: str) -> None:
-    with pytest.raises(ValueError, match="is no mark"):
+    with pytest.raises(ValueError, match="is not a mark"):
         _ = AudienceSpec("VIPs", mark).own_mark
 
 

@@ -1,4 +1,4 @@
-"""What we know of an audience's members at the service, in two bounds that survive every crash.
+"""What we know about an audience's members at the service, as two bounds that survive every crash.
 
 `state` is the pure state machine, `store` keeps it in the workspace, `view` reads it as streams of members.
 """

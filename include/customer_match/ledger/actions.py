@@ -1,4 +1,4 @@
-"""What can be done to the members of an audience."""
+"""The actions on the members of an audience."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger's table: what a part makes of the bounds, certain ⊆ truth ⊆ possible, when it is sent and confirmed.
+"""The rules of the ledger: how a part changes the bounds, certain ⊆ truth ⊆ possible, when it is sent and confirmed.
 
 | step          | before it is sent                      | once the service confirmed it              |
 |---------------|----------------------------------------|--------------------------------------------|
@@ -6,11 +6,10 @@
 | Remove R      | certain −= R                           | possible −= R minus refused rows           |
 | Replace by D  | certain = ∅, possible ∪= D             | certain = D minus refused, possible = certain |
 
-Nobody is certain while a Replace is under way: it removes all previous members first (documented), and whether
-it does so in one stroke with the adding is not documented. One that breaks off may leave members of D out that
-were there before.
+No member is certain while a Replace is in flight: it removes all previous members first (documented). Whether removing
+and adding are atomic is not documented, so a Replace that fails may leave out members of D that were there before.
 
-Nothing here reads or writes; sets are given as boolean arrays over any window of members.
+Pure. Sets are given as boolean arrays over any window of members.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class Step(BaseModel):
 
 
 class Bounds(BaseModel):
-    """The bounds as sets over a window of members: shape (n,) each; possible is None where anybody may be."""
+    """The bounds as sets over a window of members: shape (n,) each; possible is None if it is unknown."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
@@ -51,7 +50,7 @@ class Bounds(BaseModel):
 
 
 def fold(settled: Bounds, steps: Iterable[Step]) -> Bounds:
-    """The bounds after these steps, in the order in which they were sent."""
+    """Apply steps to the bounds, in the order in which they were sent."""
     certain, possible = settled.certain, settled.possible
     for step in steps:
         if step.progress is Progress.PLANNED:

@@ -1,13 +1,13 @@
-"""States of the ledger as files: a line with format and checksum, then the state as JSON that people can read.
+"""States of the ledger as files: one line with format and checksum, then the state as indented JSON.
 
-| format | is |
+| format | content |
 |---|---|
-| 4 | this |
+| 4 | the present format |
 | 3, 2 | the same, with fewer keys in the state |
 | 1 | the JSON alone, without a checksum |
 
-All of them are read. A key more makes a format of its own: a version that does not know it must ask to be updated,
-not call the state damaged.
+All formats can be read. Each new key needs a new format number, so that an older version asks to be updated instead of
+calling the state damaged.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ _WITH_CHECKSUM: Final = frozenset({2, 3, FORMAT})
 
 
 class DamagedState(Exception):
-    """The file is torn, changed by hand, or no state at all; the words say which."""
+    """The file is incomplete, changed by hand, or not a state; the message says which."""
 
 
 def encode(state: State, number: int) -> bytes:
-    """The file of a state: the number is that of its name, so that a file in another one's place is noticed."""
+    """Write a state as file content; the number is that of the file's name, so that a misplaced copy is detected."""
     body = state.model_dump_json(indent=1).encode()
     header = {"format": FORMAT, "number": number, "checksum": _checksum(body)}
     return json.dumps(header).encode() + b"\n" + body
 
 
 def decode(content: bytes, number: int | None = None) -> State:
-    """The state of a file.
+    """Read a state from file content.
 
     Args:
-        content: What is in it.
-        number: That of its name; None: whatever it says.
+        content: The content of the file.
+        number: The number in the file's name; None accepts any.
 
     Raises:
-        DamagedState: It cannot be trusted.
-        TerminalError: A newer version of this project wrote it.
+        DamagedState: The content cannot be trusted.
+        TerminalError: A newer version of this project wrote the file.
     """
     first, _, rest = content.partition(b"\n")
     header = _json(first)
@@ -55,27 +55,27 @@ def decode(content: bytes, number: int | None = None) -> State:
         return _of_format_1(content)
     if header.get("format") not in _WITH_CHECKSUM:
         raise TerminalError(
-            f"The ledger was written in format {header.get('format')}, this version reads up to {FORMAT}. Update this "
-            "project on this worker."
+            f"The ledger was written in format {header.get('format')}, but this version reads formats up to {FORMAT}. "
+            "Update this project on this worker."
         )
     if _checksum(rest) != header["checksum"]:
-        raise DamagedState("does not fit its checksum")
+        raise DamagedState("does not match its checksum")
     if number is not None and header.get("number", number) != number:
-        raise DamagedState(f"is a copy of the state {header['number']}")
+        raise DamagedState(f"is a copy of state {header['number']}")
     return _state(rest)
 
 
 def _checksum(body: bytes) -> str:
-    """128 bits: it guards against accidents, and nobody can take it for somebody's SHA-256."""
+    """128 bits: it guards against accidents, and cannot be mistaken for the SHA-256 of a member."""
     return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 def _of_format_1(content: bytes) -> State:
     values = _json(content)
     if values is None:
-        raise DamagedState("is no ledger state")
+        raise DamagedState("is not a ledger state")
     if values.pop("format", 1) != 1:
-        raise DamagedState("has lost its checksum")
+        raise DamagedState("has no checksum")
     return _state(json.dumps(values).encode())
 
 
@@ -83,7 +83,7 @@ def _state(body: bytes) -> State:
     try:
         return State.model_validate_json(body)
     except ValidationError:
-        raise DamagedState("is no ledger state") from None  # pydantic's words show what is in it
+        raise DamagedState("is not a ledger state") from None  # pydantic's message would show the content
 
 
 def _json(content: bytes) -> dict[str, Any] | None:

@@ -1,11 +1,11 @@
-"""Generations: how an audience tells whether a ledger knows all that was sent to it.
+"""Generations: how to detect that a ledger does not know everything that was sent to its audience.
 
-The audience carries the token of its generation in its description. Whoever is about to send members makes a new one
-up, writes it into the ledger together with the plan, then into the description, then sends. So a ledger that is
-older than the audience, or a copy that another one has gone on from, has another token and is not trusted.
-(docs/architecture.md, "Generations", goes through every crash.)
+The audience carries the token of its generation in its description. Before members are sent, a new token is made,
+written to the ledger together with the plan, and then written to the description. A ledger that is older than the
+audience, or a copy whose original was used since, has another token and is not trusted. (docs/architecture.md,
+"Generations", covers every crash.)
 
-Pure. A token is `<workspace>-<random>`, so that the message can say who was there.
+Pure. A token is `<workspace>-<random>`, so that messages can name the other workspace.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from pydantic import BaseModel, ConfigDict
 
 __all__ = ["Generation", "new_token", "reason_to_distrust", "workspace_of"]
 
-_TOLERATED: Final = 4  # values that a description may still show
+_TOLERATED: Final = 4  # number of older tokens that a description may still show
 
 
 class Generation(BaseModel):
-    """What the ledger believes that the audience's description tells.
+    """The token that the ledger expects in the audience's description.
 
     Attributes:
-        token: What it is to tell.
-        before: What it may tell all the same until the token was seen there once: the service had not taken the new
-            description, or shows an old one for a moment (assumed). None stands for no token at all.
-        unwritable: Why the service did not take the description; None where it did.
+        token: The expected token.
+        before: Older tokens that are accepted until the expected one was seen once: the service may have refused the
+            new description, or show the old one for a moment (assumed). None means no token.
+        unwritable: Why the service refused the description; None if it accepted it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,48 +38,48 @@ class Generation(BaseModel):
 
     @property
     def is_seen(self) -> bool:
-        """Whether the audience was seen with it: only then another ledger's changes are noticed for sure."""
+        """Whether the audience was seen with the token: only then are changes by another ledger surely detected."""
         return not self.before
 
     @property
     def uncovered(self) -> str | None:
-        """What people should know where the audience does not show it; None where it does."""
+        """A warning for users if the audience does not show the token; None if it does."""
         if self.is_seen:
             return None
         why = (
-            f"did not take the audience's new description: {self.unwritable}"
+            f"refused the audience's new description: {self.unwritable}"
             if self.unwritable
-            else "does not show the audience's new description yet:"
+            else "does not show the audience's new description yet."
         )
         return (
-            f"Microsoft Advertising {why} That another workspace writes to the audience, or that the ledger is "
-            "restored from a backup, would not be noticed."
+            f"Microsoft Advertising {why} If another workspace wrote to the audience, or the ledger was restored from "
+            "a backup, this would not be noticed."
         )
 
     @classmethod
     def claimed(cls, token: str, *, shown: str | None, after: Self | None) -> Self:
-        """A new one, as it is written down before the description is changed.
+        """A new generation, as it is recorded before the description is changed.
 
         Args:
             token: The new token.
-            shown: What the description tells now.
-            after: What the ledger believed until now.
+            shown: The token in the description now.
+            after: The generation that the ledger recorded until now.
         """
         unseen = () if after is None or after.is_seen else (after.token, *after.before)
         return cls(token=token, before=tuple(dict.fromkeys((shown, *unseen)))[:_TOLERATED])
 
     def observed(self, shown: str | None) -> Self:
-        """The same once the description was read."""
+        """The generation after reading the description."""
         is_there = shown == self.token
         return self.model_copy(update={"before": (), "unwritable": None}) if is_there else self
 
     def refused(self, reason: str) -> Self:
-        """The same where the service does not take the description."""
+        """The generation after the service refused the description."""
         return self.model_copy(update={"unwritable": reason})
 
 
 def new_token(workspace: str) -> str:
-    """A token that nobody else makes up: two copies of a workspace that go on apart get different ones."""
+    """Make a unique token: two copies of a workspace that are both used get different ones."""
     return f"{workspace}-{secrets.token_hex(6)}"
 
 
@@ -89,11 +89,11 @@ def workspace_of(token: str) -> str:
 
 
 def reason_to_distrust(known: Generation | None, shown: str | None, *, workspace: str) -> str | None:
-    """Why a ledger does not know all that was sent to its audience; None if it does.
+    """Why a ledger may miss something that was sent to its audience; None if it does not.
 
     Args:
-        known: What the ledger believes; None where it never wrote one.
-        shown: What the audience's description tells; None if nothing.
+        known: The ledger's generation; None if it never recorded one.
+        shown: The token in the audience's description; None if there is none.
         workspace: Id of the ledger's workspace.
     """
     expected = (None,) if known is None else (known.token, *known.before)
@@ -101,17 +101,17 @@ def reason_to_distrust(known: Generation | None, shown: str | None, *, workspace
         return None
     if shown is None:
         return (
-            "The audience's description does not tell its generation any more; somebody has changed it by hand, and "
-            "nobody knows what else."
+            "The generation is missing from the audience's description. The description was changed by hand, and "
+            "other changes cannot be ruled out."
         )
     other = workspace_of(shown)
     if other != workspace:
         return (
-            f"Another workspace (id {other}) has written to the audience since this one (id {workspace}) did. Let "
-            "all runs use the same `workspace` in the export file: else each sends everything again whenever the other "
-            "was there."
+            f"Another workspace (id {other}) has written to the audience since this one (id {workspace}) did. Use the "
+            "same `workspace` in the export file for all runs; otherwise each workspace sends everything again after "
+            "the other has written."
         )
     return (
         "The ledger is older than the audience: the workspace was restored from a backup, its newest files were lost, "
-        "or a copy of it has been used since."
+        "or a copy of it was used in the meantime."
     )

@@ -1,13 +1,13 @@
-"""One writer per audience: a lease in the workspace, with an expiry and a fence.
+"""One writer per audience: a lease in the workspace that expires.
 
-Leases are numbered files that never change, like the ledger's states: creating the next number, or failing
-because it is there, decides between two takers on any storage. The highest number counts.
+Leases are numbered files that never change, like the ledger's states. Creating the next number succeeds for one of two
+runs on any storage. The highest number counts.
 
-A lease only keeps runs from getting into each other's way. What is right rests on the ledger: whoever lost
-the lease without noticing (a machine that slept, a clock that jumped) writes a number that is taken and is
-told so. Hence clocks need not agree: a wrong one lets a taker come too early and conflict, or wait too long, but for
-no longer than leases last. One that ends later than that was written by a clock that is ahead; whoever finds it writes
-it down anew, with the end that it has by their own clock. If its holder lives, it does not leave it at that.
+A lease only keeps runs from disturbing each other; correctness depends on the ledger. A run that has lost its lease
+without noticing (a suspended machine, a clock that jumped) writes a number that already exists, and the write fails.
+Clocks therefore need not agree. A wrong clock lets a run start too early and conflict, or wait too long, but never
+longer than a lease lasts. A lease that ends later than that was written by a clock that is ahead. A run that finds
+such a lease writes it again with an end by its own clock; if the holder is alive, it renews its lease.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ __all__ = ["LEASE_DURATION", "AudienceBusy", "Lease"]
 log = logger(__name__)
 
 LEASE_DURATION: Final = timedelta(minutes=30)
-"""How long other runs wait for one that stopped without giving its lease back. A run that takes longer is safe: whoever
-takes over awaits its upload first, and its next write to the ledger fails."""
+"""How long other runs wait for a run that stopped without releasing its lease. A run that takes longer is safe: the run
+that takes over awaits its upload first, and its own next write to the ledger fails."""
 
-_KEPT = 10  # records, for whoever wants to know who was there
-_TRIES = 5  # of takers at the same moment, one wins each number
-_LONGEST_WAIT = 30.0  # seconds: a lease may be given back long before it expires
-_CLOCKS_DIFFER = timedelta(minutes=5)  # those of machines that are kept well, at the most
+_KEPT = 10  # records, to show who held the lease
+_TRIES = 5  # of runs that take the lease at the same moment, one wins each number
+_LONGEST_WAIT = 30.0  # seconds: a lease may be released long before it expires
+_CLOCKS_DIFFER = timedelta(minutes=5)  # the largest difference between clocks of well-kept machines
 
 
 class LeaseStorage(Protocol):
-    """What leases need of a workspace."""
+    """The part of a workspace that leases need."""
 
     def read_bytes(self, relative: str, /) -> bytes:
         """Read a small file."""
@@ -53,12 +53,12 @@ class LeaseStorage(Protocol):
 
 
 class Holding(BaseModel):
-    """Who holds the lease.
+    """A record of a lease.
 
     Attributes:
-        holder: Names the run; every task and every try of one run is the same holder.
-        until: When it expires.
-        released: Whether it was given back before that.
+        holder: The run; every task and every try of one run is the same holder.
+        until: When the lease expires.
+        released: Whether it was released before that.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -69,16 +69,16 @@ class Holding(BaseModel):
 
 
 class AudienceBusy(TransientError):
-    """Another run is at work on the audience.
+    """Another run is writing to the audience.
 
     Attributes:
-        holding: Which, and until when at the latest.
+        holding: The other run's lease.
     """
 
     def __init__(self, audience: str, holding: Holding, *, seconds: float) -> None:
         super().__init__(
-            f"The run {holding.holder} is at work on the audience {audience!r}; this one waits until it has "
-            f"ended, or until {holding.until:%Y-%m-%d %H:%M:%S} UTC at the latest.",
+            f"The run {holding.holder} is writing to the audience {audience!r}. This run waits until that run has "
+            f"finished, or until {holding.until:%Y-%m-%d %H:%M:%S} UTC at the latest.",
             retry_after=min(max(seconds, 1.0), _LONGEST_WAIT),
         )
         self.holding = holding
@@ -90,14 +90,14 @@ class _Numbered(NamedTuple):
 
 
 class Lease:
-    """The lease of one audience, as one run sees it.
+    """The lease of one audience, for one run.
 
     Args:
         storage: The workspace.
-        folder: The audience's folder in it; the lease's records lie in `leases` below.
-        audience: For messages.
-        holder: Names the run.
-        now: Tells the time, for tests.
+        folder: The audience's folder in the workspace; the records are in its subfolder `leases`.
+        audience: The audience's name, for messages.
+        holder: The run.
+        now: Returns the present time.
     """
 
     def __init__(
@@ -116,10 +116,10 @@ class Lease:
         self._now = now
 
     def take(self, duration: timedelta) -> None:
-        """Take the lease, or keep it for longer.
+        """Take the lease, or extend it.
 
         Args:
-            duration: How long every run takes it for at the most.
+            duration: How long the lease lasts; no run takes it for longer.
 
         Raises:
             AudienceBusy: Another run holds it.
@@ -130,38 +130,39 @@ class Lease:
             if self._write(newest.number, Holding(holder=self._holder, until=self._now() + duration)):
                 return
         raise TransientError(
-            f"Too many runs ask for the audience {self._audience!r} at once; tried again later."
+            f"Too many runs want to write to the audience {self._audience!r} at once. Trying again later."
         )
 
     def release(self) -> None:
-        """Give the lease back; nothing happens if it is another's by now, or nobody's."""
+        """Release the lease; does nothing if this run does not hold it."""
         newest = self._newest()
         if not self._is_mine(newest.holding):
             return
         try:
             self._write(newest.number, Holding(holder=self._holder, until=self._now(), released=True))
-        except ConfigurationError:  # a full disk takes no record, but gives some back
+        except ConfigurationError:  # a full disk refuses a new record, but deleting records still works
             self._delete_mine()
             raise
 
     def current(self) -> Holding | None:
-        """Who holds it now; None if nobody does."""
+        """The lease that is held now; None if there is none."""
         holding = self._newest().holding
         return holding if holding and self._counts(holding) else None
 
     def _delete_mine(self) -> None:
-        """Take the newest records back that are this run's; its numbers may be used again, as they guard nothing."""
+        """Delete this run's newest records; their numbers may be used again, because nothing depends on them."""
         while self._is_mine((newest := self._newest()).holding):
             self._storage.delete(self._path(newest.number))
 
     def _shorten(self, newest: _Numbered, duration: timedelta) -> _Numbered:
-        """The newest record; of a lease that cannot last for so long, after its end was put right."""
+        """The newest record; if its end is later than any lease can last, a corrected record is written."""
         holding, now = newest.holding, self._now()
         if holding is None or holding.released or holding.until - now <= duration + _CLOCKS_DIFFER:
             return newest
         log.warning(
-            "By this machine's clock (%s UTC) the run %s holds the audience %r until %s UTC, which no run does: one of "
-            "the two clocks is wrong. It is waited for until %s UTC at the latest.",
+            "By this machine's clock (%s UTC), the run %s holds the lease of audience %r until %s UTC, longer than any "
+            "lease lasts: one of the two clocks is wrong. This run waits until %s UTC at the latest. Check the "
+            "clocks of the workers.",
             f"{now:%Y-%m-%d %H:%M:%S}",
             holding.holder,
             self._audience,
@@ -194,7 +195,7 @@ class Lease:
             return _Numbered(numbers[-1], None)
 
     def _write(self, number: int, holding: Holding) -> bool:
-        """Write the record that follows a number; False if somebody else was faster."""
+        """Write the record that follows a number; False if another run was faster."""
         try:
             self._storage.create(self._path(number + 1), holding.model_dump_json().encode())
         except FileExistsError:
@@ -202,7 +203,9 @@ class Lease:
         numbers = self._numbers()
         for old in numbers[:-_KEPT]:
             self._storage.delete(self._path(old))
-        return number + 1 in numbers[-_KEPT:]  # who slept through the pruning has filled a gap
+        return (
+            number + 1 in numbers[-_KEPT:]
+        )  # otherwise this writer was suspended and has filled a pruned number
 
     def _numbers(self) -> list[int]:
         return numbered(self._storage.list(self._folder)).numbers

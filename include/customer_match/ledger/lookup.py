@@ -1,15 +1,15 @@
-"""Which ledger a segment stands on: the one of its audience's name, or, after a renaming, the one before.
+"""Which ledger belongs to a segment: the one under its audience's name, or the previous one after a rename.
 
-Ledgers lie under the names of audiences, so that an export or a table can be renamed without losing them. Where
-the export gives a segment's audience another name, the ledger is carried over, in steps that a crash may
-interrupt anywhere:
+Ledgers are stored under the names of audiences, so that an export or a table can be renamed without losing them. If
+the export gives a segment's audience another name, the ledger is carried over in steps that a crash may interrupt
+anywhere:
 
-1. the ledger under the old name is closed (`moved_to`), which stops every writer who still holds it;
+1. the ledger under the old name is closed (`moved_to`), which stops every writer that still uses it;
 2. its state and its bounds are copied under the new name;
-3. the segment's pointer names the new one.
+3. the segment's pointer is set to the new name.
 
-Until step 3 the pointer leads to the old ledger, which is carried over again. A closed ledger counts as empty
-for everybody else, and each ledger holds the id of its audience: what it says never counts for another one.
+Until step 3 the pointer leads to the old ledger, which is then carried over again. For all other segments a closed
+ledger counts as empty. Each ledger holds the id of its audience and is never used for another audience.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ __all__ = ["Ledgers", "is_usable", "owner_of"]
 
 
 class LedgerStorage(Storage, Protocol):
-    """What the ledgers of an account need of a workspace."""
+    """The part of a workspace that the ledgers of an account need."""
 
     def write_bytes(self, relative: str, data: bytes, /) -> None:
         """Write a small file, replacing it as a whole."""
 
 
 class Ledgers:
-    """The ledgers of one account's audiences, and which of them each segment stands on.
+    """The ledgers of one account's audiences, and the pointers that say which of them each segment uses.
 
     Args:
         storage: The workspace.
@@ -49,7 +49,7 @@ class Ledgers:
 
     @property
     def workspace_id(self) -> str:
-        """Tells the workspace from others; its copies have the same."""
+        """The workspace's id; copies of a workspace have the same id."""
         return workspace_id(self._storage)
 
     def of(self, audience: str) -> Ledger:
@@ -57,26 +57,26 @@ class Ledgers:
         return Ledger(self._storage, ledger_folder(self._account_id, audience), audience)
 
     def before(self, segment: str, audience: str) -> Ledger | None:
-        """The ledger that a segment stood on last, if that was under another name than this one.
+        """The ledger that a segment used last, if it is under another name than the audience's present one.
 
         Args:
             segment: The segment's key.
-            audience: The name of its audience now.
+            audience: The present name of its audience.
         """
         last = self._pointer(segment)
         return None if last in {None, audience} else self.of(str(last))
 
     def state_of(self, segment: str, audience: str, *, others: Collection[str] = ()) -> State:
-        """What is known of a segment's audience, wherever that is written; an empty state if nothing is.
+        """The state of a segment's audience, under its present or previous name; an empty state if there is none.
 
         Args:
             segment: The segment's key.
             audience: The name of its audience.
-            others: Keys of other segments of the export: what is kept for one of them is not this one's, though
-                it may lie under the name that this one's audience is to get.
+            others: Keys of the export's other segments: their ledgers are not used, even if one of them is under the
+                name that this segment's audience gets.
 
         Raises:
-            TerminalError: If a state cannot be understood.
+            TerminalError: If a newer version of this project wrote a state.
         """
         state = self.of(audience).load().state
         if is_usable(state, others):
@@ -89,7 +89,7 @@ class Ledgers:
         return state if state.was_deleted and state.segment == segment else State(audience=audience)
 
     def owner(self, segment: str, audience: str) -> str | None:
-        """The other export that an audience's ledger is kept for; None if it is the segment's own, or nobody's.
+        """The other export that owns an audience, by its ledger; None if it is the segment's own export, or none.
 
         Args:
             segment: The segment's key.
@@ -98,11 +98,11 @@ class Ledgers:
         return owner_of(self.of(audience).load().state, segment)
 
     def was_last_used(self, segment: str, audience: str) -> bool:
-        """Whether this was the segment's ledger when it was delivered last."""
+        """Whether the segment's last delivery used this ledger."""
         return self._pointer(segment) == audience
 
     def forget(self, audience: str) -> None:
-        """Forget what is known of an audience, and whose it was: the next run finds it by its name and replaces it."""
+        """Forget an audience's members and owner: the next run finds it by its name and replaces it."""
         self.of(audience).forget()
         folder = f"segments/{self._account_id}"
         for name in self._storage.list(folder):
@@ -110,26 +110,26 @@ class Ledgers:
                 self._storage.delete(f"{folder}/{name}")
 
     def remember(self, segment: str, audience: str) -> None:
-        """Note that a segment stands on the ledger of this name."""
+        """Record that a segment uses the ledger of this name."""
         if self._pointer(segment) != audience:
             content = json.dumps({"audience": audience}, ensure_ascii=False)
             self._storage.write_bytes(self._pointer_path(segment), content.encode())
 
     def carry_over(self, source: Ledger, target: Ledger, segment: str) -> Entry:
-        """Let what one ledger knows go on under another name.
+        """Move a ledger's state to another name.
 
-        Uploads in flight are carried along, and nothing is settled: they are still to be awaited.
+        Uploads in flight move along unsettled; they still have to be awaited.
 
         Args:
-            source: Where it stands; closed by this.
-            target: Where it goes; what was written there counts no more.
-            segment: The key of the segment that it is kept for.
+            source: The present ledger; it is closed.
+            target: The new ledger; its present content is replaced.
+            segment: Key of the segment that owns the audience.
 
         Returns:
             The target's newest entry.
 
         Raises:
-            LedgerConflict: Somebody has written to one of the two in the meantime.
+            LedgerConflict: Another run has written to one of the two in the meantime.
         """
         entry = source.load()
         if entry.state.moved_to != target.audience:
@@ -151,7 +151,7 @@ class Ledgers:
         return target.write(there, carried)
 
     def _copy_bounds(self, settled: Settled, folder: str) -> Settled:
-        """The bounds in files of their own: the source may be written to again, and prunes what it has."""
+        """Copy the bounds to new files: the source may be written to again, and would then prune its files."""
         files: dict[MembersFile, MembersFile] = {}
         for name, file in (("certain", settled.certain), ("possible", settled.possible)):
             if file and file not in files:
@@ -172,14 +172,14 @@ class Ledgers:
         try:
             return str(json.loads(self._storage.read_bytes(path))["audience"])
         except (FileNotFoundError, KeyError, TypeError, ValueError):
-            return None  # it only saves sending everything anew, so that a damaged one is as good as none
+            return None  # a pointer only avoids sending everything again, so a damaged one counts as missing
 
     def _pointer_path(self, segment: str) -> str:
         return f"segments/{self._account_id}/{slug(segment)}.json"
 
 
 def owner_of(state: State, segment: str) -> str | None:
-    """The other export that a state's audience is kept for; None if it is the segment's own export, or none."""
+    """The other export that owns a state's audience; None if it is the segment's own export, or none."""
     if state.audience_id is None or state.moved_to is not None or state.segment is None:
         return None
     owner = export_of(state.segment)
@@ -187,5 +187,5 @@ def owner_of(state: State, segment: str) -> str | None:
 
 
 def is_usable(state: State, others: Collection[str]) -> bool:
-    """Whether a state tells of an audience, under its own name, that is kept for none of these other segments."""
+    """Whether a state describes an audience, was not moved, and belongs to none of these other segments."""
     return state.audience_id is not None and state.moved_to is None and state.segment not in others

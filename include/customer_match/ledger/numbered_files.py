@@ -9,12 +9,12 @@ __all__ = ["Numbered", "file_name", "numbered"]
 
 
 class Numbered(NamedTuple):
-    """What lies in a folder of numbered files.
+    """The content of a folder of numbered files.
 
     Attributes:
-        numbers: Sorted.
-        foreign: Names that are no number's: copies that a person, an editor or a synchroniser has made. They count for
-            nothing, whatever is in them.
+        numbers: The numbers, sorted.
+        foreign: Names that are not numbered: copies made by a user, an editor or a synchronisation program. They are
+            ignored.
     """
 
     numbers: list[int]
@@ -27,7 +27,7 @@ def file_name(number: int) -> str:
 
 
 def numbered(names: Iterable[str]) -> Numbered:
-    """Tell numbered files from others."""
+    """Separate numbered files from others."""
     numbers, foreign = [], []
     for name in names:
         stem = name.removesuffix(".json")

@@ -1,4 +1,4 @@
-"""What is sent to the service: parts of a plan, and how far each has come."""
+"""The parts of a plan that are sent to the service, and the progress of each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Part", "Progress", "Request"]
 
 
 class Progress(StrEnum):
-    """How far a part has come. From `SENT` on, the service may have it."""
+    """The progress of a part. From `SENT` on, the service may have it."""
 
     PLANNED = "planned"
     SENT = "sent"
@@ -27,12 +27,12 @@ class _Model(BaseModel):
 
 
 class Request(_Model):
-    """A bulk upload that the service knows, recorded before the file is posted.
+    """A Bulk upload that the service knows, recorded before the file is posted.
 
     Attributes:
         id: The service's request id.
-        upload_url: Where its file goes; of no use without credentials, but never shown.
-        requested_at: When the service gave it.
+        upload_url: The URL to post the file to; useless without credentials, but never shown.
+        requested_at: When the service returned it.
     """
 
     id: str
@@ -41,17 +41,17 @@ class Request(_Model):
 
 
 class Part(_Model):
-    """One upload file, or some calls: members of one audience and one action.
+    """One upload file, or several calls of the synchronous API: members of one audience and one action.
 
     Attributes:
-        action: What it does.
-        members: Which members.
-        route: How it travels.
-        progress: How far it has come.
-        request: The upload that carries it; None before one was asked for, and after one came to nothing.
-            Calls have none: a part that was sent by them and is not confirmed is sent again.
-        lands_until: When none of its calls that were made last can live any more; None while none is under way.
-        refused: Members that the service refused, once confirmed; None where there are none.
+        action: What the part does to its members.
+        members: The members.
+        route: The route by which it is sent.
+        progress: Its progress.
+        request: The Bulk upload; None before one was requested, and after one failed. Calls have none: a part that was
+            sent by calls and is not confirmed is sent again.
+        lands_until: The latest time at which its last calls may take effect; None if none are in flight.
+        refused: Members that the service refused, once confirmed; None if there are none.
     """
 
     action: Action

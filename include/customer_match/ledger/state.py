@@ -1,7 +1,7 @@
 """The ledger's state machine: two bounds, certain ⊆ truth ⊆ possible, after every write and every send.
 
-A state is a settled pair of sets plus the parts that were sent since, so that nothing large is rewritten
-while an upload is in flight. What they make of the sets is told by `bounds.fold`. Nothing here reads or writes.
+A state is a settled pair of sets plus the parts that were sent since, so that nothing large is rewritten while an
+upload is in flight. `bounds.fold` applies the parts to the sets. Nothing here reads or writes.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class _Model(BaseModel):
 
 
 class Settled(_Model):
-    """The two bounds at rest. The file is the same where both are equal.
+    """The two bounds while nothing is in flight. If both are equal, they share one file.
 
     Attributes:
-        certain: Members that are surely at the service; None means nobody.
-        possible: Members that may be there; None means nobody.
-        known: False if anybody may be there (ledger lost, list made by hand); then only a Replace helps.
+        certain: Members that are certainly at the service; None means no members.
+        possible: Members that may be there; None means no members.
+        known: False if any member may be there (lost ledger, audience created by hand); only a Replace then helps.
     """
 
     certain: MembersFile | None = None
@@ -48,7 +48,7 @@ class Settled(_Model):
 
 
 class Forced(_Model):
-    """That an older data interval was applied over a newer one, because a run was told to.
+    """A record that a run was forced to apply an older data interval over a newer one.
 
     Attributes:
         by: The run.
@@ -60,11 +60,11 @@ class Forced(_Model):
 
 
 class Renewal(_Model):
-    """That all members were sent, so that the duration of each begins anew.
+    """A record that all members were sent, which restarts the membership duration of each.
 
     Attributes:
-        at: Before the first of them was sent.
-        days: The membership duration that the audience had then; -1: never expires.
+        at: A time before the first of them was sent.
+        days: The audience's membership duration at that time; -1 never expires.
     """
 
     at: datetime
@@ -72,12 +72,12 @@ class Renewal(_Model):
 
 
 class KnownSize(_Model):
-    """How large the service found the audience once.
+    """The size of the audience that the service reported at one time.
 
     Attributes:
-        at: When it was asked.
-        matched: Users that it had matched.
-        members: Members that were surely there then, by the ledger.
+        at: When the size was read.
+        matched: Number of matched users.
+        members: Number of certain members at that time, by the ledger.
     """
 
     at: datetime
@@ -86,29 +86,29 @@ class KnownSize(_Model):
 
 
 class State(_Model):
-    """What the ledger knows of one audience.
+    """What the ledger knows about one audience.
 
     Attributes:
         audience: Its name.
         audience_id: Its id at the service; None until it is known to exist.
-        segment: Key of the segment that the audience is kept for; None in states from before it was noted.
-        moved_to: Name under which the audience's ledger goes on since it was renamed; None normally.
+        segment: Key of the segment that owns the audience; None in old states that did not record it.
+        moved_to: Name to which the ledger was moved after a rename; None normally.
         settled: The bounds before the parts below.
-        plan_id: The plan whose parts these are.
-        requests: Uploads and tries by calls since the audience is known, of this plan and all before it.
-        parts: Parts of the plan, in the order in which they are sent; none once they are settled.
-        refused: Members of the plan that the service refused, by the name of its error.
-        interval_end: End of the data interval that the parts (or, with none, the bounds) stand for.
-        table: Counts of the table that they stand for; None where that is not known.
-        planned_at: When that interval's plan was written down, before any of it was sent.
-        forced: Set where that interval is older than what the audience held before.
-        damage: Why nothing before it is trusted (damaged files, members that left by another hand); None once the
-            audience was replaced.
-        renewed: When all members were sent last; None if that is not known.
-        renewing: What `renewed` becomes once all parts are confirmed; None if they are not all members.
-        size: The size that later ones are compared with; None before there was one worth it.
-        generation: What the audience's description tells if nobody else has sent to it; None before the first plan.
-        late: Calls, of this plan and those before it, that nobody has the answer of.
+        plan_id: Id of the plan that the parts belong to.
+        requests: Number of uploads and tries by calls since the audience is known, over all plans.
+        parts: Parts of the plan, in the order in which they are sent; empty once they are settled.
+        refused: Number of the plan's members that the service refused, by the name of its error.
+        interval_end: End of the data interval of the parts (or of the bounds, if there are no parts).
+        table: Counts of the table that they were made from; None if unknown.
+        planned_at: When that plan was recorded, before any of it was sent.
+        forced: Set if that interval is older than the one that the audience held before.
+        damage: Why the earlier content is not trusted (damaged files, an audience emptied by hand, …); None once
+            the audience was replaced.
+        renewed: When all members were sent last; None if unknown.
+        renewing: The value of `renewed` once all parts are confirmed; None if the parts do not send all members.
+        size: The size that later sizes are compared with; None until there is a usable one.
+        generation: The token that the audience's description should show; None before the first plan.
+        late: Unanswered calls of this plan and earlier ones.
         updated_at: When this state was written.
     """
 
@@ -134,14 +134,14 @@ class State(_Model):
     updated_at: datetime | None = None
 
     def with_part(self, index: int, **changes: object) -> Self:
-        """The state after one part changed."""
+        """The state with changes to one part."""
         part = self.parts[index].model_copy(update=changes)
         return self.model_copy(update={"parts": (*self.parts[:index], part, *self.parts[index + 1 :])})
 
     def with_audience(self, audience_id: str, *, created: bool, segment: str | None = None) -> Self:
-        """The state once the audience is known to exist; one that we just created holds nobody.
+        """The state once the audience is known to exist; one that we just created is empty.
 
-        Nothing that was known of another audience of this name counts any more, nor what goes on elsewhere.
+        Knowledge about another audience of this name is dropped, and so is the content of a ledger that was moved.
         """
         if audience_id == self.audience_id and self.moved_to is None:
             return self if segment is None else self.model_copy(update={"segment": segment})
@@ -154,10 +154,10 @@ class State(_Model):
         )
 
     def deleted(self, interval_end: datetime, *, segment: str, at: datetime) -> Self:
-        """The state once the audience was deleted for a data interval: older ones are not to make it anew.
+        """The state after the audience was deleted for a data interval; older intervals do not create it again.
 
         Args:
-            interval_end: End of the data interval in which its table was gone.
+            interval_end: End of the data interval in which its table was missing.
             segment: Key of the segment.
             at: The present time.
         """
@@ -165,24 +165,24 @@ class State(_Model):
 
     @property
     def was_deleted(self) -> bool:
-        """Whether the audience was deleted for the data interval, and not made anew since."""
+        """Whether the audience was deleted for the data interval and not created again since."""
         return self.audience_id is None and self.moved_to is None and self.interval_end is not None
 
     def describes(self, audience_id: str) -> bool:
-        """Whether it is what is known of this audience."""
+        """Whether the state describes this audience and was not moved."""
         return self.moved_to is None and self.audience_id == audience_id
 
     def distrusted(self, damage: str) -> Self:
-        """The state where only the uploads in flight count, which must be awaited: anybody may be in the audience.
+        """The state with unknown bounds; only the uploads in flight, which must be awaited, are kept.
 
         Args:
-            damage: Why, for people.
+            damage: The reason, for users.
         """
         return self.model_copy(
             update={
                 "settled": Settled(),
                 "plan_id": None,
-                # A part that cannot be read any more cannot be waited for either: found again, it goes.
+                # Parts are dropped if the state was distrusted before: a part that cannot be read cannot be awaited.
                 "parts": () if self.damage else tuple(part for part in self.parts if part.request),
                 "late": self.unanswered_calls(),
                 "damage": damage,
@@ -192,9 +192,9 @@ class State(_Model):
         )
 
     def unknown(self, damage: str) -> Self:
-        """The distrusted state as a plan is made from it: a Replace does not ask what is under way.
+        """The distrusted state without parts, to plan from: a Replace does not depend on uploads in flight.
 
-        The file of what is under way may be the very one that is damaged.
+        The damaged file may be the one that belongs to an upload in flight.
         """
         return self.distrusted(damage).model_copy(update={"parts": ()})
 
@@ -209,16 +209,16 @@ class State(_Model):
         forced: Forced | None = None,
         renewing: Renewal | None = None,
     ) -> Self:
-        """The state with a new plan; the parts before it must be settled.
+        """The state with a new plan; earlier parts must be settled.
 
         Args:
-            plan_id: Names the plan.
-            parts: What is to be sent.
-            interval_end: End of the data interval that it stands for.
+            plan_id: Id of the plan.
+            parts: The parts to send.
+            interval_end: End of the plan's data interval.
             table: Counts of its table.
             at: The present time.
-            forced: Set where that interval is older than the one before.
-            renewing: Set where the parts are all members.
+            forced: Set if that interval is older than the one before.
+            renewing: Set if the parts send all members.
         """
         return self.model_copy(
             update={
@@ -236,7 +236,7 @@ class State(_Model):
     def at_rest(self, settled: Settled) -> Self:
         """The state with its parts settled into these bounds.
 
-        A plan of which parts are left out by that is forgotten: whoever comes back to it has to plan again.
+        If some parts are not confirmed, the plan is dropped: a run that returns to it has to plan again.
         """
         is_over = self.next_part is None
         return self.model_copy(
@@ -252,9 +252,9 @@ class State(_Model):
         )
 
     def resumed(self) -> Self:
-        """The state with its unfinished parts, as another try goes on from it: all of them may have been sent.
+        """The state from which another try resumes: all unfinished parts count as sent.
 
-        Whoever had this state before may have sent more than it says, if this is a copy or was restored.
+        If the state is a copy or was restored, an earlier try may have sent more than it says.
         """
         return self.model_copy(
             update={
@@ -268,29 +268,29 @@ class State(_Model):
         )
 
     def requested(self, index: int, request: Request | None, *, lands_until: datetime | None = None) -> Self:
-        """The intent: from here on the service may have this part, by an upload or (None) by calls.
+        """The state with the intent to send a part: from now on the service may have it.
 
         Args:
-            index: Of the part.
-            request: The upload.
-            lands_until: When none of the calls can live any more.
+            index: Index of the part.
+            request: The Bulk upload; None if the part is sent by calls.
+            lands_until: The latest time at which the calls may take effect.
         """
         late = self.unanswered_calls(self.parts[index])
         sent = self.with_part(index, progress=Progress.SENT, request=request, lands_until=lands_until)
         return sent.model_copy(update={"requests": self.requests + 1, "late": late})
 
     def upload_failed(self, index: int, *, lands_until: datetime | None = None) -> Self:
-        """The part's upload ended without a result; it may have done some of its work.
+        """The state after a part's upload ended without a result; it may have had some effect.
 
         Args:
-            index: Of the part.
-            lands_until: Until when another worker's file may still reach the service; None if it cannot.
+            index: Index of the part.
+            lands_until: The latest time at which another worker's file may reach the service; None if it cannot.
         """
         ended = self.with_part(index, request=None, lands_until=lands_until)
         return ended.with_part(index, lands_until=None).model_copy(update={"late": ended.unanswered_calls()})
 
     def unanswered_calls(self, *parts: Part) -> tuple[UnansweredCalls, ...]:
-        """All calls that nobody has the answer of, those of these parts (none given: of all) too."""
+        """All unanswered calls, including those of the given parts (of all parts if none are given)."""
         if self.audience_id is None:
             return self.late
         under_way = (
@@ -303,16 +303,16 @@ class State(_Model):
         return without_repeats((*self.late, *under_way))
 
     def with_unanswered_deletion(self, audience_id: str, *, until: datetime) -> Self:
-        """The intent to delete an audience."""
+        """The state with the intent to delete an audience."""
         call = UnansweredCalls(audience_id=audience_id, until=until)
         return self.model_copy(update={"late": without_repeats((*self.late, call))})
 
     def with_living_calls(self, now: datetime, life: timedelta) -> Self:
-        """The state without the calls that are dead by now; see `without_expired`."""
+        """The state without the calls that can no longer take effect; see `without_expired`."""
         return self.model_copy(update={"late": without_expired(self.late, now, life)})
 
     def by_bulk(self) -> Self:
-        """The state where the parts that are not confirmed travel by Bulk."""
+        """The state in which the unconfirmed parts use the Bulk route."""
         parts = (
             part if part.progress is Progress.CONFIRMED else part.model_copy(update={"route": Route.BULK})
             for part in self.parts
@@ -327,14 +327,13 @@ class State(_Model):
         *,
         lands_until: datetime | None = None,
     ) -> Self:
-        """The service has done this part.
+        """The state after the service has finished a part.
 
         Args:
-            index: Of the part.
-            refused: But for these members.
-            reasons: Counts of them.
-            lands_until: Until when calls may land that were made again because their answers were lost; None if all
-                were answered.
+            index: Index of the part.
+            refused: The members that it refused; None if there are none.
+            reasons: Their number by reason.
+            lands_until: The latest time at which repeated calls may take effect; None if all were answered.
         """
         state = self.with_part(
             index, progress=Progress.CONFIRMED, request=None, refused=refused, lands_until=lands_until
@@ -343,19 +342,19 @@ class State(_Model):
 
     @property
     def is_trusted(self) -> bool:
-        """Whether anything that it says of members counts.
+        """Whether the bounds can be trusted.
 
-        Not after damage, until a plan was made since: what was in flight then is awaited, but nobody knows what was
-        sent after it.
+        After damage they cannot, until a new plan is recorded. Uploads in flight are awaited, but what was sent after
+        them is unknown.
         """
         return self.damage is None or self.plan_id is not None
 
     @property
     def basis(self) -> str | None:
-        """What a difference that is taken now rests on: changes with every upload.
+        """Identifies the bounds that a difference is computed from; it changes with every upload.
 
-        None while an upload is not over, and where nothing is known or trusted: no difference rests on that. The
-        plan is a part of it because a ledger that was lost counts its uploads anew.
+        None while an upload is unfinished, and if the bounds are unknown or not trusted. It includes the plan because
+        a lost ledger starts to count its uploads again.
         """
         if self.parts or self.damage or not self.settled.known:
             return None
@@ -363,7 +362,7 @@ class State(_Model):
 
     @property
     def in_flight(self) -> list[int]:
-        """Indices of the parts whose upload the service knows and has not been seen to end."""
+        """Indices of the parts with an upload that the service knows and whose end is not recorded."""
         return [index for index, part in enumerate(self.parts) if part.request]
 
     @property

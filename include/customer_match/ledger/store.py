@@ -1,10 +1,9 @@
-"""The ledger's place in the workspace: numbered, immutable states; the highest number counts.
+"""Stores the ledger in the workspace as numbered, immutable states; the highest number counts.
 
-Writing a state creates the next number and fails if somebody else has done so: the conditional write that
-both local disks (link) and Azure (If-None-Match) offer, without a lock and with the history kept.
+Writing a state creates the next number, and fails if another writer has created it. Local disks (link) and Azure
+(If-None-Match) both offer this conditional write. It needs no lock and keeps the history.
 
-A state that cannot be read counts for nothing: the next run then replaces the audience as a whole, which is
-right from anywhere.
+A state that cannot be read is ignored. The next run then replaces the whole audience, which is correct from any state.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ _STATES_KEPT = 50
 
 
 def ledger_folder(account_id: str, audience: str) -> str:
-    """Where in a workspace the ledger of an account's audience lies."""
+    """The folder of an audience's ledger in a workspace."""
     return f"ledgers/{account_id}/{slug(audience)}"
 
 
 class Storage(Protocol):
-    """What a ledger needs of a workspace."""
+    """The part of a workspace that a ledger needs."""
 
     def open_input(self, relative: str, /) -> BinaryIO:
         """Open a file for reading."""
@@ -57,11 +56,11 @@ class Storage(Protocol):
 
 
 class LedgerConflict(TransientError):
-    """Somebody else has written to this audience's ledger in the meantime."""
+    """Another run has written to this audience's ledger in the meantime."""
 
 
 class Entry(NamedTuple):
-    """A state and its number; 0 before the first was written."""
+    """A state and its number; 0 before the first state was written."""
 
     number: int
     state: State
@@ -72,7 +71,7 @@ class Ledger:
 
     Args:
         storage: The workspace.
-        folder: The audience's folder in it; nothing else lies there.
+        folder: The audience's folder in the workspace; it holds nothing else.
         audience: The audience's name.
     """
 
@@ -92,17 +91,17 @@ class Ledger:
         return self._folder
 
     def load(self) -> Entry:
-        """The newest state; an empty one if there is none.
+        """Load the newest state; an empty one if there is none.
 
-        If the newest one is damaged, its number counts and nothing that it said: what is left are the audience's
-        id, the data interval and the uploads in flight of the newest state that can be read.
+        If the newest state is damaged, only its number is used. The audience's id, the data interval and the uploads
+        in flight are taken from the newest state that can be read.
 
         Raises:
-            TerminalError: A newer version of this project wrote it.
+            TerminalError: A newer version of this project wrote the state.
         """
         numbers, foreign = self._states()
         if foreign:
-            log.warning("%s", self.told_of(foreign))
+            log.warning("%s", self.foreign_files_warning(foreign))
         damage: str | None = None
         for number in reversed(numbers):
             try:
@@ -118,7 +117,7 @@ class Ledger:
         """Write the state that follows an entry, durably.
 
         Raises:
-            LedgerConflict: If another writer was faster.
+            LedgerConflict: Another writer was faster.
         """
         number = entry.number + 1
         stamped = state.model_copy(update={"updated_at": datetime.now(UTC)})
@@ -126,25 +125,25 @@ class Ledger:
             self._storage.create(self._state_path(number), encode(stamped, number))
         except FileExistsError as error:
             raise self._conflict() from error
-        # A writer that slept while its number was taken and pruned has filled a gap behind the newest states.
+        # A writer that was suspended while its number was used and pruned has filled a gap behind the newest states.
         if number not in self._numbers()[-_STATES_KEPT:]:
             raise self._conflict()
         return Entry(number, stamped)
 
     def check_newest(self, entry: Entry) -> None:
-        """Make sure that nobody has written since this entry, before something that no number guards.
+        """Check that nothing was written since this entry; needed before an action that is not a ledger write.
 
         Raises:
-            LedgerConflict: If another writer was there.
+            LedgerConflict: Another run has written to the ledger.
         """
         if self._numbers()[-1:] != [entry.number]:
             raise self._conflict()
 
     def settle(self, entry: Entry, state: State) -> Entry:
-        """Write the state with its parts settled into files, and drop what no recent state needs.
+        """Write the state with its parts settled into files, and delete the files that no recent state needs.
 
         Raises:
-            LedgerConflict: If another writer was faster.
+            LedgerConflict: Another writer was faster.
         """
         folder = f"{self._folder}/bounds/{entry.number + 1:010d}"
         following = self.write(entry, state.at_rest(settle(self._storage, state, folder)))
@@ -152,22 +151,22 @@ class Ledger:
         return following
 
     def distrust(self, entry: Entry) -> Entry | None:
-        """Write down that what a state rests on is damaged, if it is: nothing before it counts any more.
+        """Verify the files of a state, and write a distrusted state if one is damaged.
 
         Returns:
-            The state to go on from; None if all is sound.
+            The entry to continue from; None if nothing is damaged.
 
         Raises:
-            LedgerConflict: If another writer was faster.
+            LedgerConflict: Another writer was faster.
         """
         damage = self.verify(entry.state)
         if damage is None:
             return None
-        log.error("%s Nothing that the ledger said counts any more: the whole audience is replaced.", damage)
+        log.error("%s The ledger is no longer trusted, so the whole audience is replaced.", damage)
         return self.write(entry, entry.state.distrusted(damage))
 
     def verify(self, state: State, more: Iterable[MembersFile] = ()) -> str | None:
-        """Read every file of members that a state names, and more; says what is damaged, None if nothing is."""
+        """Read every file of members that a state names, and more; returns the damage, or None if there is none."""
         named: list[MembersFile | None] = [*more, state.settled.certain, state.settled.possible]
         named += [reference for part in state.parts for reference in (part.members, part.refused)]
         for reference in dict.fromkeys(named):
@@ -179,10 +178,10 @@ class Ledger:
         return None
 
     def count(self, state: State) -> tuple[int, int | None]:
-        """How many members are surely and possibly there; None where anybody may be.
+        """The numbers of certain and of possible members; None if the possible members are unknown.
 
         Raises:
-            DamagedMembers: If a file that the state names cannot be read.
+            DamagedMembers: A file that the state names cannot be read.
         """
         certain = possible = 0
         for window in windows(self._storage, state):
@@ -191,25 +190,25 @@ class Ledger:
         return certain, possible if is_known(state) else None
 
     def foreign(self) -> list[str]:
-        """Names among the states that are no state's; they count for nothing."""
+        """Names of files among the states that are not states; they are ignored."""
         return self._states().foreign
 
-    def told_of(self, foreign: list[str]) -> str:
-        """What people should know of such names."""
+    def foreign_files_warning(self, foreign: list[str]) -> str:
+        """A warning for users about such files."""
         return (
-            f"Not of the ledger of audience {self._audience!r}, and passed over: {', '.join(map(repr, foreign))} in "
-            f"{self._folder}/states of the workspace. States are called {file_name(1)} and so on; a copy of one that "
-            "a person or a synchronising program has made counts for nothing. Move it away."
+            f"Ignoring files that are not states of the ledger of audience {self._audience!r}: "
+            f"{', '.join(map(repr, foreign))} in {self._folder}/states of the workspace. States have names such as "
+            f"{file_name(1)}; copies made by a user or a synchronisation program are ignored. Move these files away."
         )
 
     def history(self) -> list[tuple[int, State | None]]:
-        """The states that are kept, oldest first; None where one is damaged."""
+        """The stored states with their numbers, oldest first; None for a damaged one."""
         return [(number, self._readable(number)) for number in self._numbers()]
 
     def forget(self) -> None:
-        """Forget all that is known, durably: the next run finds the audience by its name and replaces it.
+        """Write an empty state: the next run finds the audience by its name and replaces it.
 
-        Only what is still on its way is not forgotten.
+        Only unanswered calls are kept.
         """
         entry = self.load()
         self.write(entry, State(audience=self._audience, late=entry.state.unanswered_calls()))
@@ -223,13 +222,13 @@ class Ledger:
     def _decode(self, number: int) -> State:
         state = decode(self._storage.read_bytes(self._state_path(number)), number)
         if state.audience != self._audience:
-            raise DamagedState(f"tells of another audience, {state.audience!r}")
+            raise DamagedState(f"belongs to another audience, {state.audience!r}")
         return state
 
     def _prune(self, entry: Entry) -> None:
         for number in self._numbers()[:-_STATES_KEPT]:
             self._storage.delete(self._state_path(number))
-        # The state before may still be read by somebody; those before it are history without members.
+        # Another task may still read the previous state; older states are history without members.
         bounds = f"{self._folder}/bounds"
         kept = [f"{bounds}/{name}" for name in self._storage.list(bounds) if name.isdigit()]
         current = {file.path for file in (entry.state.settled.certain, entry.state.settled.possible) if file}

@@ -1,10 +1,10 @@
-"""Calls that nobody has the answer of: they may still be on their way, and do their work when nobody expects it.
+"""Unanswered calls: calls whose answer was lost, which may still take effect later.
 
-A worker that is killed leaves up to four calls behind. A worker that loses an answer leaves one, though it makes the
-call again. Within their own plan such calls do no harm, whenever they land: a plan never removes what it adds. They do
-no harm to a later plan either, if what they add belongs to its target and what they remove does not. Any other plan
-begins only when no such call can live any more. So the ledger's bounds hold whether the calls land or not: they are the
-bounds of a part that was sent and is not confirmed, or of one that is confirmed anyway.
+A worker that is killed leaves up to four such calls. A worker that loses an answer leaves one, though it repeats the
+call. Within their own plan these calls are harmless at any time, because a plan never removes what it adds. They are
+also harmless to a later plan if its target contains what they add and does not contain what they remove. Any other
+plan starts only when none of them can take effect any more. The ledger's bounds therefore hold whether the calls take
+effect or not: they are the bounds of a part that was sent and is not confirmed, or of one that is confirmed anyway.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class UnansweredCalls(BaseModel):
     """Calls of one part, or the call that deletes the audience.
 
     Attributes:
-        audience_id: Of which audience.
-        action: What they do to its members; None: the audience is deleted.
-        members: Which members; None likewise.
-        until: When none of them can live any more.
+        audience_id: Id of the audience.
+        action: The action on its members; None: the audience is deleted.
+        members: The members; None: the audience is deleted.
+        until: The latest time at which they may take effect.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,7 +40,7 @@ class UnansweredCalls(BaseModel):
 
 
 def without_repeats(calls: Iterable[UnansweredCalls]) -> tuple[UnansweredCalls, ...]:
-    """Without those that do the same as later ones."""
+    """Drop the calls that do the same as later ones."""
     latest: dict[tuple[object, ...], UnansweredCalls] = {}
     for call in calls:
         key = (call.audience_id, call.action, call.members)
@@ -52,13 +52,13 @@ def without_repeats(calls: Iterable[UnansweredCalls]) -> tuple[UnansweredCalls, 
 def without_expired(
     calls: Iterable[UnansweredCalls], now: datetime, life: timedelta
 ) -> tuple[UnansweredCalls, ...]:
-    """Those that may still land.
+    """The calls that may still take effect.
 
     Args:
-        calls: All that are known.
+        calls: All known calls.
         now: The present time.
-        life: How long a call can live: what seems to live longer was written down by a clock that is ahead, and lives
-            for so long from now on.
+        life: How long after it was made a call may take effect. A later time was written by a clock that is ahead,
+            and is replaced by this time from now on.
     """
     living = (call for call in calls if call.until > now)
     return tuple(call.model_copy(update={"until": min(call.until, now + life)}) for call in living)
@@ -67,7 +67,7 @@ def without_expired(
 def conflicting_calls(
     files: Files, calls: Iterable[UnansweredCalls], target: MembersFile
 ) -> Sequence[UnansweredCalls]:
-    """The calls that would undo a part of a plan with this target; also those whose members nobody knows."""
+    """The calls that would undo part of a plan with this target, and those whose members cannot be read."""
     return [call for call in calls if call.members is None or _undoes(files, call, call.members, target)]
 
 
@@ -81,6 +81,6 @@ def _undoes(files: Files, call: UnansweredCalls, members: MembersFile, target: M
             }
             if call.action is None or wrong[call.action].any():
                 return True
-    except DamagedMembers:  # nobody knows
+    except DamagedMembers:  # unknown members: assume the worst
         return True
     return False

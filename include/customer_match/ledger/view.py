@@ -1,4 +1,4 @@
-"""The ledger's bounds as streams of members, and their settling into files."""
+"""Reads the ledger's bounds as streams of members, and settles them into files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["is_known", "settle", "windows"]
 
 
 class Window(NamedTuple):
-    """A run of members in order: shape (n, 32), and which sets each is in: shape (n,)."""
+    """A sorted batch of members, shape (n, 32), and the sets that each is in, shape (n,)."""
 
     digests: Digests
     in_target: Flags
@@ -30,14 +30,14 @@ class Window(NamedTuple):
 
     @property
     def leavers(self) -> Flags:
-        """Members that may be there and should not: possible − T; nobody where nothing is known."""
+        """Members that may be there and should not: possible − T; none if the possible members are unknown."""
         if self.bounds.possible is None:
             return np.zeros_like(self.in_target)
         return self.bounds.possible & ~self.in_target
 
 
 def is_known(state: State) -> bool:
-    """Whether anything is known of who may be in the audience, after the parts: no member matters for it."""
+    """Whether the possible members are known after the parts; this does not depend on single members."""
     if not state.is_trusted:
         return False
     nobody = np.zeros(0, dtype=np.bool_)
@@ -47,10 +47,10 @@ def is_known(state: State) -> bool:
 
 
 def windows(files: Files, state: State, target: MembersFile | None = None) -> Iterator[Window]:
-    """Walk the ledger's bounds together with a target, in constant memory.
+    """Iterate over the ledger's bounds together with a target, in constant memory.
 
     Raises:
-        DamagedMembers: If a file that the state names cannot be read.
+        DamagedMembers: A file that the state names cannot be read.
     """
     sent = [part for part in state.parts if part.progress is not Progress.PLANNED]
     named = [target, state.settled.certain, state.settled.possible]
@@ -72,9 +72,9 @@ def windows(files: Files, state: State, target: MembersFile | None = None) -> It
 
 
 def settle(files: Files, state: State, folder: str) -> Settled:
-    """Write the bounds after all parts as files of their own in `folder`.
+    """Write the bounds after all parts to new files in `folder`.
 
-    The upper bound gets a file of its own only where it differs.
+    The possible members get their own file only if they differ from the certain ones.
     """
     known = is_known(state)
     certain = write_members(
@@ -89,7 +89,7 @@ def settle(files: Files, state: State, folder: str) -> Settled:
 
 
 class _Flags:
-    """Looks up in which rows of a window a file's members are."""
+    """For each file, which rows of a window are its members."""
 
     def __init__(self, references: list[MembersFile], presence: Presence) -> None:
         self._rows = dict(zip(references, presence, strict=True))
@@ -100,7 +100,7 @@ class _Flags:
 
 
 def _possible(bounds: Bounds) -> Flags:
-    assert bounds.possible is not None  # noqa: S101 (asked only where it is known)
+    assert bounds.possible is not None  # noqa: S101 (called only if it is known)
     return bounds.possible
 
 

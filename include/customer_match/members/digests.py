@@ -1,9 +1,8 @@
 """Sets of members as arrays of SHA-256 digests: sort, de-duplicate, merge; exact and vectorised.
 
-*Digests* are arrays of shape (n, 32), dtype uint8, C-contiguous: one row a digest. A *sorted* one is in
-lexicographic order of its rows, each row once. Work is done on the first eight bytes as one integer, and
-wherever two of these agree the whole 32 bytes decide: hashed values come from outside, so that nobody can
-promise that prefixes differ.
+*Digests* are arrays of shape (n, 32), dtype uint8, C-contiguous: one digest per row. A *sorted* array has its rows in
+lexicographic order, each row once. Comparisons use the first eight bytes as one integer. If two of these are equal, all
+32 bytes decide, because already hashed values come from outside and their prefixes may be equal.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ DIGEST_BYTES = 32
 Digests = npt.NDArray[np.uint8]
 """Shape (n, 32)."""
 Presence = npt.NDArray[np.bool_]
-"""Shape (k, n): whether the digest n is in the set k."""
+"""Shape (k, n): whether digest n is in set k."""
 
 
 def empty() -> Digests:
@@ -46,7 +45,7 @@ def sorted_distinct(digests: Digests) -> Digests:
 
 
 def is_in_any(digests: Digests, sets: Sequence[Digests]) -> npt.NDArray[np.bool_]:
-    """Which digests (n of them) are in any of the sets, which are in no order: shape (n,)."""
+    """Which of n digests are in any of the sets; the sets need not be sorted: shape (n,)."""
     everything = np.concatenate([digests, *sets])
     order, first = _order(everything)
     group = np.empty(len(order), dtype=np.intp)
@@ -57,14 +56,14 @@ def is_in_any(digests: Digests, sets: Sequence[Digests]) -> npt.NDArray[np.bool_
 
 
 def merge(sets: Sequence[Iterable[Digests]]) -> Iterator[tuple[Digests, Presence]]:
-    """Walk several sorted sets together, in constant memory.
+    """Merge several sorted sets in constant memory.
 
     Args:
         sets: k streams of digests, each sorted over all of its arrays, each digest once.
 
     Yields:
-        Sorted digests of the union (n of them), and for each whether it is in each of the k sets.
-        Windows follow one another in order; memory is bound by the arrays that the streams hand out.
+        n sorted digests of the union, and for each whether it is in each of the k sets. Windows follow one another in
+        order; memory is bounded by the size of the arrays in the streams.
     """
     streams = [_Stream(iter(digests)) for digests in sets]
     while any([stream.fill() for stream in streams]):  # noqa: C419 (each of them must be filled)
@@ -72,25 +71,25 @@ def merge(sets: Sequence[Iterable[Digests]]) -> Iterator[tuple[Digests, Presence
         taken = [stream.take_below(bound) for stream in streams]
         if any(len(part) for part in taken):
             yield _union(taken)
-        else:  # every window begins at the bound itself: look further
+        else:  # every window starts at the bound itself: read more
             for stream in streams:
                 if not stream.exhausted and stream.last_prefix == bound:
                     stream.extend()
 
 
 def to_hex(digests: Digests) -> npt.NDArray[np.uint8]:
-    """Lower-case hex digits as ASCII codes: shape (n, 64)."""
+    """Convert digests to lower-case hex digits as ASCII codes: shape (n, 64)."""
     return _HEX_PAIRS[digests].reshape(len(digests), 2 * DIGEST_BYTES)
 
 
 def from_hex(digits: npt.NDArray[np.uint8]) -> Digests:
-    """Digests of ASCII hex digits (either case), shape (n, 64)."""
+    """Convert ASCII hex digits (either case), shape (n, 64), to digests."""
     pairs: npt.NDArray[np.uint16] = np.ascontiguousarray(digits).view("<u2")
     return _BYTES[pairs]
 
 
 class _Stream:
-    """One sorted set: the window that was read and not yet taken."""
+    """One sorted set, with the window of digests that were read and not yet taken."""
 
     def __init__(self, arrays: Iterator[Digests]) -> None:
         self._arrays = arrays
@@ -99,7 +98,7 @@ class _Stream:
         self.exhausted = False
 
     def fill(self) -> bool:
-        """Make sure that the window holds something; False if there is nothing left."""
+        """Make sure that the window is not empty; False if the stream is exhausted."""
         while not len(self._window) and not self.exhausted:
             self.extend()
         return len(self._window) > 0
@@ -115,7 +114,7 @@ class _Stream:
 
     @property
     def last_prefix(self) -> int:
-        """The highest prefix in the window (which is not empty)."""
+        """The highest prefix in the window, which must not be empty."""
         return int(self._prefixes[-1])
 
     def take_below(self, bound: int | None) -> Digests:
@@ -138,13 +137,13 @@ def _union(parts: Sequence[Digests]) -> tuple[Digests, Presence]:
 
 
 def _order(digests: Digests) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """The sorting order of the rows and, along it, whether a row differs from the one before."""
+    """The sort order of the rows and, in that order, whether each row differs from the one before."""
     prefixes = _prefixes(digests)
-    order = np.argsort(prefixes, kind="stable")  # merges runs that are sorted already
+    order = np.argsort(prefixes, kind="stable")  # a merge sort, fast for input that is already sorted
     first = np.ones(len(order), dtype=np.bool_)
     tied = np.flatnonzero(prefixes[order[1:]] == prefixes[order[:-1]]) + 1
     first[tied] = (digests[order[tied]] != digests[order[tied - 1]]).any(axis=1)
-    if first[tied].any():  # same prefix, other digest: rare, and then all bytes sort
+    if first[tied].any():  # equal prefixes, different digests: rare; sort by all bytes
         words = np.ascontiguousarray(digests).view(">u8")
         order = np.lexsort([words[:, column] for column in reversed(range(words.shape[1]))])
         first[1:] = (digests[order[1:]] != digests[order[:-1]]).any(axis=1)
@@ -156,6 +155,6 @@ def _prefixes(digests: Digests) -> npt.NDArray[np.uint64]:
 
 
 _HEX_PAIRS = np.array([list(f"{byte:02x}".encode()) for byte in range(256)], dtype=np.uint8)
-_BYTES = np.zeros(65_536, dtype=np.uint8)  # the byte that two digits write, by their codes as one number
+_BYTES = np.zeros(65_536, dtype=np.uint8)  # the byte for two hex digits, indexed by their codes as one number
 for _first, _second in product("0123456789abcdefABCDEF", repeat=2):
     _BYTES[ord(_first) | ord(_second) << 8] = int(_first + _second, 16)

@@ -1,4 +1,4 @@
-"""Exact de-duplication and sorting of members in constant memory, on their way into a file."""
+"""Exact de-duplication and sorting of members in constant memory, before they are written to a file."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from customer_match.members.releasing import Releasing
 
 __all__ = ["DistinctMembers", "Spilling"]
 
-_BUCKETS = 64  # by the first six bits, so that buckets in order are members in order
-_IN_MEMORY = 1_048_576  # digests (32 MiB) that wait in memory before they are spilled
+_BUCKETS = 64  # by the first six bits, so that buckets in order give members in order
+_IN_MEMORY = 1_048_576  # digests (32 MiB) held in memory before they are spilled
 
 
 class Spilling(Releasing):
     """Collects rows of bytes in any order, in constant memory.
 
-    Past 1 Mi digests they are spilled by their first bits into a temporary file without a name: nobody else can open
-    it, and the system frees it however the process ends. Memory is then that of one bucket, 1/64 of all rows.
+    Beyond 1 Mi digests, rows are spilled by their first bits to an unnamed temporary file. Other processes cannot open
+    it, and the operating system frees it however the process ends. Memory then holds one bucket, 1/64 of all rows.
 
     Args:
-        digests: How many digests make a row.
+        digests: Number of digests in a row.
     """
 
     def __init__(self, digests: int) -> None:
@@ -36,16 +36,16 @@ class Spilling(Releasing):
         self._file: BinaryIO | None = None
         self._ends: list[
             npt.NDArray[np.intp]
-        ] = []  # of each spill: where its buckets end, in rows of the file
+        ] = []  # for each spill, where its buckets end, in rows of the file
         self.added = 0
 
     def release(self) -> None:
-        """Free the file."""
+        """Close the temporary file, which frees its space."""
         if self._file:
             self._file.close()
 
     def add(self, rows: Digests) -> None:
-        """Add rows, in no order, with duplicates."""
+        """Add rows in any order; duplicates are allowed."""
         self._waiting.append(rows)
         self._waiting_count += len(rows)
         self.added += len(rows)
@@ -53,7 +53,7 @@ class Spilling(Releasing):
             self._spill()
 
     def buckets(self) -> Iterator[Digests]:
-        """All rows, in 64 arrays by the first six bits, each of them in no order; can be asked for again."""
+        """All rows in 64 arrays by their first six bits, each array unsorted; can be called repeatedly."""
         if self._file is None:
             rows, ends = _by_bucket(self._join_waiting())
             yield from np.split(rows, ends[:-1])
@@ -63,7 +63,7 @@ class Spilling(Releasing):
             yield self._bucket(self._file, bucket)
 
     def _join_waiting(self) -> Digests:
-        """What waits in memory, as one array; it goes on waiting."""
+        """The rows in memory as one array; they stay in memory."""
         joined = np.concatenate([np.empty((0, self._width), np.uint8), *self._waiting])
         self._waiting = [joined]
         return joined
@@ -89,13 +89,13 @@ class Spilling(Releasing):
 
 
 class DistinctMembers(Spilling):
-    """Collects digests in any order and gives them back sorted and distinct, in constant memory."""
+    """Collects digests in any order and returns them sorted and distinct, in constant memory."""
 
     def __init__(self) -> None:
         super().__init__(digests=1)
 
     def sorted(self) -> Iterator[Digests]:
-        """All members in order, each once; can be asked for again."""
+        """All members in order, each once; can be called repeatedly."""
         if self._file is None:
             self._waiting = [sorted_distinct(self._join_waiting())]
             yield self._waiting[0]

@@ -1,7 +1,7 @@
 """Files of members: sorted digests as Parquet.
 
-One column `member` of 32 bytes, uncompressed (digests do not compress) with page checksums, so that a torn
-or damaged file is noticed when it is read.
+One column `member` of 32 bytes, uncompressed (digests do not compress), with page checksums, so that an incomplete or
+damaged file is detected when it is read.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class MembersFile(BaseModel):
 
     Attributes:
         path: Relative to the workspace.
-        count: Members in it.
-        checksum: CRC-32 of all its members in order, as 8 hex digits: binds the file to whoever names it, so that
-            another one of as many members is not taken for it. None in references from before it was kept.
+        count: Number of members in it.
+        checksum: CRC-32 of all its members in order, as 8 hex digits. It binds the reference to the file, so that
+            another file with as many members is detected. None in old references that did not record it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,11 +48,11 @@ class MembersFile(BaseModel):
 
 
 class DamagedMembers(TerminalError):
-    """A file of members is missing, torn or not what its reference says."""
+    """A file of members is missing, incomplete, or does not match its reference."""
 
 
 class Files(Protocol):
-    """What is needed of a workspace to keep members in it."""
+    """The part of a workspace that files of members need."""
 
     def open_input(self, relative: str, /) -> BinaryIO:
         """Open a file for reading."""
@@ -62,7 +62,7 @@ class Files(Protocol):
 
 
 def write_members(files: Files, path: str, arrays: Iterable[Digests]) -> MembersFile:
-    """Write sorted, distinct members, in constant memory."""
+    """Write sorted, distinct members to a file, in constant memory."""
     count = checksum = 0
     with (
         files.open_output(path) as file,
@@ -83,10 +83,10 @@ def write_members(files: Files, path: str, arrays: Iterable[Digests]) -> Members
 
 
 def read_members(files: Files, reference: MembersFile | None) -> Iterator[Digests]:
-    """Read members in order, in constant memory; nothing where there is no file.
+    """Read members in order, in constant memory; yields nothing without a reference.
 
     Raises:
-        DamagedMembers: If the file is missing, damaged, or not the one that is meant. That is known once all was read.
+        DamagedMembers: The file is missing, damaged, or another file. This is known only after reading all of it.
     """
     if reference is None:
         return
@@ -99,7 +99,7 @@ def read_members(files: Files, reference: MembersFile | None) -> Iterator[Digest
                 count += batch.num_rows
                 checksum = _checksum(digests, checksum)
                 yield digests
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:  # the last: a column's name
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:  # the last: a damaged column name
         message = f"The members in {reference.path} of the workspace cannot be read: {error}"
         raise DamagedMembers(message) from error
     if count != reference.count:
@@ -108,17 +108,17 @@ def read_members(files: Files, reference: MembersFile | None) -> Iterator[Digest
         )
     if reference.checksum not in {None, f"{checksum:08x}"}:
         raise DamagedMembers(
-            f"{reference.path} of the workspace holds {count} other members than were written: it is another file."
+            f"{reference.path} of the workspace is another file: it does not hold the {count} members written."
         )
 
 
 def _checksum(digests: Digests, before: int) -> int:
-    """Of members that follow others. ISA-L's takes 0.7 ms for 500,000 of them (measured), BLAKE2 eighteen."""
+    """Continue a CRC-32 with more members. ISA-L takes 0.7 ms for 500,000 members (measured), BLAKE2 18 ms."""
     return isal_zlib.crc32(np.ascontiguousarray(digests), before)
 
 
 def _regroup(arrays: Iterable[Digests]) -> Iterator[Digests]:
-    """The same members in arrays of exactly one row group, but for the last."""
+    """The same members in arrays of exactly one row group, except for the last array."""
     waiting: list[Digests] = []
     for array in arrays:
         waiting.append(array)

@@ -1,4 +1,4 @@
-"""What holds something outside of memory, such as a temporary file, and gives it back at the end of a `with`."""
+"""Base class for objects that hold a resource, such as a temporary file, and release it at the end of a `with`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["Releasing"]
 
 
 class Releasing(ABC):
-    """A context manager that releases what it holds, however its block ends."""
+    """A context manager that releases its resource, however its block ends."""
 
     @abstractmethod
     def release(self) -> None:
-        """Give back what is held; may be called again."""
+        """Release the resource; may be called repeatedly."""
 
     def __enter__(self) -> Self:
         return self

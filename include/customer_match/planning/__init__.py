@@ -1,1 +1,1 @@
-"""From a target and the ledger to a plan: which parts bring the audience to the target."""
+"""Plans which parts bring an audience from the ledger's bounds to its target."""

@@ -1,8 +1,8 @@
-"""Order in time: an older data interval never takes the place of a newer one, unless it is told to.
+"""Order of data intervals: an older one never replaces a newer one unless the run is forced.
 
-Pure rules over what the ledger says; the end of a data interval is what is compared. One that is still to come, of a
-run for a date in the future or of a machine whose clock was ahead, would keep every run out until then: it is neither
-begun nor taken for an order.
+Pure rules on the ledger's state; data intervals are compared by their ends. An end in the future, from a run for a
+future date or from a machine whose clock was ahead, would block every run until then. Such a run does not start, and
+such an end in the ledger is reported as an error.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ __all__ = ["Force", "Overtaken", "StillToCome", "check_not_ahead", "in_order"]
 
 
 class Force(BaseModel):
-    """Leave to apply an older data interval over a newer one.
+    """Permission to apply an older data interval over a newer one.
 
-    It is for what the audience held when the run began. What comes in while the run is under way was not meant:
-    so days of a backfill that run beside one another end with the newest of them, whichever is the last to arrive.
+    It covers only what the audience held when the run started, not data that other runs send while it is running. Days
+    of a backfill that run in parallel therefore end with the newest day, whichever finishes last.
 
     Attributes:
-        run: The run that has it.
-        began: When that run began.
+        run: The run that has the permission.
+        began: When that run started.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,75 +36,75 @@ class Force(BaseModel):
 
 
 class Overtaken(TerminalError):
-    """The audience holds newer data than what was to be sent.
+    """The audience holds newer data than this run would send.
 
     Args:
-        newer: End of the data interval that the audience stands for.
-        since_begun: Whether it came in while a run that may force its data was under way.
+        newer: End of the data interval that the audience holds.
+        since_start: Whether another run sent it while this run, which has `force`, was running.
     """
 
-    def __init__(self, newer: datetime, *, since_begun: bool = False) -> None:
+    def __init__(self, newer: datetime, *, since_start: bool = False) -> None:
         held = f"newer data (up to {newer:%Y-%m-%d %H:%M} UTC)"
         super().__init__(
-            f"While this run was under way, another one has sent {held}; `force` is for what the audience held "
-            "before. If this data interval is meant to stand all the same, clear this run."
-            if since_begun
+            f"While this run was running, another run sent {held}; `force` covers only what the audience held "
+            "before. If this data interval should replace the newer one anyway, clear this run."
+            if since_start
             else f"The audience already holds {held}; an older interval does not overwrite it."
         )
 
 
 class StillToCome(ConfigurationError):
-    """A data interval ends clearly after the present time: a human must say what is meant."""
+    """A data interval ends in the future by more than clocks differ: a user must correct it."""
 
 
 def check_not_ahead(interval_end: datetime, now: datetime) -> None:
-    """Make sure that a run stands for no time that is still to come.
+    """Check that a run's data interval does not end in the future.
 
     Raises:
         StillToCome: It does.
     """
     if is_in_future(interval_end, now):
         raise StillToCome(
-            f"The data interval of this run ends at {interval_end:%Y-%m-%d %H:%M} UTC, and by this machine's clock it "
-            f"is {now:%Y-%m-%d %H:%M} UTC: its audiences would be closed to every run until then. Run the export for a "
-            "date that is past (`--date`, the logical date), or set the clock right."
+            f"The data interval of this run ends at {interval_end:%Y-%m-%d %H:%M} UTC, but by this machine's clock it "
+            f"is {now:%Y-%m-%d %H:%M} UTC. Its audiences would reject every other run until then. Run the export for "
+            "a past date (`--date`, the logical date), or correct the clock."
         )
 
 
 def in_order(state: State, interval_end: datetime, force: Force | None, *, now: datetime) -> Forced | None:
-    """Whether a data interval may be applied to what the audience holds.
+    """Check that a data interval may be applied to the audience.
 
     Args:
-        state: What the audience holds.
+        state: The ledger's state of the audience.
         interval_end: End of the data interval.
-        force: Leave to apply an older one than that.
+        force: Permission to apply an older interval than the audience holds.
         now: The present time.
 
     Returns:
-        What is to be written down of it where it is applied by force; None where it is in order.
+        The record for the ledger if the interval is applied by force; None if it is newer.
 
     Raises:
-        Overtaken: It may not.
-        StillToCome: What the audience is said to hold cannot be: it is of the future.
+        Overtaken: The audience holds newer data.
+        StillToCome: By the ledger, the audience holds data from the future.
     """
     newer = state.interval_end
     if newer is None or newer < interval_end:
         return None
     if newer == interval_end:
-        return state.forced  # sent once more: it still stands over the newer one
+        return state.forced  # the same interval again: if it was forced, it still is
     if force is None:
         raise _of_the_future(state.audience, newer, now) if is_in_future(newer, now) else Overtaken(newer)
-    # When a clock was that is ahead, nobody knows; force is the way out of what it wrote.
+    # A clock that was ahead says nothing about the real time; `force` is the way to overwrite its data.
     if state.planned_at and state.planned_at > force.began and not is_in_future(state.planned_at, now):
-        raise Overtaken(newer, since_begun=True)
+        raise Overtaken(newer, since_start=True)
     return Forced(by=force.run, over=newer)
 
 
 def _of_the_future(audience: str, newer: datetime, now: datetime) -> StillToCome:
     return StillToCome(
-        f"The ledger says that the audience {audience!r} holds data up to {newer:%Y-%m-%d %H:%M} UTC, and by this "
-        f"machine's clock it is {now:%Y-%m-%d %H:%M} UTC: a run for a date in the future wrote it, or one on a machine "
-        "whose clock was ahead. Until then no run would be new enough. If this machine's clock is right, run the "
-        "export once with `force` (`customer-match run EXPORT --force`); the audience then stands for that run's data. "
-        "Else set the clock right."
+        f"The ledger says that the audience {audience!r} holds data up to {newer:%Y-%m-%d %H:%M} UTC, but by this "
+        f"machine's clock it is {now:%Y-%m-%d %H:%M} UTC. A run for a future date wrote it, or a run on a machine "
+        "whose clock was ahead. No run would be new enough until then. If this machine's clock is right, run the "
+        "export once with `force` (`customer-match run EXPORT --force`); the audience then holds that run's data. "
+        "Otherwise correct the clock."
     )

@@ -1,9 +1,9 @@
-"""Whether somebody has emptied an audience by hand, told by its size at the service.
+"""Detects from its size at the service that an audience was emptied by hand.
 
-The service cannot list members; it says how many users it has matched, a day or two late (documented: up to 48
-hours). So the rule is a cautious one: it needs an earlier reading of at least a thousand users, and a present one of
-less than a tenth of what our own members explain. It is silent for three days after all members were sent, because
-nobody knows what the service says while it matches them anew; so it can strike once, never again and again.
+The service cannot list members. It reports how many users it has matched, one or two days late (documented: up to 48
+hours). The rule is therefore cautious. It needs an earlier size of at least 1,000 users and a present size of less than
+a tenth of what our own members explain. For three days after all members were sent it does not apply, because the size
+that the service reports while it matches them again is unknown. It can therefore apply once, but not again and again.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ __all__ = ["reason_emptied", "size_to_note"]
 
 _SUBSTANTIAL: Final = 1_000  # matched users
 _SHARE: Final = 0.1
-_QUIET: Final = timedelta(hours=72)  # the documented 48, and a day more
-_CHANGE: Final = 0.2  # smaller changes of a size are not worth a write
+_QUIET: Final = timedelta(hours=72)  # the documented 48 hours and one day more
+_CHANGE: Final = 0.2  # smaller changes of a size are not recorded
 
 
 def reason_emptied(state: State, matched: int | None, now: datetime) -> str | None:
-    """Why an audience's members cannot be what the ledger says; None if they can.
+    """Why an audience's size contradicts the ledger; None if it does not.
 
     Args:
-        state: What the ledger says.
-        matched: Matched users now; None while they are not known.
+        state: The ledger's state.
+        matched: Matched users now; None if unknown.
         now: The present time.
     """
     if not _is_implausible(state, matched):
@@ -38,21 +38,21 @@ def reason_emptied(state: State, matched: int | None, now: datetime) -> str | No
     size = state.size
     assert size is not None  # noqa: S101 (else nothing is implausible)
     return (
-        f"The audience seems to have been emptied by hand: {matched:,} users are matched now, {size.matched:,} were on "
-        f"{size.at:%Y-%m-%d}, and no run has taken that many out."
+        f"The audience seems to have been emptied by hand: {matched:,} users are matched now, {size.matched:,} were "
+        f"matched on {size.at:%Y-%m-%d}, and no run has removed that many members."
     )
 
 
 def size_to_note(state: State, matched: int | None, now: datetime) -> KnownSize | None:
-    """The reading that later ones are compared with, where it is to be written down; None if not."""
+    """The size to record for later comparisons; None if the recorded one is still good."""
     members = _members(state)
     if matched is None or not members or _is_implausible(state, matched):
         return None
     if state.size is None:
-        is_news = matched >= _SUBSTANTIAL
+        is_worth_recording = matched >= _SUBSTANTIAL
     else:
-        is_news = abs(matched - state.size.matched) > _CHANGE * state.size.matched
-    return KnownSize(at=now, matched=matched, members=members) if is_news else None
+        is_worth_recording = abs(matched - state.size.matched) > _CHANGE * state.size.matched
+    return KnownSize(at=now, matched=matched, members=members) if is_worth_recording else None
 
 
 def _is_implausible(state: State, matched: int | None) -> bool:
@@ -64,6 +64,6 @@ def _is_implausible(state: State, matched: int | None) -> bool:
 
 
 def _members(state: State) -> int:
-    """Members that are surely there, where nothing is under way and all is known; else 0."""
+    """Number of certain members; 0 if parts are unfinished or the bounds are unknown."""
     settled = state.settled
     return settled.certain.count if settled.known and settled.certain and not state.parts else 0

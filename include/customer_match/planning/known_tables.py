@@ -1,10 +1,10 @@
-"""Which tables patterns have found before: what has vanished since, and what is new.
+"""Remembers which tables the patterns have matched, to detect tables that have vanished or appeared.
 
-A table is remembered before its audience is first sent to, in a small file of its own that is created once and never
-changes: runs beside one another lose nothing. It is forgotten once its audience was emptied or deleted. That a run
-missed it is noted in a file beside, until it is there again: only what two runs in a row miss has gone for good, for
-a day's tables may come late, and programs that overwrite a table remove it first. What a run has found is kept in its
-folder, because other tasks go by it.
+A table is remembered before members are first sent to its audience, in a small file of its own that never changes, so
+parallel runs lose nothing. It is forgotten once its audience was emptied or deleted. If a run does not find the table,
+a second file records that until the table is back. Only a table that two runs in a row do not find has vanished for
+good, because a day's tables may be late, and programs that overwrite a table remove it first. The changes that a run
+finds are kept in the run's folder, because its other tasks use them.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ __all__ = ["Changes", "Remembered", "Seen", "to_end"]
 
 
 class Seen(BaseModel):
-    """A table that was delivered once.
+    """A table that was delivered before.
 
     Attributes:
         table: Its name.
         audience: Its audience's name.
-        missed: End of the data interval of the first run that missed it; None: it is there, or none did before.
+        missed: End of the data interval of the first run that did not find it; None if every earlier run did.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,14 +43,14 @@ class Seen(BaseModel):
 
 
 class Changes(BaseModel):
-    """What differs from earlier runs.
+    """The differences from earlier runs.
 
     Attributes:
-        vanished: Delivered before, and not there any more; of these, the ones that the run is about.
-        appeared: There, and never delivered before; empty in the first run.
-        found: How many tables there are that the patterns take.
-        known: How many tables were delivered before, of those that the patterns take.
-        gone: How many of these are not there any more, whatever the run is about.
+        vanished: Tables that were delivered before and no longer exist, limited to the segments of this run.
+        appeared: Tables that exist and were never delivered before; empty in the first run.
+        found: Number of existing tables that the patterns match.
+        known: Number of tables that were delivered before and that the patterns match.
+        gone: Number of these that no longer exist, not limited to the segments of this run.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,13 +62,13 @@ class Changes(BaseModel):
     gone: NonNegativeInt = 0
 
     def chosen(self, names: Collection[str]) -> Changes:
-        """What of it a run of some segments is about, named by table or audience: it cannot tell what is new."""
+        """Limit the changes to some segments, named by table or audience; such a run reports no new tables."""
         vanished = tuple(one for one in self.vanished if {one.table, one.audience}.intersection(names))
         return self.model_copy(update={"vanished": vanished, "appeared": ()})
 
 
 class Files(Protocol):
-    """What this needs of a workspace."""
+    """The part of a workspace that is needed here."""
 
     def read_bytes(self, relative: str, /) -> bytes:
         """Read a small file, or raise FileNotFoundError."""
@@ -84,10 +84,10 @@ class Files(Protocol):
 
 
 class _Missed(BaseModel):
-    """That a run did not find a table.
+    """A record that a run did not find a table.
 
     Attributes:
-        interval_end: End of its data interval.
+        interval_end: End of the run's data interval.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -110,15 +110,15 @@ class Remembered:
         self._missed = f"missed/{export.aid}/{slug(export.name)}"
 
     def changes(self, found: Iterable[str], present: Iterable[Segment] = ()) -> Changes:
-        """What differs from earlier runs.
+        """Compare the tables of the source with those of earlier runs.
 
-        Tables that no pattern of the export takes any more, or that it names, have not vanished: a table that is named
-        and not there is an error of its own. Nor have those whose audience another segment has by now: somebody gave
-        the table another name.
+        A table does not count as vanished if no pattern matches it any more, or if the export names it: a named table
+        that is missing is an error of its own. Neither does a table whose audience now belongs to another segment,
+        because then the table was renamed.
 
         Args:
             found: Names of all tables of the source.
-            present: The segments that there are.
+            present: The segments of the export that exist now.
         """
         there, held = set(found), {comparable(segment.audience) for segment in present}
         before = set(self._files.list(self._folder))
@@ -143,36 +143,36 @@ class Remembered:
         )
 
     def are_known(self) -> Callable[[str], bool]:
-        """Whether a table of a name was delivered before, and has not ended since."""
+        """A function that says whether a table was delivered before and not forgotten since."""
         before = set(self._files.list(self._folder))
         return lambda table: _file(normalize("NFC", table)) in before
 
     def remember(self, table: str, audience: str) -> None:
-        """Note that a table's audience is sent to; those that the export names need no memory."""
+        """Remember a table whose audience is about to receive members; tables that the export names need no record."""
         path = f"{self._folder}/{_file(table)}"
         if taken_by_patterns(self._export, [table]) and self._read(_file(table)) is None:
             content = Seen(table=table, audience=audience).model_dump_json(exclude={"missed"}).encode()
-            self._files.delete(path)  # a damaged one
-            with suppress(FileExistsError):  # by a run beside this one
+            self._files.delete(path)  # a damaged record
+            with suppress(FileExistsError):  # created by a parallel run
                 self._files.create(path, content)
 
     def forget(self, table: str) -> None:
-        """Note that nothing is kept for a table any more."""
+        """Forget a table."""
         self._files.delete(f"{self._missed}/{_file(table)}")
         self._files.delete(f"{self._folder}/{_file(table)}")
 
     def note_missed(self, changes: Changes, found: Iterable[str], interval_end: datetime) -> None:
-        """Note which tables a run has missed, and that others are there again.
+        """Record which tables a run did not find, and remove the records of tables that are back.
 
         Args:
-            changes: What the run has found, as far as it may tell.
+            changes: The changes that the run has found.
             found: Names of all tables of the source.
             interval_end: End of its data interval.
         """
         content = _Missed(interval_end=interval_end).model_dump_json().encode()
         for one in changes.vanished:
             if one.missed is None:
-                with suppress(FileExistsError):  # by a run beside this one
+                with suppress(FileExistsError):  # created by a parallel run
                     self._files.create(f"{self._missed}/{_file(one.table)}", content)
         for name in {_file(table) for table in found}.intersection(self._files.list(self._missed)):
             self._files.delete(f"{self._missed}/{name}")
@@ -181,7 +181,7 @@ class Remembered:
         try:
             seen = Seen.model_validate_json(self._files.read_bytes(f"{self._folder}/{name}"))
         except (FileNotFoundError, ValidationError):
-            return None  # a damaged one is as good as none: the audience is kept
+            return None  # a damaged record counts as missing: the audience is kept
         try:
             missed = _Missed.model_validate_json(self._files.read_bytes(f"{self._missed}/{name}"))
         except (FileNotFoundError, ValidationError):
@@ -192,13 +192,13 @@ class Remembered:
 def to_end(
     export: Export, vanished: Iterable[Seen], interval_end: datetime, *, at_once: bool = False
 ) -> list[Segment]:
-    """The segments of tables that have gone for good, where the export does not keep their audiences.
+    """The segments of vanished tables whose audiences are to be emptied or deleted.
 
     Args:
         export: The export.
-        vanished: The tables that are not there.
-        interval_end: End of the run's data interval: a run for an earlier one must have missed them, too.
-        at_once: Whether nobody need have missed them before.
+        vanished: The tables that were not found.
+        interval_end: End of the run's data interval; a run for an earlier interval must not have found them either.
+        at_once: Whether one run that does not find them is enough.
     """
     if export.vanished == "keep":
         return []

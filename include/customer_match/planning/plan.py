@@ -1,10 +1,10 @@
-"""The step `chunk`: from a target and the ledger to the parts that bring the audience there.
+"""The step `chunk`: plans the parts that bring an audience from the ledger's bounds to its target T.
 
-Add T − certain, Remove possible − T. If anybody may be in the audience, or all is to be sent, Replace: its
-first part replaces and is awaited, the rest are Adds, because each Replace wipes what came before it
-(documented: "removes all previous data of the list"; what several do is not, so only one is ever sent).
-Where members are to be renewed, all of T is added instead: those who are there stay for their whole duration anew.
-Which route the parts take is decided here too, and stands in each of them.
+Add T − certain, Remove possible − T. If the possible members are unknown, or a full run is requested, Replace: the
+first part replaces and is awaited, the other parts are Adds. Each Replace removes what was sent before it (documented:
+"removes all previous data of the list"); the effect of several is not documented, so only one is ever sent. To renew
+members, all of T is added instead, which restarts the membership duration of members that are already there. The plan
+also decides the route and records it in each part.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ __all__ = ["Plan", "plan_parts"]
 
 
 class Plan(BaseModel):
-    """The way from what the ledger knows to a target.
+    """The parts that lead from the ledger's state to a target.
 
     Attributes:
-        id: Names the plan; the ledger keeps it while the plan is carried out, and after.
-        based_on: The ledger state's basis; None where an earlier plan was not over yet.
+        id: Id of the plan; the ledger keeps it during the delivery and afterwards.
+        based_on: Basis of the ledger's state; None if an earlier plan was unfinished.
         target: The members that the audience will have.
-        parts: In the order in which they are sent: leavers first.
-        added: Members that are sent because they may be missing.
-        removed: Members that leave; None where nobody knows who is in the audience.
-        unchanged: Members that surely are there already.
-        renewed: How many of them are sent again, so that they do not lapse.
+        parts: The parts in the order in which they are sent; removals come first.
+        added: Number of members that are sent because they may be missing.
+        removed: Number of members that are removed; None if the audience's members are unknown.
+        unchanged: Number of members that are certainly there already.
+        renewed: Number of these that are sent again, so that they do not lapse.
         replaces: Whether the first part replaces the audience.
-        part_size: Members in one part at the most.
-        full: Whether a Replace was asked for.
-        renew: Whether it was asked that members are renewed.
-        wanted_route: The route that was asked for.
+        part_size: Largest number of members in one part.
+        full: Whether a Replace was requested.
+        renew: Whether members are to be renewed.
+        wanted_route: The requested route.
         damage: Why the ledger is not trusted, so that the audience is replaced; None normally.
-        table: Counts of the table that the target comes from; None in plans from before they were kept.
+        table: Counts of the table that the target comes from; None in old plans that did not record them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,39 +72,39 @@ class Plan(BaseModel):
 
     @property
     def sent(self) -> int:
-        """Members that are sent: to be added, removed or replaced."""
+        """Number of members that are sent, for any action."""
         return sum(part.members.count for part in self.parts)
 
     @property
     def route(self) -> Route | None:
-        """How its parts travel; None if there are none."""
+        """The route of the parts; None if there are none."""
         return self.parts[0].route if self.parts else None
 
     @property
     def files(self) -> tuple[MembersFile, ...]:
-        """All that it names."""
+        """All files of members that the plan names."""
         return (self.target, *(part.members for part in self.parts))
 
     @property
     def sends_all(self) -> bool:
-        """Whether every member of the target is sent: once it is done, the duration of each begins anew."""
+        """Whether every member of the target is sent, which restarts the membership duration of each."""
         return self.replaces or self.added + self.renewed == self.target.count
 
     @property
     def uses_calls_from_empty(self) -> bool:
-        """Whether the way to its target from an empty audience would be calls."""
+        """Whether the target would be sent by calls of the synchronous API if the audience were empty."""
         route = choose_route(self.wanted_route, members=self.target.count, replaces=self.full)
         return route is Route.APPLY
 
     def by_bulk(self) -> Plan:
-        """The same with its parts sent by Bulk."""
+        """The same plan with its parts sent as Bulk uploads."""
         parts = tuple(part.model_copy(update={"route": Route.BULK}) for part in self.parts)
         return self.model_copy(update={"parts": parts})
 
     def fits(self, state: State) -> bool:
-        """Whether it leads from this settled state to its target, as it did from the one that it was made from.
+        """Whether the plan still leads from this settled state to its target.
 
-        A Replace does from anywhere; a difference only where nothing was sent since.
+        A Replace does so from any state, a difference only if nothing was sent since the plan was made.
         """
         return self.replaces or (self.based_on is not None and self.based_on == state.basis)
 
@@ -122,29 +122,29 @@ def plan_parts(
     route: RouteChoice = "bulk",
     table: TableFacts | None = None,
 ) -> Plan:
-    """Write the parts that bring the audience to the target.
+    """Plan the parts that bring the audience to the target, and write their members to files.
 
     Args:
         files: The workspace.
         state: The ledger's newest state.
-        target: The members that the audience shall have.
-        plan_id: Unique name of the plan.
-        folder: Where in the workspace the parts go, into a folder of the plan's own: the ledger may name the
-            parts of an earlier plan of the same run.
-        part_size: Members in one part at the most.
-        full: Replace even where the difference would do.
-        renew: Add all members again, also those who are there.
-        route: How the parts are to travel; `auto` decides by the size of the difference.
+        target: The members that the audience is to have.
+        plan_id: Unique id of the plan.
+        folder: Folder in the workspace; the parts go to a subfolder of the plan's own, because the ledger may name
+            the parts of an earlier plan of the same run.
+        part_size: Largest number of members in one part.
+        full: Replace the audience even if a difference would be enough.
+        renew: Add all members again, including those that are already there.
+        route: The route of the parts; `auto` decides by the size of the difference.
         table: Counts of the table that the target comes from.
 
     Raises:
-        TerminalError: If nobody shall be left in an audience whose members are unknown. One that is not known to
-            exist is left to the delivery: created anew, it is empty.
-        DamagedMembers: If a file that the ledger names cannot be read.
+        TerminalError: The target is empty and the audience's members are unknown. (An audience that is not known to
+            exist is left to the delivery: it is created empty.)
+        DamagedMembers: A file that the ledger names cannot be read.
     """
     known = is_known(state)
     if not known and not target.count and state.audience_id is not None:
-        raise _nobody_to_leave(state.audience)
+        raise _cannot_empty(state.audience)
     replaces = bool(target.count) and (full or not known)
     difference = _difference(files, state, target)
     renewed = target.count - difference.missing if renew and not replaces else 0
@@ -170,16 +170,16 @@ def plan_parts(
     )
 
 
-def _nobody_to_leave(audience: str) -> TerminalError:
+def _cannot_empty(audience: str) -> TerminalError:
     return TerminalError(
-        f"Nobody is left in the segment, and nobody knows who is in the audience {audience!r}: "
-        "it cannot be emptied by a difference. Delete the audience at Microsoft Advertising; a run whose segment "
-        "is still there creates it anew."
+        f"The segment has no members, and the members of the audience {audience!r} are unknown, so they cannot be "
+        "removed one by one. Delete the audience at Microsoft Advertising; if the segment still exists, the next run "
+        "creates it again."
     )
 
 
 class _Difference(NamedTuple):
-    """How many members are to be added, and how many are to be removed."""
+    """The numbers of members to add and to remove."""
 
     missing: int
     leaving: int
@@ -194,10 +194,10 @@ def _difference(files: Files, state: State, target: MembersFile) -> _Difference:
 
 
 def plan_again(files: Files, state: State, plan: Plan, *, folder: str) -> Plan:
-    """The same target from another state: the ledger has moved on since the plan was made.
+    """Plan the same target from another state, because the ledger has changed since the plan was made.
 
     Raises:
-        TerminalError: As `plan_parts`.
+        TerminalError: As in `plan_parts`.
     """
     return plan_parts(
         files,
@@ -229,7 +229,7 @@ def _parts(
 
 @dataclass(frozen=True)
 class _Cutter:
-    """Writes sorted members into a folder as parts of one route, each of at most `size`."""
+    """Writes sorted members to a folder as parts of one route, each of at most `size` members."""
 
     files: Files
     folder: str
@@ -238,13 +238,13 @@ class _Cutter:
 
     @classmethod
     def of(cls, files: Files, folder: str, route: Route, part_size: int) -> _Cutter:
-        """One that keeps the bounds of the route too."""
+        """A cutter whose parts also respect the limit of the route."""
         return cls(
             files, folder, route, min(part_size, APPLY_PART_MEMBERS) if route is Route.APPLY else part_size
         )
 
     def cut(self, arrays: Iterable[Digests], name: str, *, first: Action, then: Action) -> tuple[Part, ...]:
-        """The parts, in order: the first has an action of its own."""
+        """Write the parts in order; the first may have another action than the rest."""
         numbered = groupby(_number_parts(arrays, self.size), key=itemgetter(0))
         return tuple(
             Part(
@@ -261,7 +261,7 @@ class _Cutter:
 
 
 def _number_parts(arrays: Iterable[Digests], part_size: int) -> Iterator[tuple[int, Digests]]:
-    """The same members, with the number of the part that each array belongs to."""
+    """The same members as arrays, each with the number of its part."""
     position = 0
     for array in arrays:
         start = 0

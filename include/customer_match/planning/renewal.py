@@ -1,8 +1,8 @@
-"""Members that lapse: with a finite membership duration, those who stay are added again before it is over.
+"""Renewal: with a finite membership duration, members that stay are added again before they lapse.
 
-That a member who is added again stays for the whole duration anew is assumed: Microsoft's pages say how long a
-member stays and nothing of adding one twice. So is that the duration counts from the adding, not from what a user
-does. Whoever joined after the last renewal only stays longer than is reckoned here.
+Two things are assumed: that adding a member again restarts its duration (Microsoft's pages say how long a member stays,
+but nothing about adding one twice), and that the duration counts from the addition, not from a user's activity. Members
+that joined after the last renewal stay longer than calculated here.
 """
 
 from __future__ import annotations
@@ -18,18 +18,17 @@ __all__ = ["lapse_warning", "must_renew"]
 def must_renew(
     last: Renewal | None, *, days: int, now: datetime, next_run_over: datetime | None = None
 ) -> bool:
-    """Whether this run is to add all members again.
+    """Whether this run must add all members again.
 
-    It is once half of the duration has passed, so that the other half is left for runs that fail; earlier where
-    the next run may be over too late. And at once where the duration has changed since, or where nobody knows
-    when all were added last: what the service reckoned with until then is not known either.
-    And at once where a clock that was ahead wrote the time down.
+    It must once half of the duration has passed, so that the other half is left for runs that fail, and earlier if the
+    next run may end too late. It must immediately if the duration has changed, if the last renewal is unknown (then
+    the duration that the service applied is unknown too), or if a clock that was ahead recorded it.
 
     Args:
-        last: When all members were added last, and with which duration; None if that is not known.
-        days: The duration now; -1: they never lapse.
+        last: When all members were added last, and with which duration; None if unknown.
+        days: The present duration; -1: members never lapse.
         now: The present time.
-        next_run_over: When the next run will be over at the latest; None where there is no schedule.
+        next_run_over: The latest time at which the next run ends; None without a schedule.
     """
     if days < 0:
         return last is not None and last.days >= 0
@@ -40,10 +39,11 @@ def must_renew(
 
 
 def lapse_warning(*, days: int, now: datetime, next_run_over: datetime | None) -> str | None:
-    """What to tell people where members lapse before the next run can renew them, even if this one has."""
+    """A warning for users if members lapse before the next run can renew them, even if this run renews them."""
     if days < 0 or next_run_over is None or now + timedelta(days=days) > next_run_over:
         return None
     return (
-        f"Members stay {days} days, and the next run may be over as late as {next_run_over:%Y-%m-%d %H:%M} UTC: they "
-        "may lapse before it. Raise `membership_duration` in the export file, or let the export run more often."
+        f"Members stay {days} days in the audience, but the next run may end as late as "
+        f"{next_run_over:%Y-%m-%d %H:%M} UTC, so they may lapse before it. Raise `membership_duration` in the export "
+        "file, or let the export run more often."
     )

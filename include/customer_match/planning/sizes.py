@@ -1,7 +1,7 @@
-"""How large the service finds an audience, as far as it knows yet: of its members, those that it could match.
+"""Sizes of audiences at the service: how many members it could match with its users.
 
-Sizes are told a day or two after a change (documented), so that a run reads what earlier runs have brought about.
-These readings are for people: nothing in a run depends on them (`emptied.py` has what an upload makes of a size).
+The service updates sizes one or two days after a change (documented), so a run reads the effect of earlier runs. These
+sizes are for users only; nothing in a run depends on them (`emptied.py` decides what an upload concludes from a size).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["AudienceSize", "Matched", "Readiness", "Sizes", "readiness_of", "siz
 
 
 class Readiness(StrEnum):
-    """Whether the service shows advertisements to an audience."""
+    """Whether the service serves advertisements to an audience."""
 
     READY = "ready"
     TOO_SMALL = "too small"
@@ -25,28 +25,28 @@ class Readiness(StrEnum):
     MISSING = "missing"
 
     @property
-    def calls_for_a_look(self) -> bool:
-        """Whether a person should know of it."""
+    def needs_attention(self) -> bool:
+        """Whether a user should check the audience."""
         return self in {Readiness.TOO_SMALL, Readiness.MISSING}
 
 
 class Matched(NamedTuple):
-    """Matched users in search and in the audience network; None while the service does not know them."""
+    """Numbers of matched users in search and in the audience network; None if the service does not know them yet."""
 
     search: int | None
     network: int | None
 
 
 class AudienceSize(BaseModel):
-    """What the service said of one audience.
+    """The size of one audience at the service.
 
     Attributes:
         audience: Its name.
         audience_id: Its id at the service.
-        readiness: Whether it is served.
-        search_size: Matched users in search.
-        network_size: Matched users in the audience network.
-        message: What a person should know; None where all is well.
+        readiness: Whether advertisements are served to it.
+        search_size: Number of matched users in search.
+        network_size: Number of matched users in the audience network.
+        message: A message for users; None if the audience is ready.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,12 +60,12 @@ class AudienceSize(BaseModel):
 
 
 class Sizes(BaseModel):
-    """One look at the sizes of an export's audiences, for those that an earlier run has delivered.
+    """The sizes of an export's audiences, for those that an earlier run has delivered.
 
     Attributes:
-        read_at: When, UTC.
-        readings: One for each audience.
-        note: Why nothing could be read; None normally.
+        read_at: When they were read, UTC.
+        readings: One size for each audience.
+        note: Why the sizes could not be read; None normally.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -75,7 +75,7 @@ class Sizes(BaseModel):
     note: str | None = None
 
     def of(self, audience: str) -> AudienceSize | None:
-        """The reading of an audience."""
+        """The size of an audience; None if it was not read."""
         return next((reading for reading in self.readings if reading.audience == audience), None)
 
 
@@ -88,22 +88,22 @@ def size_of_audience(
     least: int,
     hours: int,
 ) -> AudienceSize:
-    """Judge what the service says of an audience.
+    """Interpret the size that the service reports for an audience.
 
     Args:
         audience: Its name.
         audience_id: Its id.
-        matched: Its sizes; None if there is no such audience any more.
-        members: How many members it surely has, by the ledger.
-        least: Matched users that serving needs.
+        matched: Its numbers of matched users; None if the audience no longer exists.
+        members: Number of members that it certainly has, by the ledger.
+        least: Number of matched users that serving needs.
         hours: How long sizes may stay unknown after a change.
     """
     readiness = readiness_of(matched, least)
     words = {
         Readiness.READY: None,
-        Readiness.TOO_SMALL: f"serving needs {least} matched users{_doubt(matched, members, least)}",
-        Readiness.NOT_KNOWN_YET: f"its sizes are not known yet: that takes up to {hours} hours after a change",
-        Readiness.MISSING: "it was not there when the run began; the upload creates it anew",
+        Readiness.TOO_SMALL: f"serving needs {least} matched users{_hint_if_emptied(matched, members, least)}",
+        Readiness.NOT_KNOWN_YET: f"its sizes are not known yet; this takes up to {hours} hours after a change",
+        Readiness.MISSING: "it did not exist when the run started; the upload creates it again",
     }
     return AudienceSize(
         audience=audience,
@@ -116,7 +116,7 @@ def size_of_audience(
 
 
 def readiness_of(matched: Matched | None, least: int) -> Readiness:
-    """Whether an audience of these sizes is served; None stands for one that is not there."""
+    """Whether advertisements are served to an audience of these sizes; None means that it does not exist."""
     if matched is None:
         return Readiness.MISSING
     if any(size is not None and size < least for size in matched):
@@ -124,11 +124,9 @@ def readiness_of(matched: Matched | None, least: int) -> Readiness:
     return Readiness.NOT_KNOWN_YET if None in matched else Readiness.READY
 
 
-def _doubt(matched: Matched | None, members: int, least: int) -> str:
-    """Many members of whom nobody was matched: that is hardly bad luck."""
+def _hint_if_emptied(matched: Matched | None, members: int, least: int) -> str:
+    """A hint if many members were delivered and none was matched, which is unlikely to be chance."""
     sizes: Sequence[int | None] = matched or ()
     if members < least or any(sizes):
         return ""
-    return (
-        f", though {members:,} members were delivered. If it was emptied by hand, a full run sends them again"
-    )
+    return f", although {members:,} members were delivered. If it was emptied by hand, a full run sends them again"

@@ -1,1 +1,1 @@
-"""What a run records, checks and reports."""
+"""The records, guards and reports of runs."""

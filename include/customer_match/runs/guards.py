@@ -1,8 +1,7 @@
-"""Guards: what looks wrong is not sent. Each failure names the figures and how to let it pass.
+"""Guards: stop data that looks wrong before it is sent. Each failure names the figures and how to override the guard.
 
-Each guard is a pure function that returns what it found, or None; `judge` stops the run for it, unless the run
-ignores guards. The limits stand in the export file (`guards`). A guard that has nothing to compare with does not
-judge.
+Each guard is a pure function that returns a finding or None. `judge` fails the step for findings, unless the run
+ignores guards. The limits are in the export file (`guards`). A guard that has nothing to compare with returns None.
 """
 
 from __future__ import annotations
@@ -37,16 +36,16 @@ __all__ = [
     "judge",
 ]
 
-_FEW = 100  # leavers, profiles, or addresses too few to be a mistake, whatever their share
-_HANDFUL = 10  # refused members, or rows without an address, that fail no segment, however small it is
+_FEW = 100  # so few members, profiles or addresses may always get lost, whatever their share
+_HANDFUL = 10  # so few refused members, or rows without an address, never fail a segment, however small it is
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What looks wrong to a guard.
+    """A violation of a guard.
 
     Attributes:
-        words: The figures, and where to look; one or more sentences.
+        words: The figures, and what to check; one or more sentences.
         keys: The guard's keys under `guards`.
     """
 
@@ -55,33 +54,33 @@ class Finding:
 
 
 class GuardTripped(ConfigurationError):
-    """Something looks wrong: a human must look before the segment goes on.
+    """The data looks wrong: a user must check it before the segment continues.
 
     Args:
-        findings: All that the guards of one step have found, at least one thing.
+        findings: All findings of the guards of one step; at least one.
     """
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         words = " ".join(finding.words for finding in findings)
         keys = " and ".join(f"`guards.{key}`" for finding in findings for key in finding.keys)
         super().__init__(
-            f"{words} If that is right, run this segment once with `ignore_guards`, or change {keys} in the "
-            "export file."
+            f"{words} If these figures are correct, run this segment once with `ignore_guards`, or change {keys} in "
+            "the export file."
         )
 
 
 def judge(*findings: Finding | None, ignore: bool) -> tuple[str, ...]:
-    """Stop for what the guards of one step have found: for all of it at once, since one word lets all of it pass.
+    """Fail a step for the findings of all of its guards at once, because `ignore_guards` ignores all of them.
 
     Args:
-        findings: Results of guards; None where nothing looks wrong.
+        findings: Results of guards; None if a guard found nothing.
         ignore: Whether this run ignores guards.
 
     Returns:
-        What was let pass, in words, for the report.
+        The ignored findings as sentences, for the report.
 
     Raises:
-        GuardTripped: Something was found, and guards are not ignored.
+        GuardTripped: There are findings, and guards are not ignored.
     """
     found = [finding for finding in findings if finding]
     if found and not ignore:
@@ -90,7 +89,7 @@ def judge(*findings: Finding | None, ignore: bool) -> tuple[str, ...]:
 
 
 def words_of(findings: Iterable[Finding | None]) -> tuple[str, ...]:
-    """What was found, for people."""
+    """The findings as sentences."""
     return tuple(finding.words for finding in findings if finding)
 
 
@@ -105,15 +104,15 @@ def check_age(
     *,
     interval_end: datetime | None = None,
 ) -> Finding | None:
-    """The table was written recently enough; not judged where the storage does not know when it was.
+    """Check that the table was written recently enough; None if the storage does not know when it was written.
 
     Args:
         segment: The segment's audience.
         modified: When the table was written.
         now: The present time.
         guards: The limits.
-        interval_end: Set for a table that is the run's own day's: that one had to be fresh at the end of the data
-            interval, however long ago that is. What is there now, whatever the day, has to be fresh now.
+        interval_end: Set for a table that belongs to the run's day: it must have been fresh at the end of the data
+            interval, however long ago that is. A table that does not depend on the day must be fresh now.
     """
     if guards.max_age_hours is None or modified is None:
         return None
@@ -132,13 +131,13 @@ def check_age(
 def check_rows(
     segment: str, location: str, profiles: int | None, files: int, guards: Guards
 ) -> Finding | None:
-    """The table has rows; not judged where only reading it would tell.
+    """Check that the table has rows; None if its metadata does not say how many.
 
     Args:
         segment: The segment's audience.
-        location: Where the table lies.
-        profiles: Its rows; None where its metadata does not tell.
-        files: Its data files.
+        location: Location of the table.
+        profiles: Number of rows; None if its metadata does not say.
+        files: Number of data files.
         guards: The limits.
     """
     if profiles != 0 or guards.allow_empty:
@@ -151,22 +150,21 @@ def check_rows(
 
 
 def check_members(segment: str, staged: Staged, guards: Guards) -> Finding | None:
-    """The segment has members, and not too many of its profiles were rejected."""
+    """Check that the segment has members, and that not too many of its profiles were rejected."""
     rejected = staged.considered - staged.valid
     reasons = _counts_in_words({reason.replace("_", " "): count for reason, count in staged.rejected.items()})
     if not guards.allow_empty and not staged.members.count:
         return Finding(
-            f"Segment {segment!r} has no member: {staged.profiles:,} profiles read, {rejected:,} rejected{reasons}"
-            f"{_kept_out(staged)}. "
-            f"Check the table, and whether {'the keys are the right columns, and ' if staged.joined else ''}"
-            f"`email` {'too' if staged.joined else 'is the right column'}.",
+            f"Segment {segment!r} has no members: {staged.profiles:,} profiles read, {rejected:,} rejected{reasons}"
+            f"{_kept_out(staged)}. Check the table, and that "
+            f"{'the keys and `email` name the right columns' if staged.joined else '`email` names the right column'}.",
             ("allow_empty",),
         )
     if guards.max_rejected is None or not _exceeds(_odd(staged), staged.considered, guards.max_rejected):
         return None
     return Finding(
         f"{rejected:,} of {staged.considered:,} profiles of segment {segment!r} were rejected{reasons}; "
-        f"at most {_share(guards.max_rejected)} are allowed. Is `email` the right column?",
+        f"at most {_share(guards.max_rejected)} are allowed. Check that `email` names the right column.",
         ("max_rejected",),
     )
 
@@ -174,11 +172,11 @@ def check_members(segment: str, staged: Staged, guards: Guards) -> Finding | Non
 def check_profiles_lost(
     segment: str, before: TableFacts | None, now: TableFacts, guards: Guards
 ) -> Finding | None:
-    """The table has not shrunk too much.
+    """Check that the table has not shrunk too much.
 
     Args:
         segment: The segment's audience.
-        before: The table that was delivered last; None: unknown, so nothing is judged.
+        before: The table that was delivered last; None if unknown, and then nothing is checked.
         now: The table of this run.
         guards: The limits.
     """
@@ -188,8 +186,9 @@ def check_profiles_lost(
     if lost <= _FEW or not _exceeds(lost, before.profiles, guards.max_profiles_lost):
         return None
     return Finding(
-        f"The table of segment {segment!r} has {now.profiles:,} profiles; the last one that was delivered had "
-        f"{before.profiles:,}, and at most {_share(guards.max_profiles_lost)} may get lost. Is it complete?",
+        f"The table of segment {segment!r} has {now.profiles:,} profiles; at the last delivery it had "
+        f"{before.profiles:,}, and at most {_share(guards.max_profiles_lost)} may be lost. Check that the table is "
+        "complete.",
         ("max_profiles_lost",),
     )
 
@@ -197,56 +196,58 @@ def check_profiles_lost(
 def check_emails_lost(
     segment: str, before: TableFacts | None, now: TableFacts, guards: Guards
 ) -> Finding | None:
-    """The e-mail column has not suddenly become empty.
+    """Check that the e-mail column has not suddenly become empty.
 
-    What is compared is which share of the profiles has anything in it, so that a table may shrink or grow.
+    Compares the share of profiles with a value in the column, so that the table may shrink or grow.
 
     Args:
         segment: The segment's audience.
-        before: The table that was delivered last; None: unknown, so nothing is judged.
+        before: The table that was delivered last; None if unknown, and then nothing is checked.
         now: The table of this run.
         guards: The limits.
     """
     if before is None or guards.max_emails_lost is None or not before.filled:
         return None
-    kept = Fraction(before.filled, before.profiles) * now.profiles  # so many would be filled as before
+    kept = (
+        Fraction(before.filled, before.profiles) * now.profiles
+    )  # expected number with a value, by the old share
     lost = kept - now.filled
     if lost <= _FEW or not _exceeds(lost, kept, guards.max_emails_lost):
         return None
     return Finding(
-        f"In the table of segment {segment!r} {now.filled:,} of {now.profiles:,} profiles have something in the e-mail "
-        f"column; in the last one that was delivered {before.filled:,} of {before.profiles:,} had, and of that share "
-        f"at most {_share(guards.max_emails_lost)} may get lost. Has the column become empty, or got another name?",
+        f"In the table of segment {segment!r}, {now.filled:,} of {now.profiles:,} profiles have a value in the e-mail "
+        f"column; at the last delivery, {before.filled:,} of {before.profiles:,} had one, and at most "
+        f"{_share(guards.max_emails_lost)} of that share may be lost. Check whether the column is empty or renamed.",
         ("max_emails_lost",),
     )
 
 
 def check_vanished(segment: str, changes: Changes, guards: Guards) -> Finding | None:
-    """Not too many tables have vanished at once: else the lake is the likelier one to be at fault.
+    """Check that not too many tables have vanished at once; if they have, a fault in the lake is more likely.
 
     Args:
         segment: The audience of one of them.
-        changes: How many were known, and are not there any more.
+        changes: The numbers of known tables and of those that no longer exist.
         guards: The limits.
     """
-    is_one = changes.gone <= 1 and changes.found > 0  # taken off by somebody, while others are there
+    is_one = changes.gone <= 1 and changes.found > 0  # one removed table, while others exist
     if guards.max_vanished is None or is_one:
         return None
     if not _exceeds(changes.gone, changes.known, guards.max_vanished):
         return None
     return Finding(
-        f"The table of segment {segment!r} is not there any more: {changes.gone:,} of {changes.known:,} tables that "
-        f"earlier runs have delivered have vanished, and at most {_share(guards.max_vanished)} may, for their "
-        "audiences to be emptied or deleted. Check the job that writes them, and `source`.",
+        f"The table of segment {segment!r} no longer exists. {changes.gone:,} of {changes.known:,} tables that "
+        "earlier runs delivered have vanished; their audiences are emptied or deleted only if at most "
+        f"{_share(guards.max_vanished)} have. Check the job that writes the tables, and `source`.",
         ("max_vanished",),
     )
 
 
 def check_suppression(lists: Iterable[ListRead], guards: Guards) -> Finding | None:
-    """Not too much of a suppression list is of no use: whoever stands in such a row is not kept out.
+    """Check that not too many rows of a suppression list are unusable: an unusable row suppresses no member.
 
     Args:
-        lists: All lists of the export, as they were read.
+        lists: The counts of all suppression lists of the export.
         guards: The limits.
     """
     limit = guards.max_suppress_unusable
@@ -255,8 +256,8 @@ def check_suppression(lists: Iterable[ListRead], guards: Guards) -> Finding | No
         return None
     figures = " ".join(f"{one.words}." for one in broken)
     return Finding(
-        f"{figures} At most {_share(limit)} may be: these rows keep nobody out. Check what writes the list, and its "
-        "`email` under `suppress`.",
+        f"{figures} At most {_share(limit)} may be unusable, because an unusable row suppresses no member. Check the "
+        "job that writes the list, and its `email` under `suppress`.",
         ("max_suppress_unusable",),
     )
 
@@ -265,7 +266,7 @@ def check_suppression(lists: Iterable[ListRead], guards: Guards) -> Finding | No
 
 
 def check_removed(audience: str, plan: Plan, guards: Guards) -> Finding | None:
-    """Not too many members leave at once; not judged where nobody knows who is in the audience."""
+    """Check that not too many members are removed at once; None if the audience's members are unknown."""
     if plan.removed is None:
         return None
     before = plan.removed + plan.unchanged
@@ -281,31 +282,31 @@ def check_removed(audience: str, plan: Plan, guards: Guards) -> Finding | None:
     if not broken:
         return None
     return Finding(
-        f"{plan.removed:,} of {before:,} members would leave the audience {audience!r}; "
-        f"{' and '.join(broken.values())} may. Is the table complete?",
+        f"{plan.removed:,} of {before:,} members would be removed from the audience {audience!r}; "
+        f"{' and '.join(broken.values())} may be. Check that the table is complete.",
         tuple(broken),
     )
 
 
 def check_refused(audience: str, delivered: Delivered, members: int, guards: Guards) -> Finding | None:
-    """The service did not refuse too many members.
+    """Check that the service did not refuse too many members.
 
-    Judged against all members of the segment, also where a small difference was sent: members that are refused each
-    time are sent each time, and would soon be most of it.
+    The share is taken of all members of the segment, even if only a small difference was sent: refused members are
+    sent again each time, and would soon be most of the difference.
 
     Args:
         audience: The audience's name.
-        delivered: What the service took; recorded already, and right either way.
-        members: Members of the segment.
+        delivered: The result of the upload, which is already recorded and correct in any case.
+        members: Number of members of the segment.
         guards: The limits.
     """
     refused, of = sum(delivered.refused.values()), max(members, delivered.sent)
     if guards.max_refused is None or refused <= _HANDFUL or not _exceeds(refused, of, guards.max_refused):
         return None
     return Finding(
-        f"{delivered.refusals} for the audience {audience!r}; of its {of:,} members at most "
-        f"{_share(guards.max_refused)} may be refused. All others were taken, and the next run tries these again. "
-        "docs/errors.md has what each reason means.",
+        f"{delivered.refusals} for the audience {audience!r}; at most {_share(guards.max_refused)} of its {of:,} "
+        "members may be refused. All others were accepted, and the next run sends the refused ones again. "
+        "docs/errors.md explains each reason.",
         ("max_refused",),
     )
 
@@ -314,20 +315,21 @@ def check_refused(audience: str, delivered: Delivered, members: int, guards: Gua
 
 
 def _exceeds(part: int | Fraction, whole: int | Fraction, limit: float) -> bool:
-    """Whether a part is more than a share of the whole, exactly: 29 of 100 do not exceed 0.29, as floats would."""
+    """Whether a part is more than a share of the whole; exact, so that 29 of 100 does not exceed 0.29."""
     return part > Fraction(repr(limit)) * whole
 
 
 def _share(limit: float) -> str:
-    """A share in percent, as it was written: 0.005 is 0.5%."""
+    """A share as a percentage, without rounding errors: 0.005 is 0.5%."""
     return f"{float(Fraction(repr(limit)) * 100):.12g}%"
 
 
 def _odd(staged: Staged) -> int:
-    """Rejected rows; those where nothing stands only if they are more than a handful: some people give no address.
+    """Number of rejected rows that count; rows without an address count only if there are more than a handful.
 
-    The other guards look at what was there before, so that a hundred may go. This one has only the rows at hand: with
-    a hundred let pass, a list of 150 people could lose 100 of them on its first day, and nobody would be told.
+    Some profiles simply have no address. The other guards compare with an earlier table, so they can ignore 100 rows.
+    This one has only the present rows: if it ignored 100, a list of 150 profiles could lose 100 of them on its first
+    day without any message.
     """
     missing = staged.rejected.get(Rejection.MISSING, 0)
     return staged.considered - staged.valid - (missing if missing <= _HANDFUL else 0)

@@ -1,7 +1,7 @@
-"""What the steps of a run tell one another and the report: small JSON files in the workspace.
+"""The records of a run's steps, for later steps and the report: small JSON files in the workspace.
 
-`runs/<export>/<run>/<segment>/<step>.json` holds what a step found out; `failure.json` why one could not.
-Steps write when they end, so that a report can be made whatever crashed.
+`runs/<export>/<run>/<segment>/<step>.json` holds the result of a step, `failure.json` the reason of a failure. Steps
+write their record when they end, so that a report can be made whatever crashed.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Step(StrEnum):
 
 
 class _Record(BaseModel):
-    """What all steps record.
+    """The values that all steps record.
 
     Attributes:
-        seconds: How long the step has worked.
-        overridden: What its guards found and let pass, because the run ignores guards.
+        seconds: How long the step worked.
+        overridden: Findings of its guards that were ignored, because the run ignores guards.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,15 +54,15 @@ class _Record(BaseModel):
 
 
 class Validated(_Record):
-    """The table as it was found.
+    """The metadata of the table.
 
     Attributes:
         columns: The e-mail columns as the table spells them.
-        profiles: Rows, where the format knows them without reading.
+        profiles: Number of rows; None if it is known only after reading.
         files: Number of data files.
-        size_bytes: Of all files.
-        modified: Time of the newest file (UTC), where the storage knows it.
-        location: Where the table lies that was read, its dates filled in; None in records from before it was kept.
+        size_bytes: Size of all files.
+        modified: Time of the newest file (UTC); None if the storage does not know it.
+        location: Location of the table, with dates filled in; None in old records that did not include it.
     """
 
     columns: tuple[str, ...]
@@ -80,21 +80,21 @@ class Normalised(_Record):
 
 
 class Chunked(_Record):
-    """The plan, or why there is none.
+    """The plan, or the reason why there is none.
 
     Attributes:
         plan: The parts to send.
         audience: Name of the audience.
-        interval_end: End of the data interval that the target stands for.
-        ending: What becomes of the audience, because the table has vanished; None normally. For `delete` there is
-            no plan.
-        spared: Ids of audiences that the export file names: they are others', whatever the ledger says.
-        looked_at: When the table was looked for before the audience ends; None where it does not.
-        skipped: Why nothing is to be sent for this data interval; None normally.
-        guards: What the upload is to judge by; None in records from before it judged.
-        ignore_guards: Whether the run lets pass what they find.
-        force: Leave to apply it over a newer one; None normally.
-        lapse: What people should know of members that may lapse; None normally.
+        interval_end: End of the target's data interval.
+        ending: What to do with the audience because its table has vanished; None normally. For `delete` there is no
+            plan.
+        spared: Ids of audiences that the export file names; they are never deleted, whatever the ledger says.
+        looked_at: When the table was last searched for before the audience is emptied or deleted; None normally.
+        skipped: Why nothing is sent for this data interval; None normally.
+        guards: The limits for the upload's guard; None in old records that did not include them.
+        ignore_guards: Whether the run ignores guards.
+        force: Permission to apply the data over newer data; None normally.
+        lapse: A warning about members that may lapse; None normally.
     """
 
     plan: Plan | None
@@ -111,18 +111,18 @@ class Chunked(_Record):
 
 
 class Delivered(_Record):
-    """What the service took.
+    """The result of an upload.
 
     Attributes:
-        audience_id: The audience's id at the service; None if there was none to end.
-        parts: Parts that were sent.
-        sent: Members of these parts.
-        route: How they travelled; None if there were none.
-        calls: Calls that held their members; 0 for Bulk.
-        refused: Members that the service refused, by the name of its error.
-        terms: How the Customer Match terms were accepted, where the uploads did so.
+        audience_id: The audience's id at the service; None if there was no audience to empty or delete.
+        parts: Number of parts that were sent.
+        sent: Number of members in these parts.
+        route: The route of the parts; None if there were none.
+        calls: Number of calls of the synchronous API; 0 for Bulk.
+        refused: Number of members that the service refused, by the name of its error.
+        terms: How the Customer Match terms were accepted; None if the uploads did not accept them.
         forced_over: End of the newer data interval that this one was applied over; None normally.
-        uncovered: Why it would not be noticed if another workspace wrote to the audience; None normally.
+        uncovered: Why a write by another workspace would not be detected; None normally.
     """
 
     audience_id: str | None
@@ -137,18 +137,18 @@ class Delivered(_Record):
 
     @property
     def refusals(self) -> str:
-        """How many members were refused, and why, for people."""
+        """The number of refused members and the reasons, as a sentence without a full stop."""
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.refused.items())
         number = sum(self.refused.values())
         return f"Microsoft Advertising refused {number:,} of {self.sent:,} members sent ({reasons})"
 
 
 class Failure(BaseModel):
-    """Why a step could not do its work.
+    """Why a step failed.
 
     Attributes:
-        step: Which one.
-        message: What is wrong and what to do; never with an e-mail address or a secret.
+        step: The step.
+        message: What is wrong and what to do; never contains an e-mail address or a secret.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -158,7 +158,7 @@ class Failure(BaseModel):
 
 
 class RecordStorage(Protocol):
-    """What records need of a workspace."""
+    """The part of a workspace that records need."""
 
     def read_bytes(self, relative: str, /) -> bytes:
         """Read a small file, or raise FileNotFoundError."""
@@ -167,7 +167,7 @@ class RecordStorage(Protocol):
         """Write a small file, replacing it as a whole."""
 
     def exists(self, relative: str, /) -> bool:
-        """Whether there is such a file."""
+        """Whether a file exists."""
 
     def delete(self, relative: str, /, *, recursive: bool = False) -> None:
         """Delete a file or a folder."""
@@ -190,7 +190,7 @@ class SegmentRecords:
 
     Args:
         storage: The workspace.
-        folder: The segment's folder of this run; staged members and parts lie there too.
+        folder: The segment's folder of this run; it also holds the staged members and parts.
     """
 
     def __init__(self, storage: RecordStorage, folder: str) -> None:
@@ -198,10 +198,9 @@ class SegmentRecords:
         self._storage = storage
 
     def write(self, record: BaseModel) -> None:
-        """Keep what a step found out.
+        """Write the record of a step.
 
-        A failure that was noted before is over then, and what later steps had found out before is void: they
-        run again, or are a dead task's.
+        This deletes an earlier failure and the records of later steps, which run again or came from a dead task.
         """
         kinds = list(_NAMES)
         if not isinstance(record, Failure):
@@ -211,7 +210,7 @@ class SegmentRecords:
         self._storage.write_bytes(self._path(type(record)), record.model_dump_json(indent=1).encode())
 
     def read(self, kind: type[Record]) -> Record | None:
-        """What a step found out; None if it did not end."""
+        """Read the record of a step; None if it has none."""
         path = self._path(kind)
         if not self._storage.exists(path):
             return None

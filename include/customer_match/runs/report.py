@@ -1,4 +1,4 @@
-"""The report of a run, as a model: its JSON is `report.json`. No e-mail address and no hash is in it."""
+"""The report of a run as a model; its JSON is `report.json`. It contains no e-mail address and no hash."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["OUTCOME_OF_ENDING", "Outcome", "RunReport", "SegmentReport"]
 
 
 class Outcome(StrEnum):
-    """How a segment ended."""
+    """The result of a segment."""
 
     DELIVERED = "delivered"
     UNCHANGED = "unchanged"
@@ -32,57 +32,56 @@ class Outcome(StrEnum):
 
     @property
     def good(self) -> bool:
-        """Whether nobody has to act."""
+        """Whether the segment succeeded, so that no user has to act."""
         return self is not Outcome.FAILED
 
 
 OUTCOME_OF_ENDING: Final[dict[Ending, Outcome]] = {"empty": Outcome.EMPTIED, "delete": Outcome.DELETED}
-"""How a segment ended whose table has vanished, by what the export wants then."""
+"""The outcome of a segment whose table has vanished, by what the export does then."""
 
 
 class SegmentReport(BaseModel):
-    """One segment of a run. Counts are None where the run did not come that far.
+    """The report of one segment. Counts are None if the run did not get that far.
 
     Attributes:
         segment: The table's name.
         audience: The audience's name.
         audience_id: Its id at the service.
-        outcome: How it ended.
+        outcome: The result.
         message: Why it failed or was skipped, or what the service refused; and what to do.
-        location: Where the table lies that was read, its dates filled in.
-        profiles: Rows read; of a log of changes those that count: the newest of each id, without what is deleted.
-        superseded: Rows of logs of changes with a newer one of the same id; None where no table is such a log.
-        deleted: Ids, of those that logs of changes have, that were deleted.
+        location: Location of the table, with dates filled in.
+        profiles: Rows read; for a change log, the newest row of each id that was not deleted.
+        superseded: Rows of change logs that a newer row of the same id supersedes; None if no table is a change log.
+        deleted: Ids in change logs that were deleted.
         filtered: Rows that `where` left out.
-        without_consent: Rows, of the others, without consent.
-        valid: Rows, of those that are left, with a usable address.
-        rejected: Rows without one, by reason.
-        duplicates: Digests that were there already.
+        without_consent: Rows without consent, of the remaining ones.
+        valid: Rows with a usable address, of the remaining ones.
+        rejected: Rows without a usable address, by reason.
+        duplicates: Digests that occurred before.
         suppressed: Distinct members that the suppression lists kept out; None without such lists.
-        suppression_lists: How the suppression lists were read: rows, and those of no use by reason.
-        customers: Distinct customers that the segment lists, where these are joined to profiles; None elsewhere.
-        without_profile: Customers, of these, that no profile has.
+        suppression_lists: For each suppression list, the number of rows, and of unusable rows by reason.
+        customers: Distinct customers of the segment, if they are joined to profiles; otherwise None.
+        without_profile: Customers without a profile, of these.
         unreadable: Rows of the table of memberships whose segments cannot be read.
         members: Distinct members of the segment.
-        rejects: The file in the workspace with the keys of the rejected rows; None if no `row_key` is named.
+        rejects: The file in the workspace with the keys of the rejected rows; None without a `row_key`.
         added: Members sent because they may have been missing.
-        removed: Members sent because they left; None if nobody knew who was in the audience.
+        removed: Members removed because they left; None if the audience's members were unknown.
         renewed: Members sent again, so that they do not lapse.
         sent: Members that were sent.
-        refused: Members of these that the service refused, by the name of its error.
-        overridden: What guards found and let pass, because the run ignored them.
+        refused: Members that the service refused, of those sent, by the name of its error.
+        overridden: Findings of guards that were ignored, because the run ignored guards.
         parts: Upload files, or groups of calls.
-        route: How the parts travel: `bulk` or `apply`; None if there are none.
-        calls: Calls that held the members; 0 for Bulk.
-        replaced: Whether the audience was replaced as a whole.
-        terms: How the Customer Match terms were accepted, where the uploads did so.
-        sizes: How large the service found the audience when the run began; None if no earlier run delivered it.
-        damage: Why the ledger was not trusted, so that it had to be; None normally.
-        forced_over: End of the newer data interval that the audience held, and that this one was applied over; None
-            normally.
-        lapse: What people should know of members that may lapse; None normally.
-        uncovered: Why it would not be noticed if another workspace wrote to the audience; None normally.
-        seconds: From the first step's work to the last one's, waiting for Airflow left out.
+        route: The route of the parts, `bulk` or `apply`; None if there are none.
+        calls: Calls of the synchronous API; 0 for Bulk.
+        replaced: Whether the whole audience was replaced.
+        terms: How the Customer Match terms were accepted; None if the uploads did not accept them.
+        sizes: The audience's size at the service when the run started; None if no earlier run delivered it.
+        damage: Why the ledger was not trusted, so that the audience was replaced; None normally.
+        forced_over: End of the newer data interval that this one was applied over; None normally.
+        lapse: A warning about members that may lapse; None normally.
+        uncovered: Why a write by another workspace would not be detected; None normally.
+        seconds: Working time of all steps, without waiting for Airflow.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -133,7 +132,7 @@ class SegmentReport(BaseModel):
 
     @property
     def kept_out(self) -> dict[str, int]:
-        """Who is not in the audience for other reasons than the address, in words, as far as there are any."""
+        """Numbers of profiles and members that were kept out for other reasons than the address, without zeros."""
         counts = {
             "older rows superseded": self.superseded,
             "deleted": self.deleted,
@@ -147,23 +146,23 @@ class SegmentReport(BaseModel):
 
 
 class RunReport(BaseModel):
-    """One run of an export.
+    """The report of one run of an export.
 
     Attributes:
         export: Name of the export.
         title: Its title.
-        run_id: Airflow's name of the run.
+        run_id: Airflow's id of the run.
         interval_end: End of the data interval (or the time of a manual run), UTC.
         finished: When the report was made, UTC.
         dry_run: Whether nothing was sent.
         full: Whether audiences were replaced on request.
-        forced: Whether older data was to be applied over newer data.
-        segments: In the order of the export.
+        forced: Whether the run was allowed to apply older data over newer data.
+        segments: The segments, in the order of the export.
         sizes_note: Why the audiences' sizes could not be read; None normally.
-        vanished: Tables that an earlier run delivered and that are not there any more. Their audiences are kept, where
-            they are not among the segments.
-        appeared: Tables that a pattern takes and that no earlier run delivered.
-        ending: What becomes of audiences whose tables two runs in a row miss; None: they are kept.
+        vanished: Tables that an earlier run delivered and that no longer exist. Their audiences are kept unless they
+            are among the segments.
+        appeared: Tables that a pattern matches and that no earlier run delivered.
+        ending: What happens to an audience whose table two runs in a row do not find; None: it is kept.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -200,14 +199,14 @@ class RunReport(BaseModel):
     @computed_field  # type: ignore[prop-decorator]  # pydantic's way to put a property into JSON
     @property
     def failed(self) -> int:
-        """Segments that failed."""
+        """Number of segments that failed."""
         return sum(not segment.outcome.good for segment in self.segments)
 
     def total(self, field: str) -> int:
-        """Sum of a count over all segments; those that are not known count as nothing."""
+        """Sum of a count over all segments; unknown counts are left out."""
         return sum(getattr(segment, field) or 0 for segment in self.segments)
 
     @property
     def terms(self) -> str | None:
-        """How the Customer Match terms were accepted, where an upload did so."""
+        """How the Customer Match terms were accepted; None if no upload accepted them."""
         return next((segment.terms for segment in self.segments if segment.terms), None)

@@ -1,4 +1,4 @@
-"""From the records of a run's steps to the report of each segment."""
+"""Builds the report of a segment from the records of its steps."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from customer_match.runs.report import OUTCOME_OF_ENDING, Outcome, SegmentReport
 __all__ = ["segment_report"]
 
 _VANISHED: Final[dict[Ending, str]] = {
-    "empty": "Its table is not there any more: the audience would be emptied.",
-    "delete": "Its table is not there any more: the audience would be deleted.",
+    "empty": "The table no longer exists. The audience would be emptied.",
+    "delete": "The table no longer exists. The audience would be deleted.",
 }
 
 
 def segment_report(
     segment: str, audience: str, records: SegmentRecords, *, dry_run: bool, sizes: AudienceSize | None = None
 ) -> SegmentReport:
-    """Sum up what a segment's steps have recorded."""
+    """Build the report of a segment from the records of its steps."""
     validated, normalised = records.read(Validated), records.read(Normalised)
     chunked, delivered = records.read(Chunked), records.read(Delivered)
     outcome, message = _outcome(records.read(Failure), chunked, delivered, dry_run=dry_run)
@@ -98,10 +98,10 @@ def _outcome(
     if delivered is None:
         return (
             Outcome.FAILED,
-            "A task ended without a word (killed, or timed out). Its log in Airflow says more.",
+            "The task stopped without reporting a result (killed or timed out): see its log in Airflow.",
         )
     if delivered.refused:
-        return Outcome.REFUSED_SOME, f"{delivered.refusals}; the next run tries them again."
+        return Outcome.REFUSED_SOME, f"{delivered.refusals}; the next run sends them again."
     return _outcome_of_delivery(chunked.ending if chunked else None, delivered)
 
 
@@ -111,6 +111,6 @@ def _outcome_of_delivery(ending: Ending | None, delivered: Delivered) -> tuple[O
     if delivered.audience_id is None:
         return (
             Outcome.UNCHANGED,
-            "Its table is not there any more, and there is no audience that surely is its own.",
+            "The table no longer exists, and no audience certainly belongs to this segment.",
         )
-    return OUTCOME_OF_ENDING[ending], "Its table is not there any more."
+    return OUTCOME_OF_ENDING[ending], "The table no longer exists."

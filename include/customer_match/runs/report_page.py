@@ -1,4 +1,4 @@
-"""The report of a run as a page."""
+"""The report of a run as an HTML page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["html_of"]
 
 
 def html_of(report: RunReport) -> str:
-    """The report as a page of its own: no script, nothing loaded from elsewhere."""
+    """Render the report as a self-contained HTML page without scripts or external resources."""
     from customer_match.runs.report_tables import as_cells, segment_table  # noqa: PLC0415 - it imports pandas
 
     template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")

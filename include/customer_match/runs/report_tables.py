@@ -1,4 +1,4 @@
-"""The tables of a run that people read: counts as data frames, as text for a terminal, as cells for the page.
+"""The tables of a run for users: counts as data frames, as text for a terminal, and as cells of the page.
 
 Importing pandas takes 0.25 s and 32 MB, so only the functions that show a table import this module.
 """
@@ -24,7 +24,7 @@ _ONLY_IF_ANY: Final = ["renewed", "refused"]
 
 
 def segment_table(report: RunReport) -> pd.DataFrame:
-    """One row per segment, in the order of the report; counts are `Int64`, where `<NA>` means not known."""
+    """One row per segment, in the order of the report; counts are `Int64`, where `<NA>` means unknown."""
     counts = pd.DataFrame([_counts(one) for one in report.segments], dtype="Int64")
     names = pd.DataFrame(
         {
@@ -36,7 +36,7 @@ def segment_table(report: RunReport) -> pd.DataFrame:
 
 
 def reason_table(report: RunReport) -> pd.DataFrame:
-    """One row per segment and reason: what was rejected, kept out, or refused by the service, and how often."""
+    """One row per segment and reason: how many were rejected, kept out, or refused by the service."""
     rows = [
         (one.audience, what, reason.replace("_", " "), count)
         for one in report.segments
@@ -51,12 +51,12 @@ def reason_table(report: RunReport) -> pd.DataFrame:
 
 
 def as_cells(frame: pd.DataFrame, unknown: str) -> pd.DataFrame:
-    """The values as text: counts with thousands separators, and a word for what is not known."""
+    """Format the values as text: counts with thousands separators, and `unknown` for missing values."""
     return pd.DataFrame({name: _texts(column, unknown) for name, column in frame.items()})
 
 
 def as_text(frame: pd.DataFrame) -> str:
-    """Aligned columns for a terminal: counts to the right, names to the left, `?` for what is not known.
+    """Format aligned columns for a terminal: counts to the right, names to the left, `?` for unknown values.
 
     Widths are those of a terminal, where a Chinese character takes two columns. pandas' own `to_string` aligns all
     text to the right.
@@ -69,7 +69,7 @@ def as_text(frame: pd.DataFrame) -> str:
 
 
 def run_text(report: RunReport) -> str:
-    """A report for a terminal: the counts of each segment, the reasons, and what people should know."""
+    """Format a report for a terminal: the counts of each segment, the reasons, and the notes."""
     parts = [headline_of(report)]
     if report.segments:
         table = segment_table(report)

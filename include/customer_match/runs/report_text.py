@@ -1,4 +1,4 @@
-"""The report of a run in a few lines of text: for a log, a note, and what people should know beside the counts."""
+"""The report of a run as a few lines of text for a log or a note, and the notes that go with its counts."""
 
 from __future__ import annotations
 
@@ -9,47 +9,49 @@ __all__ = ["changes_of", "headline_of", "notes_of", "summary_of", "unusable_list
 
 
 def summary_of(report: RunReport) -> str:
-    """A few lines of text for a log or a note."""
+    """Summarise the report in a few lines of text for a log or a note."""
     return "\n".join([headline_of(report), *map(_line, report.segments), *_remarks(report)])
 
 
 def headline_of(report: RunReport) -> str:
-    """How many segments are right, in one sentence."""
-    head = f"{len(report.segments) - report.failed} of {len(report.segments)} segments are right"
+    """How many segments succeeded, in one sentence."""
+    head = f"{len(report.segments) - report.failed} of {len(report.segments)} segments succeeded"
     return f"{head}{' (dry run: nothing was sent)' if report.dry_run else ''}."
 
 
 def notes_of(report: RunReport) -> list[str]:
-    """What people should know beside the counts, a line each."""
-    told = ((segment.audience, _notes(segment)) for segment in report.segments)
-    return [*(f"- {audience}: {words}" for audience, words in told if words), *_remarks(report)]
+    """The notes for users in addition to the counts, one line each."""
+    notes = ((segment.audience, _notes(segment)) for segment in report.segments)
+    return [*(f"- {audience}: {words}" for audience, words in notes if words), *_remarks(report)]
 
 
 def unusable_lists(report: RunReport) -> list[str]:
-    """What of the suppression lists is of no use, each list once."""
+    """The suppression lists with unusable rows, each list once."""
     lists = dict.fromkeys(one.words for s in report.segments for one in s.suppression_lists if one.rejected)
     return list(lists)
 
 
 def changes_of(report: RunReport) -> list[str]:
-    """What has vanished or appeared since earlier runs, a sentence each."""
-    here = {segment.audience for segment in report.segments}
-    fate = (
-        f" If the next run misses it too, the audience is {OUTCOME_OF_ENDING[report.ending]}."
+    """The tables that have vanished or appeared since earlier runs, as one text each."""
+    present = {segment.audience for segment in report.segments}
+    next_step = (
+        f" If the next run does not find it either, the audience is {OUTCOME_OF_ENDING[report.ending]}."
         if report.ending
         else ""
     )
-    gone = [
-        f"{one.audience}: kept as it is; its table {one.table} is not there any more.{fate}"
+    vanished = [
+        f"{one.audience}: the audience is kept unchanged; its table {one.table} no longer exists.{next_step}"
         for one in report.vanished
-        if one.audience not in here
+        if one.audience not in present
     ]
-    return [*gone, *(f"{table}: no earlier run has delivered this table." for table in report.appeared)]
+    return [*vanished, *(f"{table}: no earlier run has delivered this table." for table in report.appeared)]
 
 
 def _remarks(report: RunReport) -> list[str]:
     lines = [
-        f"- {_worry(s.sizes)}" for s in report.segments if s.sizes and s.sizes.readiness.calls_for_a_look
+        f"- {_size_warning(s.sizes)}"
+        for s in report.segments
+        if s.sizes and s.sizes.readiness.needs_attention
     ]
     lines += [f"- {words}." for words in unusable_lists(report)]
     lines += [f"- {report.sizes_note}"] if report.sizes_note else []
@@ -80,14 +82,14 @@ def _counts_in_words(segment: SegmentReport) -> list[str]:
 
 
 def _notes(segment: SegmentReport) -> str:
-    """What people should know of a segment beside its counts; empty if there is nothing."""
+    """The notes for users about a segment; empty if there are none."""
     damage = f"Replaced because its ledger could not be trusted: {segment.damage}" if segment.damage else ""
     notes = (damage, _force(segment), segment.message, *_overrides(segment), segment.lapse, segment.uncovered)
     return " ".join(part for part in notes if part)
 
 
 def _overrides(segment: SegmentReport) -> list[str]:
-    return [f"Let pass by `ignore_guards`: {words}" for words in segment.overridden]
+    return [f"Ignored because of `ignore_guards`: {words}" for words in segment.overridden]
 
 
 def _force(segment: SegmentReport) -> str:
@@ -95,7 +97,7 @@ def _force(segment: SegmentReport) -> str:
     return f"Applied by force over newer data (up to {over:%Y-%m-%d %H:%M} UTC)." if over else ""
 
 
-def _worry(sizes: AudienceSize) -> str:
+def _size_warning(sizes: AudienceSize) -> str:
     known = [(sizes.search_size, "in search"), (sizes.network_size, "in the audience network")]
     counts = ", ".join(f"{size:,} matched {where}" for size, where in known if size is not None)
     return f"{sizes.audience}: {sizes.readiness}; {counts + ': ' if counts else ''}{sizes.message}."

@@ -64,7 +64,7 @@ def verify(audience: Audience, export: ExportName = None, *, as_json: AsJson = F
     else:
         say(f"Valid{f', but these older states are damaged: {old}' if old else ''}. {compared}")
     if foreign and not as_json:
-        say(found.ledger.told_of(foreign))
+        say(found.ledger.foreign_files_warning(foreign))
     if not sound:
         raise typer.Exit(1)
 

@@ -126,9 +126,7 @@ def _plan(run: ExportRun, segment: Segment, state: State, staged: Staged) -> Pla
         damage = run.ledgers.of(state.audience).verify(state)
         if damage is None:
             raise  # it is the target
-        log.warning(
-            "%s Nothing that the ledger said counts any more: the whole audience is replaced.", damage
-        )
+        log.warning("%s The ledger is no longer trusted, so the whole audience is replaced.", damage)
         return _plan_from(run, segment, state.unknown(damage), staged)
 
 

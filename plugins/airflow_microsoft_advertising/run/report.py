@@ -32,7 +32,7 @@ def write_report(run: ExportRun, segments: Sequence[Segment]) -> RunReport:
 
 
 def _make_report(run: ExportRun, segments: Sequence[Segment]) -> RunReport:
-    export, sizes, changes = run.export, load_sizes(run), run.changes.noted() or Changes()
+    export, sizes, changes = run.export, load_sizes(run), run.changes.read() or Changes()
     return RunReport(
         export=export.name,
         title=export.title,

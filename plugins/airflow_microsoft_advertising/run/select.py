@@ -51,7 +51,7 @@ def _find(run: ExportRun) -> tuple[list[Segment], Changes]:
     segments = segments_of(export, tables)
     for name in unmatched(export, tables) if tables else ():
         log.warning("No table in %s fits the segment %r of the export file", root, name)
-    changes = run.changes.found(tables, segments)
+    changes = run.changes.detect(tables, segments)
     segments += run.changes.endings(changes, at_once=run.ignore_guards)
     if not segments:
         raise ConfigurationError(_no_table(export, root, changes))

@@ -60,7 +60,7 @@ def _read(run: ExportRun, segments: Sequence[Segment]) -> Sizes:
         log.warning("%s", note)
         return Sizes(read_at=now, note=note)
     for reading in sizes.readings:
-        level = logging.WARNING if reading.readiness.calls_for_a_look else logging.INFO
+        level = logging.WARNING if reading.readiness.needs_attention else logging.INFO
         log.log(
             level,
             "Audience %r: %s in search, %s in the audience network; %s",

@@ -52,5 +52,5 @@ def apply_guards(*findings: Finding | None, ignore: bool) -> tuple[str, ...]:
     """
     overridden = judge(*findings, ignore=ignore)
     for words in overridden:
-        log.warning("Let pass by `ignore_guards`: %s", words)
+        log.warning("Ignored because of `ignore_guards`: %s", words)
     return overridden

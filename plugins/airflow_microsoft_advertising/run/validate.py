@@ -10,7 +10,7 @@ from customer_match.errors import ConfigurationError, TerminalError
 from customer_match.redaction import logger, without_addresses
 from customer_match.runs.guards import Finding, check_age, check_rows, check_vanished
 from customer_match.runs.records import Step, Validated
-from customer_match_delivery.ownership import refuse_anothers
+from customer_match_delivery.ownership import refuse_other_owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,17 +35,17 @@ def validate_segment(run: ExportRun, segment: Segment) -> Validated:
         if segment.ending:
             record = _validate_vanished(run, segment, elapsed)
         else:
-            _refuse_anothers(run, segment)
+            _refuse_other_owner(run, segment)
             record = _validate_tables(run, segment, elapsed)
         run.records(segment).write(record)
         return record
 
 
-def _refuse_anothers(run: ExportRun, segment: Segment) -> None:
+def _refuse_other_owner(run: ExportRun, segment: Segment) -> None:
     """Do not begin where another export of this workspace keeps the audience."""
     spec = run.audience(segment)
     owner = run.ledgers.owner(spec.key, spec.name)
-    refuse_anothers(run.ledgers, spec, owner, what=f"The audience {spec.name!r}")
+    refuse_other_owner(run.ledgers, spec, owner, what=f"The audience {spec.name!r}")
 
 
 def _validate_tables(run: ExportRun, segment: Segment, elapsed: Elapsed) -> Validated:
@@ -80,7 +80,7 @@ def _check_table(run: ExportRun, segment: Segment, table: Table) -> Iterator[Fin
 
 def _validate_vanished(run: ExportRun, segment: Segment, elapsed: Elapsed) -> Validated:
     """A table that has vanished, and not with so many others that it must be a mistake."""
-    changes = run.changes.noted()
+    changes = run.changes.read()
     if changes is None:
         raise TerminalError(
             f"What the task `select` found is not in {run.folder} any more. Clear that task and those after it."

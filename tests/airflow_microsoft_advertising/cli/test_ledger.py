@@ -155,7 +155,7 @@ class Service:
         ("[customer-match-generation:0a0b0c0d-000000000001]", 0, "Valid. The ledger matches"),
         ("[customer-match-generation:0a0b0c0d-000000000002]", 1, "Another workspace (id 0a0b0c0d)"),
         ("[customer-match-generation:0a0b0c0d-000000000002]", 1, "The next run replaces the whole audience."),
-        ("by hand", 1, "changed it by hand"),
+        ("by hand", 1, "changed by hand"),
         (None, 1, "id 81 no longer exists. The next run creates it again"),
     ],
 )
@@ -187,8 +187,8 @@ def test_an_audience_that_shows_no_generation_is_not_covered(
     Service(monkeypatch, "by hand")
     result = run("verify", "Gold")
     assert result.exit_code == 0
-    assert "Not compared with the audience: Microsoft Advertising did not take" in result.output
-    assert "unprotected  Microsoft Advertising did not take" in run("show", "Gold").output
+    assert "Not compared with the audience: Microsoft Advertising refused" in result.output
+    assert "unprotected  Microsoft Advertising refused" in run("show", "Gold").output
 
 
 @pytest.mark.bad_input

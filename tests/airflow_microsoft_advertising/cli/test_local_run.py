@@ -184,7 +184,7 @@ def test_what_does_not_pass_fails_the_segment(lake: Lake, service: ClosingServic
     service.ends = [UploadState.FAILED] * 3
     report = bulk(lake, retries=2, retry_delay_seconds=0)("Gold")
     assert outcomes(report) == {GOLD: Outcome.FAILED}
-    assert "ended the upload" in (report.segments[0].message or "")
+    assert "ended with the status" in (report.segments[0].message or "")
     assert outcomes(bulk(lake, name="run-2")("Gold")) == {GOLD: Outcome.DELIVERED}
 
 

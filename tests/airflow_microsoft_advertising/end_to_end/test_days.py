@@ -146,7 +146,7 @@ def test_an_audience_that_is_deleted_while_an_upload_is_in_flight(tmp_path: Path
     at.api.control(f"audiences/{audience['id']}", {"deleted": True})
     at.api.control("faults", method="DELETE")
     event = asyncio.run(_fired(waiting.value.trigger))
-    with pytest.raises(TransientError, match="creates it anew"):
+    with pytest.raises(TransientError, match="creates it again"):
         at.operator(run, segment).execute_complete(context, event)
     at.try_upload(run, segment)
     at.check(list(write_report(run, [segment]).segments))

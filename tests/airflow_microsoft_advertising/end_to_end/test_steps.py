@@ -445,7 +445,7 @@ def test_a_table_that_has_collapsed(small: Installation) -> None:
     small.write(demo_tables(0.0005))  # a quarter of the profiles
     with pytest.raises(
         AirflowFailException,
-        match=r"would leave.*profiles.*`guards\.max_removed` and `guards\.max_profiles_lost`",
+        match=r"would be removed.*profiles.*`guards\.max_removed` and `guards\.max_profiles_lost`",
     ):
         small.run()
     assert small.api.members(audience["id"]) == before

@@ -230,5 +230,5 @@ def test_a_segment_of_which_everybody_was_deleted_has_no_member(folder: Path) ->
     )
     run = run_of(folder, profiles=None)
     validate_segment(run, GOLD)
-    with pytest.raises(AirflowFailException, match=r"has no member: 0 profiles read, 0 rejected, 1 deleted"):
+    with pytest.raises(AirflowFailException, match=r"has no members: 0 profiles read, 0 rejected, 1 deleted"):
         normalise_segment(run, GOLD)

@@ -105,7 +105,7 @@ def test_what_came_in_since_the_run_began_is_not_forced_over(lake: Lake) -> None
     prepare(newer, GOLD)
     delivered(newer, GOLD, at=datetime.now(UTC))
     prepare(older, GOLD)
-    assert "under way" in str(chunk_segment(older, GOLD).skipped)
+    assert "was running" in str(chunk_segment(older, GOLD).skipped)
 
 
 def test_an_audience_that_holds_data_of_the_future_is_not_passed_over_in_silence(lake: Lake) -> None:
@@ -151,7 +151,10 @@ def test_a_schedule_slower_than_the_duration_is_told(lake: Lake, monkeypatch: py
     prepare(run, GOLD)
     report = write_report(run, [GOLD])
     for text in (summary_of(report), html_of(report)):
-        assert "Members stay 20 days, and the next run may be over as late as 2026-06-01 06:00 UTC" in text
+        assert (
+            "Members stay 20 days in the audience, but the next run may end as late as 2026-06-01 06:00 UTC"
+            in text
+        )
 
 
 def test_a_dry_run_needs_no_connection(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,18 +198,19 @@ OFF: dict[str, Any] = dict.fromkeys(
 # What the table is like the next day, the guard that is on, the limits at which it passes and trips, its words.
 COMPARED: dict[str, tuple[list[str | None], str, float, float, str]] = {
     "leavers, a share": (
-        people(first=150, count=300), "max_removed", 0.5, 0.49, r"150 of 300 members would leave.*at most 49% may",
+        people(first=150, count=300), "max_removed", 0.5, 0.49,
+        r"150 of 300 members would be removed.*at most 49% may be",
     ),
     "leavers, a number": (
         people(first=150, count=300), "max_removed_members", 150, 149,
-        r"150 of 300 members would leave.*at most 149 members may",
+        r"150 of 300 members would be removed.*at most 149 members may be",
     ),
     "profiles": (
-        people(count=150), "max_profiles_lost", 0.5, 0.49, r"has 150 profiles;.*had 300, and at most 49% may",
+        people(count=150), "max_profiles_lost", 0.5, 0.49, r"has 150 profiles;.*had 300, and at most 49% may be",
     ),
     "e-mails": (
         people(count=300, missing=120), "max_emails_lost", 0.4, 0.39,
-        r"180 of 300 profiles have something.*300 of 300 had.*at most 39% may get lost",
+        r"180 of 300 profiles have a value.*300 of 300 had.*at most 39% of that share may be lost",
     ),
 }  # fmt: skip
 
@@ -236,7 +240,7 @@ def test_a_collapse_is_told_with_all_that_it_does(settled: Lake, caplog: pytest.
     run = next_run(settled, people(count=100))
     with pytest.raises(
         AirflowFailException,
-        match=r"200 of 300 members would leave.*has 100 profiles.*`guards\.max_removed` and "
+        match=r"200 of 300 members would be removed.*has 100 profiles.*`guards\.max_removed` and "
         r"`guards\.max_profiles_lost`",
     ):
         chunk_segment(run, GOLD)
@@ -245,11 +249,11 @@ def test_a_collapse_is_told_with_all_that_it_does(settled: Lake, caplog: pytest.
     assert chunked.plan
     assert chunked.plan.removed == 200
     assert len(chunked.overridden) == 2
-    assert "Let pass by `ignore_guards`: 200 of 300 members would leave" in caplog.text
+    assert "Ignored because of `ignore_guards`: 200 of 300 members would be removed" in caplog.text
     delivered(once, GOLD)
     report = write_report(once, [GOLD])
     assert report.segments[0].overridden == chunked.overridden
-    assert "Let pass by `ignore_guards`: 200 of 300" in summary_of(report)
+    assert "Ignored because of `ignore_guards`: 200 of 300" in summary_of(report)
 
 
 @pytest.mark.bad_input

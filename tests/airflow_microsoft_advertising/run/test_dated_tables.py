@@ -204,13 +204,13 @@ class TestDiscovery:
         lake.write("Platinum", ["a@example.com"])
         shutil.rmtree(lake.folder / "lake" / "Gold")
         told = self.run(lake, "2", dry_run=True)
-        assert told.startswith("Gold: kept as it is; its table Gold is not there any more.")
+        assert told.startswith("Gold: the audience is kept unchanged; its table Gold no longer exists.")
         assert told.endswith("Platinum: no earlier run has delivered this table.")
         assert self.run(lake, "3", deliver=False) == told, (
             "a run that failed before it planned, or a dry one, remembers nothing"
         )
         assert self.run(lake, "4", "Silver") == "", "a run of chosen segments cannot tell"
         assert self.run(lake, "5") == told
-        assert self.run(lake, "6") == "Gold: kept as it is; its table Gold is not there any more."
+        assert self.run(lake, "6") == "Gold: the audience is kept unchanged; its table Gold no longer exists."
         lake.write("Gold", ["a@example.com"])
         assert self.run(lake, "7") == ""

@@ -218,7 +218,7 @@ def test_keys_that_never_meet_stop_the_segment(folder: Path) -> None:
     parquet(folder / "tables", "Gold", [{"CustomerId": "7"}, {"CustomerId": "8"}])
     parquet(folder / "tables", "Customer", PROFILES)
     with pytest.raises(
-        AirflowFailException, match=r"no member: 0 profiles read.*2 customers without a profile.*keys"
+        AirflowFailException, match=r"no members: 0 profiles read.*2 customers without a profile.*keys"
     ):
         normalise_segment(run_of(folder), GOLD)
 

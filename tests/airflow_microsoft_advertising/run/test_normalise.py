@@ -48,7 +48,7 @@ def test_a_segment_of_rejected_profiles_alone_is_empty(lake: Lake) -> None:
     run = lake.run()
     validate_segment(run, GOLD)
     with pytest.raises(
-        AirflowFailException, match=r"no member: 8 profiles read, 8 rejected \(missing 7, not an address 1\)"
+        AirflowFailException, match=r"no members: 8 profiles read, 8 rejected \(missing 7, not an address 1\)"
     ):
         normalise_segment(run, GOLD)
 

@@ -43,7 +43,7 @@ def test_the_report_of_a_run(lake: Lake) -> None:
     assert silver.message
     assert silver.message.startswith("validate: ")
     assert summary_of(report).startswith(
-        "1 of 2 segments are right.\n- Gold customers: refused some; 6 profiles"
+        "1 of 2 segments succeeded.\n- Gold customers: refused some; 6 profiles"
     )
     written = json.loads(run.workspace.read_bytes(f"{run.folder}/report.json"))
     assert [segment["audience"] for segment in written["segments"]] == ["Gold customers", "Silver"]
@@ -57,4 +57,4 @@ def test_a_task_that_died_without_a_word_is_a_failure(lake: Lake) -> None:
     prepare(run, GOLD)
     [segment] = write_report(run, [GOLD]).segments
     assert segment.outcome is Outcome.FAILED
-    assert "without a word" in str(segment.message)
+    assert "without reporting a result" in str(segment.message)

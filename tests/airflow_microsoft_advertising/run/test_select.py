@@ -49,7 +49,7 @@ def test_a_pattern_that_takes_no_table(lake: Lake) -> None:
 
 def test_a_run_for_a_date_in_the_future_does_not_begin(lake: Lake) -> None:
     with pytest.raises(
-        AirflowFailException, match=r"ends at 2136-01-01 00:00 UTC, and by this machine's clock"
+        AirflowFailException, match=r"ends at 2136-01-01 00:00 UTC, but by this machine's clock"
     ):
         select_segments(lake.run(interval_end=FUTURE))
     soon = datetime.now(UTC) + timedelta(minutes=50)

@@ -98,7 +98,7 @@ def test_a_dry_run_asks_nobody(run: ExportRun, lake: Lake, monkeypatch: pytest.M
             Readiness.TOO_SMALL,
             "too small; 5 matched in search: serving needs 300 matched users.",
         ),
-        ([], Readiness.MISSING, "missing; it was not there when the run began"),
+        ([], Readiness.MISSING, "missing; it did not exist when the run started"),
         (sized(None, None), Readiness.NOT_KNOWN_YET, ""),
         (sized(300, 300), Readiness.READY, ""),
     ],
@@ -120,7 +120,7 @@ def test_what_the_report_says(
 
 
 @pytest.mark.parametrize(("size", "level"), [(299, "WARNING"), (300, "INFO"), (None, "INFO")])
-def test_what_calls_for_a_look_is_logged_as_a_warning(
+def test_what_needs_attention_is_logged_as_a_warning(
     run: ExportRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, size: int, level: str
 ) -> None:
     caplog.set_level("INFO")

@@ -106,7 +106,7 @@ def test_the_guards_judge_those_who_are_considered(messy: Lake) -> None:
         normalise_segment(messy.run(**few), CUSTOMER_SEGMENT)
     nobody = KEPT_OUT | {"where": "Country = 'XX'"}
     with pytest.raises(
-        AirflowFailException, match="no member: 9 profiles read, 0 rejected, 9 left out by `where`"
+        AirflowFailException, match="no members: 9 profiles read, 0 rejected, 9 left out by `where`"
     ):
         normalise_segment(messy.run(**nobody), CUSTOMER_SEGMENT)
 

@@ -133,7 +133,7 @@ def test_it_is_kept_if_nothing_is_said(days: Days) -> None:
     report = days.run()
     assert {segment.audience for segment in report.segments} == {"Silver", "Bronze"}
     assert days.holds("Gold") == 5
-    assert "Gold: kept as it is; its table Gold is not there any more." in changes_of(report)
+    assert "Gold: the audience is kept unchanged; its table Gold no longer exists." in changes_of(report)
     assert [one.table for one in days.run().vanished] == ["Gold"], "told in every run"
 
 
@@ -147,8 +147,8 @@ def test_the_first_run_that_misses_it_waits(days: Days, ending: str) -> None:
         verb = {"empty": "emptied", "delete": "deleted"}[ending]
         [words] = changes_of(report)
         assert words == (
-            "Gold: kept as it is; its table Gold is not there any more. If the next run misses it too, the audience is "
-            f"{verb}."
+            "Gold: the audience is kept unchanged; its table Gold no longer exists. If the next run does not find it "
+            f"either, the audience is {verb}."
         )
     days.write("Gold")
     days.run()
@@ -185,7 +185,7 @@ def test_its_audience_ends_and_no_other(days: Days, ending: str, route: str) -> 
     assert days.holds("Gold") == LEFT[ending]
     assert (days.holds("Silver"), days.holds("Bronze")) == (5, 5)
     told = of(report, "Gold")
-    assert (told.outcome, told.message) == (OUTCOME[ending], "Its table is not there any more.")
+    assert (told.outcome, told.message) == (OUTCOME[ending], "The table no longer exists.")
     assert told.removed == (5 if ending == "empty" else None)
     assert report.failed == 0
     assert not changes_of(report), "nothing is kept as it is"
@@ -318,7 +318,7 @@ def test_a_dry_run_says_what_would_be(days: Days, ending: str) -> None:
     told = of(days.run(dry_run=True), "Gold")
     assert told.outcome is Outcome.DRY_RUN
     verb = {"empty": "emptied", "delete": "deleted"}[ending]
-    assert told.message == f"Its table is not there any more: the audience would be {verb}."
+    assert told.message == f"The table no longer exists. The audience would be {verb}."
     assert days.holds("Gold") == 5
     days.run()
     assert days.holds("Gold") == LEFT[ending]
@@ -628,7 +628,7 @@ def test_an_audience_that_another_export_has_taken_over_stays(days: Days, ending
     before = days.ledger("Gold").load().state
     told = of(days.run(), "Gold")
     assert (told.outcome, days.holds("Gold")) == (Outcome.UNCHANGED, 5)
-    assert told.message == "Its table is not there any more, and there is no audience that surely is its own."
+    assert told.message == "The table no longer exists, and no audience certainly belongs to this segment."
     assert days.ledger("Gold").load().state == before, "it may be the other export's"
 
 
@@ -655,7 +655,7 @@ def test_a_description_that_somebody_rewrote_makes_it_nobody_elses(days: Days, e
         assert days.holds("Gold") is None
     else:  # without its generation nobody knows who else has written to it
         assert days.holds("Gold") == 5
-        assert "nobody knows who is in the audience 'Gold'" in str(told.message)
+        assert "the members of the audience 'Gold' are unknown" in str(told.message)
 
 
 def test_where_the_ledger_is_lost_the_mark_tells(days: Days) -> None:
@@ -679,7 +679,7 @@ def test_one_that_nobody_knows_the_members_of_cannot_be_emptied(days: Days, lost
         days.ledger("Gold").write(entry, entry.state.distrusted("somebody emptied it"))
     told = of(days.run(), "Gold")
     assert told.outcome is Outcome.FAILED
-    assert "nobody knows who is in the audience 'Gold'" in str(told.message)
+    assert "the members of the audience 'Gold' are unknown" in str(told.message)
     assert days.holds("Gold") == 5
     days.keys["vanished"] = "delete"
     assert of(days.run(), "Gold").outcome is Outcome.DELETED
@@ -693,7 +693,7 @@ def test_where_several_have_the_mark_a_human_decides(days: Days, ending: str) ->
     days.vanish("Gold")
     told = of(days.run(), "Gold")
     assert told.outcome is Outcome.FAILED
-    assert "Several audiences are kept for the segment 'Gold'" in str(told.message)
+    assert "Several audiences belong to the segment 'Gold'" in str(told.message)
     assert days.holds("Gold") == 5
 
 

@@ -90,7 +90,8 @@ def test_another_format_is_no_damage(number: str) -> None:
     """Format 1 has no first line of its own: a file that says so was written by nobody."""
     content = encode(WRITTEN, 7).replace(f'"format": {FORMAT}'.encode(), f'"format": {number}'.encode(), 1)
     with pytest.raises(
-        TerminalError, match=rf"format {number.strip(chr(34))}, this version reads up to {FORMAT}. Update"
+        TerminalError,
+        match=rf"format {number.strip(chr(34))}, but this version reads formats up to {FORMAT}. Update",
     ):
         decode(content)
 
@@ -99,6 +100,6 @@ def test_another_format_is_no_damage(number: str) -> None:
 def test_a_state_in_the_place_of_another() -> None:
     content = encode(WRITTEN, 7)
     assert decode(content, 7) == WRITTEN
-    with pytest.raises(DamagedState, match="is a copy of the state 7"):
+    with pytest.raises(DamagedState, match="is a copy of state 7"):
         decode(content, 8)
     assert decode((SAMPLES / "format_3.json").read_bytes(), 8) == WRITTEN, "older formats do not tell"

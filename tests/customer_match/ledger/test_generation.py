@@ -27,7 +27,7 @@ def test_tokens_name_the_workspace_and_differ() -> None:
         (SEEN, OLD, "older than the audience"),
         (None, OLD, "older than the audience"),
         (UNSEEN, f"{HERE}-00000000000f", "older than the audience"),
-        (SEEN, None, "changed it by hand"),
+        (SEEN, None, "changed by hand"),
         (SEEN, FOREIGN, rf"Another workspace \(id {THERE}\)"),
         (None, FOREIGN, rf"since this one \(id {HERE}\) did"),
     ],
@@ -55,5 +55,5 @@ def test_what_was_before_is_expected_until_the_new_one_was_seen() -> None:
 def test_it_is_said_what_is_not_covered() -> None:
     assert SEEN.uncovered is None
     assert "does not show" in str(UNSEEN.uncovered)
-    assert "did not take the audience's new description: no" in str(UNSEEN.refused("no").uncovered)
+    assert "refused the audience's new description: no" in str(UNSEEN.refused("no").uncovered)
     assert UNSEEN.refused("no").observed(NEW) == SEEN

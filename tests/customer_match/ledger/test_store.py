@@ -238,7 +238,9 @@ def test_a_ledger_of_an_older_version_is_read_and_goes_on_in_the_newest(ledger: 
 def test_a_ledger_of_a_newer_version_stops(ledger: Ledger, storage: Any) -> None:
     content = encode(State(audience="a"), 1).replace(b'"format": ', b'"format": 1', 1)
     storage.create(f"{FOLDER}/states/0000000001.json", content)
-    with pytest.raises(TerminalError, match=rf"format 1{FORMAT}, this version reads up to {FORMAT}"):
+    with pytest.raises(
+        TerminalError, match=rf"format 1{FORMAT}, but this version reads formats up to {FORMAT}"
+    ):
         ledger.load()
 
 
@@ -363,7 +365,7 @@ def test_a_state_of_another_audience_is_damage(ledger: Ledger, storage: Any) -> 
     other.write(other.load(), State(audience="b", audience_id="2", settled=Settled(known=True)))
     storage.create(f"{FOLDER}/states/0000000001.json", storage.files["other/states/0000000001.json"])
     state = ledger.load().state
-    assert "tells of another audience, 'b'" in str(state.damage)
+    assert "belongs to another audience, 'b'" in str(state.damage)
     assert (state.audience_id, state.settled.known) == (None, False)
 
 
@@ -373,4 +375,6 @@ def test_another_file_of_as_many_members_is_damage(ledger: Ledger, storage: Any)
     assert certain
     write_members(storage, "other", [np.full((1, 32), 2, dtype=np.uint8)])
     storage.store(certain.path, storage.read_bytes("other"))
-    assert f"{certain.path} of the workspace holds 1 other members" in str(ledger.verify(ledger.load().state))
+    assert f"{certain.path} of the workspace is another file: it does not hold the 1 members" in str(
+        ledger.verify(ledger.load().state)
+    )

@@ -120,6 +120,8 @@ def test_another_file_of_as_many_members_is_noticed(storage: Any) -> None:
     )
     assert first.checksum != second.checksum
     storage.files["a"] = storage.files["b"]
-    with pytest.raises(DamagedMembers, match="a of the workspace holds 3 other members"):
+    with pytest.raises(
+        DamagedMembers, match="a of the workspace is another file: it does not hold the 3 members"
+    ):
         read(storage, first)
     read(storage, first.model_copy(update={"checksum": None}))  # from before it was kept

@@ -44,7 +44,7 @@ def test_older_data_by_force() -> None:
 
 
 def test_force_does_not_reach_what_came_in_since_the_run_began() -> None:
-    with pytest.raises(Overtaken, match=r"While this run was under way.*clear this run"):
+    with pytest.raises(Overtaken, match=r"While this run was running.*clear this run"):
         in_order(held(day(0), planned_at=NOW + timedelta(seconds=1)), day(-1), FORCE, now=NOW)
 
 

@@ -28,8 +28,8 @@ def state(members: int = 10_000, *, size: KnownSize | None = SIZE, **values: Any
 def test_a_size_that_has_collapsed(matched: int) -> None:
     reason = str(reason_emptied(state(), matched, NOW))
     assert reason == (
-        f"The audience seems to have been emptied by hand: {matched:,} users are matched now, 4,000 were on "
-        "2026-05-01, and no run has taken that many out."
+        f"The audience seems to have been emptied by hand: {matched:,} users are matched now, 4,000 were "
+        "matched on 2026-05-01, and no run has removed that many members."
     )
     assert size_to_note(state(), matched, NOW) is None, "later ones would be compared with it"
 

@@ -77,7 +77,7 @@ def test_nobody_lapses_unless_people_are_warned(
 
 def test_a_schedule_that_is_too_slow_is_told() -> None:
     warning = str(lapse_warning(days=30, now=THEN, next_run_over=THEN + days(31)))
-    assert "Members stay 30 days" in warning
+    assert "Members stay 30 days in the audience" in warning
     assert "2026-04-01 00:00 UTC" in warning
     assert "`membership_duration`" in warning
     assert lapse_warning(days=32, now=THEN, next_run_over=THEN + days(31)) is None

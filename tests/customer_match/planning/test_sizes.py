@@ -27,7 +27,7 @@ READY, SMALL, UNKNOWN, MISSING = (
         (Matched(300, None), 5_000, UNKNOWN, "up to 48 hours"),
         (Matched(0, 0), 5_000, SMALL, "though 5,000 members were delivered. If it was emptied by hand"),
         (Matched(0, 0), 299, SMALL, "serving needs 300 matched users"),
-        (None, 5_000, MISSING, "creates it anew"),
+        (None, 5_000, MISSING, "creates it again"),
     ],
 )
 def test_sizes_are_judged_with_what_users_should_know(
@@ -41,8 +41,8 @@ def test_sizes_are_judged_with_what_users_should_know(
     assert ("emptied" in (reading.message or "")) == (matched == (0, 0) and members >= 300)
 
 
-def test_only_what_a_person_can_do_something_about_calls_for_a_look() -> None:
-    assert {readiness for readiness in Readiness if readiness.calls_for_a_look} == {SMALL, MISSING}
+def test_only_what_a_person_can_do_something_about_needs_attention() -> None:
+    assert {readiness for readiness in Readiness if readiness.needs_attention} == {SMALL, MISSING}
 
 
 def test_the_reading_of_an_audience_and_json() -> None:

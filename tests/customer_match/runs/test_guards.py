@@ -99,8 +99,8 @@ def test_what_one_step_finds_is_told_at_once() -> None:
     with pytest.raises(GuardTripped) as raised:
         judge(None, ODD, None, ODDER, ignore=False)
     assert str(raised.value) == (
-        "This is odd. That is odder. If that is right, run this segment once with `ignore_guards`, or change "
-        "`guards.max_removed` and `guards.max_rejected` and `guards.max_refused` in the export file."
+        "This is odd. That is odder. If these figures are correct, run this segment once with `ignore_guards`, or "
+        "change `guards.max_removed` and `guards.max_rejected` and `guards.max_refused` in the export file."
     )
 
 
@@ -178,7 +178,12 @@ def test_too_many_rejected_profiles_trip_the_guard() -> None:
     assert check_members("VIPs", staged(profiles=10_000, rejected=2_000), guards) is None
     tripped(
         check_members("VIPs", staged(profiles=10_000, rejected=2_001), guards),
-        says=["2,001 of 10,000", "(not an address 2,001)", "at most 20%", "Is `email` the right column?"],
+        says=[
+            "2,001 of 10,000",
+            "(not an address 2,001)",
+            "at most 20%",
+            "Check that `email` names the right column.",
+        ],
         key="max_rejected",
     )
     assert check_members("VIPs", staged(profiles=10_000, rejected=9_999), Guards(max_rejected=None)) is None
@@ -249,7 +254,7 @@ def test_too_many_lost_profiles_trip_the_guard() -> None:
     assert check_profiles_lost("VIPs", table(10_000), table(7_500), guards) is None
     tripped(
         check_profiles_lost("VIPs", table(10_000), table(7_499), guards),
-        says=["'VIPs' has 7,499 profiles", "had 10,000", "at most 25% may get lost", "complete?"],
+        says=["'VIPs' has 7,499 profiles", "it had 10,000", "at most 25% may be lost", "complete."],
         key="max_profiles_lost",
     )
     assert check_profiles_lost("VIPs", table(10_000), table(0), Guards(max_profiles_lost=None)) is None
@@ -274,7 +279,12 @@ def test_an_email_column_that_is_suddenly_null() -> None:
     assert check_emails_lost("VIPs", before, table(10_000, missing=4_000), guards) is None
     tripped(
         check_emails_lost("VIPs", before, table(10_000, missing=4_001), guards),
-        says=["5,999 of 10,000 profiles", "8,000 of 10,000 had", "at most 25% may get lost", "'VIPs'"],
+        says=[
+            "5,999 of 10,000 profiles",
+            "8,000 of 10,000 had",
+            "at most 25% of that share may be lost",
+            "'VIPs'",
+        ],
         key="max_emails_lost",
     )
     all_null = table(10_000, missing=10_000)
@@ -335,7 +345,7 @@ def test_too_many_leavers_trip_the_guard() -> None:
     assert check_removed("VIP list", plan(removed=2_500, unchanged=7_500), guards) is None
     tripped(
         check_removed("VIP list", plan(removed=2_501, unchanged=7_499), guards),
-        says=["2,501 of 10,000", "'VIP list'", "; at most 25% may."],
+        says=["2,501 of 10,000", "'VIP list'", "; at most 25% may be."],
         key="max_removed",
     )
     assert check_removed("VIP list", plan(removed=10_000, unchanged=0), Guards(max_removed=None)) is None
@@ -346,7 +356,7 @@ def test_removed_as_a_number() -> None:
     assert check_removed("VIP list", plan(removed=2_500, unchanged=97_500), guards) is None
     tripped(
         check_removed("VIP list", plan(removed=2_501, unchanged=97_499), guards),
-        says=["2,501 of 100,000", "'VIP list'", "; at most 2,500 members may."],
+        says=["2,501 of 100,000", "'VIP list'", "; at most 2,500 members may be."],
         key="max_removed_members",
     )
     strict = Guards(max_removed_members=0)
@@ -360,7 +370,7 @@ def test_both_limits_are_told() -> None:
     )
     tripped(
         finding,
-        says=["300 of 400 members", "; at most 50% and at most 200 members may."],
+        says=["300 of 400 members", "; at most 50% and at most 200 members may be."],
         key="max_removed` and `guards.max_removed_members",
     )
 
@@ -385,8 +395,8 @@ def test_too_many_refused_members_trip_the_guard() -> None:
         check_refused("VIP list", refused(51, sent=5_000), 5_000, guards),
         says=[
             "refused 51 of 5,000 members sent (EmailMustBeHashed 51) for the audience 'VIP list'",
-            "of its 5,000 members at most 1% may be refused",
-            "the next run tries these again",
+            "at most 1% of its 5,000 members may be refused",
+            "the next run sends the refused ones again",
         ],
         key="max_refused",
     )

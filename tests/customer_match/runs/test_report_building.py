@@ -44,7 +44,7 @@ def records(tmp_path: Path) -> SegmentRecords:
 
 
 BEFORE = [VALIDATED, NORMALISED]
-STOPPED = "A task ended without a word"
+STOPPED = "The task stopped without reporting a result"
 OUTCOMES: list[tuple[str, list[BaseModel], bool, Outcome, str | None]] = [
     ("all went well", [*BEFORE, CHUNKED, DELIVERED], False, Outcome.DELIVERED, None),
     (
@@ -59,7 +59,7 @@ OUTCOMES: list[tuple[str, list[BaseModel], bool, Outcome, str | None]] = [
         [*BEFORE, CHUNKED, DELIVERED.model_copy(update={"refused": {"X": 1_200, "Y": 3}})],
         False,
         Outcome.REFUSED_SOME,
-        "Microsoft Advertising refused 1,203 of 1,520 members sent (X 1,200, Y 3); the next run tries them again.",
+        "Microsoft Advertising refused 1,203 of 1,520 members sent (X 1,200, Y 3); the next run sends them again.",
     ),
     ("older interval", [*BEFORE, SKIPPED], False, Outcome.SKIPPED, "Newer data are there."),
     ("older interval, dry run", [*BEFORE, SKIPPED], True, Outcome.SKIPPED, "Newer data are there."),
@@ -136,10 +136,10 @@ def test_what_guards_let_pass_is_told_of_each_step(records: SegmentRecords) -> N
     report = report_of(records, *written)
     assert report.overridden == ("Odd thing 0.", "Odd thing 1.", "Odd thing 2.", "Odd thing 3.")
     run = run_of(report)
-    assert "Let pass by `ignore_guards`: Odd thing 0. Let pass" in summary_of(run)
-    assert "let pass by ignore_guards: Odd thing 3." in Page(html_of(run)).text
+    assert "Ignored because of `ignore_guards`: Odd thing 0. Ignored" in summary_of(run)
+    assert "ignored because of ignore_guards: Odd thing 3." in Page(html_of(run)).text
     early = run_of(report_of(records, written[0], FAILURE))
-    assert "Look first. Let pass by `ignore_guards`: Odd thing 0." in summary_of(early)
+    assert "Look first. Ignored because of `ignore_guards`: Odd thing 0." in summary_of(early)
 
 
 def test_who_was_kept_out_is_told_apart(records: SegmentRecords) -> None:

@@ -57,7 +57,7 @@ def test_large_counts_stay_exact() -> None:
 
 def test_the_text_of_a_run() -> None:
     assert run_text(run_of(DELIVERED, REPLACED, FAILED, sizes_note="No sizes today.")).splitlines() == [
-        "2 of 3 segments are right.",
+        "2 of 3 segments succeeded.",
         "",
         "audience          outcome        profiles  rejected  duplicates    members  added  removed  refused  parts",
         "[b]VIPs <b>&amp;  delivered     1,203,000       500         500  1,202,000  1,500       20        0      1",
@@ -85,7 +85,7 @@ def test_columns_that_say_nothing_are_left_out() -> None:
 
 
 def test_a_run_without_segments_and_one_without_reasons_have_no_empty_tables() -> None:
-    assert run_text(run_of(dry_run=True)) == "0 of 0 segments are right (dry run: nothing was sent)."
+    assert run_text(run_of(dry_run=True)) == "0 of 0 segments succeeded (dry run: nothing was sent)."
     clean = DELIVERED.model_copy(update={"rejected": {}})
     assert "reason" not in run_text(run_of(clean))
 

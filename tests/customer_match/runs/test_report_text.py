@@ -12,7 +12,7 @@ from tests.customer_match.runs.reports import a_segment, run_of
 def test_summary_of_a_good_run() -> None:
     refused = a_segment(Outcome.REFUSED_SOME, audience="New", refused={"X": 2, "Y": 1}, removed=None)
     assert summary_of(run_of(a_segment(), refused)) == (
-        "2 of 2 segments are right.\n"
+        "2 of 2 segments succeeded.\n"
         "- VIPs: delivered; 3,000 profiles, 2,000 members, 1,500 added, 20 removed, 500 rejected.\n"
         "- New: refused some; 3,000 profiles, 2,000 members, 1,500 added, unknown removed, 500 rejected, "
         "3 refused by the service."
@@ -25,13 +25,13 @@ def test_summary_says_what_failed_and_why() -> None:
     run = run_of(a_segment(), failed, late, dry_run=True)
     lines = summary_of(run).splitlines()
     assert run.failed == 2
-    assert lines[0] == "1 of 3 segments are right (dry run: nothing was sent)."
+    assert lines[0] == "1 of 3 segments succeeded (dry run: nothing was sent)."
     assert lines[2] == "- T: failed. validate: Not found."
     assert lines[3] == "- VIPs: failed; 3,000 profiles, 2,000 members, 500 rejected. chunk: Look first."
 
 
 def test_summary_of_a_run_without_segments() -> None:
-    assert summary_of(run_of()) == "0 of 0 segments are right."
+    assert summary_of(run_of()) == "0 of 0 segments succeeded."
 
 
 @pytest.mark.parametrize("outcome", Outcome)
