@@ -218,7 +218,7 @@ def test_its_return_while_the_run_is_under_way_is_noticed(days: Days, ending: st
     validate_segment(run, segment)
     normalise_segment(run, segment)
     skipped = chunk_segment(run, segment).skipped
-    assert skipped == "The table 'Gold' is there again: the next run delivers it."
+    assert skipped == "The table 'Gold' exists again: the next run delivers it."
     assert of(write_report(run, [segment]), "Gold").outcome is Outcome.SKIPPED
     assert days.holds("Gold") == 5
 
@@ -297,7 +297,7 @@ def test_what_is_left_of_a_deeper_table_keeps_its_audience(days: Days, ending: s
     days.run()
     told = of(days.run(), "Deep")
     assert (told.outcome, days.holds("Deep")) == (Outcome.SKIPPED, 1)
-    assert f"{folder} is no table any more, but holds files" in str(told.message)
+    assert f"{folder} is not a table any more, but holds files" in str(told.message)
     shutil.rmtree(folder)
     days.run()
     assert days.holds("Deep") == LEFT[ending]
@@ -356,7 +356,7 @@ def test_the_ledger_of_a_deleted_audience_says_so(days: Days) -> None:
     summary = summarise(FoundLedger(run.export, "Gold", ledger, None, run.workspace))
     assert summary.deleted
     assert str(summary).startswith(
-        "audience     Gold (deleted, because its table had vanished; export autumn)\nstands for   2026-05-04"
+        "audience     Gold (deleted because its table vanished; export autumn)\ndata until   2026-05-04"
     )
     assert "anybody" not in str(summary)
 
@@ -371,7 +371,7 @@ def test_not_most_of_them_at_once(days: Days, ending: str) -> None:
     assert (of(report, "Silver").outcome, report.failed) == (Outcome.UNCHANGED, 2)
     words = str(of(report, "Gold").message)
     assert "2 of 3 tables" in words
-    assert "at most 50% may" in words
+    assert "at most 50% have" in words
     assert "`guards.max_vanished`" in words
     report = days.run(ignore_guards=True)
     assert (days.holds("Gold"), days.holds("Bronze")) == (LEFT[ending], LEFT[ending])
@@ -426,7 +426,10 @@ def test_what_is_there_today_does_not_end_for_a_day_of_the_past(days: Days, endi
     days.run(day=DAY - timedelta(days=1))
     told = of(days.run(day=DAY), "Gold")
     assert told.outcome is Outcome.SKIPPED
-    assert told.message == "The table 'Gold' is there today: a run for the past does not end its audience."
+    assert (
+        told.message
+        == "The table 'Gold' exists today: a run for a past date does not empty or delete its audience."
+    )
     assert days.holds("Gold") == 5
 
 
@@ -453,7 +456,7 @@ def test_nor_does_what_one_table_of_memberships_lists_today(days: Days, ending: 
     days.run(day=DAY - timedelta(days=1))
     told = of(days.run(day=DAY), "Gold")
     assert (told.outcome, days.holds("Gold")) == (Outcome.SKIPPED, 5)
-    words = "is listed today: a run for the past" if readable else "1 rows of 'Lists' cannot be read"
+    words = "is listed today: a run for a past date" if readable else "1 rows of 'Lists' cannot be read"
     assert words in str(told.message)
 
 
@@ -573,7 +576,7 @@ def test_what_was_sent_to_is_missed_although_no_report_was_made(days: Days) -> N
     run = days.new()
     for segment in select_segments(run):
         prepare(run, segment)
-        LocalRun(run, sleep=lambda _: None)._carry_out([segment])
+        LocalRun(run, sleep=lambda _: None)._run_all([segment])
     days.remove("Gold")
     assert [one.table for one in days.run().vanished] == ["Gold"]
 
