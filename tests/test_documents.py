@@ -89,6 +89,14 @@ def test_code_names_documents_that_exist() -> None:
     assert wrong == []
 
 
+def test_the_architecture_page_names_modules_that_exist() -> None:
+    text = FENCE.sub("", (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    named = set(re.findall(r"`(\w+/[\w/]+(?:\.py|/))`", text))
+    assert len(named) > 80, "a check of the check"
+    roots = (PROJECT, PROJECT / "include", PROJECT / "plugins")
+    assert [name for name in sorted(named) if not any((root / name).exists() for root in roots)] == []
+
+
 @pytest.mark.parametrize("picture", sorted((PROJECT / "docs").rglob("*.png")), ids=lambda path: path.name)
 def test_pictures_are_pngs(picture: Path) -> None:
     content = picture.read_bytes()
