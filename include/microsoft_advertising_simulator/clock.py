@@ -1,4 +1,4 @@
-"""The simulator's clock: real time plus what people and tests advanced it by."""
+"""The simulator's clock: real time plus an offset that users and tests can increase."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Clock", "iso"]
 
 
 class Clock:
-    """Seconds since the epoch, shiftable forward.
+    """A clock in seconds since the epoch that can be moved forward.
 
     Args:
         offset: Seconds ahead of real time (kept across restarts by the storage).
@@ -27,7 +27,7 @@ class Clock:
         return time.time() + self.offset
 
     def advance(self, seconds: float) -> float:
-        """Move forward and tell everyone who waits for a time; returns the new offset."""
+        """Move the clock forward and notify all listeners; returns the new offset."""
         with self._lock:
             self.offset += seconds
         for listener in self._listeners:

@@ -1,6 +1,6 @@
-"""The service's error codes that the simulator answers with, and the fault that carries them.
+"""The error codes that the simulator returns, and the exception that carries them.
 
-Numbers and names are documented (operation-error-codes page); the messages are our own words.
+Numbers and names are documented (operation-error-codes page); the messages are ours.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Code:
     """One error code of the service.
 
     Args:
-        number: What a program reads.
-        name: The service's symbol (``ErrorCode`` in JSON, ``Error`` in result files).
-        message: One sentence for people.
+        number: The code.
+        name: The service's name (``ErrorCode`` in JSON, ``Error`` in result files).
+        message: One sentence for users.
     """
 
     number: int
@@ -58,8 +58,8 @@ _ALL: Final = (
     Code(1490, "CampaignServiceInvalidCustomerId", "The customer id is not valid."),
     Code(3201, "CampaignServiceAccountIdsLengthExceeded", "A download takes one account id."),
     Code(3205, "CampaignServiceInvalidDownloadRequestId", "The download request id is not valid."),
-    Code(3208, "CampaignServiceLastSyncTimeCannotBeInTheFuture", "The last sync time lies in the future."),
-    Code(3209, "CampaignServiceLastSyncTimeTooOld", "The last sync time lies too far back."),
+    Code(3208, "CampaignServiceLastSyncTimeCannotBeInTheFuture", "The last sync time is in the future."),
+    Code(3209, "CampaignServiceLastSyncTimeTooOld", "The last sync time is too old."),
     Code(3210, "BulkServiceMinimumRequiredEntitiesNotSpecified", "A download needs at least one entity."),
     Code(3211, "CampaignServiceBulkDownloadUnsupportedEntities", "An entity cannot be downloaded."),
     Code(
@@ -73,11 +73,11 @@ _ALL: Final = (
         "BulkServiceEntityNotSupportedForFormatVersion",
         "The entity is unknown to this Format Version.",
     ),
-    Code(3219, "BulkServiceFormatVersionRequired", "There is no Format Version."),
+    Code(3219, "BulkServiceFormatVersionRequired", "The Format Version is missing."),
     Code(3220, "BulkServiceInvalidBulkUploadUrl", "The upload URL is not valid."),
-    Code(3221, "BulkServiceNoFileFound", "The request holds no file."),
-    Code(3222, "BulkServiceMultipleFilesFound", "The request holds more than one file."),
-    Code(3223, "BulkServiceInvalidFileExtension", "The file must be .csv, .tsv or a sound .zip."),
+    Code(3221, "BulkServiceNoFileFound", "The request contains no file."),
+    Code(3222, "BulkServiceMultipleFilesFound", "The request contains more than one file."),
+    Code(3223, "BulkServiceInvalidFileExtension", "The file must be .csv, .tsv or an intact .zip."),
     Code(3224, "BulkServiceUrlAlreadyUsedForUpload", "The URL has already been used for file upload."),
     Code(3225, "BulkServiceFileRowCountExceeded", "The file has too many rows."),
     Code(3226, "BulkServiceUrlExpired", "The upload URL has expired."),
@@ -116,9 +116,9 @@ _ALL: Final = (
     Code(4847, "AudienceIdIsNotNull", "A new audience must not have an id."),
     Code(4848, "InvalidAudienceParentId", "The parent id is not valid."),
     Code(4849, "InvalidAudienceScope", "The scope must be Account or Customer."),
-    Code(4850, "AudiencesArrayExceedsLimit", "A call may hold at most 100 audiences."),
+    Code(4850, "AudiencesArrayExceedsLimit", "A call may contain at most 100 audiences."),
     Code(4851, "AudienceIdsArrayShouldNotBeNullOrEmpty", "The audience ids must not be null or empty."),
-    Code(4852, "AudienceIdsArrayExceedsLimit", "A call may hold at most 100 audience ids."),
+    Code(4852, "AudienceIdsArrayExceedsLimit", "A call may contain at most 100 audience ids."),
     Code(4853, "DuplicateAudienceName", "An audience of this name exists already."),
     Code(
         4854,
@@ -131,7 +131,7 @@ _ALL: Final = (
     Code(4862, "MaxAudienceCriterionsPerAccountLimitReached", "The account's association limit is reached."),
     Code(4865, "MaxAudiencesPerAccountLimitReached", "The account's audience limit is reached."),
     Code(4866, "MaxAudiencesPerCustomerLimitReached", "The customer's audience limit is reached."),
-    Code(6999, "CampaignServiceBatchLimitExceeded", "A call may hold at most 1000 items."),
+    Code(6999, "CampaignServiceBatchLimitExceeded", "A call may contain at most 1000 items."),
     Code(8000, "InvalidCustomerListId", "The customer list id is not valid."),
     Code(8001, "InvalidCustomerListActionType", "The action type must be Add, Remove or Replace."),
     Code(8002, "CustomerListItemSubTypeNotSupported", "The only supported sub type is Email."),
@@ -149,12 +149,12 @@ CODES: Final[Mapping[int, Code]] = MappingProxyType({entry.number: entry for ent
 
 
 def code(number: int) -> Code:
-    """The table's entry; a number that the table lacks (an injected one) gets a made-up name."""
+    """The entry of a code; a code that is not in the table (an injected one) gets a generated name."""
     return CODES.get(number) or Code(number, f"Code{number}", "Injected by the simulator.")
 
 
-# Authentication and call errors: they come as AdApiFaultDetail; everything else as ApiFaultDetail,
-# 204 too: the SDKs look for it among the OperationErrors of UploadEntityRecords.
+# Authentication and call errors are returned as AdApiFaultDetail, everything else as ApiFaultDetail. So is
+# 204: the SDKs look for it in the OperationErrors of UploadEntityRecords.
 _AD_API_LIMIT: Final = 1000
 _OPERATION_NOT_SUPPORTED: Final = 204
 _HTTP_STATUS: Final = MappingProxyType({0: 500, 105: 401, 106: 403, 108: 401, 109: 401, 117: 429, 120: 403})
@@ -167,8 +167,8 @@ class ServiceFault(Exception):
 
     Args:
         numbers: One error code, or several.
-        details: What was wrong; never a token, an address or a hash.
-        http_status: Overrides the status that belongs to the first code.
+        details: What is wrong; never a token, an address or a hash.
+        http_status: Overrides the status of the first code.
     """
 
     def __init__(
@@ -181,5 +181,5 @@ class ServiceFault(Exception):
 
     @property
     def is_ad_api_fault(self) -> bool:
-        """Whether the fault belongs to authentication and calling rather than to the operation."""
+        """Whether the fault concerns authentication or the call itself rather than the operation."""
         return self.numbers[0] < _AD_API_LIMIT and self.numbers[0] != _OPERATION_NOT_SUPPORTED

@@ -1,4 +1,4 @@
-"""Starting the simulator: `serve` for the console script, `main` for ``python -m microsoft_advertising_simulator``."""
+"""Starts the simulator: `serve` for the console script, `main` for ``python -m microsoft_advertising_simulator``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from customer_match.errors import ConfigurationError
 from microsoft_advertising_simulator.endpoints.control import control_routes
 from microsoft_advertising_simulator.endpoints.files import file_routes
-from microsoft_advertising_simulator.endpoints.middleware import App, Surroundings
+from microsoft_advertising_simulator.endpoints.middleware import App, CallMiddleware
 from microsoft_advertising_simulator.endpoints.oauth import oauth_routes
 from microsoft_advertising_simulator.endpoints.rest import rest_routes
 from microsoft_advertising_simulator.endpoints.soap.routes import soap_routes
@@ -29,28 +29,28 @@ __all__ = ["main", "serve"]
 
 
 def application(service: Service) -> App:
-    """The ASGI application with all faces."""
+    """The ASGI application with all endpoints."""
     own = [*rest_routes(service), *soap_routes(service), *file_routes(service), *oauth_routes(service)]
-    return Surroundings(Starlette(routes=[*own, *control_routes(service)]), service, own)
+    return CallMiddleware(Starlette(routes=[*own, *control_routes(service)]), service, own)
 
 
 def serve(port: int, data: Path, *, host: str = "127.0.0.1", sandbox: bool = False) -> None:
     """Run the simulator until SIGTERM or SIGINT.
 
-    Prints one JSON line on standard output once calls are answered: ``base_url``, and the ready-made
-    account to sign in with.
+    Prints one JSON line on standard output when it is ready: ``base_url``, and the credentials of the
+    predefined account.
 
     Args:
-        port: TCP port; 0 takes a free one.
-        data: Folder for everything that is kept.
-        host: Address to listen on. The account's secrets are no secrets: keep it to this machine.
-        sandbox: Play the sandbox environment (20,000 rows a file, one upload at a time).
+        port: TCP port; 0 picks a free one.
+        data: Folder for all data.
+        host: Address to listen on. The account's credentials are not secret, so use this machine's address only.
+        sandbox: Simulate the sandbox environment (20,000 rows per file, one upload at a time).
 
     Raises:
         ConfigurationError: The folder or the port cannot be used.
     """
-    with _only_one(data), _bound(host, port) as listener:
-        service = Service(data, sandbox=sandbox)  # tidies the folder up, so only once it is ours
+    with _lock_folder(data), _listen(host, port) as listener:
+        service = Service(data, sandbox=sandbox)  # removes stray files, so only after the lock
         service.start()
         try:
             asyncio.run(_Server(service, host).serve(sockets=[listener]))
@@ -62,12 +62,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line of ``python -m microsoft_advertising_simulator``; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m microsoft_advertising_simulator",
-        description="Local stand-in of Microsoft Advertising",
+        description="Local simulator of Microsoft Advertising",
     )
-    parser.add_argument("--port", type=int, default=0, help="TCP port; 0 (default) takes a free one")
-    parser.add_argument("--data", type=Path, required=True, help="folder for everything that is kept")
+    parser.add_argument("--port", type=int, default=0, help="TCP port; 0 (default) picks a free one")
+    parser.add_argument("--data", type=Path, required=True, help="folder for all data")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--sandbox", action="store_true", help="play the sandbox environment")
+    parser.add_argument("--sandbox", action="store_true", help="simulate the sandbox environment")
     options = parser.parse_args(arguments)
     try:
         serve(options.port, options.data, host=options.host, sandbox=options.sandbox)
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn that tells when it is ready and ends with status 0 when it is told to stop."""
+    """Uvicorn that reports when it is ready and exits with status 0 after a signal."""
 
     def __init__(self, service: Service, host: str) -> None:
         super().__init__(
@@ -93,9 +93,9 @@ class _Server(uvicorn.Server):
         )
         self._service = service
         self._host = host
-        # A malformed form is the caller's fault and gets an answer; it is no news for our log.
+        # A malformed form is the caller's fault and gets an answer; it does not belong in our log.
         logging.getLogger("python_multipart").setLevel(logging.ERROR)
-        # Uvicorn raises the signal again once it has shut down; then nothing is left to do.
+        # Uvicorn raises the signal again after it has shut down; ignore that one.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
 
@@ -121,33 +121,32 @@ def _announcement(service: Service, host: str, port: int) -> dict[str, str]:
     }
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     try:
         listener = socket.create_server((host, port), backlog=256)
     except OSError as error:
         raise ConfigurationError(
             f"The simulator cannot listen on {host}:{port}: {error.strerror}. "
-            "Name another port, or 0 for a free one."
+            "Choose another port, or 0 for a free one."
         ) from error
-    # Inherited by every connection; without it each answer waits 40 ms for the client's ACK.
+    # Inherited by every connection. Without it, each answer waits 40 ms for the client's ACK.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
-def _only_one(data: Path) -> IO[str]:
+def _lock_folder(data: Path) -> IO[str]:
     try:
         data.mkdir(parents=True, exist_ok=True)
         lock = (data / "lock").open("w")
     except OSError as error:
         raise ConfigurationError(
-            f"The simulator cannot use its data folder {data}: {error.strerror}. "
-            "Name a folder that can be written to."
+            f"The simulator cannot use its data folder {data}: {error.strerror}. Choose a writable folder."
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         lock.close()
         raise ConfigurationError(
-            f"Another simulator is using the data folder {data}. Stop it, or name another folder."
+            f"Another simulator is using the data folder {data}. Stop it, or choose another folder."
         ) from error
     return lock

@@ -1,4 +1,4 @@
-"""What the simulated service knows: accounts, audiences, uploads. Frozen records, no behaviour."""
+"""The data of the simulated service: accounts, audiences, uploads. Frozen records without behaviour."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ class Action(StrEnum):
 
 
 class Scope(StrEnum):
-    """Who may use a list."""
+    """Which accounts may use a list."""
 
     ACCOUNT = "Account"
     CUSTOMER = "Customer"
 
 
 class ResponseMode(StrEnum):
-    """Which rows the result file holds."""
+    """Which rows the result file contains."""
 
     ERRORS_ONLY = "ErrorsOnly"
     ERRORS_AND_RESULTS = "ErrorsAndResults"
 
 
 class UploadState(StrEnum):
-    """``RequestStatus`` of an upload; the last two only SDKs know, and only an injected fault gives them."""
+    """``RequestStatus`` of an upload. Only SDKs know the last two, and only an injected fault sets them."""
 
     PENDING = "PendingFileUpload"
     UPLOADED = "FileUploaded"
@@ -76,11 +76,11 @@ class DownloadState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The ready-made account and the applications that may sign in to it; secrets stay out of ``repr``.
+    """The predefined account and the applications that may sign in to it; ``repr`` shows no secrets.
 
     Args:
-        client_id: Of the web application, which has a secret.
-        public_client_id: Of the native application, which has none.
+        client_id: Id of the web application, which has a secret.
+        public_client_id: Id of the native application, which has none.
     """
 
     developer_token: str
@@ -97,7 +97,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, once the credentials were checked."""
+    """The caller, after the credentials were checked."""
 
     user_id: str
     customer_id: str
@@ -111,7 +111,7 @@ class Audience:
     Args:
         members_file: Name of the file of sorted 32-byte digests; None while the list has no members.
         data_at: When the members last changed; None before the first change.
-        associated: An ad group uses the list, so that it cannot be deleted.
+        associated: Whether an ad group uses the list, which then cannot be deleted.
     """
 
     id: int
@@ -131,7 +131,7 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class UploadError:
-    """Why an upload or a download as a whole failed: a code of the service and what was wrong."""
+    """Why a whole upload or download failed: a code of the service, and details."""
 
     number: int
     details: str
@@ -139,12 +139,12 @@ class UploadError:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """How an upload is made to fail.
+    """An injected failure of an upload.
 
     Args:
-        state: What it ends as.
-        error: What the status call tells.
-        applied: Share of the file's items that take effect all the same, once a Replace has emptied its list;
+        state: Final state of the upload.
+        error: Error in the status call.
+        applied: Share of the file's items that take effect nevertheless, after a Replace has emptied its list;
             None = nothing of the file takes effect.
     """
 
@@ -155,11 +155,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Good items that are refused all the same.
+    """An injected refusal of valid items.
 
     Args:
-        number: Error code of each.
-        share: How many of all hashes, 0 to 1; always the same ones: those whose first 8 digits are lowest.
+        number: Error code of each refused item.
+        share: Share of all hashes, 0 to 1; always those with the lowest first 8 digits.
     """
 
     number: int
@@ -167,7 +167,7 @@ class Refusal:
 
     @property
     def below(self) -> float:
-        """Hashes whose first 8 digits are a number below this are refused."""
+        """Hashes whose first 8 digits are below this number are refused."""
         return self.share * 16**8
 
 
@@ -199,7 +199,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """One Bulk download; its file is written when it is asked for, and shown once it is due.
+    """One Bulk download. Its file is written at the request, and available when it is due.
 
     Args:
         result_file: Name of the compressed file; None if the download failed.
@@ -220,9 +220,9 @@ class Status:
 
     Args:
         state: RequestStatus.
-        percent: 0-100; 0 again after a failure.
-        result_token: Token of a fresh result URL, once there are results.
-        error: Why the upload or download failed as a whole.
+        percent: 0-100; back to 0 after a failure.
+        result_token: Token of a new result URL, if there are results.
+        error: Why the whole upload or download failed.
     """
 
     state: UploadState | DownloadState

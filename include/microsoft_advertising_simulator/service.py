@@ -1,4 +1,4 @@
-"""Everything that makes up one running simulator, wired together."""
+"""Creates and connects the parts of one running simulator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from microsoft_advertising_simulator.audiences.apply import ApplyService
 from microsoft_advertising_simulator.audiences.members import MemberFiles
 from microsoft_advertising_simulator.audiences.service import AudienceService
-from microsoft_advertising_simulator.bulk.processor import Processor, Workplace
+from microsoft_advertising_simulator.bulk.processor import ProcessingContext, Processor
 from microsoft_advertising_simulator.clock import Clock
 from microsoft_advertising_simulator.codes import code
 from microsoft_advertising_simulator.control.injection import (
@@ -38,8 +38,8 @@ class Service:
     """The simulated service: storage, clock, settings, and the parts that work with them.
 
     Args:
-        folder: Everything that the simulator keeps; it exists, and no other process uses it.
-        sandbox: Whether this run plays the sandbox environment.
+        folder: The simulator's data; it must exist, and no other process may use it.
+        sandbox: Whether to simulate the sandbox environment.
     """
 
     def __init__(self, folder: Path, *, sandbox: bool = False) -> None:
@@ -48,7 +48,7 @@ class Service:
         self._settings = Settings.model_validate({**(self.storage.get("settings") or {}), "sandbox": sandbox})
         self.identity = Identity(self.storage, self.clock)
         self.member_files = MemberFiles(folder / "members")
-        self.member_files.keep_only(
+        self.member_files.remove_except(
             [audience.members_file for audience in self.storage.audiences() if audience.members_file]
             + self.storage.addition_files()
         )
@@ -63,10 +63,10 @@ class Service:
             settings=self.settings,
             refusal=self._refusal,
         )
-        self.clock.on_advance(self.audiences.lapse)
-        self.audiences.lapse()
+        self.clock.on_advance(self.audiences.expire_members)
+        self.audiences.expire_members()
         self.results = ResultLinks(self.storage, folder / "results", self.clock, self.settings)
-        self.results.keep_only(self.storage.result_files())
+        self.results.remove_except(self.storage.result_files())
         self.uploads = UploadService(
             self.storage, folder / "uploads", self.results, self.clock, self.settings
         )
@@ -85,42 +85,42 @@ class Service:
         self.worker = Worker(self.storage, self.uploads, completion, self.clock, self.upload_faults)
 
     def settings(self) -> Settings:
-        """The settings in force now."""
+        """The current settings."""
         return self._settings
 
     def change_settings(self, changes: dict[str, Any]) -> Settings:
-        """Replace some settings, durably.
+        """Change some settings and store them.
 
         Raises:
-            pydantic.ValidationError: Unknown name or impossible value; nothing is changed.
+            pydantic.ValidationError: Unknown name or invalid value; nothing is changed.
         """
         self._settings = Settings.model_validate({**self._settings.model_dump(), **changes})
         self.storage.put("settings", self._settings.model_dump())
-        self.clock.advance(0)  # times may have become shorter: wake whoever waits
+        self.clock.advance(0)  # times may be shorter now: wake the waiting threads
         return self._settings
 
     def advance_clock(self, seconds: float) -> float:
-        """Move the clock forward, durably; returns the simulated time."""
+        """Move the clock forward and store its offset; returns the simulated time."""
         self.storage.put("clock_offset", self.clock.advance(seconds))
         return self.clock.now()
 
     def clear_faults(self) -> None:
-        """Remove all fault rules; uploads that were held go on."""
+        """Remove all fault rules; held uploads continue."""
         self.faults.clear()
-        self.upload_faults.let_go()
+        self.upload_faults.release_all()
         self.clock.advance(0)
 
     def start(self) -> None:
-        """Begin to process uploads; unfinished ones first."""
+        """Start processing uploads, unfinished ones first."""
         self.worker.start()
 
     def stop(self) -> None:
-        """End the threads and close the storage."""
+        """Stop the threads and close the storage."""
         self.worker.stop()
         self.storage.close()
 
     def _completion(self) -> Completion:
-        place = Workplace(
+        processing = ProcessingContext(
             storage=self.storage,
             files=self.member_files,
             audiences=self.audiences,
@@ -133,7 +133,7 @@ class Service:
         return Completion(
             self.storage,
             self.uploads.files,
-            Processor(place),
+            Processor(processing),
             self.clock,
             self.upload_faults,
         )

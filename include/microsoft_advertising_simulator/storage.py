@@ -1,4 +1,4 @@
-"""SQLite storage: one connection in WAL mode; what was committed survives the death of the process."""
+"""SQLite storage: one connection in WAL mode. Committed data survives a crash of the process."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Storage:
     """Typed access to the database.
 
     Every method is safe to call from any thread. `transaction` joins several calls into one
-    commit; it must be held briefly, for everybody else waits.
+    commit; hold it briefly, because all other threads wait.
 
     Args:
         path: The database file; created if it is missing.
@@ -67,7 +67,7 @@ class Storage:
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode = WAL")
-        # A commit outlives kill -9; only a power cut could undo the latest ones, never tear them.
+        # A commit survives kill -9. A power failure could undo the latest commits, but never part of one.
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(_SCHEMA)
 
@@ -78,7 +78,7 @@ class Storage:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All changes inside become visible and durable together, or not at all."""
+        """Commit all changes inside together, or none of them."""
         with self._lock:
             if self._depth == 0:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -101,16 +101,16 @@ class Storage:
     # Small values: settings, clock, account, counters.
 
     def get(self, key: str) -> Any:
-        """The JSON value kept under `key`, or None."""
+        """The JSON value stored under `key`, or None."""
         rows = self._run("SELECT value FROM state WHERE key = ?", [key])
         return json.loads(rows[0]["value"]) if rows else None
 
     def put(self, key: str, value: object) -> None:
-        """Keep a JSON value."""
+        """Store a JSON value."""
         self._run("INSERT OR REPLACE INTO state VALUES (?, ?)", [key, json.dumps(value)])
 
     def next_audience_id(self) -> int:
-        """A number that no audience ever had; numbers may be left out."""
+        """A number that no audience ever had; numbers may be skipped."""
         with self.transaction():
             number = int(self.get("last_audience_id") or 800_000_000) + 1
             self.put("last_audience_id", number)
@@ -119,7 +119,7 @@ class Storage:
     # Tokens.
 
     def add_token(self, token: str, kind: str, expires_at: float | None) -> None:
-        """Keep an access or refresh token."""
+        """Store an access or refresh token."""
         self._run("INSERT INTO tokens (token, kind, expires_at) VALUES (?, ?, ?)", [token, kind, expires_at])
 
     def token(self, token: str, kind: str) -> tuple[float | None, bool] | None:
@@ -136,28 +136,28 @@ class Storage:
         self._run("UPDATE tokens SET revoked = 1 WHERE kind = ?", [kind])
 
     def expire_tokens(self, kind: str) -> None:
-        """Make all access tokens expired."""
+        """Expire all access tokens."""
         self._run("UPDATE tokens SET expires_at = 0 WHERE kind = ?", [kind])
 
     def own_token(self, token: str, client_id: str, *, public: bool) -> None:
-        """Keep whose refresh token it is, and whether it was obtained without a secret."""
+        """Store the client of a refresh token, and whether it was obtained without a secret."""
         self._run("INSERT INTO token_owners VALUES (?, ?, ?)", [token, client_id, int(public)])
 
     def token_owner(self, token: str) -> tuple[str, bool] | None:
-        """Client id, and whether without a secret; None for the ready-made tokens and unknown ones."""
+        """Client id, and whether obtained without a secret; None for predefined and unknown tokens."""
         rows = self._run("SELECT client_id, public FROM token_owners WHERE token = ?", [token])
         return (rows[0]["client_id"], bool(rows[0]["public"])) if rows else None
 
     # Authorization codes.
 
     def add_code(self, code: str, grant: dict[str, Any]) -> None:
-        """Keep a code and what it stands for."""
+        """Store an authorization code and its grant."""
         self._run(
             "INSERT INTO authorization_codes (code, grant_json) VALUES (?, ?)", [code, json.dumps(grant)]
         )
 
     def code(self, code: str) -> tuple[dict[str, Any], bool] | None:
-        """What a code stands for, and whether it was redeemed; None for an unknown one."""
+        """The grant of a code, and whether it was redeemed; None for an unknown code."""
         rows = self._run("SELECT grant_json, redeemed FROM authorization_codes WHERE code = ?", [code])
         return (json.loads(rows[0]["grant_json"]), bool(rows[0]["redeemed"])) if rows else None
 
@@ -172,12 +172,12 @@ class Storage:
         self._save("audiences", asdict(audience))
 
     def audience(self, audience_id: int) -> Audience | None:
-        """One audience, deleted ones too."""
+        """One audience, also if it is deleted."""
         rows = self._run("SELECT * FROM audiences WHERE id = ?", [audience_id])
         return _audience(rows[0]) if rows else None
 
     def audience_named(self, name: str, *, ignore_case: bool = False) -> Audience | None:
-        """The living audience of this name: exactly, or whatever the case of its letters."""
+        """The audience of this name that is not deleted; compared exactly, or without regard to case."""
         if ignore_case:
             living = (audience for audience in self.audiences() if not audience.deleted)
             return next((found for found in living if found.name.casefold() == name.casefold()), None)
@@ -185,13 +185,13 @@ class Storage:
         return _audience(rows[0]) if rows else None
 
     def audiences(self) -> list[Audience]:
-        """All audiences by id, deleted ones too."""
+        """All audiences by id, including deleted ones."""
         return [_audience(row) for row in self._run("SELECT * FROM audiences ORDER BY id")]
 
-    # Who was added when, for lists whose members lapse.
+    # When members were added, for lists whose memberships expire.
 
     def add_addition(self, audience_id: int, added_at: float, file: str) -> None:
-        """Keep that the digests of a file were added to a list."""
+        """Record that the digests of a file were added to a list."""
         self._run("INSERT INTO additions VALUES (?, ?, ?)", [audience_id, added_at, file])
 
     def additions(self, audience_id: int) -> list[tuple[float, str]]:
@@ -206,11 +206,11 @@ class Storage:
         return [row["file"] for row in self._run("SELECT file FROM additions")]
 
     def drop_addition(self, file: str) -> None:
-        """Forget an addition."""
+        """Delete an addition."""
         self._run("DELETE FROM additions WHERE file = ?", [file])
 
-    def lapsing(self, now: float) -> list[Audience]:
-        """Living lists with members whose duration is over."""
+    def audiences_with_expired_members(self, now: float) -> list[Audience]:
+        """Lists, except deleted ones, with members whose duration is over."""
         rows = self._run(
             "SELECT * FROM audiences WHERE NOT deleted AND membership_duration > 0 AND id IN (SELECT audience_id "
             "FROM additions WHERE added_at + 86400.0 * membership_duration <= ?)",
@@ -241,7 +241,7 @@ class Storage:
         return [_upload(row) for row in self._run("SELECT * FROM uploads ORDER BY created_at")]
 
     def unfinished_uploads(self) -> list[Upload]:
-        """Accepted uploads whose outcome is not recorded, in the order of acceptance."""
+        """Accepted uploads without a recorded outcome, in the order of acceptance."""
         rows = self._run(
             "SELECT * FROM uploads WHERE file IS NOT NULL AND finished_at IS NULL ORDER BY accepted_at"
         )
@@ -263,7 +263,7 @@ class Storage:
     # Result files of both.
 
     def result_files(self) -> list[str]:
-        """Names of all result files that an upload or a download points to."""
+        """Names of all result files of uploads and downloads."""
         rows = self._run(
             "SELECT result_file FROM uploads WHERE result_file IS NOT NULL "
             "UNION SELECT result_file FROM downloads WHERE result_file IS NOT NULL"
@@ -271,11 +271,11 @@ class Storage:
         return [row["result_file"] for row in rows]
 
     def add_result_link(self, token: str, file: str, expires_at: float, kept_until: float) -> None:
-        """Keep the token of a short-lived URL."""
+        """Store the token of a short-lived URL."""
         self._run("INSERT INTO result_links VALUES (?, ?, ?, ?)", [token, file, expires_at, kept_until])
 
     def result_link(self, token: str) -> tuple[str, float, float] | None:
-        """File, expiry, and when the file counts as removed, of a URL's token."""
+        """The file of a URL's token, its expiry, and the time at which the file counts as removed."""
         rows = self._run("SELECT file, expires_at, kept_until FROM result_links WHERE token = ?", [token])
         return tuple(rows[0]) if rows else None
 

@@ -17,7 +17,7 @@ class SlidingWindow:
         self._lock = threading.Lock()
 
     def admit(self, key: str, *, now: float, limit: int) -> bool:
-        """Record one event of `key` unless `limit` of them lie within the window; returns whether it fits."""
+        """Record an event of `key`, unless the window already has `limit` of them; returns whether it was recorded."""
         with self._lock:
             events = self._events[key]
             while events and events[0] <= now - self._seconds:

@@ -45,7 +45,7 @@ def test_page_of_an_empty_simulator(start: Start) -> None:
     assert strict.open == []
     assert page.count("None yet.") == 2  # audiences and uploads; signing in was a call
     assert "Settings that are not as usual" not in page
-    assert "Faults are being injected" not in page
+    assert "Fault injection is active" not in page
 
 
 def test_page_tells_what_there_is_and_no_secret(api: Api) -> None:
@@ -66,7 +66,7 @@ def test_page_tells_what_there_is_and_no_secret(api: Api) -> None:
     for told in (
         "On the page Kept by somebody", "1,000 not yet", api.ready["account_id"], api.ready["customer_id"],
         "not accepted", "terms_accepted = False", f"{request_id} ErrorsOnly InProgress held until",
-        "AddAudiences raw each, after 1 that go well status 502", "4838 InvalidAudienceName",
+        "AddAudiences raw all calls, after 1 unaffected status 502", "4838 InvalidAudienceName",
     ):  # fmt: skip
         assert told in text, told
     for secret in (

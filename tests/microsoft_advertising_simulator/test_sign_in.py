@@ -82,7 +82,7 @@ def test_the_page_says_who_wants_what(api: Api) -> None:
     page = api.http.get(PATH, params=asked(api))
     assert "Sample web application" in page.text
     assert "manage your Microsoft Advertising accounts" in page.text
-    assert "keep that access while you are away" in page.text
+    assert "maintain access to data you have given it access to" in page.text
     assert LOCAL in page.text
     native = api.http.get(
         PATH, params=asked(api, public=True, scope="https://ads.microsoft.com/msads.manage")

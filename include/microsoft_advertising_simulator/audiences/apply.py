@@ -1,4 +1,4 @@
-"""ApplyCustomerListUserData: changes the members of a list by a call, without a file."""
+"""ApplyCustomerListUserData: changes the members of a list with a call, without a file."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _ITEMS: Final = "CustomerListItems"
 
 
 class ApplyService:
-    """Members that come by calls.
+    """Changes members with calls.
 
     Args:
         audiences: The lists.
-        storage: Keeps the lists.
-        files: Keeps the members.
-        clock: Dates the changes.
-        settings: The settings in force now.
-        refusal: Asked once for each call which good items to refuse.
+        storage: Stores the lists.
+        files: Stores the members.
+        clock: For the times of changes.
+        settings: Returns the current settings.
+        refusal: Returns the injected refusal of the next call, if any.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ApplyService:
         self, caller: Caller, audience_id: int | None, *, action: str | None, sub_type: str | None,
         items: Sequence[str | None] | None, terms: bool | None,
     ) -> list[ItemError]:  # fmt: skip
-        """ApplyCustomerListUserData: change the members synchronously, at most 1,000 a call.
+        """ApplyCustomerListUserData: change members synchronously, at most 1,000 per call.
 
         Raises:
             ServiceFault: 6999 too many items, 8000 unknown list, 8001 action, 8002 sub type,
@@ -93,7 +93,7 @@ class ApplyService:
             name, count = self._files.change(audience.members_file, action, sort_distinct(digests))
             now = self._clock.now()
             with self._storage.transaction():
-                self._audiences.lapsing.note(audience, action, sort_distinct(digests))
+                self._audiences.expiry.record(audience, action, sort_distinct(digests))
                 self._storage.save_audience(
                     replace(audience, members_file=name, members=count, modified_at=now, data_at=now)
                 )

@@ -1,8 +1,7 @@
 """Sets of members on disk: files of sorted, distinct 32-byte SHA-256 digests.
 
-A set is never changed in place. A change writes a new file, makes it durable and hands back
-its name; the database then points to it in the transaction that records the change. So a crash
-leaves the old set or the new one, never a torn one.
+A set is never changed in place. A change writes a new file, makes it durable and returns its name; the transaction
+that records the change then refers to it. So a crash leaves the old set or the new one, never a mixture.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def _order(digests: Digests) -> NDArray[np.intp]:
     ties = np.flatnonzero(first[1:] == first[:-1])
     if np.array_equal(digests[order[ties]], digests[order[ties + 1]]):
         return order
-    # Different digests that share 8 bytes: next to impossible in real data, yet must sort right.
+    # Different digests with the same first 8 bytes: very unlikely in real data, but they must sort correctly.
     return np.lexsort((words[:, 3], words[:, 2], words[:, 1], words[:, 0]))
 
 
@@ -50,7 +49,7 @@ def _equals_next(rows: Digests) -> NDArray[np.bool_]:
 
 
 def sort_distinct(digests: Digests) -> Digests:
-    """Sorted rows, each once."""
+    """The sorted, distinct rows."""
     if len(digests) == 0:
         return digests
     rows = digests[_order(digests)]
@@ -72,12 +71,12 @@ def _without(kept: Digests, taken: Digests) -> Digests:
 
 
 def _common(kept: Digests, wanted: Digests) -> Digests:
-    """Rows of `kept` that are in `wanted` too; both sorted and distinct."""
+    """Rows of `kept` that are also in `wanted`; both sorted and distinct."""
     return _without(kept, _without(kept, wanted))
 
 
 def _split(old: Digests, change: Digests) -> Iterator[tuple[Digests, Digests]]:
-    """Cut two sorted arrays at the same keys into blocks, so that each pair can be combined alone."""
+    """Split two sorted arrays at the same keys into blocks, so that each pair can be combined separately."""
     taken = 0
     for start in range(0, len(old), _BLOCK_ROWS):
         block = np.array(old[start : start + _BLOCK_ROWS])
@@ -106,10 +105,10 @@ class MemberFiles:
         self._folder = folder
 
     def change(self, name: str | None, action: Action, digests: Digests) -> tuple[str, int]:
-        """Write the set that results from a change.
+        """Write the result of a change to a set.
 
         Args:
-            name: File of the present set; None = empty.
+            name: File of the current set; None = empty.
             action: Add, Remove or Replace.
             digests: Sorted, distinct.
 
@@ -127,12 +126,12 @@ class MemberFiles:
             case Action.REMOVE:
                 return self._write(_without(*pair) for pair in _split(old, digests))
 
-    def keep(self, digests: Digests) -> str:
-        """Write digests, sorted and distinct, into a file of their own; returns its name."""
+    def store(self, digests: Digests) -> str:
+        """Write sorted, distinct digests to a new file; returns its name."""
         return self._write([digests])[0]
 
-    def only_those_of(self, name: str | None, others: Iterable[str]) -> tuple[str, int]:
-        """Write the members of a set that are in one of other files at least.
+    def intersect(self, name: str | None, others: Iterable[str]) -> tuple[str, int]:
+        """Write the members of a set that are in at least one of the other files.
 
         Returns:
             Name of the new file, which is durable, and its number of members.
@@ -144,19 +143,19 @@ class MemberFiles:
     def hex_lines(self, name: str | None) -> Iterator[bytes]:
         """The members as lower-case hex, one per line, in blocks of bounded size.
 
-        The file is opened at once, so that a later change cannot disturb the reading.
+        The file is opened immediately, so a later change does not affect the reader.
         """
         return _hex_lines(self._open(name))
 
-    def keep_only(self, names: Iterable[str]) -> None:
-        """Remove files that nothing points to (left by a crash, or superseded)."""
+    def remove_except(self, names: Iterable[str]) -> None:
+        """Remove files without a reference (left by a crash, or superseded)."""
         wanted = set(names)
         for path in self._folder.iterdir():
             if path.name not in wanted:
                 path.unlink(missing_ok=True)
 
     def remove(self, name: str | None) -> None:
-        """Remove a superseded file; readers that have it open are not disturbed."""
+        """Remove a superseded file; readers that have it open are not affected."""
         if name is not None:
             (self._folder / name).unlink(missing_ok=True)
 
@@ -186,7 +185,7 @@ def _hex_lines(digests: Digests) -> Iterator[bytes]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the folder's entries durable, so that a new file survives a power cut."""
+    """Make the folder's entries durable, so that a new file survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -195,7 +194,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_durable(partial: Path, final: Path) -> None:
-    """Move a finished file into its place, so that after a crash it is there whole or not at all."""
+    """Move a finished file to its final name, so that after a crash it exists completely or not at all."""
     with partial.open("rb") as stream:
         os.fsync(stream.fileno())
     partial.replace(final)

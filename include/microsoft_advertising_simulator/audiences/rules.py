@@ -46,7 +46,7 @@ def duration_error(days: int | None, maximum: int | None) -> int | None:
 
 
 def action_of(text: str | None, *, delete_removes: bool) -> Action | None:
-    """The action that a word names, if any (one page calls Remove `Delete`)."""
+    """The action with a name, if any (one page calls Remove `Delete`)."""
     if text == "Delete" and delete_removes:
         return Action.REMOVE
     return Action(text) if text in tuple(Action) else None
@@ -70,5 +70,5 @@ def hash_pattern(*, upper_case: bool) -> re.Pattern[str]:
 
 
 def hash_expression(*, upper_case: bool) -> str:
-    """The same rule in the syntax of polars' engine."""
+    """As `hash_pattern`, in the syntax of polars' engine."""
     return _ANY_CASE if upper_case else _LOWER

@@ -1,6 +1,6 @@
 """Campaign Management for customer lists: add, update, delete and query.
 
-The service's logic without any HTTP: the operations of both faces call it.
+The service's logic, without HTTP; the operations call it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from microsoft_advertising_simulator.audiences import rules
-from microsoft_advertising_simulator.audiences.lapsing import Lapsing
+from microsoft_advertising_simulator.audiences.expiry import MemberExpiry
 from microsoft_advertising_simulator.audiences.members import MemberFiles
 from microsoft_advertising_simulator.clock import Clock
 from microsoft_advertising_simulator.codes import ServiceFault
@@ -50,10 +50,10 @@ class AudienceService:
     """Customer lists.
 
     Args:
-        storage: Keeps the lists.
-        files: Keeps the members.
-        clock: Dates the changes.
-        settings: The settings in force now.
+        storage: Stores the lists.
+        files: Stores the members.
+        clock: For the times of changes.
+        settings: Returns the current settings.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class AudienceService:
         self._files = files
         self._clock = clock
         self._settings = settings
-        self.lapsing = Lapsing(storage, files, clock)
-        # Held by whoever changes lists or members: this class, ApplyService, and the commit of a Bulk upload.
+        self.expiry = MemberExpiry(storage, files, clock)
+        # Held while lists or members change: by this class, ApplyService, and the commit of a Bulk upload.
         # Readers do not take it: they see the state of the last commit.
         self.writing = threading.RLock()
 
@@ -107,7 +107,7 @@ class AudienceService:
     def query(
         self, caller: Caller, ids: Sequence[int | None] | None
     ) -> tuple[list[Audience | None], list[ItemError]]:
-        """Lists by id (None where unknown), or all that the account may see if `ids` is None."""
+        """Lists by id (None for an unknown id), or all lists that the account may use if `ids` is None."""
         if ids is None:
             return [*self.listed(caller)], []
         found_all: list[Audience | None] = []
@@ -119,52 +119,52 @@ class AudienceService:
         return found_all, errors
 
     def listed(self, caller: Caller, since: float | None = None) -> list[Audience]:
-        """All lists that the account may see; with a time, those changed since then, deleted ones too."""
+        """All lists that the account may use; with a time, those changed since then, including deleted ones."""
         own = [found for found in self._storage.audiences() if _belongs(found, caller)]
         if since is None:
             return [found for found in own if not found.deleted]
         return [found for found in own if found.modified_at >= since]
 
     def size(self, audience: Audience) -> int | None:
-        """Size as the service shows it: None while a list is young, then the number of members."""
+        """Size as the service reports it: None for some time after creation, then the number of members."""
         known_at = audience.created_at + self._settings().size_delay_seconds
         return audience.members if self._clock.now() >= known_at else None
 
     def visible(self, caller: Caller, audience_id: int) -> Audience | None:
-        """The living list of that id, if the caller's account may use it."""
+        """The list with that id, if it is not deleted and the caller's account may use it."""
         found = self._storage.audience(audience_id)
         return found if found is not None and _is_visible(found, caller) else None
 
     def member_lines(self, audience_id: int) -> Iterator[bytes] | None:
-        """The members of any list as sorted hex, one a line; None for an unknown id. For people and tests."""
+        """The members of any list as sorted hex, one per line; None for an unknown id. For users and tests."""
         with self.writing:  # so that the file is not superseded before it is open
-            self.lapse()
+            self.expire_members()
             found = self._storage.audience(audience_id)
             return None if found is None else self._files.hex_lines(found.members_file)
 
-    def lapse(self) -> None:
-        """Let go of all members whose duration is over by now."""
+    def expire_members(self) -> None:
+        """Remove all members whose duration is over."""
         with self.writing:
-            for found in self._storage.lapsing(self._clock.now()):
+            for found in self._storage.audiences_with_expired_members(self._clock.now()):
                 with self._storage.transaction():
-                    self._storage.save_audience(self.lapsing.lapsed(found))
+                    self._storage.save_audience(self.expiry.without_expired(found))
                 self._files.remove(found.members_file)
 
-    def change_by_hand(
+    def change_manually(
         self, audience_id: int, *, associated: bool | None = None, name: str | None = None,
         deleted: bool = False, emptied: bool = False,
     ) -> Audience | None:  # fmt: skip
-        """What a person can do to a list in the web interface; None for an unknown id.
+        """Change a list as a user can in the web interface; None for an unknown id.
 
         Args:
-            audience_id: Which list.
-            associated: An ad group uses it from now on, or no longer.
+            audience_id: Id of the list.
+            associated: Whether an ad group uses it from now on.
             name: Its new name.
             deleted: Delete it with its members.
-            emptied: Take all of its members out.
+            emptied: Remove all of its members.
 
         Raises:
-            ServiceFault: 4838 or 4853 for a name that is impossible or taken.
+            ServiceFault: 4838 or 4853 for a name that is invalid or taken.
         """
         with self.writing:
             found = self._storage.audience(audience_id)
@@ -263,7 +263,7 @@ class AudienceService:
         refused = [number for number in numbers if number is not None]
         if not refused:
             changed = _update_fields(found, fields, caller, self._clock.now())
-            self.lapsing.duration_changed(found, changed)
+            self.expiry.change_duration(found, changed)
             self._storage.save_audience(changed)
         return refused
 

@@ -1,1 +1,1 @@
-"""What the simulator imitates, as a table and as a page."""
+"""The simulated behaviours, as a table and as a page."""

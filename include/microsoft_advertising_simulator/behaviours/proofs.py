@@ -1,4 +1,4 @@
-"""Which tests prove which behaviours: read off the tests' marks, without running or importing them."""
+"""Finds the tests of each behaviour by their marks, without running or importing the tests."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _MARK: Final = "pytest.mark.behaviour"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Proof:
-    """A test that bears a behaviour's key.
+    """A test that is marked with a behaviour's key.
 
     Args:
-        file: Relative to the project.
-        name: Of the test's function.
+        file: Path relative to the project.
+        name: Name of the test function.
     """
 
     file: Path
@@ -28,13 +28,13 @@ class Proof:
 
 
 def proofs(root: Path = _ROOT) -> dict[str, tuple[Proof, ...]]:
-    """The tests by the keys that they bear, sorted.
+    """The tests of each behaviour's key, sorted.
 
     Args:
         root: The project; its folder ``tests`` is read.
 
     Raises:
-        ValueError: A mark holds something else than plain strings, or sits on what is no test.
+        ValueError: A mark has an argument that is not a plain string, or is not on a test.
     """
     found: dict[str, set[Proof]] = {}
     for path in sorted((root / "tests").rglob("test_*.py")):
@@ -52,7 +52,9 @@ def _marks_in(tree: ast.Module, file: str) -> Iterator[tuple[str, str]]:
             for mark in node.decorator_list:
                 if isinstance(mark, ast.Call) and ast.unparse(mark.func) == _MARK:
                     if not node.name.startswith("test_"):
-                        raise ValueError(f"{file}: {node.name} bears a behaviour's key but is no test.")
+                        raise ValueError(
+                            f"{file}: {node.name} is marked with a behaviour's key but is not a test."
+                        )
                     yield from ((_key(argument, file), node.name) for argument in mark.args)
 
 

@@ -1,8 +1,8 @@
-"""What the simulator imitates, how sure we are that the live service does the same: one row for each behaviour.
+"""The simulated behaviours, one row each, with the evidence that the live service does the same.
 
-`page.py` makes `docs/simulator.md` of it. A new row is one line here, and ``@pytest.mark.behaviour("area.key")`` on
-each test that proves it; a row without a test is refused by
-`tests/microsoft_advertising_simulator/behaviours/test_table.py`.
+`page.py` renders `docs/simulator.md` from it. A new behaviour needs one row here, and
+``@pytest.mark.behaviour("area.key")`` on each test of it;
+`tests/microsoft_advertising_simulator/behaviours/test_table.py` rejects a row without a test.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["AREAS", "BEHAVIOURS", "Basis", "Behaviour"]
 
 
 class Basis(StrEnum):
-    """How we know."""
+    """The kind of evidence."""
 
     DOCUMENTED = "documented"
     OBSERVED = "observed"
@@ -37,21 +37,21 @@ AREAS: Final = MappingProxyType(
         "records": "Entity records",
         "downloads": "Downloads",
         "limits": "Limits",
-        "kept": "What is kept",
+        "kept": "Durability",
         "msads": "The official REST SDK, msads 13.0.30.1, unmodified; its known defects",
     }
 )
-"""Headings of the page by the first part of a key."""
+"""Headings of the page, by the first part of a key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """One thing that the simulator does.
+    """One simulated behaviour.
 
     Args:
-        key: ``area.name``, which tests bear as their mark; it stays when the wording changes.
-        what: What it does.
-        basis: How we know that the service does so.
+        key: ``area.name``, the argument of the tests' mark; it does not change with the wording.
+        what: Description of the behaviour.
+        basis: The kind of evidence that the live service does the same.
         source: Page, evidence, or the reason for an assumption.
     """
 
@@ -62,7 +62,7 @@ class Behaviour:
 
     @property
     def area(self) -> str:
-        """Heading that it stands under."""
+        """Heading of the behaviour on the page."""
         return AREAS[self.key.partition(".")[0]]
 
 
@@ -70,17 +70,20 @@ _D, _O, _A = Basis.DOCUMENTED, Basis.OBSERVED, Basis.ASSUMED
 
 BEHAVIOURS: Final = (
     Behaviour(
-        "sign-in.access-token-lifetime", "Access tokens live 3599 seconds.", _D, "get-tokens page, example"
+        "sign-in.access-token-lifetime",
+        "Access tokens are valid for 3599 seconds.",
+        _D,
+        "get-tokens page, example",
     ),
     Behaviour(
         "sign-in.rotation",
-        "Each refresh gives a new refresh token; the old one stays valid.",
+        "Each refresh returns a new refresh token; the old one stays valid.",
         _D,
         "get-tokens",
     ),
     Behaviour(
         "sign-in.strict-rotation",
-        "`strict_rotation`: a refresh token works once.",
+        "`strict_rotation`: a refresh token works only once.",
         _A,
         "switch for harder tests",
     ),
@@ -91,7 +94,7 @@ BEHAVIOURS: Final = (
         "error page",
     ),
     Behaviour(
-        "sign-in.scope", "Another scope than msads.manage: `invalid_grant`, AADSTS70000.", _D, "error page"
+        "sign-in.scope", "A scope other than msads.manage: `invalid_grant`, AADSTS70000.", _D, "error page"
     ),
     Behaviour(
         "sign-in.unknown-client", "Unknown client id: `unauthorized_client`, AADSTS700016.", _D, "error page"
@@ -101,29 +104,38 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         "sign-in.unknown-fields",
-        "Unknown form fields are ignored; scope may be missing.",
+        "Unknown form fields are ignored; the scope is optional.",
         _O,
         "what SDKs send",
     ),
     Behaviour("sign-in.any-tenant", "Any tenant name is accepted.", _A, "tenants are not simulated"),
-    Behaviour("sign-in.discovery", "Discovery documents name the real host with https.", _O, "msal needs it"),
-    Behaviour("sign-in.page", "A page asks the user: who wants what; Accept or Decline.", _D, "consent page"),
-    Behaviour("sign-in.accepted", "Accepted: `code` and `state` at the redirect URI.", _D, "consent page"),
+    Behaviour(
+        "sign-in.discovery", "Discovery documents contain the real host with https.", _O, "msal needs it"
+    ),
+    Behaviour(
+        "sign-in.page",
+        "A page shows the application and its permissions; the user accepts or declines.",
+        _D,
+        "consent page",
+    ),
+    Behaviour(
+        "sign-in.accepted", "Accepted: `code` and `state` are sent to the redirect URI.", _D, "consent page"
+    ),
     Behaviour("sign-in.declined", "Declined: `access_denied`, AADSTS65004, and `state`.", _D, "consent page"),
     Behaviour(
         "sign-in.unknown-redirect",
-        "Unknown client or redirect URI: a page says so, 50011.",
+        "Unknown client or redirect URI: an error page, 50011.",
         _A,
         "as Entra ID does",
     ),
     Behaviour(
         "sign-in.foreign-scope",
-        "A foreign scope goes back as `invalid_scope`, AADSTS70011.",
+        "A foreign scope: `invalid_scope`, AADSTS70011, at the redirect URI.",
         _A,
         "as Entra ID does",
     ),
     Behaviour(
-        "sign-in.form-post", "`form_post`: the answer as a form that posts itself.", _D, "consent page"
+        "sign-in.form-post", "`form_post`: the answer is a form that submits itself.", _D, "consent page"
     ),
     Behaviour(
         "sign-in.response-type",
@@ -131,21 +143,22 @@ BEHAVIOURS: Final = (
         _A,
         "others are not simulated",
     ),
+    Behaviour("sign-in.localhost", "`http://localhost` is registered for all ports.", _A, "as Entra ID does"),
     Behaviour(
-        "sign-in.localhost", "`http://localhost` is registered for every port.", _A, "as Entra ID does"
+        "sign-in.nativeclient", "Public clients may also use the nativeclient page.", _D, "register page"
     ),
     Behaviour(
-        "sign-in.nativeclient", "Public clients may also name the nativeclient page.", _D, "register page"
+        "sign-in.code-life",
+        "A code is valid for 5 minutes, then `invalid_grant`, 70008.",
+        _D,
+        "consent page: about",
     ),
     Behaviour(
-        "sign-in.code-life", "A code lives 5 minutes: then `invalid_grant`, 70008.", _D, "consent page: about"
-    ),
-    Behaviour(
-        "sign-in.code-once", "A code works once: then `invalid_grant`, AADSTS54005.", _D, "Entra error codes"
+        "sign-in.code-once", "A code works once, then `invalid_grant`, AADSTS54005.", _D, "Entra error codes"
     ),
     Behaviour(
         "sign-in.code-client",
-        "A code works for its client only: `invalid_grant`, 70000.",
+        "A code of another client: `invalid_grant`, 70000.",
         _A,
         "code not stated",
     ),
@@ -155,10 +168,10 @@ BEHAVIOURS: Final = (
     Behaviour(
         "sign-in.pkce", "PKCE, S256 or plain: a wrong verifier is AADSTS501481.", _D, "Entra error codes"
     ),
-    Behaviour("sign-in.pkce-optional", "PKCE may be left out.", _D, "consent page: recommended"),
+    Behaviour("sign-in.pkce-optional", "PKCE is optional.", _D, "consent page: recommended"),
     Behaviour(
         "sign-in.offline-access",
-        "A refresh token only if `offline_access` was asked for.",
+        "A refresh token is issued only if `offline_access` was requested.",
         _D,
         "consent page",
     ),
@@ -170,7 +183,7 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         "sign-in.public-token-secret",
-        "So does a secret with a token obtained without one.",
+        "A secret with a token that was obtained without one: `invalid_request`.",
         _D,
         "get-tokens page",
     ),
@@ -180,7 +193,9 @@ BEHAVIOURS: Final = (
         _A,
         "as Entra ID does",
     ),
-    Behaviour("sign-in.token-client", "A refresh token works for its client only.", _A, "code not stated"),
+    Behaviour(
+        "sign-in.token-client", "A refresh token works only for its own client.", _A, "code not stated"
+    ),
     Behaviour(
         "calls.expired-token", "Expired token: HTTP 401, 109 as AdApiFaultDetail.", _O, "Segment's connector"
     ),
@@ -189,13 +204,13 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         "calls.http-status",
-        "HTTP 401 for 105, 403 for 106, 429 for 117 (`http_status_of_117`), 400 for all else (`http_status_of_4204`).",
+        "HTTP 401 for 105, 403 for 106, 429 for 117 (`http_status_of_117`), 400 otherwise (`http_status_of_4204`).",
         _A,
         "not stated",
     ),
     Behaviour(
         "calls.pilot-features",
-        "GetCustomerPilotFeatures names feature 579, a setting.",
+        "GetCustomerPilotFeatures returns feature 579 (a setting).",
         _A,
         "page; path: Java SDK",
     ),
@@ -216,7 +231,7 @@ BEHAVIOURS: Final = (
         "calls.strict-shapes",
         "Unknown keys and wrong JSON types: 201.",
         _A,
-        "strict on purpose, to show slips",
+        "strict on purpose, to show mistakes",
     ),
     Behaviour(
         "calls.account-in-body",
@@ -226,19 +241,17 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         "calls.only-injected",
-        "Only by an injected fault: 108, 119, 120, 202, 207, 303, 833, 1008, 1009, 1010, 1011, 1016, 1029, 1031, "
+        "Only with an injected fault: 108, 119, 120, 202, 207, 303, 833, 1008, 1009, 1010, 1011, 1016, 1029, 1031, "
         "1102, 1490, 3218, 3500, 3603, 4202, "
         "4836, 4862, 8005.",
         _A,
-        "nothing here brings them about",
+        "nothing in the simulator causes them",
     ),
     Behaviour("calls.tracking-id", "Every answer has the header TrackingId.", _D, "request headers"),
-    Behaviour(
-        "calls.response-mode", "ResponseMode is ErrorsOnly unless asked otherwise.", _D, "getbulkuploadurl"
-    ),
+    Behaviour("calls.response-mode", "ResponseMode is ErrorsOnly by default.", _D, "getbulkuploadurl"),
     Behaviour(
         "calls.no-json",
-        "A body that is no JSON, or holds text that is no Unicode: 100.",
+        "A body that is not JSON, or contains text that is not Unicode: 100.",
         _A,
         "code not stated",
     ),
@@ -253,37 +266,40 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         "soap.slips",
-        "A slip in them, or a value of another type: 201.",
+        "A mistake in them, or a value of another type: 201.",
         _A,
-        "strict on purpose, to show slips",
+        "strict on purpose, to show mistakes",
     ),
     Behaviour(
         "soap.prefixes",
-        "Prefixes mean nothing; `Action` may be there or not.",
+        "Prefixes have no meaning; `Action` is optional.",
         _O,
         "SDK and the pages' templates",
     ),
     Behaviour(
         "soap.operation",
-        "The operation: SOAPAction, else the body's element.",
+        "SOAPAction selects the operation, or else the body's element.",
         _A,
-        "the second: only to be kind",
+        "the second: for convenience",
     ),
     Behaviour(
         "soap.tracking-id",
-        "Every answer has the header TrackingId, faults too.",
+        "Every answer has the header TrackingId, including faults.",
         _O,
         "the SDK fails without it",
     ),
     Behaviour(
-        "soap.nil", "What has no value is said as nil, never left out.", _O, "the SDK fails without it"
+        "soap.nil", "Elements without a value are nil, never left out.", _O, "the SDK fails without it"
     ),
     Behaviour(
-        "soap.type", "`i:type` says what an audience is; an element Type does not.", _A, "read-only field"
+        "soap.type",
+        "`i:type` gives the type of an audience; the element Type is ignored.",
+        _A,
+        "read-only field",
     ),
     Behaviour(
         "soap.none",
-        "The text `None` as CustomerId or CustomerAccountId is not sent: 116.",
+        "The text `None` as CustomerId or CustomerAccountId counts as missing: 116.",
         _O,
         "SDK; code assumed",
     ),
@@ -298,13 +314,13 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         "soap.http-status",
-        "Faults come with HTTP 500 (`soap_fault_status`: 200).",
+        "Faults have HTTP status 500 (`soap_fault_status`: 200).",
         _D,
         "pages; 200 was observed",
     ),
     Behaviour(
         "soap.faultstring",
-        "The faultstring asks for the details and names the TrackingId.",
+        "The faultstring refers to the details and contains the TrackingId.",
         _O,
         "issues of the SDK",
     ),
@@ -322,24 +338,30 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         "soap.too-large",
-        "More than 16 MiB: HTTP 413; another media type: 415.",
+        "More than 16 MiB: HTTP 413; a wrong media type: 415.",
         _A,
         "as WCF does; size assumed",
     ),
     Behaviour(
-        "file.url-once", "The URL works once and for 15 minutes: 3224, 3226; unknown: 3220.", _D, "bulk guide"
+        "file.url-once",
+        "The URL works once and for 15 minutes, then 3224, 3226; unknown: 3220.",
+        _D,
+        "bulk guide",
     ),
     Behaviour(
         "file.one-file", "One file per form, any field name: 3221, 3222.", _O, "field names of three clients"
     ),
     Behaviour(
-        "file.extension", "The name ends in .csv, .tsv or .zip, and a zip is sound: 3223.", _D, "bulk guide"
+        "file.extension",
+        "The name must end in .csv, .tsv or .zip, and a zip must be intact: 3223.",
+        _D,
+        "bulk guide",
     ),
     Behaviour("file.zip-members", "A zip with several files: 3222; with none: 3221.", _A, "code not stated"),
     Behaviour("file.refusal-keeps-url", "A refused file does not use up the URL.", _A, "not stated"),
     Behaviour(
         "file.credential-headers",
-        "AuthenticationToken or Bearer, AccountId or CustomerAccountId.",
+        "Headers: AuthenticationToken or Bearer, AccountId or CustomerAccountId.",
         _O,
         "both SDKs",
     ),
@@ -348,38 +370,43 @@ BEHAVIOURS: Final = (
     ),
     Behaviour("file.accepted", "Accepted: 200 with TrackingId and RequestId.", _O, "RudderStack's client"),
     Behaviour(
-        "file.too-large", "Beyond 100 MB as posted: HTTP 413, 3223.", _A, "limit documented, answer not"
+        "file.too-large",
+        "More than 100 MB as posted: HTTP 413, 3223.",
+        _A,
+        "limit documented, answer not stated",
     ),
     Behaviour(
         "file.size-measure",
-        "The 100 MB are decimal (`max_file_bytes`) and do not count the unzipped file (`file_size_counts`).",
+        "The 100 MB are decimal (`max_file_bytes`) and measure the posted, not the unzipped file (`file_size_counts`).",
         _A,
         "not stated",
     ),
     Behaviour(
-        "status.states", "PendingFileUpload, FileUploaded, InProgress, then an end.", _D, "status page"
+        "status.states", "PendingFileUpload, FileUploaded, InProgress, then a final state.", _D, "status page"
     ),
-    Behaviour("status.never-posted", "A URL that is never used stays PendingFileUpload.", _A, "not stated"),
+    Behaviour("status.never-posted", "An unused URL stays PendingFileUpload.", _A, "not stated"),
     Behaviour(
         "status.percent", "PercentComplete rises in InProgress and is 0 after a failure.", _D, "status page"
     ),
     Behaviour(
         "status.sdk-states",
-        "Expired and Aborted are never seen, but by an injected fault.",
+        "Expired and Aborted occur only with an injected fault.",
         _O,
         "only in the SDKs' code",
     ),
-    Behaviour("status.speed", "How fast it rises, and how long each state lasts.", _A, "settings"),
+    Behaviour(
+        "status.speed", "Settings define how fast it rises, and how long each state lasts.", _A, "settings"
+    ),
     Behaviour("status.unknown-request", "Unknown request id: 4201.", _D, "error codes"),
     Behaviour(
         "status.result-url",
-        "Each status call mints a fresh result URL, valid 5 minutes (`result_url_seconds`).",
+        "Each status call returns a new result URL, valid for 5 minutes (`result_url_seconds`).",
         _D,
         "page; guide: 15",
     ),
     Behaviour(
         "status.result-kept",
-        "The file is removed 15 minutes after the end (`results_kept_from`); then no URL.",
+        "The file is removed 15 minutes after the end (`results_kept_from`); then there is no URL.",
         _A,
         "guide: from the start",
     ),
@@ -388,7 +415,7 @@ BEHAVIOURS: Final = (
         "status.result-format",
         "Zip with one CSV: BOM, LF, all Bulk columns (`result_columns`), Format Version row.",
         _O,
-        "real results; a page: those uploaded",
+        "real results; one page: the uploaded columns",
     ),
     Behaviour(
         "status.result-name",
@@ -397,40 +424,50 @@ BEHAVIOURS: Final = (
         "real results",
     ),
     Behaviour(
-        "status.error-row", "An error row follows its entity's row, with Type + ` Error`.", _O, "real results"
+        "status.error-row",
+        "An error row follows the row of its entity, with Type + ` Error`.",
+        _O,
+        "real results",
     ),
-    Behaviour("status.errors-only", "ErrorsOnly leaves out good rows.", _O, "real results"),
-    Behaviour("status.echo", "Client Id and Text are echoed, plain text too.", _O, "real results"),
+    Behaviour("status.errors-only", "ErrorsOnly leaves out valid rows.", _O, "real results"),
+    Behaviour("status.echo", "Client Id and Text are repeated, even unhashed text.", _O, "real results"),
     Behaviour(
         "status.new-ids",
-        "A created list's row and items carry the new Id.",
+        "A new list's row and items contain the new Id.",
         _A,
         "documented for the list only",
     ),
     Behaviour(
-        "status.error-detail", "The column Error Detail holds our own words.", _A, "its content was not seen"
+        "status.error-detail", "The column Error Detail contains our own text.", _A, "its content is unknown"
     ),
-    Behaviour("parse.bom", "UTF-8 with byte order mark.", _D, "bulk guide"),
+    Behaviour("parse.bom", "The file is UTF-8 with a byte order mark.", _D, "bulk guide"),
     Behaviour(
         "parse.no-bom",
-        "Without it (`bom_required`): UploadFileFormatNotSupported, 3223.",
+        "Without the mark (`bom_required`): UploadFileFormatNotSupported, 3223.",
         _A,
         "real failure unknown",
     ),
-    Behaviour("parse.format-version", "Format Version 6.0: else 3217; missing: 3219.", _D, "error codes"),
+    Behaviour(
+        "parse.format-version", "Format Version must be 6.0, else 3217; missing: 3219.", _D, "error codes"
+    ),
     Behaviour(
         "parse.format-version-state",
         "Both end as UploadFileFormatNotSupported.",
         _A,
-        "the state is not stated",
+        "the state is not documented",
     ),
-    Behaviour("parse.columns", "Any column order, unknown columns, quotes, CRLF or LF.", _D, "file schema"),
-    Behaviour("parse.ragged", "Ragged rows.", _O, "Microsoft's own example of 2021"),
+    Behaviour(
+        "parse.columns",
+        "Any column order, unknown columns, quotes, and CRLF or LF are accepted.",
+        _D,
+        "file schema",
+    ),
+    Behaviour("parse.ragged", "Ragged rows are accepted.", _O, "Microsoft's own example of 2021"),
     Behaviour(
         "parse.unknown-type",
-        "A row of unknown Type: 4203; other rows go on.",
+        "A row of unknown Type: 4203; other rows are processed.",
         _A,
-        "code documented, effect not",
+        "code documented, effect not stated",
     ),
     Behaviour(
         "parse.too-many-rows",
@@ -438,9 +475,7 @@ BEHAVIOURS: Final = (
         _A,
         "split",
     ),
-    Behaviour(
-        "parse.zip-bomb", "A zip that unpacks to more than 4 GB is refused.", _A, "protects the machine"
-    ),
+    Behaviour("parse.zip-bomb", "A zip of more than 4 GB unzipped is refused.", _A, "protects the machine"),
     Behaviour(
         "lists.fields", "Name 1-128: 4838; description up to 1024: 4841; unique: 4853.", _D, "customer-list"
     ),
@@ -458,16 +493,19 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         "lists.lapse",
-        "A member lapses when the duration has passed since it was added.",
+        "A membership expires when the duration has passed since the member was added.",
         _A,
-        "to what it counts",
+        "the start is not stated",
     ),
     Behaviour(
-        "lists.renewed", "Added again, by Add or Replace, it stays for the whole duration.", _A, "not stated"
+        "lists.renewed",
+        "A member added again, by Add or Replace, stays for another full duration.",
+        _A,
+        "not stated",
     ),
     Behaviour(
         "lists.duration-changed",
-        "A new duration counts for those who are there, from when they were added; from -1: from now.",
+        "A new duration applies to present members from their addition; if it was -1, from now.",
         _A,
         "not stated",
     ),
@@ -484,36 +522,40 @@ BEHAVIOURS: Final = (
         "lists.unknown-id", "Unknown Id: 4835 on the list and 8000 on each of its items.", _O, "real results"
     ),
     Behaviour(
-        "lists.same-id-twice", "The same Id on two list rows: 4837 on the second.", _A, "code not stated"
+        "lists.same-id-twice", "The same Id in two list rows: 4837 on the second.", _A, "code not stated"
     ),
     Behaviour(
         "lists.action-missing",
         "Items for an existing list without Action Type: 8001 on the items.",
         _A,
-        "where",
+        "which row is not stated",
     ),
-    Behaviour("lists.new-ignores-action", "Action Type is ignored for new lists: Add.", _D, "customer-list"),
+    Behaviour(
+        "lists.new-ignores-action", "Action Type is ignored for new lists (always Add).", _D, "customer-list"
+    ),
     Behaviour(
         "lists.action-delete",
-        "Action Type `Delete` is no other word for Remove: 8001 (`delete_removes`).",
+        "Action Type `Delete` does not mean Remove: 8001 (`delete_removes`).",
         _A,
-        "the error's page names it",
+        "the error's page mentions it",
     ),
-    Behaviour("lists.delete", "Status Deleted deletes; in use by an ad group: 4854.", _D, "customer-list"),
+    Behaviour(
+        "lists.delete", "Status Deleted deletes a list; used by an ad group: 4854.", _D, "customer-list"
+    ),
     Behaviour(
         "lists.terms-false",
-        "Terms False: 8003 on the list and its items; the list is not made (`terms_false_fails_upload`).",
+        "Terms False: 8003 on the list and its items; the list is not created (`terms_false_fails_upload`).",
         _A,
         "'upload fails'",
     ),
     Behaviour(
         "lists.terms-needed",
-        "Terms not accepted (`terms_accepted`) and not said: 8003 on items; Remove is free.",
+        "Terms neither accepted before (`terms_accepted`) nor in the file: 8003 on items, except with Remove.",
         _D,
         "customerlist",
     ),
     Behaviour(
-        "lists.terms-per-upload", "Acceptance in one upload does not count for the next.", _A, "'per upload'"
+        "lists.terms-per-upload", "Acceptance in one upload does not apply to the next.", _A, "'per upload'"
     ),
     Behaviour(
         "items.list-row-first",
@@ -522,31 +564,44 @@ BEHAVIOURS: Final = (
         "bulk guide",
     ),
     Behaviour(
-        "items.key-or-name", "By Parent Id (also a negative key) or by Audience.", _D, "customer-list-item"
+        "items.key-or-name",
+        "An item refers to its list by Parent Id (also a negative key) or by Audience.",
+        _D,
+        "customer-list-item",
     ),
-    Behaviour("items.sub-type", "Sub Type Email only: 8002.", _D, "customer-list-item"),
-    Behaviour("items.hash", "Text of 64 hex digits: 8004.", _O, "real results"),
-    Behaviour("items.empty-text", "Empty Text: 8006.", _A, "code documented, use not"),
+    Behaviour("items.sub-type", "Sub Type other than Email: 8002.", _D, "customer-list-item"),
+    Behaviour("items.hash", "Text other than 64 hex digits: 8004.", _O, "real results"),
+    Behaviour("items.empty-text", "Empty Text: 8006.", _A, "code documented, use not stated"),
     Behaviour(
         "items.upper-case",
         "Upper-case hex is refused (`upper_case_hashes` accepts it).",
         _A,
         "strict on purpose",
     ),
-    Behaviour("items.client-id", "Client Id beyond 100 characters: 201.", _A, "limit documented, code not"),
-    Behaviour("items.first-fault", "One error row per item: the first fault.", _A, "several are possible"),
+    Behaviour(
+        "items.client-id",
+        "Client Id of more than 100 characters: 201.",
+        _A,
+        "limit documented, code not stated",
+    ),
+    Behaviour(
+        "items.first-fault", "One error row per item, for its first error.", _A, "several rows are possible"
+    ),
     Behaviour(
         "items.duplicates",
-        "Duplicates count once (`duplicates_refused`); removing what is not there is no error.",
+        "Duplicates count once (`duplicates_refused`); removing an absent member is not an error.",
         _A,
         "not stated",
     ),
     Behaviour(
-        "items.partial-success", "Good rows are applied beside bad ones.", _D, "bulk guide: partial success"
+        "items.partial-success",
+        "Valid rows are applied even if others fail.",
+        _D,
+        "bulk guide: partial success",
     ),
     Behaviour(
         "items.at-once",
-        "All changes of a file appear at once, those of a Replace too (`replace_is_atomic`).",
+        "All changes of a file take effect at once, including a Replace (`replace_is_atomic`).",
         _A,
         "not stated",
     ),
@@ -558,14 +613,19 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         "items.refused-replace",
-        "A Replace whose items are all refused with the list does not empty it.",
+        "A Replace whose items are all refused because of the list does not empty it.",
         _A,
         "not stated",
     ),
-    Behaviour("items.side-by-side", "Files for one list sent side by side: any order.", _D, "not guaranteed"),
+    Behaviour(
+        "items.side-by-side",
+        "Concurrent files for one list are applied in any order.",
+        _D,
+        "order not guaranteed",
+    ),
     Behaviour(
         "audiences.partial-success",
-        "Partial success with Index; ids are null where it failed.",
+        "Partial success with Index; the ids of failed audiences are null.",
         _D,
         "addaudiences",
     ),
@@ -575,15 +635,20 @@ BEHAVIOURS: Final = (
         _D,
         "error codes",
     ),
-    Behaviour("audiences.ids", "An Id on a new list: 4847; none on an old one: 4846.", _D, "error codes"),
     Behaviour(
-        "audiences.empty-ids", "`AudienceIds: []` is refused; null or absent gives all.", _O, "RETL's tests"
+        "audiences.ids", "An Id for a new list: 4847; no Id for an existing one: 4846.", _D, "error codes"
+    ),
+    Behaviour(
+        "audiences.empty-ids", "`AudienceIds: []` is refused; null or absent returns all.", _O, "RETL's tests"
     ),
     Behaviour(
         "audiences.unknown-id", "Unknown id: null and 4835; the same id twice: 4837.", _D, "getaudiencesbyids"
     ),
     Behaviour(
-        "audiences.only-customer-lists", "Only customer lists exist; others: 4859, 4861.", _A, "not simulated"
+        "audiences.only-customer-lists",
+        "Only customer lists exist; other types: 4859, 4861.",
+        _A,
+        "not simulated",
     ),
     Behaviour(
         "audiences.update",
@@ -592,55 +657,61 @@ BEHAVIOURS: Final = (
         "two pages disagree",
     ),
     Behaviour(
-        "audiences.scope-change", "Scope may go from Account to Customer, not back: 4855.", _D, "customerlist"
+        "audiences.scope-change",
+        "Scope can change from Account to Customer, not back: 4855.",
+        _D,
+        "customerlist",
     ),
     Behaviour(
         "audiences.sizes",
         "Sizes are null for 24 hours (`size_delay_seconds`), then the number of members.",
         _A,
-        "no matching here; pages: 24 or 48",
+        "no matching is simulated; pages: 24 or 48",
     ),
     Behaviour(
         "audiences.apply-limit",
-        "Apply: up to 1,000 items a call, else 6999.",
+        "Apply: up to 1,000 items per call, else 6999.",
         _D,
         "limit; the code is assumed",
     ),
     Behaviour(
         "audiences.apply-whole-call",
-        "Apply: unknown list 8000, terms 8003, sub type 8002: whole call.",
+        "Apply: unknown list 8000, terms 8003, sub type 8002 fail the whole call.",
         _A,
         "not stated",
     ),
     Behaviour(
         "audiences.apply-items",
-        "Apply: bad items as PartialErrors, good ones applied.",
+        "Apply: invalid items are PartialErrors, valid ones are applied.",
         _D,
         "applycustomerlist…",
     ),
     Behaviour(
         "audiences.apply-items-deprecated",
-        "ApplyCustomerListItems is not served.",
+        "ApplyCustomerListItems is not offered.",
         _A,
-        "deprecated; its WSDL carries no items",
+        "deprecated; its WSDL contains no items",
     ),
     Behaviour(
         "records.as-a-file",
-        "Header, Format Version and data lines as strings, processed as a file.",
+        "Header, Format Version and data lines as strings, processed like a file.",
         _O,
         "SDKs",
     ),
     Behaviour(
-        "records.lists-accepted", "Customer lists are accepted at all.", _A, "no page documents the operation"
+        "records.lists-accepted", "Customer lists are accepted.", _A, "no page documents the operation"
     ),
     Behaviour(
         "records.at-once",
-        "Answered at once, RequestId null: the lines of the result file.",
+        "The answer contains the lines of the result file at once, with RequestId null.",
         _O,
         "SDKs read it",
     ),
     Behaviour(
-        "records.status", "RequestStatus is then that of an upload.", _A, "SDKs look for InProgress only"
+        "records.status",
+        "RequestStatus then has the value of an upload.",
+        _A,
+        "SDKs check for InProgress only",
     ),
     Behaviour(
         "records.async", "`entity_records` async: RequestId and InProgress, then polled.", _O, "SDKs poll it"
@@ -651,11 +722,13 @@ BEHAVIOURS: Final = (
         _O,
         "SDKs expect it there",
     ),
-    Behaviour("records.limit", "Beyond 1,000 data lines: 3225.", _A, "SDKs' threshold; the code is assumed"),
-    Behaviour("records.empty", "Null or empty: 206.", _A, "code documented, use not"),
+    Behaviour(
+        "records.limit", "More than 1,000 data lines: 3225.", _A, "SDKs' threshold; the code is assumed"
+    ),
+    Behaviour("records.empty", "Null or empty: 206.", _A, "code documented, use not stated"),
     Behaviour(
         "records.no-bulk-file",
-        "What is no Bulk file: Errors, and no EntityRecords.",
+        "Content that is not a Bulk file: Errors, and no EntityRecords.",
         _A,
         "the field's purpose",
     ),
@@ -664,13 +737,13 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         "records.throttling",
-        "Not counted for 4204; async ones count for 3227.",
+        "Calls do not count for 4204; async ones count for 3227.",
         _A,
         "4204's page leaves it out",
     ),
     Behaviour(
         "downloads.account",
-        "One account: 3306, 3201; not the header's: 106.",
+        "Exactly one account, else 3306, 3201; other than the header's: 106.",
         _D,
         "download page, error codes",
     ),
@@ -685,7 +758,7 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         "downloads.scope",
-        "DataScope EntityData if not said; unknown values: 3228.",
+        "DataScope is EntityData by default; unknown values: 3228.",
         _D,
         "datascope, error codes",
     ),
@@ -693,60 +766,67 @@ BEHAVIOURS: Final = (
         "downloads.quality-scores",
         "Quality scores or bid suggestions with a sync time: 3213.",
         _A,
-        "forbidden; code not",
+        "forbidden; code not stated",
     ),
-    Behaviour("downloads.formats", "Csv or Tsv, Zip or GZip; the former if not said.", _D, "download page"),
+    Behaviour("downloads.formats", "Csv (default) or Tsv, Zip (default) or GZip.", _D, "download page"),
     Behaviour(
-        "downloads.states", "InProgress, then Completed; times are those of uploads.", _D, "times are assumed"
+        "downloads.states", "InProgress, then Completed, with the times of uploads.", _D, "times are assumed"
     ),
     Behaviour(
-        "downloads.failed", "Failed, FailedFullSyncRequired: only by an injected fault.", _D, "status page"
+        "downloads.failed", "Failed, FailedFullSyncRequired: only with an injected fault.", _D, "status page"
     ),
     Behaviour(
         "downloads.file",
         "The file is compressed; BOM, LF, all Bulk columns, Format Version row.",
         _A,
-        "as results",
+        "as result files",
     ),
     Behaviour(
         "downloads.account-row", "An Account row with its Sync Time comes first.", _D, "account record"
     ),
     Behaviour(
         "downloads.lists",
-        "All living lists that the account may use, with sizes once known.",
+        "All existing lists that the account may use, with their sizes if known.",
         _D,
         "customer-list",
     ),
-    Behaviour("downloads.moment", "The lists are those of the moment of the request.", _A, "not stated"),
+    Behaviour(
+        "downloads.moment", "The file contains the lists at the time of the request.", _A, "not stated"
+    ),
     Behaviour(
         "downloads.since",
-        "LastSyncTimeInUTC: only lists changed, added or deleted since.",
+        "LastSyncTimeInUTC: only lists changed, added or deleted since then.",
         _D,
         "download page",
     ),
-    Behaviour("downloads.member-changes", "A changed member changes its list.", _A, "not stated"),
+    Behaviour(
+        "downloads.member-changes", "A change of members counts as a change of their list.", _A, "not stated"
+    ),
     Behaviour(
         "downloads.sync-times",
-        "A sync time ahead: 3208; more than 30 days back: 3209.",
+        "A sync time in the future: 3208; more than 30 days ago: 3209.",
         _D,
-        "code of the latter: assumed",
+        "code of the latter assumed",
     ),
     Behaviour(
-        "downloads.fresh-url", "Each status call mints a fresh URL, valid 5 minutes.", _D, "status page"
+        "downloads.fresh-url", "Each status call returns a new URL, valid for 5 minutes.", _D, "status page"
     ),
-    Behaviour("downloads.request-id-life", "A request id lives two days.", _D, "status page"),
+    Behaviour("downloads.request-id-life", "A request id is valid for two days.", _D, "status page"),
     Behaviour(
-        "downloads.unknown-id", "Unknown, foreign or dead request id: 3205.", _A, "code documented; or 4201"
+        "downloads.unknown-id",
+        "Unknown, foreign or expired request id: 3205.",
+        _A,
+        "code documented; or 4201",
     ),
     Behaviour(
         "downloads.counted-apart",
-        "Upload and download calls are counted apart: 4204.",
+        "Upload and download calls are counted separately: 4204.",
         _D,
         "throttling; number assumed",
     ),
     Behaviour(
         "downloads.by-campaigns",
-        "DownloadCampaignsByCampaignIds is not served.",
+        "DownloadCampaignsByCampaignIds is not offered.",
         _A,
         "there are no campaigns",
     ),
@@ -761,36 +841,50 @@ BEHAVIOURS: Final = (
     ),
     Behaviour(
         "limits.parallel",
-        "At most 6 uploads of a customer in work; sandbox 1: 3227.",
+        "At most 6 uploads of a customer in progress (sandbox: 1), else 3227.",
         _D,
         "5-6; code assumed",
     ),
-    Behaviour("limits.calls", "Calls per customer and minute: 117.", _D, "the number is assumed"),
+    Behaviour("limits.calls", "Limited calls per customer and minute: 117.", _D, "the number is assumed"),
     Behaviour(
-        "limits.upload-urls", "Upload URLs per account and 15 minutes: 4204.", _D, "the number is assumed"
+        "limits.upload-urls",
+        "Limited upload URLs per account and 15 minutes: 4204.",
+        _D,
+        "the number is assumed",
     ),
     Behaviour(
-        "limits.lists", "No limit to the number of lists unless set: 4865, 4866.", _D, "none documented"
+        "limits.lists",
+        "The number of lists is unlimited by default; with a setting: 4865, 4866.",
+        _D,
+        "none documented",
     ),
     Behaviour(
-        "kept.accepted-file", "An accepted file is on disk before 200 is answered.", _A, "what a service owes"
+        "kept.accepted-file",
+        "An accepted file is on disk before 200 is returned.",
+        _A,
+        "as a service must do",
     ),
     Behaviour(
-        "kept.resumed", "After a crash unfinished uploads are processed again from the start.", _A, "ours"
+        "kept.resumed", "After a crash, unfinished uploads are processed again from the start.", _A, "ours"
     ),
     Behaviour(
-        "msads.lists", "It adds, finds, changes, fills and deletes lists; it tells who signed in.", _O, "run"
+        "msads.lists",
+        "It adds, finds, changes, fills and deletes lists, and returns the signed-in user.",
+        _O,
+        "run",
     ),
-    Behaviour("msads.uploads", "It uploads files, and entities up to and beyond 1,000.", _O, "run"),
-    Behaviour("msads.downloads", "It downloads customer lists, all or those that changed.", _O, "run"),
-    Behaviour("msads.tokens", "Defect: it renews no token; the caller sees the 401.", _O, "run"),
+    Behaviour("msads.uploads", "It uploads files, and fewer or more than 1,000 entities.", _O, "run"),
+    Behaviour("msads.downloads", "It downloads all customer lists, or the changed ones.", _O, "run"),
+    Behaviour("msads.tokens", "Defect: it does not renew tokens; the caller gets the 401.", _O, "run"),
     Behaviour("msads.failed-upload", "Defect: a status with Errors crashes it; the code is lost.", _O, "run"),
-    Behaviour("msads.no-fallback", "Defect: it cannot read 204, so does not fall back to a file.", _O, "run"),
-    Behaviour("msads.call-rate", "Defect: it cannot read 117, so does not wait for it.", _O, "run"),
+    Behaviour(
+        "msads.no-fallback", "Defect: it cannot read 204, so it does not fall back to a file.", _O, "run"
+    ),
+    Behaviour("msads.call-rate", "Defect: it cannot read 117, so it does not wait.", _O, "run"),
     Behaviour("msads.null-ids", "Defect: AddAudiences with a refused audience crashes it.", _O, "run"),
-    Behaviour("msads.tracking-id", "Defect: it never gives out the header TrackingId.", _O, "run"),
-    Behaviour("msads.number-ids", "Defect: Bulk takes account ids as text only.", _O, "run"),
+    Behaviour("msads.tracking-id", "Defect: it does not return the header TrackingId.", _O, "run"),
+    Behaviour("msads.number-ids", "Defect: Bulk accepts account ids as text only.", _O, "run"),
     Behaviour("msads.file-name", "Defect: a download without a file name crashes it.", _O, "run"),
     Behaviour("msads.renamed-file", "By default it renames the caller's file.", _O, "run"),
-    Behaviour("msads.line-breaks", "Defect: small uploads lose the spaces around line breaks.", _O, "run"),
+    Behaviour("msads.line-breaks", "Defect: small uploads lose spaces around line breaks.", _O, "run"),
 )

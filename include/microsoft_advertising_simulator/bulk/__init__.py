@@ -1,1 +1,1 @@
-"""Bulk files: reading an upload, deciding on its rows, writing the results."""
+"""Bulk files: read an upload, decide on its rows, write the results."""

@@ -1,4 +1,4 @@
-"""The columns of Bulk files: those that customer lists use, and the wide header of result files."""
+"""The columns of Bulk files: those of customer lists, and the wide header of result files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ INPUT_COLUMNS: Final = (
     "Sub Type",
     "Text",
 )
-"""What the simulator reads of an uploaded file; any other column is ignored."""
+"""The columns that the simulator reads from an uploaded file; others are ignored."""
 
-# Real result files carry every column that the Bulk schema has, whatever was uploaded (observed:
+# Real result files contain all columns of the Bulk schema, whatever was uploaded (observed:
 # 438 in 2023, 474 in 2024). The order has no meaning.
 _NAMES: Final = """
 Type|Status|Id|Parent Id|Campaign Id|Sub Type|Campaign|Ad Group|Website|Sync Time|Client Id|

@@ -1,4 +1,4 @@
-"""Judging ``Customer List Item`` rows, a whole frame at once, and writing their result lines."""
+"""Checks ``Customer List Item`` rows, a whole frame at once, and writes their result lines."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _DUPLICATE: Final = 4200
 
 @dataclass(frozen=True, slots=True)
 class JudgedItems:
-    """Item rows with their verdicts; all arrays have one entry per row.
+    """Item rows with their results; all arrays have one entry per row.
 
     Args:
-        rows: The frame that was judged.
-        slot: Index into the plan's decisions; -1 where no list row matches.
-        error: Code of the first fault; 0 = good.
-        audience_id: Id of the list; 0 where it failed.
+        rows: The checked frame.
+        slot: Index into the plan's decisions; -1 if no list row matches.
+        error: Code of the first error; 0 = valid.
+        audience_id: Id of the list; 0 if it failed.
     """
 
     rows: pl.DataFrame
@@ -41,11 +41,11 @@ class JudgedItems:
 
     @property
     def failed(self) -> int:
-        """Number of faulty rows."""
+        """Number of invalid rows."""
         return int(np.count_nonzero(self.error))
 
     def digests(self) -> dict[int, bytes]:
-        """The good rows' digests, 32 bytes each, by slot."""
+        """The digests of valid rows, 32 bytes each, by slot."""
         good = self.error == 0
         texts = self.rows["Text"]
         return {
@@ -54,7 +54,7 @@ class JudgedItems:
         }
 
     def without_repeated(self, seen: set[tuple[int, str]]) -> JudgedItems:
-        """The same with every good item refused whose list and hash were seen before; adds to `seen`."""
+        """A copy that refuses valid items whose list and hash are in `seen`; adds the others to `seen`."""
         error = self.error.copy()
         for index, (slot, text) in enumerate(zip(self.slot.tolist(), self.rows["Text"], strict=True)):
             if error[index] == 0:
@@ -63,11 +63,11 @@ class JudgedItems:
         return replace(self, error=error)
 
     def lines(self, layout: Layout, *, everything: bool) -> pl.DataFrame:
-        """Result lines as a frame of ``row`` and ``line``; a faulty row's line holds its error row too.
+        """Result lines as a frame of ``row`` and ``line``; the line of an invalid row includes its error row.
 
         Args:
             layout: Columns of the result file.
-            everything: Also the good rows.
+            everything: Include valid rows.
         """
         frame = self.rows.with_columns(
             pl.Series("error", self.error), pl.Series("audience_id", self.audience_id)
@@ -85,18 +85,18 @@ class JudgedItems:
 def judge(
     rows: pl.DataFrame, plan: ListPlan, *, upper_case: bool, refusal: Refusal | None = None
 ) -> JudgedItems:
-    """Find each item's list and its first fault.
+    """Find each item's list and its first error.
 
-    The order of the checks is assumed; that a faulty list fails all its items with 8000 is observed.
+    The order of the checks is assumed; it is observed that a failed list fails all its items with 8000.
 
     Args:
-        rows: Item rows, as the reader gives them.
+        rows: Item rows from the reader.
         plan: Decisions on all list rows up to the last of these rows.
         upper_case: Accept A-F in hashes.
-        refusal: Refuse some of the good ones.
+        refusal: Injected refusal of some valid items.
     """
     slot = _slots(rows, plan)
-    # The last entry of each answers slot -1: an item without its list row.
+    # The last entry of each is for slot -1: an item without its list row.
     decisions = plan.decisions
     list_error = np.array([*(d.item_error for d in decisions), 8000], dtype=np.int32)[slot]
     list_row = np.array([*(d.row for d in decisions), -1], dtype=np.int64)[slot]
@@ -135,8 +135,8 @@ def _refused_rows(rows: pl.DataFrame, refusal: Refusal | None) -> NDArray[np.boo
     if refusal is None:
         return np.zeros(len(rows), dtype=np.bool_)
     first_digits = pl.col("Text").str.slice(0, 8).str.to_integer(base=16, strict=False)
-    struck = rows.select(struck=(first_digits < refusal.below).fill_null(value=False))
-    return struck["struck"].to_numpy()
+    refused = rows.select(refused=(first_digits < refusal.below).fill_null(value=False))
+    return refused["refused"].to_numpy()
 
 
 def _slots(rows: pl.DataFrame, plan: ListPlan) -> NDArray[np.int32]:

@@ -1,7 +1,7 @@
-"""Deciding on the ``Customer List`` rows of a file: what becomes of each list, and of its items.
+"""Decides on the ``Customer List`` rows of a file: the effect on each list, and on its items.
 
-A plan looks at the stored lists but changes nothing. It is made twice: while the file is read, and
-again at the commit; if both agree, the results that were written meanwhile are true.
+A plan reads the stored lists but changes nothing. It is made twice: while the file is read, and again at the commit.
+If both agree, the results that were written in the meantime are correct.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ MAX_CLIENT_ID: Final = 100
 
 
 class Catalogue(Protocol):
-    """Where the plan looks lists up."""
+    """The stored lists."""
 
     def audience(self, audience_id: int) -> Audience | None:
-        """The list of that id, deleted ones too."""
+        """The list with that id, also if it is deleted."""
 
     def audience_named(self, name: str, *, ignore_case: bool = False) -> Audience | None:
-        """The living list of that name: exactly, or whatever the case of its letters."""
+        """The list with that name that is not deleted; compared exactly, or without regard to case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of one list row.
+    """The decision on one list row.
 
     Args:
         row: Index of the row in the file.
         audience: The list as it will be stored; None if the row failed.
-        action: What its items do; None if the row does not say.
+        action: Action of its items; None if the row gives none.
         errors: Codes for the list row.
-        item_error: Code for every item of the list; 0 = the items are judged one by one.
-        created: The list is new.
+        item_error: Code for every item of the list; 0 = the items are checked individually.
+        created: Whether the list is new.
     """
 
     row: int
@@ -52,16 +52,16 @@ class Decision:
 
     @property
     def empties(self) -> bool:
-        """Whether a Replace may empty the list: not if it may not put items in."""
+        """Whether a Replace empties the list: only if its items are allowed."""
         return self.item_error == 0
 
     def agrees_with(self, other: Decision) -> bool:
-        """Whether both lead to the same rows in the result file."""
+        """Whether both result in the same rows of the result file."""
         return (self.errors, self.item_error, self.action) == (other.errors, other.item_error, other.action)
 
 
 def name_key(name: str) -> str:
-    """Key of a list that items name by ``Audience`` instead of ``Parent Id``; no id looks like it."""
+    """Key of a list that items refer to by ``Audience`` instead of ``Parent Id``; distinct from all ids."""
     return f"\0{name}"
 
 
@@ -70,10 +70,10 @@ class ListPlan:
 
     Args:
         catalogue: The stored lists.
-        caller: Who uploads.
+        caller: The caller of the upload.
         settings: Limits and switches.
-        now: Time to date changes with.
-        new_id: Gives ids for created lists.
+        now: Time of the changes.
+        new_id: Returns the ids of new lists.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class ListPlan:
         """Index into `decisions` by the key that items use: the Id as uploaded, or `name_key`."""
 
     def decide(self, row: int, values: Mapping[str, str]) -> Decision:
-        """Judge the next list row and remember it for its items."""
+        """Decide on the next list row and store the decision for its items."""
         decision = self._judge(row, values)
         slot = len(self.decisions)
         self.decisions.append(decision)
@@ -216,7 +216,7 @@ class ListPlan:
 
 
 def _fail(row: int, errors: list[int]) -> Decision:
-    """The items of a failed list fail too: 8000 is observed; 8001 and 8003 pass on the list's own fault."""
+    """Fail a list and its items: with 8000 (observed), or with the list's own 8001 or 8003."""
     own = [number for number in errors if number in (8001, 8003)]
     return Decision(row, None, None, tuple(errors), own[0] if own else 8000)
 

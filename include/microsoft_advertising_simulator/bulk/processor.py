@@ -1,4 +1,4 @@
-"""Processing one uploaded file: read, decide, write results, then change lists and members in one commit."""
+"""Processes one uploaded file: read, decide, write results, then change lists and members in one commit."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ from microsoft_advertising_simulator.model import (
 from microsoft_advertising_simulator.settings import Settings
 from microsoft_advertising_simulator.storage import Storage
 
-__all__ = ["Processor", "Workplace"]
+__all__ = ["ProcessingContext", "Processor"]
 
 _LIST: Final = "Customer List"
 _ATTEMPTS: Final = 3
 
 
 class _PlanOutdatedError(Exception):
-    """Somebody changed a list of the file while the file was being read: read it again."""
+    """A list of the file changed while the file was being read: read it again."""
 
 
 @dataclass(frozen=True)
-class Workplace:
-    """What processing works with.
+class ProcessingContext:
+    """The resources of the processing.
 
     Args:
-        storage: Lists and uploads.
-        files: Members.
+        storage: Stores lists and uploads.
+        files: Stores members.
         audiences: Owner of the lock for changes.
-        incoming: Accepted files lie here.
-        folder: Result files and scratch files go here.
-        settings: The settings in force now.
-        now: The simulated time.
-        refusal: Asked once for each file which good items to refuse.
+        incoming: Folder of the accepted files.
+        folder: Folder of result files and temporary files.
+        settings: Returns the current settings.
+        now: Returns the simulated time.
+        refusal: Returns the injected refusal of the next file, if any.
     """
 
     storage: Storage
@@ -75,63 +75,63 @@ class Processor:
     """Processes uploads; safe to use from several threads.
 
     Args:
-        place: What it works with; scratch files that a crash left there are removed.
+        context: Resources; temporary files that a crash left are removed.
     """
 
-    def __init__(self, place: Workplace) -> None:
-        place.folder.mkdir(parents=True, exist_ok=True)
-        for scratch in [*place.folder.glob("*.staged"), *place.folder.glob("*.partial")]:
+    def __init__(self, context: ProcessingContext) -> None:
+        context.folder.mkdir(parents=True, exist_ok=True)
+        for scratch in [*context.folder.glob("*.staged"), *context.folder.glob("*.partial")]:
             scratch.unlink()
-        self._place = place
+        self._context = context
 
     def process(
         self, upload: Upload, progress: Callable[[float], None], failure: Failure | None = None
     ) -> Upload:
-        """Bring an accepted upload to its end and record it; returns what was recorded.
+        """Process an accepted upload and record its outcome; returns the recorded upload.
 
         Args:
-            upload: With its file.
-            progress: Told the fraction of the file that was read.
-            failure: Makes it fail at its end, with part of its items applied.
+            upload: An upload with its file.
+            progress: Called with the fraction of the file that was read.
+            failure: Injected failure at the end, with part of the items applied.
 
         Raises:
             FileRejected: Nothing of the file was applied.
         """
-        refusal = self._place.refusal()
+        refusal = self._context.refusal()
         for _ in range(_ATTEMPTS):
             try:
-                return _Attempt(self._place, upload, progress, failure, refusal).run()
+                return _Attempt(self._context, upload, progress, failure, refusal).run()
             except _PlanOutdatedError:
                 continue
-        with self._place.audiences.writing:  # nobody else changes lists now
-            return _Attempt(self._place, upload, progress, failure, refusal).run()
+        with self._context.audiences.writing:  # no other thread changes lists now
+            return _Attempt(self._context, upload, progress, failure, refusal).run()
 
 
 class _Attempt:
-    """One attempt at one file: first everything that changes nothing, then the commit."""
+    """One attempt at one file: first the steps without changes, then the commit."""
 
     def __init__(
-        self, place: Workplace, upload: Upload, progress: Callable[[float], None],
+        self, context: ProcessingContext, upload: Upload, progress: Callable[[float], None],
         failure: Failure | None, refusal: Refusal | None,
     ) -> None:  # fmt: skip
-        self._place = place
+        self._context = context
         self._upload = upload
         self._progress = progress
         self._failure = failure
         self._refusal = refusal
-        self._settings = place.settings()
-        self._plan = self._new_plan(place.storage.next_audience_id)
+        self._settings = context.settings()
+        self._plan = self._new_plan(context.storage.next_audience_id)
         self._list_rows: list[tuple[int, Mapping[str, str]]] = []
         self._staged: dict[int, Path] = {}
         self._added: list[tuple[Audience, Action, Digests]] = []
         self._seen: set[tuple[int, str]] = set()
-        """(Slot, hash) of the items so far; kept only where duplicates are refused."""
+        """(Slot, hash) of the items so far; used only if duplicates are refused."""
         self._rows = 0
         self._failed = 0
         self._everything = upload.response_mode is ResponseMode.ERRORS_AND_RESULTS
 
     def run(self) -> Upload:
-        result = self._place.folder / f"{self._upload.request_id}.zip"
+        result = self._context.folder / f"{self._upload.request_id}.zip"
         partial = result.with_suffix(".partial")
         try:
             self._read(partial)
@@ -145,11 +145,11 @@ class _Attempt:
     def _new_plan(self, new_id: Callable[[], int]) -> ListPlan:
         upload = self._upload
         caller = Caller(upload.user_id, upload.customer_id, upload.account_id)
-        return ListPlan(self._place.storage, caller, self._settings, self._place.now(), new_id)
+        return ListPlan(self._context.storage, caller, self._settings, self._context.now(), new_id)
 
     def _read(self, result: Path) -> None:
-        """Judge every row, write the results, stage the digests."""
-        path = self._place.incoming / str(self._upload.file)
+        """Check every row, write the results, stage the digests."""
+        path = self._context.incoming / str(self._upload.file)
         settings = self._settings
         limit = settings.row_limit
         with (
@@ -170,7 +170,7 @@ class _Attempt:
             target.start(Layout.of(settings.result_columns, source.header))
 
     def _judge_others(self, rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-        """List rows and rows of unknown type, one by one: there are few."""
+        """Check list rows and rows of unknown type one by one, because there are few."""
         lines: list[tuple[int, str]] = []
         for named in rows.iter_rows(named=True):
             row = int(named.pop("row"))
@@ -194,13 +194,13 @@ class _Attempt:
         return _list_result(values, decision), decision.errors
 
     def _empty(self, decision: Decision) -> None:
-        """The first step of a Replace that is not atomic."""
-        storage = self._place.storage
-        with self._place.audiences.writing:
+        """Carry out the first step of a Replace that is not atomic."""
+        storage = self._context.storage
+        with self._context.audiences.writing:
             stored = storage.audience(decision.audience.id) if decision.audience else None
             if stored is not None:
                 storage.save_audience(replace(stored, members_file=None, members=0))
-                self._place.files.remove(stored.members_file)
+                self._context.files.remove(stored.members_file)
 
     def _judge_items(self, rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         settings = self._settings
@@ -209,15 +209,15 @@ class _Attempt:
             judged = judged.without_repeated(self._seen)
         self._failed += judged.failed
         for slot, digests in judged.digests().items():
-            scratch = self._place.folder / f"{self._upload.request_id}.{slot}.staged"
+            scratch = self._context.folder / f"{self._upload.request_id}.{slot}.staged"
             with self._staged.setdefault(slot, scratch).open("ab") as stream:
                 stream.write(digests)
         return judged.lines(layout, everything=self._everything)
 
     def _commit(self, result: Path) -> Upload:
-        """Under the lock: decide again, write new member files, record everything at once."""
-        storage, files = self._place.storage, self._place.files
-        with self._place.audiences.writing:
+        """Under the lock: decide again, write new member files, commit all changes at once."""
+        storage, files = self._context.storage, self._context.files
+        with self._context.audiences.writing:
             decisions = self._decide_again()
             pairs = [
                 (decision.audience, self._with_members(slot, decision.audience, decision))
@@ -226,7 +226,7 @@ class _Attempt:
             ]
             done = self._finish(result)
             with storage.transaction():
-                self._note_durations([changed for _, changed in pairs])
+                self._record_additions([changed for _, changed in pairs])
                 for _, changed in pairs:
                     storage.save_audience(changed)
                 storage.save_upload(done)
@@ -235,19 +235,19 @@ class _Attempt:
                     files.remove(before.members_file)
         return done
 
-    def _note_durations(self, changed: list[Audience]) -> None:
-        """Who begins a duration: before the lists are saved, and with them."""
-        lapsing = self._place.audiences.lapsing
+    def _record_additions(self, changed: list[Audience]) -> None:
+        """Record additions and changed durations, before the lists are saved and in the same transaction."""
+        expiry = self._context.audiences.expiry
         for audience in changed:
-            stored = self._place.storage.audience(audience.id)
+            stored = self._context.storage.audience(audience.id)
             if stored is not None:
-                lapsing.duration_changed(stored, audience)
+                expiry.change_duration(stored, audience)
         for audience, action, digests in self._added:
-            lapsing.note(audience, action, digests)
+            expiry.record(audience, action, digests)
 
     def _decide_again(self) -> list[Decision]:
         created = iter([d.audience.id for d in self._plan.decisions if d.created and d.audience])
-        # A list that is new only now gets 0; the comparison below refuses it.
+        # A list that is new only in this plan gets 0; the comparison below rejects it.
         again = self._new_plan(lambda: next(created, 0))
         for row, values in self._list_rows:
             again.decide(row, values)
@@ -264,9 +264,9 @@ class _Attempt:
         if action is None or (slot not in self._staged and not clears):
             return audience
         digests = sort_distinct(self._staged_digests(slot))
-        name, count = self._place.files.change(audience.members_file, action, digests)
+        name, count = self._context.files.change(audience.members_file, action, digests)
         self._added.append((audience, action, digests))
-        return replace(audience, members_file=name, members=count, data_at=self._place.now())
+        return replace(audience, members_file=name, members=count, data_at=self._context.now())
 
     def _staged_digests(self, slot: int) -> Digests:
         if slot not in self._staged:
@@ -276,7 +276,9 @@ class _Attempt:
         return digests if applied is None else digests[: round(applied * len(digests))]
 
     def _finish(self, result: Path) -> Upload:
-        done = replace(self._upload, finished_at=self._place.now(), rows=self._rows, failed_rows=self._failed)
+        done = replace(
+            self._upload, finished_at=self._context.now(), rows=self._rows, failed_rows=self._failed
+        )
         if self._failure is not None:
             return replace(done, state=self._failure.state, error=self._failure.error)
         state = UploadState.WITH_ERRORS if self._failed else UploadState.COMPLETED
@@ -284,7 +286,7 @@ class _Attempt:
 
 
 def _list_result(values: Mapping[str, str], decision: Decision) -> dict[str, str]:
-    """The list row as the result file shows it: a created list gets its id."""
+    """The list row in the result file, with the id of a new list."""
     if decision.audience is None:
         return dict(values)
     return {**values, **list_columns(decision.audience)}

@@ -1,7 +1,7 @@
-"""Reading uploaded Bulk files in bounded memory: zip or plain, CSV or TSV, any order, ragged, quoted.
+"""Reads uploaded Bulk files in bounded memory: zip or plain, CSV or TSV, any column order, ragged, quoted.
 
-The text is cut at line ends outside of quotes into pieces of some megabytes; polars parses a piece,
-and Python's csv module does where polars finds the quoting malformed.
+The text is split at line ends outside of quotes into pieces of some megabytes. polars parses a piece, or Python's
+csv module if polars finds the quoting malformed.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class FileRejected(Exception):
     """The file as a whole cannot be processed; nothing of it is applied.
 
     Args:
-        state: The status that the upload ends in.
+        state: Final state of the upload.
         number: Error code for the status call.
-        details: What was wrong.
+        details: What is wrong.
     """
 
     def __init__(self, state: UploadState, number: int, details: str) -> None:
@@ -51,7 +51,7 @@ class Piece:
     """Some rows in file order.
 
     Args:
-        rows: One string column per name in INPUT_COLUMNS ("" where the file has none), and ``row``:
+        rows: One string column per name in INPUT_COLUMNS ("" if the file lacks it), and ``row``:
             the 0-based index of the data row in the file.
         read_bytes: Unzipped bytes read so far.
     """
@@ -64,14 +64,14 @@ class BulkFile(AbstractContextManager["BulkFile"]):
     """An uploaded file.
 
     Args:
-        path: ``.csv``, ``.tsv`` or ``.zip``; a zip holds exactly one file, whose own name tells CSV or TSV.
-        max_bytes: Unzipped bytes to read at most (a small zip can hide a huge file).
-        bom_required: Refuse a file without byte order mark.
+        path: ``.csv``, ``.tsv`` or ``.zip``; a zip contains exactly one file, whose name shows CSV or TSV.
+        max_bytes: Maximum unzipped bytes (a small zip can contain a huge file).
+        bom_required: Refuse a file without a byte order mark.
     """
 
     def __init__(self, path: Path, *, max_bytes: int, bom_required: bool = True) -> None:
         self.header: list[str] = []
-        """Names of the columns, once the first piece was read."""
+        """Names of the columns, after the first piece was read."""
         self._path = path
         self._bom_required = bom_required
         self._max_bytes = max_bytes
@@ -98,7 +98,7 @@ class BulkFile(AbstractContextManager["BulkFile"]):
         """The data rows after the Format Version row, piece by piece.
 
         Raises:
-            FileRejected: No BOM, no header, wrong or missing Format Version, broken zip, endless row.
+            FileRejected: No BOM, no header, wrong or missing Format Version, damaged zip, or a row that is too long.
         """
         header: list[str] | None = None
         has_version = False
@@ -126,7 +126,7 @@ class BulkFile(AbstractContextManager["BulkFile"]):
             buffer = rest + block
             if first:
                 if self._bom_required and not buffer.startswith(_BOM):
-                    raise _not_supported(3223, "The file does not begin with a UTF-8 byte order mark.")
+                    raise _not_supported(3223, "The file does not start with a UTF-8 byte order mark.")
                 buffer = buffer.removeprefix(_BOM)
                 first = False
             end = _row_end(buffer)
@@ -193,7 +193,7 @@ class BulkFile(AbstractContextManager["BulkFile"]):
 
 
 def _row_end(buffer: bytes) -> int:
-    """Index after the last line end that lies outside of quotes; 0 if there is none."""
+    """Index after the last line end outside of quotes; 0 if there is none."""
     end = buffer.rfind(b"\n") + 1
     quotes = buffer.count(b'"', 0, end)
     while quotes % 2 and end:

@@ -1,4 +1,4 @@
-"""Writing result files: a zip with one wide CSV, streamed, so that its size costs no memory."""
+"""Writes result files: a zip with one wide CSV, as a stream in constant memory."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _NEW_COLUMNS: Final = ("Simulated New Column", "Simulated Other Column")
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of a result file, in order, and what stands between them."""
+    """The columns of a result file, in order, and their delimiter."""
 
     names: tuple[str, ...]
     separator: str = ","
@@ -54,7 +54,7 @@ class Layout:
 
     @classmethod
     def of(cls, kind: Literal["all", "uploaded", "shuffled"], uploaded: Sequence[str]) -> Layout:
-        """All columns of Bulk, those of the uploaded file, or all in another order and with new ones."""
+        """All columns of Bulk, those of the uploaded file, or all in another order with additional ones."""
         if kind == "all":
             return cls(RESULT_COLUMNS)
         if kind == "uploaded":
@@ -71,7 +71,7 @@ class ResultFile(AbstractContextManager["ResultFile"]):
     Args:
         path: Where to write the compressed file.
         member: Name of the file inside.
-        use_gzip: Compress by gzip rather than as a zip.
+        use_gzip: Compress with gzip instead of zip.
     """
 
     def __init__(self, path: Path, member: str, *, use_gzip: bool = False) -> None:
@@ -91,7 +91,7 @@ class ResultFile(AbstractContextManager["ResultFile"]):
             self._zip.close()
 
     def start(self, layout: Layout) -> Layout:
-        """Write what comes before the rows, unless it is there; returns the layout."""
+        """Write BOM, header and Format Version row, unless they are written already; returns the layout."""
         if not self._has_header:
             self._has_header = True
             self._stream.write(_BOM)
@@ -100,7 +100,7 @@ class ResultFile(AbstractContextManager["ResultFile"]):
         return layout
 
     def write(self, lines: Iterable[str]) -> None:
-        """Append complete lines, which lack their line ends."""
+        """Append complete lines, given without line ends."""
         text = "\n".join(lines)
         if text:
             self._stream.write(text.encode() + b"\n")
@@ -113,9 +113,9 @@ class ResultFile(AbstractContextManager["ResultFile"]):
 
 
 def _deflate_fast(member: IO[bytes]) -> None:
-    """Pack by isal instead of zlib: good rows are mostly commas, and packing them took longer than all else.
+    """Compress with isal instead of zlib, because compression took longer than everything else.
 
-    zipfile has no public way to choose another; were the attribute renamed, it would only be slow again.
+    zipfile has no public way to choose this. If the attribute were renamed, writing would only be slow again.
     """
     member._compressor = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -15)  # type: ignore[attr-defined]  # noqa: SLF001
 
@@ -128,7 +128,7 @@ def record_lines(path: Path) -> list[str]:
 
 
 def line(values: Mapping[str, str], layout: Layout) -> str:
-    """One line of a file without its line end; names that are no columns are left out."""
+    """One line of a file without its line end; names without a column are left out."""
     cells = [""] * len(layout.names)
     for name, value in values.items():
         if name in layout.position:
@@ -138,13 +138,13 @@ def line(values: Mapping[str, str], layout: Layout) -> str:
 
 def _join(cells: Iterable[str], separator: str) -> str:
     text = io.StringIO()
-    # Until Python 3.13 the writer quotes only those line ends that the terminator holds.
+    # Until Python 3.13 the writer quotes only the line ends that are in the terminator.
     csv.writer(text, delimiter=separator, lineterminator=_LINE_END).writerow(cells)
     return text.getvalue().removesuffix(_LINE_END)
 
 
 def list_columns(audience: Audience) -> dict[str, str]:
-    """What a ``Customer List`` row says of a stored list, in results and in downloads."""
+    """The columns of a ``Customer List`` row for a stored list, in results and in downloads."""
     return {
         "Id": str(audience.id),
         "Parent Id": audience.parent_id,
@@ -156,7 +156,7 @@ def list_columns(audience: Audience) -> dict[str, str]:
 
 
 def error_row(values: Mapping[str, str], number: int) -> dict[str, str]:
-    """The row that follows a failed one: the same columns, Type + " Error", the code and its name."""
+    """The error row of a failed row: the same columns, Type + " Error", the code and its name."""
     return {
         **values,
         "Type": f"{values['Type']} Error",
@@ -167,7 +167,7 @@ def error_row(values: Mapping[str, str], number: int) -> dict[str, str]:
 
 
 def plain_columns(frame: pl.DataFrame) -> frozenset[str]:
-    """Text columns of which no value must be quoted: hashes and numbers, mostly."""
+    """Text columns without values that need quotes, such as hashes and numbers."""
     texts = [name for name, kind in frame.schema.items() if kind == pl.String]
     special = frame.select(pl.col(name).str.contains(_SPECIAL).any() for name in texts)
     return frozenset(name for name in texts if not special[name].any())
@@ -176,7 +176,7 @@ def plain_columns(frame: pl.DataFrame) -> frozenset[str]:
 def line_expression(
     columns: Mapping[str, pl.Expr], layout: Layout, plain: Collection[str] = frozenset()
 ) -> pl.Expr:
-    """Like `line`, for all rows of a frame at once; the columns `plain` are not quoted, which takes long."""
+    """As `line`, for all rows of a frame at once. Quoting is slow, so the columns in `plain` are not quoted."""
     parts: list[pl.Expr] = []
     position = 0
     for name in sorted(columns.keys() & layout.position.keys(), key=layout.position.__getitem__):

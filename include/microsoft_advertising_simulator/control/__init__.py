@@ -1,1 +1,1 @@
-"""Controls for tests: injected faults, and the log of requests."""
+"""Controls for tests: fault injection and the request log."""

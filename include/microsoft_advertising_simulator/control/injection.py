@@ -1,4 +1,4 @@
-"""Fault injection: which call fails, how often, and in which way."""
+"""Fault injection: which calls fail, how often, and how."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ __all__ = [
 
 ANY_OPERATION: Final = "*"
 PROCESS_UPLOAD: Final = "ProcessUpload"
-"""Not a call: the processing of an accepted file."""
+"""The processing of an accepted file (not a call)."""
 PROCESS_DOWNLOAD: Final = "ProcessDownload"
-"""Likewise for a download, asked when the call for it comes."""
+"""The processing of a download (not a call); decided when it is requested."""
 JUDGE_ITEMS: Final = "JudgeItems"
-"""Not a call: the judging of the items of one file, or of one call of ApplyCustomerListUserData."""
+"""The check of the items of one file, or of one call of ApplyCustomerListUserData (not a call itself)."""
 
 
 class FaultKind(StrEnum):
-    """Ways to fail."""
+    """Kinds of faults."""
 
     FAULT = "fault"
     DELAY = "delay"
@@ -62,28 +62,28 @@ class FaultRule(BaseModel):
     """One injected fault.
 
     Args:
-        operation: Name as in the request log, ``*`` for any call, or what is no call:
+        operation: Name as in the request log, ``*`` for any call, or one that is not a call:
             ``ProcessUpload``, ``ProcessDownload``, ``JudgeItems``.
-        kind: ``fault`` answers `code` in the operation's own fault format (for ``Token``: `error`);
-            ``delay`` waits `seconds` and goes on, if the client still waits; ``late`` takes the whole call, and
-            carries it out after `seconds`, or once the rules are removed, whoever waits: as on its way in a queue;
-            with a `status`, that is answered at once, as by a gateway that gives up;
-            ``hang`` waits `seconds` and drops;
-            ``drop`` closes the connection instead of working; ``drop_after_accept`` works, then closes
-            without an answer; ``truncate`` closes after `bytes` of the answer's body; ``shorten`` leaves the
-            body after `bytes` out, as if that were all;
-            ``raw`` answers `status` and `body` as they are.
-            Of ``ProcessUpload``: ``fault`` makes the upload end as `state` with `code`, `applied` says how
-            much of it takes effect; ``delay`` and ``hang`` keep it InProgress for `seconds` of the simulated
-            clock, or until the rules are removed.
-            Of ``JudgeItems``: ``refuse`` refuses `share` of the good items with `code`.
-        nth: The first matching call that it strikes, counted from now (1 = the next).
-        times: How many calls it strikes; None = all.
-        probability: Chance to strike each call that nth and times let through.
-        seed: Chance is the same in each run; another seed is another run of luck.
-        code: For ``fault`` and ``refuse``: error code; on ``Token`` the number after AADSTS, 70000 if none is given.
-        error: For ``fault`` on ``Token``: OAuth error symbol.
-        status: HTTP status for ``raw``; for ``fault`` it overrides the usual one.
+        kind: ``fault`` returns `code` in the operation's own fault format (for ``Token``: `error`);
+            ``delay`` waits `seconds` and continues if the client is still connected; ``late`` receives the whole
+            call and carries it out after `seconds`, or once the rules are removed, even if the client has gone;
+            with a `status`, that is returned at once, like a gateway that times out;
+            ``hang`` waits `seconds` and closes the connection;
+            ``drop`` closes the connection without carrying the call out; ``drop_after_accept`` carries it out, then
+            closes without an answer; ``truncate`` closes after `bytes` of the answer's body; ``shorten`` ends the
+            body after `bytes`, as if it were complete;
+            ``raw`` returns `status` and `body` unchanged.
+            For ``ProcessUpload``: ``fault`` makes the upload end as `state` with `code`, and `applied` is the share
+            that takes effect; ``delay`` and ``hang`` keep it InProgress for `seconds` of the simulated clock, or
+            until the rules are removed.
+            For ``JudgeItems``: ``refuse`` refuses `share` of the valid items with `code`.
+        nth: The first matching call that gets the fault, counted from now (1 = the next).
+        times: How many calls get the fault; None = all.
+        probability: Chance for each call that nth and times allow.
+        seed: Seed of that chance, which is repeatable.
+        code: For ``fault`` and ``refuse``: error code; for ``Token`` the number after AADSTS, by default 70000.
+        error: For ``fault`` on ``Token``: OAuth error code.
+        status: HTTP status for ``raw``; for ``fault`` it overrides the default.
         retry_after: Adds a Retry-After header (seconds) to ``raw`` and ``fault``.
     """
 
@@ -110,24 +110,24 @@ class FaultRule(BaseModel):
     _random: random.Random = PrivateAttr()
 
     def model_post_init(self, _: object) -> None:
-        """Start the rule's own run of luck."""
+        """Create the rule's own random generator."""
         self._random = random.Random(self.seed)  # noqa: S311 - chance of a test, repeatable
 
     @model_validator(mode="after")
-    def _kind_fits_the_operation(self) -> FaultRule:
+    def _check_kind(self) -> FaultRule:
         allowed = _KINDS_OF.get(self.operation, _KINDS_OF_CALLS)
         if self.kind not in allowed:
-            raise ValueError(f"{self.operation} knows these kinds only: {', '.join(sorted(allowed))}")
+            raise ValueError(f"{self.operation} supports only these kinds: {', '.join(sorted(allowed))}")
         if self.state in (UploadState.PENDING, UploadState.UPLOADED, UploadState.IN_PROGRESS):
-            raise ValueError("state must be one in which an upload ends")
+            raise ValueError("state must be a final state of an upload")
         return self
 
     def matches(self, operation: str) -> bool:
-        """Whether it is meant for an operation; ``*`` means calls only."""
+        """Whether it is meant for an operation; ``*`` matches calls only."""
         return self.operation == operation or (self.operation == ANY_OPERATION and operation not in _KINDS_OF)
 
-    def strikes(self) -> bool:
-        """Count one matching call; whether it is struck."""
+    def applies(self) -> bool:
+        """Count one matching call; returns whether it gets the fault."""
         if self.nth > 1:
             self.nth -= 1
             return False
@@ -139,7 +139,7 @@ class FaultRule(BaseModel):
 
 
 class FaultRules:
-    """The rules in force; kept in memory only."""
+    """The active rules, in memory only."""
 
     def __init__(self) -> None:
         self._rules: list[FaultRule] = []
@@ -147,7 +147,7 @@ class FaultRules:
         self._removals = 0
 
     def add(self, rule: FaultRule) -> None:
-        """Put a rule in force; earlier rules come first."""
+        """Add a rule; earlier rules take precedence."""
         with self._lock:
             self._rules.append(rule)
 
@@ -163,26 +163,26 @@ class FaultRules:
         return self._removals
 
     def listed(self) -> list[FaultRule]:
-        """Rules in force, with what is left of nth and times."""
+        """The active rules, with the remaining nth and times."""
         with self._lock:
             return [rule.model_copy() for rule in self._rules]
 
     def take(self, operation: str) -> FaultRule | None:
-        """The rule that strikes this call, if any; counts the call against every matching rule before it."""
+        """The rule that applies to this call, if any; counts the call for every matching rule before it."""
         with self._lock:
             for rule in self._rules:
-                if rule.matches(operation) and rule.strikes():
-                    self._rules = [kept for kept in self._rules if kept.times != 0]
+                if rule.matches(operation) and rule.applies():
+                    self._rules = [active for active in self._rules if active.times != 0]
                     return rule
             return None
 
 
 def failure_of(rule: FaultRule, *, replace_is_atomic: bool) -> Failure:
-    """What a rule of ``ProcessUpload`` makes of an upload; a Replace in two steps has begun by then."""
+    """The failure that a rule of ``ProcessUpload`` causes; a Replace in two steps has emptied its list by then."""
     applied = 0.0 if rule.applied is None and not replace_is_atomic else rule.applied
     return Failure(rule.state, UploadError(rule.code, code(rule.code).message), applied)
 
 
 def refusal_of(rule: FaultRule | None) -> Refusal | None:
-    """Which good items a rule of ``JudgeItems`` refuses."""
+    """The refusal that a rule of ``JudgeItems`` causes."""
     return None if rule is None else Refusal(rule.code, rule.share)

@@ -1,4 +1,4 @@
-"""The log of calls: when, what, how it ended; never tokens, URLs with secrets, or bodies."""
+"""The log of calls with time, operation and outcome, but never tokens, URLs with secrets, or bodies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 __all__ = ["LoggedCall", "RequestLog"]
 
-_KEPT: Final = 20_000
+_MAX_CALLS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,12 @@ class LoggedCall:
     """One call.
 
     Args:
-        time: ISO 8601, simulated.
+        time: Simulated time, ISO 8601.
         path: Route, with placeholders for ids that grant access.
         status: HTTP status; 0 if the connection was closed without an answer.
         codes: Error codes of the answer, PartialErrors included.
         seconds: Real time taken.
-        fault: Kind of injected fault, if one struck.
+        fault: Kind of the injected fault, if any.
     """
 
     time: str
@@ -39,7 +39,7 @@ class RequestLog:
     """The latest calls, oldest first."""
 
     def __init__(self) -> None:
-        self._calls: deque[LoggedCall] = deque(maxlen=_KEPT)
+        self._calls: deque[LoggedCall] = deque(maxlen=_MAX_CALLS)
         self._lock = threading.Lock()
 
     def add(self, call: LoggedCall) -> None:
@@ -48,7 +48,7 @@ class RequestLog:
             self._calls.append(call)
 
     def clear(self) -> None:
-        """Forget all calls."""
+        """Delete all calls."""
         with self._lock:
             self._calls.clear()
 

@@ -1,4 +1,4 @@
-"""What injected faults make of uploads: decided once for each, when it is due."""
+"""Injected faults of uploads: decided once for each upload, when it is due."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["UploadFaults"]
 
 
 class UploadFaults:
-    """Fates of uploads; kept in memory only, like the rules.
+    """The faults of uploads, in memory only, like the rules.
 
     Args:
-        rules: The rules in force.
-        clock: Tells until when an upload is held.
-        settings: The settings in force now.
+        rules: The active rules.
+        clock: For the end of a hold.
+        settings: Returns the current settings.
     """
 
     def __init__(self, rules: FaultRules, clock: Clock, settings: Callable[[], Settings]) -> None:
@@ -36,30 +36,30 @@ class UploadFaults:
         self._lock = threading.Lock()
 
     def held_until(self, request_id: str) -> float:
-        """The time of the simulated clock before which an upload must stay in progress; 0 = none."""
+        """The simulated time until which an upload must stay in progress; 0 = it is not held."""
         with self._lock:
             self._decide(request_id)
             return self._held.get(request_id, 0.0)
 
     def failure(self, request_id: str) -> Failure | None:
-        """How an upload is to fail, if it is."""
+        """The failure of an upload, if it is to fail."""
         with self._lock:
             self._decide(request_id)
             return self._failures[request_id]
 
     def forget(self, request_id: str) -> None:
-        """The upload has ended."""
+        """Remove the faults of a finished upload."""
         with self._lock:
             self._failures.pop(request_id, None)
             self._held.pop(request_id, None)
 
-    def let_go(self) -> None:
-        """No upload is held any longer."""
+    def release_all(self) -> None:
+        """Stop holding uploads."""
         with self._lock:
             self._held.clear()
 
     def held(self) -> dict[str, float]:
-        """Until when uploads are held, by request id."""
+        """End of the hold of each held upload, by request id."""
         with self._lock:
             return dict(self._held)
 

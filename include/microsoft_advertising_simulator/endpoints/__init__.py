@@ -1,1 +1,1 @@
-"""The HTTP faces of the simulator; the service's logic lives outside of them."""
+"""The HTTP endpoints of the simulator, without the service's logic."""

@@ -1,4 +1,4 @@
-"""Fault answers in the formats of the service's faces, and the note of codes for the request log."""
+"""Fault answers in the formats of the endpoints, and error codes for the request log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOT_CREDENTIALS = frozenset({0, 100, 117, 201, 204})
 
 
 def note_codes(request: Request, numbers: Sequence[int]) -> None:
-    """Leave error codes where the request log finds them."""
+    """Store error codes for the request log."""
     request.scope.setdefault(CODES_KEY, []).extend(numbers)
 
 
@@ -38,7 +38,7 @@ def rest_fault(fault: ServiceFault, tracking_id: str) -> Response:
 
 
 def upload_fault(fault: ServiceFault, request_id: str | None, *, http_status: int | None = None) -> Response:
-    """A refused file post: one flat JSON object (documented); 401 for credentials, else mostly 400."""
+    """A refused file upload: one flat JSON object (documented); 401 for credentials, otherwise usually 400."""
     number = fault.numbers[0]
     body = {
         "TrackingId": str(uuid.uuid4()),

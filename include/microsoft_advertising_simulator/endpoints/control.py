@@ -1,4 +1,4 @@
-"""For people and tests: what the service holds, and levers to move it (`/simulator/…`, `/`)."""
+"""Endpoints to inspect and control the simulator (`/simulator/…`, `/`)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Strict(BaseModel):
 
 
 class ClockChange(_Strict):
-    """POST /simulator/clock: move forward, and set how long uploads wait and work."""
+    """POST /simulator/clock: move the clock, and set the duration of queueing and processing."""
 
     advance_seconds: float = Field(default=0.0, ge=0)
     queue_seconds: float | None = Field(default=None, ge=0)
@@ -64,21 +64,21 @@ class Control:
     """The handlers.
 
     Args:
-        service: What they show and move.
+        service: The simulated service.
     """
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
     async def audiences(self, _: Request) -> Response:
-        """All lists, deleted ones too."""
+        """All lists, including deleted ones."""
         found = await run_in_threadpool(self._service.storage.audiences)
         return JSONResponse([_audience(audience) for audience in found])
 
     async def change_audience(self, request: Request) -> Response:
-        """What a person can do in the web interface: use a list in an ad group, rename it, delete it."""
+        """Change a list as in the web interface: use it in an ad group, rename, empty or delete it."""
         change = _parse(AudienceChange, await request.body())
-        change_one = partial(self._service.audiences.change_by_hand, **change.model_dump())
+        change_one = partial(self._service.audiences.change_manually, **change.model_dump())
         try:
             audience = await run_in_threadpool(change_one, request.path_params["audience_id"])
         except ServiceFault as fault:
@@ -98,7 +98,7 @@ class Control:
         return JSONResponse([_upload(upload) for upload in found])
 
     async def requests(self, request: Request) -> Response:
-        """The request log; DELETE empties it."""
+        """The request log; DELETE clears it."""
         if request.method == "DELETE":
             self._service.log.clear()
         return JSONResponse(self._service.log.as_json())
@@ -113,7 +113,7 @@ class Control:
         return JSONResponse([rule.model_dump(mode="json") for rule in rules.listed()])
 
     async def clock(self, request: Request) -> Response:
-        """The simulated time; POST moves it."""
+        """The simulated time; POST moves the clock."""
         if request.method == "POST":
             change = _parse(ClockChange, await request.body())
             speeds = change.model_dump(exclude={"advance_seconds"}, exclude_none=True)
@@ -124,7 +124,7 @@ class Control:
         return JSONResponse({"now": iso(clock.now()), "ahead_seconds": clock.offset})
 
     async def tokens(self, request: Request) -> Response:
-        """Expire access tokens, revoke refresh tokens, set strict rotation, issue a fresh refresh token."""
+        """Expire access tokens, revoke refresh tokens, set strict rotation, issue a new refresh token."""
         change = _parse(TokenChange, await request.body())
         identity = self._service.identity
         if change.expire_access:
@@ -141,19 +141,19 @@ class Control:
         return JSONResponse(answer)
 
     async def settings(self, request: Request) -> Response:
-        """All settings; POST changes those that are named."""
+        """All settings; POST changes the given ones."""
         if request.method == "POST":
             changes = _parse(SettingsChange, await request.body())
             await run_in_threadpool(self._service.change_settings, changes.root)
         return JSONResponse(self._service.settings().model_dump())
 
     async def page(self, _: Request) -> Response:
-        """A page for people."""
+        """The overview page."""
         return HTMLResponse(await run_in_threadpool(overview, self._service))
 
 
 def control_routes(service: Service) -> list[Route]:
-    """Routes of the simulator's own; none of them belongs to Microsoft Advertising."""
+    """The simulator's own routes, which Microsoft Advertising does not have."""
     control = Control(service)
     routes: tuple[tuple[str, Handler, list[str]], ...] = (
         ("/", control.page, ["GET"]),

@@ -1,4 +1,4 @@
-"""The file face: posting an upload to its URL, and getting results from theirs."""
+"""The file endpoints: upload of a file, download of results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from microsoft_advertising_simulator.uploads.result_links import ResultGoneError
 __all__ = ["file_routes"]
 
 _FORM_OVERHEAD: Final = 10_000
-"""Bytes that a multipart form may add to the file."""
+"""Maximum bytes that a multipart form adds to the file."""
 _UPLOAD_PATH: Final = "/Api/Advertiser/CampaignManagement/FileUpload/File/UploadBulkFile/{url_id}"
 
 
@@ -64,7 +64,7 @@ async def _upload(service: Service, request: Request) -> Response:
     form_file = await _receive(request, limit=service.settings().max_file_bytes)
     received = service.uploads.files / f"{uuid.uuid4()}.received"
     try:
-        await run_in_threadpool(_keep, form_file.file, received)
+        await run_in_threadpool(_store, form_file.file, received)
         name = form_file.filename or ""
         accepted = await run_in_threadpool(service.uploads.accept, url_id, received, name)
     finally:
@@ -74,7 +74,7 @@ async def _upload(service: Service, request: Request) -> Response:
 
 
 def _authenticate(service: Service, request: Request) -> Caller:
-    """Documented: AuthenticationToken, not Authorization; observed: the REST SDK sends Bearer. Both do."""
+    """Accept AuthenticationToken (documented) and Bearer (observed: the REST SDK sends it)."""
     headers = request.headers
     scheme, _, bearer = headers.get("Authorization", "").partition(" ")
     account_id = headers.get("AccountId") or headers.get("CustomerAccountId")
@@ -90,7 +90,7 @@ def _authenticate(service: Service, request: Request) -> Caller:
 
 
 async def _receive(request: Request, *, limit: int) -> UploadFile:
-    """The one file of the form; it rolls over to disk, so that memory stays small.
+    """The only file of the form, buffered on disk.
 
     Raises:
         ServiceFault: 3221 no file or no form, 3222 several files; HTTP 413 when the file is too large.
@@ -112,7 +112,7 @@ async def _receive(request: Request, *, limit: int) -> UploadFile:
 
 
 async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    """The body, up to the limit: a longer one is not even received."""
+    """The body, up to the limit; more is not received."""
     received = 0
     async for chunk in request.stream():
         received += len(chunk)
@@ -125,8 +125,8 @@ def _too_large(limit: int) -> ServiceFault:
     return ServiceFault(3223, f"The file is larger than {limit} bytes.", http_status=413)
 
 
-def _keep(source: IO[bytes], target: Path) -> None:
-    """Copy to a durable file: it is on disk before the upload is acknowledged."""
+def _store(source: IO[bytes], target: Path) -> None:
+    """Copy the file to disk durably, before the upload is acknowledged."""
     with target.open("wb") as stream:
         shutil.copyfileobj(source, stream, 1 << 20)
         stream.flush()
@@ -134,7 +134,7 @@ def _keep(source: IO[bytes], target: Path) -> None:
 
 
 def _gone(*, expired: bool) -> Response:
-    """As Azure storage answers: 403 for a signature past its time, 404 for what does not exist."""
+    """Answer like Azure storage: 403 for an expired signature, 404 for a missing file."""
     code, status = ("AuthenticationFailed", 403) if expired else ("BlobNotFound", 404)
     body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code></Error>'
     return Response(body, status, media_type="application/xml")

@@ -1,4 +1,4 @@
-"""Around every call: the request log, and injected faults. Pure ASGI, so that connections can be cut."""
+"""Middleware for the request log and injected faults. Pure ASGI, so that it can close connections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from microsoft_advertising_simulator.endpoints.soap.routes import SoapRoute
 from microsoft_advertising_simulator.service import Service
 from microsoft_advertising_simulator.settings import Settings
 
-__all__ = ["Surroundings"]
+__all__ = ["CallMiddleware"]
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -32,8 +32,8 @@ Send: TypeAlias = Callable[[Message], Any]
 App: TypeAlias = Callable[[Scope, Receive, Send], Any]
 
 
-_INVALID_GRANT = 70000  # AADSTS, where a rule names no code
-_LOOKS = 0.02  # seconds between two looks whether the rules were removed
+_INVALID_GRANT = 70000  # AADSTS number if a rule gives no code
+_POLL_SECONDS = 0.02  # interval of the check whether the rules were removed
 
 
 class _CutError(Exception):
@@ -42,29 +42,29 @@ class _CutError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What is called, and the rule that strikes it."""
+    """A call, and the fault rule that applies to it."""
 
     route: Route
     operation: str
     rule: FaultRule | None
 
 
-class Surroundings:
-    """Logs calls to the service's own routes and lets fault rules strike them.
+class CallMiddleware:
+    """Logs calls to the service's routes and applies fault rules to them.
 
-    The simulator's own paths (`/simulator/…` and the page) are neither logged nor struck.
+    The simulator's own paths (`/simulator/…` and the page) are neither logged nor affected by rules.
 
     Args:
-        app: The application inside.
+        app: The wrapped application.
         service: Owner of the log and the rules.
-        routes: The service's own routes; a route's name is its operation (a SOAP call names its own).
+        routes: The service's routes; a route's name is its operation (a SOAP call gives its own).
     """
 
     def __init__(self, app: App, service: Service, routes: Iterable[Route]) -> None:
         self._app = app
         self._service = service
         self._routes = tuple(routes)
-        self._on_their_way: set[asyncio.Task[None]] = set()
+        self._late_calls: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
@@ -72,10 +72,10 @@ class Surroundings:
         if route is None:
             await self._app(scope, receive, send)
             return
-        operation, receive = await _named(route, scope, receive)
+        operation, receive = await _find_operation(route, scope, receive)
         call = _Call(route, operation, self._service.faults.take(operation))
         status = 0
-        began = time.monotonic()
+        started = time.monotonic()
 
         async def note_status(message: Message) -> None:
             nonlocal status
@@ -97,7 +97,7 @@ class Surroundings:
                     operation=operation,
                     status=status,
                     codes=tuple(scope.get(CODES_KEY, ())),
-                    seconds=round(time.monotonic() - began, 4),
+                    seconds=round(time.monotonic() - started, 4),
                     fault=None if call.rule is None else call.rule.kind.value,
                 )
             )
@@ -117,11 +117,11 @@ class Surroundings:
                 await _wait(receive, rule.seconds if rule else 0)
                 raise _CutError
             case FaultKind.DROP_AFTER_ACCEPT:
-                await self._app(scope, receive, _swallow)
+                await self._app(scope, receive, _discard)
                 raise _CutError
             case FaultKind.LATE:
-                again = _again(await _messages(receive), receive)
-                await self._landed(call, scope, again, send)
+                replay = _replay(await _read_messages(receive), receive)
+                await self._act_late(call, scope, replay, send)
             case FaultKind.TRUNCATE:
                 await self._app(scope, receive, _truncate(send, rule.bytes if rule else 0))
             case FaultKind.SHORTEN:
@@ -134,29 +134,29 @@ class Surroundings:
                 await asyncio.sleep(rule.seconds if rule else 0)
                 await self._app(scope, receive, send)
 
-    async def _landed(self, call: _Call, scope: Scope, receive: Receive, send: Send) -> None:
-        """Carry a call out late; where the rule has a status, a gateway on the way has answered it by then."""
+    async def _act_late(self, call: _Call, scope: Scope, receive: Receive, send: Send) -> None:
+        """Carry a call out late. If the rule has a status, that is returned at once, like by a gateway."""
         rule = call.rule
         if rule is None or rule.status is None:
-            await self._land(rule.seconds if rule else 0)
+            await self._delay(rule.seconds if rule else 0)
             await self._app(scope, receive, send)
             return
 
         async def later() -> None:
-            await self._land(rule.seconds)
-            await self._app(scope, receive, _swallow)
+            await self._delay(rule.seconds)
+            await self._app(scope, receive, _discard)
 
         task = asyncio.create_task(later())
-        self._on_their_way.add(task)
-        task.add_done_callback(self._on_their_way.discard)
+        self._late_calls.add(task)
+        task.add_done_callback(self._late_calls.discard)
         await self._answer(rule.model_copy(update={"kind": FaultKind.RAW}), call, scope)(scope, receive, send)
 
-    async def _land(self, seconds: float) -> None:
-        """Wait as a call does that is on its way: until its time has come, or the rules are removed."""
-        faults, arrives = self._service.faults, time.monotonic() + seconds
+    async def _delay(self, seconds: float) -> None:
+        """Wait for some seconds, or until the rules are removed."""
+        faults, until = self._service.faults, time.monotonic() + seconds
         removals = faults.removals
-        while time.monotonic() < arrives and faults.removals == removals:  # noqa: ASYNC110 (another thread's)
-            await asyncio.sleep(_LOOKS)
+        while time.monotonic() < until and faults.removals == removals:  # noqa: ASYNC110 (another thread's)
+            await asyncio.sleep(_POLL_SECONDS)
 
     def _answer(self, rule: FaultRule, call: _Call, scope: Scope) -> Response:
         if rule.kind is FaultKind.RAW:
@@ -186,27 +186,27 @@ def _fault(rule: FaultRule, route: Route, settings: Settings) -> Response:
     return rest_fault(fault, str(uuid.uuid4()))
 
 
-async def _named(route: Route, scope: Scope, receive: Receive) -> tuple[str, Receive]:
-    """The operation of a call, and what gives its body (again, if it had to be read)."""
+async def _find_operation(route: Route, scope: Scope, receive: Receive) -> tuple[str, Receive]:
+    """The operation of a call, and a `receive` that returns its body (again, if it had to be read)."""
     if not isinstance(route, SoapRoute):
         return route.name, receive
-    messages = await _messages(receive)
+    messages = await _read_messages(receive)
     body = b"".join(message.get("body", b"") for message in messages)
-    return route.operation(Request(scope).headers.get("SOAPAction"), body), _again(messages, receive)
+    return route.operation(Request(scope).headers.get("SOAPAction"), body), _replay(messages, receive)
 
 
-def _again(messages: list[Message], receive: Receive) -> Receive:
-    """What gives these messages, which were read, once more, and then the others."""
+def _replay(messages: list[Message], receive: Receive) -> Receive:
+    """A `receive` that returns messages that were already read, and then the following ones."""
 
-    async def again() -> Message:
+    async def replay() -> Message:
         message: Message = messages.pop(0) if messages else await receive()
         return message
 
-    return again
+    return replay
 
 
-async def _messages(receive: Receive) -> list[Message]:
-    """The messages of a request's body, up to a size that no operation takes."""
+async def _read_messages(receive: Receive) -> list[Message]:
+    """The messages of a request's body, up to a size that no operation accepts."""
     messages: list[Message] = []
     size = 0
     more = True
@@ -218,7 +218,7 @@ async def _messages(receive: Receive) -> list[Message]:
     return messages
 
 
-async def _swallow(_: Message) -> None:
+async def _discard(_: Message) -> None:
     return None
 
 
@@ -229,7 +229,7 @@ async def _drain(receive: Receive) -> None:
 
 
 async def _wait(receive: Receive, seconds: float) -> None:
-    """Wait, but not longer than the client does."""
+    """Wait, but only until the client disconnects."""
 
     async def disconnected() -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -249,7 +249,7 @@ def _truncate(send: Send, limit: int) -> Send:
         body = message.get("body", b"")
         if message["type"] == "http.response.body" and len(body) >= left:
             await send({**message, "body": body[:left], "more_body": True})
-            await asyncio.sleep(0.05)  # let the bytes leave before the connection is cut
+            await asyncio.sleep(0.05)  # let the bytes be sent before the connection is closed
             raise _CutError
         left -= len(body)
         await send(message)
@@ -258,7 +258,7 @@ def _truncate(send: Send, limit: int) -> Send:
 
 
 def _shorten(send: Send, limit: int) -> Send:
-    """Send the first bytes of the body with a length that says that these are all."""
+    """Send only the first bytes of the body, with a matching Content-Length."""
     start: Message = {}
     body = b""
 
@@ -279,11 +279,11 @@ def _shorten(send: Send, limit: int) -> Send:
 async def _cut(send: Send, receive: Receive) -> None:
     """Close the socket without an answer.
 
-    ASGI has no message for that; uvicorn's `send` is a method of the object that holds the transport.
+    ASGI has no message for this; uvicorn's `send` is a method of the object that owns the transport.
     """
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is None:
-        raise RuntimeError("Cutting connections works under uvicorn only.")
+        raise RuntimeError("Closing connections works with uvicorn only.")
     transport.abort()
     while (await receive())["type"] != "http.disconnect":
-        pass  # until uvicorn knows too; else it would complain that there is no answer
+        pass  # until uvicorn has noticed; otherwise it would log a missing answer

@@ -1,4 +1,4 @@
-"""The sign-in face: the page for people, the token endpoint, and discovery documents as msal asks for them."""
+"""The sign-in endpoints: the page for users, the token endpoint, and the discovery documents that msal needs."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from microsoft_advertising_simulator.endpoints.sign_in_page import (
     posting_page,
     refusal_page,
 )
-from microsoft_advertising_simulator.identity.oauth_errors import Answer, OAuthError, SentBack
+from microsoft_advertising_simulator.identity.oauth_errors import Answer, OAuthError, RedirectedError
 from microsoft_advertising_simulator.identity.service import TENANT_ID
 from microsoft_advertising_simulator.service import Service
 
 __all__ = ["oauth_routes"]
 
 _HOST: Final = "https://login.microsoftonline.com"
-"""The documents name the real host: msal refuses metadata without https. Clients rewrite the host."""
+"""Host in the documents: the real one, because msal refuses metadata without https. Clients replace it."""
 
 
 def oauth_routes(service: Service) -> list[Route]:
     """Sign-in page, token, OpenID configuration (also with msal's double slash), instance discovery, keys."""
 
     async def authorize(request: Request) -> Response:
-        pressed = await _form(request) if request.method == "POST" else {}
-        asked = {**request.query_params, **pressed}
+        form = await _form(request) if request.method == "POST" else {}
+        parameters = {**request.query_params, **form}
         try:
             return await run_in_threadpool(
-                _authorize, service, asked, str(request.base_url), pressed.get("decision")
+                _authorize, service, parameters, str(request.base_url), form.get("decision")
             )
-        except SentBack as error:
+        except RedirectedError as error:
             return _to_application(error.answer)
         except OAuthError as error:
             return HTMLResponse(refusal_page(error), 400)
@@ -71,21 +71,21 @@ async def _form(request: Request) -> dict[str, str]:
     return {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
 
 
-def _authorize(service: Service, asked: dict[str, str], base_url: str, decision: str | None) -> Response:
-    """The page, or once a button was pressed, the way back to the application."""
+def _authorize(service: Service, parameters: dict[str, str], base_url: str, decision: str | None) -> Response:
+    """The page, or after the user's decision the answer to the application."""
     settings = service.settings()
-    request = service.identity.asked(asked, settings, base_url)
+    request = service.identity.read_request(parameters, settings, base_url)
     match decision:
         case "accept":
             return _to_application(service.identity.accept(request, settings))
         case "decline":
-            return _to_application(request.declined())
+            return _to_application(request.decline())
         case _:
-            return HTMLResponse(consent_page(request, asked), headers={"Cache-Control": "no-store"})
+            return HTMLResponse(consent_page(request, parameters), headers={"Cache-Control": "no-store"})
 
 
 def _to_application(answer: Answer) -> Response:
-    """By way of the browser: in the query of a redirect, or as a form that posts itself."""
+    """Send an answer through the browser: in the query of a redirect, or as a form that submits itself."""
     if answer.form_post:
         return HTMLResponse(posting_page(answer), headers={"Cache-Control": "no-store"})
     return RedirectResponse(answer.address, 302)
@@ -129,4 +129,4 @@ async def _instance(request: Request) -> Response:
 
 
 async def _keys(_: Request) -> Response:
-    return JSONResponse({"keys": []})  # the id token is not signed by a published key
+    return JSONResponse({"keys": []})  # no published key signs the id token

@@ -1,4 +1,4 @@
-"""The page at `/`: what the simulator holds, for people. No script, nothing loaded from elsewhere."""
+"""The page at `/`: shows the simulator's content in a browser, without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _UploadRow:
 
 
 def overview(service: Service) -> str:
-    """The page, of this moment."""
+    """The page with the current state."""
     audiences, uploads, calls = service.storage.audiences(), service.storage.uploads(), service.log.as_json()
     held = service.upload_faults.held()
     return _template().render(
@@ -74,21 +74,21 @@ def _shown_size(service: Service, audience: Audience) -> int | None:
 
 
 def _explain_rule(rule: FaultRule) -> dict[str, Any]:
-    """What a rule does, without the fields that are as ever."""
+    """A rule in words, without fields that have their default."""
     own = rule.model_dump(mode="json", exclude_defaults=True, exclude={"operation", "kind", "times", "nth"})
-    left = "each" if rule.times is None else f"the next {rule.times}"
-    after = "" if rule.nth == 1 else f", after {rule.nth - 1} that go well"
+    left = "all calls" if rule.times is None else f"the next {rule.times}"
+    after = "" if rule.nth == 1 else f", after {rule.nth - 1} unaffected"
     details = ", ".join(f"{name} {value}" for name, value in own.items())
     return {
         "operation": rule.operation,
         "kind": rule.kind.value,
-        "strikes": left + after,
+        "applies_to": left + after,
         "details": details,
     }
 
 
 def _changed_settings(settings: Settings) -> dict[str, object]:
-    """Settings that are not as they are by default."""
+    """Settings that differ from their defaults."""
     defaults = Settings()
     return {
         name: getattr(settings, name)
@@ -98,5 +98,5 @@ def _changed_settings(settings: Settings) -> dict[str, object]:
 
 
 def _time(seconds: float | None) -> str:
-    """UTC, to the second."""
+    """A time in UTC, with seconds."""
     return "–" if seconds is None else iso(seconds)[:19].replace("T", " ")

@@ -1,4 +1,4 @@
-"""The REST face: paths, headers, JSON; the work is done by the operations."""
+"""The REST endpoints: paths, headers, JSON. The operations do the work."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def _endpoint(service: Service, operation: Operation[Any]) -> Callable[[Request]
 
 def _call(service: Service, operation: Operation[Any], request: Request, raw: bytes) -> dict[str, Any]:
     try:
-        content = from_json(raw)  # stricter than json: refuses text that is no Unicode
+        content = from_json(raw)  # stricter than json: rejects text that is not Unicode
     except ValueError:
-        content = None  # refused below, but only once the caller is known
+        content = None  # refused in `perform`, after the credentials were checked
     base_url = str(request.base_url).rstrip("/")
     return perform(service, operation, _credentials(request), content, base_url)
 

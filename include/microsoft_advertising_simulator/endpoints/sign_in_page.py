@@ -1,4 +1,4 @@
-"""The pages that people see in the browser when an application asks them to sign in."""
+"""The pages that users see in the browser during a sign-in."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from microsoft_advertising_simulator.identity.oauth_errors import Answer, OAuthE
 
 __all__ = ["consent_page", "native_client_page", "posting_page", "refusal_page"]
 
-_ASKED_FOR: Final = {
+_PERMISSIONS: Final = {
     **dict.fromkeys(SCOPES, "manage your Microsoft Advertising accounts"),
-    OFFLINE: "keep that access while you are away",
+    OFFLINE: "maintain access to data you have given it access to",
     "openid": "sign you in",
     "profile": "see your profile",
     "email": "see your e-mail address",
@@ -22,29 +22,29 @@ _ASKED_FOR: Final = {
 
 
 def consent_page(request: AuthorizationRequest, parameters: Mapping[str, str]) -> str:
-    """Who asks for what, with one button to accept and one to decline; the form repeats the request."""
-    asked = [_ASKED_FOR[scope] for scope in _ASKED_FOR if scope in request.scope.split()]
+    """The application and its permissions, with buttons to accept and to decline. The form repeats the request."""
+    permissions = [_PERMISSIONS[scope] for scope in _PERMISSIONS if scope in request.scope.split()]
     return _CONSENT.render(
         name=request.application.name,
         client_id=request.application.client_id,
-        asked=asked,
+        permissions=permissions,
         redirect_uri=request.redirect_uri,
         parameters={key: value for key, value in parameters.items() if key != "decision"},
     )
 
 
 def posting_page(answer: Answer) -> str:
-    """A form that posts itself to the application."""
+    """A form that submits itself to the application."""
     return _POSTING.render(answer=answer)
 
 
 def refusal_page(error: OAuthError) -> str:
-    """Why the sign-in cannot go on, where the application cannot be told."""
+    """Why the sign-in cannot continue, if the answer cannot be sent to the application."""
     return _REFUSAL.render(error=error)
 
 
 def native_client_page() -> str:
-    """What applications without a server of their own send the browser to."""
+    """The redirect page for applications without their own server."""
     return _NATIVE_CLIENT.render()
 
 
@@ -55,7 +55,7 @@ _FRAME: Final = """<!doctype html>
  small {{ opacity: .7; overflow-wrap: anywhere; }}
  button {{ font: inherit; padding: .4rem 1.4rem; margin-right: .6rem; }}
 </style></head><body>
-<p><small>A local stand-in of Microsoft's sign-in, not the real one.</small></p>
+<p><small>A local simulation of Microsoft's sign-in, not the real one.</small></p>
 {body}
 </body></html>
 """
@@ -66,22 +66,23 @@ _CONSENT: Final = _ENVIRONMENT.from_string(
     _FRAME.format(
         title="Permissions requested",
         body="""<h1>Permissions requested</h1>
-<p>You are <strong>simulated.user</strong>. The application <strong>{{ name }}</strong> would like to</p>
-<ul>{% for what in asked %}<li>{{ what }}</li>{% endfor %}</ul>
+<p>You are signed in as <strong>simulated.user</strong>.
+The application <strong>{{ name }}</strong> requests permission to</p>
+<ul>{% for permission in permissions %}<li>{{ permission }}</li>{% endfor %}</ul>
 <form method="post">
 {% for key, value in parameters.items() %}<input type="hidden" name="{{ key }}" value="{{ value }}">
 {% endfor %}<button type="submit" name="decision" value="accept">Accept</button>
 <button type="submit" name="decision" value="decline">Decline</button>
 </form>
-<p><small>Application {{ client_id }}; the answer goes to {{ redirect_uri }}</small></p>""",
+<p><small>Application {{ client_id }}; the answer is sent to {{ redirect_uri }}</small></p>""",
     )
 )
 _POSTING: Final = _ENVIRONMENT.from_string(
     _FRAME.format(
-        title="Back to the application",
+        title="Return to the application",
         body="""<form method="post" action="{{ answer.redirect_uri }}">
 {% for key, value in answer.parameters.items() %}<input type="hidden" name="{{ key }}" value="{{ value }}">
-{% endfor %}<button type="submit">Back to the application</button>
+{% endfor %}<button type="submit">Return to the application</button>
 </form>
 <script>document.forms[0].submit()</script>""",
     )
@@ -97,6 +98,6 @@ _NATIVE_CLIENT: Final = _ENVIRONMENT.from_string(
     _FRAME.format(
         title="Copy the address",
         body="""<h1>Almost done</h1>
-<p>Copy the whole address of this page and paste it where the application asks for it.</p>""",
+<p>Copy the whole address of this page and paste it into the application.</p>""",
     )
 )

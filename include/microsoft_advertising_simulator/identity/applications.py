@@ -1,4 +1,4 @@
-"""The registered applications: who may ask people to sign in, and where the answer may go."""
+"""The registered applications and their redirect URIs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from microsoft_advertising_simulator.identity.oauth_errors import OAuthError
 __all__ = ["NATIVE_CLIENT", "Application", "find", "native_client_pages"]
 
 NATIVE_CLIENT: Final = "https://login.microsoftonline.com/common/oauth2/nativeclient"
-"""Where applications without a server of their own let people copy the answer from (documented: register)."""
+"""Redirect page of native applications, from which users copy the answer (documented: register)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Application:
 
     Args:
         client_id: Application (client) id.
-        name: What the sign-in page calls it.
+        name: Name on the sign-in page.
         client_secret: None for a public (native) registration.
-        redirect_uris: Where answers may go; `http://localhost` stands for every port.
+        redirect_uris: Allowed redirect URIs; `http://localhost` matches all ports.
     """
 
     client_id: str
@@ -32,21 +32,21 @@ class Application:
     client_secret: str | None = field(repr=False)
     redirect_uris: tuple[str, ...]
 
-    def answers_at(self, redirect_uri: str) -> bool:
+    def has_redirect_uri(self, redirect_uri: str) -> bool:
         """Whether the redirect URI is registered."""
         return redirect_uri in self.redirect_uris or (
-            _any_port(redirect_uri) is not None and _any_port(redirect_uri) in self.redirect_uris
+            _without_port(redirect_uri) is not None and _without_port(redirect_uri) in self.redirect_uris
         )
 
     def check_secret(self, secret: str | None, *, public: bool) -> None:
-        """Check what a token request brings along.
+        """Check the secret of a token request.
 
         Args:
             secret: As posted; None if there is none.
-            public: Whether the code or token was obtained as a public client's, without a secret.
+            public: Whether the code or token was obtained by a public client, without a secret.
 
         Raises:
-            OAuthError: A secret where none may be, none where one must be, or a wrong one.
+            OAuthError: The secret is not allowed, missing, or wrong.
         """
         if public or self.client_secret is None:
             if secret:
@@ -62,15 +62,15 @@ class Application:
 
 
 def native_client_pages(base_url: str) -> tuple[str, str]:
-    """The page for copying answers from: Microsoft's own, and ours under the same path."""
+    """The nativeclient pages: Microsoft's own, and ours with the same path."""
     return NATIVE_CLIENT, f"{base_url.rstrip('/')}{urlsplit(NATIVE_CLIENT).path}"
 
 
 def find(applications: Iterable[Application], client_id: str | None) -> Application:
-    """The application of a client id.
+    """The application with a client id.
 
     Raises:
-        OAuthError: There is none.
+        OAuthError: There is no such application.
     """
     for application in applications:
         if application.client_id == client_id:
@@ -78,11 +78,11 @@ def find(applications: Iterable[Application], client_id: str | None) -> Applicat
     raise OAuthError("unauthorized_client", 700016, "The application was not found in the directory.")
 
 
-def _any_port(uri: str) -> str | None:
+def _without_port(uri: str) -> str | None:
     """`http://localhost:1234` without its port; None for everything else."""
     parts = urlsplit(uri)
     try:
         local = (parts.scheme, parts.hostname) == ("http", "localhost") and (parts.port or 80) > 0
     except ValueError:
-        return None  # no number, or out of range
+        return None  # the port is not a number, or out of range
     return f"http://localhost{parts.path.rstrip('/')}" if local and not parts.query else None

@@ -1,4 +1,4 @@
-"""The authorization code flow: what an application asks for, the code it gets, and what the code is good for."""
+"""The authorization code flow: the request, the code, and the check at its redemption."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from microsoft_advertising_simulator.identity.applications import Application, find
-from microsoft_advertising_simulator.identity.oauth_errors import Answer, OAuthError, SentBack
+from microsoft_advertising_simulator.identity.oauth_errors import Answer, OAuthError, RedirectedError
 
 __all__ = ["SCOPES", "AuthorizationRequest", "CodeGrant", "read_request"]
 
@@ -22,17 +22,17 @@ _CHALLENGE_LENGTHS: Final = range(43, 129)  # RFC 7636
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """What the sign-in page is asked for.
+    """A request to the sign-in page.
 
     Args:
-        application: Who asks.
-        redirect_uri: Where the answer goes.
-        scope: Asked for, space-separated.
-        state: Comes back as it is.
+        application: The application that sent it.
+        redirect_uri: Where the answer is sent.
+        scope: Requested scopes, space-separated.
+        state: Returned unchanged.
         code_challenge: PKCE; None without it.
         challenge_method: `S256` or `plain`.
-        nonce: Comes back in the id token.
-        form_post: Whether the answer is to be posted rather than stand in the query.
+        nonce: Returned in the id token.
+        form_post: Whether the answer is posted rather than in the query.
     """
 
     application: Application
@@ -44,12 +44,12 @@ class AuthorizationRequest:
     challenge_method: str = "plain"
     nonce: str | None = None
 
-    def accepted(self, code: str) -> Answer:
-        """What the application is told once the user has accepted."""
+    def accept(self, code: str) -> Answer:
+        """The answer after the user has accepted."""
         return self.answer(code=code)
 
-    def declined(self) -> Answer:
-        """What it is told once the user has declined."""
+    def decline(self) -> Answer:
+        """The answer after the user has declined."""
         return self.answer(
             error="access_denied",
             error_description="AADSTS65004: The user declined to consent to access the app.",
@@ -64,11 +64,11 @@ class AuthorizationRequest:
 
 @dataclass(frozen=True, slots=True)
 class CodeGrant:
-    """What a code stands for. It is bound to client, redirect URI and challenge, and ends soon.
+    """The grant of a code. It is bound to client, redirect URI and challenge, and is short-lived.
 
     Args:
         expires_at: By the simulator's clock.
-        public: Whether it was asked for as a public client does, so that no secret may be sent with it.
+        public: Whether a public client requested it, so that no secret may be sent with it.
     """
 
     client_id: str
@@ -81,10 +81,10 @@ class CodeGrant:
     nonce: str | None = None
 
     def check(self, form: Mapping[str, str], now: float) -> None:
-        """Whether a token request may redeem it.
+        """Check that a token request may redeem it.
 
         Raises:
-            OAuthError: Another client or redirect URI, too late, or without the right verifier.
+            OAuthError: Another client or redirect URI, an expired code, or a wrong verifier.
         """
         if form.get("client_id") != self.client_id:
             raise OAuthError("invalid_grant", 70000, "The code was issued to another client.")
@@ -113,18 +113,18 @@ def read_request(
     """Check an authorization request.
 
     Args:
-        parameters: Of the query.
-        applications: Those that are registered.
-        native_pages: The pages for copying that public applications may name.
+        parameters: From the query.
+        applications: The registered applications.
+        native_pages: The nativeclient pages, which public applications may use.
 
     Raises:
-        SentBack: The application is told at its redirect URI: wrong scope, response type or mode, challenge.
-        OAuthError: It cannot be told, because nobody knows it or its redirect URI: a page says so.
+        RedirectedError: Wrong scope, response type, response mode or challenge; sent to the redirect URI.
+        OAuthError: The application or its redirect URI is unknown; shown on a page.
     """
     application = find(applications, parameters.get("client_id"))
     redirect_uri = parameters.get("redirect_uri", "")
     native = application.client_secret is None and redirect_uri in native_pages
-    if not (native or application.answers_at(redirect_uri)):
+    if not (native or application.has_redirect_uri(redirect_uri)):
         raise OAuthError(
             "invalid_request", 50011, "The redirect URI does not match those configured for the application."
         )
@@ -141,8 +141,8 @@ def read_request(
     fault = _fault(request, parameters)
     if fault:
         error, number, description = fault
-        told = request.answer(error=error, error_description=f"AADSTS{number}: {description}")
-        raise SentBack(error, number, description, told)
+        answer = request.answer(error=error, error_description=f"AADSTS{number}: {description}")
+        raise RedirectedError(error, number, description, answer)
     return request
 
 
@@ -151,7 +151,7 @@ def _fault(request: AuthorizationRequest, parameters: Mapping[str, str]) -> tupl
     if parameters.get("response_type") != "code":
         return "unsupported_response_type", 70005, "The response type must be code."
     if parameters.get("response_mode", "query") not in ("query", "form_post"):
-        return "invalid_request", 70007, "The simulator knows the response modes query and form_post."
+        return "invalid_request", 70007, "The simulator supports the response modes query and form_post."
     if not scopes & set(SCOPES) or scopes - set(SCOPES) - _OF_OPENID:
         return "invalid_scope", 70011, "The scope is not valid."
     if request.challenge_method not in ("plain", "S256"):

@@ -1,4 +1,4 @@
-"""What the sign-in face says: refusals of token requests and on the page, and answers to applications."""
+"""Errors and answers of the sign-in endpoints."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-__all__ = ["Answer", "OAuthError", "SentBack"]
+__all__ = ["Answer", "OAuthError", "RedirectedError"]
 
 
 class OAuthError(Exception):
-    """A token request is refused, or a page says why it cannot go on.
+    """A refused token request, or an error that a page shows.
 
     Args:
-        error: OAuth error symbol.
+        error: OAuth error code.
         number: AADSTS number.
-        description: Sentence for people.
+        description: Sentence for users.
         http_status: 400, or 401 for a wrong secret.
     """
 
@@ -27,11 +27,11 @@ class OAuthError(Exception):
         self.http_status = http_status
 
 
-class SentBack(OAuthError):
-    """An authorization request is refused, and its application is told at its redirect URI.
+class RedirectedError(OAuthError):
+    """A refused authorization request whose error is sent to the application's redirect URI.
 
     Args:
-        answer: What the application is told.
+        answer: The answer to the application.
     """
 
     def __init__(self, error: str, number: int, description: str, answer: Answer) -> None:
@@ -41,12 +41,12 @@ class SentBack(OAuthError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes to an application by way of the browser.
+    """An answer to an application, sent through the browser.
 
     Args:
-        redirect_uri: Where to.
-        form_post: Whether as a posted form rather than in the query.
-        parameters: The answer.
+        redirect_uri: Target of the answer.
+        form_post: Whether it is sent as a posted form rather than in the query.
+        parameters: Content of the answer.
     """
 
     redirect_uri: str

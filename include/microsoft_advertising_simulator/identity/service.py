@@ -1,4 +1,4 @@
-"""Who may call: the ready-made account, its applications and tokens, and the check of a call's credentials."""
+"""Identity: the predefined account, its applications and tokens, and the check of a call's credentials."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Identity:
     """Tokens and credentials.
 
     Args:
-        storage: Keeps the account and the tokens.
-        clock: Tells expiry.
+        storage: Stores the account and the tokens.
+        clock: For expiry.
     """
 
     def __init__(self, storage: Storage, clock: Clock) -> None:
@@ -50,7 +50,7 @@ class Identity:
         self._clock = clock
 
     def account(self, *, sandbox: bool) -> Account:
-        """The ready-made account; made at the first start and the same ever after."""
+        """The predefined account, created at the first start."""
         values = self._storage.get("account")
         if values is None or "public_client_id" not in values:  # a folder of an earlier version
             values = {**asdict(_new_account()), **(values or {})}
@@ -61,7 +61,7 @@ class Identity:
         return account
 
     def refresh_token(self) -> str:
-        """A refresh token that works: the ready-made one, or a new one if that was revoked."""
+        """A valid refresh token: the predefined one, or a new one if that was revoked."""
         token = self._storage.get("ready_made_refresh_token")
         known = None if token is None else self._storage.token(token, "refresh")
         if token is None or known is None or known[1]:
@@ -84,13 +84,15 @@ class Identity:
             ),
         )
 
-    def asked(self, parameters: Mapping[str, str], settings: Settings, base_url: str) -> AuthorizationRequest:
-        """What an application asks of the sign-in page.
+    def read_request(
+        self, parameters: Mapping[str, str], settings: Settings, base_url: str
+    ) -> AuthorizationRequest:
+        """Read and check an application's authorization request.
 
         Args:
-            parameters: Of the query, or of the page's form.
+            parameters: From the query, or from the page's form.
             settings: For the redirect URIs of the web application.
-            base_url: Ours, for our own page for copying.
+            base_url: The simulator's URL, for its own nativeclient page.
 
         Raises:
             OAuthError: See `read_request`.
@@ -98,7 +100,7 @@ class Identity:
         return read_request(parameters, self.applications(settings), native_client_pages(base_url))
 
     def accept(self, request: AuthorizationRequest, settings: Settings) -> Answer:
-        """The user accepts: the application is told a code."""
+        """The user accepts: issue a code for the application."""
         public = request.application.client_secret is None or request.redirect_uri == NATIVE_CLIENT
         grant = CodeGrant(
             client_id=request.application.client_id,
@@ -112,20 +114,20 @@ class Identity:
         )
         code = f"sim-code-{secrets.token_urlsafe(32)}"
         self._storage.add_code(code, asdict(grant))
-        return request.accepted(code)
+        return request.accept(code)
 
     def exchange(self, form: Mapping[str, str], settings: Settings) -> dict[str, Any]:
         """Answer a token request.
 
         Args:
             form: The posted fields; unknown ones are ignored.
-            settings: For the lifetime of tokens and the kind of rotation.
+            settings: For the lifetime and the rotation of tokens.
 
         Returns:
-            The token JSON, with ``id_token`` (and ``client_info`` if asked for), which msal needs.
+            The token JSON, with ``id_token`` (and ``client_info`` if requested), which msal needs.
 
         Raises:
-            OAuthError: As documented: unknown client, wrong secret, bad grant, wrong scope.
+            OAuthError: As documented: unknown client, wrong secret, invalid grant, wrong scope.
         """
         application = find(self.applications(settings), form.get("client_id"))
         redeem = {"refresh_token": self._redeem_token, "authorization_code": self._redeem_code}.get(
@@ -145,7 +147,7 @@ class Identity:
         self, *, token: str | None, developer_token: str | None, customer_id: str | None,
         account_id: str | None, settings: Settings,
     ) -> Caller:  # fmt: skip
-        """Check the credentials of a call; `account_id` and `customer_id` may be None where not needed.
+        """Check the credentials of a call; `account_id` and `customer_id` may be None if they are not needed.
 
         Raises:
             ServiceFault: 105 unknown token or developer token, 106 foreign account or customer,
@@ -164,16 +166,14 @@ class Identity:
         return Caller(account.user_id, account.customer_id, account.account_id)
 
     def expire_access_tokens(self) -> None:
-        """From now on every access token that was issued answers 109."""
+        """Expire all issued access tokens: they return 109 from now on."""
         self._storage.expire_tokens("access")
 
     def revoke_refresh_tokens(self) -> None:
-        """From now on every refresh token that was issued answers invalid_grant."""
+        """Revoke all issued refresh tokens: they return invalid_grant from now on."""
         self._storage.revoke_tokens("refresh")
 
-    def _redeem_token(
-        self, application: Application, form: Mapping[str, str], settings: Settings
-    ) -> _Granted:
+    def _redeem_token(self, application: Application, form: Mapping[str, str], settings: Settings) -> _Grant:
         token = form.get("refresh_token", "")
         known, owner = self._storage.token(token, "refresh"), self._storage.token_owner(token)
         public = bool(owner and owner[1])
@@ -181,7 +181,9 @@ class Identity:
         scope = form.get("scope", SCOPES[0])
         _check_scope(scope)
         foreign = owner is not None and owner[0] != application.client_id
-        foreign |= owner is None and application.client_secret is None  # the ready-made one is the web's
+        foreign |= (
+            owner is None and application.client_secret is None
+        )  # the predefined token is the web application's
         if known is None or foreign:
             raise OAuthError(
                 "invalid_grant", 70000, "The user could not be authenticated or the grant is expired."
@@ -190,9 +192,9 @@ class Identity:
             raise OAuthError("invalid_grant", 50173, "The grant has been revoked.")
         if settings.strict_rotation:
             self._storage.revoke_token(token)
-        return _Granted(scope, public=public, offline=True)
+        return _Grant(scope, public=public, offline=True)
 
-    def _redeem_code(self, application: Application, form: Mapping[str, str], _: Settings) -> _Granted:
+    def _redeem_code(self, application: Application, form: Mapping[str, str], _: Settings) -> _Grant:
         code = form.get("code", "")
         found = self._storage.code(code)
         grant = None if found is None else CodeGrant(**found[0])
@@ -204,11 +206,11 @@ class Identity:
             raise OAuthError("invalid_grant", 54005, "The authorization code was already redeemed.")
         grant.check(form, self._clock.now())
         self._storage.redeem_code(code)
-        return _Granted(
+        return _Grant(
             grant.scope, public=grant.public, offline=OFFLINE in grant.scope.split(), nonce=grant.nonce
         )
 
-    def _tokens(self, settings: Settings, application: Application, grant: _Granted) -> dict[str, Any]:
+    def _tokens(self, settings: Settings, application: Application, grant: _Grant) -> dict[str, Any]:
         lifetime = settings.access_token_seconds
         answer = {
             "token_type": "Bearer",
@@ -230,8 +232,8 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class _Granted:
-    """What a redeemed code or token gives right to."""
+class _Grant:
+    """The rights of a redeemed code or token."""
 
     scope: str
     public: bool
@@ -245,7 +247,7 @@ def _new_account() -> Account:
         client_id=_guid(),
         client_secret=secrets.token_urlsafe(24),
         public_client_id=_guid(),
-        # Ids are no secrets; the same ones everywhere, so that a sample export fits every simulator.
+        # Ids are not secret; they are always the same, so that a sample export works with every simulator.
         user_id="17000001",
         customer_id="190000001",
         account_id="180000001",
@@ -265,7 +267,7 @@ def _check_scope(scope: str) -> None:
 def _identity_claims(
     account: Account, now: float, form: Mapping[str, str], nonce: str | None
 ) -> dict[str, str]:
-    """``id_token`` and ``client_info``: without them msal keeps no account and cannot work silently."""
+    """``id_token`` and ``client_info``: without them msal stores no account and cannot renew silently."""
     claims: dict[str, Any] = {
         "aud": form["client_id"],
         "iss": f"https://login.microsoftonline.com/{TENANT_ID}/v2.0",

@@ -1,7 +1,7 @@
-"""The operations of the service, each once: what a request may hold, what is done, what is answered.
+"""The operations of the service: the content of requests, their effect, and their answers.
 
-Apart from any face: requests and answers are plain values in the service's own names, with 64-bit numbers as
-text, and the fields of a request in the order of the WSDL. REST sends them as they are; SOAP writes them as XML.
+Independent of REST and SOAP: requests and answers are plain values with the service's names, 64-bit numbers as
+text, and the fields of a request in the order of the WSDL. REST sends them unchanged; SOAP writes them as XML.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all operations share: how a request is described, checked, and handed to its handler."""
+"""The common part of all operations: describes a request, checks it, and calls its handler."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LongText = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,19}$")]
 
 
 class Body(BaseModel):
-    """A request body: PascalCase keys, JSON types as they are, unknown keys refused."""
+    """A request body: PascalCase keys, strict JSON types, no unknown keys."""
 
     model_config = ConfigDict(alias_generator=to_pascal, extra="forbid", strict=True, frozen=True)
 
@@ -30,7 +30,7 @@ BodyT = TypeVar("BodyT", bound=Body)
 
 @dataclass(frozen=True)
 class Context:
-    """What a handler gets beside the body."""
+    """What a handler gets in addition to the body."""
 
     service: Service
     caller: Caller
@@ -55,7 +55,7 @@ class Operation(Generic[BodyT]):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a call shows of itself; None = not sent. Secrets stay out of ``repr``."""
+    """The credentials of a call; None = not sent. ``repr`` shows no secrets."""
 
     token: str | None = field(repr=False)
     developer_token: str | None = field(repr=False)
@@ -66,14 +66,14 @@ class Credentials:
 def perform(
     service: Service, operation: Operation[Any], credentials: Credentials, content: object, base_url: str
 ) -> dict[str, Any]:
-    """Do what a call asks for.
+    """Carry out a call.
 
     Args:
-        service: What it acts on.
-        operation: Which operation.
-        credentials: Who calls.
+        service: The simulated service.
+        operation: The operation.
+        credentials: The caller's credentials.
         content: The request, not checked yet.
-        base_url: Where the service is reached, for URLs in the answer.
+        base_url: The simulator's URL, for URLs in the answer.
 
     Raises:
         ServiceFault: The call is refused.
@@ -101,10 +101,10 @@ def _authenticate(service: Service, operation: Operation[Any], credentials: Cred
 
 def _parse(model: type[BodyT], content: object) -> BodyT:
     if content is None:
-        raise ServiceFault(100, "There is no request that can be read.")
+        raise ServiceFault(100, "The request cannot be read.")
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        # Places and rules only: the values may be hashes or addresses.
+        # Only locations and rules: the values may be hashes or addresses.
         places = [f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors()[:5]]
         raise ServiceFault(201, "; ".join(places)) from error

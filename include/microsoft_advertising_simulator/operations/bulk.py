@@ -10,7 +10,7 @@ from pydantic import Field
 from microsoft_advertising_simulator.codes import ServiceFault, code
 from microsoft_advertising_simulator.model import ResponseMode, Status, UploadError
 from microsoft_advertising_simulator.operations.base import Body, Context, LongText, Operation
-from microsoft_advertising_simulator.uploads.downloads import WantedFile
+from microsoft_advertising_simulator.uploads.downloads import DownloadOptions
 
 __all__ = ["BULK"]
 
@@ -96,10 +96,10 @@ def _download_campaigns(context: Context, body: DownloadRequest) -> dict[str, An
     if not body.download_entities:
         raise ServiceFault(3210)
     if set(body.download_entities) != {_DOWNLOADABLE}:
-        raise ServiceFault(3211, f"The simulator keeps {_DOWNLOADABLE} only.")
+        raise ServiceFault(3211, f"The simulator has {_DOWNLOADABLE} only.")
     since = _sync_time(body)
-    wanted = WantedFile(since, body.download_file_type == "Tsv", body.compression_type == "GZip")
-    return {"DownloadRequestId": context.service.downloads.request(context.caller, wanted).request_id}
+    options = DownloadOptions(since, body.download_file_type == "Tsv", body.compression_type == "GZip")
+    return {"DownloadRequestId": context.service.downloads.request(context.caller, options).request_id}
 
 
 def _get_bulk_download_status(context: Context, body: DownloadStatusRequest) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _check_account(context: Context, account_id: str | None) -> None:
     if account_id is None:
         raise ServiceFault(1030)
     if account_id != context.caller.account_id:
-        raise ServiceFault(106, "The account of the body differs from the header CustomerAccountId.")
+        raise ServiceFault(106, "The account in the body differs from the header CustomerAccountId.")
 
 
 def _mode(text: str | None) -> ResponseMode:
@@ -118,8 +118,8 @@ def _mode(text: str | None) -> ResponseMode:
 
 
 def _sync_time(body: DownloadRequest) -> float | None:
-    """Seconds since the epoch; a time without zone is UTC, as the field's name says."""
-    # Flags: SOAP separates them by spaces, the REST SDK by commas.
+    """The sync time in seconds since the epoch; a time without zone is UTC, as the field's name says."""
+    # SOAP separates flags by spaces, the REST SDK by commas.
     scopes = set((body.data_scope or _ENTITY_DATA).replace(",", " ").split())
     if not scopes <= _SCOPES:
         raise ServiceFault(3228)
@@ -130,7 +130,7 @@ def _sync_time(body: DownloadRequest) -> float | None:
     try:
         time = datetime.fromisoformat(body.last_sync_time)
     except ValueError as error:
-        raise ServiceFault(201, "LastSyncTimeInUTC: no dateTime") from error
+        raise ServiceFault(201, "LastSyncTimeInUTC: not a dateTime") from error
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 

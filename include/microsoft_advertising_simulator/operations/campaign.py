@@ -1,4 +1,4 @@
-"""The Campaign Management service's operations, as far as customer lists need them."""
+"""The Campaign Management operations that customer lists need."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class AudienceBody(Body):
     type: str | None = None
 
     def fields(self) -> ListFields:
-        """Without JSON's conventions."""
+        """The fields as plain values."""
         return ListFields(
             type=self.type,
             id=None if self.id is None else int(self.id),
@@ -55,7 +55,7 @@ class AudiencesRequest(Body):
     audiences: list[AudienceBody | None] | None = None
 
     def fields(self) -> list[ListFields | None] | None:
-        """Without JSON's conventions."""
+        """The fields as plain values."""
         if self.audiences is None:
             return None
         return [None if audience is None else audience.fields() for audience in self.audiences]
@@ -113,7 +113,7 @@ def _get_audiences(context: Context, body: AudienceQuery) -> dict[str, Any]:
     if not types <= _AUDIENCE_TYPES:
         raise ServiceFault(4859)
     found, errors = context.service.audiences.query(context.caller, _numbers(body.audience_ids))
-    if "CustomerList" not in types:  # the simulator keeps customer lists only
+    if "CustomerList" not in types:  # the simulator has customer lists only
         found = [] if body.audience_ids is None else [None] * len(found)
     return {
         "Audiences": [None if audience is None else _audience(context, audience) for audience in found],

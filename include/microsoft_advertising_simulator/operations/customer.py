@@ -1,4 +1,4 @@
-"""The Customer Management service's operations: who signed in, and to which accounts."""
+"""The Customer Management operations: the signed-in user and their accounts."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _get_user(context: Context, body: UserQuery) -> dict[str, Any]:
 def _search_accounts(context: Context, body: AccountSearch) -> dict[str, Any]:
     if not body.predicates or body.page_info is None:
         raise ServiceFault(201, "Predicates and PageInfo are required.")
-    matches = all(_holds(predicate, context.caller) for predicate in body.predicates)
+    matches = all(_matches(predicate, context.caller) for predicate in body.predicates)
     return {"Accounts": [_account(context)] if matches and body.page_info.index == 0 else []}
 
 
@@ -111,7 +111,7 @@ def _account(context: Context) -> dict[str, Any]:
     }
 
 
-def _holds(predicate: Predicate, caller: Caller) -> bool:
+def _matches(predicate: Predicate, caller: Caller) -> bool:
     values = {
         "UserId": caller.user_id,
         "CustomerId": caller.customer_id,

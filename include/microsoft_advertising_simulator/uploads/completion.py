@@ -1,4 +1,4 @@
-"""Bringing an accepted upload to its end: its outcome is recorded, whatever happens, and its file is gone."""
+"""Completes an accepted upload: records its outcome in any case, and removes its file."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _log = logging.getLogger(__name__)
 
 
 class StoppedError(Exception):
-    """Raised by who is told of the progress: the work must stop here, to be begun again later."""
+    """Raised by a progress callback to stop processing, which is started again later."""
 
 
 class Completion:
     """Processes uploads; safe to use from several threads.
 
     Args:
-        storage: Outcomes are recorded here.
+        storage: Stores outcomes.
         files: Folder of the accepted files.
-        processor: Does the work.
-        clock: Dates failures.
-        faults: Asked before each file for an injected failure.
+        processor: Processes a file.
+        clock: For the time of failures.
+        faults: Knows the injected failure of each upload.
     """
 
     def __init__(
@@ -49,17 +49,17 @@ class Completion:
         self._faults = faults
 
     def complete(self, upload: Upload, progress: Callable[[float], None]) -> Upload:
-        """Process an upload's file; returns what was recorded of it.
+        """Process an upload's file and remove it; returns the upload with its outcome.
 
         Args:
-            upload: With its file, which is removed in the end.
-            progress: Told the fraction of the file that was read.
+            upload: An upload with its file.
+            progress: Called with the fraction of the file that was read.
 
         Raises:
-            StoppedError: `progress` raised it; nothing was done, and the file is still there.
+            StoppedError: `progress` raised it; nothing was changed, and the file is still there.
         """
         done = self._process(upload, progress)
-        # Only now that the outcome is recorded: until then the file is needed after a crash.
+        # Only after the outcome was recorded: until then, a restart after a crash needs the file.
         (self._files / str(upload.file)).unlink(missing_ok=True)
         self._faults.forget(upload.request_id)
         return done
@@ -74,7 +74,7 @@ class Completion:
             raise
         except FileRejected as refusal:
             return self._fail(upload, refusal.state, UploadError(refusal.number, refusal.details))
-        except Exception:  # noqa: BLE001 - a defect of ours: the upload must end, and the log must say why
+        except Exception:  # noqa: BLE001 - our own defect: the upload must end, and the log must say why
             _log.exception("The simulator failed to process upload %s", upload.request_id)
             error = UploadError(0, "The simulator failed; see its log.")
             return self._fail(upload, UploadState.FAILED, error)

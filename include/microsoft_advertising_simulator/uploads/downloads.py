@@ -1,4 +1,4 @@
-"""Bulk downloads of customer lists: the request, its file, its status. The service's logic without any HTTP."""
+"""Bulk downloads of customer lists: the request, its file, its status. The service's logic, without HTTP."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from microsoft_advertising_simulator.storage import Storage
 from microsoft_advertising_simulator.throttle import SlidingWindow
 from microsoft_advertising_simulator.uploads.result_links import ResultLinks
 
-__all__ = ["DownloadService", "WantedFile"]
+__all__ = ["DownloadOptions", "DownloadService"]
 
 _MONTH: Final = 30 * 86_400
 _FULL_SYNC_REQUIRED: Final = 3603
 
 
 @dataclass(frozen=True, slots=True)
-class WantedFile:
-    """Which lists a download holds, and how they are written.
+class DownloadOptions:
+    """Which lists a download contains, and the format of its file.
 
     Args:
-        since: Only lists changed or deleted since then, in seconds since the epoch; None = all living ones.
-        tabs: Columns are separated by tabs rather than by commas.
-        use_gzip: Compressed by gzip rather than as a zip.
+        since: Only lists changed or deleted since then, in seconds since the epoch; None = all existing lists.
+        tabs: Separate columns by tabs instead of commas.
+        use_gzip: Compress with gzip instead of zip.
     """
 
     since: float | None = None
@@ -49,18 +49,18 @@ class WantedFile:
 
 
 class DownloadService:
-    """The life of downloads.
+    """Requests downloads and reports their status.
 
-    A file is written while it is asked for and holds the lists of that moment; its status shows it only
-    when it is due. So a download needs no thread, and a crash leaves none half done.
+    A file is written during the request and contains the lists of that moment; its status shows it only when it is
+    due. So a download needs no thread, and a crash leaves none incomplete.
 
     Args:
-        storage: Keeps downloads.
+        storage: Stores downloads.
         audiences: The lists.
-        results: Keeps the files, and gives them out.
-        clock: Tells what is due.
-        settings: The settings in force now.
-        failure: Asked before each file for an injected failure.
+        results: Stores the files, and returns their URLs.
+        clock: For due times.
+        settings: Returns the current settings.
+        failure: Returns the injected failure of the next file, if any.
     """
 
     def __init__(
@@ -81,17 +81,17 @@ class DownloadService:
         self._failure = failure
         self._window = SlidingWindow(900)
 
-    def request(self, caller: Caller, wanted: WantedFile) -> Download:
-        """Begin a download; it is durable when this returns.
+    def request(self, caller: Caller, options: DownloadOptions) -> Download:
+        """Start a download; it is durable when this returns.
 
         Raises:
-            ServiceFault: 3208, 3209 for a time that lies ahead, or more than 30 days back;
-                4204 when the account asked too often.
+            ServiceFault: 3208, 3209 for a sync time in the future, or more than 30 days ago;
+                4204 if the account requested too many downloads.
         """
         now = self._clock.now()
-        if wanted.since is not None and wanted.since > now:
+        if options.since is not None and options.since > now:
             raise ServiceFault(3208)
-        if wanted.since is not None and wanted.since < now - _MONTH:
+        if options.since is not None and options.since < now - _MONTH:
             raise ServiceFault(3209)
         limit = self._settings().downloads_per_15_minutes
         if not self._window.admit(caller.account_id, now=now, limit=limit):
@@ -104,14 +104,14 @@ class DownloadService:
             account_id=caller.account_id,
             user_id=caller.user_id,
             created_at=now,
-            result_file=self._write(request_id, caller, wanted, now) if error is None else None,
+            result_file=self._write(request_id, caller, options, now) if error is None else None,
             error=error,
         )
         self._storage.save_download(download)
         return download
 
     def status(self, caller: Caller, request_id: str) -> Status:
-        """GetBulkDownloadStatus; a finished download gets a fresh result token at every call.
+        """GetBulkDownloadStatus; a finished download gets a new result token at every call.
 
         Raises:
             ServiceFault: 3205 for a request id that is unknown, another user's, or two days old.
@@ -129,18 +129,18 @@ class DownloadService:
         if download.result_file is None:
             return Status(_failed_state(download.error), 0, None, download.error)
         kept_until = download.created_at + settings.download_file_seconds
-        return Status(DownloadState.COMPLETED, 100, self._results.mint(download.result_file, kept_until))
+        return Status(DownloadState.COMPLETED, 100, self._results.issue(download.result_file, kept_until))
 
-    def _write(self, request_id: str, caller: Caller, wanted: WantedFile, now: float) -> str:
-        """Name of the durable file."""
-        kind = "tsv" if wanted.tabs else "csv"
+    def _write(self, request_id: str, caller: Caller, options: DownloadOptions, now: float) -> str:
+        """Write the durable file; returns its name."""
+        kind = "tsv" if options.tabs else "csv"
         member = f"Bulk-{datetime.fromtimestamp(now, UTC):%m-%d-%Y}-{request_id}.{kind}"
-        final = self._results.folder / f"{request_id}.{f'{kind}.gz' if wanted.use_gzip else 'zip'}"
+        final = self._results.folder / f"{request_id}.{f'{kind}.gz' if options.use_gzip else 'zip'}"
         partial = final.with_name(f"{request_id}.partial")
-        layout = Layout(RESULT_COLUMNS, "\t" if wanted.tabs else ",")
-        with ResultFile(partial, member, use_gzip=wanted.use_gzip) as file:
+        layout = Layout(RESULT_COLUMNS, "\t" if options.tabs else ",")
+        with ResultFile(partial, member, use_gzip=options.use_gzip) as file:
             file.start(layout)
-            file.write(line(values, layout) for values in self._rows(caller, wanted.since, now))
+            file.write(line(values, layout) for values in self._rows(caller, options.since, now))
         make_durable(partial, final)
         return final.name
 

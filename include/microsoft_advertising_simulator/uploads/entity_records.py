@@ -1,7 +1,7 @@
 """UploadEntityRecords: the lines of a small Bulk file in the call itself, answered at once.
 
-No page documents it; the shapes come from the WSDL and the SDKs. The lines are processed by the engine of
-uploaded files, so that both routes judge alike.
+No page documents it; the shapes come from the WSDL and the SDKs. The lines are processed like an uploaded file, so
+the same rules apply.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from microsoft_advertising_simulator.uploads.service import UploadService
 
 __all__ = ["EntityRecordService"]
 
-_HEAD: Final = 2
-"""The header line and the Format Version line; they do not count against the limit."""
+_HEADER_LINES: Final = 2
+"""The header line and the Format Version line; they do not count for the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class RecordsAnswer:
     Args:
         records: Lines of the result file; None unless the records were processed.
         error: Why nothing was applied.
-        request_id: To be polled like an upload's; None once the records were processed.
+        request_id: Polled like that of an upload; None if the records were processed.
         state: RequestStatus.
     """
 
@@ -42,13 +42,13 @@ class RecordsAnswer:
 
 
 class EntityRecordService:
-    """Takes entity records.
+    """Accepts entity records.
 
     Args:
-        uploads: Makes uploads of them.
-        completion: Processes them.
-        results: Where their results lie.
-        settings: The settings in force now.
+        uploads: Creates an upload from them.
+        completion: Processes that upload.
+        results: Stores its results.
+        settings: Returns the current settings.
     """
 
     def __init__(
@@ -64,21 +64,21 @@ class EntityRecordService:
         self._settings = settings
 
     def upload(self, caller: Caller, mode: ResponseMode, records: Sequence[str] | None) -> RecordsAnswer:
-        """Process records, or queue them, as the settings say.
+        """Process or queue records, depending on the settings.
 
-        Killed while it works, it leaves the lists as they were or as the whole of the records makes them.
+        If the process is killed, either all of the records take effect, or none.
 
         Raises:
-            ServiceFault: 204 not supported, 206 no records, 3225 too many, 3227 too many uploads in work.
+            ServiceFault: 204 not supported, 206 no records, 3225 too many, 3227 too many uploads in progress.
         """
         settings = self._settings()
         if settings.entity_records == "unsupported":
             raise ServiceFault(204)
         if not records:
             raise ServiceFault(206, "EntityRecords is null or empty.")
-        if len(records) > settings.max_entity_records + _HEAD:
+        if len(records) > settings.max_entity_records + _HEADER_LINES:
             raise ServiceFault(3225, f"More than {settings.max_entity_records} records.")
-        upload = self._uploads.written(caller, mode, records)
+        upload = self._uploads.write_records(caller, mode, records)
         if settings.entity_records == "async":
             self._uploads.queue(upload)
             return RecordsAnswer(None, None, upload.request_id, UploadState.IN_PROGRESS)

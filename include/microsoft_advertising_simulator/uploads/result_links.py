@@ -1,4 +1,4 @@
-"""Result files of uploads and downloads, and the short-lived URLs that lead to them."""
+"""Result files of uploads and downloads, and their short-lived URLs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ResultGoneError(Exception):
     """A result URL does not work.
 
     Args:
-        expired: The URL is past its time (True) or unknown, or its file was removed (False).
+        expired: True if the URL has expired; False if it is unknown, or its file was removed.
     """
 
     def __init__(self, *, expired: bool) -> None:
@@ -26,13 +26,13 @@ class ResultGoneError(Exception):
 
 
 class ResultLinks:
-    """Mints URL tokens for result files, and opens them.
+    """Issues URL tokens for result files, and resolves them.
 
     Args:
-        storage: Keeps the tokens.
-        folder: The result files; created if it is missing.
-        clock: Tells expiry.
-        settings: The settings in force now.
+        storage: Stores the tokens.
+        folder: Folder of the result files; created if it is missing.
+        clock: For expiry.
+        settings: Returns the current settings.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class ResultLinks:
         self._settings = settings
         self.folder = folder
 
-    def mint(self, file: str, kept_until: float) -> str | None:
-        """A fresh token; None once the file is past `kept_until`, for then it counts as removed."""
+    def issue(self, file: str, kept_until: float) -> str | None:
+        """A new token; None after `kept_until`, when the file counts as removed."""
         now = self._clock.now()
         if now >= kept_until:
             return None
@@ -55,7 +55,7 @@ class ResultLinks:
         return token
 
     def open(self, token: str) -> Path:
-        """The file that a token leads to.
+        """The file of a token.
 
         Raises:
             ResultGoneError: The URL is unknown or expired, or the file was removed.
@@ -71,8 +71,8 @@ class ResultLinks:
             raise ResultGoneError(expired=False)
         return self.folder / file
 
-    def keep_only(self, names: Iterable[str]) -> None:
-        """Remove files that nothing points to: results of work that a crash cut off before its commit."""
+    def remove_except(self, names: Iterable[str]) -> None:
+        """Remove files without a reference: results of work that a crash interrupted before its commit."""
         wanted = set(names)
         for path in self.folder.iterdir():
             if path.name not in wanted:

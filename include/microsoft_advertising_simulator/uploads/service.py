@@ -1,7 +1,4 @@
-"""Bulk uploads: the URL, the file, the status, the results.
-
-The service's logic without any HTTP.
-"""
+"""Bulk uploads: URL, file, status and results. The service's logic, without HTTP."""
 
 from __future__ import annotations
 
@@ -29,14 +26,14 @@ _EXTENSIONS: Final = (".csv", ".tsv", ".zip")
 
 
 class UploadService:
-    """The life of uploads up to acceptance, and the view on them afterwards.
+    """Requests and accepts uploads, and reports their status.
 
     Args:
-        storage: Keeps uploads.
-        files: Accepted files lie here; created if it is missing.
-        results: Gives out what came of them.
-        clock: Tells expiry.
-        settings: The settings in force now.
+        storage: Stores uploads.
+        files: Folder of the accepted files; created if it is missing.
+        results: Returns result URLs.
+        clock: For expiry.
+        settings: Returns the current settings.
     """
 
     def __init__(
@@ -56,7 +53,7 @@ class UploadService:
         wanted = {upload.file for upload in storage.unfinished_uploads()}
         for path in self.files.iterdir():
             if path.name not in wanted:
-                path.unlink()  # received, but never accepted, before a crash
+                path.unlink()  # received but not accepted before a crash
         self._url_window = SlidingWindow(900)
         self._post_window = SlidingWindow(60)
         self._accepting = threading.Lock()
@@ -68,14 +65,14 @@ class UploadService:
         """GetBulkUploadUrl.
 
         Raises:
-            ServiceFault: 4204 when the account asked too often.
+            ServiceFault: 4204 if the account requested too many URLs.
         """
         now = self._clock.now()
         settings = self._settings()
         limit = settings.upload_urls_per_15_minutes
         if not self._url_window.admit(caller.account_id, now=now, limit=limit):
             raise ServiceFault(4204, http_status=settings.http_status(4204))
-        upload = _new(caller, mode, now)
+        upload = _new_upload(caller, mode, now)
         self._storage.save_upload(upload)
         return upload
 
@@ -98,7 +95,7 @@ class UploadService:
         """Count a file post.
 
         Raises:
-            ServiceFault: 3227 when there are too many posts, or uploads in work.
+            ServiceFault: 3227 if there are too many posts, or uploads in progress.
         """
         settings = self._settings()
         limit = settings.file_posts_per_minute
@@ -107,12 +104,12 @@ class UploadService:
         self._check_parallel()
 
     def accept(self, url_id: str, file: Path, file_name: str) -> Upload:
-        """Take a received file, which is durable already; the upload is durable when this returns.
+        """Accept a received file, which is already durable; the upload is durable when this returns.
 
         Args:
-            url_id: From the URL that was posted to.
-            file: Where the file was received; it is moved.
-            file_name: As the client named it.
+            url_id: From the upload URL.
+            file: The received file; it is moved.
+            file_name: The client's name of the file.
 
         Raises:
             ServiceFault: 3220, 3222, 3223, 3224, 3226, 3227.
@@ -134,13 +131,13 @@ class UploadService:
             self.accepted.notify_all()
         return upload
 
-    def written(self, caller: Caller, mode: ResponseMode, records: Sequence[str]) -> Upload:
-        """An upload whose file holds the records, durably; neither recorded nor queued yet.
+    def write_records(self, caller: Caller, mode: ResponseMode, records: Sequence[str]) -> Upload:
+        """Write records to a durable file; returns its upload, which is neither stored nor queued yet.
 
-        A start after a crash removes such a file.
+        A restart after a crash removes such a file.
         """
         now = self._clock.now()
-        upload = _new(caller, mode, now)
+        upload = _new_upload(caller, mode, now)
         name = f"{upload.request_id}.csv"
         with (self.files / name).open("wb") as stream:
             stream.write(b"\xef\xbb\xbf" + "\n".join(records).encode())
@@ -150,10 +147,10 @@ class UploadService:
         return replace(upload, state=UploadState.UPLOADED, file=name, accepted_at=now)
 
     def queue(self, upload: Upload) -> None:
-        """Give a written upload to the worker; it is durable when this returns.
+        """Queue a written upload for the worker; it is durable when this returns.
 
         Raises:
-            ServiceFault: 3227 when there are too many in work.
+            ServiceFault: 3227 if there are too many in progress.
         """
         with self._accepting:
             try:
@@ -166,7 +163,7 @@ class UploadService:
             self.accepted.notify_all()
 
     def status(self, caller: Caller, request_id: str) -> Status:
-        """GetBulkUploadStatus; a finished upload gets a fresh result token at every call.
+        """GetBulkUploadStatus; a finished upload gets a new result token at every call.
 
         Raises:
             ServiceFault: 4201 for an unknown request id, or one of another user.
@@ -179,12 +176,12 @@ class UploadService:
         return Status(state, percent, token, upload.error)
 
     def due_at(self, upload: Upload) -> float:
-        """When processing may begin: after the time that the upload shows as queued and in progress."""
+        """When processing may start: after the times for which the upload is queued and in progress."""
         settings = self._settings()
         return (upload.accepted_at or 0.0) + settings.queue_seconds + settings.processing_seconds
 
     def progress_of(self, upload: Upload) -> tuple[UploadState, int]:
-        """RequestStatus and PercentComplete of an upload now."""
+        """The current RequestStatus and PercentComplete of an upload."""
         if upload.finished_at is not None:
             return upload.state, 0 if upload.result_file is None else 100
         if upload.accepted_at is None:
@@ -205,15 +202,15 @@ class UploadService:
         if upload.result_file is None:
             return None
         settings = self._settings()
-        begin = upload.finished_at if settings.results_kept_from == "end" else upload.accepted_at
-        return self._results.mint(upload.result_file, (begin or 0.0) + settings.result_file_seconds)
+        start = upload.finished_at if settings.results_kept_from == "end" else upload.accepted_at
+        return self._results.issue(upload.result_file, (start or 0.0) + settings.result_file_seconds)
 
     def _check_parallel(self) -> None:
         if len(self._storage.unfinished_uploads()) >= self._settings().parallel_limit:
             raise ServiceFault(3227)
 
 
-def _new(caller: Caller, mode: ResponseMode, now: float) -> Upload:
+def _new_upload(caller: Caller, mode: ResponseMode, now: float) -> Upload:
     return Upload(
         request_id=str(uuid.uuid4()),
         url_id=str(uuid.uuid4()),
@@ -226,16 +223,16 @@ def _new(caller: Caller, mode: ResponseMode, now: float) -> Upload:
 
 
 def _check_zip(path: Path, max_unzipped: int | None) -> None:
-    """3223 for a zip without a proper directory or too much in it, 3221 / 3222 for none or several files."""
+    """Raise 3223 for a zip without a valid directory or with too much data, 3221 / 3222 for no or several files."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = [entry for entry in archive.infolist() if not entry.is_dir()]
     except zipfile.BadZipFile as error:
-        raise ServiceFault(3223, "The zip file has no sound directory.") from error
+        raise ServiceFault(3223, "The zip file has no valid directory.") from error
     if not members:
         raise ServiceFault(3221, "The zip file is empty.")
     if len(members) > 1:
-        raise ServiceFault(3222, "The zip file holds more than one file.")
+        raise ServiceFault(3222, "The zip file contains more than one file.")
     if Path(members[0].filename).suffix.lower() not in (".csv", ".tsv"):
         raise ServiceFault(3223, "The file inside the zip must be .csv or .tsv.")
     if max_unzipped is not None and members[0].file_size > max_unzipped:

@@ -18,14 +18,14 @@ _THREADS: Final = 2
 
 
 class Worker:
-    """Threads that process accepted uploads, each when it is due; unfinished ones are resumed at the start.
+    """Threads that process accepted uploads when they are due; unfinished ones are resumed at the start.
 
     Args:
-        storage: Knows what is unfinished.
-        uploads: Tells when an upload is due.
-        completion: Does the work.
-        clock: Waited for.
-        faults: Which uploads to keep in progress.
+        storage: Knows the unfinished uploads.
+        uploads: Knows when an upload is due.
+        completion: Processes an upload.
+        clock: Wakes the threads when it is moved.
+        faults: Knows which uploads to hold in progress.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class Worker:
         clock.on_advance(self._wake)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def stop(self, timeout: float = 20.0) -> None:
-        """Let the threads end: a file being read is left for the next start, a commit is finished."""
+        """Stop the threads. A file being read is left for the next start; a commit is finished."""
         self._stopping = True
         self._wake()
         for thread in self._threads:
@@ -75,7 +75,7 @@ class Worker:
                     self._taken.discard(upload.request_id)
 
     def _next(self) -> Upload | None:
-        """Wait for an upload that is due; None when the worker stops."""
+        """Wait for an upload that is due; None if the worker stops."""
         with self._uploads.accepted:
             while not self._stopping:
                 waiting = [u for u in self._storage.unfinished_uploads() if u.request_id not in self._taken]

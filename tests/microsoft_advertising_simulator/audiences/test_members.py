@@ -59,7 +59,7 @@ def test_files_that_nothing_points_to_are_removed(tmp_path: Path) -> None:
     files = MemberFiles(tmp_path)
     kept, _ = files.change(None, Action.ADD, array([b"a" * 32]))
     files.change(kept, Action.ADD, array([b"b" * 32]))
-    files.keep_only([kept])
+    files.remove_except([kept])
     assert [path.name for path in tmp_path.iterdir()] == [kept]
     assert b"".join(files.hex_lines(kept)) == b"61" * 32 + b"\n"
     assert b"".join(files.hex_lines(None)) == b""

@@ -28,8 +28,8 @@ def test_proofs_are_read_off_the_marks(tmp_path: Path) -> None:
     ("source", "complaint"),
     [
         ("@pytest.mark.behaviour(KEY)\ndef test_x(): ...", "plain strings"),
-        ('@pytest.mark.behaviour("a.b")\ndef helper(): ...', "no test"),
-        ('@pytest.mark.behaviour("a.b")\nclass TestX: ...', "no test"),
+        ('@pytest.mark.behaviour("a.b")\ndef helper(): ...', "not a test"),
+        ('@pytest.mark.behaviour("a.b")\nclass TestX: ...', "not a test"),
     ],
 )
 def test_marks_that_prove_nothing_are_refused(tmp_path: Path, source: str, complaint: str) -> None:

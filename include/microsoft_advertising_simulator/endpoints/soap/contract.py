@@ -1,6 +1,6 @@
-"""The service's SOAP contract, for what is simulated: services, messages, order and namespaces of elements.
+"""The simulated part of the service's SOAP contract: services, messages, order and namespaces of elements.
 
-Documented: the WSDL of each service. A test reads the WSDL that Microsoft's SDK ships and compares.
+Documented: the WSDL of each service. A test compares this with the WSDL that Microsoft's SDK ships.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Detail:
     """The element in a fault's ``detail``.
 
     Args:
-        namespace: Of the element itself.
+        namespace: Namespace of the element.
         errors: Key of the list of errors.
         text: Key of the details of one error.
     """
@@ -54,7 +54,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What one operation is asked and answers; the elements are its name + ``Request``, ``Response``."""
+    """Request and answer of one operation; the elements are its name + ``Request``, ``Response``."""
 
     request: Record
     answer: Record
@@ -66,7 +66,7 @@ class ServiceContract:
 
     Args:
         path: URL path, with a placeholder for the version.
-        namespace: Of its messages and headers.
+        namespace: Namespace of its messages and headers.
         in_account: Whether it has the headers CustomerId and CustomerAccountId.
         fault: Detail of the faults of its operations.
         messages: By operation.
@@ -102,7 +102,7 @@ AD_API_FAULT: Final = Detail(
     errors="Errors",
     text="Detail",
 )
-"""Authentication and calling: the same in all services."""
+"""Faults of authentication and calls, the same in all services."""
 
 _OPERATION_ERROR: Final = Record(
     _CAMPAIGN, (_CODE, Field("Details", TEXT), Field("ErrorCode", TEXT), Field("Message", TEXT))
@@ -188,7 +188,7 @@ _BULK_MESSAGES: Final = {
                 flags("DataScope", "EntityData", "QualityScoreData", "BidSuggestionsData"),
                 nillable=False,
             ),
-            # Some 150 kinds; which of them exist is for the operation to say.
+            # About 150 kinds; the operation decides which of them exist.
             Field("DownloadEntities", Array(_CAMPAIGN, "DownloadEntity", TEXT, nillable=False)),
             Field("DownloadFileType", enumeration("DownloadFileType", "Csv", "Tsv")),
             Field("FormatVersion", TEXT),

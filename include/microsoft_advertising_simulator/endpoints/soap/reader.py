@@ -1,8 +1,8 @@
-"""From the bytes of a SOAP 1.1 message to headers and plain values. Pure.
+"""Reads the bytes of a SOAP 1.1 message into headers and plain values. Pure.
 
-Prefixes mean nothing, namespaces everything. Order, names and namespaces are those of the contract
-(documented: the service enforces the order). That a slip answers 201 and names the place is assumed; strict
-on purpose, where the live service may silently read nothing.
+Only namespaces matter, not prefixes. Order, names and namespaces are those of the contract (documented: the
+service enforces the order). It is assumed that a mistake returns 201 and its location; this is strict on purpose,
+where the live service may silently read nothing.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ __all__ = ["ENVELOPE", "INSTANCE", "MAX_BYTES", "MessageError", "SoapMessage", "
 ENVELOPE: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 INSTANCE: Final = "http://www.w3.org/2001/XMLSchema-instance"
 MAX_BYTES: Final = 16 * 1024 * 1024
-"""Largest message. Assumed; 1,000 records of 10 KB fit."""
+"""Largest message (assumed); 1,000 records of 10 KB fit."""
 _MAX_DEPTH: Final = 32
 _SHOWN: Final = 60
 _WITHOUT_OWN_ELEMENTS: Final = frozenset({"CustomerList"})
 
 
 class MessageError(Exception):
-    """The bytes are no SOAP 1.1 message that can be worked on.
+    """The bytes are not a SOAP 1.1 message that can be processed.
 
     Args:
-        fault_code: SOAP's own word for it (``Client``, ``VersionMismatch``).
-        reason: Sentence for people, without the message's content.
-        status: HTTP status that goes with it.
+        fault_code: SOAP's fault code (``Client``, ``VersionMismatch``).
+        reason: Sentence for users, without the message's content.
+        status: HTTP status of the answer.
     """
 
     def __init__(self, fault_code: str, reason: str, *, status: int | None = None) -> None:
@@ -45,7 +45,7 @@ class MessageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SoapMessage:
-    """An envelope taken apart.
+    """The parts of an envelope.
 
     Args:
         headers: Texts by qualified name (``{namespace}name``); None = nil or empty.
@@ -59,17 +59,17 @@ class SoapMessage:
 
 
 def read_message(raw: bytes) -> SoapMessage:
-    """Take a message apart.
+    """Read a message.
 
     Raises:
-        MessageError: Too large, not well-formed, a document type, too deep, no SOAP 1.1 envelope, no body.
+        MessageError: Too large, not well-formed, with a document type, too deep, not a SOAP 1.1 envelope, no body.
     """
     if len(raw) > MAX_BYTES:
         raise MessageError("Client", f"The message is larger than {MAX_BYTES} bytes.", status=413)
     root = _parse(raw)
     if root.tag != f"{{{ENVELOPE}}}Envelope":
         fault_code = "VersionMismatch" if etree.QName(root).localname == "Envelope" else "Client"
-        raise MessageError(fault_code, "The message is no SOAP 1.1 envelope.")
+        raise MessageError(fault_code, "The message is not a SOAP 1.1 envelope.")
     body = root.find(f"{{{ENVELOPE}}}Body")
     if body is None or len(body) != 1:
         raise MessageError("Client", "The envelope must have a body with one element.")
@@ -81,16 +81,16 @@ def read_message(raw: bytes) -> SoapMessage:
 def read_record(
     element: etree._Element, record: Record, place: str, *, sealed: bool = True
 ) -> dict[str, Any]:
-    """The plain value of an element; elements that are not there are keys that are not there.
+    """The plain value of an element; missing elements are missing keys.
 
     Args:
         element: Its children are read.
-        record: What they must be.
-        place: Name for messages.
-        sealed: Whether elements that the record does not know are refused; else they are skipped.
+        record: The expected children.
+        place: Location for messages.
+        sealed: Whether unknown elements are refused; otherwise they are skipped.
 
     Raises:
-        ServiceFault: 201; says where, never what was there.
+        ServiceFault: 201 with the location, never with the content.
     """
     _no_text(element, place)
     found: dict[str, Any] = {}
@@ -119,14 +119,14 @@ def _parse(raw: bytes) -> etree._Element:
         resolve_entities=False,
         load_dtd=False,
         no_network=True,
-        huge_tree=False,  # the library's own bounds hold: depth, length of names and texts
+        huge_tree=False,  # keeps the library's own limits on depth, names and texts
         remove_comments=True,
         remove_pis=True,
     )
     try:
         root = etree.fromstring(raw, parser)
     except etree.XMLSyntaxError as error:
-        raise MessageError("Client", f"The message is no well-formed XML (line {error.lineno}).") from error
+        raise MessageError("Client", f"The message is not well-formed XML (line {error.lineno}).") from error
     if root.getroottree().docinfo.doctype:
         raise MessageError("Client", "A SOAP message must not have a document type.")
     if _is_deeper(root, _MAX_DEPTH):
@@ -175,14 +175,14 @@ def _read_array(element: etree._Element, kind: Array, place: str) -> list[Any]:
 
 
 def _read_typed(element: etree._Element, record: Record, place: str) -> dict[str, Any]:
-    """A record whose ``i:type`` says what it is; the element ``Type`` says nothing (assumed: read-only)."""
+    """A record whose ``i:type`` gives its type; the element ``Type`` is ignored (assumed: read-only)."""
     written = element.get(f"{{{INSTANCE}}}type")
     if written is None:
         return read_record(element, record, place) | {"Type": None}
     prefix, _, name = written.strip().rpartition(":")
     if element.nsmap.get(prefix or None) != record.namespace or name not in record.types:
         raise _refusal(place, "unknown i:type")
-    # Other types have elements of their own, which are not simulated: the operation refuses those types.
+    # Other types have further elements, which are not simulated: the operation refuses those types.
     fields = read_record(element, record, place, sealed=name in _WITHOUT_OWN_ELEMENTS)
     return fields | {"Type": record.types[name]}
 

@@ -1,4 +1,4 @@
-"""The SOAP face: one route per service; the work is done by the operations, as for REST."""
+"""The SOAP endpoints: one route per service. The operations do the work, as for REST."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _MEDIA_TYPE: Final = "text/xml"
 
 
 class SoapRoute(Route):
-    """The route of one service. Which operation a call is for, only the call itself tells.
+    """The route of one service. The call itself names the operation.
 
     Args:
         path: URL path.
-        contract: The service.
-        service: What it acts on.
+        contract: Contract of the service.
+        service: The simulated service.
     """
 
     def __init__(self, path: str, contract: ServiceContract, service: Service) -> None:
@@ -46,21 +46,21 @@ class SoapRoute(Route):
         self._service = service
 
     def operation(self, action: str | None, body: bytes) -> str:
-        """Name of the operation by the header SOAPAction, else by the body; the service's if neither tells."""
-        named = _unquote(action)
-        if not named:
+        """Name of the operation from the header SOAPAction, else from the body; otherwise the service's name."""
+        name = _unquote(action)
+        if not name:
             try:
-                named = _local_name(read_message(body)).removesuffix("Request")
+                name = _local_name(read_message(body)).removesuffix("Request")
             except MessageError:
-                named = ""
-        return named if named in self._contract.messages else self._contract.name
+                name = ""
+        return name if name in self._contract.messages else self._contract.name
 
     def fault(self, fault: ServiceFault, status: int | None = None) -> Response:
-        """A call that the service refuses.
+        """The answer to a refused call.
 
         Args:
-            fault: Why.
-            status: HTTP status, if not the usual one.
+            fault: Reason of the refusal.
+            status: HTTP status, if not the default.
         """
         content = write_fault(self._contract, fault, str(uuid.uuid4()))
         return _response(content, status or self._service.settings().soap_fault_status)
@@ -80,11 +80,11 @@ class SoapRoute(Route):
     def _call(self, request: Request, raw: bytes) -> bytes:
         media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if media_type != _MEDIA_TYPE:
-            raise MessageError("Client", f"SOAP 1.1 is sent as {_MEDIA_TYPE}.", status=415)
+            raise MessageError("Client", f"SOAP 1.1 requires the media type {_MEDIA_TYPE}.", status=415)
         message = read_message(raw)
         operation = self._dispatch(request.headers.get("SOAPAction"), message)
         if message.name != f"{{{self._contract.namespace}}}{operation.name}Request":
-            raise ServiceFault(201, f"The body is no {operation.name}Request of this service's namespace.")
+            raise ServiceFault(201, f"The body is not a {operation.name}Request in this service's namespace.")
         request_record = self._contract.messages[operation.name].request
         content = read_record(message.body, request_record, f"{operation.name}Request")
         base_url = str(request.base_url).rstrip("/")
@@ -93,10 +93,12 @@ class SoapRoute(Route):
         return write_answer(self._contract, operation.name, answer, str(uuid.uuid4()))
 
     def _dispatch(self, action: str | None, message: SoapMessage) -> Operation[Any]:
-        named = _unquote(action) or _local_name(message).removesuffix("Request")
-        operation = _OPERATIONS.get(named) if named in self._contract.messages else None
+        name = _unquote(action) or _local_name(message).removesuffix("Request")
+        operation = _OPERATIONS.get(name) if name in self._contract.messages else None
         if operation is None:
-            raise MessageError("ActionNotSupported", f"{self._contract.name} has no such operation here.")
+            raise MessageError(
+                "ActionNotSupported", f"The simulator's {self._contract.name} has no such operation."
+            )
         return operation
 
     def _credentials(self, message: SoapMessage) -> Credentials:
@@ -113,7 +115,7 @@ class SoapRoute(Route):
 
 
 def soap_routes(service: Service) -> list[SoapRoute]:
-    """One route per service and way to write its version (the service does not mind the case)."""
+    """One route per service and notation of its version, as the service ignores case."""
     return [
         SoapRoute(contract.path.format(version=version), contract, service)
         for contract in SERVICES
@@ -126,7 +128,7 @@ def _response(content: bytes, status: int) -> Response:
 
 
 def _none_as_missing(text: str | None) -> str | None:
-    """Observed: the official SDK writes the text None for an id that was not set."""
+    """The official SDK writes the text None for an id that was not set (observed)."""
     return None if text == "None" else text
 
 
@@ -139,7 +141,7 @@ def _local_name(message: SoapMessage) -> str:
 
 
 async def _bounded_body(request: Request) -> bytes:
-    """The body; of one that is too large just enough to see that, but read to its end for the client's sake."""
+    """The body. One that is too large is truncated, but read to its end so that the client can read the answer."""
     body = bytearray()
     async for chunk in request.stream():
         if len(body) <= MAX_BYTES:

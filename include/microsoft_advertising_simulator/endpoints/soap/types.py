@@ -1,6 +1,6 @@
-"""Kinds of XML values: simple ones, arrays, records. The words that `contract` is written in.
+"""Types of XML values for `contract`: simple values, arrays, records.
 
-Pure. As in REST, 64-bit numbers are text in plain values; a set of flags is text with ", " between.
+Pure. As in REST, 64-bit numbers are text in plain values; a set of flags is text separated by ", ".
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Simple:
     """A value that is the text of one element.
 
     Args:
-        name: For messages.
-        read: Text to plain value; raises ValueError.
-        write: Plain value to text.
+        name: Name for messages.
+        read: Converts text to a plain value; raises ValueError.
+        write: Converts a plain value to text.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Array:
     Args:
         namespace: Namespace of the items.
         item: Local name of the items.
-        of: What an item is.
+        of: Type of an item.
         nillable: Whether an item may be nil.
     """
 
@@ -68,10 +68,10 @@ class Field:
 
     Args:
         name: Local name, and key of the plain value.
-        of: What it is.
-        nillable: Whether it may be nil; an element that may not be nil has a `default` or is always answered.
-        required: Whether a request must hold it.
-        default: What is answered for a value that there is none of, if it may not be nil.
+        of: Type of the element.
+        nillable: Whether it may be nil. An element that may not be nil has a `default` or always has a value.
+        required: Whether a request must contain it.
+        default: Value in an answer without one, if it may not be nil.
         namespace: Namespace, if it is not the record's (inherited elements).
     """
 
@@ -90,7 +90,7 @@ class Record:
     Args:
         namespace: Namespace of its elements.
         fields: In the contract's order.
-        types: For an abstract record: value of the key ``Type`` by the type's name in ``i:type``.
+        types: For an abstract record: the value of the key ``Type``, by the type's name in ``i:type``.
     """
 
     namespace: str
@@ -102,7 +102,7 @@ Kind: TypeAlias = Simple | Array | Record
 
 
 def enumeration(name: str, *values: str) -> Simple:
-    """One of some words."""
+    """One of several words."""
 
     def read(text: str) -> str:
         if text not in values:
@@ -113,7 +113,7 @@ def enumeration(name: str, *values: str) -> Simple:
 
 
 def flags(name: str, *values: str) -> Simple:
-    """Any number of some words: spaces between them in XML, ", " in plain values (documented)."""
+    """Any number of words, separated by spaces in XML and by ", " in plain values (documented)."""
 
     def read(text: str) -> str:
         words = text.split()
@@ -130,7 +130,7 @@ def _whole_number(bits: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         digits = text.strip()
         if not _NUMBER.fullmatch(digits) or not -limit <= int(digits) < limit:
-            raise ValueError(f"no number of {bits} bits")
+            raise ValueError(f"not a number of {bits} bits")
         return int(digits)
 
     return read

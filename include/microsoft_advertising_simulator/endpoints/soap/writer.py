@@ -1,7 +1,7 @@
-"""From plain answers and faults to SOAP 1.1 messages. Pure.
+"""Writes plain answers and faults as SOAP 1.1 messages. Pure.
 
-Documented or observed, and what the official SDK cannot do without: a header with TrackingId in every message,
-every element of the contract in its order, and nil said as nil instead of left out.
+Documented or observed, and required by the official SDK: a header with TrackingId in every message, every element
+of the contract in its order, and nil elements instead of missing ones.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ __all__ = ["write_answer", "write_fault", "write_refusal"]
 
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
 _NONE: Final = "http://schemas.microsoft.com/ws/2005/05/addressing/none"
-# Characters that XML 1.0 has no way to write; a name made over REST may hold them.
+# Characters that XML 1.0 does not allow; a name that was set through REST may contain them.
 _NOT_XML: Final = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_answer(
     contract: ServiceContract, operation: str, answer: Mapping[str, Any], tracking_id: str
 ) -> bytes:
-    """The message that answers a call.
+    """The answer to a call.
 
     Raises:
-        KeyError: The answer has a value that the contract has no element for, or lacks one that may not be nil.
+        KeyError: The answer has a value without an element in the contract, or lacks one that must not be nil.
     """
     envelope, body = _envelope(contract, tracking_id)
     response = etree.SubElement(
@@ -44,9 +44,9 @@ def write_answer(
 
 
 def write_fault(contract: ServiceContract, fault: ServiceFault, tracking_id: str) -> bytes:
-    """The message that says that the service refuses a call.
+    """The answer to a refused call.
 
-    Authentication and calling: ``AdApiFaultDetail`` with ``Detail``; the rest: the service's own fault with
+    Authentication and call errors: ``AdApiFaultDetail`` with ``Detail``; otherwise the service's own fault with
     ``Details`` (documented).
     """
     detail = AD_API_FAULT if fault.is_ad_api_fault else contract.fault
@@ -61,7 +61,7 @@ def write_fault(contract: ServiceContract, fault: ServiceFault, tracking_id: str
     ]
     content: dict[str, Any] = {"TrackingId": tracking_id, detail.errors: errors}
     if any(field.name == "BatchErrors" for field in detail.record.fields):
-        content["BatchErrors"] = []  # observed: there, and empty
+        content["BatchErrors"] = []  # observed: present and empty
     # Observed, word for word.
     reason = (
         f"Invalid client data. Check the SOAP fault details for more information. TrackingId: {tracking_id}."
@@ -79,7 +79,7 @@ def write_fault(contract: ServiceContract, fault: ServiceFault, tracking_id: str
 
 
 def write_refusal(contract: ServiceContract, error: MessageError, tracking_id: str) -> bytes:
-    """The message that says that a call never reached an operation; a fault without detail."""
+    """The answer to a call that did not reach an operation: a fault without detail."""
     envelope, body = _envelope(contract, tracking_id)
     fault_code = (
         "a:ActionNotSupported" if error.fault_code == "ActionNotSupported" else f"s:{error.fault_code}"
@@ -109,7 +109,7 @@ def _write_soap_fault(body: etree._Element, fault_code: str, reason: str) -> etr
 
 
 def _write_record(element: etree._Element, record: Record, content: Mapping[str, Any]) -> None:
-    # Errors have one shape for all services, of which not every service shows all.
+    # Errors have the same keys for all services, but not every service has an element for each.
     unknown = content.keys() - {field.name for field in record.fields} - {"ErrorCode"}
     if unknown:
         raise KeyError(f"the contract has no element {sorted(unknown)}")
@@ -129,7 +129,7 @@ def _write(parent: etree._Element, tag: str, field: Field, value: Any) -> None:
 
 
 def _declare_namespace(parent: etree._Element, field: Field, value: Any) -> dict[str | None, str] | None:
-    """The namespace that begins with an element, as the service writes it: with prefix a, then b."""
+    """The namespace that an element declares, as the service writes it: with prefix a, then b."""
     if field.namespace is not None:
         return {None: field.namespace}
     inner = field.of.namespace if isinstance(field.of, Array | Record) and value is not None else None
@@ -147,7 +147,7 @@ def _write_value(element: etree._Element, kind: Kind, value: Any) -> None:
             _write(element, f"{{{kind.namespace}}}{kind.item}", item, entry)
     else:
         if kind.types:
-            names = {said: name for name, said in kind.types.items()}
+            names = {key: name for name, key in kind.types.items()}
             element.set(f"{{{INSTANCE}}}type", names[value["Type"]])
         _write_record(element, kind, value)
 

@@ -303,7 +303,7 @@ def test_another_redirect_uri_is_pasted_too(pasting: Terminal) -> None:
 @pytest.mark.bad_input
 def test_a_wrong_address_may_be_pasted_again(pasting: Terminal) -> None:
     pasting.answers["Address"] = lambda: "nothing"
-    assert "holds no answer" in message(pasting.run("--no-browser"))
+    assert "contains no answer" in message(pasting.run("--no-browser"))
     pasting.answers["Address"] = lambda: "http://localhost/?code=c&state=of-another"
     assert "another sign-in" in message(pasting.run("--no-browser"))
     pasting.answers["Address"] = lambda: pasting.address_after("decline")

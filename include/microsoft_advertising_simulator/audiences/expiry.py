@@ -1,7 +1,7 @@
-"""Members lapse when the duration of their list has passed since they were added last (assumed).
+"""Expiry of members: a member leaves when the list's duration has passed since it was last added (assumed).
 
-A list that never expires costs nothing. For the others each adding is kept as a file of its own beside the members,
-until it is over; a member stays while one of the addings that named it does.
+Lists without expiry have no overhead. For the others, each addition is stored as a separate file beside the members
+until it expires; a member stays while at least one addition that contains it has not expired.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from microsoft_advertising_simulator.clock import Clock
 from microsoft_advertising_simulator.model import Action, Audience
 from microsoft_advertising_simulator.storage import Storage
 
-__all__ = ["Lapsing"]
+__all__ = ["MemberExpiry"]
 
 _DAY: Final = 86_400.0
 
 
-class Lapsing:
-    """Who was added when.
+class MemberExpiry:
+    """Records when members were added, and removes the expired ones.
 
     Args:
-        storage: Keeps the addings.
-        files: Keeps their members.
-        clock: Tells when they are over.
+        storage: Stores the additions.
+        files: Stores their members.
+        clock: For their times.
     """
 
     def __init__(self, storage: Storage, files: MemberFiles, clock: Clock) -> None:
@@ -33,39 +33,39 @@ class Lapsing:
         self._files = files
         self._clock = clock
 
-    def note(self, audience: Audience, action: Action, digests: Digests) -> None:
-        """Note what a change adds; within the transaction of that change, before the list is saved.
+    def record(self, audience: Audience, action: Action, digests: Digests) -> None:
+        """Record the members that a change adds, within its transaction and before the list is saved.
 
         Args:
-            audience: Before the change.
-            action: What it does.
+            audience: The list before the change.
+            action: Action of the change.
             digests: Sorted, distinct.
         """
         if action is Action.REPLACE:
             self.forget(audience.id)
         if action is not Action.REMOVE and audience.membership_duration > 0 and len(digests):
-            self._storage.add_addition(audience.id, self._clock.now(), self._files.keep(digests))
+            self._storage.add_addition(audience.id, self._clock.now(), self._files.store(digests))
 
-    def duration_changed(self, before: Audience, after: Audience) -> None:
-        """Members of a list that never expired begin their duration now; those of one that does so from now on stay."""
+    def change_duration(self, before: Audience, after: Audience) -> None:
+        """Adapt to a new duration: present members start theirs now if they had none; -1 ends all durations."""
         if after.membership_duration < 0:
             self.forget(after.id)
         elif before.membership_duration < 0 and before.members_file:
-            name, _ = self._files.only_those_of(before.members_file, [before.members_file])
+            name, _ = self._files.intersect(before.members_file, [before.members_file])
             self._storage.add_addition(after.id, self._clock.now(), name)
 
     def forget(self, audience_id: int) -> None:
-        """Nobody of a list was ever added; the files go when the simulator starts next."""
+        """Delete the additions of a list; their files are removed at the simulator's next start."""
         for _, file in self._storage.additions(audience_id):
             self._storage.drop_addition(file)
 
-    def lapsed(self, audience: Audience) -> Audience:
-        """A list without the members whose duration is over; save it in the same transaction."""
+    def without_expired(self, audience: Audience) -> Audience:
+        """The list without the members whose duration is over; save it in the same transaction."""
         since = self._clock.now() - _DAY * audience.membership_duration
         additions = self._storage.additions(audience.id)
         staying = [file for added_at, file in additions if added_at > since]
         for added_at, file in additions:
             if added_at <= since:
                 self._storage.drop_addition(file)
-        name, count = self._files.only_those_of(audience.members_file, staying)
+        name, count = self._files.intersect(audience.members_file, staying)
         return replace(audience, members_file=name, members=count)
