@@ -155,7 +155,7 @@ class CustomerMatchUploadOperator(WaitingOperator):
             if not isinstance(move, Pause):
                 overdue, pauses = self.wait_for(move, started=started), 0
             elif move.counted and pauses >= MAX_WAITS:
-                task.give_up_pausing()
+                task.fail_unfinished()
             else:
                 pauses += move.counted
                 self.pause(move.seconds, started=started, pauses=pauses)

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_microsoft_advertising.connection.check import check
 from airflow_microsoft_advertising.connection.fields import account_of, environment_of, transport_of
-from airflow_microsoft_advertising.connection.lookup import check_fields, no_connection
+from airflow_microsoft_advertising.connection.lookup import check_fields, missing_connection
 from airflow_microsoft_advertising.connection.terms import Terms, terms_of
 from airflow_microsoft_advertising.connection.token_store import token_store
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE, DEFAULT_CONNECTION
@@ -69,7 +69,7 @@ class MicrosoftAdvertisingHook(BaseHook):
                 f"Create it (Admin > Connections) with the type {self.hook_name!r}, or name another one as "
                 "`connection` in the export file."
             )
-            raise no_connection(conn_id, advice) from error
+            raise missing_connection(conn_id, advice) from error
         if connection.conn_type != CONNECTION_TYPE:
             raise ConfigurationError(
                 f"The Airflow connection {conn_id!r} is of type {connection.conn_type!r}, "

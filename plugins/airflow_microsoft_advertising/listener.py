@@ -1,7 +1,7 @@
-"""What the scheduler does for our runs: makes a missing pool at the start, notes the summary at the end.
+"""The listener for runs of exports: it creates missing pools at the start, and sets the run's note at the end.
 
-Both need the metadata database, which tasks cannot reach; a listener runs in the scheduler, in the session
-that is at work on the run.
+Both need the metadata database, which tasks cannot access. A listener runs in the scheduler, in the session that
+changes the run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logger(__name__)
 
 @hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001 (Airflow's signature)
-    """Make the customer's pool if it is missing, before any task waits for it."""
+    """Create the customer's pool if it is missing, before a task waits for it."""
     from sqlalchemy.orm import object_session  # noqa: PLC0415 (in the scheduler only)
 
     session = object_session(dag_run)
@@ -35,22 +35,24 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001 (Airf
     if session is None or dag is None:
         return
     for name in ensure_pools({task.pool for task in dag.tasks}, session):
-        log.warning("The pool %s was missing and has been made. Change its slots under Admin > Pools.", name)
+        log.warning(
+            "The pool %s was missing and was created. You can change its slots under Admin > Pools.", name
+        )
 
 
 @hookimpl
 def on_dag_run_success(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001
-    """Put the report's summary on the run."""
-    _note(dag_run)
+    """Set the report's summary as the note of the run."""
+    _set_note(dag_run)
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001
-    """Put the report's summary on the run: it names the segments that failed, and why."""
-    _note(dag_run)
+    """Set the report's summary as the note of the run: it names the failed segments and the reasons."""
+    _set_note(dag_run)
 
 
-def _note(dag_run: DagRun) -> None:
+def _set_note(dag_run: DagRun) -> None:
     from airflow.models.xcom import XComModel  # noqa: PLC0415 (in the scheduler only)
     from sqlalchemy.orm import object_session  # noqa: PLC0415
 

@@ -1,9 +1,9 @@
-"""Pools: how many uploads of one customer may be in flight.
+"""Airflow pools that limit how many uploads of one customer are in progress at the same time.
 
-Microsoft Advertising takes five to six uploads of a customer at a time (documented: Bulk guide). One pool per
-customer limits the upload tasks to five; deferred ones count, because their upload is in flight as well.
-Airflow lets tasks of a missing pool wait for ever with nothing but a line in the scheduler's log. So the pool
-is made by `customer-match set-up`, and by the scheduler itself when a run of ours starts without it.
+Microsoft Advertising accepts five to six uploads of a customer at a time (documented: Bulk guide). One pool per
+customer limits the upload tasks to five. Deferred tasks count, because their uploads are in progress too. If a pool is
+missing, Airflow lets its tasks wait forever and only writes a line to the scheduler's log. So `customer-match set-up`
+creates the pools, and so does the scheduler when a run starts without one.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ log = logger(__name__)
 
 
 def pool_name(customer_id: str) -> str:
-    """Name of a customer's pool."""
+    """Return the name of a customer's pool."""
     return f"{PREFIX}{customer_id}"
 
 
 def ensure_pools(names: Iterable[str], session: Session) -> list[str]:
-    """Make the pools that are missing; those that exist stay as somebody has set them.
+    """Create the pools that are missing. Existing pools do not change.
 
-    Written at once and without a conflict: in the scheduler several runs may start in one transaction, and several
-    schedulers at the same time; an error there would end the scheduler.
+    The inserts are executed at once and ignore conflicts: in a scheduler several runs may start in one transaction,
+    and several schedulers may work at the same time. An error here would stop the scheduler.
 
     Args:
-        names: Names of pools; those that are not ours are left alone.
-        session: Of the metadata database. The caller commits.
+        names: Names of pools; pools of other packages are ignored.
+        session: Session of the metadata database. The caller commits.
 
     Returns:
-        The names of the pools that were made.
+        The names of the created pools.
     """
     from airflow.models.pool import Pool  # noqa: PLC0415 (the metadata model: in the scheduler and set-up only)
     from sqlalchemy import select  # noqa: PLC0415
 
     wanted = {name for name in names if name.startswith(PREFIX)}
     existing = set(session.scalars(select(Pool.pool).where(Pool.pool.in_(wanted))))
-    return [name for name in sorted(wanted - existing) if _made(name, session)]
+    return [name for name in sorted(wanted - existing) if _insert(name, session)]
 
 
-def _made(name: str, session: Session) -> bool:
-    """Insert a pool unless it is there; whether it was not."""
+def _insert(name: str, session: Session) -> bool:
+    """Insert a pool if it does not exist. Return whether it was inserted."""
     from airflow.models.pool import Pool  # noqa: PLC0415 (as above)
     from sqlalchemy import insert  # noqa: PLC0415
     from sqlalchemy.dialects import postgresql, sqlite  # noqa: PLC0415
@@ -60,7 +60,7 @@ def _made(name: str, session: Session) -> bool:
     values = {
         "pool": name,
         "slots": MAX_PARALLEL_UPLOADS,
-        "description": "Uploads in flight for one customer of Microsoft Advertising",
+        "description": "Limits the parallel uploads of one Microsoft Advertising customer",
         "include_deferred": True,
     }
     inserts = {
@@ -68,6 +68,6 @@ def _made(name: str, session: Session) -> bool:
         "sqlite": sqlite.insert(Pool).values(values).on_conflict_do_nothing(),
         "mysql": insert(Pool).values(values).prefix_with("IGNORE"),
     }
-    session.flush()  # one that the session has in hand counts, too
+    session.flush()  # a pool that the session has not yet written exists too
     result = cast("CursorResult[Any]", session.execute(inserts[session.get_bind().dialect.name]))
     return result.rowcount == 1

@@ -1,4 +1,4 @@
-"""What Airflow reads of this package at its start: the connection type, its form and its links."""
+"""The provider's description for Airflow: connection type, connection form, links and modules."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _INTEGRATION = "Microsoft Advertising"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """The provider's description, in Airflow's own format."""
+    """Return the provider's description in Airflow's format."""
     return {
         "package-name": "customer-match-airflow",
         "name": "Microsoft Advertising",
-        "description": "Customer Match audiences at Microsoft Advertising.",
+        "description": "Customer Match audiences in Microsoft Advertising.",
         "versions": ["0.1.0"],
         "integrations": [
             {
@@ -44,36 +44,40 @@ def get_provider_info() -> dict[str, Any]:
                     "relabeling": {"login": "Client ID", "password": "Client secret"},
                     "placeholders": {
                         "login": "Application (client) ID of the app registration",
-                        "password": "empty for a public (native) app",
+                        "password": "Leave empty for a public (native) app",
                     },
                 },
                 "conn-fields": {
                     "refresh_token": _field("Refresh token", secret=True),
                     "developer_token": _field("Developer token", secret=True),
-                    "customer_id": _field("Customer ID (cid)", "used where the export names none"),
-                    "account_id": _field("Account ID (aid)", "used where the export names none"),
+                    "customer_id": _field(
+                        "Customer ID (cid)", "Used where no export file or operator names a customer."
+                    ),
+                    "account_id": _field(
+                        "Account ID (aid)", "Used where no export file or operator names an account."
+                    ),
                     "environment": _field(
                         "Environment",
-                        "production, sandbox, or other (then give the base URL)",
+                        "production, sandbox, or other (which needs the base URL).",
                         choices=["production", "sandbox", "other"],
                         default="production",
                     ),
-                    "tenant": _field("Tenant", "only for an application of one tenant"),
-                    "base_url": _field("Base URL", "of another host, such as the simulator"),
+                    "tenant": _field("Tenant", "Only for an application that is registered for one tenant."),
+                    "base_url": _field("Base URL", "Address of another host, such as the simulator."),
                     "hosts": _field(
                         "Further hosts",
-                        "that the service may name in its answers; they get tokens and members",
+                        "Hosts that the service may name in answers. They receive tokens and members.",
                     ),
                     "terms_accepted_by": _field(
                         "Customer Match terms accepted by",
-                        "name of the person; together with the day, every upload accepts the terms",
+                        "Name of the person. If name and day are set, every upload accepts the terms.",
                     ),
                     "terms_accepted_on": _field(
-                        "Customer Match terms accepted on", "day, such as 2026-01-31"
+                        "Customer Match terms accepted on", "Day, such as 2026-01-31."
                     ),
                     "transport": _field(
                         "Transport",
-                        "rest, or soap until Microsoft ends it on 31 January 2027",
+                        "rest, or soap (until Microsoft switches it off on 31 January 2027).",
                         choices=["rest", "soap"],
                         default="rest",
                     ),

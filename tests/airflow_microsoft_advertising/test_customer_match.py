@@ -247,7 +247,7 @@ class TestSingleTask:
         task = self.single_task(tmp_path)
         self.played(monkeypatch, *[TransientError("slow down", retry_after=60.0)] * 2)
         assert task.advance(started=0.0) == Pause(60.0, counted=True)
-        task.give_up_pausing()
+        task.fail_unfinished()
         assert task.advance(started=0.0) is None
         with pytest.raises(TransientError):
             task.report()

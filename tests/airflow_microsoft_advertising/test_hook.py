@@ -34,7 +34,7 @@ from tests.airflow_microsoft_advertising.conftest import EXTRA, Connect, assert_
 )
 def test_a_misspelt_field_is_refused(connect: Connect, key: str, meant: str) -> None:
     connect(extra=EXTRA | {key: "sandbox"})
-    with pytest.raises(ConfigurationError, match=f"extra field '{key}'.*Call it '{meant}'"):
+    with pytest.raises(ConfigurationError, match=f"extra field '{key}'.*Rename it to '{meant}'"):
         MicrosoftAdvertisingHook().get_conn()
 
 

@@ -292,7 +292,7 @@ def test_an_upload_that_does_not_end_in_time_ends_the_try_and_is_awaited_by_the_
     with monkeypatch.context() as patched:
         still = UploadStatus(UploadState.IN_PROGRESS, result_url=None)
         patched.setattr(service, "upload_status", lambda _: still)
-        with pytest.raises(TransientError, match=r"r1 .*still is in progress") as caught:
+        with pytest.raises(TransientError, match=r"r1 .*is still in progress") as caught:
             operator(run).execute_complete(CONTEXT, overdue)
         assert caught.value.retry_after is None, "Airflow's retries count"
         failure = run.records(GOLD).read(Failure)

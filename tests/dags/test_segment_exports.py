@@ -158,13 +158,13 @@ def test_the_documentation_names_the_segments(dag: DAG) -> None:
     assert "Only" not in str(dag.doc_md)
 
 
-def test_the_documentation_says_who_is_kept_out(dags: Dags) -> None:
+def test_the_documentation_says_which_rows_are_left_out(dags: Dags) -> None:
     keys = "+where: A = 1\nconsent: {column: Ads, allow: [true, yes]}\nsuppress: [Never, lists/x.csv]\n"
     told = str(dags(autumn=keys)["autumn"].doc_md)
     for line in (
         "- Only rows where `A = 1`",
         "- Only with consent: `Ads` is one of true, yes",
-        "- Nobody from `Never`, `lists/x.csv`",
+        "- Members of suppression lists are left out: `Never`, `lists/x.csv`",
     ):
         assert line in told
     assert "two runs in a row" not in told
@@ -172,15 +172,15 @@ def test_the_documentation_says_who_is_kept_out(dags: Dags) -> None:
 
 def test_the_documentation_shows_no_address_of_a_table_or_folder(dags: Dags) -> None:
     told = str(dags(autumn="+suppress: [p=anna@contoso.com, lists/anna%40contoso.com]\n")["autumn"].doc_md)
-    assert "- Nobody from" in told
+    assert "- Members of suppression lists are left out" in told
     assert "contoso" not in told
 
 
-def test_the_documentation_tells_what_becomes_of_audiences(dags: Dags) -> None:
-    """A deleted audience cannot be had back: whoever looks at the DAG learns of it."""
+def test_the_documentation_says_when_audiences_are_deleted(dags: Dags) -> None:
+    """A deleted audience cannot be restored, so the DAG's page says that it happens."""
     file = GOOD.format(lake="lake", workspace="workspace").replace("  - Silver", '  - "*"')
     told = str(dags(autumn=f"{file}vanished: delete\n")["autumn"].doc_md)
-    assert "- Audiences of tables that two runs in a row miss are deleted" in told
+    assert "- If a table is missing in two runs in a row, its audience is deleted" in told
 
 
 # --- Parameters --------------------------------------------------------------------------------------------

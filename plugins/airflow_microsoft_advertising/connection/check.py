@@ -1,6 +1,6 @@
-"""What the button *Test* of a connection does: sign in, say who we are, and whether Customer Match can be used.
+"""The button *Test* of a connection: signs in, and reports the user and whether Customer Match can be used.
 
-Every failure is told by the exception's own words, which say what to do.
+For each failure it shows the message of the exception, which says what to do.
 """
 
 from __future__ import annotations
@@ -20,86 +20,90 @@ if TYPE_CHECKING:
     from microsoft_advertising.environment import Environment
     from microsoft_advertising.models import AccountInfo, Identity
 
-__all__ = ["Checked", "check"]
+__all__ = ["CheckedHook", "check"]
 
 _RETRIES = RetryPolicy(budget=30.0)
-"""Somebody looks at the page, and many proxies end a request after a minute: a pause of a minute is told, not kept."""
+"""A user waits for the page, and many proxies end a request after a minute. So the check reports a long wait that the
+service asks for, and does not wait."""
 
 
-class Checked(Protocol):
-    """What the check asks of the hook."""
+class CheckedHook(Protocol):
+    """The methods of the hook that the check uses."""
 
     def connection(self) -> Connection:
-        """The Airflow connection."""
+        """Return the Airflow connection."""
 
     def account(self) -> Account:
-        """Who we are to the service."""
+        """Return the account of the connection."""
 
     def environment(self) -> Environment:
-        """Where the service is."""
+        """Return the environment of the connection."""
 
     def terms(self) -> Terms | None:
-        """Who accepted the Customer Match terms."""
+        """Return who accepted the Customer Match terms."""
 
     def get_conn(self, *, retries: RetryPolicy) -> Client:
-        """A client of the service."""
+        """Return a client of the service."""
 
 
-def check(hook: Checked) -> tuple[bool, str]:
-    """Whether the connection works, and a few sentences for the person who asked.
+def check(hook: CheckedHook) -> tuple[bool, str]:
+    """Test the connection.
 
-    The login is shown to them; it goes into no log.
+    The message names the signed-in user. It is only shown on the page or the command line, and never logged.
+
+    Returns:
+        Whether the connection works, and a message for the user.
     """
-    said = ""
+    signed_in = ""
     try:
-        environment, terms = _environment(hook), hook.terms()
+        environment, terms = _describe_environment(hook), hook.terms()
         with hook.get_conn(retries=_RETRIES) as client:
             identity = client.whoami()
-            said = f"{_who(identity, hook.account().customer_id)} {environment} "
-            lists = len(client.list_audiences())
-            usable = f"Customer Match: {lists} customer lists can be read; {_feature(client)} {_terms(terms)}"
+            signed_in = f"{_describe_user(identity, hook.account().customer_id)} {environment} "
+            lists, feature = len(client.list_audiences()), _describe_feature(client)
+            usable = f"Customer Match: the account can read {lists} customer lists; {feature} {_describe_terms(terms)}"
     except CustomerMatchError as error:
-        later = " Try again in some minutes." if isinstance(error, TransientError) else ""
-        return False, f"{said}{'But: ' if said else ''}{error}{later}"
-    return True, said + usable
+        retry = " Try again in a few minutes." if isinstance(error, TransientError) else ""
+        return False, f"{signed_in}{'But the test failed: ' if signed_in else ''}{error}{retry}"
+    return True, signed_in + usable
 
 
-def _environment(hook: Checked) -> str:
+def _describe_environment(hook: CheckedHook) -> str:
     transport = hook.connection().extra_dejson.get("transport") or "rest"
     return f"Environment {hook.environment().name}, transport {transport}."
 
 
-def _who(identity: Identity, customer_id: str) -> str:
-    accounts = "; ".join(_account(account, customer_id) for account in identity.accounts)
+def _describe_user(identity: Identity, customer_id: str) -> str:
+    accounts = "; ".join(_describe_account(account, customer_id) for account in identity.accounts)
     return f"Signed in as {identity.user_name}. Account {accounts}."
 
 
-def _account(account: AccountInfo, customer_id: str) -> str:
+def _describe_account(account: AccountInfo, customer_id: str) -> str:
     facts = [f"number {account.number}" if account.number else "", f"id {account.id}", account.status]
     owner = f"customer {customer_id}"
     if account.customer_id not in {"", customer_id}:
-        owner += f", though it belongs to customer {account.customer_id}"
+        owner += f", but it belongs to customer {account.customer_id}"
     return f"{account.name} ({', '.join(fact for fact in facts if fact)}) of {owner}"
 
 
-def _feature(client: Client) -> str:
-    """Whether the feature is enabled. The flag may be gone once everybody has it, so that it is no condition."""
+def _describe_feature(client: Client) -> str:
+    """Say whether the feature is enabled. It is not required: the flag may disappear once all customers have it."""
     try:
         enabled = CUSTOMER_LIST_FEATURE in client.pilot_features()
     except CustomerMatchError:
-        return "whether the feature is enabled for the customer could not be asked."
+        return "the service did not say whether the feature is enabled for the customer."
     if enabled:
         return "the feature is enabled for the customer."
     return (
-        f"the customer's features do not name it ({CUSTOMER_LIST_FEATURE}). If uploads are refused, ask "
+        f"the customer's features do not include it ({CUSTOMER_LIST_FEATURE}). If uploads are refused, ask "
         "Microsoft Advertising support to enable Customer Match."
     )
 
 
-def _terms(terms: Terms | None) -> str:
+def _describe_terms(terms: Terms | None) -> str:
     if terms:
         return f"Terms: {terms}."
     return (
-        "Terms: the service cannot be asked whether they were accepted; if not, the first upload fails with code "
-        "8003 and says where to click."
+        "Terms: the service does not say whether they were accepted. If they were not, the first upload fails with "
+        "code 8003, and its message says how to accept them."
     )

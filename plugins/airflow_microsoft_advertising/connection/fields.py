@@ -1,4 +1,4 @@
-"""The fields of an Airflow connection: account, environment and transport, and faults named by field of the form."""
+"""Reads account, environment and transport from an Airflow connection. Errors name the field of the form."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["account_of", "environment_of", "transport_of"]
 
-_FIELDS: Final = {  # of the Account model: their names in the connection's form
+_FIELDS: Final = {  # fields of the Account model: their names in the connection's form
     "client_id": "Client ID",
     "client_secret": "Client secret",
     "refresh_token": "Refresh token",
@@ -30,7 +30,7 @@ _FIELDS: Final = {  # of the Account model: their names in the connection's form
 def account_of(
     connection: Connection, *, customer_id: str | None = None, account_id: str | None = None
 ) -> Account:
-    """The account that a connection describes; ids given here win over its own.
+    """Return the account of a connection; ids given here take precedence over its own.
 
     Raises:
         ConfigurationError: Something is missing or malformed; the message names the field of the form.
@@ -53,22 +53,23 @@ def account_of(
             str(fault["ctx"]["error"]) for fault in faults if fault["type"] == "value_error"
         )
         raise ConfigurationError(
-            f"The Airflow connection {connection.conn_id!r} lacks a usable value for: {fields}. "
-            f"{''.join(f'{reason}. ' for reason in reasons)}Fill it in under Admin > Connections."
+            f"The Airflow connection {connection.conn_id!r} has no valid value for: {fields}. "
+            f"{''.join(f'{reason}. ' for reason in reasons)}Correct it under Admin > Connections."
         ) from None  # pydantic's own message would show what was entered
 
 
 def environment_of(connection: Connection) -> Environment:
-    """The environment that a connection names.
+    """Return the environment of a connection.
 
     Raises:
-        ConfigurationError: There is no such environment, its address is missing, or there is one that is not its own.
+        ConfigurationError: The environment is unknown, its address is missing, or the connection has an address that
+            belongs to no environment of Microsoft.
     """
     name = _field(connection, "environment") or "production"
     base_url = _field(connection, "base_url")
     if name == "other" and not base_url:
         raise ConfigurationError(
-            f"The Airflow connection {connection.conn_id!r} says environment 'other': give its base URL too."
+            f"The Airflow connection {connection.conn_id!r} has the environment 'other'. Fill in the base URL too."
         )
     try:
         found = Environment.at(base_url) if name == "other" else Environment.named(name)
@@ -81,20 +82,20 @@ def environment_of(connection: Connection) -> Environment:
 
 
 def _check_no_address(connection: Connection, name: str, base_url: str) -> None:
-    """Whoever gives an address means that one, and must not end up at Microsoft's own."""
+    """Reject an address that would be ignored: requests must not go to Microsoft's hosts instead."""
     if base_url or connection.host:
         field = "a Base URL (`base_url`)" if base_url else "a host, which is not used,"
         raise ConfigurationError(
             f"The Airflow connection {connection.conn_id!r} has {field} and the Environment (`environment`) {name!r}, "
-            "whose addresses are Microsoft's own. Set Environment to other and Base URL to the address, or empty it."
+            "which uses Microsoft's own addresses. Set Environment to other and Base URL to the address, or empty it."
         )
 
 
 def transport_of(connection: Connection) -> TransportName:
-    """How a connection wants the service to be called.
+    """Return the transport of a connection.
 
     Raises:
-        ConfigurationError: There is no such transport.
+        ConfigurationError: The transport is unknown.
     """
     name = _field(connection, "transport") or TransportName.REST
     try:
@@ -102,7 +103,7 @@ def transport_of(connection: Connection) -> TransportName:
     except ValueError:
         choices = " or ".join(TransportName)
         raise ConfigurationError(
-            f"The Airflow connection {connection.conn_id!r} names a transport {name!r}: set its field "
+            f"The Airflow connection {connection.conn_id!r} has the unknown transport {name!r}. Set its field "
             f"Transport to {choices}."
         ) from None
 

@@ -1,8 +1,8 @@
-"""The Customer Match terms: who has accepted them, as far as the connection says so.
+"""The Customer Match terms: who accepted them, according to the connection.
 
-Since December 2025 an upload may itself accept the terms (documented: customer-list, `Accept Customer Match
-Term`). Accepting is an act of law that a program must not make up: it is done only where somebody has put name
-and day on the connection, and every report repeats them.
+Since December 2025 an upload can accept the terms (documented: customer-list, `Accept Customer Match Term`). Acceptance
+is a legal act that a program must not decide on: uploads accept the terms only if the connection names a person and a
+day, and every report repeats both.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ __all__ = ["Terms", "terms_of"]
 
 @dataclass(frozen=True)
 class Terms:
-    """An acceptance.
+    """An acceptance of the terms.
 
     Attributes:
-        accepted_by: Who; a name, not an address.
-        accepted_on: When.
+        accepted_by: Name of the person, not an address.
+        accepted_on: The day.
     """
 
     accepted_by: str
@@ -39,7 +39,7 @@ class Terms:
 
 
 def terms_of(connection: Connection) -> Terms | None:
-    """The acceptance that a connection records; None if it records none.
+    """Return the acceptance that a connection records; None if it records none.
 
     Raises:
         ConfigurationError: Only one of the two fields is filled in, or they do not hold a name and a day.
@@ -48,22 +48,24 @@ def terms_of(connection: Connection) -> Terms | None:
     who, when = (str(extra.get(key) or "").strip() for key in ("terms_accepted_by", "terms_accepted_on"))
     if not who and not when:
         return None
-    place = f"The Airflow connection {connection.conn_id!r}: the Customer Match terms"
+    subject = f"The Airflow connection {connection.conn_id!r}: the Customer Match terms"
     if not who or not when:
         missing = "who accepted them" if not who else "the day on which they were accepted"
-        raise ConfigurationError(f"{place} need both name and day. Fill in {missing}, or empty both fields.")
+        raise ConfigurationError(
+            f"{subject} need both name and day. Fill in {missing}, or empty both fields."
+        )
     if may_be_address(who) or not who.isprintable():
         raise ConfigurationError(
-            f"{place} need a person's name in one line, not an e-mail address: it is repeated in every report."
+            f"{subject} need a person's name in one line, not an e-mail address: every report repeats it. Correct it."
         )
-    return Terms(who, _day(when, place))
+    return Terms(who, _parse_day(when, subject))
 
 
-def _day(text: str, place: str) -> dt.date:
+def _parse_day(text: str, subject: str) -> dt.date:
     try:
         day = dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
     except ValueError:
-        raise ConfigurationError(f"{place} need a day such as 2026-01-31.") from None
+        raise ConfigurationError(f"{subject} need a day such as 2026-01-31.") from None
     if day > dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1):  # it may be tomorrow in other time zones
-        raise ConfigurationError(f"{place} cannot have been accepted in the future. Correct the day.")
+        raise ConfigurationError(f"{subject} cannot have been accepted in the future. Correct the day.")
     return day

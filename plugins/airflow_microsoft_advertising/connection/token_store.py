@@ -1,11 +1,11 @@
-"""Where the newest refresh token of a connection is kept: in an Airflow Variable.
+"""Stores the newest refresh token of a connection in an Airflow Variable.
 
-Tasks and triggers may write Variables, but no connections. Airflow encrypts Variables in its metadata database,
-and hides the values of those whose names speak of a token from its pages and logs.
+Tasks and triggers may write Variables, but not connections. Airflow encrypts Variables in its metadata database, and
+hides the values of those with "token" in their names on its pages and in logs.
 
-The Variable's name follows from the refresh token that stands on the connection, so that a token of an earlier
-sign-in is never used once a human has signed in again, while connections that share a sign-in share its renewals,
-also the nameless copy that the button *Test* makes of a connection.
+The Variable's name is derived from the refresh token of the connection. So after a new sign-in, a token of an earlier
+one is never used. Connections that share a sign-in share its renewed tokens, including the copy without a name that
+the button *Test* makes of a connection.
 """
 
 from __future__ import annotations
@@ -27,43 +27,41 @@ log = logger(__name__)
 
 
 def token_store(connection: Connection, account: Account) -> VariableTokenStore:
-    """The store for a connection."""
+    """Return the token store of a connection."""
     name = variable_name(account.client_id, account.refresh_token.get_secret_value())
     return VariableTokenStore(name, connection.conn_id, account.client_id)
 
 
 def variable_name(client_id: str, refresh_token: str) -> str:
-    """Of the Variable that keeps the successors of a refresh token. It does not give the token away."""
+    """Return the name of the Variable for the successors of a refresh token. It does not reveal the token."""
     fingerprint = hashlib.sha256(f"{client_id}\n{refresh_token}".encode()).hexdigest()[:16]
     return f"{NAME}_{fingerprint}"
 
 
 class VariableTokenStore:
-    """Keeps a refresh token as an Airflow Variable; see `TokenStore`.
+    """Stores a refresh token in an Airflow Variable; see `TokenStore`.
 
     Works in tasks, in the triggerer, in the API server and on the command line.
 
     Args:
-        name: Of the Variable.
-        conn_id: The connection, for warnings.
-        client_id: The application, for people who meet the Variable. (Not the connection: several may share it.)
+        name: Name of the Variable.
+        conn_id: Id of the connection, for warnings.
+        client_id: The application, for the Variable's description. (Several connections may share the Variable.)
     """
 
     def __init__(self, name: str, conn_id: str, client_id: str) -> None:
         self._name = name
         self._conn_id = conn_id
-        self._description = (
-            f"Renewed sign-in to Microsoft Advertising of application {client_id}; kept by the hook."
-        )
+        self._description = f"Renewed refresh token of the application {client_id}, written by the hook."
 
     def load(self) -> str | None:
-        """The token that was stored last; None, with a warning, if it cannot be read."""
+        """Return the token that was stored last; None, with a warning, if it cannot be read."""
         try:
             token: str | None = _get(self._name)
-        except Exception as error:  # noqa: BLE001 (the connection's own token may do)
+        except Exception as error:  # noqa: BLE001 (the connection's own token may work)
             log.warning(
-                "The Airflow Variable %s cannot be read (%s): the refresh token of the connection %r is used "
-                "as it stands there. A renewed one may be newer.",
+                "The Airflow Variable %s cannot be read (%s). The refresh token from the connection %r is used, "
+                "although the Variable may hold a newer one.",
                 self._name, type(error).__name__, self._conn_id,
             )  # fmt: skip
             return None
@@ -72,31 +70,31 @@ class VariableTokenStore:
         return token or None
 
     def save(self, refresh_token: str) -> None:
-        """Store a token; warns if it cannot be."""
+        """Store a token. If this fails, log a warning."""
         _mask(refresh_token)
         try:
             _set(self._name, refresh_token, self._description)
-        except Exception as error:  # noqa: BLE001 (the token in hand is good, whatever becomes of its copy)
+        except Exception as error:  # noqa: BLE001 (the token is valid even if it cannot be stored)
             log.warning(
-                "The renewed refresh token of the connection %r could not be kept in the Airflow Variable %s "
-                "(%s). The one before stays valid for some time (Microsoft documents no fixed one). Allow tasks "
-                "to write Variables, or sign in again from time to time (`customer-match login`).",
+                "The renewed refresh token of the connection %r could not be stored in the Airflow Variable %s (%s). "
+                "The previous one remains valid for some time (Microsoft documents no fixed lifetime). Allow tasks to "
+                "write Variables, or sign in again from time to time (`customer-match login`).",
                 self._conn_id, self._name, type(error).__name__,
             )  # fmt: skip
 
 
-def _by_supervisor() -> bool:
-    """Whether this is a task or a trigger, which reach Airflow through their supervisor only.
+def _has_supervisor() -> bool:
+    """Whether this process runs a task or a trigger: these access Airflow through a supervisor only.
 
-    Airflow's own models tell it in the same way (airflow/models/variable.py, 3.3).
+    Airflow's own models check this in the same way (airflow/models/variable.py, 3.3).
     """
     runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
     return getattr(runner, "SUPERVISOR_COMMS", None) is not None
 
 
 def _get(name: str) -> Any:
-    if _by_supervisor():
-        from airflow.sdk import Variable  # noqa: PLC0415 (either this one or the other)
+    if _has_supervisor():
+        from airflow.sdk import Variable  # noqa: PLC0415 (only one of the two is needed)
 
         return Variable.get(name, default=None)
     from airflow.models.variable import Variable as Row  # noqa: PLC0415 (imports the metadata database)
@@ -105,7 +103,7 @@ def _get(name: str) -> Any:
 
 
 def _set(name: str, value: str, description: str) -> None:
-    if _by_supervisor():
+    if _has_supervisor():
         from airflow.sdk import Variable  # noqa: PLC0415
 
         Variable.set(name, value, description)
@@ -116,7 +114,7 @@ def _set(name: str, value: str, description: str) -> None:
 
 
 def _mask(token: str) -> None:
-    """Keep it out of every log, whatever may come to print it."""
+    """Mask the token in all logs."""
     from airflow.sdk.log import mask_secret  # noqa: PLC0415 (sets logging up)
 
     mask_secret(token)

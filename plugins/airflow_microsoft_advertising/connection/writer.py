@@ -1,4 +1,4 @@
-"""Reads and writes the Airflow connection in the metadata database: for the command line, which may."""
+"""Reads and writes an Airflow connection in the metadata database, for commands."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
 
-__all__ = ["SavedConnection", "Written", "outranked_by", "read_connection", "write_connection"]
+__all__ = ["SavedConnection", "Written", "overriding_variable", "read_connection", "write_connection"]
 
 
 @dataclass(frozen=True)
 class SavedConnection:
-    """What of a connection a sign-in needs or changes.
+    """The fields of a connection that a sign-in reads or changes.
 
     Attributes:
-        client_id: Of the app registration.
-        client_secret: Its secret; empty for a public one.
-        extra: The other fields of the form, by their names; among them secrets.
+        client_id: Client id of the app registration.
+        client_secret: Its secret; empty for a public application.
+        extra: The other fields of the form by name, including secrets.
     """
 
     client_id: str = ""
@@ -38,11 +38,11 @@ class SavedConnection:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a connection.
+    """Result of writing a connection.
 
     Attributes:
-        made: Whether it is new.
-        encrypted: Whether its secrets are, in the metadata database.
+        made: Whether the connection is new.
+        encrypted: Whether its secrets are encrypted in the metadata database.
     """
 
     made: bool
@@ -50,10 +50,10 @@ class Written:
 
 
 def read_connection(conn_id: str, session: Session) -> SavedConnection | None:
-    """The connection as it is saved; None if there is none.
+    """Read a connection; None if there is none.
 
     Raises:
-        ConfigurationError: It is of another type, or the metadata database or its secrets cannot be read.
+        ConfigurationError: It is of another type, or the metadata database or the secrets cannot be read.
     """
     row = _row(conn_id, session)
     if row is None:
@@ -61,16 +61,16 @@ def read_connection(conn_id: str, session: Session) -> SavedConnection | None:
     if row.conn_type != CONNECTION_TYPE:
         raise ConfigurationError(
             f"The Airflow connection {conn_id!r} is of type {row.conn_type!r}, not {CONNECTION_TYPE!r}. "
-            "Name another one with `--connection`."
+            "Name another connection with `--connection`."
         )
     with _decrypting(conn_id):
         return SavedConnection(row.login or "", row.password or "", dict(row.extra_dejson))
 
 
 def write_connection(conn_id: str, new: SavedConnection, session: Session) -> Written:
-    """Make the connection, or change an existing one: fields that `new` does not name stay as they are.
+    """Create or change a connection. Fields that `new` does not name do not change.
 
-    The renewed tokens of the sign-in before are deleted: they are of no use any more.
+    The renewed tokens of the previous sign-in are deleted, because they are no longer used.
     """
     from airflow.models.connection import Connection  # noqa: PLC0415 (imports the metadata database)
     from airflow.models.variable import Variable  # noqa: PLC0415
@@ -88,8 +88,8 @@ def write_connection(conn_id: str, new: SavedConnection, session: Session) -> Wr
     return Written(made=before is None, encrypted=bool(row.is_extra_encrypted))
 
 
-def outranked_by(conn_id: str) -> str | None:
-    """The environment variable that Airflow takes the connection from instead; None if there is none."""
+def overriding_variable(conn_id: str) -> str | None:
+    """Return the environment variable that takes precedence over the connection; None if there is none."""
     name = f"AIRFLOW_CONN_{conn_id.upper()}"
     return name if os.environ.get(name) else None
 
@@ -105,13 +105,13 @@ def _row(conn_id: str, session: Session) -> Connection | None:
     except SQLAlchemyError as error:
         raise ConfigurationError(
             f"Airflow's metadata database cannot be read ({type(error).__name__}). Run `airflow db migrate`, "
-            "and this command with the same settings as Airflow itself (AIRFLOW_HOME, AIRFLOW__DATABASE__…)."
+            "and run this command with the same settings as Airflow (AIRFLOW_HOME, AIRFLOW__DATABASE__…)."
         ) from None  # the cause may show the database's address
 
 
 @contextmanager
 def _decrypting(conn_id: str) -> Iterator[None]:
-    """Airflow decrypts the password when it loads a row, and the rest when it is looked at."""
+    """Translate errors of decryption. Airflow decrypts the password when it loads a row, and other fields on access."""
     from airflow.sdk.exceptions import AirflowException  # noqa: PLC0415
     from cryptography.fernet import InvalidToken  # noqa: PLC0415
 

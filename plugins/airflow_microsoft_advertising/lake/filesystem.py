@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from airflow_microsoft_advertising.connection.lookup import no_connection
+from airflow_microsoft_advertising.connection.lookup import missing_connection
 from airflow_microsoft_advertising.lake.azure import field_error, open_azure
 from airflow_microsoft_advertising.lake.providers import (
     ensure_provider,
@@ -88,7 +88,7 @@ def _get_connection(conn_id: str, kind: str) -> Connection:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         advice = f"Create it (Admin > Connections) with {kind}, or name another one as `connection` in the export file."
-        raise no_connection(conn_id, advice) from None
+        raise missing_connection(conn_id, advice) from None
     except AirflowRuntimeError as error:
         raise TransientError(f"Airflow cannot provide the connection {conn_id!r} now.") from error
     except (TypeError, ValueError):  # the error text may repeat the connection with its secrets

@@ -1,4 +1,4 @@
-"""The step `chunk`: the difference to what the ledger knows, cut into parts."""
+"""The step `chunk`: computes the difference between segment and ledger, and divides it into parts."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ DRY_RUN = "Dry run: nothing is sent."
 
 
 def chunk_segment(run: ExportRun, segment: Segment) -> Chunked:
-    """Take the difference to the ledger and write the parts.
+    """Compute the difference to the ledger and write the parts.
 
     Raises:
-        AirflowFailException: The members are not staged, or a guard stops it; the message says what to do.
+        AirflowFailException: The members are not staged, or a guard stops the step; the message says what to do.
         TransientError: The workspace cannot be reached now.
     """
     with segment_step(run, Step.CHUNK, segment) as elapsed:
@@ -44,7 +44,7 @@ def chunk_segment(run: ExportRun, segment: Segment) -> Chunked:
         if normalised is None:
             raise TerminalError(
                 f"The members of segment {segment.audience!r} are not staged in {run.segment_folder(segment)}. "
-                "Run its task `normalise` (again); all tasks must use the same workspace."
+                "Clear its task `normalise`. All tasks must use the same workspace."
             )
         chunk = _chunk_vanished if segment.ending else _chunk
         record = chunk(run, segment, normalised.staged, elapsed)
@@ -61,7 +61,7 @@ def _chunk(run: ExportRun, segment: Segment, staged: Staged, elapsed: Elapsed) -
         return chunked.model_copy(update={"skipped": str(overtaken), "seconds": elapsed()})
     plan = _plan(run, segment, state, staged)
     if not run.dry_run:
-        run.changes.remember(segment)  # from here on members of it may be there
+        run.changes.remember(segment)  # from here on the audience may get members
     findings = _check(run, segment, state, plan, staged)
     overridden = apply_guards(*findings, ignore=run.ignore_guards)
     _log_plan(plan)
@@ -91,10 +91,10 @@ def _check(
 
 
 def _chunk_vanished(run: ExportRun, segment: Segment, staged: Staged, elapsed: Elapsed) -> Chunked:
-    """What is to be done where a table has vanished, unless it is back, or was there on a later day."""
+    """Plan what happens to the audience of a vanished table, unless the table is back or existed on a later day."""
     state, now = run.known(segment), run.now()
-    # `force` is for data, and there is none here. It only leads out of an interval in the future, which a clock
-    # that was ahead has written.
+    # `force` is for data, and there is none here. It is used only to leave an interval in the future, written by a
+    # clock that was ahead.
     force = _force(run) if is_in_future(state.interval_end, now) else None
     chunked = Chunked(
         seconds=0, plan=None, audience=segment.audience, interval_end=run.interval_end, force=force
@@ -103,8 +103,8 @@ def _chunk_vanished(run: ExportRun, segment: Segment, staged: Staged, elapsed: E
         in_order(state, run.interval_end, force, now=now)
     except Overtaken as overtaken:
         return chunked.model_copy(update={"skipped": str(overtaken), "seconds": elapsed()})
-    if words := reason_to_wait(run.export, segment, run.source, run.tables(), run.open_table):
-        return chunked.model_copy(update={"skipped": words, "seconds": elapsed()})
+    if reason := reason_to_wait(run.export, segment, run.source, run.tables(), run.open_table):
+        return chunked.model_copy(update={"skipped": reason, "seconds": elapsed()})
     plan = _plan(run, segment, state, staged) if segment.ending == "empty" else None
     return chunked.model_copy(
         update={
@@ -119,13 +119,13 @@ def _chunk_vanished(run: ExportRun, segment: Segment, staged: Staged, elapsed: E
 
 
 def _plan(run: ExportRun, segment: Segment, state: State, staged: Staged) -> Plan:
-    """The way from what the ledger knows to the target; from nothing, if what it rests on is damaged."""
+    """Plan from the ledger's state; if the ledger's files are damaged, plan from an unknown state."""
     try:
         return _plan_from(run, segment, state, staged)
     except DamagedMembers:
         damage = run.ledgers.of(state.audience).verify(state)
         if damage is None:
-            raise  # it is the target
+            raise  # the staged members are damaged, not the ledger
         log.warning("%s The ledger is no longer trusted, so the whole audience is replaced.", damage)
         return _plan_from(run, segment, state.unknown(damage), staged)
 
@@ -164,7 +164,7 @@ def _force(run: ExportRun) -> Force | None:
 
 
 def _next_run_over(run: ExportRun) -> datetime | None:
-    """When the next run of the schedule will be over at the latest."""
+    """When the next scheduled run will have ended at the latest."""
     following = next_run(run.export.schedule, run.export.timezone, run.now())
     return following and following + timedelta(hours=run.export.run_timeout_hours)
 
@@ -185,6 +185,6 @@ def _log_plan(plan: Plan) -> None:
         plan.added,
         "unknown" if plan.removed is None else plan.removed,
         plan.unchanged,
-        f"; {plan.renewed} of them are added again, so that they do not lapse" if plan.renewed else "",
-        "; the audience is replaced as a whole" if plan.replaces else "",
+        f"; {plan.renewed} of them are added again so that they do not lapse" if plan.renewed else "",
+        "; the whole audience is replaced" if plan.replaces else "",
     )

@@ -1,4 +1,4 @@
-"""From an Airflow task to the run of the export that it belongs to."""
+"""Builds the `ExportRun` of an Airflow task."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["run_of"]
 
 
 def run_of(export: Export, context: Context) -> ExportRun:
-    """The run that a task belongs to. Manual runs have no data interval: they stand for when they were due."""
+    """Return the run that a task belongs to. A manual run without data interval uses its due time."""
     dag_run, chosen = context["dag_run"], context["params"]
     return ExportRun(
         export=export,

@@ -1,4 +1,4 @@
-"""What a delivery leaves in its segment's records, and the guards that judge it there."""
+"""Writes the result of a delivery into its segment's records, and applies the guards to it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class DeliveryRecords:
 
     Attributes:
         audience: Name of the audience.
-        records: Where they are.
-        chunked: The record of `chunk`, with what the upload is judged by.
+        records: The records.
+        chunked: The record of the step `chunk`, with the guards for the upload.
     """
 
     audience: str
@@ -36,12 +36,12 @@ class DeliveryRecords:
     chunked: Chunked
 
     def record(self, delivery: Delivery, *, seconds: float, terms: str | None) -> Delivered:
-        """Record what the service took, and then judge it: it is true whatever the guards find.
+        """Record the result of a delivery, then apply the guards: the record is kept even if a guard stops the run.
 
         Args:
-            delivery: What was delivered.
-            seconds: How long that took.
-            terms: Who accepted the terms of what was sent.
+            delivery: The delivery.
+            seconds: How long it took.
+            terms: Who accepted the terms for this delivery.
 
         Raises:
             GuardTripped: The service refused too many members.
@@ -68,10 +68,10 @@ class DeliveryRecords:
         return record
 
     def replan(self, plan: Plan) -> None:
-        """Another plan takes the place of the one that `chunk` made and judged: who leaves is judged anew.
+        """Replace the plan of the step `chunk`, and apply the guard for removed members again.
 
         Raises:
-            GuardTripped: Too many members would leave; nothing of the plan was sent.
+            GuardTripped: Too many members would leave. Nothing of the new plan was sent.
         """
         chunked = self.chunked
         finding = check_removed(self.audience, plan, chunked.guards) if chunked.guards else None
@@ -80,7 +80,7 @@ class DeliveryRecords:
         apply_guards(finding, ignore=chunked.ignore_guards)
 
     def skip(self, overtaken: Overtaken) -> None:
-        """Record that a newer data interval has come in between, so that nothing is sent."""
+        """Record that nothing is sent, because another run delivered a newer data interval in the meantime."""
         skipped = {"plan": None, "ending": None, "skipped": str(overtaken)}
         self.records.write(self.chunked.model_copy(update=skipped))
 
@@ -88,6 +88,6 @@ class DeliveryRecords:
         return words_of([finding]) if self.chunked.ignore_guards else ()
 
     def _forced_over(self, delivery: Delivery) -> datetime | None:
-        """The newer data interval that this run, and no earlier one, was applied over."""
+        """Return the end of the newer data interval that this run overrode; None if it overrode none."""
         forced, force = delivery.forced, self.chunked.force
         return forced.over if forced and force and forced.by == force.run else None

@@ -1,6 +1,6 @@
-"""One run of an export: its dates, its workspace, and what its steps read and keep there.
+"""One run of an export: its options and dates, and access to its tables, workspace and ledgers.
 
-Between steps only names, counts and references travel; members stay in the workspace.
+Steps pass on only names, counts and references; members stay in the workspace.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class ExportRun:
 
     Attributes:
         export: The export file.
-        run_id: Airflow's name of the run.
-        interval_end: End of the data interval; for a run without one, when it was due.
+        run_id: Airflow's id of the run.
+        interval_end: End of the data interval; for a run without one, the time at which it was due.
         full: Replace audiences instead of sending differences.
-        dry_run: Do everything but send.
-        ignore_guards: Let pass for this run what the guards would stop.
-        force: Apply this data interval although an audience holds a newer one.
-        began: When the run began; None: now. What came into an audience since then is not forced over.
-        interval_start: Begin of the data interval; None: its end, as for a run that stands for a moment.
-        logical_date: What `ds` in paths is made of; None: the interval's end.
+        dry_run: Do everything except sending.
+        ignore_guards: Ignore the export's guards in this run.
+        force: Apply this data interval even if an audience holds a newer one.
+        began: When the run began; None: now. `force` does not override data that was delivered since then.
+        interval_start: Start of the data interval; None: the same as its end.
+        logical_date: The date of `ds` in paths; None: the interval's end.
     """
 
     export: Export
@@ -60,7 +60,7 @@ class ExportRun:
 
     @cached_property
     def workspace(self) -> Workspace:
-        """Where ledgers, staged members and reports are kept."""
+        """The workspace, which holds ledgers, staged members and reports."""
         root = self.export.workspace
         return Workspace(*filesystem(root.connection, root.locate()))
 
@@ -71,7 +71,7 @@ class ExportRun:
 
     @property
     def hook(self) -> MicrosoftAdvertisingHook:
-        """Opens the service, for the export's account."""
+        """The hook for the export's connection and account."""
         export = self.export
         return MicrosoftAdvertisingHook(export.connection, customer_id=export.cid, account_id=export.aid)
 
@@ -80,36 +80,36 @@ class ExportRun:
         return f"{self.folder}/{slug(segment.audience)}"
 
     def records(self, segment: Segment) -> SegmentRecords:
-        """What the steps of a segment have found out."""
+        """The records that a segment's steps write."""
         return SegmentRecords(self.workspace, self.segment_folder(segment))
 
     def audience(self, segment: Segment) -> AudienceSpec:
-        """A segment's audience as the export wants it."""
+        """A segment's audience as the export file specifies it."""
         return AudienceSpec.of(self.export, segment)
 
     def upload_values(self, segment: Segment) -> dict[str, str]:
-        """What the task `upload` gets of a segment, as JSON: names and references."""
+        """Values of a segment for the task `upload`, as JSON: names and references."""
         return {**segment_values(self.export, segment), "folder": self.segment_folder(segment)}
 
     @property
     def ledgers(self) -> Ledgers:
-        """What is known of the account's audiences."""
+        """The ledgers of the account."""
         return Ledgers(self.workspace, self.export.aid)
 
     def known(self, segment: Segment) -> State:
-        """What the ledger knows of a segment's audience, also where the export has just renamed it."""
+        """Read the ledger's state of a segment's audience, even if the export has just renamed the audience."""
         return self.ledgers.state_of(
             self.export.key(segment), segment.audience, others=self.export.other_keys(segment)
         )
 
     @property
     def changes(self) -> TableChanges:
-        """Which tables have vanished or appeared."""
+        """The record of tables that have vanished or appeared."""
         return TableChanges(self.export, self.workspace, self.folder, self.interval_end)
 
     @property
     def source(self) -> DatedSource:
-        """The export's source as it is for this run."""
+        """The export's source, with the dates of this run."""
         return self._dated(self.export.source)
 
     def now(self) -> datetime:
@@ -117,31 +117,31 @@ class ExportRun:
         return datetime.now(UTC)
 
     def today(self, source: Source) -> DatedSource:
-        """A source as it is today, whatever day the run is for."""
+        """Return a source with today's dates, regardless of the run's data interval."""
         return DatedSource.at(source, self.now(), self.export.timezone, filesystem)
 
     def tables(self) -> dict[str, str]:
-        """Where each table of the source is, by name; of one table of all segments, the names that it lists."""
+        """Find the paths of the source's tables by name. If one table holds all segments: the names in that table."""
         if self.export.memberships:
             return listed_segments(self.export, self.open_table)
         return self.source.tables(self.changes.are_known())
 
     def rows(self, segment: Segment) -> SegmentRows:
-        """The tables of a segment, opened.
+        """Open the tables of a segment.
 
         Raises:
-            ConfigurationError: A table is not found or not readable, or has not the columns that the export names.
+            ConfigurationError: A table is missing or not readable, or lacks columns that the export names.
         """
         return segment_rows(self.export, segment, self.open_table)
 
     def open_table(self, source: Source, name: str, path: str | None, key: str, /) -> Table:
-        """A table of the run's day, or as it was at the end of the data interval where its format knows.
+        """Open a table for the run's day. If its format keeps versions: as it was at the end of the data interval.
 
         Args:
-            source: As the export file has it.
-            name: Of the table.
-            path: As the export file has it; None: it is found by its name.
-            key: Where the export file names it, for messages.
+            source: The source in the export file.
+            name: Name of the table.
+            path: Path in the export file; None: find the table by its name.
+            key: The key of the export file that names the table, for messages.
         """
         return self._dated(source).open(name, path, key)
 

@@ -1,4 +1,4 @@
-"""How an error ends a task: noted for the report, with words that say what to do, retried only where that helps."""
+"""Turns errors into the end of a task: records them for the report, and retries only where this can help."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ log = logger(__name__)
 
 @contextmanager
 def translate_errors(step: Step, records: SegmentRecords | None) -> Iterator[None]:
-    """Let errors end the task so that its log's last lines say what to do.
+    """Let errors end the task. The last line of its log then says what to do.
 
     Args:
-        step: What the task does.
-        records: Where to note the failure for the report.
+        step: The step of the task.
+        records: Where to record the failure for the report; None: nowhere.
 
     Raises:
-        AirflowFailException: For errors that trying again cannot mend.
-        TransientError: For those that Airflow shall retry.
+        AirflowFailException: For errors that a retry cannot solve.
+        TransientError: For errors that Airflow should retry.
+        RuntimeError: For unexpected errors; Airflow retries them.
     """
     try:
         yield
@@ -35,27 +36,27 @@ def translate_errors(step: Step, records: SegmentRecords | None) -> Iterator[Non
         raise
     except CustomerMatchError as error:
         message = without_addresses(str(error))
-        _note(step, records, message)
+        _record(step, records, message)
         log.error("%s", message)  # noqa: TRY400 (the message says what to do)
-        # Without the causes: Airflow would log their words as well.
+        # Without the cause: Airflow would log its message too.
         if isinstance(error, TransientError):
             raise TransientError(message, retry_after=error.retry_after) from None
         raise AirflowFailException(message) from None
     except Exception as error:  # noqa: BLE001 (raised again without addresses)
-        # A library's words may quote a cell of the table: what is shown has no address in it.
+        # A library's message may quote a cell of the table, so addresses are replaced.
         place = traceback.extract_tb(error.__traceback__)[-1]
         message = without_addresses(
             f"Unexpected {type(error).__name__} at {place.name} ({place.filename}:{place.lineno}): {error}"
         )
-        _note(step, records, message)
-        log.error("%s", message)  # noqa: TRY400 (the traceback would show the original words)
+        _record(step, records, message)
+        log.error("%s", message)  # noqa: TRY400 (the traceback would show the original message)
         raise RuntimeError(message) from None
 
 
-def _note(step: Step, records: SegmentRecords | None, message: str) -> None:
+def _record(step: Step, records: SegmentRecords | None, message: str) -> None:
     if records is None:
         return
     try:
         records.write(Failure(step=step, message=message))
     except Exception as error:  # noqa: BLE001 (the first failure is the one to report)
-        log.warning("The failure could not be noted for the report: %s", type(error).__name__)
+        log.warning("The failure could not be recorded for the report: %s", type(error).__name__)

@@ -1,4 +1,4 @@
-"""The step `normalise`: a segment's addresses are normalised and hashed, and its distinct members staged."""
+"""The step `normalise`: normalises and hashes a segment's addresses, and stages its distinct members."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ log = logger(__name__)
 
 
 def normalise_segment(run: ExportRun, segment: Segment) -> Normalised:
-    """Stream the table, hash its addresses, stage the distinct members. A table that has vanished has none.
+    """Read the table, hash its addresses, and stage the distinct members. A vanished table has no members.
 
     Raises:
-        AirflowFailException: It cannot be read, or a guard stops it; the message says what to do.
+        AirflowFailException: The table cannot be read, or a guard stops the step; the message says what to do.
         TransientError: The lake or the workspace cannot be reached now.
     """
     with segment_step(run, Step.NORMALISE, segment) as elapsed:
@@ -62,7 +62,7 @@ def _check(run: ExportRun, segment: Segment, staged: Staged) -> tuple[Finding | 
 
 
 def _rejects_path(run: ExportRun, segment: Segment, reading: ReadSpec) -> str | None:
-    """Where rejected rows are listed; an earlier try's list goes if there is to be none."""
+    """Path of the list of rejected rows; None if there is none, and then an earlier try's list is deleted."""
     path = f"{run.segment_folder(segment)}/rejects.parquet"
     if reading.key is None:
         run.workspace.delete(path)
@@ -86,7 +86,7 @@ def _log_counts(staged: Staged) -> None:
     )
     if staged.log:
         log.info(
-            "Logs of changes: %d rows superseded by newer ones, %d deleted",
+            "Change logs: %d rows superseded by newer ones, %d deleted",
             staged.log.superseded,
             staged.log.deleted,
         )

@@ -1,4 +1,4 @@
-"""What a DAG shows of its export: what may be chosen when a run is started by hand, and its documentation."""
+"""Builds the parts of a DAG that users see: the parameters of the trigger form, and the documentation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["documentation", "params", "upload_arguments"]
 
 
 def params(export: Export) -> dict[str, Param]:
-    """The parameters of an export's DAG, with their JSON schema."""
+    """Return the parameters of an export's DAG, with their JSON schema."""
     item: dict[str, Any] = {"type": "string"}
     if not export.has_patterns:
         item["enum"] = [segment.audience for segment in segments_of(export)]
@@ -28,37 +28,37 @@ def params(export: Export) -> dict[str, Param]:
             items=item,
             uniqueItems=True,
             title="Segments",
-            description="Audiences to export; none chosen: all of them.",
+            description="Audiences to export. Leave empty to export all.",
         ),
         "dry_run": Param(
             False,  # noqa: FBT003 (Param's signature)
             type="boolean",
             title="Dry run",
-            description="Do everything but send: counts, difference and parts are in the report.",
+            description="Do everything except sending. The report shows what would be sent.",
         ),
         "mode": Param(
             "incremental",
             enum=["incremental", "full"],
             title="Mode",
-            description="Send the difference, or replace each audience as a whole.",
+            description="incremental: send only the changes. full: replace each whole audience.",
         ),
         "ignore_guards": Param(
             False,  # noqa: FBT003
             type="boolean",
             title="Ignore guards",
-            description="Let pass, this once, what the export's guards would stop.",
+            description="Ignore the export's guards in this run.",
         ),
         "force": Param(
             False,  # noqa: FBT003
             type="boolean",
             title="Force",
-            description="Apply this run's data interval although an audience holds a newer one.",
+            description="Apply this run's data interval even if an audience holds a newer one.",
         ),
     }
 
 
 def upload_arguments(export: Export) -> dict[str, Any]:
-    """What `UploadAudienceOperator` gets of an export, the same for each of its segments."""
+    """Return the arguments of `UploadAudienceOperator` that are the same for all segments of an export."""
     return {
         "export": export_values(export),
         "microsoft_advertising_conn_id": export.connection,
@@ -71,7 +71,7 @@ def upload_arguments(export: Export) -> dict[str, Any]:
 
 
 def documentation(export: Export) -> str:
-    """The DAG's documentation, in Markdown. Tables and folders may be called by addresses, which are not shown."""
+    """Return the DAG's documentation in Markdown. Addresses in names of tables and folders are replaced."""
     segments = "\n".join(f"- {segment.audience or segment.table}" for segment in export.segments)
     return without_addresses(
         _DOCUMENTATION.format(
@@ -85,9 +85,9 @@ def documentation(export: Export) -> str:
 
 
 def _conditions(export: Export) -> Iterator[str]:
-    """Whose addresses are taken, and who is kept out, in words."""
+    """Describe which rows are exported and which are left out."""
     if export.profiles:
-        yield f"The addresses of its customers are those of `{export.profiles.name}`"
+        yield f"E-mail addresses come from the table `{export.profiles.name}`"
     if export.where:
         yield f"Only rows where `{' '.join(export.where.split())}`"
     if export.consent:
@@ -95,9 +95,9 @@ def _conditions(export: Export) -> Iterator[str]:
         yield f"Only with consent: `{export.consent.column}` is one of {', '.join(allowed)}"
     if export.has_patterns and export.vanished != "keep":
         verb = {"empty": "emptied", "delete": "deleted"}[export.vanished]
-        yield f"Audiences of tables that two runs in a row miss are {verb}"
+        yield f"If a table is missing in two runs in a row, its audience is {verb}"
     if export.suppress:
-        yield f"Nobody from {', '.join(f'`{one.name}`' for one in export.suppress)}"
+        yield f"Members of suppression lists are left out: {', '.join(f'`{one.name}`' for one in export.suppress)}"
 
 
 _DOCUMENTATION = """# {export.title}
@@ -108,8 +108,9 @@ Each segment becomes one Customer Match audience at Microsoft Advertising, custo
 
 {segments}
 
-Tables: `{export.source.root}`, e-mail in `{email}`, normalised by the policy `{export.normalisation}`.{conditions}
+Tables: `{export.source.root}`. E-mail columns: `{email}`. Normalisation policy: `{export.normalisation}`.{conditions}
+
 Reports: `runs/…/report.html` in the workspace `{export.workspace.root}`.
 
-By hand: *Trigger* offers a subset of the segments, a dry run, a full replacement, and older data by force.
+Use *Trigger* to start a run by hand: for some segments, as a dry run, as a full replacement, or with older data.
 """

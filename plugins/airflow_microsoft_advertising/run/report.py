@@ -1,4 +1,4 @@
-"""The step `report`: sums up a run, as JSON and as a page in the workspace."""
+"""The step `report`: writes a run's report into the workspace, as JSON and as an HTML page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["write_report"]
 
 
 def write_report(run: ExportRun, segments: Sequence[Segment]) -> RunReport:
-    """Sum up the run and write the report into the workspace, as JSON and as a page."""
+    """Make the report of a run, and write it into the workspace as JSON and as an HTML page."""
     report = _make_report(run, segments)
     run.workspace.write_bytes(f"{run.folder}/report.json", report.model_dump_json(indent=1).encode())
     run.workspace.write_bytes(f"{run.folder}/report.html", html_of(report).encode())

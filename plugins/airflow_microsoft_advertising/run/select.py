@@ -1,4 +1,4 @@
-"""The step `select`: which segments a run exports."""
+"""The step `select`: chooses the segments of a run."""
 
 from __future__ import annotations
 
@@ -25,13 +25,17 @@ log = logger(__name__)
 
 
 def select_segments(run: ExportRun, names: Sequence[str] = ()) -> list[Segment]:
-    """The segments of a run: all of the export, or those named (by table or audience).
+    """Choose the segments of a run: all of the export, or those with the given names.
 
-    Among them are those whose tables have vanished, if the export empties or deletes their audiences.
+    This includes segments whose tables have vanished, if the export empties or deletes their audiences.
+
+    Args:
+        run: The run.
+        names: Names of tables or audiences; empty: all.
 
     Raises:
-        AirflowFailException: A name is not a segment of the export, no table is found, or the run's data interval
-            ends in the future.
+        AirflowFailException: The export has no segment of a name, no table was found, or the run's data interval ends
+            in the future.
     """
     with translate_errors(Step.VALIDATE, None):
         for folder in ("ledgers", "segments", f"runs/{slug(run.export.name)}"):
@@ -45,18 +49,18 @@ def select_segments(run: ExportRun, names: Sequence[str] = ()) -> list[Segment]:
 
 
 def _find(run: ExportRun) -> tuple[list[Segment], Changes]:
-    """All segments that there are, and which tables have vanished or appeared; notes for later runs what is missed."""
+    """Find all segments, and which tables vanished or appeared. Record missing tables for later runs."""
     export, root = run.export, run.source.root
     tables: Mapping[str, str] = run.tables() if export.has_patterns else {}
     segments = segments_of(export, tables)
     for name in unmatched(export, tables) if tables else ():
-        log.warning("No table in %s fits the segment %r of the export file", root, name)
+        log.warning("No table in %s matches the segment %r of the export file", root, name)
     changes = run.changes.detect(tables, segments)
     segments += run.changes.endings(changes, at_once=run.ignore_guards)
     if not segments:
         raise ConfigurationError(_no_table(export, root, changes))
     if not run.dry_run:
-        run.changes.note_missed(_due(run, changes), tables)
+        run.changes.note_missed(_without_later_deliveries(run, changes), tables)
     return segments, changes
 
 
@@ -66,27 +70,30 @@ def _choose(export: Export, segments: Sequence[Segment], names: Sequence[str]) -
     if unknown:
         known = ", ".join(sorted(segment.audience for segment in segments))
         raise ConfigurationError(
-            f"The export {export.name!r} has no segment {', '.join(sorted(unknown))}. It has: {known}."
+            f"The export {export.name!r} has no segment {', '.join(sorted(unknown))}. Its segments: {known}."
         )
     return chosen
 
 
-def _due(run: ExportRun, changes: Changes) -> Changes:
-    """Without the tables that a later run has delivered: a run for the past that misses them proves nothing."""
+def _without_later_deliveries(run: ExportRun, changes: Changes) -> Changes:
+    """Leave out vanished tables that a later run delivered: that a run for the past misses them proves nothing."""
 
-    def is_due(one: Seen) -> bool:
+    def is_missing(one: Seen) -> bool:
         newest = run.known(Segment(table=one.table, audience=one.audience)).interval_end
         return newest is None or newest <= run.interval_end
 
-    return changes.model_copy(update={"vanished": tuple(filter(is_due, changes.vanished))})
+    return changes.model_copy(update={"vanished": tuple(filter(is_missing, changes.vanished))})
 
 
 def _no_table(export: Export, root: str, changes: Changes) -> str:
     patterns = ", ".join(selection.table for selection in export.segments)
-    words = (
-        f"No table in {root} fits the segments of the export {export.name!r} ({patterns}). Correct `segments` "
-        "or `source` in the export file, or check what writes the tables."
+    message = (
+        f"No table in {root} matches the segments of the export {export.name!r} ({patterns}). Correct `segments` "
+        "or `source` in the export file, or check the job that writes the tables."
     )
     if changes.vanished and export.vanished != "keep":
-        words += f" If they are gone for good, run once with `ignore_guards`: `vanished: {export.vanished}`."
-    return words
+        message += (
+            " If the tables were removed for good, run the export once with `ignore_guards`: it then applies "
+            f"`vanished: {export.vanished}`."
+        )
+    return message

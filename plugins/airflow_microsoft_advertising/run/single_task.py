@@ -1,7 +1,7 @@
-"""A whole run of an export in one task: all steps of all segments, resumable after each wait for the service.
+"""Runs a whole export in one task: all steps of all segments, resumable after each wait for the service.
 
-What a task that waits in the triggerer must not forget is in the workspace: the segments of the run, and those of them
-that have failed, in `task.json` of the run's folder; everything else is in the segments' records and in the ledgers.
+The state of a task that waits in the triggerer is in the workspace: the segments of the run, and which of them have
+failed, in `task.json` in the run's folder; everything else in the segments' records and in the ledgers.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _STEPS = (validate_segment, normalise_segment, chunk_segment)
 
 @dataclass(frozen=True)
 class Pause:
-    """Nothing can be done for so many seconds.
+    """A wait in which the task can do nothing.
 
     Attributes:
         seconds: How long.
-        counted: Whether the service has asked for it; else another run works on an audience, however long that takes.
+        counted: Whether the service asked for the wait; such waits are limited. False: another run holds an audience.
     """
 
     seconds: float
@@ -53,12 +53,12 @@ class Pause:
 
 
 class _State(BaseModel):
-    """What the task remembers.
+    """State of the task.
 
     Attributes:
-        segments: Of the run.
-        failed: Audiences whose segment has failed.
-        transient: Whether trying again may help one of those.
+        segments: The segments of the run.
+        failed: Audiences whose segments have failed.
+        transient: Whether a retry may help one of them.
     """
 
     segments: tuple[Segment, ...]
@@ -68,42 +68,42 @@ class _State(BaseModel):
 
 @dataclass(frozen=True)
 class SingleTask:
-    """The run.
+    """One run of an export in one task.
 
     Attributes:
         run: The run of the export.
-        holder: The name under which it works on audiences: one run at a time does.
+        holder: Name of the run as holder of leases: one run at a time works on an audience.
     """
 
     run: ExportRun
     holder: str
 
     def prepare(self) -> None:
-        """Select the segments; validate, normalise and plan each. One that fails does not stop the others.
+        """Select the segments, then validate, normalise and plan each. A segment that fails does not stop the others.
 
         Raises:
             AirflowFailException: There is nothing to export.
         """
         self._save(_State(segments=tuple(select_segments(self.run))))
         for segment in self._load().segments:
-            self._spare_others(segment, partial(self._plan, segment))
+            self._isolate(segment, partial(self._plan, segment))
 
     def advance(self, *, started: float, overdue: str | None = None) -> Waiting | Pause | None:
-        """Start uploads, as many as may be in flight, and take in those that have ended.
+        """Process uploads that have ended, and start as many as may be in progress at the same time.
 
         Args:
-            started: When the deliveries began, as seconds since 1970.
-            overdue: Request id of an upload that was waited for as long as it may be.
+            started: When the deliveries started, as seconds since 1970.
+            overdue: Request id of an upload whose timeout has passed; None: there is none.
 
         Returns:
-            An upload to wait for, or a pause; None once all segments are done.
+            An upload to wait for, or a pause; None after all segments have ended.
         """
         waiting: list[Waiting] = []
         pauses: list[Pause] = []
-        for segment in self._open():
+        for segment in self._unfinished():
             if len(waiting) == MAX_PARALLEL_UPLOADS:
                 break
-            move = self._spare_others(segment, partial(self._move, segment, started, overdue))
+            move = self._isolate(segment, partial(self._move, segment, started, overdue))
             if isinstance(move, Waiting):
                 waiting.append(move)
             elif isinstance(move, Pause):
@@ -112,18 +112,18 @@ class SingleTask:
             return min(waiting, key=lambda one: one.since)
         return min(pauses, key=lambda one: one.seconds) if pauses else None
 
-    def give_up_pausing(self) -> None:
-        """The service asks for pauses again and again: what is not done by now has failed; trying again may help."""
+    def fail_unfinished(self) -> None:
+        """Mark all unfinished segments as failed, because the service asks for waits again and again."""
         state = self._load()
-        failed = state.failed | {segment.audience for segment in self._open()}
+        failed = state.failed | {segment.audience for segment in self._unfinished()}
         self._save(state.model_copy(update={"failed": failed, "transient": True}))
 
     def report(self) -> RunReport:
-        """Sum up the run and write the report.
+        """Write the report of the run.
 
         Raises:
-            AirflowFailException: A segment has failed, and trying again cannot help.
-            TransientError: A segment has failed; trying again may help.
+            AirflowFailException: A segment has failed, and a retry cannot help.
+            TransientError: A segment has failed, and a retry may help.
         """
         state = self._load()
         report = write_report(self.run, state.segments)
@@ -134,7 +134,7 @@ class SingleTask:
         return report
 
     def upload(self, segment: Segment) -> Upload:
-        """The upload of a segment."""
+        """Return the upload of a segment."""
         run, workspace = self.run, self.run.export.workspace
         return Upload(
             run=self.holder,
@@ -146,7 +146,7 @@ class SingleTask:
         )
 
     def audience_url(self) -> str:
-        """The page that shows the account's audiences."""
+        """Return the URL of the page that shows the account's audiences."""
         return self.upload(self._load().segments[0]).audience_url()
 
     def _plan(self, segment: Segment) -> None:
@@ -158,7 +158,7 @@ class SingleTask:
         try:
             move: NextMove = upload.start(since=started)
             if isinstance(move, Waiting) and move.request_id == overdue:
-                move = upload.resume(started=started, overdue=overdue)  # raises, with what to do
+                move = upload.resume(started=started, overdue=overdue)  # raises the error for overdue uploads
         except TransientError as error:
             if error.retry_after is None:
                 raise
@@ -167,8 +167,8 @@ class SingleTask:
             return Pause(move.seconds, counted=False)
         return move if isinstance(move, Waiting) else None
 
-    def _spare_others(self, segment: Segment, work: Callable[[], T]) -> T | None:
-        """Do the work; where it fails, the other segments go on."""
+    def _isolate(self, segment: Segment, work: Callable[[], T]) -> T | None:
+        """Do the work. If it fails, record the failure, so that the other segments continue."""
         try:
             return work()
         except AirflowSkipException as skipped:
@@ -185,12 +185,14 @@ class SingleTask:
             )
         return None
 
-    def _open(self) -> list[Segment]:
-        """The segments that are planned, and neither delivered nor skipped nor failed."""
+    def _unfinished(self) -> list[Segment]:
+        """Return the segments that are planned, and not yet delivered, skipped or failed."""
         state = self._load()
-        return [one for one in state.segments if one.audience not in state.failed and self._is_open(one)]
+        return [
+            one for one in state.segments if one.audience not in state.failed and self._is_unfinished(one)
+        ]
 
-    def _is_open(self, segment: Segment) -> bool:
+    def _is_unfinished(self, segment: Segment) -> bool:
         records = self.run.records(segment)
         chunked = records.read(Chunked)
         return chunked is not None and chunked.skipped is None and records.read(Delivered) is None

@@ -1,4 +1,4 @@
-"""The task `sizes`: what the service has made of the audiences that earlier runs delivered. It fails no run."""
+"""The task `sizes`: reads the sizes that the service reports for the audiences of earlier runs. It fails no run."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ log = logger(__name__)
 
 
 def read_sizes(run: ExportRun, segments: Sequence[Segment]) -> Sizes:
-    """Read how large the service finds the audiences that earlier runs delivered, and keep it for the report.
+    """Read the sizes of the audiences that earlier runs delivered, and store them for the report.
 
-    Whatever fails is noted and logged as a warning, nothing more: no upload depends on it.
+    Errors are recorded and logged as warnings only: no upload depends on the sizes.
     """
     sizes = _read(run, segments)
     try:
         run.workspace.write_bytes(_path(run), sizes.model_dump_json(indent=1).encode())
     except CustomerMatchError as error:
-        log.warning("The sizes of the audiences could not be kept for the report: %s", error)
+        log.warning("The sizes of the audiences could not be stored for the report: %s", error)
     return sizes
 
 
 def load_sizes(run: ExportRun) -> Sizes | None:
-    """What was kept; None where the sizes were not read."""
+    """Load the stored sizes; None if they were not read."""
     if not run.workspace.exists(_path(run)):
         return None
     return Sizes.model_validate_json(run.workspace.read_bytes(_path(run)))
@@ -47,7 +47,7 @@ def _path(run: ExportRun) -> str:
 
 
 def _read(run: ExportRun, segments: Sequence[Segment]) -> Sizes:
-    """Ask once for all audiences of a run, and judge those that an earlier run has delivered."""
+    """Read the sizes of all audiences with one call, and evaluate those that an earlier run delivered."""
     now = run.now()
     try:
         known = {segment.audience: run.known(segment) for segment in segments if segment.fault is None}
@@ -55,7 +55,7 @@ def _read(run: ExportRun, segments: Sequence[Segment]) -> Sizes:
         if not delivered or run.dry_run:
             return Sizes(read_at=now)
         sizes = Sizes(read_at=now, readings=tuple(_readings(delivered, _audiences(run))))
-    except Exception as error:  # noqa: BLE001 (a look must not harm the run that it is taken in)
+    except Exception as error:  # noqa: BLE001 (reading sizes must not fail the run)
         note = f"The sizes of the audiences could not be read: {without_addresses(str(error))}"
         log.warning("%s", note)
         return Sizes(read_at=now, note=note)
@@ -73,7 +73,7 @@ def _read(run: ExportRun, segments: Sequence[Segment]) -> Sizes:
 
 
 def _audiences(run: ExportRun) -> Mapping[str, Audience]:
-    """All customer lists of the account, by id: one call."""
+    """Read all customer lists of the account by id, with one call."""
     with run.hook.get_conn() as client:
         return {audience.id: audience for audience in client.list_audiences()}
 

@@ -1,4 +1,4 @@
-"""What the steps of a segment have in common: errors that say what to do, the time they take, and the guards."""
+"""Common parts of a segment's steps: error handling, time measurement, and guards."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Elapsed = Callable[[], float]
 
 @contextmanager
 def segment_step(run: ExportRun, step: Step, segment: Segment) -> Iterator[Elapsed]:
-    """Do a step of a segment: its errors are noted for the report, and end the task.
+    """Run a step of a segment. Errors are recorded for the report, and end the task.
 
     Raises:
-        AirflowFailException: For errors that trying again cannot mend.
-        TransientError: For those that Airflow shall retry.
+        AirflowFailException: For errors that a retry cannot solve.
+        TransientError: For errors that Airflow should retry.
     """
     started = time.monotonic()
     with translate_errors(step, run.records(segment)):
@@ -38,19 +38,19 @@ def segment_step(run: ExportRun, step: Step, segment: Segment) -> Iterator[Elaps
 
 
 def apply_guards(*findings: Finding | None, ignore: bool) -> tuple[str, ...]:
-    """Let the guards stop a step.
+    """Stop a step if a guard has a finding.
 
     Args:
-        findings: What they found.
-        ignore: Whether the run lets it pass: it is then logged.
+        findings: The findings of the guards; None: no finding.
+        ignore: Log the findings and continue.
 
     Returns:
-        What was let pass, in words.
+        Messages of the ignored findings.
 
     Raises:
-        GuardTripped: The guards found something that the run does not let pass.
+        GuardTripped: There are findings, and `ignore` is False.
     """
     overridden = judge(*findings, ignore=ignore)
-    for words in overridden:
-        log.warning("Ignored because of `ignore_guards`: %s", words)
+    for message in overridden:
+        log.warning("Ignored because of `ignore_guards`: %s", message)
     return overridden

@@ -1,4 +1,4 @@
-"""The suppression lists of an export: opened, and read into the members that no audience may have."""
+"""Opens and reads the suppression lists of an export: members that no audience may have."""
 
 from __future__ import annotations
 
@@ -22,15 +22,18 @@ log = logger(__name__)
 
 
 def open_suppression(run: ExportRun, wanted: Suppression) -> tuple[Table, ReadSpec]:
-    """A suppression list, and how it is read.
+    """Open a suppression list.
+
+    Returns:
+        The table, and the columns to read.
 
     Raises:
-        ConfigurationError: It cannot be opened. Without it no segment is exported.
+        ConfigurationError: It cannot be opened. Then no segment is exported.
     """
     export = run.export
     source = (wanted.source or export.source).with_changes(wanted.changes)
     try:
-        # The list of today counts, whatever day the run is for.
+        # Always today's list, regardless of the run's data interval.
         table = run.today(source).open(wanted.name, wanted.path, "`suppress`")
         return table, suppression_read_spec_of(wanted.email or export.email, table.columns())
     except ConfigurationError as error:
@@ -39,7 +42,7 @@ def open_suppression(run: ExportRun, wanted: Suppression) -> tuple[Table, ReadSp
 
 @contextmanager
 def read_suppressed(run: ExportRun) -> Iterator[Suppressed | None]:
-    """The members that no audience may have; None if the export names no lists."""
+    """Read the members that no audience may have; None if the export names no lists."""
     export = run.export
     if not export.suppress:
         yield None

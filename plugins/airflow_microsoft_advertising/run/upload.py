@@ -1,4 +1,4 @@
-"""What the upload operator does, apart from Airflow's life cycle: one segment's delivery with all that it needs."""
+"""The upload of one segment, without Airflow's task life cycle: lease, delivery, records and errors."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ __all__ = ["Busy", "NextMove", "Upload"]
 
 log = logger(__name__)
 
-_LOOK = timedelta(hours=2)
-"""How long it counts that a table was not there: no audience ends by what was seen long ago."""
+_MAX_ABSENCE_AGE = timedelta(hours=2)
+"""How old the finding that a table has vanished may be: no audience is emptied or deleted on an older one."""
 
 
 @dataclass(frozen=True)
 class Busy:
-    """Another run is at work on the audience: look again after so many seconds."""
+    """Another run holds the audience: check again after `seconds`."""
 
     seconds: float
 
 
 Result = dict[str, Any]
-"""What the task returns when all is done."""
+"""The task's return value after the delivery is complete."""
 
 NextMove = Waiting | Busy | Result
 
 Work = Callable[[Lease, float], Waiting | Result]
-"""What is done on the audience while it is this run's alone; gets when the delivery began, as seconds since 1970."""
+"""Work that needs the audience's lease; gets when the delivery started, as seconds since 1970."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class Upload:
     """The upload of one segment in one run.
 
     Attributes:
-        hook: Opens the service.
+        hook: The hook for the service.
         workspace_root: Path or URL of the workspace.
         workspace_conn_id: Airflow connection of the workspace; None for a local folder.
         folder: The segment's folder of this run in the workspace.
-        audience: The audience as it is wanted.
-        run: Names the run: one run at a time works on an audience.
+        audience: The audience as the export specifies it.
+        run: Name of the run, as holder of the lease: one run at a time works on an audience.
     """
 
     hook: MicrosoftAdvertisingHook
@@ -76,10 +76,10 @@ class Upload:
     run: str
 
     def start(self, *, since: float | None = None) -> NextMove:
-        """Begin or resume: make sure that the audience exists, then go on.
+        """Start or resume the delivery: make sure that the audience exists, then continue.
 
         Args:
-            since: When the delivery began, as seconds since 1970; None: now.
+            since: When the delivery started, as seconds since 1970; None: now.
 
         Raises:
             AirflowSkipException: There is nothing to send in this run.
@@ -88,32 +88,34 @@ class Upload:
             if skipped := self._chunked.skipped:
                 raise AirflowSkipException(skipped)
             started = time.time() if since is None else since
-            return self._work(self._end if self._chunked.ending else self._start, started=started)
+            return self._with_lease(
+                self._handle_vanished if self._chunked.ending else self._start, started=started
+            )
 
     def resume(self, *, started: float, overdue: str | None = None) -> NextMove:
-        """Go on after an upload has ended; the ledger knows which.
+        """Continue after an upload has ended; the ledger knows which.
 
         Args:
-            started: When the delivery began, as seconds since 1970.
-            overdue: Request id of an upload that was waited for as long as it may be.
+            started: When the delivery started, as seconds since 1970.
+            overdue: Request id of an upload whose timeout has passed; None: there is none.
 
         Raises:
-            TransientError: That one still is in progress.
+            TransientError: The overdue upload is still in progress.
         """
         with translate_errors(Step.UPLOAD, self._records):
-            return self._work(partial(self._go_on, overdue=overdue), started=started)
+            return self._with_lease(partial(self._continue, overdue=overdue), started=started)
 
     def holder(self) -> str | None:
-        """The run that is at work on the audience now; None if none is."""
-        holding = self._lease().current()
-        return holding.holder if holding else None
+        """Return the run that holds the audience's lease now; None if there is none."""
+        current = self._lease().current()
+        return current.holder if current else None
 
     def release(self) -> None:
         """Release the audience's lease, so that other runs can work on the audience."""
         _release(self._lease())
 
     def audience_url(self) -> str:
-        """The page that shows the audience."""
+        """Return the URL of the page that shows the audience."""
         account = self.hook.account()
         return audiences_url(
             customer_id=account.customer_id,
@@ -121,8 +123,8 @@ class Upload:
             base_url=self.hook.environment().token_host,
         )
 
-    def _work(self, work: Work, *, started: float) -> NextMove:
-        """Work on the audience while no other run may; while an upload is waited for, it stays this run's."""
+    def _with_lease(self, work: Work, *, started: float) -> NextMove:
+        """Do work under the audience's lease, which is kept while an upload is in progress."""
         lease = self._lease()
         try:
             lease.take(LEASE_DURATION)
@@ -130,7 +132,7 @@ class Upload:
             log.info("%s", busy)
             return Busy(busy.retry_after or 0.0)
         except ConfigurationError:
-            # A full disk, say. What this run has held since before the wait, it does not go on with.
+            # For example a full disk. This run does not continue, so it releases a lease that it took before a wait.
             _release(lease)
             raise
         outcome: Waiting | Result | None = None
@@ -153,26 +155,26 @@ class Upload:
             delivery.start()
             return self._advance(delivery, started=started)
 
-    def _go_on(self, lease: Lease, started: float, *, overdue: str | None) -> Waiting | Result:
+    def _continue(self, lease: Lease, started: float, *, overdue: str | None) -> Waiting | Result:
         with self._delivery(lease) as delivery:
             return self._advance(delivery, started=started, overdue=overdue)
 
-    def _end(self, lease: Lease, started: float) -> Waiting | Result:
-        """The table has vanished: empty or delete its audience, if there is one that surely is ours."""
+    def _handle_vanished(self, lease: Lease, started: float) -> Waiting | Result:
+        """Empty or delete the audience of a vanished table, if one certainly belongs to this export."""
         chunked, now = self._chunked, datetime.now(UTC)
         looked_at = chunked.looked_at
-        if looked_at and (now - looked_at > _LOOK or is_in_future(looked_at, now)):
+        if looked_at and (now - looked_at > _MAX_ABSENCE_AGE or is_in_future(looked_at, now)):
             raise TerminalError(
-                f"The table of {self.audience.name!r} was not there at {looked_at:%Y-%m-%d %H:%M} UTC; it may be back. "
-                "Clear the task `chunk` of this segment, which looks for it again, and this one."
+                f"The table of {self.audience.name!r} was missing at {looked_at:%Y-%m-%d %H:%M} UTC, but it may exist "
+                "again. Clear the task `chunk` of this segment, which checks again, and this task."
             )
         with self.hook.get_conn() as client:
-            ending = AudienceDeletion(client, self._ledgers, self.audience, chunked.spared)
-            found, keeps = ending.find(), chunked.ending == "empty"
-            ended = None if keeps else ending.delete(found, chunked.interval_end, chunked.force)
-        if found and keeps:  # this very one, whatever else the ledger or a name may lead to
+            deletion = AudienceDeletion(client, self._ledgers, self.audience, chunked.spared)
+            found, keep = deletion.find(), chunked.ending == "empty"
+            deleted = None if keep else deletion.delete(found, chunked.interval_end, chunked.force)
+        if found and keep:  # exactly this audience, even if the ledger or the name leads to another
             return self._start(lease, started, audience_id=found.id)
-        record = Delivered(seconds=max(0.0, time.time() - started), audience_id=ended, parts=0)
+        record = Delivered(seconds=max(0.0, time.time() - started), audience_id=deleted, parts=0)
         self._records.write(record)
         return _result(record)
 
@@ -188,16 +190,16 @@ class Upload:
 
     def _too_slow(self, waiting: Waiting) -> TransientError:
         return TransientError(
-            f"The upload {waiting.request_id} of audience {self.audience.name!r} still is in progress at Microsoft "
-            f"Advertising, since {waiting.since:%Y-%m-%d %H:%M} UTC. The next try awaits it again: nothing else is "
-            "sent to this audience before it has ended. If it never does, ask Microsoft Advertising's support, "
-            "with this id; `upload_timeout_minutes` in the export file says how long one try waits."
+            f"The upload {waiting.request_id} of audience {self.audience.name!r} is still in progress at Microsoft "
+            f"Advertising, since {waiting.since:%Y-%m-%d %H:%M} UTC. The next try waits for it again, because nothing "
+            "else may be sent to this audience before it has ended. If it never ends, give this request id to "
+            "Microsoft Advertising support. `upload_timeout_minutes` in the export file sets how long one try waits."
         )
 
     @contextmanager
     def _delivery(self, lease: Lease, audience_id: str | None = None) -> Iterator[Delivery]:
         chunked = self._chunked
-        assert chunked.plan is not None  # noqa: S101 (skipped otherwise)
+        assert chunked.plan is not None  # noqa: S101 (without a plan the upload is skipped)
         accept_terms = self.hook.terms() is not None
         with self.hook.get_conn() as client:
             yield Delivery(
@@ -246,8 +248,8 @@ def _result(record: Delivered) -> Result:
 
 
 def _release(lease: Lease) -> None:
-    """Where that fails, the lease expires by itself; how the work ended matters more."""
+    """Release a lease. If this fails, only log it: the lease expires, and the result of the work matters more."""
     try:
         lease.release()
     except CustomerMatchError as error:
-        log.warning("The audience stays taken for up to %s: %s", LEASE_DURATION, error)
+        log.warning("The lease was not released, and other runs wait for up to %s: %s", LEASE_DURATION, error)

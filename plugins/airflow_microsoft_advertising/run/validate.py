@@ -1,4 +1,4 @@
-"""The step `validate`: a segment's table is found, readable, fresh, and has the columns that the export names."""
+"""The step `validate`: checks that a segment's table exists, is readable and fresh, and has the named columns."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ log = logger(__name__)
 
 
 def validate_segment(run: ExportRun, segment: Segment) -> Validated:
-    """Open the segment's table, without reading its rows.
+    """Check the segment's table without reading its rows.
 
     Raises:
-        AirflowFailException: It cannot be exported; the message says what to do.
+        AirflowFailException: The table cannot be exported; the message says what to do.
         TransientError: The lake cannot be reached now.
     """
     with segment_step(run, Step.VALIDATE, segment) as elapsed:
@@ -42,7 +42,7 @@ def validate_segment(run: ExportRun, segment: Segment) -> Validated:
 
 
 def _refuse_other_owner(run: ExportRun, segment: Segment) -> None:
-    """Do not begin where another export of this workspace keeps the audience."""
+    """Reject the segment if another export of this workspace keeps its audience."""
     spec = run.audience(segment)
     owner = run.ledgers.owner(spec.key, spec.name)
     refuse_other_owner(run.ledgers, spec, owner, what=f"The audience {spec.name!r}")
@@ -79,11 +79,11 @@ def _check_table(run: ExportRun, segment: Segment, table: Table) -> Iterator[Fin
 
 
 def _validate_vanished(run: ExportRun, segment: Segment, elapsed: Elapsed) -> Validated:
-    """A table that has vanished, and not with so many others that it must be a mistake."""
+    """Check a vanished table: `max_vanished` stops the run if too many tables vanished at once."""
     changes = run.changes.read()
     if changes is None:
         raise TerminalError(
-            f"What the task `select` found is not in {run.folder} any more. Clear that task and those after it."
+            f"The result of the task `select` is no longer in {run.folder}. Clear that task and the tasks after it."
         )
     finding = check_vanished(segment.audience, changes, run.export.guards)
     overridden = apply_guards(finding, ignore=run.ignore_guards)

@@ -262,7 +262,7 @@ def test_an_upload_that_never_ends_fails_the_segment_and_frees_the_audience(
     assert run.local._upload_timeout == 240 * 60.0
     run.local._upload_timeout = 0.0
     report = run("Gold")
-    assert "still is in progress" in (report.segments[0].message or "")
+    assert "is still in progress" in (report.segments[0].message or "")
     assert run.lease(GOLD, "anybody").current() is None
 
 

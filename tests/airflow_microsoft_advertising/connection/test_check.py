@@ -50,8 +50,8 @@ def test_the_test_of_a_good_connection(simulator: Simulator, connect: Connect) -
         "Signed in as simulated.user. Account Simulated account (number SIM",
         f"id {ids['account_id']}, Active) of customer {ids['customer_id']}.",
         f"Environment {simulator.ready['base_url']}, transport rest.",
-        "customer lists can be read; the feature is enabled for the customer.",
-        "Terms: the service cannot be asked whether they were accepted",
+        "customer lists; the feature is enabled for the customer.",
+        "Terms: the service does not say whether they were accepted",
     ):
         assert words in message
     hook = connect_to(simulator, connect, terms_accepted_by="Jane Doe", terms_accepted_on="2026-01-31")
@@ -59,17 +59,17 @@ def test_the_test_of_a_good_connection(simulator: Simulator, connect: Connect) -
 
 
 @pytest.mark.system
-def test_a_feature_that_the_service_does_not_name_is_no_failure(simulator: Simulator) -> None:
-    """Its flag may be gone once everybody has it."""
+def test_a_feature_that_the_service_does_not_list_is_no_failure(simulator: Simulator) -> None:
+    """Its flag may disappear once all customers have it."""
     simulator.api.control("settings", {"pilot_features": [1, 2]})
     works, message = MicrosoftAdvertisingHook().test_connection()
     simulator.api.control("settings", {"pilot_features": [579]})
     assert works, message
-    assert "do not name it (579). If uploads are refused, ask Microsoft Advertising support" in message
+    assert "do not include it (579). If uploads are refused, ask Microsoft Advertising support" in message
     simulator.api.fault("GetCustomerPilotFeatures", "fault", code=106)
     works, message = MicrosoftAdvertisingHook().test_connection()
     assert works, message
-    assert "whether the feature is enabled for the customer could not be asked" in message
+    assert "the service did not say whether the feature is enabled for the customer" in message
 
 
 @pytest.mark.system
@@ -79,7 +79,7 @@ def test_an_account_whose_audiences_cannot_be_read(simulator: Simulator) -> None
     works, message = MicrosoftAdvertisingHook().test_connection()
     assert not works
     assert message.startswith("Signed in as simulated.user. Account Simulated account")
-    assert "But: GetAudiencesByIds for account" in message
+    assert "But the test failed: GetAudiencesByIds for account" in message
     assert_is_advice(message, simulator)
 
 
@@ -116,11 +116,11 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"operation": "GetUser", "kind": "fault", "code": 108, "times": 9}, "Reset the password"),
     ({"operation": "GetUser", "kind": "fault", "code": 126, "times": 9}, "kind of account"),
     ({"operation": "GetUser", "kind": "fault", "code": 105, "times": 9}, "developer token"),
-    ({"operation": "GetUser", "kind": "raw", "status": 403, "body": "<html>"}, "proxies"),
+    ({"operation": "GetUser", "kind": "raw", "status": 403, "body": "<html>"}, "proxy"),
     ({"operation": "GetUser", "kind": "raw", "status": 200, "body": "<html>"}, "base URL"),
-    ({"operation": "*", "kind": "raw", "status": 503, "body": "", "times": 99}, "Try again in some minutes"),
-    ({"operation": "*", "kind": "drop", "times": 99}, "Try again in some minutes"),
-    ({"operation": "*", "kind": "fault", "code": 117, "times": 99}, "Try again in some minutes"),
+    ({"operation": "*", "kind": "raw", "status": 503, "body": "", "times": 99}, "Try again in a few minutes"),
+    ({"operation": "*", "kind": "drop", "times": 99}, "Try again in a few minutes"),
+    ({"operation": "*", "kind": "fault", "code": 117, "times": 99}, "Try again in a few minutes"),
 ]
 
 
@@ -140,12 +140,12 @@ def test_the_test_of_a_good_connection_to_a_service_that_fails(
 
 @pytest.mark.system
 @pytest.mark.faults
-def test_the_test_tells_of_a_long_pause_and_does_not_keep_it(simulator: Simulator) -> None:
+def test_the_test_reports_a_long_wait_and_does_not_wait(simulator: Simulator) -> None:
     simulator.api.control("faults", {"operation": "GetUser", "kind": "fault", "code": 117, "times": 99})
     simulator.api.control("requests", method="DELETE")
     works, message = MicrosoftAdvertisingHook().test_connection()
     assert not works
-    assert message.endswith("Try again in some minutes.")
+    assert message.endswith("Try again in a few minutes.")
     seen = [entry["operation"] for entry in simulator.api.control("requests")]
     assert seen.count("GetUser") == 1
 
@@ -157,5 +157,5 @@ def test_the_test_while_the_service_is_down(connect: Connect, monkeypatch: pytes
     works, message = MicrosoftAdvertisingHook(connect(extra=extra)).test_connection()
     assert not works
     assert "180000001" in message
-    assert "check network, proxies and the base URL" in message
+    assert "check the network, any proxy and the base URL" in message
     assert_no_secret(message)

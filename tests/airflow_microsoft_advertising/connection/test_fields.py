@@ -82,7 +82,7 @@ def test_an_unusable_value_is_named_by_its_field(changes: dict[str, Any], field:
     with pytest.raises(ConfigurationError) as caught:
         account_of(changed)
     message = str(caught.value)
-    assert message.startswith(f"The Airflow connection 'ads' lacks a usable value for: {field}.")
+    assert message.startswith(f"The Airflow connection 'ads' has no valid value for: {field}.")
     assert "Admin > Connections" in message
     assert_no_secret(message)
     assert caught.value.__cause__ is None, "it would show what was entered"
@@ -181,7 +181,7 @@ def test_what_was_pasted_around_a_value_does_not_count(before: str, after: str) 
 )
 def test_what_was_pasted_into_a_value_is_named_at_once(changes: dict[str, Any], field: str) -> None:
     changed = with_extra(**changes["extra"]) if "extra" in changes else connection(**changes)
-    with pytest.raises(ConfigurationError, match=f"usable value for: {field}.*Paste it again") as caught:
+    with pytest.raises(ConfigurationError, match=f"valid value for: {field}.*Paste it again") as caught:
         account_of(changed)
     assert "hidden" not in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""A connection that is missing, and one that Airflow could not be asked for."""
+"""A missing connection, and one that Airflow's api-server could not return."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse
 
-from airflow_microsoft_advertising.connection.lookup import no_connection
+from airflow_microsoft_advertising.connection.lookup import missing_connection
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake import filesystem as lake
 from customer_match.errors import ConfigurationError, CustomerMatchError, TransientError
@@ -36,20 +36,20 @@ AWAY = AirflowRuntimeError(ErrorResponse(error=ErrorType.GENERIC_ERROR))
     ("answer", "kind", "said"),
     [
         (MISSING, ConfigurationError, "There is no Airflow connection 'nowhere'. Do so."),
-        (AWAY, TransientError, "cannot be asked"),
-        (ConnectionResetError(), TransientError, "cannot be asked"),
-        (ErrorResponse(error=ErrorType.API_SERVER_ERROR), TransientError, "cannot be asked"),
+        (AWAY, TransientError, "did not answer the request"),
+        (ConnectionResetError(), TransientError, "did not answer the request"),
+        (ErrorResponse(error=ErrorType.API_SERVER_ERROR), TransientError, "did not answer the request"),
     ],
 )
 @pytest.mark.faults
-def test_only_what_the_api_server_says_is_missing_needs_a_human(
+def test_only_a_connection_that_the_api_server_reports_missing_is_an_error_of_configuration(
     answer: ErrorResponse | Exception,
     kind: type[CustomerMatchError],
     said: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Supervisor(answer), raising=False)
-    error = no_connection("nowhere", "Do so.")
+    error = missing_connection("nowhere", "Do so.")
     assert type(error) is kind
     assert said in str(error)
 

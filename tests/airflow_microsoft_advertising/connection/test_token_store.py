@@ -168,7 +168,7 @@ def test_a_task_that_may_not_write_says_so_and_goes_on(
     [record] = [record for record in caplog.records if record.name == module.__name__]
     assert record.levelno == logging.WARNING
     message = record.getMessage()
-    assert f"connection 'ads' could not be kept in the Airflow Variable {NAME}" in message
+    assert f"connection 'ads' could not be stored in the Airflow Variable {NAME}" in message
     assert "Allow tasks to write Variables" in message
     assert "hidden" not in caplog.text
 

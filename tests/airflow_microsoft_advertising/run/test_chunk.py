@@ -342,5 +342,5 @@ def test_a_damaged_target_is_no_damage_of_the_ledger(lake: Lake) -> None:
 
 @pytest.mark.bad_input
 def test_without_staged_members_chunk_says_what_to_do(lake: Lake) -> None:
-    with pytest.raises(AirflowFailException, match="Run its task `normalise`"):
+    with pytest.raises(AirflowFailException, match="Clear its task `normalise`"):
         chunk_segment(lake.run(), GOLD)

@@ -152,7 +152,7 @@ def test_the_first_failure_is_told_where_it_cannot_be_noted(
     records = SegmentRecords(Workspace(LocalFileSystem(), str(tmp_path / "file")), "segment")
     with pytest.raises(AirflowFailException, match="Set the column"):
         fail(ConfigurationError("Set the column."), records)
-    assert "could not be noted" in caplog.text
+    assert "could not be recorded" in caplog.text
 
 
 def test_an_error_ends_the_task_also_without_records() -> None:

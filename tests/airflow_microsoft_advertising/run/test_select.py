@@ -37,13 +37,15 @@ def test_every_table_that_is_found(lake: Lake) -> None:
 @pytest.mark.bad_input
 @pytest.mark.parametrize("segments", ["all", [{"table": "Gold", "audience": "Gold customers"}, "Silver"]])
 def test_an_unknown_segment_is_named_with_the_known_ones(lake: Lake, segments: Any) -> None:
-    with pytest.raises(AirflowFailException, match=r"'autumn' has no segment Copper\. It has: .*Silver"):
+    with pytest.raises(
+        AirflowFailException, match=r"'autumn' has no segment Copper\. Its segments: .*Silver"
+    ):
         select_segments(lake.run(segments=segments), ["Copper", "Silver"])
 
 
 @pytest.mark.bad_input
 def test_a_pattern_that_takes_no_table(lake: Lake) -> None:
-    with pytest.raises(AirflowFailException, match=r"No table in .*lake fits .*\(Copper\*\)\. Correct"):
+    with pytest.raises(AirflowFailException, match=r"No table in .*lake matches .*\(Copper\*\)\. Correct"):
         select_segments(lake.run(segments="Copper*"))
 
 

@@ -164,7 +164,7 @@ def test_a_workspace_that_does_not_take_them_stops_nothing(
 
     monkeypatch.setattr(type(run.workspace), "write_bytes", full)
     assert read_sizes(run, [GOLD]).readings
-    assert "could not be kept for the report: the disk is full" in caplog.text
+    assert "could not be stored for the report: the disk is full" in caplog.text
 
 
 def test_the_run_that_never_looked_has_no_sizes(run: ExportRun) -> None:

@@ -70,7 +70,7 @@ _ENDS: Final = (
     ),
     on(
         _PROCESS, "stuck-run", "hang", "an upload stays InProgress longer than the run", Recovery.NEXT_RUN,
-        seconds=900, keys={"upload_timeout_minutes": 0.5, "retries": 1}, advice="still is in progress",
+        seconds=900, keys={"upload_timeout_minutes": 0.5, "retries": 1}, advice="is still in progress",
     ),
 )  # fmt: skip
 

@@ -133,7 +133,7 @@ def log_in(login: Login) -> str:
 
     from airflow_microsoft_advertising.connection.writer import (  # noqa: PLC0415
         SavedConnection,
-        outranked_by,
+        overriding_variable,
         read_connection,
         write_connection,
     )
@@ -146,10 +146,10 @@ def log_in(login: Login) -> str:
     verified = verify(login, before, credentials, refresh_token)
     with create_session() as session:
         written = write_connection(login.conn_id, _to_connection(before, credentials, verified), session)
-    outranking = outranked_by(login.conn_id)
-    if outranking:
+    variable = overriding_variable(login.conn_id)
+    if variable:
         _message(
-            f"Warning: {outranking} is set. Airflow reads the connection from there, not the one just written."
+            f"Warning: {variable} is set. Airflow reads the connection from there, not the one just written."
         )
     if not written.encrypted:
         _message(

@@ -429,7 +429,7 @@ def test_further_hosts_of_another_environment_are_removed(terminal: Terminal) ->
 @pytest.mark.bad_input
 def test_an_invalid_environment_names_the_connection() -> None:
     login = Login(CONN_ID, environment=EnvironmentName.OTHER)
-    with pytest.raises(ConfigurationError, match=f"'{CONN_ID}' says environment 'other'"):
+    with pytest.raises(ConfigurationError, match=f"'{CONN_ID}' has the environment 'other'"):
         collect(login, SavedConnection())
 
 
