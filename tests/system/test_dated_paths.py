@@ -60,8 +60,8 @@ def test_a_day_without_its_table_names_the_path_and_its_neighbours(
     words = [
         f"no table by the path '{PATHS['Gold']}'",
         str(lake / path_of("Gold", days[1])),
-        f"nearest before it is {lake / path_of('Gold', days[0])}",
-        f"nearest after it is {lake / path_of('Gold', days[2])}",
+        f"nearest earlier one is {lake / path_of('Gold', days[0])}",
+        f"nearest later one is {lake / path_of('Gold', days[2])}",
         "clear this task once it is there",
     ]
     for said in (str(report["Gold"].message), log):
@@ -84,5 +84,5 @@ def test_the_run_of_a_day_that_has_no_tables_yet_says_so(installation: Any) -> N
     run_id = installation.scheduled_run("dated")
     for segment in installation.report("dated", run_id).segments:
         assert segment.outcome is Outcome.FAILED
-        assert "nearest before it is" in str(segment.message)
-        assert "nearest after it" not in str(segment.message)
+        assert "nearest earlier one is" in str(segment.message)
+        assert "nearest later one" not in str(segment.message)

@@ -1,1 +1,1 @@
-"""Which rows of which tables count, from the table to staged members."""
+"""Reads the rows of a segment, filters them, and stages the members."""

@@ -1,4 +1,4 @@
-"""`consent`: which values of a column mean that a profile has consented; everything else means that it has not."""
+"""`consent`: the values of a column that mean consent; any other value means that the profile has not consented."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["consent_filter"]
 
 
 def consent_filter(consent: Consent, columns: Mapping[str, pa.DataType]) -> ValueFilter:
-    """Make a filter for a table with these columns.
+    """Make a consent filter for a table with these columns.
 
     Raises:
-        ConfigurationError: The column is not there, or can never hold one of the allowed values.
+        ConfigurationError: The column is missing, or can never hold one of the allowed values.
     """
     keys = ("consent.column", "consent.allow")
     return value_filter(consent.column, consent.allow, columns, keys=keys, tells="consent")

@@ -1,4 +1,4 @@
-"""A source as it is for one run: the dates of its paths filled in."""
+"""A source for one run, with the dates of its paths filled in."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 __all__ = ["DatedSource"]
 
 OpenFileSystem = Callable[[str | None, str], "tuple[fsspec.AbstractFileSystem, str]"]
-"""Opens a location: gets the name of its connection and its path or URL; gives the file system and the path there."""
+"""Opens a location: takes the name of its connection and its path or URL; returns the file system and the path."""
 
 
 @dataclass(frozen=True)
 class DatedSource:
-    """The tables of a source that a run can see.
+    """The tables of a source for one run.
 
     Attributes:
-        source: As the export file has it.
-        dates: What the run's templates stand for.
-        as_of: The moment whose state is read, where formats keep older ones.
+        source: The source as in the export file.
+        dates: The values of the date templates for the run.
+        as_of: The time whose state is read, for formats that keep older states.
         open_file_system: Opens the folders of the source.
     """
 
@@ -52,38 +52,38 @@ class DatedSource:
 
     @classmethod
     def at(cls, source: Source, moment: datetime, timezone: str, open_file_system: OpenFileSystem) -> Self:
-        """As a run sees it that stands for one moment.
+        """The source for one point in time.
 
         Args:
-            source: As the export file has it.
-            moment: Such as the present time.
-            timezone: The export's, in which days begin.
+            source: The source as in the export file.
+            moment: The time, for example the present time.
+            timezone: The export's time zone, which decides when days begin.
             open_file_system: Opens the folders of the source.
         """
         return cls(source, RunDates.at(moment, timezone), moment, open_file_system)
 
     def is_dated(self, path: str | None) -> bool:
-        """Whether the table of this path, or else the source as a whole, is that of the run's day."""
+        """Whether the table's path, or the root of the source, contains the run's date."""
         return is_template(path if path and "://" in path else f"{self.source.root}/{path or ''}")
 
     @cached_property
     def root(self) -> str:
-        """The root, filled in.
+        """The root with dates filled in.
 
         Raises:
-            TableMissing: No folder that `latest` could mean.
+            TableMissing: There is no folder that `latest` could stand for.
         """
         return self._fill_in(self.source.root, lambda path: path)
 
     def tables(self, known: Callable[[str], bool] = lambda _: False) -> Tables:
-        """Where each table of the source lies, by name.
+        """The location of each table of the source, by name.
 
         Args:
-            known: Whether somebody wants a table of a name, or has delivered it before: it then counts as one, whatever
-                its files are by now.
+            known: Whether a table of this name is requested or was delivered before. It then counts as a table,
+                whatever files it has now.
 
         Raises:
-            TableMissing: The run's day has no such folder.
+            TableMissing: The folder does not exist for the run's day.
         """
         lake, root = self._open_folder(self.root)
         with_days = is_template(self.source.root)
@@ -95,26 +95,26 @@ class DatedSource:
             raise self._of_other_days(error, self.source.root, lambda path: path) from None
 
     def is_being_written(self, name: str) -> bool:
-        """Whether a table that is not there is away only while it is overwritten."""
+        """Whether a table is missing only because it is being overwritten."""
         lake, root = self._open_folder(self.root)
         return is_being_written(lake, f"{root.rstrip('/')}/{name}")
 
     def remains_of(self, name: str) -> str | None:
-        """Where files lie of a table that is not there any more; None if there are none."""
+        """The folder with files that are left of a table that no longer exists; None if there are none."""
         lake, root = self._open_folder(self.root)
         return remains_of(lake, root, name)
 
     def open(self, name: str, path: str | None, key: str) -> Table:
-        """A table by its path, or by its name.
+        """Open a table by its path or by its name.
 
         Args:
-            name: Of the table.
-            path: As the export file has it; None: it lies under its name.
-            key: Where the export file names it, for people.
+            name: The table's name.
+            path: The path in the export file; None: the table is found by its name.
+            key: The key in the export file that names the table, for messages.
 
         Raises:
-            TableMissing: It is not there; where it is called by dates, the message says what other days have.
-            ConfigurationError: It cannot be read.
+            TableMissing: The table does not exist; for dated paths, the message says which other days have one.
+            ConfigurationError: The table cannot be read.
         """
         if path is None:
             return self._open_by_name(name, key)
@@ -130,13 +130,14 @@ class DatedSource:
             raise self._of_other_days(error, path, located) from None
 
     def _open_by_name(self, name: str, key: str) -> Table:
-        name = normalize("NFC", name)  # as the names of tables are told
+        name = normalize("NFC", name)  # as `discover` returns the names of tables
         tables = self.tables(known=lambda found: normalize("NFC", found) == name)
         if name not in tables:
             near = get_close_matches(name, tables, 1)
             raise TableMissing(
-                f"There is no table {name!r} in {self.root}: neither a folder nor a file of this name"
-                f"{f' (there is {near[0]!r})' if near else ''}. Correct {key} in the export file, or give its `path`."
+                f"There is no table {name!r} in {self.root}: neither a folder nor a file has this name"
+                f"{f' (did you mean {near[0]!r}?)' if near else ''}. Correct {key} in the export file, or give its "
+                "`path`."
             )
         if fault := tables.faults.get(name):
             raise ConfigurationError(fault)
@@ -145,7 +146,7 @@ class DatedSource:
         return self._of_the_day(table, None)
 
     def _of_the_day(self, table: Table, path: str | None) -> Table:
-        """The table, which knows whether it is that of the run's day; of a log of changes, its newest rows."""
+        """The table, marked as belonging to the run's day if its path is dated; for a change log, its newest rows."""
         if self.is_dated(path):
             table = cast("Table", replace(cast("Any", table), by_time=True))
         return latest_rows(table, self.source.changes)
@@ -155,7 +156,7 @@ class DatedSource:
         return dialect_of(self.source.csv)
 
     def _locate(self, path: str) -> str:
-        """The whole location of a path below the root."""
+        """The full location of a path below the root."""
         return self.source.model_copy(update={"root": self.root}).locate(path)
 
     def _open_folder(self, location: str) -> tuple[fsspec.AbstractFileSystem, str]:
@@ -165,7 +166,7 @@ class DatedSource:
         return self.source.model_copy(update={"root": location}).locate()
 
     def _fill_in(self, template: str, located: Callable[[str], str]) -> str:
-        """The location of a template, with what `latest` found in the lake."""
+        """The location of a template with dates filled in, and with the folder that `latest` stands for."""
         text = render(template, self.dates)
         latest = parse_latest(text)
         if latest is None:
@@ -178,7 +179,7 @@ class DatedSource:
     def _of_other_days(
         self, error: TableMissing, template: str, located: Callable[[str], str]
     ) -> TableMissing:
-        """The same fault, with what other days have."""
+        """The same error, with the nearest days that have the table."""
         if parse_latest(render(template, self.dates)):
             return error
         lake, _ = self._open_folder(located(render(template, self.dates)))
@@ -189,12 +190,13 @@ class DatedSource:
         earlier, later = nearest_days(lake, of_day)
         known = [
             f"{words} is {where}"
-            for words, where in (("nearest before it", earlier), ("nearest after it", later))
+            for words, where in (("nearest earlier one", earlier), ("nearest later one", later))
             if where
         ]
         others = f"The {' and the '.join(known)}" if known else "No other day within a year has one"
         return TableMissing(
-            f"The run of {self.dates.logical:%Y-%m-%d %H:%M} UTC has no table by the path {template!r}: "
-            f"{str(error).partition('. ')[0]}. {others}. Check the job that writes it, and clear this task once it is "
-            "there; `{{ latest }}` in place of the date would take the newest one up to the run's interval."
+            f"The run of {self.dates.logical:%Y-%m-%d %H:%M} UTC has no table at the path {template!r}: "
+            f"{str(error).partition('. ')[0]}. {others}. Check the job that writes the table, and clear this task once "
+            "the table exists. `{{ latest }}` instead of the date would use the newest table up to the run's data "
+            "interval."
         )

@@ -1,10 +1,10 @@
-"""Segments that are only lists of customers: joined to the profiles, where the e-mail addresses stand.
+"""Joins segments that only list customers to the profiles, which have the e-mail addresses.
 
-The ids of the segment's customers are read first, and then the profiles, each batch of which keeps only the rows of
-these customers. So no profile is ever written to disk, whatever their number; ids are, as digests, past a million. Of
-more than 16 million customers the profiles are read once for each 16 million.
+The ids of the segment's customers are read first, then the profiles; each batch of profiles keeps only the rows of
+these customers. No profile is ever written to disk, whatever their number. Ids are written as digests if there are more
+than a million. For more than 16 million customers, the profiles are read once for each 16 million.
 
-A customer who is listed twice counts once. Several profiles with one id all count: each is a row of its own.
+A customer who is listed twice counts once. If several profiles have the same id, each of them counts.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ __all__ = ["Join", "Joined", "MembershipReading"]
 
 @dataclass(frozen=True)
 class MembershipReading:
-    """Which columns of a table of memberships are read, and what of them counts.
+    """The columns of a table of memberships that are read, and the conditions on its rows.
 
     Attributes:
         key: The column with the customer's id.
-        segments: The column that lists the customer's segments; None: all rows are of one segment.
-        where: Which rows count; None: all.
-        consent: Which rows have consented; None: nobody asks here.
+        segments: The column that lists the customer's segments; None: all rows belong to one segment.
+        where: The condition on rows; None: all rows count.
+        consent: The consent filter; None: consent is not checked here.
     """
 
     key: str
@@ -45,23 +45,23 @@ class MembershipReading:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All that must be read, each column once."""
+        """All columns to read, each once."""
         names = [self.key, self.segments, self.consent.column if self.consent else None]
         names += self.where.columns if self.where else ()
         return tuple(dict.fromkeys(name for name in names if name))
 
 
 class Joined(BaseModel):
-    """How a segment's memberships were counted.
+    """The counts of a segment's memberships.
 
     Attributes:
         rows: Rows of the segment.
-        filtered: Rows, of these, that `where` left out.
-        without_consent: Rows, of the others, without consent.
-        without_id: Rows, of the others, without an id.
-        customers: Distinct ids of the others.
-        without_profile: Ids, of these, that no profile has.
-        unreadable: Rows of the table whose list of segments cannot be read: nobody knows whose they are.
+        filtered: Rows that `where` left out.
+        without_consent: Rows without consent, of the remaining ones.
+        without_id: Rows without an id, of the remaining ones.
+        customers: Distinct ids of the remaining rows.
+        without_profile: Ids without a profile, of these.
+        unreadable: Rows of the table whose list of segments cannot be read; they count for no segment.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -76,15 +76,15 @@ class Joined(BaseModel):
 
 
 class Join(Releasing):
-    """The customers of one segment, and the profiles that are theirs.
+    """Joins the customers of one segment to their profiles.
 
     Args:
-        reading: How memberships are read.
-        segment: The name that rows must list, if they list names.
+        reading: How to read the memberships.
+        segment: The segment's name; counts only if rows list segments by name.
     """
 
     def __init__(self, reading: MembershipReading, segment: str) -> None:
-        from customer_match.addresses.customer_ids import CustomerIds  # noqa: PLC0415 (polars: where it is needed)
+        from customer_match.addresses.customer_ids import CustomerIds  # noqa: PLC0415 (imports polars)
 
         self._reading = reading
         self._segment = segment
@@ -92,11 +92,11 @@ class Join(Releasing):
         self._counts = dict.fromkeys(Joined.model_fields, 0)
 
     def release(self) -> None:
-        """Free what waits on disk."""
+        """Free the temporary file."""
         self._ids.release()
 
     def read(self, memberships: Iterable[pa.RecordBatch]) -> None:
-        """Read memberships, with the columns of the reading."""
+        """Read batches of memberships with the columns of the reading."""
         from customer_match.addresses.customer_ids import id_digests  # noqa: PLC0415
 
         for batch in memberships:
@@ -106,10 +106,10 @@ class Join(Releasing):
             self._ids.add(digests)
 
     def profiles(self, read: Callable[[], Iterable[pa.RecordBatch]], key: str) -> Iterator[pa.RecordBatch]:
-        """The profiles of the customers, as they stand in batches of all profiles.
+        """Yield the profiles of the customers, in the order of the table.
 
         Args:
-            read: Begins to read all profiles; asked for each group of ids that fits into memory.
+            read: Starts to read all profiles; called for each group of ids that fits into memory.
             key: The column of the profiles with the customer's id.
         """
         from customer_match.addresses.customer_ids import id_digests  # noqa: PLC0415
@@ -125,7 +125,7 @@ class Join(Releasing):
             self._counts["without_profile"] += group.unseen
 
     def joined(self) -> Joined:
-        """The counts so far; those of profiles are complete when all of them were taken."""
+        """The counts so far; the counts of profiles are complete once all profiles were read."""
         return Joined(**self._counts)
 
     def _of_segment(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -139,7 +139,7 @@ class Join(Releasing):
         return batch
 
     def _filter_and_count(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The rows that `where` and consent let pass, where they are about memberships."""
+        """The rows that pass `where` and the consent filter, if these apply to memberships."""
         for name, condition in (
             ("filtered", self._reading.where),
             ("without_consent", self._reading.consent),

@@ -1,7 +1,7 @@
-"""What is read of two tables that are joined: memberships, and the profiles with the e-mail addresses.
+"""Which columns of two joined tables are read: the memberships, and the profiles with the e-mail addresses.
 
-Addresses and `row_key` are columns of the profiles. `where` and `consent` are about the profiles if these have the
-columns, else about the memberships; one condition is never about both.
+Addresses and `row_key` are columns of the profiles. `where` and `consent` apply to the profiles if these have the
+columns, otherwise to the memberships; one condition never applies to both.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ __all__ = ["JoinReading", "join_reading_of", "segments_column"]
 
 @dataclass(frozen=True)
 class JoinReading:
-    """Which columns of both tables are read.
+    """The columns of both tables that are read.
 
     Attributes:
-        profiles: What of the profiles counts.
-        profile_key: Their column with the customer's id.
-        memberships: What of the memberships counts.
+        profiles: How to read the profiles.
+        profile_key: The column of the profiles with the customer's id.
+        memberships: How to read the memberships.
     """
 
     profiles: ReadSpec
@@ -42,19 +42,19 @@ class JoinReading:
 
     @property
     def profile_columns(self) -> tuple[str, ...]:
-        """All that must be read of the profiles, each column once."""
+        """All columns of the profiles to read, each once."""
         return tuple(dict.fromkeys((*self.profiles.columns, self.profile_key)))
 
 
 def join_reading_of(
     export: Export, profiles: Mapping[str, pa.DataType], memberships: Mapping[str, pa.DataType]
 ) -> JoinReading:
-    """How an export that joins reads tables with these columns.
+    """Resolve an export with a join against the columns of both tables.
 
     Raises:
-        ConfigurationError: A column is missing or of a wrong type, or a condition fits neither table.
+        ConfigurationError: A column is missing or has a wrong type, or a condition fits neither table.
     """
-    assert export.profiles is not None  # noqa: S101 (else nothing is joined)
+    assert export.profiles is not None  # noqa: S101 (otherwise nothing is joined)
     profile_key = find_id_column(profiles, export.profiles.key, "profiles.key")
     where_of_profiles = _is_about_profiles(export, profiles, memberships)
     consent_of_profiles = export.consent is None or (
@@ -68,7 +68,7 @@ def join_reading_of(
     )
     of_memberships = _membership_reading(export, memberships)
     if export.where is not None and not where_of_profiles:
-        from customer_match.conditions.row_filter import row_filter  # noqa: PLC0415 (polars: where it is needed)
+        from customer_match.conditions.row_filter import row_filter  # noqa: PLC0415 (imports polars)
 
         of_memberships = replace(of_memberships, where=row_filter(export.where, memberships))
     if export.consent is not None and not consent_of_profiles:
@@ -83,18 +83,18 @@ def join_reading_of(
 
 
 def segments_column(export: Export, memberships: Mapping[str, pa.DataType]) -> str | None:
-    """The column that lists a customer's segments; None where each segment has a table of its own.
+    """Find the column that lists a customer's segments; None if each segment has a table of its own.
 
     Raises:
-        ConfigurationError: It is missing, or holds neither text nor lists of text.
+        ConfigurationError: The column is missing, or holds neither text nor lists of text.
     """
     if export.memberships is None:
         return None
     name = find_column(memberships, export.memberships.segments, "membership.segments")
     if not holds_addresses(memberships[name]) and not holds_nothing(memberships, name):
         raise ConfigurationError(
-            f"The column {name!r} holds {memberships[name]}, not text or lists of text. Name the column that lists "
-            "each customer's segments as `membership.segments` in the export file."
+            f"The column {name!r} holds {memberships[name]}, not text or lists of text. Set `membership.segments` in "
+            "the export file to the column that lists each customer's segments."
         )
     return name
 
@@ -109,10 +109,10 @@ def _membership_reading(export: Export, columns: Mapping[str, pa.DataType]) -> M
 def _is_about_profiles(
     export: Export, profiles: Mapping[str, pa.DataType], memberships: Mapping[str, pa.DataType]
 ) -> bool:
-    """Whether `where` is about the profiles; also where it is about neither, so that theirs are named."""
+    """Whether `where` applies to the profiles; also if it fits neither table: the message then lists their columns."""
     if export.where is None:
         return True
-    from customer_match.conditions.checking import parse_condition  # noqa: PLC0415 (sqlglot: where it is needed)
+    from customer_match.conditions.checking import parse_condition  # noqa: PLC0415 (imports sqlglot)
 
     names = parse_condition(export.where).columns
     foreign = [name for name in names if not has_column(profiles, name)]
@@ -121,7 +121,8 @@ def _is_about_profiles(
     mixed = [name for name in names if not has_column(memberships, name)]
     if mixed:
         raise ConfigurationError(
-            f"`where` of the export file names columns of both tables: {mixed[0]!r} of the profiles and "
-            f"{foreign[0]!r} of the memberships. A condition is about one of them: let one table have a column for it."
+            f"`where` in the export file names columns of both tables: {mixed[0]!r} of the profiles and "
+            f"{foreign[0]!r} of the memberships. A condition can use the columns of one table only: add the missing "
+            "column to that table."
         )
     return False

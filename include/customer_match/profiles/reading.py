@@ -1,4 +1,4 @@
-"""What is read of a segment's table: the export's columns and conditions, resolved against the table's columns."""
+"""How a segment's table is read: the export's columns and conditions, resolved against the table's columns."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ __all__ = ["ReadSpec", "dialect_of", "read_spec_of", "suppression_read_spec_of"]
 
 @dataclass(frozen=True)
 class ReadSpec:
-    """Which columns are read, and what of them counts.
+    """The columns that are read, and the conditions on rows.
 
     Attributes:
         emails: E-mail columns in order of preference.
         take: Whether the first usable address of a row counts, or all of them.
-        separator: What stands between several addresses of one text; None: a text is one address.
-        where: Which rows count; None: all.
-        consent: Which profiles have consented; None: nobody asks.
-        key: The column that tells rejected rows apart; None: they are only counted.
+        separator: The delimiter between several addresses in one text; None: a text is one address.
+        where: The condition on rows; None: all rows count.
+        consent: The consent filter; None: consent is not checked.
+        key: The column that identifies rejected rows; None: they are only counted.
     """
 
     emails: tuple[str, ...]
@@ -45,19 +45,19 @@ class ReadSpec:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All that must be read, each column once."""
+        """All columns to read, each once."""
         names = [*self.emails, *(self.where.columns if self.where else ())]
         names += [name for name in (self.consent.column if self.consent else None, self.key) if name]
         return tuple(dict.fromkeys(names))
 
 
 def read_spec_of(export: Export, columns: Mapping[str, pa.DataType]) -> ReadSpec:
-    """How an export reads a table with these columns.
+    """Resolve an export against the columns of a table.
 
     Raises:
-        ConfigurationError: A column is missing or of a wrong type, or `where` or `consent` do not fit the table.
+        ConfigurationError: A column is missing or has a wrong type, or `where` or `consent` do not fit the table.
     """
-    # polars and Arrow's functions take their time to import; exports without conditions do without.
+    # Imported late: polars and Arrow's functions are slow to import, and exports without conditions do not need them.
     where = consent = None
     if export.where is not None:
         from customer_match.conditions.row_filter import row_filter  # noqa: PLC0415
@@ -79,7 +79,7 @@ def read_spec_of(export: Export, columns: Mapping[str, pa.DataType]) -> ReadSpec
 
 
 def dialect_of(csv: Csv) -> CsvDialect:
-    """How the CSV files of a source are written, as its export file says."""
+    """The CSV dialect of a source, from the export file."""
     return CsvDialect(
         delimiter=csv.delimiter,
         quote=csv.quote,
@@ -91,10 +91,10 @@ def dialect_of(csv: Csv) -> CsvDialect:
 
 
 def suppression_read_spec_of(addresses: Addresses, columns: Mapping[str, pa.DataType]) -> ReadSpec:
-    """How a suppression list with these columns is read: every address of a row counts.
+    """Resolve a suppression list against its columns; every address of a row counts.
 
     Raises:
-        ConfigurationError: A column is missing or of a wrong type.
+        ConfigurationError: A column is missing or has a wrong type.
     """
     emails = _emails(addresses, columns, "suppress.email")
     return ReadSpec(emails=emails, take=Take.ALL, separator=addresses.separator)
@@ -109,14 +109,14 @@ def _key(wanted: str, columns: Mapping[str, pa.DataType], emails: tuple[str, ...
     name = find_column(columns, wanted, "row_key")
     if name in emails:
         raise ConfigurationError(
-            f"The column {name!r} holds the addresses, and they are listed nowhere. Name another one as `row_key` in "
-            "the export file."
+            f"The column {name!r} holds the addresses, which must not be listed. Set `row_key` in the export file to "
+            "another column."
         )
     kind = columns[name]
     fits = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, is_text)
     if not any(fit(kind) for fit in fits):
         raise ConfigurationError(
-            f"The column {name!r} holds {described(kind)}, which cannot be written as text. Name a column of text or "
-            "numbers as `row_key` in the export file."
+            f"The column {name!r} holds {described(kind)}, which cannot be written as text. Set `row_key` in the "
+            "export file to a column of text or numbers."
         )
     return name

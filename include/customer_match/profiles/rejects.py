@@ -1,7 +1,7 @@
-"""`rejects.parquet`: which rows were rejected and why, by their keys, so that people can find them again.
+"""`rejects.parquet`: the keys of rejected rows and the reasons, so that users can find the rows.
 
-Two columns, `key` (text) and `reason`, and never an address. A key that looks like an address or like a digest of
-one is written as null: somebody may use the e-mail address as a customer's id.
+It has two columns, `key` (text) and `reason`, and never an address. A key that looks like an address or a digest is
+written as null, because a customer's id may be the e-mail address.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["RejectsFile", "rejects_writer"]
 
 _SCHEMA = pa.schema([pa.field("key", pa.string()), pa.field("reason", pa.string(), nullable=False)])
-_ROWS = 65_536  # that wait in memory for a row group
+_ROWS = 65_536  # rows of a row group, held in memory
 
 
 class RejectsFile(BaseModel):
@@ -32,8 +32,8 @@ class RejectsFile(BaseModel):
 
     Attributes:
         path: Relative to the workspace.
-        rows: Rows in it.
-        withheld: Rows whose key looked like an address or a digest, and is not written.
+        rows: Number of rows in it.
+        withheld: Number of rows whose key looked like an address or a digest and was not written.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,7 +44,7 @@ class RejectsFile(BaseModel):
 
 
 class RejectsWriter:
-    """Writes rejected rows in constant memory."""
+    """Writes the keys of rejected rows in constant memory."""
 
     def __init__(self, path: str, writer: pq.ParquetWriter) -> None:
         self._path = path
@@ -57,12 +57,12 @@ class RejectsWriter:
 
         Args:
             keys: The key of every row of the batch.
-            rejects: `row` (from 0) and `reason` of those that were rejected.
+            rejects: `row` (from 0) and `reason` of the rejected rows.
         """
         rows = rejects["row"].to_arrow()
-        told = keys.take(rows).cast(pa.string())
-        personal = pc.match_substring_regex(told, PERSONAL)
-        shown = pc.if_else(pc.fill_null(personal, fill_value=False), pa.scalar(None, pa.string()), told)
+        texts = keys.take(rows).cast(pa.string())
+        personal = pc.match_substring_regex(texts, PERSONAL)
+        shown = pc.if_else(pc.fill_null(personal, fill_value=False), pa.scalar(None, pa.string()), texts)
         reasons = rejects["reason"].to_arrow().cast(pa.string())
         self._waiting.append(pa.record_batch([shown, reasons], schema=_SCHEMA))
         self._rows += len(rows)
@@ -71,19 +71,19 @@ class RejectsWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is waiting."""
+        """Write the rows that are held in memory."""
         if self._waiting:
             self._writer.write_table(pa.Table.from_batches(self._waiting))
             self._waiting = []
 
     def file(self) -> RejectsFile:
-        """What was written."""
+        """The file that was written."""
         return RejectsFile(path=self._path, rows=self._rows, withheld=self._withheld)
 
 
 @contextmanager
 def rejects_writer(files: Files, path: str | None) -> Iterator[RejectsWriter | None]:
-    """A writer to a file that appears at the end, and not if an exception leaves the context; None without a path."""
+    """A writer whose file appears when the context ends without an exception; None without a path."""
     if path is None:
         yield None
         return

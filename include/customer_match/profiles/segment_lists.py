@@ -1,9 +1,8 @@
-"""Which segments a customer is in, as one row of a table of memberships tells it.
+"""Parses the list of a customer's segments in one row of a table of memberships.
 
 Dataverse's `msdynci_segmentmembership` has JSON text, `{"Segments":["HighValue","Newsletter"]}` (Customer Insights'
-tables page). Read are, too: a bare JSON list, JSON that was put into a JSON text once more, a list column, and a text
-that is the name of one segment. Null, in JSON as well, is no segment. Names are compared as they are; upper and lower
-case differ.
+tables page). Also accepted are a bare JSON list, JSON encoded twice, a list column, and a text that is the name of one
+segment. Null, also in JSON, means no segment. Names are compared exactly; upper and lower case differ.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ __all__ = ["SegmentLists", "names_in"]
 _KEY: Final = "segments"
 _BOM: Final = "\ufeff"
 _STRING: Final = r'"[^"\\]*"'
-# JSON without an escape: what stands between its brackets can be searched as it is.
+# JSON without escapes: the text between the brackets can be searched directly.
 _PLAIN: Final = rf'^\{{\s*"Segments"\s*:\s*\[((?:\s*{_STRING}\s*(?:,\s*{_STRING}\s*)*)?)\]\s*\}}$'
 _TEXT = pl.col("text")
 
 
 def names_in(text: str) -> tuple[str, ...] | None:
-    """The names that a text lists; None if it cannot be read."""
+    """The segment names in a text; None if it cannot be parsed."""
     text = text.strip().removeprefix(_BOM)
     if not text.startswith(("{", "[", '"')) and text != "null":
         return (text,) if text else ()
     try:
-        found = json.loads(text, strict=False)  # line breaks within names, as the fast way
+        found = json.loads(text, strict=False)  # allows line breaks in names, like the fast path
     except (ValueError, RecursionError):
         return None
     if isinstance(found, dict):
@@ -50,21 +49,21 @@ def names_in(text: str) -> tuple[str, ...] | None:
 
 @dataclass(frozen=True)
 class SegmentLists:
-    """The lists of one batch.
+    """The segment lists of one batch.
 
     Attributes:
-        rows: Their number.
-        unreadable: Rows whose text cannot be read: they count for no segment.
+        rows: Number of rows.
+        unreadable: Number of rows whose text cannot be parsed; they count for no segment.
     """
 
     rows: int
     unreadable: int
-    _plain: pl.Series  # what stands between the brackets; null where the text is not plain
-    _odd: Mapping[int, tuple[str, ...]]  # names by row
+    _plain: pl.Series  # the text between the brackets; null if it has escapes or another form
+    _odd: Mapping[int, tuple[str, ...]]  # names by row, for all other forms
 
     @classmethod
     def of(cls, column: pa.Array) -> SegmentLists:
-        """Take a column apart: text, or lists of text."""
+        """Parse a column of text or of lists of text."""
         values: pl.Series = pl.from_arrow(column)  # type: ignore[assignment]  # of an array
         if isinstance(values.dtype, pl.List | pl.Array):
             lists = {row: _without_none(names) for row, names in enumerate(values.to_list()) if names}
@@ -77,10 +76,10 @@ class SegmentLists:
         return cls(len(values), len(names) - len(readable), plain, readable)
 
     def listing(self, name: str) -> npt.NDArray[np.bool_]:
-        """Which rows list a segment."""
+        """Which rows list a segment, shape (rows,)."""
         listed: npt.NDArray[np.bool_] = np.zeros(self.rows, dtype=np.bool_)
-        if not set('"\\') & set(name):  # else it cannot stand in plain text
-            between = not name.strip(" \t\r\n,")  # also what stands between two names would look like it
+        if not set('"\\') & set(name):  # otherwise it needs an escape, so it is not in plain text
+            between = not name.strip(" \t\r\n,")  # such a name looks like the delimiter between two names
             quoted = f'"{name}"'
             texts = self._plain.str
             found = (
@@ -93,7 +92,7 @@ class SegmentLists:
         return listed
 
     def names(self) -> set[str]:
-        """All segments that are listed."""
+        """All segments that any row lists."""
         found = self._plain.drop_nulls().unique().str.extract_all(_STRING).explode().drop_nulls().unique()
         names = {text[1:-1] for text in found.to_list()}
         return names.union(*self._odd.values())

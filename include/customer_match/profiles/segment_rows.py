@@ -1,4 +1,4 @@
-"""The rows of a segment: those of its own table, or the profiles of the customers that it lists."""
+"""The rows of a segment: the rows of its own table, or the profiles of the customers that it lists."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ class OpenTable(Protocol):
     """Opens a table of the run by its path, or by its name in a source."""
 
     def __call__(self, source: Source, name: str, path: str | None, key: str, /) -> Table:
-        """The table; `key` says where the export file names it."""
+        """Open the table; `key` is the key in the export file that names it."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What is read of a segment.
+    """The rows of a segment while they are read.
 
     Attributes:
-        batches: Its rows, with the columns of the reading.
-        joined: How its memberships were counted, when all batches were taken; None if nothing was joined.
-        log: Which rows of its tables did not count, when all batches were taken; None if none is a log of changes.
+        batches: The rows, with the columns of the reading.
+        joined: The counts of memberships, complete once all batches were read; None if nothing was joined.
+        log: The counts of rows that change logs left out, complete once all batches were read; None without such logs.
     """
 
     batches: Iterable[pa.RecordBatch]
@@ -57,13 +57,13 @@ class Rows:
 
 @dataclass(frozen=True)
 class SegmentRows:
-    """A segment's tables, opened.
+    """The opened tables of a segment.
 
     Attributes:
         segment: The segment.
-        reading: What counts of the rows with the addresses.
-        tables: The segment's own table or that of all memberships, and then that of the profiles.
-        join: How the two are read; None if the segment's table has the addresses.
+        reading: How to read the rows with the addresses.
+        tables: The segment's own table or the table of all memberships; if these are joined, then the profiles.
+        join: How to read the two joined tables; None if the segment's table has the addresses.
     """
 
     segment: Segment
@@ -72,19 +72,19 @@ class SegmentRows:
     join: JoinReading | None = None
 
     def profiles(self) -> int | None:
-        """Rows of the segment's own table; None where only reading it would tell."""
+        """Number of rows of the segment's own table; None if it is known only after reading."""
         lists_names = self.join is not None and self.join.memberships.segments is not None
         return None if lists_names else self.tables[0].profiles()
 
     @contextmanager
     def read(self, *, may_be_unlisted: bool) -> Iterator[Rows]:
-        """Read the rows, in memory that does not grow with the tables.
+        """Read the rows in constant memory.
 
         Args:
-            may_be_unlisted: Whether no row at all need list the segment, where one table lists all of them.
+            may_be_unlisted: Whether it is allowed that no row of the table of memberships lists the segment.
 
         Raises:
-            ConfigurationError: No row does, or a table cannot be read.
+            ConfigurationError: No row lists the segment, or a table cannot be read.
         """
         log = partial(counts_of, self.tables)
         if self.join is None:
@@ -100,7 +100,9 @@ class SegmentRows:
     def _check_listed(self, joined: Joined, *, may_be_unlisted: bool) -> None:
         column = self.join.memberships.segments if self.join else None
         if joined.unreadable:
-            log.warning("%d rows have segments that cannot be read in %r", joined.unreadable, column)
+            log.warning(
+                "%d rows of the column %r have segments that cannot be parsed", joined.unreadable, column
+            )
         if column is None or joined.rows or may_be_unlisted:
             return
         table, name = self.tables[0], self.segment.table
@@ -109,17 +111,17 @@ class SegmentRows:
         others = f"; {joined.unreadable:,} rows cannot be read" if joined.unreadable else ""
         raise ConfigurationError(
             f"No row of {table.location} lists the segment {name!r} in the column {column!r}."
-            f"{f' Did you mean {near[0]!r}?' if near else ''} Listed are: {_list_names(known)}{others}. "
-            "Correct `segments` or `membership` in the export file; a segment that may be without customers needs "
+            f"{f' Did you mean {near[0]!r}?' if near else ''} It lists: {_list_names(known)}{others}. "
+            "Correct `segments` or `membership` in the export file. If the segment may have no customers, set "
             "`guards.allow_empty`."
         )
 
 
 def segment_rows(export: Export, segment: Segment, open_table: OpenTable) -> SegmentRows:
-    """Open what a segment's rows are read from.
+    """Open the tables of a segment's rows.
 
     Raises:
-        ConfigurationError: A table is not found or not readable, or has not the columns that the export names.
+        ConfigurationError: A table is not found or not readable, or lacks a column that the export names.
     """
     if export.profiles is None:
         table = open_table(export.source_of(segment), segment.table, segment.path, "the segment")
@@ -131,24 +133,24 @@ def segment_rows(export: Export, segment: Segment, open_table: OpenTable) -> Seg
 
 
 def listed_segments(export: Export, open_table: OpenTable) -> dict[str, str]:
-    """The segments that the one table of memberships lists, by name, each with where that table lies.
+    """The segments that the table of memberships lists, by name, each with the table's location.
 
     Raises:
-        ConfigurationError: The table is not found or not readable, or has not the column.
+        ConfigurationError: The table is not found or not readable, or lacks the column.
     """
-    assert export.memberships is not None  # noqa: S101 (else each segment is a table)
+    assert export.memberships is not None  # noqa: S101 (otherwise each segment is a table)
     table = _all_memberships(export.memberships, export.source, open_table)
     column = segments_column(export, table.columns())
     return dict.fromkeys(sorted(_names_in(table, column)) if column else (), table.location)
 
 
 def unreadable_lists(export: Export, open_table: OpenTable) -> int:
-    """Rows of the one table of memberships whose segments cannot be read: nobody knows which they list.
+    """Number of rows of the table of memberships whose segments cannot be parsed.
 
     Raises:
-        ConfigurationError: As `listed_segments`.
+        ConfigurationError: As in `listed_segments`.
     """
-    assert export.memberships is not None  # noqa: S101 (else each segment is a table)
+    assert export.memberships is not None  # noqa: S101 (otherwise each segment is a table)
     table = _all_memberships(export.memberships, export.source, open_table)
     column = segments_column(export, table.columns())
     return sum(lists.unreadable for lists in _lists_in(table, column)) if column else 0
@@ -166,7 +168,7 @@ def _all_memberships(one: Memberships, source: Source, open_table: OpenTable) ->
 
 def _profiles(export: Export, open_table: OpenTable) -> Table:
     wanted = export.profiles
-    assert wanted is not None  # noqa: S101 (else nothing is joined)
+    assert wanted is not None  # noqa: S101 (otherwise nothing is joined)
     try:
         source = (wanted.source or export.source).with_changes(wanted.changes)
         return open_table(source, wanted.name, wanted.path, "`profiles`")
@@ -182,7 +184,7 @@ def _names_in(table: Table, column: str) -> set[str]:
 
 
 def _lists_in(table: Table, column: str) -> Iterator[SegmentLists]:
-    from customer_match.profiles.segment_lists import SegmentLists  # noqa: PLC0415 (polars: where it is needed)
+    from customer_match.profiles.segment_lists import SegmentLists  # noqa: PLC0415 (imports polars)
 
     for batch in table.batches([column]):
         yield SegmentLists.of(batch.column(column))

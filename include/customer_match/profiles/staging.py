@@ -1,6 +1,6 @@
-"""The step `normalise`: stream a table, hash its addresses, stage the distinct members.
+"""The step `normalise`: streams a table, hashes its addresses, and stages the distinct members.
 
-Each row is judged in this order, and counted once: `where`, then consent, then its addresses.
+Each row is checked in this order and counted once: `where`, then consent, then its addresses.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ __all__ = ["Staged", "stage_members"]
 
 
 class Staged(BaseModel):
-    """The members of a segment as they lie in the workspace, and how its profiles were counted.
+    """The staged members of a segment, and the counts of its profiles.
 
     Attributes:
         members: The distinct members, sorted.
-        profiles: Rows read; of a log of changes those that count.
+        profiles: Rows read; for a change log, only the rows that count.
         filtered: Rows that `where` left out.
-        without_consent: Rows, of those that it left in, without consent.
-        valid: Rows, of the others, with a usable address; profiles = filtered + without_consent + valid +
-            all rejected.
-        rejected: Rows without one, by reason.
-        duplicates: Digests that another row (or another address or policy of the row) had contributed already.
+        without_consent: Rows without consent, of the remaining ones.
+        valid: Rows with a usable address, of the remaining ones. profiles = filtered + without_consent + valid + all
+            rejected.
+        rejected: Rows without a usable address, by reason.
+        duplicates: Digests that another row (or another address or policy of the same row) also contributed.
         suppressed: Distinct members that the suppression lists kept out; None without such lists.
-        lists: How the suppression lists were read.
-        rejects: The file with the keys of the rejected rows; None if no key column is named.
-        joined: How memberships were counted, where these were joined to the profiles. Memberships that `where` or
-            consent left out count as profiles, too, so that the sum holds.
-        log: Rows that did not count, where a table is a log of changes; they are no profiles.
+        lists: The counts of the suppression lists.
+        rejects: The file with the keys of the rejected rows; None without a key column.
+        joined: The counts of memberships, if these were joined to profiles. Memberships that `where` or consent left
+            out count as profiles too, so that the sum is right.
+        log: Rows that change logs left out; they do not count as profiles.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,17 +65,17 @@ class Staged(BaseModel):
 
     @classmethod
     def nobody(cls, files: Files, path: str) -> Self:
-        """What is staged where there is no table: no member."""
+        """Stage no members, for a table that no longer exists."""
         return cls(members=write_members(files, path, ()), profiles=0, valid=0, rejected={}, duplicates=0)
 
     @property
     def considered(self) -> int:
-        """Rows whose addresses were looked at."""
+        """Number of rows whose addresses were checked."""
         return self.profiles - self.filtered - self.without_consent
 
     @property
     def facts(self) -> TableFacts:
-        """What later runs compare their table with: the rows whose addresses were looked at."""
+        """The counts that later runs compare their table with: the rows whose addresses were checked."""
         return TableFacts(profiles=self.considered, missing=self.rejected.get(Rejection.MISSING, 0))
 
 
@@ -91,21 +91,21 @@ def stage_members(
     joined: Callable[[], Joined | None] = lambda: None,
     log: Callable[[], LogCounts | None] = lambda: None,
 ) -> Staged:
-    """Normalise and hash all batches and write the distinct members into the workspace.
+    """Normalise and hash all batches, and write the distinct members to the workspace.
 
     Args:
         batches: The table's rows, with the columns of the reading.
-        reading: What of them counts.
-        policy: How to normalise.
+        reading: The columns and conditions.
+        policy: How to normalise addresses.
         files: The workspace.
-        path: Where the members go.
-        suppressed: Who is kept out; all lists have been read.
-        rejects_path: Where the keys of rejected rows go, if the reading has a key column.
-        joined: How memberships were counted, when all batches were taken; None if nothing was joined.
-        log: Which rows of the tables did not count, when all batches were taken; None if none is a log of changes.
+        path: The file for the members.
+        suppressed: The suppression lists, all of them read.
+        rejects_path: The file for the keys of rejected rows; used if the reading has a key column.
+        joined: The counts of memberships, complete once all batches were read; None if nothing was joined.
+        log: The counts of rows that change logs left out, complete once all batches were read; None without such logs.
 
     Raises:
-        ConfigurationError: Whether somebody is on a suppression list cannot be told.
+        ConfigurationError: It cannot be decided whether some members are on a suppression list.
     """
     counts = _Counts()
     with (
@@ -145,8 +145,8 @@ def _outcomes(
     rejects: RejectsWriter | None,
     suppressed: Suppressed | None,
 ) -> Iterator[Outcome]:
-    """Hash the addresses of each batch; count its rows, list its rejected ones, collect who is suppressed."""
-    # polars takes most of a second to import; the steps that only read what was staged do without it.
+    """Hash the addresses of each batch, count its rows, list the rejected ones, and collect suppressed members."""
+    # Imported late: polars takes most of a second to import, and steps that only read staged members do not need it.
     from customer_match.addresses.engine import digest_batch  # noqa: PLC0415
 
     for batch in batches:
@@ -169,7 +169,7 @@ def _outcomes(
 
 
 class _Counts:
-    """Rows so far."""
+    """The counts of rows so far."""
 
     profiles = filtered = without_consent = 0
 
@@ -192,12 +192,12 @@ class _Counts:
 
     @property
     def rejected_by_reason(self) -> dict[Rejection, int]:
-        """In the order of the reasons, without those that no row has."""
+        """Rejected rows by reason, in the order of the reasons, without zeros."""
         return {reason: self.rejected[reason] for reason in Rejection if self.rejected[reason]}
 
 
 def _filter_and_count(batch: pa.RecordBatch, reading: ReadSpec, counts: _Counts) -> pa.RecordBatch:
-    """The rows whose addresses count; the others are counted by why they do not."""
+    """The rows that pass `where` and the consent filter; the other rows are counted."""
     counts.profiles += batch.num_rows
     if reading.where is not None:
         before, batch = batch.num_rows, batch.filter(reading.where.keep(batch))

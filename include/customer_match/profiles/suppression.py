@@ -1,9 +1,8 @@
-"""`suppress`: the members that must not be in any audience, collected from lists and taken out of a segment's.
+"""`suppress`: collects members that must not be in any audience from lists, and removes them from a segment.
 
-Whoever is known in clear, in the segment or in a list, is compared under every digest that their address may have
-(`addresses/aliases.py`). Which pairs can be compared, and what is done where they cannot, is the table in
-docs/normalisation.md. Everything waits in sorted or bucketed rows that are walked together, so that memory grows
-neither with the lists nor with the segment.
+An address that is known in clear, in the segment or in a list, is compared by every digest that it may have
+(`addresses/aliases.py`). The table in docs/normalisation.md says which pairs can be compared, and what happens if they
+cannot. All data is kept in sorted or bucketed rows and merged, so memory does not grow with the lists or the segment.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ __all__ = ["ListRead", "Suppressed"]
 
 
 class ListRead(BaseModel):
-    """How a suppression list was read.
+    """The counts of a suppression list.
 
     Attributes:
-        name: What people call it.
-        rows: Its rows.
-        rejected: Rows without a single address or digest, by reason: they keep nobody out.
+        name: The list's name.
+        rows: Number of rows.
+        rejected: Number of rows without any usable address or digest, by reason; they suppress no member.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,12 +43,12 @@ class ListRead(BaseModel):
 
     @property
     def unusable(self) -> int:
-        """Rows that keep nobody out."""
+        """Number of rows that suppress no member."""
         return sum(self.rejected.values())
 
     @property
     def words(self) -> str:
-        """How many of its rows are of no use, and why, for people."""
+        """The number of unusable rows and the reasons, as a sentence without a full stop."""
         reasons = ", ".join(
             f"{reason.replace('_', ' ')} {count:,}" for reason, count in self.rejected.items()
         )
@@ -60,29 +59,29 @@ class ListRead(BaseModel):
 
 
 class Suppressed(Releasing):
-    """The people of all suppression lists, and what is known of a segment's members.
+    """The members of all suppression lists, and what is known about a segment's members.
 
     Args:
         policy: How the segment's addresses are normalised.
 
     Attributes:
         lists: The lists that were read.
-        kept_out: Members of the segment that were taken out so far.
+        kept_out: Number of the segment's members that were removed so far.
     """
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        # Of the lists: addresses in clear by the policy, digests as they stood there, other digests of the addresses.
+        # From the lists: digests of clear addresses by the policy, given digests, other digests of clear addresses.
         self._clear, self._hashes, self._aliases = DistinctMembers(), DistinctMembers(), DistinctMembers()
         self._hash_lists: list[str] = []
-        # Of the segment: members that stood there as digests; pairs of another digest of a member, and the member.
+        # From the segment: members given as digests; pairs of another digest of a member and the member itself.
         self._given, self._pairs = DistinctMembers(), Spilling(digests=2)
         self._under_alias = DistinctMembers()
         self.lists: tuple[ListRead, ...] = ()
         self.kept_out = 0
 
     def release(self) -> None:
-        """Free what waits on disk."""
+        """Free the temporary files."""
         with ExitStack() as stack:
             for rows in (
                 self._clear,
@@ -97,18 +96,18 @@ class Suppressed(Releasing):
     def read(
         self, batches: Iterable[pa.RecordBatch], reading: ReadSpec, name: str, *, allow_empty: bool
     ) -> ListRead:
-        """Add a list.
+        """Read a suppression list.
 
         Args:
             batches: Its rows.
-            reading: Which columns hold addresses or digests.
-            name: Of the list, for messages and the report.
-            allow_empty: Whether it may keep nobody out.
+            reading: The columns with addresses or digests.
+            name: The list's name, for messages and the report.
+            allow_empty: Whether the list may suppress no member.
 
         Raises:
-            ConfigurationError: Not a single address is in it, and it must not be empty.
+            ConfigurationError: The list has no usable address, and must not be empty.
         """
-        from customer_match.addresses.engine import digest_batch  # noqa: PLC0415 (polars: where it is needed)
+        from customer_match.addresses.engine import digest_batch  # noqa: PLC0415 (imports polars)
 
         policy = Policy.BASIC if self._policy is Policy.BASIC else Policy.BOTH
         compare = Compare(aliases=True, listed=True)
@@ -125,9 +124,9 @@ class Suppressed(Releasing):
             rejected.update(outcome.rejected)
         if rows == rejected.total() and not allow_empty:
             raise ConfigurationError(
-                f"The suppression list {name!r} holds no e-mail address and no SHA-256 hash ({rows:,} rows). Nobody "
-                "would be kept out, so nothing is exported. Check what writes it and its `email` under `suppress` in "
-                "the export file, or allow it there by `allow_empty: true`."
+                f"The suppression list {name!r} holds no e-mail address and no SHA-256 hash ({rows:,} rows). It would "
+                "suppress no member, so nothing is exported. Check the job that writes it and its `email` under "
+                "`suppress` in the export file, or set `allow_empty: true` there."
             )
         if self._hashes.added > hashes:
             self._hash_lists.append(name)
@@ -137,23 +136,23 @@ class Suppressed(Releasing):
 
     @property
     def compare(self) -> Compare:
-        """What is asked of the segment, when all lists have been read.
+        """What to collect about the segment's members; valid once all lists were read.
 
-        Under `basic` and `enhanced` only lists of digests can hold a member under another digest than its own.
+        With `basic` and `enhanced`, only lists of digests can hold a member under another digest than its own.
         """
         return Compare(aliases=self._policy is Policy.BOTH or self._hashes.added > 0)
 
     def add(self, known: Known | None) -> None:
-        """Add what is known of members of the segment."""
+        """Add what is known about members of the segment."""
         if known:
             self._given.add(known.given)
             self._pairs.add(np.hstack([known.aliases, known.of]))
 
     def taken_out_of(self, members: Iterable[Digests]) -> Iterator[Digests]:
-        """The sorted members without those whom the lists keep out, when all of the segment has been added.
+        """The sorted members without the suppressed ones; call it once all of the segment was added.
 
         Raises:
-            ConfigurationError: Whether somebody is on a list cannot be told, as they are digests in both.
+            ConfigurationError: It cannot be decided whether some members are on a list: both hold only digests.
         """
         self._find_aliases()
         undecided = unknown = 0
@@ -169,10 +168,10 @@ class Suppressed(Releasing):
             raise ConfigurationError(self._undecidable(undecided, unknown))
 
     def _find_aliases(self) -> None:
-        """Find the members that a list names by another of their digests."""
+        """Find the members that a list contains under another digest."""
         if not self._pairs.added:
             return
-        # By `basic`, two addresses in clear are one person only if they are the same address.
+        # With `basic`, two clear addresses match only if they are the same address.
         lists = (self._hashes,) if self._policy is Policy.BASIC else (self._hashes, self._clear)
         for pairs, *listed in zip(self._pairs.buckets(), *(rows.buckets() for rows in lists), strict=True):
             found = pairs[is_in_any(pairs[:, :DIGEST_BYTES], listed)]
@@ -181,9 +180,9 @@ class Suppressed(Releasing):
     def _undecidable(self, undecided: int, unknown: int) -> str:
         names = ", ".join(map(repr, self._hash_lists))
         return (
-            f"Whether people are on the suppression list {names} cannot be told: both know some of them only as "
-            f"SHA-256 digests (segment {undecided:,}, list {unknown:,}). A digest passes as it is under every policy, "
-            f"and `normalisation: {self._policy}` knows more than one of an address: the two may have been hashed by "
-            "different rules. Nothing is exported. Give the e-mail addresses of the one or the other in clear, or set "
-            "`normalisation: basic` if both were hashed by the same rule."
+            f"Cannot decide whether some members are on the suppression list {names}: the segment and the list know "
+            f"them only as SHA-256 digests (segment {undecided:,}, list {unknown:,}). Digests are used unchanged, and "
+            f"with `normalisation: {self._policy}` an address can have several, so the two may have been hashed by "
+            "different rules. Nothing is exported. Provide the e-mail addresses of the segment or the list in clear, "
+            "or set `normalisation: basic` if both were hashed by the same rule."
         )

@@ -73,7 +73,7 @@ def test_the_documented_table_as_people_run_it(folder: Path, row: tuple[str, ...
     if outcomes[list(Policy).index(policy)] == "stops":
         assert told["outcome"] == "failed"
         assert re.search(
-            rf"'DoNotContact' cannot be told.*normalisation: {policy}.*normalisation: basic", told["message"]
+            rf"'DoNotContact': the segment.*normalisation: {policy}.*normalisation: basic", told["message"]
         )
         assert told["members"] is None
         return

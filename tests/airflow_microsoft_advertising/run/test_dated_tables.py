@@ -74,7 +74,7 @@ def test_the_root_may_hold_dates(lake: Lake, tmp_path: Path) -> None:
     assert [segment.table for segment in select_segments(run)] == ["Dated"]
     late = lake.run(interval_end=DAY + timedelta(days=1), segments="all", source=root)
     with pytest.raises(
-        AirflowFailException, match=r"2026-05-02 is not|There is no folder.*nearest before it"
+        AirflowFailException, match=r"2026-05-02 is not|There is no folder.*nearest earlier one"
     ):
         select_segments(late)
 
@@ -100,8 +100,8 @@ def test_a_day_without_a_table_is_told_with_its_neighbours(lake: Lake) -> None:
         members(lake, dated(), DAY + timedelta(days=1))
     words = str(told.value)
     assert "run of 2026-05-02 05:00 UTC" in words
-    assert f"nearest before it is {lake.folder}/lake/Dated/2026-05-01" in words
-    assert f"nearest after it is {lake.folder}/lake/Dated/2026-05-03" in words
+    assert f"nearest earlier one is {lake.folder}/lake/Dated/2026-05-01" in words
+    assert f"nearest later one is {lake.folder}/lake/Dated/2026-05-03" in words
     assert "{{ latest }}" in words
 
 

@@ -117,7 +117,7 @@ def test_the_guards_judge_those_who_are_considered(messy: Lake) -> None:
     [
         (
             {"suppress": "Nevr"},
-            r"Suppression list 'Nevr': There is no table 'Nevr'.*there is 'Never'.*`suppress`",
+            r"Suppression list 'Nevr': There is no table 'Nevr'.*did you mean 'Never'.*`suppress`",
         ),
         ({"suppress": "lists/gone.csv"}, r"Suppression list 'lists/gone\.csv': There is no file"),
         ({"suppress": {"table": "Never", "email": "Mail"}}, "Suppression list 'Never'.*no column 'Mail'"),
@@ -174,7 +174,7 @@ def test_digests_on_both_sides_stop_the_segment_also_where_guards_are_ignored(me
         "suppress": {"path": "lists/never.csv", "email": "Hash"},
     }
     run = messy.run(**keys, normalisation="enhanced", ignore_guards=True)
-    with pytest.raises(AirflowFailException, match=r"'lists/never\.csv' cannot be told.*segment 1, list 1"):
+    with pytest.raises(AirflowFailException, match=r"'lists/never\.csv': the segment.*segment 1, list 1"):
         normalise_segment(run, hashed)
     assert not run.workspace.exists(f"{run.segment_folder(hashed)}/members.parquet")
     assert normalise_segment(messy.run(**keys), hashed).staged.members.count == 2

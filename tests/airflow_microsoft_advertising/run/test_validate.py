@@ -23,7 +23,9 @@ from tests.airflow_microsoft_advertising.run.small_lake import (
 @pytest.mark.bad_input
 def test_a_missing_table_names_a_near_one(lake: Lake) -> None:
     run, segment = lake.run(), Segment(table="Gald", audience="Gold customers")
-    with pytest.raises(AirflowFailException, match=r"no table 'Gald'.*there is 'Gold'.*Correct the segment"):
+    with pytest.raises(
+        AirflowFailException, match=r"no table 'Gald'.*did you mean 'Gold'.*Correct the segment"
+    ):
         validate_segment(run, segment)
     assert failure(run, segment).step is Step.VALIDATE
 

@@ -55,7 +55,7 @@ def test_other_days_are_looked_for_without_opening_the_storage_for_each(
     tmp_path: Path, opener: Opener
 ) -> None:
     with pytest.raises(
-        TableMissing, match=r"nearest before it is .*2026-05-01.*nearest after it .*2026-05-03"
+        TableMissing, match=r"nearest earlier one is .*2026-05-01.*nearest later one .*2026-05-03"
     ):
         dated(tmp_path, opener).open("Dated", "Dated/{{ ds }}", "the segment")
     assert 0 < len(opener.opened) < 10
