@@ -45,9 +45,17 @@ class Foreign(AirflowPlugin):
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this source tree."""
-    folder = tmp_path_factory.mktemp("wheel")
+    folder, tree = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("tree")
+    for part in ("include", "plugins"):
+        shutil.copytree(
+            PROJECT / part, tree / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+        )
+    for part in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(PROJECT / part, tree)
     uv = Path(sys.executable).with_name("uv")
-    build = [uv, "--quiet", "build", "--wheel", "--out-dir", folder, PROJECT]
+    # A build in the source tree would take files of earlier ones from `build`, and leave a second description of the
+    # plugin on PYTHONPATH.
+    build = [uv, "--quiet", "build", "--wheel", "--out-dir", folder, tree]
     done = subprocess.run(build, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     [made] = folder.glob("*.whl")
