@@ -13,7 +13,7 @@ _TREE: Final = Path(__file__).resolve().parents[2]
 
 def _project() -> Path:
     if home := os.environ.get("CUSTOMER_MATCH_HOME"):
-        return Path(home).absolute()
+        return Path(home).expanduser().absolute()
     if (_TREE / "include" / "customer_match").is_dir():
         return _TREE
     return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser().absolute()
@@ -31,4 +31,6 @@ IMPORT_PATH: Final = os.pathsep.join(str(_TREE / folder) for folder in ("", "inc
 
 def exports_folder() -> Path:
     """The folder with the export files: what CUSTOMER_MATCH_EXPORTS names, else `include/exports` of the project."""
-    return Path(os.environ.get("CUSTOMER_MATCH_EXPORTS") or PROJECT / "include" / "exports")
+    if folder := os.environ.get("CUSTOMER_MATCH_EXPORTS"):
+        return Path(folder).expanduser().absolute()
+    return PROJECT / "include" / "exports"
