@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ from airflow.sdk import Context
 from airflow_microsoft_advertising.links import AudienceLink
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
 from airflow_microsoft_advertising.waiting import WaitingOperator
+from customer_match.redaction import holds_address
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.single_task import SingleTask
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 # What does the work is imported where it is done: this module is read whenever DAGs are parsed.
 
 __all__ = ["CustomerMatchUploadOperator"]
-
-_EXTENSIONS = re.compile(r"\.(?:parquet|csv|tsv|txt)(?:\.gz)?$", re.IGNORECASE)
 
 
 class CustomerMatchUploadOperator(WaitingOperator):
@@ -39,10 +36,12 @@ class CustomerMatchUploadOperator(WaitingOperator):
             `source` (templated).
         audience: The audience's name; default: the table's (templated).
         segments: In place of `table`, several: each a table, or a mapping as in `segments` of an export file, such as
-            `{"table": "abfs://lake/segments/Gold", "audience": "Gold customers"}` (templated).
-        source: The folder of tables that are given by name (templated).
+            `{"table": "abfs://lake/segments/Gold", "audience": "Gold customers"}`; or one pattern, or `all`, for tables
+            below `source` (templated).
+        source: The folder of tables that are given by name; or a mapping as in an export file, such as
+            `{"csv": {"delimiter": ";"}}` (templated).
         email: The column with the e-mail addresses; several, or a mapping, as in an export file (templated). Airflow's
-            own argument of this name, the addresses of alerts, cannot be given here: use callbacks.
+            own argument of this name, the addresses of alerts, can only be given in `default_args`.
         workspace: Folder of the ledger, staged members and reports, on a storage that outlives the worker (templated).
         options: Further keys of an export file, such as `where`, `consent`, `suppress`, `guards` (templated).
         export_name: Marks the audiences as this task's; default: the ids of DAG and task. It must not change later.
@@ -51,9 +50,9 @@ class CustomerMatchUploadOperator(WaitingOperator):
         microsoft_advertising_conn_id: Airflow connection of the service (templated).
         customer_id: Customer (cid) in place of the connection's (templated).
         account_id: Account (aid) in place of the connection's (templated).
-        full: Replace the audiences instead of sending differences.
-        dry_run: Do everything except sending.
-        ignore_guards: Let pass what the guards would stop.
+        full: Replace the audiences instead of sending differences (templated).
+        dry_run: Do everything except sending (templated).
+        ignore_guards: Let pass what the guards would stop (templated).
         deferrable: Whether the task waits in the triggerer; default: Airflow's `[operators] default_deferrable`.
         upload_timeout: How long to wait for one upload before the task is tried again; that try awaits it once more.
         poll_schedule: Arguments of `PollSchedule`.
@@ -72,6 +71,9 @@ class CustomerMatchUploadOperator(WaitingOperator):
         "microsoft_advertising_conn_id",
         "customer_id",
         "account_id",
+        "full",
+        "without_sending",
+        "ignore_guards",
     )
     operator_extra_links = (AudienceLink(),)
     ui_color = "#d7e8fa"
@@ -83,8 +85,8 @@ class CustomerMatchUploadOperator(WaitingOperator):
         workspace: str,
         table: str | None = None,
         audience: str | None = None,
-        segments: Sequence[str | Mapping[str, Any]] | None = None,
-        source: str | None = None,
+        segments: str | Sequence[str | Mapping[str, Any]] | None = None,
+        source: str | Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         export_name: str | None = None,
         lake_conn_id: str | None = None,
@@ -92,9 +94,9 @@ class CustomerMatchUploadOperator(WaitingOperator):
         microsoft_advertising_conn_id: str = DEFAULT_CONNECTION,
         customer_id: str | None = None,
         account_id: str | None = None,
-        full: bool = False,
-        dry_run: bool = False,
-        ignore_guards: bool = False,
+        full: bool | str = False,
+        dry_run: bool | str = False,
+        ignore_guards: bool | str = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         upload_timeout: timedelta = timedelta(hours=4),
         poll_schedule: dict[str, float] | None = None,
@@ -113,6 +115,11 @@ class CustomerMatchUploadOperator(WaitingOperator):
             raise ValueError("Give either `table` or `segments`.")
         if segments is not None and audience is not None:
             raise ValueError("`audience` goes with `table`; in `segments`, each one names its own.")
+        if _holds_address(email):
+            raise ValueError(
+                "`email` names the column with the addresses, and must be given: what `default_args` says under this "
+                "name is for Airflow's alerts."
+            )
         self.table = table
         self.audience = audience
         self.segments = segments
@@ -129,20 +136,30 @@ class CustomerMatchUploadOperator(WaitingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the tables, start the uploads, and wait for them: in the triggerer, if the task is deferrable."""
-        task = self._task(context)
-        task.prepare()
-        return self._advance(task, started=time.time())
+
+        def begin(task: SingleTask) -> dict[str, Any]:
+            task.prepare()
+            return self._advance(task, started=time.time())
+
+        return self._work(context, begin)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after an upload has ended."""
         overdue = str(event["request_id"]) if event.get("overdue") else None
-        return self._advance(self._task(context), started=float(event["started"]), overdue=overdue)
+        started = float(event["started"])
+        return self._work(context, lambda task: self._advance(task, started=started, overdue=overdue))
 
     def execute_after_pause(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after a pause that the service had asked for."""
-        return self._advance(
-            self._task(context), started=float(event["started"]), pauses=int(event["pauses"])
-        )
+        started, pauses = float(event["started"]), int(event["pauses"])
+        return self._work(context, lambda task: self._advance(task, started=started, pauses=pauses))
+
+    def _work(self, context: Context, work: Callable[[SingleTask], dict[str, Any]]) -> dict[str, Any]:
+        from airflow_microsoft_advertising.run.failures import translate_errors  # noqa: PLC0415 (see above)
+        from customer_match.runs.records import Step  # noqa: PLC0415
+
+        with translate_errors(Step.VALIDATE, None):
+            return work(self._task(context))
 
     def _advance(
         self, task: SingleTask, *, started: float, overdue: str | None = None, pauses: int = 0
@@ -160,7 +177,8 @@ class CustomerMatchUploadOperator(WaitingOperator):
                 pauses += move.counted
                 self.pause(move.seconds, started=started, pauses=pauses)
         report = task.report()
-        self.audience_url = task.audience_url()
+        if not report.dry_run:
+            self.audience_url = task.audience_url()
         return {
             segment.audience: segment.model_dump(
                 mode="json", include={"audience_id", "outcome", "profiles", "members", "added", "removed"}
@@ -170,80 +188,71 @@ class CustomerMatchUploadOperator(WaitingOperator):
 
     def _task(self, context: Context) -> SingleTask:
         from airflow_microsoft_advertising.run.export_run import ExportRun  # noqa: PLC0415 (see above)
-        from airflow_microsoft_advertising.run.failures import translate_errors  # noqa: PLC0415
         from airflow_microsoft_advertising.run.single_task import SingleTask  # noqa: PLC0415
-        from customer_match.runs.records import Step  # noqa: PLC0415
+        from airflow_microsoft_advertising.run.task_arguments import name_of_export, switch  # noqa: PLC0415
+        from customer_match.errors import ConfigurationError  # noqa: PLC0415
 
         dag_run, instance = context["dag_run"], context["ti"]
-        with translate_errors(Step.VALIDATE, None):
-            export = self._export(f"{instance.dag_id}.{instance.task_id}")
-        mapped = f"/{instance.map_index}" if (instance.map_index or -1) >= 0 else ""
+        index = instance.map_index
+        is_mapped = index is not None and index >= 0
+        export = self._export(self.export_name or name_of_export(instance.dag_id, instance.task_id))
+        if is_mapped and export.vanished != "keep":
+            raise ConfigurationError(
+                "`vanished` cannot be an option of a mapped task: the tables of each would have vanished for the "
+                "others. Name all of them as `segments` of one task, or remove the option."
+            )
+        # Tasks may have one `export_name`, and each keeps a state and a report of its own.
+        run_id = f"{dag_run.run_id} / {instance.dag_id}.{instance.task_id}" + f" [{index}]" * is_mapped
         return SingleTask(
             ExportRun(
                 export=export,
-                run_id=f"{dag_run.run_id}{mapped}",
+                run_id=run_id,
                 interval_end=dag_run.data_interval_end or dag_run.run_after,
-                full=self.full,
-                dry_run=self.without_sending,
-                ignore_guards=self.ignore_guards,
+                full=switch(self.full, "full"),
+                dry_run=switch(self.without_sending, "dry_run"),
+                ignore_guards=switch(self.ignore_guards, "ignore_guards"),
                 began=dag_run.start_date,
                 interval_start=dag_run.data_interval_start,
                 logical_date=dag_run.logical_date,
             ),
-            holder=f"{export.name} / {dag_run.run_id}{mapped}",
+            holder=run_id,
         )
 
     def _export(self, name: str) -> Export:
-        """The export that the arguments describe.
+        from airflow_microsoft_advertising.run.task_arguments import export_of_arguments  # noqa: PLC0415
 
-        Raises:
-            ConfigurationError: An argument is wrong.
-        """
+        cid, aid = self._account()
+        one = {"table": self.table, "audience": self.audience}
+        return export_of_arguments(
+            origin=f"the arguments of the task {self.task_id}",
+            options=self.options or {},
+            segments=[one] if self.segments is None else self.segments,
+            source=self.source,
+            lake=self.lake_conn_id,
+            workspace=self.workspace,
+            workspace_connection=self.workspace_conn_id,
+            name=name,
+            connection=self.microsoft_advertising_conn_id,
+            cid=cid,
+            aid=aid,
+            email=self.email_columns,
+        )
+
+    def _account(self) -> tuple[str, str]:
+        """Customer and account. A dry run whose task names both needs no connection."""
         from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415 (see above)
-        from customer_match.export.loading import export_from  # noqa: PLC0415
+        from airflow_microsoft_advertising.run.task_arguments import switch  # noqa: PLC0415
 
+        if self.customer_id and self.account_id and switch(self.without_sending, "dry_run"):
+            return self.customer_id, self.account_id
         account = MicrosoftAdvertisingHook(
             self.microsoft_advertising_conn_id, customer_id=self.customer_id, account_id=self.account_id
         ).account()
-        given = (
-            self.segments if self.segments is not None else [{"table": self.table, "audience": self.audience}]
-        )
-        workspace_conn_id = self.workspace_conn_id or (self.lake_conn_id if "://" in self.workspace else None)
-        return export_from(
-            {
-                **(self.options or {}),
-                "name": self.export_name or name,
-                "connection": self.microsoft_advertising_conn_id,
-                "cid": account.customer_id,
-                "aid": account.account_id,
-                "source": _folder(self.source or _parent_of(given), self.lake_conn_id),
-                "segments": [_selection(one) for one in given],
-                "email": self.email_columns,
-                "workspace": _folder(self.workspace, workspace_conn_id),
-            },
-            f"the arguments of the task {self.task_id}",
-        )
+        return account.customer_id, account.account_id
 
 
-def _folder(root: str, connection: str | None) -> dict[str, str]:
-    return {"root": root} | ({"connection": connection} if connection else {})
-
-
-def _table_of(segment: str | Mapping[str, Any]) -> str:
-    return str(segment if isinstance(segment, str) else segment.get("path") or segment["table"])
-
-
-def _parent_of(segments: Sequence[str | Mapping[str, Any]]) -> str:
-    """The folder of the first table that is given by a whole path. Where the others are does not matter."""
-    whole = (table for table in map(_table_of, segments) if "://" in table or table.startswith("/"))
-    return posixpath.dirname(next(whole, "").rstrip("/")) or "."
-
-
-def _selection(segment: str | Mapping[str, Any]) -> dict[str, Any]:
-    """As in an export file. A table that is given by a path has the path's last part as its name."""
-    values = dict({"table": segment} if isinstance(segment, str) else segment)
-    table = str(values.get("table", ""))
-    if "/" in table and "path" not in values:
-        name = _EXTENSIONS.sub("", posixpath.basename(table.rstrip("/")))
-        values |= {"table": name, "path": table}
-    return {key: value for key, value in values.items() if value is not None}
+def _holds_address(columns: object) -> bool:
+    names = [columns] if isinstance(columns, str) else columns
+    return isinstance(names, list | tuple) and any(
+        holds_address(one) for one in names if isinstance(one, str)
+    )

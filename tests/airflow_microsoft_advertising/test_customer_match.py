@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_microsoft_advertising.customer_match import CustomerMatchUploadOperator
 from airflow_microsoft_advertising.run.single_task import Pause, SingleTask
@@ -156,6 +159,140 @@ def test_paths_may_hold_airflows_templates_and_tasks_may_be_mapped(world: World)
 
 
 @pytest.mark.system
+def test_mapped_tasks_keep_an_audience_each_whatever_their_tables_are_called(world: World) -> None:
+    folders = {"de": NAMES[0], "fr": NAMES[1]}
+    for folder, name in folders.items():
+        (world.lake / folder).mkdir()
+        (world.lake / name).rename(world.lake / folder / "Customers")
+    audiences = {
+        "Germany": world.lake / "de/Customers",
+        "France": world.lake / "fr/Customers",
+        "Allemagne": world.lake / "de/Customers",
+    }
+
+    def task() -> None:
+        CustomerMatchUploadOperator.partial(
+            task_id="send", email="Email", workspace=str(world.workspace), poll_schedule={"first": 0.05}
+        ).expand_kwargs(
+            [{"table": str(path), "audience": world.audience(name)} for name, path in audiences.items()]
+        )
+
+    run = world.run(task)
+    assert [one.state for one in run.get_task_instances()] == ["success"] * 3
+    for name, path in audiences.items():
+        assert world.members(name) == expected(str(path)).members
+
+
+@pytest.mark.system
+def test_two_tasks_of_one_export_name_have_a_report_each(world: World) -> None:
+    def tasks() -> None:
+        for name in NAMES[:2]:
+            world.task(
+                task_id=name,
+                table=str(world.lake / name),
+                audience=world.audience(name),
+                export_name=f"shared-{world.unique}",
+            )
+
+    assert world.run(tasks).state == "success"
+    assert len(list(world.workspace.rglob("report.json"))) == 2
+    for name in NAMES[:2]:
+        assert world.members(name) == world.wanted(name)
+
+
+@pytest.mark.system
+def test_a_days_table_goes_to_the_same_audience_as_that_of_the_day_before(world: World) -> None:
+    name = world.audience("daily")
+    days = world.lake / "HighValue"
+    days.mkdir()
+    (world.lake / NAMES[0]).rename(days / "2026-01-01")
+    (world.lake / NAMES[1]).rename(days / "2026-01-02")
+    for day in ("2026-01-01", "2026-01-02"):
+        table = f"{days}/{day}/"
+        run = world.run(lambda table=table: world.task(table=table, audience=name))
+        assert run.state == "success"
+        assert world.members("daily") == expected(table).members
+    assert len(list(world.workspace.glob("segments/*/*.json"))) == 1
+
+
+@pytest.mark.system
+@pytest.mark.bad_input
+def test_a_mapped_task_ends_no_audience_because_its_table_is_another_ones(world: World) -> None:
+    def task() -> None:
+        CustomerMatchUploadOperator.partial(
+            task_id="send",
+            email="Email",
+            workspace=str(world.workspace),
+            segments="all",
+            options={"vanished": "delete"},
+        ).expand(source=[str(world.lake)])
+
+    run = world.run(task)
+    assert [one.state for one in run.get_task_instances()] == ["failed"]
+    assert not list(world.workspace.rglob("report.json"))
+
+
+@pytest.mark.system
+def test_a_try_that_was_killed_is_taken_up_by_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = world.audience(NAMES[1])
+    wait_for, waits = CustomerMatchUploadOperator.wait_for, []
+
+    def killed_once(task: CustomerMatchUploadOperator, waiting: Any, **arguments: Any) -> str | None:
+        waits.append(waiting.request_id)
+        if len(waits) == 1:
+            task.on_kill()
+            raise RuntimeError
+        return wait_for(task, waiting, **arguments)
+
+    monkeypatch.setattr(CustomerMatchUploadOperator, "wait_for", killed_once)
+    world.api.control("settings", {"queue_seconds": 2})
+    run = world.run(
+        lambda: world.task(
+            table=str(world.lake / NAMES[1]),
+            audience=name,
+            deferrable=False,
+            retries=1,
+            retry_delay=timedelta(0),
+        )
+    )
+    [task] = run.get_task_instances()
+    assert (task.state, task.try_number) == ("success", 2)
+    assert len(set(waits)) == 1, "nothing is sent twice"
+    assert world.members(NAMES[1]) == world.wanted(NAMES[1])
+
+
+@pytest.mark.system
+def test_switches_may_be_templates(world: World) -> None:
+    name = world.audience(NAMES[2])
+    for dry, outcome in ((True, "dry run"), (False, "delivered")):
+        run = world.run(
+            lambda dry=dry: world.task(
+                table=str(world.lake / NAMES[2]),
+                audience=name,
+                dry_run="{{ params.dry }}",
+                full="{{ params.full }}",
+                params={"dry": dry, "full": False},
+            )
+        )
+        assert value_of(run)[name]["outcome"] == outcome
+
+
+@pytest.mark.system
+def test_a_dry_run_that_names_its_account_needs_no_connection(world: World) -> None:
+    run = world.run(
+        lambda: world.task(
+            table=str(world.lake / NAMES[2]),
+            microsoft_advertising_conn_id="not-there",
+            customer_id="1",
+            account_id="2",
+            dry_run=True,
+            retries=0,
+        )
+    )
+    assert run.state == "success"
+
+
+@pytest.mark.system
 def test_a_dry_run_sends_nothing(world: World) -> None:
     name = world.audience(NAMES[2])
     run = world.run(
@@ -172,7 +309,7 @@ def test_a_dry_run_sends_nothing(world: World) -> None:
     ("arguments", "message"),
     [
         ({"options": {"wher": "a = 1"}}, "the arguments of the task send, wher"),
-        ({"email": "anna@example.com"}, "email"),
+        ({"email": "{{ 'anna@' + 'example.com' }}"}, "email"),
         ({"workspace": "abfs://lake/x"}, "workspace"),
         ({"table": "abfs://lake/Gold"}, "source"),
     ],
@@ -195,19 +332,33 @@ def test_a_wrong_argument_fails_at_once_and_is_named(
         ({}, "either `table` or `segments`"),
         ({"table": "a", "segments": ["b"]}, "either `table` or `segments`"),
         ({"segments": ["b"], "audience": "B"}, "names its own"),
+        ({"table": "a", "email": ["ops@example.com"]}, "`email` names the column"),
     ],
 )
 def test_arguments_that_contradict_each_other_break_the_dag_file(
     arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        CustomerMatchUploadOperator(task_id="send", email="Email", workspace="w", **arguments)
+        CustomerMatchUploadOperator(**({"task_id": "send", "email": "Email", "workspace": "w"} | arguments))
 
 
 def test_the_columns_are_no_addressees_of_airflows_alerts() -> None:
     task = CustomerMatchUploadOperator(task_id="send", email="Email", workspace="w", table="t")
     assert task.email is None
     assert task.email_columns == "Email"
+
+
+@pytest.mark.filterwarnings("ignore:Setting email")
+def test_a_dag_with_addresses_for_alerts_keeps_them_apart_from_the_columns() -> None:
+    with DAG("alerts", schedule=None, default_args={"email": ["ops@example.com"]}) as dag:
+        task = CustomerMatchUploadOperator(task_id="send", email="Email", workspace="w", table="t/{{ ds }}")
+    stored = DagSerialization.to_dict(dag)
+    json.dumps(stored)
+    back = DagSerialization.from_dict(stored).get_task("send")
+    assert (back.email, task.email_columns) == (["ops@example.com"], "Email")
+    assert back.table == "t/{{ ds }}"
+    with pytest.raises(ValueError, match="`email` names the column"), dag:
+        CustomerMatchUploadOperator(task_id="forgotten", workspace="w", table="t")  # type: ignore[call-arg]
 
 
 class TestSingleTask:

@@ -45,6 +45,7 @@ def imported_by(what: str) -> set[str]:
     [
         ("import airflow_microsoft_advertising.plugin", "airflow_microsoft_advertising.links"),
         ("import segment_exports", "airflow_microsoft_advertising.operator"),
+        ("import airflow_microsoft_advertising.customer_match", "airflow_microsoft_advertising.waiting"),
     ],
 )
 def test_reading_the_dags_imports_nothing_that_does_the_work(what: str, expected: str) -> None:

@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from customer_match.errors import ConfigurationError
-from customer_match.export.model import Export
+from customer_match.export.model import Export, ExportOfTask
 from customer_match.export.problems import problems_of
 from customer_match.export.shared_audiences import shared_audiences
 from customer_match.export.sources import BASE
@@ -26,12 +26,14 @@ __all__ = [
     "InvalidExport",
     "Problem",
     "export_files",
-    "export_from",
+    "export_of_task",
     "load_export",
     "load_exports",
     "load_files",
     "reject_shared",
 ]
+
+E = TypeVar("E", bound=Export)
 
 
 class InvalidExport(ConfigurationError):
@@ -86,10 +88,10 @@ def load_export(path: Path, *, base: Path = PROJECT) -> Export:
     Raises:
         InvalidExport: The file cannot be read or is not valid. The error has all problems.
     """
-    return _validate(path, _read(path), {BASE: base})
+    return _validate(path, _read(path), {BASE: base}, Export)
 
 
-def export_from(values: Mapping[str, object], origin: str, *, base: Path = PROJECT) -> Export:
+def export_of_task(values: Mapping[str, object], origin: str, *, base: Path = PROJECT) -> ExportOfTask:
     """An export that has no file, from its keys and values.
 
     Args:
@@ -101,7 +103,7 @@ def export_from(values: Mapping[str, object], origin: str, *, base: Path = PROJE
         InvalidExport: They are not valid. The error has all problems.
     """
     context = {PARSE_CONDITIONS: True, BASE: base}
-    return _validate(Path(origin), Document(values=dict(values)), context)
+    return _validate(Path(origin), Document(values=dict(values)), context, ExportOfTask)
 
 
 def load_exports(
@@ -189,11 +191,11 @@ def _read(path: Path) -> Document:
         return Document(problems=(Problem(None, "", message),))
 
 
-def _validate(path: Path, document: Document, context: Mapping[str, Any]) -> Export:
+def _validate(path: Path, document: Document, context: Mapping[str, Any], model: type[E]) -> E:
     if document.values is None:
         raise InvalidExport(path.name, document.problems)
     try:
-        export = Export.model_validate({"name": path.stem, **document.values}, context=context)
+        export = model.model_validate({"name": path.stem, **document.values}, context=context)
     except ValidationError as error:
         # Without the cause, because its text repeats the values.
         raise InvalidExport(path.name, problems_of(error, document)) from None
@@ -206,7 +208,7 @@ def _load(path: Path, context: Mapping[str, Any]) -> Export | BrokenExport:
     document = Document()
     try:
         document = _read(path)
-        return _validate(path, document, context)
+        return _validate(path, document, context, Export)
     except InvalidExport as error:
         broken = error
     except Exception as error:  # noqa: BLE001 (no file may stop the others)

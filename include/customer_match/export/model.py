@@ -47,10 +47,11 @@ from customer_match.export.values import (
     Switch,
     Tags,
     Whole,
+    comparable,
 )
 from customer_match.routes import AUTO_APPLY_MEMBERS, RouteChoice
 
-__all__ = ["Export", "Scope"]
+__all__ = ["Export", "ExportOfTask", "Scope"]
 
 Scope = Literal["Customer", "Account"]
 
@@ -300,3 +301,21 @@ class Export(Section):
         """The source of a segment's table, with the settings of that table."""
         changes = (one.changes for one in self.segments if one.makes(segment))
         return self.source.with_changes(next(changes, None))
+
+
+class ExportOfTask(Export):
+    """An export that a task's arguments describe instead of a file.
+
+    Its segments are distinguished by their audiences. Their tables cannot do it: a task may be mapped over audiences or
+    over tables of one name in several folders, and a path may contain the day.
+    """
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """The identities of the segments that are named, without those that only a pattern takes."""
+        named = [selection for selection in self.segments if not selection.is_pattern]
+        return tuple(comparable(one.audience or one.table) for one in named)
+
+    def identity(self, segment: Segment) -> str:
+        """What distinguishes a segment from the task's others: its audience."""
+        return comparable(segment.audience)

@@ -32,7 +32,7 @@ def translate_errors(step: Step, records: SegmentRecords | None) -> Iterator[Non
     """
     try:
         yield
-    except (AirflowSkipException, TaskDeferred):
+    except (AirflowFailException, AirflowSkipException, TaskDeferred):  # say already what to do
         raise
     except CustomerMatchError as error:
         message = without_addresses(str(error))

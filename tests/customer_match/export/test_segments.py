@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from customer_match.export.loading import export_of_task
 from customer_match.export.matching import segments_of
 from customer_match.export.segments import segment_key
 from tests.customer_match.export.samples import export
@@ -52,3 +53,18 @@ def test_a_table_that_is_named_twice_makes_two_segments() -> None:
 def test_a_segment_has_the_audience_id_of_the_file() -> None:
     [segment] = segments_of(export(segments=[{"table": "Gold", "audience_id": 4711}]))
     assert segment.audience_id == "4711"
+
+
+def test_the_segments_of_a_task_are_told_apart_by_their_audiences() -> None:
+    """A task may be mapped over audiences, and the name of its table may be the day."""
+
+    def key(table: str, audience: str) -> str:
+        values = {"cid": 1, "aid": 2, "source": "lake", "email": "Email"}
+        segments = [{"table": table, "audience": audience}, "Gold*"]
+        made = export_of_task(values | {"name": "dag.task", "segments": segments}, "a task")
+        first, second = segments_of(made, ["Golden"])
+        assert made.other_keys(second) == {made.key(first)}
+        return made.key(first)
+
+    assert key("2026-01-01", "A") == key("2026-01-02", "a")
+    assert key("Customers", "A") != key("Customers", "B")
