@@ -1,4 +1,4 @@
-"""The hook: from an Airflow connection to a client of Microsoft Advertising."""
+"""The hook: creates a client of Microsoft Advertising from an Airflow connection."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class MicrosoftAdvertisingHook(BaseHook):
     """Signs in with an Airflow connection of type `microsoft_advertising`.
 
     Args:
-        microsoft_advertising_conn_id: The connection.
-        customer_id: Customer (cid) in place of the connection's.
-        account_id: Account (aid) in place of the connection's.
+        microsoft_advertising_conn_id: Id of the connection.
+        customer_id: Customer (cid) that overrides the connection's.
+        account_id: Account (aid) that overrides the connection's.
     """
 
     conn_name_attr = "microsoft_advertising_conn_id"
@@ -58,15 +58,15 @@ class MicrosoftAdvertisingHook(BaseHook):
         """The Airflow connection.
 
         Raises:
-            ConfigurationError: There is none, or it is of another type.
-            TransientError: Airflow cannot be asked now.
+            ConfigurationError: It does not exist, or is of another type.
+            TransientError: Airflow's api-server did not answer.
         """
         conn_id = self.microsoft_advertising_conn_id
         try:
             connection = self.get_connection(conn_id)
         except AirflowNotFoundException as error:
             advice = (
-                f"Create it (Admin > Connections) with the type {self.hook_name!r}, or name another one as "
+                f"Create it (Admin > Connections) with the type {self.hook_name!r}, or set another one as "
                 "`connection` in the export file."
             )
             raise missing_connection(conn_id, advice) from error
@@ -76,29 +76,29 @@ class MicrosoftAdvertisingHook(BaseHook):
                 f"not {CONNECTION_TYPE!r}."
             )
         for key in check_fields(connection):
-            _warn_once(f"Airflow connection {conn_id!r}: its extra field {key!r} is not known, and not used.")
+            _warn_once(f"Airflow connection {conn_id!r}: its extra field {key!r} is unknown and is ignored.")
         return connection
 
     def account(self) -> Account:
-        """Who we are to the service."""
+        """The account of the connection."""
         return self._account(self.connection())
 
     def environment(self) -> Environment:
-        """Where the service is."""
+        """The environment of the connection."""
         return environment_of(self.connection())
 
     def terms(self) -> Terms | None:
-        """Who accepted the Customer Match terms, if the connection says so."""
+        """Who accepted the Customer Match terms, if the connection records it."""
         return terms_of(self.connection())
 
     def get_conn(self, *, retries: RetryPolicy = DEFAULT_RETRIES) -> Client:
         """A client; use it as a context manager.
 
         Args:
-            retries: How patient one call is.
+            retries: How often and how long one call is retried.
 
         Raises:
-            ConfigurationError: The connection lacks something.
+            ConfigurationError: A value of the connection is missing or not valid.
         """
         connection = self.connection()
         account = self._account(connection)
@@ -122,7 +122,7 @@ class MicrosoftAdvertisingHook(BaseHook):
         )
 
     def test_connection(self) -> tuple[bool, str]:
-        """Sign in and see whether Customer Match can be used: what the button *Test* does."""
+        """Sign in and check whether Customer Match can be used (button *Test*)."""
         return check(self)
 
     def _transport(self, connection: Connection) -> TransportName:
@@ -137,5 +137,5 @@ class MicrosoftAdvertisingHook(BaseHook):
 
 @functools.cache
 def _warn_once(message: str) -> None:
-    """Once per process and connection: a task opens many clients."""
+    """Log a warning once per process, because a task opens many clients."""
     _log.warning(message)

@@ -1,4 +1,4 @@
-"""The trigger: waits in the triggerer for the end of one bulk upload. It polls and does nothing else."""
+"""The triggers: wait in the triggerer for the end of an upload, or for a time. They do nothing else."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ __all__ = ["BulkUploadTrigger", "PauseTrigger"]
 
 
 class BulkUploadTrigger(BaseTrigger):
-    """Fires when an upload has ended, however it ended, when asking for it fails for good, or when time is up.
+    """Fires when an upload has ended with any outcome, when polling fails permanently, or at a time limit.
 
-    The event names no more than the request: the worker asks for the result itself, so that no address of results
-    passes through the metadata database. A restarted triggerer goes on where it was, as the waits follow from
-    the time since the upload alone.
+    The event contains only the request id. The worker requests the result itself, so that no address of results is
+    stored in the metadata database. A restarted triggerer continues with the same intervals, because they depend only
+    on the time since the upload.
 
     Args:
-        microsoft_advertising_conn_id: The Airflow connection.
-        customer_id: Customer (cid) in place of the connection's.
-        account_id: Account (aid) in place of the connection's.
-        request_id: The upload.
-        since: When it was sent, as seconds since 1970.
-        started: When the delivery began, likewise; the event brings it back. Arguments of `defer` would not do:
-            `dag.test()` loses them (observed, Airflow 3.3.2).
-        until: When the wait ends without an end of the upload, likewise; the event then says `overdue`. None: never.
+        microsoft_advertising_conn_id: Id of the Airflow connection.
+        customer_id: Customer (cid) that overrides the connection's.
+        account_id: Account (aid) that overrides the connection's.
+        request_id: Request id of the upload.
+        since: When the file was sent, in seconds since 1970.
+        started: When the delivery started, in seconds since 1970; the event returns it. Arguments of `defer` cannot be
+            used for this, because `dag.test()` loses them (observed, Airflow 3.3.2).
+        until: Time limit of the wait, in seconds since 1970; the event then has `overdue`. None: no limit.
         schedule: The arguments of the `PollSchedule`.
     """
 
@@ -61,7 +61,7 @@ class BulkUploadTrigger(BaseTrigger):
         self.schedule = schedule or {}
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What the metadata database keeps: no secrets."""
+        """The arguments, which the metadata database stores; they contain no secrets."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
@@ -81,9 +81,9 @@ class BulkUploadTrigger(BaseTrigger):
         overdue = False
         try:
             async with await self._client() as client:
-                overdue = not await self._ended(client)
+                overdue = not await self._wait_for_end(client)
         except CustomerMatchError as error:
-            # The worker asks again and raises what it then finds, with the right family and advice.
+            # The worker requests the status again and raises the error with its class and advice.
             self.log.warning("Polling of request %s stopped: %s", self.request_id, error)
         event = {"request_id": self.request_id, "started": self.started, "overdue": overdue}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # as above
@@ -94,11 +94,11 @@ class BulkUploadTrigger(BaseTrigger):
         )
         return await sync_to_async(hook.get_async_conn)()
 
-    async def _ended(self, client: AsyncClient) -> bool:
-        """Whether the upload ended before the time was up."""
+    async def _wait_for_end(self, client: AsyncClient) -> bool:
+        """Poll until the end or the time limit; returns whether the upload has ended."""
         schedule = PollSchedule(**self.schedule)
         wait = schedule.next_wait(time.time() - self.since)
-        while wait < self._left():
+        while wait < self._seconds_left():
             await asyncio.sleep(wait)
             try:
                 status = await client.upload_status(self.request_id)
@@ -109,21 +109,21 @@ class BulkUploadTrigger(BaseTrigger):
             if status.state.final:
                 return True
             wait = schedule.next_wait(time.time() - self.since)
-        await asyncio.sleep(max(0.0, self._left()))
+        await asyncio.sleep(max(0.0, self._seconds_left()))
         return False
 
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         return math.inf if self.until is None else self.until - time.time()
 
 
 class PauseTrigger(BaseTrigger):
-    """Fires at a moment: the end of a pause that the service has asked for.
+    """Fires at the end of a wait that the service has asked for.
 
     Args:
-        until: The moment, as seconds since 1970; a restarted triggerer keeps it.
-        seconds: How long the pause was when it began: it lasts no longer, should the clock have been set back since.
-        started: When the delivery began, likewise; the event brings it back, as above.
-        pauses: How many pauses in a row this makes.
+        until: End of the wait, in seconds since 1970; it stays the same after a restart of the triggerer.
+        seconds: Full length of the wait, as an upper limit in case the clock is set back.
+        started: When the delivery started, in seconds since 1970; the event returns it, as above.
+        pauses: Number of waits in a row, including this one.
     """
 
     def __init__(self, *, until: float, seconds: float, started: float, pauses: int) -> None:
@@ -134,7 +134,7 @@ class PauseTrigger(BaseTrigger):
         self.pauses = pauses
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What the metadata database keeps."""
+        """The arguments, which the metadata database stores."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
@@ -146,6 +146,6 @@ class PauseTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Sleep until then."""
+        """Wait until the end."""
         await asyncio.sleep(min(max(0.0, self.until - time.time()), self.seconds))
         yield TriggerEvent({"started": self.started, "pauses": self.pauses})  # type: ignore[no-untyped-call]  # as above

@@ -44,7 +44,7 @@ def test_a_field_of_somebody_else_is_mentioned(connect: Connect, caplog: pytest.
     MicrosoftAdvertisingHook().account()
     MicrosoftAdvertisingHook().account()
     assert [record.getMessage() for record in caplog.records if "owned_by" in record.getMessage()] == [
-        "Airflow connection 'microsoft_advertising_default': its extra field 'owned_by' is not known, and not used."
+        "Airflow connection 'microsoft_advertising_default': its extra field 'owned_by' is unknown and is ignored."
     ]
 
 

@@ -109,11 +109,11 @@ def write_bulk_file(
             would make the upload fail (documented), and without the column an earlier acceptance applies.
 
     Raises:
-        TerminalError: There are more members than one file takes; nothing is left behind.
-        ValueError: An array or the id has not the form above; likewise.
+        TerminalError: There are more members than one file may contain; no file is left.
+        ValueError: An array or the id does not have the form above; no file is left.
     """
     if not (audience_id.isascii() and audience_id.isdigit() and int(audience_id) <= MAX_ID):
-        raise ValueError("the audience id is no id of the service")
+        raise ValueError("the audience id must be a signed 64-bit number in digits")
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
@@ -130,8 +130,8 @@ def write_bulk_file(
 def _write_zip(
     file: IO[bytes], head: bytes, template: npt.NDArray[np.uint8], members: Iterable[Digests]
 ) -> tuple[int, int]:
-    """Rows and raw bytes written."""
-    most = min(MAX_ROWS - _OTHER_ROWS, (MAX_FILE_BYTES - len(head)) // template.size)
+    """Write the zip; returns the number of rows and raw bytes."""
+    limit = min(MAX_ROWS - _OTHER_ROWS, (MAX_FILE_BYTES - len(head)) // template.size)
     entry = zipfile.ZipInfo("upload.csv")  # dated 1980: equal members make equal files
     entry.compress_type = zipfile.ZIP_DEFLATED
     rows = 0
@@ -139,18 +139,18 @@ def _write_zip(
         _deflate_with_isal(member)
         member.write(head)
         for block in _blocks(members):
-            if rows + len(block) > most:
-                raise TerminalError(f"A Bulk file takes {most} members at most: make smaller parts.")
+            if rows + len(block) > limit:
+                raise TerminalError(f"A Bulk file may contain at most {limit} members: use smaller parts.")
             member.write(_item_rows(template, block, first=rows).data)
             rows += len(block)
     return rows, len(head) + rows * template.size
 
 
 def _deflate_with_isal(member: IO[bytes]) -> None:
-    """Put isal's deflate in the place of zlib's: 15 times faster than zipfile's default, and it packs better.
+    """Compress with isal instead of zlib: 15 times faster than zipfile's default, and with smaller files.
 
-    zipfile has no public way to choose another. Were the attribute renamed one day, the files would be the
-    same, only made more slowly.
+    zipfile has no public way to choose this. If the attribute were renamed, the files would still be valid, but
+    writing them would be slower.
     """
     member._compressor = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -15)  # type: ignore[attr-defined]  # noqa: SLF001
 
