@@ -1,8 +1,8 @@
 """One DAG per export file: validate → normalise → chunk → upload for each segment, then report.
 
-Beside the segments, `sizes` reads how large the service finds the audiences of earlier runs.
+In parallel with the segments, `sizes` reads the sizes that the service reports for the audiences of earlier runs.
 
-A file that cannot be understood becomes a DAG of its own that says why, so that the others keep running.
+A file that is not valid becomes a DAG that shows the error, so that the other DAGs keep running.
 """
 
 from __future__ import annotations
@@ -36,33 +36,33 @@ __all__ = ["REASON_KEY", "customer_match_dags", "export_dag"]
 
 log = logger(__name__)
 
-_SHOWN = 120
-"""Characters of a name in the list of mapped tasks; Airflow's column holds 250."""
+_MAX_NAME_LENGTH = 120
+"""Maximum length of a name in the list of mapped tasks; Airflow's column holds 250 characters."""
 
 REASON_KEY = "reason"
-"""XCom of the task `select`: why it failed."""
+"""Key of the XCom in which the task `select` stores why it failed."""
 
 Row = dict[str, Any]
-"""A segment as it travels between tasks: `table`, `audience` and `path`."""
+"""A segment as JSON, passed between tasks: `table`, `audience` and `path`."""
 
-# The steps are imported by the tasks that do them: this file is parsed every few seconds, and they load what reads
-# tables and hashes addresses.
+# Tasks import their steps themselves: this file is parsed every few seconds, and the steps import large libraries.
 
 
 def customer_match_dags(
     folder: Path | str | None = None, *, base: Path | str | None = None
 ) -> dict[str, DAG]:
-    """All DAGs of a folder of export files. In a DAG file: `globals().update(customer_match_dags("../exports"))`.
+    """Make the DAGs of a folder of export files. In a DAG file: `globals().update(customer_match_dags("../exports"))`.
 
     Args:
-        folder: With the export files; a relative path begins at the folder of the file that calls. Default: what
-            CUSTOMER_MATCH_EXPORTS names, else `include/exports` of the project.
-        base: The folder in which relative local folders of the export files begin; a relative path as above.
-            Default: the project. In a DAG bundle that is fetched anew for each version, such as a Git bundle, only
-            tables can be in it: the workspace must be a URL or an absolute path, or its ledgers would be lost.
+        folder: The folder of export files; a relative path starts at the folder of the calling file. Default: the
+            folder in CUSTOMER_MATCH_EXPORTS, otherwise `include/exports` of the project.
+        base: The folder at which relative local paths in the export files start; a relative `base` starts at the
+            folder of the calling file too. Default: the project. Some DAG bundles, such as a Git bundle, get a new
+            folder for each version: there, only tables can be in it. The workspace must be a URL or an absolute path,
+            or its ledgers would be lost.
 
     Returns:
-        The DAGs by names for variables of a module. A file that is not valid becomes a DAG that says why.
+        The DAGs by variable name, for `globals()`. A file that is not valid becomes a DAG that shows the error.
 
     Raises:
         ConfigurationError: The folder does not exist.
@@ -81,7 +81,7 @@ def customer_match_dags(
 
 
 def export_dag(export: Export) -> DAG:
-    """The DAG of one export."""
+    """Make the DAG of one export."""
     with DAG(
         dag_id=export.name,
         dag_display_name=export.title,
@@ -110,16 +110,16 @@ def export_dag(export: Export) -> DAG:
 
 
 def value_of(output: XComArg) -> Any:
-    """What a task returns, where another task takes it: Airflow puts the value in, but its types do not say so."""
+    """Pass the output of a task as an argument of another: Airflow inserts the value, but its types do not allow it."""
     return output
 
 
 def select_task(export: Export) -> XComArg:
-    """The task that chooses the segments of a run."""
+    """Make the task that chooses the segments of a run."""
 
     @task
     def select() -> list[Row]:
-        """Which segments this run exports."""
+        """Choose the segments of this run."""
         from airflow_microsoft_advertising.run.select import select_segments  # noqa: PLC0415 (see above)
 
         context = get_current_context()
@@ -135,11 +135,11 @@ def select_task(export: Export) -> XComArg:
 
 
 def segment_group(export: Export, rows: XComArg) -> DAGNode:
-    """The tasks of one segment, mapped over all."""
+    """Make the tasks of one segment, mapped over all segments."""
 
     @task(map_index_template="{{ segment_name }}")
     def validate(row: Row) -> Row:
-        """The table is found, readable, fresh, and has its e-mail column."""
+        """Check that the table exists, is readable and fresh, and has its e-mail column."""
         from airflow_microsoft_advertising.run.validate import validate_segment  # noqa: PLC0415 (see above)
 
         validate_segment(this_run(export), this_segment(row))
@@ -147,7 +147,7 @@ def segment_group(export: Export, rows: XComArg) -> DAGNode:
 
     @task(map_index_template="{{ segment_name }}")
     def normalise(row: Row) -> Row:
-        """Its addresses are normalised and hashed, its members staged."""
+        """Normalise and hash the addresses, and stage the members."""
         from airflow_microsoft_advertising.run.normalise import normalise_segment  # noqa: PLC0415 (see above)
 
         normalise_segment(this_run(export), this_segment(row))
@@ -155,7 +155,7 @@ def segment_group(export: Export, rows: XComArg) -> DAGNode:
 
     @task(map_index_template="{{ segment_name }}")
     def chunk(row: Row) -> Row:
-        """The difference to what the audience holds, cut into parts."""
+        """Compute the difference to the ledger, and divide it into parts."""
         from airflow_microsoft_advertising.run.chunk import chunk_segment  # noqa: PLC0415 (see above)
 
         run, segment = this_run(export), this_segment(row)
@@ -178,11 +178,11 @@ def segment_group(export: Export, rows: XComArg) -> DAGNode:
 
 
 def sizes_task(export: Export, rows: XComArg) -> XComArg:
-    """The task that looks at what the service has made of earlier runs."""
+    """Make the task that reads the sizes that the service reports for earlier runs."""
 
     @task(retries=0, execution_timeout=timedelta(minutes=10))
     def sizes(rows: list[Row]) -> None:
-        """Matched users of each audience, and whether they are enough to be served. Fails no run."""
+        """Read the matched users of each audience, and check whether they are enough to serve ads. Fails no run."""
         from airflow_microsoft_advertising.run.sizes import read_sizes  # noqa: PLC0415 (see above)
 
         read_sizes(this_run(export), [Segment.model_validate(row) for row in rows])
@@ -191,20 +191,20 @@ def sizes_task(export: Export, rows: XComArg) -> XComArg:
 
 
 def report_task(export: Export, rows: XComArg) -> XComArg:
-    """The task that sums up a run."""
+    """Make the task that writes the report of a run."""
     audiences = Asset(f"{export.name} audiences")
 
     @task(trigger_rule=TriggerRule.ALL_DONE, retries=1, outlets=[audiences])
     def report(rows: list[Row] | None) -> None:
-        """What the run did; fails if a segment did. Success is an event that other DAGs can be scheduled by."""
+        """Write the report. Fails if a segment failed. Success emits an asset event that can schedule other DAGs."""
         from airflow_microsoft_advertising.run.report import write_report  # noqa: PLC0415 (see above)
         from customer_match.runs.report_text import summary_of  # noqa: PLC0415 (see above)
 
         context = get_current_context()
         if rows is None:
             reason = context["ti"].xcom_pull(task_ids="select", key=REASON_KEY)
-            words = reason or "The log of the task `select` says why."
-            raise AirflowFailException(f"No segments were selected. {words}")
+            advice = reason or "See the log of the task `select`."
+            raise AirflowFailException(f"No segments were selected. {advice}")
         result = write_report(this_run(export), [Segment.model_validate(row) for row in rows])
         summary = summary_of(result)
         context["ti"].xcom_push(NOTE_KEY, summary)
@@ -221,27 +221,27 @@ def report_task(export: Export, rows: XComArg) -> XComArg:
 
 
 def this_run(export: Export) -> ExportRun:
-    """The run that the current task belongs to."""
+    """Return the run that the current task belongs to."""
     from airflow_microsoft_advertising.run.context import run_of  # noqa: PLC0415 (see above)
 
     return run_of(export, get_current_context())
 
 
 def this_segment(row: Row) -> Segment:
-    """The segment of a row; its name becomes the name of the mapped task."""
+    """Return the segment of a row, and use its name as the name of the mapped task."""
     segment = Segment.model_validate(row)
-    get_current_context()["segment_name"] = without_addresses(segment.audience)[:_SHOWN]  # type: ignore[typeddict-unknown-key]
+    get_current_context()["segment_name"] = without_addresses(segment.audience)[:_MAX_NAME_LENGTH]  # type: ignore[typeddict-unknown-key]
     return segment
 
 
 def broken_dag(export: BrokenExport) -> DAG:
-    """A DAG that says what is wrong with an export file, on its page and when it runs."""
-    message = without_addresses(export.error_message)  # which repeats names of files, tables and audiences
+    """Make a DAG that shows the error of an export file, on its page and when it runs."""
+    message = without_addresses(export.error_message)  # it repeats names of files, tables and audiences
 
     @dag(
         dag_id=export.name,
         schedule=None,
-        doc_md=f"# This export file cannot be used\n\n```\n{message}\n```",
+        doc_md=f"# This export file is not valid\n\n```\n{message}\n```",
         tags=["customer match", "broken"],
     )
     def broken() -> None:

@@ -1,4 +1,4 @@
-"""Links from tasks to the pages of Microsoft Advertising."""
+"""Links from tasks to pages of Microsoft Advertising."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ __all__ = ["AudienceLink", "audiences_url"]
 
 
 class AudienceLink(BaseOperatorLink):
-    """From an upload to its audience. Airflow asks for it where the task has just ended, and keeps it."""
+    """The link from an upload task to its audience. Airflow stores it when the task ends."""
 
     name = "Audience at Microsoft Advertising"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 (Airflow's signature)
-        """The link that the operator found; empty if it did not come that far."""
+        """Return the link that the operator has set; empty if the task ended earlier."""
         return getattr(operator, "audience_url", None) or ""
 
 
 def audiences_url(*, customer_id: str, account_id: str, base_url: str | None) -> str:
-    """The page that lists an account's audiences.
+    """Return the URL of the page that lists an account's audiences.
 
     Args:
         customer_id: Customer (cid).
         account_id: Account (aid).
-        base_url: Of another host than Microsoft's: its own page.
+        base_url: Base URL of another host than Microsoft's; the link then opens its page. None: Microsoft's page.
     """
     if base_url:
         return base_url

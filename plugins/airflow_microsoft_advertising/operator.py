@@ -1,4 +1,4 @@
-"""The operator: carries out a staged plan, waiting in the triggerer."""
+"""The operator that uploads a staged plan, and waits in the triggerer."""
 
 from __future__ import annotations
 
@@ -18,30 +18,28 @@ from customer_match_delivery.backoff import MAX_WAITS
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.upload import NextMove, Upload
 
-# What does the work is imported where it is done: this module is read at every parsing of the DAGs.
+# Modules that do the work are imported inside functions: this module is imported whenever DAGs are parsed.
 
 __all__ = ["UploadAudienceOperator"]
 
 
 class UploadAudienceOperator(WaitingOperator):
-    """Brings one audience to the members that the step `chunk` has staged.
+    """Uploads the plan of the step `chunk`, so that the audience holds exactly the segment's members.
 
-    The operator makes sure that the audience exists, sends the plan's parts one after the other and waits for
-    each in the triggerer; for those that travel by calls there is nothing to wait for. What was sent and
-    confirmed is in the audience's ledger, so that a retry, a restart or the next run goes on where this one
-    stopped and sends nothing twice that must not be.
+    The operator makes sure that the audience exists, sends the plan's parts one after the other, and waits for each
+    upload in the triggerer. Parts that are sent with the synchronous API need no wait. The audience's ledger records
+    what was sent and confirmed, so a retry, a restart or the next run continues where this one stopped.
 
     Args:
-        segment: What is the segment's own (templated): `folder`, its folder of this run in the workspace, where `chunk`
-            left its record; `audience`, the name of its audience; `audience_id`, the very list to write to (empty:
-            found by name, or created); `segment`, what tells it from the export's others whatever its audience is
-            called. All but the first two may be left out.
-        export: What the export says of all of its audiences, as `spec.export_values` makes it. All but `mark` may be
-            left out.
+        segment: Values of the segment (templated): `folder`, its folder in the workspace for this run, with the record
+            of `chunk`; `audience`, the name of its audience; `audience_id`, the id of the list to write to (empty:
+            found by name, or created); `segment`, its identity within the export, independent of the audience's name.
+            Only the first two are required.
+        export: Values of the export for all of its audiences, made by `spec.export_values`. Only `mark` is required.
         workspace_root: Path or URL of the workspace (templated).
         workspace_conn_id: Airflow connection of the workspace; None for a local folder (templated).
         microsoft_advertising_conn_id: Airflow connection of the service (templated).
-        kwargs: As `WaitingOperator` takes them: `customer_id`, `account_id` (templated), `deferrable` (default: yes),
+        kwargs: Arguments of `WaitingOperator`: `customer_id`, `account_id` (templated), `deferrable` (default: yes),
             `upload_timeout`, `poll_schedule`.
     """
 
@@ -73,12 +71,12 @@ class UploadAudienceOperator(WaitingOperator):
         self.workspace_conn_id = workspace_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Start or resume the delivery; defers while the service works, or asks for a pause."""
+        """Start or resume the delivery. Defers while the service works, or if it asks for a pause."""
         upload = self._upload(context)
         return self._take_steps(upload, upload.start, started=time.time())
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Go on after an upload has ended; the ledger knows which."""
+        """Continue after an upload has ended; the ledger knows which."""
         upload, started = self._upload(context), float(event["started"])
         overdue = str(event["request_id"]) if event.get("overdue") else None
         return self._take_steps(
@@ -86,7 +84,7 @@ class UploadAudienceOperator(WaitingOperator):
         )
 
     def execute_after_pause(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Go on after the pause that the service had asked for."""
+        """Continue after a pause that the service asked for."""
         upload, started = self._upload(context), float(event["started"])
         return self._take_steps(
             upload, partial(upload.start, since=started), started=started, pauses=int(event["pauses"])
@@ -100,9 +98,9 @@ class UploadAudienceOperator(WaitingOperator):
         started: float,
         pauses: int = 0,
     ) -> dict[str, Any]:
-        """Take steps until the delivery is done, with waits between them; a deferrable task ends at the first wait.
+        """Take steps until the delivery is complete. A deferrable task ends at the first wait.
 
-        A wait that the service names is no try of the task: Airflow's own waits between tries know nothing of it.
+        A wait that the service asks for does not use a retry of the task.
         """
         from airflow_microsoft_advertising.run.upload import Busy  # noqa: PLC0415 (see above)
 
@@ -119,7 +117,7 @@ class UploadAudienceOperator(WaitingOperator):
             if isinstance(move, dict):
                 break
             if isinstance(move, Busy):
-                # For as long as the other run takes: nobody is at fault, so it is not counted.
+                # Wait as long as the other run takes: this is no error, so it is not counted.
                 self.pause(move.seconds, started=started, pauses=pauses)
                 step = partial(upload.start, since=started)
             else:

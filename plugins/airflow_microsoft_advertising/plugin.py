@@ -1,4 +1,4 @@
-"""The Airflow plugin: what the scheduler does for our runs, and the links of tasks.
+"""The Airflow plugin: the listener for the scheduler, and the links of tasks.
 
 Airflow finds it by the entry point `airflow.plugins`, also where this package is only installed.
 """
@@ -14,7 +14,7 @@ __all__ = ["MicrosoftAdvertisingPlugin"]
 
 
 class MicrosoftAdvertisingPlugin(AirflowPlugin):
-    """Links and the listener; the connection type comes from the provider's description."""
+    """Registers links and the listener. The connection type is in the provider's description."""
 
     name = "microsoft_advertising"
     listeners = [listener]  # noqa: RUF012 (as Airflow declares it)

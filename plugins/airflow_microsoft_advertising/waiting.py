@@ -1,4 +1,4 @@
-"""What operators have in common that wait for the service: in the triggerer, or in the task itself."""
+"""Base class of the operators that wait for the service: in the triggerer, or in the task itself."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from customer_match_delivery.backoff import wait_seconds
 if TYPE_CHECKING:
     from customer_match_delivery.delivery import Waiting
 
-# Resuming a deferred task before the scheduler has seen its process end starts the task over (apache/airflow
-# issue 72716, seen with 3.3.2); with Airflow's defaults that takes up to five seconds.
+# If a deferred task resumes before the scheduler has seen its process end, the task starts from the beginning
+# (apache/airflow issue 72716, seen with 3.3.2). With Airflow's defaults the scheduler needs up to five seconds.
 _SHORTEST_PAUSE = 5.0
 _POLL_SCHEDULE = {"first": _SHORTEST_PAUSE}
 
 _TRIGGERER_AWAY = timedelta(minutes=30)
 
-# What does the work is imported where it is done: this module is read at every parsing of the DAGs.
+# Modules that do the work are imported inside functions: this module is imported whenever DAGs are parsed.
 
 __all__ = ["WaitingOperator"]
 
@@ -33,11 +33,11 @@ class WaitingOperator(BaseOperator):
 
     Args:
         microsoft_advertising_conn_id: Airflow connection of the service.
-        customer_id: Customer (cid) in place of the connection's.
-        account_id: Account (aid) in place of the connection's.
-        deferrable: Whether to wait in the triggerer; else the task itself waits and keeps its worker slot.
+        customer_id: Customer (cid), instead of the connection's.
+        account_id: Account (aid), instead of the connection's.
+        deferrable: Wait in the triggerer; otherwise the task itself waits and keeps its worker slot.
         upload_timeout: How long to wait for one upload.
-        poll_schedule: Arguments of `PollSchedule`; default: the first question after five seconds.
+        poll_schedule: Arguments of `PollSchedule`; default: the first poll after five seconds.
     """
 
     def __init__(
@@ -60,19 +60,18 @@ class WaitingOperator(BaseOperator):
         self.poll_schedule = _POLL_SCHEDULE if poll_schedule is None else poll_schedule
 
     def on_kill(self) -> None:
-        """Nothing is lost: the service goes on with what it has, and the ledger names it.
-
-        The service has no call that stops an upload.
-        """
-        self.log.warning("Stopped. An upload in flight goes on at the service; the next try awaits it.")
+        """Log that an upload in progress continues: the service has no call to stop it, and the ledger records it."""
+        self.log.warning(
+            "Stopped. An upload in progress continues at the service; the next try waits for it."
+        )
 
     def pause(self, seconds: float, *, started: float, pauses: int) -> None:
-        """Wait for so many seconds; a deferrable task goes on in `execute_after_pause`.
+        """Wait for a number of seconds; a deferrable task continues in `execute_after_pause`.
 
         Args:
-            seconds: As the service asked for.
-            started: When the delivery began, as seconds since 1970; comes back with the event.
-            pauses: How many pauses in a row this makes; likewise.
+            seconds: The wait that the service asked for.
+            started: When the delivery started, as seconds since 1970; the event returns it.
+            pauses: Number of pauses in a row, including this one; the event returns it.
 
         Raises:
             TaskDeferred: The task waits in the triggerer.
@@ -91,14 +90,14 @@ class WaitingOperator(BaseOperator):
         )
 
     def wait_for(self, waiting: Waiting, *, started: float) -> str | None:
-        """Wait for the end of an upload; a deferrable task goes on in `execute_complete`.
+        """Wait for the end of an upload; a deferrable task continues in `execute_complete`.
 
         Args:
             waiting: The upload.
-            started: When the delivery began, as seconds since 1970; comes back with the event.
+            started: When the delivery started, as seconds since 1970; the event returns it.
 
         Returns:
-            Its request id if it did not end in time; else None.
+            The request id if the upload did not end in time; otherwise None.
 
         Raises:
             TaskDeferred: The task waits in the triggerer.
@@ -122,12 +121,12 @@ class WaitingOperator(BaseOperator):
                 schedule=self.poll_schedule,
             ),
             method_name="execute_complete",
-            # Airflow's own end of a wait, which tells no report and keeps the lease: where no triggerer is left.
+            # Airflow's own timeout, for the case that no triggerer runs. It records no failure and keeps the lease.
             timeout=self.upload_timeout + _TRIGGERER_AWAY,
         )
 
     def _poll(self, waiting: Waiting) -> bool:
-        """Ask until the upload has ended; False if it did not end in time."""
+        """Poll until the upload has ended. Return False if it did not end in time."""
         from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415 (see above)
         from microsoft_advertising.polling import PollSchedule  # noqa: PLC0415
 
@@ -148,7 +147,7 @@ class WaitingOperator(BaseOperator):
                     self.log.warning("Status of request %s: %s", waiting.request_id, error)
                     time.sleep(error.retry_after or schedule.longest)
                 except CustomerMatchError as error:
-                    # The next step asks again and raises what it then finds.
+                    # The next step polls again and raises what it then finds.
                     self.log.warning("Polling of request %s stopped: %s", waiting.request_id, error)
                     return True
         return False

@@ -196,7 +196,7 @@ def test_a_retry_awaits_what_the_first_try_sent(run: ExportRun, service: Closing
 
 def test_killing_says_that_nothing_is_lost(run: ExportRun, capsys: pytest.CaptureFixture[str]) -> None:
     operator(run).on_kill()
-    assert "goes on at the service; the next try awaits it" in capsys.readouterr().out
+    assert "continues at the service; the next try waits for it" in capsys.readouterr().out
 
 
 # --- Pauses ------------------------------------------------------------------------------------------------
