@@ -90,7 +90,7 @@ def leave_summary(session: Session, run: DagRun, text: Any) -> None:
 # --- Pools -------------------------------------------------------------------------------------------------
 
 
-def test_a_missing_pool_is_made_before_any_task_waits_for_it(
+def test_a_missing_pool_is_created_before_a_task_waits_for_it(
     session: Session, dag_run: DagRun, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert pool_name("190000001") not in pools(session)
@@ -101,7 +101,7 @@ def test_a_missing_pool_is_made_before_any_task_waits_for_it(
     assert f"The pool {pool_name('190000001')} was missing" in caplog.text
 
 
-def test_a_pool_that_is_there_stays_as_somebody_set_it(session: Session, dag_run: DagRun) -> None:
+def test_an_existing_pool_is_not_changed(session: Session, dag_run: DagRun) -> None:
     from airflow.models.pool import Pool
 
     theirs = Pool(pool=pool_name("190000001"), slots=2, description="ours", include_deferred=False)
@@ -111,13 +111,13 @@ def test_a_pool_that_is_there_stays_as_somebody_set_it(session: Session, dag_run
     assert (found.slots, found.description, found.include_deferred) == (2, "ours", False)
 
 
-def test_pools_that_are_not_ours_are_left_alone(session: Session) -> None:
+def test_pools_of_other_packages_are_ignored(session: Session) -> None:
     before = set(pools(session))
     assert ensure_pools(["default_pool", "somebody_elses"], session) == []
     assert set(pools(session)) == before
 
 
-def test_each_pool_is_made_once(session: Session) -> None:
+def test_each_pool_is_created_once(session: Session) -> None:
     names = [pool_name("2"), pool_name("1"), pool_name("2")]
     assert ensure_pools(names, session) == [pool_name("1"), pool_name("2")]
     assert ensure_pools(names, session) == []
@@ -134,7 +134,7 @@ def test_two_runs_in_one_transaction_of_the_scheduler(session: Session, dag_run:
 
 
 @pytest.mark.parametrize("dialect", ["postgresql", "mysql", "sqlite"])
-def test_no_database_takes_a_second_one_for_an_error(dialect: str) -> None:
+def test_inserting_an_existing_pool_is_no_error_in_any_database(dialect: str) -> None:
     """Schedulers side by side: what is sent says itself what to do about one that is there."""
     from importlib import import_module
 
@@ -160,7 +160,7 @@ def test_no_database_takes_a_second_one_for_an_error(dialect: str) -> None:
     assert "ON CONFLICT DO NOTHING" in said[0] or said[0].startswith("INSERT IGNORE")
 
 
-def test_a_run_without_a_session_is_left_alone() -> None:
+def test_a_run_without_a_session_is_ignored() -> None:
     from airflow.models.dagrun import DagRun
 
     run_listener.on_dag_run_running(DagRun(dag_id="x", run_id="y"), "")
@@ -178,7 +178,7 @@ def test_the_summary_becomes_the_note(session: Session, dag_run: DagRun, end: An
     assert dag_run.note == "2 of 2 segments succeeded.\n- Gold: delivered"
 
 
-def test_a_persons_note_is_kept(session: Session, dag_run: DagRun) -> None:
+def test_a_users_note_is_kept(session: Session, dag_run: DagRun) -> None:
     leave_summary(session, dag_run, "2 of 2 segments succeeded.")
     dag_run.note = "checked with marketing"
     session.flush()

@@ -1,4 +1,4 @@
-"""The operator: what it defers with, how it goes on, and what it shows."""
+"""The operator: how it defers and continues, and what it shows."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_it_defers_with_all_that_the_trigger_needs(run: ExportRun, service: Clos
     assert not [secret for secret in SECRETS.values() if secret in repr(waiting.trigger.serialize())]
 
 
-def test_it_goes_on_until_the_audience_is_right(run: ExportRun, service: ClosingService) -> None:
+def test_it_continues_until_the_audience_is_exact(run: ExportRun, service: ClosingService) -> None:
     result, deferrals = to_the_end(run)
     [audience] = service.audiences.values()
     assert (audience.name, len(audience.people)) == ("Gold customers", 3)
@@ -176,7 +176,7 @@ def test_what_the_service_does_not_take_by_calls_goes_by_bulk(
     assert [len(audience.people) for audience in service.audiences.values()] == [3]
 
 
-def test_the_time_of_the_whole_delivery_is_told(run: ExportRun, service: ClosingService) -> None:
+def test_the_result_has_the_time_of_the_whole_delivery(run: ExportRun, service: ClosingService) -> None:
     deferred(lambda: operator(run).execute(CONTEXT))
     long_ago = datetime.now(UTC).timestamp() - 100
     deferred(lambda: operator(run).execute_complete(CONTEXT, {"started": long_ago}))
@@ -194,7 +194,7 @@ def test_a_retry_awaits_what_the_first_try_sent(run: ExportRun, service: Closing
     assert [upload.id for upload in service.accepted] == ["r1", "r2"]
 
 
-def test_killing_says_that_nothing_is_lost(run: ExportRun, capsys: pytest.CaptureFixture[str]) -> None:
+def test_on_kill_logs_that_the_upload_continues(run: ExportRun, capsys: pytest.CaptureFixture[str]) -> None:
     operator(run).on_kill()
     assert "continues at the service; the next try waits for it" in capsys.readouterr().out
 
@@ -255,7 +255,7 @@ def test_a_pause_between_two_parts(
 
 
 @pytest.mark.faults
-def test_no_pause_is_longer_than_an_hour(
+def test_no_wait_is_longer_than_an_hour(
     run: ExportRun, service: ClosingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     throttled(service, monkeypatch, times=1, seconds=10**9)
@@ -275,7 +275,7 @@ def test_the_time_of_a_delivery_includes_its_pauses(run: ExportRun, service: Clo
 
 
 @pytest.mark.faults
-def test_pauses_end_when_there_were_too_many(
+def test_the_number_of_waits_in_a_row_is_limited(
     run: ExportRun, service: ClosingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     throttled(service, monkeypatch, times=10**6)
@@ -324,7 +324,7 @@ def lease(run: ExportRun, holder: str = "somebody else") -> Lease:
 
 
 @pytest.mark.faults
-def test_a_disk_that_is_full_after_a_wait_keeps_the_audience_from_nobody(
+def test_a_disk_that_is_full_after_a_wait_releases_the_lease(
     run: ExportRun, service: ClosingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deferred(lambda: operator(run).execute(CONTEXT))
@@ -374,7 +374,7 @@ def test_the_lease_stays_while_an_upload_is_waited_for_and_is_the_runs_own_after
 
 
 @pytest.mark.faults
-def test_whoever_fails_gives_the_audience_back(
+def test_a_failed_task_releases_the_lease(
     run: ExportRun, service: ClosingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
@@ -463,7 +463,7 @@ def test_a_run_that_was_overtaken_is_skipped(run: ExportRun, service: ClosingSer
     assert (segment.outcome, segment.message) == (Outcome.SKIPPED, str(Overtaken(newer)))
 
 
-def test_the_report_tells_of_the_plan_that_was_carried_out(
+def test_the_report_has_the_plan_that_was_delivered(
     tmp_path: Path, connect: Connect, service: ClosingService
 ) -> None:
     """The audience was deleted by hand between chunk and upload: all members are sent, not the difference."""
@@ -648,7 +648,7 @@ def test_an_empty_segment_that_is_allowed_makes_an_empty_audience(
 
 
 @pytest.mark.bad_input
-def test_an_empty_segment_does_not_empty_an_audience_whose_members_nobody_knows(
+def test_an_empty_segment_does_not_empty_an_audience_with_unknown_members(
     tmp_path: Path, connect: Connect, service: ClosingService
 ) -> None:
     connect()
@@ -683,7 +683,7 @@ def test_terms_of_the_connection_are_accepted_and_reported(
     assert words in html_of(report)
 
 
-def test_without_them_nothing_is_accepted_or_said(run: ExportRun, service: ClosingService) -> None:
+def test_without_terms_nothing_is_accepted_or_reported(run: ExportRun, service: ClosingService) -> None:
     to_the_end(run)
     report = write_report(run, [GOLD])
     assert report.terms is None

@@ -70,7 +70,7 @@ def test_its_modules_can_be_imported(kind: str) -> None:
         assert [import_module(module) for module in entry["python-modules"]]
 
 
-def test_the_plugin_has_an_entry_point_and_stands_in_the_description() -> None:
+def test_the_plugin_has_an_entry_point_and_is_in_the_description() -> None:
     """Plugins that only the description names are not loaded where providers are found lazily, the default."""
     [entry] = entry_points(group="airflow.plugins", name="microsoft_advertising")
     plugin = entry.load()

@@ -78,7 +78,7 @@ def test_audiences_are_listed_with_export_and_sizes(simulator: Simulator, lists:
     assert "not ours" in line
 
 
-def test_the_table_keeps_ids_and_days_as_they_are_and_says_what_is_unknown() -> None:
+def test_the_table_keeps_ids_and_days_unchanged_and_marks_unknown_values() -> None:
     """A column of counts in which some are missing must not turn 30 days into 30.0."""
     known = Audience("007", "[bold]Gold", membership_duration=30, search_size=1_234_567, network_size=0)
     unknown = Audience("8", "用户 <b>")
@@ -99,7 +99,7 @@ def test_deleting_asks_first(simulator: Simulator, lists: dict[str, str]) -> Non
     assert {lists["ours"], lists["old"]}.isdisjoint(listed())
 
 
-def test_deleting_without_a_question(lists: dict[str, str]) -> None:
+def test_deleting_without_confirmation(lists: dict[str, str]) -> None:
     result = run("--delete", lists["ours"], "--yes", "--json")
     assert result.exit_code == 0
     assert json.loads(result.stdout) == {"deleted": [lists["ours"]]}
@@ -107,7 +107,7 @@ def test_deleting_without_a_question(lists: dict[str, str]) -> None:
 
 
 @pytest.mark.bad_input
-def test_what_is_not_ours_is_left_unless_it_is_meant(lists: dict[str, str]) -> None:
+def test_an_audience_of_no_export_is_deleted_only_with_the_option(lists: dict[str, str]) -> None:
     refused = run("--delete", lists["ours"], "--delete", lists["foreign"], "--yes")
     assert isinstance(refused.exception, ConfigurationError)
     assert "add --not-ours" in str(refused.exception)
@@ -124,7 +124,9 @@ def test_an_unknown_id_deletes_nothing(lists: dict[str, str]) -> None:
 
 
 @pytest.mark.bad_input
-def test_one_that_a_campaign_uses_is_left_with_advice(simulator: Simulator, lists: dict[str, str]) -> None:
+def test_an_audience_that_a_campaign_uses_is_kept_with_advice(
+    simulator: Simulator, lists: dict[str, str]
+) -> None:
     simulator.api.control(f"audiences/{lists['ours']}", {"associated": True})
     result = run("--delete", lists["old"], "--delete", lists["ours"], "--yes")
     assert f"(id {lists['old']})" in result.stderr, "what is done is told, whatever comes after it"

@@ -1,4 +1,4 @@
-"""Names that come from the lake: one that cannot be used fails by itself, and none carries an address outside."""
+"""Names that come from the lake: an invalid one fails alone, and addresses in names are never shown."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def lake(tmp_path: Path, simulator: Simulator) -> Lake:
 
 @pytest.mark.system
 @pytest.mark.timeout(180)
-def test_names_that_cannot_be_used_stop_nobody_else(lake: Lake) -> None:
+def test_invalid_names_do_not_stop_other_segments(lake: Lake) -> None:
     good = [f"Gold {lake.unique}", f"Silver# {lake.unique}"]
     accents = f"M\u00e4nner {lake.unique}"
     bad = [LONG, "a\x1b[31mb", "line\nbreak", "Twin", "twin", accents, unicodedata.normalize("NFD", accents)]
@@ -115,7 +115,7 @@ def test_names_that_cannot_be_used_stop_nobody_else(lake: Lake) -> None:
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("as_json", [True, False])
 def test_no_spelling_of_an_address_in_a_path_gets_out(lake: Lake, as_json: bool) -> None:
-    """Below a table, as a damaged file whose path is told; and as a table of its own."""
+    """Below a table, as a damaged file whose path is reported; and as a separate table."""
     for number, spelled in enumerate(SPELLINGS):
         lake.table(f"Damaged-{number}-{lake.unique}", f"p={spelled}", text="Email\n")
         lake.table(f"Empty-{number}-{lake.unique}", f"p={spelled}", text="")

@@ -61,7 +61,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["ledger", *arguments])
 
 
-def test_show_says_what_the_ledger_knows(workspace: Workspace) -> None:
+def test_show_prints_what_the_ledger_knows(workspace: Workspace) -> None:
     delivered(workspace)
     output = run("show", "Gold").output
     assert "Gold (id 81; export autumn)" in output
@@ -91,7 +91,7 @@ def test_show_gives_json_to_programs(workspace: Workspace) -> None:
     assert (summary["damage"], summary["busy"], summary["in_flight"]) == (None, None, [])
 
 
-def test_show_what_is_under_way(workspace: Workspace) -> None:
+def test_show_uploads_in_progress(workspace: Workspace) -> None:
     ledger = delivered(workspace)
     entry = ledger.load()
     newcomer = write_members(workspace, "newcomer", [np.full((1, 32), 9, dtype=np.uint8)])
@@ -106,7 +106,7 @@ def test_show_what_is_under_way(workspace: Workspace) -> None:
     assert "secret" not in output
 
 
-def test_show_calls_that_may_land_late_and_forget_them_not(workspace: Workspace) -> None:
+def test_show_calls_that_may_land_late_and_keep_them_after_forget(workspace: Workspace) -> None:
     ledger = delivered(workspace)
     assert "unanswered" not in run("show", "Gold").output
     entry, until = ledger.load(), datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=9)
@@ -210,7 +210,7 @@ def test_forget_asks_first(workspace: Workspace) -> None:
     assert "members      unknown" in run("show", "Gold").output
 
 
-def test_forget_leaves_a_run_at_work_alone(workspace: Workspace) -> None:
+def test_forget_is_rejected_while_a_run_holds_the_audience(workspace: Workspace) -> None:
     ledger = delivered(workspace)
     Lease(workspace, FOLDER, audience="Gold", holder="autumn/scheduled").take(timedelta(hours=1))
     before = ledger.load()
@@ -223,7 +223,7 @@ def test_forget_leaves_a_run_at_work_alone(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("ahead", [timedelta(0), timedelta(days=3650)], ids=["right", "ten years ahead"])
 @pytest.mark.parametrize("has_begun", [True, False])
-def test_release_takes_the_audience_from_a_run_that_has_died(
+def test_release_ends_the_lease_of_a_dead_run(
     workspace: Workspace, ahead: timedelta, *, has_begun: bool
 ) -> None:
     """Whatever its clock was, and also where it came to write nothing else."""
@@ -243,13 +243,13 @@ def test_release_takes_the_audience_from_a_run_that_has_died(
     Lease(workspace, FOLDER, audience="Gold", holder="next").take(timedelta(minutes=30))
 
 
-def test_release_of_what_nobody_holds(workspace: Workspace) -> None:
+def test_release_without_a_lease(workspace: Workspace) -> None:
     delivered(workspace)
     assert run("release", "Gold").output == "No run holds the audience 'Gold'.\n"
 
 
 @pytest.mark.parametrize("command", ["show", "verify", "forget", "release"])
-def test_a_ledger_that_goes_on_under_another_name(workspace: Workspace, command: str) -> None:
+def test_a_ledger_of_a_renamed_audience(workspace: Workspace, command: str) -> None:
     """The old ledger is no longer used."""
     ledger = delivered(workspace)
     Ledgers(workspace, "2").carry_over(ledger, Ledgers(workspace, "2").of("VIPs"), "autumn/gold")

@@ -168,7 +168,7 @@ def test_a_segment_that_fails_does_not_stop_the_others(lake: Lake, service: Clos
 
 
 @pytest.mark.faults
-def test_what_may_pass_is_tried_again_as_often_as_the_export_says(
+def test_temporary_errors_are_retried_as_often_as_the_export_says(
     lake: Lake, service: ClosingService
 ) -> None:
     service.ends = [UploadState.FAILED] * 2
@@ -204,7 +204,7 @@ def test_what_cannot_pass_is_not_tried_again(
 
 
 @pytest.mark.faults
-def test_a_pause_that_the_service_asks_for_costs_no_try(
+def test_a_wait_that_the_service_asks_for_uses_no_retry(
     lake: Lake, service: ClosingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     throttled(service, monkeypatch, times=MAX_WAITS, seconds=900)
@@ -216,7 +216,7 @@ def test_a_pause_that_the_service_asks_for_costs_no_try(
 
 
 @pytest.mark.faults
-def test_pauses_end_when_there_were_too_many(
+def test_the_number_of_waits_in_a_row_is_limited(
     lake: Lake, service: ClosingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     throttled(service, monkeypatch, times=MAX_WAITS + 1)
@@ -293,14 +293,14 @@ def test_a_run_of_this_machine_that_died_is_not_waited_for(lake: Lake, service: 
     assert outcomes(run("Gold")) == {GOLD: Outcome.DELIVERED}
 
 
-def test_whoever_ends_gives_the_audiences_back(lake: Lake, service: ClosingService) -> None:
+def test_a_run_that_ends_releases_its_leases(lake: Lake, service: ClosingService) -> None:
     run = bulk(lake)
     run()
     assert run.lease(GOLD, "anybody").current() is None
 
 
 @pytest.mark.faults
-def test_a_run_that_is_stopped_gives_the_audiences_back_and_the_next_one_goes_on(
+def test_a_stopped_run_releases_its_leases_and_the_next_one_continues(
     lake: Lake, service: ClosingService
 ) -> None:
     run = bulk(lake)

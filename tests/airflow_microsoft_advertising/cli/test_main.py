@@ -30,7 +30,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-def test_a_valid_file_is_said_to_be_valid(tmp_path: Path) -> None:
+def test_a_valid_file_is_reported_as_valid(tmp_path: Path) -> None:
     result = run("validate", saved(tmp_path, VALID, "autumn.yaml"))
     assert result.exit_code == 0
     assert result.output == "autumn.yaml: valid; it becomes the DAG autumn.\n"
@@ -68,7 +68,7 @@ def test_only_files_with_a_condition_pay_for_parsing_it(tmp_path: Path) -> None:
     assert done.stdout.split() == ["False", "True"]
 
 
-def test_json_says_the_same(tmp_path: Path) -> None:
+def test_json_has_the_same_result(tmp_path: Path) -> None:
     good, bad = saved(tmp_path, VALID, "good.yaml"), saved(tmp_path, VALID + "scop: 1\n", "bad.yaml")
     result = run("validate", "--json", good, bad)
     assert result.exit_code == 1
@@ -103,7 +103,7 @@ def test_without_a_file_the_projects_exports_are_checked(
 
 
 @pytest.mark.bad_input
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     result = run("validate", str(tmp_path / "gone.yaml"))
     assert result.exit_code == 1
     assert "gone.yaml: cannot be read (No such file or directory)." in result.output
@@ -125,7 +125,7 @@ def test_an_error_of_ours_ends_with_its_message_alone(
 
 
 @pytest.mark.parametrize("arguments", [("validate", "--nonsense"), ("nonsense",), ("simulator",)])
-def test_what_is_not_understood_ends_with_two(arguments: tuple[str, ...]) -> None:
+def test_an_invalid_command_line_ends_with_two(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).exit_code == 2
 
 

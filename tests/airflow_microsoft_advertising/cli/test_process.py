@@ -34,7 +34,7 @@ def test_this_process_lives() -> None:
     assert holder_of("autumn / cli__now").startswith("autumn / cli__now (process ")
 
 
-def test_a_process_that_has_ended_even_if_nobody_has_asked_how() -> None:
+def test_a_process_that_has_ended_even_if_its_status_was_not_read() -> None:
     command = [sys.executable, "-c", f"{ANOTHER}; input()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout
@@ -52,7 +52,7 @@ def test_the_number_of_an_ended_process_belongs_to_another_by_now() -> None:
 
 
 @pytest.mark.parametrize("part", ["on", "boot", "namespace"])
-def test_of_another_machine_or_container_nobody_knows(part: str) -> None:
+def test_a_process_of_another_machine_or_container_is_unknown(part: str) -> None:
     """Though no process here has the number."""
     dead = changed(holder_of("run"), process=str(FREE))
     assert has_ended(dead)
@@ -67,12 +67,12 @@ def test_of_another_machine_or_container_nobody_knows(part: str) -> None:
         f"autumn / cli (process {FREE} of 1 on {os.uname().nodename})",
     ],
 )
-def test_of_others_and_of_names_of_earlier_versions_nobody_knows(holder: str) -> None:
+def test_other_holders_and_names_of_earlier_versions_are_unknown(holder: str) -> None:
     assert not has_ended(holder)
 
 
 def test_who_is_hidden_in_proc_is_taken_for_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its option `hidepid` shows nobody the processes of others."""
+    """With the option `hidepid`, /proc hides the processes of other users."""
     monkeypatch.setattr(local_process, "_fields", lambda _: None)
     mine = "run (process 1 of 1 on h, boot b, namespace 4)"
     monkeypatch.setattr(

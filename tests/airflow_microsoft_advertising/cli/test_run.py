@@ -131,7 +131,7 @@ def test_an_export_that_there_is_not_and_one_that_is_broken(exports: Path) -> No
         find_export("winter")
 
 
-def test_whoever_stops_it_gets_130(exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_command_ends_with_130(exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
 
         def stop(*_: Any, number: int = number) -> Any:
@@ -168,9 +168,7 @@ def test_reconcile_explains_and_asks(exports: Path, monkeypatch: pytest.MonkeyPa
     assert len(called.options) == 1
 
 
-def test_reconcile_does_nothing_where_nobody_can_be_asked(
-    exports: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reconcile_does_nothing_without_a_terminal(exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     called = Called(monkeypatch)
     result = run("reconcile", "autumn")
     assert isinstance(result.exception, ConfigurationError)

@@ -84,14 +84,14 @@ def test_listing_writes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_a_folder_that_it_made_is_written_anew(tmp_path: Path) -> None:
+def test_a_folder_of_an_earlier_run_is_written_again(tmp_path: Path) -> None:
     assert run(str(tmp_path), "--shape", "csv", *FEW).exit_code == 0
     assert run(str(tmp_path), "--shape", "where", *FEW).exit_code == 0
     assert not any("csv" in path for path in paths(tmp_path))
 
 
 @pytest.mark.bad_input
-def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "lakes" / "csv").mkdir(parents=True)
     (tmp_path / "lakes" / "csv" / "a.csv").write_text("precious")
     (tmp_path / "mine").write_text("precious")

@@ -160,7 +160,7 @@ def test_in_a_task_it_goes_through_the_supervisor(supervisor: Supervisor) -> Non
 
 
 @pytest.mark.faults
-def test_a_task_that_may_not_write_says_so_and_goes_on(
+def test_a_task_that_may_not_write_warns_and_continues(
     supervisor: Supervisor, caplog: pytest.LogCaptureFixture
 ) -> None:
     supervisor.refuses = {"PutVariable"}
@@ -174,7 +174,7 @@ def test_a_task_that_may_not_write_says_so_and_goes_on(
 
 
 @pytest.mark.faults
-def test_a_task_that_may_not_read_says_so_and_goes_on(
+def test_a_task_that_may_not_read_warns_and_continues(
     supervisor: Supervisor, caplog: pytest.LogCaptureFixture
 ) -> None:
     supervisor.kept[NAME] = "hidden-renewed-token"
@@ -221,7 +221,7 @@ def sign_in_anew(simulator: Simulator) -> None:
 
 
 @pytest.mark.system
-def test_each_client_goes_on_from_the_newest_token(one_time: Simulator) -> None:
+def test_each_client_starts_with_the_newest_token(one_time: Simulator) -> None:
     """The connection's own token is spent after the first call, and all the same everything works."""
     first = one_time.ready["refresh_token"]
     for _ in range(3):

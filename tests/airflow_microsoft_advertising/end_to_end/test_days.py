@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
 @pytest.fixture
 def own(tmp_path: Path, connect: Connect) -> Iterator[Simulator]:
-    """A simulator whose clock nobody else goes by."""
+    """A simulator whose clock no other test uses."""
     simulator = Simulator(tmp_path / "simulator")
     simulator.api.control("settings", {"queue_seconds": 0, "processing_seconds": 0})
     connect(**account_connection(simulator.ready))
@@ -155,7 +155,7 @@ def test_an_audience_that_is_deleted_while_an_upload_is_in_flight(tmp_path: Path
 
 
 @pytest.mark.bad_input
-def test_an_audience_that_somebody_made_again_by_hand(tmp_path: Path, own: Simulator) -> None:
+def test_an_audience_that_was_created_again_by_hand(tmp_path: Path, own: Simulator) -> None:
     at: Installation = small_one(tmp_path, own)
     [report] = at.run()
     [audience] = at.audiences(report.audience)

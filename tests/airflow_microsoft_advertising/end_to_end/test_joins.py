@@ -73,7 +73,7 @@ def of_dataverse(folder: Path, simulator: Simulator, **keys: Any) -> Installatio
 
 
 @pytest.mark.parametrize("ending", ["keep", "empty", "delete"])
-def test_a_segment_that_nobody_is_in_any_more(tmp_path: Path, simulator: Simulator, ending: str) -> None:
+def test_a_segment_without_any_members_left(tmp_path: Path, simulator: Simulator, ending: str) -> None:
     """To the one table of memberships it looks as if it had never been."""
     gold, silver = (f"{name} {uuid.uuid4().hex[:8]}" for name in ("Gold", "Silver"))
     at = of_dataverse(tmp_path, simulator, vanished=ending)

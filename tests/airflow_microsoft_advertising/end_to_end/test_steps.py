@@ -354,10 +354,10 @@ def test_audiences_are_exact_whatever_fails_in_calls(calls: Installation, fault:
 
 
 @pytest.mark.faults
-def test_the_pause_that_the_service_asks_for_is_enough(
+def test_the_wait_that_the_service_asks_for_is_enough(
     calls: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Four calls a minute; the simulator's clock goes on by what is asked for, and not by more."""
+    """Four calls a minute; the simulator's clock advances only by the wait that it asks for."""
     calls.run()
     asked: list[float] = []
     turn = threading.Lock()
@@ -472,7 +472,7 @@ def test_a_service_that_takes_no_members_by_calls(tmp_path: Path, simulator: Sim
 
 
 @pytest.mark.bad_input
-def test_terms_that_nobody_accepted_by_calls(calls: Installation) -> None:
+def test_terms_that_are_not_accepted_by_calls(calls: Installation) -> None:
     calls.api.control("settings", {"terms_accepted": False})
     with pytest.raises(AirflowFailException, match="accept"):
         calls.run()
@@ -490,7 +490,7 @@ def test_both_routes_take_turns(tmp_path: Path, simulator: Simulator) -> None:
         assert report.route is (Route.BULK if route == "bulk" else Route.APPLY)
 
 
-def test_an_audience_deleted_by_hand_is_made_anew(small: Installation) -> None:
+def test_an_audience_deleted_by_hand_is_created_again(small: Installation) -> None:
     [report] = small.run()
     [audience] = small.audiences(report.audience)
     small.api.campaign("Audiences", {"AudienceIds": [audience["id"]]}, "DELETE")
@@ -501,7 +501,7 @@ def test_an_audience_deleted_by_hand_is_made_anew(small: Installation) -> None:
 
 
 @pytest.mark.bad_input
-def test_a_foreign_audience_is_left_alone(small: Installation) -> None:
+def test_a_foreign_audience_is_not_changed(small: Installation) -> None:
     [segment] = segments_of(small.export)
     audience_id = small.api.create(segment.audience)
     with pytest.raises(AirflowFailException, match=f"{audience_id}.*did not create"):
@@ -519,7 +519,7 @@ def without_terms(small: Installation) -> Iterator[None]:
 
 @pytest.mark.bad_input
 @pytest.mark.usefixtures("without_terms")
-def test_terms_that_nobody_accepted(small: Installation) -> None:
+def test_terms_that_are_not_accepted(small: Installation) -> None:
     with pytest.raises(
         AirflowFailException, match=r"(?s)8003.*Tools, Audiences.*I ACCEPT.*Airflow connection"
     ):

@@ -126,7 +126,7 @@ def test_a_service_that_does_not_change_descriptions(installation: Installation)
 
 
 def test_a_second_export_on_the_same_audiences(installation: Installation, tmp_path: Path) -> None:
-    """Refused by `validate` and when it runs; from another workspace too. The first one goes on as if nothing was."""
+    """`validate` and the run reject it, from another workspace too. The first export continues normally."""
     segments(installation.name)
     text = (tmp_path / f"{installation.name}.yaml").read_text()
     (tmp_path / "second.yaml").write_text(text)

@@ -145,7 +145,7 @@ def test_members_are_renewed_when_half_of_their_duration_is_over(
     assert "3 renewed" in html_of(report)
 
 
-def test_a_schedule_slower_than_the_duration_is_told(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schedule_slower_than_the_duration_is_reported(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ExportRun, "now", lambda _: DAY)
     run = lake.run(membership_duration=20, schedule="@monthly")
     prepare(run, GOLD)
@@ -235,7 +235,7 @@ def test_what_is_compared_with_the_last_delivered_table(settled: Lake, what: str
 
 
 @pytest.mark.bad_input
-def test_a_collapse_is_told_with_all_that_it_does(settled: Lake, caplog: pytest.LogCaptureFixture) -> None:
+def test_all_findings_of_a_collapse_are_reported(settled: Lake, caplog: pytest.LogCaptureFixture) -> None:
     """By the defaults; one word lets all of it pass, and the report says what that was."""
     run = next_run(settled, people(count=100))
     with pytest.raises(

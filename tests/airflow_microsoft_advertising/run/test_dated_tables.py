@@ -95,7 +95,7 @@ def test_a_path_may_be_a_hole_alone(lake: Lake, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.bad_input
-def test_a_day_without_a_table_is_told_with_its_neighbours(lake: Lake) -> None:
+def test_a_day_without_a_table_is_reported_with_its_neighbours(lake: Lake) -> None:
     with pytest.raises(AirflowFailException) as told:
         members(lake, dated(), DAY + timedelta(days=1))
     words = str(told.value)

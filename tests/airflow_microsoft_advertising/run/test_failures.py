@@ -79,7 +79,7 @@ def test_nothing_happens_where_nothing_fails(records: SegmentRecords) -> None:
         f"abfs://lake@account.dfs.core.windows.net/{PERSON}.csv",
     ],
 )
-def test_nothing_that_looks_like_an_address_is_left(text: str) -> None:
+def test_nothing_that_resembles_an_address_remains(text: str) -> None:
     shown = without_addresses(text).removeprefix("abfs://lake@account.dfs.core.windows.net")
     assert "[address]" in shown
     for trace in ("@", "＠", "example", "anna", "ANNA", "müller", "用户", "127"):
@@ -134,7 +134,7 @@ def test_no_address_reaches_log_report_or_traceback(
     assert caught.value.__suppress_context__
 
 
-def test_an_unexpected_error_says_where(records: SegmentRecords) -> None:
+def test_an_unexpected_error_names_its_location(records: SegmentRecords) -> None:
     with (
         pytest.raises(RuntimeError, match=r"Unexpected ZeroDivisionError at test_an_unexpected.*division"),
         translate_errors(Step.CHUNK, records),
@@ -145,7 +145,7 @@ def test_an_unexpected_error_says_where(records: SegmentRecords) -> None:
     assert noted.message.startswith("Unexpected ZeroDivisionError")
 
 
-def test_the_first_failure_is_told_where_it_cannot_be_noted(
+def test_the_first_failure_is_raised_if_it_cannot_be_recorded(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("in the way")

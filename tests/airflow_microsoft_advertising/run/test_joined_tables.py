@@ -188,7 +188,7 @@ def test_profiles_in_a_source_of_their_own(folder: Path) -> None:
         ({"email": "Emial"}, "no column 'Emial'. Did you mean 'Email'"),
     ],
 )
-def test_what_is_not_there_is_told_before_anything_is_read(
+def test_missing_tables_are_reported_before_anything_is_read(
     folder: Path, options: dict[str, Any], message: str
 ) -> None:
     parquet(folder / "tables", "Gold", IDS)

@@ -44,7 +44,7 @@ def test_an_unknown_segment_is_named_with_the_known_ones(lake: Lake, segments: A
 
 
 @pytest.mark.bad_input
-def test_a_pattern_that_takes_no_table(lake: Lake) -> None:
+def test_a_pattern_that_matches_no_table(lake: Lake) -> None:
     with pytest.raises(AirflowFailException, match=r"No table in .*lake matches .*\(Copper\*\)\. Correct"):
         select_segments(lake.run(segments="Copper*"))
 

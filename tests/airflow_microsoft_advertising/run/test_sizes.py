@@ -73,13 +73,17 @@ def test_one_call_and_only_what_was_delivered(run: ExportRun, monkeypatch: pytes
     assert (gold.sizes, silver.sizes) == (reading, None)
 
 
-def test_before_anything_was_delivered_nobody_is_asked(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_the_first_delivery_the_service_is_not_called(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     listing = serve(monkeypatch, [])
     assert read_sizes(lake.run(), [GOLD, SILVER]).readings == ()
     assert listing.asked == 0
 
 
-def test_a_dry_run_asks_nobody(run: ExportRun, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_does_not_call_the_service(
+    run: ExportRun, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     listing = serve(monkeypatch, sized(1, 1))
     assert read_sizes(lake.run(name="run-3", dry_run=True), [GOLD]).readings == ()
     assert listing.asked == 0
@@ -103,7 +107,7 @@ def test_a_dry_run_asks_nobody(run: ExportRun, lake: Lake, monkeypatch: pytest.M
         (sized(300, 300), Readiness.READY, ""),
     ],
 )
-def test_what_the_report_says(
+def test_the_text_of_the_report(
     run: ExportRun, monkeypatch: pytest.MonkeyPatch, found: list[Audience], judged: Readiness, words: str
 ) -> None:
     serve(monkeypatch, found)
@@ -167,12 +171,12 @@ def test_a_workspace_that_does_not_take_them_stops_nothing(
     assert "could not be stored for the report: the disk is full" in caplog.text
 
 
-def test_the_run_that_never_looked_has_no_sizes(run: ExportRun) -> None:
+def test_a_run_that_did_not_read_sizes_has_none(run: ExportRun) -> None:
     [segment] = write_report(run, [GOLD]).segments
     assert segment.sizes is None
 
 
-def test_a_renamed_audience_is_looked_up_too(
+def test_the_size_of_a_renamed_audience_is_read_too(
     run: ExportRun, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its ledger still lies under the old name; no call is lost on the new one."""

@@ -72,7 +72,7 @@ class Days:
         self.run()
 
     def new(self, day: datetime | None = None, **options: Any) -> ExportRun:
-        """The next run: of the next day, or of the one that is told."""
+        """The next run: of the next day, or of the given one."""
         self.day += timedelta(days=1)
         day = day or self.day
         return self.lake.run(name=f"run {self.day:%d}", interval_end=day, **(self.keys | options))
@@ -127,7 +127,7 @@ def of(report: RunReport, audience: str) -> SegmentReport:
 # --- What happens ------------------------------------------------------------------------------------------
 
 
-def test_it_is_kept_if_nothing_is_said(days: Days) -> None:
+def test_the_audience_is_kept_by_default(days: Days) -> None:
     days.run()
     days.vanish("Gold")
     report = days.run()
@@ -170,7 +170,7 @@ def test_that_a_run_for_the_past_misses_it_counts_for_nothing(days: Days, ending
     assert days.holds("Gold") == LEFT[ending]
 
 
-def test_whoever_ignores_guards_need_not_wait(days: Days, ending: str) -> None:
+def test_with_ignored_guards_the_second_run_is_not_needed(days: Days, ending: str) -> None:
     days.remove("Gold")
     days.run(dry_run=True)
     days.run(ignore_guards=True)
@@ -313,7 +313,7 @@ def test_what_is_no_table_makes_no_audience(days: Days, stray: str) -> None:
     assert {segment.audience for segment in days.run().segments} == set(TABLES)
 
 
-def test_a_dry_run_says_what_would_be(days: Days, ending: str) -> None:
+def test_a_dry_run_reports_what_would_happen(days: Days, ending: str) -> None:
     days.vanish("Gold")
     told = of(days.run(dry_run=True), "Gold")
     assert told.outcome is Outcome.DRY_RUN
@@ -347,7 +347,7 @@ def test_members_that_the_service_does_not_let_go_are_tried_again(days: Days) ->
     assert gold.people == set()
 
 
-def test_the_ledger_of_a_deleted_audience_says_so(days: Days) -> None:
+def test_the_ledger_of_a_deleted_audience_records_this(days: Days) -> None:
     days.run()
     days.keys["vanished"] = "delete"
     days.vanish("Gold")
@@ -410,7 +410,7 @@ def test_an_older_day_ends_nothing(days: Days, ending: str, force: bool) -> None
 
 @pytest.mark.parametrize("file", ["as ever", "part-0.ndjson", "people.dat", "README.md"])
 def test_what_is_there_today_does_not_end_for_a_day_of_the_past(days: Days, ending: str, file: str) -> None:
-    """Not even where the ledger is lost, so that nobody knows for which day the audience stands."""
+    """Even if the ledger is lost, so that the day of the audience's data is unknown."""
     dated = days.lake.folder / "dated"
     today = dated / f"{datetime.now(UTC):%Y-%m-%d}"
     shutil.move(days.lake.folder / "lake", today)
@@ -460,7 +460,7 @@ def test_nor_does_what_one_table_of_memberships_lists_today(days: Days, ending: 
     assert words in str(told.message)
 
 
-def test_an_older_day_does_not_make_it_anew(days: Days) -> None:
+def test_an_older_day_does_not_create_it_again(days: Days) -> None:
     days.run()
     days.keys["vanished"] = "delete"
     days.vanish("Gold")
@@ -518,7 +518,7 @@ def test_another_run_is_waited_for(days: Days, ending: str) -> None:
     assert days.holds("Gold") == LEFT[ending]
 
 
-def test_what_the_file_says_by_then_counts(days: Days, ending: str) -> None:
+def test_a_change_of_the_export_file_after_select_counts(days: Days, ending: str) -> None:
     """Somebody sees what is about to happen."""
     days.vanish("Gold")
     run = days.new()
@@ -648,7 +648,7 @@ def test_one_with_our_mark_is_emptied_and_not_the_one_that_was_taken_over(days: 
     assert "winter" in taken.description
 
 
-def test_a_description_that_somebody_rewrote_makes_it_nobody_elses(days: Days, ending: str) -> None:
+def test_a_rewritten_description_does_not_change_the_owner(days: Days, ending: str) -> None:
     gold = days.audience("Gold")
     assert gold
     gold.description = "our best"
@@ -661,7 +661,7 @@ def test_a_description_that_somebody_rewrote_makes_it_nobody_elses(days: Days, e
         assert "the members of the audience 'Gold' are unknown" in str(told.message)
 
 
-def test_where_the_ledger_is_lost_the_mark_tells(days: Days) -> None:
+def test_if_the_ledger_is_lost_the_mark_identifies_the_audience(days: Days) -> None:
     days.run()
     days.keys["vanished"] = "delete"
     days.vanish("Gold")
@@ -671,7 +671,7 @@ def test_where_the_ledger_is_lost_the_mark_tells(days: Days) -> None:
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_one_that_nobody_knows_the_members_of_cannot_be_emptied(days: Days, lost: bool) -> None:
+def test_an_audience_with_unknown_members_cannot_be_emptied(days: Days, lost: bool) -> None:
     days.run()
     days.keys["vanished"] = "empty"
     days.vanish("Gold")
@@ -710,7 +710,7 @@ def test_an_audience_of_that_name_alone_is_not_ours(days: Days, ending: str) -> 
     assert days.holds("Gold") == 2
 
 
-def test_one_that_was_deleted_by_hand_is_not_made_anew(days: Days, ending: str) -> None:
+def test_an_audience_deleted_by_hand_is_not_created_again(days: Days, ending: str) -> None:
     gold = days.audience("Gold")
     assert gold
     del days.service.audiences[gold.id]
