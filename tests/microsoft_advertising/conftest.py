@@ -1,4 +1,4 @@
-"""A scripted stand-in on loopback, written from the reference: it answers what a test has put down."""
+"""A scripted service on loopback, written from the reference: it returns the replies that a test sets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECRETS = ("refresh-secret", "developer-secret", "client-secret", "access-", "up
 
 @dataclass
 class Seen:
-    """One request, as it came over the wire."""
+    """One received request."""
 
     method: str
     path: str
@@ -38,7 +38,7 @@ class Seen:
 
 @dataclass
 class Reply:
-    """One answer. `drop` closes the connection instead; `delay` waits before (seconds)."""
+    """One reply. `drop` closes the connection instead; `delay` waits first (seconds)."""
 
     status: int = 200
     body: bytes = b"{}"
@@ -54,7 +54,7 @@ def json_reply(payload: object, status: int = 200) -> Reply:
 
 
 def fault(code: int, name: str, status: int = 400) -> Reply:
-    """AdApiFaultDetail; its message repeats an address, as a real one might."""
+    """AdApiFaultDetail; its message repeats an address, as a real message might."""
     error = {"Code": code, "Detail": None, "ErrorCode": name, "Message": "Bad value somebody@example.com"}
     return json_reply({"Type": "AdApiFaultDetail", "TrackingId": TRACKING_ID, "Errors": [error]}, status)
 
@@ -72,11 +72,11 @@ class QuietServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """Clients that hang up are what some tests are about."""
+        """Ignore errors: some tests disconnect."""
 
 
 class Service:
-    """The stand-in: `script[path]` holds the replies to come; the last one stays."""
+    """The service: `script[path]` contains the next replies; the last one is repeated."""
 
     def __init__(self) -> None:
         self.script: dict[str, deque[Reply]] = defaultdict(deque)
@@ -87,7 +87,7 @@ class Service:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
+            disable_nagle_algorithm = True  # otherwise each answer waits 40 ms for an acknowledgement
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -1,4 +1,4 @@
-"""A process of its own that renews its access token again and again: `python renewing_process.py JSON TIMES`."""
+"""A separate process that renews its access token repeatedly: `python renewing_process.py JSON TIMES`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from microsoft_advertising.environment import Environment
 
 
 class FileStore:
-    """A refresh token in a file that all processes share."""
+    """Stores the refresh token in a file that all processes share."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""Credentials: validated, and shown nowhere."""
+"""Credentials are validated and never shown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_an_empty_secret_is_none() -> None:
     assert Account.model_validate(GOOD | {"client_secret": ""}).client_secret is None
 
 
-def test_secrets_show_in_no_repr() -> None:
+def test_no_repr_shows_secrets() -> None:
     shown = repr(Account.model_validate(GOOD)) + str(Account.model_validate(GOOD))
     assert not [secret for secret in SECRETS if secret in shown]
 
@@ -53,6 +53,6 @@ def test_bad_values_name_the_field_and_keep_the_secrets(bad: dict[str, object]) 
     assert not [secret for secret in SECRETS if secret in str(caught.value)]
 
 
-def test_travels_between_processes() -> None:
+def test_accounts_can_be_pickled() -> None:
     account = Account.model_validate(GOOD)
     assert pickle.loads(pickle.dumps(account)) == account

@@ -1,4 +1,4 @@
-"""The client of the triggerer over real sockets: how far an upload is."""
+"""The triggerer's client over real sockets."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def ask(account: Account, environment: Environment, impatient: RetryPolicy) -> A
 
 @pytest.fixture(autouse=True)
 def nothing_leaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Whatever a test does: no secret and no address in any log line, at any level."""
+    """Check in every test that no log line of any level contains a secret or an address."""
     caplog.set_level(logging.DEBUG)
     yield
     lines = [record.getMessage() for record in caplog.records]
     assert not [line for line in lines for secret in (*SECRETS, "somebody") if secret in line]
 
 
-def test_it_is_made_and_asked_like_the_client_of_the_worker() -> None:
+def test_the_async_client_is_used_like_the_workers_client() -> None:
     assert inspect.signature(AsyncClient) == inspect.signature(Client)
     assert inspect.signature(AsyncClient.upload_status) == inspect.signature(Client.upload_status)
 
 
-def test_a_call_bears_token_and_account(service: Service, ask: Ask) -> None:
+def test_a_call_has_token_and_account_headers(service: Service, ask: Ask) -> None:
     service.on(STATUS, IN_PROGRESS)
     status = ask()
     assert (status.state, status.percent) == (UploadState.IN_PROGRESS, 7)
@@ -79,14 +79,14 @@ def test_an_expired_token_is_renewed_once(service: Service, ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 400, 500, 200])
-def test_a_token_that_stays_refused_needs_a_human(service: Service, ask: Ask, status: int) -> None:
+def test_a_token_that_stays_refused_needs_a_user(service: Service, ask: Ask, status: int) -> None:
     service.on(STATUS, fault(109, "AuthenticationTokenExpired", status))
     with pytest.raises(ConfigurationError, match="Sign in again"):
         ask()
     assert len(service.calls(STATUS)) == 2
 
 
-def test_rotated_refresh_tokens_are_handed_on(
+def test_rotated_refresh_tokens_are_stored(
     service: Service, account: Account, environment: Environment
 ) -> None:
     store = InMemoryTokenStore()
@@ -103,13 +103,13 @@ def test_rotated_refresh_tokens_are_handed_on(
 @pytest.mark.parametrize(
     "hiccup", [Reply(503, b"busy"), Reply(502, b"<html>"), Reply(drop=True), fault(0, "InternalError", 500)]
 )
-def test_hiccups_are_bridged(service: Service, ask: Ask, hiccup: Reply) -> None:
+def test_short_failures_are_retried(service: Service, ask: Ask, hiccup: Reply) -> None:
     service.on(STATUS, hiccup, hiccup, IN_PROGRESS)
     assert ask().percent == 7
     assert len(service.calls(STATUS)) == 3
 
 
-def test_the_last_error_is_raised_when_patience_ends(service: Service, ask: Ask) -> None:
+def test_the_last_error_is_raised_after_the_budget(service: Service, ask: Ask) -> None:
     service.on(STATUS, Reply(503, b"busy"))
     with pytest.raises(TransientError, match="503"):
         ask()
@@ -125,7 +125,7 @@ def test_a_long_throttle_leaves_with_its_wait(service: Service, ask: Ask) -> Non
 
 
 @pytest.mark.parametrize("body", [b"<html>login</html>", b"[]", b"null", b'{"RequestStatus": 7}'])
-def test_answers_of_another_shape_are_refused(service: Service, ask: Ask, body: bytes) -> None:
+def test_answers_with_a_wrong_shape_are_rejected(service: Service, ask: Ask, body: bytes) -> None:
     service.on(STATUS, Reply(200, body))
     with pytest.raises(TerminalError, match="documented shape"):
         ask()

@@ -82,7 +82,7 @@ def client(account: Account, environment: Environment, impatient: RetryPolicy) -
 
 @pytest.fixture(autouse=True)
 def nothing_leaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Whatever a test does: no secret and no address in any log line, at any level."""
+    """Check in every test that no log line of any level contains a secret or an address."""
     caplog.set_level(logging.DEBUG)
     yield
     lines = [record.getMessage() for record in caplog.records]
@@ -92,7 +92,7 @@ def nothing_leaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 # --- calls -------------------------------------------------------------------------------------------------
 
 
-def test_a_call_bears_token_and_account(service: Service, client: Caller) -> None:
+def test_a_call_has_token_and_account_headers(service: Service, client: Caller) -> None:
     service.on(QUERY, json_reply({"Audiences": [VIP], "PartialErrors": None}))
     (audience,) = client.list_audiences()
     assert (audience.id, audience.name) == ("12", "VIP")
@@ -124,7 +124,7 @@ def test_the_accounts_of_the_user(service: Service, client: Caller) -> None:
     assert request.json["Predicates"] == [{"Field": "UserId", "Operator": "Equals", "Value": "7"}]
 
 
-def test_while_no_account_is_chosen_none_is_named(
+def test_account_headers_are_left_out_before_an_account_is_chosen(
     service: Service, account: Account, environment: Environment
 ) -> None:
     credentials = Account.without_ids(
@@ -153,14 +153,14 @@ def test_an_expired_token_is_renewed_once(service: Service, client: Caller) -> N
 
 
 @pytest.mark.parametrize("status", [401, 400, 500, 200])
-def test_a_token_that_stays_refused_needs_a_human(service: Service, client: Caller, status: int) -> None:
+def test_a_token_that_stays_refused_needs_a_user(service: Service, client: Caller, status: int) -> None:
     service.on(QUERY, fault(109, "AuthenticationTokenExpired", status))
     with pytest.raises(ConfigurationError, match="Sign in again"):
         client.list_audiences()
     assert len(service.calls(QUERY)) == 2
 
 
-def test_rotated_refresh_tokens_are_handed_on(
+def test_rotated_refresh_tokens_are_stored(
     service: Service, account: Account, environment: Environment
 ) -> None:
     store = InMemoryTokenStore()
@@ -207,13 +207,13 @@ def test_whole_tracebacks_keep_the_secrets(
 @pytest.mark.parametrize(
     "hiccup", [Reply(503, b"busy"), Reply(502, b"<html>"), Reply(drop=True), fault(0, "InternalError", 500)]
 )
-def test_hiccups_are_bridged(service: Service, client: Caller, hiccup: Reply) -> None:
+def test_short_failures_are_retried(service: Service, client: Caller, hiccup: Reply) -> None:
     service.on(STATUS, hiccup, hiccup, json_reply({"RequestStatus": "InProgress", "PercentComplete": 7}))
     assert client.upload_status("r-1").percent == 7
     assert len(service.calls(STATUS)) == 3
 
 
-def test_the_last_error_is_raised_when_patience_ends(service: Service, client: Caller) -> None:
+def test_the_last_error_is_raised_after_the_budget(service: Service, client: Caller) -> None:
     service.on(STATUS, Reply(503, b"busy"))
     with pytest.raises(TransientError, match="503"):
         client.upload_status("r-1")
@@ -248,7 +248,7 @@ def test_a_fault_with_status_200_is_a_fault(service: Service, client: Caller) ->
     "body",
     [b"<html>login</html>", b"[]", b"null", b'{"Audiences": [{"Name": "somebody"}]}', b'{"Audiences": 7}'],
 )
-def test_answers_of_another_shape(service: Service, client: Caller, body: bytes) -> None:
+def test_answers_with_a_wrong_shape(service: Service, client: Caller, body: bytes) -> None:
     service.on(QUERY, Reply(200, body))
     with pytest.raises(TerminalError, match="documented shape") as caught:
         client.list_audiences()
@@ -257,17 +257,15 @@ def test_answers_of_another_shape(service: Service, client: Caller, body: bytes)
 
 @pytest.mark.faults
 @pytest.mark.parametrize("body", [b"", b"{", b'{"Audiences": [{"Id": "7", "Na'])
-def test_an_answer_that_ends_too_early_is_asked_for_again(
-    service: Service, client: Caller, body: bytes
-) -> None:
-    """Somebody on the way has cut it off, and calls it whole."""
+def test_a_truncated_answer_is_requested_again(service: Service, client: Caller, body: bytes) -> None:
+    """A gateway has truncated the answer and reports it as complete."""
     service.on(QUERY, Reply(200, body), json_reply({"Audiences": []}))
     assert client.list_audiences() == []
     assert len(service.calls(QUERY)) == 2
 
 
 @pytest.mark.faults
-def test_creating_whose_answer_ends_too_early_may_have_been_done(service: Service, client: Caller) -> None:
+def test_a_truncated_answer_to_create_may_mean_that_it_was_done(service: Service, client: Caller) -> None:
     service.on(AUDIENCES, Reply(200, b'{"AudienceIds": ['))
     with pytest.raises(OutcomeUnknown, match="truncated"):
         client.create_audience("Gold", description="")
@@ -323,7 +321,7 @@ def test_create_a_taken_name(service: Service, client: Caller) -> None:
     ],
     ids=["dropped", "gateway", "internal", "no-json", "no-id", "cut-off"],
 )
-def test_a_lost_answer_to_create_is_told_and_never_repeated(
+def test_a_lost_answer_to_create_is_reported_and_never_repeated(
     service: Service, client: Caller, lost: Reply
 ) -> None:
     service.on(AUDIENCES, lost)
@@ -332,12 +330,12 @@ def test_a_lost_answer_to_create_is_told_and_never_repeated(
     assert len(service.calls(AUDIENCES)) == 1
 
 
-def test_create_is_repeated_where_it_was_turned_away(service: Service, client: Caller) -> None:
+def test_create_is_repeated_if_the_call_was_refused(service: Service, client: Caller) -> None:
     service.on(AUDIENCES, Reply(429, b""), json_reply({"AudienceIds": ["900"]}))
     assert client.create_audience("VIP", description="") == "900"
 
 
-def test_create_that_never_left_is_known_to_be_undone(
+def test_create_that_was_never_sent_is_known_to_be_undone(
     account: Account, environment: Environment, impatient: RetryPolicy
 ) -> None:
     elsewhere = environment.model_copy(update={"campaign_url": "http://127.0.0.1:9"})
@@ -349,7 +347,7 @@ def test_create_that_never_left_is_known_to_be_undone(
     assert not isinstance(caught.value, OutcomeUnknown)
 
 
-def test_create_is_repeated_where_signing_in_failed(service: Service, client: Caller) -> None:
+def test_create_is_repeated_if_signing_in_failed(service: Service, client: Caller) -> None:
     good = json_reply({"access_token": "access-ok", "expires_in": 3600})
     service.token_reply = lambda n: Reply(500, b"") if n == 1 else good
     service.on(AUDIENCES, json_reply({"AudienceIds": ["900"]}))
@@ -388,7 +386,7 @@ HEX = [digest.tobytes().hex() for digest in DIGESTS]
 
 
 def partial(index: object, code: int, name: str = "", **more: object) -> dict[str, object]:
-    """One of the answer's PartialErrors; its message repeats an address, as a real one might."""
+    """One of the answer's PartialErrors; its message repeats an address, as a real message might."""
     return {"Index": index, "Code": code, "ErrorCode": name, "Message": "Bad somebody@example.com", **more}
 
 
@@ -398,7 +396,7 @@ def no_digest_leaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert not [digest for digest in HEX if digest in caplog.text]
 
 
-def test_members_travel_by_a_call(service: Service, client: Caller) -> None:
+def test_members_are_sent_with_a_call(service: Service, client: Caller) -> None:
     service.on(APPLY, json_reply({"PartialErrors": []}))
     assert client.apply_members("900", Action.ADD, DIGESTS) == []
     assert client.apply_members("900", Action.REMOVE, DIGESTS[1:2], accept_terms=True) == []
@@ -423,12 +421,12 @@ def test_members_travel_by_a_call(service: Service, client: Caller) -> None:
 
 
 @pytest.mark.parametrize("nobody", [None, [], [None]])
-def test_nobody_was_refused(service: Service, client: Caller, nobody: object) -> None:
+def test_no_member_was_refused(service: Service, client: Caller, nobody: object) -> None:
     service.on(APPLY, json_reply({"PartialErrors": nobody, "TrackingId": "x"}))
     assert client.apply_members("900", Action.ADD, DIGESTS) == []
 
 
-def test_refused_members_are_named_by_their_place(service: Service, client: Caller) -> None:
+def test_refused_members_are_returned_by_their_position(service: Service, client: Caller) -> None:
     errors = [
         partial(2, 8004, "EmailMustBeHashed"),
         None,
@@ -468,14 +466,14 @@ CUT_OFF = {
 
 
 @pytest.mark.parametrize("answer", CUT_OFF)
-def test_an_answer_that_is_cut_off_is_asked_for_again(service: Service, client: Caller, answer: str) -> None:
+def test_an_interrupted_answer_is_requested_again(service: Service, client: Caller, answer: str) -> None:
     service.on(APPLY, CUT_OFF[answer], json_reply({"PartialErrors": []}))
     assert client.apply_members("900", Action.ADD, DIGESTS) == []
     assert len(service.calls(APPLY)) == 2
 
 
 @pytest.mark.parametrize("answer", CUT_OFF)
-def test_answers_that_are_always_cut_off_are_no_success(
+def test_answers_that_are_always_truncated_are_not_a_success(
     service: Service, client: Caller, answer: str
 ) -> None:
     service.on(APPLY, CUT_OFF[answer])
@@ -484,9 +482,7 @@ def test_answers_that_are_always_cut_off_are_no_success(
 
 
 @pytest.mark.parametrize("answer", UNCLEAR)
-def test_an_answer_that_is_not_understood_is_no_success(
-    service: Service, client: Caller, answer: str
-) -> None:
+def test_an_unreadable_answer_is_not_a_success(service: Service, client: Caller, answer: str) -> None:
     service.on(APPLY, UNCLEAR[answer])
     with pytest.raises(OutcomeUnknown, match=r"ApplyCustomerListUserData for account 222.*shape"):
         client.apply_members("900", Action.ADD, DIGESTS)
@@ -510,7 +506,7 @@ def test_an_answer_that_is_not_understood_is_no_success(
     ],
 )
 @pytest.mark.parametrize("whole", [True, False])
-def test_what_is_not_about_a_member_is_about_the_call(
+def test_errors_without_a_member_concern_the_call(
     service: Service, client: Caller, *, code: int, family: type[Exception], words: str, whole: bool
 ) -> None:
     errors = {"PartialErrors": [partial(0, 8004), partial(1, code)]}
@@ -532,8 +528,8 @@ def test_a_call_that_is_refused_as_a_whole_is_no_success(service: Service, clien
 @pytest.mark.parametrize(
     "hiccup", [Reply(drop=True), Reply(503, b""), fault(0, "InternalError"), Reply(cut_off=9)]
 )
-def test_lost_answers_are_asked_for_again(service: Service, client: Caller, hiccup: Reply) -> None:
-    """Members are sets: doing it twice is as good as once."""
+def test_lost_answers_are_requested_again(service: Service, client: Caller, hiccup: Reply) -> None:
+    """The call is idempotent, because members are a set."""
     service.on(APPLY, hiccup, json_reply({"PartialErrors": [partial(1, 8004)]}))
     assert client.apply_members("900", Action.ADD, DIGESTS) == [ItemError(1, 8004, "")]
     assert [
@@ -549,8 +545,8 @@ def test_a_passing_error_of_one_member_repeats_the_call(service: Service, client
     assert client.apply_members("900", Action.ADD, DIGESTS) == []
 
 
-def test_too_many_calls_are_waited_for(service: Service, account: Account, environment: Environment) -> None:
-    """117 asks for a minute: more than this budget, so that it leaves with the wait in it."""
+def test_too_many_calls_lead_to_a_wait(service: Service, account: Account, environment: Environment) -> None:
+    """117 asks for a minute, which exceeds this budget: the error is raised with its wait."""
     service.on(APPLY, fault(117, "CallRateExceeded"))
     with (
         Client(account, environment, retries=RetryPolicy(budget=30)) as client,
@@ -657,7 +653,9 @@ def test_a_refusal_before_the_file_was_read(service: Service, client: Caller, tm
     assert path.read_bytes() in service.calls(UPLOAD)[-1].body
 
 
-def test_a_lost_answer_is_found_out_by_asking_again(service: Service, client: Caller, tmp_path: Path) -> None:
+def test_the_status_shows_the_outcome_after_a_lost_answer(
+    service: Service, client: Caller, tmp_path: Path
+) -> None:
     service.on(UPLOAD, Reply(drop=True), refused_file(3224, "BulkServiceUrlAlreadyUsedForUpload"))
     client.upload_file(ticket(service), part(tmp_path))
     assert len(service.calls(UPLOAD)) == 2
@@ -682,7 +680,7 @@ def test_refused_files_raise_their_family_at_once(
     assert len(service.calls(UPLOAD)) == 1
 
 
-def test_a_file_that_is_never_taken_times_out(
+def test_a_file_without_an_answer_times_out(
     service: Service, client: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "UPLOAD_TIMEOUT", httpx.Timeout(0.1))
@@ -699,7 +697,7 @@ def test_large_files_stay_here(client: Caller, service: Service, tmp_path: Path)
         client.upload_file(ticket(service), path)
 
 
-def test_tokens_never_travel_in_clear_to_a_real_service(
+def test_tokens_are_never_sent_unencrypted_to_a_real_service(
     account: Account, impatient: RetryPolicy, tmp_path: Path, service: Service
 ) -> None:
     with (
@@ -780,7 +778,7 @@ def test_endless_results_stop(service: Service, client: Caller, monkeypatch: pyt
         client.row_errors(f"{service.base_url}{RESULT}")
 
 
-def test_broken_results_are_a_transient_error(service: Service, client: Caller) -> None:
+def test_damaged_results_are_a_transient_error(service: Service, client: Caller) -> None:
     service.on(RESULT, Reply(200, RESULTS[: len(RESULTS) // 2]))
     with pytest.raises(TransientError, match="damaged"):
         client.row_errors(f"{service.base_url}{RESULT}")

@@ -1,4 +1,4 @@
-"""One contract for all that speaks to the service: {REST, SOAP} × {Bulk, Apply}, and the triggerer's one call by both.
+"""One contract for all transports and routes: {REST, SOAP} × {Bulk, Apply}, and the triggerer's call with both.
 
 Each test is one body with one expectation; which transport and which route it runs over it does not know. The
 service is the simulator as a process of its own.
@@ -53,7 +53,7 @@ CREDENTIALS = ("client_id", "client_secret", "refresh_token", "developer_token",
 SECRETS = ("client_secret", "refresh_token", "developer_token")
 
 
-# --- who speaks --------------------------------------------------------------------------------------------
+# --- clients -----------------------------------------------------------------------------------------------
 
 
 IMPATIENT = RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.002)
@@ -65,7 +65,7 @@ def account_at(api: Api) -> tuple[Account, Environment]:
 
 
 class Speaker:
-    """One open client behind the operations' names. It waits for nothing between two tries."""
+    """An open client whose operations are called by name. It does not wait between tries."""
 
     def __init__(self, transport: TransportName, api: Api) -> None:
         self.account_id = api.ready["account_id"]
@@ -86,7 +86,7 @@ class Speaker:
 
 
 class Poller:
-    """One open client of the triggerer, in an event loop of its own."""
+    """An open client of the triggerer, in its own event loop."""
 
     def __init__(self, transport: TransportName, api: Api) -> None:
         self.account_id = api.ready["account_id"]
@@ -104,11 +104,11 @@ class Poller:
         self._runner.close()
 
 
-# --- how members travel ------------------------------------------------------------------------------------
+# --- routes for members ------------------------------------------------------------------------------------
 
 
 def by_bulk(client: Speaker, audience_id: str, action: Action, members: Digests, folder: Path) -> set[int]:
-    """A file: asked for, written, sent, awaited, read."""
+    """Send members as a file: request, write, send, wait, read results."""
     path = folder / "part.zip"
     write_bulk_file(path, audience_id=audience_id, action=action, members=[members])
     ticket = client.request_upload()
@@ -138,12 +138,12 @@ def ended(client: Speaker | Poller, request_id: str) -> Any:
 
 
 def by_apply(client: Speaker, audience_id: str, action: Action, members: Digests, _: Path) -> set[int]:
-    """A call, done when it is answered."""
+    """Send members with a call."""
     return {error.index for error in client.apply_members(audience_id, action, members)}
 
 
 ROUTES = {"bulk": by_bulk, "apply": by_apply}
-"""Each sends the members and answers which of them, by their place, were refused."""
+"""Each sends the members and returns the positions of the refused ones."""
 
 
 # --- fixtures ----------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
 
 @pytest.fixture
 def api(simulator: Simulator) -> Iterator[Api]:
-    """The service, by its other door; faults and settings are taken back."""
+    """The simulator's control API; faults and settings are reset after the test."""
     before = simulator.api.control("settings")
     yield simulator.api
     simulator.api.control("faults", method="DELETE")
@@ -189,7 +189,7 @@ def send(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., set[in
 
 @pytest.fixture(autouse=True)
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Waits that the service asked for; they are not kept, but pass for those who look at a clock."""
+    """Records requested waits, and moves the clock instead of waiting."""
     waits: list[float] = []
     wait = RetryPolicy._wait
 
@@ -207,7 +207,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture(autouse=True)
 def nothing_leaks(caplog: pytest.LogCaptureFixture, api: Api) -> Iterator[None]:
-    """Whatever a test does: no secret, no digest and no token in any line of any library, at any level."""
+    """Check in every test that no log line of any library contains a secret, a digest or a token."""
     caplog.set_level(logging.DEBUG)
     yield
     text = "\n".join(record.getMessage() for record in caplog.records)
@@ -219,7 +219,7 @@ def nothing_leaks(caplog: pytest.LogCaptureFixture, api: Api) -> Iterator[None]:
 
 
 def digests(*numbers: int) -> Digests:
-    """Made-up members."""
+    """Invented members."""
     content = b"".join(hashlib.sha256(b"%d" % number).digest() for number in numbers)
     return np.frombuffer(content, dtype=np.uint8).reshape(len(numbers), 32)
 
@@ -292,7 +292,7 @@ def test_an_audience_of_one_account(client: Speaker) -> None:
     assert named(client, name) == Audience(audience_id, name, "", "Account", -1, None, None)
 
 
-def test_what_one_transport_makes_all_others_see(api: Api) -> None:
+def test_changes_are_visible_through_all_transports(api: Api) -> None:
     name = unique("a\tb  c")
     with ExitStack() as stack:
         speakers = [stack.enter_context(Speaker(transport, api)) for transport in TransportName]
@@ -350,10 +350,10 @@ def test_an_unknown_upload(client: Speaker) -> None:
     assert caught.value.codes == (4201,)  # type: ignore[attr-defined]  # as above
 
 
-def test_refused_members_are_named_and_all_others_done(
+def test_refused_members_are_returned_and_all_others_applied(
     client: Speaker, send: Callable[..., set[int]], api: Api
 ) -> None:
-    """Single members are data: they are told by their place, and the others are done."""
+    """Refused members are returned by their position, and the others are applied."""
     audience_id = audience(client)
     assert send(client, audience_id, Action.ADD, digests(1, 2)) == set()
     numbers = range(3, 23)
@@ -367,7 +367,7 @@ def test_refused_members_are_named_and_all_others_done(
     assert api.members(audience_id) == hexes(1, 2, *accepted)
 
 
-def test_nobody_accepted_the_terms(client: Speaker, send: Callable[..., set[int]], api: Api) -> None:
+def test_the_terms_are_not_accepted(client: Speaker, send: Callable[..., set[int]], api: Api) -> None:
     api.control("settings", {"terms_accepted": False})
     audience_id = audience(client)
     with pytest.raises(ConfigurationError, match="terms"):
@@ -439,7 +439,7 @@ def check_fault(error: Any, operation: str, code: int, wait: float | None, accou
     assert getattr(error, "retry_after", None) == wait
 
 
-def test_a_pause_that_the_service_asks_for_is_kept(client: Speaker, api: Api, slept: list[float]) -> None:
+def test_a_requested_wait_is_kept(client: Speaker, api: Api, slept: list[float]) -> None:
     api.fault("GetBulkUploadStatus", "fault", code=117, times=2)
     with pytest.raises(TerminalError, match="4201"):
         client.upload_status("r")
@@ -452,7 +452,7 @@ def test_a_pause_that_the_service_asks_for_is_kept(client: Speaker, api: Api, sl
 def test_an_expired_token_is_renewed_in_the_middle(
     client: Speaker, api: Api, operation: str, status: int
 ) -> None:
-    """The service says 109, whatever the token's own expiry says; nothing is done twice."""
+    """The service returns 109 although the token has not expired; nothing is done twice."""
     api.control("settings", {"soap_fault_status": status})
     client.whoami()
     api.control("requests", method="DELETE")
@@ -468,10 +468,10 @@ def test_an_expired_token_is_renewed_in_the_middle(
 
 
 @pytest.mark.parametrize(("code", "waits"), [(50173, 0), (700082, 0), (70008, 0), (70000, 1)])
-def test_a_session_that_was_revoked_needs_a_human(
+def test_a_revoked_session_needs_a_user(
     client: Speaker, api: Api, slept: list[float], code: int, waits: int
 ) -> None:
-    """Codes that say why are believed at once, the general one after a minute."""
+    """Codes with a reason are final at once, the general one after a minute."""
     client.whoami()
     api.control("tokens", {"expire_access": True})
     api.control("requests", method="DELETE")
@@ -485,7 +485,7 @@ def test_a_session_that_was_revoked_needs_a_human(
     )
 
 
-def test_a_session_that_was_doubted_by_mistake_goes_on(client: Speaker, api: Api, slept: list[float]) -> None:
+def test_a_session_continues_after_a_mistaken_refusal(client: Speaker, api: Api, slept: list[float]) -> None:
     client.whoami()
     api.control("tokens", {"expire_access": True})
     api.fault("Token", "fault", error="invalid_grant", code=70000, times=2)
@@ -506,7 +506,9 @@ LOST: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("lost", LOST)
-def test_a_lost_answer_to_creating_is_told_and_never_repeated(client: Speaker, api: Api, lost: str) -> None:
+def test_a_lost_answer_to_creating_is_reported_and_never_repeated(
+    client: Speaker, api: Api, lost: str
+) -> None:
     name = unique()
     api.fault("AddAudiences", **LOST[lost])
     with pytest.raises(OutcomeUnknown, match="AddAudiences") as caught:
@@ -520,14 +522,14 @@ def test_a_lost_answer_to_creating_is_told_and_never_repeated(client: Speaker, a
 
 @pytest.mark.parametrize("lost", LOST)
 @pytest.mark.parametrize("operation", ["GetAudiencesByIds", "DeleteAudiences", "GetBulkUploadUrl", "GetUser"])
-def test_other_lost_answers_are_asked_for_again(client: Speaker, api: Api, lost: str, operation: str) -> None:
+def test_other_lost_answers_are_requested_again(client: Speaker, api: Api, lost: str, operation: str) -> None:
     api.fault(operation, times=2, **LOST[lost])
     CALLS[operation](client)
     assert not api.control("faults"), "both struck"
 
 
 @pytest.mark.parametrize("lost", LOST)
-def test_the_last_error_is_raised_when_patience_ends(client: Speaker, api: Api, lost: str) -> None:
+def test_the_last_error_is_raised_after_the_budget(client: Speaker, api: Api, lost: str) -> None:
     api.fault("GetAudiencesByIds", times=3, **LOST[lost])
     with pytest.raises(TransientError, match="GetAudiencesByIds"):
         client.list_audiences()
@@ -535,7 +537,7 @@ def test_the_last_error_is_raised_when_patience_ends(client: Speaker, api: Api, 
 
 
 def test_a_page_in_place_of_an_answer(client: Speaker, api: Api) -> None:
-    """A captive portal, say. Trying again is in vain; creating may have been done nevertheless."""
+    """For example, a captive portal. A retry cannot help; an audience may have been created nevertheless."""
     api.fault("GetAudiencesByIds", "raw", status=200, body="<html>log in</html>", times=None)
     with pytest.raises(TerminalError, match="documented shape"):
         client.list_audiences()
@@ -544,8 +546,8 @@ def test_a_page_in_place_of_an_answer(client: Speaker, api: Api) -> None:
         client.create_audience(unique(), description="")
 
 
-def test_a_call_about_members_that_is_not_understood(client: Speaker, api: Api) -> None:
-    """Nobody knows who of them is a member now, and one look is enough to know that one does not."""
+def test_an_unreadable_answer_to_a_call_about_members(client: Speaker, api: Api) -> None:
+    """It is unknown which members were applied, and one attempt suffices to find that out."""
     audience_id = audience(client)
     api.fault("ApplyCustomerListUserData", "raw", status=200, body="<html>log in</html>")
     with pytest.raises(OutcomeUnknown, match="documented shape"):
@@ -592,7 +594,7 @@ def test_an_upload_that_fails(client: Speaker, api: Api, tmp_path: Path) -> None
     assert (status.state, [error.code for error in status.errors]) == (UploadState.FAILED, [4845])
 
 
-def test_a_lost_answer_to_a_file_and_a_dead_token(client: Speaker, api: Api, tmp_path: Path) -> None:
+def test_a_lost_answer_to_a_file_and_an_expired_token(client: Speaker, api: Api, tmp_path: Path) -> None:
     audience_id = audience(client)
     api.fault("UploadFile", "drop_after_accept")
     ticket = client.request_upload()
@@ -623,7 +625,7 @@ def test_expired_addresses_have_errors_of_their_own(client: Speaker, api: Api, t
 
 
 def test_a_service_that_cannot_be_reached_has_done_nothing(client: Speaker) -> None:
-    """Whatever is spoken: it is known that nothing was done."""
+    """With each transport it is known that nothing was done."""
     client.whoami()
     client._client._transport = replace(
         client._client._transport, environment=Environment.at("http://127.0.0.1:9")
@@ -657,9 +659,7 @@ def test_faults_while_polling_are_those_of_the_client(
     check_fault(caught.value, "GetBulkUploadStatus", code, wait, poller.account_id)
 
 
-def test_a_pause_that_the_service_asks_for_is_kept_while_polling(
-    poller: Poller, api: Api, slept: list[float]
-) -> None:
+def test_a_requested_wait_is_kept_while_polling(poller: Poller, api: Api, slept: list[float]) -> None:
     api.fault("GetBulkUploadStatus", "fault", code=117, times=2)
     with pytest.raises(TerminalError, match="4201"):
         poller.upload_status("r")
@@ -683,7 +683,7 @@ def test_an_expired_token_is_renewed_while_polling(
 
 
 @pytest.mark.parametrize(("code", "waits"), [(50173, 0), (700082, 0), (70008, 0), (70000, 1)])
-def test_a_session_that_was_revoked_while_polling_needs_a_human(
+def test_a_session_revoked_while_polling_needs_a_user(
     client: Speaker, poller: Poller, api: Api, slept: list[float], *, code: int, waits: int
 ) -> None:
     ticket = client.request_upload()
@@ -696,7 +696,7 @@ def test_a_session_that_was_revoked_while_polling_needs_a_human(
 
 
 @pytest.mark.parametrize("lost", LOST)
-def test_lost_answers_are_asked_for_again_while_polling(
+def test_lost_answers_are_requested_again_while_polling(
     client: Speaker, poller: Poller, api: Api, lost: str
 ) -> None:
     ticket = client.request_upload()

@@ -1,4 +1,4 @@
-"""Addresses."""
+"""The addresses of the environments."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_an_unknown_environment_is_refused_with_the_known_ones() -> None:
         "http://ads.internal",
     ],
 )
-def test_in_clear_on_this_machine_and_in_a_network_inside(url: str) -> None:
+def test_http_is_allowed_on_this_machine_and_in_private_networks(url: str) -> None:
     assert Environment.at(url).plain_http
 
 
@@ -65,6 +65,6 @@ def test_in_clear_on_this_machine_and_in_a_network_inside(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["http://ads.contoso.com", "http://10.0.0.5", "http://8.8.8.8", "http://[fd00::1]"]
 )
-def test_not_in_clear_anywhere_else(url: str) -> None:
+def test_http_is_rejected_for_all_other_hosts(url: str) -> None:
     with pytest.raises(ConfigurationError, match="which would send tokens and members unencrypted"):
         Environment.at(url)

@@ -1,4 +1,4 @@
-"""The table of errors."""
+"""The error table."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ WAITS = {117: 60, 4204: 15 * 60, 1010: 5 * 60}
 """Seconds that the service asks for (documented: services-protocol, bulk-download-upload); of 1010, ours."""
 
 
-def test_each_code_stands_once() -> None:
+def test_each_code_is_listed_once() -> None:
     from microsoft_advertising import error_codes
 
     assert len(ERRORS) == len(error_codes._TABLE)
 
 
 @pytest.mark.parametrize("entry", ERRORS.values(), ids=lambda entry: str(entry.code))
-def test_entries_are_whole(entry: ErrorEntry) -> None:
+def test_entries_are_complete(entry: ErrorEntry) -> None:
     assert entry.name.isidentifier()
     assert entry.meaning
     assert not entry.meaning.endswith(".")
@@ -66,7 +66,7 @@ def test_entries_are_whole(entry: ErrorEntry) -> None:
         (1031, Reaction.CONFIGURATION),
     ],
 )
-def test_what_codes_call_for(code: int, reaction: Reaction) -> None:
+def test_reactions_to_codes(code: int, reaction: Reaction) -> None:
     assert lookup(code).reaction is reaction
 
 
@@ -92,7 +92,7 @@ def test_every_documented_code_is_in_the_table(place: str) -> None:
     assert set(DOCUMENTED[place]) <= set(ERRORS)
 
 
-def test_no_code_is_made_up() -> None:
+def test_codes_are_not_invented() -> None:
     assert set(ERRORS) == {code for codes in DOCUMENTED.values() for code in codes}
 
 
@@ -106,7 +106,7 @@ def test_documented_waits_are_kept(code: int, wait: int) -> None:
     [entry for entry in ERRORS.values() if entry.reaction is Reaction.CONFIGURATION],
     ids=lambda entry: str(entry.code),
 )
-def test_where_a_human_must_act_a_whole_sentence_says_what(entry: ErrorEntry) -> None:
+def test_advice_is_a_whole_sentence(entry: ErrorEntry) -> None:
     sentences = [part for part in entry.advice.split(". ") if part]
     assert sentences
     for sentence in sentences:
@@ -115,13 +115,13 @@ def test_where_a_human_must_act_a_whole_sentence_says_what(entry: ErrorEntry) ->
     assert entry.advice.endswith(".")
 
 
-def test_the_terms_are_explained_to_the_click() -> None:
+def test_the_terms_advice_says_where_to_accept() -> None:
     advice = ERRORS[8003].advice
     for words in ("ads.microsoft.com", "Tools", "Audiences", "I ACCEPT", "Terms accepted by", "connection"):
         assert words.lower() in advice.lower()
 
 
-def test_the_page_is_fresh_and_has_every_code() -> None:
+def test_the_page_is_up_to_date_and_has_every_code() -> None:
     written = (PROJECT / "docs" / "errors.md").read_text(encoding="utf-8")
     assert written == page(), "run: python -m microsoft_advertising.error_page > docs/errors.md"
     rows = [line for line in written.splitlines() if line.startswith("| ") and line[2].isdigit()]

@@ -1,4 +1,4 @@
-"""Answers become errors: the right family, and no word of the service's free text."""
+"""Answers become errors of the right class, without the service's free text."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def batch(code: int, **more: object) -> dict[str, object]:
         (None, []),
     ],
 )
-def test_errors_are_found_wherever_they_stand(payload: object, codes: list[int]) -> None:
+def test_errors_are_found_in_all_fields(payload: object, codes: list[int]) -> None:
     assert [error.code for error in errors_in(payload)] == codes
 
 
-def test_only_the_named_keys_are_looked_at() -> None:
+def test_only_the_given_keys_are_read() -> None:
     assert errors_in({"Errors": [batch(1)], "PartialErrors": [batch(2)], "Code": 3}, "PartialErrors") == (
         ServiceError(2, "Name"),
     )
@@ -71,7 +71,7 @@ def test_each_code_becomes_its_family_with_operation_and_tracking_id(
     assert f"({code})" in str(error)
 
 
-def test_throttling_carries_the_wait_and_is_known_to_be_undone() -> None:
+def test_throttling_has_the_wait_and_is_known_to_be_undone() -> None:
     error = error_of((ServiceError(4204, ""),), ORIGIN)
     assert isinstance(error, ServiceTransientError)
     assert (error.retry_after, error.undone, error.codes) == (900, True, (4204,))
@@ -80,7 +80,7 @@ def test_throttling_carries_the_wait_and_is_known_to_be_undone() -> None:
     assert not internal.undone
 
 
-def test_of_several_errors_the_one_for_a_human_decides_and_all_are_told() -> None:
+def test_of_several_errors_the_most_severe_decides_and_all_are_reported() -> None:
     error = error_of((ServiceError(117, ""), ServiceError(8003, ""), ServiceError(117, "")), ORIGIN)
     assert isinstance(error, ServiceConfigurationError)
     assert "terms" in str(error)
@@ -88,7 +88,7 @@ def test_of_several_errors_the_one_for_a_human_decides_and_all_are_told() -> Non
     assert error.codes == (117, 8003)
 
 
-def test_a_setting_goes_before_a_stop() -> None:
+def test_a_configuration_error_takes_precedence_over_a_stop() -> None:
     error = error_of((ServiceError(8001, ""), ServiceError(8000, "")), ORIGIN)
     assert isinstance(error, ConfigurationError)
     assert "InvalidCustomerListId (8000)" in str(error)
@@ -120,10 +120,10 @@ def test_a_status_without_a_fault_becomes_its_family(status: int, family: type[E
 @pytest.mark.parametrize(
     "text", ["somebody@example.com", "a b", "", None, 7, "x" * 101, "a\nb", "<b>", "aB" * 32, "09" * 32]
 )
-def test_free_text_is_no_token(text: object) -> None:
+def test_free_text_is_not_a_token(text: object) -> None:
     assert safe_token(text) == ""
 
 
-def test_names_and_guids_are() -> None:
+def test_names_and_guids_are_tokens() -> None:
     assert safe_token("InvalidAudienceId")
     assert safe_token("0f8fad5b-d9cb-469f-a165-70867728950e")

@@ -1,4 +1,4 @@
-"""Who gets tokens and members, and where results are fetched from; with real servers where anything is sent."""
+"""Which hosts get tokens and members, and from which ones results are fetched; with real servers for requests."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_hosts_that_get_no_tokens(environment: Environment, url: str) -> None:
     assert "u:p" not in str(caught.value)
 
 
-def test_the_message_names_the_host_and_the_way_out() -> None:
+def test_the_message_names_the_host_and_the_solution() -> None:
     with pytest.raises(ForeignHost) as caught:
         address_of_upload("https://evil.example:8443/path?sig=upload-secret", PRODUCTION, ORIGIN)
     assert str(caught.value) == (
@@ -149,7 +149,7 @@ def test_further_hosts_are_hosts(text: str) -> None:
         "https://[2600::1]/x",
     ],
 )
-def test_results_may_lie_anywhere_in_public(url: str) -> None:
+def test_results_may_be_at_any_public_address(url: str) -> None:
     assert str(address_of_results(url, PRODUCTION, ORIGIN)).startswith("https://")
 
 
@@ -163,7 +163,7 @@ INSIDE = [
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize("host", INSIDE)
-def test_results_never_lie_inside(host: str) -> None:
+def test_results_are_never_at_private_addresses(host: str) -> None:
     for environment in (PRODUCTION, STAND_IN, GATEWAY):
         with pytest.raises(ServiceTerminalError):
             address_of_results(f"https://{host}/x?sig=upload-secret", environment, ORIGIN)
@@ -178,14 +178,14 @@ def test_results_come_over_https(url: str) -> None:
         address_of_results(url, PRODUCTION, ORIGIN)
 
 
-def test_results_of_a_host_that_is_trusted_may_lie_inside() -> None:
+def test_results_of_a_trusted_host_may_be_at_a_private_address() -> None:
     assert (
         address_of_results("https://10.0.0.5/x", PRODUCTION.with_hosts("10.0.0.5"), ORIGIN).host == "10.0.0.5"
     )
     assert address_of_results("http://127.0.0.1:8080/x", STAND_IN, ORIGIN).port == 8080
 
 
-def test_what_is_public() -> None:
+def test_public_addresses() -> None:
     assert is_public(ipaddress.ip_address("20.60.1.1"))
     assert is_public(ipaddress.ip_address("::ffff:20.60.1.1"))
     assert is_public(ipaddress.ip_address("64:ff9b::20.60.1.1"))
@@ -209,8 +209,8 @@ def test_what_is_public() -> None:
         *("169.254.169.254", "168.63.129.16", "100.100.100.200", "192.0.0.192", "224.0.0.1"),
     ],
 )
-def test_what_is_not_public(address: str) -> None:
-    """Of a network inside, in every way to write it; of a cloud's own services."""
+def test_private_addresses(address: str) -> None:
+    """Private addresses in all notations, and those of a cloud platform's own services."""
     assert not is_public(ipaddress.ip_address(address))
 
 
@@ -225,7 +225,7 @@ def test_what_is_not_public(address: str) -> None:
         "https://login.microsoftonline.com@evil.example/token",
     ],
 )
-def test_sign_ins_go_to_the_authority_alone(url: str) -> None:
+def test_sign_ins_use_only_the_authoritys_host(url: str) -> None:
     with pytest.raises(ServiceTerminalError):
         address_of_authority(url, PRODUCTION, ORIGIN)
     with pytest.raises(ServiceTerminalError):
@@ -239,7 +239,7 @@ Do = Callable[..., Any]
 
 @pytest.fixture
 def do(account: Account) -> Do:
-    """Makes one call of a client of its own."""
+    """Makes one call with a new client."""
 
     def call(environment: Environment, name: str, *arguments: Any) -> Any:
         with Client(account, environment, retries=ONCE) as client:
@@ -266,7 +266,7 @@ def part(tmp_path: Path) -> Path:
 RESULTS = "Type,Client Id,Error,Error Number\nFormat Version,,,\n"
 
 
-def test_an_upload_url_is_looked_at_when_it_arrives(
+def test_an_upload_url_is_checked_on_arrival(
     do: Do, service: Service, stranger: Service, environment: Environment
 ) -> None:
     reply = {"RequestId": "r-1", "UploadUrl": f"{stranger.base_url}/take?sig=upload-secret"}
@@ -276,10 +276,10 @@ def test_an_upload_url_is_looked_at_when_it_arrives(
     assert "upload-secret" not in str(caught.value)
 
 
-def test_and_again_before_the_file_is_sent(
+def test_an_upload_url_is_checked_again_before_the_file_is_sent(
     do: Do, stranger: Service, service: Service, environment: Environment, part: Path
 ) -> None:
-    """It may have come from the workspace."""
+    """The URL may have been read from the workspace."""
     with pytest.raises(ForeignHost):
         do(environment, "upload_file", UploadTicket("r-1", f"{stranger.base_url}/take"), part)
     assert stranger.seen == []
@@ -303,7 +303,7 @@ def test_no_token_follows_a_redirect(
     assert stranger.seen == []
 
 
-def test_results_are_asked_for_without_tokens(do: Do, service: Service, environment: Environment) -> None:
+def test_results_are_requested_without_tokens(do: Do, service: Service, environment: Environment) -> None:
     service.on("/first", Reply(302, b"", {"Location": "/results"}))
     service.on("/results", Reply(200, results_zip(RESULTS)))
     assert do(environment, "row_errors", f"{service.base_url}/first") == []
@@ -314,7 +314,7 @@ def test_results_are_asked_for_without_tokens(do: Do, service: Service, environm
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_results_are_not_fetched_from_inside_by_a_redirect(
+def test_a_redirect_to_a_private_address_is_not_followed(
     do: Do, service: Service, stranger: Service, environment: Environment, scheme: str
 ) -> None:
     location = stranger.base_url.replace("http", scheme, 1) + "/secrets?sig=upload-secret"
@@ -325,7 +325,7 @@ def test_results_are_not_fetched_from_inside_by_a_redirect(
     assert "upload-secret" not in str(caught.value)
 
 
-def test_results_are_asked_for_at_five_addresses_at_most(
+def test_results_are_requested_at_five_addresses_at_most(
     do: Do, service: Service, environment: Environment
 ) -> None:
     service.on("/results", Reply(302, b"", {"Location": "/results"}))
@@ -345,7 +345,7 @@ def test_results_that_never_end(
 
 @contextmanager
 def listening() -> Iterator[tuple[int, list[bytes]]]:
-    """Who connects, and what they say."""
+    """Records connections and their data."""
     said: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -365,10 +365,10 @@ def listening() -> Iterator[tuple[int, list[bytes]]]:
 
 
 @pytest.mark.parametrize("environment", [STAND_IN, GATEWAY, PRODUCTION])
-def test_a_public_name_that_leads_inside(
+def test_a_public_name_that_resolves_to_a_private_address(
     do: Do, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the DNS says, and however often it changes its mind: who is connected counts, before a byte is sent."""
+    """The connected address is checked before a byte is sent, whatever DNS answers and however often that changes."""
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     real = socket.getaddrinfo

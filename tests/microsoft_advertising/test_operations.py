@@ -1,4 +1,4 @@
-"""The operations: what is asked, how answers are read. No I/O."""
+"""The operations: requests, and how answers are read. No I/O."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_only_codes_about_rows_are_about_items() -> None:
     assert about == {8002, 8004, 8005, 8006}
 
 
-def test_a_change_names_only_what_changes() -> None:
+def test_an_update_sends_only_changed_fields() -> None:
     bare = {"Type": "CustomerList", "Id": "12"}
     assert operations.update_audience("12", name="VIP").body == {"Audiences": [bare | {"Name": "VIP"}]}
     whole = operations.update_audience(
@@ -187,7 +187,7 @@ def test_an_upload_s_status_is_read_with_its_errors() -> None:
         ("SomethingNew", False, False),
     ],
 )
-def test_each_state_says_whether_it_is_final_and_good(word: str, final: bool, succeeded: bool) -> None:
+def test_each_state_is_final_or_successful_as_documented(word: str, final: bool, succeeded: bool) -> None:
     status = operations.upload_status("r").read({"RequestStatus": word, "PercentComplete": 0})
     assert (status.state.final, status.state.succeeded) == (final, succeeded)
 

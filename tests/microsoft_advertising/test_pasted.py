@@ -1,4 +1,4 @@
-"""What comes along with a copy."""
+"""Characters around pasted values."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ SECRET = "0.AX8~q-w_e.R'x"
 
 
 @pytest.mark.parametrize("around", AROUND)
-def test_what_surrounds_a_secret_is_no_part_of_it(around: str) -> None:
+def test_characters_around_a_secret_are_removed(around: str) -> None:
     assert one_word(f"{around}{SECRET}{around}{around}") == SECRET
 
 
 @pytest.mark.parametrize("quotes", ['""', "''", "``", "“”", "‘’", "«»"])
-def test_nor_are_quotes_around_it(quotes: str) -> None:
+def test_quotes_around_a_value_are_removed(quotes: str) -> None:
     assert one_word(f" {quotes[0]}\u200b{SECRET}\n{quotes[1]} ") == SECRET
     assert trim(f"{quotes[0]}{SECRET}") == f"{quotes[0]}{SECRET}"
 
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize("inside", [*AROUND, "é", "…", "١"])
-def test_what_stands_inside_is_said_at_once_and_not_shown(inside: str) -> None:
+def test_invalid_characters_are_reported_and_not_shown(inside: str) -> None:
     with pytest.raises(ValueError, match="Paste it again") as caught:
         one_word(f"abc{inside}def")
     assert "abc" not in str(caught.value)
@@ -54,5 +54,5 @@ def test_trimming_twice_is_trimming_once(text: str) -> None:
 
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="\"'`")))
-def test_clean_words_stay_as_they_are(text: str) -> None:
+def test_clean_values_do_not_change(text: str) -> None:
     assert one_word(text) == text

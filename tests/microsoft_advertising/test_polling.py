@@ -1,4 +1,4 @@
-"""Waits: soon at first, slow later, the same after a restart."""
+"""Polling: short waits first, longer ones later, the same after a restart."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_starts_early_and_slows_to_a_minute() -> None:
     assert waits[0] == 2
     assert waits == sorted(waits)
     assert waits[-1] == 60
-    assert sum(waits[:8]) < 30  # several looks within half a minute
+    assert sum(waits[:8]) < 30  # several calls within half a minute
     assert len(waits) < 40  # and few calls in a quarter of an hour
 
 
@@ -28,7 +28,7 @@ def test_stays_within_its_bounds(elapsed: float) -> None:
 
 
 @given(st.floats(0, 1e5), st.floats(0.1, 10), st.floats(10, 100), st.floats(0, 1))
-def test_nothing_goes_unnoticed_longer_than_its_share(
+def test_the_end_is_noticed_within_the_share(
     elapsed: float, first: float, longest: float, share: float
 ) -> None:
     wait = PollSchedule(first, longest, share).next_wait(elapsed)
@@ -36,6 +36,6 @@ def test_nothing_goes_unnoticed_longer_than_its_share(
 
 
 @pytest.mark.parametrize("bad", [{"first": 0}, {"first": 5, "longest": 4}, {"share": -1}])
-def test_nonsense_is_refused(bad: dict[str, float]) -> None:
+def test_invalid_schedules_are_rejected(bad: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must"):
         PollSchedule(**bad)

@@ -1,4 +1,4 @@
-"""Which proxy is used, and that no spelling of its exceptions ends a call; with a proxy that runs."""
+"""The choice of the proxy and its exceptions, also with a real proxy."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_scheme_s_own_proxy_goes_before_the_one_for_all(monkeypatch: pytest.Mo
     assert proxy_for(httpx.URL("http://x.example")) == "http://all.contoso.com:1"
 
 
-# --- With a proxy that refuses, and tells what it was asked for --------------------------------------------------
+# --- With a proxy that refuses, and records its requests ---------------------------------------------------------
 
 
 @contextmanager
@@ -118,7 +118,7 @@ PRODUCTION = Environment.named("production")
 
 @pytest.mark.parametrize("exceptions", ["fd00::/8", "10.0.0.0/8,::1,[::1],fd00::/8,.svc", ""])
 @pytest.mark.parametrize("transport", list(TransportName))
-def test_calls_go_by_the_proxy_whatever_its_exceptions(
+def test_calls_use_the_proxy_whatever_its_exceptions(
     monkeypatch: pytest.MonkeyPatch, calls: Any, transport: TransportName, exceptions: str
 ) -> None:
     with a_proxy() as (address, asked):
@@ -129,7 +129,7 @@ def test_calls_go_by_the_proxy_whatever_its_exceptions(
     assert asked == ["CONNECT login.microsoftonline.com:443 HTTP/1.1"]
 
 
-def test_so_does_a_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sign_in_uses_the_proxy_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with a_proxy() as (address, asked):
         monkeypatch.setenv("HTTPS_PROXY", address)
         monkeypatch.setenv("NO_PROXY", "fd00::/8")
@@ -139,7 +139,7 @@ def test_so_does_a_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_exception_is_reached_directly(monkeypatch: pytest.MonkeyPatch, account: Account) -> None:
-    """A stand-in over https, on a port where nobody listens."""
+    """A service over https, on a port where nothing listens."""
     with a_proxy() as (address, asked), socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         monkeypatch.setenv("HTTPS_PROXY", address)

@@ -1,4 +1,4 @@
-"""Tokens that end in the middle of things, and processes that renew at once: against the simulator."""
+"""Tokens that expire during work, and concurrent renewals by several processes, with the simulator."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
 
 @pytest.fixture
 def api(running: Simulator) -> Iterator[Api]:
-    """The simulator with a sign-in of its own for each test, and an empty request log."""
+    """The simulator with a new sign-in and an empty request log for each test."""
     before = running.api.control("settings")
     running.api.ready["refresh_token"] = running.api.control(
         "tokens", {"revoke_refresh": True, "issue_refresh": True}
@@ -68,13 +68,13 @@ def environment(api: Api) -> Environment:
 
 
 def operations(api: Api) -> list[tuple[str, int]]:
-    """What was called, without discovery, and how it ended."""
+    """The logged calls with their status, without discovery."""
     calls = api.control("requests")
     return [(call["operation"], call["status"]) for call in calls if call["operation"] != "Discovery"]
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
-    """A call is logged when its answer has left, which may be a bit later than it has arrived."""
+    """A call is logged after its answer was sent, which may be slightly after the client has received it."""
     end = time.monotonic() + 10
     while not holds() and time.monotonic() < end:
         time.sleep(0.02)
@@ -147,7 +147,7 @@ def expire(api: Api) -> None:
 
 
 def settled(api: Api, request_id: str) -> None:
-    """Wait until an upload has ended, without a call that the log would show."""
+    """Wait until an upload has ended, without a logged call."""
     finished = None
     while not finished:
         [finished] = [u["finished"] for u in api.control("uploads") if u["request_id"] == request_id]
@@ -156,7 +156,7 @@ def settled(api: Api, request_id: str) -> None:
 def test_renewed_before_it_expires_by_the_services_clock(
     api: Api, account: Account, environment: Environment
 ) -> None:
-    """Nothing is refused although the token is short-lived: it is renewed five minutes before its end."""
+    """No call is refused although the token is short-lived: it is renewed five minutes before its expiry."""
     api.control("settings", {"access_token_seconds": 301})
     with Client(account, environment) as client:
         client.whoami()
@@ -181,7 +181,7 @@ def test_consent_revoked_in_the_middle_of_a_poll(
 
 
 def test_consent_given_again_is_found_at_once(api: Api, account: Account, environment: Environment) -> None:
-    """msal repeats a refusal from memory; what is stored meanwhile must not fall prey to that."""
+    """msal repeats a refusal from its cache; a token that was stored in the meantime must still be tried."""
     store = InMemoryTokenStore()
     tokens = TokenSource(account, environment, store)
     api.control("tokens", {"revoke_refresh": True})
@@ -199,7 +199,9 @@ def test_threads_renew_at_once_with_one_time_tokens(
     api: Api, account: Account, environment: Environment
 ) -> None:
     api.control("settings", {"strict_rotation": True})
-    api.fault("Token", "delay", seconds=0.5, times=4)  # all have looked before the first gets an answer
+    api.fault(
+        "Token", "delay", seconds=0.5, times=4
+    )  # all have read the store before the first gets an answer
     store = InMemoryTokenStore()
     clients = [Client(account, environment, store=store) for _ in range(4)]
     failures: list[BaseException] = []
@@ -207,7 +209,7 @@ def test_threads_renew_at_once_with_one_time_tokens(
     def work(client: Client) -> None:
         try:
             client.whoami()
-        except BaseException as error:  # noqa: BLE001 (told by the assertion)
+        except BaseException as error:  # noqa: BLE001 (the assertion shows it)
             failures.append(error)
 
     threads = [threading.Thread(target=work, args=[client]) for client in clients]
@@ -223,7 +225,7 @@ def test_threads_renew_at_once_with_one_time_tokens(
 
 
 def renewing(api: Api, store: Path | None, *, processes: int, times: int) -> list[tuple[int, str]]:
-    """Start processes, let them loose together; how each ended and what it said."""
+    """Run processes concurrently; returns the exit status and the output of each."""
     task = {
         "account": values(api),
         "base_url": api.ready["base_url"],
@@ -251,7 +253,7 @@ def renewing(api: Api, store: Path | None, *, processes: int, times: int) -> lis
 
 
 def test_processes_renew_at_once_with_one_time_tokens(api: Api, tmp_path: Path) -> None:
-    """Four processes, four renewals each: one can be beaten twelve times at most, which is less than it tries."""
+    """Four processes, four renewals each: a process can lose at most twelve races, fewer than its tries."""
     api.control("settings", {"strict_rotation": True})
     store = tmp_path / "token"
     assert renewing(api, store, processes=4, times=4) == [(0, "")] * 4
@@ -259,8 +261,8 @@ def test_processes_renew_at_once_with_one_time_tokens(api: Api, tmp_path: Path) 
     assert api.token_request(refresh_token=str(FileStore(store).load())).status_code == 200
 
 
-def test_without_a_shared_store_one_of_them_is_shut_out(api: Api) -> None:
-    """A check of the check: the store is what the processes owe their peace to."""
+def test_without_a_shared_store_one_process_fails(api: Api) -> None:
+    """Checks the test above: without the shared store, concurrent processes fail."""
     api.control("settings", {"strict_rotation": True})
     ended: list[Any] = renewing(api, None, processes=2, times=1)
     assert sorted(status for status, _ in ended) == [0, 1]

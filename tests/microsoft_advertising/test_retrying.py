@@ -1,4 +1,4 @@
-"""Which failures are repeated, how long is waited, and when patience ends."""
+"""Which failures are retried, the waits, and the end of the retry budget."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ BOTH = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "asyn
 
 
 @BOTH
-def test_hiccups_are_bridged_with_growing_waits(slept: list[float], asynchronous: bool) -> None:
+def test_short_failures_are_retried_with_growing_waits(slept: list[float], asynchronous: bool) -> None:
     function = Flaky(*[ServiceTransientError("no connection")] * 4)
     assert call(RetryPolicy(), function, asynchronous=asynchronous) == 7
     assert function.calls == 5
@@ -65,13 +65,13 @@ def test_hiccups_are_bridged_with_growing_waits(slept: list[float], asynchronous
 
 
 @BOTH
-def test_the_service_s_wait_is_kept_to_the_letter(slept: list[float], asynchronous: bool) -> None:
+def test_the_services_wait_is_kept_exactly(slept: list[float], asynchronous: bool) -> None:
     assert call(RetryPolicy(), Flaky(TransientError("x", retry_after=60)), asynchronous=asynchronous) == 7
     assert 60 <= slept[0] <= 66
 
 
 @BOTH
-def test_a_wait_beyond_the_budget_leaves_at_once(slept: list[float], asynchronous: bool) -> None:
+def test_a_wait_beyond_the_budget_is_raised_at_once(slept: list[float], asynchronous: bool) -> None:
     function = Flaky(TransientError("x", retry_after=900))
     with pytest.raises(TransientError) as caught:
         call(RetryPolicy(), function, asynchronous=asynchronous)
@@ -83,7 +83,7 @@ def test_a_wait_beyond_the_budget_leaves_at_once(slept: list[float], asynchronou
 @pytest.mark.parametrize(
     "error", [ConfigurationError("x"), OutcomeUnknown("x"), UploadUrlExpired("x"), ResultsExpired("x")]
 )
-def test_what_needs_something_else_first_is_not_repeated(
+def test_errors_that_need_another_step_are_not_retried(
     slept: list[float], asynchronous: bool, error: Exception
 ) -> None:
     function = Flaky(error)
@@ -92,7 +92,9 @@ def test_what_needs_something_else_first_is_not_repeated(
     assert function.calls == 1
 
 
-def test_patience_ends_with_the_last_error(slept: list[float], caplog: pytest.LogCaptureFixture) -> None:
+def test_the_last_error_is_raised_after_the_last_attempt(
+    slept: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     function = Flaky(*[TransientError(f"failure {number}") for number in range(9)])
     with pytest.raises(TransientError, match="failure 2"):

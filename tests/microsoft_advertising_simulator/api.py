@@ -1,4 +1,4 @@
-"""A running simulator as a process of its own, and a plain HTTP client written from the API reference."""
+"""A simulator in its own process, and a plain HTTP client written from the API reference."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def digest_hex(number: int) -> str:
-    """A made-up hash: tests of the simulator need no real ones."""
+    """An invented hash: tests of the simulator need no real ones."""
     return hashlib.sha256(f"member {number}".encode()).hexdigest()
 
 
@@ -66,7 +66,7 @@ def zipped(content: bytes, name: str = "some/folder/upload.csv") -> bytes:
 
 
 class Api:
-    """What a careful client does, without any of the project's client code."""
+    """A correct client without any of the project's client code."""
 
     def __init__(self, ready: dict[str, str]) -> None:
         self.ready = ready
@@ -235,7 +235,7 @@ class Simulator:
         self.api = Api(self.ready)
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
-        """Send a signal and wait; exit status, the rest of stdout, and stderr."""
+        """Send a signal and wait; returns exit status, the rest of stdout, and stderr."""
         self.api.http.close()
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -256,5 +256,5 @@ def partial(answer: httpx.Response) -> list[tuple[int, int]]:
 
 
 def hexes(values: Iterable[int]) -> list[str]:
-    """Sorted made-up hashes."""
+    """Sorted invented hashes."""
     return sorted(digest_hex(value) for value in values)

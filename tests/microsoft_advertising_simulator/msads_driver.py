@@ -1,4 +1,4 @@
-"""What a program that uses the unmodified `msads` SDK does, for tests to call from outside.
+"""A program with the unmodified `msads` SDK that tests call as a separate process.
 
 Runs in an environment of its own, so it imports the SDK and the standard library only. Reads one JSON object a
 line (``{"do": name, ...arguments}``) and answers one a line: ``{"ok": value}`` or ``{"error": {...}}``.
@@ -59,7 +59,7 @@ class Program:
         )
 
     def sign_in(self, access_token: str) -> None:
-        """Use a token; clients that live already use it for their next call."""
+        """Use a token, also for the next call of existing clients."""
         tokens = OAuthTokens(access_token, 3599)
         self._data.authentication = OAuthAuthorization(self._ready["client_id"], tokens)
 

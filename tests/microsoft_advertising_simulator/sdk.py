@@ -237,7 +237,7 @@ class Sdk:
 
     @staticmethod
     def operations(api: Api) -> list[str]:
-        """What the simulator was asked so far."""
+        """The simulator's request log."""
         return [call["operation"] for call in api.control("requests")]
 
     def customer_list(self, name: str, **changes: Any) -> Any:

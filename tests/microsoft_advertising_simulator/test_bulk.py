@@ -1,4 +1,4 @@
-"""Bulk files: what their rows do, and what the result files say. Driven over HTTP."""
+"""Bulk files: the effect of their rows, and the result files, over HTTP."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_items_for_an_existing_list_need_its_action(api: Api) -> None:
 
 
 @pytest.mark.behaviour("lists.terms-needed")
-def test_terms_that_nobody_accepted(api: Api) -> None:
+def test_terms_that_are_not_accepted(api: Api) -> None:
     api.control("settings", {"terms_accepted": False})
     rows = [created("Unaccepted", Client_Id="l"), item_row("-10", digest_hex(1), Client_Id="i")]
     results = api.results(api.upload(bulk_csv(*rows)))
@@ -385,7 +385,7 @@ def test_too_many_rows_apply_nothing(api: Api) -> None:
 
 
 @pytest.mark.behaviour("parse.columns", "parse.ragged")
-def test_files_of_unusual_form_are_read_all_the_same(api: Api) -> None:
+def test_files_of_unusual_form_are_read(api: Api) -> None:
     """Other column order, unknown columns, ragged rows, LF, quotes, blank lines, unbalanced quotes."""
     audience = api.create("Tolerant")
     text = "\n".join(
@@ -407,7 +407,7 @@ def test_files_of_unusual_form_are_read_all_the_same(api: Api) -> None:
 
 
 def test_rows_are_right_across_pieces_of_the_file(api: Api) -> None:
-    """A file of several pieces, every 1000th row faulty, line ends within quotes all over."""
+    """A file of several pieces, with every 1000th row invalid, and line ends within quotes."""
     audience = api.create("Pieces")
     rows = 60_000
     lines = [list_row(Id=audience, Action_Type="Add")]
@@ -420,7 +420,7 @@ def test_rows_are_right_across_pieces_of_the_file(api: Api) -> None:
 
 
 def test_changes_made_while_a_file_is_read_are_not_overwritten(api: Api) -> None:
-    """A list deleted, or a name taken, while a file is being read: the results tell what was applied."""
+    """A list is deleted, or a name taken, while a file is being read: the results match what was applied."""
     audience = api.create("Raced")
     api.control("settings", {"processing_seconds": 0.05})
     rows = [list_row(Id=audience, Action_Type="Add"), *(item_row(audience, t) for t in hexes(range(60_000)))]
@@ -473,7 +473,7 @@ def change(api: Api, audience: str, action: str, people: list[int], *, bulk: boo
 @pytest.mark.behaviour("lists.lapse", "lists.renewed")
 @pytest.mark.parametrize("action", ["Add", "Replace"])
 @pytest.mark.parametrize("bulk", [False, True])
-def test_members_lapse_unless_they_are_added_again(api: Api, bulk: bool, action: str) -> None:
+def test_members_expire_unless_they_are_added_again(api: Api, bulk: bool, action: str) -> None:
     audience = api.create(f"Lapsing {action} {bulk}", MembershipDuration=2)
     change(api, audience, "Add", [1, 2, 3], bulk=bulk)
     days_pass(api, 1.5)
@@ -489,7 +489,7 @@ def test_members_lapse_unless_they_are_added_again(api: Api, bulk: bool, action:
 
 
 @pytest.mark.behaviour("lists.lapse")
-def test_who_was_removed_does_not_come_back_when_others_lapse(api: Api) -> None:
+def test_removed_members_do_not_return_when_others_expire(api: Api) -> None:
     audience = api.create("Lapsing and left", MembershipDuration=2)
     api.apply(audience, "Add", hexes([1]))
     days_pass(api, 1)
@@ -500,7 +500,7 @@ def test_who_was_removed_does_not_come_back_when_others_lapse(api: Api) -> None:
 
 
 @pytest.mark.behaviour("lists.duration-changed")
-def test_another_duration_counts_from_the_day_each_member_came(api: Api) -> None:
+def test_another_duration_counts_from_each_members_addition(api: Api) -> None:
     audience = api.create("Lapsing later", MembershipDuration=-1)
     api.apply(audience, "Add", hexes([1]))
     days_pass(api, 9)
@@ -524,7 +524,7 @@ def test_another_duration_counts_from_the_day_each_member_came(api: Api) -> None
     assert api.members(audience) == hexes([3])
 
 
-def test_an_audience_is_emptied_by_hand(api: Api) -> None:
+def test_an_audience_is_emptied_manually(api: Api) -> None:
     audience = api.create("Emptied")
     api.apply(audience, "Add", hexes([1, 2]))
     shown = api.control(f"audiences/{audience}", {"emptied": True})

@@ -1,4 +1,4 @@
-"""Starting, stopping, and what a killed simulator still knows."""
+"""Start, stop, and the state after the simulator was killed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.microsoft_advertising_simulator.api import (
 from tests.microsoft_advertising_simulator.conftest import Start
 
 
-def test_ready_line_names_an_account_that_works(api: Api) -> None:
+def test_ready_line_contains_a_working_account(api: Api) -> None:
     ready = api.ready
     assert set(ready) == {
         "base_url", "developer_token", "client_id", "client_secret", "refresh_token", "customer_id",
@@ -34,11 +34,11 @@ def test_ready_line_names_an_account_that_works(api: Api) -> None:
     assert ready["base_url"].startswith("http://127.0.0.1:")
     assert ready["customer_id"].isdigit()
     assert ready["account_id"].isdigit()
-    assert api.create("Of the ready-made account")
+    assert api.create("In the predefined account")
 
 
 def test_ends_cleanly_on_ctrl_c(start: Start) -> None:
-    """SIGTERM is what ends the shared simulator; its fixture checks that."""
+    """The fixture stops the shared simulator with SIGTERM, and checks that."""
     assert start().end(signal.SIGINT) == (0, "", "")
 
 
@@ -85,7 +85,7 @@ def test_accepted_file_survives_kill_9(start: Start) -> None:
 
 @pytest.mark.behaviour("kept.resumed")
 @pytest.mark.system
-def test_told_to_stop_while_processing_it_resumes_at_the_next_start(start: Start) -> None:
+def test_stopped_while_processing_it_resumes_at_the_next_start(start: Start) -> None:
     first = start()
     first.api.control("clock", {"queue_seconds": 0, "processing_seconds": 0})
     audience = first.api.create("Interrupted")
@@ -98,7 +98,7 @@ def test_told_to_stop_while_processing_it_resumes_at_the_next_start(start: Start
     first.api.control("clock", {"processing_seconds": 3600})  # hold the next start's work
     assert first.end(signal.SIGTERM) == (0, "", "")
     second = start()
-    assert second.api.members(audience) == []  # else it was not interrupted at all
+    assert second.api.members(audience) == []  # otherwise it was not interrupted
     second.api.control("clock", {"processing_seconds": 0})
     assert second.api.finished(request_id)["RequestStatus"] == "Completed"
     assert second.api.members(audience) == members
@@ -107,8 +107,8 @@ def test_told_to_stop_while_processing_it_resumes_at_the_next_start(start: Start
 @pytest.mark.behaviour("kept.resumed", "items.at-once")
 @pytest.mark.system
 @pytest.mark.faults
-def test_kill_9_while_processing_tears_nothing(start: Start) -> None:
-    """Killed at several moments of the work: the set is the old or the new one, and the file is redone."""
+def test_kill_9_while_processing_leaves_no_partial_change(start: Start) -> None:
+    """Killed at several points: the set is the old or the new one, and the file is processed again."""
     simulator = start()
     audience = simulator.api.create("Torn?")
     simulator.api.apply(audience, "Add", hexes(range(-10, 0)))
@@ -166,7 +166,7 @@ def test_sandbox_has_its_own_token_and_limits(start: Start) -> None:
 
 
 @pytest.mark.system
-def test_serve_is_importable_and_announces_itself(tmp_path: Path) -> None:
+def test_serve_is_importable_and_prints_the_ready_line(tmp_path: Path) -> None:
     """The console script calls `serve(port, data)`."""
     imports = "from pathlib import Path; from microsoft_advertising_simulator.command import serve"
     code = f"{imports}; serve(0, Path({str(tmp_path)!r}))"

@@ -1,4 +1,4 @@
-"""Many clients at once, and a simulator that is killed while they work: each answer must be right, and stay so."""
+"""Many concurrent clients, and a simulator that is killed meanwhile: each answer must be correct and durable."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def rows_of(audience: str, action: str, members: list[str]) -> bytes:
 
 
 def fast(api: Api) -> None:
-    """No waiting, and no limits that so many clients would reach."""
+    """No waits, and no limits that so many clients would reach."""
     values = dict.fromkeys(("calls_per_minute", "file_posts_per_minute", "upload_urls_per_15_minutes"), 10**6)
     api.control(
         "settings", values | {"queue_seconds": 0, "processing_seconds": 0, "parallel_uploads": CLIENTS}
@@ -89,7 +89,7 @@ def test_fifty_clients_at_once(start: Start) -> None:
 
 @dataclass
 class Batch:
-    """Members that were sent together: by a call, or by a file (then with its request id)."""
+    """Members that were sent together, with a call or with a file (then with its request id)."""
 
     members: list[str]
     answered: bool = False
@@ -98,7 +98,7 @@ class Batch:
 
 @dataclass
 class Client:
-    """One client with an audience of its own, which adds batches until the simulator dies under it."""
+    """A client with its own audience that adds batches until the simulator is killed."""
 
     number: int
     audience: str
@@ -111,7 +111,7 @@ class Client:
                 self.batches.append(Batch(self._next_members()))
                 self._send(api, self.batches[-1])
         except httpx.TransportError:
-            return  # killed: whether the last one was done is not known
+            return  # killed: it is unknown whether the last batch was applied
 
     def _next_members(self) -> list[str]:
         first = 10_000_000 * self.number + 1_000 * len(self.batches)
@@ -131,7 +131,7 @@ class Client:
         return sum(batch.answered for batch in self.batches)
 
     def check(self, api: Api) -> None:
-        """After a restart: what was answered is there, each batch wholly or not at all."""
+        """After a restart, each acknowledged batch is there, and each other batch completely or not at all."""
         for batch in self.batches:
             if batch.request_id is not None and batch.answered:
                 assert api.finished(batch.request_id)["RequestStatus"] == "Completed"
@@ -166,7 +166,7 @@ def test_killed_again_and_again_nothing_that_was_answered_is_lost(start: Start) 
 
 
 def kill_while_they_work(simulator: Simulator, clients: list[Client], *, seconds: float) -> None:
-    """Once each client has been answered a few times, and some more seconds have passed."""
+    """Kill the simulator after each client got some answers and some more seconds have passed."""
     killed = threading.Event()
     wanted = [client.answered + 3 for client in clients]
     with ThreadPoolExecutor(len(clients)) as pool:

@@ -1,4 +1,4 @@
-"""Posting a file to its URL."""
+"""The upload of a file to its URL."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_number_of_files(api: Api) -> None:
 
 @pytest.mark.behaviour("file.extension", "file.zip-members")
 @pytest.mark.bad_input
-def test_unsound_zips_are_refused(api: Api) -> None:
+def test_damaged_zips_are_refused(api: Api) -> None:
     _, url = api.request_url()
     several = io.BytesIO()
     with zipfile.ZipFile(several, "w") as archive:
@@ -135,7 +135,7 @@ def test_wrong_credentials_of_a_file_are_refused(
 
 
 @pytest.mark.behaviour("file.credential-headers")
-def test_bearer_and_customer_account_id_do_too(api: Api) -> None:
+def test_bearer_and_customer_account_id_are_accepted(api: Api) -> None:
     _, url = api.request_url()
     headers = api.headers()
     assert api.http.post(url, files={"file": ("a.csv", EMPTY)}, headers=headers).status_code == 200
@@ -157,7 +157,7 @@ def test_a_file_above_the_limit_is_refused(api: Api) -> None:
 
 
 @pytest.mark.behaviour("limits.parallel")
-def test_uploads_in_work_and_posts_per_minute(api: Api) -> None:
+def test_uploads_in_progress_and_posts_per_minute(api: Api) -> None:
     api.control("settings", {"parallel_uploads": 2, "processing_seconds": 3600})
     running = []
     for _ in range(2):

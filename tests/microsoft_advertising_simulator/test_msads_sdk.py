@@ -165,7 +165,7 @@ def test_the_sdk_uploads_a_file(api: Api, sdk: Sdk) -> None:
 
 
 @pytest.mark.behaviour("records.as-a-file", "records.at-once", "records.lists-accepted", "msads.uploads")
-def test_upload_entities_up_to_1000_goes_by_entity_records(api: Api, sdk: Sdk) -> None:
+def test_upload_entities_up_to_1000_uses_entity_records(api: Api, sdk: Sdk) -> None:
     api.control("requests", method="DELETE")
     made, *rows = sdk.upload_entities([new_list("msads 1000"), *items("-10", range(999))])
     assert called(api, "UploadEntityRecords") == ["UploadEntityRecords"]
@@ -175,7 +175,7 @@ def test_upload_entities_up_to_1000_goes_by_entity_records(api: Api, sdk: Sdk) -
 
 
 @pytest.mark.behaviour("msads.uploads")
-def test_upload_entities_beyond_1000_goes_by_file(api: Api, sdk: Sdk) -> None:
+def test_upload_entities_beyond_1000_uses_a_file(api: Api, sdk: Sdk) -> None:
     api.control("requests", method="DELETE")
     made, *rows = sdk.upload_entities([new_list("msads 1001"), *items("-10", range(1000))])
     assert called(api, "DownloadResult")[:2] == ["GetBulkUploadUrl", "UploadFile"]
@@ -249,7 +249,7 @@ def test_an_expired_token_reaches_the_caller(api: Api, sdk: Sdk) -> None:
 
 
 @pytest.mark.behaviour("msads.failed-upload")
-def test_known_defect_a_failed_upload_is_not_told(sdk: Sdk) -> None:
+def test_known_defect_a_failed_upload_is_not_reported(sdk: Sdk) -> None:
     """Known defect: a status with Errors crashes the SDK, so that its code is lost."""
     with pytest.raises(SdkError, match="'list' object has no attribute 'OperationError'") as caught:
         sdk.upload_file([], content="\ufeffType,Name\nFormat Version,5.0\n")

@@ -1,4 +1,4 @@
-"""The page at `/`, by HTTP and in a real browser."""
+"""The page at `/`, over HTTP and in a real browser."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_page_of_an_empty_simulator(start: Start) -> None:
     assert "Fault injection is active" not in page
 
 
-def test_page_tells_what_there_is_and_no_secret(api: Api) -> None:
+def test_the_page_shows_the_content_and_no_secret(api: Api) -> None:
     audience = api.create("On the page", Description="Kept by somebody")
     api.apply(audience, "Add", hexes(range(1234))[:1000])
     api.fault("ProcessUpload", "hang", seconds=900)
@@ -94,7 +94,7 @@ def test_page_escapes_everything(api: Api) -> None:
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; .ci/run installs it")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_in_a_browser(start: Start, tmp_path: Path, scheme: str) -> None:
-    """Complete without JavaScript, nothing loaded from elsewhere, no sideways scrolling at any width."""
+    """Complete without JavaScript, without external resources, and without horizontal scrolling at any width."""
     simulator = start()
     furnish(simulator.api)
     with sync_playwright() as playwright:
@@ -122,7 +122,7 @@ def test_page_in_a_browser(start: Start, tmp_path: Path, scheme: str) -> None:
 
 
 def furnish(api: Api) -> None:
-    """Something of everything."""
+    """Data in every section."""
     api.control("settings", {"queue_seconds": 0, "processing_seconds": 0})
     for name, count in (
         ("Newsletter readers", 900),

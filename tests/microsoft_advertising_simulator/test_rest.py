@@ -78,7 +78,7 @@ def test_numbers_and_flags_must_have_their_json_type(api: Api) -> None:
 
 @pytest.mark.behaviour("calls.no-json")
 @pytest.mark.bad_input
-def test_bodies_that_are_no_json(api: Api) -> None:
+def test_bodies_that_are_not_json(api: Api) -> None:
     answer = api.http.post(QUERY, content=b"<xml/>", headers=api.headers())
     assert numbers(answer) == [100]
 

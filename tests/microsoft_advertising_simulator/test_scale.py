@@ -1,4 +1,4 @@
-"""A file of 1.2 million rows: how fast, and how little memory."""
+"""Speed and memory with a file of 1.2 million rows."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def refused(answer: httpx.Response) -> tuple[int, str, int]:
 
 
 @pytest.mark.behaviour("sign-in.page")
-def test_the_page_says_who_wants_what(api: Api) -> None:
+def test_the_page_shows_the_application_and_its_permissions(api: Api) -> None:
     page = api.http.get(PATH, params=asked(api))
     assert "Sample web application" in page.text
     assert "manage your Microsoft Advertising accounts" in page.text
@@ -91,7 +91,7 @@ def test_the_page_says_who_wants_what(api: Api) -> None:
     assert "keep that access" not in native.text
 
 
-def test_what_is_asked_cannot_smuggle_markup_into_the_page(api: Api) -> None:
+def test_request_values_cannot_inject_markup_into_the_page(api: Api) -> None:
     page = api.http.get(PATH, params=asked(api, state='"><script>alert(1)</script>'))
     assert "<script>" not in page.text
 
@@ -128,7 +128,7 @@ def test_an_answer_may_be_posted(api: Api) -> None:
 
 
 @pytest.mark.behaviour("sign-in.declined")
-def test_declining_says_so(api: Api) -> None:
+def test_declining_sends_an_error_back(api: Api) -> None:
     address = press(api, "decline", asked(api))
     assert address.params["error"] == "access_denied"
     assert address.params["error_description"].startswith("AADSTS65004")
@@ -155,7 +155,7 @@ def test_a_link_alone_accepts_nothing(api: Api) -> None:
     ],
 )
 @pytest.mark.behaviour("sign-in.unknown-redirect", "sign-in.localhost")
-def test_whom_nobody_knows_gets_a_page_and_no_redirect(
+def test_unknown_applications_get_a_page_and_no_redirect(
     api: Api, changes: dict[str, str | None], number: int
 ) -> None:
     for method in ("GET", "POST"):
@@ -179,7 +179,7 @@ def test_whom_nobody_knows_gets_a_page_and_no_redirect(
     ],
 )
 @pytest.mark.behaviour("sign-in.foreign-scope", "sign-in.response-type")
-def test_other_slips_are_told_to_the_application(
+def test_other_mistakes_are_sent_to_the_application(
     api: Api, changes: dict[str, str | None], error: str, number: int
 ) -> None:
     answer = api.http.get(PATH, params=asked(api, **changes))
@@ -238,7 +238,7 @@ def test_a_code_works_once(api: Api) -> None:
 
 
 @pytest.mark.behaviour("sign-in.code-life")
-def test_a_code_lives_for_minutes_by_the_clock(api: Api) -> None:
+def test_a_code_expires_after_minutes(api: Api) -> None:
     code, late = code_of(api), code_of(api)
     api.control("clock", {"advance_seconds": 290})
     assert redeem(api, code).status_code == 200
@@ -260,7 +260,7 @@ def test_a_code_lives_for_minutes_by_the_clock(api: Api) -> None:
     ],
 )
 @pytest.mark.behaviour("sign-in.pkce", "sign-in.code-redirect", "sign-in.web-without-secret")
-def test_a_code_is_refused_and_stays_good(
+def test_a_refused_code_stays_valid(
     api: Api, changes: dict[str, str | None], refusal: tuple[int, str, int]
 ) -> None:
     code = code_of(api)
@@ -269,7 +269,7 @@ def test_a_code_is_refused_and_stays_good(
 
 
 @pytest.mark.behaviour("sign-in.code-client")
-def test_a_code_is_its_clients_alone(api: Api) -> None:
+def test_a_code_works_only_for_its_client(api: Api) -> None:
     web, native = code_of(api), code_of(api, public=True)
     assert refused(redeem(api, web, public=True)) == (400, "invalid_grant", 70000)
     assert refused(redeem(api, native, client_secret=None)) == (400, "invalid_grant", 70000)
@@ -318,7 +318,7 @@ def test_a_token_obtained_without_a_secret_is_not_refreshed_with_one(api: Api) -
 
 
 @pytest.mark.behaviour("sign-in.token-client")
-def test_a_refresh_token_is_its_clients_alone(api: Api) -> None:
+def test_a_refresh_token_works_only_for_its_client(api: Api) -> None:
     of_the_web = {"grant_type": "refresh_token", "client_id": api.ready["public_client_id"]}
     for token in (api.ready["refresh_token"], api.sign_in()["refresh_token"]):
         answer = api.http.post("/common/oauth2/v2.0/token", data=of_the_web | {"refresh_token": token})

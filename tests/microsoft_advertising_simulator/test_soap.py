@@ -1,4 +1,4 @@
-"""The SOAP face on the wire: paths, dispatch, credentials, refusals, injected faults, the request log."""
+"""The SOAP endpoints: paths, dispatch, credentials, refusals, injected faults, the request log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LISTS = "<GetAudiencesByIdsRequest><Type>CustomerList</Type></GetAudiencesByIdsR
 
 
 class Wire:
-    """Sends SOAP messages that are written by hand."""
+    """Sends hand-written SOAP messages."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -54,7 +54,7 @@ class Wire:
 
 @pytest.fixture
 def wire(api: Api) -> Wire:
-    """Hand-written SOAP, with credentials that are good."""
+    """Hand-written SOAP with valid credentials."""
     return Wire(api)
 
 
@@ -66,7 +66,7 @@ def codes(answer: httpx.Response, service: str = "CampaignManagementService") ->
 
 
 def fault_code(answer: httpx.Response, service: str = "CampaignManagementService") -> str:
-    """What a fault without detail says of itself."""
+    """The fault code and reason of a fault without detail."""
     content = check(service, answer.content)
     assert [element.tag for element in content] == ["faultcode", "faultstring"]
     return str(content[0].text)
@@ -101,7 +101,7 @@ def test_each_service_serves_its_own_operations(wire: Wire) -> None:
 
 
 @pytest.mark.behaviour("soap.operation")
-def test_the_body_says_the_operation_if_there_is_no_action(wire: Wire) -> None:
+def test_the_body_selects_the_operation_without_an_action(wire: Wire) -> None:
     for action in (None, ""):
         answer = wire.post("CampaignManagementService", wire.message(LISTS), action)
         assert answer.status_code == 200
@@ -158,7 +158,7 @@ def test_an_action_element_in_the_header_is_fine(wire: Wire) -> None:
     assert answer.status_code == 200
 
 
-def test_the_account_of_body_and_header_must_be_one(wire: Wire) -> None:
+def test_body_and_header_must_have_the_same_account(wire: Wire) -> None:
     body = "<GetBulkUploadUrlRequest><AccountId>1</AccountId></GetBulkUploadUrlRequest>"
     assert codes(wire.post("BulkService", wire.message(body)), "BulkService") == [106]
     assert codes(wire.post("BulkService", wire.message("<GetBulkUploadUrlRequest/>")), "BulkService") == [
@@ -168,7 +168,7 @@ def test_the_account_of_body_and_header_must_be_one(wire: Wire) -> None:
 
 @pytest.mark.bad_input
 @pytest.mark.behaviour("soap.broken", "soap.tracking-id")
-def test_what_is_no_message_gets_a_fault_too(wire: Wire) -> None:
+def test_invalid_messages_get_a_fault(wire: Wire) -> None:
     for content in (b"", b"{}", b"<a>", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', b"\xff\xfe\x00"):
         answer = wire.post("CampaignManagementService", content, "GetAudiencesByIds")
         assert answer.status_code == 500
@@ -191,7 +191,7 @@ def test_too_large_and_of_another_kind(wire: Wire) -> None:
 
 
 @pytest.mark.faults
-def test_injected_faults_strike_the_operation_over_soap_as_over_rest(wire: Wire) -> None:
+def test_injected_faults_apply_to_soap_and_rest(wire: Wire) -> None:
     api = wire.api
     api.fault("GetAudiencesByIds", "fault", code=117, retry_after=60, times=2)
     assert api.campaign("Audiences/QueryByIds", {"Type": "CustomerList"}).status_code == 429
@@ -264,7 +264,7 @@ def test_throttling_counts_soap_and_rest_together(wire: Wire) -> None:
     assert codes(wire.lists()) == [117]
 
 
-def test_a_name_that_xml_cannot_say_is_answered_all_the_same(wire: Wire) -> None:
+def test_a_name_that_xml_does_not_allow_is_still_answered(wire: Wire) -> None:
     number = wire.api.create("bell \u0007 & <b>")
     ids = f'<AudienceIds xmlns:a="http://schemas.microsoft.com/2003/10/Serialization/Arrays"><a:long>{number}</a:long>'
     body = (

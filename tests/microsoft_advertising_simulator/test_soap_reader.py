@@ -1,4 +1,4 @@
-"""Reading SOAP messages: order, namespaces, nil, numbers; and messages that are meant to harm."""
+"""Reading SOAP messages: order, namespaces, nil, numbers, and malicious messages."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_headers_are_read_by_namespace_and_empty_ones_are_none() -> None:
         ("ApplyCustomerListUserData", "<CustomerListUserData/>", "element ActionType missing"),
     ],
 )  # fmt: skip
-def test_slips_are_refused_and_named(operation: str, content: str, said: str) -> None:
+def test_mistakes_are_refused_with_their_location(operation: str, content: str, said: str) -> None:
     assert said in refusal(operation, content)
 
 
@@ -115,7 +115,7 @@ def test_refusals_do_not_repeat_values_nor_long_names() -> None:
 
 
 @pytest.mark.behaviour("soap.nil")
-def test_absent_nil_and_empty_are_three_things() -> None:
+def test_absent_nil_and_empty_are_distinct() -> None:
     assert read("AddAudiences", "") == {}
     assert read("AddAudiences", '<Audiences i:nil="true"/>') == {"Audiences": None}
     assert read("AddAudiences", "<Audiences/>") == {"Audiences": []}
@@ -126,7 +126,7 @@ def test_absent_nil_and_empty_are_three_things() -> None:
 
 
 @pytest.mark.behaviour("soap.type")
-def test_the_type_of_an_audience_is_its_i_type() -> None:
+def test_i_type_gives_the_type_of_an_audience() -> None:
     def kind(attribute: str, content: str = "") -> Any:
         item = f"<Audiences><Audience {attribute}>{content}</Audience></Audiences>"
         return read("AddAudiences", item)["Audiences"][0]["Type"]
@@ -137,7 +137,7 @@ def test_the_type_of_an_audience_is_its_i_type() -> None:
     assert kind("", "<Type>CustomerList</Type>") is None
 
 
-def test_comments_and_instructions_are_no_content() -> None:
+def test_comments_and_instructions_are_not_content() -> None:
     content = "<AccountId><!-- a -->1<?b c?>2</AccountId>"
     assert read("GetBulkUploadUrl", content) == {"AccountId": "12"}
 
@@ -175,7 +175,7 @@ def test_comments_and_instructions_are_no_content() -> None:
         ),
     ],
 )
-def test_what_is_no_soap_message(raw: bytes, fault_code: str, said: str) -> None:
+def test_invalid_soap_messages(raw: bytes, fault_code: str, said: str) -> None:
     with pytest.raises(MessageError, match=said) as caught:
         read_message(raw)
     assert caught.value.fault_code == fault_code
@@ -189,7 +189,7 @@ def test_too_large_a_message_is_not_even_parsed() -> None:
     assert caught.value.status == 413
 
 
-def test_entities_of_attributes_do_not_blow_up() -> None:
+def test_entities_in_attributes_are_not_expanded() -> None:
     levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
     before = f'<!DOCTYPE a [<!ENTITY e0 "0123456789">{levels}]>'
     with pytest.raises(MessageError):
@@ -197,7 +197,7 @@ def test_entities_of_attributes_do_not_blow_up() -> None:
 
 
 @given(st.integers())
-def test_numbers_have_their_bits(number: int) -> None:
+def test_numbers_are_limited_to_their_bits(number: int) -> None:
     for kind, bits in ((LONG, 64), (INT, 32)):
         if -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
             assert int(str(kind.read(f" {number}\n"))) == number
@@ -207,7 +207,7 @@ def test_numbers_have_their_bits(number: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "1.0", "1e3", "١", "0x10", "1_000", "--1", "1 2", "NaN"])
-def test_what_is_no_number(text: str) -> None:
+def test_invalid_numbers(text: str) -> None:
     for kind in (LONG, INT):
         with pytest.raises(ValueError, match="not a number"):
             kind.read(text)

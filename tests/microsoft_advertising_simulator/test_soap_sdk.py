@@ -1,4 +1,4 @@
-"""The unmodified `bingads` SDK lives the life of a customer list against the simulator, over SOAP."""
+"""The unmodified `bingads` SDK uses customer lists from creation to deletion in the simulator, over SOAP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENTITY_LIMIT = 1_000
 
 @pytest.fixture(scope="module")
 def clients() -> dict[str, Any]:
-    """ServiceClients are kept: one of Campaign Management takes most of a second to make."""
+    """Shared, because creating a ServiceClient for Campaign Management takes most of a second."""
     return {}
 
 
@@ -238,11 +238,11 @@ def entities_of(sdk: Sdk, number: int, count: int) -> list[Any]:
 
 @pytest.fixture
 def list_id(api: Api, request: pytest.FixtureRequest) -> int:
-    """A list of the test's own."""
+    """A new list for the test."""
     return int(api.create(request.node.name))
 
 
-def test_few_entities_go_as_records(api: Api, sdk: Sdk, list_id: int) -> None:
+def test_few_entities_are_sent_as_records(api: Api, sdk: Sdk, list_id: int) -> None:
     results = sdk.upload_entities(entities_of(sdk, list_id, 50))
     assert len(results) == 51
     assert not any(entity.has_errors for entity in results)
@@ -258,7 +258,7 @@ def test_errors_of_records_are_folded_into_their_entities(api: Api, sdk: Sdk, li
 
 
 @pytest.mark.parametrize("answer", ["async", "unsupported"])
-def test_the_sdks_ways_out_if_records_are_not_done_at_once(
+def test_the_sdks_fallbacks_if_records_are_not_processed_at_once(
     api: Api, sdk: Sdk, list_id: int, answer: str
 ) -> None:
     api.control("settings", {"entity_records": answer})
@@ -266,7 +266,7 @@ def test_the_sdks_ways_out_if_records_are_not_done_at_once(
     assert api.members(str(list_id)) == hexes(range(5))
 
 
-def test_many_entities_go_as_a_file(api: Api, sdk: Sdk, list_id: int) -> None:
+def test_many_entities_are_sent_as_a_file(api: Api, sdk: Sdk, list_id: int) -> None:
     results = sdk.upload_entities(entities_of(sdk, list_id, ENTITY_LIMIT))
     assert len(results) == ENTITY_LIMIT + 1
     assert member_count(api, list_id) == ENTITY_LIMIT

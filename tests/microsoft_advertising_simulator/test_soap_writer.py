@@ -1,4 +1,4 @@
-"""Writing SOAP messages: order, namespaces, nil; each is valid by the SDK's WSDL."""
+"""Writing SOAP messages: order, namespaces, nil. Each message is valid by the SDK's WSDL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STATUS = {
 
 
 @pytest.mark.behaviour("soap.nil")
-def test_elements_come_in_the_contracts_order_and_nil_is_said() -> None:
+def test_elements_are_in_the_contracts_order_and_nil_is_explicit() -> None:
     content = check("BulkService", write_answer(BULK, "GetBulkUploadStatus", STATUS, "t"))
     assert [(etree.QName(part).localname, part.text, part.get(NIL)) for part in content] == [
         ("Errors", None, "true"),
@@ -38,13 +38,13 @@ def test_elements_come_in_the_contracts_order_and_nil_is_said() -> None:
     ]
 
 
-def test_what_the_answer_does_not_name_is_nil_too_and_a_percentage_is_never() -> None:
+def test_missing_values_are_nil_except_the_percentage() -> None:
     content = check("BulkService", write_answer(BULK, "GetBulkUploadStatus", {}, "t"))
     assert [part.get(NIL) for part in content] == ["true", "true", None, "true", "true"]
     assert content[2].text == "0"
 
 
-def test_what_the_contract_does_not_know_is_a_mistake_of_ours() -> None:
+def test_values_outside_the_contract_are_rejected() -> None:
     with pytest.raises(KeyError, match="Typo"):
         write_answer(BULK, "GetBulkUploadStatus", {**STATUS, "Typo": 1}, "t")
     audience = {"Type": "CustomerList", "Id": "1"}
@@ -107,7 +107,7 @@ def test_refusals_have_no_detail_and_a_code_that_resolves() -> None:
 
 @pytest.mark.slow
 @given(st.text(), st.text())
-def test_any_text_makes_a_valid_message_and_what_xml_can_say_survives(name: str, description: str) -> None:
+def test_any_text_gives_a_valid_message_and_keeps_what_xml_allows(name: str, description: str) -> None:
     audience = {"Type": "CustomerList", "Name": name, "Description": description}
     answer = write_answer(CAMPAIGN, "GetAudiencesByIds", {"Audiences": [audience], "PartialErrors": []}, "t")
     content = check("CampaignManagementService", answer)

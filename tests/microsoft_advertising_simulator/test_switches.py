@@ -1,4 +1,4 @@
-"""Both readings of what the documents contradict themselves about, or do not say."""
+"""Both readings of what the documents leave open or contradict."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_longest_membership_can_be_set(api: Api, maximum: int | None, good: 
 
 @pytest.mark.behaviour("status.result-url", "status.gone")
 @pytest.mark.parametrize("seconds", [300, 900])
-def test_life_of_a_result_url(api: Api, seconds: int) -> None:
+def test_validity_of_a_result_url(api: Api, seconds: int) -> None:
     api.control("settings", {"result_url_seconds": seconds, "result_file_seconds": 86_400})
     url = api.upload(bulk_csv())["ResultFileUrl"]
     api.control("clock", {"advance_seconds": seconds - 20})
@@ -83,7 +83,7 @@ def test_results_are_kept_from(api: Api, begin: str, kept: bool) -> None:
 
 
 @pytest.mark.behaviour("file.size-measure")
-def test_what_the_limit_of_size_measures(api: Api) -> None:
+def test_size_measured_by_the_limit(api: Api) -> None:
     packed = zipped(bulk_csv() + b"\n" * 200_000)
     api.control("settings", {"max_file_bytes": 100_000})
     assert api.upload(packed, "up.zip")["RequestStatus"] == "Completed"
@@ -130,7 +130,7 @@ def test_scope_account_in_bulk(api: Api) -> None:
 
 
 @pytest.mark.behaviour("lists.action-delete")
-def test_delete_as_another_word_for_remove(api: Api) -> None:
+def test_delete_as_an_alias_of_remove(api: Api) -> None:
     audience = api.create("Deleting members")
     api.apply(audience, "Add", hexes(range(4)))
     rows = [list_row(Id=audience, Action_Type="Delete"), item_row(audience, digest_hex(0))]

@@ -1,4 +1,4 @@
-"""The WSDL that Microsoft's SDK ships, and two clients that we did not write: libxml2's XML Schema, and zeep.
+"""The WSDL that Microsoft's SDK ships, and two independent clients: libxml2's XML Schema, and zeep.
 
 The schema checks order, names, namespaces, nil and types of what is answered; zeep, in strict mode, builds
 requests from the same WSDL and must find in the answer what the WSDL promises.

@@ -1,4 +1,4 @@
-"""Refusals of the authority become advice, and repeat nothing that could name somebody."""
+"""Errors of the authority become advice, without text that could name a user."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_known_code_wins_over_an_unknown_one() -> None:
 
 
 @pytest.mark.parametrize("error", ["temporarily_unavailable", "server_error", "slow_down"])
-def test_what_may_pass_is_tried_again(error: str) -> None:
+def test_temporary_errors_are_transient(error: str) -> None:
     found = refusal({"error": error}, ORIGIN)
     assert isinstance(found, TransientError)
     assert found.retry_after

@@ -1,4 +1,4 @@
-"""Which refresh token is tried next, and that processes which renew at once do not shut each other out."""
+"""The choice of the next refresh token, also with concurrent renewals by several processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Broken:
-    """A store that lost its storage: nothing is read, nothing kept."""
+    """A store that can neither read nor write."""
 
     def load(self) -> str | None:
         return None
@@ -34,14 +34,14 @@ class Broken:
         pass
 
 
-def test_a_stored_token_wins_over_the_connections() -> None:
+def test_a_stored_token_takes_precedence_over_the_connections() -> None:
     store = InMemoryTokenStore()
     store.save("stored")
     assert NewestRefreshToken("first", store).next() == "stored"
     assert NewestRefreshToken("first", InMemoryTokenStore()).next() == "first"
 
 
-def test_what_another_process_stored_is_used_from_the_next_renewal_on() -> None:
+def test_a_token_stored_by_another_process_is_used_at_the_next_renewal() -> None:
     store = InMemoryTokenStore()
     newest = NewestRefreshToken("first", store)
     newest.next()
@@ -51,8 +51,8 @@ def test_what_another_process_stored_is_used_from_the_next_renewal_on() -> None:
     assert newest.next() == "theirs"
 
 
-def test_a_store_that_keeps_an_old_token_does_not_win() -> None:
-    """It could be read, but not written to: what we hold is newer."""
+def test_a_store_with_an_old_token_does_not_take_precedence() -> None:
+    """The store can be read but not written: the token in memory is newer."""
 
     class ReadOnly(InMemoryTokenStore):
         def save(self, refresh_token: str) -> None:
@@ -66,7 +66,7 @@ def test_a_store_that_keeps_an_old_token_does_not_win() -> None:
     assert newest.next() == "renewed"
 
 
-def test_a_broken_store_costs_nothing_but_the_copy() -> None:
+def test_a_failing_store_loses_only_the_stored_copy() -> None:
     newest = NewestRefreshToken("first", Broken())
     assert newest.next() == "first"
     newest.keep("second")
@@ -85,11 +85,11 @@ def test_the_connections_own_token_is_the_last_resort() -> None:
     assert store.refresh_token == "fresh"
 
 
-# --- One-time refresh tokens, and others who renew ---------------------------------------------------------
+# --- One-time refresh tokens, and other processes ----------------------------------------------------------
 
 
 class OneTimeAuthority:
-    """Each refresh token works once; the successor works then."""
+    """Each refresh token works once, then its successor."""
 
     def __init__(self) -> None:
         self.valid = "token-0"
@@ -118,7 +118,7 @@ class World(InMemoryTokenStore):
         self.under_way: tuple[int, str] | None = None
 
     def others_act(self) -> None:
-        """Another process redeems the token that works now: it takes part only once it has read it."""
+        """Another process redeems the current token, if it has read it."""
         known = self.refresh_token or "token-0"
         if self.under_way is None and self.delays and known == self.authority.valid:
             token = self.authority.redeem(known)
@@ -166,7 +166,7 @@ def account_with(token: str) -> Account:
     delays=st.lists(st.integers(0, LOOKS - 1), max_size=MAX_TRIES - 2),
     renewals=st.integers(1, 4),
 )
-def test_whoever_is_beaten_to_it_takes_the_winners_token(delays: list[int], renewals: int) -> None:
+def test_a_process_that_loses_the_race_uses_the_winners_token(delays: list[int], renewals: int) -> None:
     world = World(OneTimeAuthority(), delays)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(refresh_tokens, "_DELAYS", (0.0,) * LOOKS)
@@ -178,8 +178,8 @@ def test_whoever_is_beaten_to_it_takes_the_winners_token(delays: list[int], rene
 
 
 @given(delay=st.integers(LOOKS + 1, LOOKS + 5))
-def test_a_token_that_never_arrives_needs_a_human(delay: int) -> None:
-    """The other process died between the authority and the store: nobody has the token any more."""
+def test_a_token_that_never_arrives_needs_a_user(delay: int) -> None:
+    """The other process died before it stored the new token, which is lost."""
     world = World(OneTimeAuthority(), [delay])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(refresh_tokens, "_DELAYS", (0.0,) * LOOKS)
@@ -189,7 +189,7 @@ def test_a_token_that_never_arrives_needs_a_human(delay: int) -> None:
     assert world.authority.asked == ["token-0"]
 
 
-def test_other_refusals_are_no_matter_of_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_refusals_do_not_renew_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     store = InMemoryTokenStore()
     store.save("stored")
     tokens = TokenSource(account_with("first"), Environment.at("http://127.0.0.1:9"), store)

@@ -1,4 +1,4 @@
-"""A sign-in from the address to the refresh token, and how each way to fail reads; against the simulator."""
+"""A sign-in from the address to the refresh token, and the messages of its failures, with the simulator."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.microsoft_advertising_simulator.api import Api, Simulator
 LOCAL = "http://localhost:5001"
 
 
-# --- What somebody pasted ----------------------------------------------------------------------------------
+# --- Pasted addresses --------------------------------------------------------------------------------------
 
 
 @given(st.dictionaries(st.text(min_size=1), st.text(min_size=1)), st.text(min_size=1))
@@ -58,7 +58,7 @@ def post(url: str, **form: str) -> httpx.Response:
     return httpx.post(url.replace("localhost", "127.0.0.1"), data=form, trust_env=False)
 
 
-def test_the_listener_takes_the_first_answer_and_nothing_else() -> None:
+def test_the_listener_accepts_only_the_first_answer() -> None:
     with Listener() as listener:
         base = listener.redirect_uri
         assert base.startswith("http://localhost:")
@@ -85,8 +85,8 @@ def test_a_flood_of_bytes_is_not_read() -> None:
             assert connection.recv(100).startswith(b"HTTP/1.0 404")
 
 
-def test_connections_that_say_nothing_do_not_stand_in_the_way() -> None:
-    """Browsers open some in advance."""
+def test_silent_connections_do_not_block_the_answer() -> None:
+    """Browsers open connections in advance."""
     with Listener() as listener:
         port = int(listener.redirect_uri.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
@@ -123,7 +123,7 @@ FOREIGN = {
 
 
 @pytest.mark.slow
-def test_the_listener_goes_on_after_whatever_is_not_the_answer() -> None:
+def test_the_listener_ignores_everything_but_the_answer() -> None:
     with Listener() as listener:
         listener.expect("ours")
         opened = {}
@@ -139,7 +139,7 @@ def test_the_listener_goes_on_after_whatever_is_not_the_answer() -> None:
             connection.close()
 
 
-def test_whoever_stays_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_connections_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sign_in_listener._Handler, "timeout", 0.1)
     with Listener() as listener:
         for text in (b"", FOREIGN["half a request"], FOREIGN["half an answer"]):
@@ -148,14 +148,14 @@ def test_whoever_stays_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
                 assert connection.recv(100) == b""
 
 
-def test_an_answer_counts_though_the_browser_is_gone() -> None:
+def test_an_answer_counts_even_if_the_browser_has_disconnected() -> None:
     with Listener() as listener:
         listener.expect("ours")
         send(listener, b"POST / HTTP/1.1\r\nContent-Length: 17\r\n\r\ncode=c&state=ours").close()
         assert listener.wait(5) == {"code": "c", "state": "ours"}
 
 
-def test_that_other_answers_came_is_told() -> None:
+def test_the_message_mentions_rejected_answers() -> None:
     with Listener() as listener:
         listener.expect("ours")
         post(f"{listener.redirect_uri}/", code="c", state="theirs")
@@ -163,7 +163,7 @@ def test_that_other_answers_came_is_told() -> None:
             listener.wait(0.01)
 
 
-def test_the_listener_gives_up() -> None:
+def test_the_listener_times_out() -> None:
     with (
         Listener() as listener,
         pytest.raises(ConfigurationError, match="No sign-in was completed within 0 sec"),
@@ -212,7 +212,7 @@ def begin(api: Api, *, public: bool = False, redirect_uri: str = LOCAL, secret: 
 
 
 def answered(api: Api, sign_in: SignIn, button: str = "accept") -> dict[str, str]:
-    """What a browser brings back once somebody has pressed a button."""
+    """The answer of the page after the user has pressed a button."""
     parts = urlsplit(sign_in.address)
     assert f"{parts.scheme}://{parts.netloc}" == api.ready["base_url"]
     form = dict(parse_qsl(parts.query)) | {"decision": button}
@@ -221,8 +221,8 @@ def answered(api: Api, sign_in: SignIn, button: str = "accept") -> dict[str, str
     return read_answer(answer.headers["Location"])
 
 
-def test_what_is_asked_for() -> None:
-    """Production and sandbox, without asking anybody: msal is given the authority's description."""
+def test_the_sign_in_request_of_each_environment() -> None:
+    """Production and sandbox, without a network: the test gives msal the authority's metadata."""
     with pytest.MonkeyPatch.context() as patch:
         described = {
             "authorization_endpoint": "https://login.microsoftonline.com/common/oauth2/v2.0/authorize",
@@ -257,7 +257,7 @@ def test_the_tenant_is_part_of_the_address(api: Api) -> None:
 
 @pytest.mark.system
 @pytest.mark.parametrize("public", [False, True])
-def test_from_the_address_to_a_client_that_works(api: Api, public: bool) -> None:
+def test_a_sign_in_leads_to_a_working_client(api: Api, public: bool) -> None:
     page = native_client_page(Environment.at(api.ready["base_url"]))
     with begin(api, public=public, redirect_uri=page if public else LOCAL) as sign_in:
         refresh_token = sign_in.finish(answered(api, sign_in))
@@ -315,7 +315,7 @@ def test_an_answer_of_another_sign_in(api: Api) -> None:
 
 @pytest.mark.system
 def test_a_code_of_another_sign_in_with_our_state(api: Api) -> None:
-    """Somebody slips their own code in: PKCE stops it."""
+    """An attacker injects their own code: PKCE prevents it."""
     with begin(api) as ours, begin(api) as theirs:
         state = answered(api, ours)["state"]
         with pytest.raises(ConfigurationError, match="AADSTS501481"):
@@ -323,7 +323,7 @@ def test_a_code_of_another_sign_in_with_our_state(api: Api) -> None:
 
 
 @pytest.mark.system
-def test_a_code_that_was_kept_too_long_or_used(api: Api) -> None:
+def test_an_expired_or_used_code(api: Api) -> None:
     with begin(api) as sign_in:
         answer = answered(api, sign_in)
         assert sign_in.finish(answer)
@@ -350,7 +350,7 @@ def test_wrong_secrets_are_reported_and_never_shown(
     caplog.set_level(logging.DEBUG)
     with begin(api, **options) as sign_in:
         answer = answered(api, sign_in)
-        caplog.clear()  # the browser's own noise
+        caplog.clear()  # the messages of the browser's requests
         with pytest.raises(ConfigurationError, match=words) as caught:
             sign_in.finish(answer)
     shown = str(caught.value) + caplog.text
@@ -366,7 +366,7 @@ def test_a_web_registration_without_its_secret(api: Api) -> None:
 
 
 @pytest.mark.system
-def test_an_authority_that_is_busy_or_gone(api: Api) -> None:
+def test_an_authority_that_is_overloaded_or_unreachable(api: Api) -> None:
     with begin(api) as sign_in:
         answer = answered(api, sign_in)
         api.fault("Token", "raw", status=503, body="busy")
@@ -376,9 +376,7 @@ def test_an_authority_that_is_busy_or_gone(api: Api) -> None:
         SignIn("app", None, Environment.at("http://127.0.0.1:9"), LOCAL)
 
 
-def test_an_authority_that_describes_itself_wrongly(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_authority_with_invalid_metadata(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "reply_to", lambda path: json_reply({"token_endpoint": "http://x/token"}))
     with pytest.raises(ConfigurationError, match=r"metadata is not valid.*tenant"):
         SignIn("app", None, Environment.at(service.base_url), LOCAL)
@@ -393,7 +391,7 @@ def test_an_answer_without_a_refresh_token(service: Service) -> None:
 
 
 def test_an_id_token_of_somebody_else(service: Service) -> None:
-    """msal's complaint would show the token."""
+    """msal's message would show the token."""
     service.token_reply = lambda n: json_reply(
         {"access_token": "access-x", "refresh_token": "refresh-secret-9", "id_token": "not.a.token"}
     )
@@ -410,4 +408,4 @@ def test_threads_of_the_listener_end_with_it() -> None:
     with Listener() as listener:
         post(f"{listener.redirect_uri}/", code="c", state="s")
         assert listener.wait(5)
-    assert threading.active_count() <= before + 1  # one may still be saying goodbye
+    assert threading.active_count() <= before + 1  # one thread may still be closing

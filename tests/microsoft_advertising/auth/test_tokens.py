@@ -1,4 +1,4 @@
-"""Tokens: fetched when needed, renewed early, rotated durably, and shown nowhere."""
+"""Tokens: requested when needed, renewed early, stored durably, and never shown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOKEN_PATH = "/common/oauth2/v2.0/token"
 
 
 class Store(InMemoryTokenStore):
-    """Writes down what is saved."""
+    """Records the saved tokens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ def test_a_public_client_sends_no_secret(
     assert "client_secret" not in form(service)
 
 
-def test_renewal_uses_the_rotated_token_and_tells_it(
+def test_renewal_uses_the_rotated_token_and_stores_it(
     service: Service, account: Account, environment: Environment
 ) -> None:
     store = Store()
@@ -74,7 +74,7 @@ def test_renewal_uses_the_rotated_token_and_tells_it(
     assert store.saved == ["refresh-secret-1", "refresh-secret-2"]
 
 
-def test_without_a_store_the_rotated_token_is_remembered(
+def test_without_a_store_the_rotated_token_is_kept_in_memory(
     service: Service, account: Account, environment: Environment
 ) -> None:
     source = TokenSource(account, environment)
@@ -82,7 +82,7 @@ def test_without_a_store_the_rotated_token_is_remembered(
     assert form(service)["refresh_token"] == "refresh-secret-1"
 
 
-def test_an_unchanged_refresh_token_is_not_told(
+def test_an_unchanged_refresh_token_is_not_stored(
     service: Service, account: Account, environment: Environment
 ) -> None:
     service.token_reply = lambda n: json_reply(
@@ -158,7 +158,7 @@ def test_a_refused_sign_in_raises_its_family_without_secrets(
         assert caught.value.retry_after == 9
 
 
-# --- AADSTS70000: a good token is refused now and then -----------------------------------------------------------
+# --- AADSTS70000: a valid token is sometimes refused --------------------------------------------------------------
 
 DOUBT = oauth_error("invalid_grant", 70000)
 GOOD = json_reply({"access_token": "access-ok", "expires_in": "3600"})
@@ -166,13 +166,13 @@ GOOD = json_reply({"access_token": "access-ok", "expires_in": "3600"})
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time, in its one element."""
+    """The current time, as the only element of a list."""
     now = [1000.0]
     monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 
-def test_a_doubtful_refusal_is_tried_once_more_after_a_minute(
+def test_a_doubtful_refusal_is_retried_once_after_a_minute(
     service: Service, account: Account, environment: Environment, clock: list[float]
 ) -> None:
     replies = [DOUBT, GOOD]
@@ -185,14 +185,14 @@ def test_a_doubtful_refusal_is_tried_once_more_after_a_minute(
     assert source.access_token() == "access-ok"
 
 
-def test_after_that_minute_a_human_must_sign_in(
+def test_after_that_minute_a_user_must_sign_in(
     service: Service, account: Account, environment: Environment, clock: list[float]
 ) -> None:
     service.token_reply = lambda n: DOUBT
     source = TokenSource(account, environment)
     for passed, left in ((0, 60), (20, 40), (39, 1)):
         clock[0] += passed
-        with pytest.raises(ServiceTransientError) as caught:  # other threads, which ask earlier
+        with pytest.raises(ServiceTransientError) as caught:  # other threads, which request a token earlier
             source.access_token()
         assert caught.value.retry_after == left
     clock[0] += 1
@@ -210,7 +210,7 @@ def test_after_that_minute_a_human_must_sign_in(
         ("invalid_grant", 700001),
     ],
 )
-def test_all_other_refusals_are_believed_at_once(
+def test_all_other_refusals_are_final(
     service: Service, account: Account, environment: Environment, name: str, code: int
 ) -> None:
     service.token_reply = lambda n: oauth_error(name, code)
@@ -219,10 +219,10 @@ def test_all_other_refusals_are_believed_at_once(
 
 
 @pytest.mark.parametrize("code", [50173, 700082, 70008])
-def test_a_code_that_says_why_ends_the_doubt(
+def test_a_code_with_a_reason_is_not_doubtful(
     service: Service, account: Account, environment: Environment, code: int
 ) -> None:
-    """Whether the sentence names it or only the list."""
+    """The code is found in the description, or only in the list."""
     for words in (f"AADSTS70000: no. AADSTS{code}: revoked", "AADSTS70000: no"):
         answer = {"error": "invalid_grant", "error_description": words, "error_codes": [70000, code]}
         service.token_reply = lambda n, answer=answer: json_reply(answer, 400)  # type: ignore[misc]
@@ -230,10 +230,10 @@ def test_a_code_that_says_why_ends_the_doubt(
             TokenSource(account, environment).access_token()
 
 
-def test_a_doubt_about_the_newest_token_is_not_hidden_by_an_older_one(
+def test_a_doubtful_refusal_of_the_newest_token_is_not_hidden_by_an_older_token(
     service: Service, account: Account, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stored one is good and refused by mistake, the connection's own was revoked long ago."""
+    """The stored token is valid but refused by mistake; the connection's own was revoked long ago."""
     monkeypatch.setattr(refresh_tokens, "_DELAYS", (0.0,))
     replies = [DOUBT, oauth_error("invalid_grant", 50173)]
     service.token_reply = lambda n: replies[min(n, 2) - 1]
@@ -244,7 +244,7 @@ def test_a_doubt_about_the_newest_token_is_not_hidden_by_an_older_one(
         source.access_token()
 
 
-def test_the_client_waits_that_minute_and_goes_on(
+def test_the_client_waits_that_minute_and_continues(
     service: Service, account: Account, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokens, "DOUBTFUL_SECONDS", 0.2)
@@ -267,10 +267,10 @@ def test_a_source_recovers(service: Service, account: Account, environment: Envi
     assert source.access_token() == "access-ok"
 
 
-def test_a_refusal_is_not_repeated_from_memory(
+def test_a_refusal_is_not_repeated_from_the_cache(
     service: Service, account: Account, environment: Environment
 ) -> None:
-    """Of msal's own accord the same token would be refused for a minute without asking (observed)."""
+    """msal itself would refuse the same token for a minute without a request (observed)."""
     replies = [oauth_error("invalid_grant"), json_reply({"access_token": "access-ok", "expires_in": "3600"})]
     service.token_reply = lambda n: replies[min(n, 2) - 1]
     source = TokenSource(account, environment)
@@ -279,7 +279,7 @@ def test_a_refusal_is_not_repeated_from_memory(
     assert source.access_token() == "access-ok"
 
 
-def test_proxies_and_certificates_of_the_environment_do_not_disturb_loopback(
+def test_proxies_and_certificates_of_the_environment_do_not_affect_loopback(
     service: Service, account: Account, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
@@ -291,7 +291,7 @@ def test_proxies_and_certificates_of_the_environment_do_not_disturb_loopback(
     assert TokenSource(account, environment).access_token() == "access-1"
 
 
-def test_an_authority_that_describes_itself_wrongly(
+def test_an_authority_with_invalid_metadata(
     service: Service, account: Account, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "reply_to", lambda path: json_reply({"token_endpoint": "http://x/token"}))
@@ -304,7 +304,7 @@ def test_an_unreachable_authority_is_a_transient_error(account: Account) -> None
         TokenSource(account, Environment.at("http://127.0.0.1:9")).access_token()
 
 
-def test_secrets_show_in_no_repr(service: Service, account: Account, environment: Environment) -> None:
+def test_no_repr_shows_secrets(service: Service, account: Account, environment: Environment) -> None:
     source = TokenSource(account, environment)
     source.access_token()
     assert not [secret for secret in SECRETS if secret in repr(source) + repr(vars(source)["_http"])]

@@ -1,4 +1,4 @@
-"""Bulk files: what is in them, that every unzip reads them, and that they keep the limits."""
+"""Bulk files: their content, their limits, and that every unzip program reads them."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_other_programs_unzip_it(tmp_path: Path) -> None:
         assert hashlib.sha256(out).digest() == hashlib.sha256(raw).digest()
 
 
-def test_slices_of_larger_arrays_are_written_as_they_look(tmp_path: Path) -> None:
+def test_slices_of_larger_arrays_are_written_correctly(tmp_path: Path) -> None:
     everything = digests(100)
     strided = everything[::3]
     write_bulk_file(tmp_path / "a.zip", audience_id="7", action=Action.ADD, members=[strided])
@@ -172,7 +172,7 @@ def test_the_terms_are_accepted_in_the_row_of_the_list_and_only_if_asked_for(
     assert rows == plain, "nothing else differs, and no row is ragged"
 
 
-def test_the_sandbox_takes_twenty_thousand_rows() -> None:
+def test_the_sandbox_accepts_twenty_thousand_rows() -> None:
     assert max_members_per_file(sandbox=True) == 20_000 - 3
 
 
@@ -233,7 +233,7 @@ def test_ids_of_another_form_are_refused(tmp_path: Path, bad: str) -> None:
 
 
 @given(st.integers(0, 999_999))
-def test_client_ids_lead_back(index: int) -> None:
+def test_client_ids_identify_members(index: int) -> None:
     assert index_of(f"{index:06d}") == index
 
 

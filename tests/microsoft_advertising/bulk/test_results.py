@@ -1,4 +1,4 @@
-"""Results files: refused rows come out, nothing else does, and broken ones are told apart."""
+"""Results files: only refused rows are returned, and damaged files are recognised."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_any_order_of_columns_and_any_width(seed: int, line_end: str) -> None:
     assert read(results_zip(table(ROWS, columns, line_end))) == EXPECTED
 
 
-def test_the_text_is_never_kept() -> None:
+def test_the_text_is_never_stored() -> None:
     assert PLAIN not in repr(read(results_zip(table(ROWS, COLUMNS))))
 
 
@@ -83,23 +83,23 @@ def test_quoted_fields_and_line_breaks_in_them() -> None:
     assert read(results_zip(text)) == [RowError("Customer List Item", "000001", 1, "X")]
 
 
-def test_free_text_in_the_error_is_not_handed_on() -> None:
+def test_free_text_in_the_error_is_not_passed_on() -> None:
     text = f"Type,Client Id,Error,Error Number\nCustomer List Item Error,000001,{PLAIN},{PLAIN}\n"
     assert read(results_zip(text)) == [RowError("Customer List Item", "000001", 0, "")]
 
 
-def test_results_without_errors_refuse_nobody() -> None:
+def test_results_without_errors_refuse_no_member() -> None:
     assert read(results_zip(table(ROWS[:1], COLUMNS))) == []
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.6, 0.99])
-def test_cut_off_zips_are_to_be_fetched_again(kept: float) -> None:
+def test_truncated_zips_must_be_downloaded_again(kept: float) -> None:
     data = results_zip(table(ROWS * 50, COLUMNS))
     with pytest.raises(TransientError, match="damaged"):
         read(data[: int(len(data) * kept)])
 
 
-def test_damaged_zips_are_to_be_fetched_again() -> None:
+def test_damaged_zips_must_be_downloaded_again() -> None:
     generator = random.Random(0)
     data = bytearray(
         results_zip("".join(f"Type,Client Id,Error,Error Number,{generator.random()}\n" for _ in range(500)))
@@ -110,8 +110,8 @@ def test_damaged_zips_are_to_be_fetched_again() -> None:
         read(bytes(data))
 
 
-def test_zips_that_promise_more_than_they_hold_are_to_be_fetched_again() -> None:
-    """What follows the member is read as if it were its own: no text (a checksum, mostly), then the end."""
+def test_zips_with_wrong_sizes_must_be_downloaded_again() -> None:
+    """The bytes after the member are read as part of it: they are not text (usually a checksum), then the file ends."""
     kinds = {_promising_too_much(filler) for filler in range(64)}
     assert kinds == {"UnicodeDecodeError", "EOFError"}
 
@@ -154,7 +154,7 @@ def test_another_number_of_files(names: list[str]) -> None:
         read(buffer.getvalue())
 
 
-def test_errors_of_other_records_do_not_pass_unseen() -> None:
+def test_errors_of_other_records_are_not_ignored() -> None:
     text = "Type,Client Id,Error,Error Number\nCampaign Error,000001,X,1\n"
     with pytest.raises(TerminalError, match="not sent"):
         read(results_zip(text))

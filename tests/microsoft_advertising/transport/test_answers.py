@@ -1,4 +1,4 @@
-"""Answers of any content, over SOAP: what the operation asked for, or one of our errors; nothing else."""
+"""SOAP answers with any content: the result of the operation or one of our errors, nothing else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEXTS = st.sampled_from(["", " ", "7", "-1", "true", "Completed", "somebody@exam
 
 
 def elements(name: str, kind: Type | None) -> st.SearchStrategy[str]:
-    """An element that may be what the table says, nil, text, or something else."""
+    """An element as in the table, nil, text, or something else."""
     inner: list[st.SearchStrategy[str]] = [TEXTS.map(escape)]
     if isinstance(kind, Array):
         inner += [
@@ -54,7 +54,7 @@ OPERATIONS: list[Operation[Any]] = [
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 @settings(max_examples=40)
 @given(data=st.data())
-def test_an_answer_is_read_or_told_as_one_of_our_errors(
+def test_an_answer_is_read_or_becomes_one_of_our_errors(
     operation: Operation[Any], data: st.DataObject
 ) -> None:
     parts = [elements(name, kind) for name, kind in RESPONSES[operation.name].fields.items()]

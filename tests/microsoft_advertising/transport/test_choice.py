@@ -1,4 +1,4 @@
-"""Which transport, and what is said of its end."""
+"""The choice of the transport, and the announcement of the end of SOAP."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REST, SOAP = TransportName.REST, TransportName.SOAP
         (-400, "has switched off"),
     ],
 )
-def test_the_end_of_soap_is_told_in_time(days_before: int, words: str) -> None:
+def test_the_end_of_soap_is_announced_in_time(days_before: int, words: str) -> None:
     today = SOAP_ENDS - timedelta(days=days_before)
     notice = end_notice(SOAP, today)
     assert bool(notice) is bool(words)

@@ -1,4 +1,4 @@
-"""Requests composed by the SDK: threads do not meet, and nothing of what passes through it is logged."""
+"""Requests composed by the SDK: threads are isolated, and nothing is logged."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_threads_never_send_each_others_tokens() -> None:
     assert found == [[(f"{n}-{turn}",) * 2 for turn in range(EACH)] for n in range(THREADS)]
 
 
-def test_a_client_is_in_one_threads_hands_at_a_time() -> None:
+def test_a_client_is_used_by_one_thread_at_a_time() -> None:
     together = threading.Barrier(THREADS)
 
     def hold(_: int) -> Any:
@@ -56,7 +56,7 @@ def test_a_client_is_in_one_threads_hands_at_a_time() -> None:
     assert len(caches) == THREADS, "a shared cache sends the token of another client"
 
 
-def test_clients_are_given_back_after_a_failure_too() -> None:
+def test_clients_are_returned_after_a_failure_too() -> None:
     with sdk._borrow_client(Service.CAMPAIGN) as first:
         pass
     with pytest.raises(ConfigurationError, match="control character"):

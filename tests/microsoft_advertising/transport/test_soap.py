@@ -36,14 +36,14 @@ def client(
     impatient: RetryPolicy,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Caller:
-    """Its requests are composed by the SDK, which takes seconds to load, or as the triggerer composes them."""
+    """Requests are composed by the SDK, which takes seconds to load, or as in the triggerer."""
     if request.param == "by ourselves":
         monkeypatch.setattr(sdk, "compose", soap_xml.compose)
     return Caller(account, environment, retries=impatient, transport=TransportName.SOAP)
 
 
 def ask(account: Account, environment: Environment, retries: RetryPolicy) -> UploadStatus:
-    """How far an upload is, asked in an event loop."""
+    """Request the status of an upload in an event loop."""
 
     async def asked() -> UploadStatus:
         async with AsyncClient(account, environment, retries=retries, transport=TransportName.SOAP) as client:
@@ -54,7 +54,7 @@ def ask(account: Account, environment: Environment, retries: RetryPolicy) -> Upl
 
 @pytest.fixture(autouse=True)
 def nothing_leaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Whatever a test does: no secret and no address in any log line, at any level, of any library."""
+    """Check in every test that no log line of any library contains a secret or an address."""
     caplog.set_level(logging.DEBUG)
     yield
     lines = [record.getMessage() for record in caplog.records]
@@ -82,7 +82,7 @@ AUDIENCES = Reply(200, answer("GetAudiencesByIds", f"<Audiences {NIL}/><PartialE
 CREATED = Reply(200, answer("AddAudiences", "<AudienceIds><long>900</long></AudienceIds><PartialErrors/>"))
 
 
-def test_a_call_bears_token_and_account(service: Service, client: Caller) -> None:
+def test_a_call_has_token_and_account_headers(service: Service, client: Caller) -> None:
     service.on(CAMPAIGN, AUDIENCES)
     assert client.list_audiences() == []
     (request,) = service.calls(CAMPAIGN)
@@ -103,7 +103,7 @@ def test_an_expired_token_is_renewed_once(service: Service, client: Caller) -> N
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
-def test_a_token_that_stays_refused_needs_a_human(service: Service, client: Caller, status: int) -> None:
+def test_a_token_that_stays_refused_needs_a_user(service: Service, client: Caller, status: int) -> None:
     """SOAP faults came with HTTP 200, too (observed)."""
     service.on(CAMPAIGN, ad_api_fault(109, "AuthenticationTokenExpired", status))
     with pytest.raises(ConfigurationError, match=r"Sign in again.*\[TrackingId 77-f\]"):
@@ -124,14 +124,14 @@ HICCUPS = [
 
 
 @pytest.mark.parametrize("hiccup", HICCUPS)
-def test_hiccups_are_bridged(service: Service, client: Caller, hiccup: Reply) -> None:
+def test_short_failures_are_retried(service: Service, client: Caller, hiccup: Reply) -> None:
     service.on(BULK, hiccup, hiccup, status_answer())
     assert client.upload_status("r-1").percent == 7
     assert len(service.calls(BULK)) == 3
 
 
 @pytest.mark.parametrize("hiccup", HICCUPS)
-def test_hiccups_are_bridged_in_an_event_loop(
+def test_short_failures_are_retried_in_an_event_loop(
     service: Service, account: Account, environment: Environment, impatient: RetryPolicy, *, hiccup: Reply
 ) -> None:
     service.on(BULK, hiccup, hiccup, status_answer())
@@ -150,7 +150,7 @@ def test_an_expired_token_is_renewed_once_in_an_event_loop(
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
-def test_a_token_that_stays_refused_in_an_event_loop_needs_a_human(
+def test_a_token_that_stays_refused_in_an_event_loop_needs_a_user(
     service: Service, account: Account, environment: Environment, impatient: RetryPolicy, *, status: int
 ) -> None:
     service.on(BULK, ad_api_fault(109, "AuthenticationTokenExpired", status))
@@ -183,7 +183,7 @@ def test_retry_after_of_a_proxy(service: Service, client: Caller) -> None:
 def test_a_request_that_the_service_does_not_understand(
     service: Service, client: Caller, code: str, status: int
 ) -> None:
-    """Once is enough: such a fault has no code of the service's, and HTTP's status tells nothing."""
+    """One call only: such a fault has no code of the service, and its HTTP status has no meaning."""
     service.on(CAMPAIGN, Reply(status, fault_envelope("", code)))
     with pytest.raises(TerminalError, match="HTTP status 400"):
         client.list_audiences()
@@ -201,7 +201,7 @@ def test_a_request_that_the_service_does_not_understand(
         answer("GetUser", ""),
     ],
 )
-def test_answers_of_another_shape(service: Service, client: Caller, body: bytes) -> None:
+def test_answers_with_a_wrong_shape(service: Service, client: Caller, body: bytes) -> None:
     service.on(CAMPAIGN, Reply(200, body))
     with pytest.raises(TerminalError, match="documented shape") as caught:
         client.list_audiences()
@@ -222,7 +222,7 @@ def test_answers_of_another_shape(service: Service, client: Caller, body: bytes)
     ],
     ids=["dropped", "gateway", "internal", "no-soap", "no-id", "nil-id", "cut-off"],
 )
-def test_a_lost_answer_to_create_is_told_and_never_repeated(
+def test_a_lost_answer_to_create_is_reported_and_never_repeated(
     service: Service, client: Caller, lost: Reply
 ) -> None:
     service.on(CAMPAIGN, lost)
@@ -231,7 +231,7 @@ def test_a_lost_answer_to_create_is_told_and_never_repeated(
     assert len(service.calls(CAMPAIGN)) == 1
 
 
-def test_create_is_repeated_where_it_was_turned_away(service: Service, client: Caller) -> None:
+def test_create_is_repeated_if_the_call_was_refused(service: Service, client: Caller) -> None:
     service.on(CAMPAIGN, Reply(429, b""), CREATED)
     assert client.create_audience("VIP", description="") == "900"
 

@@ -46,7 +46,7 @@ SERVICE_OF |= dict.fromkeys(
 
 @cache
 def wsdl(service: Service) -> ET.Element:
-    """Found without importing the SDK, which would cost this process most of a second."""
+    """Find the file without importing the SDK, which would take most of a second."""
     spec = find_spec("bingads")
     assert spec is not None
     assert spec.submodule_search_locations
@@ -93,7 +93,7 @@ def structs(service: Service, struct: Struct) -> Iterator[Struct]:
 
 
 def wrong(service: Service, struct: Struct) -> Iterator[str]:
-    """What the table says otherwise than the WSDL."""
+    """Differences between the table and the WSDL."""
     there = fields_of(service, struct.namespace, struct.name)
     names = [name for name, _ in there]
     if [name for name in names if name in struct.fields] != list(struct.fields):
@@ -121,12 +121,12 @@ CASES = [
 
 
 @pytest.mark.parametrize(("service", "struct"), CASES, ids=[struct.name for _, struct in CASES])
-def test_the_table_says_what_the_wsdl_says(service: Service, struct: Struct) -> None:
+def test_the_table_matches_the_wsdl(service: Service, struct: Struct) -> None:
     assert [fault for one in structs(service, struct) for fault in wrong(service, one)] == []
 
 
 def test_the_check_sees_a_wrong_order() -> None:
-    """A check of the check."""
+    """Checks the comparison itself."""
     good = REQUESTS["GetBulkUploadUrl"]
     turned = Struct(good.name, dict(reversed(good.fields.items())))
     assert list(wrong(Service.BULK, turned))
@@ -165,7 +165,7 @@ def test_the_address_is_that_of_the_wsdl(service: Service) -> None:
     assert Environment.named("production").soap_url(service).lower() == str(address).lower()
 
 
-def test_every_operation_stands_in_the_table() -> None:
+def test_every_operation_is_in_the_table() -> None:
     made = [_sample(getattr(operations, name)) for name in operations.__all__ if name[0].islower()]
     assert len(made) >= 9
     for operation in made:

@@ -1,4 +1,4 @@
-"""Envelopes: what we write is what Microsoft's SDK writes, and what we read is REST's shape."""
+"""Envelopes: requests are equal to those of Microsoft's SDK, and answers have REST's shape."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def other(name: str, body: dict[str, Any]) -> Operation[None]:
 
 
 def shape(content: bytes) -> Any:
-    """An envelope without the names of its prefixes: tag, text, attributes, parts."""
+    """An envelope without prefixes: tag, text, attributes, children."""
     prefixes: dict[str, str] = {}
     parser = ET.XMLPullParser(["start-ns", "start"])
     parser.feed(content)
@@ -93,8 +93,8 @@ _TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_fro
 
 @pytest.mark.slow
 @given(name=_TEXTS, description=_TEXTS)
-def test_texts_arrive_as_they_are(name: str, description: str) -> None:
-    """By both: suds alone takes `&amp;` for escaped already, and sends `&`."""
+def test_texts_arrive_unchanged(name: str, description: str) -> None:
+    """With both composers: suds itself treats `&amp;` as escaped already, and sends `&`."""
     operation = create(name=name, description=description)
     for content in (soap_xml.compose(operation, CREDENTIALS), sdk.compose(operation, CREDENTIALS)):
         root = ET.fromstring(content)
@@ -103,12 +103,12 @@ def test_texts_arrive_as_they_are(name: str, description: str) -> None:
 
 
 @pytest.mark.parametrize("character", ["\x00", "\r", "\x1f", "\ud800", "\uffff"])
-def test_what_xml_cannot_hold_is_said(character: str) -> None:
+def test_characters_that_xml_does_not_allow_are_reported(character: str) -> None:
     with pytest.raises(ConfigurationError, match="control character"):
         soap_xml.compose(create(name=f"a{character}b"), CREDENTIALS)
 
 
-def test_what_is_not_in_the_table_is_a_mistake() -> None:
+def test_fields_outside_the_table_are_rejected() -> None:
     with pytest.raises(LookupError, match="Audience has no Colour"):
         soap_xml.compose(other("AddAudiences", {"Audiences": [{"Colour": 1}]}), CREDENTIALS)
 
@@ -163,14 +163,14 @@ def test_audiences_are_read_past_nils_and_unknown_elements() -> None:
     }
 
 
-def test_null_items_keep_their_place() -> None:
-    """The SDK drops them, so that the others move up."""
+def test_null_items_keep_their_position() -> None:
+    """The SDK drops nulls, which shifts the other elements."""
     content = answer("AddAudiences", f"<AudienceIds><long {NIL}/><long>7</long></AudienceIds>")
     assert soap_xml.read(content, "AddAudiences").payload == {"AudienceIds": [None, "7"]}
 
 
-def test_what_is_there_in_place_of_a_list_is_no_empty_list() -> None:
-    """It would mean: nothing was refused."""
+def test_a_wrong_value_is_not_an_empty_list() -> None:
+    """An empty list would mean that nothing was refused."""
     for inner, payload in [
         ("<PartialErrors>none</PartialErrors>", "none"),
         ("<PartialErrors> \n </PartialErrors>", []),
@@ -196,12 +196,12 @@ def test_what_is_there_in_place_of_a_list_is_no_empty_list() -> None:
         answer("GetBulkUploadStatus", "<RequestStatus>Completed</RequestStatus>")[:-20],
     ],
 )
-def test_what_is_no_answer(content: bytes) -> None:
+def test_invalid_answers(content: bytes) -> None:
     assert soap_xml.read(content, "GetBulkUploadStatus").payload is None
 
 
 @given(st.binary())
-def test_nothing_that_is_read_raises(content: bytes) -> None:
+def test_reading_never_raises(content: bytes) -> None:
     assert soap_xml.read(content, "GetUser").payload is None
 
 
@@ -216,7 +216,7 @@ def test_entities_are_refused() -> None:
         assert time.monotonic() - began < 5
 
 
-def test_an_answer_that_would_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_larger_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     good = answer("GetBulkUploadStatus", "<RequestStatus>Completed</RequestStatus>")
     monkeypatch.setattr(soap_xml, "MAX_ANSWER_BYTES", len(good) - 1)
     assert soap_xml.read(good, "GetBulkUploadStatus").payload is None

@@ -1,4 +1,4 @@
-"""ApplyCustomerListUserData: members that come by calls."""
+"""ApplyCustomerListUserData: members sent with calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_apply_adds_removes_replaces(api: Api) -> None:
 
 
 @pytest.mark.behaviour("audiences.apply-items")
-def test_apply_takes_good_items_beside_bad_ones(api: Api) -> None:
+def test_apply_accepts_valid_items_beside_invalid_ones(api: Api) -> None:
     audience_id = api.create("Mixed")
     items = [
         digest_hex(1),
@@ -63,14 +63,14 @@ def test_a_wrong_call_is_refused_as_a_whole(api: Api, changes: dict[str, Any], c
 
 
 @pytest.mark.behaviour("audiences.apply-limit")
-def test_apply_takes_a_thousand(api: Api) -> None:
+def test_apply_accepts_a_thousand_items(api: Api) -> None:
     audience_id = api.create("Thousand")
     assert partial(api.apply(audience_id, "Add", hexes(range(1000)))) == []
     assert len(api.members(audience_id)) == 1000
 
 
 @pytest.mark.behaviour("lists.terms-needed")
-def test_terms_that_nobody_accepted(api: Api) -> None:
+def test_terms_that_are_not_accepted(api: Api) -> None:
     audience_id = api.create("Terms")
     api.control("settings", {"terms_accepted": False})
     assert numbers(api.apply(audience_id, "Add", hexes([1]))) == [8003]

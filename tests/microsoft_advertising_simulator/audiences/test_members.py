@@ -55,7 +55,7 @@ def test_changes_are_those_of_sets(
     assert count == len(expected)
 
 
-def test_files_that_nothing_points_to_are_removed(tmp_path: Path) -> None:
+def test_files_without_a_reference_are_removed(tmp_path: Path) -> None:
     files = MemberFiles(tmp_path)
     kept, _ = files.change(None, Action.ADD, array([b"a" * 32]))
     files.change(kept, Action.ADD, array([b"b" * 32]))

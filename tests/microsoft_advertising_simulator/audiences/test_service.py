@@ -137,7 +137,7 @@ def test_query_by_types(api: Api) -> None:
 
 
 @pytest.mark.behaviour("audiences.update")
-def test_an_update_changes_what_it_names_alone(api: Api) -> None:
+def test_an_update_changes_only_the_given_fields(api: Api) -> None:
     audience_id = api.create("Before")
     change = {"Type": "CustomerList", "Id": audience_id, "Name": "After", "Description": "new"}
     assert partial(api.campaign("Audiences", {"Audiences": [change]}, "PUT")) == []

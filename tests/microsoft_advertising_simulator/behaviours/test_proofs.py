@@ -9,7 +9,7 @@ import pytest
 from microsoft_advertising_simulator.behaviours.proofs import Proof, proofs
 
 
-def test_proofs_are_read_off_the_marks(tmp_path: Path) -> None:
+def test_tests_are_found_by_their_marks(tmp_path: Path) -> None:
     folder = tmp_path / "tests" / "deep"
     folder.mkdir(parents=True)
     (folder / "test_one.py").write_text(
@@ -32,7 +32,7 @@ def test_proofs_are_read_off_the_marks(tmp_path: Path) -> None:
         ('@pytest.mark.behaviour("a.b")\nclass TestX: ...', "not a test"),
     ],
 )
-def test_marks_that_prove_nothing_are_refused(tmp_path: Path, source: str, complaint: str) -> None:
+def test_invalid_marks_are_rejected(tmp_path: Path, source: str, complaint: str) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_one.py").write_text(source)
     with pytest.raises(ValueError, match=complaint):

@@ -35,7 +35,7 @@ def test_keys_are_well_formed_and_grouped_as_the_page_shows_them() -> None:
     assert areas == list(AREAS.values())
 
 
-def test_every_behaviour_is_proved_and_every_key_exists() -> None:
+def test_every_behaviour_has_a_test_and_every_key_exists() -> None:
     found, known = proofs(), {entry.key for entry in BEHAVIOURS}
     assert sorted(known - set(found)) == [], "no test bears @pytest.mark.behaviour with these keys"
     assert sorted(set(found) - known) == [], (
@@ -53,7 +53,7 @@ def test_codes_and_settings_that_the_table_names_exist() -> None:
 
 
 @pytest.mark.behaviour("calls.only-injected")
-def test_codes_that_nothing_brings_about_are_named() -> None:
+def test_codes_that_only_injected_faults_cause_are_listed() -> None:
     """A code whose number no module but the table of codes holds can only be injected."""
     [row] = [entry for entry in BEHAVIOURS if entry.key == "calls.only-injected"]
     trees = [ast.parse(path.read_text()) for path in SOURCES if path.name != "codes.py"]

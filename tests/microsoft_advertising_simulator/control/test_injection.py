@@ -32,7 +32,7 @@ CALLS = [*BY_NAME, "UploadFile", "DownloadResult", "Token"]
 
 
 def send(api: Api, operation: str) -> httpx.Response:
-    """Any call of an operation: what it answers does not matter, as long as it does."""
+    """Any call of an operation; only the existence of an answer matters."""
     if operation == "UploadFile":
         return api.post_file(api.request_url()[1], bulk_csv())
     if operation == "DownloadResult":
@@ -44,8 +44,8 @@ def send(api: Api, operation: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize("operation", CALLS)
-def test_every_kind_strikes_every_operation(api: Api, operation: str) -> None:
-    """Only the nth call; the ones around it are answered as ever."""
+def test_every_kind_applies_to_every_operation(api: Api, operation: str) -> None:
+    """Only the nth call gets the fault; the others are answered normally."""
     usual = send(api, operation)
     api.fault(operation, "raw", status=502, body="<h1>Bad Gateway</h1>", nth=2)
     answers = [send(api, operation) for _ in range(3)]
@@ -151,7 +151,7 @@ def test_an_accepted_file_whose_answer_is_lost(api: Api) -> None:
     assert api.finished(request_id)["RequestStatus"] == "Completed"
 
 
-def test_hang_ends_with_the_clients_patience(api: Api) -> None:
+def test_hang_ends_when_the_client_disconnects(api: Api) -> None:
     api.fault("GetAudiencesByIds", "hang")
     with pytest.raises(httpx.ReadTimeout):
         api.http.post(QUERY, json=LISTS, headers=api.headers(), timeout=0.2)
@@ -174,19 +174,19 @@ def give_up_adding(api: Api, list_id: str, kind: str, seconds: float) -> None:
     assert api.members(list_id) == []
 
 
-def test_a_late_call_lands_although_nobody_waits_for_it(api: Api) -> None:
+def test_a_late_call_is_carried_out_without_a_waiting_client(api: Api) -> None:
     for seconds in (600.0, 1.0):
         list_id = api.create(f"late by {seconds}")
         give_up_adding(api, list_id, "late", seconds)
         if seconds > 1.0:
-            api.control("faults", method="DELETE")  # it lands at once
+            api.control("faults", method="DELETE")  # it is carried out at once
         deadline = time.monotonic() + 20
         while api.members(list_id) != [HASH]:
             assert time.monotonic() < deadline
             time.sleep(0.02)
 
 
-def test_a_gateway_gives_up_a_call_that_lands_later(api: Api) -> None:
+def test_a_gateway_times_out_on_a_call_that_is_carried_out_later(api: Api) -> None:
     list_id = api.create("given up")
     api.fault("ApplyCustomerListUserData", "late", seconds=600, status=504)
     assert api.apply(list_id, "Add", [HASH]).status_code == 504
@@ -199,7 +199,7 @@ def test_a_gateway_gives_up_a_call_that_lands_later(api: Api) -> None:
         time.sleep(0.02)
 
 
-def test_a_late_call_is_answered_where_somebody_waits(api: Api) -> None:
+def test_a_late_call_is_answered_if_the_client_waits(api: Api) -> None:
     list_id = api.create("late and awaited")
     api.fault("ApplyCustomerListUserData", "late", seconds=0.2)
     assert api.apply(list_id, "Add", [HASH]).status_code == 200
@@ -223,7 +223,7 @@ def test_truncated_results_end_in_the_middle(api: Api) -> None:
     assert api.results(status) == []
 
 
-def test_results_that_end_too_early_without_telling(api: Api) -> None:
+def test_truncated_results_without_an_error(api: Api) -> None:
     status = api.upload(bulk_csv())
     whole = api.http.get(status["ResultFileUrl"]).content
     api.fault("DownloadResult", "shorten", bytes=len(whole) - 10)
@@ -264,7 +264,7 @@ def test_a_failed_upload_may_have_done_part_of_its_work(
     assert len(api.members(audience)) == count
 
 
-def test_an_upload_is_stuck_until_its_time_is_over_or_the_rules_are_removed(api: Api) -> None:
+def test_an_upload_is_held_until_its_time_is_over_or_the_rules_are_removed(api: Api) -> None:
     for release in (
         lambda: api.control("clock", {"advance_seconds": 600}),
         lambda: api.control("faults", method="DELETE"),
@@ -273,7 +273,7 @@ def test_an_upload_is_stuck_until_its_time_is_over_or_the_rules_are_removed(api:
         (stuck, url), (free, other) = api.request_url(), api.request_url()
         assert api.post_file(url, bulk_csv()).status_code == 200
         while api.control("faults"):
-            time.sleep(0.01)  # until the rule has struck the first one
+            time.sleep(0.01)  # until the rule has applied to the first one
         assert api.post_file(other, bulk_csv()).status_code == 200
         assert api.finished(free)["RequestStatus"] == "Completed"
         assert api.status(stuck)["RequestStatus"] == "InProgress"
@@ -282,7 +282,7 @@ def test_an_upload_is_stuck_until_its_time_is_over_or_the_rules_are_removed(api:
 
 
 def test_chosen_share_of_good_items_is_refused(api: Api) -> None:
-    """The same ones each time: those with the lowest hashes."""
+    """The same items each time: those with the lowest hashes."""
     audience = api.create("Refused by share")
     good = hexes(range(200))
     refused = [text for text in good if int(text[:8], 16) / 16**8 < 0.25]
@@ -313,7 +313,7 @@ def test_any_call_does_not_mean_processing(api: Api) -> None:
     ]
 
 
-def test_lists_changed_by_hand(api: Api) -> None:
+def test_lists_changed_manually(api: Api) -> None:
     audience, other = api.create("By hand"), api.create("By another hand")
     api.apply(audience, "Add", hexes([1]))
     changed = api.control(f"audiences/{audience}", {"name": "Renamed by hand"})
@@ -326,14 +326,14 @@ def test_lists_changed_by_hand(api: Api) -> None:
     assert partial(api.campaign("Audiences/QueryByIds", {"AudienceIds": [audience, other]})) == [(0, 4835)]
 
 
-def test_request_log_tells_no_secrets(api: Api) -> None:
+def test_request_log_contains_no_secrets(api: Api) -> None:
     api.control("requests", method="DELETE")
     status = api.upload(bulk_csv())
     api.http.get(status["ResultFileUrl"])
     api.campaign("Audiences", {"Audiences": [api.audience("")]})
     api.sign_in()
     log = api.control("requests")
-    # In no order: a call is logged when its answer has gone out, which the caller may not wait for.
+    # In any order: a call is logged after its answer was sent, and the caller may not wait for that.
     assert {call["operation"] for call in log if call["operation"] != "GetBulkUploadStatus"} == {
         "GetBulkUploadUrl", "UploadFile", "DownloadResult", "AddAudiences", "Token",
     }  # fmt: skip
@@ -367,15 +367,13 @@ def test_request_log_tells_no_secrets(api: Api) -> None:
         ("tokens", {"typo": 1}, "typo"),
     ],
 )
-def test_levers_refuse_what_they_do_not_know(
-    api: Api, path: str, body: dict[str, object], where: str
-) -> None:
+def test_controls_reject_unknown_fields(api: Api, path: str, body: dict[str, object], where: str) -> None:
     answer = api.http.post(f"/simulator/{path}", json=body)
     assert answer.status_code == 422
     assert where in [error["where"] for error in answer.json()["errors"]]
 
 
-def test_levers_refuse_bodies_that_are_no_json_object(api: Api) -> None:
+def test_controls_reject_bodies_that_are_not_json_objects(api: Api) -> None:
     assert api.http.post("/simulator/settings", content=b"{").status_code == 422
     assert api.http.post("/simulator/settings", content=b"[1]").status_code == 422
     assert api.http.get("/simulator/audiences/5/members").status_code == 404
@@ -393,7 +391,7 @@ def test_probability_is_a_chance_that_is_the_same_in_each_run(seed: int) -> None
     assert 400 < sum(runs[0]) < 600
 
 
-def test_another_seed_is_another_run_of_luck() -> None:
+def test_another_seed_gives_another_sequence() -> None:
     rules = [FaultRule(kind=FaultKind.DROP, probability=0.5, times=None, seed=seed) for seed in (1, 2)]
     first, second = ([rule.applies() for _ in range(100)] for rule in rules)
     assert first != second

@@ -1,4 +1,4 @@
-"""Tokens: by hand and through an unmodified msal."""
+"""Tokens: with plain requests and with an unmodified msal."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_tokens_expire_by_the_clock(api: Api) -> None:
 
 
 @pytest.mark.behaviour("sign-in.invalid-grant")
-def test_levers_for_tokens(api: Api) -> None:
+def test_controls_for_tokens(api: Api) -> None:
     api.control("tokens", {"expire_access": True})
     assert numbers(api.campaign("Audiences/QueryByIds", {"Type": "CustomerList"})) == [109]
     api.token = api.sign_in()["access_token"]
@@ -96,7 +96,7 @@ def test_levers_for_tokens(api: Api) -> None:
 
 
 @pytest.mark.behaviour("sign-in.strict-rotation")
-def test_strict_rotation_takes_a_refresh_token_once(api: Api) -> None:
+def test_strict_rotation_accepts_a_refresh_token_once(api: Api) -> None:
     first = api.sign_in()["refresh_token"]
     api.control("tokens", {"strict_rotation": True})
     second = api.sign_in(refresh_token=first)["refresh_token"]

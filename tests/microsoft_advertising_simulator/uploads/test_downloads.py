@@ -58,7 +58,7 @@ def now(api: Api) -> datetime:
 
 
 @pytest.mark.behaviour("downloads.file", "downloads.account-row", "downloads.lists")
-def test_the_file_holds_the_account_and_every_living_list(api: Api) -> None:
+def test_the_file_contains_the_account_and_every_existing_list(api: Api) -> None:
     kept = api.create("Downloaded", Description='with "quotes", commas,\nlines\rmore', MembershipDuration=45)
     own = api.create(
         "Downloaded too", Scope="Account", ParentId=api.ready["account_id"], Description="two\nlines"
@@ -168,7 +168,7 @@ def test_states_follow_the_clock(api: Api) -> None:
 
 
 @pytest.mark.behaviour("downloads.request-id-life", "downloads.unknown-id")
-def test_a_request_id_lives_two_days(api: Api) -> None:
+def test_a_request_id_is_valid_for_two_days(api: Api) -> None:
     asked = request_id(api)
     api.control("clock", {"advance_seconds": 172_700})
     api.token = api.sign_in()["access_token"]
@@ -180,7 +180,7 @@ def test_a_request_id_lives_two_days(api: Api) -> None:
 
 
 @pytest.mark.behaviour("downloads.unknown-id")
-def test_uploads_and_downloads_do_not_know_each_others_ids(api: Api) -> None:
+def test_uploads_and_downloads_have_separate_ids(api: Api) -> None:
     upload, _ = api.request_url()
     for unknown in (upload, "nonsense", None):
         assert numbers(api.call(STATUS, {"RequestId": unknown})) == [3205]
@@ -225,14 +225,14 @@ def test_wrong_requests_are_refused_by_their_codes(
 
 
 @pytest.mark.behaviour("downloads.scope", "downloads.formats")
-def test_what_may_be_left_out(api: Api) -> None:
+def test_optional_fields(api: Api) -> None:
     left_out = dict.fromkeys(("DataScope", "DownloadFileType"), "absent")
     assert status(api, request_id(api, **left_out))["RequestStatus"] == "Completed"
     assert status(api, request_id(api, DataScope="EntityData QualityScoreData"))["PercentComplete"] == 100
 
 
 @pytest.mark.behaviour("downloads.counted-apart")
-def test_uploads_and_downloads_are_counted_apart(api: Api) -> None:
+def test_uploads_and_downloads_are_counted_separately(api: Api) -> None:
     api.control("clock", {"advance_seconds": 901})
     api.control("settings", {"downloads_per_15_minutes": 1, "upload_urls_per_15_minutes": 1})
     request_id(api)
@@ -282,6 +282,6 @@ def test_a_download_survives_kill_9(start: Start) -> None:
 
 
 @pytest.mark.behaviour("downloads.by-campaigns", "audiences.apply-items-deprecated")
-def test_operations_that_are_not_served(api: Api) -> None:
+def test_operations_that_are_not_offered(api: Api) -> None:
     assert api.call("/Bulk/v13/Campaigns/DownloadByCampaignIds", {}).status_code == 404
     assert api.campaign("CustomerListItems/Apply", {}).status_code == 404

@@ -62,7 +62,7 @@ def test_a_list_and_its_items_in_one_call(api: Api, shared: Simulator) -> None:
 
 
 @pytest.mark.behaviour("records.as-a-file", "records.status")
-def test_the_rows_are_judged_as_those_of_a_file(api: Api) -> None:
+def test_the_rows_are_checked_like_those_of_a_file(api: Api) -> None:
     def rows(number: int) -> list[dict[str, str]]:
         audience = api.create(f"Judged alike {number}")
         return [
@@ -188,7 +188,7 @@ def test_records_can_be_answered_later(api: Api) -> None:
 
 
 @pytest.mark.behaviour("records.throttling")
-def test_later_ones_count_as_uploads_in_work(api: Api) -> None:
+def test_queued_records_count_as_uploads_in_progress(api: Api) -> None:
     api.control("settings", {"entity_records": "async", "parallel_uploads": 1, "processing_seconds": 3600})
     audience = api.create("Records in work")
     assert send(api, list_row(Id=audience, Action_Type="Add")).status_code == 200
@@ -199,7 +199,7 @@ def test_later_ones_count_as_uploads_in_work(api: Api) -> None:
 
 @pytest.mark.faults
 def test_killed_after_the_answer_or_before_it(start: Start) -> None:
-    """What was answered is there after kill -9; what was cut off is there whole or not at all."""
+    """After kill -9, acknowledged records are there, and others completely or not at all."""
     first = start()
     first.api.control("settings", {"max_entity_records": 5_000})
     audience = first.api.create("Killed")
@@ -221,7 +221,7 @@ def test_killed_after_the_answer_or_before_it(start: Start) -> None:
 
 
 def test_calls_at_the_same_time_lose_nothing(api: Api) -> None:
-    """Eight callers fill one list, each with members of its own, and all try to create one other list."""
+    """Eight callers fill one list, each with its own members, and all try to create one other list."""
     audience = api.create("Filled by eight")
 
     def fill(caller: int) -> tuple[httpx.Response, httpx.Response]:
@@ -243,7 +243,7 @@ def test_calls_at_the_same_time_lose_nothing(api: Api) -> None:
 @pytest.mark.faults
 @pytest.mark.parametrize("delay", [0.02, 0.1, 0.2])
 def test_killed_while_it_works(start: Start, delay: float) -> None:
-    """Killed before the answer: the list is as it was, or as the whole of the records makes it."""
+    """Killed before the answer: either all of the records took effect, or none."""
     first = start()
     first.api.control("settings", {"max_entity_records": 100_000})
     audience = first.api.create("Torn?")

@@ -1,4 +1,4 @@
-"""The life of an upload: states, percentages, result URLs."""
+"""Uploads: states, percentages, result URLs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_unknown_request_id(api: Api) -> None:
 
 
 @pytest.mark.behaviour("status.result-url", "status.gone")
-def test_each_status_call_mints_a_url_that_lives_5_minutes(api: Api) -> None:
+def test_each_status_call_returns_a_url_valid_for_5_minutes(api: Api) -> None:
     status = api.upload(bulk_csv(list_row(Id="-1", Audience="Minted", Scope="Customer")))
     first = status["ResultFileUrl"]
     api.control("clock", {"advance_seconds": 200})
@@ -89,7 +89,7 @@ def test_injected_failure_of_processing(api: Api) -> None:
 
 
 @pytest.mark.behaviour("status.never-posted")
-def test_a_url_that_is_never_used_waits_for_ever(api: Api) -> None:
+def test_an_unused_url_stays_pending(api: Api) -> None:
     request_id, _ = api.request_url()
     api.control("clock", {"advance_seconds": 7 * 86_400})
     api.token = api.sign_in()["access_token"]
@@ -98,7 +98,7 @@ def test_a_url_that_is_never_used_waits_for_ever(api: Api) -> None:
 
 
 @pytest.mark.behaviour("calls.response-mode")
-def test_errors_only_unless_asked_otherwise(api: Api) -> None:
+def test_errors_only_by_default(api: Api) -> None:
     audience = api.create("Unasked")
     content = bulk_csv(list_row(Id=audience, Action_Type="Add"), item_row(audience, digest_hex(1)))
     answer = api.call("/Bulk/v13/BulkUploadUrl/Query", {"AccountId": api.ready["account_id"]}).json()

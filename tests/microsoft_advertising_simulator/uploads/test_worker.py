@@ -8,7 +8,7 @@ from tests.microsoft_advertising_simulator.api import Api, bulk_csv, digest_hex,
 
 
 def test_calls_are_answered_while_a_file_is_processed(api: Api) -> None:
-    """The event loop never blocks: status calls stay quick during the work on 60,000 rows."""
+    """The event loop never blocks: status calls stay fast while 60,000 rows are processed."""
     rows = [list_row(Id="-1", Audience="Busy", Scope="Customer", Client_Id="l")]
     rows += [item_row("-1", digest_hex(n)) for n in range(60_000)]
     content = bulk_csv(*rows)
