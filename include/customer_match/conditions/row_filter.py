@@ -19,7 +19,7 @@ from customer_match.conditions.checking import HELP, Condition, UnusableConditio
 from customer_match.conditions.conversions import convert, widen
 from customer_match.conditions.rewriting import Step
 from customer_match.errors import ConfigurationError
-from customer_match.tables.columns import described, find_column, holds_nothing, is_decimal, is_text
+from customer_match.tables.columns import describe_type, find_column, holds_nothing, is_decimal, is_text
 
 __all__ = ["RowFilter", "row_filter"]
 
@@ -200,8 +200,8 @@ def _column(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
         ) from None
     if not any(fits(columns[name]) for fits in _FLAT):
         raise ConfigurationError(
-            f"The column {name!r} holds {described(columns[name])}, which `{key}` of the export file cannot compare. "
-            "Add a column of text, numbers, dates or true/false to the table."
+            f"The column {name!r} holds {describe_type(columns[name])}, which `{key}` of the export file cannot "
+            "compare. Add a column of text, numbers, dates or true/false to the table."
         )
     return name
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_match.errors import ConfigurationError
-from customer_match.tables.columns import described, find_column, holds_nothing, is_text
+from customer_match.tables.columns import describe_type, find_column, holds_nothing, is_text
 
 __all__ = ["ValueFilter", "value_filter"]
 
@@ -83,8 +83,8 @@ def value_filter(
         numbers = [_number(value, name, of_values) for value in values]
         return ValueFilter(name, _numbers(numbers, kind, name, of_values))
     raise ConfigurationError(
-        f"The column {name!r} holds {described(kind)}, which cannot express {tells}. Name a column of text, numbers or "
-        f"true/false as `{of_column}` in the export file."
+        f"The column {name!r} holds {describe_type(kind)}, which cannot express {tells}. Name a column of text, "
+        f"numbers or true/false as `{of_column}` in the export file."
     )
 
 

@@ -13,7 +13,7 @@ from customer_match.errors import ConfigurationError
 from customer_match.export.model import Export
 from customer_match.export.people import Addresses
 from customer_match.export.sources import Csv
-from customer_match.tables.columns import described, find_column, is_text, resolve_column
+from customer_match.tables.columns import describe_type, find_column, is_text, resolve_column
 from customer_match.tables.csv.dialect import CsvDialect
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _key(wanted: str, columns: Mapping[str, pa.DataType], emails: tuple[str, ...
     fits = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, is_text)
     if not any(fit(kind) for fit in fits):
         raise ConfigurationError(
-            f"The column {name!r} holds {described(kind)}, which cannot be written as text. Set `row_key` in the "
+            f"The column {name!r} holds {describe_type(kind)}, which cannot be written as text. Set `row_key` in the "
             "export file to a column of text or numbers."
         )
     return name

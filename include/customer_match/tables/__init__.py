@@ -1,1 +1,1 @@
-"""Segment tables of a data lake: one interface, one module a format."""
+"""Reads segment tables of a data lake: one interface, and one module or package for each format."""

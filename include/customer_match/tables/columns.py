@@ -1,4 +1,4 @@
-"""Columns: those that the files of a table share, and finding the one that an export file means."""
+"""Columns of tables: merges the columns of several files, and finds the column that an export file names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from customer_match.redaction import may_be_address
 
 __all__ = [
     "Columns",
-    "described",
+    "describe_type",
     "find_column",
     "find_id_column",
     "has_column",
@@ -42,22 +42,22 @@ _UUID_BYTES = 16
 _TEXT = (pa.string(), pa.large_string(), pa.string_view(), pa.null())
 _BYTES = (pa.binary(), pa.large_binary(), pa.binary_view())  # text of old writers, and of Parquet's ENUM
 _LISTS = (pa.ListType, pa.LargeListType, pa.ListViewType, pa.LargeListViewType, pa.FixedSizeListType)
-# A header that is missing makes the first row's values into names: these are not shown.
+# Without a header, the values of the first row become names: messages do not show them.
 _LOOKS_LIKE_A_VALUE = re.compile(r"^[0-9a-fA-F]{32,}$|^[0-9 .,:+/-]{4,}$|^$")
 
 
-Look = Callable[[], tuple[pa.DataType, str]]
-"""Finds out the type of a column and what is wrong with it; empty if nothing is."""
+TypeCheck = Callable[[], tuple[pa.DataType, str]]
+"""Reads files to find the type of a column and what is wrong with it; an empty text if nothing is."""
 
 
 class Columns(dict[str, pa.DataType]):
     """Names and types of a table's columns, in the order of its first file.
 
     Attributes:
-        faults: Why a column cannot be used in spite of being there, by its name.
-        origin: Where a text file has the names from, as a sentence for whoever misses one; empty elsewhere.
-        looks: Columns whose type and fault only a look into the files tells, which is taken when one is asked for.
-        holds_nothing: Whether a column has no value in any row of the table, as far as that can be told.
+        faults: Why an existing column cannot be used, by its name.
+        origin: A sentence that says where a text file's names come from, for messages about a missing column; or empty.
+        type_checks: Columns whose type and fault are known only after reading files, which is done on demand.
+        holds_nothing: Whether a column has no value in any row of the table, as far as that is known.
     """
 
     def __init__(
@@ -66,13 +66,13 @@ class Columns(dict[str, pa.DataType]):
         super().__init__(types)
         self.faults = dict(faults or {})
         self.origin = origin
-        self.looks: dict[str, Look] = {}
+        self.type_checks: dict[str, TypeCheck] = {}
         self.holds_nothing: Callable[[str], bool] = lambda name: self.get(name) == pa.null()
 
-    def settle(self, name: str) -> None:
-        """Take the look that tells a column's type, if one is needed."""
-        if look := self.looks.pop(name, None):
-            self[name], fault = look()
+    def determine_type(self, name: str) -> None:
+        """Read files to find a column's type, if that is needed."""
+        if check := self.type_checks.pop(name, None):
+            self[name], fault = check()
             if fault:
                 self.faults.setdefault(name, fault)
 
@@ -81,20 +81,20 @@ def merge_columns(
     files: Mapping[str, Mapping[str, pa.DataType]],
     holds_nothing: Callable[[str, str], bool] | None = None,
 ) -> Columns:
-    """The columns of all files together, each with a type that holds the values of every file.
+    """Merge the columns of all files; each gets a type that holds the values of every file.
 
-    What a file lacks, or has as another kind of value (text here, numbers there), is noted as a fault.
+    If a file lacks a column, or has it with another kind of value (text here, numbers there), that is a fault.
 
     Args:
-        files: Columns of each file, by where it lies; those that are `Columns` with faults of their own.
-        holds_nothing: Whether a column of a file (where it lies, name) has no value in any row; then its type there
-            does not count. Asked only for columns whose types differ, when they are asked for; None: nobody knows.
+        files: Columns of each file, by its location; `Columns` may have faults of their own.
+        holds_nothing: Whether a column of a file (location, name) has no value in any row; its type there is then
+            ignored. Called only for columns whose types differ, on demand; None: unknown.
     """
     kinds: dict[str, dict[str, pa.DataType]] = {}
     merged = Columns({}, origin=next(filter(None, map(_origin, files.values())), ""))
     for where, columns in files.items():
-        for name in list(getattr(columns, "looks", ())):
-            columns.settle(name)  # type: ignore[attr-defined]  # it has looks
+        for name in list(getattr(columns, "type_checks", ())):
+            columns.determine_type(name)  # type: ignore[attr-defined]  # it has type checks
         for name, fault in getattr(columns, "faults", {}).items():
             merged.faults.setdefault(name, f"{fault} in {where}")
         for name, kind in columns.items():
@@ -102,14 +102,14 @@ def merge_columns(
     for name, found in kinds.items():
         merged[name], fault = _merge_types(found)
         if holds_nothing and (fault or _mixes_numbers(found.values())):
-            merged.looks[name] = partial(_type_of_files_with_values, found, name, holds_nothing)
+            merged.type_checks[name] = partial(_type_of_files_with_values, found, name, holds_nothing)
         elif fault:
             merged.faults.setdefault(name, fault)
     for where, columns in files.items():
         for name in merged.keys() - columns.keys():
             merged.faults.setdefault(
                 name,
-                f"is missing in {where}, though other files of the table have it{_origin_sentence(columns)}",
+                f"is missing in {where}, although other files of the table have it{_origin_sentence(columns)}",
             )
     return merged
 
@@ -127,7 +127,7 @@ def _merge_types(found: Mapping[str, pa.DataType]) -> tuple[pa.DataType, str]:
         if common is None:
             return (
                 merged,
-                f"holds {described(kind)} in {where}, not {described(merged)} as in other files such as {first}",
+                f"holds {describe_type(kind)} in {where}, not {describe_type(merged)} as in other files, e.g. {first}",
             )
         if merged == pa.null():
             first = where
@@ -136,7 +136,7 @@ def _merge_types(found: Mapping[str, pa.DataType]) -> tuple[pa.DataType, str]:
 
 
 def _mixes_numbers(kinds: Iterable[pa.DataType]) -> bool:
-    """Whether some are whole and others are not: large whole ones do not fit the type that is common to both."""
+    """Whether integers and floats are mixed: large integers do not fit the type that is common to both."""
     different = set(kinds)
     return any(map(pa.types.is_floating, different)) and any(map(pa.types.is_integer, different))
 
@@ -156,7 +156,7 @@ def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     if is_bytes(one) and is_bytes(other):
         return pa.binary()
     if is_text(one) != is_text(other):
-        return None  # Arrow would take text beside bytes for bytes
+        return None  # Arrow would merge text and bytes into bytes
     if pa.types.is_date(one) != pa.types.is_date(other):
         return _common_time(one, other)
     schemas = [pa.schema([("", _unify(kind))]) for kind in (one, other)]
@@ -167,13 +167,13 @@ def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
 
 
 def _common_time(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
-    """A date is its midnight, where no zone makes that several moments."""
+    """A date counts as its midnight, if there is no time zone that makes this ambiguous."""
     time = other if pa.types.is_date(one) else one
     return time if pa.types.is_timestamp(time) and time.tz is None else None
 
 
 def _unify(kind: pa.DataType) -> pa.DataType:
-    """The type, with one and the same for every kind of text and of list."""
+    """The type, with a single type for every kind of text and of list."""
     if is_text(kind):
         return pa.null() if kind == pa.null() else pa.string()
     if isinstance(kind, _LISTS):
@@ -181,8 +181,8 @@ def _unify(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def described(kind: pa.DataType) -> str:
-    """A type in words for people."""
+def describe_type(kind: pa.DataType) -> str:
+    """Describe a type for messages."""
     if is_uuid(kind):
         return "UUIDs"
     if pa.types.is_fixed_size_binary(kind):
@@ -196,15 +196,15 @@ def described(kind: pa.DataType) -> str:
 
 
 def repeated(names: Iterable[str]) -> list[str]:
-    """Names that stand more than once, each once, in order of their first places."""
+    """The names that occur more than once, in the order of their first occurrence."""
     return [name for name, count in Counter(names).items() if count > 1]
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether values of a type are text, or are read as text; a column without any value counts as such.
+    """Whether values of a type are text, or are read as text; so is a column without any value.
 
-    Bytes without a type are text of old writers (Hive, Impala, Spark's `binaryAsString`) and of Parquet's ENUM. UUIDs
-    are read as text in lower case with dashes.
+    Untyped bytes are text of old writers (Hive, Impala, Spark's `binaryAsString`) and of Parquet's ENUM. UUIDs are read
+    as text in lower case with dashes.
     """
     if pa.types.is_dictionary(kind):
         return is_text(kind.value_type)
@@ -222,7 +222,7 @@ def is_uuid(kind: pa.DataType) -> bool:
 
 
 def is_decimal(kind: pa.DataType) -> bool:
-    """Whether values of a type are decimal numbers of up to 38 digits; polars knows no longer ones."""
+    """Whether values of a type are decimal numbers of up to 38 digits, the longest that polars supports."""
     return bool(pa.types.is_decimal(kind) and kind.bit_width <= _DECIMAL_BITS)
 
 
@@ -238,63 +238,63 @@ def holds_nothing(columns: Mapping[str, pa.DataType], name: str) -> bool:
 
 
 def has_column(columns: Mapping[str, pa.DataType], wanted: str) -> bool:
-    """Whether there is a column that may be meant, as `find_column` compares names."""
+    """Whether a column matches a name, as `find_column` compares names."""
     key = name_key(wanted)
     return any(name_key(name) == key for name in columns)
 
 
 def find_column(columns: Mapping[str, pa.DataType], wanted: str, key: str = "email") -> str:
-    """The column that is meant, as the table spells it; another case or outer spaces do not matter.
+    """Find a column, ignoring case and outer spaces; returns the name as the table spells it.
 
     Args:
-        columns: Of the table.
+        columns: The columns of the table.
         wanted: The name in the export file.
-        key: Where it stands there, for the message.
+        key: The key in the export file, for the message.
 
     Raises:
-        ConfigurationError: There is none, there are several, or not every file has it as the same kind of value.
+        ConfigurationError: No column matches, several do, or the files have it with different kinds of values.
     """
     name = _find(columns, wanted, key)
     if isinstance(columns, Columns):
-        columns.settle(name)
+        columns.determine_type(name)
     if fault := getattr(columns, "faults", {}).get(name):
         raise ConfigurationError(
-            f"The column {name!r} {fault}. Name another one as `{key}` in the export file, or let what writes the "
-            "table write every file with the same columns."
+            f"The column {name!r} {fault}. Set `{key}` in the export file to another column, or have all files of the "
+            "table written with the same columns."
         )
     return name
 
 
 def resolve_column(columns: Mapping[str, pa.DataType], wanted: str, key: str = "email") -> str:
-    """The column with addresses that is meant: found as `find_column` does, and it must hold text or lists of it.
+    """Find a column with addresses as `find_column` does; it must hold text or lists of text.
 
     Raises:
-        ConfigurationError: As `find_column`, or it holds something else.
+        ConfigurationError: As in `find_column`, or the column holds something else.
     """
     name = find_column(columns, wanted, key)
     if not holds_addresses(columns[name]) and not holds_nothing(columns, name):
         raise ConfigurationError(
-            f"The column {name!r} holds {described(columns[name])}, not text. Name the column with the e-mail "
-            f"addresses as `{key}` in the export file, or let what writes the table write it as text."
+            f"The column {name!r} holds {describe_type(columns[name])}, not text. Set `{key}` in the export file to "
+            "the column with the e-mail addresses, or have the column written as text."
         )
     return name
 
 
 def find_id_column(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
-    """The column with ids that is meant: found as `find_column` does, and it must hold text or numbers.
+    """Find a column with ids as `find_column` does; it must hold text or numbers.
 
-    Floats and decimals may be whole ones; whether they are, their values tell.
+    Floats and decimals are accepted, because their values may be whole numbers; the values are checked later.
 
     Raises:
-        ConfigurationError: As `find_column`, or it holds something else.
+        ConfigurationError: As in `find_column`, or the column holds something else.
     """
     name = find_column(columns, wanted, key)
     kind = columns[name]
     if is_text(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or is_decimal(kind):
         return name
     raise ConfigurationError(
-        f"The column {name!r} holds {described(kind)}, which cannot be compared with other ids. Name a column of text "
-        f"or whole numbers as `{key}` in the export file."
+        f"The column {name!r} holds {describe_type(kind)}, which cannot be compared with other ids. Set `{key}` in the "
+        "export file to a column of text or whole numbers."
     )
 
 
@@ -307,8 +307,8 @@ def _find(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
         return alike[0]
     if alike:
         raise ConfigurationError(
-            f"The column {wanted!r} could be {' or '.join(map(repr, alike))}. Write the one that is meant as "
-            f"`{key}` in the export file, in the same case."
+            f"The column {wanted!r} could be {' or '.join(map(repr, alike))}. Set `{key}` in the export file to the "
+            "right one, in the same case."
         )
     shown = {name_key(name): name for name in columns if _is_a_name(name)}
     near = get_close_matches(meant, shown, 1)
@@ -320,16 +320,15 @@ def _find(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """What two names have in common that mean the same column.
+    """A key that is equal for two names of the same column.
 
-    Case and outer spaces do not count, nor whether letters and their accents are in one piece or in two, as macOS
-    writes them.
+    It ignores case, outer spaces, and whether accented letters are one character or two, as macOS writes them.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).strip().casefold())
 
 
 def shown_line(values: Iterable[str], delimiter: str) -> str:
-    """The values of a line for messages, without those that may be personal."""
+    """The values of a line for messages, without values that may be personal."""
     shown = [value if not value.strip() or _is_a_name(value) else "[a value]" for value in values]
     return delimiter.join(shown).rstrip(f" {delimiter}")[:_LINE_SHOWN]
 

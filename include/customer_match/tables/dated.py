@@ -1,4 +1,4 @@
-"""Folders that are called by dates: the newest one of a run, and the nearest ones where a day has none."""
+"""Folders that are named by dates: finds the newest one for a run, and the nearest ones if a day has none."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from customer_match.tables.table import TableMissing
 
 __all__ = ["nearest_days", "newest_dated"]
 
-_DAYS = 366  # so far from its own day a run looks for others
+_DAYS = 366  # the largest distance of other days that are searched
 
 
 @dataclass(frozen=True)
 class _Folders:
-    """Names in folders, listed once each."""
+    """Names in folders; each folder is listed once."""
 
     filesystem: fsspec.AbstractFileSystem
     known: dict[str, dict[str, bool]] = field(default_factory=dict)
 
     def names(self, folder: str) -> dict[str, bool]:
-        """What lies in a folder, and whether it is a folder itself; nothing if there is no such folder."""
+        """The names in a folder, and whether each is a folder; empty if the folder does not exist."""
         if folder not in self.known:
             try:
                 with storage_faults(format_location(self.filesystem, folder)):
@@ -41,7 +41,7 @@ class _Folders:
         return self.known[folder]
 
     def holds(self, path: str, above: str) -> bool:
-        """Whether a path below a folder is there."""
+        """Whether a path below a folder exists."""
         for name in path.removeprefix(above).strip("/").split("/"):
             if name not in self.names(above):
                 return False
@@ -52,29 +52,29 @@ class _Folders:
 def newest_dated(
     filesystem: fsspec.AbstractFileSystem, folder: str, latest: Latest, dates: RunDates, export_path: str
 ) -> str:
-    """The path in a folder whose date is the newest one that the run's interval holds.
+    """Find the path in a folder with the newest date that is not after the run's data interval.
 
     Args:
-        filesystem: Where it lies.
-        folder: The folder above the hole, without a protocol.
-        latest: The hole.
-        dates: Those of the run.
-        export_path: The path as the export file has it, for people.
+        filesystem: The file system.
+        folder: The folder above the `latest` placeholder, without a protocol.
+        latest: The placeholder.
+        dates: The dates of the run.
+        export_path: The path in the export file, for messages.
 
     Raises:
-        TableMissing: There is none; the message says what there is.
-        TransientError: Storage trouble.
+        TableMissing: There is none; the message says what exists.
+        TransientError: The storage failed.
     """
     zone = ZoneInfo(dates.timezone) if latest.local else UTC
     search = _Search(_Folders(filesystem), latest, zone, dates)
     found = search.newest(folder.rstrip("/"), [], latest.pattern.split("/"))
     if found is None:
         where = format_location(filesystem, folder.rstrip("/"))
-        there = f"the first there is {min(search.later)!r}" if search.later else "there is none at all"
+        there = f"the first one is {min(search.later)!r}" if search.later else "there is none at all"
         raise TableMissing(
-            f"{where} has no folder or file for `{export_path}` that is not newer than the run, which stands for "
-            f"{dates.end:%Y-%m-%d %H:%M} UTC; {there}. Check the job that writes them and the path in the export "
-            "file, or take a later data interval."
+            f"{where} has no folder or file for `{export_path}` up to {dates.end:%Y-%m-%d %H:%M} UTC, the end of the "
+            f"run's data interval; {there}. Check the job that writes them and the path in the export file, or run the "
+            "export for a later data interval."
         )
     return posixpath.join(folder.rstrip("/"), found, latest.rest).rstrip("/")
 
@@ -88,7 +88,7 @@ class _Search:
     later: list[str] = field(default_factory=list)
 
     def newest(self, folder: str, above: list[str], levels: list[str]) -> str | None:
-        """The newest path below a folder: the newest year that has one, and in it the newest month ..."""
+        """The newest path below a folder: the newest year that has one, in it the newest month, and so on."""
         below = levels[1:]
         pattern = "/".join(self.latest.pattern.split("/")[: len(above) + 1])
         dated: list[tuple[datetime, str]] = []
@@ -110,7 +110,7 @@ class _Search:
 
 
 def _moment(text: str, pattern: str, zone: object) -> datetime | None:
-    """The moment that a name tells; None if it is not of the pattern to the letter."""
+    """The time in a name; None if the name does not match the pattern exactly."""
     try:
         moment = datetime.strptime(text, pattern)  # noqa: DTZ007 (its zone follows)
     except ValueError:
@@ -123,15 +123,15 @@ def _moment(text: str, pattern: str, zone: object) -> datetime | None:
 def nearest_days(
     filesystem: fsspec.AbstractFileSystem, path_of: Callable[[int], str], days: int = _DAYS
 ) -> tuple[str | None, str | None]:
-    """The nearest days that have what one day lacks, as people write them.
+    """Find the nearest days that have the path that one day lacks.
 
     Args:
-        filesystem: Where it lies.
-        path_of: The path of the day that lies so many days after the one that was looked for.
-        days: How far to look.
+        filesystem: The file system.
+        path_of: The path for the day that is a number of days after the missing one.
+        days: The largest distance to search.
 
     Returns:
-        Locations of the nearest earlier and the nearest later one; None where there is none.
+        Locations of the nearest earlier and the nearest later path; None if there is none.
     """
     paths = {shift: path_of(shift) for shift in range(-days, days + 1)}
     above = posixpath.commonpath(paths.values())

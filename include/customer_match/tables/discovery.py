@@ -1,4 +1,4 @@
-"""Which tables lie below a folder, by their names."""
+"""Finds the tables below a folder, by their names."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ __all__ = ["Tables", "discover", "remains_of"]
 
 
 class Tables(dict[str, str]):
-    """Where each table lies, by its name: letters and their accents in one piece, in order of names.
+    """The path of each table, by its name in NFC form, in order of names.
 
     Attributes:
-        faults: Why a table cannot be read for what it is called, by its name; the others are none the worse.
+        faults: Why a table cannot be used because of its name, by name; other tables are not affected.
     """
 
     def __init__(self, paths: Mapping[str, str], faults: Mapping[str, str] | None = None) -> None:
@@ -51,38 +51,38 @@ def discover(
     format: FormatChoice = "auto",  # noqa: A002 (the export file's own key)
     known: Callable[[str], bool] = lambda _: False,
 ) -> Tables:
-    """The tables below a folder.
+    """Find the tables below a folder.
 
-    These are Delta tables and the entities of CDM models, at any depth, and tables with logs that are not read; and
-    beside them sub-folders that hold data files, and single files by their stems. Below a table that says itself which
-    files are its own no other file is a table. What nothing tells to be one (a folder of programs and documents, a file
-    of an unknown kind) is a table only if somebody knows it by its name, and then opening it tells what is wrong.
+    Tables are Delta tables and entities of CDM models at any depth, tables with unsupported logs, sub-folders with data
+    files, and single files by their stems. Inside a table that has its own list of files, no other file is a table.
+    Anything that does not look like a table (a folder of programs and documents, a file of an unknown kind)
+    counts only if its name is known; opening it then says what is wrong.
 
     Args:
-        filesystem: Where it lies.
+        filesystem: The file system.
         root: The folder, without a protocol.
         pattern: Glob that names must match (`*`, `?`, `[…]`; case counts).
-        format: Only tables of this format; `auto`: of any.
-        known: Whether somebody wants a table of a name, or has delivered it before.
+        format: Only tables of this format; `auto`: of any format.
+        known: Whether a table of this name is requested or was delivered before.
 
     Returns:
-        Path of each table, by its name; a name that could mean two tables, or is no text, is among them with its fault.
+        Path of each table by its name. Names that are ambiguous or not UTF-8 are included, with a fault.
 
     Raises:
-        TableMissing: No such folder.
-        ConfigurationError: A file in place of a folder; a model that cannot be read.
-        TransientError: Storage trouble.
+        TableMissing: The folder does not exist.
+        ConfigurationError: The path is a file, or a model cannot be read.
+        TransientError: The storage failed.
     """
     root = root.rstrip("/")
     listing = find_files(filesystem, root)
     where = format_location(filesystem, root)
     if listing is None:
         raise TableMissing(
-            f"There is no folder {where}. Correct `source` in the export file, or check what writes the tables."
+            f"There is no folder {where}. Correct `source` in the export file, or check the job that writes the tables."
         )
     if listing.is_file:
         raise ConfigurationError(
-            f"{where} is a file. `source` in the export file names the folder of the tables."
+            f"{where} is a file. Set `source` in the export file to the folder of the tables."
         )
     found = _found(Place(filesystem, root, listing), format)
     tables = _by_name([*found, *_plain_tables(listing, format, found, known)], listing.root, where)
@@ -90,11 +90,11 @@ def discover(
 
 
 def _by_name(found: Iterable[FoundTable], root: str, where: str) -> Tables:
-    """Tables by their names; `where` is the folder below which they were found, for messages."""
+    """Index tables by their names; `where` is the folder in which they were found, for messages."""
     paths: dict[str, set[str]] = defaultdict(set)
     faults: dict[str, str] = {}
     for table in found:
-        name = unicodedata.normalize("NFC", table.name)  # as people type it; macOS writes accents apart
+        name = unicodedata.normalize("NFC", table.name)  # as users type it; macOS separates accents
         if not is_unicode(name):
             name = printable(name)
             faults[name] = f"{where} has a table whose name is not UTF-8: '{name}'. Rename it."
@@ -110,17 +110,17 @@ def _by_name(found: Iterable[FoundTable], root: str, where: str) -> Tables:
 
 
 def remains_of(filesystem: fsspec.AbstractFileSystem, root: str, name: str) -> str | None:
-    """The folder of a table's name that still holds files, at any depth, although it is no table any more.
+    """Find a folder with a table's name, at any depth, that still holds files although it is not a table any more.
 
-    Such as a Delta table without its log. Files below a table that says itself which files are its own do not count.
+    An example is a Delta table without its log. Files inside a table that has its own list of files do not count.
 
     Args:
-        filesystem: Where it lies.
+        filesystem: The file system.
         root: The folder of the tables, without a protocol.
-        name: Of the table.
+        name: The table's name.
 
     Returns:
-        The location; None if there is nothing.
+        The location; None if there is none.
     """
     listing = find_files(filesystem, root.rstrip("/"))
     if listing is None:
@@ -135,7 +135,7 @@ def remains_of(filesystem: fsspec.AbstractFileSystem, root: str, name: str) -> s
 
 
 def _found(place: Place, format: FormatChoice) -> list[FoundTable]:  # noqa: A002
-    """Tables that say themselves which files are theirs."""
+    """Find the tables that have their own list of files."""
     found: list[FoundTable] = []
     for own in FOLDER_FORMATS:
         if format in ("auto", own.name):
@@ -146,7 +146,7 @@ def _found(place: Place, format: FormatChoice) -> list[FoundTable]:  # noqa: A00
 
 
 def _without(place: Place, found: Sequence[FoundTable]) -> Place:
-    """A place without the folders of tables that were found there."""
+    """The same path without the folders of tables that were already found."""
     taken, listing = {table.folder for table in found}, place.listing
     if not taken or listing is None:
         return place
@@ -177,7 +177,7 @@ def _plain_tables(
         elif below or is_data:
             others.append(table)
     for table in others:
-        # Beside a file, another one of its name may be its other half, whatever that one is.
+        # Next to a file, another file of the same name may be its other half, whatever its kind.
         is_half = format == "auto" and table.name in singles
         if is_half or (table.name not in names and known(table.name)):
             yield table
@@ -190,7 +190,7 @@ def _folders_above(path: str, root: str) -> Iterator[str]:
 
 
 def _passes(relative: str, format: FormatChoice) -> bool:  # noqa: A002
-    """Whether a file is of the format, as far as its name tells."""
+    """Whether a file may have the format, judging by its name."""
     found = format_of(relative)
     if found is None:
         return format in ("auto", *(own.name for own in FILE_FORMATS))

@@ -1,7 +1,7 @@
-"""What a format module says of itself; `registry.py` lists them all, `opening.py` and `discovery.py` choose among them.
+"""The interface of table formats; `registry.py` lists the formats, `opening.py` and `discovery.py` choose among them.
 
-There are two kinds. A *file format* (Parquet, CSV) is one of single files, known by their names or first
-bytes. A *folder format* (Delta Lake, CDM) has files of its own beside the data that say which data count.
+There are two kinds. A *file format* (Parquet, CSV) consists of single files, recognised by their names or first bytes.
+A *folder format* (Delta Lake, CDM) has its own files next to the data that say which data files count.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class FileFormat:
     """A format of single files.
 
     Attributes:
-        name: In the export file.
-        title: For people.
-        extensions: Of its files, in lower case, with the dot.
-        magic: First bytes of each of its files; empty where there are none that tell.
-        table: Makes a table of a file system, a location for people, and files.
+        name: Its name in the export file.
+        title: Its name in messages.
+        extensions: Extensions of its files, in lower case, with the dot.
+        magic: First bytes of its files; empty if they have no fixed ones.
+        table: Makes a table from a file system, a location for messages, and files.
     """
 
     name: Format
@@ -42,13 +42,13 @@ class FileFormat:
 
 @dataclass(frozen=True)
 class Place:
-    """A path, and what is there.
+    """A path and the files below it.
 
     Attributes:
-        filesystem: Where it lies.
-        path: Without a protocol and without a slash at its end.
-        listing: Its files; None: there is neither a file nor a folder.
-        as_of: The moment whose state is wanted, where a format keeps older ones; None: the newest.
+        filesystem: The file system.
+        path: The path, without a protocol and without a trailing slash.
+        listing: Its files; None if the path does not exist.
+        as_of: The time whose state is read, for formats that keep older states; None: the newest state.
     """
 
     filesystem: fsspec.AbstractFileSystem
@@ -58,7 +58,7 @@ class Place:
 
     @property
     def where(self) -> str:
-        """The path, for people."""
+        """The location, for messages."""
         return format_location(self.filesystem, self.path)
 
 
@@ -67,9 +67,9 @@ class FoundTable:
     """A table of a folder format, found in a listing.
 
     Attributes:
-        name: By which an export file may name it.
-        path: What `open_table` takes.
-        folder: Whose files, at any depth, are no tables of their own: the table says which of them count.
+        name: The name by which an export file refers to it.
+        path: The path for `open_table`.
+        folder: A folder whose files, at any depth, are not tables of their own, because the table lists its files.
     """
 
     name: str
@@ -78,35 +78,35 @@ class FoundTable:
 
 
 class FolderFormat(Protocol):
-    """A format that keeps files of its own beside the data."""
+    """A format that keeps its own files next to the data."""
 
     @property
     def name(self) -> Format:
-        """In the export file."""
+        """Its name in the export file."""
 
     @property
     def title(self) -> str:
-        """For people."""
+        """Its name in messages."""
 
     @property
-    def sign(self) -> str:
-        """By what a table of it is known, for people."""
+    def marker(self) -> str:
+        """The file or folder that marks a table of this format, for messages."""
 
     def find(self, place: Place) -> Sequence[FoundTable]:
-        """The tables of this format in a folder.
+        """Find the tables of this format in a folder.
 
         Raises:
-            ConfigurationError: Files of the format are there, but cannot be read.
-            TransientError: Storage trouble.
+            ConfigurationError: Files of the format exist but cannot be read.
+            TransientError: The storage failed.
         """
 
     def forbids_plain(self, listing: Listing) -> bool:
-        """Whether what is listed must not be read as plain files, even where the export file asks for it."""
+        """Whether the listed files must not be read as plain files, even if the export file asks for it."""
 
     def open(self, place: Place) -> Table | None:
         """Open a path as a table of this format; None if it is not one.
 
         Raises:
-            ConfigurationError: It is one, but cannot be read; the message says why.
-            TransientError: Storage trouble.
+            ConfigurationError: It is one but cannot be read; the message says why.
+            TransientError: The storage failed.
         """

@@ -1,4 +1,4 @@
-"""Paths that a table's own files name: never out of the table's folder, whatever they say."""
+"""Resolves paths that a table's own files name; a path outside of the table's folder is never used."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 def inside(filesystem: fsspec.AbstractFileSystem, root: str, relative: str) -> str | None:
-    """The path of a file below a folder; None if it would lie elsewhere.
+    """The path of a file below a folder; None if it would be outside.
 
     Args:
-        filesystem: Where it lies; on this machine symbolic links must not lead out of the folder either.
+        filesystem: The file system; on a local one, symbolic links must not lead out of the folder either.
         root: The folder.
-        relative: As the table names it, decoded.
+        relative: The path that the table names, decoded.
     """
     parts = [part for part in relative.split("/") if part not in ("", ".")]
     if relative.startswith("/") or _SCHEME.match(relative) or "\\" in relative or "\0" in relative:
@@ -33,12 +33,12 @@ def inside(filesystem: fsspec.AbstractFileSystem, root: str, relative: str) -> s
 
 
 def is_unicode(name: str) -> bool:
-    """Whether no letter of it is half a letter: JSON can write that, and Python so tells names that are not UTF-8."""
+    """Whether a name has no lone surrogates: JSON can contain them, and Python makes them from names not in UTF-8."""
     return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def leads_out(filesystem: fsspec.AbstractFileSystem, root: str, path: str) -> bool:
-    """Whether symbolic links lead from a path below a folder to somewhere else; only this machine has them."""
+    """Whether symbolic links lead from a path below a folder out of it; only local file systems have them."""
     if not isinstance(filesystem, LocalFileSystem):
         return False
     real, real_root = os.path.realpath(path), os.path.realpath(root)
@@ -46,5 +46,5 @@ def leads_out(filesystem: fsspec.AbstractFileSystem, root: str, path: str) -> bo
 
 
 def is_link_to_folder(filesystem: fsspec.AbstractFileSystem, path: str) -> bool:
-    """Whether what is listed as a file is a symbolic link to a folder; only this machine has them."""
+    """Whether a listed file is a symbolic link to a folder; only local file systems have them."""
     return isinstance(filesystem, LocalFileSystem) and Path(path).is_dir()

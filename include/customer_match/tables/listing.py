@@ -1,4 +1,4 @@
-"""Which files make up a table: names that count, names that do not, and the newest of several runs."""
+"""Lists the files of a table: which names count, which do not, and the newest of several export runs."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ __all__ = [
 # leaves the older ones (layout documented: export-azure-blob-storage; that old runs stay is assumed).
 _RUN = re.compile(r"^\d{4}/\d{2}/\d{2}/\d{4}(?=/[^/]+$)")
 
-# Where adlfs, s3fs, local disks (and others), and gcsfs tell the time of a file.
+# Keys for the time of a file in adlfs, s3fs, local disks (and others), and gcsfs.
 _MODIFIED = ("last_modified", "LastModified", "mtime", "updated")
-# Where adlfs and gcsfs, and s3fs, tell what is another one once the content is.
+# Keys for the tag that changes with the content, in adlfs and gcsfs, and in s3fs.
 _TAGS = ("etag", "ETag")
 
 
@@ -40,10 +40,10 @@ class TableFile:
     """A data file.
 
     Attributes:
-        path: In the file system, without a protocol.
+        path: Its path in the file system, without a protocol.
         size_bytes: Its size.
-        modified: When it was written (UTC), where the storage knows it.
-        tag: What tells this content from any other of the same path, where the storage has that.
+        modified: When it was written (UTC); None if the storage does not know.
+        tag: Identifies its content among all contents of the path (ETag); None if the storage has none.
     """
 
     path: str
@@ -51,10 +51,10 @@ class TableFile:
     modified: datetime | None
     tag: str | None = None
 
-    def is_as(self, earlier: TableFile) -> bool:
-        """Whether it has not been written since it was described earlier.
+    def is_unchanged_since(self, earlier: TableFile) -> bool:
+        """Whether the file was not written since an earlier listing.
 
-        Tags go before times: storages know times to the second only, or to less in one answer than in another.
+        Tags take precedence over times: storages report times in seconds, or with varying precision.
         """
         if self.tag and earlier.tag:
             return (self.size_bytes, self.tag) == (earlier.size_bytes, earlier.tag)
@@ -67,7 +67,7 @@ class Listing:
 
     Attributes:
         root: The path.
-        files: In order of their paths.
+        files: The files, in order of their paths.
         is_file: Whether the path itself is a file.
     """
 
@@ -81,11 +81,11 @@ class Listing:
 
 
 def list_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing:
-    """List everything below a path.
+    """List all files below a path.
 
     Raises:
-        FileNotFoundError: If there is nothing.
-        ConfigurationError: There are a file and a folder of this name; others as `storage_faults`.
+        FileNotFoundError: The path does not exist.
+        ConfigurationError: Both a file and a folder have this name; other errors as in `storage_faults`.
     """
     root = path.rstrip("/")
     with storage_faults(format_location(filesystem, root)):
@@ -97,7 +97,7 @@ def list_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing:
 
 
 def find_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing | None:
-    """As `list_files`; None if there is nothing at the path."""
+    """As `list_files`; None if the path does not exist."""
     try:
         return list_files(filesystem, path)
     except FileNotFoundError:
@@ -105,7 +105,7 @@ def find_files(filesystem: fsspec.AbstractFileSystem, path: str) -> Listing | No
 
 
 def table_file_of(info: Mapping[str, Any]) -> TableFile:
-    """What fsspec says of a file, in our words."""
+    """Convert fsspec's information about a file."""
     modified = next((info[key] for key in _MODIFIED if info.get(key)), None)
     tag = next((str(info[key]) for key in _TAGS if info.get(key)), None)
     return TableFile(info["name"], int(info["size"] or 0), _as_time(modified), tag and tag.strip('"'))
@@ -122,9 +122,9 @@ def _as_time(value: Any) -> datetime | None:
 
 
 def visible(relative: str) -> bool:
-    """Whether a path below a table may hold data, as in Spark: nothing in it begins with `_` or `.`.
+    """Whether a path below a table may hold data, as in Spark: no part of it starts with `_` or `.`.
 
-    Folders of partitions (`_day=2026-01-01`) may begin with `_`.
+    Partition folders (`_day=2026-01-01`) may start with `_`.
     """
     return not any(
         part.startswith(".") or (part.startswith("_") and "=" not in part) for part in relative.split("/")
@@ -132,10 +132,10 @@ def visible(relative: str) -> bool:
 
 
 def is_being_written(filesystem: fsspec.AbstractFileSystem, path: str) -> bool:
-    """Whether a path has no data, but what writers have there while they are at work, such as Spark's `_temporary`.
+    """Whether a path has no data, only files of a writer at work, such as Spark's `_temporary`.
 
-    A table that is overwritten is away meanwhile, and yet has not gone; nor has one that was written without a row,
-    of which `_SUCCESS` alone is left.
+    A table that is being overwritten is missing for a while, but has not vanished. The same holds for a table that was
+    written without rows, which has only `_SUCCESS`.
     """
     try:
         listing = list_files(filesystem, path)
@@ -146,13 +146,13 @@ def is_being_written(filesystem: fsspec.AbstractFileSystem, path: str) -> bool:
 
 
 def run_folders(files: Iterable[str]) -> list[str]:
-    """The folders of runs, oldest first; none where no file lies in such a folder.
+    """The folders of export runs, oldest first; empty if no file is in such a folder.
 
     Args:
         files: Paths below the table.
 
     Raises:
-        ValueError: Only some of the files do; with the first one that does not.
+        ValueError: Only some of the files are; its argument is the first one that is not.
     """
     runs = {file: _RUN.match(file) for file in files}
     found = sorted({run[0] for run in runs.values() if run})
@@ -162,11 +162,11 @@ def run_folders(files: Iterable[str]) -> list[str]:
 
 
 def newest_run(runs: Sequence[str], as_of: datetime | None = None) -> str | None:
-    """The newest of several folders of runs that is not newer than a moment; None if there is none.
+    """The newest of several folders of export runs that is not after a given time; None if there is none.
 
     Args:
-        runs: As `run_folders` gives them.
-        as_of: The moment, with a time zone; None: whichever is the newest. The folders' times are UTC (assumed).
+        runs: The folders, from `run_folders`.
+        as_of: The time, with a time zone; None: no limit. The folders' times are UTC (assumed).
     """
     last = f"{as_of.astimezone(UTC):%Y/%m/%d/%H%M}" if as_of else "9999"
     return max((run for run in runs if run <= last), default=None)

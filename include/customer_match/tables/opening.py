@@ -1,4 +1,4 @@
-"""From a path to a table: which format it has, and which of its files hold data."""
+"""Opens the table at a path: decides which format it has, and which of its files hold data."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ from customer_match.tables.table import Table, TableMissing
 
 __all__ = ["open_table"]
 
-_REMEDY: Final = "Correct the segment's table or path in the export file, or check what writes the table."
+_REMEDY: Final = (
+    "Correct the segment's table or path in the export file, or check the job that writes the table."
+)
 
 
 def open_table(
@@ -45,24 +47,24 @@ def open_table(
 ) -> Table:
     """Open a table: a Delta table, an entity of a CDM folder, one file, or a folder of files at any depth.
 
-    Known bookkeeping is passed over (`files/names.py`); any other file is read, or the table is refused by its name,
-    and so is one whose files a log governs that is not read (`logs/detection.py`). Where the folder keeps several runs
-    of a Customer Insights export and no model says which one counts, the newest one is the table; with `as_of`, the
-    newest one that is not after it.
+    Known bookkeeping files are ignored (`files/names.py`). Any other file is read, or the table is rejected with a
+    message that names the file. A table whose files are governed by an unsupported log is rejected too
+    (`logs/detection.py`). If the folder keeps several runs of a Customer Insights export and no model says which one
+    counts, the newest one is the table; with `as_of`, the newest one that is not after it.
 
     Args:
-        filesystem: Where it lies.
+        filesystem: The file system.
         path: File or folder, or an entity as `folder/model.json/Entity`, without a protocol.
-        format: Of the table; `auto` goes by a Delta log, by a CDM model beside it, by the files' extensions, and
-            for a file without one by its first bytes.
-        as_of: The moment (with a time zone) whose state is wanted, where older ones are kept: versions of a Delta
-            table, folders of runs.
-        dialect: How CSV files are written, as far as it is known; a CDM model says it itself.
+        format: Format of the table. `auto` decides by a Delta log, by a CDM model next to it, by the files'
+            extensions, and for a file without one by its first bytes.
+        as_of: The time (with a time zone) whose state is read, if older states are kept: versions of a Delta table,
+            folders of export runs.
+        dialect: How CSV files are written, as far as it is known; a CDM model says so itself.
 
     Raises:
-        TableMissing: Not found.
-        ConfigurationError: No data files, an empty file, mixed or unreadable formats, no version that old.
-        TransientError: Storage trouble.
+        TableMissing: The table was not found.
+        ConfigurationError: No data files, an empty file, mixed or unreadable formats, or no version that old.
+        TransientError: The storage failed.
     """
     path = path.rstrip("/")
     place = Place(filesystem, path, find_files(filesystem, path), as_of)
@@ -79,8 +81,8 @@ def open_table(
 
 def _wrong_format(wanted: FolderFormat, where: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{where} is not of the format {wanted.title}, as `format: {wanted.name}` of the source in the export file "
-        f"says: it has no {wanted.sign}. Correct `format`, or the segment's table or path."
+        f"{where} does not have the format {wanted.title}, although `format` of the source in the export file is "
+        f"`{wanted.name}`: it has no {wanted.marker}. Correct `format`, or the segment's table or path."
     )
 
 
@@ -107,28 +109,28 @@ def _data_files(filesystem: fsspec.AbstractFileSystem, listing: Listing, where: 
     for own in FOLDER_FORMATS:
         if own.forbids_plain(listing):
             raise ConfigurationError(
-                f"{where} is a table of the format {own.title}, or has one in it: its folder also keeps files that no "
-                f"longer count, so that it cannot be read as plain files. Set `format: {own.name}` of the source in "
+                f"{where} is a table of the format {own.title}, or contains one. Its folder also keeps files that no "
+                f"longer count, so it cannot be read as plain files. Set `format: {own.name}` of the source in "
                 "the export file (or leave it out), and name that table itself."
             )
     files = _visible_files(filesystem, listing)
     if not files:
         others = len(listing.files)
-        seen = f" ({others} other files; names that begin with `_` or `.` do not count)" if others else ""
+        seen = f" ({others} other files; names that start with `_` or `.` do not count)" if others else ""
         raise ConfigurationError(f"The folder {where} holds no Parquet or CSV files{seen}. {_REMEDY}")
     counted = spark_sink.logged_files(
         filesystem, listing.files, databricks.committed_files(filesystem, listing.files, files)
     )
     if not counted:
         raise ConfigurationError(
-            f"{where} holds no file that is committed: the log beside the files (`_committed_…` or `_spark_metadata`) "
-            "lists none of them. Export after the table is written."
+            f"{where} has no committed file: the log next to the files (`_committed_…` or `_spark_metadata`) lists "
+            "none of them. Run the export after the table is written."
         )
     return counted
 
 
 def _visible_files(filesystem: fsspec.AbstractFileSystem, listing: Listing) -> tuple[TableFile, ...]:
-    """All that may be data. A link to a folder is listed as a file, and nothing in it: it must not lead out."""
+    """All files that may hold data. A link to a folder is listed as a file without content; it must not lead out."""
     files = []
     for file in listing.files:
         relative = listing.relative(file)
@@ -142,28 +144,28 @@ def _visible_files(filesystem: fsspec.AbstractFileSystem, listing: Listing) -> t
 def _newest(
     place: Place, listing: Listing, files: tuple[TableFile, ...]
 ) -> tuple[str | None, tuple[TableFile, ...]]:
-    """The folder of the run that counts, and its files; no folder and all files where there are no runs."""
+    """The folder of the export run that counts, and its files; None and all files if there are no such folders."""
     try:
         runs = run_folders(listing.relative(file) for file in files)
-    except ValueError as error:  # all of them together would bring back people who left
+    except ValueError as error:  # reading all of them would bring back members who left
         raise ConfigurationError(
-            f"{place.where} has folders of runs (year/month/day/time) of which only the newest one counts, and other "
-            f"files beside them: {error}. Let only runs lie there, or name the folder that is meant as the segment's "
-            "`path` in the export file."
+            f"{place.where} has folders of export runs (year/month/day/time), of which only the newest one counts, and "
+            f"other files next to them: {error}. Move the other files away, or set the segment's `path` in the export "
+            "file to the right folder."
         ) from None
     if not runs:
         return None, files
     run = newest_run(runs, place.as_of)
     if run is None:
         raise TableMissing(
-            f"{place.where} has no run of an export up to {place.as_of:%Y-%m-%d %H:%M} UTC, the end of the data "
-            f"interval: the first one is {runs[0]}. Take a later interval, or let the table be exported."
+            f"{place.where} has no export run up to {place.as_of:%Y-%m-%d %H:%M} UTC, the end of the data interval: "
+            f"the first one is {runs[0]}. Run the export for a later data interval, or have the table exported."
         )
     return run, tuple(f for f in files if listing.relative(f).startswith(f"{run}/"))
 
 
 def _link(where: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{where} is a link to outside of the table's folder, and nothing is read there. Put the file itself into the "
-        "folder, or name where it is as the segment's `path` in the export file."
+        f"{where} is a link that leads out of the table's folder; such links are not followed. Put the file itself "
+        "into the folder, or set the segment's `path` in the export file to where it is."
     )

@@ -17,20 +17,20 @@ _NULL: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
 def partition_of(relative: str) -> Partition:
-    """The columns that the folders above a file name; folders of other names do not count.
+    """The columns and values in the names of the folders above a file; other folders are ignored.
 
-    Names and values are decoded as Hive and Spark encode them (`%2F`); the values are text, or missing.
+    Names and values are decoded as Hive and Spark encode them (`%2F`). Values are text, or None for null.
 
     Args:
         relative: The file's path below the table.
 
     Raises:
-        ValueError: A column stands twice in the path.
+        ValueError: A column appears twice in the path.
     """
     values: dict[str, str | None] = {}
     for folder in relative.split("/")[:-1]:
-        name, sign, value = folder.partition("=")
-        if not name or not sign:
+        name, equals, value = folder.partition("=")
+        if not name or not equals:
             continue
         name = unquote(name)
         if name in values:
@@ -47,7 +47,7 @@ def partitions_of(files: Mapping[str, str], where: str) -> dict[str, Partition]:
         where: The table, for messages.
 
     Raises:
-        ConfigurationError: Not all files lie in folders of the same columns.
+        ConfigurationError: The files are in folders of different columns.
     """
     partitions: dict[str, Partition] = {}
     for path, relative in files.items():
@@ -61,9 +61,9 @@ def partitions_of(files: Mapping[str, str], where: str) -> dict[str, Partition]:
     for path, relative in files.items():
         if list(partitions[path]) != list(partitions[first]):
             raise ConfigurationError(
-                f"{where} is partitioned in two ways: {files[first]} lies in {_words(partitions[first])}, "
-                f"{relative} in {_words(partitions[path])}. Let every file lie in folders of the same "
-                "columns, and move away what does not belong to the table."
+                f"{where} is partitioned in two ways: {files[first]} is in {_words(partitions[first])}, "
+                f"{relative} is in {_words(partitions[path])}. Put every file into folders of the same columns, and "
+                "move away files that do not belong to the table."
             )
     return partitions
 

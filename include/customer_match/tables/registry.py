@@ -1,4 +1,4 @@
-"""All formats. A new one is a module with its format, its name in `table_formats.py`, and a line here."""
+"""All table formats. To add one, write its module, add its name to `table_formats.py`, and add it here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from customer_match.tables.parquet import table as parquet_files
 __all__ = ["FILE_FORMATS", "FOLDER_FORMATS"]
 
 FILE_FORMATS: Final[tuple[FileFormat, ...]] = (parquet_files.FORMAT, csv_files.FORMAT)
-"""The last one takes what no first bytes give away."""
+"""The last one takes all files that the first bytes of no other format match."""
 
 FOLDER_FORMATS: Final[tuple[FolderFormat, ...]] = (delta.FORMAT, cdm_incremental.FORMAT, cdm_entities.FORMAT)
-"""In the order in which they are asked for a path; what one of them finds is no table of those after it."""
+"""In the order in which they are tried; a table that one of them finds is not offered to the ones after it."""

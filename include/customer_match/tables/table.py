@@ -1,4 +1,4 @@
-"""What a table is, whatever its format; and what tables made of files have in common."""
+"""The interface of all tables, and the base class of tables that consist of files."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ __all__ = ["BATCH_ROWS", "FileTable", "Table", "TableFile", "TableMissing", "sti
 
 
 BATCH_ROWS = 65_536
-_FILES_AT_ONCE = 8  # whose headers or footers are fetched side by side
+_FILES_AT_ONCE = 8  # files whose headers or footers are fetched in parallel
 
 T = TypeVar("T")
 
 
 class TableMissing(ConfigurationError):
-    """There is no such table, or none for the moment that is wanted."""
+    """The table does not exist, or not for the requested time."""
 
 
 class Table(Protocol):
@@ -40,7 +40,7 @@ class Table(Protocol):
 
     @property
     def location(self) -> str:
-        """Where it lies, for people."""
+        """Its location, for messages."""
 
     @property
     def files(self) -> tuple[TableFile, ...]:
@@ -48,27 +48,27 @@ class Table(Protocol):
 
     @property
     def by_time(self) -> bool:
-        """Whether it is the state of a moment that was asked for, not just what is there now."""
+        """Whether it is the state at a requested time, not just the present state."""
 
     @property
     def modified(self) -> datetime | None:
-        """Time of the newest file (UTC), where the storage knows it."""
+        """Time of the newest file (UTC); None if the storage does not know."""
 
     def columns(self) -> Columns:
         """Names and types of the columns."""
 
     def profiles(self) -> int | None:
-        """Number of rows; None where only reading all of them would tell."""
+        """Number of rows; None if it is known only after reading."""
 
     def batches(
         self, columns: Sequence[str], batch_rows: int = BATCH_ROWS, *, as_bytes: Collection[str] = ()
     ) -> Iterator[pa.RecordBatch]:
-        """Stream some columns in constant memory, in the types that `stream_type` makes of those of `columns()`.
+        """Stream some columns in constant memory, with the types that `stream_type` makes from those of `columns()`.
 
         Args:
             columns: Names as `columns()` spells them.
-            batch_rows: No batch is longer.
-            as_bytes: Columns, of these, whose bytes are no text.
+            batch_rows: Largest number of rows in a batch.
+            as_bytes: Columns, of these, whose bytes are not text.
         """
 
 
@@ -77,13 +77,13 @@ class FileTable(ABC):
     """A table of one or more files that all have the needed columns.
 
     Attributes:
-        filesystem: Where the files are.
-        location: The table, for people.
+        filesystem: The file system of the files.
+        location: The table's location, for messages.
         files: Its data files, in order of their paths; at least one.
-        partitions: Columns that the files' folders name, by the files' paths. They go before columns of the
-            same name in the files, as in Hive and Spark.
-        by_time: Whether it is the state of a moment that was asked for.
-        described: Names of the columns that a model of the table has; None: there is none.
+        partitions: Columns in the names of the files' folders, by the files' paths. They take precedence over columns
+            of the same name in the files, as in Hive and Spark.
+        by_time: Whether it is the state at a requested time.
+        described: Names of the columns in a model of the table; None if there is no model.
     """
 
     filesystem: fsspec.AbstractFileSystem
@@ -95,34 +95,34 @@ class FileTable(ABC):
 
     @property
     def modified(self) -> datetime | None:
-        """Time of the newest file (UTC), where the storage knows it."""
+        """Time of the newest file (UTC); None if the storage does not know."""
         return max((file.modified for file in self.files if file.modified), default=None)
 
     def columns(self) -> Columns:
         """Names and types of the columns, from headers or footers alone.
 
         Raises:
-            ConfigurationError: A file is damaged or not of the format; the message names it.
+            ConfigurationError: A file is damaged or has another format; the message names it.
         """
         return self._merged_columns
 
     def profiles(self) -> int | None:
-        """Number of rows; None where only reading all of them would tell."""
+        """Number of rows; None if it is known only after reading."""
         return None
 
     def batches(
         self, columns: Sequence[str], batch_rows: int = BATCH_ROWS, *, as_bytes: Collection[str] = ()
     ) -> Iterator[pa.RecordBatch]:
-        """Stream some columns in constant memory, in the same types whatever the file (`stream_type`).
+        """Stream some columns in constant memory, with the same types for every file (`stream_type`).
 
         Args:
             columns: Names as `columns()` spells them.
-            batch_rows: No batch is longer.
-            as_bytes: Columns, of these, whose bytes are no text.
+            batch_rows: Largest number of rows in a batch.
+            as_bytes: Columns, of these, whose bytes are not text.
 
         Raises:
-            ConfigurationError: A column is missing or differs from file to file; a file is damaged.
-            TransientError: Storage trouble; a file was changed while it was read.
+            ConfigurationError: A column is missing or differs between files, or a file is damaged.
+            TransientError: The storage failed, or a file was changed while it was read.
         """
         names = tuple(dict.fromkeys(find_column(self._merged_columns, name) for name in columns))
         types = stream_types(self._merged_columns, names, as_bytes)
@@ -135,7 +135,7 @@ class FileTable(ABC):
                     self._ensure_unchanged(file)
 
     def _in_turn(self, columns: tuple[str, ...]) -> Generator[tuple[TableFile, Input | None], None, None]:
-        """Each file, as `_start_fetch` opens it; the next one is opened in advance, so that it is fetched meanwhile."""
+        """Each file as opened by `_start_fetch`; the next file is opened in advance, to fetch it in the background."""
         content = self._start_fetch(self.files[0], columns, None) if self.files else None
         for number, file in enumerate(self.files, 1):
             after: Input | None = None
@@ -154,11 +154,11 @@ class FileTable(ABC):
 
     @abstractmethod
     def _start_fetch(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input | None:
-        """A file, opened, of which fetching has begun; None: that is done in its turn.
+        """Open a file and start to fetch it; None if it is opened only when it is read.
 
         Args:
-            file: It.
-            columns: Those that will be read.
+            file: The file.
+            columns: The columns that will be read.
             before: The file that is read before it.
         """
 
@@ -170,13 +170,13 @@ class FileTable(ABC):
     def _batches_of(
         self, file: TableFile, content: Input | None, columns: tuple[str, ...], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
-        """Stream some columns of one file, as they are stored, perhaps beside others.
+        """Stream some columns of one file as they are stored, possibly with others.
 
         Args:
-            file: It.
-            content: As `_start_fetch` opened it.
-            columns: Those that are asked for.
-            batch_rows: No batch is longer.
+            file: The file.
+            content: The file as opened by `_start_fetch`.
+            columns: The requested columns.
+            batch_rows: Largest number of rows in a batch.
         """
 
     @cached_property
@@ -190,15 +190,15 @@ class FileTable(ABC):
         return merged
 
     def holds_nothing(self, name: str) -> bool:
-        """Whether a column has no value in any row, as far as that can be told."""
+        """Whether a column has no value in any row, as far as that is known."""
         return all(self._holds_nothing(file, name) for file in self.files)
 
     def _holds_nothing(self, file: TableFile, name: str) -> bool:
-        """Whether a column of one file has no value in any row, as far as that can be told."""
+        """Whether a column of one file has no value in any row, as far as that is known."""
         return bool(self._whole_columns_of(file).get(name) == pa.null())
 
     def _whole_columns_of(self, file: TableFile) -> Columns:
-        """The columns of a file and of its folders; those of the model that it is older than have no values in it."""
+        """The columns of a file and of its folders; newer columns of the model have no values in an older file."""
         own, added = self._columns_of(file), self.partitions.get(file.path, {})
         faults = getattr(own, "faults", {})
         return Columns(
@@ -212,7 +212,7 @@ class FileTable(ABC):
         )
 
     def _later_columns(self, own: Mapping[str, pa.DataType]) -> list[str]:
-        """Columns of the model that a file of these columns is older than; none if it has others, as renamed ones."""
+        """Columns of the model that are newer than a file; none if the file has columns that the model lacks."""
         known = {name_key(name): name for name in self.described or ()}
         keys = set(map(name_key, own))
         return [name for key, name in known.items() if key not in keys] if keys <= known.keys() else []
@@ -224,7 +224,7 @@ class FileTable(ABC):
         if self.described:
             added = {**added, **dict.fromkeys(self._later_columns(self._columns_of(file)))}
         stored = tuple(name for name in columns if name not in added)
-        if not stored:  # any other column tells how many rows there are
+        if not stored:  # any other column gives the number of rows
             own = self._whole_columns_of(file)
             stored = tuple(name for name in own if name not in added and name not in own.faults)[:1]
         for batch in self._batches_of(file, content, stored, batch_rows):
@@ -234,12 +234,12 @@ class FileTable(ABC):
                     batch = batch.append_column(name, values)  # noqa: PLW2901 (the same rows, with one column more)
             yield batch
 
-    def _of_each_file(self, look: Callable[[TableFile], T]) -> dict[str, T]:
-        """Look at every file, several at a time: in a lake each look is a round trip or three."""
+    def _of_each_file(self, inspect: Callable[[TableFile], T]) -> dict[str, T]:
+        """Inspect every file, several at a time: in a lake each inspection takes one to three round trips."""
 
         def guarded(file: TableFile) -> T:
             with still_there(self._where(file)), self._damage_unless_changed(file):
-                return look(file)
+                return inspect(file)
 
         with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
             return dict(zip((file.path for file in self.files), pool.map(guarded, self.files), strict=True))
@@ -249,7 +249,7 @@ class FileTable(ABC):
 
     @contextmanager
     def _damage_unless_changed(self, file: TableFile) -> Iterator[None]:
-        """What looks damaged where another file was listed is no fault of that: parts of an old and of a new one."""
+        """Report a change instead of damage if the file was overwritten: its parts come from an old and a new file."""
         try:
             yield
         except ConfigurationError:
@@ -257,24 +257,24 @@ class FileTable(ABC):
             raise
 
     def _ensure_unchanged(self, file: TableFile) -> None:
-        """Parts of an old and of a new file would make a segment that never was."""
+        """Check that the file was not overwritten: parts of an old and a new file would give a wrong segment."""
         where = self._where(file)
         with storage_faults(where):
             now = table_file_of(get_info(self.filesystem, file.path))
-        if not now.is_as(file):
+        if not now.is_unchanged_since(file):
             raise TransientError(
-                f"{where} was changed while it was read. It is read again on the next try; export after the table "
-                "is written, not meanwhile."
+                f"{where} was changed while it was read. The next try reads it again. Run the export after the table "
+                "is written."
             )
 
 
 @contextmanager
 def still_there(where: str) -> Iterator[None]:
-    """A file that was listed and then is missing is being rewritten: later it will be whole."""
+    """Turn a missing file that was listed before into a transient error: it is probably being rewritten."""
     try:
         yield
     except FileNotFoundError as error:
         raise TransientError(
-            f"{where} disappeared while the table was read. It is looked for again on the next try; "
-            "export after the table is written, not meanwhile."
+            f"{where} disappeared while the table was read. The next try looks for it again. Run the export after the "
+            "table is written."
         ) from error

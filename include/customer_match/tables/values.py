@@ -1,4 +1,4 @@
-"""Columns of a batch in the types that the table promises, and text that surely is UTF-8."""
+"""Converts the columns of a batch to the types of the table, and text to valid UTF-8."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEX: Final = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode
 
 
 def stream_type(kind: pa.DataType) -> pa.DataType:
-    """The type in which values travel: text as string, lists of text as lists of string, all else as it is."""
+    """The type of streamed values: string for text, lists of string for lists of text, otherwise unchanged."""
     if is_text(kind):
         return pa.string()
     return pa.list_(pa.string()) if holds_addresses(kind) else kind
@@ -31,18 +31,18 @@ def stream_type(kind: pa.DataType) -> pa.DataType:
 def stream_types(
     columns: Mapping[str, pa.DataType], names: Iterable[str], as_bytes: Collection[str] = ()
 ) -> dict[str, pa.DataType]:
-    """The types in which some columns travel; of bytes that are no text as they are."""
+    """The types of some streamed columns; bytes that are not text keep their type."""
     return {name: columns[name] if name in as_bytes else stream_type(columns[name]) for name in names}
 
 
 def conform(batch: pa.RecordBatch, types: Mapping[str, pa.DataType], where: str) -> pa.RecordBatch:
-    """The asked columns of a batch, in order, each in its type.
+    """The requested columns of a batch, in order, each converted to its type.
 
-    Bytes that are no UTF-8 become U+FFFD, so that only their rows are refused.
+    Bytes that are not UTF-8 become U+FFFD, so that only their rows are rejected.
 
     Args:
-        batch: With these columns, perhaps with others.
-        types: Of the columns, as `stream_type` gives them.
+        batch: A batch with these columns, possibly with others.
+        types: The types of the columns, from `stream_type`.
         where: The file, for the message.
 
     Raises:
@@ -74,19 +74,19 @@ def _as_text(column: pa.Array, name: str, where: str) -> pa.StringArray:
     text = _repair_utf8(column if column.type == pa.string() else _cast(column, pa.string(), name, where))
     if is_bytes(column.type) and _is_mostly_no_text(text):
         raise ConfigurationError(
-            f"The column {name!r} of {where} holds bytes that are no text in UTF-8. Let what writes the table write it "
-            "as text, or name another column in the export file."
+            f"The column {name!r} of {where} holds bytes that are not UTF-8 text. Have the column written as text, or "
+            "name another column in the export file."
         )
     return text
 
 
 def _cast(column: pa.Array, kind: pa.DataType, name: str, where: str) -> pa.Array:
-    try:  # text that is no UTF-8 is mended later
+    try:  # text that is not UTF-8 is repaired later
         return column.cast(options=pc.CastOptions(target_type=kind, allow_invalid_utf8=True))
-    except pa.ArrowException:  # whose words quote the value
+    except pa.ArrowException:  # its message would quote the value
         raise ConfigurationError(
-            f"The column {name!r} of {where} holds {column.type}, and a value of it does not fit {kind}, its type "
-            "in the table's other files. Let every file be written with the same type."
+            f"The column {name!r} of {where} holds {column.type}, and one of its values does not fit {kind}, its type "
+            "in the table's other files. Have all files written with the same type."
         ) from None
 
 
@@ -96,7 +96,7 @@ def _is_mostly_no_text(text: pa.StringArray) -> bool:
 
 
 def _text_of_uuids(values: pa.FixedSizeBinaryArray) -> pa.StringArray:
-    """As RFC 9562 writes them: hex digits in lower case, in groups of 8, 4, 4, 4 and 12."""
+    """UUIDs as text as in RFC 9562: lower-case hex digits in groups of 8, 4, 4, 4 and 12."""
     _, buffer = values.buffers()
     start = values.offset * _UUID_BYTES
     digits = np.frombuffer(buffer, np.uint8)[start : start + len(values) * _UUID_BYTES].reshape(
@@ -110,7 +110,7 @@ def _text_of_uuids(values: pa.FixedSizeBinaryArray) -> pa.StringArray:
 
 
 def _as_lists(views: pa.Array) -> pa.ListArray:
-    """The same lists one after the other: Arrow's own cast makes too few offsets (observed with pyarrow 26)."""
+    """Convert list views to lists: Arrow's own cast makes too few offsets (observed with pyarrow 26)."""
     lengths = views.value_lengths().fill_null(0).to_numpy()
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     mask = views.is_null() if views.null_count else None

@@ -85,7 +85,7 @@ def test_latest_is_the_newest_up_to_the_interval(lake: Lake, tmp_path: Path) -> 
     assert members(lake, segment, DAY + timedelta(days=30)) == 3
     lake.write("roots/2026-05-01/Dated", ["a@example.com"])
     assert members(lake, dated(None), DAY, source=str(tmp_path / "lake/roots/{{ latest }}")) == 1
-    with pytest.raises(AirflowFailException, match="the first there is '2026-04-29'"):
+    with pytest.raises(AirflowFailException, match="the first one is '2026-04-29'"):
         members(lake, segment, DAY - timedelta(days=9))
 
 

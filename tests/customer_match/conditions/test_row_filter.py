@@ -270,7 +270,7 @@ def test_a_column_that_one_file_lacks() -> None:
 
     columns = merge_columns({"a": {"Id": pa.int64(), "X": pa.int64()}, "b": {"Id": pa.int32()}})
     assert row_filter("id = 1", columns).columns == ("Id",)
-    with pytest.raises(ConfigurationError, match=r"'X' is missing in b.*as `where`"):
+    with pytest.raises(ConfigurationError, match=r"'X' is missing in b.*`where`"):
         row_filter("x = 1", columns)
 
 

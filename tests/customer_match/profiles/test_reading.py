@@ -56,7 +56,7 @@ def test_every_address_of_a_suppression_list_counts() -> None:
     ("keys", "message"),
     [
         ({"email": "Emial"}, r"Did you mean 'Email'\?.*Correct `email`"),
-        ({"email": "Score"}, "'Score' holds int64, not text.*as `email`"),
+        ({"email": "Score"}, "'Score' holds int64, not text.*`email`"),
         ({"email": "Photo"}, "'Photo' holds 4 bytes a value, not text"),
         ({"email": "numbers"}, "'Numbers' holds list<item: int64>, not text"),
         ({"row_key": "Custmer"}, r"Did you mean 'CustomerId'\?.*Correct `row_key`"),

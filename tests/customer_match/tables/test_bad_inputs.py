@@ -45,16 +45,19 @@ MANY = [f"person{number}@example.org" for number in range(20_000)]
 REMEDIES = (
     "Let ",
     "let ",
+    "Have ",
+    "have ",
+    "Move ",
     "Correct",
     "Name ",
     "Rename",
-    "Say ",
     "Set ",
+    "set ",
     "Put ",
     "Write",
     "Restore",
     "restore",
-    "export after",
+    "Run the export",
     "List ",
 )
 
@@ -418,8 +421,8 @@ CASES = [
         Counted(1, {"missing": 2}),
     ),
     Case("blank header", one("\n,\n"), refused("a.csv", "blank")),
-    Case("duplicate headers", one(f"Email,Id,Email\n{PERSON},1,x\n"), refused("a.csv", "stands twice")),
-    Case("duplicate headers in Parquet", one(TWICE, "a.parquet"), refused("a.parquet", "stands twice")),
+    Case("duplicate headers", one(f"Email,Id,Email\n{PERSON},1,x\n"), refused("a.csv", "appears twice")),
+    Case("duplicate headers in Parquet", one(TWICE, "a.parquet"), refused("a.parquet", "appears twice")),
     Case(
         "headers that differ by case",
         one(f"Email,EMAIL,E\n{PERSON},x,y\n"),
@@ -462,7 +465,7 @@ CASES = [
     Case(
         "column of bytes",
         one(parquet({"Email": [b"\xff\xfe", b"\xfd", PERSON.encode()]}), "a.parquet"),
-        refused("'Email' of", "a.parquet", "no text in UTF-8"),
+        refused("'Email' of", "a.parquet", "not UTF-8 text"),
     ),
     *(
         Case(
@@ -603,10 +606,10 @@ CASES = [
     Case(
         "runs beside other files",
         {"2026/11/20/0215/G_1.csv": GOOD, "2026/11/22/0215/G_1.csv": GOOD, "notes.txt": "Email\n"},
-        refused("folders of runs", "notes.txt", "Let only runs lie there"),
+        refused("folders of export runs", "notes.txt", "Move the other files away"),
     ),
-    Case("link out of the folder", link_out, refused("is a link to outside")),
-    Case("link to a folder elsewhere", link_to_a_folder_out, refused("is a link to outside")),
+    Case("link out of the folder", link_out, refused("is a link that leads out of")),
+    Case("link to a folder elsewhere", link_to_a_folder_out, refused("is a link that leads out of")),
     Case("link that leads nowhere", broken_link, refused("a.csv")),
     Case("link to itself", endless_link, Right()),
     Case(

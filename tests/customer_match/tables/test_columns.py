@@ -130,7 +130,7 @@ def test_types_that_can_be_told_together_are() -> None:
 def test_types_that_cannot_are_a_fault_of_their_column_alone(one: pa.DataType, other: pa.DataType) -> None:
     columns = merge_columns({"a": {"x": one, "y": one}, "b": {"x": other, "y": one}})
     assert find_column(columns, "Y") == "y"
-    with pytest.raises(ConfigurationError, match=r"'x' holds .* in b, not .* as in other files.*as `where`"):
+    with pytest.raises(ConfigurationError, match=r"'x' holds .* in b, not .* as in other files.*`where`"):
         find_column(columns, "x", "where")
 
 
@@ -140,7 +140,7 @@ def test_any_column_is_found_where_no_addresses_are_wanted() -> None:
         ConfigurationError, match=r"no column 'Phto'\. Did you mean 'Photo'\?.*Correct `row_key`"
     ):
         find_column(TABLE, "Phto", "row_key")
-    with pytest.raises(ConfigurationError, match=r"could be 'A ' or 'A' or 'a'.*as `consent.column`"):
+    with pytest.raises(ConfigurationError, match=r"could be 'A ' or 'A' or 'a'.*`consent.column`"):
         find_column({"A ": pa.int64(), "A": pa.int64(), "a": pa.int64()}, "a ", "consent.column")
 
 

@@ -78,7 +78,7 @@ class TestAFileThatIsLookedAtAgain:
         ],
     )
     def test_it_is_as_it_was(self, now: dict[str, Any], same: bool) -> None:
-        assert replace(self.LISTED, **now).is_as(self.LISTED) is same
+        assert replace(self.LISTED, **now).is_unchanged_since(self.LISTED) is same
 
 
 class Bucket(AsyncFileSystem):

@@ -153,7 +153,7 @@ class TestRefused:
     def test_formats_that_cannot_be_read_are_not_passed_over(self, tmp_path: Path, name: str) -> None:
         csv(tmp_path / "t/part-0.csv", "a")
         (tmp_path / "t" / name).write_bytes(b"x")
-        self.refused(tmp_path / "t", "cannot be read", "CSV, plain or packed by gzip")
+        self.refused(tmp_path / "t", "cannot be read", "CSV, plain or compressed with gzip")
         self.refused(tmp_path / "t" / name, "cannot be read")
 
     def test_a_delta_table_is_not_taken_for_plain_parquet(self, tmp_path: Path) -> None:
@@ -162,5 +162,5 @@ class TestRefused:
         (tmp_path / "t/_delta_log/00000000000000000000.json").write_text("{}")
         with pytest.raises(ConfigurationError, match="of the format Delta Lake"):
             open_table(LOCAL, str(tmp_path / "t"), "parquet")
-        with pytest.raises(ConfigurationError, match="of the format Delta Lake, or has one in it"):
+        with pytest.raises(ConfigurationError, match="of the format Delta Lake, or contains one"):
             open_table(LOCAL, str(tmp_path))

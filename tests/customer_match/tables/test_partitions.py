@@ -45,7 +45,7 @@ def test_what_is_encoded_is_decoded(name: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        (["a=1/x", "x"], ["a=1/x lies in folders of a", "x in no folder of a column", "move away"]),
+        (["a=1/x", "x"], ["a=1/x is in folders of a", "x is in no folder of a column", "move away"]),
         (["a=1/x", "a=1/b=2/x"], ["folders of a", "folders of a, b"]),
         (["a=1/b=2/x", "b=2/a=1/x"], ["folders of a, b", "folders of b, a"]),
         (["a=1/x", "A=1/x"], ["folders of a", "folders of A"]),

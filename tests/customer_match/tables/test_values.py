@@ -103,7 +103,7 @@ def test_numbers_and_dates_keep_their_types_and_widen_between_files(tmp_path: Pa
 def test_a_value_that_does_not_fit_is_not_told() -> None:
     batch = pa.record_batch({"n": pa.array([2**60 + 4711], pa.int64())})
     with pytest.raises(
-        ConfigurationError, match="'n' of f holds int64, and a value of it does not fit int8"
+        ConfigurationError, match="'n' of f holds int64, and one of its values does not fit int8"
     ) as raised:
         conform(batch, {"n": pa.int8()}, "f")
     assert str(2**60 + 4711) not in str(raised.value)

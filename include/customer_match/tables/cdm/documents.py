@@ -81,7 +81,7 @@ class Model:
         except FileNotFoundError:
             raise ConfigurationError(
                 f"{self.where}: {format_location(self.filesystem, path)} is missing, which describes the entity "
-                f"{definition[1]!r}. Let the folder be written again."
+                f"{definition[1]!r}. Have the folder written again."
             ) from None
 
 
@@ -157,7 +157,7 @@ def _entities_beside(
     except FileNotFoundError:
         raise ConfigurationError(
             f"{format_location(filesystem, path)}: {format_location(filesystem, beside)} is missing, whose tables "
-            "belong to this manifest, too. Let the folder be written again."
+            "belong to this manifest, too. Have the folder written again."
         ) from None
 
 
@@ -187,11 +187,11 @@ def _json(filesystem: fsspec.AbstractFileSystem, path: str) -> Mapping[str, Any]
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise ConfigurationError(
-            f"{where} holds what is no text: half of a letter (\\ud800 to \\udfff). Let it be written again."
+            f"{where} holds what is no text: half of a letter (\\ud800 to \\udfff). Have it written again."
         ) from None
     except (ValueError, RecursionError):
         raise ConfigurationError(
-            f"{where} is not whole JSON: truncated, damaged, or being written. Let it be written again; or set "
+            f"{where} is not whole JSON: truncated, damaged, or being written. Have it written again; or set "
             "`format` of the source in the export file if this folder is not a CDM folder."
         ) from None
     return value if isinstance(value, dict) else {}

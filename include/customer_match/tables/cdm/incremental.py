@@ -72,8 +72,8 @@ class IncrementalTable(JoinedTable):
     def _merge(self, found: Sequence[Columns]) -> Columns:
         """Older folders may lack columns, newer ones may have lost some."""
         for own in found:
-            for name in tuple(own.looks):
-                own.settle(name)
+            for name in tuple(own.type_checks):
+                own.determine_type(name)
         names = dict.fromkeys(name for own in reversed(found) for name in own)
         padded = {
             part.location: Columns({name: own.get(name, pa.null()) for name in names}, own.faults)
@@ -243,7 +243,7 @@ class _IncrementalFormat:
 
     name: Format = "cdm"
     title: str = "incremental folders of Synapse Link"
-    sign: str = f"{_ACTIVE} beside folders that are named by times"
+    marker: str = f"{_ACTIVE} beside folders that are named by times"
 
     def find(self, place: Place) -> Sequence[FoundTable]:
         """The tables of all links in a folder."""

@@ -18,7 +18,7 @@ __all__ = [
 
 _CSV: Final = "is.partition.format.CSV"
 _PARQUET: Final = "is.partition.format.parquet"
-_REWRITE: Final = "Let the manifest be written again."
+_REWRITE: Final = "Have the manifest written again."
 
 
 def entities_of(manifest: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]] | None:

@@ -11,7 +11,7 @@ from customer_match.tables.cdm.entity import Entity, FileSettings, Partition, un
 
 __all__ = ["entities_of", "entity_of"]
 
-_REWRITE = "Let the model be written again."
+_REWRITE = "Have the model written again."
 
 
 class _Part(BaseModel):

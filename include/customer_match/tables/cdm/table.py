@@ -98,7 +98,7 @@ class _CdmFormat:
 
     name: Format = "cdm"
     title: str = "CDM folder"
-    sign: str = "model.json or *.manifest.cdm.json in it or in the folder above, which names it"
+    marker: str = "model.json or *.manifest.cdm.json in it or in the folder above, which names it"
 
     def find(self, place: Place) -> Sequence[FoundTable]:
         """The entities of all models, at any depth; without those that only refer to other models."""
@@ -269,7 +269,7 @@ def _part(model: Model, entity: Entity, file: TableFile, settings: FileSettings)
             model.where,
             entity.name,
             f"has a file that is packed in a way that cannot be read, {where}",
-            "Let it be written as Parquet, or as CSV, plain or packed by gzip.",
+            "Have it written as Parquet, or as CSV, plain or compressed with gzip.",
         )
     dialect = dialect_of(settings, entity.columns, model.where, entity.name)
     return CsvTable(model.filesystem, where, (file,), dialect, described=entity.columns)

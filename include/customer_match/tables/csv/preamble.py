@@ -73,7 +73,7 @@ def _delimiter(line: re.Match[str], where: str) -> str:
         shown = f"sep={named}{rest}"[:_LONGEST_SHOWN]
         raise ConfigurationError(
             f"{where}: its first line is {shown!r}, which does not name a delimiter of one ASCII character. Let the "
-            "file be written without this line, and say `csv.delimiter` of the source in the export file."
+            "file be written without this line, and set `csv.delimiter` of the source in the export file."
         )
     return named
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["QUOTING", "MisplacedQuoteError", "QuoteCheck"]
 
 QUOTING: Final = (
-    "Let the table be written with values quoted as in RFC 4180 (a quotation mark inside a value is doubled), or say "
+    "Have the table written with values quoted as in RFC 4180 (a quotation mark inside a value is doubled), or say "
     "under `csv` of the source in the export file how it is written: `escape` if a sign stands before such marks, "
     "`quote: none` if they are plain text."
 )

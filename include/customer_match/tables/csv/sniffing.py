@@ -113,7 +113,7 @@ def _read(content: BinaryIO | io.RawIOBase, size: int) -> bytes:
 def _check_is_text(start: bytes, where: str) -> None:
     if what := foreign(start):
         raise ConfigurationError(
-            f"{where} is {what}, not CSV. Let the table be written as Parquet, or as CSV, plain or packed by gzip."
+            f"{where} is {what}, not CSV. Have the table written as Parquet, or as CSV, plain or compressed with gzip."
         )
 
 
@@ -140,8 +140,8 @@ def _decode(start: bytes, encoding: str, where: str) -> str:
         )
     if "\0" in text[:1000]:
         raise ConfigurationError(
-            f"{where} is not text, or UTF-16 without a byte order mark. Say `csv.encoding` of the source in the export "
-            "file (such as utf-16-le), or let the table be written as UTF-8."
+            f"{where} is not text, or UTF-16 without a byte order mark. Set `csv.encoding` of the source in the export "
+            "file (such as utf-16-le), or have the table written as UTF-8."
         )
     return text
 
@@ -195,7 +195,7 @@ class _Look:
         if not self.dialect.header:
             if not first:
                 raise ConfigurationError(
-                    f"{self.where} has no row, and so nothing tells its columns. Say `csv.columns` of the source in "
+                    f"{self.where} has no row, and so nothing tells its columns. Set `csv.columns` of the source in "
                     "the export file, or let no files without rows be written."
                 )
             return tuple(str(place) for place in range(1, len(first) + 1)), False
@@ -238,21 +238,21 @@ class _Look:
     def _check(self, names: tuple[str, ...]) -> None:
         if not any(name.strip() for name in names):
             raise ConfigurationError(
-                f"{self.where} has no header row: its first rows are blank. Let it be written with one."
+                f"{self.where} has no header row: its first rows are blank. Have it written with one."
             )
         if any("\ud800" <= char <= "\udfff" for name in names for char in name):
             raise ConfigurationError(
-                f"{self.where}, row 1 (the header is row 1): the text is not UTF-8. Say `csv.encoding` of the source "
-                "in the export file, or let the table be written as UTF-8."
+                f"{self.where}, row 1 (the header is row 1): the text is not UTF-8. Set `csv.encoding` of the source "
+                "in the export file, or have the table written as UTF-8."
             )
         if any("@" in name for name in names):
             raise ConfigurationError(
-                f"{self.where} has no header row: its first row holds addresses. Say `csv.header: false` of the source "
-                "in the export file, or let the table be written with a header."
+                f"{self.where} has no header row: its first row holds addresses. Set `csv.header: false` of the source "
+                "in the export file, or have the table written with a header."
             )
         if twice := repeated(filter(None, names)):
             raise ConfigurationError(
-                f"{self.where}: the column {twice[0]!r} stands twice in the header. Rename one."
+                f"{self.where}: the column {twice[0]!r} appears twice in the header. Rename one."
             )
 
 

@@ -24,7 +24,7 @@ _LARGEST_BYTES: Final = 100 * 2**30
 
 
 def is_gzip(start: bytes) -> bool:
-    """Whether a file that begins like this is packed by gzip."""
+    """Whether a file that begins like this is compressed with gzip."""
     return start.startswith(GZIP)
 
 
@@ -106,7 +106,7 @@ class Gunzip(io.RawIOBase):
 
     def _unusable(self, what: str) -> ConfigurationError:
         return ConfigurationError(
-            f"{self._where} {what}. Let the table be written again, as Parquet or as smaller CSV files."
+            f"{self._where} {what}. Have the table written again, as Parquet or as smaller CSV files."
         )
 
 

@@ -214,11 +214,11 @@ class _Parser:
             found = _ROW.search(message)
             place = f", row {int(found[1]) + self.rows} (the header is row 1)" if found else ""
             return ConfigurationError(
-                f"{self.where}{place}: the text is not UTF-8. Say `csv.encoding` of the source in the export file, or "
-                "let the table be written as UTF-8."
+                f"{self.where}{place}: the text is not UTF-8. Set `csv.encoding` of the source in the export file, or "
+                "have the table written as UTF-8."
             )
         return ConfigurationError(
-            f"{self.where} cannot be read as CSV with the delimiter {self.start.delimiter!r}. Let it be written again."
+            f"{self.where} cannot be read as CSV with the delimiter {self.start.delimiter!r}. Have it written again."
         )
 
     def _of_another_width(self, row: pa_csv.InvalidRow) -> ConfigurationError:

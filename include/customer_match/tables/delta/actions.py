@@ -129,7 +129,7 @@ class LogReader:
     def _damaged_log(self, path: str, number: int) -> ConfigurationError:
         return ConfigurationError(
             f"{self._where(path)}, line {number}, is no action of a Delta log: the file is truncated or damaged. "
-            "Restore it, or write the table anew."
+            "Restore it, or write the table again."
         )
 
     def _parquet_file(self, path: str) -> Iterator[Action]:

@@ -91,7 +91,7 @@ class LogFiles:
         if missing:
             raise ConfigurationError(
                 f"{self.where} is a Delta table whose log has a hole: {LOG_FOLDER}/{missing[0]:020}.json is missing, "
-                f"without which version {version} cannot be known. Restore that file, or write the table anew."
+                f"without which version {version} cannot be known. Restore that file, or write the table again."
             )
         return Steps(version, self.checkpoints.get(start, ()), tuple(self.commits[n] for n in needed))
 

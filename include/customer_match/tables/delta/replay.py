@@ -170,13 +170,13 @@ def replay_log(
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigurationError(
             f"{where}: an action of its Delta log up to version {version} lacks what it must have "
-            f"({type(error).__name__}). Restore the log, or write the table anew."
+            f"({type(error).__name__}). Restore the log, or write the table again."
         ) from error
     if state.protocol is None or state.metadata is None:
         lacks = "protocol" if state.protocol is None else "columns"
         raise ConfigurationError(
             f"{where}: its Delta log up to version {version} does not say the table's {lacks}. Restore the log, or "
-            "write the table anew."
+            "write the table again."
         )
     features = _check_features(state.protocol, where)
     paths = sorted(state.files, key=lambda key: (key[0], key[1] or ""))
@@ -210,7 +210,7 @@ def _metadata_of(action: Action, features: frozenset[str], where: str) -> Metada
     provider = (action.get("format") or {}).get("provider", "parquet")
     if provider != "parquet":
         raise ConfigurationError(
-            f"{where} is a Delta table of {provider} files; only Parquet can be read. Let it be written as Parquet."
+            f"{where} is a Delta table of {provider} files; only Parquet can be read. Have it written as Parquet."
         )
     if "columnMapping" not in features:
         mapping = "none"  # documented: only honoured where the protocol has it

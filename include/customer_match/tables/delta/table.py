@@ -123,7 +123,7 @@ class DeltaTable(ParquetTable):
         except pa.ArrowException:  # whose words quote the value
             raise ConfigurationError(
                 f"The column {column.name!r} of {self._where(file)} holds {values.type}, and a value of it is no "
-                f"{column.described}, its type in the Delta log. Let the table be written anew."
+                f"{column.described}, its type in the Delta log. Have the table written again."
             ) from None
 
     def _partition_value(self, column: Column, entry: DataFile) -> pa.Scalar:
@@ -139,7 +139,7 @@ class DeltaTable(ParquetTable):
         except (pa.ArrowException, UnicodeError):
             raise ConfigurationError(
                 f"{self.location}: its Delta log has a partition whose value of {column.name!r} is no "
-                f"{column.described}. Let the table be written anew."
+                f"{column.described}. Have the table written again."
             ) from None
 
     def _read_deletion_vector(self, vector: DeletionVector) -> deletion_vectors.Rows:
@@ -148,7 +148,7 @@ class DeltaTable(ParquetTable):
         except deletion_vectors.Damaged as damage:
             raise ConfigurationError(
                 f"{self.location}: a deletion vector of this Delta table {damage}, so that deleted people cannot be "
-                "told from others. Restore it, or write the table anew (`REORG TABLE … APPLY (PURGE)`)."
+                "told from others. Restore it, or write the table again (`REORG TABLE … APPLY (PURGE)`)."
             ) from None
 
     def _content_of(self, vector: DeletionVector) -> bytes:
@@ -170,7 +170,7 @@ class _DeltaFormat:
 
     name: Format = "delta"
     title: str = "Delta Lake"
-    sign: str = f"a folder {LOG_FOLDER}"
+    marker: str = f"folder {LOG_FOLDER}"
 
     def find(self, place: Place) -> Sequence[FoundTable]:
         """Folders with a log, at any depth; also the listed one itself."""
@@ -202,7 +202,7 @@ class _DeltaFormat:
         if not log.versions:
             raise ConfigurationError(
                 f"{where} has a folder {LOG_FOLDER}, but it holds no version that can be read: neither the first "
-                "commit nor a checkpoint. Restore the log, or write the table anew."
+                "commit nor a checkpoint. Restore the log, or write the table again."
             )
         reader = LogReader(place.filesystem, place.path, log)
         version = log.versions[-1] if place.as_of is None else version_at(log, place.as_of, reader.time_of)
@@ -229,7 +229,7 @@ def _table(
         if path in entries:
             raise ConfigurationError(
                 f"{where}: the Delta log has the same data file twice in version {snapshot.version}. Restore the "
-                "log, or write the table anew."
+                "log, or write the table again."
             )
         files.append(listed.get(path) or _find_unlisted_file(filesystem, path, where))
         entries[path] = entry
@@ -269,7 +269,7 @@ def _path_of(filesystem: fsspec.AbstractFileSystem, root: str, named: str, where
     if path is None:
         raise ConfigurationError(
             f"{where}: its Delta log names a file outside of the table's folder, as a shallow clone does. Only what "
-            "lies in the folder is read: let the table be written as a whole (a deep clone)."
+            "lies in the folder is read: have the table written as a whole (a deep clone)."
         )
     return path
 

@@ -28,7 +28,7 @@ __all__ = ["choose_format", "only_format"]
 
 _FILES_AT_ONCE: Final = 8
 _WIDE: Final = ("utf-16", "utf-32")  # text in these is full of zeros
-_WRITE_OTHERWISE: Final = "Let the table be written as Parquet, or as CSV, plain or packed by gzip"
+_WRITE_OTHERWISE: Final = "Have the table written as Parquet, or as CSV, plain or compressed with gzip"
 _MOVE: Final = "move the file away from the table's folder if it is no data"
 
 
@@ -118,7 +118,7 @@ def _fault_of(start: bytes, dialect: CsvDialect | None) -> str | None:
         return None
     content = decompress_start(start)
     if what := foreign(content):
-        packed = "" if content is start else ", packed by gzip"
+        packed = "" if content is start else ", compressed with gzip"
         return f"is {what}{packed}, which cannot be read. {_WRITE_OTHERWISE}; or {_MOVE}"
     is_wide = dialect is not None and dialect.encoding.startswith(_WIDE)
     if content and (is_wide or is_text(content)):

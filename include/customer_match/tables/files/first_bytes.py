@@ -26,11 +26,11 @@ _MAGIC: Final = {
     b"SQLite format 3\0": "a SQLite database",
     **{b"SEQ" + bytes([version]): "a Hadoop sequence file" for version in range(1, 8)},
     b"RCF\x01": "an RCFile of Hive",
-    **{b"BZh%d1AY&SY" % level: "packed by bzip2" for level in range(1, 10)},
-    b"\x28\xb5\x2f\xfd": "packed by Zstandard",
-    b"\xfd7zXZ": "packed by xz",
-    b"\xff\x06\0\0sNaPpY": "packed by Snappy",
-    b"\x04\x22\x4d\x18": "packed by LZ4",
+    **{b"BZh%d1AY&SY" % level: "compressed with bzip2" for level in range(1, 10)},
+    b"\x28\xb5\x2f\xfd": "compressed with Zstandard",
+    b"\xfd7zXZ": "compressed with xz",
+    b"\xff\x06\0\0sNaPpY": "compressed with Snappy",
+    b"\x04\x22\x4d\x18": "compressed with LZ4",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"Rar!\x1a\x07": "a RAR archive",
 }
@@ -68,7 +68,7 @@ def is_text(start: bytes) -> bool:
 
 
 def decompress_start(start: bytes) -> bytes:
-    """The first bytes of what is packed by gzip; others as they are. What is damaged tells nothing."""
+    """The first bytes of what is compressed with gzip; others as they are. What is damaged tells nothing."""
     if not is_gzip(start):
         return start
     try:

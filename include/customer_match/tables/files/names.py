@@ -100,8 +100,8 @@ def fault_of(path: str, beside: Collection[str] = ()) -> str | None:
         return "is another version of a file, as its name says. Move it away from the table's folder, or delete it"
     if last in _OTHER_FORMATS or inner in _OTHER_FORMATS:
         return (
-            f"is of a format that cannot be read ({extension(path)}). Let the table be written as Parquet, or as CSV, "
-            "plain or packed by gzip"
+            f"is of a format that cannot be read ({extension(path)}). Have the table written as Parquet, or as CSV, "
+            "plain or compressed with gzip"
         )
     return None
 

@@ -45,7 +45,7 @@ def _sign(title: str, shown: str, file: str, remedy: str) -> Sign:
 
 
 _DELTA_OR_PLAIN: Final = (
-    "Let it be written as a Delta table, or as plain Parquet files into a folder of their own"
+    "Have it written as a Delta table, or as plain Parquet files into a folder of their own"
 )
 
 _SINK: Final = _sign(

@@ -31,7 +31,7 @@ _BATCH: Final = re.compile(r"(\d+)(\.compact)?")
 _BATCHES_AT_ONCE: Final = 16
 _VERSION: Final = "v1"
 _MAX_BYTES: Final = 2**30
-_REMEDY: Final = "Restore it, or let the table be written again"
+_REMEDY: Final = "Restore it, or have the table written again"
 
 
 def logged_files(

@@ -128,7 +128,7 @@ def _columns(opened: _Opened) -> Columns:
     schema, metadata = opened.parquet.schema_arrow, opened.footer.metadata
     names = schema.names  # made anew whenever it is asked for
     types = {name: _plain(kind) for name, kind in zip(names, schema.types, strict=True)}
-    faults = dict.fromkeys(repeated(names), "stands twice")
+    faults = dict.fromkeys(repeated(names), "appears twice")
     bytes_ = {name for name, kind in types.items() if is_bytes(kind)}
     for column in map(metadata.schema.column, range(metadata.num_columns if bytes_ else 0)):
         if column.path in bytes_ and (what := _NO_TEXT.get(column.logical_type.type)):
@@ -172,8 +172,8 @@ def _unreadable(where: str, columns: tuple[str, ...], error: Exception) -> Confi
     if said and (isinstance(error, pa.ArrowNotImplementedError) or _UNSUPPORTED.search(said[0])):
         which = f"{where}: its columns {', '.join(columns)} are" if columns else f"{where} is"
         return ConfigurationError(
-            f"{which} stored in a way that cannot be read here ({said[0].rstrip('. ')}). Let the table be written with "
-            "plain columns of text, and packed by Snappy, gzip or Zstandard."
+            f"{which} stored in a way that cannot be read here ({said[0].rstrip('. ')}). Have the table written with "
+            "plain columns of text, and compressed with Snappy, gzip or Zstandard."
         )
     return ConfigurationError(
         f"{where} is not a whole Parquet file: truncated, damaged, encrypted or of another format. Let the table be "

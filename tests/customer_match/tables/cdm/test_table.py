@@ -220,7 +220,7 @@ class TestModelJson:
         (tmp_path / "Gold.csv").write_text("Email\nx\n")
         assert list(discover(LOCAL, str(tmp_path))) == ["Gold"]
         assert emails(open_table(LOCAL, str(tmp_path / "Gold.csv"))) == ["x"]
-        with pytest.raises(ConfigurationError, match="is not of the format CDM folder"):
+        with pytest.raises(ConfigurationError, match="does not have the format CDM folder"):
             open_table(LOCAL, str(tmp_path), "cdm")
 
     @pytest.mark.parametrize("name", ["High value, new", "Gold/old", "Größe ☃", 'a"b'])
@@ -471,16 +471,18 @@ class TestRefused:
     def test_files_that_are_packed_otherwise(self, lake: CdmSample, name: str) -> None:
         lake.file(f"Gold/{name}", b"x")
         lake.entity("Gold", COLUMNS, [lake.partition(f"Gold/{name}")])
-        self.refused(lake, "packed in a way that cannot be read", name, "as CSV, plain or packed by gzip")
+        self.refused(
+            lake, "packed in a way that cannot be read", name, "as CSV, plain or compressed with gzip"
+        )
 
     @pytest.mark.parametrize(
         ("start", "words"),
         [
             (b"PK\x03\x04", "zip archive"),
-            (b"\xff\x06\0\0sNaPpY", "packed by Snappy"),
-            (b"\x28\xb5\x2f\xfd", "packed by Zstandard"),
-            (b"\x04\x22\x4d\x18", "packed by LZ4"),
-            (b"BZh91AY&SY", "packed by bzip2"),
+            (b"\xff\x06\0\0sNaPpY", "compressed with Snappy"),
+            (b"\x28\xb5\x2f\xfd", "compressed with Zstandard"),
+            (b"\x04\x22\x4d\x18", "compressed with LZ4"),
+            (b"BZh91AY&SY", "compressed with bzip2"),
         ],
     )
     def test_files_that_are_packed_otherwise_under_a_plain_name(
@@ -488,7 +490,7 @@ class TestRefused:
     ) -> None:
         lake.file("Gold/x.csv", start + b"Id,Email" * 9)
         lake.entity("Gold", COLUMNS, [lake.partition("Gold/x.csv")])
-        with pytest.raises(ConfigurationError, match=f"{words}.*, not CSV.*plain or packed by gzip"):
+        with pytest.raises(ConfigurationError, match=f"{words}.*, not CSV.*plain or compressed with gzip"):
             open_table(LOCAL, f"{lake.folder}/Gold").columns()
 
     @pytest.mark.parametrize(
@@ -504,7 +506,7 @@ class TestRefused:
     def test_gzip_that_is_damaged_or_too_much(self, lake: CdmSample, content: bytes, words: str) -> None:
         lake.file("Gold/x.csv.gz", content)
         lake.entity("Gold", COLUMNS, [lake.partition("Gold/x.csv.gz", Csv())])
-        with pytest.raises(ConfigurationError, match=rf"x\.csv\.gz .*{words}.*Let the table be written"):
+        with pytest.raises(ConfigurationError, match=rf"x\.csv\.gz .*{words}.*Have the table written"):
             emails(open_table(LOCAL, f"{lake.folder}/Gold"))
 
     def test_two_models_with_one_name(self, lake: CdmSample, tmp_path: Path) -> None:

@@ -244,7 +244,7 @@ class TestDialect:
     @pytest.mark.bad_input
     def test_neither_a_header_nor_a_row(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.csv.gz", gzip.compress(b""))
-        with pytest.raises(ConfigurationError, match=r"a\.csv\.gz has no row.*Say `csv\.columns`"):
+        with pytest.raises(ConfigurationError, match=r"a\.csv\.gz has no row.*Set `csv\.columns`"):
             self.values(path, CsvDialect(header=False), "1")
 
     @pytest.mark.slow
@@ -274,7 +274,7 @@ PERSON = "ann.secret@example.org"
         (f"Id,Email\n1,{PERSON}\n".encode("utf-16-le"), ["without a byte order mark", "csv.encoding"]),
         (f"1,{PERSON}\n2,y\n", ["no header row", "holds addresses", "csv.header: false"]),
         ("\n \n", ["no header row"]),
-        ("Email,Id,Email\nx,1,y\n", ["'Email' stands twice"]),
+        ("Email,Id,Email\nx,1,y\n", ["'Email' appears twice"]),
         (f'Id,Email\n1,x\n2,"{PERSON}\n3,y\n', ["quotation mark is never closed", "RFC 4180"]),
         (f'Id,Email\n1,"{PERSON}\n' + "2,y\n" * 1_500_000, ["longer than 1 MiB", "never closed"]),
         ("Id,Mail\n1,x\n", ["no column 'Email'", "Did you mean 'Mail'?"]),

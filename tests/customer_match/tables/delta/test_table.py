@@ -351,7 +351,7 @@ def test_a_partition_whose_value_is_not_of_its_type(tmp_path: Path, value: str) 
         if "add" in line:
             line["add"]["partitionValues"] = {"By": value}
     log.write_text("\n".join(map(json.dumps, lines)))
-    with pytest.raises(ConfigurationError, match=r"whose value of 'By' is no date.*written anew") as raised:
+    with pytest.raises(ConfigurationError, match=r"whose value of 'By' is no date.*written again") as raised:
         list(open_table(LOCAL, str(tmp_path)).batches(["Email", "By"]))
     assert value not in str(raised.value)
     assert raised.value.__suppress_context__
@@ -376,7 +376,7 @@ def test_a_file_with_another_type_than_the_log_says_does_not_tell_its_values(
     tmp_path: Path, value: Any
 ) -> None:
     table = rewritten(tmp_path, Email=["b"], N=[value])
-    with pytest.raises(ConfigurationError, match=r"'N' of .*parquet holds .* is no integer.*anew") as raised:
+    with pytest.raises(ConfigurationError, match=r"'N' of .*parquet holds .* is no integer.*again") as raised:
         list(table.batches(["Email", "N"]))
     assert str(value) not in "".join(traceback.format_exception(raised.value))
 
@@ -433,7 +433,7 @@ class TestFound:
     def test_a_format_that_it_has_not_is_told(self, tmp_path: Path) -> None:
         (tmp_path / "t").mkdir()
         pq.write_table(pa.table({"Email": ["a"]}), tmp_path / "t/a.parquet")
-        with pytest.raises(ConfigurationError, match=r"not of the format Delta Lake.*no a folder _delta_log"):
+        with pytest.raises(ConfigurationError, match=r"not have the format Delta Lake.*no folder _delta_log"):
             open_table(LOCAL, str(tmp_path / "t"), "delta")
 
 

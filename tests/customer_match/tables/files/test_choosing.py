@@ -77,8 +77,8 @@ def test_what_a_name_does_not_tell_the_first_bytes_do(tmp_path: Path, name: str,
         ("part-1", b'[{"Email": "b"}]', "is JSON"),
         ("part-1", b'{"Email": "b"}\n{"Email": "c"}', "is JSON"),
         ("part-1.gz", gzip.compress(b'{"Email": "b"}', mtime=0), "is JSON"),
-        ("part-1.x.gz", gzip.compress(b'{"Email": "b"}', mtime=0), "is JSON, packed by gzip"),
-        ("part-1.parquet.gz", gzip.compress(b"PAR1", mtime=0), "is a Parquet file, packed by gzip"),
+        ("part-1.x.gz", gzip.compress(b'{"Email": "b"}', mtime=0), "is JSON, compressed with gzip"),
+        ("part-1.parquet.gz", gzip.compress(b"PAR1", mtime=0), "is a Parquet file, compressed with gzip"),
         ("bucket_00000", b"ORC\0\1\2", "is an ORC file"),
         ("manifest", b'{"entries": []}', "is JSON"),
         ("part-1.carbondata", b"\0\1\2", "neither Parquet nor text"),
@@ -127,7 +127,7 @@ def test_only_the_newest_run_is_looked_at(tmp_path: Path) -> None:
     folder = written(tmp_path, **{"2026/11/21/0215/a.json": b"{}", "2026/11/22/0215/000000_0": CSV})
     assert emails(folder) == ["b"]
     written(tmp_path, **{"notes.json": b"{}"})
-    with pytest.raises(ConfigurationError, match=r"other files beside them: notes\.json"):
+    with pytest.raises(ConfigurationError, match=r"other files next to them: notes\.json"):
         emails(folder)
 
 

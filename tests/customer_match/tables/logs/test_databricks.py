@@ -103,7 +103,7 @@ def test_what_was_added_and_is_not_there_is_told(folder: Folder, caplog: pytest.
 def test_a_folder_of_which_nothing_is_committed_is_refused(folder: Folder) -> None:
     folder.start(1)
     folder.file(data(1, "x"), "a")
-    with pytest.raises(ConfigurationError, match="holds no file that is committed"):
+    with pytest.raises(ConfigurationError, match="has no committed file"):
         emails(folder.path)
 
 
