@@ -128,7 +128,7 @@ def test_only_the_segments_that_are_named(lake: Lake, service: ClosingService) -
     assert [one.name for one in service.audiences.values()] == ["Silver"]
 
 
-def test_a_name_that_is_no_segment(lake: Lake, service: ClosingService) -> None:
+def test_an_unknown_segment_name_is_rejected(lake: Lake, service: ClosingService) -> None:
     with pytest.raises(ConfigurationError, match="no segment Bronze"):
         bulk(lake)("Bronze")
 
@@ -180,7 +180,7 @@ def test_temporary_errors_are_retried_as_often_as_the_export_says(
 
 
 @pytest.mark.faults
-def test_what_does_not_pass_fails_the_segment(lake: Lake, service: ClosingService) -> None:
+def test_a_persistent_temporary_error_fails_the_segment(lake: Lake, service: ClosingService) -> None:
     service.ends = [UploadState.FAILED] * 3
     report = bulk(lake, retries=2, retry_delay_seconds=0)("Gold")
     assert outcomes(report) == {GOLD: Outcome.FAILED}
@@ -189,7 +189,7 @@ def test_what_does_not_pass_fails_the_segment(lake: Lake, service: ClosingServic
 
 
 @pytest.mark.faults
-def test_what_cannot_pass_is_not_tried_again(
+def test_a_permanent_error_is_not_retried(
     lake: Lake, service: ClosingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
@@ -224,7 +224,7 @@ def test_the_number_of_waits_in_a_row_is_limited(
 
 
 @pytest.mark.faults
-def test_a_question_that_is_not_answered_is_asked_again(
+def test_a_poll_without_an_answer_is_repeated(
     lake: Lake, service: ClosingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     status, left = service.upload_status, iter([None, 70.0])
@@ -241,7 +241,7 @@ def test_a_question_that_is_not_answered_is_asked_again(
 
 
 @pytest.mark.faults
-def test_what_polling_cannot_know_is_found_out_by_the_delivery(lake: Lake, service: ClosingService) -> None:
+def test_an_error_of_polling_is_left_to_the_delivery(lake: Lake, service: ClosingService) -> None:
     service.looks_until_done = 3
     run = bulk(lake, retries=0)
 
@@ -285,7 +285,7 @@ def test_it_waits_for_another_run(lake: Lake, service: ClosingService) -> None:
 
 
 @pytest.mark.faults
-def test_a_run_of_this_machine_that_died_is_not_waited_for(lake: Lake, service: ClosingService) -> None:
+def test_it_does_not_wait_for_a_dead_run_of_this_machine(lake: Lake, service: ClosingService) -> None:
     run = bulk(lake)
     dead = holder_of("autumn / cli__yesterday").replace("(process ", "(process 9")
     run.lease(GOLD, dead).take(timedelta(hours=1))
@@ -349,7 +349,7 @@ def test_run_ids_follow_the_time() -> None:
 
 
 @pytest.mark.faults
-def test_an_audience_that_cannot_be_given_back_hides_no_failure(
+def test_a_lease_that_cannot_be_released_hides_no_failure(
     lake: Lake, service: ClosingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_: Lease) -> None:

@@ -1,4 +1,4 @@
-"""Whether the process that holds an audience still lives."""
+"""Whether the process that holds a lease has ended."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def changed(holder: str, **parts: str) -> str:
     return holder
 
 
-def test_this_process_lives() -> None:
+def test_this_process_has_not_ended() -> None:
     assert not has_ended(holder_of("autumn / cli__now"))
     assert holder_of("autumn / cli__now").startswith("autumn / cli__now (process ")
 
@@ -47,13 +47,13 @@ def test_a_process_that_has_ended_even_if_its_status_was_not_read() -> None:
     assert has_ended(holder)
 
 
-def test_the_number_of_an_ended_process_belongs_to_another_by_now() -> None:
+def test_the_id_of_an_ended_process_was_reused() -> None:
     assert has_ended(changed(holder_of("run"), of="1"))
 
 
 @pytest.mark.parametrize("part", ["on", "boot", "namespace"])
 def test_a_process_of_another_machine_or_container_is_unknown(part: str) -> None:
-    """Though no process here has the number."""
+    """Although no process here has this id."""
     dead = changed(holder_of("run"), process=str(FREE))
     assert has_ended(dead)
     assert not has_ended(changed(dead, **{part: "7"}))
@@ -71,7 +71,7 @@ def test_other_holders_and_names_of_earlier_versions_are_unknown(holder: str) ->
     assert not has_ended(holder)
 
 
-def test_who_is_hidden_in_proc_is_taken_for_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_hidden_in_proc_counts_as_running(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the option `hidepid`, /proc hides the processes of other users."""
     monkeypatch.setattr(local_process, "_fields", lambda _: None)
     mine = "run (process 1 of 1 on h, boot b, namespace 4)"
@@ -112,8 +112,8 @@ def test_proc_of_another_namespace_is_not_used(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.faults
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare(1)")
-def test_a_living_process_of_another_pid_namespace_of_this_host() -> None:
-    """As of two containers with one host name: what is process 1 there is another one here."""
+def test_a_running_process_of_another_pid_namespace_of_this_host() -> None:
+    """Two containers with the same host name: process 1 of one is not process 1 of the other."""
     inside = ["unshare", "--user", "--map-root-user", "--pid", "--mount-proc", "--fork", "--kill-child"]
     command = [*inside, sys.executable, "-c", f"{ANOTHER}; input()"]
     with subprocess.Popen(

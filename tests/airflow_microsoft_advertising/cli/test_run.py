@@ -81,7 +81,7 @@ class Called:
 # --- What is asked for ---------------------------------------------------------------------------------------
 
 
-def test_what_a_person_chooses_reaches_the_run(exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_options_reach_the_run(exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     called = Called(monkeypatch)
     flags = ["--segment", "Gold", "--segment", "Silver", "--full", "--dry-run", "--ignore-guards", "--force"]
     assert run("run", "autumn", *flags, "--date", "2026-01-31").exit_code == 0
@@ -109,7 +109,7 @@ def test_the_report_as_json_and_the_exit_status(
     assert json.loads(result.stdout)["segments"][0]["outcome"] == outcome
 
 
-def test_a_date_with_an_offset_and_one_that_is_none(exports: Path) -> None:
+def test_a_date_with_an_offset_and_an_invalid_one(exports: Path) -> None:
     export = find_export("autumn")
     assert parse_date("2026-01-31T05:00+00:00", export) == datetime(2026, 1, 31, 5, tzinfo=UTC)
     assert parse_date(None, export) is None
@@ -120,7 +120,7 @@ def test_a_date_with_an_offset_and_one_that_is_none(exports: Path) -> None:
 
 
 @pytest.mark.bad_input
-def test_an_export_that_there_is_not_and_one_that_is_broken(exports: Path) -> None:
+def test_a_missing_export_and_an_invalid_one(exports: Path) -> None:
     saved(exports, "winter", typo=1)
     with pytest.raises(ConfigurationError, match=r"did you mean 'autumn'\?.*Exports: autumn, winter"):
         find_export("autum")
@@ -197,7 +197,7 @@ def test_bars_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 
 class Installation:
-    """One export in a folder of its own, and its lists at the simulator."""
+    """One export in its own folder, and its lists in the simulator."""
 
     def __init__(self, folder: Path, simulator: Simulator) -> None:
         self.folder, self.api = folder, simulator.api
@@ -261,7 +261,7 @@ class Ahead(datetime):
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
-    """The command as a process of its own."""
+    """The command as a separate process."""
     command = [sys.executable, "-c", "from airflow_microsoft_advertising.cli.main import main; main()"]
     return subprocess.Popen(
         [*command, *arguments],
@@ -304,10 +304,10 @@ def test_a_run_the_next_one_and_a_reconciliation(installation: Installation) -> 
 
 @pytest.mark.system
 @pytest.mark.timeout(180)
-def test_a_date_in_the_future_and_the_way_out_of_one(
+def test_a_date_in_the_future_is_rejected_and_force_leaves_one(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It closes no audience; and where a machine's clock was ten years ahead, nothing ends well until it is forced."""
+    """It blocks no audience. After a machine's clock was ten years ahead, runs fail until one uses `--force`."""
     refused = run("run", installation.name, "--date", "2136-01-01")
     assert isinstance(refused.exception, ConfigurationError)
     assert "ends at 2136-01-01 00:00 UTC" in str(refused.exception)
@@ -331,7 +331,7 @@ def test_a_date_in_the_future_and_the_way_out_of_one(
 
 @pytest.mark.system
 @pytest.mark.timeout(180)
-def test_the_connection_may_lie_in_the_metadata_database(
+def test_the_connection_may_be_in_the_metadata_database(
     installation: Installation, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_MICROSOFT_ADVERTISING_DEFAULT")
@@ -357,10 +357,8 @@ def test_the_connection_may_lie_in_the_metadata_database(
 @pytest.mark.faults
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, 130)])
-def test_a_run_that_is_stopped_is_gone_on_with(
-    installation: Installation, number: signal.Signals, status: int
-) -> None:
-    """While its upload is in flight: the next run awaits it, and waits for no lease of a dead process."""
+def test_a_stopped_run_is_continued(installation: Installation, number: signal.Signals, status: int) -> None:
+    """While its upload is in progress: the next run awaits the upload, but not the lease of the dead process."""
     installation.api.control(
         "faults", {"operation": "ProcessUpload", "kind": "delay", "seconds": 3600, "times": 2}
     )
@@ -390,7 +388,7 @@ def test_a_run_that_is_stopped_is_gone_on_with(
 def test_calls_of_a_killed_run_land_after_the_next_one_took_over(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whom they bring has left the segment again by then: the next run waits until no such call can live any more."""
+    """The members that they add have left the segment: the next run waits until no such call can take effect."""
     installation.export(route="apply", profiles_per_part=10_000, segments=[installation.segment(0)])
     assert run("run", installation.name).exit_code == 0
     installation.write(churn_tables(TABLES, 0.2))

@@ -1,4 +1,4 @@
-"""From the fields of an Airflow connection to account, environment and transport; what is wrong is said by field."""
+"""Account, environment and transport from the fields of a connection. Errors name the field."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_account_of_a_connection() -> None:
     assert_no_secret(repr(account) + str(account))
 
 
-def test_ids_of_the_export_win_over_those_of_the_connection() -> None:
+def test_ids_of_the_export_take_precedence_over_those_of_the_connection() -> None:
     account = account_of(connection(), customer_id="7", account_id="8")
     assert (account.customer_id, account.account_id) == ("7", "8")
 
@@ -77,7 +77,7 @@ def test_a_public_client_has_no_secret() -> None:
         ({"extra": {"account_id": -5}}, "Account ID (aid)"),
     ],
 )
-def test_an_unusable_value_is_named_by_its_field(changes: dict[str, Any], field: str) -> None:
+def test_an_error_names_the_field_of_an_invalid_value(changes: dict[str, Any], field: str) -> None:
     changed = with_extra(**changes["extra"]) if "extra" in changes else connection(**changes)
     with pytest.raises(ConfigurationError) as caught:
         account_of(changed)
@@ -136,7 +136,7 @@ def test_a_connection_names_its_environment(extra: dict[str, Any], name: str, sa
         ({"tenant": "a/b"}, "The tenant must be given by its id"),
     ],
 )
-def test_an_unusable_environment_is_refused(extra: dict[str, Any], words: str) -> None:
+def test_an_invalid_environment_is_rejected(extra: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words) as caught:
         environment_of(with_extra(**extra))
     assert str(caught.value).startswith("The Airflow connection 'ads'")
@@ -159,7 +159,7 @@ def test_further_hosts_are_those_of_the_connection() -> None:
 @pytest.mark.parametrize(
     ("before", "after"), [(" ", "\n"), ("\u00a0", "\u200b"), ('"', '"'), ("\ufeff“", "”\r\n")]
 )
-def test_what_was_pasted_around_a_value_does_not_count(before: str, after: str) -> None:
+def test_characters_pasted_around_a_value_are_ignored(before: str, after: str) -> None:
     extra = {key: f"{before}{value}{after}" for key, value in EXTRA.items()}
     pasted = connection(
         login=f"{before}some-client-id{after}",
@@ -179,7 +179,7 @@ def test_what_was_pasted_around_a_value_does_not_count(before: str, after: str) 
         ({"extra": {"developer_token": "hidden développeur"}}, "Developer token"),
     ],
 )
-def test_what_was_pasted_into_a_value_is_named_at_once(changes: dict[str, Any], field: str) -> None:
+def test_characters_pasted_into_a_value_are_reported(changes: dict[str, Any], field: str) -> None:
     changed = with_extra(**changes["extra"]) if "extra" in changes else connection(**changes)
     with pytest.raises(ConfigurationError, match=f"valid value for: {field}.*Paste it again") as caught:
         account_of(changed)
@@ -190,7 +190,7 @@ def test_what_was_pasted_into_a_value_is_named_at_once(changes: dict[str, Any], 
 @pytest.mark.parametrize(
     "number", ["F7654321", "X0000001", "C-1", "1.5e9", "0x1F", "123 456", "12345678901234567890"]
 )
-def test_the_number_that_the_pages_show_is_no_id(number: str) -> None:
+def test_the_account_number_of_the_pages_is_rejected_as_id(number: str) -> None:
     with pytest.raises(ConfigurationError, match=r"Ids consist of digits|Paste it again") as caught:
         account_of(with_extra(account_id=number))
     assert number not in str(caught.value)
@@ -202,17 +202,17 @@ def test_the_transport_is_chosen_on_the_connection(name: str) -> None:
 
 
 @pytest.mark.parametrize("extra", [{}, {"transport": ""}, {"transport": None}])
-def test_without_a_choice_it_is_rest(extra: dict[str, Any]) -> None:
+def test_the_default_transport_is_rest(extra: dict[str, Any]) -> None:
     assert transport_of(with_extra(**extra)) is TransportName.REST
 
 
-def test_the_form_offers_what_there_is() -> None:
+def test_the_form_offers_all_choices() -> None:
     schema = get_provider_info()["connection-types"][0]["conn-fields"]["transport"]["schema"]
     assert schema["enum"] == list(TransportName)
 
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize("name", ["grpc", "REST", 1, ["rest"]])
-def test_an_unknown_transport_is_named_by_its_field(name: object) -> None:
+def test_an_error_names_the_field_of_an_unknown_transport(name: object) -> None:
     with pytest.raises(ConfigurationError, match=r"'ads'.*field Transport to rest or soap"):
         transport_of(with_extra(transport=name))

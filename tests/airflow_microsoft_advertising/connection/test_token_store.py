@@ -1,4 +1,4 @@
-"""Renewed refresh tokens in Airflow Variables: in tasks, beside them, and where they cannot be written."""
+"""Renewed refresh tokens in Airflow Variables: in tasks, outside of tasks, and if they cannot be written."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def database(airflow_db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 
 
 def rows(database: Path) -> dict[str, tuple[str, bool, str]]:
-    """Our Variables as they lie on disk: value, whether it is encrypted, description."""
+    """Our Variables in the database: value, whether it is encrypted, description."""
     with sqlite3.connect(database) as raw:
         found = raw.execute("SELECT key, val, is_encrypted, description FROM variable").fetchall()
     return {key: (val, bool(e), text) for key, val, e, text in found if key.startswith(module.NAME)}
@@ -61,7 +61,7 @@ def rows(database: Path) -> dict[str, tuple[str, bool, str]]:
 # --- The name ----------------------------------------------------------------------------------------------
 
 
-def test_the_name_follows_the_connections_token_and_gives_nothing_away() -> None:
+def test_the_name_depends_on_the_connections_token_and_does_not_reveal_it() -> None:
     name = variable_name("app", "hidden-first-token")
     assert re.fullmatch(r"microsoft_advertising_refresh_token_[0-9a-f]{16}", name)
     assert name != variable_name("app", "hidden-other-token")
@@ -69,7 +69,7 @@ def test_the_name_follows_the_connections_token_and_gives_nothing_away() -> None
 
 
 def test_airflow_hides_values_of_such_a_name() -> None:
-    """Its own rule: by the name. This is what the page Variables and the logs go by."""
+    """Airflow's own rule, by name, which its page of Variables and its logs use."""
     assert redact("hidden-first-token", NAME) == "***"
 
 
@@ -85,7 +85,7 @@ def test_a_new_sign_in_has_another_variable_and_a_copy_of_the_connection_the_sam
 # --- Beside tasks: API server, command line ----------------------------------------------------------------
 
 
-def test_kept_encrypted_in_the_metadata_database(database: Path) -> None:
+def test_the_token_is_encrypted_in_the_metadata_database(database: Path) -> None:
     store = VariableTokenStore(NAME, "ads", "app")
     assert store.load() is None
     store.save("hidden-renewed-token")
@@ -102,7 +102,7 @@ def test_kept_encrypted_in_the_metadata_database(database: Path) -> None:
     assert b"hidden-newest-token" not in content
 
 
-def test_masked_once_it_was_seen(database: Path) -> None:
+def test_the_token_is_masked_after_its_first_use(database: Path) -> None:
     store = VariableTokenStore(NAME, "ads", "app")
     store.save("hidden-saved-token-1")
     assert redact("a log line with hidden-saved-token-1 in it") == "a log line with *** in it"
@@ -113,7 +113,7 @@ def test_masked_once_it_was_seen(database: Path) -> None:
 
 
 class Supervisor:
-    """What a task's process talks to: keeps Variables, or refuses to."""
+    """The supervisor of a task's process: stores Variables, or refuses to."""
 
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
@@ -185,7 +185,7 @@ def test_a_task_that_may_not_read_warns_and_continues(
 
 
 @pytest.mark.faults
-def test_a_database_that_is_not_there_costs_a_warning(
+def test_a_missing_database_is_only_a_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def gone(*_: Any, **__: Any) -> None:
@@ -205,7 +205,7 @@ def test_a_database_that_is_not_there_costs_a_warning(
 
 @pytest.fixture
 def one_time(simulator: Simulator, database: Path) -> Iterator[Simulator]:
-    """The connection has a sign-in of its own, and each refresh token works once."""
+    """The connection has its own sign-in, and each refresh token works once."""
     sign_in_anew(simulator)
     simulator.api.control("settings", {"strict_rotation": True})
     yield simulator
@@ -214,7 +214,7 @@ def one_time(simulator: Simulator, database: Path) -> Iterator[Simulator]:
 
 
 def sign_in_anew(simulator: Simulator) -> None:
-    """A refresh token as of a new sign-in, on the connection; those before are revoked."""
+    """A refresh token of a new sign-in, on the connection; earlier ones are revoked."""
     levers = {"revoke_refresh": True, "issue_refresh": True}
     simulator.ready["refresh_token"] = simulator.api.control("tokens", levers)["refresh_token"]
     os.environ["AIRFLOW_CONN_MICROSOFT_ADVERTISING_DEFAULT"] = json.dumps(account_connection(simulator.ready))
@@ -222,7 +222,7 @@ def sign_in_anew(simulator: Simulator) -> None:
 
 @pytest.mark.system
 def test_each_client_starts_with_the_newest_token(one_time: Simulator) -> None:
-    """The connection's own token is spent after the first call, and all the same everything works."""
+    """The connection's own token is used up after the first call, but everything works."""
     first = one_time.ready["refresh_token"]
     for _ in range(3):
         works, message = MicrosoftAdvertisingHook().test_connection()
@@ -234,7 +234,7 @@ def test_each_client_starts_with_the_newest_token(one_time: Simulator) -> None:
 
 
 @pytest.mark.system
-def test_a_new_sign_in_is_not_held_back_by_what_was_kept(one_time: Simulator) -> None:
+def test_a_new_sign_in_ignores_the_stored_token(one_time: Simulator) -> None:
     assert MicrosoftAdvertisingHook().test_connection()[0]
     one_time.api.control("tokens", {"revoke_refresh": True})
     assert "Sign in again" in MicrosoftAdvertisingHook().test_connection()[1]
@@ -255,7 +255,7 @@ for _ in range(2):
 
 
 @pytest.mark.system
-def test_processes_share_what_is_kept_in_the_metadata_database(one_time: Simulator) -> None:
+def test_processes_share_the_token_in_the_metadata_database(one_time: Simulator) -> None:
     """Three processes with Airflow's own Variables, two clients each, one after the other."""
     one_time.api.fault("Token", "delay", seconds=1, times=3)  # all have looked before one gets its answer
     running = [
@@ -281,7 +281,7 @@ def test_processes_share_what_is_kept_in_the_metadata_database(one_time: Simulat
     assert not [text for text in said if "sim-refresh" in text[0] + text[1]]
 
 
-def test_the_store_fits_where_the_client_wants_one(database: Path) -> None:
+def test_the_store_implements_the_protocol_of_the_client(database: Path) -> None:
     account = account_of(connection())
     source = TokenSource(account, Environment.named("production"), token_store(connection(), account))
     source.close()

@@ -1,4 +1,4 @@
-"""Logs of changes through the steps of a run: in every role the newest rows count, and the report says what did not."""
+"""Change logs through the steps of a run: in every role the newest rows count, and the report counts the others."""
 
 from __future__ import annotations
 

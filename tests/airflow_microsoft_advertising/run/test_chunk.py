@@ -99,7 +99,7 @@ def test_an_older_interval_by_force(lake: Lake) -> None:
     assert "force: older data is applied over newer data" in html_of(report)
 
 
-def test_what_came_in_since_the_run_began_is_not_forced_over(lake: Lake) -> None:
+def test_force_does_not_override_data_delivered_since_the_run_began(lake: Lake) -> None:
     older = lake.run(name="backfill", force=True, began=datetime.now(UTC))
     newer = lake.run(interval_end=DAY + timedelta(days=1))
     prepare(newer, GOLD)
@@ -108,8 +108,8 @@ def test_what_came_in_since_the_run_began_is_not_forced_over(lake: Lake) -> None
     assert "was running" in str(chunk_segment(older, GOLD).skipped)
 
 
-def test_an_audience_that_holds_data_of_the_future_is_not_passed_over_in_silence(lake: Lake) -> None:
-    """As a run by an earlier version wrote it, or on a machine whose clock was ahead."""
+def test_an_audience_with_data_of_the_future_fails_the_run(lake: Lake) -> None:
+    """An earlier version wrote it, or a machine whose clock was ahead."""
     ahead = lake.run(interval_end=FUTURE)
     prepare(ahead, GOLD)
     delivered(ahead, GOLD, at=FUTURE)
@@ -217,7 +217,7 @@ COMPARED: dict[str, tuple[list[str | None], str, float, float, str]] = {
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize("what", COMPARED)
-def test_what_is_compared_with_the_last_delivered_table(settled: Lake, what: str) -> None:
+def test_guards_compare_with_the_last_delivered_table(settled: Lake, what: str) -> None:
     emails, key, passes, trips, words = COMPARED[what]
     plan = chunk_segment(next_run(settled, emails, guards=OFF | {key: passes}), GOLD).plan
     assert plan
@@ -236,7 +236,7 @@ def test_what_is_compared_with_the_last_delivered_table(settled: Lake, what: str
 
 @pytest.mark.bad_input
 def test_all_findings_of_a_collapse_are_reported(settled: Lake, caplog: pytest.LogCaptureFixture) -> None:
-    """By the defaults; one word lets all of it pass, and the report says what that was."""
+    """With the default guards. `ignore_guards` ignores all findings, and the report lists them."""
     run = next_run(settled, people(count=100))
     with pytest.raises(
         AirflowFailException,
@@ -257,8 +257,8 @@ def test_all_findings_of_a_collapse_are_reported(settled: Lake, caplog: pytest.L
 
 
 @pytest.mark.bad_input
-def test_what_was_delivered_is_what_the_next_table_is_compared_with(settled: Lake) -> None:
-    """Once let pass, it is the table that counts; one that was stopped does not."""
+def test_the_next_table_is_compared_with_the_last_delivered_one(settled: Lake) -> None:
+    """A table that was delivered with `ignore_guards` counts; a table that a guard stopped does not."""
     stopped = next_run(settled, people(count=10))
     with pytest.raises(AirflowFailException, match="has 10 profiles"):
         chunk_segment(stopped, GOLD)
@@ -273,7 +273,7 @@ def test_what_was_delivered_is_what_the_next_table_is_compared_with(settled: Lak
 
 @pytest.mark.bad_input
 def test_tables_are_compared_where_the_ledger_of_members_is_lost(settled: Lake) -> None:
-    """Nobody knows then how many would leave; how many profiles there were is known."""
+    """The number of removed members is unknown then, but the number of profiles is known."""
     run = next_run(settled, people(count=100))
     certain = run.known(GOLD).settled.certain
     assert certain
@@ -283,7 +283,7 @@ def test_tables_are_compared_where_the_ledger_of_members_is_lost(settled: Lake) 
 
 
 @pytest.mark.bad_input
-def test_before_anything_was_delivered_nothing_is_compared(lake: Lake) -> None:
+def test_before_the_first_delivery_nothing_is_compared(lake: Lake) -> None:
     strict = {"max_profiles_lost": 0, "max_emails_lost": 0, "max_removed": 0, "max_removed_members": 0}
     run = lake.run(guards=strict)
     prepare(run, GOLD)
@@ -298,7 +298,7 @@ def test_an_older_interval_is_skipped_whatever_its_table_is_like(settled: Lake) 
     assert chunk_segment(older, GOLD).skipped
 
 
-def test_the_upload_gets_what_it_is_to_judge_by(lake: Lake) -> None:
+def test_the_upload_gets_the_guards(lake: Lake) -> None:
     run = lake.run(guards={"max_refused": 0.2})
     prepare(run, GOLD)
     chunked = chunk_segment(run, GOLD)
@@ -309,7 +309,7 @@ def test_the_upload_gets_what_it_is_to_judge_by(lake: Lake) -> None:
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_damaged_bounds_are_planned_around_and_reported(lake: Lake, dry_run: bool) -> None:
+def test_damaged_bounds_lead_to_a_replacement_and_are_reported(lake: Lake, dry_run: bool) -> None:
     run = lake.run()
     prepare(run, GOLD)
     delivered(run, GOLD)
@@ -329,7 +329,7 @@ def test_damaged_bounds_are_planned_around_and_reported(lake: Lake, dry_run: boo
 
 
 @pytest.mark.bad_input
-def test_a_damaged_target_is_no_damage_of_the_ledger(lake: Lake) -> None:
+def test_damaged_staged_members_are_no_damage_of_the_ledger(lake: Lake) -> None:
     run = lake.run()
     prepare(run, GOLD)
     delivered(run, GOLD)
@@ -341,6 +341,6 @@ def test_a_damaged_target_is_no_damage_of_the_ledger(lake: Lake) -> None:
 
 
 @pytest.mark.bad_input
-def test_without_staged_members_chunk_says_what_to_do(lake: Lake) -> None:
+def test_without_staged_members_chunk_fails_with_advice(lake: Lake) -> None:
     with pytest.raises(AirflowFailException, match="Clear its task `normalise`"):
         chunk_segment(lake.run(), GOLD)

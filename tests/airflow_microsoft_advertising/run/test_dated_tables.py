@@ -1,4 +1,4 @@
-"""Runs of past days read the tables of those days; where there are none they say what there is."""
+"""Runs for past days read the tables of those days. If there is none, the error lists the existing days."""
 
 from __future__ import annotations
 

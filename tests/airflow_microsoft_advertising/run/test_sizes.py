@@ -1,4 +1,4 @@
-"""The task `sizes`: one look at all audiences, noted in the report; whatever fails, the run does not."""
+"""The task `sizes`: one call for all audiences, recorded in the report. No error fails the run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.airflow_microsoft_advertising.run.small_lake import GOLD, SILVER, Lak
 
 
 class Listing:
-    """The service, of which only one question is asked."""
+    """A service that only lists audiences."""
 
     def __init__(self, answer: list[Audience] | Exception) -> None:
         self.answer = answer
@@ -58,7 +58,9 @@ def sized(search: int | None, network: int | None) -> list[Audience]:
     return [Audience("5", "another"), Audience("77", "Gold", search_size=search, network_size=network)]
 
 
-def test_one_call_and_only_what_was_delivered(run: ExportRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_call_reads_the_sizes_of_delivered_audiences_only(
+    run: ExportRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     listing = serve(monkeypatch, sized(1_200, 3_400))
     sizes = read_sizes(run, [GOLD, SILVER])
     assert listing.asked == 1
@@ -143,7 +145,7 @@ def test_what_needs_attention_is_logged_as_a_warning(
         RuntimeError("somebody@example.com"),
     ],
 )
-def test_a_failure_is_noted_and_nothing_more(
+def test_a_failure_is_only_recorded(
     run: ExportRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     serve(monkeypatch, error)
@@ -158,7 +160,7 @@ def test_a_failure_is_noted_and_nothing_more(
 
 
 @pytest.mark.faults
-def test_a_workspace_that_does_not_take_them_stops_nothing(
+def test_a_workspace_that_cannot_store_them_fails_no_run(
     run: ExportRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     serve(monkeypatch, sized(1, 1))
@@ -179,7 +181,7 @@ def test_a_run_that_did_not_read_sizes_has_none(run: ExportRun) -> None:
 def test_the_size_of_a_renamed_audience_is_read_too(
     run: ExportRun, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its ledger still lies under the old name; no call is lost on the new one."""
+    """Its ledger is still under the old name."""
     from customer_match.export.segments import Segment
     from customer_match.ledger.lookup import Ledgers
 

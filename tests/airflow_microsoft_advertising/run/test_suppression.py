@@ -1,4 +1,4 @@
-"""Suppression lists, consent, conditions and row keys: who is kept out, how that is counted, and what stops it."""
+"""Suppression lists, consent, conditions and row keys: which rows are left out, their counts, and what stops a run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CUSTOMER_SEGMENT = Segment(table="Customers", audience="Customers")
 
 @pytest.fixture
 def messy(lake: Lake) -> Lake:
-    """Everything that keeps people out at once: a condition, consent, and two lists."""
+    """Everything that leaves rows out: a condition, consent, and two lists."""
     folder = lake.folder / "lake"
     (folder / "Customers").mkdir()
     pq.write_table(pa.table(CUSTOMERS), folder / "Customers" / "part-0.parquet")

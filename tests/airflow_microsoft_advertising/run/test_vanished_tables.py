@@ -1,4 +1,4 @@
-"""A table that a pattern took vanishes: its audience is kept, emptied or deleted, and never anybody else's."""
+"""A table that matched a pattern vanishes: only its own audience is kept, emptied or deleted."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Days:
             shutil.rmtree(self.lake.folder / "lake" / table)
 
     def vanish(self, *tables: str) -> None:
-        """Remove tables, and let a first run miss them."""
+        """Remove tables, and do a first run without them."""
         self.remove(*tables)
         self.run()
 
@@ -109,7 +109,7 @@ def days(tmp_path: Path, connect: Connect, service: ClosingService) -> Days:
 
 @pytest.fixture(params=ENDINGS)
 def ending(request: pytest.FixtureRequest, days: Days) -> str:
-    """Three tables were delivered, and the export ends the audiences of those that vanish."""
+    """Three tables were delivered; the export empties or deletes the audiences of vanished tables."""
     days.run()
     days.keys["vanished"] = request.param
     return str(request.param)
@@ -137,7 +137,7 @@ def test_the_audience_is_kept_by_default(days: Days) -> None:
     assert [one.table for one in days.run().vanished] == ["Gold"], "told in every run"
 
 
-def test_the_first_run_that_misses_it_waits(days: Days, ending: str) -> None:
+def test_the_first_run_without_the_table_changes_nothing(days: Days, ending: str) -> None:
     """A day's tables may come late, and programs that overwrite a table remove it first."""
     days.remove("Gold")
     run = days.new()
@@ -159,8 +159,8 @@ def test_the_first_run_that_misses_it_waits(days: Days, ending: str) -> None:
     assert days.holds("Gold") == LEFT[ending]
 
 
-def test_that_a_run_for_the_past_misses_it_counts_for_nothing(days: Days, ending: str) -> None:
-    """It may have come later than that day; and today's may only be late."""
+def test_a_run_for_the_past_without_the_table_does_not_count(days: Days, ending: str) -> None:
+    """The table may be newer than that day, and today's table may only be late."""
     days.run()
     days.remove("Gold")
     days.run(day=DAY)
@@ -178,7 +178,7 @@ def test_with_ignored_guards_the_second_run_is_not_needed(days: Days, ending: st
 
 
 @pytest.mark.parametrize("route", ["bulk", "apply"])
-def test_its_audience_ends_and_no_other(days: Days, ending: str, route: str) -> None:
+def test_only_its_audience_is_emptied_or_deleted(days: Days, ending: str, route: str) -> None:
     days.vanish("Gold")
     days.keys["route"] = route
     report = days.run()
@@ -193,7 +193,7 @@ def test_its_audience_ends_and_no_other(days: Days, ending: str, route: str) -> 
     assert f'class="outcome {OUTCOME[ending]}"' in html_of(report)
 
 
-def test_then_it_is_forgotten(days: Days, ending: str) -> None:
+def test_afterwards_the_table_is_no_longer_recorded(days: Days, ending: str) -> None:
     days.vanish("Gold")
     days.run()
     report = days.run()
@@ -210,7 +210,7 @@ def test_a_table_that_comes_back_is_delivered_again(days: Days, ending: str) -> 
     assert report.appeared == ("Gold",)
 
 
-def test_its_return_while_the_run_is_under_way_is_noticed(days: Days, ending: str) -> None:
+def test_its_return_during_the_run_is_noticed(days: Days, ending: str) -> None:
     days.vanish("Gold")
     run = days.new()
     [segment] = [one for one in select_segments(run) if one.table == "Gold"]
@@ -223,7 +223,7 @@ def test_its_return_while_the_run_is_under_way_is_noticed(days: Days, ending: st
     assert days.holds("Gold") == 5
 
 
-def test_a_table_that_is_overwritten_has_not_gone(days: Days, ending: str) -> None:
+def test_a_table_that_is_overwritten_has_not_vanished(days: Days, ending: str) -> None:
     """Spark removes the old files first, and moves the new ones in when all are written."""
     days.vanish("Gold")
     at_work = days.lake.folder / "lake" / "Gold" / "_temporary" / "0" / "part-0.parquet"
@@ -252,7 +252,7 @@ def test_a_table_that_is_overwritten_has_not_gone(days: Days, ending: str) -> No
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_table_whose_files_change_their_kind_has_not_gone(
+def test_a_table_whose_files_change_their_format_has_not_vanished(
     days: Days, ending: str, files: dict[str, bytes], words: str
 ) -> None:
     days.remove("Gold")
@@ -269,7 +269,7 @@ def test_a_table_whose_files_change_their_kind_has_not_gone(
     assert of(days.run(), "Gold").outcome is Outcome.UNCHANGED
 
 
-def test_a_single_file_that_changes_its_kind_has_not_gone(days: Days, ending: str) -> None:
+def test_a_single_file_that_changes_its_format_has_not_vanished(days: Days, ending: str) -> None:
     lone = days.lake.folder / "lake" / "Lone.csv"
     lone.write_text("Email\nanna@example.com\n")
     days.run()
@@ -284,8 +284,8 @@ def test_a_single_file_that_changes_its_kind_has_not_gone(days: Days, ending: st
     assert days.holds("Lone") == LEFT[ending], "it is gone"
 
 
-def test_what_is_left_of_a_deeper_table_keeps_its_audience(days: Days, ending: str) -> None:
-    """A Delta table without its log is none; its files alone do not tell who is in it."""
+def test_remaining_files_of_a_nested_table_keep_its_audience(days: Days, ending: str) -> None:
+    """A Delta table without its log is no table: its files alone do not show its rows."""
     folder = days.lake.folder / "lake" / "bronze" / "Deep"
     DeltaSample(LocalFileSystem(), str(folder), columns={"Email": pa.string()}).append([{"Email": FIVE[0]}])
     for commit in (folder / "_delta_log").iterdir():
@@ -306,7 +306,7 @@ def test_what_is_left_of_a_deeper_table_keeps_its_audience(days: Days, ending: s
 @pytest.mark.parametrize(
     "stray", ["Notes/README.md", "docs/load.sql", "README", "run.log", "settings.json", "x.dat"]
 )
-def test_what_is_no_table_makes_no_audience(days: Days, stray: str) -> None:
+def test_a_file_that_is_no_table_creates_no_audience(days: Days, stray: str) -> None:
     path = days.lake.folder / "lake" / stray
     path.parent.mkdir(exist_ok=True)
     path.write_text("anna@example.com\n")
@@ -324,7 +324,7 @@ def test_a_dry_run_reports_what_would_happen(days: Days, ending: str) -> None:
     assert days.holds("Gold") == LEFT[ending]
 
 
-def test_a_run_of_some_segments_is_about_those(days: Days, ending: str) -> None:
+def test_a_run_of_some_segments_affects_only_those(days: Days, ending: str) -> None:
     days.vanish("Gold")
     report = days.run("Silver")
     assert (days.holds("Gold"), report.vanished, changes_of(report)) == (5, (), [])
@@ -332,7 +332,7 @@ def test_a_run_of_some_segments_is_about_those(days: Days, ending: str) -> None:
     assert days.holds("Gold") == LEFT[ending]
 
 
-def test_members_that_the_service_does_not_let_go_are_tried_again(days: Days) -> None:
+def test_members_that_the_service_refuses_to_remove_are_retried(days: Days) -> None:
     days.run()
     days.keys["vanished"] = "empty"
     days.vanish("Gold")
@@ -364,7 +364,7 @@ def test_the_ledger_of_a_deleted_audience_records_this(days: Days) -> None:
 # --- What stops it -----------------------------------------------------------------------------------------
 
 
-def test_not_most_of_them_at_once(days: Days, ending: str) -> None:
+def test_the_guard_stops_if_most_tables_vanish_at_once(days: Days, ending: str) -> None:
     days.vanish("Gold", "Bronze")
     report = days.run()
     assert (days.holds("Gold"), days.holds("Silver"), days.holds("Bronze")) == (5, 5, 5)
@@ -380,8 +380,8 @@ def test_not_most_of_them_at_once(days: Days, ending: str) -> None:
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize("named", [False, True])
-def test_an_empty_lake_ends_nothing(days: Days, ending: str, named: bool) -> None:
-    """Not even where a table that the file names would let the run go on."""
+def test_an_empty_lake_changes_no_audience(days: Days, ending: str, named: bool) -> None:
+    """Even if a table that the file names would let the run continue."""
     days.remove("Silver", "Bronze")
     days.run(ignore_guards=True)
     days.remove("Gold")
@@ -398,8 +398,8 @@ def test_an_empty_lake_ends_nothing(days: Days, ending: str, named: bool) -> Non
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_an_older_day_ends_nothing(days: Days, ending: str, force: bool) -> None:
-    """A backfill finds the lake of today, or the folder of a day in which the table was not there yet."""
+def test_an_older_day_changes_no_audience(days: Days, ending: str, force: bool) -> None:
+    """A backfill reads the lake of today, or the folder of a day before the table existed."""
     days.vanish("Gold")
     assert "Gold" not in {segment.audience for segment in days.run(day=DAY, force=force).segments}
     told = of(days.run(day=DAY, force=force, ignore_guards=True), "Gold")
@@ -409,7 +409,7 @@ def test_an_older_day_ends_nothing(days: Days, ending: str, force: bool) -> None
 
 
 @pytest.mark.parametrize("file", ["as ever", "part-0.ndjson", "people.dat", "README.md"])
-def test_what_is_there_today_does_not_end_for_a_day_of_the_past(days: Days, ending: str, file: str) -> None:
+def test_a_table_that_exists_today_is_kept_by_a_run_for_the_past(days: Days, ending: str, file: str) -> None:
     """Even if the ledger is lost, so that the day of the audience's data is unknown."""
     dated = days.lake.folder / "dated"
     today = dated / f"{datetime.now(UTC):%Y-%m-%d}"
@@ -434,7 +434,9 @@ def test_what_is_there_today_does_not_end_for_a_day_of_the_past(days: Days, endi
 
 
 @pytest.mark.parametrize("readable", [True, False])
-def test_nor_does_what_one_table_of_memberships_lists_today(days: Days, ending: str, readable: bool) -> None:
+def test_a_segment_that_is_listed_today_is_kept_by_a_run_for_the_past(
+    days: Days, ending: str, readable: bool
+) -> None:
     dated, now = days.lake.folder / "dated", datetime.now(UTC)
     for day in (now, DAY - timedelta(days=1), DAY):
         lists = (
@@ -471,8 +473,8 @@ def test_an_older_day_does_not_create_it_again(days: Days) -> None:
     assert of(days.run(day=DAY, force=True), "Gold").outcome is Outcome.DELIVERED
 
 
-def test_nor_does_one_that_had_planned_before(days: Days) -> None:
-    """Two days of a backfill beside one another: the newer one deletes what the older one is about to send to."""
+def test_an_older_day_that_was_planned_before_does_not_create_it_again(days: Days) -> None:
+    """Two days of a backfill in parallel: the newer one deletes the audience that the older one is about to send to."""
     older = days.new()
     days.run()
     days.keys["vanished"] = "delete"
@@ -488,7 +490,7 @@ def test_nor_does_one_that_had_planned_before(days: Days) -> None:
     assert of(write_report(older, [gold]), "Gold").outcome is Outcome.SKIPPED
 
 
-def test_a_newer_day_that_came_in_between_stays(days: Days, ending: str) -> None:
+def test_a_newer_day_delivered_in_the_meantime_is_kept(days: Days, ending: str) -> None:
     days.vanish("Gold")
     older = days.new()
     [gold] = [one for one in select_segments(older) if one.table == "Gold"]
@@ -501,7 +503,7 @@ def test_a_newer_day_that_came_in_between_stays(days: Days, ending: str) -> None
     assert of(write_report(older, [gold]), "Gold").outcome is Outcome.SKIPPED
 
 
-def test_another_run_is_waited_for(days: Days, ending: str) -> None:
+def test_it_waits_for_another_run_on_the_audience(days: Days, ending: str) -> None:
     days.vanish("Gold")
     run = days.new()
     lease = Lease(run.workspace, ledger_folder(run.export.aid, "Gold"), audience="Gold", holder="another")
@@ -519,7 +521,7 @@ def test_another_run_is_waited_for(days: Days, ending: str) -> None:
 
 
 def test_a_change_of_the_export_file_after_select_counts(days: Days, ending: str) -> None:
-    """Somebody sees what is about to happen."""
+    """An operator sees what is about to happen and sets `keep`."""
     days.vanish("Gold")
     run = days.new()
     [gold] = [one for one in select_segments(run) if one.table == "Gold"]
@@ -530,8 +532,8 @@ def test_a_change_of_the_export_file_after_select_counts(days: Days, ending: str
     assert days.holds("Gold") == 5
 
 
-def test_what_was_seen_long_ago_ends_nothing(days: Days, ending: str) -> None:
-    """Somebody clears an upload that failed days ago."""
+def test_an_old_finding_changes_no_audience(days: Days, ending: str) -> None:
+    """An operator clears an upload that failed days ago."""
     days.vanish("Gold")
     run = days.new()
     [gold] = [one for one in select_segments(run) if one.table == "Gold"]
@@ -547,8 +549,8 @@ def test_what_was_seen_long_ago_ends_nothing(days: Days, ending: str) -> None:
     assert days.holds("Gold") == 5
 
 
-def test_a_ledger_of_the_future_ends_nothing_unless_it_is_forced(days: Days, ending: str) -> None:
-    """As a machine whose clock was ahead has written it."""
+def test_with_a_ledger_of_the_future_nothing_happens_without_force(days: Days, ending: str) -> None:
+    """A machine whose clock was ahead wrote it."""
     days.vanish("Gold")
     ledger = days.ledger("Gold")
     entry = ledger.load()
@@ -563,7 +565,7 @@ def test_a_ledger_of_the_future_ends_nothing_unless_it_is_forced(days: Days, end
 
 
 @pytest.mark.bad_input
-def test_without_what_select_found_nothing_ends(days: Days, ending: str) -> None:
+def test_without_the_result_of_select_nothing_happens(days: Days, ending: str) -> None:
     days.vanish("Gold", "Bronze")
     run = days.new()
     [gold] = [one for one in select_segments(run) if one.table == "Gold"]
@@ -572,7 +574,7 @@ def test_without_what_select_found_nothing_ends(days: Days, ending: str) -> None
         validate_segment(run, gold)
 
 
-def test_what_was_sent_to_is_missed_although_no_report_was_made(days: Days) -> None:
+def test_a_delivered_table_is_missed_even_without_a_report(days: Days) -> None:
     run = days.new()
     for segment in select_segments(run):
         prepare(run, segment)
@@ -581,7 +583,7 @@ def test_what_was_sent_to_is_missed_although_no_report_was_made(days: Days) -> N
     assert [one.table for one in days.run().vanished] == ["Gold"]
 
 
-def test_the_report_of_an_old_run_does_not_forget_what_came_back(days: Days, ending: str) -> None:
+def test_the_report_of_an_old_run_keeps_the_record_of_a_table_that_is_back(days: Days, ending: str) -> None:
     days.vanish("Gold")
     old = days.new()
     days.play(old)
@@ -595,8 +597,8 @@ def test_the_report_of_an_old_run_does_not_forget_what_came_back(days: Days, end
 # --- Whose it is -------------------------------------------------------------------------------------------
 
 
-def test_an_audience_that_another_segment_has_by_now_stays(days: Days, ending: str) -> None:
-    """Somebody renames a table, and lets its audience keep its name."""
+def test_an_audience_that_now_belongs_to_another_segment_is_kept(days: Days, ending: str) -> None:
+    """An operator renames a table, and keeps the name of its audience."""
     days.remove("Gold")
     days.write("Gold 2026")
     days.keys["segments"] = ["*", {"table": "Gold 2026", "audience": "GOLD"}]
@@ -607,8 +609,8 @@ def test_an_audience_that_another_segment_has_by_now_stays(days: Days, ending: s
     assert (days.holds("Gold"), days.holds("GOLD")) == (5, 5)
 
 
-def test_a_list_that_the_file_names_by_its_id_stays(days: Days, ending: str) -> None:
-    """It is another segment's by now, whatever the ledger under the old name says."""
+def test_a_list_that_the_file_names_by_its_id_is_kept(days: Days, ending: str) -> None:
+    """It now belongs to another segment, although the ledger under the old name has its id."""
     gold = days.audience("Gold")
     assert gold
     days.remove("Gold")
@@ -623,7 +625,7 @@ def test_a_list_that_the_file_names_by_its_id_stays(days: Days, ending: str) -> 
     assert gold.id in days.service.audiences
 
 
-def test_an_audience_that_another_export_has_taken_over_stays(days: Days, ending: str) -> None:
+def test_an_audience_that_another_export_has_taken_over_is_kept(days: Days, ending: str) -> None:
     gold = days.audience("Gold")
     assert gold
     gold.description = "Taken over. [customer-match:winter/gold-0123456789ab]"
@@ -635,7 +637,7 @@ def test_an_audience_that_another_export_has_taken_over_stays(days: Days, ending
     assert days.ledger("Gold").load().state == before, "it may be the other export's"
 
 
-def test_one_with_our_mark_is_emptied_and_not_the_one_that_was_taken_over(days: Days) -> None:
+def test_the_audience_with_the_mark_is_emptied_and_not_the_one_taken_over(days: Days) -> None:
     days.run()
     days.keys["vanished"] = "empty"
     taken = days.audience("Gold")
@@ -688,7 +690,7 @@ def test_an_audience_with_unknown_members_cannot_be_emptied(days: Days, lost: bo
     assert of(days.run(), "Gold").outcome is Outcome.DELETED
 
 
-def test_where_several_have_the_mark_a_human_decides(days: Days, ending: str) -> None:
+def test_if_several_audiences_have_the_mark_an_operator_decides(days: Days, ending: str) -> None:
     gold = days.audience("Gold")
     assert gold
     days.service.put("Gold, a copy", gold.description, {1})
@@ -700,7 +702,7 @@ def test_where_several_have_the_mark_a_human_decides(days: Days, ending: str) ->
     assert days.holds("Gold") == 5
 
 
-def test_an_audience_of_that_name_alone_is_not_ours(days: Days, ending: str) -> None:
+def test_an_audience_with_only_the_same_name_is_kept(days: Days, ending: str) -> None:
     gold = days.audience("Gold")
     assert gold
     del days.service.audiences[gold.id]
@@ -724,10 +726,10 @@ def test_an_audience_deleted_by_hand_is_not_created_again(days: Days, ending: st
 
 @pytest.mark.faults
 @pytest.mark.parametrize("lands", [True, False])
-def test_a_deletion_that_lands_when_the_table_is_back(
+def test_a_deletion_that_takes_effect_after_the_table_is_back(
     days: Days, monkeypatch: pytest.MonkeyPatch, *, lands: bool
 ) -> None:
-    """Nothing is sent to the audience, nor is it left alone, before it is known whether it will be there."""
+    """Nothing is sent to the audience, and it is not skipped, until it is known whether it exists."""
     days.run()
     days.keys["vanished"] = "delete"
     days.vanish("Gold")
