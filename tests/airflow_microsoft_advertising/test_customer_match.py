@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
@@ -181,6 +181,20 @@ def test_mapped_tasks_keep_an_audience_each_whatever_their_tables_are_called(wor
     assert [one.state for one in run.get_task_instances()] == ["success"] * 3
     for name, path in audiences.items():
         assert world.members(name) == expected(str(path)).members
+
+
+@pytest.mark.system
+def test_segments_may_come_from_mapped_tasks(world: World) -> None:
+    def tasks() -> None:
+        @task
+        def segment(name: str) -> dict[str, str]:
+            return {"table": str(world.lake / name), "audience": world.audience(name)}
+
+        world.task(segments=segment.expand(name=NAMES[:2]))
+
+    assert world.run(tasks).state == "success"
+    for name in NAMES[:2]:
+        assert world.members(name) == world.wanted(name)
 
 
 @pytest.mark.system

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from customer_match.errors import ConfigurationError
@@ -90,7 +90,7 @@ def export_of_arguments(
         raise ConfigurationError(
             f"{origin}, options.{key}: is not an option. Give {_ARGUMENTS[key]} instead."
         )
-    selections = [_selection(one) for one in segments] if isinstance(segments, list | tuple) else segments
+    selections = _selections(segments)
     settings = dict(source) if isinstance(source, Mapping) else {"root": source} if source else {}
     kept = workspace_connection or (lake if _is_remote(workspace) else None)
     return export_of_task(
@@ -114,6 +114,13 @@ def _is_remote(folder: object) -> bool:
         return not Location.of(str(folder)).is_local
     except ValueError:
         return True  # the check of the workspace says what is wrong
+
+
+def _selections(segments: object) -> object:
+    """A list, also of what mapped tasks return (which is no `list`); one pattern or `all` as it is."""
+    if isinstance(segments, Sequence) and not isinstance(segments, str):
+        return [_selection(one) for one in segments]
+    return segments
 
 
 def _selection(segment: object) -> object:
