@@ -145,7 +145,7 @@ def _export_files(files_and_folders: Iterable[Path]) -> list[Path]:
 
     paths: dict[Path, Path] = {}
     for given in files_and_folders:
-        found = export_files(given) if given.is_dir() else [given]
+        found = export_files(given) if given.is_dir() or given == exports_folder() else [given]
         if not found:
             raise ConfigurationError(
                 f"{given}: this folder contains no export files (*.yaml). Name another folder."

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from airflow_microsoft_advertising.cli import main as command_line
 from airflow_microsoft_advertising.cli.main import app
+from customer_match.errors import ConfigurationError
 
 VALID = "cid: 1\naid: 2\nsource: lake\nsegments: all\nemail: Email\n"
 OTHER = VALID.replace("aid: 2", "aid: 3")
@@ -100,6 +101,20 @@ def test_without_a_file_the_projects_exports_are_checked(
     monkeypatch.setenv("CUSTOMER_MATCH_EXPORTS", str(tmp_path))
     saved(tmp_path, VALID, "mine.yaml")
     assert "mine.yaml: valid" in run("validate").output
+
+
+@pytest.mark.bad_input
+def test_a_projects_folder_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUSTOMER_MATCH_EXPORTS", str(tmp_path / "gone" / "exports"))
+    with pytest.raises(ConfigurationError, match=r"gone/exports: this folder does not exist"):
+        CliRunner().invoke(app, ["validate"], catch_exceptions=False)
+
+
+def test_help_shows_the_names_of_variables_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = run("login", "--help").output
+    assert "CUSTOMER_MATCH_CLIENT_SECRET" in shown
+    assert "CUSTOMER_MATCH_DEVELOPER_TOKEN" in shown
 
 
 @pytest.mark.bad_input

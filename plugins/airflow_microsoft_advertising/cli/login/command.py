@@ -51,15 +51,11 @@ def login(
     ] = None,
     client_secret_file: Annotated[
         Path | None,
-        typer.Option(
-            help="File with the client secret; or set CUSTOMER_MATCH_CLIENT_SECRET, or enter it when asked."
-        ),
+        typer.Option(help="File with the client secret; or see above."),
     ] = None,
     developer_token_file: Annotated[
         Path | None,
-        typer.Option(
-            help="File with the developer token; or set CUSTOMER_MATCH_DEVELOPER_TOKEN, or enter it when asked."
-        ),
+        typer.Option(help="File with the developer token; or see above."),
     ] = None,
     environment: Annotated[EnvironmentName | None, typer.Option(help="Default: production.")] = None,
     base_url: Annotated[
@@ -97,7 +93,8 @@ def login(
     """Sign in to Microsoft Advertising and write the Airflow connection.
 
     Values that are not given are read from the connection or asked for. No secret is an option, because other users of
-    the machine could see it.
+    the machine could see it: give files, set CUSTOMER_MATCH_CLIENT_SECRET and CUSTOMER_MATCH_DEVELOPER_TOKEN, or enter
+    the secrets when asked.
     """
     kinds = {None: None, True: Registration.PUBLIC, False: Registration.WEB}
     wanted = Login(
