@@ -40,7 +40,7 @@ class Record:
 
     Attributes:
         began: Start time.
-        environment: production, sandbox, or the base URL of a stand-in.
+        environment: production, sandbox, or the base URL of a simulator.
         findings: One for each row of the table that a probe checked.
         trouble: Probes that failed, and why: error classes and codes.
         calls: Requests that probes sent in addition to the client's own.

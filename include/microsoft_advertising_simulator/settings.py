@@ -23,7 +23,7 @@ class Settings(BaseModel):
         default=(579,), description="Features that GetCustomerPilotFeatures returns."
     )
     strict_rotation: bool = Field(default=False, description="A refresh token works only once.")
-    access_token_seconds: float = Field(default=3599, gt=0)
+    access_token_seconds: float = Field(default=3599, gt=0, description="Validity of an access token.")
     authorization_code_seconds: float = Field(
         default=300, gt=0, description="Validity of an authorization code."
     )
@@ -33,12 +33,14 @@ class Settings(BaseModel):
     )
 
     # How long things take and last.
-    upload_url_seconds: float = Field(default=900, gt=0)
-    result_url_seconds: float = Field(default=300, gt=0, description="The guide says 900.")
+    upload_url_seconds: float = Field(default=900, gt=0, description="Validity of an upload URL.")
+    result_url_seconds: float = Field(
+        default=300, gt=0, description="Validity of a result URL; the guide says 900."
+    )
     result_file_seconds: float = Field(default=900, gt=0, description="How long results are kept.")
     download_file_seconds: float = Field(default=172_800, gt=0, description="How long downloads are kept.")
     queue_seconds: float = Field(default=0.2, ge=0, description="Time spent in FileUploaded.")
-    processing_seconds: float = Field(default=0.3, ge=0, description="Least time spent in InProgress.")
+    processing_seconds: float = Field(default=0.3, ge=0, description="Minimum time spent in InProgress.")
     size_delay_seconds: float = Field(
         default=86_400, ge=0, description="How long sizes are null; another page says 172800."
     )
@@ -47,25 +49,39 @@ class Settings(BaseModel):
     max_file_bytes: int = Field(
         default=100_000_000, gt=0, description="100 MB, decimal; binary would be 104857600."
     )
-    max_unzipped_bytes: int = Field(default=4_000_000_000, gt=0)
-    max_rows: int = Field(default=4_000_000, gt=0, description="The sandbox page says 2500000.")
-    sandbox_max_rows: int = Field(default=20_000, gt=0)
+    max_unzipped_bytes: int = Field(default=4_000_000_000, gt=0, description="Largest unzipped file.")
+    max_rows: int = Field(
+        default=4_000_000, gt=0, description="Rows per file; the sandbox page says 2500000."
+    )
+    sandbox_max_rows: int = Field(default=20_000, gt=0, description="Rows per file in the sandbox.")
     max_entity_records: int = Field(
         default=1_000, gt=0, description="Maximum data lines of UploadEntityRecords."
     )
     parallel_uploads: int = Field(
         default=6, gt=0, description="Uploads in progress per customer; the guide says 5 to 6."
     )
-    sandbox_parallel_uploads: int = Field(default=1, gt=0)
-    calls_per_minute: int = Field(default=6_000, gt=0, description="Per customer, else 117.")
-    upload_urls_per_15_minutes: int = Field(default=1_000, gt=0, description="Per account, else 4204.")
-    downloads_per_15_minutes: int = Field(default=1_000, gt=0, description="Per account, else 4204.")
-    file_posts_per_minute: int = Field(default=600, gt=0, description="Per customer, else 3227.")
-    max_membership_days: int | None = Field(
-        default=390, gt=0, description="Pages say 390, 180, or no limit (None)."
+    sandbox_parallel_uploads: int = Field(
+        default=1, gt=0, description="Uploads in progress per customer in the sandbox."
     )
-    max_lists_per_account: int | None = Field(default=None, gt=0)
-    max_lists_per_customer: int | None = Field(default=None, gt=0)
+    calls_per_minute: int = Field(default=6_000, gt=0, description="Calls per customer and minute, else 117.")
+    upload_urls_per_15_minutes: int = Field(
+        default=1_000, gt=0, description="Upload URLs per account, else 4204."
+    )
+    downloads_per_15_minutes: int = Field(
+        default=1_000, gt=0, description="Downloads per account, else 4204."
+    )
+    file_posts_per_minute: int = Field(
+        default=600, gt=0, description="Uploaded files per customer, else 3227."
+    )
+    max_membership_days: int | None = Field(
+        default=390, gt=0, description="Longest membership; pages say 390, 180, or no limit (None)."
+    )
+    max_lists_per_account: int | None = Field(
+        default=None, gt=0, description="Lists per account, else 4865; None: no limit."
+    )
+    max_lists_per_customer: int | None = Field(
+        default=None, gt=0, description="Lists per customer, else 4866; None: no limit."
+    )
 
     # Switches for what the documents leave open or contradict. The description gives the other reading.
     entity_records: Literal["sync", "async", "unsupported"] = Field(
@@ -102,8 +118,10 @@ class Settings(BaseModel):
     updates_customer_lists: bool = Field(
         default=True, description="UpdateAudiences changes customer lists; else 4859."
     )
-    http_status_of_117: Literal[400, 429] = Field(default=429, description="In REST.")
-    http_status_of_4204: Literal[400, 429] = Field(default=400, description="In REST.")
+    http_status_of_117: Literal[400, 429] = Field(default=429, description="HTTP status of code 117 in REST.")
+    http_status_of_4204: Literal[400, 429] = Field(
+        default=400, description="HTTP status of code 4204 in REST."
+    )
     soap_fault_status: Literal[200, 500] = Field(
         default=500, description="HTTP status of SOAP faults; 200 was observed, too."
     )
