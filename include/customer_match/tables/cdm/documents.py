@@ -35,7 +35,7 @@ class Model:
     """A model, as far as it is read.
 
     Attributes:
-        filesystem: Where it lies.
+        filesystem: The file system.
         path: The file.
         entities: What it says of each, by name.
     """
@@ -59,7 +59,7 @@ class Model:
 
         Raises:
             ConfigurationError: There is none, or it is not described well enough.
-            TransientError: Storage trouble.
+            TransientError: The storage failed.
         """
         if name not in self.entities:
             raise ConfigurationError(
@@ -131,7 +131,7 @@ def read_model(filesystem: fsspec.AbstractFileSystem, path: str) -> Model | None
 
     Raises:
         ConfigurationError: It is no JSON.
-        TransientError: Storage trouble, also if it has just disappeared.
+        TransientError: The storage failed, or the file has just disappeared.
     """
     where = format_location(filesystem, path)
     with still_there(where):

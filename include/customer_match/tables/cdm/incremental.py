@@ -57,8 +57,8 @@ class IncrementalTable(JoinedTable):
         """Stream some columns in constant memory; a column that a folder lacks has no values in its rows.
 
         Raises:
-            ConfigurationError: A column is missing or differs from file to file; a file is damaged.
-            TransientError: Storage trouble; a file was changed while it was read.
+            ConfigurationError: A column is missing or differs between files, or a file is damaged.
+            TransientError: The storage failed, or a file was changed while it was read.
         """
         names = tuple(dict.fromkeys(find_column(self._columns, name) for name in columns))
         types = stream_types(self._columns, names, as_bytes)
@@ -98,7 +98,7 @@ class _Folders:
     """All incremental folders of one link.
 
     Attributes:
-        filesystem: Where they lie.
+        filesystem: The file system.
         root: The folder above them.
         listing: All files there.
         active: Names of those that are being written.

@@ -41,7 +41,7 @@ class JoinedTable(ABC):
 
     @property
     def modified(self) -> datetime | None:
-        """Time of the newest file (UTC), where the storage knows it."""
+        """Time of the newest file (UTC); None if the storage does not know."""
         return max((part.modified for part in self.parts if part.modified), default=None)
 
     def columns(self) -> Columns:
@@ -49,13 +49,13 @@ class JoinedTable(ABC):
         return self._columns
 
     def profiles(self) -> int | None:
-        """Number of rows; None where only reading all of them would tell."""
+        """Number of rows; None if it is known only after reading."""
         counts = [part.profiles() for part in self.parts]
         return None if None in counts else sum(count or 0 for count in counts)
 
     @cached_property
     def _columns(self) -> Columns:
-        with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:  # in a lake each look is a round trip or three
+        with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:  # in a lake each read is a round trip or three
             found = list(pool.map(lambda part: part.columns(), self.parts))
         return self._merge(found)
 

@@ -63,7 +63,7 @@ class EntityTable(JoinedTable):
 
     @property
     def modified(self) -> datetime | None:
-        """Time of the newest file (UTC), where the storage knows it."""
+        """Time of the newest file (UTC); None if the storage does not know."""
         return super().modified or self.written
 
     def batches(
@@ -72,8 +72,8 @@ class EntityTable(JoinedTable):
         """Stream some columns in constant memory.
 
         Raises:
-            ConfigurationError: A column is missing or differs from file to file; a file is damaged.
-            TransientError: Storage trouble; a file was changed while it was read.
+            ConfigurationError: A column is missing or differs between files, or a file is damaged.
+            TransientError: The storage failed, or a file was changed while it was read.
         """
         names = tuple(dict.fromkeys(find_column(self._columns, name) for name in columns))
         types = stream_types(self._columns, names, as_bytes)
@@ -177,7 +177,7 @@ def entity_table(
 
     Raises:
         ConfigurationError: The model says of it what cannot be.
-        TransientError: Storage trouble.
+        TransientError: The storage failed.
     """
     _check_names(entity, model.where)
     parts = tuple(_part(model, entity, file, settings) for file, settings in files)

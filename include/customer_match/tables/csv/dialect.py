@@ -1,4 +1,4 @@
-"""How a CSV file is written, as far as somebody has said it."""
+"""How a CSV file is written, as far as the export file or a model says."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ __all__ = ["CsvDialect"]
 
 @dataclass(frozen=True)
 class CsvDialect:
-    """What is known of a CSV file before it is opened.
+    """What is known about a CSV file before it is opened.
 
     Attributes:
-        delimiter: Between values; None: `delimiter.py` finds it.
-        quote: Around values that contain a delimiter or a line break; None: quotation marks are text.
-        escape: Makes the next character a part of the value; None: a quotation mark is doubled instead.
-        encoding: As Python names it. A byte order mark goes before it, and is passed over.
-        names: Of the columns, where the file does not name them: values then count by their position. A
-            first row that repeats the names is passed over; None: see `header`.
-        header: Without `names`: whether the first row has them; else they are "1", "2" and so on, and the
+        delimiter: The delimiter between values; None: `delimiter.py` detects it.
+        quote: The quotation mark around values with a delimiter or a line break; None: quotation marks are text.
+        escape: The character that makes the next one part of the value; None: quotation marks are doubled instead.
+        encoding: Python's name of the encoding. A byte order mark takes precedence, and is skipped.
+        names: Names of the columns by position, if the file does not name them. A first row that repeats the names is
+            skipped; None: see `header`.
+        header: Without `names`: whether the first row has the names; otherwise they are "1", "2" and so on, and the
             first row is data.
-        described: The names that a model of the table has, in the order of the values; None: there is none. Files
-            that are older than a column of it lack the column, in their rows or in their header as well: the values
-            that a row lacks at its end are empty.
+        described: The names in a model of the table, in the order of the values; None if there is no model. Files that
+            are older than a column lack it in their rows, and possibly in their header: values that are missing at the
+            end of a row are empty.
     """
 
     delimiter: str | None = None

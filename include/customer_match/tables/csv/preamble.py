@@ -1,8 +1,8 @@
 """First lines of CSV files that are neither a header nor a row.
 
-Read are `sep=;`, by which Excel is told the delimiter, and which some writers put into quotation marks; `#TYPE …`,
-which Windows PowerShell's Export-Csv writes unless it is told `-NoTypeInformation`; and, before a header, comments that
-begin with `#`. A title cannot be told from names of columns: where a column is not found, the message shows the line.
+Three kinds are recognised: `sep=;`, which gives Excel the delimiter and which some writers put into quotation marks;
+`#TYPE …`, which Windows PowerShell's Export-Csv writes without `-NoTypeInformation`; and, before a header, comments
+that start with `#`. A title cannot be distinguished from a header; if a column is not found, the message shows it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Preamble:
     """Lines before the first row.
 
     Attributes:
-        text: They, with their line ends.
-        delimiter: That they name, for the whole file; None: they name none.
+        text: The lines, with their line ends.
+        delimiter: The delimiter that they name for the whole file; None if they name none.
     """
 
     text: str = ""
@@ -36,18 +36,18 @@ class Preamble:
 
     @property
     def lines(self) -> int:
-        """How many they are."""
+        """Number of lines."""
         return len(_LINE.findall(self.text))
 
 
 def preamble_of(text: str, delimiters: str, where: str, *, comments: bool) -> Preamble:
-    """The lines at the beginning of a file that are no rows.
+    """Find the lines at the start of a file that are not rows.
 
     Args:
-        text: The beginning of the file, without byte order marks.
-        delimiters: That are possible.
+        text: The start of the file, without byte order marks.
+        delimiters: The possible delimiters.
         where: The file, for messages.
-        comments: Whether lines that begin with `#` may be comments, because a header follows them.
+        comments: Whether lines that start with `#` may be comments, because a header follows them.
 
     Raises:
         ConfigurationError: A line names a delimiter that cannot be one.
@@ -67,13 +67,13 @@ def preamble_of(text: str, delimiters: str, where: str, *, comments: bool) -> Pr
 
 
 def _delimiter(line: re.Match[str], where: str) -> str:
-    """Documented nowhere, seen in Excel: one character; what fills the line up to the table's width is delimiters."""
+    """Not documented, observed with Excel: one character, followed only by delimiters up to the table's width."""
     named, rest = line["delimiter"], line["rest"]
     if not named.isascii() or not named or rest.strip(named):
         shown = f"sep={named}{rest}"[:_LONGEST_SHOWN]
         raise ConfigurationError(
-            f"{where}: its first line is {shown!r}, which does not name a delimiter of one ASCII character. Let the "
-            "file be written without this line, and set `csv.delimiter` of the source in the export file."
+            f"{where}: its first line is {shown!r}, which does not name a delimiter of one ASCII character. Have the "
+            "file written without this line, and set `csv.delimiter` of the source in the export file."
         )
     return named
 
@@ -83,7 +83,7 @@ def _is_nothing(line: str) -> bool:
 
 
 def _is_comment(line: str, after: str, delimiters: str) -> bool:
-    """Whether a line that begins with `#` has no names: `#Id,Email` and `# Id,Email` (numpy) may be a header."""
+    """Whether a line that starts with `#` is not a header: `#Id,Email` and `# Id,Email` (numpy) may be headers."""
     following = next((other for other in re.split(r"[\r\n]+", after) if other.strip()), "")
     if not line.startswith("#") or not following:
         return False

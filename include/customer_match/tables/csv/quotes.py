@@ -1,6 +1,6 @@
-"""Quotation marks of CSV, and the rows between them.
+"""Checks the quotation marks of CSV files, and finds the ends of rows.
 
-A mark in a wrong place would lose the rows up to the next one in a single value.
+With a misplaced quotation mark, the rows up to the next one would be lost in a single value.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["QUOTING", "MisplacedQuoteError", "QuoteCheck"]
 
 QUOTING: Final = (
-    "Have the table written with values quoted as in RFC 4180 (a quotation mark inside a value is doubled), or say "
-    "under `csv` of the source in the export file how it is written: `escape` if a sign stands before such marks, "
+    "Have the table written with values quoted as in RFC 4180 (a quotation mark inside a value is doubled), or set "
+    "under `csv` of the source in the export file how it is written: `escape` if a character precedes such marks, "
     "`quote: none` if they are plain text."
 )
-"""What to do about marks in wrong places."""
+"""What to do about misplaced quotation marks."""
 
 _LINE_ENDS: Final = b"\r\n"
 _TAIL_BYTES: Final = 4096
@@ -29,7 +29,7 @@ class MisplacedQuoteError(Exception):
     """A quotation mark is neither at an edge of a value nor doubled.
 
     Attributes:
-        offset: In the text, in bytes.
+        offset: Its position in the text, in bytes.
     """
 
     def __init__(self, offset: int) -> None:
@@ -38,20 +38,20 @@ class MisplacedQuoteError(Exception):
 
 
 class QuoteCheck(io.RawIOBase):
-    """Passes a file through, looks at its quotation marks, and tells where rows end.
+    """Passes a file through, checks its quotation marks, and finds where rows end.
 
-    As RFC 4180 has it, a mark that opens follows a delimiter or a line break, one that closes stands before one
-    of them, and all others are doubled. Readers take anything else each in their own way.
+    According to RFC 4180, an opening mark follows a delimiter or a line break, a closing mark precedes one, and all
+    other marks are doubled. Readers interpret anything else differently.
 
     Args:
-        file: UTF-8 without a byte order mark, at its beginning.
-        delimiter: Between values.
-        quote: The quotation mark; None: there is none.
-        escape: Makes the next character a part of the value.
+        file: The file at its start, UTF-8 without a byte order mark.
+        delimiter: The delimiter between values.
+        quote: The quotation mark; None if there is none.
+        escape: The character that makes the next one part of the value.
 
     Attributes:
-        is_open: Whether what was read ends inside of quotation marks.
-        row_end: Where the last row ends in what was read last, its line end included; 0: none does.
+        is_open: Whether the content read so far ends inside quotation marks.
+        row_end: The end of the last row in the content read last, including its line end; 0 if no row ends there.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class QuoteCheck(io.RawIOBase):
         self.row_end = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Up to so many bytes; none at the end.
+        """Read up to `size` bytes; empty at the end.
 
         Raises:
-            MisplacedQuoteError: A mark is where none may be.
+            MisplacedQuoteError: A quotation mark is misplaced.
         """
         content = self._file.read(-1 if size is None else size) or b""
         if content:
@@ -82,11 +82,11 @@ class QuoteCheck(io.RawIOBase):
         return content
 
     def readable(self) -> bool:
-        """It is."""
+        """Whether the stream is readable: always."""
         return True
 
     def _without_escaped(self, content: bytes) -> bytes:
-        """The same length, with a letter for all that is escaped."""
+        """The content with escaped characters replaced by letters, of the same length."""
         if self._escaped is None:
             return content
         if self._escapes_next:
@@ -106,7 +106,7 @@ class QuoteCheck(io.RawIOBase):
         self._before = content[-1:]
 
     def _check_marks(self, content: bytes) -> None:
-        import numpy as np  # noqa: PLC0415 (files without quotation marks do without)
+        import numpy as np  # noqa: PLC0415 (not needed without quotation marks)
 
         is_edge = np.zeros(256, bool)
         is_edge[list(self._edges)] = True
@@ -117,7 +117,7 @@ class QuoteCheck(io.RawIOBase):
             if self._before and self._before not in self._edges:
                 raise MisplacedQuoteError(self._offset)
             opening = opening[1:]
-        if len(closing) and closing[-1] == len(data) - 1:  # what follows is not known yet
+        if len(closing) and closing[-1] == len(data) - 1:  # the next byte is not known yet
             closing = closing[:-1]
         wrong = [
             places[~is_edge.take(data.take(places + beside))]
@@ -130,7 +130,7 @@ class QuoteCheck(io.RawIOBase):
 
 
 def _row_end(data: np.ndarray[Any, Any], marks: np.ndarray[Any, Any], is_open: bool) -> int:  # noqa: FBT001
-    """Behind the last line end that no two marks enclose; mostly it is near the end, so that is looked at first."""
+    """The position after the last line end outside of quotation marks; searched from the end, where it usually is."""
     import numpy as np  # noqa: PLC0415
 
     length = _TAIL_BYTES

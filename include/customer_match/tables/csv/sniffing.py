@@ -1,4 +1,4 @@
-"""What the first bytes of a CSV file tell: whether it is packed, its encoding, its delimiter and its columns."""
+"""Detects from the first bytes of a CSV file whether it is compressed, its encoding, its delimiter and its columns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from customer_match.tables.files.first_bytes import foreign
 __all__ = ["CsvStart", "read_start", "row_too_long", "text_of"]
 
 _START_BYTES: Final = 256 * 2**10
-_START_AT_MOST: Final = 4 * BLOCK_BYTES  # where the first row is that long: UTF-32 takes 4 bytes a sign
+_START_AT_MOST: Final = 4 * BLOCK_BYTES  # for a very long first row: UTF-32 takes 4 bytes a character
 _UTF_8: Final = "utf-8"
 _BOM: Final = "\ufeff"
 _BOMS: Final = {  # the longer ones first
@@ -31,22 +31,22 @@ _BOMS: Final = {  # the longer ones first
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# Python's own limit is 128 KiB a value. It counts for the whole process, where nobody asks for so little.
+# Python's default limit is 128 KiB a value. It applies to the whole process, in which nothing needs the lower limit.
 csv.field_size_limit(max(csv.field_size_limit(), BLOCK_BYTES))
 
 
 @dataclass(frozen=True)
 class CsvStart:
-    """How a file is read.
+    """How to read a file.
 
     Attributes:
-        delimiter: Between values.
-        names: Of the columns.
-        has_header: Whether the first row has the names, and so is no data.
-        encoding: As Python names it.
-        packed: Whether by gzip.
-        skipped_bytes: What byte order marks and lines before the first row take of the text, read as UTF-8.
-        skipped_lines: Those lines.
+        delimiter: The delimiter between values.
+        names: Names of the columns.
+        has_header: Whether the first row has the names, and so is not data.
+        encoding: Python's name of the encoding.
+        packed: Whether the file is compressed with gzip.
+        skipped_bytes: Length of byte order marks and lines before the first row, as UTF-8.
+        skipped_lines: Number of these lines.
         first: The first row, for messages.
     """
 
@@ -61,16 +61,15 @@ class CsvStart:
 
 
 def read_start(content: BinaryIO, dialect: CsvDialect, where: str) -> CsvStart:
-    """Look at the beginning of a file.
+    """Read the start of a file, and detect how to read it.
 
     Args:
-        content: The file, at its beginning.
-        dialect: What is known of it already.
+        content: The file, at its start.
+        dialect: What is already known about it.
         where: The file, for messages.
 
     Raises:
-        ConfigurationError: It is something else than CSV, has no header row where one is expected, or is not of
-            the encoding.
+        ConfigurationError: The file is not CSV, has no header row although one is expected, or has another encoding.
     """
     first = content.read(_START_BYTES)
     packed = is_gzip(first)
@@ -79,16 +78,16 @@ def read_start(content: BinaryIO, dialect: CsvDialect, where: str) -> CsvStart:
     _check_is_text(start, where)
     encoding = next((own for bom, own in _BOMS.items() if start.startswith(bom)), dialect.encoding)
     is_cut = len(start) == _START_BYTES
-    look = _look(start, is_cut, encoding, dialect, where)
-    while look.is_cut and not look.holds_a_row() and len(start) < _START_AT_MOST:
+    sample = _sample_of(start, is_cut, encoding, dialect, where)
+    while sample.is_cut and not sample.holds_a_row() and len(start) < _START_AT_MOST:
         more = _read(plain, len(start))
         start += more
-        look = _look(start, bool(more), encoding, dialect, where)
-    return look.start(encoding, packed)
+        sample = _sample_of(start, bool(more), encoding, dialect, where)
+    return sample.start(encoding, packed)
 
 
 def text_of(content: BinaryIO, start: CsvStart, where: str) -> BinaryIO | io.RawIOBase:
-    """The file as UTF-8, from its first row on."""
+    """The file as UTF-8, starting with its first row."""
     plain = Gunzip(content, where) if start.packed else content
     text = plain if start.encoding == _UTF_8 else Transcoder(plain, start.encoding, where)
     _read(text, start.skipped_bytes)
@@ -96,10 +95,10 @@ def text_of(content: BinaryIO, start: CsvStart, where: str) -> BinaryIO | io.Raw
 
 
 def row_too_long(where: str) -> ConfigurationError:
-    """A row does not fit the blocks in which files are read."""
+    """The error for a row that does not fit the blocks in which files are read."""
     return ConfigurationError(
-        f"{where}: a row is longer than {BLOCK_BYTES // 2**20} MiB; probably a quotation mark is never closed, or "
-        f"a column holds whole documents: leave it out. {QUOTING}"
+        f"{where}: a row is longer than {BLOCK_BYTES // 2**20} MiB. Probably a quotation mark is never closed, or a "
+        f"column holds whole documents; leave such a column out. {QUOTING}"
     )
 
 
@@ -117,7 +116,7 @@ def _check_is_text(start: bytes, where: str) -> None:
         )
 
 
-def _look(start: bytes, is_cut: bool, encoding: str, dialect: CsvDialect, where: str) -> _Look:  # noqa: FBT001
+def _sample_of(start: bytes, is_cut: bool, encoding: str, dialect: CsvDialect, where: str) -> _Sample:  # noqa: FBT001
     text = _decode(start, encoding, where)
     plain = text.lstrip(_BOM)
     before = Preamble()
@@ -126,37 +125,37 @@ def _look(start: bytes, is_cut: bool, encoding: str, dialect: CsvDialect, where:
         before = preamble_of(plain, dialect.delimiter or DELIMITERS, where, comments=has_header)
     marks = text[: len(text) - len(plain)]
     known = replace(dialect, delimiter=before.delimiter or dialect.delimiter)
-    return _Look(plain.removeprefix(before.text), is_cut, known, where, marks + before.text, before.lines)
+    return _Sample(plain.removeprefix(before.text), is_cut, known, where, marks + before.text, before.lines)
 
 
 def _decode(start: bytes, encoding: str, where: str) -> str:
-    """As text; UTF-8 that cannot be decoded as lone surrogates."""
+    """Decode the start; invalid UTF-8 becomes lone surrogates."""
     if encoding == _UTF_8:
         text = start.decode(_UTF_8, "surrogateescape")
     else:
-        # As a stream, for a character may be cut off at the end.
+        # As a stream, because a character may be cut off at the end.
         text = _read(Transcoder(io.BytesIO(start), encoding, where, is_whole=False), 4 * len(start)).decode(
             _UTF_8
         )
     if "\0" in text[:1000]:
         raise ConfigurationError(
-            f"{where} is not text, or UTF-16 without a byte order mark. Set `csv.encoding` of the source in the export "
-            "file (such as utf-16-le), or have the table written as UTF-8."
+            f"{where} is not text, or it is UTF-16 without a byte order mark. Set `csv.encoding` of the source in the "
+            "export file (such as utf-16-le), or have the table written as UTF-8."
         )
     return text
 
 
 @dataclass(frozen=True)
-class _Look:
-    """A look at the first rows.
+class _Sample:
+    """The first rows of a file.
 
     Attributes:
-        text: The beginning of the file, without byte order marks.
-        is_cut: Whether the file goes on.
-        dialect: What is known of it.
+        text: The start of the file, without byte order marks.
+        is_cut: Whether the file continues after it.
+        dialect: What is known about the file.
         where: The file, for messages.
-        before: Byte order marks, and lines that are no rows, that stand before the text.
-        lines_before: Those lines.
+        before: Byte order marks, and lines that are not rows, before the text.
+        lines_before: Number of these lines.
     """
 
     text: str
@@ -167,14 +166,14 @@ class _Look:
     lines_before: int = 0
 
     def holds_a_row(self) -> bool:
-        """Whether the first row is here as a whole, whatever the delimiter."""
+        """Whether the first row is complete, whatever the delimiter."""
         return all(any(self._rows(delimiter)) for delimiter in self.dialect.delimiter or DELIMITERS)
 
     def start(self, encoding: str, packed: bool) -> CsvStart:  # noqa: FBT001 (a fact like the other)
-        """What the first rows tell.
+        """Detect how to read the file.
 
         Raises:
-            ConfigurationError: They do not tell it.
+            ConfigurationError: The first rows do not allow it.
         """
         known = self.dialect.names
         columns = None if known is None else len(known)
@@ -188,15 +187,15 @@ class _Look:
         """Names of the columns, and whether the first row has them."""
         if self.dialect.names is not None:
             names = self.dialect.names
-            # Who says that there is no header row may be wrong: one that repeats the names is seen.
+            # There may be a header row although the dialect says that there is none: it repeats the names.
             return names, self._repeats(first, names)
         if self.is_cut and not first:
             raise row_too_long(self.where)
         if not self.dialect.header:
             if not first:
                 raise ConfigurationError(
-                    f"{self.where} has no row, and so nothing tells its columns. Set `csv.columns` of the source in "
-                    "the export file, or let no files without rows be written."
+                    f"{self.where} has no row, so its columns are unknown. Set `csv.columns` of the source in the "
+                    "export file, or have no files written without rows."
                 )
             return tuple(str(place) for place in range(1, len(first) + 1)), False
         self._check(first)
@@ -210,13 +209,13 @@ class _Look:
         found, known = ([name_key(name) for name in row] for row in (first, names))
         if found != known and sorted(found) == sorted(known):
             raise ConfigurationError(
-                f"{self.where}: its first row names the columns, but in another order than the model, or than "
-                "`csv.columns` of the source in the export file. Let both have the same order."
+                f"{self.where}: its first row names the columns in another order than the model, or than `csv.columns` "
+                "of the source in the export file. Correct one of the two, so that both have the same order."
             )
         return found == known
 
     def _rows(self, delimiter: str) -> Iterator[tuple[str, ...]]:
-        """Those that are here as a whole; blank lines are none."""
+        """The complete rows; blank lines are not rows."""
         rows = csv.reader(
             io.StringIO(self.text, newline=""),
             delimiter=delimiter,
@@ -230,7 +229,7 @@ class _Look:
                 if last:
                     yield last
                 last = tuple(row)
-        except csv.Error:  # one value longer than any row may be
+        except csv.Error:  # a value longer than the limit
             return
         if last and not self.is_cut:
             yield last
@@ -257,9 +256,9 @@ class _Look:
 
 
 def _begins(names: tuple[str, ...], first: tuple[str, ...]) -> bool:
-    """Whether a row has the first of some names, and so is the header of a file that is older than the others.
+    """Whether a row consists of the first of some names, and so is the header of a file older than the last columns.
 
-    One name alone may be a value.
+    A single name does not count, because it may be a value.
     """
     return len(first) > 1 and [name_key(name) for name in first] == [
         name_key(name) for name in names[: len(first)]

@@ -1,4 +1,4 @@
-"""Streams between a CSV file and its reader: unpacking gzip, and other encodings as UTF-8; in constant memory."""
+"""Streams between a CSV file and its reader: decompress gzip, and convert encodings to UTF-8, in constant memory."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ BLOCK_BYTES: Final = 2**20
 
 GZIP: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 31  # deflate's largest, with gzip's header and checksum
-_PACKED_BYTES: Final = 256 * 2**10  # read at a time
-# Tables pack 3 to 20 times, with columns full of nothing some 100 times; deflate ends at 1,032 times.
+_PACKED_BYTES: Final = 256 * 2**10  # compressed bytes read at a time
+# Tables compress 3 to 20 times, with empty columns about 100 times; deflate's maximum is 1,032 times.
 _RATIO: Final = 250
 _RATIO_FROM_BYTES: Final = 32 * 2**20
 _LARGEST_BYTES: Final = 100 * 2**30
 
 
 def is_gzip(start: bytes) -> bool:
-    """Whether a file that begins like this is compressed with gzip."""
+    """Whether a file with this start is compressed with gzip."""
     return start.startswith(GZIP)
 
 
 class Gunzip(io.RawIOBase):
-    """A gzip file of one or more members, unpacked as it is read, up to bounds that no table needs.
+    """Decompresses a gzip file of one or more members while it is read, up to limits that no table reaches.
 
     Args:
-        file: At its beginning, or behind `start`.
+        file: The file at its start, or after `start`.
         where: The file, for messages.
-        start: What was read of it already.
+        start: Content that was already read.
     """
 
     def __init__(self, file: BinaryIO, where: str, start: bytes = b"") -> None:
         super().__init__()
         self._file, self._where = file, where
         self._packed = start
-        self._member: Any = None  # the one that is being unpacked; None: between two
+        self._member: Any = None  # the one that is being decompressed; None between two
         self._holds_more = False
         self._taken, self._given = len(start), 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """So many bytes, fewer only at the end: pyarrow takes what a read gives for a block, and rows must fit it.
+        """Read `size` bytes, fewer only at the end: pyarrow uses each read as a block, and rows must fit into it.
 
         Raises:
-            ConfigurationError: Truncated, damaged, or it unpacks to more than a table would.
+            ConfigurationError: The file is truncated, damaged, or decompresses to more than a table would.
         """
         left = BLOCK_BYTES if size is None or size < 0 else size
         parts = []
@@ -59,7 +59,7 @@ class Gunzip(io.RawIOBase):
         return b"".join(parts)
 
     def readable(self) -> bool:
-        """It is."""
+        """Whether the stream is readable: always."""
         return True
 
     def _begins_member(self) -> bool:
@@ -99,10 +99,13 @@ class Gunzip(io.RawIOBase):
     def _check_bounds(self) -> None:
         if self._given > max(_RATIO_FROM_BYTES, self._taken * _RATIO):
             raise self._unusable(
-                f"unpacks to more than {_RATIO} times its size, as no table does (a gzip bomb), and was not read on"
+                f"decompresses to more than {_RATIO} times its size, which no table does (a gzip bomb), so reading "
+                "was stopped"
             )
         if self._given > _LARGEST_BYTES:
-            raise self._unusable(f"unpacks to more than {_LARGEST_BYTES // 2**30} GiB and was not read on")
+            raise self._unusable(
+                f"decompresses to more than {_LARGEST_BYTES // 2**30} GiB, so reading was stopped"
+            )
 
     def _unusable(self, what: str) -> ConfigurationError:
         return ConfigurationError(
@@ -111,13 +114,13 @@ class Gunzip(io.RawIOBase):
 
 
 class Transcoder(io.RawIOBase):
-    """A file in some encoding, read as UTF-8.
+    """Converts a file from another encoding to UTF-8 while it is read.
 
     Args:
-        file: At its beginning.
-        encoding: As Python names it.
+        file: The file, at its start.
+        encoding: Python's name of the encoding.
         where: The file, for messages.
-        is_whole: Whether the file's end is the end of the text.
+        is_whole: Whether the end of the file is the end of the text.
     """
 
     def __init__(
@@ -129,13 +132,15 @@ class Transcoder(io.RawIOBase):
         self._decoder = codecs.getincrementaldecoder(encoding)()
         self._encoding, self._where = encoding, where
         self._lines = 1
-        self._ready = b""  # never more than asked for is given: pyarrow copies into a buffer of that size
+        self._ready = (
+            b""  # a read never returns more than requested: pyarrow copies into a buffer of that size
+        )
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Up to so many bytes; none at the end.
+        """Read up to `size` bytes; empty at the end.
 
         Raises:
-            ConfigurationError: The text is not of the encoding.
+            ConfigurationError: The text does not have the encoding.
         """
         wanted = BLOCK_BYTES if size is None or size < 0 else size
         more = True
@@ -147,7 +152,7 @@ class Transcoder(io.RawIOBase):
         return given
 
     def readable(self) -> bool:
-        """It is."""
+        """Whether the stream is readable: always."""
         return True
 
     def _decode(self, content: bytes) -> bytes:
@@ -159,9 +164,8 @@ class Transcoder(io.RawIOBase):
             self._decoder.setstate(before)
             line = self._lines + self._lines_before_the_fault(content)
             raise ConfigurationError(
-                f"{self._where}, line {line}: the text is not {self._encoding}. Correct the encoding where it is said "
-                "(`csv.encoding` of the source in the export file, or the table's model), or let the table be "
-                "written as UTF-8."
+                f"{self._where}, line {line}: the text is not {self._encoding}. Correct the encoding (`csv.encoding` "
+                "of the source in the export file, or the table's model), or have the table written as UTF-8."
             ) from None
         self._lines += text.count("\n")
         return as_utf_8

@@ -1,6 +1,6 @@
-"""CSV: header row or none, UTF-8 unless told, delimiter found by looking, every value the text that it is.
+"""CSV tables: with or without a header row, UTF-8 by default, detected delimiter; all values are text.
 
-pyarrow quotes the row in its errors, e-mail and all: its words are never passed on.
+pyarrow's errors quote the row, including e-mail addresses, so its messages are never passed on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class CsvTable(FileTable):
     """A table of CSV files.
 
     Attributes:
-        dialect: What is known of all of them.
+        dialect: What is known about all of them.
     """
 
     dialect: CsvDialect = field(default_factory=CsvDialect)
@@ -58,9 +58,9 @@ class CsvTable(FileTable):
     def _origin(self, file: TableFile, start: CsvStart) -> str:
         line = f"Line {start.skipped_lines + 1}" if start.skipped_lines else "The first line"
         return (
-            f"{line} of {self._where(file)}, which is taken for the names of the columns, is "
-            f"{shown_line(start.first, start.delimiter)!r}: if it is a title, or a row of data, let the file be "
-            "written with a header in its place."
+            f"{line} of {self._where(file)}, which is used as the header, is "
+            f"{shown_line(start.first, start.delimiter)!r}. If it is a title or a row of data, have the file written "
+            "with a header instead."
         )
 
     def _start_fetch(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input:  # noqa: ARG002
@@ -87,12 +87,12 @@ class CsvTable(FileTable):
                 raise self._misplaced_quote(file, error.offset) from None
             if text.is_open:
                 raise ConfigurationError(
-                    f"{where}: a quotation mark is never closed, so that rows after it are lost in one value. "
+                    f"{where}: a quotation mark is never closed, so the rows after it would be lost in one value. "
                     f"{QUOTING}"
                 )
 
     def _misplaced_quote(self, file: TableFile, offset: int) -> ConfigurationError:
-        """Lines are counted only now: to do so always would take longer than to look at the marks."""
+        """The error for a misplaced mark. Lines are counted only here, because counting them always would be slow."""
         where = self._where(file)
         with open_input(self.filesystem, file.path, file.size_bytes) as content:
             text = text_of(content, self._starts[file.path], where)
@@ -101,13 +101,13 @@ class CsvTable(FileTable):
                 line += read.count(b"\n")
                 offset -= len(read)
         return ConfigurationError(
-            f"{where}, line {line}: a quotation mark stands inside of a value, so that values and rows around it would "
-            f"be mixed up. {QUOTING}"
+            f"{where}, line {line}: a quotation mark is inside a value, so values and rows around it would be mixed "
+            f"up. {QUOTING}"
         )
 
 
 def _blocks(text: QuoteCheck, where: str) -> Iterator[bytes]:
-    """Whole rows, about a block at a time; not those after a mark that is never closed.
+    """Complete rows, about one block at a time; without rows after a mark that is never closed.
 
     Raises:
         ConfigurationError: A row is longer than a block.
@@ -127,25 +127,25 @@ def _blocks(text: QuoteCheck, where: str) -> Iterator[bytes]:
 
 @dataclass
 class _Parser:
-    """Parses the blocks of one file by pyarrow.
+    """Parses the blocks of one file with pyarrow.
 
-    Each by itself, from memory of pyarrow's own: a stream of Python's would be read by a thread of pyarrow, which
-    aborts the process where it ends meanwhile.
+    Each block is parsed separately from a pyarrow buffer. A Python stream would be read by a thread of pyarrow, which
+    aborts the process if the process ends meanwhile.
     """
 
     where: str
     dialect: CsvDialect
     start: CsvStart
     columns: tuple[str, ...]
-    rows: int = 0  # in the blocks before, the header's too
+    rows: int = 0  # in earlier blocks, including the header
     ragged: list[pa_csv.InvalidRow] = field(default_factory=list)
     short: list[pa_csv.InvalidRow] = field(default_factory=list)
 
     def batches(self, block: bytes) -> Iterator[pa.RecordBatch]:
-        """Some columns of a block.
+        """Parse some columns of a block.
 
         Raises:
-            ConfigurationError: It cannot be read.
+            ConfigurationError: The block cannot be parsed.
         """
         self.short = []
         try:
@@ -161,13 +161,13 @@ class _Parser:
         yield from rows.to_batches()
 
     def _table(self, block: bytes) -> pa.Table:
-        if block.startswith(codecs.BOM_UTF8):  # which pyarrow would pass over; a blank line is no row
+        if block.startswith(codecs.BOM_UTF8):  # pyarrow would skip it; a blank line before it is not a row
             block = b"\n" + block
         memory = pa.allocate_buffer(len(block))
         memoryview(memory).cast("B")[:] = block
         return pa_csv.read_csv(
             pa.BufferReader(memory),
-            # Names are always told: the first row is taken off by us.
+            # Names are always given; a header row is removed later.
             read_options=pa_csv.ReadOptions(
                 use_threads=False, block_size=len(block), column_names=list(self.start.names)
             ),
@@ -178,7 +178,7 @@ class _Parser:
                 newlines_in_values=bool(self.dialect.quote or self.dialect.escape),
                 invalid_row_handler=self._judge_width,
             ),
-            # "n/a" and "null" are text like any other: an empty value is one as well.
+            # "n/a" and "null" are ordinary text, and so is an empty value.
             convert_options=pa_csv.ConvertOptions(
                 include_columns=list(self.columns),
                 column_types=dict.fromkeys(self.columns, pa.string()),
@@ -187,7 +187,7 @@ class _Parser:
         )
 
     def _with_short_rows(self, table: pa.Table) -> pa.Table:
-        """The rows of a block in their order, those with missing values at their end too."""
+        """All rows of a block in order, including those with missing values at their end."""
         rows, self.short = self.short, []
         delimiter = self.start.delimiter
         padded = [row.text + delimiter * (row.expected_columns - row.actual_columns) for row in rows]
@@ -206,10 +206,10 @@ class _Parser:
         return "error"
 
     def _unreadable(self, message: str) -> ConfigurationError:
-        """Our words for what pyarrow found, without the row that it quotes."""
+        """Our own message for pyarrow's error, without the row that it quotes."""
         if self.ragged:
             return self._of_another_width(self.ragged[0])
-        # Of a row of another width that is no UTF-8 pyarrow does not tell the handler (observed with pyarrow 26).
+        # pyarrow does not call the handler for a row of another width that is not UTF-8 (observed with pyarrow 26).
         if "UTF8" in message or "Expected" in message:
             found = _ROW.search(message)
             place = f", row {int(found[1]) + self.rows} (the header is row 1)" if found else ""
@@ -229,14 +229,14 @@ class _Parser:
             else ("", "the table's columns are")
         )
         more = (
-            " If it is Excel that leaves out what is empty at the end of rows, let the last column be one that is "
+            " Excel leaves out empty values at the end of rows: if it wrote the file, make the last column one that is "
             "always filled."
             if row.actual_columns < row.expected_columns
             else ""
         )
         return ConfigurationError(
             f"{self.where}, row {row.number + self.rows}{header}: {row.actual_columns} values, but {whose} "
-            f"{row.expected_columns}. Let values that contain the delimiter ({shown}) or line breaks be quoted.{more}"
+            f"{row.expected_columns}. Have values with the delimiter ({shown}) or line breaks quoted.{more}"
         )
 
 

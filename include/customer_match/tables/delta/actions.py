@@ -36,7 +36,7 @@ class LogReader:
     """Reads the files of one log.
 
     Args:
-        filesystem: Where it lies.
+        filesystem: The file system.
         table: The table's folder.
         log: Its files.
     """

@@ -1,5 +1,5 @@
-"""Which files of a folder are a table's data.
+"""Decides which files of a folder are a table's data.
 
-`names.py` says what a name tells, `first_bytes.py` what a file is whose name tells nothing, and `choosing.py` puts both
-together: a visible file is read, or is bookkeeping, or the table is refused by the file's name.
+`names.py` classifies files by their names, `first_bytes.py` by their first bytes, and `choosing.py` combines both. A
+visible file is read, or ignored as bookkeeping, or the table is rejected with a message that names the file.
 """

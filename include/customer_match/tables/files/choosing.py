@@ -1,7 +1,7 @@
-"""Which files of a table are read, and in which format: none is passed over without a reason.
+"""Chooses which files of a table are read, and in which format; no file is ignored without a reason.
 
-A visible file that is no known bookkeeping counts. What its name does not tell its first bytes do; where both leave it
-open what it is, or it is something that cannot be read, the table is refused by the file's name.
+A visible file counts unless it is known bookkeeping. Its format follows from its name, otherwise from its first bytes.
+If neither identifies it, or it cannot be read, the table is rejected with a message that names the file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["choose_format", "only_format"]
 _FILES_AT_ONCE: Final = 8
 _WIDE: Final = ("utf-16", "utf-32")  # text in these is full of zeros
 _WRITE_OTHERWISE: Final = "Have the table written as Parquet, or as CSV, plain or compressed with gzip"
-_MOVE: Final = "move the file away from the table's folder if it is no data"
+_MOVE: Final = "move the file away from the table's folder if it is not data"
 
 
 def choose_format(
@@ -39,52 +39,54 @@ def choose_format(
     dialect: CsvDialect | None,
     where: str,
 ) -> tuple[FileFormat, tuple[TableFile, ...]]:
-    """The format of a table's files, and those that have it.
+    """Choose the format of a table's files, and the files that have it.
 
     Args:
-        filesystem: Where they lie.
-        files: All that are no bookkeeping; at least one.
-        wanted: The format that the export file names: files that are called by the other one do not count then.
+        filesystem: The file system.
+        files: All files that are not bookkeeping; at least one.
+        wanted: The format in the export file; files with the extension of the other format are then ignored.
         dialect: How CSV files are written, as far as it is known.
         where: The table, for messages.
 
     Raises:
-        ConfigurationError: A file cannot be read, is empty, or is of another kind than the others; it is named.
-        TransientError: Storage trouble.
+        ConfigurationError: A file cannot be read, is empty, or has another format than the others; the message names
+            it.
+        TransientError: The storage failed.
     """
-    told = _formats_by_name(filesystem, files)
+    formats = _formats_by_name(filesystem, files)
     if wanted != "auto":
-        files = [file for file in files if file.path not in told or told[file.path].name == wanted]
+        files = [file for file in files if file.path not in formats or formats[file.path].name == wanted]
         if not files:
             raise ConfigurationError(f"{where} holds no {wanted} files. Correct `format` in the export file.")
     _refuse_empty(filesystem, files)
-    told |= _formats_by_first_bytes(filesystem, [file for file in files if file.path not in told], dialect)
-    examples = {told[file.path].name: file.path for file in reversed(files)}
+    unnamed = [file for file in files if file.path not in formats]
+    formats |= _formats_by_first_bytes(filesystem, unnamed, dialect)
+    examples = {formats[file.path].name: file.path for file in reversed(files)}
     if len(examples) > 1 or wanted not in ("auto", *examples):
         raise _mixed_formats(where, examples)
-    return told[files[0].path], tuple(files)
+    return formats[files[0].path], tuple(files)
 
 
 def only_format(
     filesystem: fsspec.AbstractFileSystem, file: TableFile, wanted: FormatChoice, dialect: CsvDialect | None
 ) -> FileFormat:
-    """The format of a file that is the whole table; the one that the export file names, if it names one.
+    """The format of a file that is the whole table; the format in the export file takes precedence.
 
     Raises:
-        ConfigurationError: It cannot be read, or is empty.
-        TransientError: Storage trouble.
+        ConfigurationError: The file cannot be read, or is empty.
+        TransientError: The storage failed.
     """
-    told = _formats_by_name(filesystem, [file])
+    formats = _formats_by_name(filesystem, [file])
     _refuse_empty(filesystem, [file])
     if wanted != "auto":
         return next(own for own in FILE_FORMATS if own.name == wanted)
-    return (told or _formats_by_first_bytes(filesystem, [file], dialect))[file.path]
+    return (formats or _formats_by_first_bytes(filesystem, [file], dialect))[file.path]
 
 
 def _formats_by_name(
     filesystem: fsspec.AbstractFileSystem, files: Sequence[TableFile]
 ) -> dict[str, FileFormat]:
-    """The formats of files, as far as their names tell, and none tells that it must not be read."""
+    """The formats of files by their names; rejects files whose names say that they must not be read."""
     paths = dict.fromkeys(file.path for file in files)
     faults = {path: fault for path in paths if (fault := fault_of(path, paths))}
     _refuse(filesystem, faults)
@@ -94,14 +96,14 @@ def _formats_by_name(
 def _formats_by_first_bytes(
     filesystem: fsspec.AbstractFileSystem, files: Sequence[TableFile], dialect: CsvDialect | None
 ) -> dict[str, FileFormat]:
-    """The formats of files, as their first bytes tell them."""
+    """The formats of files by their first bytes."""
 
     def start_of(file: TableFile) -> bytes:
         where = format_location(filesystem, file.path)
         with still_there(where), open_input(filesystem, file.path, file.size_bytes) as content:
             return content.read(FIRST_BYTES)
 
-    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:  # in a lake each look is a round trip
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:  # in a lake each read is a round trip
         starts = dict(zip((file.path for file in files), pool.map(start_of, files), strict=True))
     faults = {path: fault for path, start in starts.items() if (fault := _fault_of(start, dialect))}
     _refuse(filesystem, faults)
@@ -113,7 +115,7 @@ def _kind_of(start: bytes) -> FileFormat:
 
 
 def _fault_of(start: bytes, dialect: CsvDialect | None) -> str | None:
-    """Why a file that begins like this is not read, and what to do."""
+    """Why a file with this start cannot be read, and what to do; None if it can."""
     if any(own.magic and start.startswith(own.magic) for own in FILE_FORMATS):
         return None
     content = decompress_start(start)
@@ -124,7 +126,7 @@ def _fault_of(start: bytes, dialect: CsvDialect | None) -> str | None:
     if content and (is_wide or is_text(content)):
         return None
     return (
-        f"is neither Parquet nor text, and its name does not tell what it is. {_WRITE_OTHERWISE}; or {_MOVE}"
+        f"is neither Parquet nor text, and its name does not say what it is. {_WRITE_OTHERWISE}; or {_MOVE}"
     )
 
 
@@ -132,7 +134,7 @@ def _refuse(filesystem: fsspec.AbstractFileSystem, faults: Mapping[str, str]) ->
     if faults:
         path, words = min(faults.items())
         more = (
-            f" The same or the like holds for {len(faults) - 1:,} more files there."
+            f" {len(faults) - 1:,} more files there have the same or a similar problem."
             if len(faults) > 1
             else ""
         )
@@ -143,8 +145,8 @@ def _refuse_empty(filesystem: fsspec.AbstractFileSystem, files: Iterable[TableFi
     for file in files:
         if not file.size_bytes:
             raise ConfigurationError(
-                f"{format_location(filesystem, file.path)} is empty (0 bytes): not even a header. Let the table be "
-                "written again, or delete the file if it does not belong there."
+                f"{format_location(filesystem, file.path)} is empty (0 bytes): it has not even a header. Have the "
+                "table written again, or delete the file if it does not belong there."
             )
 
 

@@ -1,4 +1,4 @@
-"""What the first bytes of a file tell of it, whatever it is called."""
+"""Classifies files by their first bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from customer_match.tables.csv.streams import is_gzip
 __all__ = ["FIRST_BYTES", "decompress_start", "foreign", "is_text"]
 
 FIRST_BYTES: Final = 4096
-"""So many are enough for all that is told here."""
+"""Number of bytes that is enough for all checks here."""
 
 _GZIP_WINDOW: Final = 31  # deflate's largest, with gzip's header
 _MAGIC: Final = {
@@ -34,23 +34,23 @@ _MAGIC: Final = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"Rar!\x1a\x07": "a RAR archive",
 }
-# `{` may begin a GUID in braces, `[` a column's name in brackets: only what JSON has next makes it JSON.
+# `{` may start a GUID in braces, `[` a column's name in brackets: it is JSON only if the next characters fit.
 _JSON: Final = re.compile(
     rb'\s*(?:\{\s*(?:"|\}|\Z)|\[\s*(?:[\[{"\]]|\Z|(?:-?\d[^,;|\t]*|true|false|null)\s*[,\]]))'
 )
 _MARKUP: Final = re.compile(rb"\s*<(?:\?xml|!DOCTYPE|html\b)", re.IGNORECASE)
 _UTF_8_MARK: Final = b"\xef\xbb\xbf"
 _UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
-# Line breaks, tabs, what Hive (\x01 to \x03) and others (\x1c to \x1f) put between values, the end of DOS's files.
+# Allowed are line breaks, tabs, delimiters of Hive (\x01 to \x03) and others (\x1c to \x1f), and DOS's end of file.
 _CONTROL: Final = re.compile(rb"[\0\x04-\x08\x0e-\x1a\x7f]")
 _DOS_END: Final = b"\x1a"
 
 
 def foreign(start: bytes) -> str | None:
-    """What a file is that is surely no CSV, for people; None if it may be.
+    """The kind of a file that is certainly not CSV, for messages; None if it may be CSV.
 
     Args:
-        start: Its first bytes, unpacked.
+        start: Its first bytes, decompressed.
     """
     if what := next((what for magic, what in _MAGIC.items() if start.startswith(magic)), None):
         return what
@@ -63,12 +63,12 @@ def foreign(start: bytes) -> str | None:
 
 
 def is_text(start: bytes) -> bool:
-    """Whether a file may be text: as UTF-8, in an encoding of one byte a character, or UTF-16 with its mark."""
+    """Whether a file may be text: UTF-8, an encoding of one byte a character, or UTF-16 with a byte order mark."""
     return start.startswith(_UTF_16_MARKS) or not _CONTROL.search(start.rstrip(_DOS_END))
 
 
 def decompress_start(start: bytes) -> bytes:
-    """The first bytes of what is compressed with gzip; others as they are. What is damaged tells nothing."""
+    """Decompress the first bytes if they are gzip; otherwise return them unchanged. Empty if they are damaged."""
     if not is_gzip(start):
         return start
     try:

@@ -1,4 +1,4 @@
-"""What a file's name tells: a format that is read, something that is not, bookkeeping, or nothing."""
+"""Classifies files by their names: a supported format, an unsupported one, bookkeeping, or unknown."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _OTHER_FORMATS: Final = frozenset(
         ".avro", ".orc", ".json", ".jsonl", ".ndjson", ".xml", ".xls", ".xlsx", ".xlsb", ".ods", ".arrow", ".feather",
     }
 )  # fmt: skip
-_SETTINGS: Final = frozenset({".json", ".xml"})  # which programs keep beside tables, too
-# Browsers, transfer programs, `hadoop fs -put` and editors write under these until a file is whole.
+_SETTINGS: Final = frozenset({".json", ".xml"})  # programs also keep such files next to tables
+# Browsers, transfer programs, `hadoop fs -put` and editors use these extensions until a file is complete.
 _HALF_WRITTEN: Final = frozenset(
     {
         ".tmp", ".temp", ".part", ".partial", ".crdownload", ".download", ".filepart", ".incomplete", ".inprogress",
         ".in-progress", ".uploading", "._copying_", ".swp", ".lock",
     }
 )  # fmt: skip
-# Two versions of one file: the older one would bring back who left.
+# Two versions of one file: the older one would bring back members who left.
 _COPIES: Final = frozenset({".bak", ".backup", ".old", ".orig", ".copy", ".save", ".prev"})
 
 # Visible files that hold no row, whoever wrote them.
@@ -43,13 +43,13 @@ _BOOKKEEPING_ENDS: Final = (
     ".crc", ".md5", ".sha1", ".sha256",  # checksums
     ".md",  # documentation
     ".cdm.json", ".schema.json",  # descriptions of columns
-    ".csv.metadata", ".txt.metadata",  # beside each result of Amazon Athena
+    ".csv.metadata", ".txt.metadata",  # next to each result of Amazon Athena
 )  # fmt: skip
 _DOCUMENTATION: Final = re.compile(r"read[ _-]?me(?:\.(?:txt|rst|html?))?")
-# What one job leaves for the next one to wait for: no row, as long as nothing is in it.
+# Marker files that one job writes for the next one: they hold no row if they are empty.
 _MARKERS: Final = re.compile(r"(?:.*\.)?(?:done|ok|success|complete|completed|ready)")
 
-# A folder of nothing else is no table that somebody forgot to name.
+# A folder with only such files is not a table.
 _NO_TABLES: Final = frozenset(
     {
         ".log", ".sql", ".py", ".sh", ".ps1", ".ipynb", ".jar", ".whl", ".yaml", ".yml", ".toml", ".ini", ".cfg",
@@ -60,7 +60,7 @@ _NO_TABLES: Final = frozenset(
 
 
 def is_bookkeeping(relative: str, size_bytes: int) -> bool:
-    """Whether a file holds no row of the table that it lies in, whatever the format.
+    """Whether a file holds no rows of its table, whatever the format.
 
     Args:
         relative: Its path below the table.
@@ -78,13 +78,13 @@ def is_bookkeeping(relative: str, size_bytes: int) -> bool:
 
 
 def format_of(path: str) -> FileFormat | None:
-    """The format that a name tells."""
+    """The format by a file's extension; None if it is unknown."""
     found = extension(path)
     return next((own for own in FILE_FORMATS if found in own.extensions), None)
 
 
 def fault_of(path: str, beside: Collection[str] = ()) -> str | None:
-    """Why a file must not be read, and what to do, as far as its name tells; None if it tells nothing against it.
+    """Why a file must not be read, judging by its name, and what to do; None if it may be read.
 
     Args:
         path: The file.
@@ -93,45 +93,45 @@ def fault_of(path: str, beside: Collection[str] = ()) -> str | None:
     last, inner = posixpath.splitext(path.lower())[1], extension(path).removesuffix(".gz")
     if last in _HALF_WRITTEN:
         return (
-            "is not written to its end, or left over by a program that broke off. Export after the table is written, "
-            "or delete the file"
+            "is not complete: it is still being written, or was left by a program that was interrupted. Run the export "
+            "after the table is written, or delete the file"
         )
     if last in _COPIES or path.endswith("~") or _is_older_copy(path, beside):
-        return "is another version of a file, as its name says. Move it away from the table's folder, or delete it"
+        return "is another version of a file, by its name. Move it away from the table's folder, or delete it"
     if last in _OTHER_FORMATS or inner in _OTHER_FORMATS:
         return (
-            f"is of a format that cannot be read ({extension(path)}). Have the table written as Parquet, or as CSV, "
+            f"has a format that cannot be read ({extension(path)}). Have the table written as Parquet, or as CSV, "
             "plain or compressed with gzip"
         )
     return None
 
 
 def _is_older_copy(path: str, beside: Collection[str]) -> bool:
-    """Whether a file is called as another one with a number behind it, as wget and logrotate call them."""
+    """Whether a file has the name of another one with a number appended, as wget and logrotate do it."""
     stem, last = posixpath.splitext(path)
     return re.fullmatch(r"\.\d+", last) is not None and format_of(stem) is not None and stem in beside
 
 
 def is_table_alone(name: str) -> bool:
-    """Whether a single file is a table of its own, as far as its name tells; others are only if somebody names them."""
+    """Whether a single file is a table of its own, by its name; others are tables only if the export names them."""
     found = extension(name)
     is_part = not found and name.startswith("part-")  # of Spark and Hadoop
     return format_of(name) is not None or found.removesuffix(".gz") in _OTHER_FORMATS - _SETTINGS or is_part
 
 
 def is_no_data(path: str) -> bool:
-    """Whether a file is a program, a log or a document: a folder of nothing else is no table."""
+    """Whether a file is a program, a log or a document; a folder with only such files is not a table."""
     return extension(path) in _NO_TABLES
 
 
 def extension(path: str) -> str:
-    """With the dot, in lower case; of a packed file that of what is in it, too (`.csv.gz`)."""
+    """The extension with the dot, in lower case; of a compressed file with the inner one (`.csv.gz`)."""
     stem, last = posixpath.splitext(path.lower())
     inner = posixpath.splitext(stem)[1] if last == ".gz" else ""
     return (inner if re.fullmatch(r"\.[a-z]\w*", inner) else "") + last
 
 
 def table_name(name: str) -> str:
-    """The name of a table that is a single file: without what tells the format, also in `people.csv.1`."""
+    """The name of a table that is a single file: without the extension, also in `people.csv.1`."""
     stem = name[: -len(extension(name)) or None]
     return table_name(stem) if format_of(stem) and not format_of(name) else stem

@@ -70,13 +70,13 @@ def committed_files(
     """The files that count by the commits in their folders.
 
     Args:
-        filesystem: Where they lie.
+        filesystem: The file system.
         listed: All files below the table, those of commits among them.
         files: Those of data.
 
     Raises:
         ConfigurationError: A commit cannot be read.
-        TransientError: Storage trouble.
+        TransientError: The storage failed.
     """
     folders = _commits(filesystem, listed)
     if not folders:
@@ -107,7 +107,7 @@ def _commits(filesystem: fsspec.AbstractFileSystem, listed: Iterable[TableFile])
             folders[folder].started.add(found[1])
         elif _COMMITTED.fullmatch(name) and file.size_bytes:
             written.append(file)
-    with ThreadPoolExecutor(_COMMITS_AT_ONCE) as pool:  # in a lake each is a round trip
+    with ThreadPoolExecutor(_COMMITS_AT_ONCE) as pool:  # in a lake each read is a round trip
         for file, (added, removed) in zip(
             written, pool.map(lambda one: _read(filesystem, one), written), strict=True
         ):

@@ -131,7 +131,7 @@ def refuse_logs(place: Place) -> None:
 
     Raises:
         ConfigurationError: A log governs some of the files that are there, or of a folder above.
-        TransientError: Storage trouble.
+        TransientError: The storage failed.
     """
     listing = place.listing
     if listing and (found := next(_in_listing(listing, (*_REFUSED, *_BY_NAMES)), None)):

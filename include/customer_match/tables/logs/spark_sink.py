@@ -40,13 +40,13 @@ def logged_files(
     """The files that count by the logs of the folders that they lie in.
 
     Args:
-        filesystem: Where they lie.
+        filesystem: The file system.
         listed: All files below the table, those of logs among them.
         files: Those of data.
 
     Raises:
         ConfigurationError: A log cannot be read, or lists a file that is not there.
-        TransientError: Storage trouble.
+        TransientError: The storage failed.
     """
     counted = {file.path: file for file in files}
     for folder, batches in _logs(listed).items():
@@ -76,7 +76,7 @@ def _listed_files(
     """The files that the log of a folder lists, by their paths below it."""
     where = format_location(filesystem, f"{folder}/{_FOLDER}")
     needed = _newest_batches(batches, where)
-    with ThreadPoolExecutor(_BATCHES_AT_ONCE) as pool:  # in a lake each is a round trip
+    with ThreadPoolExecutor(_BATCHES_AT_ONCE) as pool:  # in a lake each read is a round trip
         entries = [
             one for batch in pool.map(lambda file: _entries(filesystem, file), needed) for one in batch
         ]
