@@ -1,4 +1,4 @@
-"""The operator for other people's DAGs: one task brings audiences to the members of tables."""
+"""The operator for your own DAGs: one task uploads tables as audiences."""
 
 from __future__ import annotations
 
@@ -19,42 +19,44 @@ if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.single_task import SingleTask
     from customer_match.export.model import Export
 
-# What does the work is imported where it is done: this module is read whenever DAGs are parsed.
+# Modules that do the work are imported inside functions: this module is imported whenever DAGs are parsed.
 
 __all__ = ["CustomerMatchUploadOperator"]
 
 
 class CustomerMatchUploadOperator(WaitingOperator):
-    """Brings one audience, or several, exactly to the members of their tables.
+    """Uploads tables as audiences, so that each audience holds exactly the members of its table.
 
     It does what a DAG of an export file does, in one task: it reads and validates the tables, normalises and hashes
-    the e-mail addresses, and sends the difference to what the audiences hold. The ledger in the workspace makes that
-    exact whatever crashes: a retry goes on where the last try stopped.
+    the e-mail addresses, and sends the difference to what the audiences hold. The ledger in the workspace keeps this
+    exact even after crashes: a retry continues where the last try stopped.
 
     Args:
         table: The table of one audience: a URL such as `abfs://lake/segments/HighValue`, a local path, or a name below
             `source` (templated).
-        audience: The audience's name; default: the table's (templated).
-        segments: In place of `table`, several: each a table, or a mapping as in `segments` of an export file, such as
-            `{"table": "abfs://lake/segments/Gold", "audience": "Gold customers"}`; or one pattern, or `all`, for tables
-            below `source` (templated).
-        source: The folder of tables that are given by name; or a mapping as in an export file, such as
+        audience: Name of the audience; default: the table's name (templated).
+        segments: Several tables, instead of `table`: each a table or a mapping as in `segments` of an export file, for
+            example `{"table": "abfs://lake/segments/Gold", "audience": "Gold customers"}`; or a pattern or `all`, for
+            tables below `source` (templated).
+        source: The folder of tables that are named without a path; or a mapping as in an export file, such as
             `{"csv": {"delimiter": ";"}}` (templated).
         email: The column with the e-mail addresses; several, or a mapping, as in an export file (templated). Airflow's
             own argument of this name, the addresses of alerts, can only be given in `default_args`.
-        workspace: Folder of the ledger, staged members and reports, on a storage that outlives the worker (templated).
+        workspace: Folder for ledger, staged members and reports, on storage that outlives the worker (templated).
         options: Further keys of an export file, such as `where`, `consent`, `suppress`, `guards` (templated).
-        export_name: Marks the audiences as this task's; default: the ids of DAG and task. It must not change later.
-        lake_conn_id: Airflow connection that opens the tables; None for local ones (templated).
-        workspace_conn_id: The same for the workspace; default: `lake_conn_id` where the workspace is a URL (templated).
+        export_name: Marks the audiences as belonging to this task; default: the ids of DAG and task. Do not change it
+            later.
+        lake_conn_id: Airflow connection of the tables; None for local ones (templated).
+        workspace_conn_id: Airflow connection of the workspace; default: `lake_conn_id` if the workspace is a URL
+            (templated).
         microsoft_advertising_conn_id: Airflow connection of the service (templated).
-        customer_id: Customer (cid) in place of the connection's (templated).
-        account_id: Account (aid) in place of the connection's (templated).
+        customer_id: Customer (cid), instead of the connection's (templated).
+        account_id: Account (aid), instead of the connection's (templated).
         full: Replace the audiences instead of sending differences (templated).
         dry_run: Do everything except sending (templated).
-        ignore_guards: Let pass what the guards would stop (templated).
-        deferrable: Whether the task waits in the triggerer; default: Airflow's `[operators] default_deferrable`.
-        upload_timeout: How long to wait for one upload before the task is tried again; that try awaits it once more.
+        ignore_guards: Ignore the guards (templated).
+        deferrable: Wait in the triggerer; default: Airflow's `[operators] default_deferrable`.
+        upload_timeout: How long one try waits for an upload. The next try waits for it again.
         poll_schedule: Arguments of `PollSchedule`.
     """
 
@@ -114,11 +116,13 @@ class CustomerMatchUploadOperator(WaitingOperator):
         if (table is None) == (segments is None):
             raise ValueError("Give either `table` or `segments`.")
         if segments is not None and audience is not None:
-            raise ValueError("`audience` goes with `table`; in `segments`, each one names its own.")
+            raise ValueError(
+                "`audience` belongs to `table`. In `segments`, name the audience of each segment."
+            )
         if _holds_address(email):
             raise ValueError(
-                "`email` names the column with the addresses, and must be given: what `default_args` says under this "
-                "name is for Airflow's alerts."
+                "Set `email` to the name of the column with the addresses. The `email` in `default_args` is for "
+                "Airflow's alerts."
             )
         self.table = table
         self.audience = audience
@@ -144,13 +148,13 @@ class CustomerMatchUploadOperator(WaitingOperator):
         return self._work(context, begin)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Go on after an upload has ended."""
+        """Continue after an upload has ended."""
         overdue = str(event["request_id"]) if event.get("overdue") else None
         started = float(event["started"])
         return self._work(context, lambda task: self._advance(task, started=started, overdue=overdue))
 
     def execute_after_pause(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Go on after a pause that the service had asked for."""
+        """Continue after a pause that the service asked for."""
         started, pauses = float(event["started"]), int(event["pauses"])
         return self._work(context, lambda task: self._advance(task, started=started, pauses=pauses))
 

@@ -345,8 +345,8 @@ def test_a_wrong_argument_fails_at_once_and_is_named(
     [
         ({}, "either `table` or `segments`"),
         ({"table": "a", "segments": ["b"]}, "either `table` or `segments`"),
-        ({"segments": ["b"], "audience": "B"}, "names its own"),
-        ({"table": "a", "email": ["ops@example.com"]}, "`email` names the column"),
+        ({"segments": ["b"], "audience": "B"}, "name the audience of each"),
+        ({"table": "a", "email": ["ops@example.com"]}, "Set `email` to the name"),
     ],
 )
 def test_arguments_that_contradict_each_other_break_the_dag_file(
@@ -371,7 +371,7 @@ def test_a_dag_with_addresses_for_alerts_keeps_them_apart_from_the_columns() -> 
     back = DagSerialization.from_dict(stored).get_task("send")
     assert (back.email, task.email_columns) == (["ops@example.com"], "Email")
     assert back.table == "t/{{ ds }}"
-    with pytest.raises(ValueError, match="`email` names the column"), dag:
+    with pytest.raises(ValueError, match="Set `email` to the name"), dag:
         CustomerMatchUploadOperator(task_id="forgotten", workspace="w", table="t")  # type: ignore[call-arg]
 
 

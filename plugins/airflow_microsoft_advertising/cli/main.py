@@ -61,7 +61,9 @@ def validate(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="FILE", help="Export files, or folders of export files. Default: include/exports."
+            metavar="FILE",
+            help="Export files, or folders of export files. Default: the folder in CUSTOMER_MATCH_EXPORTS, otherwise "
+            "include/exports.",
         ),
     ] = None,
     *,

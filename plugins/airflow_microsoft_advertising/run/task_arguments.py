@@ -1,4 +1,4 @@
-"""From the arguments of the operator for other people's DAGs to the export that they describe."""
+"""Builds an export from the arguments of `CustomerMatchUploadOperator`."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ _ARGUMENTS: Final = {
 
 
 def name_of_export(dag_id: str, task_id: str) -> str:
-    """The name under which a task keeps its audiences, if it was given none."""
+    """Return the default name of a task's export."""
     name = f"{dag_id}.{task_id}"
     return name if _NAME.fullmatch(name) else slug(name)
 
 
 def switch(value: object, argument: str) -> bool:
-    """A switch as it was given, or as a template left it.
+    """Parse a boolean argument, which may be the text of a rendered template.
 
     Raises:
         ConfigurationError: It is neither true nor false.
@@ -68,28 +68,26 @@ def export_of_arguments(
     workspace_connection: str | None,
     **values: object,
 ) -> Export:
-    """The export that the arguments describe. They are checked here, because templates fill them in.
+    """Build the export from the arguments of a task. They are validated here, after templates were rendered.
 
     Args:
-        origin: Where they come from, for messages.
+        origin: Where the arguments come from, for messages.
         options: Further keys of an export file.
-        segments: As the operator takes them.
-        source: The folder of tables that are given by name, or a mapping as in an export file; None: where the first
-            table is.
+        segments: The operator's argument `segments`.
+        source: The folder of tables that are named without a path, or a mapping as in an export file; None: the folder
+            of the first table.
         lake: Connection of the tables.
         workspace: The workspace.
         workspace_connection: Its connection; None: that of the tables, if the workspace is not on a local disk.
-        values: Further keys, which `options` cannot have.
+        values: Further keys, which `options` must not have.
 
     Raises:
-        ConfigurationError: One of them is wrong.
+        ConfigurationError: An argument is not valid.
     """
     if not isinstance(options, Mapping):
         raise ConfigurationError(f"{origin}, options: must be a mapping, as in an export file.")
     for key in _ARGUMENTS.keys() & options.keys():
-        raise ConfigurationError(
-            f"{origin}, options.{key}: is not an option. Give {_ARGUMENTS[key]} instead."
-        )
+        raise ConfigurationError(f"{origin}, options.{key}: is not an option. Use {_ARGUMENTS[key]} instead.")
     selections = _selections(segments)
     settings = dict(source) if isinstance(source, Mapping) else {"root": source} if source else {}
     kept = workspace_connection or (lake if _is_remote(workspace) else None)
@@ -113,7 +111,7 @@ def _is_remote(folder: object) -> bool:
     try:
         return not Location.of(str(folder)).is_local
     except ValueError:
-        return True  # the check of the workspace says what is wrong
+        return True  # the validation of the workspace reports the error
 
 
 def _selections(segments: object) -> object:
@@ -124,7 +122,7 @@ def _selections(segments: object) -> object:
 
 
 def _selection(segment: object) -> object:
-    """As in an export file. A table that is given by a path or a file's name is named by its last part."""
+    """Return a segment as in an export file. If the table is a path or a file name, its last part becomes its name."""
     if not isinstance(segment, str | Mapping):
         return segment
     values = dict({"table": segment} if isinstance(segment, str) else segment)
@@ -135,7 +133,7 @@ def _selection(segment: object) -> object:
 
 
 def _parent_of(selections: object) -> str:
-    """The folder of the first table that is given by a whole path. Where the others are does not matter."""
+    """Return the folder of the first table with a complete path. The folders of the others do not matter."""
     for one in selections if isinstance(selections, list) else ():
         path = str(one.get("path", "") if isinstance(one, Mapping) else "").rstrip("/")
         scheme, separator, rest = path.partition("://")

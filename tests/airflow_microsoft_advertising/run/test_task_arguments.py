@@ -75,7 +75,7 @@ def test_the_workspace_has_the_lakes_connection_if_it_needs_one(
     ("arguments", "message"),
     [
         ({"options": "{}"}, "options: must be a mapping"),
-        ({"options": {"segments": ["Gold"]}}, r"options.segments: is not an option. Give `segments`"),
+        ({"options": {"segments": ["Gold"]}}, r"options.segments: is not an option. Use `segments`"),
         ({"options": {"upload_timeout_minutes": 5}}, "Give `upload_timeout` instead"),
         ({"options": {"tags": ["x"]}}, "Give the DAG's `tags` instead"),
         ({"segments": [None]}, r"segments\[0\]: must be a mapping or the name of a table"),
