@@ -68,11 +68,17 @@ def check_join(
 
 
 def check_workspace_is_no_table(workspace: Folder, source: Source, segments: Sequence[Selection]) -> None:
-    """Check that no pattern can take the workspace for a table."""
-    own, tables = (posixpath.normpath(folder.root) + "/" for folder in (workspace, source))
+    """Check that neither a pattern nor a path takes the workspace for a table or a part of one."""
+    own, tables = (posixpath.normpath(folder.locate()) + "/" for folder in (workspace, source))
     if own.startswith(tables) and any(selection.is_pattern for selection in segments):
         fault = "is inside the source, where a pattern would take it for a table. Choose another folder"
         raise Faults([(("workspace",), fault)])
+    for selection in segments:
+        if selection.path and own.startswith(posixpath.normpath(source.locate(selection.path)) + "/"):
+            fault = (
+                f"is inside the table {selection.table!r}, which would then contain it. Choose another folder"
+            )
+            raise Faults([(("workspace",), fault)])
 
 
 def check_named_tables(segments: Sequence[Selection], others: Mapping[str, str]) -> None:

@@ -296,6 +296,10 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"source": "~/lake"}, "line 3, source: contains a variable"),
     ({"workspace": "lake/workspace"}, "line 6, workspace: is inside the source, where a pattern"),
     ({"workspace": "./lake"}, "line 6, workspace: is inside the source, where a pattern"),
+    (
+        {"segments": "[{table: Gold, path: in/Gold}]", "workspace": "lake/in/Gold/ws"},
+        "line 6, workspace: is inside the table 'Gold'",
+    ),
     # Segments
     ({"segments": "[]"}, "line 4, segments: is an empty list. Write at least one item."),
     ({"segments": "[all]"}, "line 4, segments[0]: cannot be an item of a list. Write `segments: all`"),
