@@ -76,8 +76,8 @@ def test_the_workspace_has_the_lakes_connection_if_it_needs_one(
     [
         ({"options": "{}"}, "options: must be a mapping"),
         ({"options": {"segments": ["Gold"]}}, r"options.segments: is not an option. Use `segments`"),
-        ({"options": {"upload_timeout_minutes": 5}}, "Give `upload_timeout` instead"),
-        ({"options": {"tags": ["x"]}}, "Give the DAG's `tags` instead"),
+        ({"options": {"upload_timeout_minutes": 5}}, "Use `upload_timeout` instead"),
+        ({"options": {"tags": ["x"]}}, "Use the DAG's `tags` instead"),
         ({"segments": [None]}, r"segments\[0\]: must be a mapping or the name of a table"),
         ({"segments": [{"audience": "A"}]}, r"segments\[0\].table: missing"),
         ({"workspace": None}, "workspace"),
