@@ -105,7 +105,7 @@ def test_where_lists_cannot_be_read_no_segment_ends(tmp_path: Path, simulator: S
     at.run()
     lake.list({silver: range(150, 400)}, unreadable=True)
     at.run()
-    words = "1 rows of 'msdynci_segmentmembership' cannot be read, and may list the segment."
+    words = "1 rows of 'msdynci_segmentmembership' cannot be read; they may list the segment."
     with pytest.raises(AirflowSkipException, match=words):
         at.run()
     [audience] = at.audiences(gold)

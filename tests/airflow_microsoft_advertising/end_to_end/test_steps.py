@@ -294,7 +294,7 @@ def test_no_token_goes_where_the_ledger_was_made_to_point(small: Installation) -
         changed = request.model_copy(update={"upload_url": strange})
         ledger.write(entry, entry.state.requested(0, changed))
         with pytest.raises(
-            AirflowFailException, match=rf"127\.0\.0\.1:{server.getsockname()[1]} to send members"
+            AirflowFailException, match=rf"127\.0\.0\.1:{server.getsockname()[1]} as the host to send members"
         ):
             small.upload(run, segment, 1)
         with pytest.raises(TimeoutError):
