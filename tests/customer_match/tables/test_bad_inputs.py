@@ -266,7 +266,7 @@ CASES = [
     Case("zero bytes, Parquet", one("", "a.parquet"), refused("a.parquet", "0 bytes")),
     Case("zero bytes beside good files", {"a.csv": GOOD, "b.csv": ""}, refused("b.csv", "0 bytes")),
     Case(
-        "wrong magic", one(b"PAR2" + PLAIN[4:-4] + b"PAR2", "a.parquet"), refused("a.parquet", "not a whole")
+        "wrong magic", one(b"PAR2" + PLAIN[4:-4] + b"PAR2", "a.parquet"), refused("a.parquet", "not a complete")
     ),
     Case("CSV named Parquet", one(GOOD, "a.parquet"), refused("a.parquet", "name it .csv")),
     Case("Parquet named CSV", one(PLAIN), refused("a.csv", "a Parquet file")),
@@ -631,14 +631,14 @@ CASES = [
         meanwhile=next_rewritten,
     ),
     # --- Delta Lake and CDM
-    Case("Delta log with a hole", delta(lambda t: log(t, 1).unlink()), refused("has a hole")),
+    Case("Delta log with a hole", delta(lambda t: log(t, 1).unlink()), refused("log is incomplete")),
     Case(
         "Delta commit of zero bytes",
         delta(lambda t: log(t, 1).write_bytes(b"")),
         refused("truncated or damaged"),
     ),
     Case("Delta log that is no JSON", delta(lambda t: log(t, 1).write_text("{")), refused("1.json")),
-    Case("Delta files that are gone", delta(delta_without_files), refused("which is not there")),
+    Case("Delta files that are gone", delta(delta_without_files), refused("which does not exist")),
     Case(
         "Delta path out of the table",
         delta_path("../secret.parquet"),
@@ -646,12 +646,12 @@ CASES = [
     ),
     Case("Delta path, absolute", delta_path("/etc/passwd"), refused("outside of the table's folder")),
     Case("Delta path that is no text", delta_path("a/\ud800"), refused("names a file outside")),
-    Case("Delta column that is no text", delta(column_of_half_a_letter), refused("cannot be understood")),
+    Case("Delta column that is no text", delta(column_of_half_a_letter), refused("cannot be parsed")),
     Case("Delta path, encoded", delta_path("a/%2e%2e/%2e%2e/x"), refused("outside of the table's folder")),
     Case(
         "CDM model naming a missing file",
         cdm("Gold/nowhere.csv"),
-        refused("which is not there|is not there"),
+        refused("which does not exist|is not there"),
         at="t/Gold",
     ),
     Case(

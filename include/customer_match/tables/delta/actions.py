@@ -24,7 +24,7 @@ Action = dict[str, Any]
 
 _SIDECARS: Final = "_sidecars"
 _BATCH: Final = 4096
-# Statistics of columns are most of a checkpoint, and are not needed.
+# Without column statistics, which are most of a checkpoint and are not needed.
 _COLUMNS: Final = [
     "protocol", "metaData", "sidecar", "add.path", "add.partitionValues", "add.size", "add.modificationTime",
     "add.stats", "add.stats_parsed.numRecords", "add.deletionVector",
@@ -38,7 +38,7 @@ class LogReader:
     Args:
         filesystem: The file system.
         table: The table's folder.
-        log: Its files.
+        log: The files of the log.
     """
 
     def __init__(self, filesystem: fsspec.AbstractFileSystem, table: str, log: LogFiles) -> None:
@@ -51,20 +51,20 @@ class LogReader:
         """When a version was committed.
 
         Raises:
-            ConfigurationError: Nothing tells.
+            ConfigurationError: The time is unknown.
         """
         if (time := self.known_time_of(version)) is None:
             raise ConfigurationError(
-                f"{self._log.where}: nothing tells when version {version} of this Delta table was written, so that "
-                "its state at the run's data interval cannot be known. Keep the table in a storage with file times."
+                f"{self._log.where}: it is unknown when version {version} of this Delta table was written, so its "
+                "state at the run's data interval is unknown too. Keep the table in a storage with file times."
             )
         return time
 
     def known_time_of(self, version: int) -> datetime | None:
-        """When a version was committed, if that is known.
+        """When a version was committed; None if unknown.
 
-        That is what its first action says, where that is binding (documented: `inCommitTimestamp`), else when its
-        file was written, else what its first action says without being bound to.
+        The time is the binding one in its first action (documented: `inCommitTimestamp`), otherwise the time of its
+        file, otherwise the informative one in its first action.
         """
         commit = self._log.commits.get(version)
         provenance = self._provenance(commit) if commit else {}
@@ -75,7 +75,7 @@ class LogReader:
         return datetime.fromtimestamp(said / 1000, UTC) if isinstance(said, int) else None
 
     def checkpoint(self, steps: Steps) -> Iterator[Action]:
-        """The actions of the checkpoint that a version begins with."""
+        """The actions of the checkpoint that a version starts from."""
         for file in steps.checkpoint:
             for action in self._checkpoint_file(file):
                 if sidecar := action.get("sidecar"):
@@ -84,17 +84,17 @@ class LogReader:
                     yield action
 
     def commits(self, steps: Steps) -> Iterator[list[Action]]:
-        """The actions of each commit after it, commit by commit."""
+        """The actions after the checkpoint, one list for each commit."""
         for file in steps.commits:
             yield list(self._json_file(file.path))
 
     def _provenance(self, commit: TableFile) -> Mapping[str, Any]:
-        """The `commitInfo` of a commit, where it is the first action."""
+        """The `commitInfo` of a commit if it is the first action; otherwise empty."""
         with self._open(commit.path) as content:
             first = content.read(_FIRST_ACTION_BYTES).split(b"\n", 1)[0]
         try:
             action = json.loads(first)
-        except ValueError:  # longer than that, or damaged: then reading the whole of it says so
+        except ValueError:  # longer than that, or damaged, which reading the whole file reports
             return {}
         info = action.get("commitInfo") if isinstance(action, dict) else None
         return info if isinstance(info, dict) else {}
@@ -111,7 +111,7 @@ class LogReader:
             lines = content.read().split(b"\n")
         if not any(
             map(bytes.strip, lines)
-        ):  # a commit has an action at least: its people would be passed over
+        ):  # a commit has at least one action: ignoring this file would lose members
             raise self._damaged_log(path, 1)
         for number, line in enumerate(lines, 1):
             if line.strip():
@@ -128,7 +128,7 @@ class LogReader:
 
     def _damaged_log(self, path: str, number: int) -> ConfigurationError:
         return ConfigurationError(
-            f"{self._where(path)}, line {number}, is no action of a Delta log: the file is truncated or damaged. "
+            f"{self._where(path)}, line {number}, is not an action of a Delta log: the file is truncated or damaged. "
             "Restore it, or write the table again."
         )
 
@@ -142,8 +142,8 @@ class LogReader:
                 if isinstance(error, FileNotFoundError):
                     raise
                 raise ConfigurationError(
-                    f"{self._where(path)} is not a whole checkpoint of a Delta log: truncated or damaged. Restore it, "
-                    "or let a new checkpoint be written."
+                    f"{self._where(path)} is not a complete checkpoint of a Delta log: it is truncated or damaged. "
+                    "Restore it, or have a new checkpoint written."
                 ) from error
 
     @contextmanager
@@ -161,7 +161,7 @@ def _rows(batch: pa.RecordBatch) -> Iterable[Action]:
 
 
 def _without_nulls(value: Any) -> Any:
-    """As JSON has it, where what is null is left out; nulls in a partition's values stay: they are values."""
+    """Remove nulls, as in JSON; nulls in partition values are kept, because they are values."""
     if not isinstance(value, dict):
         return value
     return {

@@ -1,8 +1,8 @@
-"""Deletion vectors: the numbers of rows that a data file still has, but the table has not.
+"""Deletion vectors: the numbers of deleted rows that a data file still contains.
 
-Documented: protocol, "Deletion Vector Format". A vector is a magic number and a roaring bitmap of 64 bits; in a
-file its size stands before it and its checksum after it. (The protocol's example of one in the log has its
-magic number the wrong way round; the one in the tests of delta-kernel-rs is right.)
+Documented: protocol, "Deletion Vector Format". A vector is a magic number and a 64-bit roaring bitmap. In a file, its
+size precedes it and its checksum follows it. (The magic number in the protocol's example of a vector in the log is
+reversed; the one in the tests of delta-kernel-rs is right.)
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ Rows = npt.NDArray[np.int64]
 
 
 class Damaged(Exception):
-    """A vector that is not what the log says; the message says in which way."""
+    """A vector does not match the log; the message says how."""
 
 
 def z85_decoded(text: str) -> bytes:
-    """Bytes that are written as Z85 (https://rfc.zeromq.org/spec/32/).
+    """Decode Z85 text (https://rfc.zeromq.org/spec/32/).
 
     Raises:
-        Damaged: They are not.
+        Damaged: The text is not Z85.
     """
     if len(text) % _GROUP or not set(text) <= _VALUES.keys():
         raise Damaged("is not written as Z85")
@@ -55,37 +55,37 @@ def z85_decoded(text: str) -> bytes:
 
 
 def file_of(vector: DeletionVector) -> str:
-    """The file that a vector is in: relative to the table, or whole where the log has it whole.
+    """The file that contains a vector: relative to the table, or absolute if the log says so.
 
     Raises:
-        Damaged: The log names none.
+        Damaged: The log names no file.
     """
     if vector.storage == "p":
         return unquote(vector.value)
     if vector.storage != "u" or len(vector.value) < _UUID_CHARS:
-        raise Damaged(f"is kept in a way that is not known ({vector.storage!r})")
+        raise Damaged(f"is stored in an unknown way ({vector.storage!r})")
     prefix, encoded = vector.value[:-_UUID_CHARS], vector.value[-_UUID_CHARS:]
     name = f"deletion_vector_{uuid.UUID(bytes=z85_decoded(encoded))}.bin"
     return f"{prefix}/{name}" if prefix else name
 
 
 def framed(content: bytes) -> bytes:
-    """A vector as it stands in a file, at its offset."""
+    """A vector with size and checksum, as it is stored in a file."""
     size, checksum = len(content), zlib.crc32(content)
     return size.to_bytes(_NUMBER_BYTES, "big") + content + checksum.to_bytes(_NUMBER_BYTES, "big")
 
 
 def unframe(frame: bytes, vector: DeletionVector) -> bytes:
-    """A vector from where it stands in a file.
+    """Remove size and checksum from a vector that was read from a file.
 
     Raises:
-        Damaged: Size or checksum differ.
+        Damaged: Size or checksum are wrong.
     """
     size, content = frame[:_NUMBER_BYTES], frame[_NUMBER_BYTES:-_NUMBER_BYTES]
     if len(frame) != vector.size_bytes + FRAME_BYTES or int.from_bytes(size, "big") != vector.size_bytes:
-        raise Damaged("has not the size that the log says")
+        raise Damaged("does not have the size that the log says")
     if frame != framed(content):
-        raise Damaged("has another checksum than its content")
+        raise Damaged("does not match its checksum")
     return content
 
 
@@ -93,17 +93,17 @@ def numbers(content: bytes, vector: DeletionVector) -> Rows:
     """The numbers of the deleted rows, from 0, in order.
 
     Raises:
-        Damaged: It is no bitmap, or of another size than the log says.
+        Damaged: The content is not a bitmap, or has another number of rows than the log says.
     """
     from pyroaring import BitMap64  # noqa: PLC0415 (only needed where there are vectors)
 
     if not content.startswith(_MAGIC):
-        raise Damaged("does not begin like one")
+        raise Damaged("does not start like one")
     try:
         rows = BitMap64.deserialize(content[len(_MAGIC) :])
     except ValueError:
-        raise Damaged("is no bitmap") from None
+        raise Damaged("is not a bitmap") from None
     if len(rows) != vector.rows:
         raise Damaged(f"deletes {len(rows)} rows, but the log says {vector.rows}")
-    # Documented: the highest bit is never set. Searching unsigned numbers for others would make floats of them.
+    # Documented: the highest bit is never set. Searching unsigned numbers for signed ones would convert to floats.
     return np.frombuffer(rows.to_array(), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""The files of a Delta log: which of them make up a version, and which version was valid at a moment."""
+"""The files of a Delta log: which of them make up a version, and which version was valid at a given time."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _CHECKPOINT: Final = re.compile(
 
 @dataclass(frozen=True)
 class Steps:
-    """What has to be read to know a version.
+    """The files to read for a version.
 
     Attributes:
         version: The version.
-        checkpoint: Files of one checkpoint: where to begin; none: at nothing.
-        commits: What came after it, in order.
+        checkpoint: Files of the checkpoint to start from; empty: start from an empty table.
+        commits: Commits after the checkpoint, in order.
     """
 
     version: int
@@ -43,8 +43,8 @@ class LogFiles:
 
     Attributes:
         where: The table, for messages.
-        commits: By version.
-        checkpoints: Complete ones, by version; of several of one version any.
+        commits: Commits by version.
+        checkpoints: Complete checkpoints by version; any of several checkpoints of one version.
     """
 
     where: str
@@ -53,7 +53,7 @@ class LogFiles:
 
     @classmethod
     def of(cls, where: str, files: Iterable[TableFile]) -> LogFiles:
-        """Sort the files of the log's folder (not of folders in it); others than of a log are passed over."""
+        """Sort the files of the log's folder (without sub-folders); other files are ignored."""
         commits: dict[int, TableFile] = {}
         parts: dict[tuple[int, int], dict[int, TableFile]] = defaultdict(dict)
         for file in files:
@@ -62,7 +62,7 @@ class LogFiles:
                 commits[int(found[1])] = file
             elif found := _CHECKPOINT.fullmatch(name):
                 parts[int(found[1]), int(found["parts"] or 1)][int(found["part"] or 1)] = file
-        # Documented: one in parts of which some are missing is to be ignored.
+        # Documented: a checkpoint with missing parts must be ignored.
         whole = {
             version: tuple(files[part] for part in sorted(files))
             for (version, count), files in parts.items()
@@ -72,7 +72,7 @@ class LogFiles:
 
     @property
     def versions(self) -> list[int]:
-        """Versions that the log tells of, the oldest that can be read first; later ones may have a hole below."""
+        """Versions in the log, starting with the oldest readable one; commits before later versions may be missing."""
         known = sorted(self.commits.keys() | self.checkpoints.keys())
         if 0 in self.commits:
             return known
@@ -80,25 +80,25 @@ class LogFiles:
         return [] if oldest is None else [version for version in known if version >= oldest]
 
     def steps_to(self, version: int) -> Steps:
-        """What to read for a version.
+        """The files to read for a version.
 
         Raises:
-            ConfigurationError: A commit on the way is missing.
+            ConfigurationError: A required commit is missing.
         """
         start = max((known for known in self.checkpoints if known <= version), default=-1)
         needed = range(start + 1, version + 1)
         missing = [number for number in needed if number not in self.commits]
         if missing:
             raise ConfigurationError(
-                f"{self.where} is a Delta table whose log has a hole: {LOG_FOLDER}/{missing[0]:020}.json is missing, "
-                f"without which version {version} cannot be known. Restore that file, or write the table again."
+                f"{self.where} is a Delta table whose log is incomplete: {LOG_FOLDER}/{missing[0]:020}.json is "
+                f"missing, which version {version} needs. Restore that file, or write the table again."
             )
         return Steps(version, self.checkpoints.get(start, ()), tuple(self.commits[n] for n in needed))
 
     def written(self) -> dict[int, datetime]:
-        """When each version was written, as far as the storage knows; never earlier than the one before.
+        """When each version was written, as far as the storage knows; always later than the version before.
 
-        Documented as Spark's way with clocks that jump: a version that seems not later counts as 1 ms later.
+        Documented as Spark's way to handle clocks that jump: a version with an earlier time counts as 1 ms later.
         """
         times: dict[int, datetime] = {}
         last: datetime | None = None
@@ -115,23 +115,23 @@ class LogFiles:
 
 
 def version_at(log: LogFiles, moment: datetime, time_of: Callable[[int], datetime]) -> int:
-    """The version that was valid at a moment: the newest that was not written later.
+    """The version that was valid at a given time: the newest one that was not written later.
 
     Args:
-        log: Its files.
-        moment: With a time zone.
-        time_of: When a version was committed; asked for few of them.
+        log: The files of the log.
+        moment: The time, with a time zone.
+        time_of: Returns when a version was committed; called for a few versions.
 
     Raises:
-        ConfigurationError: The log begins later.
+        ConfigurationError: The log starts later.
     """
     versions = log.versions
     found = bisect_right(versions, moment, key=time_of)
     if found:
         return versions[found - 1]
     raise ConfigurationError(
-        f"{log.where} is wanted as it was at {moment.isoformat()} (the end of the run's data interval), but its "
-        f"Delta log begins later: with version {versions[0]} of {time_of(versions[0]).isoformat()}. Run the export "
-        "for a later interval, or let the log be kept longer (`delta.logRetentionDuration`). A copied table has "
-        "the times of its copying."
+        f"The run needs {log.where} as it was at {moment.isoformat()} (the end of its data interval), but the Delta "
+        f"log starts later: with version {versions[0]} of {time_of(versions[0]).isoformat()}. Run the export for a "
+        "later data interval, or have the log kept longer (`delta.logRetentionDuration`). A copied table has the "
+        "times at which it was copied."
     )

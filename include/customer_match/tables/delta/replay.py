@@ -1,4 +1,4 @@
-"""What the actions of a Delta log come to: the files that are a version of the table."""
+"""Replays the actions of a Delta log: which files make up a version of the table."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["DataFile", "DeletionVector", "Metadata", "Snapshot", "replay_log"]
 
 Action = Mapping[str, Any]
 
-# Features that do not change which rows there are, or that are respected here; `variant*` changes columns that
-# are no text and so are never read.
+# Features that do not change which rows exist, or that are supported here; `variant*` affects only columns that are not
+# text and so are never read.
 _READ: Final = frozenset(
     {
         "columnMapping", "deletionVectors", "timestampNtz", "typeWidening", "typeWidening-preview",
@@ -29,14 +29,14 @@ _FEATURES_VERSION: Final = 3
 
 @dataclass(frozen=True)
 class DeletionVector:
-    """Where the numbers of a data file's deleted rows are.
+    """Describes where the numbers of a data file's deleted rows are stored.
 
     Attributes:
-        storage: `i`: in the log; `u`: in a file named by a UUID; `p`: in a file with a whole path.
-        value: The numbers, the UUID, or the path.
-        offset: In that file, in bytes.
-        size_bytes: Of the numbers.
-        rows: How many rows are deleted.
+        storage: `i`: in the log; `u`: in a file named by a UUID; `p`: in a file with an absolute path.
+        value: The encoded numbers, the UUID, or the path.
+        offset: Position in that file, in bytes.
+        size_bytes: Size of the encoded numbers.
+        rows: Number of deleted rows.
     """
 
     storage: str
@@ -47,7 +47,7 @@ class DeletionVector:
 
     @classmethod
     def of(cls, descriptor: Mapping[str, Any]) -> Self:
-        """From what the log says."""
+        """Build it from the descriptor in the log."""
         return cls(
             str(descriptor["storageType"]),
             str(descriptor["pathOrInlineDv"]),
@@ -58,20 +58,20 @@ class DeletionVector:
 
     @property
     def key(self) -> str:
-        """Tells it apart from others (documented: `uniqueId`)."""
+        """Its unique key (documented: `uniqueId`)."""
         return f"{self.storage}{self.value}" + ("" if self.offset is None else f"@{self.offset}")
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """A data file with the rows of it that count.
+    """A data file of a version.
 
     Attributes:
-        path: As the log has it: relative to the table, percent-encoded.
-        partition_values: By the partition columns' physical names, as text.
-        rows: How many are in the file, deleted ones too, where the log knows it.
-        vector: Its deleted rows.
-        written: When (UTC), where the log says so.
+        path: The path in the log: relative to the table, percent-encoded.
+        partition_values: Values as text, by the partition columns' physical names.
+        rows: Number of rows in the file, including deleted ones; None if the log does not say.
+        vector: Its deleted rows; None if there are none.
+        written: When it was written (UTC); None if the log does not say.
     """
 
     path: str
@@ -82,7 +82,7 @@ class DataFile:
 
     @classmethod
     def of(cls, add: Mapping[str, Any]) -> Self:
-        """From what the log says."""
+        """Build it from an `add` action."""
         vector = add.get("deletionVector")
         written = add.get("modificationTime")
         return cls(
@@ -96,11 +96,11 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What the log says of the table as a whole.
+    """The table's metadata in the log.
 
     Attributes:
         schema: The columns, as JSON.
-        partition_columns: Names of those whose values are in the log.
+        partition_columns: Names of the columns whose values are in the log.
         mapping: How columns are found in data files: `none`, `name` or `id`.
     """
 
@@ -115,8 +115,8 @@ class Snapshot:
 
     Attributes:
         version: Its number.
-        metadata: Of the table.
-        files: In order of their paths.
+        metadata: The table's metadata.
+        files: Its data files, in order of their paths.
     """
 
     version: int
@@ -131,9 +131,9 @@ class _State:
     files: dict[tuple[str, str | None], DataFile] = field(default_factory=dict)
 
     def take(self, actions: Iterable[Action]) -> None:
-        """Documented: the order within a commit means nothing, so what it removes goes before what it adds.
+        """Apply actions. Documented: the order within a commit has no meaning, so removes are applied before adds.
 
-        The removes of a checkpoint are tombstones of files that are not among what it adds.
+        The removes of a checkpoint are tombstones of files that it does not add.
         """
         added = []
         for action in actions:
@@ -151,16 +151,16 @@ class _State:
 def replay_log(
     where: str, version: int, checkpoint: Iterable[Action], commits: Iterable[Iterable[Action]]
 ) -> Snapshot:
-    """The version that a checkpoint and the commits after it make.
+    """Replay a checkpoint and the commits after it.
 
     Args:
         where: The table, for messages.
-        version: Its number.
-        checkpoint: Its actions; none: the table begins with the commits.
-        commits: Actions of each.
+        version: Number of the version.
+        checkpoint: Actions of the checkpoint; empty if the table starts with the commits.
+        commits: Actions of each commit.
 
     Raises:
-        ConfigurationError: The log is incomplete, or the table needs what is not known here.
+        ConfigurationError: The log is incomplete, or the table needs an unsupported feature.
     """
     state = _State()
     try:
@@ -169,13 +169,13 @@ def replay_log(
             state.take(actions)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigurationError(
-            f"{where}: an action of its Delta log up to version {version} lacks what it must have "
+            f"{where}: an action of its Delta log up to version {version} lacks a required value "
             f"({type(error).__name__}). Restore the log, or write the table again."
         ) from error
     if state.protocol is None or state.metadata is None:
         lacks = "protocol" if state.protocol is None else "columns"
         raise ConfigurationError(
-            f"{where}: its Delta log up to version {version} does not say the table's {lacks}. Restore the log, or "
+            f"{where}: its Delta log up to version {version} does not define the table's {lacks}. Restore the log, or "
             "write the table again."
         )
     features = _check_features(state.protocol, where)
@@ -193,13 +193,13 @@ def _check_features(protocol: Action, where: str) -> frozenset[str]:
         unknown = [f"reader version {reader}"]
     if any(feature.startswith("catalog") for feature in unknown):
         raise ConfigurationError(
-            f"{where} is a Delta table whose versions only a catalog knows ({', '.join(unknown)}). Let a copy of it "
-            "be written as a table of files."
+            f"{where} is a Delta table whose versions are managed by a catalog ({', '.join(unknown)}). Have a copy of "
+            "it written as a path-based table."
         )
     if unknown:
         raise ConfigurationError(
-            f"{where} is a Delta table that needs what is not known here: {', '.join(unknown)}. Let the feature be "
-            "taken off the table, or a copy be written without it."
+            f"{where} is a Delta table that needs an unsupported feature: {', '.join(unknown)}. Drop the feature from "
+            "the table, or have a copy written without it."
         )
     return frozenset({"columnMapping"}) if reader == _COLUMN_MAPPING_VERSION else features
 
@@ -213,9 +213,12 @@ def _metadata_of(action: Action, features: frozenset[str], where: str) -> Metada
             f"{where} is a Delta table of {provider} files; only Parquet can be read. Have it written as Parquet."
         )
     if "columnMapping" not in features:
-        mapping = "none"  # documented: only honoured where the protocol has it
+        mapping = "none"  # documented: it applies only if the protocol has the feature
     elif mapping not in ("none", "name", "id"):
-        raise ConfigurationError(f"{where}: the column mapping {mapping!r} of this Delta table is not known.")
+        raise ConfigurationError(
+            f"{where}: the column mapping {mapping!r} of this Delta table is not supported. Have a copy written "
+            "without it."
+        )
     return Metadata(str(action["schemaString"]), tuple(action.get("partitionColumns") or ()), mapping)
 
 
@@ -224,6 +227,6 @@ def _rows_of(add: Mapping[str, Any]) -> int | None:
     if parsed is None and (stats := add.get("stats")):
         try:
             parsed = json.loads(stats).get("numRecords")
-        except (ValueError, AttributeError):  # statistics are optional: without them the footers tell
+        except (ValueError, AttributeError):  # statistics are optional: without them the footers are used
             return None
     return None if parsed is None else int(parsed)

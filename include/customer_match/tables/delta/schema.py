@@ -1,4 +1,4 @@
-"""The columns of a Delta table: their types, and where a data file has them."""
+"""The columns of a Delta table: their types, and their names in data files."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Column:
     """A column of the table.
 
     Attributes:
-        name: As people see it.
-        physical: As data files and partition values have it.
-        field_id: As data files have it, where columns are found by ids.
-        type: As the table has it; files may have narrower ones. None: one that cannot be read.
-        described: The type, in the log's words.
+        name: Its name.
+        physical: Its name in data files and partition values.
+        field_id: Its id in data files, if columns are found by ids; otherwise None.
+        type: Its type; files may have a narrower one. None: a type that cannot be read.
+        described: Its type as the log writes it.
     """
 
     name: str
@@ -60,9 +60,9 @@ class Schema:
     """The columns of one version.
 
     Attributes:
-        columns: By name, in order.
-        partitions: Names of those whose values are in the log.
-        by_id: Whether data files are searched by ids.
+        columns: The columns by name, in order.
+        partitions: Names of the columns whose values are in the log.
+        by_id: Whether columns are found in data files by their ids.
     """
 
     columns: Mapping[str, Column]
@@ -71,17 +71,17 @@ class Schema:
 
     @classmethod
     def of(cls, metadata: Metadata, where: str) -> Schema:
-        """From what the log says.
+        """Parse the schema in the log.
 
         Raises:
-            ConfigurationError: It says nothing that can be understood.
+            ConfigurationError: It cannot be parsed.
         """
         try:
             fields = json.loads(metadata.schema)["fields"]
             columns = [_column(field, mapped=metadata.mapping != "none") for field in fields]
         except (KeyError, TypeError, ValueError, AttributeError):
             raise ConfigurationError(
-                f"{where}: the columns in the log of this Delta table cannot be understood. Restore the log, or write "
+                f"{where}: the columns in the log of this Delta table cannot be parsed. Restore the log, or write "
                 "the table anew."
             ) from None
         return cls(
@@ -91,7 +91,7 @@ class Schema:
         )
 
     def types(self) -> Columns:
-        """Names and types, for whoever chooses among them."""
+        """Names and types of the columns, with faults for types that cannot be read."""
         readable = {name: column.type or pa.binary() for name, column in self.columns.items()}
         faults = {
             name: f"holds {column.described}, not text"
@@ -101,7 +101,7 @@ class Schema:
         return Columns(readable, faults)
 
     def stored(self, file: pa.Schema) -> dict[str, str] | None:
-        """By what names a data file has the columns that it has; None if it must have ids, but has none."""
+        """The names in a data file of the columns that it contains; None if it must have ids but has none."""
         if not self.by_id:
             return self._stored_by_name(file.names)
         by_id = {
@@ -113,7 +113,7 @@ class Schema:
         return found if by_id else None
 
     def _stored_by_name(self, names: Sequence[str]) -> dict[str, str]:
-        """Names in another case are the same, as for Spark: to take such a column for missing would lose its people."""
+        """Find columns by name, ignoring case as Spark does: a column taken for missing would lose members."""
         exact, alike = set(names), {name.casefold(): name for name in names}
         found = {}
         for column in self.columns.values():
@@ -125,7 +125,7 @@ class Schema:
 
 def _column(field: Mapping[str, Any], *, mapped: bool) -> Column:
     name, metadata, kind = field["name"], field.get("metadata") or {}, field["type"]
-    name.encode()  # half of a letter, which JSON can write, fails
+    name.encode()  # fails for lone surrogates, which JSON can contain
     described = kind if isinstance(kind, str) else kind["type"]
     if not mapped:
         return Column(name, name, None, _type(kind), described)
@@ -134,7 +134,7 @@ def _column(field: Mapping[str, Any], *, mapped: bool) -> Column:
 
 
 def _type(kind: Any) -> pa.DataType | None:
-    """In Arrow's words; None for what has fields of its own, which are not read, and for what is not known."""
+    """The Arrow type; None for types with fields of their own, which are not read, and for unknown types."""
     if isinstance(kind, dict):
         element = _type(kind["elementType"]) if kind["type"] == "array" else None
         return None if element is None else pa.list_(element)

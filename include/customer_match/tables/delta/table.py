@@ -1,4 +1,4 @@
-"""A Delta table as one of its versions: the data files of its log, without the rows that are deleted."""
+"""One version of a Delta table: the data files in its log, without deleted rows."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class DeltaTable(ParquetTable):
     Attributes:
         root: The table's folder.
         schema: Its columns.
-        entries: What the log says of each data file, by the file's path.
-        committed: When the version was written.
+        entries: The log's entry of each data file, by the file's path.
+        committed: When the version was committed; None if unknown.
     """
 
     root: str
@@ -52,11 +52,11 @@ class DeltaTable(ParquetTable):
 
     @property
     def modified(self) -> datetime | None:
-        """When the version was committed (UTC), where that is known."""
+        """When the version was committed (UTC); None if unknown."""
         return self.committed
 
     def profiles(self) -> int:
-        """Number of rows: from the log, or from the footers where the log does not tell."""
+        """Number of rows: from the log, or from the footers if the log does not say."""
         known = [entry.rows for entry in self.entries.values()]
         if None in known:
             known = [footer.rows for footer in self._footers.values()]
@@ -73,7 +73,7 @@ class DeltaTable(ParquetTable):
         columns: tuple[str, ...],
         before: Input | None,
     ) -> None:
-        """Where columns lie is known only when a file is opened: its names of them may be others."""
+        """Fetch nothing in advance: a file's own column names are known only once it is opened."""
 
     def _batches_of(
         self,
@@ -88,10 +88,12 @@ class DeltaTable(ParquetTable):
         told = {c.name: self._partition_value(c, entry) for c in wanted if c.name in self.schema.partitions}
         with self._open_file(file) as opened:
             stored = self.schema.stored(opened.parquet.schema_arrow)
-            if stored is None:  # documented: to be refused; to take the columns for empty would lose people
+            if (
+                stored is None
+            ):  # documented: must be refused; treating the columns as empty would lose members
                 raise ConfigurationError(
-                    f"{self._where(file)} has no column ids, by which this Delta table finds its columns (column "
-                    "mapping `id`). Let the table be rewritten (`OPTIMIZE`, `REORG`)."
+                    f"{self._where(file)} has no column ids, which this Delta table needs to find its columns (column "
+                    "mapping `id`). Have the table rewritten (`OPTIMIZE`, `REORG`)."
                 )
             names = [stored[name] for name in columns if name in stored]
             start = 0
@@ -111,7 +113,7 @@ class DeltaTable(ParquetTable):
                 start += batch.num_rows
 
     def _values(self, column: Column, batch: pa.RecordBatch, stored: str | None, file: TableFile) -> pa.Array:
-        """A column's values: from the file, or nulls where the file is older than the column."""
+        """A column's values: from the file, or nulls if the file is older than the column."""
         target = column.type or pa.null()  # columns that cannot be read are refused before
         if stored is None:
             return pa.nulls(batch.num_rows, target)
@@ -120,16 +122,16 @@ class DeltaTable(ParquetTable):
             return values
         try:
             return values.cast(target)
-        except pa.ArrowException:  # whose words quote the value
+        except pa.ArrowException:  # its message would quote the value
             raise ConfigurationError(
-                f"The column {column.name!r} of {self._where(file)} holds {values.type}, and a value of it is no "
-                f"{column.described}, its type in the Delta log. Have the table written again."
+                f"The column {column.name!r} of {self._where(file)} holds {values.type}, and one of its values is not "
+                f"of the type {column.described} in the Delta log. Have the table written again."
             ) from None
 
     def _partition_value(self, column: Column, entry: DataFile) -> pa.Scalar:
-        """The value of a partition's column, as the log tells it."""
+        """The value of a partition column in the log."""
         target = column.type or pa.null()
-        # Documented: an empty text is null, whatever the type.
+        # Documented: an empty text means null, whatever the type.
         text = entry.partition_values.get(column.physical) or None
         try:
             value = pa.scalar(text, pa.string())
@@ -138,7 +140,7 @@ class DeltaTable(ParquetTable):
             return value.cast(target)
         except (pa.ArrowException, UnicodeError):
             raise ConfigurationError(
-                f"{self.location}: its Delta log has a partition whose value of {column.name!r} is no "
+                f"{self.location}: its Delta log has a partition whose value of {column.name!r} is not of the type "
                 f"{column.described}. Have the table written again."
             ) from None
 
@@ -147,8 +149,8 @@ class DeltaTable(ParquetTable):
             return deletion_vectors.numbers(self._content_of(vector), vector)
         except deletion_vectors.Damaged as damage:
             raise ConfigurationError(
-                f"{self.location}: a deletion vector of this Delta table {damage}, so that deleted people cannot be "
-                "told from others. Restore it, or write the table again (`REORG TABLE … APPLY (PURGE)`)."
+                f"{self.location}: a deletion vector of this Delta table {damage}, so deleted rows cannot be "
+                "distinguished from others. Restore it, or write the table again (`REORG TABLE … APPLY (PURGE)`)."
             ) from None
 
     def _content_of(self, vector: DeletionVector) -> bytes:
@@ -166,19 +168,19 @@ class DeltaTable(ParquetTable):
 
 @dataclass(frozen=True)
 class _DeltaFormat:
-    """Delta Lake: folders that have a log."""
+    """The format Delta Lake: folders with a log."""
 
     name: Format = "delta"
     title: str = "Delta Lake"
     marker: str = f"folder {LOG_FOLDER}"
 
     def find(self, place: Place) -> Sequence[FoundTable]:
-        """Folders with a log, at any depth; also the listed one itself."""
+        """Find folders with a log, at any depth, including the listed folder itself."""
         folders = self._folders(place.listing) if place.listing else []
         return [FoundTable(folder.rsplit("/", 1)[-1], folder, folder) for folder in folders]
 
     def forbids_plain(self, listing: Listing) -> bool:
-        """A log in it: older versions' files lie beside the newest one's."""
+        """Whether there is a log: files of older versions are stored next to those of the newest one."""
         return bool(self._folders(listing))
 
     def _folders(self, listing: Listing) -> list[str]:
@@ -191,7 +193,7 @@ class _DeltaFormat:
         return [f"{listing.root}{table}" for table in tables]
 
     def open(self, place: Place) -> DeltaTable | None:
-        """Open a folder with a log, as it was at a moment."""
+        """Open a folder with a log, as it was at a given time."""
         listing, where = place.listing, place.where
         if listing is None or listing.is_file:
             return None
@@ -201,8 +203,8 @@ class _DeltaFormat:
         log = LogFiles.of(where, log_files)
         if not log.versions:
             raise ConfigurationError(
-                f"{where} has a folder {LOG_FOLDER}, but it holds no version that can be read: neither the first "
-                "commit nor a checkpoint. Restore the log, or write the table again."
+                f"{where} has a folder {LOG_FOLDER}, but it holds no readable version: neither the first commit nor a "
+                "checkpoint. Restore the log, or write the table again."
             )
         reader = LogReader(place.filesystem, place.path, log)
         version = log.versions[-1] if place.as_of is None else version_at(log, place.as_of, reader.time_of)
@@ -228,7 +230,7 @@ def _table(
         path = _path_of(filesystem, listing.root, unquote(entry.path), where)
         if path in entries:
             raise ConfigurationError(
-                f"{where}: the Delta log has the same data file twice in version {snapshot.version}. Restore the "
+                f"{where}: the Delta log lists the same data file twice in version {snapshot.version}. Restore the "
                 "log, or write the table again."
             )
         files.append(listed.get(path) or _find_unlisted_file(filesystem, path, where))
@@ -245,7 +247,7 @@ def _table(
 
 
 def _find_unlisted_file(filesystem: fsspec.AbstractFileSystem, path: str, where: str) -> TableFile:
-    """A file that was not listed may have been written since; one that is not there has been cleaned away."""
+    """Find a file that was not listed: it may have been written since; if it does not exist, it was deleted."""
     location = format_location(filesystem, path)
     try:
         with storage_faults(location):
@@ -256,8 +258,8 @@ def _find_unlisted_file(filesystem: fsspec.AbstractFileSystem, path: str, where:
 
 def _missing_file(where: str, file: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{where}: this version of the Delta table needs {file}, which is not there: it was deleted by hand, or by "
-        "VACUUM because the version is too old. Run the export for a later interval, let data files be kept longer "
+        f"{where}: this version of the Delta table needs {file}, which does not exist. It was deleted by hand, or by "
+        "VACUUM because the version is too old. Run the export for a later data interval, have data files kept longer "
         "(`delta.deletedFileRetentionDuration`), or restore the file."
     )
 
@@ -268,14 +270,14 @@ def _path_of(filesystem: fsspec.AbstractFileSystem, root: str, named: str, where
     path = inside(filesystem, root, named.removeprefix(own))
     if path is None:
         raise ConfigurationError(
-            f"{where}: its Delta log names a file outside of the table's folder, as a shallow clone does. Only what "
-            "lies in the folder is read: have the table written as a whole (a deep clone)."
+            f"{where}: its Delta log names a file outside of the table's folder, as a shallow clone does. Only files "
+            "in the folder are read: have the table written as a whole (a deep clone)."
         )
     return path
 
 
 def _mask_of_kept_rows(deleted: deletion_vectors.Rows, start: int, count: int) -> pa.Array:
-    """Which rows of a batch count: a mask."""
+    """A mask of the rows of a batch that are not deleted."""
     first, end = np.searchsorted(deleted, [start, start + count])
     mask = np.ones(count, dtype=bool)
     mask[deleted[first:end] - start] = False

@@ -1,5 +1,5 @@
-"""Tables of plain files that keep a log beside them: only the log knows which of the files count.
+"""Tables of plain files with a log next to them: only the log says which of the files count.
 
-`detection.py` knows the logs by the names of their files, and refuses those that are not read here; `databricks.py` and
-`spark_sink.py` read two that are simple.
+`detection.py` recognises logs by the names of their files, and rejects tables with unsupported ones. `databricks.py`
+and `spark_sink.py` read two simple kinds.
 """

@@ -1,12 +1,12 @@
-"""Databricks' transactional writes: `_started_<id>` and `_committed_<id>` beside the files say which of these count.
+"""Databricks' transactional writes: `_started_<id>` and `_committed_<id>` next to the files say which of them count.
 
-Databricks writes so wherever a table is no Delta table (documented: Transactional writes to cloud storage with DBIO;
-on by default since Runtime 3.0). Each folder has its own. As its read protocol has it:
+Databricks writes them for every table that is not a Delta table (documented: Transactional writes to cloud storage with
+DBIO; on by default since Runtime 3.0). Each folder has its own. Its read protocol says:
 
 - a file that a commit lists as removed does not count;
 - a file whose name has an id (`…-tid-<id>-…`) counts if the commit of that id lists it as added, or if there is
-  neither a commit nor a start of that id (cleaned away since by VACUUM);
-- all others count, and a commit without content tells nothing.
+  neither a commit nor a start of that id (VACUUM has deleted them);
+- all other files count, and an empty commit is ignored.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _MAX_BYTES: Final = 64 * 2**20
 
 @dataclass
 class _Commits:
-    """What the commits of one folder say.
+    """The commits of one folder.
 
     Attributes:
-        started: Ids of writes that began.
-        added: Names of files by the ids of commits.
-        removed: Names of files.
+        started: Ids of writes that were started.
+        added: Names of added files, by the id of the commit.
+        removed: Names of removed files.
     """
 
     started: set[str] = field(default_factory=set)
@@ -54,7 +54,7 @@ class _Commits:
     removed: set[str] = field(default_factory=set)
 
     def counts(self, name: str) -> bool:
-        """Whether a file is a part of the table."""
+        """Whether a file belongs to the table."""
         if name in self.removed:
             return False
         found = _WITH_ID.fullmatch(name)
@@ -67,12 +67,12 @@ class _Commits:
 def committed_files(
     filesystem: fsspec.AbstractFileSystem, listed: Iterable[TableFile], files: Sequence[TableFile]
 ) -> tuple[TableFile, ...]:
-    """The files that count by the commits in their folders.
+    """The data files that count according to the commits in their folders.
 
     Args:
         filesystem: The file system.
-        listed: All files below the table, those of commits among them.
-        files: Those of data.
+        listed: All files below the table, including commits.
+        files: The data files.
 
     Raises:
         ConfigurationError: A commit cannot be read.
@@ -86,7 +86,7 @@ def committed_files(
         added = {name for own in commits.added.values() for name in own if not name.startswith("_")}
         if missing := sorted(name for name in added - commits.removed if f"{folder}/{name}" not in there):
             log.warning(
-                "%s: files that were committed are not there: %s",
+                "%s: committed files are missing: %s",
                 format_location(filesystem, folder),
                 ", ".join(missing[:3]),
             )

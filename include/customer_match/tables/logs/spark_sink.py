@@ -1,10 +1,10 @@
 """The log of Spark Structured Streaming's file sink: `_spark_metadata` lists the files of each batch.
 
-Files that a batch wrote before it broke off are written again under other names, and stay: only files that the log
-lists count, as Spark reads them (its `FileStreamSinkLog` and `MetadataLogFileIndex`, 2.0 to 4.0). There is one file a
-batch, named by its number; every few batches one that ends in `.compact` holds all before it, too. The first line is
-the log's version, each other one JSON with a file's `path` and an `action`: `add`, or `delete`, which older Spark could
-write.
+If a batch fails, its files are written again under other names, and the old files stay. Only files that the log lists
+count, as in Spark (its `FileStreamSinkLog` and `MetadataLogFileIndex`, 2.0 to 4.0). The log has one file per batch,
+named by its number. After every few batches, a file that ends in `.compact` also holds all earlier ones. The first line
+is the log's version; each other line is JSON with a file's `path` and an `action`: `add`, or `delete`, which older
+versions of Spark could write.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ _REMEDY: Final = "Restore it, or have the table written again"
 def logged_files(
     filesystem: fsspec.AbstractFileSystem, listed: Iterable[TableFile], files: Sequence[TableFile]
 ) -> tuple[TableFile, ...]:
-    """The files that count by the logs of the folders that they lie in.
+    """The data files that count according to the logs of their folders.
 
     Args:
         filesystem: The file system.
-        listed: All files below the table, those of logs among them.
-        files: Those of data.
+        listed: All files below the table, including logs.
+        files: The data files.
 
     Raises:
-        ConfigurationError: A log cannot be read, or lists a file that is not there.
+        ConfigurationError: A log cannot be read, or lists a missing file.
         TransientError: The storage failed.
     """
     counted = {file.path: file for file in files}
@@ -85,8 +85,8 @@ def _listed_files(
         relative = _relative(path, below)
         if relative is None:
             raise ConfigurationError(
-                f"{where} lists the file {posixpath.basename(path)}, which is not there: it was deleted by hand, or "
-                f"the folder was copied in part. {_REMEDY}."
+                f"{where} lists the file {posixpath.basename(path)}, which is missing: it was deleted by hand, or the "
+                f"folder was copied only in part. {_REMEDY}."
             )
         yield relative
 
@@ -101,7 +101,7 @@ def _newest_batches(batches: Sequence[TableFile], where: str) -> list[TableFile]
     start = 0
     for file in batches:
         found = _BATCH.fullmatch(posixpath.basename(file.path))
-        assert found  # noqa: S101 (only such were taken)
+        assert found  # noqa: S101 (others were filtered out)
         number, is_compact = int(found[1]), found[2] is not None
         if is_compact or number not in numbers:
             numbers[number] = file
@@ -110,8 +110,8 @@ def _newest_batches(batches: Sequence[TableFile], where: str) -> list[TableFile]
     missing = [number for number in range(start, last + 1) if number not in numbers]
     if missing or not numbers:
         raise ConfigurationError(
-            f"{where}, the log of Spark's streaming sink, has no batch {missing[0] if missing else 0}: which files of "
-            f"the table count cannot be known. {_REMEDY}."
+            f"{where}, the log of Spark's streaming sink, has no batch {missing[0] if missing else 0}, so it is "
+            f"unknown which files of the table count. {_REMEDY}."
         )
     return [numbers[number] for number in range(start, last + 1)]
 
@@ -127,8 +127,8 @@ def _entries(filesystem: fsspec.AbstractFileSystem, file: TableFile) -> list[tup
     except (ValueError, TypeError, LookupError, RecursionError):
         pass
     raise ConfigurationError(
-        f"{where}, a batch of the log of Spark's streaming sink, is truncated, damaged or of a version that is not "
-        f"known. {_REMEDY}."
+        f"{where}, a batch of the log of Spark's streaming sink, is truncated, damaged or has an unknown version. "
+        f"{_REMEDY}."
     )
 
 
@@ -140,6 +140,6 @@ def _entry(line: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _relative(path: str, below: Mapping[str, str]) -> str | None:
-    """A file that the log lists, by its path below the folder that it governs, wherever that has been copied to."""
+    """The path of a listed file below the folder that the log governs, even if the folder was copied elsewhere."""
     parts = path.split("/")
     return next((own for start in range(len(parts)) if (own := "/".join(parts[start:])) in below), None)

@@ -1,13 +1,13 @@
-"""The footer of a Parquet file, made such that pyarrow takes every file whose columns it can read.
+"""Reads the footer of a Parquet file, and changes it so that pyarrow accepts every file whose columns it can read.
 
-pyarrow converts the types of all columns before it reads one of them, and refuses the whole file for a single one that
-it does not know. Two things are taken out of the footer before it sees it, in memory:
+pyarrow converts the types of all columns before it reads any of them, and refuses the whole file for a single unknown
+type. Two things are removed from the footer in memory:
 
-- The Arrow schema that the writer has put beside Parquet's own one. It may have types that pyarrow has not (polars'
-  128-bit numbers), or cannot read (lists of dictionaries, over several row groups). Parquet's types say all that is
-  needed here: a dictionary of text is text.
-- What Parquet does not allow: names of kinds of text on values of a fixed length (fastparquet's `fixed_text`), and
-  kinds that no version of the format has.
+- The Arrow schema that the writer has added to Parquet's own schema. It may have types that pyarrow lacks (polars'
+  128-bit numbers) or cannot read (lists of dictionaries, over several row groups). Parquet's own types are enough here:
+  a dictionary of text is text.
+- Types that Parquet does not allow: text types on values of a fixed length (fastparquet's `fixed_text`), and types that
+  no version of the format has.
 
 Observed with pyarrow 26.0, polars 2.1 and fastparquet 2026.9; the format: parquet.thrift of apache/parquet-format, in
 Thrift's compact protocol.
@@ -47,11 +47,11 @@ _MANY: Final = 15
 
 @dataclass(frozen=True)
 class Footer:
-    """What is known of a file before its columns are read.
+    """The footer of a file.
 
     Attributes:
-        metadata: As pyarrow has it.
-        fixed_text: Names of columns of text of a fixed length, which pyarrow takes for bytes; zeros fill them up.
+        metadata: The metadata, from pyarrow.
+        fixed_text: Names of columns with text of a fixed length, padded with zeros, which pyarrow reads as bytes.
     """
 
     metadata: pq.FileMetaData
@@ -62,7 +62,7 @@ def read_footer(content: BinaryIO) -> Footer:
     """Read the footer of a file.
 
     Raises:
-        pyarrow.ArrowException, OSError: It has none that can be read.
+        pyarrow.ArrowException, OSError: The file has no readable footer.
     """
     whole = _bytes_of(content)
     try:
@@ -92,13 +92,13 @@ def _bytes_of(content: BinaryIO) -> bytes:
 
 
 def _metadata(footer: bytes) -> pq.FileMetaData:
-    """Of a file of nothing else."""
+    """Parse a footer, as a file that has nothing else."""
     file = b"".join([_MAGIC, footer, len(footer).to_bytes(4, "little"), _MAGIC])
     return pq.read_metadata(pa.BufferReader(file))
 
 
 def _with_known_kinds(footer: bytes) -> tuple[bytes, frozenset[str]]:
-    """The footer without kinds that columns cannot have, and names of those that hold text all the same."""
+    """The footer without types that columns cannot have, and the names of such columns that hold text."""
     parts: list[bytes] = []
     fixed_text: set[str] = set()
     place = 0
@@ -119,10 +119,10 @@ class _Element:
     """One element of the schema: a column, or a group of columns.
 
     Attributes:
-        start, end: Where it lies in the footer.
+        start, end: Its position in the footer.
         fields: Number, type and content of each field.
-        numbers: Values of fields that are numbers.
-        name: Of the column.
+        numbers: Values of numeric fields.
+        name: Name of the column.
     """
 
     start: int
@@ -132,7 +132,7 @@ class _Element:
     name: str
 
     def without(self, *left_out: int) -> bytes:
-        """The element as it is written without some fields: each says how far it is from the one before."""
+        """The encoded element without some fields; each field is encoded with its distance from the one before."""
         written, last = bytearray(), 0
         for number, kind, content in self.fields:
             if number not in left_out:
@@ -143,7 +143,7 @@ class _Element:
 
 
 class _Reader:
-    """Walks through a footer as far as its schema."""
+    """Parses a footer up to its schema."""
 
     def __init__(self, footer: bytes) -> None:
         self._bytes = footer

@@ -1,4 +1,4 @@
-"""Parquet: facts from the footers, rows streamed by row group, only the columns that are asked for."""
+"""Parquet tables: metadata from the footers, rows streamed by row group, only the requested columns."""
 
 from __future__ import annotations
 
@@ -23,19 +23,17 @@ from customer_match.tables.table import FileTable, TableFile, still_there
 
 __all__ = ["FORMAT", "ParquetTable"]
 
-# Column chunks beyond this are read in pieces: a writer may put all rows into one row group.
+# Larger column chunks are read in pieces: a writer may put all rows into one row group.
 _BUFFER_BYTES: Final = 4 * 2**20
-_FOOTERS_BYTES: Final = (
-    8 * 2**20
-)  # of all files together, as they are in the files; several times that in memory
+_FOOTERS_BYTES: Final = 8 * 2**20  # of all files together, encoded; several times as much in memory
 
 
-# What lies in the same bytes as text, and is none.
+# Types that are stored as bytes like text, but are not text.
 _NO_TEXT: Final = {
     "BSON": "BSON",
     "GEOMETRY": "geometries",
     "GEOGRAPHY": "geographies",
-    "UNDEFINED": "a kind of values that is not known here",
+    "UNDEFINED": "an unknown type of values",
 }
 _UNSUPPORTED: Final = re.compile(r"not supported|[Uu]nsupported")
 _SAID: Final = re.compile(r"[\w '<>,.:()-]{1,200}")
@@ -45,7 +43,7 @@ _SAID: Final = re.compile(r"[\w '<>,.:()-]{1,200}")
 class _Facts:
     columns: Columns
     rows: int
-    footer: Footer | None  # None where those of all files would take too much memory
+    footer: Footer | None  # None if the footers of all files would take too much memory
 
 
 class ParquetTable(FileTable):
@@ -70,7 +68,7 @@ class ParquetTable(FileTable):
 
     def _start_fetch(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input | None:
         footer = self._footers[file.path].footer
-        if footer is None:  # where its columns lie is known only when it is opened
+        if footer is None:  # the positions of its columns are known only once it is opened
             return None
         with still_there(self._where(file)):
             content = open_input(self.filesystem, file.path, file.size_bytes)
@@ -87,16 +85,16 @@ class ParquetTable(FileTable):
         if name not in self._columns_of(file) or name in self.partitions.get(file.path, {}):
             return super()._holds_nothing(file, name)
         with still_there(self._where(file)), self._open_file(file, (name,)) as opened:
-            told = _is_null_by_statistics(opened, name)
-            if told is not None:
-                return told
+            is_null = _is_null_by_statistics(opened, name)
+            if is_null is not None:
+                return is_null
             return all(map(_is_nothing, opened.parquet.iter_batches(columns=[name], use_threads=False)))
 
     @contextmanager
     def _open_file(
         self, file: TableFile, columns: tuple[str, ...] = (), begun: Input | None = None
     ) -> Iterator[_Opened]:
-        """Whatever pyarrow raises here is the file's fault: the storage's faults have our own types."""
+        """Open a file. Errors of pyarrow are faults of the file; errors of the storage have types of our own."""
         footer = self._footers[file.path].footer if columns else None
         with begun or open_input(self.filesystem, file.path, file.size_bytes) as content:
             try:
@@ -126,7 +124,7 @@ class _Opened:
 
 def _columns(opened: _Opened) -> Columns:
     schema, metadata = opened.parquet.schema_arrow, opened.footer.metadata
-    names = schema.names  # made anew whenever it is asked for
+    names = schema.names  # each access makes a new list
     types = {name: _plain(kind) for name, kind in zip(names, schema.types, strict=True)}
     faults = dict.fromkeys(repeated(names), "appears twice")
     bytes_ = {name for name, kind in types.items() if is_bytes(kind)}
@@ -137,13 +135,13 @@ def _columns(opened: _Opened) -> Columns:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """The type without names that Parquet gives to values which are stored as others; UUIDs keep theirs."""
+    """The storage type of an extension type; UUIDs keep theirs."""
     is_named = isinstance(kind, pa.BaseExtensionType) and kind != pa.uuid()
     return kind.storage_type if is_named else kind
 
 
 def _is_null_by_statistics(opened: _Opened, name: str) -> bool | None:
-    """Whether a column has no value in any row; None where its footer does not tell."""
+    """Whether a column has no value in any row; None if the footer does not say."""
     metadata = opened.footer.metadata
     places = [i for i in range(metadata.num_columns) if metadata.schema.column(i).path == name]
     if not places:  # lists
@@ -152,7 +150,7 @@ def _is_null_by_statistics(opened: _Opened, name: str) -> bool | None:
         statistics = group.column(places[0]).statistics
         if statistics is None or not statistics.has_null_count:
             return None
-        if statistics.null_count < group.num_rows:  # what is no number counts as nothing, too
+        if statistics.null_count < group.num_rows:  # NaN counts as no value, too
             return None if statistics.physical_type in ("FLOAT", "DOUBLE") else False
     return True
 
@@ -167,22 +165,22 @@ def _is_nothing(batch: pa.RecordBatch) -> bool:
 
 
 def _unreadable(where: str, columns: tuple[str, ...], error: Exception) -> ConfigurationError:
-    """Our words for what pyarrow says; its own only where they are about kinds of storing."""
+    """Our own message for pyarrow's error; pyarrow's text is included only if it is about unsupported encodings."""
     said = _SAID.match(str(error))
     if said and (isinstance(error, pa.ArrowNotImplementedError) or _UNSUPPORTED.search(said[0])):
         which = f"{where}: its columns {', '.join(columns)} are" if columns else f"{where} is"
         return ConfigurationError(
-            f"{which} stored in a way that cannot be read here ({said[0].rstrip('. ')}). Have the table written with "
+            f"{which} stored in a way that is not supported ({said[0].rstrip('. ')}). Have the table written with "
             "plain columns of text, and compressed with Snappy, gzip or Zstandard."
         )
     return ConfigurationError(
-        f"{where} is not a whole Parquet file: truncated, damaged, encrypted or of another format. Let the table be "
-        "written again, without encryption; if it is CSV, name it .csv."
+        f"{where} is not a complete Parquet file: it is truncated, damaged, encrypted or has another format. Have the "
+        "table written again, without encryption; if it is CSV, name it .csv."
     )
 
 
 def _ranges(metadata: pq.FileMetaData, columns: tuple[str, ...]) -> Iterator[Range]:
-    """Where the chunks of some columns lie in the file, in the order in which they are read."""
+    """The positions of the chunks of some columns in the file, in the order in which they are read."""
     wanted = set(columns)
     places = [
         place

@@ -235,7 +235,7 @@ class TestTimeTravel:
         stamp(tmp_path)
         (tmp_path / f"_delta_log/{0:020}.json").unlink()  # 1 is still there, but of no use
         assert len(rows(open_table(LOCAL, str(tmp_path), as_of=START + timedelta(days=2)))) == 2
-        with pytest.raises(ConfigurationError, match="begins later: with version 2 of 2026-11-03"):
+        with pytest.raises(ConfigurationError, match="starts later: with version 2 of 2026-11-03"):
             open_table(LOCAL, str(tmp_path), as_of=START + timedelta(days=1))
 
     def test_a_version_whose_files_were_cleaned_away_is_told(self, tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ class TestTimeTravel:
             if str(path) not in {file.path for file in newest.files}:
                 path.unlink()
         assert rows(open_table(LOCAL, str(tmp_path))) == states[-1]
-        with pytest.raises(ConfigurationError, match=r"part-.*parquet, which is not there.*VACUUM"):
+        with pytest.raises(ConfigurationError, match=r"part-.*parquet, which does not exist.*VACUUM"):
             open_table(LOCAL, str(tmp_path), as_of=START + timedelta(days=1))
 
     def test_where_nothing_tells_times_there_is_only_the_newest_version(self) -> None:
@@ -255,7 +255,7 @@ class TestTimeTravel:
         written = DeltaSample(memory, "/t", dict(COLUMNS))
         written.append(people(1))
         assert (rows(table := open_table(memory, "/t")), table.modified) == (held(written), None)
-        with pytest.raises(ConfigurationError, match="nothing tells when version 1"):
+        with pytest.raises(ConfigurationError, match="it is unknown when version 1"):
             open_table(memory, "/t", as_of=START)
 
     def test_where_files_have_no_times_the_commits_may(self) -> None:
@@ -351,7 +351,9 @@ def test_a_partition_whose_value_is_not_of_its_type(tmp_path: Path, value: str) 
         if "add" in line:
             line["add"]["partitionValues"] = {"By": value}
     log.write_text("\n".join(map(json.dumps, lines)))
-    with pytest.raises(ConfigurationError, match=r"whose value of 'By' is no date.*written again") as raised:
+    with pytest.raises(
+        ConfigurationError, match=r"whose value of 'By' is not of the type date.*written again"
+    ) as raised:
         list(open_table(LOCAL, str(tmp_path)).batches(["Email", "By"]))
     assert value not in str(raised.value)
     assert raised.value.__suppress_context__
@@ -376,7 +378,9 @@ def test_a_file_with_another_type_than_the_log_says_does_not_tell_its_values(
     tmp_path: Path, value: Any
 ) -> None:
     table = rewritten(tmp_path, Email=["b"], N=[value])
-    with pytest.raises(ConfigurationError, match=r"'N' of .*parquet holds .* is no integer.*again") as raised:
+    with pytest.raises(
+        ConfigurationError, match=r"'N' of .*parquet holds .* is not of the type integer.*again"
+    ) as raised:
         list(table.batches(["Email", "N"]))
     assert str(value) not in "".join(traceback.format_exception(raised.value))
 
@@ -464,11 +468,11 @@ class TestRefused:
 
     def test_a_hole_in_the_log(self, root: Path) -> None:
         self.commit(root, 2).unlink()
-        self.refused(root, "has a hole", f"{2:020}.json is missing", "version 3")
+        self.refused(root, "log is incomplete", f"{2:020}.json is missing", "version 3")
 
     def test_a_log_without_a_beginning(self, root: Path) -> None:
         self.commit(root, 0).unlink()
-        self.refused(root, "no version that can be read")
+        self.refused(root, "no readable version")
 
     def test_a_truncated_commit(self, root: Path) -> None:
         path = self.commit(root, 3)
@@ -478,7 +482,7 @@ class TestRefused:
     @pytest.mark.parametrize("content", [b"", b"PAR1 and no more", b"\0" * 100])
     def test_a_damaged_checkpoint(self, root: Path, content: bytes) -> None:
         (root / f"_delta_log/{3:020}.checkpoint.parquet").write_bytes(content)
-        self.refused(root, "is not a whole checkpoint")
+        self.refused(root, "is not a complete checkpoint")
 
     def test_a_checkpoint_in_parts_of_which_one_is_missing_is_ignored(self, tmp_path: Path) -> None:
         written = sample(tmp_path)
@@ -497,27 +501,31 @@ class TestRefused:
 
     def test_a_data_file_that_is_gone(self, root: Path) -> None:
         next(root.glob("part-*.parquet")).unlink()
-        self.refused(root, "which is not there", "VACUUM")
+        self.refused(root, "which does not exist", "VACUUM")
 
     def test_a_vector_that_is_gone(self, root: Path) -> None:
         next(root.glob("deletion_vector_*.bin")).unlink()
-        self.refused(root, "deletion_vector_", "which is not there")
+        self.refused(root, "deletion_vector_", "which does not exist")
 
     @pytest.mark.parametrize(
         ("place", "words"),
-        [(-1, "another checksum"), (-6, "another checksum"), (17, "not the size that the log says")],
+        [
+            (-1, "does not match its checksum"),
+            (-6, "does not match its checksum"),
+            (17, "does not have the size that the log says"),
+        ],
     )
     def test_a_damaged_vector(self, root: Path, place: int, words: str) -> None:
         path = next(root.glob("deletion_vector_*.bin"))
         content = bytearray(path.read_bytes())
         content[place] ^= 1
         path.write_bytes(bytes(content))
-        self.refused(root, words, "deleted people cannot be told from others")
+        self.refused(root, words, "deleted rows cannot be distinguished from others")
 
     def test_a_truncated_vector(self, root: Path) -> None:
         path = next(root.glob("deletion_vector_*.bin"))
         path.write_bytes(path.read_bytes()[:-1])
-        self.refused(root, "not the size that the log says")
+        self.refused(root, "does not have the size that the log says")
 
     def test_a_vector_of_another_file(self, root: Path) -> None:
         def more(action: dict[str, Any]) -> None:
@@ -530,12 +538,12 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("vector", "words"),
         [
-            ({"storageType": "x"}, "kept in a way that is not known"),
-            ({"pathOrInlineDv": "short"}, "kept in a way that is not known"),
+            ({"storageType": "x"}, "stored in an unknown way"),
+            ({"pathOrInlineDv": "short"}, "stored in an unknown way"),
             ({"pathOrInlineDv": "~" * 20}, "not written as Z85"),
             ({"pathOrInlineDv": "#" * 20}, "not written as Z85"),
-            ({"storageType": "i", "pathOrInlineDv": "00000"}, "does not begin like one"),
-            ({"storageType": "i", "pathOrInlineDv": "^Bg9^0rr91"}, "is no bitmap"),
+            ({"storageType": "i", "pathOrInlineDv": "00000"}, "does not start like one"),
+            ({"storageType": "i", "pathOrInlineDv": "^Bg9^0rr91"}, "is not a bitmap"),
             ({"storageType": "p", "pathOrInlineDv": "abfss://c@a.dfs.core.windows.net/x.bin"}, "outside"),
             ({"pathOrInlineDv": "../other/" + "0" * 20}, "outside of the table's folder"),
         ],
@@ -574,8 +582,8 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("protocol", "words"),
         [
-            ({"readerFeatures": ["deletionVectors", "brandNew"]}, "needs what is not known here: brandNew"),
-            ({"readerFeatures": ["catalogManaged"]}, "whose versions only a catalog knows"),
+            ({"readerFeatures": ["deletionVectors", "brandNew"]}, "needs an unsupported feature: brandNew"),
+            ({"readerFeatures": ["catalogManaged"]}, "whose versions are managed by a catalog"),
             ({"minReaderVersion": 4}, "reader version 4"),
         ],
     )
@@ -598,11 +606,11 @@ class TestRefused:
     @pytest.mark.parametrize(("key", "words"), [("protocol", "protocol"), ("metaData", "columns")])
     def test_a_log_that_does_not_say_what_the_table_is(self, root: Path, key: str, words: str) -> None:
         self.change(self.commit(root, 0), lambda action: action.pop(key, None) and None)
-        self.refused(root, f"does not say the table's {words}")
+        self.refused(root, f"does not define the table's {words}")
 
     def test_an_action_that_lacks_what_it_must_have(self, root: Path) -> None:
         self.change(self.commit(root, 3), lambda action: action.get("add", {"path": 0}).pop("path") and None)
-        self.refused(root, "lacks what it must have")
+        self.refused(root, "lacks a required value")
 
     def test_one_file_twice(self, root: Path) -> None:
         def again(action: dict[str, Any]) -> None:
@@ -627,7 +635,7 @@ class TestRefused:
 
     def test_a_data_file_that_is_damaged(self, root: Path) -> None:
         next(root.glob("part-*.parquet")).write_bytes(b"no Parquet")
-        self.refused(root, "is not a whole Parquet file")
+        self.refused(root, "is not a complete Parquet file")
 
 
 @pytest.mark.azurite
@@ -655,6 +663,6 @@ def test_on_azure_storage(lake_container: Any) -> None:
     assert (rows(earlier), earlier.profiles()) == (before, 6)
     assert earlier.location == f"{lake_container.url}/lake/Gold"
     with pytest.raises(
-        ConfigurationError, match=r"begins later: with version 0 of 2026-11-01T06:00:00\+00:00"
+        ConfigurationError, match=r"starts later: with version 0 of 2026-11-01T06:00:00\+00:00"
     ):
         open_table(lake_container.filesystem, root, as_of=START - timedelta(days=1))

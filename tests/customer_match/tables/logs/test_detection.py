@@ -53,7 +53,7 @@ class TestRefused:
                 table,
                 str(table),
                 title.split(",", maxsplit=1)[0],
-                "only its log tells them apart",
+                "only its log says which",
                 format=wanted,
             )
 
@@ -66,7 +66,7 @@ class TestRefused:
         for below in ("day=1", "day=1/country=DE", "day=1/country=DE/a.csv", "data", "data/x=1", "b.csv"):
             refused(
                 table / below,
-                f"{table / below} lies in {table}, which is a table of",
+                f"{table / below} is in {table}, which is a table of",
                 title.split(",", maxsplit=1)[0],
             )
 
@@ -133,7 +133,7 @@ def test_of_what_a_delta_table_holds_nothing_is_read_by_its_path(tmp_path: Path)
     for below in ("day=1", "day=1/a.csv", "b.csv"):
         refused(
             table / below,
-            f"lies in {table}, which is a table of Delta Lake (_delta_log)",
+            f"is in {table}, which is a table of Delta Lake (_delta_log)",
             "Name the table's own",
         )
 

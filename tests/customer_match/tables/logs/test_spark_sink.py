@@ -122,5 +122,5 @@ def test_a_damaged_batch_is_refused(sink: Sink, text: str) -> None:
 
 def test_a_file_that_is_listed_and_not_there_is_told(sink: Sink) -> None:
     sink.batch("0", sink.file("a.csv", "a"), "b.csv")
-    with pytest.raises(ConfigurationError, match=r"lists the file b\.csv, which is not there"):
+    with pytest.raises(ConfigurationError, match=r"lists the file b\.csv, which is missing"):
         emails(sink.path)

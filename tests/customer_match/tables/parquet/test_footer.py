@@ -84,7 +84,7 @@ def test_files_of_a_delta_table(tmp_path: Path) -> None:
         ("UInt128", "'X' holds 16 bytes a value"),
         ("list of Int128", r"'X' holds list<element: fixed_size_binary\[16\]>, not text"),
         ("struct with Int128", "'X' holds struct<"),
-        ("a kind of the future", "'X' holds a kind of values that is not known here, not text"),
+        ("a kind of the future", "'X' holds an unknown type of values, not text"),
         ("text that is numbers", "'X' holds int64, not text"),
         ("a packing that is not known", r"0\.parquet: its columns X are stored in a way .*LZO compression"),
         ("a packing of the future", r"0\.parquet: its columns X are stored in a way .*codec value: 9"),

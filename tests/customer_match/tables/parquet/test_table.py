@@ -162,7 +162,7 @@ class TestRefused:
         content = Path(path).read_bytes()
         Path(path).write_bytes(content[: int(kept if kept > 1 else kept * len(content))])
         with pytest.raises(
-            ConfigurationError, match=r"a\.parquet is not a whole Parquet file.*written again"
+            ConfigurationError, match=r"a\.parquet is not a complete Parquet file.*written again"
         ):
             self.opened(path)
 
