@@ -266,7 +266,9 @@ CASES = [
     Case("zero bytes, Parquet", one("", "a.parquet"), refused("a.parquet", "0 bytes")),
     Case("zero bytes beside good files", {"a.csv": GOOD, "b.csv": ""}, refused("b.csv", "0 bytes")),
     Case(
-        "wrong magic", one(b"PAR2" + PLAIN[4:-4] + b"PAR2", "a.parquet"), refused("a.parquet", "not a complete")
+        "wrong magic",
+        one(b"PAR2" + PLAIN[4:-4] + b"PAR2", "a.parquet"),
+        refused("a.parquet", "not a complete"),
     ),
     Case("CSV named Parquet", one(GOOD, "a.parquet"), refused("a.parquet", "name it .csv")),
     Case("Parquet named CSV", one(PLAIN), refused("a.csv", "a Parquet file")),
@@ -651,7 +653,7 @@ CASES = [
     Case(
         "CDM model naming a missing file",
         cdm("Gold/nowhere.csv"),
-        refused("which does not exist|is not there"),
+        refused("which does not exist|that does not exist"),
         at="t/Gold",
     ),
     Case(
@@ -687,13 +689,13 @@ CASES = [
     Case(
         "CDM location that is no text",
         cdm("Gold/\ud800.csv"),
-        refused("model.json", "holds what is no text"),
+        refused("model.json", "contains invalid text"),
         at="t/Gold",
     ),
     Case(
         "CDM column that is no text",
         cdm(change=lambda own: own["entities"][0]["attributes"].append({"name": "\udfff"})),
-        refused("model.json", "holds what is no text"),
+        refused("model.json", "contains invalid text"),
         at="t/Gold",
     ),
     Case("CDM manifest", manifest(NAMED), Right(), at="t/Gold"),
@@ -701,7 +703,10 @@ CASES = [
     Case(
         "CDM manifest that names a missing one",
         sub_manifest("Other.manifest.cdm.json"),
-        refused("default.manifest.cdm.json", "Other.manifest.cdm.json is missing"),
+        refused(
+            "default.manifest.cdm.json",
+            "Other.manifest.cdm.json, whose tables belong to this one, is missing",
+        ),
         at="t/Gold",
     ),
     Case(

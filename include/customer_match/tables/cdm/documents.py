@@ -1,4 +1,4 @@
-"""Models of CDM folders: finding them, and reading what they say of one entity."""
+"""Finds the models of CDM folders, and reads their entities."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _MAX_BYTES: Final = 64 * 2**20
 
 @dataclass(frozen=True)
 class Model:
-    """A model, as far as it is read.
+    """A model.
 
     Attributes:
         filesystem: The file system.
-        path: The file.
-        entities: What it says of each, by name.
+        path: The model's file.
+        entities: The description of each entity, by name.
     """
 
     filesystem: fsspec.AbstractFileSystem
@@ -46,19 +46,19 @@ class Model:
 
     @property
     def folder(self) -> str:
-        """The folder that it speaks of."""
+        """The folder of the model."""
         return posixpath.dirname(self.path)
 
     @property
     def where(self) -> str:
-        """The file, for people."""
+        """The model's location, for messages."""
         return format_location(self.filesystem, self.path)
 
     def entity(self, name: str) -> Entity:
-        """One of its entities.
+        """Read an entity.
 
         Raises:
-            ConfigurationError: There is none, or it is not described well enough.
+            ConfigurationError: The entity does not exist, or its description is incomplete.
             TransientError: The storage failed.
         """
         if name not in self.entities:
@@ -80,31 +80,31 @@ class Model:
             return manifest.columns_of(_json(self.filesystem, path), definition[1])
         except FileNotFoundError:
             raise ConfigurationError(
-                f"{self.where}: {format_location(self.filesystem, path)} is missing, which describes the entity "
-                f"{definition[1]!r}. Have the folder written again."
+                f"{self.where}: the file {format_location(self.filesystem, path)}, which defines the entity "
+                f"{definition[1]!r}, is missing. Have the folder written again."
             ) from None
 
 
 def split_path(path: str) -> tuple[str, str] | None:
-    """Model and entity of a path like `folder/model.json/Entity`; None if it is none."""
+    """Split a path like `folder/model.json/Entity` into model and entity; None if it has another form."""
     found = _PATH.fullmatch(path)
     return (found["document"], found["entity"]) if found else None
 
 
 def models_among(files: Iterable[str]) -> dict[str, list[str]]:
-    """The models among paths, by their folders.
+    """Find the models among paths; returns them by folder.
 
-    Of several in a folder `model.json` counts, else the default manifest, else each manifest.
+    If a folder has several, `model.json` counts, otherwise the default manifest, otherwise every manifest.
     """
     folders: dict[str, list[str]] = {}
     for file in files:
         name = posixpath.basename(file)
         if name == MODEL or name.endswith(_MANIFEST):
             folders.setdefault(posixpath.dirname(file), []).append(file)
-    return {folder: _that_count(found) for folder, found in folders.items()}
+    return {folder: _choose_models(found) for folder, found in folders.items()}
 
 
-def _that_count(files: list[str]) -> list[str]:
+def _choose_models(files: list[str]) -> list[str]:
     for name in (MODEL, _DEFAULT):
         if own := [file for file in files if posixpath.basename(file) == name]:
             return own
@@ -112,11 +112,11 @@ def _that_count(files: list[str]) -> list[str]:
 
 
 def model_in(filesystem: fsspec.AbstractFileSystem, folder: str, entity: str) -> Model | None:
-    """The model in a folder that has an entity of a name; None also if the folder may not be looked into."""
+    """Find the model in a folder that has an entity of this name; None also if the folder may not be listed."""
     try:
         with storage_faults(format_location(filesystem, folder)):
             names = [str(info["name"]) for info in list_folder(filesystem, folder) if info["type"] == "file"]
-    except (FileNotFoundError, ConfigurationError):  # a signature may be for the table's folder alone
+    except (FileNotFoundError, ConfigurationError):  # a signature may be valid for the table's folder only
         return None
     for paths in models_among(names).values():
         for path in paths:
@@ -127,10 +127,10 @@ def model_in(filesystem: fsspec.AbstractFileSystem, folder: str, entity: str) ->
 
 
 def read_model(filesystem: fsspec.AbstractFileSystem, path: str) -> Model | None:
-    """Read a model; None if the file is JSON of something else.
+    """Read a model; None if the file is JSON but not a model.
 
     Raises:
-        ConfigurationError: It is no JSON.
+        ConfigurationError: The file is not JSON.
         TransientError: The storage failed, or the file has just disappeared.
     """
     where = format_location(filesystem, path)
@@ -148,7 +148,7 @@ def read_model(filesystem: fsspec.AbstractFileSystem, path: str) -> Model | None
 def _entities_beside(
     filesystem: fsspec.AbstractFileSystem, path: str, name: str
 ) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """What a manifest in the same folder says, which another one names."""
+    """The entities of a manifest in the same folder that another manifest names."""
     beside = inside(filesystem, posixpath.dirname(path), name)
     if beside is None:
         return ()
@@ -156,8 +156,8 @@ def _entities_beside(
         return manifest.entities_of(_json(filesystem, beside)) or ()
     except FileNotFoundError:
         raise ConfigurationError(
-            f"{format_location(filesystem, path)}: {format_location(filesystem, beside)} is missing, whose tables "
-            "belong to this manifest, too. Have the folder written again."
+            f"{format_location(filesystem, path)}: the manifest {format_location(filesystem, beside)}, whose tables "
+            "belong to this one, is missing. Have the folder written again."
         ) from None
 
 
@@ -178,16 +178,16 @@ def _json(filesystem: fsspec.AbstractFileSystem, path: str) -> Mapping[str, Any]
         content = file.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
         raise ConfigurationError(
-            f"{where} is larger than {_MAX_BYTES // 2**20} MiB, which no model is. Set `format` of the source in "
+            f"{where} is larger than {_MAX_BYTES // 2**20} MiB, too large for a model. Set `format` of the source in "
             "the export file if this folder is not a CDM folder."
         )
     try:
         value = json.loads(content.decode("utf-8-sig"))
-        if b"\\ud" in content.lower():  # half of a letter: no name of a file or column can have it
+        if b"\\ud" in content.lower():  # a lone surrogate, which no name of a file or column can contain
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise ConfigurationError(
-            f"{where} holds what is no text: half of a letter (\\ud800 to \\udfff). Have it written again."
+            f"{where} contains invalid text: a lone surrogate (\\ud800 to \\udfff). Have it written again."
         ) from None
     except (ValueError, RecursionError):
         raise ConfigurationError(

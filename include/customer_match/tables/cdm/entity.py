@@ -1,4 +1,4 @@
-"""An entity of a CDM model: what both kinds of model come to."""
+"""An entity of a CDM model, in a form that both kinds of model share."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _NO_QUOTES: Final = "quotestyle.none"
 
 @dataclass(frozen=True)
 class FileSettings:
-    """How a model says that a data file is written; None: it does not say.
+    """How a data file is written, according to its model; None means that the model does not say.
 
     Attributes:
-        parquet: Whether as Parquet.
+        parquet: Whether it is Parquet.
         has_header: Whether the first row names the columns.
-        delimiter: Between values.
+        delimiter: The delimiter between values.
         quote_style: `QuoteStyle.Csv` or `QuoteStyle.None`.
-        encoding: Of the text.
-        escape: Makes the next character a part of the value.
+        encoding: The encoding of the text.
+        escape: The character that makes the next one part of the value.
     """
 
     parquet: bool | None = None
@@ -43,7 +43,7 @@ class Partition:
     """One data file.
 
     Attributes:
-        location: Relative to the model's folder, or a whole URI.
+        location: Its location, relative to the model's folder or as a full URI.
         settings: How it is written.
     """
 
@@ -53,12 +53,12 @@ class Partition:
 
 @dataclass(frozen=True)
 class Pattern:
-    """Data files by a pattern of their paths.
+    """Data files given by a pattern of their paths.
 
     Attributes:
-        root: Folder, relative to the model's.
-        glob: Below it; None: `regex` counts.
-        regex: Of the paths below it.
+        root: The folder, relative to the model's folder.
+        glob: A glob for paths below the folder; None: `regex` counts.
+        regex: A regular expression for these paths.
         settings: How they are written.
     """
 
@@ -73,10 +73,10 @@ class Entity:
     """One table.
 
     Attributes:
-        name: Of the entity.
-        columns: Names, in the order of the values; None: the model does not say.
-        partitions: Its files.
-        patterns: By which more of them are found.
+        name: Name of the entity.
+        columns: Names of its columns, in the order of the values; None: the model does not say.
+        partitions: Its data files.
+        patterns: Patterns that match more data files.
     """
 
     name: str
@@ -86,38 +86,38 @@ class Entity:
 
 
 def unusable(where: str, name: str, what: str, remedy: str) -> ConfigurationError:
-    """An entity that cannot be read, in words for people."""
+    """The error for an entity that cannot be read."""
     return ConfigurationError(f"{where}: the entity {name!r} {what}. {remedy}")
 
 
 def is_parquet(settings: FileSettings, path: str) -> bool:
-    """Whether a file is Parquet: as the model says, else by its name."""
+    """Whether a file is Parquet: according to the model, otherwise by its name."""
     if settings.parquet is not None:
         return settings.parquet
     return posixpath.splitext(path)[1].lower() in _PARQUET
 
 
 def dialect_of(settings: FileSettings, columns: tuple[str, ...] | None, where: str, name: str) -> CsvDialect:
-    """How a CSV file is written, with what holds where the model does not say (documented).
+    """The CSV dialect of a file; missing settings have their documented defaults.
 
     Args:
-        settings: What it says.
-        columns: Of the entity.
+        settings: The settings in the model.
+        columns: Columns of the entity.
         where: The model, for messages.
-        name: Of the entity.
+        name: Name of the entity.
 
     Raises:
-        ConfigurationError: It says what cannot be.
+        ConfigurationError: A setting is invalid.
     """
     names = None
-    if not settings.has_header:  # documented: not said means that there is none
+    if not settings.has_header:  # documented: there is none by default
         if columns is None:
             raise unusable(
                 where,
                 name,
                 "has files without a header row, and its columns are not described where they can be read",
-                "Let the files be written with a header (`columnHeaders: true`), or the model with resolved "
-                "entity definitions.",
+                "Have the files written with a header (`columnHeaders: true`), or the model with resolved entity "
+                "definitions.",
             )
         names = columns
     quoted = (settings.quote_style or "").lower() != _NO_QUOTES
@@ -139,7 +139,7 @@ def _character(value: str | None, what: str, where: str, name: str) -> str | Non
         return None
     char = _NAMED_CHARACTERS.get(value.lower(), value)
     if len(char) != 1 or not char.isascii() or char in '"\r\n':
-        raise unusable(where, name, f"names a {what} that cannot be one", "Let it be one ASCII character.")
+        raise unusable(where, name, f"has an invalid {what}", "Have it set to one ASCII character.")
     return char
 
 
@@ -150,5 +150,5 @@ def _encoding(value: str | None, where: str, name: str) -> str:
     except (LookupError, TypeError, ValueError):
         known = False
     if not known:
-        raise unusable(where, name, "names a text encoding that is not known", "Let the files be UTF-8.")
+        raise unusable(where, name, "has an unknown text encoding", "Have the files written as UTF-8.")
     return "utf-8" if found in ("utf-8", "utf-8-sig", "ascii") else found

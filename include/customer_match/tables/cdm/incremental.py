@@ -1,10 +1,10 @@
-"""Incremental folders of Synapse Link for Dataverse: a folder for each interval, with the changes of each table in it.
+"""Incremental folders of Synapse Link for Dataverse: one folder for each interval, with the changes of each table.
 
 Documented (azure-synapse-incremental-updates): folders are named by their time, each has a model of its own, tables are
-append-only, and the first folder holds what was there when the feature was switched on. So a table is what all folders
-hold together, as a log of changes. `Changelog/changelog.info` names the folder that is being written; that one is not
-to be read yet (documented). That `Changelog/Synapse.log` lists all finished ones, so that one that is gone can be
-noticed, was observed by others (arasdk/fabric-code-samples).
+append-only, and the first folder holds the data from when the feature was switched on. A table therefore consists of
+all folders together, as a change log. `Changelog/changelog.info` names the folder that is being written, which must not
+be read yet (documented). `Changelog/Synapse.log` lists all finished folders, so that a missing one can be detected
+(observed by others, arasdk/fabric-code-samples).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _FOLDERS_AT_ONCE: Final = 8
 
 @dataclass(frozen=True)
 class IncrementalTable(JoinedTable):
-    """What all folders hold of one table: a log of its changes, oldest first; each folder is a part."""
+    """One table from all folders: a log of its changes, oldest first; each folder is a part."""
 
     def batches(
         self, columns: Sequence[str], batch_rows: int = BATCH_ROWS, *, as_bytes: Collection[str] = ()
@@ -64,7 +64,7 @@ class IncrementalTable(JoinedTable):
         types = stream_types(self._columns, names, as_bytes)
         for part in self.parts:
             own = part.columns()
-            # Where it has none of them, any sound column tells how many rows there are.
+            # If it has none of them, any sound column gives the number of rows.
             asked = [name for name in names if name in own] or sorted(own, key=own.faults.__contains__)[:1]
             for batch in part.batches(asked, batch_rows, as_bytes=as_bytes):
                 yield conform(_add_missing_columns(batch, types), types, part.location)
@@ -100,8 +100,8 @@ class _Folders:
     Attributes:
         filesystem: The file system.
         root: The folder above them.
-        listing: All files there.
-        active: Names of those that are being written.
+        listing: All files in it.
+        active: Names of folders that are being written.
     """
 
     filesystem: fsspec.AbstractFileSystem
@@ -111,7 +111,7 @@ class _Folders:
 
     @cached_property
     def tables(self) -> dict[str, dict[str, list[TableFile]]]:
-        """The files of each table, by the folders that hold them, oldest first; none of what is being written."""
+        """The files of each table by folder, oldest first, without folders that are being written."""
         found: dict[str, dict[str, list[TableFile]]] = {}
         for file in self.listing.files:
             relative = self.listing.relative(file)
@@ -128,10 +128,10 @@ class _Folders:
         return {file.path: file for file in self.listing.files}
 
     def open(self, name: str, as_of: datetime | None) -> IncrementalTable | None:
-        """A table; None if no folder has it.
+        """Open a table; None if no folder has it.
 
         Raises:
-            ConfigurationError: A folder is missing or not described, so that changes would be.
+            ConfigurationError: A folder is missing or has no model, so changes would be missing.
         """
         if name not in self.tables:
             return None
@@ -146,8 +146,8 @@ class _Folders:
             parts = tuple(pool.map(lambda folder: self._part(folder, name, folders[folder]), sorted(folders)))
         if not parts:
             raise ConfigurationError(
-                f"{where} has no incremental folder that is finished and not newer than the run. Wait until Synapse "
-                "Link has finished the first one, or take a later data interval."
+                f"{where} has no finished incremental folder up to the end of the run's data interval. Wait until "
+                "Synapse Link has finished the first one, or run the export for a later data interval."
             )
         return IncrementalTable(where, parts, by_time=as_of is not None)
 
@@ -163,7 +163,7 @@ class _Folders:
         entity = model.entity(name)
         known = file_settings(model, entity)
         usual = next(iter(known.values()), FileSettings())
-        written = [file for file in files if file.size_bytes]  # an empty one has no row, nor a header to lack
+        written = [file for file in files if file.size_bytes]  # an empty file has no rows and needs no header
         return entity_table(model, entity, [(file, known.get(file.path, usual)) for file in written])
 
     def _model(self, path: str) -> Model | None:
@@ -171,7 +171,7 @@ class _Folders:
         return read_model(self.filesystem, path) if file and file.size_bytes else None
 
     def _ensure_none_is_gone(self, where: str) -> None:
-        """A folder that is gone has taken its changes with it: who is in older ones may have left."""
+        """Check that no listed folder is missing: without its changes, members that left may seem to be there."""
         path = f"{self.root}/{_FINISHED}"
         if path not in self._by_path:
             return
@@ -180,14 +180,13 @@ class _Folders:
         gone = [name for name in sorted(names - there) if not self._is_there(name)]
         if gone:
             raise ConfigurationError(
-                f"{where}: {len(gone):,} of the incremental folders that {_FINISHED} lists are not there any more, "
-                f"{gone[0]!r} the first, and with them their changes. What the others hold is not the whole table. "
-                "Keep all folders of a link, or let Synapse Link write a new one; its Delta Lake option keeps tables "
-                "without their history."
+                f"{where}: {len(gone):,} of the incremental folders that {_FINISHED} lists no longer exist, the first "
+                f"of them {gone[0]!r}. Without their changes, the table is incomplete. Keep all folders of a link, or "
+                "set up a new link in Synapse Link; its Delta Lake option keeps tables without their history."
             )
 
     def _is_there(self, name: str) -> bool:
-        """Whether a folder is empty rather than gone: a retry of Synapse Link may leave such ones (documented)."""
+        """Whether a folder exists but is empty: a retry of Synapse Link may leave empty folders (documented)."""
         try:
             with storage_faults(format_location(self.filesystem, self.root)):
                 return bool(get_info(self.filesystem, f"{self.root}/{name}")["type"] == "directory")
@@ -219,12 +218,14 @@ def _folders_in(filesystem: fsspec.AbstractFileSystem, root: str) -> _Folders | 
             names = [
                 posixpath.basename(str(info["name"]).rstrip("/")) for info in list_folder(filesystem, root)
             ]
-    except (FileNotFoundError, NotADirectoryError, ConfigurationError):  # it may not be looked into
+    except (FileNotFoundError, NotADirectoryError, ConfigurationError):  # it may not be listed
         return None
     if not any(map(_TIME.fullmatch, names)) or posixpath.dirname(_ACTIVE) not in names:
         return None
     try:
-        active = _names_in(filesystem, f"{root}/{_ACTIVE}")  # before the listing: what ends meanwhile waits
+        active = _names_in(
+            filesystem, f"{root}/{_ACTIVE}"
+        )  # read before the listing: a folder that is finished in between waits
     except FileNotFoundError:
         return None
     return _Folders(filesystem, root, list_files(filesystem, root), active)
@@ -263,11 +264,11 @@ class _IncrementalFormat:
         ]
 
     def forbids_plain(self, listing: Listing) -> bool:
-        """Whether incremental folders are in it: one file is then a part of the changes of a table."""
+        """Whether there are incremental folders: a single file then holds only part of a table's changes."""
         return any(listing.relative(file) == _ACTIVE for file in listing.files)
 
     def open(self, place: Place) -> IncrementalTable | None:
-        """Open a table: `folder/table` or `folder/model.json/table`, of which nothing else lies there."""
+        """Open a table: `folder/table` or `folder/model.json/table`, if nothing else exists at the path."""
         self._refuse_one_folder(place)
         if place.listing is not None:
             self._refuse_all_tables(place, place.listing)
@@ -287,7 +288,7 @@ class _IncrementalFormat:
             )
 
     def _refuse_one_folder(self, place: Place) -> None:
-        """What one folder holds are the changes of one interval, not a table."""
+        """Reject a path in a single folder: it holds the changes of one interval, not a table."""
         parts = place.path.split("/")
         at = next((number for number, part in enumerate(parts) if number and _TIME.fullmatch(part)), None)
         if at is None:
@@ -295,9 +296,9 @@ class _IncrementalFormat:
         above = "/".join(parts[:at])
         if _folders_in(place.filesystem, above) is not None:
             raise ConfigurationError(
-                f"{place.where} is one of the incremental folders of Synapse Link, or in one: it holds the changes of "
-                f"one interval alone. Name the folder above, {format_location(place.filesystem, above)}, as `root` of "
-                "the source in the export file, or the table there as `path`: all folders are read together."
+                f"{place.where} is one of the incremental folders of Synapse Link, or in one: it holds only the "
+                f"changes of one interval. Name the folder above, {format_location(place.filesystem, above)}, as "
+                "`root` of the source in the export file, or the table there as `path`: all folders are read together."
             )
 
 

@@ -1,4 +1,4 @@
-"""A table that consists of other tables: what an entity has of its files, and a log of changes of its folders."""
+"""A table that consists of other tables: an entity of its files, or a change log of its folders."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class JoinedTable(ABC):
     """Several tables as one.
 
     Attributes:
-        location: The table, for people.
-        parts: What it consists of, in the order in which it is read.
-        by_time: Whether it is the state of a moment that was asked for.
+        location: The table's location, for messages.
+        parts: Its parts, in the order in which they are read.
+        by_time: Whether it is the state at a requested time.
     """
 
     location: str
@@ -61,4 +61,4 @@ class JoinedTable(ABC):
 
     @abstractmethod
     def _merge(self, found: Sequence[Columns]) -> Columns:
-        """The columns of all parts as those of one table."""
+        """Merge the columns of all parts."""

@@ -1,7 +1,7 @@
-"""Where a model says that its files are, told from the model's own folder.
+"""Resolves the locations of files in a model, relative to the model's folder.
 
-A model has whole addresses of the lake that it was written in (documented: `location` is a URI). The folder may
-have been copied since: what counts is how a file lies to its model, not in which lake it once was.
+A model has full URIs of the lake in which it was written (documented: `location` is a URI). The folder may have been
+copied since, so only the position of a file relative to its model counts, not the lake in the URI.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _IN_AZURE: Final = re.compile(r"(?:abfss?|wasbs?)://|https?://[^/?#]*\.(?:dfs|bl
 
 
 def relative_to_model(location: str, folder: str, entity: str, *, in_azure: bool) -> str | None:
-    """The path of a data file below its model's folder; None if it lies outside.
+    """The path of a data file below its model's folder; None if it is outside.
 
     Args:
-        location: As the model has it: a URI (percent-encoded), an absolute path, a corpus path (`local:/…`), or
-            relative to the model.
-        folder: The model's, in the file system.
-        entity: Name of the entity: where a copied folder has another name, its files begin there.
-        in_azure: Whether the folder lies in Azure. Elsewhere a model that names files in Azure is a copy, whatever
-            the bucket or folder is called.
+        location: The location in the model: a URI (percent-encoded), an absolute path, a corpus path (`local:/…`), or a
+            path relative to the model.
+        folder: The model's folder in the file system.
+        entity: Name of the entity: if a copied folder has another name, the paths of its files start there.
+        in_azure: Whether the folder is in Azure. Elsewhere, a model that names files in Azure is a copy, whatever the
+            name of the bucket or folder.
     """
     try:
         parts, is_whole = _parts(location)
@@ -47,7 +47,7 @@ def relative_to_model(location: str, folder: str, entity: str, *, in_azure: bool
 
 
 def shown(location: str) -> str:
-    """A location for messages: without what may be a signature."""
+    """A location for messages, without a possible signature."""
     return location.split("?", 1)[0]
 
 
@@ -67,7 +67,7 @@ def _decode(path: str) -> list[str]:
 
 
 def _below(parts: list[str], own: list[str]) -> list[str] | None:
-    """What follows the longest end of the model's folder that the location has."""
+    """The part of the location after the longest suffix of the model's folder that it contains."""
     for start in range(len(own)):
         tail = own[start:]
         for place in range(len(parts) - len(tail)):
@@ -77,7 +77,7 @@ def _below(parts: list[str], own: list[str]) -> list[str] | None:
 
 
 def _is_the_same_lake(parts: list[str], own: list[str]) -> bool:
-    """Whether both are in a container of one name: then the file lies where the location says, not here."""
+    """Whether both are in containers of the same name: then the file is where the location says, not here."""
     return bool(own) and own[0] in parts[:_ACCOUNT_THEN_CONTAINER]
 
 

@@ -22,7 +22,7 @@ _REWRITE: Final = "Have the manifest written again."
 
 
 def entities_of(manifest: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]] | None:
-    """Name of each entity and what the manifest says of it; None if it is no manifest."""
+    """Name and description of each entity; None if the JSON is not a manifest."""
     items = manifest.get("entities")
     if not isinstance(items, list):
         return None
@@ -31,7 +31,7 @@ def entities_of(manifest: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any
 
 
 def manifests_beside(manifest: Mapping[str, Any]) -> tuple[str, ...]:
-    """The manifests of its own folder that it names as parts of it; those of other folders are models of their own."""
+    """The sub-manifests in the manifest's own folder; those in other folders are models of their own."""
     items = manifest.get("subManifests")
     named = (
         [item.get("definition") for item in items if isinstance(item, dict)]
@@ -59,7 +59,7 @@ def definition_of(item: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def columns_of(document: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
-    """The columns of an entity, from the file that defines it; None if it leaves some to other files."""
+    """The columns of an entity, from the file that defines it; None if some are defined in other files."""
     definitions = document.get("definitions")
     for definition in definitions if isinstance(definitions, list) else ():
         if isinstance(definition, dict) and definition.get("entityName") == name:
@@ -69,15 +69,15 @@ def columns_of(document: Mapping[str, Any], name: str) -> tuple[str, ...] | None
 
 
 def entity_of(item: Mapping[str, Any], columns: tuple[str, ...] | None, where: str) -> Entity:
-    """One entity.
+    """Read an entity.
 
     Args:
-        item: What the manifest says of it.
-        columns: What its definition says.
+        item: Its description in the manifest.
+        columns: Its columns, from its definition.
         where: The manifest, for messages.
 
     Raises:
-        ConfigurationError: It does not say enough, or keeps changes apart from data.
+        ConfigurationError: The description is incomplete, or changes are kept apart from the data.
     """
     name = str(item.get("entityName"))
     if is_reference(item):
@@ -99,7 +99,7 @@ def entity_of(item: Mapping[str, Any], columns: tuple[str, ...] | None, where: s
 
 
 def is_reference(item: Mapping[str, Any]) -> bool:
-    """Whether an entity is only named here, and belongs to another model (documented: ReferencedEntity)."""
+    """Whether an entity is only a reference to another model (documented: ReferencedEntity)."""
     return item.get("type") == "ReferencedEntity"
 
 
@@ -133,7 +133,7 @@ def _pattern(part: Mapping[str, Any], where: str, name: str) -> Pattern:
 
 
 def _settings(part: Mapping[str, Any]) -> FileSettings:
-    """Of a partition's traits: each is a name, or has arguments."""
+    """The settings in a partition's traits; each trait is a name, or has arguments."""
     traits = part.get("exhibitsTraits") or part.get("traits") or []
     named = {_trait_name(trait): trait for trait in traits if isinstance(traits, list)}
     if _PARQUET in named:

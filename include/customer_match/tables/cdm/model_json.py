@@ -43,7 +43,7 @@ class _Entity(_Part):
 
 
 def entities_of(model: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]] | None:
-    """Name of each entity and what the model says of it; None if it is no model."""
+    """Name and description of each entity; None if the JSON is not a model."""
     lists = [model[key] for key in ("entities", "tables") if isinstance(model.get(key), list)]
     if not lists:
         return None
@@ -52,14 +52,14 @@ def entities_of(model: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]
 
 
 def entity_of(item: Mapping[str, Any], where: str) -> Entity:
-    """One entity.
+    """Read an entity.
 
     Args:
-        item: What the model says of it.
+        item: Its description in the model.
         where: The model, for messages.
 
     Raises:
-        ConfigurationError: It does not say enough, or the entity belongs to another model.
+        ConfigurationError: The description is incomplete, or the entity belongs to another model.
     """
     name = str(item.get("name"))
     try:

@@ -1,11 +1,11 @@
-r"""Patterns of a manifest's partitions, matched in time that grows with the path and the pattern alone.
+r"""Matches the patterns of a manifest's partitions, in time that is linear in the path and the pattern.
 
-A manifest comes from the lake: whoever can write there must not be able to stop a worker. Backtracking matchers, as
-Python's, take exponential time for some expressions; RE2 never does, and has no look-around, no references back to
-groups and no atomic groups for that. Those are refused.
+A manifest comes from the lake, and anyone who can write there must not be able to block a worker. Backtracking
+matchers such as Python's take exponential time for some expressions. RE2 never does, but has no look-around, no
+backreferences and no atomic groups; patterns that use them are rejected.
 
-The expressions are .NET's (CDM's own implementation is; documented: `regularExpression`). `\w`, `\d` and `\s` mean
-all of Unicode there, and ASCII alone in RE2: they are written out.
+The expressions are .NET's, like CDM's own implementation (documented: `regularExpression`). There `\w`, `\d` and `\s`
+cover all of Unicode, but only ASCII in RE2, so they are written out.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ _REMEDY: Final = (
 
 @dataclass(frozen=True)
 class PathMatcher:
-    """What paths below a pattern's root must match as a whole."""
+    """Matches whole paths below a pattern's root."""
 
     _expression: Any
 
     def fits(self, path: str) -> bool:
-        """Whether a path does, with or without its first slash; in linear time."""
+        """Whether a path matches, with or without its first slash; in linear time."""
         text = path.encode("utf-8", "replace").decode()
         return any(self._expression.fullmatch(form) for form in {text, text.removeprefix("/")})
 
 
 def matcher(pattern: Pattern, where: str, name: str) -> PathMatcher:
-    """The matcher of a pattern.
+    """Make the matcher of a pattern.
 
     Args:
-        pattern: As the manifest has it.
+        pattern: The pattern in the manifest.
         where: The manifest, for messages.
-        name: Of the entity.
+        name: Name of the entity.
 
     Raises:
-        ConfigurationError: It is no pattern, or one that cannot be matched in linear time.
+        ConfigurationError: The pattern is invalid, or cannot be matched in linear time.
     """
     written = pattern.glob or pattern.regex or ""
     quiet = re2.Options()
@@ -72,18 +72,18 @@ def matcher(pattern: Pattern, where: str, name: str) -> PathMatcher:
 
 
 class _Unsupported(Exception):
-    """Something that RE2 would read otherwise than .NET does."""
+    """A construct that RE2 interprets differently from .NET."""
 
 
 def _of_glob(glob: str) -> str:
     """Documented: `*` and `?` stop at slashes, `**` does not, a backslash is a slash."""
-    signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    wildcards = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     parts = re.split(r"(\*\*/|\*\*|\*|\?)", _check_length(glob).replace("\\", "/").lstrip("/"))
-    return "(?s:" + "".join(signs.get(part) or re2.escape(part) for part in parts) + ")"
+    return "(?s:" + "".join(wildcards.get(part) or re2.escape(part) for part in parts) + ")"
 
 
 def _of_dot_net(expression: str) -> str:
-    """An expression of .NET as RE2 has it."""
+    """Convert a .NET expression to RE2."""
     pieces, is_in_class = [], False
     if (len(expression) - len(expression.rstrip("\\"))) % 2:  # a backslash that nothing follows
         _unsupported()

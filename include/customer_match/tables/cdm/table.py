@@ -1,4 +1,4 @@
-"""An entity of a CDM folder as a table: the files that its model names, each read as the model says."""
+"""An entity of a CDM folder as a table: the files that its model names, read with the model's settings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from customer_match.tables.values import conform, stream_types
 
 __all__ = ["FORMAT", "EntityTable", "entity_table", "file_settings"]
 
-# Gzip is read, whatever the name: no setting of a model tells of it.
+# Gzip is detected by content: models have no setting for it.
 _PACKED_OTHERWISE: Final = frozenset(
     {".bz2", ".zst", ".xz", ".zip", ".snappy", ".lz4", ".lzo", ".deflate", ".7z"}
 )
@@ -49,12 +49,12 @@ _FILES_AT_ONCE: Final = 8
 
 @dataclass(frozen=True)
 class EntityTable(JoinedTable):
-    """One entity; its parts are tables of its files. It is never `by_time`: a model keeps no older states.
+    """One entity; its parts are tables of its files. It is never `by_time`, because a model keeps no older states.
 
     Attributes:
         parts: Tables of its files, in the model's order.
         described: Names of its columns, in the model's order; None: the model does not say.
-        written: When the model was written, which is the table's time where there are no files.
+        written: When the model was written; used as the table's time if there are no files.
     """
 
     parts: tuple[FileTable, ...]
@@ -82,7 +82,7 @@ class EntityTable(JoinedTable):
                 yield conform(batch, types, part.location)
 
     def _merge(self, found: Sequence[Columns]) -> Columns:
-        """Those of the files; without any, those that the model describes."""
+        """The columns of the files; without files, the columns that the model describes."""
         if not self.parts:
             return Columns(dict.fromkeys(self.described or (), pa.string()))
         parts = {part.location: part for part in self.parts}
@@ -94,14 +94,14 @@ class EntityTable(JoinedTable):
 
 @dataclass(frozen=True)
 class _CdmFormat:
-    """CDM folders: with a `model.json` or a manifest."""
+    """The format of CDM folders: folders with a `model.json` or a manifest."""
 
     name: Format = "cdm"
     title: str = "CDM folder"
     marker: str = "model.json or *.manifest.cdm.json in it or in the folder above, which names it"
 
     def find(self, place: Place) -> Sequence[FoundTable]:
-        """The entities of all models, at any depth; without those that only refer to other models."""
+        """Find the entities of all models, at any depth, without references to other models."""
         files = place.listing.files if place.listing else ()
         paths = [file.path for file in files if place.listing and visible(place.listing.relative(file))]
         found = []
@@ -116,7 +116,7 @@ class _CdmFormat:
         return found
 
     def forbids_plain(self, listing: Listing) -> bool:  # noqa: ARG002 (the same answer for every folder)
-        """Whoever names a format in the export file may read the files without the model."""
+        """Never: with a format in the export file, the files may be read without the model."""
         return False
 
     def open(self, place: Place) -> EntityTable | None:
@@ -148,7 +148,7 @@ def _named_model(filesystem: fsspec.AbstractFileSystem, path: str) -> Model | No
     model = read_model(filesystem, path)
     if model is None:
         raise ConfigurationError(
-            f"{location} is no CDM model: it has no list of entities. Correct the segment's path in the export file."
+            f"{location} is not a CDM model: it has no list of entities. Correct the segment's path in the export file."
         )
     return model
 
@@ -173,10 +173,10 @@ def _open(model: Model, name: str) -> EntityTable:
 def entity_table(
     model: Model, entity: Entity, files: Sequence[tuple[TableFile, FileSettings]]
 ) -> EntityTable:
-    """An entity of a model as a table of some files, each with how it is written.
+    """Make a table from an entity of a model and its files, each with its settings.
 
     Raises:
-        ConfigurationError: The model says of it what cannot be.
+        ConfigurationError: The model's description is invalid.
         TransientError: The storage failed.
     """
     _check_names(entity, model.where)
@@ -187,7 +187,7 @@ def entity_table(
 
 
 def _join_parts(parts: Sequence[FileTable]) -> tuple[FileTable, ...]:
-    """Files that follow one another and are written in one way as one table: its next file is fetched meanwhile."""
+    """Join consecutive files with the same settings into one table, which fetches its next file in advance."""
 
     def way(part: FileTable) -> tuple[object, ...]:
         return type(part), part.dialect if isinstance(part, CsvTable) else None
@@ -202,9 +202,9 @@ def _check_names(entity: Entity, where: str) -> None:
 
 
 def file_settings(model: Model, entity: Entity) -> dict[str, FileSettings]:
-    """The files that a model names for an entity, and how they are written.
+    """The files that a model names for an entity, with their settings.
 
-    What it lists goes before what a pattern of it finds.
+    Listed files take precedence over files that a pattern matches.
     """
     paths: dict[str, FileSettings] = {}
     for partition in entity.partitions:
@@ -237,8 +237,8 @@ def _path(model: Model, entity: Entity, location: str) -> str:
             model.where,
             entity.name,
             f"has a file at {shown(location)}, which is outside of the model's folder",
-            "Only files below the folder of the model are read. If the folder was copied, keep its name, or let the "
-            "model be written again where it is.",
+            "Only files below the folder of the model are read. If the folder was copied, keep its name, or have the "
+            "model written again at its new location.",
         )
     return path
 
@@ -252,11 +252,11 @@ def _file(model: Model, entity: Entity, path: str) -> TableFile:
         raise unusable(
             model.where,
             entity.name,
-            f"has a file that is not there: {where}",
-            "Let the table be exported again, or copy the folder as a whole.",
+            f"has a file that does not exist: {where}",
+            "Have the table exported again, or copy the whole folder.",
         ) from None
     if info["type"] != "file":
-        raise unusable(model.where, entity.name, f"names {where}, which is no file", "Correct the model.")
+        raise unusable(model.where, entity.name, f"names {where}, which is not a file", "Correct the model.")
     return table_file_of(info)
 
 
@@ -268,7 +268,7 @@ def _part(model: Model, entity: Entity, file: TableFile, settings: FileSettings)
         raise unusable(
             model.where,
             entity.name,
-            f"has a file that is packed in a way that cannot be read, {where}",
+            f"has a file with an unsupported compression, {where}",
             "Have it written as Parquet, or as CSV, plain or compressed with gzip.",
         )
     dialect = dialect_of(settings, entity.columns, model.where, entity.name)

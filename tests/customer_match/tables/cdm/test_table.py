@@ -337,7 +337,10 @@ class TestManifest:
             ({"entityPath": "cdm:/core/Gold.cdm.json/Gold"}, "not described where they can be read"),
             ({"entityPath": "../Gold.cdm.json/Gold"}, "not described where they can be read"),
             ({"entityPath": "Gold.cdm.json/Other"}, "not described where they can be read"),
-            ({"entityPath": "Lost.cdm.json/Lost"}, "Lost.cdm.json is missing"),
+            (
+                {"entityPath": "Lost.cdm.json/Lost"},
+                "Lost.cdm.json, which defines the entity 'Lost', is missing",
+            ),
         ],
     )
     def test_what_cannot_be_read_is_told(self, lake: CdmSample, more: dict[str, Any], words: str) -> None:
@@ -376,7 +379,7 @@ class TestRefused:
 
     def test_a_partition_that_is_missing(self, lake: CdmSample) -> None:
         lake.entity("Gold", COLUMNS, [lake.partition("Gold/x.csv")])
-        self.refused(lake, "model.json: the entity 'Gold' has a file that is not there", "Gold/x.csv")
+        self.refused(lake, "model.json: the entity 'Gold' has a file that does not exist", "Gold/x.csv")
 
     @pytest.mark.parametrize(
         "location",
@@ -400,7 +403,7 @@ class TestRefused:
     def test_a_folder_as_a_file(self, lake: CdmSample) -> None:
         lake.file("Gold/x.csv/y", b"")
         lake.entity("Gold", COLUMNS, [lake.partition("Gold/x.csv")])
-        self.refused(lake, "which is no file")
+        self.refused(lake, "which is not a file")
 
     @pytest.mark.parametrize("content", [b"", b'{"entities": [', b"\xff\xfe{", b"[" * 100_000])
     def test_a_model_that_is_not_whole(self, lake: CdmSample, content: bytes) -> None:
@@ -435,10 +438,10 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("changes", "words"),
         [
-            ({"delimiter": "||"}, "names a delimiter that cannot be one"),
-            ({"delimiter": '"'}, "names a delimiter that cannot be one"),
-            ({"encoding": "klingon"}, "encoding that is not known"),
-            ({"encoding": "base64"}, "encoding that is not known"),
+            ({"delimiter": "||"}, "has an invalid delimiter"),
+            ({"delimiter": '"'}, "has an invalid delimiter"),
+            ({"encoding": "klingon"}, "unknown text encoding"),
+            ({"encoding": "base64"}, "unknown text encoding"),
             ({"columnHeaders": "perhaps"}, "unexpected at `partitions.0.fileFormatSettings.columnHeaders`"),
         ],
     )
@@ -471,9 +474,7 @@ class TestRefused:
     def test_files_that_are_packed_otherwise(self, lake: CdmSample, name: str) -> None:
         lake.file(f"Gold/{name}", b"x")
         lake.entity("Gold", COLUMNS, [lake.partition(f"Gold/{name}")])
-        self.refused(
-            lake, "packed in a way that cannot be read", name, "as CSV, plain or compressed with gzip"
-        )
+        self.refused(lake, "an unsupported compression", name, "as CSV, plain or compressed with gzip")
 
     @pytest.mark.parametrize(
         ("start", "words"),
