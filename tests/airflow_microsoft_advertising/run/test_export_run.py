@@ -96,5 +96,5 @@ def test_a_run_reads_the_version_of_its_interval(lake: Lake, segment: dict[str, 
         record = validate_segment(run(day), chosen)
         assert (record.profiles, record.modified) == (profiles, DAY + timedelta(days=min(day, 2)))
         assert normalise_segment(run(day), chosen).staged.members.count == profiles
-    with pytest.raises(AirflowFailException, match=r"begins later: with version 0 of 2026-05-01T00:00:00"):
+    with pytest.raises(AirflowFailException, match=r"starts later: with version 0 of 2026-05-01T00:00:00"):
         validate_segment(run(-1), chosen)
