@@ -21,6 +21,7 @@ from customer_match.tables.csv import sniffing as csv_start
 from customer_match.tables.csv import streams as csv_streams
 from customer_match.tables.csv import table as csv_files
 from customer_match.tables.csv.dialect import CsvDialect
+from customer_match.tables.files.first_bytes import foreign
 from customer_match.tables.opening import open_table
 
 Row = tuple[str, ...]
@@ -196,7 +197,10 @@ def _is_plainly(style: Style, content: bytes) -> bool:
     """Whether the first bytes do not happen to be those of something else."""
     rest = content.removeprefix(MARKS[style.encoding]) if style.has_mark else content
     is_known = rest.startswith((*MAGIC, *MARKS.values()))
-    return not (is_known or rest.decode(style.encoding).startswith("\ufeff"))
+    text = rest.decode(style.encoding)
+    return not (
+        is_known or text.startswith("\ufeff") or foreign(text.encode())
+    )  # a column `[` begins as JSON does
 
 
 @st.composite
