@@ -338,7 +338,7 @@ def test_a_description_that_cannot_be_written_stops_nothing(
         world.run(target)
         assert (world.people, world.bounds()) == (target, (target, target))
     assert sent(world) == ["Replace", "Remove", "Add", "Remove", "Add"]
-    assert f"{error} That another workspace" in caplog.text
+    assert f"{error} If another workspace" in caplog.text
     assert world.state.generation
     assert world.state.generation.unwritable == str(error)
     world.service.update_error = None

@@ -178,7 +178,7 @@ def test_tables_in_azure_are_themselves_whatever_they_are_called(
     segments = {one["segment"]: one for one in json.loads(done.stdout)["segments"]}
     wanted = {name: number for number, name in enumerate(names, 1)}
     if kind == "flat":
-        assert "segments/C is a file and also a folder" in segments.pop("C")["message"]
+        assert "segments/C is both a file and a folder" in segments.pop("C")["message"]
         del wanted["C"]
     assert {name: one["members"] for name, one in segments.items()} == wanted, done.stderr
     assert done.returncode == (1 if kind == "flat" else 0)
