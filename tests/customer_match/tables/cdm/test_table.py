@@ -555,5 +555,5 @@ def test_on_azure_storage(lake_container: Any) -> None:
         assert table.location == f"abfs://{folder}/model.json/Gold"
     assert open_table(lake_container.filesystem, f"{folder}/Nobody").profiles() == 0
     lake.entity("Gold", COLUMNS, [lake.partition("Gold/gone.csv")])
-    with pytest.raises(ConfigurationError, match="a file that is not there: abfs://"):
+    with pytest.raises(ConfigurationError, match="a file that does not exist: abfs://"):
         open_table(lake_container.filesystem, found["Gold"])
