@@ -198,9 +198,8 @@ def _is_plainly(style: Style, content: bytes) -> bool:
     rest = content.removeprefix(MARKS[style.encoding]) if style.has_mark else content
     is_known = rest.startswith((*MAGIC, *MARKS.values()))
     text = rest.decode(style.encoding)
-    return not (
-        is_known or text.startswith("\ufeff") or foreign(text.encode())
-    )  # a column `[` begins as JSON does
+    # A column `[` begins as JSON does, and `#` as a comment: documented, and refused or left out.
+    return not (is_known or text.startswith(("\ufeff", "#")) or foreign(text.encode()))
 
 
 @st.composite

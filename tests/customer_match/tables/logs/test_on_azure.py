@@ -36,7 +36,7 @@ def test_only_what_counts_is_read(lake_container: LakeContainer) -> None:
     put("Bricks/p-tid-2-b-c0.csv", "Email\na@example.org\n")
     put("Bricks/_committed_2", json.dumps({"added": ["p-tid-2-b-c0.csv"], "removed": ["p-tid-1-a-c0.csv"]}))
     assert emails(lake, "Bricks") == ["a@example.org"]
-    with pytest.raises(ConfigurationError, match=r"lies in .*/Bricks, which is a table of Databricks"):
+    with pytest.raises(ConfigurationError, match=r"is in .*/Bricks, which is a table of Databricks"):
         emails(lake, "Bricks/p-tid-1-a-c0.csv")
 
     uri = "abfss://elsewhere@contoso.dfs.core.windows.net/bronze/Sink/day=1/a.csv"
