@@ -386,7 +386,9 @@ def test_an_empty_lake_changes_no_audience(days: Days, ending: str, named: bool)
     days.run(ignore_guards=True)
     days.remove("Gold")
     if not named:
-        with pytest.raises(ConfigurationError, match=r"No table in.*run the export once with `ignore_guards`"):
+        with pytest.raises(
+            ConfigurationError, match=r"No table in.*run the export once with `ignore_guards`"
+        ):
             days.run()
     else:
         days.keys["segments"] = ["*", {"table": "Iron", "path": "elsewhere/Iron"}]
