@@ -58,11 +58,11 @@ def test_a_day_without_its_table_names_the_path_and_its_neighbours(
     log = installation.api.log("dated", runs[1], "segment.validate", TABLES.index("Gold"))
     lake = installation.folder / "dated"
     words = [
-        f"no table by the path '{PATHS['Gold']}'",
+        f"no table at the path '{PATHS['Gold']}'",
         str(lake / path_of("Gold", days[1])),
         f"nearest earlier one is {lake / path_of('Gold', days[0])}",
         f"nearest later one is {lake / path_of('Gold', days[2])}",
-        "clear this task once it is there",
+        "clear this task once the table exists",
     ]
     for said in (str(report["Gold"].message), log):
         assert [word for word in words if word not in said] == []
