@@ -244,14 +244,11 @@ class CustomerMatchUploadOperator(WaitingOperator):
 
     def _account(self) -> tuple[str, str]:
         """Customer and account. A dry run whose task names both needs no connection."""
-        from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415 (see above)
-        from airflow_microsoft_advertising.run.task_arguments import switch  # noqa: PLC0415
+        from airflow_microsoft_advertising.run.task_arguments import switch  # noqa: PLC0415 (see above)
 
         if self.customer_id and self.account_id and switch(self.without_sending, "dry_run"):
             return self.customer_id, self.account_id
-        account = MicrosoftAdvertisingHook(
-            self.microsoft_advertising_conn_id, customer_id=self.customer_id, account_id=self.account_id
-        ).account()
+        account = self.hook.account()
         return account.customer_id, account.account_id
 
 

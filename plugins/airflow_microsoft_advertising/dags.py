@@ -7,7 +7,7 @@ A file that is not valid becomes a DAG that shows the error, so that the other D
 
 from __future__ import annotations
 
-import inspect
+import sys
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +67,7 @@ def customer_match_dags(
     Raises:
         ConfigurationError: The folder does not exist.
     """
-    file = Path(inspect.stack()[1].filename)
+    file = Path(sys._getframe(1).f_code.co_filename)  # noqa: SLF001 (`inspect.stack` reads sources, at each parsing)
     exports = load_exports(
         exports_folder() if folder is None else file.parent / folder,
         base=PROJECT if base is None else file.parent / base,

@@ -127,16 +127,13 @@ class UploadAudienceOperator(WaitingOperator):
         return move
 
     def _upload(self, context: Context) -> Upload:
-        from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415
         from airflow_microsoft_advertising.run.upload import Upload  # noqa: PLC0415
         from customer_match_delivery.spec import AudienceSpec  # noqa: PLC0415 (see above)
 
         dag_run = context["dag_run"]
         return Upload(
             run=f"{dag_run.dag_id} / {dag_run.run_id}",
-            hook=MicrosoftAdvertisingHook(
-                self.microsoft_advertising_conn_id, customer_id=self.customer_id, account_id=self.account_id
-            ),
+            hook=self.hook,
             workspace_root=self.workspace_root,
             workspace_conn_id=self.workspace_conn_id,
             folder=self.segment["folder"],

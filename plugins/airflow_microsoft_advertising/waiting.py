@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
 
-from customer_match.errors import CustomerMatchError, TransientError
 from customer_match_delivery.backoff import wait_seconds
 
 if TYPE_CHECKING:
+    from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
     from customer_match_delivery.delivery import Waiting
 
 # If a deferred task resumes before the scheduler has seen its process end, the task starts from the beginning
@@ -58,6 +58,15 @@ class WaitingOperator(BaseOperator):
         self.deferrable = deferrable
         self.upload_timeout = upload_timeout
         self.poll_schedule = _POLL_SCHEDULE if poll_schedule is None else poll_schedule
+
+    @property
+    def hook(self) -> MicrosoftAdvertisingHook:
+        """The hook for the service."""
+        from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415 (see above)
+
+        return MicrosoftAdvertisingHook(
+            self.microsoft_advertising_conn_id, customer_id=self.customer_id, account_id=self.account_id
+        )
 
     def on_kill(self) -> None:
         """Log that an upload in progress continues: the service has no call to stop it, and the ledger records it."""
@@ -127,27 +136,15 @@ class WaitingOperator(BaseOperator):
 
     def _poll(self, waiting: Waiting) -> bool:
         """Poll until the upload has ended. Return False if it did not end in time."""
-        from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415 (see above)
+        from airflow_microsoft_advertising.run.polling import poll_until_end  # noqa: PLC0415 (see above)
         from microsoft_advertising.polling import PollSchedule  # noqa: PLC0415
 
-        schedule, end = (
-            PollSchedule(**self.poll_schedule),
-            time.monotonic() + self.upload_timeout.total_seconds(),
-        )
-        hook = MicrosoftAdvertisingHook(
-            self.microsoft_advertising_conn_id, customer_id=self.customer_id, account_id=self.account_id
-        )
-        with hook.get_conn() as client:
-            while time.monotonic() < end:
-                time.sleep(schedule.next_wait(time.time() - waiting.since.timestamp()))
+        schedule, timeout = PollSchedule(**self.poll_schedule), self.upload_timeout.total_seconds()
+        with self.hook.get_conn() as client:
+            waits = poll_until_end(lambda: client, waiting, schedule, timeout=timeout)
+            while True:
                 try:
-                    if client.upload_status(waiting.request_id).state.final:
-                        return True
-                except TransientError as error:
-                    self.log.warning("Status of request %s: %s", waiting.request_id, error)
-                    time.sleep(error.retry_after or schedule.longest)
-                except CustomerMatchError as error:
-                    # The next step polls again and raises what it then finds.
-                    self.log.warning("Polling of request %s stopped: %s", waiting.request_id, error)
-                    return True
-        return False
+                    seconds = next(waits)
+                except StopIteration as end:
+                    return bool(end.value)
+                time.sleep(seconds)

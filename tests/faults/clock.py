@@ -39,6 +39,7 @@ MODULES: Final = frozenset(
         "airflow_microsoft_advertising.customer_match",
         "airflow_microsoft_advertising.waiting",
         "airflow_microsoft_advertising.run.export_run",
+        "airflow_microsoft_advertising.run.polling",
         "customer_match.runs.table_changes",
         "airflow_microsoft_advertising.connection.terms",
         "airflow_microsoft_advertising.trigger",

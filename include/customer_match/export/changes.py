@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from customer_match.export.base import Faults, KeyPath, Section
 from customer_match.export.values import Allowed, Column, Columns, Condition
 
-__all__ = ["ChangeLog", "Changes", "Rows", "Ties"]
+__all__ = ["ChangeLog", "Changes", "Rows", "TableChanges", "Ties"]
 
 Ties = Literal["refuse", "deleted", "kept"]
 """What to do if the newest rows disagree on whether a record is deleted."""
@@ -137,3 +137,13 @@ Changes = Annotated[
     BeforeValidator(_read_spelling, json_schema_input_type=Literal[False, "none", "auto"] | ChangeLog | None),
 ]
 """None: detected from the table's columns."""
+
+TableChanges = Annotated[
+    Changes,
+    Field(
+        description="Whether and how this table is read as a change log; written like `source.changes`.",
+        examples=["{key: Id, order: [Version], deleted: {column: Op, values: [D]}}", "none"],
+        json_schema_extra={"x-default": "`changes` of its source"},
+    ),
+]
+"""The key `changes` of a single table."""

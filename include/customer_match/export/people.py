@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from customer_match.addresses.definition import Take
 from customer_match.export.base import Faults, KeyPath, Section
-from customer_match.export.changes import ChangeLog, Changes
+from customer_match.export.changes import ChangeLog, Changes, TableChanges
 from customer_match.export.paths import TablePath
 from customer_match.export.sources import Source, SourceOrRoot
 from customer_match.export.values import Allowed, Column, Columns, Separator, Switch, Text
@@ -82,7 +82,25 @@ class Consent(Section):
     )
 
 
-class Suppression(Section):
+class OtherTable(Section):
+    """A table beside the segments, by its name or its path."""
+
+    table: Text | None = None
+    path: TablePath | None = None
+
+    @model_validator(mode="after")
+    def _has_one_location(self) -> Self:
+        if (self.table is None) == (self.path is None):
+            raise Faults([((), "must have either `table` or `path`, and only one of them")])
+        return self
+
+    @property
+    def name(self) -> str:
+        """Its name in messages."""
+        return self.table or self.path or ""
+
+
+class Suppression(OtherTable):
     """A list of addresses that must not be in any audience."""
 
     table: Text | None = Field(
@@ -113,26 +131,10 @@ class Suppression(Section):
         description="Whether the list may contain no address at all. If not, such a list stops every segment.",
         examples=[True],
     )
-    changes: Changes = Field(
-        default=None,
-        description="Whether and how this table is read as a change log; written like `source.changes`.",
-        examples=["{key: Id, order: [Version], deleted: {column: Op, values: [D]}}", "none"],
-        json_schema_extra={"x-default": "`changes` of its source"},
-    )
-
-    @model_validator(mode="after")
-    def _has_one_location(self) -> Self:
-        if (self.table is None) == (self.path is None):
-            raise Faults([((), "must have either `table` or `path`, and only one of them")])
-        return self
-
-    @property
-    def name(self) -> str:
-        """Its name in messages."""
-        return self.table or self.path or ""
+    changes: TableChanges = None
 
 
-class Profiles(Section):
+class Profiles(OtherTable):
     """The table of all profiles, with the e-mail addresses, if segments list only customers."""
 
     table: Text | None = Field(
@@ -156,23 +158,7 @@ class Profiles(Section):
         description="Name of the column with the customer id in this table.",
         examples=["CustomerId"],
     )
-    changes: Changes = Field(
-        default=None,
-        description="Whether and how this table is read as a change log; written like `source.changes`.",
-        examples=["{key: Id, order: [Version], deleted: {column: Op, values: [D]}}", "none"],
-        json_schema_extra={"x-default": "`changes` of its source"},
-    )
-
-    @model_validator(mode="after")
-    def _has_one_location(self) -> Self:
-        if (self.table is None) == (self.path is None):
-            raise Faults([((), "must have either `table` or `path`, and only one of them")])
-        return self
-
-    @property
-    def name(self) -> str:
-        """Its name in messages."""
-        return self.table or self.path or ""
+    changes: TableChanges = None
 
 
 class Membership(Section):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from customer_match.export.base import Faults, KeyPath, Section
-from customer_match.export.changes import Changes
+from customer_match.export.changes import TableChanges
 from customer_match.export.paths import TablePath
 from customer_match.export.values import (
     MAX_AUDIENCE_NAME,
@@ -57,12 +57,7 @@ class Selection(Section):
         examples=["newsletter/2026"],
         json_schema_extra={"x-default": "the table's name"},
     )
-    changes: Changes = Field(
-        default=None,
-        description="Whether and how this table is read as a change log; written like `source.changes`.",
-        examples=["{key: Id, order: [Version], deleted: {column: Op, values: [D]}}", "none"],
-        json_schema_extra={"x-default": "`changes` of its source"},
-    )
+    changes: TableChanges = None
 
     @model_validator(mode="after")
     def _fits_an_audience(self) -> Self:

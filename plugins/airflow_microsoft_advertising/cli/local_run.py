@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,18 +24,18 @@ from airflow_microsoft_advertising.cli.process import has_ended, holder_of
 from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.normalise import normalise_segment
+from airflow_microsoft_advertising.run.polling import poll_until_end
 from airflow_microsoft_advertising.run.report import write_report
 from airflow_microsoft_advertising.run.select import select_segments
 from airflow_microsoft_advertising.run.sizes import read_sizes
 from airflow_microsoft_advertising.run.upload import Busy, NextMove, Upload
 from airflow_microsoft_advertising.run.validate import validate_segment
-from customer_match.errors import ConfigurationError, CustomerMatchError, TransientError
+from customer_match.errors import ConfigurationError, TransientError
 from customer_match.export.segments import Segment
 from customer_match.redaction import logger
 from customer_match.runs.records import Step
 from customer_match.runs.report import RunReport
 from customer_match_delivery.backoff import MAX_WAITS, wait_seconds
-from customer_match_delivery.delivery import Waiting
 from microsoft_advertising.client import Client
 from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
 from microsoft_advertising.polling import PollSchedule
@@ -196,7 +196,9 @@ class LocalRun:
             else:
                 pauses = 0
                 self._notify(segment, f"waiting for request {move.request_id}")
-                ended = yield from self._await_end(move)
+                ended = yield from poll_until_end(
+                    self._client, move, self._polling, timeout=self._upload_timeout
+                )
                 overdue = None if ended else move.request_id
                 step = partial(upload.resume, started=started, overdue=overdue)
         del self._uploads[segment.audience]
@@ -213,27 +215,6 @@ class LocalRun:
         self._notify(segment, f"waiting for the run {holder}")
         yield min(busy.seconds, _BUSY_CHECK_SECONDS)
 
-    def _await_end(self, waiting: Waiting) -> Generator[float, None, bool]:
-        """Wait for the end of an upload. This only polls; `resume` reads the result.
-
-        Returns:
-            Whether the upload ended within the export's `upload_timeout_minutes`.
-        """
-        since = waiting.since.timestamp()
-        started = time.monotonic()
-        while time.monotonic() - started < self._upload_timeout:
-            yield self._polling.next_wait(time.time() - since)
-            try:
-                if self._client().upload_status(waiting.request_id).state.final:
-                    return True
-            except TransientError as error:
-                log.warning("Status of request %s: %s", waiting.request_id, error)
-                yield error.retry_after or self._polling.first
-            except CustomerMatchError as error:
-                log.warning("Polling of request %s stopped: %s", waiting.request_id, error)
-                return True
-        return False
-
     def _client(self) -> Client:
         """Return one client for all polling: a new sign-in for each poll would double the calls."""
         if self._poller is None:
@@ -241,15 +222,7 @@ class LocalRun:
         return self._poller
 
     def _upload_of(self, segment: Segment) -> Upload:
-        run, workspace = self._run, self._run.export.workspace
-        return Upload(
-            run=self._holder,
-            hook=run.hook,
-            workspace_root=workspace.locate(),
-            workspace_conn_id=workspace.connection,
-            folder=run.segment_folder(segment),
-            audience=run.audience(segment),
-        )
+        return Upload.of(self._run, segment, holder=self._holder)
 
     def _release_leases(self) -> None:
         """Release the leases of unfinished uploads: this run does not return to them, so others need not wait."""

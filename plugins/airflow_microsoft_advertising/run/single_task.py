@@ -84,8 +84,9 @@ class SingleTask:
         Raises:
             AirflowFailException: There is nothing to export.
         """
-        self._save(_State(segments=tuple(select_segments(self.run))))
-        for segment in self._load().segments:
+        segments = tuple(select_segments(self.run))
+        self._save(_State(segments=segments))
+        for segment in segments:
             self._isolate(segment, partial(self._plan, segment))
 
     def advance(self, *, started: float, overdue: str | None = None) -> Waiting | Pause | None:
@@ -135,15 +136,7 @@ class SingleTask:
 
     def upload(self, segment: Segment) -> Upload:
         """Return the upload of a segment."""
-        run, workspace = self.run, self.run.export.workspace
-        return Upload(
-            run=self.holder,
-            hook=run.hook,
-            workspace_root=workspace.locate(),
-            workspace_conn_id=workspace.connection,
-            folder=run.segment_folder(segment),
-            audience=run.audience(segment),
-        )
+        return Upload.of(self.run, segment, holder=self.holder)
 
     def audience_url(self) -> str:
         """Return the URL of the page that shows the account's audiences."""

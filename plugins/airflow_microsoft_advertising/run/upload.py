@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk.exceptions import AirflowSkipException
 from propcache.api import cached_property
@@ -30,6 +30,10 @@ from customer_match.workspace.workspace import Workspace
 from customer_match_delivery.deletion import AudienceDeletion
 from customer_match_delivery.delivery import Delivery, Waiting
 from customer_match_delivery.spec import AudienceSpec
+
+if TYPE_CHECKING:
+    from airflow_microsoft_advertising.run.export_run import ExportRun
+    from customer_match.export.segments import Segment
 
 __all__ = ["Busy", "NextMove", "Upload"]
 
@@ -74,6 +78,25 @@ class Upload:
     folder: str
     audience: AudienceSpec
     run: str
+
+    @classmethod
+    def of(cls, run: ExportRun, segment: Segment, *, holder: str) -> Self:
+        """Make the upload of a segment.
+
+        Args:
+            run: The run of the export.
+            segment: One of its segments.
+            holder: Name of the run, as holder of the lease.
+        """
+        workspace = run.export.workspace
+        return cls(
+            run=holder,
+            hook=run.hook,
+            workspace_root=workspace.locate(),
+            workspace_conn_id=workspace.connection,
+            folder=run.segment_folder(segment),
+            audience=run.audience(segment),
+        )
 
     def start(self, *, since: float | None = None) -> NextMove:
         """Start or resume the delivery: make sure that the audience exists, then continue.
