@@ -79,8 +79,8 @@ bench: install ## measure the data path and compare it with a baseline (FULL=1: 
 live-check: install ## check a real or sandbox account against the simulator's table (ARGS='--help'; see docs/live-checklist.md)
 	$(BIN)/python -m airflow_microsoft_advertising.cli.live_check $(ARGS)
 
-lock: ## resolve requirements.in into requirements.txt for Python 3.11 to 3.13
-	$(BIN)/uv pip compile requirements.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o requirements.txt
+lock: ## resolve pyproject.toml and requirements.in into requirements.txt for Python 3.11 to 3.13
+	$(BIN)/uv pip compile pyproject.toml requirements.in --all-extras --universal --python-version 3.11 --no-annotate --upgrade --quiet -o requirements.txt
 	$(BIN)/uv pip compile tests/microsoft_advertising_simulator/msads.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o tests/microsoft_advertising_simulator/msads.txt
 	$(BIN)/uv pip compile tests/airflow_microsoft_advertising/lake/s3.in -c requirements.txt --universal --python-version 3.11 --no-annotate --upgrade --quiet -o tests/airflow_microsoft_advertising/lake/s3.txt
 	for airflow in 3_3 3_4; do $(BIN)/uv pip compile pyproject.toml --extra soap tests/installed/airflow_$$airflow.in --universal --python-version 3.11 --no-annotate --prerelease=if-necessary-or-explicit --upgrade --quiet -o tests/installed/airflow_$$airflow.txt; done

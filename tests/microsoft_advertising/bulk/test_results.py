@@ -111,9 +111,12 @@ def test_damaged_zips_must_be_downloaded_again() -> None:
 
 
 def test_zips_with_wrong_sizes_must_be_downloaded_again() -> None:
-    """The bytes after the member are read as part of it: they are not text (usually a checksum), then the file ends."""
+    """The bytes after the member are read as part of it: they are not text (usually a checksum), then the file ends.
+
+    Python with the fix of gh-109858 (Debian's 3.11.2, 3.12.2 and later) notices first that the member overlaps.
+    """
     kinds = {_promising_too_much(filler) for filler in range(64)}
-    assert kinds == {"UnicodeDecodeError", "EOFError"}
+    assert kinds in ({"UnicodeDecodeError", "EOFError"}, {"BadZipFile"})
 
 
 def _promising_too_much(filler: int) -> str:
