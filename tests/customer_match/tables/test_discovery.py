@@ -2,35 +2,12 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.errors import ConfigurationError
 from customer_match.tables.discovery import discover
 from customer_match.tables.opening import open_table
-from customer_match.tables.table import Table
-
-LOCAL = LocalFileSystem()
-
-
-def csv(path: Path, *emails: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        "\n".join(["Id,Email", *(f"{index},{email}" for index, email in enumerate(emails))]) + "\n"
-    )
-    return path
-
-
-def parquet(path: Path, *emails: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({"Email": list(emails)}), path)
-    return path
-
-
-def emails(table: Table) -> list[str]:
-    return [value for batch in table.batches(["Email"]) for value in batch.column("Email").to_pylist()]
+from tests.customer_match.tables.small_tables import LOCAL, csv, emails, parquet
 
 
 def test_hidden_folders_above_the_table_do_not_hide_it(tmp_path: Path) -> None:

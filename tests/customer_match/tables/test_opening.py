@@ -2,35 +2,13 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from customer_match.errors import ConfigurationError
 from customer_match.tables.opening import open_table
 from customer_match.tables.table import Table
-
-LOCAL = LocalFileSystem()
-
-
-def csv(path: Path, *emails: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        "\n".join(["Id,Email", *(f"{index},{email}" for index, email in enumerate(emails))]) + "\n"
-    )
-    return path
-
-
-def parquet(path: Path, *emails: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({"Email": list(emails)}), path)
-    return path
-
-
-def emails(table: Table) -> list[str]:
-    return [value for batch in table.batches(["Email"]) for value in batch.column("Email").to_pylist()]
+from tests.customer_match.tables.small_tables import LOCAL, csv, emails, parquet
 
 
 def names(table: Table) -> list[str]:
