@@ -47,7 +47,7 @@ test: install ## run all tests, except long ones with separate targets
 test-fast: install ## run the tests that need no other program, in less than a minute
 	$(BIN)/pytest $(FAST)
 
-test-installed: install ## install the wheel beside plain Airflow 3.3 and 3.4's beta, and run other people's DAGs (6 min)
+test-installed: install ## install the wheel beside plain Airflow 3.3 and 3.4's beta, and run other people's DAGs (3 min)
 	$(BIN)/pytest tests/installed
 
 lint: install ## check style, types, and the Compose file

@@ -50,6 +50,7 @@ class World:
             "workspace": str(self.workspace),
             "options": {"route": "bulk"},
             "poll_schedule": {"first": 0.05},
+            "retry_delay": timedelta(0),  # a retry that should not happen is seen at once
         }
         return CustomerMatchUploadOperator(**(usual | arguments))
 
