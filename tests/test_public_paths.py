@@ -28,6 +28,7 @@ from tests.dags.conftest import Dags, dags  # noqa: F401 (a fixture)
 
 PATHS = {  # what is imported by its path: who keeps that path
     "airflow_microsoft_advertising.trigger.BulkUploadTrigger": "the database, for each task that waits for an upload",
+    "airflow_microsoft_advertising.trigger.BulkUploadsTrigger": "the database, for each task that waits for several",
     "airflow_microsoft_advertising.trigger.PauseTrigger": "the database, for each task that waits to try again",
     "airflow_microsoft_advertising.operator.UploadAudienceOperator": "serialised DAGs, and DAG files of users",
     "airflow_microsoft_advertising.hook.MicrosoftAdvertisingHook": "the provider's description, and DAG files of users",

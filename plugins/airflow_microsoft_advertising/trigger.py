@@ -1,25 +1,71 @@
-"""The triggers: wait in the triggerer for the end of an upload, or for a time. They do nothing else."""
+"""The triggers: wait in the triggerer for the end of uploads, or for a time. They do nothing else."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
-from customer_match.errors import CustomerMatchError, TransientError
+from airflow_microsoft_advertising.polling.uploads import Outcome, PolledUpload, wait_for_uploads
 from microsoft_advertising.async_client import AsyncClient
+from microsoft_advertising.models import UploadStatus
 from microsoft_advertising.polling import PollSchedule
 
-__all__ = ["BulkUploadTrigger", "PauseTrigger"]
+__all__ = ["BulkUploadTrigger", "BulkUploadsTrigger", "PauseTrigger"]
 
 
-class BulkUploadTrigger(BaseTrigger):
+class _PollingTrigger(BaseTrigger):
+    """What the triggers that poll have in common.
+
+    Args:
+        microsoft_advertising_conn_id: Id of the Airflow connection.
+        customer_id: Customer (cid) that overrides the connection's.
+        account_id: Account (aid) that overrides the connection's.
+        schedule: The arguments of the `PollSchedule`.
+    """
+
+    def __init__(
+        self,
+        *,
+        microsoft_advertising_conn_id: str,
+        customer_id: str | None,
+        account_id: str | None,
+        schedule: dict[str, float] | None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow has no types here
+        self.microsoft_advertising_conn_id = microsoft_advertising_conn_id
+        self.customer_id = customer_id
+        self.account_id = account_id
+        self.schedule = schedule or {}
+
+    async def _wait_for(self, uploads: Sequence[PolledUpload], **limits: float) -> Outcome:
+        """See `wait_for_uploads`."""
+        async with AsyncExitStack() as stack:
+            client: AsyncClient | None = None
+
+            async def poll(request_id: str) -> UploadStatus:
+                nonlocal client
+                if client is None:
+                    client = await stack.enter_async_context(await self._client())
+                return await client.upload_status(request_id)
+
+            return await wait_for_uploads(uploads, poll, PollSchedule(**self.schedule), **limits)
+
+    async def _client(self) -> AsyncClient:
+        hook = MicrosoftAdvertisingHook(
+            self.microsoft_advertising_conn_id, customer_id=self.customer_id, account_id=self.account_id
+        )
+        return await sync_to_async(hook.get_async_conn)()
+
+
+class BulkUploadTrigger(_PollingTrigger):
     """Fires when an upload has ended with any outcome, when polling fails permanently, or at a time limit.
 
     The event contains only the request id. The worker requests the result itself, so that no address of results is
@@ -50,15 +96,16 @@ class BulkUploadTrigger(BaseTrigger):
         until: float | None = None,
         schedule: dict[str, float] | None = None,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Airflow has no types here
-        self.microsoft_advertising_conn_id = microsoft_advertising_conn_id
-        self.customer_id = customer_id
-        self.account_id = account_id
+        super().__init__(
+            microsoft_advertising_conn_id=microsoft_advertising_conn_id,
+            customer_id=customer_id,
+            account_id=account_id,
+            schedule=schedule,
+        )
         self.request_id = request_id
         self.since = since
         self.started = started
         self.until = until
-        self.schedule = schedule or {}
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The arguments, which the metadata database stores; they contain no secrets."""
@@ -78,42 +125,92 @@ class BulkUploadTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the upload has ended."""
-        overdue = False
-        try:
-            async with await self._client() as client:
-                overdue = not await self._wait_for_end(client)
-        except CustomerMatchError as error:
-            # The worker requests the status again and raises the error with its class and advice.
-            self.log.warning("Polling of request %s stopped: %s", self.request_id, error)
-        event = {"request_id": self.request_id, "started": self.started, "overdue": overdue}
-        yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # as above
+        outcome = await self._wait_for([PolledUpload(self.request_id, self.since, self.until)])
+        event = {"request_id": self.request_id, "started": self.started, "overdue": bool(outcome.overdue)}
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow has no types here
 
-    async def _client(self) -> AsyncClient:
-        hook = MicrosoftAdvertisingHook(
-            self.microsoft_advertising_conn_id, customer_id=self.customer_id, account_id=self.account_id
+
+class BulkUploadsTrigger(_PollingTrigger):
+    """Fires once: when all uploads have ended, when some have and the others take longer, or at a given time.
+
+    The event contains `started`, `pauses`, and the request ids of the uploads that have `ended` (with any outcome, or
+    polling of them failed permanently) and of those that are `overdue`. The others are still in progress. A restarted
+    triggerer continues with the same intervals and times.
+
+    Args:
+        microsoft_advertising_conn_id: Id of the Airflow connection.
+        customer_id: Customer (cid) that overrides the connection's.
+        account_id: Account (aid) that overrides the connection's.
+        uploads: For each upload `request_id`; `since`, when its file was sent; `until`, the time limit of the wait
+            (None: no limit). Times are seconds since 1970. Without uploads, the trigger is a pause until `wake`.
+        started: When the delivery started, in seconds since 1970; the event returns it, as above.
+        pauses: Number of waits in a row, including this one; the event returns it.
+        wake: When to fire in any case, in seconds since 1970. None: never.
+        linger: Seconds to wait for other uploads after the first one has ended.
+        schedule: The arguments of the `PollSchedule`.
+        longest: Upper limit of the wait until `wake` in seconds, in case the clock is set back. Default: the time until
+            `wake` when the trigger was created.
+    """
+
+    def __init__(
+        self,
+        *,
+        microsoft_advertising_conn_id: str,
+        customer_id: str | None,
+        account_id: str | None,
+        uploads: list[dict[str, Any]],
+        started: float,
+        pauses: int = 0,
+        wake: float | None = None,
+        linger: float = 10.0,
+        schedule: dict[str, float] | None = None,
+        longest: float | None = None,
+    ) -> None:
+        super().__init__(
+            microsoft_advertising_conn_id=microsoft_advertising_conn_id,
+            customer_id=customer_id,
+            account_id=account_id,
+            schedule=schedule,
         )
-        return await sync_to_async(hook.get_async_conn)()
+        self.uploads = uploads
+        self.started = started
+        self.pauses = pauses
+        self.wake = wake
+        self.linger = linger
+        self.longest = _seconds_until(wake) if longest is None and wake is not None else longest
 
-    async def _wait_for_end(self, client: AsyncClient) -> bool:
-        """Poll until the end or the time limit; returns whether the upload has ended."""
-        schedule = PollSchedule(**self.schedule)
-        wait = schedule.next_wait(time.time() - self.since)
-        while wait < self._seconds_left():
-            await asyncio.sleep(wait)
-            try:
-                status = await client.upload_status(self.request_id)
-            except TransientError as error:
-                self.log.warning("Status of request %s: %s", self.request_id, error)
-                wait = error.retry_after or schedule.longest
-                continue
-            if status.state.final:
-                return True
-            wait = schedule.next_wait(time.time() - self.since)
-        await asyncio.sleep(max(0.0, self._seconds_left()))
-        return False
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The arguments, which the metadata database stores; they contain no secrets."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "microsoft_advertising_conn_id": self.microsoft_advertising_conn_id,
+                "customer_id": self.customer_id,
+                "account_id": self.account_id,
+                "uploads": self.uploads,
+                "started": self.started,
+                "pauses": self.pauses,
+                "wake": self.wake,
+                "linger": self.linger,
+                "schedule": self.schedule,
+                "longest": self.longest,
+            },
+        )
 
-    def _seconds_left(self) -> float:
-        return math.inf if self.until is None else self.until - time.time()
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Poll until it is time to fire."""
+        outcome = await self._wait_for(
+            [PolledUpload(**upload) for upload in self.uploads],
+            linger=self.linger,
+            longest=_capped_wait(self.wake, self.longest),
+        )
+        event = {
+            "started": self.started,
+            "pauses": self.pauses,
+            "overdue": outcome.overdue,
+            "ended": outcome.ended,
+        }
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # as above
 
 
 class PauseTrigger(BaseTrigger):
@@ -147,5 +244,16 @@ class PauseTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait until the end."""
-        await asyncio.sleep(min(max(0.0, self.until - time.time()), self.seconds))
+        await asyncio.sleep(_capped_wait(self.until, self.seconds))
         yield TriggerEvent({"started": self.started, "pauses": self.pauses})  # type: ignore[no-untyped-call]  # as above
+
+
+def _seconds_until(moment: float) -> float:
+    return max(0.0, moment - time.time())
+
+
+def _capped_wait(moment: float | None, longest: float | None) -> float:
+    """Seconds until a moment, not more than `longest`; infinite without either."""
+    return min(
+        math.inf if moment is None else _seconds_until(moment), math.inf if longest is None else longest
+    )

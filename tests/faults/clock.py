@@ -42,6 +42,7 @@ MODULES: Final = frozenset(
         "airflow_microsoft_advertising.run.polling",
         "customer_match.runs.table_changes",
         "airflow_microsoft_advertising.connection.terms",
+        "airflow_microsoft_advertising.polling.uploads",
         "airflow_microsoft_advertising.trigger",
         "airflow_microsoft_advertising.run.upload",
         "customer_match.ledger.lease",

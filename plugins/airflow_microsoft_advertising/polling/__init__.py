@@ -1,0 +1,1 @@
+"""Polling of uploads in the triggerer, without Airflow's classes."""
