@@ -13,7 +13,7 @@ from customer_match.ledger.state import Settled, State
 from customer_match.members.digests import Digests, Presence, merge
 from customer_match.members.files import Files, MembersFile, read_members, write_members
 
-__all__ = ["is_known", "settle", "windows"]
+__all__ = ["Window", "is_known", "settle", "windows"]
 
 
 class Window(NamedTuple):

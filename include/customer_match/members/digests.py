@@ -31,6 +31,8 @@ Digests = npt.NDArray[np.uint8]
 """Shape (n, 32)."""
 Presence = npt.NDArray[np.bool_]
 """Shape (k, n): whether digest n is in set k."""
+Order = npt.NDArray[np.intp]
+"""Shape (n,): indices of rows, in the order in which they come."""
 
 
 def empty() -> Digests:
@@ -40,14 +42,14 @@ def empty() -> Digests:
 
 def sorted_distinct(digests: Digests) -> Digests:
     """Sort by bytes and keep each digest once."""
-    order, first = _order(digests)
-    return digests[order[first]]
+    order, first = _distinct(digests, _sort(digests))
+    return digests.take(order[first], axis=0)
 
 
 def is_in_any(digests: Digests, sets: Sequence[Digests]) -> npt.NDArray[np.bool_]:
     """Which of n digests are in any of the sets; the sets need not be sorted: shape (n,)."""
     everything = np.concatenate([digests, *sets])
-    order, first = _order(everything)
+    order, first = _distinct(everything, _sort(everything))
     group = np.empty(len(order), dtype=np.intp)
     group[order] = np.cumsum(first) - 1
     in_sets = np.zeros(len(order), dtype=np.bool_)
@@ -128,26 +130,51 @@ class _Stream:
 
 
 def _union(parts: Sequence[Digests]) -> tuple[Digests, Presence]:
+    filled = [number for number, part in enumerate(parts) if len(part)]
+    if len(filled) == 1:  # nothing to merge
+        [only] = filled
+        presence = np.zeros((len(parts), len(parts[only])), dtype=np.bool_)
+        presence[only] = True
+        return parts[only], presence
     everything = np.concatenate(parts)
-    source = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    order, first = _order(everything)
-    presence = np.zeros((len(parts), int(first.sum())), dtype=np.bool_)
-    presence[source[order], np.cumsum(first) - 1] = True
-    return everything[order[first]], presence
+    # A merge sort, which is fast if its input consists of sorted runs.
+    order, first = _distinct(everything, np.argsort(_prefixes(everything), kind="stable"))
+    places = np.empty_like(order)
+    places[order] = np.cumsum(first) - 1
+    presence = np.zeros((len(parts), int(places.max()) + 1), dtype=np.bool_)
+    for row, own in zip(presence, np.split(places, np.cumsum([len(part) for part in parts])), strict=False):
+        row[own] = True
+    return everything.take(order[first], axis=0), presence
 
 
-def _order(digests: Digests) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """The sort order of the rows and, in that order, whether each row differs from the one before."""
+def _sort(digests: Digests) -> Order:
+    """The order of the rows by their prefixes.
+
+    A radix sort by the first two bytes leaves little for the merge sort to do: four times as fast as that alone.
+    """
     prefixes = _prefixes(digests)
-    order = np.argsort(prefixes, kind="stable")  # a merge sort, fast for input that is already sorted
+    rough = np.argsort((prefixes >> 48).astype(np.uint16), kind="stable")
+    return rough.take(np.argsort(prefixes.take(rough), kind="stable"))
+
+
+def _distinct(digests: Digests, order: Order) -> tuple[Order, npt.NDArray[np.bool_]]:
+    """Turn an order by prefixes into the order by all bytes, and tell which rows differ from the one before."""
+    words = np.ascontiguousarray(digests).view(np.uint64)
+    prefixes = words[:, 0].take(order)
     first = np.ones(len(order), dtype=np.bool_)
-    tied = np.flatnonzero(prefixes[order[1:]] == prefixes[order[:-1]]) + 1
-    first[tied] = (digests[order[tied]] != digests[order[tied - 1]]).any(axis=1)
+    tied = np.flatnonzero(prefixes[1:] == prefixes[:-1]) + 1
+    first[tied] = _differ(words, order.take(tied), order.take(tied - 1))
     if first[tied].any():  # equal prefixes, different digests: rare; sort by all bytes
-        words = np.ascontiguousarray(digests).view(">u8")
-        order = np.lexsort([words[:, column] for column in reversed(range(words.shape[1]))])
-        first[1:] = (digests[order[1:]] != digests[order[:-1]]).any(axis=1)
+        swapped = words.view(">u8")
+        order = np.lexsort([swapped[:, column] for column in reversed(range(words.shape[1]))])
+        first[1:] = _differ(words, order[1:], order[:-1])
     return order, first
+
+
+def _differ(words: npt.NDArray[np.uint64], some: Order, others: Order) -> npt.NDArray[np.bool_]:
+    """Whether rows differ, pair by pair."""
+    unequal = words.take(some, axis=0) != words.take(others, axis=0)
+    return np.asarray(unequal[:, 0] | unequal[:, 1] | unequal[:, 2] | unequal[:, 3])
 
 
 def _prefixes(digests: Digests) -> npt.NDArray[np.uint64]:

@@ -53,7 +53,10 @@ class Spilling(Releasing):
             self._spill()
 
     def buckets(self) -> Iterator[Digests]:
-        """All rows in 64 arrays by their first six bits, each array unsorted; can be called repeatedly."""
+        """All rows in 64 arrays by their first six bits; can be called repeatedly.
+
+        Rows of an array keep the order in which they were added: if that was sorted, so are all arrays together.
+        """
         if self._file is None:
             rows, ends = _by_bucket(self._join_waiting())
             yield from np.split(rows, ends[:-1])
@@ -107,4 +110,5 @@ class DistinctMembers(Spilling):
 def _by_bucket(rows: Digests) -> tuple[Digests, npt.NDArray[np.intp]]:
     """The rows in order of their buckets, and where each bucket ends."""
     buckets = rows[:, 0] // (256 // _BUCKETS)
-    return rows[np.argsort(buckets, kind="stable")], np.cumsum(np.bincount(buckets, minlength=_BUCKETS))
+    order = np.argsort(buckets, kind="stable")  # a radix sort
+    return rows.take(order, axis=0), np.cumsum(np.bincount(buckets, minlength=_BUCKETS))

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 
@@ -21,9 +20,11 @@ from customer_match.errors import TerminalError
 from customer_match.ledger.actions import Action
 from customer_match.ledger.parts import Part
 from customer_match.ledger.state import State
-from customer_match.ledger.view import is_known, windows
+from customer_match.ledger.view import Window, is_known, windows
 from customer_match.members.digests import Digests
+from customer_match.members.distinct import Spilling
 from customer_match.members.files import Files, MembersFile, read_members, write_members
+from customer_match.members.releasing import Releasing
 from customer_match.routes import APPLY_PART_MEMBERS, Route, RouteChoice, choose_route
 from customer_match.safe_names import slug
 from customer_match.table_facts import TableFacts
@@ -146,28 +147,30 @@ def plan_parts(
     if not known and not target.count and state.audience_id is not None:
         raise _cannot_empty(state.audience)
     replaces = bool(target.count) and (full or not known)
-    difference = _difference(files, state, target)
-    renewed = target.count - difference.missing if renew and not replaces else 0
-    members = target.count if replaces else difference.missing + renewed + difference.leaving
-    chosen = choose_route(route, members=members, replaces=replaces)
-    cutter = _Cutter.of(files, f"{folder}/{slug(plan_id)}", chosen, part_size)
-    return Plan(
-        id=plan_id,
-        based_on=state.basis,
-        target=target,
-        parts=_parts(cutter, state, target, replaces=replaces, renew=renew),
-        added=difference.missing,
-        removed=difference.leaving if known else None,
-        unchanged=target.count - difference.missing,
-        renewed=renewed,
-        replaces=replaces,
-        part_size=part_size,
-        full=full,
-        renew=renew,
-        wanted_route=route,
-        damage=state.damage,
-        table=table,
-    )
+    with _Difference(keep=not replaces) as difference:
+        difference.read(windows(files, state, target))
+        missing, leaving = difference.missing, difference.leaving
+        renewed = target.count - missing if renew and not replaces else 0
+        members = target.count if replaces else missing + renewed + leaving
+        chosen = choose_route(route, members=members, replaces=replaces)
+        cutter = _Cutter.of(files, f"{folder}/{slug(plan_id)}", chosen, part_size)
+        return Plan(
+            id=plan_id,
+            based_on=state.basis,
+            target=target,
+            parts=_parts(cutter, difference, target, replaces=replaces, renew=renew),
+            added=missing,
+            removed=leaving if known else None,
+            unchanged=target.count - missing,
+            renewed=renewed,
+            replaces=replaces,
+            part_size=part_size,
+            full=full,
+            renew=renew,
+            wanted_route=route,
+            damage=state.damage,
+            table=table,
+        )
 
 
 def _cannot_empty(audience: str) -> TerminalError:
@@ -178,19 +181,31 @@ def _cannot_empty(audience: str) -> TerminalError:
     )
 
 
-class _Difference(NamedTuple):
-    """The numbers of members to add and to remove."""
+class _Difference(Releasing):
+    """The members to add and to remove, sorted, in constant memory.
 
-    missing: int
-    leaving: int
+    Args:
+        keep: Whether the members are needed; otherwise they are only counted.
+    """
 
+    def __init__(self, *, keep: bool) -> None:
+        self._keep = keep
+        self.missing = self.leaving = 0
+        self.newcomers, self.leavers = Spilling(digests=1), Spilling(digests=1)
 
-def _difference(files: Files, state: State, target: MembersFile) -> _Difference:
-    missing = leaving = 0
-    for window in windows(files, state, target):
-        missing += int(window.newcomers.sum())
-        leaving += int(window.leavers.sum())
-    return _Difference(missing, leaving)
+    def release(self) -> None:
+        """Free the temporary files."""
+        self.newcomers.release()
+        self.leavers.release()
+
+    def read(self, sets: Iterable[Window]) -> None:
+        """Collect the members of all windows, which follow one another in order."""
+        for window in sets:
+            self.missing += int(window.newcomers.sum())
+            self.leaving += int(window.leavers.sum())
+            if self._keep:
+                self.newcomers.add(window.digests[window.newcomers])
+                self.leavers.add(window.digests[window.leavers])
 
 
 def plan_again(files: Files, state: State, plan: Plan, *, folder: str) -> Plan:
@@ -214,15 +229,14 @@ def plan_again(files: Files, state: State, plan: Plan, *, folder: str) -> Plan:
 
 
 def _parts(
-    cutter: _Cutter, state: State, target: MembersFile, *, replaces: bool, renew: bool
+    cutter: _Cutter, difference: _Difference, target: MembersFile, *, replaces: bool, renew: bool
 ) -> tuple[Part, ...]:
-    files = cutter.files
+    everyone = read_members(cutter.files, target)
     if replaces:
-        return cutter.cut(read_members(files, target), "replace", first=Action.REPLACE, then=Action.ADD)
-    leavers = (w.digests[w.leavers] for w in windows(files, state, target))
-    added = (w.digests[w.in_target if renew else w.newcomers] for w in windows(files, state, target))
+        return cutter.cut(everyone, "replace", first=Action.REPLACE, then=Action.ADD)
+    added = everyone if renew else difference.newcomers.buckets()
     return (
-        *cutter.cut(leavers, "remove", first=Action.REMOVE, then=Action.REMOVE),
+        *cutter.cut(difference.leavers.buckets(), "remove", first=Action.REMOVE, then=Action.REMOVE),
         *cutter.cut(added, "add", first=Action.ADD, then=Action.ADD),
     )
 

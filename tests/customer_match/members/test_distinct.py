@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from customer_match.members import distinct as module
 from customer_match.members.digests import Digests, sorted_distinct
-from customer_match.members.distinct import DistinctMembers
+from customer_match.members.distinct import DistinctMembers, Spilling
 from customer_match.project import PROJECT
 
 # Few distinct values, so that digests repeat and prefixes tie.
@@ -60,6 +60,23 @@ def test_distinct_spilled_equals_a_set(batches: list[list[bytes]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_IN_MEMORY", 3)
         assert distinct_of(batches) == (sorted(set(flat)), len(flat))
+
+
+@settings(max_examples=40)
+@given(
+    members=st.sets(DIGEST, max_size=40),
+    cuts=st.lists(st.integers(0, 40), max_size=4),
+    bound=st.integers(3, 99),
+)
+def test_sorted_rows_stay_sorted_through_the_buckets(
+    members: set[bytes], cuts: list[int], bound: int
+) -> None:
+    ordered, ends = sorted(members), sorted(cuts)
+    with pytest.MonkeyPatch.context() as patch, Spilling(digests=1) as rows:
+        patch.setattr(module, "_IN_MEMORY", bound)
+        for start, end in zip([0, *ends], [*ends, 40], strict=True):
+            rows.add(array(ordered[start:end]))
+        assert [row.tobytes() for bucket in rows.buckets() for row in bucket] == ordered
 
 
 @pytest.fixture
