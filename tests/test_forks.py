@@ -23,6 +23,9 @@ for package in (customer_match, microsoft_advertising, airflow_microsoft_adverti
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
 
+from airflow_microsoft_advertising.preload import preload
+
+preload()
 child = os.fork()
 if child == 0:
     signal.alarm(20)  # ends a child that waits for ever

@@ -6,6 +6,8 @@ changes the run.
 
 from __future__ import annotations
 
+import multiprocessing
+import sys
 from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
@@ -20,9 +22,30 @@ __all__ = ["NOTE_KEY", "REPORT_TASK"]
 
 REPORT_TASK = "report"
 NOTE_KEY = "customer_match_note"
+_SCHEDULER = "airflow.cli.commands.scheduler_command"
+"""Module of the command `airflow scheduler`; no other process of Airflow imports it (3.3 and 3.4)."""
 _NOTE_LIMIT = 1000  # characters: the column's size in the metadata database
 
 log = logger(__name__)
+
+
+@hookimpl
+def on_starting(component: object) -> None:  # noqa: ARG001 (Airflow's signature)
+    """Import the modules of the tasks once, if this is a scheduler that forks tasks, before it forks their workers."""
+    if _SCHEDULER in sys.modules and _forks_tasks():
+        from airflow_microsoft_advertising.preload import preload  # noqa: PLC0415 (in this scheduler only)
+
+        preload()
+
+
+def _forks_tasks() -> bool:
+    """Whether tasks are forked from this process: the LocalExecutor, or one of several executors, does that."""
+    from airflow.executors.executor_loader import ExecutorLoader  # noqa: PLC0415 (as above)
+
+    names = ExecutorLoader.get_executor_names()
+    return multiprocessing.get_start_method() == "fork" and any(
+        name.module_path.endswith(".LocalExecutor") for name in names
+    )
 
 
 @hookimpl

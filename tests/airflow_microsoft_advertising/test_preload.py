@@ -1,0 +1,71 @@
+"""Tasks that are forked from the scheduler find their modules imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from customer_match.project import PROJECT
+
+pytestmark = pytest.mark.slow
+
+_PROGRAM = """
+import importlib, json, pkgutil, sys
+{scheduler}
+from airflow.listeners.listener import get_listener_manager
+
+get_listener_manager().hook.on_starting(component=object())
+preloaded = set(sys.modules)
+
+import airflow_microsoft_advertising.run
+for module in pkgutil.iter_modules(airflow_microsoft_advertising.run.__path__, "airflow_microsoft_advertising.run."):
+    importlib.import_module(module.name)
+print(json.dumps([sorted(preloaded), sorted(set(sys.modules) - preloaded)]))
+"""
+_SCHEDULER = "import airflow.cli.commands.scheduler_command"
+
+
+def _imported(scheduler: str, executor: str) -> tuple[set[str], set[str]]:
+    """Modules imported when a process starts, and those that the steps of a task import after that."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _PROGRAM.format(scheduler=scheduler)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=_environment(executor),
+    )
+    assert done.returncode == 0, done.stderr
+    preloaded, later = json.loads(done.stdout.splitlines()[-1])
+    return set(preloaded), set(later)
+
+
+def _environment(executor: str) -> dict[str, str]:
+    return os.environ | {
+        "AIRFLOW__CORE__EXECUTOR": executor,
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+    }
+
+
+def test_a_scheduler_with_the_local_executor_imports_all_that_the_steps_need() -> None:
+    preloaded, later = _imported(_SCHEDULER, "LocalExecutor")
+    assert {"polars", "pyarrow", "airflow_microsoft_advertising.run.normalise"} <= preloaded
+    assert later == set()
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "executor"),
+    [
+        ("", "LocalExecutor"),
+        (_SCHEDULER, "airflow.providers.celery.executors.celery_executor.CeleryExecutor"),
+    ],
+    ids=["other process", "tasks on other machines"],
+)
+def test_processes_that_fork_no_tasks_import_nothing(scheduler: str, executor: str) -> None:
+    preloaded, later = _imported(scheduler, executor)
+    assert "airflow_microsoft_advertising.run.normalise" not in preloaded
+    assert "airflow_microsoft_advertising.run.normalise" in later, "a check of the check"
