@@ -73,8 +73,8 @@ reliability: install ## generate docs/reliability.md from the results of `make c
 soak: install ## 50 runs with random churn, faults and kills, exact at the end (10 min; SHORT=1: 2 min; SEED=n repeats one)
 	$(BIN)/python -m tests.soak $(if $(SHORT),--runs 14 --seconds 120) $(if $(SEED),--seed $(SEED)) --workspace $(LAKE)
 
-bench: install ## measure the data path and compare it with a baseline (FULL=1: large cases too); writes .bench/results.json
-	$(BIN)/python -m benchmarks $(if $(FULL),--full)
+bench: install ## measure everything beside baselines into .bench/results.json (FULL=1: large sizes; ARGS='--list', '--check')
+	$(BIN)/python -m benchmarks $(if $(FULL),--full) $(ARGS)
 
 live-check: install ## check a real or sandbox account against the simulator's table (ARGS='--help'; see docs/live-checklist.md)
 	$(BIN)/python -m airflow_microsoft_advertising.cli.live_check $(ARGS)

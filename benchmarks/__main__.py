@@ -1,42 +1,70 @@
-"""`make bench`: the data path, a lake and the simulator, beside baselines; writes `.bench/results.json`."""
+"""`make bench`: measures all cases beside their baselines, writes `.bench/results.json`, compares it with the goals."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import tempfile
+import sys
 from pathlib import Path
 
-from benchmarks.lake import read_lake
-from benchmarks.measuring import compare, compare_join
-from benchmarks.simulator import simulate
+from benchmarks.goals import check, verdict_line
+from benchmarks.machine import describe_machine
+from benchmarks.registry import CASES, Case, chosen
+from benchmarks.results import completed, keep, load, one_line
 from customer_match.project import PROJECT
 
-SIZES = (500_000,)
-LARGE = (500_000, 4_000_000)
-JOINED_PROFILES = 10_000_000  # with 4,000,000 memberships
-MODES = ("ErrorsOnly", "ErrorsAndResults")
+FOLDER = PROJECT / ".bench"
 
 
 def main() -> None:
-    """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true", help="the large cases too")
-    full = parser.parse_args().full
-    sizes = LARGE if full else SIZES
-    with tempfile.TemporaryDirectory() as folder:
-        results = [compare(size, Path(folder)) for size in sizes]
-        results += [compare_join(JOINED_PROFILES, Path(folder))] if full else []
-    results += [case for size in SIZES for case in read_lake(size)]
-    results += [simulate(size, mode=mode) for size in sizes for mode in MODES]
-    output = PROJECT / ".bench" / "results.json"
-    output.parent.mkdir(exist_ok=True)
-    output.write_text(json.dumps(results, indent=1))
-    for result in results:
-        print(
-            f"{result['case']}, {result['n']:,} rows: {result['seconds']} s, {result['cpu_seconds']} s of CPU, "
-            f"{result['peak_rss_mb']} MB; {result['ratio']} times the baseline ({result['baseline']})"
-        )
+    """Measure, print, write and compare."""
+    wanted = _parser().parse_args()
+    if wanted.list:
+        print("\n".join(_line(case) for case in CASES))
+        return
+    try:
+        cases = chosen(wanted.only)
+    except ValueError as error:
+        sys.exit(str(error))
+    if not wanted.stored:
+        _measure(cases, FOLDER / "results.json", full=wanted.full, rounds=wanted.rounds)
+    if wanted.check:
+        names = {case.name for case in cases}
+        verdicts = check([result for result in load(FOLDER / "results.json") if result["name"] in names])
+        print("\n".join(verdict_line(verdict) for verdict in verdicts if verdict.goal.name in names))
+        sys.exit(any(verdict.met is False for verdict in verdicts))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="the large sizes too")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="only this case; repeatable"
+    )
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help="rounds of each case, instead of its own number"
+    )
+    parser.add_argument("--list", action="store_true", help="list the cases")
+    parser.add_argument("--check", action="store_true", help="exit with status 1 if a goal is not reached")
+    parser.add_argument("--stored", action="store_true", help="measure nothing: take what is stored")
+    return parser
+
+
+def _line(case: Case) -> str:
+    usual = ", ".join(f"{size:,}" for size in case.sizes)
+    large = ", ".join(f"{size:,}" for size in case.large)
+    return f"{case.name:24}{'; '.join(filter(None, (usual, large and f'FULL=1: {large}')))}"
+
+
+def _measure(cases: list[Case], path: Path, *, full: bool, rounds: int | None) -> None:
+    """Measure, print and keep each result at once, so that an interrupted run loses nothing."""
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / "machine.json").write_text(json.dumps(describe_machine(), indent=1), encoding="utf-8")
+    for case in cases:
+        for size, times in case.plan(full=full, rounds=rounds):
+            results = [completed(result, case.name) for result in case.measure(size, times)]
+            keep(path, results)
+            print("\n".join(map(one_line, results)), flush=True)
 
 
 if __name__ == "__main__":

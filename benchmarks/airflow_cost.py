@@ -8,10 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from typing import Any, Literal
 
 from benchmarks.airflow_runs import AirflowRuns, Run
+from benchmarks.measuring import Measured, compared, median
+from benchmarks.results import completed
 from customer_match_demo.tables import DemoTable
 from customer_match_sample_lake.people import Profiles
 
@@ -21,28 +24,27 @@ IDLE_SECONDS = 20.0
 _WARM_UP = "warm_up"
 
 
-def many_segments(segments: int, profiles: int = 1_000, *, rounds: int = 3) -> dict[str, object]:
-    """One case of `.bench/results.json`: an export of many small segments; its ratio is one of CPU.
+def many_segments(segments: int, rounds: int, profiles: int = 1_000) -> list[dict[str, Any]]:
+    """One entry of the results: an export of many small segments, from the trigger to the end of the run.
 
     Args:
         segments: Tables of the export.
-        profiles: Rows of each.
-        rounds: The command and the DAG run in turns, so often, each time with new audiences.
+        rounds: How often the command and the DAG run, in turns, each time with new audiences.
+        profiles: Rows of each table.
     """
     tables = [
         DemoTable(f"Segment{number:04}", Profiles.first(profiles, start=number * profiles))
         for number in range(segments)
     ]
-    case = f"an export of {segments:,} segments of {profiles:,} profiles under Airflow"
-    result = _compare(case, segments, tables, rounds)
-    return {**result, "cpu_seconds_per_segment": round(float(str(result["cpu_seconds"])) / segments, 3)}
+    case = f"an export of segments of {profiles:,} profiles under Airflow"
+    return [_compare(case, segments, tables, rounds, "seconds")]
 
 
-def one_segment(profiles: int = 500_000, *, rounds: int = 3) -> dict[str, object]:
-    """One case of `.bench/results.json`: an export of one segment; `seconds` end when its ledger is committed."""
+def one_segment(profiles: int, rounds: int) -> list[dict[str, Any]]:
+    """One entry of the results: an export of one segment, from the trigger until its ledger is committed."""
     tables = [DemoTable("Segment", Profiles.first(profiles))]
     case = "an export of one segment under Airflow, until the ledger is committed"
-    return _compare(case, profiles, tables, rounds, seconds=lambda run: run.ledger_seconds)
+    return [_compare(case, profiles, tables, rounds, "ledger_seconds")]
 
 
 def _compare(
@@ -50,9 +52,8 @@ def _compare(
     size: int,
     tables: Sequence[DemoTable],
     rounds: int,
-    *,
-    seconds: Callable[[Run], float] = lambda run: run.seconds,
-) -> dict[str, object]:
+    seconds: Literal["seconds", "ledger_seconds"],
+) -> dict[str, Any]:
     pairs = [(f"command_{number}", f"dag_{number}") for number in range(rounds)]
     names = [_WARM_UP, *(name for pair in pairs for name in pair)]
     with AirflowRuns.open(tables, names) as airflow:
@@ -60,29 +61,26 @@ def _compare(
         idle = airflow.idle_cpu(IDLE_SECONDS)
         runs = [(airflow.command(command), airflow.dag(dag)) for command, dag in pairs]
     commands, dags = [pair[0] for pair in runs], [pair[1] for pair in runs]
-    cpu = _median(run.cpu_seconds for run in dags)
-    command_cpu = _median(run.cpu_seconds for run in commands)
-    above_idle = _median(run.cpu_seconds - idle * run.seconds for run in dags)
-    middle = sorted(dags, key=seconds)[rounds // 2]
-    return {
-        "case": case,
-        "n": size,
-        "seconds": _median(map(seconds, dags)),
-        "cpu_seconds": cpu,
-        "peak_rss_mb": _median(run.peak_rss_mb for run in dags),
-        "baseline": "customer-match run",
-        "baseline_seconds": _median(map(seconds, commands)),
-        "baseline_cpu_seconds": command_cpu,
-        "baseline_peak_rss_mb": _median(run.peak_rss_mb for run in commands),
-        "ratio": round(cpu / command_cpu, 2),
-        "ratio_above_idle": round(above_idle / command_cpu, 2),
-        "run_seconds": _median(run.seconds for run in dags),
-        "cpu_seconds_above_idle": round(above_idle, 3),
-        "idle_cpu_per_second": round(idle, 3),
-        "simulator_cpu_seconds": _median(run.simulator_cpu_seconds for run in dags),
-        "rounds": rounds,
-        "tasks": [asdict(task) for task in middle.tasks],  # of the round that took the median time
-    }
+    above_idle = statistics.median(run.cpu_seconds - idle * run.seconds for run in dags)
+    middle = sorted(dags, key=lambda run: run.seconds)[rounds // 2]
+    return compared(
+        case,
+        size,
+        _measured(dags, seconds),
+        "customer-match run",
+        _measured(commands, seconds),
+        rounds=rounds,
+        run_seconds=_median(run.seconds for run in dags),
+        work_seconds=_median(run.work_seconds for run in dags),
+        idle_cpu_per_second=round(idle, 3),
+        cpu_seconds_above_idle=round(above_idle, 3),
+        simulator_cpu_seconds=_median(run.simulator_cpu_seconds for run in dags),
+        tasks=[asdict(task) for task in middle.tasks],  # of the run that took the median time
+    )
+
+
+def _measured(runs: Sequence[Run], seconds: Literal["seconds", "ledger_seconds"]) -> Measured:
+    return median([Measured(getattr(run, seconds), run.cpu_seconds, run.peak_rss_mb) for run in runs])
 
 
 def _median(values: Iterable[float]) -> float:
@@ -100,10 +98,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     wanted = parser.parse_args()
     if wanted.case == "many":
-        result = many_segments(wanted.segments, wanted.profiles or 1_000, rounds=wanted.rounds)
+        results = many_segments(wanted.segments, wanted.rounds, wanted.profiles or 1_000)
     else:
-        result = one_segment(wanted.profiles or 500_000, rounds=wanted.rounds)
-    print(json.dumps(result, indent=1))
+        results = one_segment(wanted.profiles or 500_000, wanted.rounds)
+    print(json.dumps([completed(result, wanted.case) for result in results], indent=1))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Nothing here knows how the DAG arranges its tasks.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -47,6 +48,8 @@ class Run:
         cpu_seconds: Of all processes of Airflow (of a command: its own), from the trigger to the end.
         peak_rss_mb: Of the same processes; what several share is counted once.
         simulator_cpu_seconds: Of the simulator, in the same time.
+        work_seconds: What the run's report says that its steps worked, without starts and waits; of segments at
+            the same time, the sum.
         tasks: Times of the DAG's tasks.
     """
 
@@ -55,6 +58,7 @@ class Run:
     cpu_seconds: float
     peak_rss_mb: float
     simulator_cpu_seconds: float
+    work_seconds: float
     tasks: Sequence[TaskTimes] = ()
 
 
@@ -119,6 +123,7 @@ class AirflowRuns:
             cpu_seconds=cpu,
             peak_rss_mb=memory.mb,
             simulator_cpu_seconds=simulator,
+            work_seconds=self._worked(name),
             tasks=task_times(
                 self._api.instances(name, run_id), list(self._events(name, run_id)), triggered=triggered
             ),
@@ -152,6 +157,7 @@ class AirflowRuns:
             cpu_seconds=usage.ru_utime + usage.ru_stime,
             peak_rss_mb=memory.mb,
             simulator_cpu_seconds=self._simulator_cpu() - simulator,
+            work_seconds=self._worked(name),
         )
         self._check(name)
         return run
@@ -194,6 +200,12 @@ class AirflowRuns:
         """When the last state of a ledger was written."""
         states = (self._folder / "workspaces" / name).glob("ledgers/**/states/*")
         return max(path.stat().st_mtime for path in states)
+
+    def _worked(self, name: str) -> float:
+        """Seconds in the only report of an export."""
+        [path] = (self._folder / "workspaces" / name).glob("runs/*/*/report.json")
+        segments = json.loads(path.read_text(encoding="utf-8"))["segments"]
+        return float(sum(segment["seconds"] for segment in segments))
 
     def _check(self, name: str) -> None:
         """Compare all audiences of an export with the definition, hash by hash."""

@@ -1,18 +1,23 @@
-"""The jobs that are measured. Each reads a table of e-mail addresses and leaves upload files in a folder."""
+"""The data path and joins: jobs that read tables of e-mail addresses and leave their result in a folder."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["JOBS"]
+from benchmarks.joining import write_join
+from benchmarks.measuring import Comparison, Job
+from customer_match_demo.tables import DemoTable, write_table
+from customer_match_sample_lake.people import Profiles
+
+__all__ = ["DATA_PATH", "JOIN", "write_profiles"]
 
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _PLAIN = re.compile(rf"(?=.{{1,254}}\Z)[a-z0-9._'+-]{{1,64}}@(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}")
@@ -117,9 +122,22 @@ def _stage(batches: Iterable[pa.RecordBatch], folder: Path) -> None:
     (folder / "count").write_text(str(staged.members.count))
 
 
-JOBS: dict[str, Callable[[Path, Path], None]] = {
-    "engine": engine,
-    "sdk": sdk,
-    "join": join,
-    "join in memory": join_in_memory,
-}
+def write_profiles(folder: Path, size: int) -> Path:
+    """Write a table of so many profiles, in two Parquet files."""
+    return Path(write_table(str(folder), DemoTable("t", Profiles.first(size), files=2)))
+
+
+DATA_PATH = Comparison(
+    case="normalise, chunk and write upload files",
+    ours=Job(engine),
+    baseline="hashlib + bingads BulkFileWriter + zipfile",
+    other=Job(sdk),
+    prepare=write_profiles,
+)
+JOIN = Comparison(
+    case="join a segment's ids with so many profiles, and stage the members",
+    ours=Job(join),
+    baseline="polars, in memory",
+    other=Job(join_in_memory),
+    prepare=write_join,
+)

@@ -8,7 +8,7 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,13 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from benchmarks.measuring import Measured, median, peak_rss_mb
+from benchmarks.measuring import Measured, compared, median, peak_rss_mb
 from customer_match_demo.azurite import running
 from customer_match_demo.tables import DemoTable, write_table
 from customer_match_sample_lake.people import Profiles
 
 __all__ = ["LAYOUTS", "Layout", "read_lake"]
 
-ROUNDS = 5
 _CONTAINER = "lake"
 _COLUMN = "Email"
 
@@ -88,11 +87,11 @@ def _csv_rows(filesystem: Any, path: str) -> int:
 JOBS: dict[str, Callable[[Any, str], int]] = {"ours": ours, "baseline": baseline}
 
 
-def read_lake(size: int) -> list[dict[str, object]]:
-    """One case of `.bench/results.json` for each layout; rounds in turns, so that both meet the same noise."""
+def read_lake(size: int, rounds: int) -> list[dict[str, Any]]:
+    """One entry of the results for each layout; rounds in turns, so that both meet the same noise."""
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as endpoint:
         _write(size, Path(folder), endpoint.connection_string)
-        return [_compare(size, layout, endpoint.connection_string) for layout in LAYOUTS]
+        return [_compare(size, layout, endpoint.connection_string, rounds) for layout in LAYOUTS]
 
 
 def _open(connection_string: str) -> Any:
@@ -121,19 +120,11 @@ def _content(table: pa.Table, layout: Layout) -> bytes:
     return gzip.compress(buffer.getvalue(), 6) if layout.extension == "csv.gz" else buffer.getvalue()
 
 
-def _compare(size: int, layout: Layout, connection_string: str) -> dict[str, object]:
-    rounds = [[measure(job, size, layout, connection_string) for job in JOBS] for _ in range(ROUNDS)]
-    found, other = (median([pair[side] for pair in rounds]) for side in (0, 1))
-    return {
-        "case": f"one column from Azurite ({layout.words})",
-        "n": size,
-        **{name: round(value, 3) for name, value in asdict(found).items()},
-        "baseline": layout.baseline,
-        "baseline_seconds": round(other.seconds, 3),
-        "baseline_cpu_seconds": round(other.cpu_seconds, 3),
-        "baseline_peak_rss_mb": round(other.peak_rss_mb, 1),
-        "ratio": round(other.seconds / found.seconds, 2),
-    }
+def _compare(size: int, layout: Layout, connection_string: str, rounds: int) -> dict[str, Any]:
+    pairs = [[measure(job, size, layout, connection_string) for job in JOBS] for _ in range(rounds)]
+    found, other = (median([pair[side] for pair in pairs]) for side in (0, 1))
+    case = f"one column from Azurite ({layout.words})"
+    return compared(case, size, found, layout.baseline, other, rounds=rounds, ratio_of="seconds")
 
 
 def measure(job: str, size: int, layout: Layout, connection_string: str) -> Measured:

@@ -1,4 +1,4 @@
-"""Measures each case and its baseline in processes of their own, in turns, and compares medians."""
+"""Measures two jobs that do the same work: in turns, each time in a fresh process; medians are compared."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal
 
-from benchmarks.cases import JOBS
-from benchmarks.joining import write_join
-from customer_match_demo.tables import DemoTable, write_table
-from customer_match_sample_lake.people import Profiles
+__all__ = ["Comparison", "Job", "Measured", "compared", "measure", "median", "peak_rss_mb"]
 
-__all__ = ["Measured", "compare", "compare_join", "measure", "median", "peak_rss_mb"]
-
-ROUNDS = 3
+_FEW = 100  # rows of the input that a job is warmed up with
 
 
 @dataclass(frozen=True)
@@ -29,29 +26,95 @@ class Measured:
     peak_rss_mb: float
 
 
-def measure(job: str, table: Path) -> Measured:
-    """Run a job in a fresh process."""
+@dataclass(frozen=True)
+class Job:
+    """Work that is measured.
+
+    Attributes:
+        run: The work; takes its input and an empty folder. A function of a module, as other processes import it.
+        ready: What makes the input of the prepared path, in the same process and not measured; default: the path.
+    """
+
+    run: Callable[[Any, Path], object]
+    ready: Callable[[Path], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two jobs that do the same work with one input; can be called as the `measure` of a case.
+
+    Attributes:
+        case: What is measured, for people.
+        ours: Our job.
+        baseline: What it is compared with, for people.
+        other: The job of the baseline.
+        prepare: Writes the input of so many rows below a folder, and returns its path.
+        ratio_of: What the ratio compares.
+    """
+
+    case: str
+    ours: Job
+    baseline: str
+    other: Job
+    prepare: Callable[[Path, int], Path]
+    ratio_of: Literal["seconds", "cpu_seconds"] = "cpu_seconds"
+
+    def __call__(self, size: int, rounds: int) -> list[dict[str, Any]]:
+        """Measure both jobs in turns, so that both meet the same noise; return one entry of the results."""
+        with tempfile.TemporaryDirectory() as place:
+            source = self.prepare(Path(place) / "input", size)
+            pairs = [
+                (measure(self.ours, source, self.prepare), measure(self.other, source, self.prepare))
+                for _ in range(rounds)
+            ]
+        ours, other = (median([pair[side] for pair in pairs]) for side in (0, 1))
+        return [compared(self.case, size, ours, self.baseline, other, rounds=rounds, ratio_of=self.ratio_of)]
+
+
+def measure(job: Job, source: Path, prepare: Callable[[Path, int], Path]) -> Measured:
+    """Run a job in a fresh process, after a run with few rows that imports everything.
+
+    Args:
+        job: The job.
+        source: Its input, as prepared.
+        prepare: As of `Comparison`; makes the few rows.
+    """
     with tempfile.TemporaryDirectory() as folder:
         context = multiprocessing.get_context("spawn")
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(job, table, Path(folder), sender))
+        process = context.Process(target=_work, args=(job, source, prepare, Path(folder), sender))
         process.start()
         sender.close()
-        measured: Measured = receiver.recv()
-        process.join()
+        try:
+            measured: Measured = receiver.recv()
+        except EOFError:
+            raise RuntimeError(f"{job.run.__name__} failed; its traceback is above") from None
+        finally:
+            process.join()
     return measured
 
 
-def _work(job: str, table: Path, folder: Path, sender: multiprocessing.connection.Connection) -> None:
-    _warm_up(job, folder)
+def _work(
+    job: Job,
+    source: Path,
+    prepare: Callable[[Path, int], Path],
+    folder: Path,
+    sender: multiprocessing.connection.Connection,
+) -> None:
+    _timed(job, prepare(folder / "few", _FEW), folder / "warm")
+    sender.send(_timed(job, source, folder / "measured"))
+
+
+def _timed(job: Job, source: Path, folder: Path) -> Measured:
+    folder.mkdir()
+    given = job.ready(source) if job.ready else source
     wall, cpu = time.perf_counter(), time.process_time()
-    JOBS[job](table, folder)
-    measured = Measured(
+    job.run(given, folder)
+    return Measured(
         seconds=time.perf_counter() - wall,
         cpu_seconds=time.process_time() - cpu,
         peak_rss_mb=peak_rss_mb(),
     )
-    sender.send(measured)
 
 
 def peak_rss_mb() -> float:
@@ -63,50 +126,48 @@ def peak_rss_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _warm_up(job: str, folder: Path) -> None:
-    """Import everything, on a table of a few rows."""
-    joins = job.startswith("join")
-    few = DemoTable("few", Profiles.first(100))
-    table = write_join(folder / "few", 100) if joins else Path(write_table(str(folder / "few"), few))
-    (folder / "warm").mkdir()
-    JOBS[job](table, folder / "warm")
-
-
-def compare_join(profiles: int, folder: Path) -> dict[str, object]:
-    """One case of `.bench/results.json`: a segment of ids, joined to so many profiles; one round each."""
-    tables = write_join(folder / "join", profiles)
-    ours, baseline = measure("join", tables), measure("join in memory", tables)
-    return {
-        "case": f"join {profiles * 2 // 5:,} memberships with profiles, and stage the members",
-        "n": profiles,
-        **{name: round(value, 3) for name, value in asdict(ours).items()},
-        "baseline": "polars, in memory",
-        "baseline_seconds": round(baseline.seconds, 3),
-        "baseline_cpu_seconds": round(baseline.cpu_seconds, 3),
-        "baseline_peak_rss_mb": round(baseline.peak_rss_mb, 1),
-        "ratio": round(baseline.cpu_seconds / ours.cpu_seconds, 1),
-    }
-
-
-def compare(size: int, folder: Path) -> dict[str, object]:
-    """One case of `.bench/results.json`."""
-    table = Path(write_table(str(folder / str(size)), DemoTable("t", Profiles.first(size), files=2)))
-    rounds = [(measure("engine", table), measure("sdk", table)) for _ in range(ROUNDS)]
-    ours, baseline = (median([pair[side] for pair in rounds]) for side in (0, 1))
-    return {
-        "case": "normalise, chunk and write upload files",
-        "n": size,
-        **{name: round(value, 3) for name, value in asdict(ours).items()},
-        "baseline": "hashlib + bingads BulkFileWriter + zipfile",
-        "baseline_seconds": round(baseline.seconds, 3),
-        "baseline_cpu_seconds": round(baseline.cpu_seconds, 3),
-        "baseline_peak_rss_mb": round(baseline.peak_rss_mb, 1),
-        "ratio": round(baseline.cpu_seconds / ours.cpu_seconds, 1),
-    }
-
-
-def median(runs: list[Measured]) -> Measured:
+def median(runs: Sequence[Measured]) -> Measured:
     """The median of each figure."""
     return Measured(
         *(statistics.median(values) for values in zip(*(asdict(r).values() for r in runs), strict=True))
     )
+
+
+def compared(
+    case: str,
+    n: int,
+    ours: Measured,
+    baseline: str,
+    other: Measured,
+    *,
+    rounds: int,
+    ratio_of: Literal["seconds", "cpu_seconds"] = "cpu_seconds",
+    **more: Any,
+) -> dict[str, Any]:
+    """One entry of `.bench/results.json`.
+
+    Args:
+        case: What is measured, for people.
+        n: Its size, usually in rows.
+        ours: Medians of our job.
+        baseline: What it is compared with, for people.
+        other: Medians of the baseline.
+        rounds: How often each was measured.
+        ratio_of: `ratio` is this figure of the baseline, divided by ours.
+        more: Further fields.
+    """
+    return {
+        "case": case,
+        "n": n,
+        "seconds": round(ours.seconds, 3),
+        "cpu_seconds": round(ours.cpu_seconds, 3),
+        "peak_rss_mb": round(ours.peak_rss_mb, 1),
+        "baseline": baseline,
+        "baseline_seconds": round(other.seconds, 3),
+        "baseline_cpu_seconds": round(other.cpu_seconds, 3),
+        "baseline_peak_rss_mb": round(other.peak_rss_mb, 1),
+        "ratio": round(getattr(other, ratio_of) / max(getattr(ours, ratio_of), 1e-6), 3),
+        "ratio_of": ratio_of,
+        "rounds": rounds,
+        **more,
+    }

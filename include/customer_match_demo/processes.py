@@ -65,7 +65,8 @@ class Program:
     def running(self) -> bool:
         """Whether any process of the group is running."""
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, os.WNOHANG)
+            while os.waitpid(-self.pid, os.WNOHANG)[0]:  # also orphans of the group, if we adopt them
+                pass
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:
