@@ -25,7 +25,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/include:$(CURDIR)/plugins
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast test-installed lint format bench sequences chaos reliability soak live-check lock clean install
+.PHONY: help demo up down test test-fast test-installed lint format bench bench-report sequences chaos reliability soak live-check lock clean install
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,9 @@ soak: install ## 50 runs with random churn, faults and kills, exact at the end (
 
 bench: install ## measure everything beside baselines into .bench/results.json (FULL=1: large sizes; ARGS='--list', '--check')
 	$(BIN)/python -m benchmarks $(if $(FULL),--full) $(ARGS)
+
+bench-report: install ## generate docs/performance.md and its pictures from the results of `make bench`
+	$(BIN)/python -m benchmarks --stored --report
 
 live-check: install ## check a real or sandbox account against the simulator's table (ARGS='--help'; see docs/live-checklist.md)
 	$(BIN)/python -m airflow_microsoft_advertising.cli.live_check $(ARGS)

@@ -28,6 +28,11 @@ def main() -> None:
         sys.exit(str(error))
     if not wanted.stored:
         _measure(cases, FOLDER / "results.json", full=wanted.full, rounds=wanted.rounds)
+    if wanted.report:
+        from benchmarks.report import write_report
+
+        machine = json.loads((FOLDER / "machine.json").read_text(encoding="utf-8"))
+        write_report(PROJECT / "docs", load(FOLDER / "results.json"), machine)
     if wanted.check:
         names = {case.name for case in cases}
         verdicts = check([result for result in load(FOLDER / "results.json") if result["name"] in names])
@@ -46,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--list", action="store_true", help="list the cases")
     parser.add_argument("--check", action="store_true", help="exit with status 1 if a goal is not reached")
+    parser.add_argument("--report", action="store_true", help="write docs/performance.md and its pictures")
     parser.add_argument("--stored", action="store_true", help="measure nothing: take what is stored")
     return parser
 
