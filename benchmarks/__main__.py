@@ -7,10 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.goals import check, verdict_line
-from benchmarks.machine import describe_machine
+from benchmarks.output.goals import check, verdict_line
+from benchmarks.output.machine import describe_machine
+from benchmarks.output.results import completed, keep, load, one_line
 from benchmarks.registry import CASES, Case, chosen
-from benchmarks.results import completed, keep, load, one_line
 from customer_match.project import PROJECT
 
 FOLDER = PROJECT / ".bench"
@@ -29,7 +29,7 @@ def main() -> None:
     if not wanted.stored:
         _measure(cases, FOLDER / "results.json", full=wanted.full, rounds=wanted.rounds)
     if wanted.report:
-        from benchmarks.report import write_report
+        from benchmarks.output.report import write_report
 
         machine = json.loads((FOLDER / "machine.json").read_text(encoding="utf-8"))
         write_report(PROJECT / "docs", load(FOLDER / "results.json"), machine)

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from benchmarks.airflow_runs import AirflowRuns, Run
 from benchmarks.measuring import Measured, compared, median
-from benchmarks.results import completed
+from benchmarks.output.results import completed
+from benchmarks.under_airflow.runs import AirflowRuns, Run
 from customer_match_demo.tables import DemoTable
 from customer_match_sample_lake.people import Profiles
 

@@ -1,4 +1,4 @@
-"""All cases of `make bench`. A new one is one entry of `CASES`, and its goals are entries of `goals.py`."""
+"""All cases of `make bench`. A new one is one entry of `CASES`, and its goals are entries of `output/goals.py`."""
 
 from __future__ import annotations
 

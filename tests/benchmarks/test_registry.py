@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks.goals import Goal, field
-from benchmarks.machine import describe_machine
+from benchmarks.output.goals import Goal, field
+from benchmarks.output.machine import describe_machine
 from benchmarks.registry import CASES, Case, chosen
 
 FIELDS = {"case", "n", "seconds", "cpu_seconds", "peak_rss_mb", "baseline", "baseline_seconds", "ratio"}
@@ -48,7 +48,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(command, "CASES", cases)
     monkeypatch.setattr("benchmarks.registry.CASES", cases)
     goals = [Goal("small", None, "rounds", field("rounds"), "at most", 3)]
-    monkeypatch.setattr("benchmarks.goals.GOALS", goals)
+    monkeypatch.setattr("benchmarks.output.goals.GOALS", goals)
 
     def run(*arguments: str) -> list[dict[str, Any]]:
         monkeypatch.setattr("sys.argv", ["benchmarks", *arguments])

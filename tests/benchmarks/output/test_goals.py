@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.goals import (
+from benchmarks.output.goals import (
     GOALS,
     Goal,
     check,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from benchmarks.results import Result
+from benchmarks.output.results import Result
 
 __all__ = ["GOALS", "Goal", "Verdict", "check", "verdict_line"]
 

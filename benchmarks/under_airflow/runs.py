@@ -20,8 +20,8 @@ from typing import Any
 import httpx
 import yaml
 
-from benchmarks.airflow_times import TaskTimes, task_times, time_of
-from benchmarks.process_tree import PeakMemory, adopt_orphans, cpu_seconds
+from benchmarks.under_airflow.process_tree import PeakMemory, adopt_orphans, cpu_seconds
+from benchmarks.under_airflow.times import TaskTimes, task_times, time_of
 from customer_match.project import PROJECT
 from customer_match_demo.expected import expected
 from customer_match_demo.show import audience_members

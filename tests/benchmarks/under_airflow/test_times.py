@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.airflow_times import TaskTimes, task_times, time_of
+from benchmarks.under_airflow.times import TaskTimes, task_times, time_of
 
 
 def at(second: float) -> str:

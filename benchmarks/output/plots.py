@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from benchmarks.results import Result
+from benchmarks.output.results import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import completed, keep, load, one_line
+from benchmarks.output.results import completed, keep, load, one_line
 
 RESULT: dict[str, Any] = {
     "case": "read it",

@@ -9,9 +9,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks.measuring import Measured, compared
-from benchmarks.plots import draw_sizes, draw_stages
-from benchmarks.report import render, write_report
-from benchmarks.results import completed
+from benchmarks.output.plots import draw_sizes, draw_stages
+from benchmarks.output.report import render, write_report
+from benchmarks.output.results import completed
 
 MACHINE = {"processor": "Some CPU", "Python": "3.11"}
 

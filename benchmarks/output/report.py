@@ -8,8 +8,8 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any, Final
 
-from benchmarks.goals import Verdict, check
-from benchmarks.results import Result
+from benchmarks.output.goals import Verdict, check
+from benchmarks.output.results import Result
 
 __all__ = ["render", "write_report"]
 
@@ -132,7 +132,7 @@ def write_report(docs: Path, results: Sequence[Result], machine: Mapping[str, st
 
 def _draw(docs: Path, results: Sequence[Result]) -> set[str]:
     """Draw what can be drawn; return the names of the pictures."""
-    from benchmarks.plots import draw_sizes, draw_stages
+    from benchmarks.output.plots import draw_sizes, draw_stages
 
     images = docs / "images"
     size = max((result["n"] for result in results if result["name"].startswith("stage-")), default=0)

@@ -1,0 +1,1 @@
+"""Runs of exports under a real Airflow, measured from outside."""
