@@ -17,6 +17,7 @@ from customer_match.errors import ConfigurationError
 __all__ = ["Preamble", "preamble_of"]
 
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
+_CONTENT: Final = re.compile(r"[^\r\n]+")
 _SEP: Final = re.compile(r'"?sep=(?P<delimiter>[^"]?)(?P<rest>.*?)"?\s*', re.IGNORECASE | re.DOTALL)
 _TYPE: Final = re.compile(r'"?#TYPE\s', re.IGNORECASE)
 _LONGEST_SHOWN: Final = 20
@@ -84,8 +85,10 @@ def _is_nothing(line: str) -> bool:
 
 def _is_comment(line: str, after: str, delimiters: str) -> bool:
     """Whether a line that starts with `#` is not a header: `#Id,Email` and `# Id,Email` (numpy) may be headers."""
-    following = next((other for other in re.split(r"[\r\n]+", after) if other.strip()), "")
-    if not line.startswith("#") or not following:
+    if not line.startswith("#"):
+        return False
+    following = next((other[0] for other in _CONTENT.finditer(after) if other[0].strip()), "")
+    if not following:
         return False
     is_data = "@" in following
     if following.startswith("#") and not is_data:

@@ -7,10 +7,21 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
+import numpy.typing as npt
+
+from customer_match.tables.csv.positions import (
+    Positions,
+    first_of,
+    followers,
+    is_last,
+    last_of,
+    odd_so_far,
+    positions_where,
+    predecessors,
+)
 
 __all__ = ["QUOTING", "MisplacedQuoteError", "QuoteCheck"]
 
@@ -22,7 +33,6 @@ QUOTING: Final = (
 """What to do about misplaced quotation marks."""
 
 _LINE_ENDS: Final = b"\r\n"
-_TAIL_BYTES: Final = 4096
 
 
 class MisplacedQuoteError(Exception):
@@ -60,7 +70,8 @@ class QuoteCheck(io.RawIOBase):
         super().__init__()
         self._file = file
         self._quote = (quote or "").encode()
-        self._edges = _LINE_ENDS + delimiter.encode() + self._quote
+        self._delimiter = delimiter.encode()
+        self._edges = _LINE_ENDS + self._delimiter + self._quote
         self._escape = escape.encode() if escape else b""
         self._escaped = re.compile(re.escape(self._escape) + b".", re.DOTALL) if escape else None
         self._escapes_next = False
@@ -69,78 +80,52 @@ class QuoteCheck(io.RawIOBase):
         self.is_open = False
         self.row_end = 0
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read up to `size` bytes; empty at the end.
+    def readinto(self, buffer: Any, /) -> int:
+        """Read into a buffer, which may be filled only in part; return the number of bytes, 0 at the end.
 
         Raises:
             MisplacedQuoteError: A quotation mark is misplaced.
         """
-        content = self._file.read(-1 if size is None else size) or b""
-        if content:
-            self._check(self._without_escaped(content))
-            self._offset += len(content)
-        return content
+        view = memoryview(buffer).cast("B")
+        size: int = self._file.readinto(view) or 0  # type: ignore[union-attr]  # binary files have it
+        if size:
+            self._check(np.frombuffer(self._without_escaped(view[:size]), np.uint8))
+            self._offset += size
+        return size
 
     def readable(self) -> bool:
         """Whether the stream is readable: always."""
         return True
 
-    def _without_escaped(self, content: bytes) -> bytes:
+    def _without_escaped(self, content: memoryview) -> memoryview | bytes:
         """The content with escaped characters replaced by letters, of the same length."""
         if self._escaped is None:
             return content
+        text = bytes(content)
         if self._escapes_next:
-            content = b"x" + content[1:]
-        content = self._escaped.sub(b"xx", content)
-        self._escapes_next = content.endswith(self._escape)
-        return content
+            text = b"x" + text[1:]
+        text = self._escaped.sub(b"xx", text)
+        self._escapes_next = text.endswith(self._escape)
+        return text
 
-    def _check(self, content: bytes) -> None:
+    def _check(self, data: npt.NDArray[np.uint8]) -> None:
         closed_at_the_end = self._quote and self._before == self._quote and not self.is_open
-        if closed_at_the_end and content[0] not in self._edges:
+        if closed_at_the_end and data[0] not in self._edges:
             raise MisplacedQuoteError(self._offset - 1)
-        if self._quote and self._quote in content:
-            self._check_marks(content)
-        else:
-            self.row_end = 0 if self.is_open else max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
-        self._before = content[-1:]
+        line_ends = positions_where((data == _LINE_ENDS[0]) | (data == _LINE_ENDS[1]))
+        marks = positions_where(data == self._quote[0]) if self._quote else np.zeros_like(line_ends)
+        inside = odd_so_far(marks, self.is_open)  # from each opening mark to just before the closing one
+        if marks.any():
+            edges = marks | line_ends | positions_where(data == self._delimiter[0])
+            self._check_marks(marks, inside, edges, len(data))
+        last = last_of(line_ends & ~inside)
+        self.row_end = 0 if last is None else last + 1
+        self.is_open = is_last(inside)
+        self._before = data[-1:].tobytes()
 
-    def _check_marks(self, content: bytes) -> None:
-        import numpy as np  # noqa: PLC0415 (not needed without quotation marks)
-
-        is_edge = np.zeros(256, bool)
-        is_edge[list(self._edges)] = True
-        data = np.frombuffer(content, np.uint8)
-        marks = np.flatnonzero(data == self._quote[0])
-        opening, closing = (marks[1::2], marks[::2]) if self.is_open else (marks[::2], marks[1::2])
-        if len(opening) and opening[0] == 0:
-            if self._before and self._before not in self._edges:
-                raise MisplacedQuoteError(self._offset)
-            opening = opening[1:]
-        if len(closing) and closing[-1] == len(data) - 1:  # the next byte is not known yet
-            closing = closing[:-1]
-        wrong = [
-            places[~is_edge.take(data.take(places + beside))]
-            for places, beside in ((opening, -1), (closing, 1))
-        ]
-        if any(map(len, wrong)):
-            raise MisplacedQuoteError(self._offset + min(int(places[0]) for places in wrong if len(places)))
-        self.row_end = _row_end(data, marks, self.is_open)
-        self.is_open ^= len(marks) % 2 == 1
-
-
-def _row_end(data: np.ndarray[Any, Any], marks: np.ndarray[Any, Any], is_open: bool) -> int:  # noqa: FBT001
-    """The position after the last line end outside of quotation marks; searched from the end, where it usually is."""
-    import numpy as np  # noqa: PLC0415
-
-    length = _TAIL_BYTES
-    while True:
-        first = max(len(data) - length, 0)
-        tail = data[first:]
-        ends = first + np.flatnonzero((tail == _LINE_ENDS[0]) | (tail == _LINE_ENDS[1]))
-        outside = ends[(np.searchsorted(marks, ends) + is_open) % 2 == 0]
-        if len(outside):
-            return int(outside[-1]) + 1
-        if not first:
-            return 0
-        length *= 16
+    def _check_marks(self, marks: Positions, inside: Positions, edges: Positions, length: int) -> None:
+        opens_well = followers(edges, not self._before or self._before in self._edges)
+        closes_well = predecessors(edges, length)
+        misplaced = first_of(marks & ~(inside & opens_well | ~inside & closes_well))
+        if misplaced is not None:
+            raise MisplacedQuoteError(self._offset + misplaced)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
@@ -23,6 +24,7 @@ __all__ = ["CsvStart", "read_start", "row_too_long", "text_of"]
 _START_BYTES: Final = 256 * 2**10
 _START_AT_MOST: Final = 4 * BLOCK_BYTES  # for a very long first row: UTF-32 takes 4 bytes a character
 _UTF_8: Final = "utf-8"
+_LINES: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _BOM: Final = "\ufeff"
 _BOMS: Final = {  # the longer ones first
     codecs.BOM_UTF32_LE: "utf-32",
@@ -217,7 +219,7 @@ class _Sample:
     def _rows(self, delimiter: str) -> Iterator[tuple[str, ...]]:
         """The complete rows; blank lines are not rows."""
         rows = csv.reader(
-            io.StringIO(self.text, newline=""),
+            (line[0] for line in _LINES.finditer(self.text)),  # of which only the first ones are read
             delimiter=delimiter,
             quotechar=self.dialect.quote,
             quoting=csv.QUOTE_MINIMAL if self.dialect.quote else csv.QUOTE_NONE,

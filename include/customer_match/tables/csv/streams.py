@@ -28,7 +28,22 @@ def is_gzip(start: bytes) -> bool:
     return start.startswith(GZIP)
 
 
-class Gunzip(io.RawIOBase):
+class _Converted(io.RawIOBase):
+    """A stream that makes its content itself, in `read`."""
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read into a buffer; return the number of bytes, 0 at the end."""
+        view = memoryview(buffer).cast("B")
+        content = self.read(len(view)) or b""
+        view[: len(content)] = content
+        return len(content)
+
+    def readable(self) -> bool:
+        """Whether the stream is readable: always."""
+        return True
+
+
+class Gunzip(_Converted):
     """Decompresses a gzip file of one or more members while it is read, up to limits that no table reaches.
 
     Args:
@@ -57,10 +72,6 @@ class Gunzip(io.RawIOBase):
             parts.append(self._decompress(left))
             left -= len(parts[-1])
         return b"".join(parts)
-
-    def readable(self) -> bool:
-        """Whether the stream is readable: always."""
-        return True
 
     def _begins_member(self) -> bool:
         self._packed = self._packed.lstrip(b"\0")  # as gzip itself does: padding
@@ -113,7 +124,7 @@ class Gunzip(io.RawIOBase):
         )
 
 
-class Transcoder(io.RawIOBase):
+class Transcoder(_Converted):
     """Converts a file from another encoding to UTF-8 while it is read.
 
     Args:
@@ -150,10 +161,6 @@ class Transcoder(io.RawIOBase):
             self._ready += self._decode(content)
         given, self._ready = self._ready[:wanted], self._ready[wanted:]
         return given
-
-    def readable(self) -> bool:
-        """Whether the stream is readable: always."""
-        return True
 
     def _decode(self, content: bytes) -> bytes:
         before = self._decoder.getstate()

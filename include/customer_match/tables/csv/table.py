@@ -19,9 +19,10 @@ from propcache.api import cached_property
 from customer_match.errors import ConfigurationError
 from customer_match.storage.files import Input, open_input
 from customer_match.tables.columns import Columns, shown_line
+from customer_match.tables.csv.blocks import buffer_of, complete_rows
 from customer_match.tables.csv.dialect import CsvDialect
 from customer_match.tables.csv.quotes import QUOTING, MisplacedQuoteError, QuoteCheck
-from customer_match.tables.csv.sniffing import CsvStart, read_start, row_too_long, text_of
+from customer_match.tables.csv.sniffing import CsvStart, read_start, text_of
 from customer_match.tables.csv.streams import BLOCK_BYTES
 from customer_match.tables.formats import FileFormat
 from customer_match.tables.table import FileTable, TableFile, still_there
@@ -79,7 +80,7 @@ class CsvTable(FileTable):
             )
             parser = _Parser(where, self.dialect, start, columns)
             try:
-                for block in _blocks(text, where):
+                for block in complete_rows(text, where):
                     for batch in parser.batches(block):
                         for first in range(0, batch.num_rows, batch_rows):
                             yield batch.slice(first, batch_rows)
@@ -106,25 +107,6 @@ class CsvTable(FileTable):
         )
 
 
-def _blocks(text: QuoteCheck, where: str) -> Iterator[bytes]:
-    """Complete rows, about one block at a time; without rows after a mark that is never closed.
-
-    Raises:
-        ConfigurationError: A row is longer than a block.
-    """
-    rest = b""
-    while content := text.read(BLOCK_BYTES):
-        if end := text.row_end:
-            yield rest + content[:end]
-            rest = content[end:]
-        elif rest and len(rest) + len(content) > BLOCK_BYTES:
-            raise row_too_long(where)
-        else:
-            rest += content
-    if rest and not text.is_open:
-        yield rest
-
-
 @dataclass
 class _Parser:
     """Parses the blocks of one file with pyarrow.
@@ -141,7 +123,7 @@ class _Parser:
     ragged: list[pa_csv.InvalidRow] = field(default_factory=list)
     short: list[pa_csv.InvalidRow] = field(default_factory=list)
 
-    def batches(self, block: bytes) -> Iterator[pa.RecordBatch]:
+    def batches(self, block: pa.Buffer) -> Iterator[pa.RecordBatch]:
         """Parse some columns of a block.
 
         Raises:
@@ -160,16 +142,15 @@ class _Parser:
         self.rows += table.num_rows
         yield from rows.to_batches()
 
-    def _table(self, block: bytes) -> pa.Table:
-        if block.startswith(codecs.BOM_UTF8):  # pyarrow would skip it; a blank line before it is not a row
-            block = b"\n" + block
-        memory = pa.allocate_buffer(len(block))
-        memoryview(memory).cast("B")[:] = block
+    def _table(self, block: pa.Buffer) -> pa.Table:
+        start = block.slice(0, min(len(codecs.BOM_UTF8), block.size)).to_pybytes()
+        if start == codecs.BOM_UTF8:  # pyarrow would skip it; a blank line before it is not a row
+            block = buffer_of(b"\n" + block.to_pybytes())
         return pa_csv.read_csv(
-            pa.BufferReader(memory),
+            pa.BufferReader(block),
             # Names are always given; a header row is removed later.
             read_options=pa_csv.ReadOptions(
-                use_threads=False, block_size=len(block), column_names=list(self.start.names)
+                use_threads=False, block_size=block.size, column_names=list(self.start.names)
             ),
             parse_options=pa_csv.ParseOptions(
                 delimiter=self.start.delimiter,
@@ -191,7 +172,7 @@ class _Parser:
         rows, self.short = self.short, []
         delimiter = self.start.delimiter
         padded = [row.text + delimiter * (row.expected_columns - row.actual_columns) for row in rows]
-        tables = [table, self._table("\n".join(padded).encode())]
+        tables = [table, self._table(buffer_of("\n".join(padded).encode()))]
         short = np.zeros(table.num_rows + len(rows), dtype=np.bool_)
         short[[row.number - 1 for row in rows]] = True
         order = np.empty(len(short), dtype=np.int64)
