@@ -17,7 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from customer_match.errors import CustomerMatchError
 from customer_match.storage.errors import translate_error
 from customer_match.storage.paths import open_file, read_range, with_exact_names
-from customer_match.storage.read_ahead import Range, ReadAhead
+from customer_match.storage.read_ahead import Range, ReadAhead, Requests
 
 __all__ = ["Input", "format_location", "open_input", "storage_faults"]
 
@@ -81,20 +81,15 @@ class Input(io.RawIOBase, BinaryIO):
         self._file = file
         self._location = location
 
-    def expect(self, ranges: Iterable[Range], before: Input | None = None) -> None:
+    def expect(self, ranges: Iterable[Range], requests: Requests | None = None) -> None:
         """Start to fetch ranges that will be read. Has no effect on local files and files opened without a size.
 
         Args:
             ranges: The ranges, in about the order in which they are read.
-            before: A file that is read before this one and has expected ranges too; those are fetched first.
+            requests: Those of the files that are read before this one; None: this file alone.
         """
         if isinstance(self._file, _Ranges):
-            self._file.expect(ranges, self._location, before.ahead if before else None)
-
-    @property
-    def ahead(self) -> ReadAhead | None:
-        """The ranges that are fetched ahead; None if nothing is expected."""
-        return self._file.ahead if isinstance(self._file, _Ranges) else None
+            self._file.expect(ranges, self._location, requests)
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read a number of bytes, or all that remain."""
@@ -140,38 +135,38 @@ class _Ranges:
         self._path = path
         self._size = size
         self._position = 0
-        self.ahead: ReadAhead | None = None
+        self._ahead: ReadAhead | None = None
 
-    def expect(self, ranges: Iterable[Range], location: str, before: ReadAhead | None) -> None:
+    def expect(self, ranges: Iterable[Range], location: str, requests: Requests | None) -> None:
         def fetch(start: int, end: int) -> bytes:
             with storage_faults(location):
                 return self._fetch(start, end)
 
         self.close()
         inside = ((start, end) for start, end in ranges if 0 <= start < end <= self._size)
-        self.ahead = ReadAhead(fetch, inside, before)
+        self._ahead = ReadAhead(fetch, inside, requests)
 
     def read(self, size: int) -> bytes:
         rest = max(self._size - self._position, 0)
         end = self._position + (rest if size < 0 else min(size, rest))
         if end == self._position:
             return b""
-        content = (self.ahead.read if self.ahead else self._fetch)(self._position, end)
+        content = (self._ahead.read if self._ahead else self._fetch)(self._position, end)
         self._position += len(content)
         return content
 
     def seek(self, offset: int, whence: int) -> int:
-        request_more = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(request_more + offset, 0)
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(base + offset, 0)
         return self._position
 
     def tell(self) -> int:
         return self._position
 
     def close(self) -> None:
-        if self.ahead:
-            self.ahead.close()
-        self.ahead = None
+        if self._ahead:
+            self._ahead.close()
+        self._ahead = None
 
     def _fetch(self, start: int, end: int) -> bytes:
         return read_range(self._filesystem, self._path, start, end)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ from propcache.api import cached_property
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.storage.files import Input, format_location, storage_faults
 from customer_match.storage.paths import get_info
+from customer_match.storage.read_ahead import Requests
 from customer_match.tables.columns import Columns, find_column, merge_columns, name_key
 from customer_match.tables.listing import TableFile, table_file_of
 from customer_match.tables.partitions import Partition
@@ -26,7 +28,8 @@ __all__ = ["BATCH_ROWS", "FileTable", "Table", "TableFile", "TableMissing", "sti
 
 
 BATCH_ROWS = 65_536
-_FILES_AT_ONCE = 8  # files whose headers or footers are fetched in parallel
+_FILES_AT_ONCE = 8  # files whose headers or footers are fetched in parallel, or that are fetched ahead
+_FILES_OPEN = 2  # at least: the one that is read, and the next one
 
 T = TypeVar("T")
 
@@ -126,40 +129,67 @@ class FileTable(ABC):
         """
         names = tuple(dict.fromkeys(find_column(self._merged_columns, name) for name in columns))
         types = stream_types(self._merged_columns, names, as_bytes)
-        with closing(self._in_turn(names)) as turns:
+        with (
+            Requests() as requests,
+            self._checks_for_changes(requests) as ensure_unchanged,
+            closing(self._in_turn(names, requests)) as turns,
+        ):
             for file, content in turns:
                 where = self._where(file)
                 with still_there(where), self._damage_unless_changed(file):
                     for batch in self._whole_batches_of(file, content, names, batch_rows):
                         yield conform(batch, types, where)
-                    self._ensure_unchanged(file)
+                ensure_unchanged(file)
 
-    def _in_turn(self, columns: tuple[str, ...]) -> Generator[tuple[TableFile, Input | None], None, None]:
-        """Each file as opened by `_start_fetch`; the next file is opened in advance, to fetch it in the background."""
-        content = self._start_fetch(self.files[0], columns, None) if self.files else None
-        for number, file in enumerate(self.files, 1):
-            after: Input | None = None
-            try:
-                if number < len(self.files):
-                    after = self._start_fetch(self.files[number], columns, content)
-                yield file, content
-            except BaseException:
-                if after:
-                    after.close()
-                raise
-            finally:
-                if content:
-                    content.close()
-            content = after
+    def _in_turn(
+        self, columns: tuple[str, ...], requests: Requests
+    ) -> Generator[tuple[TableFile, Input | None], None, None]:
+        """Each file as opened by `_start_fetch`; the next ones are opened in advance, to fetch them meanwhile."""
+        files = deque(self.files)
+        opened: deque[tuple[TableFile, Input | None]] = deque()
+        try:
+            while files or opened:
+                while files and (
+                    len(opened) < _FILES_OPEN or (len(opened) < _FILES_AT_ONCE and not requests.is_waiting)
+                ):
+                    opened.append((files[0], self._start_fetch(files[0], columns, requests)))
+                    files.popleft()
+                yield opened[0]
+                _close(opened.popleft()[1])
+        finally:
+            for _, content in opened:
+                _close(content)
+
+    @contextmanager
+    def _checks_for_changes(self, requests: Requests) -> Iterator[Callable[[TableFile], None]]:
+        """Check in the background that files were not overwritten while they were read, one after the other.
+
+        All checks are done at the end, or before an error of a later file is raised.
+        """
+        running: deque[Future[None]] = deque()
+
+        def check(file: TableFile) -> None:
+            running.append(requests.run(self._ensure_unchanged, file))
+            if len(running) > _FILES_AT_ONCE:
+                running.popleft().result()
+
+        try:
+            yield check
+        except Exception:
+            for one in running:
+                one.result()
+            raise
+        for one in running:
+            one.result()
 
     @abstractmethod
-    def _start_fetch(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input | None:
+    def _start_fetch(self, file: TableFile, columns: tuple[str, ...], requests: Requests) -> Input | None:
         """Open a file and start to fetch it; None if it is opened only when it is read.
 
         Args:
             file: The file.
             columns: The columns that will be read.
-            before: The file that is read before it.
+            requests: Those of the files that are read before it.
         """
 
     @abstractmethod
@@ -259,13 +289,18 @@ class FileTable(ABC):
     def _ensure_unchanged(self, file: TableFile) -> None:
         """Check that the file was not overwritten: parts of an old and a new file would give a wrong segment."""
         where = self._where(file)
-        with storage_faults(where):
+        with still_there(where), storage_faults(where):
             now = table_file_of(get_info(self.filesystem, file.path))
         if not now.is_unchanged_since(file):
             raise TransientError(
                 f"{where} was changed while it was read. The next try reads it again. Run the export after the table "
                 "is written."
             )
+
+
+def _close(content: Input | None) -> None:
+    if content:
+        content.close()
 
 
 @contextmanager

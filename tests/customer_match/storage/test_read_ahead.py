@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_match.storage import read_ahead
-from customer_match.storage.read_ahead import Range, ReadAhead
+from customer_match.storage.read_ahead import Range, ReadAhead, Requests
 
 CONTENT = bytes(range(251)) * 20
 SIZE = len(CONTENT)
@@ -99,8 +99,9 @@ def test_read_ahead_is_bounded_and_fetches_each_byte_once() -> None:
 def test_the_next_file_is_fetched_meanwhile_and_both_keep_within_one_bound() -> None:
     first, second = Storage(), Storage()
     with mock.patch.object(read_ahead, "ThreadPoolExecutor", AtOnce):
-        one = ReadAhead(first.fetch, [(0, 2_000)])
-        two = ReadAhead(second.fetch, [(0, 2_000)], one)
+        requests = Requests()
+    one = ReadAhead(first.fetch, [(0, 2_000)], requests)
+    two = ReadAhead(second.fetch, [(0, 2_000)], requests)
     for position in range(0, 2_000, 50):
         assert not second.asked or sum(end - start for start, end in first.asked) == 2_000
         assert one.read(position, position + 50) == CONTENT[position : position + 50]
@@ -111,22 +112,53 @@ def test_the_next_file_is_fetched_meanwhile_and_both_keep_within_one_bound() -> 
     assert two.read(0, 2_000) == CONTENT[:2_000]
     assert sorted(second.asked) == [(start, start + 400) for start in range(0, 2_000, 400)]
     two.close()
+    requests.close()
 
 
 @pytest.mark.slow
-@given(expected=st.lists(ranges(), min_size=2, max_size=4), read=ranges(), closed=st.integers(0, 4))
+@given(
+    expected=st.lists(ranges(), min_size=2, max_size=4),
+    read=ranges(),
+    closed=st.integers(0, 4),
+    opened_first=st.integers(1, 4),
+)
 def test_reads_of_several_files_are_correct(
-    expected: list[list[Range]], read: list[Range], closed: int
+    expected: list[list[Range]], read: list[Range], closed: int, opened_first: int
 ) -> None:
-    opened: list[ReadAhead] = []
     with mock.patch.object(read_ahead, "ThreadPoolExecutor", AtOnce):
-        for wanted in expected:
-            opened.append(ReadAhead(Storage().fetch, wanted, opened[-1] if opened else None))
-    for number, (ahead, wanted) in enumerate(zip(opened, expected, strict=True)):
+        requests = Requests()
+    waiting = list(expected)
+    opened: list[tuple[ReadAhead, list[Range]]] = []
+    while waiting or opened:
+        while waiting and len(opened) < opened_first:
+            opened.append((ReadAhead(Storage().fetch, waiting[0], requests), waiting.pop(0)))
+        ahead, wanted = opened.pop(0)
         for start, end in [*wanted[:closed], *read]:  # perhaps not all of it
             assert ahead.read(start, end) == CONTENT[start:end]
         ahead.close()
-        assert all(later.bytes_ahead <= 1_000 for later in opened[number + 1 :])
+        assert requests.bytes_ahead <= 1_000
+    assert not requests.is_waiting
+    assert not requests.bytes_ahead
+    requests.close()
+
+
+def test_a_file_that_is_closed_early_makes_room_for_the_next_one() -> None:
+    second = Storage()
+    with mock.patch.object(read_ahead, "ThreadPoolExecutor", AtOnce), Requests() as requests:
+        one = ReadAhead(Storage().fetch, [(0, 4_000)], requests)
+        two = ReadAhead(second.fetch, [(0, 400)], requests)
+        assert not second.asked
+        one.close()
+        assert second.asked == [(0, 400)]
+        two.close()
+
+
+def test_other_work_runs_in_the_background_and_its_error_is_raised_where_it_is_awaited() -> None:
+    with Requests() as requests:
+        assert requests.run(divmod, 7, 2).result() == (3, 1)
+        failed = requests.run(divmod, 7, 0)
+        with pytest.raises(ZeroDivisionError):
+            failed.result()
 
 
 def test_requests_run_in_parallel() -> None:

@@ -18,6 +18,7 @@ from propcache.api import cached_property
 
 from customer_match.errors import ConfigurationError
 from customer_match.storage.files import Input, open_input
+from customer_match.storage.read_ahead import Requests
 from customer_match.tables.columns import Columns, shown_line
 from customer_match.tables.csv.blocks import buffer_of, complete_rows
 from customer_match.tables.csv.dialect import CsvDialect
@@ -64,17 +65,17 @@ class CsvTable(FileTable):
             "with a header instead."
         )
 
-    def _start_fetch(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input:  # noqa: ARG002
+    def _start_fetch(self, file: TableFile, columns: tuple[str, ...], requests: Requests) -> Input:  # noqa: ARG002
         with still_there(self._where(file)):
             content = open_input(self.filesystem, file.path, file.size_bytes)
-        content.expect([(0, file.size_bytes)], before)
+        content.expect([(0, file.size_bytes)], requests)
         return content
 
     def _batches_of(
         self, file: TableFile, content: Input | None, columns: tuple[str, ...], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
         where, start = self._where(file), self._starts[file.path]
-        with content or self._start_fetch(file, columns, None) as whole:
+        with content or open_input(self.filesystem, file.path, file.size_bytes) as whole:
             text = QuoteCheck(
                 text_of(whole, start, where), start.delimiter, self.dialect.quote, self.dialect.escape
             )

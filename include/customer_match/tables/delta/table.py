@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -27,6 +27,7 @@ from customer_match.tables.delta.schema import Column, Schema
 from customer_match.tables.formats import FoundTable, Place
 from customer_match.tables.inside import inside
 from customer_match.tables.listing import Listing, TableFile, table_file_of, visible
+from customer_match.tables.parquet.footer import Footer
 from customer_match.tables.parquet.table import ParquetTable
 
 __all__ = ["FORMAT"]
@@ -67,26 +68,18 @@ class DeltaTable(ParquetTable):
     def _merged_columns(self) -> Columns:
         return self.schema.types()
 
-    def _start_fetch(
-        self,
-        file: TableFile,
-        columns: tuple[str, ...],
-        before: Input | None,
-    ) -> None:
-        """Fetch nothing in advance: a file's own column names are known only once it is opened."""
+    def _stored(self, footer: Footer, columns: tuple[str, ...]) -> Collection[str]:
+        stored = self.schema.stored(footer.metadata.schema.to_arrow_schema()) or {}
+        return {stored[name] for name in columns if name in stored}
 
     def _batches_of(
-        self,
-        file: TableFile,
-        content: Input | None,  # noqa: ARG002 (never one)
-        columns: tuple[str, ...],
-        batch_rows: int,
+        self, file: TableFile, content: Input | None, columns: tuple[str, ...], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
         entry = self.entries[file.path]
         deleted = self._read_deletion_vector(entry.vector) if entry.vector else None
         wanted = [self.schema.columns[name] for name in columns]
         told = {c.name: self._partition_value(c, entry) for c in wanted if c.name in self.schema.partitions}
-        with self._open_file(file) as opened:
+        with self._open_file(file, columns, content) as opened:
             stored = self.schema.stored(opened.parquet.schema_arrow)
             if (
                 stored is None

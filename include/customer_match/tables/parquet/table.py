@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +15,7 @@ from propcache.api import cached_property
 
 from customer_match.errors import ConfigurationError
 from customer_match.storage.files import Input, open_input
-from customer_match.storage.read_ahead import Range
+from customer_match.storage.read_ahead import Range, Requests
 from customer_match.tables.columns import Columns, is_bytes, repeated
 from customer_match.tables.formats import FileFormat
 from customer_match.tables.parquet.footer import Footer, read_footer
@@ -66,14 +66,18 @@ class ParquetTable(FileTable):
     def _columns_of(self, file: TableFile) -> Mapping[str, pa.DataType]:
         return self._footers[file.path].columns
 
-    def _start_fetch(self, file: TableFile, columns: tuple[str, ...], before: Input | None) -> Input | None:
+    def _start_fetch(self, file: TableFile, columns: tuple[str, ...], requests: Requests) -> Input | None:
         footer = self._footers[file.path].footer
         if footer is None:  # the positions of its columns are known only once it is opened
             return None
         with still_there(self._where(file)):
             content = open_input(self.filesystem, file.path, file.size_bytes)
-        content.expect(_ranges(footer.metadata, columns), before)
+        content.expect(_ranges(footer.metadata, self._stored(footer, columns)), requests)
         return content
+
+    def _stored(self, footer: Footer, columns: tuple[str, ...]) -> Collection[str]:  # noqa: ARG002
+        """The names in a file of some columns of the table."""
+        return columns
 
     def _batches_of(
         self, file: TableFile, content: Input | None, columns: tuple[str, ...], batch_rows: int
@@ -108,7 +112,7 @@ class ParquetTable(FileTable):
                     coerce_int96_timestamp_unit="us",  # Spark's old times: as ns, 9999-12-31 would become 1816
                 )
                 if begun is None:
-                    content.expect(_ranges(footer.metadata, columns))
+                    content.expect(_ranges(footer.metadata, self._stored(footer, columns)))
                 yield _Opened(parquet, footer)
             except FileNotFoundError:
                 raise
@@ -179,7 +183,7 @@ def _unreadable(where: str, columns: tuple[str, ...], error: Exception) -> Confi
     )
 
 
-def _ranges(metadata: pq.FileMetaData, columns: tuple[str, ...]) -> Iterator[Range]:
+def _ranges(metadata: pq.FileMetaData, columns: Collection[str]) -> Iterator[Range]:
     """The positions of the chunks of some columns in the file, in the order in which they are read."""
     wanted = set(columns)
     places = [

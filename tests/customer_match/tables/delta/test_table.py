@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -65,6 +66,36 @@ def stamp(root: Path, times: Callable[[int], datetime] | None = None) -> None:
         version = int(path.name.split(".")[0])
         when = (times(version) if times else START + timedelta(days=version)).timestamp()
         os.utime(path, (when, when))
+
+
+def test_the_next_files_are_fetched_while_one_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = MemoryFileSystem()
+    made = DeltaSample(lake, "/ahead", dict(COLUMNS), mapping="id")
+    for number in range(5):
+        made.append([{"Email": f"e{number}", "Country": "DE", "Note": None}])
+    table = open_table(lake, "/ahead")
+    asked: list[str] = []
+    fetch = MemoryFileSystem.cat_file
+
+    def recording(own: MemoryFileSystem, path: str, **span: int) -> bytes:
+        if span["end"] < table.files[0].size_bytes:  # not a footer
+            asked.append(path)
+        content: bytes = fetch(own, path, **span)
+        return content
+
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", recording)
+    batches = table.batches(["Email"])
+    first = next(batches)
+    deadline = time.monotonic() + 30
+    while len(asked) < 5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sorted(asked) == sorted(file.path for file in table.files)
+    found = [first, *batches]
+    assert sorted(value for batch in found for value in batch.column(0).to_pylist()) == [
+        f"e{n}" for n in range(5)
+    ]
+    assert len(asked) == 5
+    lake.rm("/ahead", recursive=True)
 
 
 MAPPINGS = ("none", "name", "id")

@@ -216,6 +216,28 @@ class TestRewrittenMeanwhile:
         with pytest.raises(TransientError, match=r"a\.parquet was changed while it was read"):
             list(batches)
 
+    def test_a_changed_file_is_told_before_what_is_wrong_with_a_later_one(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "t/a.parquet", {"Email": [f"{i}" for i in range(100)]})
+        later = Path(write(tmp_path / "t/b.parquet", {"Email": ["x"]}))
+        table = open_table(LOCAL, str(tmp_path / "t"))
+        batches = table.batches(["Email"], batch_rows=10)
+        next(batches)
+        write(tmp_path / "c.parquet", {"Email": ["other"]})
+        (tmp_path / "c.parquet").replace(path)
+        later.write_bytes(bytes(later.stat().st_size))
+        with pytest.raises(TransientError, match=r"a\.parquet was changed while it was read"):
+            list(batches)
+
+    @pytest.mark.parametrize("changed", [0, 5, 19])
+    def test_a_change_of_any_file_is_told_by_the_end(self, tmp_path: Path, changed: int) -> None:
+        for number in range(20):
+            write(tmp_path / f"t/{number:02}.parquet", {"Email": ["x"]})
+        table = open_table(LOCAL, str(tmp_path / "t"))
+        table.columns()
+        write(tmp_path / f"t/{changed:02}.parquet", {"Email": ["another"]})
+        with pytest.raises(TransientError, match=rf"{changed:02}\.parquet was changed while it was read"):
+            list(table.batches(["Email"]))
+
     def test_a_file_of_which_another_half_is_read(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.parquet", {"Email": [f"{i}" for i in range(100)]})
         table = open_table(LOCAL, path)
