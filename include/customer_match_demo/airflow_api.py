@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-__all__ = ["AirflowApi", "TaskStates"]
+__all__ = ["AirflowApi", "TaskStates", "is_healthy"]
 
 TaskStates = dict[str, dict[str, str]]
 """State by task and by the name of the mapped segment ("" for tasks that are not mapped)."""
@@ -17,6 +17,17 @@ TaskStates = dict[str, dict[str, str]]
 _END_STATES = {"success", "failed"}
 _WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds between tries
 _PAGE = 100  # the most that Airflow returns in one answer ([api] maximum_page_limit)
+
+
+def is_healthy(base_url: str) -> bool:
+    """Return whether all parts of an Airflow report that they are healthy; False if it cannot be reached."""
+    try:
+        answer = httpx.get(f"{base_url}/api/v2/monitor/health", timeout=5, trust_env=False)
+        parts = answer.json()
+    except (httpx.HTTPError, ValueError):
+        return False
+    needed = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+    return answer.is_success and all((parts.get(part) or {}).get("status") == "healthy" for part in needed)
 
 
 class AirflowApi:

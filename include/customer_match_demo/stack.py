@@ -17,10 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
-
 from customer_match.project import IMPORT_PATH, PROJECT
-from customer_match_demo.airflow_api import AirflowApi
+from customer_match_demo.airflow_api import AirflowApi, is_healthy
 from customer_match_demo.processes import Program, free_port
 
 __all__ = ["Stack", "account_connection", "airflow_environment", "shared_settings"]
@@ -126,7 +124,7 @@ class Stack:
 
     def _wait_for_airflow(self, program: Program) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        while not _healthy(self.airflow_url):
+        while not is_healthy(self.airflow_url):
             if not program.running or time.monotonic() > deadline:
                 raise RuntimeError(f"Airflow did not start; the end of {program.log}:\n{program.tail()}")
             time.sleep(0.5)
@@ -173,16 +171,6 @@ def account_connection(account: Mapping[str, str]) -> dict[str, Any]:
 def _inherited_environment() -> dict[str, str]:
     """Return our own environment without settings of another Airflow."""
     return {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
-
-
-def _healthy(url: str) -> bool:
-    try:
-        answer = httpx.get(f"{url}/api/v2/monitor/health", timeout=5, trust_env=False)
-        parts = answer.json()
-    except (httpx.HTTPError, ValueError):
-        return False
-    needed = ("metadatabase", "scheduler", "triggerer", "dag_processor")
-    return answer.is_success and all(parts.get(part, {}).get("status") == "healthy" for part in needed)
 
 
 def _read_account(program: Program) -> dict[str, str]:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from customer_match_demo import airflow_api
-from customer_match_demo.airflow_api import AirflowApi
+from customer_match_demo.airflow_api import AirflowApi, is_healthy
 
 PAGE = 100  # the most that Airflow returns in one answer (documented: [api] maximum_page_limit)
 
@@ -176,3 +176,7 @@ def test_an_error_names_the_request(api: AirflowApi) -> None:
 def test_a_wrong_password_raises(url: str) -> None:
     with pytest.raises(Exception, match="401"):
         AirflowApi(url, "wrong")
+
+
+def test_an_airflow_that_is_not_there_is_not_healthy() -> None:
+    assert not is_healthy("http://127.0.0.1:9")

@@ -102,6 +102,19 @@ def test_stop_ends_processes_that_ignore_sigterm(
     assert not any(map(alive, pids))
 
 
+def test_kill_ends_descendants_in_groups_of_their_own(start: Start, tmp_path: Path) -> None:
+    code = "import os, pathlib, time\nif not (child := os.fork()):\n    os.setsid()\n    time.sleep(120)\n"
+    code += "pathlib.Path('new').write_text(str(child))\nos.rename('new', 'child')\ntime.sleep(120)"
+    program = start(sys.executable, "-c", code)
+    wait_until((tmp_path / "child").exists)
+    child = int((tmp_path / "child").read_text())
+    assert {process.pid for process in program.processes()} == {program.pid, child}
+    program.kill()
+    wait_until(lambda: not alive(child))
+    assert not program.running
+    assert program.processes() == []
+
+
 def test_a_group_runs_while_any_child_runs(start: Start, tmp_path: Path) -> None:
     program, [leader, child, grandchild] = family(start, tmp_path, "leaves")
     wait_until(lambda: not program.running or not alive(leader))

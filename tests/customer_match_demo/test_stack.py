@@ -90,10 +90,6 @@ def test_what_was_started_is_stopped_if_the_rest_does_not_start(
     assert not started[0].running
 
 
-def test_an_airflow_that_is_not_there_is_not_healthy() -> None:
-    assert not module._healthy("http://127.0.0.1:9")
-
-
 # --- `make up` and `make down` ---------------------------------------------------------------------------------
 
 

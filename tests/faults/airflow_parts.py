@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import psutil
 from cryptography.fernet import Fernet
 
 from customer_match.project import PROJECT
-from customer_match_demo.airflow_api import AirflowApi
+from customer_match_demo.airflow_api import AirflowApi, is_healthy
 from customer_match_demo.processes import Program, free_port
 from customer_match_demo.stack import airflow_environment
 from tests.faults.clock import CLOCK
@@ -92,13 +91,8 @@ class AirflowParts:
         self.running[part] = Program.start(part, [_AIRFLOW, part], log=log, env=self.environment, cwd=PROJECT)
 
     def kill_part(self, part: str) -> None:
-        """kill -9 the program and its child processes, as if its machine died; tasks have separate process groups."""
-        program = self.running.pop(part)
-        for process in _tree(program.pid):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        while program.running:
-            time.sleep(0.02)
+        """kill -9 the program and its child processes, as if its machine died."""
+        self.running.pop(part).kill()
 
     def wait_until_healthy(self) -> None:
         """Wait until all parts report that they are healthy.
@@ -107,7 +101,7 @@ class AirflowParts:
             TimeoutError: They are not healthy in time.
         """
         deadline = time.monotonic() + _START_SECONDS
-        while not self._healthy():
+        while not is_healthy(self.url):
             if time.monotonic() > deadline:
                 tails = "\n".join(f"{name}: {program.tail(5)}" for name, program in self.running.items())
                 raise TimeoutError(f"Airflow is not well:\n{tails}")
@@ -150,20 +144,3 @@ class AirflowParts:
     def _password(self) -> str:
         path = self.folder / "airflow" / "simple_auth_manager_passwords.json.generated"
         return str(json.loads(path.read_text())["admin"])
-
-    def _healthy(self) -> bool:
-        try:
-            parts = httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5, trust_env=False).json()
-        except (httpx.HTTPError, ValueError):
-            return False
-        needed = ("metadatabase", "scheduler", "triggerer", "dag_processor")
-        return all((parts.get(part) or {}).get("status") == "healthy" for part in needed)
-
-
-def _tree(pid: int) -> list[psutil.Process]:
-    """Return a process and its descendants; empty if it has ended."""
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
