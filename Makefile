@@ -13,8 +13,9 @@ MATRIX := --ignore tests/faults/test_matrix.py --ignore tests/faults/test_in_pro
 SEQUENCES := tests/customer_match_delivery/test_sequences.py
 
 # One pytest worker per core; tests that start a complete Airflow run one after another.
-FAST := -m "not slow and not system and not browser and not azurite" -n auto
+FAST := -m "not slow and not system and not browser and not azurite and not cluster" -n auto
 FULL ?=
+ROUNDS ?= 1
 SHORT ?=
 SEED ?=
 ARGS ?=
@@ -25,7 +26,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/include:$(CURDIR)/plugins
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast test-installed lint format bench bench-report sequences chaos reliability soak live-check lock clean install
+.PHONY: help demo up down test test-fast test-installed lint format bench bench-report cluster-test sequences chaos reliability soak live-check lock clean install
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -73,6 +74,10 @@ reliability: install ## generate docs/reliability.md from the results of `make c
 soak: install ## 50 runs with random churn, faults and kills, exact at the end (10 min; SHORT=1: 2 min; SEED=n repeats one)
 	$(BIN)/python -m tests.soak $(if $(SHORT),--runs 14 --seconds 120) $(if $(SEED),--seed $(SEED)) --workspace $(LAKE)
 
+cluster-test: install ## Celery, PostgreSQL, Redis, Azure storage: one and two workers, one killed (ROUNDS=n repeats the figures)
+	.ci/cluster-packages
+	ROUNDS=$(ROUNDS) $(BIN)/pytest tests/cluster -m cluster
+
 bench: install ## measure everything beside baselines into .bench/results.json (FULL=1: large sizes; ARGS='--list', '--check')
 	$(BIN)/python -m benchmarks $(if $(FULL),--full) $(ARGS)
 
@@ -90,7 +95,7 @@ lock: ## resolve pyproject.toml and requirements.in into requirements.txt for Py
 
 clean: ## delete everything that make created here, including the virtual environment
 	-$(BIN)/python -m customer_match_demo down
-	rm -rf $(VENV) .airflow .airflow_3_3 .airflow_3_4 .azurite .bench .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache .s3 .soak build *.egg-info
+	rm -rf $(VENV) .airflow .airflow_3_3 .airflow_3_4 .azurite .bench .cluster .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache .s3 .soak build *.egg-info
 
 install: $(VENV)/installed ## create the virtual environment
 
