@@ -17,13 +17,13 @@ from benchmarks.measuring import Comparison, Job
 from customer_match_demo.tables import DemoTable, write_table
 from customer_match_sample_lake.people import Profiles
 
-__all__ = ["DATA_PATH", "JOIN", "write_profiles"]
+__all__ = ["DATA_PATH", "JOIN", "engine", "write_profiles"]
 
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _PLAIN = re.compile(rf"(?=.{{1,254}}\Z)[a-z0-9._'+-]{{1,64}}@(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}")
 
 
-def engine(table: Path, folder: Path) -> None:
+def engine(table: Path, folder: Path, policy: str = "basic") -> None:
     """Ours: normalise, chunk and write the upload files, as the tasks do; a ledger that is empty."""
     from customer_match.addresses.definition import Policy
     from customer_match.ledger.state import State
@@ -38,7 +38,7 @@ def engine(table: Path, folder: Path) -> None:
     lake = fsspec.filesystem("file")
     workspace = Workspace(lake, str(folder))
     batches = open_table(lake, str(table)).batches(["Email"])
-    staged = stage_members(batches, ReadSpec(emails=("Email",)), Policy.BASIC, workspace, "members.parquet")
+    staged = stage_members(batches, ReadSpec(emails=("Email",)), Policy(policy), workspace, "members.parquet")
     part_size = min(500_000, bulk_file.max_members_per_file(sandbox=False))
     plan = plan_parts(
         workspace, State(audience="a"), staged.members, plan_id="p", folder="parts", part_size=part_size

@@ -11,6 +11,7 @@ from benchmarks.cases import DATA_PATH, JOIN
 from benchmarks.lake import read_lake
 from benchmarks.simulator import simulate
 from benchmarks.stages import LIBRARIES, STAGES
+from benchmarks.variants import BOTH, CSV, LARGE
 
 __all__ = ["CASES", "Case", "Measure", "chosen"]
 
@@ -51,6 +52,9 @@ class Case:
 
 CASES: Final = (
     Case("data-path", DATA_PATH, sizes=(100_000, 500_000), large=(1_000_000, 4_000_000)),
+    Case("policy-both", BOTH, sizes=(500_000,)),
+    Case("csv", CSV, sizes=(500_000,)),
+    Case("large", LARGE, large=(20_000_000,), large_rounds=1),
     *(Case(f"stage-{name}", stage, sizes=(500_000,), large=(4_000_000,)) for name, stage in STAGES.items()),
     *(Case(f"library-{name}", library, sizes=(500_000,)) for name, library in LIBRARIES.items()),
     Case("join", JOIN, large=(10_000_000,), large_rounds=1),

@@ -14,8 +14,8 @@ from benchmarks.output.results import Result
 
 __all__ = ["GOALS", "Goal", "Verdict", "check", "verdict_line"]
 
-Figure = Callable[[Result, Sequence[Result]], float | None]
-"""Takes a figure from an entry, perhaps beside other entries; None if it was not measured."""
+Figure = Callable[[Result], float | None]
+"""Takes a figure from an entry; None if it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def check(results: Sequence[Result], goals: Sequence[Goal] = ()) -> list[Verdict
 
 def _verdicts(goal: Goal, results: Sequence[Result]) -> Iterator[Verdict]:
     found = [result for result in results if goal.applies_to(result)]
-    figures = [(result, goal.figure(result, results)) for result in found]
+    figures = [(result, goal.figure(result)) for result in found]
     measured = [Verdict(goal, result, figure) for result, figure in figures if figure is not None]
     yield from measured or [Verdict(goal)]
 
@@ -94,34 +94,22 @@ def verdict_line(verdict: Verdict) -> str:
 
 def field(name: str) -> Figure:
     """A field of the entry."""
-    return lambda result, _: result.get(name)
+    return lambda result: result.get(name)
 
 
 def less(name: str) -> Figure:
     """How many times less than the baseline: `seconds` or `cpu_seconds` of the baseline, divided by ours."""
-    return lambda result, _: _divided(result.get(f"baseline_{name}"), result[name])
+    return lambda result: _divided(result.get(f"baseline_{name}"), result[name])
 
 
 def for_each(name: str) -> Figure:
     """A field, divided by the size."""
-    return lambda result, _: _divided(result.get(name), result["n"])
+    return lambda result: _divided(result.get(name), result["n"])
 
 
 def difference(name: str, other: str) -> Figure:
     """A field less another."""
-    return lambda result, _: result[name] - result[other] if name in result and other in result else None
-
-
-def grown_from(smaller: int) -> Figure:
-    """CPU for a row, divided by that of the same case with a smaller size."""
-
-    def figure(result: Result, results: Sequence[Result]) -> float | None:
-        for other in results:
-            if (other["name"], other["case"], other["n"]) == (result["name"], result["case"], smaller):
-                return _divided(result["cpu_seconds"] / result["n"], other["cpu_seconds"] / other["n"])
-        return None
-
-    return figure
+    return lambda result: result[name] - result[other] if name in result and other in result else None
 
 
 def _divided(value: float | None, by: float) -> float | None:
@@ -148,6 +136,19 @@ GOALS: Final = (
     Goal("data-path", 4_000_000, "times less CPU than the SDK's way", less("cpu_seconds"), "at least", 16),
     Goal("data-path", 4_000_000, "times less time than the SDK's way", less("seconds"), "at least", 18),
     Goal("data-path", 4_000_000, _MEMORY, field("peak_rss_mb"), "at most", 350),
+    Goal("large", 20_000_000, _MEMORY, field("peak_rss_mb"), "at most", 450),
+    Goal(
+        "large",
+        20_000_000,
+        "times the CPU a row of a fifth of the profiles",
+        lambda result: _divided(result.get("cpu_times_baseline"), 5),
+        "at most",
+        1.15,
+    ),
+    Goal("policy-both", 500_000, _CPU, field("cpu_times_baseline"), "at most", 1.4),
+    Goal("csv", 500_000, _CPU, field("cpu_times_baseline"), "at most", 1.4),
+    Goal("stage-difference", 4_000_000, "seconds", field("seconds"), "at most", 1),
+    Goal("stage-difference", 4_000_000, _MEMORY, field("peak_rss_mb"), "at most", 600),
     Goal("lake", None, _WALL, field("seconds_times_baseline"), "at most", 1.05, f"{_ONE} (4 files, csv)"),
     Goal("lake", None, _WALL, field("seconds_times_baseline"), "at most", 1.05, f"{_ONE} (20 files, csv)"),
 )

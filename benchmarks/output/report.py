@@ -59,7 +59,7 @@ SECTIONS: Final = (
         "The data path",
         "Read a table of profiles, normalise, judge and hash the addresses, sort the members, plan the parts, and "
         "write the upload files.",
-        ("data-path", "policy", "csv", "large"),
+        ("data-path", "large", "csv", "policy"),
         ("data-path", "CPU time, time and memory of the data path over the number of profiles"),
     ),
     Section(

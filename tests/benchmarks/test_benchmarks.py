@@ -15,6 +15,7 @@ from benchmarks.cases import DATA_PATH, JOIN
 from benchmarks.joining import MISSING_EVERY, write_join
 from benchmarks.measuring import Comparison, Job, measure
 from benchmarks.stages import LIBRARIES, STAGES
+from benchmarks.variants import BOTH, CSV, LARGE
 from customer_match_demo.expected import expected
 from customer_match_demo.tables import DemoTable, write_table
 from customer_match_sample_lake.people import Profiles
@@ -67,6 +68,22 @@ def test_the_difference_of_the_stages_is_what_was_changed(tmp_path: Path) -> Non
     STAGES["difference"].ours.run(source, tmp_path)
     parts = {path.name: pq.read_metadata(path).num_rows for path in source.rglob("*-0001.parquet")}
     assert parts == {"remove-0001.parquet": 10, "add-0001.parquet": 10}
+
+
+@pytest.mark.parametrize("variant", [BOTH, CSV, LARGE], ids=lambda one: one.case)
+def test_variants_of_the_data_path_do_the_same_work(variant: Comparison, tmp_path: Path) -> None:
+    source = variant.prepare(tmp_path / "input", 1_000)
+    sent = []
+    for side, job in (("ours", variant.ours), ("other", variant.other)):
+        folder = tmp_path / side
+        folder.mkdir()
+        job.run(source, folder)
+        sent.append(set(sent_members(folder)))
+    more = len(sent[0]) - len(sent[1])
+    assert sent[0] >= sent[1]
+    assert more == 0 if variant is CSV else more > 0
+    if variant is LARGE:
+        assert 4.5 < len(sent[0]) / len(sent[1]) < 5.5
 
 
 @pytest.mark.parametrize("comparison", [DATA_PATH, JOIN, STAGES["write"]], ids=lambda one: one.case)

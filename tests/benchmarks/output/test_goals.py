@@ -13,7 +13,6 @@ from benchmarks.output.goals import (
     difference,
     field,
     for_each,
-    grown_from,
     less,
     verdict_line,
 )
@@ -40,13 +39,11 @@ def test_every_goal_is_one_of_a_case_and_a_size_that_are_measured() -> None:
         (for_each("cpu_seconds"), 0.2),
         (difference("seconds", "work"), 3.0),
         (difference("seconds", "other"), None),
-        (grown_from(5), 0.5),
-        (grown_from(6), None),
     ],
 )
 def test_figures(figure: Any, wanted: float | None) -> None:
     one = result(peak=7.0, baseline_cpu_seconds=6.0, work=1.0)
-    assert figure(one, [one, result(n=5), result("b", n=6)]) == wanted
+    assert figure(one) == wanted
 
 
 def test_goals_are_met_or_not_or_were_not_measured() -> None:
