@@ -68,36 +68,35 @@ class AirflowRuns:
     Args:
         folder: Folder of the lake, the exports and their workspaces.
         stack: The running installation.
-        tables: The tables of every export.
+        exports: The tables of each export, by its name.
     """
 
-    def __init__(self, folder: Path, stack: Stack, tables: Sequence[DemoTable]) -> None:
+    def __init__(self, folder: Path, stack: Stack, exports: Mapping[str, Sequence[DemoTable]]) -> None:
         self._folder = folder
         self._stack = stack
-        self._tables = tables
+        self._exports = exports
         self._api = stack.api()
-        self._members = {
-            table.table: expected(str(folder / "lake" / table.table)).members for table in tables
-        }
+        names = {table.table for tables in exports.values() for table in tables}
+        self._members = {name: expected(str(folder / "lake" / name)).members for name in names}
 
     @classmethod
     @contextmanager
-    def open(cls, tables: Sequence[DemoTable], names: Sequence[str]) -> Iterator[AirflowRuns]:
-        """Start the simulator and an Airflow (LocalExecutor, SQLite) whose DAGs are exports of the same tables.
+    def open(cls, exports: Mapping[str, Sequence[DemoTable]]) -> Iterator[AirflowRuns]:
+        """Start the simulator and an Airflow (LocalExecutor, SQLite) with exports as its DAGs.
 
         Args:
-            tables: One audience is made of each, by each export.
-            names: Names of the exports.
+            exports: The tables of each export, by its name; each makes audiences of its own.
         """
         adopt_orphans()
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
-            write_tables(str(folder / "lake"), tables)
-            for name in names:
-                _write_export(folder, name, tables)
+            tables = {table.table: table for tables in exports.values() for table in tables}
+            write_tables(str(folder / "lake"), list(tables.values()))
+            for name, of_export in exports.items():
+                _write_export(folder, name, of_export)
             settings = {"CUSTOMER_MATCH_EXPORTS": str(folder / "exports")}
             with Stack(folder / "stack", settings=settings) as stack:
-                yield cls(folder, stack, tables)
+                yield cls(folder, stack, exports)
 
     def idle_cpu(self, seconds: float) -> float:
         """Return the CPU seconds that Airflow uses in a second while no run is going on."""
@@ -213,9 +212,10 @@ class AirflowRuns:
         answer = httpx.get(f"{url}/simulator/audiences", timeout=60, trust_env=False).raise_for_status()
         audiences = {audience["name"]: audience["id"] for audience in answer.json()}
         wrong = [
-            table
-            for table, members in self._members.items()
-            if list(audience_members(url, audiences[_audience(name, table)])) != members
+            table.table
+            for table in self._exports[name]
+            if list(audience_members(url, audiences[_audience(name, table.table)]))
+            != self._members[table.table]
         ]
         if wrong:
             raise RuntimeError(f"not exact after {name}: {', '.join(wrong)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,8 +26,8 @@ class Runs:
 
     @classmethod
     @contextmanager
-    def open(cls, tables: Sequence[DemoTable], names: Sequence[str]) -> Iterator[Runs]:
-        opened.append((tables, names))
+    def open(cls, exports: Mapping[str, Sequence[DemoTable]]) -> Iterator[Runs]:
+        opened.append(exports)
         yield runs
 
     def idle_cpu(self, seconds: float) -> float:
@@ -54,7 +54,7 @@ class Runs:
 
 
 runs: Runs
-opened: list[tuple[Sequence[DemoTable], Sequence[str]]]
+opened: list[Mapping[str, Sequence[DemoTable]]]
 
 
 @pytest.fixture
@@ -68,9 +68,15 @@ def _stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_medians_of_runs_in_turns_after_a_first_one() -> None:
     [result] = many_segments(5, 3)
     assert runs.asked == ["warm_up", "command_0", "dag_0", "command_1", "dag_1", "command_2", "dag_2"]
-    [(tables, names)] = opened
-    assert set(names) == set(runs.asked)
-    assert len({number for table in tables for number in table.profiles.numbers}) == 5_000
+    [exports] = opened
+    assert set(exports) == set(runs.asked)
+    sizes = {
+        name: {n for table in tables for n in table.profiles.numbers} for name, tables in exports.items()
+    }
+    assert {name: len(numbers) for name, numbers in sizes.items()} == {
+        **dict.fromkeys(runs.asked, 5_000),
+        "warm_up": 1_000,
+    }
     assert result.keys() >= FIELDS
     wanted: dict[str, Any] = {
         "n": 5,
@@ -90,7 +96,7 @@ def test_medians_of_runs_in_turns_after_a_first_one() -> None:
 @pytest.mark.usefixtures("_stand_in")
 def test_one_segment_is_timed_until_its_ledger_is_committed() -> None:
     [result] = one_segment(70, 3)
-    assert [len(table.profiles) for table in opened[0][0]] == [70]
+    assert [len(table.profiles) for table in opened[0]["dag_0"]] == [70]
     assert (result["seconds"], result["baseline_seconds"], result["run_seconds"]) == (10, 1, 20)
 
 
