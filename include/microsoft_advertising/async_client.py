@@ -5,7 +5,7 @@ The triggerer makes no other calls; workers use `client.Client`.
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Final, Self
 
 from microsoft_advertising import operations
 from microsoft_advertising.account import Account
@@ -29,6 +29,9 @@ class AsyncClient:
         store: Stores new refresh tokens durably.
         retries: How often and how long one call is retried.
         transport: The protocol of the calls.
+
+    Attributes:
+        settings: Account, environment and transport: clients with the same ones can stand in for each other.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class AsyncClient:
         retries: RetryPolicy = DEFAULT_RETRIES,
         transport: TransportName = TransportName.REST,
     ) -> None:
+        self.settings: Final = account, environment, transport
         self._retries = retries
         self._tokens = TokenSource(account, environment, store)
         self._http = open_async_http(environment)

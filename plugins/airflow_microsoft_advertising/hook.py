@@ -110,14 +110,15 @@ class MicrosoftAdvertisingHook(BaseHook):
             transport=self._transport(connection),
         )
 
-    def get_async_conn(self) -> AsyncClient:
-        """A client for the triggerer; use it as an asynchronous context manager."""
+    def get_async_conn(self, *, retries: RetryPolicy = DEFAULT_RETRIES) -> AsyncClient:
+        """A client for the triggerer; use it as an asynchronous context manager. See `get_conn`."""
         connection = self.connection()
         account = self._account(connection)
         return AsyncClient(
             account,
             environment_of(connection),
             store=token_store(connection, account),
+            retries=retries,
             transport=self._transport(connection),
         )
 

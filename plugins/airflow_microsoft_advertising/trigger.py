@@ -6,16 +6,12 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
 
-from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+from airflow_microsoft_advertising.polling.pollers import Access, shared_poller
 from airflow_microsoft_advertising.polling.uploads import Outcome, PolledUpload, wait_for_uploads
-from microsoft_advertising.async_client import AsyncClient
-from microsoft_advertising.models import UploadStatus
 from microsoft_advertising.polling import PollSchedule
 
 __all__ = ["BulkUploadTrigger", "BulkUploadsTrigger", "PauseTrigger"]
@@ -47,22 +43,11 @@ class _PollingTrigger(BaseTrigger):
 
     async def _wait_for(self, uploads: Sequence[PolledUpload], **limits: float) -> Outcome:
         """See `wait_for_uploads`."""
-        async with AsyncExitStack() as stack:
-            client: AsyncClient | None = None
-
-            async def poll(request_id: str) -> UploadStatus:
-                nonlocal client
-                if client is None:
-                    client = await stack.enter_async_context(await self._client())
-                return await client.upload_status(request_id)
-
-            return await wait_for_uploads(uploads, poll, PollSchedule(**self.schedule), **limits)
-
-    async def _client(self) -> AsyncClient:
-        hook = MicrosoftAdvertisingHook(
-            self.microsoft_advertising_conn_id, customer_id=self.customer_id, account_id=self.account_id
-        )
-        return await sync_to_async(hook.get_async_conn)()
+        access = Access(self.microsoft_advertising_conn_id, self.customer_id, self.account_id)
+        async with shared_poller(access) as poller:
+            return await wait_for_uploads(
+                uploads, poller.upload_status, PollSchedule(**self.schedule), **limits
+            )
 
 
 class BulkUploadTrigger(_PollingTrigger):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from airflow.models.trigger import Trigger
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_microsoft_advertising.polling.pollers import Access
 from airflow_microsoft_advertising.trigger import BulkUploadsTrigger, BulkUploadTrigger, PauseTrigger
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
 from microsoft_advertising.models import UploadState, UploadStatus
@@ -23,18 +26,12 @@ MANY = {"started": START - 5, "pauses": 0, "overdue": [], "ended": []}
 
 
 class StandIn:
-    """An asynchronous client whose answers are given, in the order of the polls of each request."""
+    """A poller whose answers are given, in the order of the polls of each request."""
 
     def __init__(self, answers: list[UploadState | Exception] | None = None, **by_request: Any) -> None:
         self.answers = {"r1": answers or [], **by_request}
         self.polled: list[float] = []
-        self.closed = False
-
-    async def __aenter__(self) -> StandIn:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.closed = True
+        self.left = False
 
     async def upload_status(self, request_id: str) -> UploadStatus:
         self.polled.append(time.time() - START)
@@ -84,10 +81,13 @@ def make_many(*request_ids: str, **changes: Any) -> BulkUploadsTrigger:
 
 
 def fire(trigger: BaseTrigger, client: StandIn, monkeypatch: pytest.MonkeyPatch) -> Fired:
-    async def opened(_: object) -> StandIn:
-        return client
+    @asynccontextmanager
+    async def shared(access: Access) -> AsyncIterator[StandIn]:
+        assert access == Access("ads", "1", None)
+        yield client
+        client.left = True
 
-    monkeypatch.setattr(f"{BulkUploadTrigger.__module__}._PollingTrigger._client", opened)
+    monkeypatch.setattr(f"{BulkUploadTrigger.__module__}.shared_poller", shared)
     return Fired(trigger, monkeypatch)
 
 
@@ -112,7 +112,7 @@ def test_it_polls_by_the_schedule_until_the_end(monkeypatch: pytest.MonkeyPatch)
     )
     assert fire(make(), client, monkeypatch).event == EVENT
     assert client.polled == [2, 4, 6, 9]  # half of what has passed, two seconds at least
-    assert client.closed
+    assert client.left
 
 
 def test_a_restarted_triggerer_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_when_time_is_up_the_worker_is_woken(monkeypatch: pytest.MonkeyPatch) ->
     assert fired.event == EVENT | {"overdue": True}
     assert client.polled == [2, 4, 6]
     assert fired.seconds == 7
-    assert client.closed
+    assert client.left
 
 
 @pytest.mark.faults
@@ -161,7 +161,7 @@ def test_what_passes_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     client = StandIn(answers)
     assert fire(make(), client, monkeypatch).event == EVENT
-    assert client.polled == [2, 35, 95], "the longest wait of the schedule where the service names none"
+    assert client.polled == [2, 35, 52.5], "by the schedule where the service names no wait"
 
 
 @pytest.mark.faults
@@ -203,7 +203,7 @@ def test_it_fires_once_for_several_uploads(monkeypatch: pytest.MonkeyPatch) -> N
     fired = fire(make_many("r1", "r2", "r3", pauses=3), client, monkeypatch)
     assert fired.event == MANY | {"pauses": 3, "ended": ["r1", "r2"]}
     assert fired.seconds == 12, "ten seconds after the first end"
-    assert client.closed
+    assert client.left
 
 
 def test_an_upload_that_is_overdue_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

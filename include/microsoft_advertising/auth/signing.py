@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Generator
 
 import httpx
 
 from microsoft_advertising.account import Account
+from microsoft_advertising.auth.async_tokens import AsyncTokens
 from microsoft_advertising.auth.tokens import TokenSource
 from microsoft_advertising.wire import reply_of
 
-__all__ = ["TokenAuth", "account_headers"]
+__all__ = ["AsyncTokenAuth", "TokenAuth", "account_headers"]
 
 
 def account_headers(account: Account) -> dict[str, str]:
@@ -47,19 +47,31 @@ class TokenAuth(httpx.Auth):
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """For `httpx.Client`."""
-        response = yield self._with_token(request, self._tokens.access_token())
+        token = self._tokens.access_token()
+        response = yield self._with_token(request, token)
         response.read()
         if reply_of(response).token_refused:
-            yield self._with_token(request, self._tokens.access_token(force_refresh=True))
-
-    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """For `httpx.AsyncClient`: tokens are fetched in a thread, because msal has no async API."""
-        response = yield self._with_token(request, await asyncio.to_thread(self._tokens.access_token))
-        await response.aread()
-        if reply_of(response).token_refused:
-            renewed = await asyncio.to_thread(self._tokens.access_token, force_refresh=True)
-            yield self._with_token(request, renewed)
+            yield self._with_token(request, self._tokens.access_token(refused=token))
 
     def _with_token(self, request: httpx.Request, token: str) -> httpx.Request:
         request.headers[self._header] = self._scheme + token
         return request
+
+
+class AsyncTokenAuth(httpx.Auth):
+    """As `TokenAuth`, for the calls of an `httpx.AsyncClient`."""
+
+    requires_response_body = True
+
+    def __init__(self, tokens: AsyncTokens) -> None:
+        self._tokens = tokens
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """For `httpx.AsyncClient`."""
+        token = await self._tokens.access_token()
+        request.headers["Authorization"] = f"Bearer {token}"
+        response = yield request
+        await response.aread()
+        if reply_of(response).token_refused:
+            request.headers["Authorization"] = f"Bearer {await self._tokens.access_token(refused=token)}"
+            yield request

@@ -46,40 +46,48 @@ class TokenSource:
         self._account = account
         self._environment = environment
         self._newest = NewestRefreshToken(account.refresh_token.get_secret_value(), store)
-        self._access_token = ""
-        self._renew_at = 0.0
+        self._issued: tuple[str, float] | None = None
+        """The newest access token, and when it is to be renewed."""
         self._lock = threading.Lock()
         self._doubted_at: float | None = None
         self._application: Any = None
         self._origin = Origin("signing in", account.account_id)
         self._http = AuthorityHttp(environment, self._origin)
 
-    def access_token(self, *, force_refresh: bool = False) -> str:
+    def current_token(self) -> str | None:
+        """The newest token if it is valid for at least some minutes. Never waits."""
+        issued = self._issued
+        return issued[0] if issued and time.monotonic() < issued[1] else None
+
+    def access_token(self, *, refused: str | None = None) -> str:
         """A token that is valid for at least some minutes.
 
         Args:
-            force_refresh: Renew even if the token has not expired, because the service refused it.
+            refused: A token that the service has refused, although it has not expired. It is renewed, but only once,
+                however many callers report it.
 
         Raises:
             ConfigurationError: A user must act: sign in again, or correct the client id or secret.
             TransientError: The authority cannot be reached, or its answer is not usable now.
         """
         with self._lock:
-            if force_refresh or time.monotonic() >= self._renew_at:
-                self._renew()
+            token = self.current_token()
+            if token is None or token == refused:
+                token = self._renew()
                 self._doubted_at = None
-            return self._access_token
+            return token
 
     def close(self) -> None:
         """Close the connections to the authority."""
         self._http.close()
 
-    def _renew(self) -> None:
+    def _renew(self) -> str:
         answer = self._redeem()
-        self._access_token = str(answer["access_token"])
-        self._renew_at = time.monotonic() + _seconds(answer.get("expires_in")) - RENEW_SECONDS_BEFORE
+        token = str(answer["access_token"])
+        self._issued = token, time.monotonic() + _seconds(answer.get("expires_in")) - RENEW_SECONDS_BEFORE
         if answer.get("refresh_token"):
             self._newest.keep(str(answer["refresh_token"]))
+        return token
 
     def _redeem(self) -> Mapping[str, Any]:
         """The authority's answer with an access token."""

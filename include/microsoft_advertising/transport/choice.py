@@ -8,7 +8,8 @@ from enum import StrEnum
 import httpx
 
 from microsoft_advertising.account import Account
-from microsoft_advertising.auth.signing import TokenAuth
+from microsoft_advertising.auth.async_tokens import AsyncTokens
+from microsoft_advertising.auth.signing import AsyncTokenAuth, TokenAuth
 from microsoft_advertising.auth.tokens import TokenSource
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.limits import SOAP_ENDS, SOAP_WARNING_DAYS
@@ -44,9 +45,12 @@ def open_async_transport(
     http: httpx.AsyncClient,
 ) -> AsyncTransport:
     """As `open_transport`, for coroutines."""
+    shared = AsyncTokens(tokens)
     if name is TransportName.SOAP:
-        return AsyncSoapTransport(account=account, environment=environment, tokens=tokens, http=http)
-    return AsyncRestTransport(account=account, environment=environment, auth=TokenAuth(tokens), http=http)
+        return AsyncSoapTransport(account=account, environment=environment, tokens=shared, http=http)
+    return AsyncRestTransport(
+        account=account, environment=environment, auth=AsyncTokenAuth(shared), http=http
+    )
 
 
 def end_notice(name: TransportName, today: date) -> str:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import httpx
 
 from microsoft_advertising.account import Account
-from microsoft_advertising.auth.signing import TokenAuth, account_headers
+from microsoft_advertising.auth.signing import account_headers
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.faults import Origin
 from microsoft_advertising.operations import Operation
@@ -32,7 +32,7 @@ class _Rest:
 
     environment: Environment
     account: Account
-    auth: TokenAuth
+    auth: httpx.Auth
 
     def _origin(self, operation: Operation[T]) -> Origin:
         return Origin(operation.name, self.account.account_id)

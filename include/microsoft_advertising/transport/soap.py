@@ -7,13 +7,13 @@ loop, where importing the SDK would block all triggers for most of a second, so 
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import httpx
 
 from microsoft_advertising.account import Account
+from microsoft_advertising.auth.async_tokens import AsyncTokens
 from microsoft_advertising.auth.tokens import TokenSource
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.faults import Origin
@@ -38,12 +38,10 @@ class _Soap:
     Attributes:
         environment: The addresses of the services.
         account: For the headers of the envelopes.
-        tokens: Source of access tokens. The token is part of the envelope, so `TokenAuth` cannot add it.
     """
 
     environment: Environment
     account: Account
-    tokens: TokenSource
 
     def _origin(self, operation: Operation[T]) -> Origin:
         return Origin(operation.name, self.account.account_id)
@@ -66,17 +64,24 @@ class _Soap:
 
 @dataclass(frozen=True, kw_only=True)
 class SoapTransport(_Soap):
-    """Carries operations out with an open `httpx.Client`, which its owner closes."""
+    """Carries operations out with an open `httpx.Client`, which its owner closes.
 
+    Attributes:
+        tokens: Source of access tokens. The token is part of the envelope, so `TokenAuth` cannot add it.
+        http: The client.
+    """
+
+    tokens: TokenSource
     http: httpx.Client
 
     def call(self, operation: Operation[T]) -> T:
         """See `Transport.call`."""
         origin = self._origin(operation)
         with mark_unknown_outcome(operation):
-            reply = self._send(operation, self.tokens.access_token())
+            token = self.tokens.access_token()
+            reply = self._send(operation, token)
             if reply.token_refused:
-                reply = self._send(operation, self.tokens.access_token(force_refresh=True))
+                reply = self._send(operation, self.tokens.access_token(refused=token))
             return read_answer(operation, reply, origin)
 
     def _send(self, operation: Operation[T], token: str) -> Reply:
@@ -90,16 +95,17 @@ class SoapTransport(_Soap):
 class AsyncSoapTransport(_Soap):
     """As `SoapTransport`, with an `httpx.AsyncClient` and without the SDK."""
 
+    tokens: AsyncTokens
     http: httpx.AsyncClient
 
     async def call(self, operation: Operation[T]) -> T:
-        """See `AsyncTransport.call`. Tokens are fetched in a thread, because msal has no async API."""
+        """See `AsyncTransport.call`."""
         origin = self._origin(operation)
         with mark_unknown_outcome(operation):
-            reply = await self._send(operation, await asyncio.to_thread(self.tokens.access_token))
+            token = await self.tokens.access_token()
+            reply = await self._send(operation, token)
             if reply.token_refused:
-                token = await asyncio.to_thread(self.tokens.access_token, force_refresh=True)
-                reply = await self._send(operation, token)
+                reply = await self._send(operation, await self.tokens.access_token(refused=token))
             return read_answer(operation, reply, origin)
 
     async def _send(self, operation: Operation[T], token: str) -> Reply:

@@ -40,9 +40,9 @@ class PolledUpload:
         """Seconds since the file was sent."""
         return time.time() - self.since
 
-    def seconds_left(self) -> float:
-        """Seconds until the time limit; negative if it is over."""
-        return math.inf if self.until is None else self.until - time.time()
+    def seconds_left(self) -> float | None:
+        """Seconds until the time limit, if there is one; 0 if it is over."""
+        return None if self.until is None else max(0.0, self.until - time.time())
 
 
 @dataclass(frozen=True)
@@ -106,24 +106,41 @@ async def _wait_for(waiting: set[asyncio.Task[bool]], *, linger: float, longest:
 
 async def _has_ended(upload: PolledUpload, poll: Poll, schedule: PollSchedule) -> bool:
     """Poll until the end or the time limit; return whether the upload has ended."""
-    wait = _first_wait(schedule, upload.elapsed())
-    while wait < upload.seconds_left():
+    limit = asyncio.timeout(upload.seconds_left())
+    try:
+        async with limit:
+            await _poll_until_end(upload, poll, schedule)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        return False
+    return True
+
+
+async def _poll_until_end(upload: PolledUpload, poll: Poll, schedule: PollSchedule) -> None:
+    wait, failures = _first_wait(schedule, upload.elapsed()), 0
+    while True:
         await asyncio.sleep(wait)
         try:
             status = await poll(upload.request_id)
         except TransientError as error:
             log.warning("Status of request %s: %s", upload.request_id, error)
-            wait = error.retry_after or schedule.longest
+            failures += 1
+            wait = error.retry_after or _wait_after(failures, schedule, upload)
             continue
         except CustomerMatchError as error:
             # The worker requests the status again and raises the error with its class and advice.
             log.warning("Polling of request %s stopped: %s", upload.request_id, error)
-            return True
+            return
         if status.state.final:
-            return True
-        wait = schedule.next_wait(upload.elapsed())
-    await asyncio.sleep(max(0.0, upload.seconds_left()))
-    return False
+            return
+        wait, failures = schedule.next_wait(upload.elapsed()), 0
+
+
+def _wait_after(failures: int, schedule: PollSchedule, upload: PolledUpload) -> float:
+    """Seconds to wait after a number of failures in a row: the usual time, or longer."""
+    doubled = schedule.first * 2.0 ** min(failures, 16)
+    return max(schedule.next_wait(upload.elapsed()), min(schedule.longest, doubled))
 
 
 def _first_wait(schedule: PollSchedule, elapsed: float) -> float:

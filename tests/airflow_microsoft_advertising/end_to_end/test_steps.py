@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from tenacity import RetryCallState
 
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
+from airflow_microsoft_advertising.polling.pace import Pace
 from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.normalise import normalise_segment
@@ -55,6 +56,7 @@ DAY = datetime(2026, 5, 1, tzinfo=UTC)
 def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for between two calls, two tries and two runs is not the matter here."""
     monkeypatch.setattr(RetryPolicy, "_wait", lambda *_: 0.0)
+    monkeypatch.setattr(Pace, "delay", lambda *_: None)
     monkeypatch.setattr(call_tracking, "LIFE", timedelta())
 
 

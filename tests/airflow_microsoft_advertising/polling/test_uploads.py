@@ -126,6 +126,30 @@ def test_a_passing_failure_is_waited_for(wait: Wait) -> None:
 
 
 @pytest.mark.faults
+def test_after_failures_in_a_row_polls_are_rarer(wait: Wait) -> None:
+    service = Service(a=TransientError("down"))
+    schedule = PollSchedule(first=1.0, longest=60.0, share=0.0)
+    assert wait(service, schedule, until={"a": START + 200}) == (Outcome(ended=[], overdue=["a"]), 200)
+    assert [moment for moment, _ in service.polled] == [1, 3, 7, 15, 31, 63, 123, 183]
+
+
+@pytest.mark.faults
+def test_a_poll_that_takes_too_long_does_not_delay_the_time_limit(wait: Wait) -> None:
+    class Slow(Service):
+        async def poll(self, request_id: str) -> UploadStatus:
+            await asyncio.sleep(900)
+            return await super().poll(request_id)
+
+    assert wait(Slow(a=0), until={"a": START + 7}) == (Outcome(ended=[], overdue=["a"]), 7)
+
+
+@pytest.mark.faults
+def test_a_timeout_that_is_not_ours_is_a_defect(wait: Wait) -> None:
+    with pytest.raises(TimeoutError):
+        wait(Service(a=TimeoutError()), until={"a": START + 7})
+
+
+@pytest.mark.faults
 def test_a_defect_is_raised_and_leaves_nothing_behind(wait: Wait) -> None:
     with pytest.raises(ZeroDivisionError):
         wait(Service(a=ZeroDivisionError(), b=50), linger=10)

@@ -69,7 +69,7 @@ def test_renewal_uses_the_rotated_token_and_stores_it(
     store = Store()
     source = TokenSource(account, environment, store)
     assert source.access_token() == "access-1"
-    assert source.access_token(force_refresh=True) == "access-2"
+    assert source.access_token(refused="access-1") == "access-2"
     assert form(service)["refresh_token"] == "refresh-secret-1"
     assert store.saved == ["refresh-secret-1", "refresh-secret-2"]
 
@@ -78,7 +78,10 @@ def test_without_a_store_the_rotated_token_is_kept_in_memory(
     service: Service, account: Account, environment: Environment
 ) -> None:
     source = TokenSource(account, environment)
-    assert [source.access_token(force_refresh=True) for _ in range(2)] == ["access-1", "access-2"]
+    assert [source.access_token(refused=refused) for refused in (None, "access-1")] == [
+        "access-1",
+        "access-2",
+    ]
     assert form(service)["refresh_token"] == "refresh-secret-1"
 
 

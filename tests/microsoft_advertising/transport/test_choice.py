@@ -50,7 +50,7 @@ from microsoft_advertising.retrying import RetryPolicy
 from microsoft_advertising.auth.tokens import TokenSource
 from microsoft_advertising.transport.choice import TransportName
 
-TokenSource.access_token = lambda self, force_refresh=False: "token"
+TokenSource.access_token = lambda self, refused=None: "token"
 account = Account(client_id="a", refresh_token="r", developer_token="d", customer_id="1", account_id="2")
 
 async def call():
