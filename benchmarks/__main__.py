@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.output.goals import check, verdict_line
 from benchmarks.output.machine import describe_machine
+from benchmarks.output.profile import profile, profile_table
 from benchmarks.output.results import completed, keep, load, one_line
 from benchmarks.registry import CASES, Case, chosen
 from customer_match.project import PROJECT
@@ -71,6 +72,11 @@ def _measure(cases: list[Case], path: Path, *, full: bool, rounds: int | None) -
             results = [completed(result, case.name) for result in case.measure(size, times)]
             keep(path, results)
             print("\n".join(map(one_line, results)), flush=True)
+    stored = load(path)
+    sizes = {result["n"] for result in stored if any(result["name"] == case.name for case in cases)}
+    for size in sorted(sizes):
+        if shares := profile(stored, size):
+            print(f"Profile of {size:,} rows:", *profile_table(shares), sep="\n")
 
 
 if __name__ == "__main__":

@@ -61,19 +61,21 @@ def _compare(
         idle = airflow.idle_cpu(IDLE_SECONDS)
         runs = [(airflow.command(command), airflow.dag(dag)) for command, dag in pairs]
     commands, dags = [pair[0] for pair in runs], [pair[1] for pair in runs]
+    ours, command = _measured(dags, seconds), _measured(commands, seconds)
     above_idle = statistics.median(run.cpu_seconds - idle * run.seconds for run in dags)
     middle = sorted(dags, key=lambda run: run.seconds)[rounds // 2]
     return compared(
         case,
         size,
-        _measured(dags, seconds),
+        ours,
         "customer-match run",
-        _measured(commands, seconds),
+        command,
         rounds=rounds,
         run_seconds=_median(run.seconds for run in dags),
         work_seconds=_median(run.work_seconds for run in dags),
         idle_cpu_per_second=round(idle, 3),
         cpu_seconds_above_idle=round(above_idle, 3),
+        cpu_above_idle_times_baseline=round(above_idle / command.cpu_seconds, 3),
         simulator_cpu_seconds=_median(run.simulator_cpu_seconds for run in dags),
         tasks=[asdict(task) for task in middle.tasks],  # of the run that took the median time
     )

@@ -24,6 +24,7 @@ def describe_machine() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GB",
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
+        "load before the start": f"{os.getloadavg()[0]:.1f} processes",
         "Python": platform.python_version(),
         **{library: version(library) for library in _LIBRARIES},
     }

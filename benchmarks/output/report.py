@@ -9,6 +9,7 @@ from textwrap import fill
 from typing import Any, Final
 
 from benchmarks.output.goals import Verdict, check
+from benchmarks.output.profile import profile, profile_table
 from benchmarks.output.results import Result
 
 __all__ = ["render", "write_report"]
@@ -96,10 +97,6 @@ SECTIONS: Final = (
         ("simulator",),
     ),
 )
-_BEST: Final = {"read": 60, "judge": 136, "distinct": 62, "write": 42}
-"""Nanoseconds of CPU for a row in C code of its own with the SHA extensions of the processor: decode with pyarrow;
-normalise and hash; bucket, sort by eight bytes and check ties; deflate by an encoder made for such rows. Measured once
-with 4,000,000 profiles on an AMD EPYC of family 26; such code is not part of this project, as it needs a compiler."""
 _WIDTH = 118
 _SHOWN = {
     *(
@@ -193,7 +190,7 @@ def _section(section: Section, results: Sequence[Result], pictures: set[str]) ->
         name, words = section.picture
         parts.append(f"![{words}](images/{name}.svg)")
     parts.append(_table(results))
-    parts += [_further(results), _limits(results)]
+    parts += [_further(results), _profiles(results)]
     parts += [_tasks(result) for result in results if result.get("tasks")]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -244,26 +241,18 @@ def _value(value: Any) -> str:
     return _number(value) if isinstance(value, int | float) else str(value)
 
 
-def _limits(results: Sequence[Result]) -> str:
-    """How far each stage is from its limit, and from the best that is known."""
-    rows = [_limit_row(result) for result in results if str(result["name"]).removeprefix("stage-") in _BEST]
-    words = (
-        "How far from the limit, in nanoseconds of CPU for a row. *In C* is what code written for this processor "
-        "reached, once, on another machine of this kind; this project uses wheels only, and none of that code."
-    )
-    lines = [
-        fill(words, _WIDTH),
-        "",
-        "| stage | size | ours | limit of the libraries | in C |",
-        "|---|--:|--:|--:|--:|",
-    ]
-    return "\n".join(lines + rows) if rows else ""
-
-
-def _limit_row(result: Result) -> str:
-    ours, limit = (result[name] / result["n"] * 1e9 for name in ("cpu_seconds", "baseline_cpu_seconds"))
-    best = _BEST[result["name"].removeprefix("stage-")]
-    return f"| {result['case']} | {result['n']:,} | {ours:.0f} | {limit:.0f} | {best} |"
+def _profiles(results: Sequence[Result]) -> str:
+    """What each stage costs for a row, for each size of which all stages were measured."""
+    tables = []
+    for size in sorted({result["n"] for result in results}):
+        shares = profile(results, size)
+        if shares:
+            words = (
+                f"Nanoseconds of CPU for a row, of {size:,}. *In C* is what code made for one processor reached on "
+                "another machine of this kind; this project uses wheels only, and none of that code."
+            )
+            tables.append("\n".join([fill(words, _WIDTH), "", *profile_table(shares)]))
+    return "\n\n".join(tables)
 
 
 def _tasks(result: Result) -> str:

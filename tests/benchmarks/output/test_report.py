@@ -44,8 +44,10 @@ def test_sections_have_the_cases_in_the_order_of_their_sizes() -> None:
     assert "## The triggerer" not in page  # nothing was measured
 
 
-def test_stages_are_shown_beside_their_limits() -> None:
-    assert "| case of stage-read | 500,000 | 2000 | 20000 | 60 |" in render(RESULTS, MACHINE)
+def test_the_profile_is_shown_for_sizes_with_all_stages() -> None:
+    stages = [entry(f"stage-{name}", 500_000) for name in ("read", "judge", "distinct", "parts", "write")]
+    assert "| read | 2000 | " in render(stages, MACHINE)
+    assert "| read | 2000 | " not in render(stages[1:], MACHINE)
 
 
 def test_a_page_without_results_is_a_page() -> None:
