@@ -19,6 +19,7 @@ from airflow.sdk import DAG
 
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
 from airflow_microsoft_advertising.provider_info import get_provider_info
+from airflow_microsoft_advertising.run.batches.group import Group
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.trigger import BulkUploadTrigger, PauseTrigger
 from customer_match.export.model import Export
@@ -181,6 +182,7 @@ def test_the_tasks_of_a_run_and_what_they_hand_on_keep_their_names(dags: Dags) -
         "segment.normalise",
         "segment.chunk",
         "segment.upload",
+        "segment.upload_batch",
         "sizes",
         "report",
     }
@@ -190,4 +192,7 @@ def test_the_tasks_of_a_run_and_what_they_hand_on_keep_their_names(dags: Dags) -
     run = ExportRun(export, "run-1", dt.datetime(2026, 5, 1, tzinfo=dt.UTC))
     segment = Segment(table="Gold", audience="Gold")
     assert run.upload_values(segment).keys() == {"audience", "audience_id", "segment", "folder"}
-    assert segment.model_dump().keys() == {"table", "audience", "audience_id", "path", "fault", "ending"}
+    old = segment.model_dump()
+    assert Group.from_values(old).segments == (segment,), "tasks of 0.1.0 passed on single segments"
+    assert Group("batches/1", (segment,)).to_values() == {"name": "batches/1", "segments": [old]}
+    assert old.keys() == {"table", "audience", "audience_id", "path", "fault", "ending"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from airflow_microsoft_advertising.waiting import WaitingOperator
 from customer_match.redaction import holds_address
 
 if TYPE_CHECKING:
-    from airflow_microsoft_advertising.run.single_task import SingleTask
+    from airflow_microsoft_advertising.run.batches.single_task import SingleTask
     from customer_match.export.model import Export
 
 # Modules that do the work are imported inside functions: this module is imported whenever DAGs are parsed.
@@ -148,15 +148,9 @@ class CustomerMatchUploadOperator(WaitingOperator):
         return self._work(context, begin)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Continue after an upload has ended."""
-        overdue = str(event["request_id"]) if event.get("overdue") else None
-        started = float(event["started"])
+        """Continue after uploads have ended, or after a pause that the service asked for."""
+        started, overdue = float(event["started"]), event["overdue"]
         return self._work(context, lambda task: self._advance(task, started=started, overdue=overdue))
-
-    def execute_after_pause(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Continue after a pause that the service asked for."""
-        started, pauses = float(event["started"]), int(event["pauses"])
-        return self._work(context, lambda task: self._advance(task, started=started, pauses=pauses))
 
     def _work(self, context: Context, work: Callable[[SingleTask], dict[str, Any]]) -> dict[str, Any]:
         from airflow_microsoft_advertising.run.failures import translate_errors  # noqa: PLC0415 (see above)
@@ -165,21 +159,9 @@ class CustomerMatchUploadOperator(WaitingOperator):
         with translate_errors(Step.VALIDATE, None):
             return work(self._task(context))
 
-    def _advance(
-        self, task: SingleTask, *, started: float, overdue: str | None = None, pauses: int = 0
-    ) -> dict[str, Any]:
-        from airflow_microsoft_advertising.run.single_task import Pause  # noqa: PLC0415 (see above)
-        from customer_match_delivery.backoff import MAX_WAITS  # noqa: PLC0415
-
-        while move := task.advance(started=started, overdue=overdue):
-            overdue = None
-            if not isinstance(move, Pause):
-                overdue, pauses = self.wait_for(move, started=started), 0
-            elif move.counted and pauses >= MAX_WAITS:
-                task.fail_unfinished()
-            else:
-                pauses += move.counted
-                self.pause(move.seconds, started=started, pauses=pauses)
+    def _advance(self, task: SingleTask, *, started: float, overdue: Collection[str] = ()) -> dict[str, Any]:
+        while outlook := task.advance(overdue):
+            overdue = self.wait_for_batch(outlook, started=started)
         report = task.report()
         if not report.dry_run:
             self.audience_url = task.audience_url()
@@ -191,8 +173,8 @@ class CustomerMatchUploadOperator(WaitingOperator):
         }
 
     def _task(self, context: Context) -> SingleTask:
+        from airflow_microsoft_advertising.run.batches.single_task import SingleTask  # noqa: PLC0415
         from airflow_microsoft_advertising.run.export_run import ExportRun  # noqa: PLC0415 (see above)
-        from airflow_microsoft_advertising.run.single_task import SingleTask  # noqa: PLC0415
         from airflow_microsoft_advertising.run.task_arguments import name_of_export, switch  # noqa: PLC0415
         from customer_match.errors import ConfigurationError  # noqa: PLC0415
 

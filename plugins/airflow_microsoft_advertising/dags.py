@@ -1,6 +1,7 @@
-"""One DAG per export file: validate → normalise → chunk → upload for each segment, then report.
+"""One DAG per export file: validate → normalise → chunk → upload for the segments, then report.
 
-In parallel with the segments, `sizes` reads the sizes that the service reports for the audiences of earlier runs.
+A mapped task instance works for one large segment, or for a batch of small ones: see `docs/scaling.md`. In parallel
+with the segments, `sizes` reads the sizes that the service reports for the audiences of earlier runs.
 
 A file that is not valid becomes a DAG that shows the error, so that the other DAGs keep running.
 """
@@ -8,18 +9,20 @@ A file that is not valid becomes a DAG that shows the error, so that the other D
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, Asset, TriggerRule, XComArg, dag, get_current_context, task, task_group
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
+from airflow_microsoft_advertising.batch_operator import UploadBatchOperator
 from airflow_microsoft_advertising.listener import NOTE_KEY
 from airflow_microsoft_advertising.map_length import check_count
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
-from airflow_microsoft_advertising.pools import pool_name
+from airflow_microsoft_advertising.pools import BATCH_SLOTS, pool_name
 from airflow_microsoft_advertising.run.params import documentation, params, upload_arguments
 from customer_match.export.loading import BrokenExport, load_exports
 from customer_match.export.model import Export
@@ -36,14 +39,14 @@ __all__ = ["REASON_KEY", "customer_match_dags", "export_dag"]
 
 log = logger(__name__)
 
-_MAX_NAME_LENGTH = 120
-"""Maximum length of a name in the list of mapped tasks; Airflow's column holds 250 characters."""
+_NAME = "{{ segment_names }}"
+"""Name of a mapped task instance: see `Group.names`."""
 
 REASON_KEY = "reason"
 """Key of the XCom in which the task `select` stores why it failed."""
 
-Row = dict[str, Any]
-"""A segment as JSON, passed between tasks: `table`, `audience` and `path`."""
+Values = dict[str, Any]
+"""A group of segments as JSON, passed between tasks: its `name`, and `table`, `audience` and `path` of each segment."""
 
 # Tasks import their steps themselves: this file is parsed every few seconds, and the steps import large libraries.
 
@@ -102,10 +105,10 @@ def export_dag(export: Export) -> DAG:
             "max_retry_delay": timedelta(minutes=15),
         },
     ) as export_dag:
-        rows = select_task(export)
-        report = report_task(export, rows)
-        segment_group(export, rows) >> report
-        sizes_task(export, rows) >> report
+        groups = select_task(export)
+        report = report_task(export, groups)
+        segment_group(export, groups) >> report
+        sizes_task(export, groups) >> report
     return export_dag
 
 
@@ -115,97 +118,124 @@ def value_of(output: XComArg) -> Any:
 
 
 def select_task(export: Export) -> XComArg:
-    """Make the task that chooses the segments of a run."""
+    """Make the task that chooses the segments of a run, and divides them into groups."""
 
     @task
-    def select() -> list[Row]:
-        """Choose the segments of this run."""
+    def select() -> list[Values]:
+        """Choose the segments of this run, and which of them share tasks."""
+        from airflow_microsoft_advertising.run.batches.group import groups_of  # noqa: PLC0415 (see above)
         from airflow_microsoft_advertising.run.select import select_segments  # noqa: PLC0415 (see above)
 
-        context = get_current_context()
+        context, run = get_current_context(), this_run(export)
         try:
-            segments = select_segments(this_run(export), context["params"]["segments"])
-            check_count(len(segments))
+            segments = select_segments(run, context["params"]["segments"])
+            groups = groups_of(run, segments)
+            check_count(len(groups), len(segments))
         except AirflowFailException as error:
             context["ti"].xcom_push(REASON_KEY, str(error))
             raise
-        return [segment.model_dump() for segment in segments]
+        return [group.to_values() for group in groups]
 
     return select()
 
 
-def segment_group(export: Export, rows: XComArg) -> DAGNode:
-    """Make the tasks of one segment, mapped over all segments."""
+def segment_group(export: Export, groups: XComArg) -> DAGNode:
+    """Make the tasks of a group of segments, mapped over all groups."""
 
-    @task(map_index_template="{{ segment_name }}")
-    def validate(row: Row) -> Row:
+    @task(map_index_template=_NAME)
+    def validate(group: Values) -> Values:
         """Check that the table exists, is readable and fresh, and has its e-mail column."""
-        from airflow_microsoft_advertising.run.validate import validate_segment  # noqa: PLC0415 (see above)
+        do_step(export, group, "validate")
+        return group
 
-        validate_segment(this_run(export), this_segment(row))
-        return row
-
-    @task(map_index_template="{{ segment_name }}")
-    def normalise(row: Row) -> Row:
+    @task(map_index_template=_NAME)
+    def normalise(group: Values) -> Values:
         """Normalise and hash the addresses, and stage the members."""
-        from airflow_microsoft_advertising.run.normalise import normalise_segment  # noqa: PLC0415 (see above)
+        do_step(export, group, "normalise")
+        return group
 
-        normalise_segment(this_run(export), this_segment(row))
-        return row
-
-    @task(map_index_template="{{ segment_name }}")
-    def chunk(row: Row) -> Row:
+    @task(map_index_template=_NAME)
+    def chunk(group: Values) -> Values | None:
         """Compute the difference to the ledger, and divide it into parts."""
-        from airflow_microsoft_advertising.run.chunk import chunk_segment  # noqa: PLC0415 (see above)
-
-        run, segment = this_run(export), this_segment(row)
-        chunk_segment(run, segment)
-        return run.upload_values(segment)
+        run, segments = do_step(export, group, "chunk")
+        context, is_batch = get_current_context(), len(segments) > 1
+        values = None if is_batch else run.upload_values(segments[0])
+        if not may_have_batches(export):
+            return values
+        # Airflow skips the other one of the two upload tasks only by this exception, so it cannot return the values.
+        context["ti"].xcom_push("return_value", values)
+        other = "segment.upload" if is_batch else "segment.upload_batch"
+        raise DownstreamTasksSkipped(tasks=[(other, context["ti"].map_index)])  # type: ignore[no-untyped-call]
 
     @task_group
-    def segment(row: Row) -> None:
-        validated = value_of(validate(row))
-        normalised = value_of(normalise(validated))
+    def segment(group: Values) -> None:
+        normalised = value_of(normalise(value_of(validate(group))))
+        chunked = chunk(normalised)
         UploadAudienceOperator(
             task_id="upload",
             map_index_template="{{ task.segment.audience }}",
             pool=pool_name(export.cid),
-            segment=value_of(chunk(normalised)),
+            segment=value_of(chunked),
             **upload_arguments(export),
         )
+        if may_have_batches(export):
+            upload_batch = UploadBatchOperator(
+                task_id="upload_batch",
+                map_index_template="{{ task.names }}",
+                pool=pool_name(export.cid),
+                pool_slots=BATCH_SLOTS,
+                export=export,
+                group=normalised,
+            )
+            chunked >> upload_batch
 
-    return segment.expand(row=rows)
+    return segment.expand(group=groups)
 
 
-def sizes_task(export: Export, rows: XComArg) -> XComArg:
+def may_have_batches(export: Export) -> bool:
+    """Whether segments of an export may share tasks."""
+    return export.segments_per_task > 1 and (export.has_patterns or len(export.segments) > 1)
+
+
+def do_step(export: Export, group: Values, step: str) -> tuple[ExportRun, Sequence[Segment]]:
+    """Do a step before the upload for a group of segments, and use their names as the name of the mapped task."""
+    from airflow_microsoft_advertising.run.batches.group import Group, run_step  # noqa: PLC0415 (see above)
+    from customer_match.runs.records import Step  # noqa: PLC0415
+
+    context, segments = get_current_context(), Group.from_values(group)
+    context["segment_names"] = segments.names  # type: ignore[typeddict-unknown-key]
+    return run_step(export, context, segments, Step(step)), segments.segments
+
+
+def sizes_task(export: Export, groups: XComArg) -> XComArg:
     """Make the task that reads the sizes that the service reports for earlier runs."""
 
     @task(retries=0, execution_timeout=timedelta(minutes=10))
-    def sizes(rows: list[Row]) -> None:
+    def sizes(groups: list[Values]) -> None:
         """Read the matched users of each audience, and check whether they are enough to serve ads. Fails no run."""
         from airflow_microsoft_advertising.run.sizes import read_sizes  # noqa: PLC0415 (see above)
 
-        read_sizes(this_run(export), [Segment.model_validate(row) for row in rows])
+        read_sizes(this_run(export), all_segments(groups))
 
-    return sizes(value_of(rows))
+    return sizes(value_of(groups))
 
 
-def report_task(export: Export, rows: XComArg) -> XComArg:
+def report_task(export: Export, groups: XComArg) -> XComArg:
     """Make the task that writes the report of a run."""
     audiences = Asset(f"{export.name} audiences")
 
     @task(trigger_rule=TriggerRule.ALL_DONE, retries=1, outlets=[audiences])
-    def report(rows: list[Row] | None) -> None:
+    def report(groups: list[Values] | None) -> None:
         """Write the report. Fails if a segment failed. Success emits an asset event that can schedule other DAGs."""
         from airflow_microsoft_advertising.run.report import write_report  # noqa: PLC0415 (see above)
         from customer_match.runs.report_text import summary_of  # noqa: PLC0415 (see above)
 
         context = get_current_context()
-        if rows is None:
+        if groups is None:
             reason = context["ti"].xcom_pull(task_ids="select", key=REASON_KEY)
             advice = reason or "See the log of the task `select`."
             raise AirflowFailException(f"No segments were selected. {advice}")
-        result = write_report(this_run(export), [Segment.model_validate(row) for row in rows])
+        result = write_report(this_run(export), all_segments(groups))
         summary = summary_of(result)
         context["ti"].xcom_push(NOTE_KEY, summary)
         log.info("%s", summary)
@@ -217,7 +247,7 @@ def report_task(export: Export, rows: XComArg) -> XComArg:
             **{count: result.total(count) for count in ("profiles", "members", "added", "removed", "parts")},
         }
 
-    return report(value_of(rows))
+    return report(value_of(groups))
 
 
 def this_run(export: Export) -> ExportRun:
@@ -227,11 +257,11 @@ def this_run(export: Export) -> ExportRun:
     return run_of(export, get_current_context())
 
 
-def this_segment(row: Row) -> Segment:
-    """Return the segment of a row, and use its name as the name of the mapped task."""
-    segment = Segment.model_validate(row)
-    get_current_context()["segment_name"] = without_addresses(segment.audience)[:_MAX_NAME_LENGTH]  # type: ignore[typeddict-unknown-key]
-    return segment
+def all_segments(groups: Sequence[Values]) -> list[Segment]:
+    """Return the segments of all groups."""
+    from airflow_microsoft_advertising.run.batches.group import Group  # noqa: PLC0415 (see above)
+
+    return [segment for group in groups for segment in Group.from_values(group).segments]
 
 
 def broken_dag(export: BrokenExport) -> DAG:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
 
-from airflow_microsoft_advertising.pools import ensure_pools
+from airflow_microsoft_advertising.pools import ensure_pools, small_pools
 from customer_match.redaction import logger
 
 if TYPE_CHECKING:
@@ -60,6 +60,16 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001 (Airf
     for name in ensure_pools({task.pool for task in dag.tasks}, session):
         log.warning(
             "The pool %s was missing and was created. You can change its slots under Admin > Pools.", name
+        )
+    needs = {task.pool: task.pool_slots for task in sorted(dag.tasks, key=lambda task: task.pool_slots)}
+    for name, slots in small_pools(needs, session).items():
+        log.error(
+            "The pool %s has %d slots, but the task upload_batch of %s takes %d and never starts. Raise the slots "
+            "under Admin > Pools, or set `segments_per_task: 1` in the export file.",
+            name,
+            slots,
+            dag_run.dag_id,
+            needs[name],
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,6 +13,7 @@ from customer_match_delivery.backoff import wait_seconds
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+    from airflow_microsoft_advertising.run.batches.batch import Outlook
     from customer_match_delivery.delivery import Waiting
 
 # If a deferred task resumes before the scheduler has seen its process end, the task starts from the beginning
@@ -21,9 +23,14 @@ _POLL_SCHEDULE = {"first": _SHORTEST_PAUSE}
 
 _TRIGGERER_AWAY = timedelta(minutes=30)
 
+WORKER_WAIT = timedelta(seconds=4)
+"""How long a deferrable task itself waits for an upload before it goes to the triggerer. Small files are processed
+within seconds, and to return from the triggerer costs more than that: a new process and several seconds."""
+_WORKER_POLLS = {"first": 1.0, "longest": 1.0}
+
 # Modules that do the work are imported inside functions: this module is imported whenever DAGs are parsed.
 
-__all__ = ["WaitingOperator"]
+__all__ = ["WORKER_WAIT", "WaitingOperator"]
 
 
 class WaitingOperator(BaseOperator):
@@ -111,40 +118,97 @@ class WaitingOperator(BaseOperator):
         Raises:
             TaskDeferred: The task waits in the triggerer.
         """
+        seconds = (WORKER_WAIT if self.deferrable else self.upload_timeout).total_seconds()
+        if self._has_ended([waiting], seconds):
+            return None
         if self.deferrable:
             self._defer(waiting, started)
-        return None if self._poll(waiting) else waiting.request_id
+        return waiting.request_id
+
+    def wait_for_batch(self, outlook: Outlook, *, started: float) -> list[str]:
+        """Wait until a batch of segments can go on; a deferrable task continues in `execute_complete`.
+
+        Args:
+            outlook: What the batch waits for.
+            started: When this try of the task started, as seconds since 1970; the event returns it.
+
+        Returns:
+            Request ids of the uploads that did not end in time.
+
+        Raises:
+            TaskDeferred: The task waits in the triggerer.
+        """
+        now, wake = time.time(), outlook.wake
+        limits = {one.request_id: self._limit(one, started) for one in outlook.uploads}
+        until = min([*limits.values(), *([] if wake is None else [wake])])
+        seconds = max(0.0, until - now)
+        if self.deferrable:
+            seconds = min(seconds, WORKER_WAIT.total_seconds())
+        has_ended = self._has_ended(outlook.uploads, seconds)
+        if self.deferrable and not has_ended and time.time() < until:
+            self._defer_batch(outlook, limits, started)
+        return [request_id for request_id, limit in limits.items() if limit <= time.time()]
+
+    def _limit(self, waiting: Waiting, started: float) -> float:
+        """Until when this try of the task waits for an upload, in seconds since 1970."""
+        return max(waiting.since.timestamp(), started) + self.upload_timeout.total_seconds()
 
     def _defer(self, waiting: Waiting, started: float) -> NoReturn:
         from airflow_microsoft_advertising.trigger import BulkUploadTrigger  # noqa: PLC0415 (see above)
 
         self.defer(
             trigger=BulkUploadTrigger(
-                microsoft_advertising_conn_id=self.microsoft_advertising_conn_id,
-                customer_id=self.customer_id,
-                account_id=self.account_id,
+                **self._connection(),
                 request_id=waiting.request_id,
                 since=waiting.since.timestamp(),
                 started=started,
                 until=(datetime.now(UTC) + self.upload_timeout).timestamp(),
-                schedule=self.poll_schedule,
             ),
             method_name="execute_complete",
             # Airflow's own timeout, for the case that no triggerer runs. It records no failure and keeps the lease.
             timeout=self.upload_timeout + _TRIGGERER_AWAY,
         )
 
-    def _poll(self, waiting: Waiting) -> bool:
-        """Poll until the upload has ended. Return False if it did not end in time."""
-        from airflow_microsoft_advertising.run.polling import poll_until_end  # noqa: PLC0415 (see above)
+    def _defer_batch(self, outlook: Outlook, limits: dict[str, float], started: float) -> NoReturn:
+        from airflow_microsoft_advertising.trigger import BulkUploadsTrigger  # noqa: PLC0415 (see above)
+
+        wake = None if outlook.wake is None else max(outlook.wake, time.time() + _SHORTEST_PAUSE)
+        last = max([*limits.values(), wake or 0.0])
+        self.defer(
+            trigger=BulkUploadsTrigger(
+                **self._connection(),
+                uploads=[
+                    {
+                        "request_id": one.request_id,
+                        "since": one.since.timestamp(),
+                        "until": limits[one.request_id],
+                    }
+                    for one in outlook.uploads
+                ],
+                started=started,
+                wake=wake,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=last - time.time()) + _TRIGGERER_AWAY,  # as above
+        )
+
+    def _connection(self) -> dict[str, Any]:
+        """The arguments of a trigger that are the same for all uploads."""
+        return {
+            "microsoft_advertising_conn_id": self.microsoft_advertising_conn_id,
+            "customer_id": self.customer_id,
+            "account_id": self.account_id,
+            "schedule": self.poll_schedule,
+        }
+
+    def _has_ended(self, uploads: Sequence[Waiting], seconds: float) -> bool:
+        """Wait in this process until one of the uploads has ended. Return False after so many seconds."""
+        from airflow_microsoft_advertising.run.polling import wait_for_any  # noqa: PLC0415 (see above)
         from microsoft_advertising.polling import PollSchedule  # noqa: PLC0415
 
-        schedule, timeout = PollSchedule(**self.poll_schedule), self.upload_timeout.total_seconds()
+        schedule = PollSchedule(**_WORKER_POLLS if self.deferrable else self.poll_schedule)
+        if not uploads:
+            time.sleep(seconds)
+            return False
         with self.hook.get_conn() as client:
-            waits = poll_until_end(lambda: client, waiting, schedule, timeout=timeout)
-            while True:
-                try:
-                    seconds = next(waits)
-                except StopIteration as end:
-                    return bool(end.value)
-                time.sleep(seconds)
+            return wait_for_any(client, uploads, schedule, seconds=seconds)

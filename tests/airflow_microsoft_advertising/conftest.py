@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ EXTRA = {
 
 def assert_no_secret(text: str) -> None:
     assert not [name for name, value in SECRETS.items() if value in text]
+
+
+@pytest.fixture(autouse=True)
+def _no_wait_in_the_worker(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Deferrable tasks defer at once, unless the test is about the wait before that."""
+    if request.node.get_closest_marker("worker_wait") is None:
+        monkeypatch.setattr("airflow_microsoft_advertising.waiting.WORKER_WAIT", timedelta(0))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_microsoft_advertising.customer_match import CustomerMatchUploadOperator
-from airflow_microsoft_advertising.run.single_task import Pause, SingleTask
+from airflow_microsoft_advertising.run.batches.single_task import SingleTask
 from airflow_microsoft_advertising.run.upload import Busy, Upload
 from customer_match.errors import TransientError
 from customer_match_delivery.backoff import MAX_WAITS
@@ -400,40 +402,42 @@ class TestSingleTask:
 
         monkeypatch.setattr(Upload, "start", start)
 
-    def test_the_service_asks_for_a_pause(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        task = self.single_task(tmp_path)
-        self.played(monkeypatch, TransientError("slow down", retry_after=60.0), Busy(9.0))
-        assert task.advance(started=0.0) == Pause(9.0, counted=False)
-        self.played(monkeypatch, TransientError("slow down", retry_after=60.0), {})
-        assert task.advance(started=0.0) == Pause(60.0, counted=True)
-
-    def test_after_too_many_pauses_the_task_may_be_tried_again(
+    def test_while_the_service_asks_for_a_wait_nothing_is_sent(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         task = self.single_task(tmp_path)
-        self.played(monkeypatch, *[TransientError("slow down", retry_after=60.0)] * 2)
-        assert task.advance(started=0.0) == Pause(60.0, counted=True)
-        task.fail_unfinished()
-        assert task.advance(started=0.0) is None
-        with pytest.raises(TransientError):
-            task.report()
+        self.played(monkeypatch, TransientError("slow down", retry_after=60.0))
+        for _ in range(2):
+            outlook = task.advance()
+            assert outlook is not None
+            assert outlook.uploads == ()
+            assert 50 < (outlook.wake or 0) - time.time() < 70
+
+    def test_another_run_delays_only_its_audience(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        task = self.single_task(tmp_path)
+        self.played(monkeypatch, Busy(9.0), {})
+        outlook = task.advance()
+        assert outlook is not None
+        assert 8 < (outlook.wake or 0) - time.time() < 11
 
     def test_a_fault_that_may_pass_is_tried_again_and_one_of_the_data_is_not(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         task = self.single_task(tmp_path)
         self.played(monkeypatch, AirflowFailException("no"), AirflowFailException("no"))
-        assert task.advance(started=0.0) is None
+        assert task.advance() is None
         with pytest.raises(AirflowFailException):
             task.report()
         task.prepare()
         self.played(monkeypatch, AirflowFailException("no"), TransientError("away"))
-        assert task.advance(started=0.0) is None
+        assert task.advance() is None
         with pytest.raises(TransientError):
             task.report()
 
 
-def test_pauses_of_the_service_have_an_end(
+def test_waits_that_the_service_asks_for_have_an_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connect: Connect
 ) -> None:
     """A task that is not deferrable waits itself, as often as one in the triggerer."""
@@ -442,13 +446,20 @@ def test_pauses_of_the_service_have_an_end(
     task = CustomerMatchUploadOperator(
         task_id="send", email="Email", workspace="w", table="t", deferrable=False
     )
-    monkeypatch.setattr("airflow_microsoft_advertising.waiting.time.sleep", waits.append)
     single = SingleTask(Lake(tmp_path).run(), "autumn / run")
     single.prepare()
-    monkeypatch.setattr(
-        Upload, "start", lambda *_, **__: (_ for _ in ()).throw(TransientError("x", retry_after=7))
-    )
-    with pytest.raises(TransientError):
-        task._advance(single, started=0.0)
-    assert len(waits) == MAX_WAITS
+    now = time.time()
+    with time_machine.travel(now, tick=False) as clock:
+
+        def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            clock.shift(seconds)
+
+        monkeypatch.setattr("airflow_microsoft_advertising.waiting.time.sleep", sleep)
+        monkeypatch.setattr(
+            Upload, "start", lambda *_, **__: (_ for _ in ()).throw(TransientError("x", retry_after=7))
+        )
+        with pytest.raises(TransientError):
+            task._advance(single, started=now)
+    assert len([wait for wait in waits if wait]) == MAX_WAITS
     assert min(waits) >= 7

@@ -54,7 +54,11 @@ def dag_run(session: Session) -> DagRun:
     )
     session.add(run)
     session.flush()
-    tasks = [SimpleNamespace(pool="default_pool"), SimpleNamespace(pool=pool_name("190000001"))]
+    tasks = [
+        SimpleNamespace(pool="default_pool", pool_slots=1),
+        SimpleNamespace(pool=pool_name("190000001"), pool_slots=5),
+        SimpleNamespace(pool=pool_name("190000001"), pool_slots=1),
+    ]
     run.dag = SimpleNamespace(tasks=tasks)  # type: ignore[assignment]  # all that the listener looks at
     return run
 
@@ -109,6 +113,20 @@ def test_an_existing_pool_is_not_changed(session: Session, dag_run: DagRun) -> N
     run_listener.on_dag_run_running(dag_run, "")
     found = pools(session)[pool_name("190000001")]
     assert (found.slots, found.description, found.include_deferred) == (2, "ours", False)
+
+
+@pytest.mark.parametrize(("slots", "too_few"), [(4, True), (5, False), (-1, False)])
+def test_a_pool_that_is_too_small_for_a_batch_is_reported(
+    session: Session, dag_run: DagRun, caplog: pytest.LogCaptureFixture, slots: int, too_few: bool
+) -> None:
+    """Airflow lets the task wait forever, without a word on its page."""
+    from airflow.models.pool import Pool
+
+    name = pool_name("190000001")
+    session.add(Pool(pool=name, slots=slots, description="", include_deferred=True))
+    run_listener.on_dag_run_running(dag_run, "")
+    assert (f"The pool {name} has {slots} slots" in caplog.text) is too_few
+    assert ("segments_per_task: 1" in caplog.text) is too_few
 
 
 def test_pools_of_other_packages_are_ignored(session: Session) -> None:

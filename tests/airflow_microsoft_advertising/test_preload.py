@@ -22,7 +22,7 @@ get_listener_manager().hook.on_starting(component=object())
 preloaded = set(sys.modules)
 
 import airflow_microsoft_advertising.run
-for module in pkgutil.iter_modules(airflow_microsoft_advertising.run.__path__, "airflow_microsoft_advertising.run."):
+for module in pkgutil.walk_packages(airflow_microsoft_advertising.run.__path__, "airflow_microsoft_advertising.run."):
     importlib.import_module(module.name)
 print(json.dumps([sorted(preloaded), sorted(set(sys.modules) - preloaded)]))
 """

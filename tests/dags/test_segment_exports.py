@@ -18,6 +18,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
 from customer_match.project import IMPORT_PATH, PROJECT
+from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
 from tests.dags.conftest import DAG_FILE, GOOD, Dags
 
 SECONDS_TO_IMPORT = 120  # of the whole subprocess, so that it cannot hang; it takes about two
@@ -45,19 +46,30 @@ def test_tasks_follow_one_another_as_the_steps_do(dag: DAG) -> None:
         "select": {"segment.validate", "sizes", "report"},
         "sizes": {"report"},
         "segment.validate": {"segment.normalise"},
-        "segment.normalise": {"segment.chunk"},
-        "segment.chunk": {"segment.upload"},
+        "segment.normalise": {"segment.chunk", "segment.upload_batch"},
+        "segment.chunk": {"segment.upload", "segment.upload_batch"},
         "segment.upload": {"report"},
+        "segment.upload_batch": {"report"},
         "report": set(),
     }
 
 
-def test_the_tasks_of_a_segment_are_mapped_and_named_after_it(dag: DAG) -> None:
+def test_the_tasks_of_segments_are_mapped_and_named_after_them(dag: DAG) -> None:
     mapped = [task for task in dag.tasks if task.task_id.startswith("segment.")]
-    assert len(mapped) == 4
+    assert len(mapped) == 5
     for task in mapped:
         assert task.get_closest_mapped_task_group() is not None
-        assert task.map_index_template in {"{{ segment_name }}", "{{ task.segment.audience }}"}
+        assert task.map_index_template in {
+            "{{ segment_names }}",
+            "{{ task.segment.audience }}",
+            "{{ task.names }}",
+        }
+
+
+def test_where_no_segments_can_share_a_task_there_is_no_task_for_several(dags: Dags) -> None:
+    task_ids = {task.task_id for task in dags(autumn="+segments_per_task: 1\n")["autumn"].tasks}
+    assert "segment.upload" in task_ids
+    assert "segment.upload_batch" not in task_ids
 
 
 def test_the_report_is_made_whatever_happened(dag: DAG) -> None:
@@ -77,7 +89,10 @@ def test_the_sizes_delay_no_upload_and_fail_no_run(dag: DAG) -> None:
 def test_uploads_share_the_customers_pool_and_nothing_else_does(dag: DAG) -> None:
     pools = {task.task_id: task.pool for task in dag.tasks}
     assert pools.pop("segment.upload") == "microsoft_advertising_190000001"
+    assert pools.pop("segment.upload_batch") == "microsoft_advertising_190000001"
     assert set(pools.values()) == {"default_pool"}
+    slots = {task.task_id: task.pool_slots for task in dag.tasks}
+    assert (slots["segment.upload"], slots["segment.upload_batch"]) == (1, MAX_PARALLEL_UPLOADS)
 
 
 def test_the_upload_gets_what_the_export_says(dags: Dags, tmp_path: Path) -> None:
@@ -269,7 +284,7 @@ def test_a_broken_file_becomes_a_dag_that_says_why(dags: Dags, text: str, words:
         assert word in str(bad.doc_md)
         assert word in str(caught.value)
     assert task.retries == 0
-    assert len(found["good"].tasks) == 7
+    assert len(found["good"].tasks) == 8
 
 
 @pytest.mark.bad_input

@@ -39,7 +39,7 @@ def test_a_broken_segment_fails_alone(dags: Dags, tmp_path: Path, simulator: Sim
     text = (
         f"cid: {simulator.ready['customer_id']}\naid: {simulator.ready['account_id']}\n"
         f"source: {tmp_path / 'lake'}\nemail: Email\nworkspace: {tmp_path / 'workspace'}\nretries: 0\n"
-        f"segments:\n{segments}"
+        f"segments_per_task: 1\nsegments:\n{segments}"
     )
     name = f"whole-{unique}"
     run = quick(dags(**{name: text})[name]).test(run_conf={"mode": "full"})
@@ -158,7 +158,7 @@ def test_more_segments_than_airflow_maps(
     write_tables(str(tmp_path / "lake"), TABLES)
     text = (
         f"cid: 1\naid: 2\nsource: {tmp_path / 'lake'}\nemail: Email\nworkspace: {tmp_path / 'workspace'}\n"
-        "retries: 3\nsegments: all\n"
+        "retries: 3\nsegments: all\nsegments_per_task: 1\n"
     )
     name = f"many-{uuid.uuid4().hex[:8]}"
     run = dags(**{name: text})[name].test(run_conf={"dry_run": True})
@@ -167,7 +167,7 @@ def test_more_segments_than_airflow_maps(
     assert (tasks["select"].state, tasks["select"].try_number) == ("failed", 1)
     assert tasks["report"].state == "failed"
     told = capsys.readouterr().out
-    assert "No segments were selected. The run has 3 segments" in told
+    assert "No segments were selected. The 3 segments of this run need 3 mapped tasks" in told
     assert "AIRFLOW__CORE__MAX_MAP_LENGTH=3" in told
     monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "3")
     run = dags()[name].test(run_conf={"dry_run": True})

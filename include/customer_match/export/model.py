@@ -239,6 +239,12 @@ class Export(Section):
         description="Seconds before the first retry. The delay doubles with each further retry, up to 15 minutes.",
         examples=[30],
     )
+    segments_per_task: Annotated[Whole, Field(ge=1, le=1000)] = Field(
+        default=50,
+        description="How many segments with small tables share a task at most. A segment with a table of 8 MB or more "
+        "always has tasks of its own. `1`: every segment has its own.",
+        examples=[50],
+    )
     tags: Tags = Field(default=(), description="Tags of the DAG.", examples=["[marketing]"])
     owner: Label | None = Field(
         default=None, description="Owner of the DAG, as Airflow shows it.", examples=["marketing"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Self, cast
 from unicodedata import normalize
 
@@ -19,7 +21,7 @@ from customer_match.profiles.reading import dialect_of
 from customer_match.storage.location_paths import path_of
 from customer_match.tables.dated import nearest_days, newest_dated
 from customer_match.tables.discovery import Tables, discover, remains_of
-from customer_match.tables.listing import is_being_written
+from customer_match.tables.listing import Listing, find_files, is_being_written
 from customer_match.tables.opening import open_table
 from customer_match.tables.table import Table, TableMissing
 
@@ -93,6 +95,36 @@ class DatedSource:
             if not with_days:
                 raise
             raise self._of_other_days(error, self.source.root, lambda path: path) from None
+
+    def sizes(self, tables: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str | None], int]:
+        """The size of the files of tables, in bytes. It lists the root once, and tables outside the root one by one.
+
+        Args:
+            tables: The name and the path of each table, as in `open`.
+
+        Returns:
+            Sizes by name and path. Tables that are not found are left out, and entities of CDM models if their files
+            are in another folder.
+
+        Raises:
+            CustomerMatchError: The storage failed.
+        """
+        lake, root = self._open_folder(self.root)
+        below = _Sizes(find_files(lake, root))
+        sizes = {}
+        for name, path in tables:
+            try:
+                where = (
+                    f"{root.rstrip('/')}/{name}"
+                    if path is None
+                    else self._open_folder(self._fill_in(path, self._locate))[1]
+                )
+            except TableMissing:
+                continue
+            found = below.of(where) or (None if path is None else _Sizes(find_files(lake, where)).of(where))
+            if found is not None:
+                sizes[name, path] = found
+        return sizes
 
     def is_being_written(self, name: str) -> bool:
         """Whether a table is missing only because it is being overwritten."""
@@ -200,3 +232,19 @@ class DatedSource:
             "the table exists. `{{ latest }}` instead of the date would use the newest table up to the run's data "
             "interval."
         )
+
+
+class _Sizes:
+    """The sizes of the folders and files of a listing."""
+
+    def __init__(self, listing: Listing | None) -> None:
+        self._files = listing.files if listing else ()
+        self._paths = [file.path for file in self._files]
+
+    def of(self, path: str) -> int | None:
+        """The size of a folder, or of the files with this stem; None if there are none."""
+        path = path.rstrip("/")
+        start = bisect_left(self._paths, path)
+        files = takewhile(lambda file: file.path.startswith(path), islice(self._files, start, None))
+        sizes = [file.size_bytes for file in files if file.path[len(path) :][:1] in ("", "/", ".")]
+        return sum(sizes) if sizes else None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from customer_match.profiles.segment_lists import SegmentLists
 
-__all__ = ["OpenTable", "SegmentRows", "listed_segments", "segment_rows", "unreadable_lists"]
+__all__ = ["OpenTable", "SegmentRows", "listed_segments", "segment_rows", "shared_tables", "unreadable_lists"]
 
 log = logger(__name__)
 
@@ -130,6 +130,20 @@ def segment_rows(export: Export, segment: Segment, open_table: OpenTable) -> Seg
     profiles = _profiles(export, open_table)
     join = join_reading_of(export, profiles.columns(), memberships.columns())
     return SegmentRows(segment, join.profiles, (memberships, profiles), join)
+
+
+def shared_tables(export: Export, open_table: OpenTable) -> list[Table]:
+    """Open the tables that each segment reads as a whole: the profiles, and the table of all memberships.
+
+    Raises:
+        ConfigurationError: A table is not found or not readable.
+    """
+    if export.profiles is None:
+        return []
+    tables = [_profiles(export, open_table)]
+    if export.memberships is not None:
+        tables.append(_all_memberships(export.memberships, export.source, open_table))
+    return tables
 
 
 def listed_segments(export: Export, open_table: OpenTable) -> dict[str, str]:

@@ -19,7 +19,7 @@ from customer_match.export.sources import Source
 from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.state import State
 from customer_match.profiles.dated_source import DatedSource
-from customer_match.profiles.segment_rows import SegmentRows, listed_segments, segment_rows
+from customer_match.profiles.segment_rows import SegmentRows, listed_segments, segment_rows, shared_tables
 from customer_match.runs.records import SegmentRecords
 from customer_match.runs.table_changes import TableChanges
 from customer_match.safe_names import slug
@@ -125,6 +125,10 @@ class ExportRun:
         if self.export.memberships:
             return listed_segments(self.export, self.open_table)
         return self.source.tables(self.changes.are_known())
+
+    def shared_tables(self) -> list[Table]:
+        """Open the tables that each segment reads as a whole, beside its own."""
+        return shared_tables(self.export, self.open_table)
 
     def rows(self, segment: Segment) -> SegmentRows:
         """Open the tables of a segment.

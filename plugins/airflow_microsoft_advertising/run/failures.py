@@ -12,7 +12,7 @@ from customer_match.errors import CustomerMatchError, TransientError
 from customer_match.redaction import logger, without_addresses
 from customer_match.runs.records import Failure, SegmentRecords, Step
 
-__all__ = ["translate_errors"]
+__all__ = ["record_failure", "translate_errors"]
 
 log = logger(__name__)
 
@@ -36,7 +36,7 @@ def translate_errors(step: Step, records: SegmentRecords | None) -> Iterator[Non
         raise
     except CustomerMatchError as error:
         message = without_addresses(str(error))
-        _record(step, records, message)
+        record_failure(step, records, message)
         log.error("%s", message)  # noqa: TRY400 (the message says what to do)
         # Without the cause: Airflow would log its message too.
         if isinstance(error, TransientError):
@@ -48,15 +48,22 @@ def translate_errors(step: Step, records: SegmentRecords | None) -> Iterator[Non
         message = without_addresses(
             f"Unexpected {type(error).__name__} at {place.name} ({place.filename}:{place.lineno}): {error}"
         )
-        _record(step, records, message)
+        record_failure(step, records, message)
         log.error("%s", message)  # noqa: TRY400 (the traceback would show the original message)
         raise RuntimeError(message) from None
 
 
-def _record(step: Step, records: SegmentRecords | None, message: str) -> None:
+def record_failure(step: Step, records: SegmentRecords | None, message: str) -> None:
+    """Record a failure for the report. If this fails too, only log it: the first failure is the one to report.
+
+    Args:
+        step: The step that failed.
+        records: The records of the segment; None: there is nothing to record.
+        message: What is wrong and what to do, without addresses and secrets.
+    """
     if records is None:
         return
     try:
         records.write(Failure(step=step, message=message))
-    except Exception as error:  # noqa: BLE001 (the first failure is the one to report)
+    except Exception as error:  # noqa: BLE001 (as above)
         log.warning("The failure could not be recorded for the report: %s", type(error).__name__)

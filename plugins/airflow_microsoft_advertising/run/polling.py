@@ -1,9 +1,10 @@
-"""Polls an upload until it has ended, for callers that wait themselves: each wait is yielded, not slept."""
+"""Polls uploads until they have ended, in the process of a task or command."""
 
 from __future__ import annotations
 
+import heapq
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 
 from customer_match.errors import CustomerMatchError, TransientError
 from customer_match.redaction import logger
@@ -11,7 +12,7 @@ from customer_match_delivery.delivery import Waiting
 from microsoft_advertising.client import Client
 from microsoft_advertising.polling import PollSchedule
 
-__all__ = ["poll_until_end"]
+__all__ = ["poll_until_end", "wait_for_any"]
 
 log = logger(__name__)
 
@@ -19,7 +20,7 @@ log = logger(__name__)
 def poll_until_end(
     client: Callable[[], Client], waiting: Waiting, schedule: PollSchedule, *, timeout: float
 ) -> Generator[float, None, bool]:
-    """Poll an upload. The result is read afterwards, by the next step of the delivery.
+    """Poll an upload, for callers that wait themselves. The next step of the delivery reads the result.
 
     Args:
         client: Returns the client to poll with.
@@ -45,4 +46,37 @@ def poll_until_end(
         except CustomerMatchError as error:
             log.warning("Polling of request %s stopped: %s", waiting.request_id, error)
             return True
+    return False
+
+
+def wait_for_any(
+    client: Client, uploads: Sequence[Waiting], schedule: PollSchedule, *, seconds: float
+) -> bool:
+    """Poll several uploads until one of them has ended, and sleep in between.
+
+    Args:
+        client: The client to poll with.
+        uploads: The uploads.
+        schedule: When to poll.
+        seconds: How long to wait at most.
+
+    Returns:
+        Whether an upload has ended, as in `poll_until_end`.
+    """
+    deadline = time.monotonic() + seconds
+    polls = [
+        (0.0, index, poll_until_end(lambda: client, one, schedule, timeout=seconds))
+        for index, one in enumerate(uploads)
+    ]
+    while polls:
+        due, index, poll = heapq.heappop(polls)
+        if due >= deadline:
+            break
+        time.sleep(max(0.0, due - time.monotonic()))
+        try:
+            heapq.heappush(polls, (time.monotonic() + next(poll), index, poll))
+        except StopIteration as end:
+            if end.value:
+                return True
+    time.sleep(max(0.0, deadline - time.monotonic()))
     return False

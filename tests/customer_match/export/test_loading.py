@@ -71,6 +71,7 @@ run_timeout_hours: 2
 upload_timeout_minutes: 30
 retries: 0
 retry_delay_seconds: 5
+segments_per_task: 20
 tags: [a, b]
 owner: me
 """,

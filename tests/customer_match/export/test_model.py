@@ -69,6 +69,7 @@ def test_defaults_are_those_of_the_reference() -> None:
         "upload_timeout_minutes": 240,
         "retries": 3,
         "retry_delay_seconds": 30,
+        "segments_per_task": 50,
         "tags": [],
         "owner": None,
     }

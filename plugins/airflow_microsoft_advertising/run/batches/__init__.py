@@ -1,0 +1,1 @@
+"""Several segments in one task."""
