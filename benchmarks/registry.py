@@ -11,6 +11,7 @@ from benchmarks.cases import DATA_PATH, JOIN
 from benchmarks.lake import read_lake
 from benchmarks.simulator import simulate
 from benchmarks.stages import LIBRARIES, STAGES
+from benchmarks.triggerer import poll_uploads
 from benchmarks.variants import BOTH, CSV, LARGE
 
 __all__ = ["CASES", "Case", "Measure", "chosen"]
@@ -60,6 +61,7 @@ CASES: Final = (
     Case("join", JOIN, large=(10_000_000,), large_rounds=1),
     Case("lake", read_lake, sizes=(500_000,), rounds=5),
     Case("simulator", simulate, sizes=(500_000,), large=(4_000_000,)),
+    Case("triggerer", poll_uploads, sizes=(1_000,)),
     Case("many-segments", many_segments, sizes=(20,), large=(200,), large_rounds=1),
     Case("one-segment", one_segment, sizes=(500_000,)),
 )

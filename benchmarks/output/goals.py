@@ -132,6 +132,8 @@ GOALS: Final = (
         "at most",
         7,
     ),
+    Goal("triggerer", 1_000, "ms of event-loop lag (99 %)", field("lag_p99_ms"), "at most", 50),
+    Goal("triggerer", 1_000, _MEMORY, field("peak_rss_mb"), "at most", 300),
     Goal("data-path", 500_000, "times less CPU than the SDK's way", less("cpu_seconds"), "at least", 14),
     Goal("data-path", 4_000_000, "times less CPU than the SDK's way", less("cpu_seconds"), "at least", 16),
     Goal("data-path", 4_000_000, "times less time than the SDK's way", less("seconds"), "at least", 18),
