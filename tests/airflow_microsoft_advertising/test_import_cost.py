@@ -11,7 +11,7 @@ import pytest
 from customer_match.project import PROJECT
 
 HEAVY = {
-    "adlfs", "bingads", "fsspec", "isal", "lxml", "msal", "numpy", "pandas", "polars", "polars_hash", "pyarrow",
+    "adlfs", "bingads", "fsspec", "isal", "lxml", "msal", "numpy", "pandas", "polars", "pyarrow", "stringzilla",
     "suds", "zeep",
 }  # fmt: skip
 CLIENT = "microsoft_advertising"

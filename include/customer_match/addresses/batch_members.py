@@ -1,4 +1,4 @@
-"""Combine the members of a batch: regular values hashed by polars, all others judged by `definition.py`."""
+"""Combine the members of a batch, whichever way its values were judged."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import polars as pl
 from customer_match.addresses.aliases import alias_digests
 from customer_match.addresses.columns import digests_from_hex, hash_addresses, policy_aliases, raw_aliases
 from customer_match.addresses.definition import Policy, Verdict, is_digest, trim
+from customer_match.addresses.hashing import hash_texts
 from customer_match.addresses.known_members import Compare, Known
 from customer_match.members.digests import DIGEST_BYTES, Digests, empty
 
-__all__ = ["BatchMembers", "JudgedValue", "collect_members"]
+__all__ = ["BatchMembers", "JudgedValue", "UsableValues", "collect_members"]
 
 
 @dataclass(frozen=True)
@@ -38,37 +39,43 @@ class JudgedValue(NamedTuple):
     verdict: Verdict
 
 
-def collect_members(
-    addresses: pl.DataFrame,
-    hashes: pl.Series,
-    odd: Sequence[JudgedValue],
-    policy: Policy,
-    compare: Compare | None,
-) -> BatchMembers:
-    """Hash the regular values of a batch and combine them with the values that were judged one by one.
+class UsableValues(NamedTuple):
+    """The usable values of a batch, by the way in which they were judged.
+
+    Attributes:
+        addresses: Plain addresses: `address`, and `written`, the values that they were made from.
+        normalised: Other addresses, normalised by the policy: `address` and `other`, one of which may be null.
+        hashes: Plain digests, as hex digits.
+        odd: Values that were judged one by one.
+    """
+
+    addresses: pl.DataFrame
+    normalised: pl.DataFrame
+    hashes: pl.Series
+    odd: Sequence[JudgedValue]
+
+
+def collect_members(usable: UsableValues, policy: Policy, compare: Compare | None) -> BatchMembers:
+    """Hash the usable values of a batch.
 
     Args:
-        addresses: Columns `address` (regular addresses) and `written` (the values that they were made from).
-        hashes: Regular digests, as hex digits.
-        odd: All other usable values.
+        usable: The values; if they are compared, none of them is in `normalised`.
         policy: How the addresses are normalised.
         compare: What suppression needs beside the members; None: nothing.
     """
-    plain, given = hash_addresses(addresses.get_column("address"), policy), digests_from_hex(hashes)
+    plain = usable.addresses.get_column("address")
+    made, given = hash_addresses(plain, policy), digests_from_hex(usable.hashes)
     if compare is None:
-        return BatchMembers(np.concatenate([*plain, given, _digests(odd)]), None)
-    in_clear = [one for one in odd if not is_digest(trim(one.value))]
-    made = np.concatenate([*plain, _digests(in_clear)])
-    given = np.concatenate([given, _digests([one for one in odd if is_digest(trim(one.value))])])
+        normalised = (hash_texts(column.drop_nulls()) for column in usable.normalised)
+        return BatchMembers(np.concatenate([*made, *normalised, given, _digests(usable.odd)]), None)
+    in_clear = [one for one in usable.odd if not is_digest(trim(one.value))]
+    members = np.concatenate([*made, _digests(in_clear)])
+    given = np.concatenate([given, _digests([one for one in usable.odd if is_digest(trim(one.value))])])
     aliases = of = empty()
     if compare.aliases:
-        found = (
-            policy_aliases(addresses.get_column("address"), policy),
-            raw_aliases(addresses, policy),
-            _aliases(in_clear),
-        )
+        found = policy_aliases(plain, policy), raw_aliases(usable.addresses, policy), _aliases(in_clear)
         aliases, of = map(np.concatenate, zip(*found, strict=True))
-    return BatchMembers(np.concatenate([made, given]), Known(made, given, aliases, of))
+    return BatchMembers(np.concatenate([members, given]), Known(members, given, aliases, of))
 
 
 def _aliases(in_clear: Sequence[JudgedValue]) -> tuple[Digests, Digests]:

@@ -17,10 +17,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import polars_hash as plh
 import pyarrow as pa
 
-from customer_match.addresses.columns import digests_from_hex
+from customer_match.addresses.hashing import hash_texts
 from customer_match.errors import ConfigurationError
 from customer_match.members.digests import Digests
 from customer_match.members.distinct import DistinctMembers
@@ -63,8 +62,7 @@ def id_digests(ids: pa.Array, name: str = "", key: str = "profiles.key") -> tupl
         frame = frame.select(id=pl.when(_ID.str.contains(_GUID)).then(bare).otherwise(_ID))
         if frame.select(_ID.str.ends_with(".0").any()).item():
             frame = frame.select(_ID.str.replace(_WHOLE_AS_FLOAT, "$1"))
-    digests = digests_from_hex(frame.select(plh.col("id").chash.sha2_256()).to_series())
-    return digests, filled.to_numpy()
+    return hash_texts(frame.to_series()), filled.to_numpy()
 
 
 def _to_text(ids: pl.Series, name: str, key: str) -> pl.Series:

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
@@ -42,6 +41,7 @@ __all__ = [
     "digest",
     "invisible_characters",
     "is_digest",
+    "is_domain",
     "judge",
     "judge_row",
     "select_used",
@@ -211,7 +211,7 @@ def _rejection(address: str) -> Rejection | None:
         return Rejection.TOO_LONG
     if not _is_local_part(local_part):
         return Rejection.LOCAL_PART_INVALID
-    if not _is_domain(domain):
+    if not is_domain(domain):
         return Rejection.DOMAIN_INVALID
     return None
 
@@ -230,7 +230,8 @@ def _is_allowed_in_local_part(character: str) -> bool:
 
 
 @lru_cache(maxsize=65_536)
-def _is_domain(domain: str) -> bool:
+def is_domain(domain: str) -> bool:
+    """Return whether a normalised domain is valid."""
     try:
         encoded = domain if domain.isascii() else idna.encode(domain).decode()
     except (idna.IDNAError, UnicodeError):
@@ -302,5 +303,5 @@ def _is_space(character: str) -> bool:
 @lru_cache(maxsize=1)
 def invisible_characters() -> str:
     """Return all characters that `trim` removes from the ends of a value."""
-    every = map(chr, range(sys.maxunicode + 1))
+    every = map(chr, (*range(0x20000), *range(0xE0000, 0xE1000)))  # the others are letters, or not assigned
     return "".join(sorted({c for c in every if unicodedata.category(c) in _INVISIBLE} | _BLANK))

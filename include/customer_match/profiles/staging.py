@@ -157,13 +157,12 @@ def _outcomes(
             policy,
             reading.take,
             reading.separator,
-            list_rejects=rejects is not None,
             compare=suppressed.compare if suppressed else None,
         )
         counts.rejected.update(outcome.rejected)
         if suppressed:
             suppressed.add(outcome.known)
-        if rejects is not None and outcome.rejects is not None:
+        if rejects is not None:
             rejects.add(considered.column(reading.key), outcome.rejects)
         yield outcome
 
