@@ -8,18 +8,20 @@ width, so numpy fills a template and no text is formatted per row. Source of the
 
 from __future__ import annotations
 
+import binascii
 import os
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 import numpy as np
 import numpy.typing as npt
-from isal import isal_zlib
 
 from customer_match.errors import TerminalError
+from microsoft_advertising.bulk.deflating import ThreadedDeflate
 from microsoft_advertising.limits import (
     FORMAT_VERSION,
     MAX_FILE_BYTES,
@@ -51,8 +53,8 @@ so that the values of an item row keep their positions from its end."""
 _OTHER_ROWS: Final = 3
 """Header, Format Version and list row: counted as rows, in case the service counts them."""
 
-_BLOCK: Final = 32_768
-"""Rows created at once: about 4 MB, which fits the processor's cache."""
+_BLOCK: Final = 16_384
+"""Rows created at once: about 2 MB, which fits the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +137,14 @@ def _write_zip(
     entry = zipfile.ZipInfo("upload.csv")  # dated 1980: equal members make equal files
     entry.compress_type = zipfile.ZIP_DEFLATED
     rows = 0
-    with zipfile.ZipFile(file, "w") as archive, archive.open(entry, "w") as member:
-        _deflate_with_isal(member)
+    with (
+        closing(ThreadedDeflate()) as deflate,
+        zipfile.ZipFile(file, "w") as archive,
+        archive.open(entry, "w") as member,
+    ):
+        # zipfile has no public way to choose the compressor. If the attribute were renamed, the files would still be
+        # valid, but writing them would be slower.
+        member._compressor = deflate  # type: ignore[attr-defined]  # noqa: SLF001
         member.write(head)
         for block in _blocks(members):
             if rows + len(block) > limit:
@@ -144,15 +152,6 @@ def _write_zip(
             member.write(_item_rows(template, block, first=rows).data)
             rows += len(block)
     return rows, len(head) + rows * template.size
-
-
-def _deflate_with_isal(member: IO[bytes]) -> None:
-    """Compress with isal instead of zlib: 15 times faster than zipfile's default, and with smaller files.
-
-    zipfile has no public way to choose this. If the attribute were renamed, the files would still be valid, but
-    writing them would be slower.
-    """
-    member._compressor = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -15)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _head(audience_id: str, action: Action, *, accept_terms: bool) -> bytes:
@@ -189,10 +188,10 @@ def _item_rows(template: npt.NDArray[np.uint8], digests: Digests, *, first: int)
     text_end = template.size - len("\r\n")
     text_start = text_end - 2 * DIGEST_BYTES
     id_end = text_start - len(",,,Email,")
-    index = np.arange(first, first + len(digests))
+    index = np.arange(first, first + len(digests), dtype=np.uint32)
     for column in range(id_end - 1, id_end - CLIENT_ID_DIGITS - 1, -1):
         index, digit = np.divmod(index, 10)
         rows[:, column] = digit + ord("0")
-    digits = np.frombuffer(digests.tobytes().hex().encode("ascii"), dtype=np.uint8)
+    digits = np.frombuffer(binascii.hexlify(np.ascontiguousarray(digests).data), dtype=np.uint8)
     rows[:, text_start:text_end] = digits.reshape(len(digests), 2 * DIGEST_BYTES)
     return rows
