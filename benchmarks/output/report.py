@@ -75,11 +75,15 @@ SECTIONS: Final = (
         "The libraries that do most of the work beside Python's own.",
         ("library",),
     ),
-    Section("Differences and joins", "", ("difference", "join")),
+    Section(
+        "Joins",
+        "A segment that only lists ids, joined with the table of all profiles.",
+        ("join",),
+    ),
     Section(
         "Reading",
-        "One column of tables in Azure storage (Azurite), and tables of unusual shapes, beside pyarrow.",
-        ("lake", "reading"),
+        "One column of tables in Azure storage (Azurite), and of local tables of unusual shapes.",
+        ("lake", "many-files", "many-columns", "one-row-group"),
     ),
     Section(
         "Under Airflow",
@@ -90,7 +94,11 @@ SECTIONS: Final = (
         ("many-segments", "one-segment"),
         ("many-segments", "CPU time, time and memory of an export over its number of segments"),
     ),
-    Section("The triggerer", "", ("triggerer",)),
+    Section(
+        "The triggerer",
+        "Many uploads in flight in one event loop, against the simulator.",
+        ("triggerer",),
+    ),
     Section(
         "The simulator",
         "From the first byte of an upload file to the end of its processing; the baseline is the speed that is wanted.",
@@ -169,7 +177,11 @@ def render(results: Sequence[Result], machine: Mapping[str, str], pictures: Iter
         days=" to ".join(dict.fromkeys([days[0], days[-1]])) if days else "no day",
         machine="\n".join(f"| {name} | {value} |" for name, value in machine.items()),
     )
-    sections = [_section(section, _of(results, *section.names), set(pictures)) for section in SECTIONS]
+    known = {result["name"] for section in SECTIONS for result in _of(results, *section.names)}
+    others = Section("Other cases", "", tuple({r["name"]: None for r in results if r["name"] not in known}))
+    sections = [
+        _section(section, _of(results, *section.names), set(pictures)) for section in (*SECTIONS, others)
+    ]
     return "\n".join([head, *filter(None, sections), _goals(check(results)), _TAIL])
 
 
@@ -185,7 +197,7 @@ def _of(results: Sequence[Result], *names: str) -> list[Result]:
 def _section(section: Section, results: Sequence[Result], pictures: set[str]) -> str:
     if not results:
         return ""
-    parts = [f"## {section.title}", fill(section.words, _WIDTH)]
+    parts = [f"## {section.title}", *filter(None, [fill(section.words, _WIDTH)])]
     if section.picture and section.picture[0] in pictures:
         name, words = section.picture
         parts.append(f"![{words}](images/{name}.svg)")

@@ -50,6 +50,13 @@ def test_the_profile_is_shown_for_sizes_with_all_stages() -> None:
     assert "| read | 2000 | " not in render(stages[1:], MACHINE)
 
 
+def test_a_case_without_a_section_is_shown_too() -> None:
+    page = render([entry("unheard-of", 3)], MACHINE)
+    assert "## Other cases" in page
+    assert "| case of unheard-of | 3 |" in page
+    assert "## Other cases" not in render(RESULTS, MACHINE)
+
+
 def test_a_page_without_results_is_a_page() -> None:
     page = render([], MACHINE)
     assert "## Goals" in page
