@@ -12,7 +12,7 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 __all__ = ["describe_machine"]
 
 _LIBRARIES = (
-    *("apache-airflow", "pyarrow", "polars", "polars-hash", "numpy", "isal", "adlfs"),
+    *("apache-airflow", "pyarrow", "polars", "stringzilla", "numpy", "isal", "adlfs"),
     *("azure-storage-blob", "httpx", "bingads"),
 )
 
