@@ -36,7 +36,7 @@ CHURN = 0.01
 """Share of the profiles that change between the two runs."""
 
 _RUN_SECONDS = 900
-_STEPS = tuple(Step)
+_TASKS = (*Step, "upload_batch")
 
 
 @dataclass(frozen=True)
@@ -170,10 +170,10 @@ def _check(
 
 
 def _progress(states: TaskStates) -> str:
-    segments = sorted({name for step in _STEPS for name in states.get(f"segment.{step}", {})})
+    segments = sorted({name for step in _TASKS for name in states.get(f"segment.{step}", {})})
     lines = []
     for segment in segments:
-        steps = [(step, states.get(f"segment.{step}", {}).get(segment, "")) for step in _STEPS]
+        steps = [(step, states.get(f"segment.{step}", {}).get(segment, "")) for step in _TASKS]
         lines.append(f"{segment}: " + ", ".join(f"{step} {state}" for step, state in steps if state))
     return "\n".join(lines) or "Waiting for the scheduler"
 

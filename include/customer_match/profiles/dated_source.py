@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from itertools import islice, takewhile
@@ -30,10 +32,15 @@ if TYPE_CHECKING:
 
     from customer_match.tables.csv.dialect import CsvDialect
 
-__all__ = ["DatedSource"]
+__all__ = ["DatedSource", "Listings"]
 
 OpenFileSystem = Callable[[str | None, str], "tuple[fsspec.AbstractFileSystem, str]"]
 """Opens a location: takes the name of its connection and its path or URL; returns the file system and the path."""
+
+Listings = dict[tuple[str | None, str, str], tuple[float, Tables]]
+"""The tables that listings found, and when (seconds of the monotonic clock), by connection, root and format."""
+
+_RECENT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -45,12 +52,14 @@ class DatedSource:
         dates: The values of the date templates for the run.
         as_of: The time whose state is read, for formats that keep older states.
         open_file_system: Opens the folders of the source.
+        listings: The tables of recent listings, which sources of one run share.
     """
 
     source: Source
     dates: RunDates
     as_of: datetime
     open_file_system: OpenFileSystem
+    listings: Listings = field(default_factory=dict)
 
     @classmethod
     def at(cls, source: Source, moment: datetime, timezone: str, open_file_system: OpenFileSystem) -> Self:
@@ -163,7 +172,7 @@ class DatedSource:
 
     def _open_by_name(self, name: str, key: str) -> Table:
         name = normalize("NFC", name)  # as `discover` returns the names of tables
-        tables = self.tables(known=lambda found: normalize("NFC", found) == name)
+        tables = self._recent_tables(name)
         if name not in tables:
             near = get_close_matches(name, tables, 1)
             raise TableMissing(
@@ -176,6 +185,18 @@ class DatedSource:
         lake, _ = self._open_folder(self.root)
         table = open_table(lake, tables[name], self.source.format, as_of=self.as_of, dialect=self._dialect)
         return self._of_the_day(table, None)
+
+    def _recent_tables(self, name: str) -> Tables:
+        """The tables of the source with the requested one: those of a recent listing if it is among them.
+
+        To list the whole source for each of its tables would take the square of their number.
+        """
+        key, now = (self.source.connection, self.root, self.source.format), time.monotonic()
+        listed, tables = self.listings.get(key, (-math.inf, Tables({})))
+        if name not in tables or now - listed > _RECENT_SECONDS:
+            tables = self.tables(known=lambda found: normalize("NFC", found) == name)
+            self.listings[key] = (now, tables)
+        return tables
 
     def _of_the_day(self, table: Table, path: str | None) -> Table:
         """The table, marked as belonging to the run's day if its path is dated; for a change log, its newest rows."""

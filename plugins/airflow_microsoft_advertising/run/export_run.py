@@ -18,7 +18,7 @@ from customer_match.export.segments import Segment
 from customer_match.export.sources import Source
 from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.state import State
-from customer_match.profiles.dated_source import DatedSource
+from customer_match.profiles.dated_source import DatedSource, Listings
 from customer_match.profiles.segment_rows import SegmentRows, listed_segments, segment_rows, shared_tables
 from customer_match.runs.records import SegmentRecords
 from customer_match.runs.table_changes import TableChanges
@@ -150,7 +150,11 @@ class ExportRun:
         return self._dated(source).open(name, path, key)
 
     def _dated(self, source: Source) -> DatedSource:
-        return DatedSource(source, self._dates, self.interval_end, filesystem)
+        return DatedSource(source, self._dates, self.interval_end, filesystem, self._listings)
+
+    @cached_property
+    def _listings(self) -> Listings:
+        return {}
 
     @cached_property
     def _dates(self) -> RunDates:

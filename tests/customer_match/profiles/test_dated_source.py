@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
+from customer_match.errors import ConfigurationError
 from customer_match.export.sources import Source
+from customer_match.profiles import dated_source
 from customer_match.profiles.dated_source import DatedSource
+from customer_match.tables.discovery import discover
 from customer_match.tables.table import TableMissing
 
 DAY = datetime(2026, 5, 2, tzinfo=UTC)
@@ -59,3 +64,78 @@ def test_other_days_are_looked_for_without_opening_the_storage_for_each(
     ):
         dated(tmp_path, opener).open("Dated", "Dated/{{ ds }}", "the segment")
     assert 0 < len(opener.opened) < 10
+
+
+# --- Many tables of one source -----------------------------------------------------------------------------
+
+
+def write(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        pq.write_table(pa.table({"Email": ["anna@example.com"]}), folder / name / "part-0.parquet")
+
+
+@pytest.fixture
+def listings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The roots that were listed."""
+    roots: list[str] = []
+
+    def noting(lake: Any, root: str, **options: Any) -> Any:
+        roots.append(root)
+        return discover(lake, root, **options)
+
+    monkeypatch.setattr(dated_source, "discover", noting)
+    return roots
+
+
+def test_the_source_is_listed_once_for_all_of_its_tables(tmp_path: Path, listings: list[str]) -> None:
+    write(tmp_path, "Gold", "Silver", "Bronze")
+    source = dated(tmp_path, Opener())
+    for name in ("Gold", "Silver", "Bronze"):
+        assert source.open(name, None, "the segment").location == f"{tmp_path}/{name}"
+    assert listings == [str(tmp_path)]
+
+
+def test_a_table_that_has_just_appeared_or_gone_is_noticed(tmp_path: Path, listings: list[str]) -> None:
+    write(tmp_path, "Gold")
+    source = dated(tmp_path, Opener())
+    source.open("Gold", None, "the segment")
+    write(tmp_path, "Silver")
+    source.open("Silver", None, "the segment")
+    shutil.rmtree(tmp_path / "Silver")
+    with pytest.raises(ConfigurationError):
+        source.open("Silver", None, "the segment")
+
+
+def test_an_old_listing_is_not_trusted(
+    tmp_path: Path, listings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "Gold")
+    source = dated(tmp_path, Opener())
+    source.open("Gold", None, "the segment")
+    later = time.monotonic() + 61
+    monkeypatch.setattr(dated_source.time, "monotonic", lambda: later)
+    source.open("Gold", None, "the segment")
+    assert len(listings) == 2
+
+
+def test_sizes_are_those_of_folders_files_and_paths(tmp_path: Path) -> None:
+    write(tmp_path, "Gold", "Gold2", "elsewhere/Silver", "Dated/2026-05-02")
+    (tmp_path / "Plain.csv").write_text("Email\nanna@example.com\n")
+    size = (tmp_path / "Gold" / "part-0.parquet").stat().st_size
+    sizes = dated(tmp_path, Opener()).sizes(
+        [
+            ("Gold", None),
+            ("Plain", None),
+            ("Silver", "elsewhere/Silver"),
+            ("Dated", "Dated/{{ ds }}"),
+            ("Missing", None),
+            ("Gone", "no/such/folder"),
+        ]
+    )
+    assert sizes == {
+        ("Gold", None): size,
+        ("Plain", None): 23,
+        ("Silver", "elsewhere/Silver"): size,
+        ("Dated", "Dated/{{ ds }}"): size,
+    }
