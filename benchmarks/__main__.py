@@ -72,8 +72,9 @@ def _measure(cases: list[Case], path: Path, *, full: bool, rounds: int | None) -
             results = [completed(result, case.name) for result in case.measure(size, times)]
             keep(path, results)
             print("\n".join(map(one_line, results)), flush=True)
+    stages = {case.name for case in cases if case.name.startswith("stage-")}
     stored = load(path)
-    sizes = {result["n"] for result in stored if any(result["name"] == case.name for case in cases)}
+    sizes = {result["n"] for result in stored if result["name"] in stages}
     for size in sorted(sizes):
         if shares := profile(stored, size):
             print(f"Profile of {size:,} rows:", *profile_table(shares), sep="\n")
