@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_microsoft_advertising.polling import pollers
-from airflow_microsoft_advertising.polling.pace import POLLS_IN_FLIGHT
+from airflow_microsoft_advertising.polling.pace import POLLS_IN_FLIGHT, Pace
 from airflow_microsoft_advertising.polling.pollers import Access, Poller, shared_poller
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
 from customer_match_demo.stack import account_connection
@@ -395,6 +395,20 @@ def test_polls_share_one_token(simulator: Simulator) -> None:
     assert {getattr(status, "state", status) for status in states} == {UploadState.PENDING_FILE_UPLOAD}
     assert calls_of(simulator)["Token"] == 1
     assert calls_of(simulator)["GetBulkUploadStatus"] == 100
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(("code", "seconds"), [(117, 60), (207, 60), (4204, 900)])
+def test_the_documented_wait_of_a_code_delays_all_polls(
+    code: int, seconds: float, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delays: list[float] = []
+    monkeypatch.setattr(Pace, "delay", lambda _, asked: delays.append(asked))
+    request_id, _ = simulator.api.request_url()
+    simulator.api.fault("GetBulkUploadStatus", "fault", code=code)
+    [status] = polled(DEFAULT, [request_id])
+    assert getattr(status, "state", status) is UploadState.PENDING_FILE_UPLOAD
+    assert delays == [seconds]
 
 
 @pytest.mark.faults
