@@ -21,7 +21,7 @@ from customer_match.addresses.known_members import Compare, Known
 from customer_match.addresses.values import explode_values, judge_values
 from customer_match.members.digests import Digests
 
-__all__ = ["digest_batch"]
+__all__ = ["Outcome", "digest_batch"]
 
 _NO_ADDRESSES = pl.DataFrame(schema={"address": pl.String, "written": pl.String})
 

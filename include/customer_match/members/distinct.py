@@ -15,14 +15,15 @@ from customer_match.members.releasing import Releasing
 __all__ = ["DistinctMembers", "Spilling"]
 
 _BUCKETS = 64  # by the first six bits, so that buckets in order give members in order
-_IN_MEMORY = 1_048_576  # digests (32 MiB) held in memory before they are spilled
+_IN_MEMORY = 524_288  # digests (16 MiB) held in memory before they are spilled
 
 
 class Spilling(Releasing):
     """Collects rows of bytes in any order, in constant memory.
 
-    Beyond 1 Mi digests, rows are spilled by their first bits to an unnamed temporary file. Other processes cannot open
-    it, and the operating system frees it however the process ends. Memory then holds one bucket, 1/64 of all rows.
+    Beyond half a million digests, rows are spilled by their first bits to an unnamed temporary file. Other processes
+    cannot open it, and the operating system frees it however the process ends. Memory then holds one bucket, 1/64 of
+    all rows.
 
     Args:
         digests: Number of digests in a row.

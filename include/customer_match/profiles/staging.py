@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Staged", "stage_members"]
 
+_ROWS_AT_ONCE = 65_536
+
 
 class Staged(BaseModel):
     """The staged members of a segment, and the counts of its profiles.
@@ -149,8 +151,8 @@ def _outcomes(
     # Imported late: polars takes most of a second to import, and steps that only read staged members do not need it.
     from customer_match.addresses.engine import digest_batch  # noqa: PLC0415
 
-    for batch in batches:
-        considered = _filter_and_count(batch, reading, counts)
+    filtered = (_filter_and_count(batch, reading, counts) for batch in batches)
+    for considered in _gather(filtered):
         outcome = digest_batch(
             considered,
             reading.emails,
@@ -165,6 +167,18 @@ def _outcomes(
         if rejects is not None:
             rejects.add(considered.column(reading.key), outcome.rejects)
         yield outcome
+
+
+def _gather(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Join small batches, as CSV files and `where` make them: judging a batch has a fixed cost."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(one.num_rows for one in waiting) >= _ROWS_AT_ONCE:
+            yield pa.concat_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_batches(waiting)
 
 
 class _Counts:

@@ -27,7 +27,7 @@ from customer_match.tables.values import conform, stream_types
 __all__ = ["BATCH_ROWS", "FileTable", "Table", "TableFile", "TableMissing", "still_there"]
 
 
-BATCH_ROWS = 131_072
+BATCH_ROWS = 65_536
 _FILES_AT_ONCE = 8  # files whose headers or footers are fetched in parallel, or that are fetched ahead
 _FILES_OPEN = 2  # at least: the one that is read, and the next one
 

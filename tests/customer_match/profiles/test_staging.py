@@ -22,6 +22,7 @@ from customer_match.addresses.definition import (
     judge_row,
     select_used,
 )
+from customer_match.addresses.engine import Outcome, digest_batch
 from customer_match.conditions.row_filter import row_filter
 from customer_match.export.people import Consent
 from customer_match.members.files import read_members
@@ -66,6 +67,28 @@ def test_agrees_with_the_reference_and_adds_up(
     assert staged.profiles == staged.valid + sum(staged.rejected.values())
     if policy is not Policy.BOTH:  # there a profile may give two digests
         assert staged.valid == staged.members.count + staged.duplicates
+
+
+@pytest.mark.parametrize(("at_once", "sizes"), [(1, [1, 2, 3]), (3, [3, 3]), (100, [6])])
+def test_small_batches_are_joined(
+    storage: Any, monkeypatch: pytest.MonkeyPatch, at_once: int, sizes: list[int]
+) -> None:
+    judged: list[int] = []
+
+    def digest(batch: pa.RecordBatch, *arguments: Any, **more: Any) -> Outcome:
+        judged.append(batch.num_rows)
+        return digest_batch(batch, *arguments, **more)
+
+    monkeypatch.setattr("customer_match.addresses.engine.digest_batch", digest)
+    monkeypatch.setattr("customer_match.profiles.staging._ROWS_AT_ONCE", at_once)
+    batches: list[list[str | None]] = [
+        ["a@contoso.com"],
+        ["b@contoso.com", None],
+        ["c@contoso.com", "n/a", "d@e.fr"],
+    ]
+    staged = staged_of(storage, batches, Policy.BASIC)
+    assert judged == sizes
+    assert (staged.profiles, staged.valid, staged.members.count) == (6, 4, 4)
 
 
 def test_counts_by_hand(storage: Any) -> None:
