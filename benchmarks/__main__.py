@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks.output.goals import check, verdict_line
 from benchmarks.output.machine import describe_machine
@@ -18,7 +19,7 @@ FOLDER = PROJECT / ".bench"
 
 
 def main() -> None:
-    """Measure, print, write and compare."""
+    """Measure, print, write and compare; status 1 tells that a case failed or a goal is not reached."""
     wanted = _parser().parse_args()
     if wanted.list:
         print("\n".join(_line(case) for case in CASES))
@@ -27,8 +28,9 @@ def main() -> None:
         cases = chosen(wanted.only)
     except ValueError as error:
         sys.exit(str(error))
+    failed = False
     if not wanted.stored:
-        _measure(cases, FOLDER / "results.json", full=wanted.full, rounds=wanted.rounds)
+        failed = not _measure(cases, FOLDER / "results.json", full=wanted.full, rounds=wanted.rounds)
     if wanted.report:
         from benchmarks.output.report import write_report
 
@@ -38,7 +40,8 @@ def main() -> None:
         names = {case.name for case in cases}
         verdicts = check([result for result in load(FOLDER / "results.json") if result["name"] in names])
         print("\n".join(verdict_line(verdict) for verdict in verdicts if verdict.goal.name in names))
-        sys.exit(any(verdict.met is False for verdict in verdicts))
+        failed = failed or any(verdict.met is False for verdict in verdicts)
+    sys.exit(failed)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,20 +66,34 @@ def _line(case: Case) -> str:
     return f"{case.name:24}{'; '.join(filter(None, (usual, large and f'FULL=1: {large}')))}"
 
 
-def _measure(cases: list[Case], path: Path, *, full: bool, rounds: int | None) -> None:
-    """Measure, print and keep each result at once, so that an interrupted run loses nothing."""
+def _measure(cases: list[Case], path: Path, *, full: bool, rounds: int | None) -> bool:
+    """Measure, print and keep each result at once, so that an interrupted run loses nothing.
+
+    Returns:
+        Whether all cases could be measured; one that fails does not stop the others.
+    """
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "machine.json").write_text(json.dumps(describe_machine(), indent=1), encoding="utf-8")
+    complete = True
     for case in cases:
         for size, times in case.plan(full=full, rounds=rounds):
-            results = [completed(result, case.name) for result in case.measure(size, times)]
+            try:
+                results = [completed(result, case.name) for result in case.measure(size, times)]
+            except (RuntimeError, OSError) as error:  # a TimeoutError is an OSError
+                complete = False
+                print(f"FAILED: {case.name}, {size:,}: {error}", flush=True)
+                continue
             keep(path, results)
             print("\n".join(map(one_line, results)), flush=True)
+    _print_profiles(cases, load(path))
+    return complete
+
+
+def _print_profiles(cases: list[Case], results: list[dict[str, Any]]) -> None:
     stages = {case.name for case in cases if case.name.startswith("stage-")}
-    stored = load(path)
-    sizes = {result["n"] for result in stored if result["name"] in stages}
+    sizes = {result["n"] for result in results if result["name"] in stages}
     for size in sorted(sizes):
-        if shares := profile(stored, size):
+        if shares := profile(results, size):
             print(f"Profile of {size:,} rows:", *profile_table(shares), sep="\n")
 
 

@@ -50,9 +50,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     goals = [Goal("small", None, "rounds", field("rounds"), "at most", 3)]
     monkeypatch.setattr("benchmarks.output.goals.GOALS", goals)
 
-    def run(*arguments: str) -> list[dict[str, Any]]:
+    def run(*arguments: str, status: int = 0) -> list[dict[str, Any]]:
         monkeypatch.setattr("sys.argv", ["benchmarks", *arguments])
-        command.main()
+        with pytest.raises(SystemExit) as ended:
+            command.main()
+        assert ended.value.code == status
         written: list[dict[str, Any]] = json.loads((tmp_path / ".bench" / "results.json").read_text())
         return written
 
@@ -72,16 +74,23 @@ def test_results_are_a_list_with_the_fields_of_the_contract(run: Any) -> None:
 
 
 def test_the_status_tells_whether_goals_are_reached(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        run("--check", "--rounds", "3")
-    assert ended.value.code == 0
-    with pytest.raises(SystemExit) as ended:
-        run("--check", "--rounds", "4")
-    assert ended.value.code == 1
+    run("--check", "--rounds", "3")
+    run("--check", "--rounds", "4", status=1)
     assert "FALLS SHORT" in capsys.readouterr().out
-    with pytest.raises(SystemExit) as ended:
-        run("--check", "--stored", "--only", "other")
-    assert ended.value.code == 0
+    run("--check", "--stored", "--only", "other")
+    run("--rounds", "4")
+
+
+def test_a_case_that_fails_does_not_stop_the_others(
+    run: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(size: int, rounds: int) -> list[dict[str, Any]]:
+        raise TimeoutError("it took too long")
+
+    cases = (Case("broken", fail, sizes=(7,)), Case("small", measure, sizes=(10,)))
+    monkeypatch.setattr("benchmarks.registry.CASES", cases)
+    assert [one["name"] for one in run(status=1)] == ["small"]
+    assert "FAILED: broken, 7: it took too long" in capsys.readouterr().out
 
 
 def test_a_list_and_an_unknown_name_measure_nothing(
