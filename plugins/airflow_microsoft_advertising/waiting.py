@@ -139,7 +139,10 @@ class WaitingOperator(BaseOperator):
             TaskDeferred: The task waits in the triggerer.
         """
         now, wake = time.time(), outlook.wake
-        limits = {one.request_id: self._limit(one, started) for one in outlook.uploads}
+        limits = {
+            one.request_id: self._limit(one, max(started, outlook.tries[one.request_id]))
+            for one in outlook.uploads
+        }
         until = min([*limits.values(), *([] if wake is None else [wake])])
         seconds = max(0.0, until - now)
         if self.deferrable:
@@ -150,7 +153,7 @@ class WaitingOperator(BaseOperator):
         return [request_id for request_id, limit in limits.items() if limit <= time.time()]
 
     def _limit(self, waiting: Waiting, started: float) -> float:
-        """Until when this try of the task waits for an upload, in seconds since 1970."""
+        """Until when a try that has started at a given time waits for an upload, in seconds since 1970."""
         return max(waiting.since.timestamp(), started) + self.upload_timeout.total_seconds()
 
     def _defer(self, waiting: Waiting, started: float) -> NoReturn:

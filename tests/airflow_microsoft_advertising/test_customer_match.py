@@ -19,6 +19,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_microsoft_advertising.customer_match import CustomerMatchUploadOperator
+from airflow_microsoft_advertising.run.batches.batch import Outlook
 from airflow_microsoft_advertising.run.batches.single_task import SingleTask
 from airflow_microsoft_advertising.run.upload import Busy, Upload
 from customer_match.errors import TransientError
@@ -252,16 +253,16 @@ def test_a_mapped_task_ends_no_audience_because_its_table_is_another_ones(world:
 @pytest.mark.system
 def test_a_try_that_was_killed_is_taken_up_by_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     name = world.audience(NAMES[1])
-    wait_for, waits = CustomerMatchUploadOperator.wait_for, []
+    wait_for, waits = CustomerMatchUploadOperator.wait_for_batch, []
 
-    def killed_once(task: CustomerMatchUploadOperator, waiting: Any, **arguments: Any) -> str | None:
-        waits.append(waiting.request_id)
+    def killed_once(task: CustomerMatchUploadOperator, outlook: Outlook, **arguments: Any) -> list[str]:
+        waits.extend(upload.request_id for upload in outlook.uploads)
         if len(waits) == 1:
             task.on_kill()
             raise RuntimeError
-        return wait_for(task, waiting, **arguments)
+        return wait_for(task, outlook, **arguments)
 
-    monkeypatch.setattr(CustomerMatchUploadOperator, "wait_for", killed_once)
+    monkeypatch.setattr(CustomerMatchUploadOperator, "wait_for_batch", killed_once)
     world.api.control("settings", {"queue_seconds": 2})
     run = world.run(
         lambda: world.task(

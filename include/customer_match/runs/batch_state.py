@@ -53,8 +53,10 @@ class Progress(BaseModel):
         transient: Whether another try may help where the last one failed.
         reason: Why its last try failed; None if none has.
         skipped: Whether there was nothing to send.
-        in_flight: Whether an upload of it was in progress at the service when it was last checked.
+        in_flight: Whether an upload of it was in progress at the service when it was last checked. A failed check does
+            not change that: the upload continues, and takes one of the service's places.
         started: When its delivery started, in seconds since 1970; None: not yet.
+        tried: When its current try began, in seconds since 1970; 0: it has not failed before.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,6 +72,7 @@ class Progress(BaseModel):
     skipped: bool = False
     in_flight: bool = False
     started: float | None = None
+    tried: float = 0.0
 
     @property
     def next_step(self) -> Step | None:
@@ -111,21 +114,22 @@ class Progress(BaseModel):
 
     def wait_until(self, due: float, *, reason: str | None = None) -> Self:
         """Record a wait before the step continues, and why; another run that holds the audience is no reason."""
-        update = {"working": None, "in_flight": False, "due": due, "reason": reason}
-        return self.model_copy(update=update)
+        return self.model_copy(update={"working": None, "due": due, "reason": reason})
 
     def fail(self, reason: str, retries: Retries, *, transient: bool, now: float) -> Self:
         """Record a failed try. The segment is tried again, unless this cannot help or no retry is left."""
         failures = self.failures + 1
         again = transient and failures <= retries.count
+        due = now + retries.delay_after(failures) if again else 0.0
         return self.model_copy(
             update={
                 "working": None,
-                "in_flight": False,
+                "in_flight": self.in_flight and again,
                 "failures": failures,
                 "failed": not again,
                 "transient": transient,
-                "due": now + retries.delay_after(failures) if again else 0.0,
+                "due": due,
+                "tried": due,
                 "reason": reason,
             }
         )
@@ -195,7 +199,12 @@ class BatchState(BaseModel):
     def in_order(self) -> Sequence[Progress]:
         """The unfinished segments: those with uploads in progress first, and those that have failed before last."""
         unfinished = [one for one in self.segments if not one.is_finished]
-        return sorted(unfinished, key=lambda one: (not one.in_flight, one.failures))
+        return sorted(unfinished, key=lambda one: (one.failures, not one.in_flight))
+
+    @property
+    def uploads(self) -> int:
+        """The number of uploads in progress, including those of segments that have failed and are tried again."""
+        return sum(one.in_flight for one in self.segments)
 
     @property
     def failed(self) -> Sequence[Progress]:

@@ -79,6 +79,16 @@ def test_uploads_in_progress_come_first_and_what_has_failed_last() -> None:
     assert order == ["c", "b", "a"]
 
 
+def test_an_upload_in_progress_takes_its_place_until_it_has_ended_or_its_segment_is_given_up() -> None:
+    waiting = progress(Step.CHUNK).start(Step.UPLOAD, now=0.0).await_upload()
+    failed = waiting.fail("overdue", RETRIES, transient=True, now=0.0)
+    for one in (waiting, failed, waiting.wait_until(9.0), failed.start(Step.UPLOAD, now=9.0)):
+        assert BatchState(segments=(one,)).uploads == 1
+    given_up = waiting.fail("the ledger is damaged", RETRIES, transient=False, now=0.0)
+    for one in (given_up, waiting.succeed(Step.UPLOAD), progress(Step.CHUNK)):
+        assert BatchState(segments=(one,)).uploads == 0
+
+
 def test_the_state_survives_as_json() -> None:
     state = BatchState.new([GOLD, SILVER]).enter(Step.VALIDATE, 3).hold(7.0)
     state = state.replace(progress().fail("x", RETRIES, transient=True, now=1.0))

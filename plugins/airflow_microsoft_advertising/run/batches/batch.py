@@ -9,7 +9,7 @@ stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, NoReturn, Self
 
@@ -48,10 +48,13 @@ class Outlook:
 
     Attributes:
         uploads: Uploads in progress.
+        tries: When the current try of each upload's segment began, in seconds since 1970, by request id; 0: it has not
+            failed before.
         wake: When another segment continues, in seconds since 1970; None: no other segment waits for a time.
     """
 
     uploads: tuple[Waiting, ...]
+    tries: Mapping[str, float]
     wake: float | None
 
 
@@ -147,12 +150,13 @@ class Batch:
         Returns:
             What to wait for before the next call; None after all segments have ended.
         """
-        uploads: list[Waiting] = []
+        uploads: dict[Waiting, float] = {}
         for progress in self._state.in_order():
-            if self._state.hold_until > time.time() or len(uploads) == MAX_PARALLEL_UPLOADS:
+            if self._state.hold_until > time.time():
                 break
-            if progress.due <= time.time() and (waiting := self._deliver(progress, overdue)):
-                uploads.append(waiting)
+            can_start = progress.in_flight or self._may_start
+            if can_start and progress.due <= time.time() and (waiting := self._deliver(progress, overdue)):
+                uploads[waiting] = progress.tried
         self._save()
         return self._outlook(uploads)
 
@@ -233,14 +237,24 @@ class Batch:
         self._update(progress.wait_until(until, reason=str(error)))
         self._state = self._state.hold(until)
 
-    def _outlook(self, uploads: list[Waiting]) -> Outlook | None:
+    def _outlook(self, uploads: Mapping[Waiting, float]) -> Outlook | None:
         now, waiting = time.time(), self._state.in_order()
         if not waiting:
             return None
         if self._state.hold_until > now:
-            return Outlook((), self._state.hold_until)  # uploads that end meanwhile are processed after it
-        due = [one.due for one in waiting if one.due > now]
-        return Outlook(tuple(uploads), min(due) if due else None if uploads else now)
+            return Outlook(
+                (), {}, self._state.hold_until
+            )  # uploads that end meanwhile are processed after it
+        # A failed segment whose upload continues is due for its next try; others in progress are in `uploads`. A time
+        # that has passed while other segments were worked on counts too.
+        due = [one.due for one in waiting if (one.due if one.in_flight else self._may_start)]
+        tries = {one.request_id: tried for one, tried in uploads.items()}
+        return Outlook(tuple(uploads), tries, min(due) if due else None if uploads else now)
+
+    @property
+    def _may_start(self) -> bool:
+        """Whether the service accepts another upload."""
+        return self._state.uploads < MAX_PARALLEL_UPLOADS
 
     def _start(self, progress: Progress, step: Step) -> Progress:
         """Record durably that a step has started, so that a process that it kills is noticed."""

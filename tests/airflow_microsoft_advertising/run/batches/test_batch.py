@@ -205,6 +205,10 @@ def test_a_cleared_task_does_again_what_is_not_done(world: World, monkeypatch: p
     assert log == ["T0", "T2", "T1"]
 
 
+def _is_slow(_: Upload, *, started: float, overdue: str | None = None) -> Any:
+    raise TransientError(f"{overdue} is slow")
+
+
 # --- The uploads ----------------------------------------------------------------------------------------------
 
 
@@ -235,6 +239,41 @@ def test_as_many_uploads_as_the_service_allows_are_in_progress_together(
     assert log[5:10] == ["T0", "T1", "T2", "T3", "T4"], "those in progress come first"
 
 
+def test_an_overdue_upload_still_counts_as_one_of_those_in_progress(
+    many: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moves: dict[str, list[Any]] = {f"T{n}": [waiting(f"r{n}")] * 9 for n in range(7)}
+    log = many.play(monkeypatch, **moves)
+    monkeypatch.setattr(Upload, "resume", _is_slow)
+    many.batch(SLOW_RETRIES).advance()
+    outlook = many.batch(SLOW_RETRIES).advance(overdue=["r0"])
+    assert outlook is not None
+    assert [one.request_id for one in outlook.uploads] == ["r1", "r2", "r3", "r4"]
+    assert not {"T5", "T6"} & set(log), "the service accepts five uploads at a time"
+    assert 50 < (outlook.wake or 0) - time.time() <= 60, "then it is checked again"
+
+
+def test_a_segment_whose_delay_has_passed_meanwhile_does_not_wait_for_the_uploads_of_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.batch().work_through(Step.CHUNK)
+    world.play(
+        monkeypatch,
+        T0=[TransientError("away"), waiting("r0")],
+        T1=[waiting("r1")] * 2,
+        T2=[waiting("r2")] * 2,
+    )
+    outlook = world.batch().advance()
+    assert outlook is not None
+    assert len(outlook.uploads) == 2
+    assert outlook.wake is not None
+    assert outlook.wake <= time.time()
+    outlook = world.batch().advance()
+    assert outlook is not None
+    assert len(outlook.uploads) == 3
+    assert outlook.wake is None
+
+
 def test_a_throttled_upload_holds_back_all_others(many: World, monkeypatch: pytest.MonkeyPatch) -> None:
     log = many.play(
         monkeypatch, T0=[waiting("r0"), SENT], T1=[TransientError("slow down", retry_after=60.0), SENT]
@@ -259,16 +298,26 @@ def test_an_upload_that_takes_too_long_is_a_failure_of_its_segment_alone(
     many: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many.play(monkeypatch, T0=[waiting("r0")] * 9, T1=[waiting("r1"), waiting("r1")])
-
-    def resume(_: Upload, *, started: float, overdue: str | None = None) -> Any:
-        raise TransientError(f"{overdue} is slow")
-
-    monkeypatch.setattr(Upload, "resume", resume)
+    monkeypatch.setattr(Upload, "resume", _is_slow)
     assert many.batch(SLOW_RETRIES).advance() is not None
     outlook = many.batch(SLOW_RETRIES).advance(overdue=["r0"])
     assert outlook is not None
     assert [one.request_id for one in outlook.uploads] == ["r1"]
     assert outlook.wake is not None, "r0 is waited for again after its delay"
+
+
+def test_the_next_try_waits_for_an_overdue_upload_as_long_as_the_first(
+    many: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many.play(monkeypatch, T0=[waiting("r0")] * 9, T1=[waiting("r1")] * 9)
+    monkeypatch.setattr(Upload, "resume", _is_slow)
+    assert many.batch().advance() is not None
+    now = time.time()
+    assert many.batch().advance(overdue=["r0"]) is not None
+    outlook = many.batch().advance()
+    assert outlook is not None
+    assert outlook.tries["r0"] >= now
+    assert outlook.tries["r1"] == 0.0
 
 
 def test_if_nothing_is_sent_for_any_segment_the_task_is_skipped(
