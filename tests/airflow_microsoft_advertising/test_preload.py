@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from customer_match.project import PROJECT
 
@@ -55,6 +56,32 @@ def test_a_scheduler_with_the_local_executor_imports_all_that_the_steps_need() -
     preloaded, later = _imported(_SCHEDULER, "LocalExecutor")
     assert {"polars", "pyarrow", "airflow_microsoft_advertising.run.normalise"} <= preloaded
     assert later == set()
+
+
+def test_a_celery_worker_imports_them_if_its_configuration_says_so() -> None:
+    program = """
+import json, sys
+from airflow.providers.celery.executors.celery_executor_utils import app
+
+print(json.dumps([app.conf.imports, sorted(sys.modules)]))
+app.loader.import_default_modules()
+print(json.dumps(sorted(sys.modules)))
+"""
+    compose = yaml.safe_load((PROJECT / "docker-compose.yaml").read_text())
+    name = "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG"
+    config = compose["x-airflow"]["environment"][name]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=_environment("CeleryExecutor") | {name: config},
+    )
+    first, later = map(json.loads, done.stdout.splitlines()[-2:])
+    assert first[0] == ["airflow_microsoft_advertising.preloaded"]
+    assert "airflow_microsoft_advertising.run.normalise" not in first[1], "a check of the check"
+    assert {"polars", "airflow_microsoft_advertising.run.normalise"} <= set(later)
 
 
 @pytest.mark.parametrize(

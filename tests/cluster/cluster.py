@@ -136,6 +136,9 @@ class Cluster:
             "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql://{self.database.address}",
             "AIRFLOW__CELERY__BROKER_URL": f"redis://{self.queue.address}",
             "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(CONCURRENCY),
+            "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": json.dumps(
+                {"imports": ["airflow_microsoft_advertising.preloaded"]}
+            ),
             **self.settings,
         }
 
