@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 import fsspec
 import pyarrow as pa
+from fsspec.implementations.local import LocalFileSystem
 from propcache.api import cached_property
 
 from customer_match.errors import ConfigurationError, TransientError
@@ -162,13 +163,16 @@ class FileTable(ABC):
 
     @contextmanager
     def _checks_for_changes(self, requests: Requests) -> Iterator[Callable[[TableFile], None]]:
-        """Check in the background that files were not overwritten while they were read, one after the other.
+        """Check that files were not overwritten while they were read; in a lake in the background.
 
         All checks are done at the end, or before an error of a later file is raised.
         """
         running: deque[Future[None]] = deque()
 
         def check(file: TableFile) -> None:
+            if isinstance(self.filesystem, LocalFileSystem):  # takes less time than handing it over
+                self._ensure_unchanged(file)
+                return
             running.append(requests.run(self._ensure_unchanged, file))
             if len(running) > _FILES_AT_ONCE:
                 running.popleft().result()

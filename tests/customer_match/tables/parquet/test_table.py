@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec import AbstractFileSystem
+from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.errors import ConfigurationError, TransientError
@@ -216,10 +218,16 @@ class TestRewrittenMeanwhile:
         with pytest.raises(TransientError, match=r"a\.parquet was changed while it was read"):
             list(batches)
 
-    def test_a_changed_file_is_told_before_what_is_wrong_with_a_later_one(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("kind", [LocalFileSystem, DirFileSystem])
+    def test_a_changed_file_is_told_before_what_is_wrong_with_a_later_one(
+        self, tmp_path: Path, kind: type[AbstractFileSystem]
+    ) -> None:
         path = write(tmp_path / "t/a.parquet", {"Email": [f"{i}" for i in range(100)]})
         later = Path(write(tmp_path / "t/b.parquet", {"Email": ["x"]}))
-        table = open_table(LOCAL, str(tmp_path / "t"))
+        lake = (
+            LOCAL if kind is LocalFileSystem else DirFileSystem(str(tmp_path), LOCAL)
+        )  # the latter: not local
+        table = open_table(lake, str(tmp_path / "t") if lake is LOCAL else "t")
         batches = table.batches(["Email"], batch_rows=10)
         next(batches)
         write(tmp_path / "c.parquet", {"Email": ["other"]})
@@ -228,11 +236,17 @@ class TestRewrittenMeanwhile:
         with pytest.raises(TransientError, match=r"a\.parquet was changed while it was read"):
             list(batches)
 
+    @pytest.mark.parametrize("kind", [LocalFileSystem, DirFileSystem])
     @pytest.mark.parametrize("changed", [0, 5, 19])
-    def test_a_change_of_any_file_is_told_by_the_end(self, tmp_path: Path, changed: int) -> None:
+    def test_a_change_of_any_file_is_told_by_the_end(
+        self, tmp_path: Path, changed: int, kind: type[AbstractFileSystem]
+    ) -> None:
         for number in range(20):
             write(tmp_path / f"t/{number:02}.parquet", {"Email": ["x"]})
-        table = open_table(LOCAL, str(tmp_path / "t"))
+        lake = (
+            LOCAL if kind is LocalFileSystem else DirFileSystem(str(tmp_path), LOCAL)
+        )  # the latter: not local
+        table = open_table(lake, str(tmp_path / "t") if lake is LOCAL else "t")
         table.columns()
         write(tmp_path / f"t/{changed:02}.parquet", {"Email": ["another"]})
         with pytest.raises(TransientError, match=rf"{changed:02}\.parquet was changed while it was read"):
