@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ _COLUMN = "Email"
 
 @dataclass(frozen=True)
 class Layout:
-    """How a table is cut into files: of Parquet with so many rows in a row group, or of CSV."""
+    """How a table is cut into files: of Parquet with so many rows in a row group (or of Delta Lake), or of CSV."""
 
     files: int
     row_group: int = 0
@@ -44,7 +45,8 @@ class Layout:
     def words(self) -> str:
         """For people."""
         groups = f"row groups of {self.row_group:,}" if self.row_group else self.extension
-        return f"{self.files} files, {groups}"
+        of_delta = " of Delta Lake" if self.extension == "delta" else ""
+        return f"{self.files} files{of_delta}, {groups}"
 
     @property
     def baseline(self) -> str:
@@ -57,6 +59,8 @@ LAYOUTS = (
     Layout(files=4, row_group=62_500),
     Layout(files=4, row_group=12_500),
     Layout(files=20, row_group=25_000),
+    Layout(files=200, row_group=2_500),
+    Layout(files=20, row_group=25_000, extension="delta"),
     Layout(files=4, extension="csv"),
     Layout(files=4, extension="csv.gz"),
     Layout(files=20, extension="csv"),
@@ -74,7 +78,11 @@ def baseline(filesystem: Any, path: str) -> int:
     """Rows, as pyarrow reads a column; of CSV file by file, which is faster than its dataset of files."""
     if "-parquet-" in path:
         return int(pq.read_table(path, columns=[_COLUMN], filesystem=filesystem).num_rows)
-    return sum(_csv_rows(filesystem, file) for file in filesystem.find(path))
+    files = filesystem.find(path)
+    if "-delta-" in path:
+        data = [file for file in files if file.endswith(".parquet")]
+        return int(pq.read_table(data, columns=[_COLUMN], filesystem=filesystem).num_rows)
+    return sum(_csv_rows(filesystem, file) for file in files)
 
 
 def _csv_rows(filesystem: Any, path: str) -> int:
@@ -106,9 +114,15 @@ def _write(size: int, folder: Path, connection_string: str) -> None:
     lake.mkdir(_CONTAINER)
     for layout in LAYOUTS:
         rows = -(-size // layout.files)
-        for number in range(layout.files):
-            content = _content(table.slice(number * rows, rows), layout)
-            lake.pipe_file(f"{layout.path}/part-{number:02}.{layout.extension}", content)
+        kind = "parquet" if layout.row_group else layout.extension
+        parts = {
+            f"part-{number:03}.{kind}": _content(table.slice(number * rows, rows), layout)
+            for number in range(layout.files)
+        }
+        for name, content in parts.items():
+            lake.pipe_file(f"{layout.path}/{name}", content)
+        if layout.extension == "delta":
+            lake.pipe_file(f"{layout.path}/_delta_log/{0:020}.json", _first_commit(parts))
 
 
 def _content(table: pa.Table, layout: Layout) -> bytes:
@@ -118,6 +132,25 @@ def _content(table: pa.Table, layout: Layout) -> bytes:
         return buffer.getvalue()
     pa_csv.write_csv(table, buffer)
     return gzip.compress(buffer.getvalue(), 6) if layout.extension == "csv.gz" else buffer.getvalue()
+
+
+def _first_commit(parts: Mapping[str, bytes]) -> bytes:
+    """The log of a Delta table that consists of these files; its schema has only the column that is read."""
+    column = {"name": _COLUMN, "type": "string", "nullable": True, "metadata": {}}
+    metadata = {
+        "id": "bench",
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": json.dumps({"type": "struct", "fields": [column]}),
+        "partitionColumns": [],
+        "configuration": {},
+    }
+    added = {"partitionValues": {}, "modificationTime": 0, "dataChange": True}
+    actions: list[dict[str, Any]] = [
+        {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
+        {"metaData": metadata},
+        *({"add": {"path": name, "size": len(content), **added}} for name, content in parts.items()),
+    ]
+    return "\n".join(map(json.dumps, actions)).encode()
 
 
 def _compare(size: int, layout: Layout, connection_string: str, rounds: int) -> dict[str, Any]:

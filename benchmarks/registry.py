@@ -9,6 +9,7 @@ from typing import Any, Final
 from benchmarks.airflow_cost import many_segments, one_segment
 from benchmarks.cases import DATA_PATH, JOIN
 from benchmarks.lake import read_lake
+from benchmarks.shapes import SHAPES
 from benchmarks.simulator import simulate
 from benchmarks.stages import LIBRARIES, STAGES
 from benchmarks.triggerer import poll_uploads
@@ -60,6 +61,9 @@ CASES: Final = (
     *(Case(f"library-{name}", library, sizes=(500_000,)) for name, library in LIBRARIES.items()),
     Case("join", JOIN, large=(10_000_000,), large_rounds=1),
     Case("lake", read_lake, sizes=(500_000,), rounds=5),
+    Case("many-files", SHAPES["many-files"], sizes=(5_000,)),
+    Case("many-columns", SHAPES["many-columns"], sizes=(2_000,)),
+    Case("one-row-group", SHAPES["one-row-group"], sizes=(5_000_000,)),
     Case("simulator", simulate, sizes=(500_000,), large=(4_000_000,)),
     Case("triggerer", poll_uploads, sizes=(1_000,)),
     Case("many-segments", many_segments, sizes=(20,), large=(200,), large_rounds=1),

@@ -14,6 +14,7 @@ from benchmarks import lake, simulator
 from benchmarks.cases import DATA_PATH, JOIN
 from benchmarks.joining import MISSING_EVERY, write_join
 from benchmarks.measuring import Comparison, Job, measure
+from benchmarks.shapes import SHAPES
 from benchmarks.stages import LIBRARIES, STAGES
 from benchmarks.variants import BOTH, CSV, LARGE
 from customer_match_demo.expected import expected
@@ -105,12 +106,27 @@ def test_a_job_that_fails_is_named(tmp_path: Path) -> None:
         measure(Job(_fail), tmp_path, write_join)
 
 
+@pytest.mark.parametrize(
+    ("shape", "size", "rows"),
+    [("many-files", 7, 140), ("many-columns", 30, 10_000), ("one-row-group", 300, 300)],
+)
+def test_both_ways_to_read_a_shape_find_the_same_rows(
+    tmp_path: Path, shape: str, size: int, rows: int
+) -> None:
+    comparison = SHAPES[shape]
+    table = comparison.prepare(tmp_path / "table", size)
+    for job in (comparison.ours, comparison.other):
+        job.run(table, tmp_path)
+        assert (tmp_path / "count").read_text() == str(rows)
+
+
 @pytest.mark.azurite
 def test_reading_a_lake_is_measured_beside_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     layouts = [
         lake.Layout(files=3, row_group=100),
         lake.Layout(2, extension="csv"),
         lake.Layout(2, 0, "csv.gz"),
+        lake.Layout(2, 200, "delta"),
     ]
     monkeypatch.setattr(lake, "LAYOUTS", layouts)
     results = lake.read_lake(1_000, 1)
@@ -118,6 +134,7 @@ def test_reading_a_lake_is_measured_beside_pyarrow(monkeypatch: pytest.MonkeyPat
         "one column from Azurite (3 files, row groups of 100)",
         "one column from Azurite (2 files, csv)",
         "one column from Azurite (2 files, csv.gz)",
+        "one column from Azurite (2 files of Delta Lake, row groups of 200)",
     ]
     for result in results:
         assert result.keys() >= FIELDS | {"baseline_cpu_seconds"}
