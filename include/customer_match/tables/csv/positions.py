@@ -25,7 +25,6 @@ __all__ = [
 Positions = npt.NDArray[np.uint64]
 
 _WORD_BITS: Final = 64
-_WORD_BYTES: Final = 8
 _TOP: Final = np.uint64(63)
 _ONE: Final = np.uint64(1)
 _ALL: Final = np.uint64(2**_WORD_BITS - 1)
@@ -85,19 +84,20 @@ def predecessors(positions: Positions, length: int) -> Positions:
 def first_of(positions: Positions) -> int | None:
     """The first position; None if there is none."""
     words = np.flatnonzero(positions)
-    return _WORD_BITS * int(words[0]) + _bits(positions[words[0]])[0] if len(words) else None
+    if not len(words):
+        return None
+    word = int(positions[words[0]])
+    return _WORD_BITS * int(words[0]) + (word & -word).bit_length() - 1
 
 
 def last_of(positions: Positions) -> int | None:
     """The last position; None if there is none."""
     words = np.flatnonzero(positions)
-    return _WORD_BITS * int(words[-1]) + _bits(positions[words[-1]])[-1] if len(words) else None
+    if not len(words):
+        return None
+    return _WORD_BITS * int(words[-1]) + int(positions[words[-1]]).bit_length() - 1
 
 
 def is_last(positions: Positions) -> bool:
     """Whether the last bit of the last word is set."""
     return bool(positions[-1] >> _TOP)
-
-
-def _bits(word: np.uint64) -> list[int]:
-    return [bit for bit in range(_WORD_BITS) if int(word) >> bit & 1]
