@@ -85,7 +85,7 @@ def verdict_line(verdict: Verdict) -> str:
     wanted = f"{goal.words}: {goal.bound} {goal.limit:g}"
     if verdict.figure is None or verdict.result is None:
         size = f", {goal.n:,}" if goal.n is not None else ""
-        return f"not measured  {goal.name}{size}: {wanted}"
+        return f"not measured  {goal.case or goal.name}{size}: {wanted}"
     state = "met         " if verdict.met else "FALLS SHORT "
     return (
         f"{state}  {verdict.result['case']}, {verdict.result['n']:,}: {wanted}; measured {verdict.figure:.3g}"

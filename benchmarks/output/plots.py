@@ -114,7 +114,7 @@ def draw_stages(stages: Sequence[tuple[str, float, float]], path: Path) -> bool:
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("seconds of CPU")
-        axes.legend(loc="lower right")
+        figure.legend(loc="outside upper right", ncols=2)
 
     _save(draw, path, (7.0, 0.55 * len(stages) + 0.9))
     return True

@@ -22,8 +22,9 @@ edit it. Each case and its baseline ran in turns in the same run, each time in a
 medians. *× CPU* and *× time* are ours divided by the baseline's, so less is better; they depend on the machine much
 less than the seconds do.
 
-Measured on {days}. Memory is the peak of the process, imports included; under Airflow that of all processes, with
-memory that several share counted once.
+Measured on {days}. If the load below is more than the number of cores, other work made the seconds longer, and the CPU
+time a little. Memory is the peak of the process, imports included; under Airflow that of all processes, and memory that
+several share is counted once.
 
 | machine | |
 |---|---|
