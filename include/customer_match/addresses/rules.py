@@ -1,9 +1,9 @@
 """The rules of `definition.py` for whole columns, as polars expressions.
 
-They hold for values of printable ASCII and of some letters and accents that are valid in a local part and that Python
-and polars lower-case and compose alike, whatever versions of Unicode they use (tests compare them). The capital sigma
-is left out because its lower case depends on its neighbours. All other values must be judged one by one. Domains are
-judged by the definition itself, each distinct one once.
+They hold for values of printable ASCII, no-break spaces, and some letters and accents that are valid in a local part.
+Python and polars lower-case and compose these alike, whatever versions of Unicode they use (tests compare them). The
+capital sigma is left out because its lower case depends on its neighbours. All other values must be judged one by one.
+Domains are judged by the definition itself, each distinct one once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["Ruled", "judge_by_rules"]
 
 _ACCENTS: Final = "\u0300-\u034e\u0350-\u036f"  # combining; the one left out is invisible
 _LETTERS: Final = (
-    "\u00a1-\u00ac\u00ae-\u0220\u0222-\u0233"  # Latin, without the soft hyphen
+    "\u00a0-\u00ac\u00ae-\u0220\u0222-\u0233"  # Latin, and the no-break space, which is never valid
     "\u0386\u0388-\u038a\u038c\u038e-\u03a1\u03a4-\u03ce"  # Greek
     "\u0400-\u0481\u048c-\u04c4"  # Cyrillic
     "\u05d0-\u05ea\u0621-\u063a\u0640-\u064a"  # Hebrew, Arabic
@@ -37,7 +37,7 @@ _LETTERS: Final = (
 )
 _KNOWN: Final = rf"^[ -~{_ACCENTS}{_LETTERS}]+$"
 _HASHED: Final = r"^[0-9a-fA-F]{64}$"
-_LOCAL_PART: Final = r"^[a-z0-9.!#$%&'*+/=?^_`{|}~\x{80}-\x{10ffff}-]+$"
+_LOCAL_PART: Final = r"^[a-z0-9.!#$%&'*+/=?^_`{|}~\x{a1}-\x{10ffff}-]+$"
 _FULL_STOPS: Final = "[\u3002\uff0e\uff61]"
 
 _TRIMMED, _ADDRESS, _REASON = pl.col("trimmed"), pl.col("address"), pl.col("reason")
@@ -48,6 +48,10 @@ _PARTS: Final = {
     Policy.ENHANCED: (_OF_ENHANCED,),
     Policy.BOTH: (_OF_BASIC, _OF_ENHANCED),
 }
+
+# No other character becomes an at sign: without one, it is no address, whatever its characters.
+_HAS_NO_AT = ~_TRIMMED.str.contains("@", literal=True)
+_CAN_BE_JUDGED = (_TRIMMED.str.contains(_KNOWN) | _HAS_NO_AT) & ~_TRIMMED.str.contains(_HASHED)
 
 # In the order in which the definition checks them; the domain comes last.
 _REASON_BEFORE_DOMAIN = (
@@ -79,7 +83,7 @@ def judge_by_rules(values: pl.DataFrame, policy: Policy) -> Ruled:
     """Judge the column `value`, which has no nulls."""
     texts = pc.utf8_trim(values.get_column("value").to_arrow(), invisible_characters())
     empty, rest = split(values.with_columns(trimmed=pl.Series(texts)), _TRIMMED == "")
-    known, unknown = split(rest, _TRIMMED.str.contains(_KNOWN) & ~_TRIMMED.str.contains(_HASHED))
+    known, unknown = split(rest, _CAN_BE_JUDGED)
     parts = _add_basic(known)
     if policy is not Policy.BASIC:
         parts = _add_enhanced(parts)
@@ -109,7 +113,7 @@ def _add_basic(known: pl.DataFrame) -> pl.DataFrame:
 
 def _add_enhanced(parts: pl.DataFrame) -> pl.DataFrame:
     """Add both parts by the policy `enhanced`; changes the order of rows."""
-    short, domain = (part.str.replace_all(" ", "", literal=True) for part in (shorten(_LOCAL), _DOMAIN))
+    short, domain = (part.str.replace_all("[ \u00a0]", "") for part in (shorten(_LOCAL), _DOMAIN))
     plain, others = split(
         parts.with_columns(enhanced_local_part=short, enhanced_domain=domain), is_ascii(pl.col("text"))
     )

@@ -13,7 +13,7 @@ from customer_match.ledger.state import Settled, State
 from customer_match.members.digests import Digests, Presence, merge
 from customer_match.members.files import Files, MembersFile, read_members, write_members
 
-__all__ = ["Window", "is_known", "settle", "windows"]
+__all__ = ["Window", "has_members", "is_known", "settle", "windows"]
 
 
 class Window(NamedTuple):
@@ -44,6 +44,11 @@ def is_known(state: State) -> bool:
     steps = [Step(action=p.action, progress=p.progress, members=nobody, refused=nobody) for p in state.parts]
     before = Bounds(certain=nobody, possible=nobody if state.settled.known else None)
     return fold(before, steps).possible is not None
+
+
+def has_members(state: State) -> bool:
+    """Whether the state names any members; otherwise the bounds need not be read."""
+    return bool(state.settled.certain or state.settled.possible or state.parts)
 
 
 def windows(files: Files, state: State, target: MembersFile | None = None) -> Iterator[Window]:

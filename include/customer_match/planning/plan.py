@@ -20,7 +20,7 @@ from customer_match.errors import TerminalError
 from customer_match.ledger.actions import Action
 from customer_match.ledger.parts import Part
 from customer_match.ledger.state import State
-from customer_match.ledger.view import Window, is_known, windows
+from customer_match.ledger.view import Window, has_members, is_known, windows
 from customer_match.members.digests import Digests
 from customer_match.members.distinct import Spilling
 from customer_match.members.files import Files, MembersFile, read_members, write_members
@@ -148,7 +148,10 @@ def plan_parts(
         raise _cannot_empty(state.audience)
     replaces = bool(target.count) and (full or not known)
     with _Difference(keep=not replaces) as difference:
-        difference.read(windows(files, state, target))
+        if has_members(state):
+            difference.read(windows(files, state, target))
+        else:
+            difference.missing = target.count
         missing, leaving = difference.missing, difference.leaving
         renewed = target.count - missing if renew and not replaces else 0
         members = target.count if replaces else missing + renewed + leaving
@@ -234,7 +237,8 @@ def _parts(
     everyone = read_members(cutter.files, target)
     if replaces:
         return cutter.cut(everyone, "replace", first=Action.REPLACE, then=Action.ADD)
-    added = everyone if renew else difference.newcomers.buckets()
+    adds_all = renew or difference.missing == target.count
+    added = everyone if adds_all else difference.newcomers.buckets()
     return (
         *cutter.cut(difference.leavers.buckets(), "remove", first=Action.REMOVE, then=Action.REMOVE),
         *cutter.cut(added, "add", first=Action.ADD, then=Action.ADD),

@@ -112,6 +112,12 @@ def test_other_characters_are_unknown() -> None:
     assert verdicts(values, Policy.BASIC) == {}
 
 
+def test_without_an_at_sign_it_is_no_address_whatever_its_characters() -> None:
+    values = [f"a{character}b" for character in EVERY[::11]] + ["a\uff20b.de", "a\ufe6bb.de"]
+    for policy in Policy:
+        assert len(check(values, policy)) == len(values)
+
+
 def test_digests_are_unknown() -> None:
     assert verdicts(["\u00a0" + "aB" * 32, "ab" * 32], Policy.BASIC) == {}
 
