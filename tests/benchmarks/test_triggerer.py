@@ -23,7 +23,7 @@ def test_all_uploads_are_polled_by_the_schedule(way: str) -> None:
 
 
 def test_the_entry_has_medians_of_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = Polled(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+    one = Polled(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
     rounds: Iterator[Polled] = iter(
         replace(one, cpu_seconds=cpu, lag_p99_ms=lag)
         for cpu, lag in [(2, 20), (4, 900), (3, 30), (6, 800), (1, 40), (9, 700)]
