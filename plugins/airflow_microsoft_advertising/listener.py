@@ -89,6 +89,8 @@ def _set_note(dag_run: DagRun) -> None:
     from airflow.models.xcom import XComModel  # noqa: PLC0415 (in the scheduler only)
     from sqlalchemy.orm import object_session  # noqa: PLC0415
 
+    from customer_match.runs.report_text import is_summary  # noqa: PLC0415
+
     session = object_session(dag_run)
     if session is None:
         return
@@ -97,5 +99,6 @@ def _set_note(dag_run: DagRun) -> None:
     )
     row = session.scalars(query).first()
     summary = XComModel.deserialize_value(row) if row else None
-    if isinstance(summary, str) and not dag_run.note:
+    # A user's note is kept; the summary of an earlier report is replaced after tasks were cleared.
+    if isinstance(summary, str) and (not dag_run.note or is_summary(dag_run.note)):
         dag_run.note = summary[:_NOTE_LIMIT]

@@ -204,6 +204,15 @@ def test_a_users_note_is_kept(session: Session, dag_run: DagRun) -> None:
     assert dag_run.note == "checked with marketing"
 
 
+def test_the_summary_of_an_earlier_report_is_replaced(session: Session, dag_run: DagRun) -> None:
+    """After a user has cleared tasks, the run ends again."""
+    leave_summary(session, dag_run, "2 of 2 segments succeeded.")
+    dag_run.note = "1 of 2 segments succeeded.\n- Gold: failed"
+    session.flush()
+    run_listener.on_dag_run_success(dag_run, "")
+    assert dag_run.note == "2 of 2 segments succeeded."
+
+
 def test_a_long_summary_is_cut_to_the_columns_size(session: Session, dag_run: DagRun) -> None:
     from airflow.models.dagrun import DagRunNote
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 from customer_match.planning.sizes import AudienceSize
 from customer_match.runs.report import OUTCOME_OF_ENDING, RunReport, SegmentReport
 
-__all__ = ["changes_of", "headline_of", "notes_of", "summary_of", "unusable_lists"]
+__all__ = ["changes_of", "headline_of", "is_summary", "notes_of", "summary_of", "unusable_lists"]
 
 
 def summary_of(report: RunReport) -> str:
-    """Summarise the report in a few lines of text for a log or a note."""
-    return "\n".join([headline_of(report), *map(_line, report.segments), *_remarks(report)])
+    """Summarise the report in a few lines of text for a log or a note. A note may be cut off, so failures are first."""
+    segments = sorted(report.segments, key=lambda segment: segment.outcome.good)
+    return "\n".join([headline_of(report), *map(_line, segments), *_remarks(report)])
+
+
+def is_summary(text: str) -> bool:
+    """Whether a text is a summary, also of an earlier report."""
+    return re.match(r"\d+ of \d+ segments succeeded\b", text) is not None
 
 
 def headline_of(report: RunReport) -> str:

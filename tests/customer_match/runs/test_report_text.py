@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from customer_match.runs.report import Outcome, SegmentReport
-from customer_match.runs.report_text import summary_of
+from customer_match.runs.report_text import is_summary, summary_of
 from tests.customer_match.runs.reports import a_segment, run_of
 
 
@@ -26,8 +26,14 @@ def test_summary_says_what_failed_and_why() -> None:
     lines = summary_of(run).splitlines()
     assert run.failed == 2
     assert lines[0] == "1 of 3 segments succeeded (dry run: nothing was sent)."
-    assert lines[2] == "- T: failed. validate: Not found."
-    assert lines[3] == "- VIPs: failed; 3,000 profiles, 2,000 members, 500 rejected. chunk: Look first."
+    assert lines[1] == "- T: failed. validate: Not found."
+    assert lines[2] == "- VIPs: failed; 3,000 profiles, 2,000 members, 500 rejected. chunk: Look first."
+    assert lines[3].startswith("- VIPs: delivered; "), "a note may be cut off, so failures come first"
+
+
+def test_a_summary_is_recognised() -> None:
+    assert is_summary(summary_of(run_of(a_segment(), dry_run=True)))
+    assert not is_summary("2 of 3 segments are late")
 
 
 def test_summary_of_a_run_without_segments() -> None:

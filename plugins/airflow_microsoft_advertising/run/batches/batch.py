@@ -283,9 +283,11 @@ class Batch:
         self._run.workspace.write_bytes(self._path, self._state.model_dump_json().encode())
 
     def _raise_failures(self) -> NoReturn:
-        """Raise the failures of all segments as one error."""
+        """Log the failure of each segment, and raise all as one error."""
         segments = self._state.segments
         reasons = [one for one in segments if one.reason and one.next_step]
+        for one in reasons:
+            log.error("Segment %r: %s", one.segment.audience, one.reason)
         message = f"{len(reasons)} of {len(segments)} segments failed. " + " ".join(
             f"{one.segment.audience!r}: {one.reason}" for one in reasons
         )

@@ -104,7 +104,7 @@ def test_each_task_does_its_step_for_all_segments(world: World) -> None:
 
 
 def test_a_broken_segment_spares_the_others_and_is_named_with_the_reason(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.break_table(1)
     world.play(monkeypatch)
@@ -116,8 +116,12 @@ def test_a_broken_segment_spares_the_others_and_is_named_with_the_reason(
     assert world.has(1, Failure), "for the report"
     batch = world.batch()
     assert batch.advance() is None
+    caplog.clear()
     with pytest.raises(AirflowFailException, match=r"1 of 3 segments failed. 'T1': .*part-0\.parquet"):
         batch.check_all()
+    [line] = caplog.messages
+    assert line.startswith("Segment 'T1': ")
+    assert "part-0.parquet" in line
 
 
 def test_if_no_segment_can_go_on_the_task_fails(world: World) -> None:
