@@ -28,7 +28,7 @@ from customer_match_demo.expected import Expected, expected
 from customer_match_demo.show import audience_members
 from customer_match_demo.stack import Stack, account_connection
 from customer_match_demo.tables import DemoTable, demo_tables, write_tables
-from tests.system import dated_lake
+from tests.system import batch_lake, dated_lake
 
 SCALE = 0.01
 CID, AID = "190000001", "180000001"
@@ -170,6 +170,7 @@ def _write_exports(folder: Path) -> None:
     _export(folder, "daily", segments=[{"table": "LapsedVIPs", "audience": "daily"}], schedule="@daily")
     _export(folder, "forced", segments=[{"table": "LapsedVIPs", "audience": "forced"}], schedule="@daily")
     _export(folder, "dated", **dated_lake.CHANGES)
+    _export(folder, batch_lake.EXPORT, **batch_lake.CHANGES)
     _export(
         folder,
         "azure",
@@ -220,6 +221,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     folder, began = tmp_path_factory.mktemp("installation"), datetime.now(UTC)
     _write_exports(folder)
     dated_lake.write_dated_tables(folder / "dated", began)
+    batch_lake.write_batch_tables(folder / batch_lake.EXPORT)
     with azurite.running(folder / "azurite") as endpoint:
         lake = adlfs.AzureBlobFileSystem(connection_string=endpoint.connection_string)
         lake.mkdir("lake")
@@ -233,6 +235,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             settings={
                 "CUSTOMER_MATCH_EXPORTS": str(folder / "exports"),
                 "AIRFLOW_CONN_LAKE": json.dumps(connection),
+                "AIRFLOW__CORE__MAX_MAP_LENGTH": str(batch_lake.MAX_MAP_LENGTH),
             },
             more_settings=_other_connections,
         )

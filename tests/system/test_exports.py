@@ -71,7 +71,7 @@ def test_one_time_refresh_tokens_pass_between_workers_and_triggerer(installation
     ours = [v for v in variables if v["key"].startswith("microsoft_advertising_refresh_token_")]
     [kept] = [v for v in ours if v["key"] != of_the_default]
     assert (kept["value"], kept["is_encrypted"]) == ("***", True)
-    log = installation.api.log("one_time", runs[-1][0], "segment.upload", 0)
+    log = installation.api.log("one_time", runs[-1][0], "segment.upload_batch", 0)
     assert "sim-refresh" not in log
 
 
@@ -97,17 +97,15 @@ def test_broken_segments_fail_with_advice_and_spare_the_others(installation: Any
         "Truncated",
     }
     assert len(installation.members("Good")) == 2
-    for index, (name, task, words) in enumerate(
-        [
-            ("Good", None, ""),
-            ("NoColumn", "segment.validate", "Email"),
-            ("Empty", "segment.validate", "allow_empty"),
-            ("Truncated", "segment.validate", "part-0.parquet"),
-        ]
-    ):
-        if task:
-            assert words in str(report[name].message)
-            assert _last_lines(installation, "faulty", run_id, task, index).count(words)
+    words = {"NoColumn": "Email", "Empty": "allow_empty", "Truncated": "part-0.parquet"}
+    logs = [
+        installation.api.log("faulty", run_id, "segment.validate", 0),
+        _last_lines(installation, "faulty", run_id, "segment.upload_batch", 0),
+    ]
+    for name, word in words.items():
+        assert word in str(report[name].message)
+        assert all(word in log for log in logs)
+        assert f"Segment '{name}': " in logs[-1]
 
 
 def test_a_service_that_cannot_be_used_says_what_to_do(installation: Any) -> None:
