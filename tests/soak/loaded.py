@@ -16,9 +16,11 @@ with redirect_stdout(sys.stderr):  # Airflow always logs to the standard output 
 
     from airflow_microsoft_advertising.cli import local_run
     from airflow_microsoft_advertising.cli import main as command_line  # noqa: F401
+    from airflow_microsoft_advertising.run.batches import batch as batches
     from customer_match_delivery import call_tracking
     from microsoft_advertising import retrying
     from microsoft_advertising.polling import PollSchedule
+    from tests.soak import batch_run  # noqa: F401
 
 __all__ = ["WAITS"]
 
@@ -33,6 +35,6 @@ def _shorter(policy: retrying.RetryPolicy, state: Any) -> float:
 
 
 retrying.RetryPolicy._wait = _shorter  # type: ignore[method-assign]
-local_run.wait_seconds = lambda asked: _pause(asked) * WAITS
+local_run.wait_seconds = batches.wait_seconds = lambda asked: _pause(asked) * WAITS
 call_tracking.LIFE *= WAITS
 local_run.POLLING = PollSchedule(first=0.1)

@@ -49,16 +49,18 @@ class Start:
     """One run.
 
     Attributes:
-        arguments: Arguments of `customer-match run`.
+        arguments: Arguments of the run.
         after: Start in seconds after the round's first run.
         killed_after: Seconds until kill -9; None: it is not killed.
         interrupted: Whether it gets SIGINT instead, as from Ctrl-C.
+        in_batch: Whether its segments share a task, as in the DAG. If it is killed, it is retried as by Airflow.
     """
 
     arguments: tuple[str, ...] = ()
     after: float = 0.0
     killed_after: float | None = None
     interrupted: bool = False
+    in_batch: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,4 +196,5 @@ def _start(luck: random.Random, place: int) -> Start:
         after=luck.uniform(0.0, 1.5) if place else 0.0,
         killed_after=luck.uniform(0.2, 5.0) if luck.random() < 0.35 else None,
         interrupted=luck.random() < 0.2,
+        in_batch=luck.random() < 0.5,
     )

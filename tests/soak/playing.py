@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,11 @@ def soak(
 def _describe(one: Round) -> str:
     words = [*one.faults, *([str(one.trick.kind)] if one.trick else [])]
     words += ["service killed"] if one.service_killed_after is not None else []
-    words += [" ".join(("run", *run.arguments)) for run in one.runs if run.arguments]
+    words += [
+        " ".join(("batch" if run.in_batch else "run", *run.arguments))
+        for run in one.runs
+        if run.arguments or run.in_batch
+    ]
     return f"{one.keys['route']}, {', '.join(words) or 'nothing'}"
 
 
@@ -141,8 +146,16 @@ def _last(world: World, summary: Summary) -> None:
 class _StartedRun:
     start: Start
     run: RunProcess
+    arguments: list[str]
+    folder: Path
     killed: bool = False
+    retried: bool = False
     status: int | None = None
+
+    @property
+    def retry_due(self) -> bool:
+        """Whether it is a killed batch that has not been retried yet."""
+        return self.killed and self.start.in_batch and not self.retried
 
 
 class _RoundRunner:
@@ -181,7 +194,7 @@ class _RoundRunner:
         """Start the runs, kill some of them, and wait until all have ended."""
         began, waiting, started = time.monotonic(), list(self._round.runs), []
         kill_service = self._round.service_killed_after
-        while waiting or any(one.run.running for one in started):
+        while waiting or any(one.run.running or one.retry_due for one in started):
             now = time.monotonic() - began
             if waiting and waiting[0].after <= now:
                 started.append(self._start(waiting.pop(0), len(started)))
@@ -192,6 +205,7 @@ class _RoundRunner:
                 kill_service = None
             for one in started:
                 self._kill(one)
+                self._retry(one)
             if now > _RUN_SECONDS:
                 break
             time.sleep(0.01)
@@ -206,7 +220,16 @@ class _RoundRunner:
     def _start(self, start: Start, place: int) -> _StartedRun:
         folder = self._world.folder / "runs" / f"{self._number:03d}-{place}"
         arguments = ["run", EXPORT, "--ignore-guards", "--json", *start.arguments]
-        return _StartedRun(start, start_run(arguments, self._world.settings, folder))
+        if start.in_batch:
+            date = [] if "--date" in start.arguments else ["--date", datetime.now(UTC).isoformat()]
+            arguments = ["batch", EXPORT, f"{self._number:03d}-{place}", *date, *start.arguments]
+        return _StartedRun(start, start_run(arguments, self._world.settings, folder), arguments, folder)
+
+    def _retry(self, one: _StartedRun) -> None:
+        """Start a killed batch again, as Airflow does: it continues where it stopped."""
+        if one.retry_due and not one.run.running:
+            one.retried = True
+            one.run = start_run(one.arguments, self._world.settings, one.folder / "retry")
 
     def _kill(self, one: _StartedRun) -> None:
         moment = one.start.killed_after
@@ -236,9 +259,10 @@ class _RoundRunner:
         self._summary.wrong += [f"round {self._number}: {fault}" for fault in wrong]
 
     def _describe(self, one: _StartedRun) -> str:
-        if one.killed:
-            return "stopped" if one.start.interrupted else "killed"
-        return f"status {one.status}"
+        if not one.killed:
+            return f"status {one.status}"
+        end = "stopped" if one.start.interrupted else "killed"
+        return f"{end}, then status {one.status}" if one.retried else end
 
 
 def _segments(output: Path) -> list[dict[str, Any]]:

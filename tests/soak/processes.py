@@ -1,4 +1,4 @@
-"""Runs as processes that can be killed: `customer-match run`, without the seconds for loading Airflow.
+"""Runs as processes that can be killed: `customer-match run`, or a batch, without the seconds for loading Airflow.
 
 A server process loads the program once and forks for each run (`multiprocessing`'s forkserver).
 """
@@ -71,7 +71,7 @@ def load(folder: Path) -> None:
 
 
 def start_run(arguments: Sequence[str], settings: Mapping[str, str], folder: Path) -> RunProcess:
-    """Start `customer-match` with these arguments.
+    """Start `customer-match` with these arguments; with `batch` as the first one, the command in `batch_run.py`.
 
     Args:
         arguments: Arguments of the command.
@@ -95,8 +95,10 @@ def _command(arguments: list[str], settings: dict[str, str], output: str, log: s
         os.close(file)
     os.environ.update(settings)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the fork server ignores it
-    sys.argv = ["customer-match", *arguments]
+    in_batch = arguments[0] == "batch"
+    sys.argv = arguments if in_batch else ["customer-match", *arguments]
 
     from airflow_microsoft_advertising.cli.main import main
+    from tests.soak import batch_run
 
-    main()
+    (batch_run.main if in_batch else main)()

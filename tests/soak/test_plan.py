@@ -38,6 +38,7 @@ def test_every_kind_of_event_occurs() -> None:
     killed = [run for run in runs if run.killed_after is not None]
     assert 0.2 < len(killed) / len(runs) < 0.5
     assert {run.interrupted for run in killed} == {False, True}
+    assert {run.in_batch for run in killed} == {False, True}
     assert {run.arguments for run in runs} >= {(), ("--full",), ("--date", "2020-01-01")}
     assert 0.05 < sum(one.service_killed_after is not None for _, one in MANY) / len(MANY) < 0.3
 
