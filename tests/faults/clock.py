@@ -36,6 +36,8 @@ MODULES: Final = frozenset(
         "airflow_microsoft_advertising.cli.execution",
         "airflow_microsoft_advertising.cli.local_run",
         "airflow_microsoft_advertising.operator",
+        "airflow_microsoft_advertising.batch_operator",
+        "airflow_microsoft_advertising.run.batches.batch",
         "airflow_microsoft_advertising.customer_match",
         "airflow_microsoft_advertising.waiting",
         "airflow_microsoft_advertising.run.export_run",

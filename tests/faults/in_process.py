@@ -21,7 +21,9 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
+from airflow_microsoft_advertising.batch_operator import UploadBatchOperator
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
+from airflow_microsoft_advertising.run.batches.group import Group, groups_of, run_step
 from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.normalise import normalise_segment
@@ -32,10 +34,14 @@ from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.export.loading import load_export
 from customer_match.export.model import Export
 from customer_match.export.segments import Segment
+from customer_match.runs.records import Step
 
 __all__ = ["InProcess"]
 
 _POLLS = {"first": 0.3, "longest": 3.0}
+
+_Works = tuple[tuple[str, Callable[[], Any]], ...]
+"""The tasks of a mapped instance by name, and the work of each; a result of None ends it."""
 
 
 @dataclass
@@ -135,7 +141,8 @@ class _DagRun:
         with self.lock:
             self.run.state = "running"
             segments = select_segments(self.steps)
-            threads = [threading.Thread(target=self._segment, args=(s,), daemon=True) for s in segments]
+            works = [self._works(group) for group in groups_of(self.steps, segments)]
+            threads = [threading.Thread(target=self._do, args=work, daemon=True) for work in works]
             for thread in threads:
                 thread.start()
             for thread in threads:
@@ -144,16 +151,39 @@ class _DagRun:
             failed = reported is None or reported.failed
             self.run.state = "failed" if failed else "success"
 
-    def _segment(self, segment: Segment) -> None:
-        works: tuple[tuple[str, Callable[[], Any]], ...] = (
+    def _do(self, name: str, works: _Works) -> None:
+        for task, work in works:
+            if self._try(f"segment.{task}", name, work, retries=self.export.retries) is None:
+                return
+
+    def _works(self, group: Group) -> tuple[str, _Works]:
+        """Return the name of a mapped task instance, and the work of its tasks."""
+        if group.is_batch:
+            return group.names, self._works_of_batch(group)
+        [segment] = group.segments
+        return segment.audience, (
             ("validate", lambda: validate_segment(self.steps, segment)),
             ("normalise", lambda: normalise_segment(self.steps, segment)),
             ("chunk", lambda: chunk_segment(self.steps, segment)),
-            ("upload", lambda: self._upload_segment(segment)),
+            ("upload", lambda: self._upload("upload", segment.audience, lambda: self._operator(segment))),
         )
-        for name, work in works:
-            if self._try(f"segment.{name}", segment.audience, work, retries=self.export.retries) is None:
-                return
+
+    def _works_of_batch(self, group: Group) -> _Works:
+        """Return the work of the tasks of a batch."""
+
+        def do(step: Step) -> ExportRun:
+            return run_step(self.export, self._context(), group, step)
+
+        def upload() -> bool:
+            self._upload("upload_batch", group.names, lambda: self._batch_operator(group))
+            return True
+
+        return (
+            ("validate", lambda: do(Step.VALIDATE)),
+            ("normalise", lambda: do(Step.NORMALISE)),
+            ("chunk", lambda: do(Step.CHUNK)),
+            ("upload_batch", upload),
+        )
 
     def _try(self, task_id: str, name: str, work: Callable[[], Any], *, retries: int) -> Any:
         """Run a task with retries; return its result, or None if it failed or was skipped."""
@@ -178,11 +208,10 @@ class _DagRun:
                 task["state"] = "success"
                 return found
 
-    def _upload_segment(self, segment: Segment) -> Any:
-        """Run the upload like Airflow: a new operator resumes after each deferral."""
-        context: Any = {"dag_run": SimpleNamespace(dag_id=self.export.name, run_id=self.steps.run_id)}
-        task = self.run.tasks["segment.upload", segment.audience]
-        step: Callable[[], Any] = lambda: self._operator(segment).execute(context)  # noqa: E731 (replaced below)
+    def _upload(self, task_id: str, name: str, operator: Callable[[], Any]) -> Any:
+        """Run an upload like Airflow: a new operator resumes after each deferral."""
+        task, context = self.run.tasks[f"segment.{task_id}", name], self._context()
+        step: Callable[[], Any] = lambda: operator().execute(context)  # noqa: E731 (replaced below)
         while True:
             task["state"] = "running"
             try:
@@ -191,7 +220,26 @@ class _DagRun:
                 task["state"] = "deferred"
                 event = asyncio.run(_fire(waiting.trigger))
                 method = waiting.method_name
-                step = lambda: getattr(self._operator(segment), method)(context, event)  # noqa: B023, E731
+                step = lambda: getattr(operator(), method)(context, event)  # noqa: B023, E731
+
+    def _context(self) -> Any:
+        """Return what tasks read of Airflow's context."""
+        steps = self.steps
+        dag_run = SimpleNamespace(
+            dag_id=self.export.name,
+            run_id=steps.run_id,
+            run_after=steps.interval_end,
+            data_interval_start=None,
+            data_interval_end=None,
+            logical_date=None,
+            start_date=None,
+        )
+        chosen = {"dry_run": steps.dry_run, "ignore_guards": steps.ignore_guards, "force": steps.force}
+        return {
+            "dag_run": dag_run,
+            "params": {"mode": "full" if steps.full else "difference", **chosen},
+            "ti": SimpleNamespace(max_tries=self.export.retries),
+        }
 
     def _operator(self, segment: Segment) -> UploadAudienceOperator:
         return UploadAudienceOperator(
@@ -199,6 +247,11 @@ class _DagRun:
             segment=self.steps.upload_values(segment),
             poll_schedule=_POLLS,
             **upload_arguments(self.export),
+        )
+
+    def _batch_operator(self, group: Group) -> UploadBatchOperator:
+        return UploadBatchOperator(
+            task_id="upload_batch", export=self.export, group=group.to_values(), poll_schedule=_POLLS
         )
 
 

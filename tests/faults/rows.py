@@ -13,7 +13,7 @@ from tests.faults.matrix import Recovery, Row, played_under
 from tests.faults.rendezvous import Rendezvous
 from tests.faults.results import Outcome
 from tests.faults.storage_worlds import NotRun
-from tests.faults.world import SEGMENTS, World
+from tests.faults.world import World
 
 __all__ = ["run_row"]
 
@@ -75,6 +75,6 @@ def _run_row(row: Row, world: World) -> dict[str, Any]:
         "uploads": sent.uploads,
         "calls": sent.calls,
         "members": world.right_members(),
-        "expected": sum(len(world.expected(segment)) for segment in SEGMENTS),
+        "expected": sum(len(world.expected(segment)) for segment in world.segments),
         "wrong": wrong,
     }

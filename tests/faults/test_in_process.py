@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_microsoft_advertising import waiting
 from customer_match_delivery import call_tracking
 from tests.faults import clock
 from tests.faults.in_process import InProcess
@@ -44,6 +45,7 @@ def quick_outcomes(
 
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         patch.setattr(call_tracking, "LIFE", _LIFE)
+        patch.setattr(waiting, "WORKER_WAIT", timedelta(0))  # so that triggers wait for every upload
         together = {row.name: pool.submit(run, row) for row in rows if not row.alone}
         wait(together.values())
         yield together | {row.name: _now(run, row) for row in rows if row.alone}

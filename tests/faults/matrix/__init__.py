@@ -1,6 +1,7 @@
 """The fault matrix: faults, the stages in which they are injected, and how the system recovers.
 
-Each row is one export of four segments, with one fault in its first or second run. Each module has one kind of fault.
+Each row is one export of four segments, or of eight that share their tasks, with one fault in its first or second run.
+Each module has one kind of fault.
 Rows that kill a task or a program run under a real scheduler, and so do one or two of each other kind. All others run
 in one process, with the same steps, operators and triggers (see `tests/faults/in_process.py`).
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.faults.matrix import clocks, codes, network, people, programs, storage, tables, tasks
+from tests.faults.matrix import batches, clocks, codes, network, people, programs, storage, tables, tasks
 from tests.faults.matrix.row import Recovery, Row
 
 __all__ = ["IN_PROCESS", "MATRIX", "UNDER_SCHEDULER", "Recovery", "Row", "played_under"]
@@ -23,6 +24,7 @@ MATRIX: Final = (
     *people.ROWS,
     *tables.ROWS,
     *clocks.ROWS,
+    *batches.ROWS,
 )
 assert len({row.name for row in MATRIX}) == len(MATRIX)
 
@@ -41,6 +43,8 @@ _ONE_OR_TWO_OF_A_KIND: Final = frozenset(
         "becomes-log",
         # time
         "clock-waiting", "two-runs", "backfill",
+        # batches
+        "batch-cleared", "batch-kill-normalise", "batch-kill-intent", "batch-kill-sent", "batch-kill-triggerer",
     }
 )  # fmt: skip
 
