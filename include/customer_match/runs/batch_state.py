@@ -150,6 +150,7 @@ class BatchState(BaseModel):
         holds: Number of such waits in a row.
         tasks: For each step, Airflow's number of the last allowed try of its task. It changes only if a user clears
             the task.
+        saved: When the state was stored, in seconds since 1970.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -158,6 +159,7 @@ class BatchState(BaseModel):
     hold_until: float = 0.0
     holds: int = 0
     tasks: dict[Step, int] = {}
+    saved: float = 0.0
 
     @classmethod
     def new(cls, segments: Iterable[Segment]) -> Self:
@@ -195,6 +197,15 @@ class BatchState(BaseModel):
             one.restart(step) if is_cleared and one.next_step is not None else one for one in self.segments
         )
         return self.model_copy(update={"segments": tuple(segments), "tasks": self.tasks | {step: last_try}})
+
+    def correct_times(self, now: float) -> Self:
+        """Move the ends of all waits if the clock was set back after the state was stored: no wait gets longer."""
+        back = self.saved - now
+        if back <= 0:
+            return self
+        segments = (one.model_copy(update={"due": max(0.0, one.due - back)}) for one in self.segments)
+        hold_until = max(0.0, self.hold_until - back)
+        return self.model_copy(update={"segments": tuple(segments), "hold_until": hold_until})
 
     def in_order(self) -> Sequence[Progress]:
         """The unfinished segments: those with uploads in progress first, and those that have failed before last."""

@@ -89,6 +89,14 @@ def test_an_upload_in_progress_takes_its_place_until_it_has_ended_or_its_segment
         assert BatchState(segments=(one,)).uploads == 0
 
 
+def test_no_wait_gets_longer_if_the_clock_is_set_back() -> None:
+    waiting = progress(Step.CHUNK).wait_until(5_060.0)
+    state = BatchState(segments=(waiting, progress()), hold_until=5_030.0, saved=5_000.0)
+    assert state.correct_times(5_010.0) == state
+    back = state.correct_times(1_400.0)
+    assert ([one.due for one in back.segments], back.hold_until) == ([1_460.0, 0.0], 1_430.0)
+
+
 def test_the_state_survives_as_json() -> None:
     state = BatchState.new([GOLD, SILVER]).enter(Step.VALIDATE, 3).hold(7.0)
     state = state.replace(progress().fail("x", RETRIES, transient=True, now=1.0))

@@ -8,15 +8,14 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, cast
 
-from tests.faults.matrix.row import Recovery, Row, both, rule
+from tests.faults.matrix.row import UPLOAD_BATCH, Recovery, Row, both, rule
 from tests.faults.matrix.tasks import Moment
 from tests.faults.storage_proxy import StorageFault
 from tests.faults.storage_worlds import AzureWorld
 from tests.faults.world import BatchWorld, FaultNotInjected, World
 
-__all__ = ["ROWS", "UPLOAD_BATCH"]
+__all__ = ["ROWS"]
 
-UPLOAD_BATCH: Final = "segment.upload_batch"
 _PARALLEL: Final = 5
 """Uploads of a customer that the service accepts at a time."""
 _PARTS: Final = 2

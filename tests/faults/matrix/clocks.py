@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from customer_match.ledger.lease import Lease
-from tests.faults.matrix.row import UPLOAD, Recovery, Row, rule
-from tests.faults.world import FaultNotInjected, World
+from tests.faults.matrix.row import UPLOAD, UPLOAD_BATCH, Recovery, Row, rule
+from tests.faults.world import BatchWorld, FaultNotInjected, World
 
 __all__ = ["ROWS"]
 
@@ -51,6 +51,15 @@ def _set_back_while_pausing(world: World, run_id: str) -> None:
     _must_be_late(world, run_id)
 
 
+def _set_back_while_a_batch_waits(world: World, run_id: str) -> None:
+    """Set the clock back while one segment of a batch waits for another run, and the others are delivered."""
+    world.until(lambda: world.wrong(besides="Alpha") == [], "the end of the others")
+    world.until(lambda: world.has_state("deferred", UPLOAD_BATCH, run_id), "the wait")
+    world.set_clock_back(_HOUR)
+    _other(world).release()
+    _must_be_late(world, run_id)
+
+
 def _run_of_an_hour_ago(world: World, run_id: str) -> None:
     """Trigger a run dated before the last one, as if the scheduler's clock were wrong too."""
     if world.wait(run_id) == "success":
@@ -70,6 +79,10 @@ _JUMPS: Final = (
     Row(
         "clock-pausing", "the workers' clock is set back by an hour", "waiting for another run", Recovery.ITSELF,
         before=_held_by_another, during=_set_back_while_pausing, alone=True,
+    ),
+    Row(
+        "batch-clock", "the workers' clock is set back by an hour", "a segment of a batch waits for another run",
+        Recovery.ITSELF, before=_held_by_another, during=_set_back_while_a_batch_waits, alone=True, world=BatchWorld,
     ),
     Row(
         "clock-scheduler", "a run is dated an hour before the last one", "between runs", Recovery.ITSELF,

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from tests.faults.world import World
 
-__all__ = ["UPLOAD", "Recovery", "Row", "both", "on", "rule"]
+__all__ = ["UPLOAD", "UPLOAD_BATCH", "Recovery", "Row", "both", "on", "rule"]
 
 UPLOAD: Final = "segment.upload"
+UPLOAD_BATCH: Final = "segment.upload_batch"
 
 
 class Recovery(StrEnum):

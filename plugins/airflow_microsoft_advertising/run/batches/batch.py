@@ -104,7 +104,7 @@ class Batch:
         path = _path(run, name)
         if not run.workspace.exists(path):
             return cls.new(run, name, segments, retries, holder)
-        state = BatchState.model_validate_json(run.workspace.read_bytes(path))
+        state = BatchState.model_validate_json(run.workspace.read_bytes(path)).correct_times(time.time())
         batch = cls(run, path, state, retries, holder)
         for progress in state.segments:
             if progress.working:
@@ -280,6 +280,7 @@ class Batch:
         return progress
 
     def _save(self) -> None:
+        self._state = self._state.model_copy(update={"saved": time.time()})
         self._run.workspace.write_bytes(self._path, self._state.model_dump_json().encode())
 
     def _raise_failures(self) -> NoReturn:
