@@ -27,6 +27,7 @@ from airflow_microsoft_advertising.run.params import documentation, params, uplo
 from customer_match.export.loading import BrokenExport, load_exports
 from customer_match.export.model import Export
 from customer_match.export.segments import Segment
+from customer_match.export.values import MAX_RETRY_DELAY_SECONDS
 from customer_match.project import PROJECT, exports_folder
 from customer_match.redaction import logger, without_addresses
 
@@ -102,7 +103,7 @@ def export_dag(export: Export) -> DAG:
             "retries": export.retries,
             "retry_delay": timedelta(seconds=export.retry_delay_seconds),
             "retry_exponential_backoff": 2.0,
-            "max_retry_delay": timedelta(minutes=15),
+            "max_retry_delay": timedelta(seconds=MAX_RETRY_DELAY_SECONDS),
         },
     ) as export_dag:
         groups = select_task(export)

@@ -21,6 +21,7 @@ __all__ = [
     "MAX_AUDIENCE_NAME",
     "MAX_MEMBERSHIP_DAYS",
     "MAX_PROFILES_PER_PART",
+    "MAX_RETRY_DELAY_SECONDS",
     "NEVER_EXPIRES",
     "PARSE_CONDITIONS",
     "Allowed",
@@ -62,6 +63,7 @@ MAX_DAG_ID: Final = 250  # Airflow's column `dag_id`
 MAX_TAG: Final = 100  # Airflow's column of tags
 MAX_LABEL: Final = 2000  # Airflow's columns of display names and owners
 MAX_CONDITION: Final = 4000  # characters; ours
+MAX_RETRY_DELAY_SECONDS: Final = 900.0  # ours
 MAX_HOURS: Final = 24 * 3650  # ten years; much larger values would overflow
 
 PARSE_CONDITIONS: Final = "parse_conditions"

@@ -12,12 +12,10 @@ from typing import Final, Self
 from pydantic import BaseModel, ConfigDict
 
 from customer_match.export.segments import Segment
+from customer_match.export.values import MAX_RETRY_DELAY_SECONDS
 from customer_match.runs.records import Step
 
-__all__ = ["MAX_RETRY_DELAY", "BatchState", "Progress", "Retries"]
-
-MAX_RETRY_DELAY: Final = 15 * 60.0
-"""Longest delay before a retry, in seconds."""
+__all__ = ["BatchState", "Progress", "Retries"]
 
 _STEPS: Final = tuple(Step)
 
@@ -37,7 +35,7 @@ class Retries(BaseModel):
 
     def delay_after(self, failures: int) -> float:
         """Seconds before the next try, after so many failures in a row (at least one)."""
-        return min(self.delay * 2.0 ** (failures - 1), MAX_RETRY_DELAY)
+        return min(self.delay * 2.0 ** (failures - 1), MAX_RETRY_DELAY_SECONDS)
 
 
 class Progress(BaseModel):

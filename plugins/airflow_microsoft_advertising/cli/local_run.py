@@ -16,20 +16,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_microsoft_advertising.cli.process import has_ended, holder_of
-from airflow_microsoft_advertising.run.chunk import chunk_segment
+from airflow_microsoft_advertising.run.batches.batch import STEPS
 from airflow_microsoft_advertising.run.export_run import ExportRun
-from airflow_microsoft_advertising.run.normalise import normalise_segment
 from airflow_microsoft_advertising.run.polling import poll_until_end
 from airflow_microsoft_advertising.run.report import write_report
 from airflow_microsoft_advertising.run.select import select_segments
 from airflow_microsoft_advertising.run.sizes import read_sizes
 from airflow_microsoft_advertising.run.upload import Busy, NextMove, Upload
-from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.export.segments import Segment
 from customer_match.redaction import logger
@@ -51,15 +49,7 @@ Notify = Callable[[Segment, str], None]
 """Gets a short message about the progress of a segment."""
 
 _BUSY_CHECK_SECONDS = 3.0  # between two checks of an audience that another run holds: a check is cheap
-_LONGEST_RETRY_DELAY = 15 * 60.0  # as the DAG's max_retry_delay
 POLLING = PollSchedule(first=1.0)
-
-_STEPS: Final = (
-    (Step.VALIDATE, validate_segment),
-    (Step.NORMALISE, normalise_segment),
-    (Step.CHUNK, chunk_segment),
-)
-"""The steps before the upload."""
 
 
 def new_run_id(now: datetime) -> str:
@@ -144,7 +134,7 @@ class LocalRun:
 
     def _export(self, segment: Segment) -> Waits:
         try:
-            for step, work in _STEPS:
+            for step, work in STEPS.items():
                 self._notify(segment, str(step))
                 yield from self._try(segment, partial(_without_waits, work, self._run, segment))
             self._notify(segment, str(Step.UPLOAD))
@@ -160,12 +150,12 @@ class LocalRun:
 
     def _try(self, segment: Segment, work: Callable[[], Waits]) -> Waits:
         """Do the work, and retry after temporary errors, as often and after the same waits as the DAG's tasks."""
-        export = self._run.export
-        for retry in range(export.retries):
+        retries = self._run.retries
+        for retry in range(retries.count):
             try:
                 yield from work()
             except (TransientError, RuntimeError) as error:
-                wait = min(export.retry_delay_seconds * 2.0**retry, _LONGEST_RETRY_DELAY)
+                wait = retries.delay_after(retry + 1)
                 self._notify(segment, f"retry in {wait:.0f} s: {error}")
                 yield wait
             else:

@@ -20,6 +20,7 @@ from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.state import State
 from customer_match.profiles.dated_source import DatedSource, Listings
 from customer_match.profiles.segment_rows import SegmentRows, listed_segments, segment_rows, shared_tables
+from customer_match.runs.batch_state import Retries
 from customer_match.runs.records import SegmentRecords
 from customer_match.runs.table_changes import TableChanges
 from customer_match.safe_names import slug
@@ -74,6 +75,11 @@ class ExportRun:
         """The hook for the export's connection and account."""
         export = self.export
         return MicrosoftAdvertisingHook(export.connection, customer_id=export.cid, account_id=export.aid)
+
+    @property
+    def retries(self) -> Retries:
+        """How often a step of a segment is retried."""
+        return Retries(count=self.export.retries, delay=self.export.retry_delay_seconds)
 
     def segment_folder(self, segment: Segment) -> str:
         """A segment's folder in the workspace."""

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_match.export.segments import Segment
-from customer_match.runs.batch_state import MAX_RETRY_DELAY, BatchState, Progress, Retries
+from customer_match.export.values import MAX_RETRY_DELAY_SECONDS
+from customer_match.runs.batch_state import BatchState, Progress, Retries
 from customer_match.runs.records import Step
 
 RETRIES = Retries(count=2, delay=30.0)
@@ -35,7 +36,7 @@ def test_a_transient_failure_is_retried_after_delays_that_double() -> None:
         dues.append(one.due)
     assert dues == [130.0, 160.0, 0.0]
     assert one.next_step is Step.NORMALISE, "it has failed there, and begins there if its task is cleared"
-    assert Retries(count=99, delay=30.0).delay_after(99) == MAX_RETRY_DELAY
+    assert Retries(count=99, delay=30.0).delay_after(99) == MAX_RETRY_DELAY_SECONDS
 
 
 def test_a_success_gives_back_all_retries() -> None:

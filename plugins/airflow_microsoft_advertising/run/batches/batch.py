@@ -30,11 +30,11 @@ from customer_match_delivery.backoff import MAX_WAITS, wait_seconds
 from customer_match_delivery.delivery import Waiting
 from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
 
-__all__ = ["Batch", "Outlook"]
+__all__ = ["STEPS", "Batch", "Outlook"]
 
 log = logger(__name__)
 
-_STEPS: Final[dict[Step, Callable[[ExportRun, Segment], object]]] = {
+STEPS: Final[dict[Step, Callable[[ExportRun, Segment], object]]] = {
     Step.VALIDATE: validate_segment,
     Step.NORMALISE: normalise_segment,
     Step.CHUNK: chunk_segment,
@@ -192,7 +192,7 @@ class Batch:
         log.info("Segment %r: %s", segment.audience, step)
         progress = self._start(progress, step)
         try:
-            _STEPS[step](self._run, segment)
+            STEPS[step](self._run, segment)
         except (AirflowFailException, TransientError, RuntimeError) as error:
             return self._fail(progress, error)
         return self._update(progress.succeed(step))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from airflow_microsoft_advertising.run.batches.batch import Batch
+from airflow_microsoft_advertising.run.batches.batch import STEPS, Batch
 from airflow_microsoft_advertising.run.batches.table_sizes import table_sizes
-from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.context import run_of
-from airflow_microsoft_advertising.run.normalise import normalise_segment
-from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.export.segments import Segment
 from customer_match.redaction import logger, without_addresses
-from customer_match.runs.batch_state import Retries
 from customer_match.runs.grouping import group_segments, join_names
 from customer_match.runs.records import Step
 
@@ -27,13 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Group", "groups_of", "open_batch", "run_step"]
 
 log = logger(__name__)
-
-_STEPS: Final[dict[Step, Callable[[ExportRun, Segment], object]]] = {
-    Step.VALIDATE: validate_segment,
-    Step.NORMALISE: normalise_segment,
-    Step.CHUNK: chunk_segment,
-}
-
 
 _MAX_NAME_LENGTH: Final = 120
 """Maximum length of a name in the list of mapped tasks; Airflow's column holds 250 characters."""
@@ -93,7 +82,7 @@ def run_step(export: Export, context: Context, group: Group, step: Step) -> Expo
         batch.work_through(step)
         batch.check_any(step)
     else:
-        _STEPS[step](run, group.segments[0])
+        STEPS[step](run, group.segments[0])
     return run
 
 
@@ -107,8 +96,7 @@ def open_batch(export: Export, context: Context, group: Group, step: Step | None
         step: The step whose task begins (again); None: a task that returns from the triggerer.
     """
     run, dag_run = run_of(export, context), context["dag_run"]
-    retries = Retries(count=export.retries, delay=export.retry_delay_seconds)
-    batch = Batch.open(run, group.name, group.segments, retries, f"{dag_run.dag_id} / {dag_run.run_id}")
+    batch = Batch.open(run, group.name, group.segments, run.retries, f"{dag_run.dag_id} / {dag_run.run_id}")
     if step:
         log.info("%d segments: %s", len(group.segments), ", ".join(repr(s.audience) for s in group.segments))
         batch.enter(step, context["ti"].max_tries)

@@ -79,7 +79,7 @@ def waiting(request_id: str) -> Waiting:
 
 def fail_once(monkeypatch: pytest.MonkeyPatch, step: Step, table: str, error: BaseException) -> list[str]:
     """Let a step of one segment fail in its first try; the log of all tries."""
-    work, log = batches._STEPS[step], []
+    work, log = batches.STEPS[step], []
 
     def failing(run: ExportRun, segment: Segment) -> object:
         log.append(segment.table)
@@ -87,7 +87,7 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, step: Step, table: str, error: Ba
             raise error
         return work(run, segment)
 
-    monkeypatch.setitem(batches._STEPS, step, failing)
+    monkeypatch.setitem(batches.STEPS, step, failing)
     return log
 
 
@@ -139,7 +139,7 @@ def test_if_the_failures_may_pass_airflow_retries_the_task(
     def away(*_: object) -> None:
         raise TransientError("the lake is away")
 
-    monkeypatch.setitem(batches._STEPS, Step.VALIDATE, away)
+    monkeypatch.setitem(batches.STEPS, Step.VALIDATE, away)
     batch = world.batch()
     batch.work_through(Step.VALIDATE)
     with pytest.raises(TransientError, match="the lake is away"):
@@ -173,14 +173,14 @@ def test_a_killed_process_counts_as_a_failure_of_the_segment_that_it_was_working
 ) -> None:
     """Nothing runs when a process is killed: here, an exception that no code of ours catches stands for it."""
     killed: Callable[[], None] = lambda: world.batch().work_through(Step.NORMALISE)  # noqa: E731
-    work = batches._STEPS[Step.NORMALISE]
+    work = batches.STEPS[Step.NORMALISE]
 
     def killing(run: ExportRun, segment: Segment) -> object:
         if segment.table == "T0":
             raise KeyboardInterrupt
         return work(run, segment)
 
-    monkeypatch.setitem(batches._STEPS, Step.NORMALISE, killing)
+    monkeypatch.setitem(batches.STEPS, Step.NORMALISE, killing)
     for _ in range(RETRIES.count + 1):
         with pytest.raises(KeyboardInterrupt):
             killed()
