@@ -42,9 +42,9 @@ def test_the_report_of_a_run(lake: Lake) -> None:
     assert (silver.outcome, report.failed) == (Outcome.FAILED, 1)
     assert silver.message
     assert silver.message.startswith("validate: ")
-    assert summary_of(report).startswith(
-        "1 of 2 segments succeeded.\n- Gold customers: refused some; 6 profiles"
-    )
+    summary = summary_of(report)
+    assert summary.startswith("1 of 2 segments succeeded.\n- Silver: failed. validate: ")
+    assert "\n- Gold customers: refused some; 6 profiles" in summary
     written = json.loads(run.workspace.read_bytes(f"{run.folder}/report.json"))
     assert [segment["audience"] for segment in written["segments"]] == ["Gold customers", "Silver"]
     page = run.workspace.read_bytes(f"{run.folder}/report.html").decode()
