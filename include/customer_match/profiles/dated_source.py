@@ -6,6 +6,7 @@ import math
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -171,8 +172,24 @@ class DatedSource:
             raise self._of_other_days(error, path, located) from None
 
     def _open_by_name(self, name: str, key: str) -> Table:
+        """Open a table by its name, from a recent listing if it is in one.
+
+        To list the whole source for each of its tables would take the square of their number.
+        """
         name = normalize("NFC", name)  # as `discover` returns the names of tables
-        tables = self._recent_tables(name)
+        listed, tables = self.listings.get(self._listing_key, (-math.inf, Tables({})))
+        if name in tables and time.monotonic() - listed <= _RECENT_SECONDS:
+            with suppress(TableMissing):  # it has gone since: the message comes from a new listing
+                return self._open_listed(name, key, tables)
+        tables = self.tables(known=lambda found: normalize("NFC", found) == name)
+        self.listings[self._listing_key] = (time.monotonic(), tables)
+        return self._open_listed(name, key, tables)
+
+    @property
+    def _listing_key(self) -> tuple[str | None, str, str]:
+        return self.source.connection, self.root, self.source.format
+
+    def _open_listed(self, name: str, key: str, tables: Tables) -> Table:
         if name not in tables:
             near = get_close_matches(name, tables, 1)
             raise TableMissing(
@@ -185,18 +202,6 @@ class DatedSource:
         lake, _ = self._open_folder(self.root)
         table = open_table(lake, tables[name], self.source.format, as_of=self.as_of, dialect=self._dialect)
         return self._of_the_day(table, None)
-
-    def _recent_tables(self, name: str) -> Tables:
-        """The tables of the source with the requested one: those of a recent listing if it is among them.
-
-        To list the whole source for each of its tables would take the square of their number.
-        """
-        key, now = (self.source.connection, self.root, self.source.format), time.monotonic()
-        listed, tables = self.listings.get(key, (-math.inf, Tables({})))
-        if name not in tables or now - listed > _RECENT_SECONDS:
-            tables = self.tables(known=lambda found: normalize("NFC", found) == name)
-            self.listings[key] = (now, tables)
-        return tables
 
     def _of_the_day(self, table: Table, path: str | None) -> Table:
         """The table, marked as belonging to the run's day if its path is dated; for a change log, its newest rows."""

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from customer_match.errors import ConfigurationError
 from customer_match.export.sources import Source
 from customer_match.profiles import dated_source
 from customer_match.profiles.dated_source import DatedSource
@@ -103,7 +102,7 @@ def test_a_table_that_has_just_appeared_or_gone_is_noticed(tmp_path: Path, listi
     write(tmp_path, "Silver")
     source.open("Silver", None, "the segment")
     shutil.rmtree(tmp_path / "Silver")
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(TableMissing, match="There is no table 'Silver'"):
         source.open("Silver", None, "the segment")
 
 
