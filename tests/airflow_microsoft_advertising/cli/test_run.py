@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,15 @@ def test_a_missing_export_and_an_invalid_one(exports: Path) -> None:
         find_export("winter")
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """As in a terminal; a process that a script has started in the background ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_a_stopped_command_ends_with_130(exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
 
