@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
-from customer_match.project import PROJECT
+from tests.airflow_microsoft_advertising.fresh_process import lines_of
 
 HEAVY = {
     "adlfs", "bingads", "fsspec", "isal", "lxml", "msal", "numpy", "pandas", "polars", "pyarrow", "stringzilla",
@@ -28,15 +26,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 
 def imported_by(what: str) -> set[str]:
     """Modules that come on top of Airflow's own."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PROGRAM.format(what=what)],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    return set(json.loads(lines_of(PROGRAM.format(what=what))[-1]))
 
 
 @pytest.mark.system

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import yaml
 
 from customer_match.project import PROJECT
+from tests.airflow_microsoft_advertising.fresh_process import lines_of
 
 pytestmark = pytest.mark.slow
 
@@ -32,21 +30,13 @@ _SCHEDULER = "import airflow.cli.commands.scheduler_command"
 
 def _imported(scheduler: str, executor: str) -> tuple[set[str], set[str]]:
     """Modules imported when a process starts, and those that the steps of a task import after that."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _PROGRAM.format(scheduler=scheduler)],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=_environment(executor),
-    )
-    assert done.returncode == 0, done.stderr
-    preloaded, later = json.loads(done.stdout.splitlines()[-1])
+    lines = lines_of(_PROGRAM.format(scheduler=scheduler), **_environment(executor))
+    preloaded, later = json.loads(lines[-1])
     return set(preloaded), set(later)
 
 
 def _environment(executor: str) -> dict[str, str]:
-    return os.environ | {
+    return {
         "AIRFLOW__CORE__EXECUTOR": executor,
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
     }
@@ -70,15 +60,8 @@ print(json.dumps(sorted(sys.modules)))
     compose = yaml.safe_load((PROJECT / "docker-compose.yaml").read_text())
     name = "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG"
     config = compose["x-airflow"]["environment"][name]
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-        env=_environment("CeleryExecutor") | {name: config},
-    )
-    first, later = map(json.loads, done.stdout.splitlines()[-2:])
+    lines = lines_of(program, **_environment("CeleryExecutor"), **{name: config})
+    first, later = map(json.loads, lines[-2:])
     assert first[0] == ["airflow_microsoft_advertising.preloaded"]
     assert "airflow_microsoft_advertising.run.normalise" not in first[1], "a check of the check"
     assert {"polars", "airflow_microsoft_advertising.run.normalise"} <= set(later)
