@@ -16,6 +16,7 @@ from airflow_microsoft_advertising.waiting import WaitingOperator
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.batches.batch import Batch
     from customer_match.export.model import Export
+    from customer_match.runs.records import Step
 
 # Modules that do the work are imported inside functions: this module is imported whenever DAGs are parsed.
 
@@ -73,11 +74,11 @@ class UploadBatchOperator(WaitingOperator):
         batch.check_all()
         self.audience_url = batch.upload(batch.segments[0]).audience_url()
 
-    def _batch(self, context: Context, step: str | None = None) -> Batch:
+    def _batch(self, context: Context, step: Step | None = None) -> Batch:
         from airflow_microsoft_advertising.run.batches.group import Group, open_batch  # noqa: PLC0415 (see above)
-        from customer_match.runs.records import Step  # noqa: PLC0415
+        from airflow_microsoft_advertising.run.context import run_of  # noqa: PLC0415
 
         group = Group.from_values(self.group)
         if not group.is_batch:
-            raise AirflowSkipException("The segment has an upload task of its own.")
-        return open_batch(self.export, context, group, Step(step) if step else None)
+            raise AirflowSkipException("The segment is uploaded by the task `upload`.")
+        return open_batch(run_of(self.export, context), context, group, step)

@@ -34,6 +34,7 @@ from customer_match.redaction import logger, without_addresses
 if TYPE_CHECKING:
     from airflow.sdk.definitions._internal.node import DAGNode
 
+    from airflow_microsoft_advertising.run.batches.group import Group
     from airflow_microsoft_advertising.run.export_run import ExportRun
 
 __all__ = ["REASON_KEY", "customer_match_dags", "export_dag"]
@@ -158,15 +159,15 @@ def segment_group(export: Export, groups: XComArg) -> DAGNode:
     @task(map_index_template=_NAME)
     def chunk(group: Values) -> Values | None:
         """Compute the difference to the ledger, and divide it into parts."""
-        run, segments = do_step(export, group, "chunk")
-        context, is_batch = get_current_context(), len(segments) > 1
-        values = None if is_batch else run.upload_values(segments[0])
+        run, done = do_step(export, group, "chunk")
+        values = None if done.is_batch else run.upload_values(done.segments[0])
         if not may_have_batches(export):
             return values
         # Airflow skips the other one of the two upload tasks only by this exception, so it cannot return the values.
-        context["ti"].xcom_push("return_value", values)
-        other = "segment.upload" if is_batch else "segment.upload_batch"
-        raise DownstreamTasksSkipped(tasks=[(other, context["ti"].map_index)])  # type: ignore[no-untyped-call]
+        instance = get_current_context()["ti"]
+        instance.xcom_push("return_value", values)
+        other = "segment.upload" if done.is_batch else "segment.upload_batch"
+        raise DownstreamTasksSkipped(tasks=[(other, instance.map_index)])  # type: ignore[no-untyped-call]
 
     @task_group
     def segment(group: Values) -> None:
@@ -198,14 +199,15 @@ def may_have_batches(export: Export) -> bool:
     return export.segments_per_task > 1 and (export.has_patterns or len(export.segments) > 1)
 
 
-def do_step(export: Export, group: Values, step: str) -> tuple[ExportRun, Sequence[Segment]]:
+def do_step(export: Export, values: Values, step: str) -> tuple[ExportRun, Group]:
     """Do a step before the upload for a group of segments, and use their names as the name of the mapped task."""
     from airflow_microsoft_advertising.run.batches.group import Group, run_step  # noqa: PLC0415 (see above)
     from customer_match.runs.records import Step  # noqa: PLC0415
 
-    context, segments = get_current_context(), Group.from_values(group)
-    context["segment_names"] = segments.names  # type: ignore[typeddict-unknown-key]
-    return run_step(export, context, segments, Step(step)), segments.segments
+    context, run, group = get_current_context(), this_run(export), Group.from_values(values)
+    context["segment_names"] = group.names  # type: ignore[typeddict-unknown-key]
+    run_step(run, context, group, Step(step))
+    return run, group
 
 
 def sizes_task(export: Export, groups: XComArg) -> XComArg:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_microsoft_advertising.links import AudienceLink
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
@@ -34,7 +35,7 @@ class UploadAudienceOperator(WaitingOperator):
         segment: Values of the segment (templated): `folder`, its folder in the workspace for this run, with the record
             of `chunk`; `audience`, the name of its audience; `audience_id`, the id of the list to write to (empty:
             found by name, or created); `segment`, its identity within the export, independent of the audience's name.
-            Only the first two are required.
+            Only the first two are required. None: there is nothing to upload, and the task is skipped.
         export: Values of the export for all of its audiences, made by `spec.export_values`. Only `mark` is required.
         workspace_root: Path or URL of the workspace (templated).
         workspace_conn_id: Airflow connection of the workspace; None for a local folder (templated).
@@ -57,7 +58,7 @@ class UploadAudienceOperator(WaitingOperator):
     def __init__(
         self,
         *,
-        segment: dict[str, Any],
+        segment: dict[str, Any] | None,
         export: dict[str, Any],
         workspace_root: str,
         workspace_conn_id: str | None = None,
@@ -127,12 +128,14 @@ class UploadAudienceOperator(WaitingOperator):
         return move
 
     def _upload(self, context: Context) -> Upload:
+        from airflow_microsoft_advertising.run.context import lease_holder  # noqa: PLC0415 (see above)
         from airflow_microsoft_advertising.run.upload import Upload  # noqa: PLC0415
         from customer_match_delivery.spec import AudienceSpec  # noqa: PLC0415 (see above)
 
-        dag_run = context["dag_run"]
+        if self.segment is None:
+            raise AirflowSkipException("The segments are uploaded by the task `upload_batch`.")
         return Upload(
-            run=f"{dag_run.dag_id} / {dag_run.run_id}",
+            run=lease_holder(context),
             hook=self.hook,
             workspace_root=self.workspace_root,
             workspace_conn_id=self.workspace_conn_id,

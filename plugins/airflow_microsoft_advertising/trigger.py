@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Sequence
+from inspect import signature
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -17,7 +18,16 @@ from microsoft_advertising.polling import PollSchedule
 __all__ = ["BulkUploadTrigger", "BulkUploadsTrigger", "PauseTrigger"]
 
 
-class _PollingTrigger(BaseTrigger):
+class _Trigger(BaseTrigger):
+    """A trigger that keeps each of its arguments in an attribute of the same name."""
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The arguments, which the metadata database stores; they contain no secrets."""
+        arguments = {name: getattr(self, name) for name in signature(type(self)).parameters}
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
+
+
+class _PollingTrigger(_Trigger):
     """What the triggers that poll have in common.
 
     Args:
@@ -92,22 +102,6 @@ class BulkUploadTrigger(_PollingTrigger):
         self.started = started
         self.until = until
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The arguments, which the metadata database stores; they contain no secrets."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "microsoft_advertising_conn_id": self.microsoft_advertising_conn_id,
-                "customer_id": self.customer_id,
-                "account_id": self.account_id,
-                "request_id": self.request_id,
-                "since": self.since,
-                "started": self.started,
-                "until": self.until,
-                "schedule": self.schedule,
-            },
-        )
-
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the upload has ended."""
         outcome = await self._wait_for([PolledUpload(self.request_id, self.since, self.until)])
@@ -118,7 +112,7 @@ class BulkUploadTrigger(_PollingTrigger):
 class BulkUploadsTrigger(_PollingTrigger):
     """Fires once: when all uploads have ended, when some have and the others take longer, or at a given time.
 
-    The event contains `started`, `pauses`, and the request ids of the uploads that have `ended` (with any outcome, or
+    The event contains `started`, and the request ids of the uploads that have `ended` (with any outcome, or
     polling of them failed permanently) and of those that are `overdue`. The others are still in progress. A restarted
     triggerer continues with the same intervals and times.
 
@@ -129,7 +123,6 @@ class BulkUploadsTrigger(_PollingTrigger):
         uploads: For each upload `request_id`; `since`, when its file was sent; `until`, the time limit of the wait
             (None: no limit). Times are seconds since 1970. Without uploads, the trigger is a pause until `wake`.
         started: When the delivery started, in seconds since 1970; the event returns it, as above.
-        pauses: Number of waits in a row, including this one; the event returns it.
         wake: When to fire in any case, in seconds since 1970. None: never.
         linger: Seconds to wait for other uploads after the first one has ended.
         schedule: The arguments of the `PollSchedule`.
@@ -145,7 +138,6 @@ class BulkUploadsTrigger(_PollingTrigger):
         account_id: str | None,
         uploads: list[dict[str, Any]],
         started: float,
-        pauses: int = 0,
         wake: float | None = None,
         linger: float = 10.0,
         schedule: dict[str, float] | None = None,
@@ -159,28 +151,9 @@ class BulkUploadsTrigger(_PollingTrigger):
         )
         self.uploads = uploads
         self.started = started
-        self.pauses = pauses
         self.wake = wake
         self.linger = linger
         self.longest = _seconds_until(wake) if longest is None and wake is not None else longest
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The arguments, which the metadata database stores; they contain no secrets."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "microsoft_advertising_conn_id": self.microsoft_advertising_conn_id,
-                "customer_id": self.customer_id,
-                "account_id": self.account_id,
-                "uploads": self.uploads,
-                "started": self.started,
-                "pauses": self.pauses,
-                "wake": self.wake,
-                "linger": self.linger,
-                "schedule": self.schedule,
-                "longest": self.longest,
-            },
-        )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until it is time to fire."""
@@ -191,14 +164,13 @@ class BulkUploadsTrigger(_PollingTrigger):
         )
         event = {
             "started": self.started,
-            "pauses": self.pauses,
             "overdue": outcome.overdue,
             "ended": outcome.ended,
         }
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # as above
 
 
-class PauseTrigger(BaseTrigger):
+class PauseTrigger(_Trigger):
     """Fires at the end of a wait that the service has asked for.
 
     Args:
@@ -214,18 +186,6 @@ class PauseTrigger(BaseTrigger):
         self.seconds = seconds
         self.started = started
         self.pauses = pauses
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The arguments, which the metadata database stores."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "until": self.until,
-                "seconds": self.seconds,
-                "started": self.started,
-                "pauses": self.pauses,
-            },
-        )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait until the end."""

@@ -132,6 +132,12 @@ def test_it_defers_with_all_that_the_trigger_needs(run: ExportRun, service: Clos
     assert not [secret for secret in SECRETS.values() if secret in repr(waiting.trigger.serialize())]
 
 
+def test_without_a_segment_it_is_skipped(run: ExportRun) -> None:
+    """Where the task `upload_batch` uploads the segments, a user may clear this task all the same."""
+    with pytest.raises(AirflowSkipException, match="upload_batch"):
+        operator(run, segment=None).execute(CONTEXT)
+
+
 def test_it_continues_until_the_audience_is_exact(run: ExportRun, service: ClosingService) -> None:
     result, deferrals = to_the_end(run)
     [audience] = service.audiences.values()

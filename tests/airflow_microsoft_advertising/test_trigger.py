@@ -22,7 +22,7 @@ from tests.airflow_microsoft_advertising.conftest import SECRETS, Connect
 from tests.airflow_microsoft_advertising.polling.virtual_time import START, run_virtually
 
 EVENT = {"request_id": "r1", "started": START - 5, "overdue": False}
-MANY = {"started": START - 5, "pauses": 0, "overdue": [], "ended": []}
+MANY = {"started": START - 5, "overdue": [], "ended": []}
 
 
 class StandIn:
@@ -200,8 +200,8 @@ def test_it_fires_once_for_several_uploads(monkeypatch: pytest.MonkeyPatch) -> N
         r2=[UploadState.IN_PROGRESS, UploadState.FAILED],
         r3=[UploadState.IN_PROGRESS] * 9,
     )
-    fired = fire(make_many("r1", "r2", "r3", pauses=3), client, monkeypatch)
-    assert fired.event == MANY | {"pauses": 3, "ended": ["r1", "r2"]}
+    fired = fire(make_many("r1", "r2", "r3"), client, monkeypatch)
+    assert fired.event == MANY | {"ended": ["r1", "r2"]}
     assert fired.seconds == 12, "ten seconds after the first end"
     assert client.left
 
@@ -227,8 +227,8 @@ def test_it_wakes_the_worker_at_a_given_time(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.usefixtures("frozen")
 def test_without_uploads_it_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    fired = Fired(make_many(wake=START + 900, pauses=2), monkeypatch)
-    assert (fired.event, fired.seconds) == (MANY | {"pauses": 2}, 900)
+    fired = Fired(make_many(wake=START + 900), monkeypatch)
+    assert (fired.event, fired.seconds) == (MANY, 900)
 
 
 @pytest.mark.usefixtures("frozen")

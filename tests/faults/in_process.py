@@ -171,8 +171,9 @@ class _DagRun:
     def _works_of_batch(self, group: Group) -> _Works:
         """Return the work of the tasks of a batch."""
 
-        def do(step: Step) -> ExportRun:
-            return run_step(self.export, self._context(), group, step)
+        def do(step: Step) -> bool:
+            run_step(self.steps, self._context(), group, step)
+            return True
 
         def upload() -> bool:
             self._upload("upload_batch", group.names, lambda: self._batch_operator(group))

@@ -206,7 +206,7 @@ class BatchState(BaseModel):
         return self.model_copy(update={"segments": tuple(segments), "hold_until": hold_until})
 
     def in_order(self) -> Sequence[Progress]:
-        """The unfinished segments: those with uploads in progress first, and those that have failed before last."""
+        """The unfinished segments: those with uploads in progress first, but those that have failed before last."""
         unfinished = [one for one in self.segments if not one.is_finished]
         return sorted(unfinished, key=lambda one: (one.failures, not one.in_flight))
 

@@ -1,4 +1,4 @@
-"""Builds the `ExportRun` of an Airflow task."""
+"""What a run of an export takes from the context of an Airflow task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from customer_match.export.model import Export
 
-__all__ = ["run_of"]
+__all__ = ["lease_holder", "run_of"]
 
 
 def run_of(export: Export, context: Context) -> ExportRun:
@@ -29,3 +29,9 @@ def run_of(export: Export, context: Context) -> ExportRun:
         interval_start=dag_run.data_interval_start,
         logical_date=dag_run.logical_date,
     )
+
+
+def lease_holder(context: Context) -> str:
+    """Return the name of the task's run as holder of leases: all tasks and tries of one run are the same holder."""
+    dag_run = context["dag_run"]
+    return f"{dag_run.dag_id} / {dag_run.run_id}"

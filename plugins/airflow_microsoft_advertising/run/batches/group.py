@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow_microsoft_advertising.run.batches.batch import STEPS, Batch
 from airflow_microsoft_advertising.run.batches.table_sizes import table_sizes
-from airflow_microsoft_advertising.run.context import run_of
+from airflow_microsoft_advertising.run.context import lease_holder
 from customer_match.export.segments import Segment
 from customer_match.redaction import logger, without_addresses
 from customer_match.runs.grouping import group_segments, join_names
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_microsoft_advertising.run.export_run import ExportRun
-    from customer_match.export.model import Export
 
 __all__ = ["Group", "groups_of", "open_batch", "run_step"]
 
@@ -69,34 +68,31 @@ def groups_of(run: ExportRun, segments: Sequence[Segment]) -> list[Group]:
     return [Group(f"batches/{now:%Y%m%dT%H%M%S%f}-{number}", one) for number, one in enumerate(groups)]
 
 
-def run_step(export: Export, context: Context, group: Group, step: Step) -> ExportRun:
-    """Do a step before the upload for all segments of a group; return the run.
+def run_step(run: ExportRun, context: Context, group: Group, step: Step) -> None:
+    """Do a step before the upload for all segments of a group.
 
     Raises:
         AirflowFailException: No segment can go on, and a retry cannot help.
         TransientError: No segment can go on, but one may after a retry.
     """
-    run = run_of(export, context)
     if group.is_batch:
-        batch = open_batch(export, context, group, step)
+        batch = open_batch(run, context, group, step)
         batch.work_through(step)
         batch.check_any(step)
     else:
         STEPS[step](run, group.segments[0])
-    return run
 
 
-def open_batch(export: Export, context: Context, group: Group, step: Step | None = None) -> Batch:
+def open_batch(run: ExportRun, context: Context, group: Group, step: Step | None = None) -> Batch:
     """Open the batch of a group.
 
     Args:
-        export: The export.
+        run: The run of the export.
         context: Airflow's context of the task.
         group: The group.
         step: The step whose task begins (again); None: a task that returns from the triggerer.
     """
-    run, dag_run = run_of(export, context), context["dag_run"]
-    batch = Batch.open(run, group.name, group.segments, run.retries, f"{dag_run.dag_id} / {dag_run.run_id}")
+    batch = Batch.open(run, group.name, group.segments, run.retries, lease_holder(context))
     if step:
         log.info("%d segments: %s", len(group.segments), ", ".join(repr(s.audience) for s in group.segments))
         batch.enter(step, context["ti"].max_tries)
