@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, Asset, TriggerRule, XComArg, dag, get_current_context, task, task_group
-from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 
 from airflow_microsoft_advertising.batch_operator import UploadBatchOperator
 from airflow_microsoft_advertising.listener import NOTE_KEY
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.batches.group import Group
     from airflow_microsoft_advertising.run.export_run import ExportRun
 
-__all__ = ["REASON_KEY", "customer_match_dags", "export_dag"]
+__all__ = ["REASON_KEY", "SKIP_KEY", "customer_match_dags", "export_dag"]
 
 log = logger(__name__)
 
@@ -46,6 +45,9 @@ _NAME = "{{ segment_names }}"
 
 REASON_KEY = "reason"
 """Key of the XCom in which the task `select` stores why it failed."""
+
+SKIP_KEY = "skipped"
+"""Key of the XCom in which the task `select` stores why the run is skipped."""
 
 Values = dict[str, Any]
 """A group of segments as JSON, passed between tasks: its `name`, and `table`, `audience` and `path` of each segment."""
@@ -92,7 +94,7 @@ def export_dag(export: Export) -> DAG:
         dag_display_name=export.title,
         description=export.description,
         schedule=export.schedule,
-        start_date=datetime.combine(export.start_date, time(), ZoneInfo(export.timezone)),
+        start_date=export.begins,
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=timedelta(hours=export.run_timeout_hours),
@@ -126,15 +128,20 @@ def select_task(export: Export) -> XComArg:
     def select() -> list[Values]:
         """Choose the segments of this run, and which of them share tasks."""
         from airflow_microsoft_advertising.run.batches.group import groups_of  # noqa: PLC0415 (see above)
+        from airflow_microsoft_advertising.run.configuration import check_configuration  # noqa: PLC0415
         from airflow_microsoft_advertising.run.select import select_segments  # noqa: PLC0415 (see above)
 
         context, run = get_current_context(), this_run(export)
         try:
+            check_configuration(export, context["dag_run"])
             segments = select_segments(run, context["params"]["segments"])
             groups = groups_of(run, segments)
             check_count(len(groups), len(segments))
         except AirflowFailException as error:
             context["ti"].xcom_push(REASON_KEY, str(error))
+            raise
+        except AirflowSkipException as skipped:
+            context["ti"].xcom_push(SKIP_KEY, str(skipped))
             raise
         return [group.to_values() for group in groups]
 
@@ -234,6 +241,9 @@ def report_task(export: Export, groups: XComArg) -> XComArg:
         from customer_match.runs.report_text import summary_of  # noqa: PLC0415 (see above)
 
         context = get_current_context()
+        if skipped := context["ti"].xcom_pull(task_ids="select", key=SKIP_KEY):
+            context["ti"].xcom_push(NOTE_KEY, skipped)
+            raise AirflowSkipException(skipped)
         if groups is None:
             reason = context["ti"].xcom_pull(task_ids="select", key=REASON_KEY)
             advice = reason or "See the log of the task `select`."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,6 +89,19 @@ class Installation:
         order = {"max_active_runs": 1, "run_backwards": False, "reprocess_behavior": "none"}
         self.wait_until_idle()
         self.api.post("/backfills", body | order)
+        return self.backfill_runs(dag_id, at_least=at_least)
+
+    def airflow(self, *arguments: str) -> str:
+        """Run a command of Airflow on this installation; its output."""
+        command = [str(self.stack.python.with_name("airflow")), *arguments]
+        done = subprocess.run(
+            command, env=self.stack.environment, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def backfill_runs(self, dag_id: str, *, at_least: int) -> list[dict[str, Any]]:
+        """All runs of backfills of this export, the oldest day first, once there are so many."""
         for _ in range(60):
             found = self.api.get(f"/dags/{dag_id}/dagRuns", limit=100)["dag_runs"]
             runs = [run for run in found if run["run_type"] == "backfill"]
@@ -168,7 +182,8 @@ def _write_exports(folder: Path) -> None:
     _export(folder, "service_down", segments=down, connection="service_down")
     _export(folder, "one_time", connection="one_time", route="bulk")  # so that triggers renew, too
     _export(folder, "daily", segments=[{"table": "LapsedVIPs", "audience": "daily"}], schedule="@daily")
-    _export(folder, "forced", segments=[{"table": "LapsedVIPs", "audience": "forced"}], schedule="@daily")
+    forced = {"segments": [{"table": "LapsedVIPs", "audience": "forced"}], "start_date": "2026-11-01"}
+    _export(folder, "forced", **forced, schedule="0 5 * * *")
     _export(folder, "dated", **dated_lake.CHANGES)
     _export(folder, batch_lake.EXPORT, **batch_lake.CHANGES)
     _export(

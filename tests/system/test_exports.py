@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from airflow_microsoft_advertising.connection.token_store import variable_name
+from customer_match.project import PROJECT
 from customer_match.runs.report import Outcome, RunReport
 from customer_match.runs.report_text import summary_of
 from customer_match_demo.tables import churn_tables, demo_tables
@@ -127,6 +129,17 @@ def test_a_broken_file_is_a_dag_that_says_so(installation: Any) -> None:
     assert "did you mean" in _last_lines(installation, "broken", run_id, "configuration_error", -1).lower()
 
 
+def test_a_misspelt_parameter_starts_no_real_run(installation: Any) -> None:
+    """Airflow itself accepts any name."""
+    run_id, state = installation.run("basic", dryrun=True)
+    assert state == "failed"
+    states = installation.api.task_states("basic", run_id)
+    assert states["select"] == {"": "failed"}
+    assert set(states["segment.upload"].values()) == {"upstream_failed"}
+    log = _last_lines(installation, "basic", run_id, "select", -1)
+    assert "Did you mean `dry_run`? Nothing was sent." in log
+
+
 def test_by_hand_a_subset_dry_then_full(installation: Any) -> None:
     chosen = "basic HighValueCustomers"
     before = installation.members(chosen)
@@ -162,15 +175,23 @@ def test_backfill_and_order_in_time(installation: Any) -> None:
 
 
 def test_a_backfill_by_force_ends_with_its_newest_day(installation: Any) -> None:
-    """Each day is applied, oldest first, over newer data; the next run goes on from the last of them."""
+    """Each day is applied, oldest first, over newer data; the next run goes on from the last of them.
+
+    The command is the documented one: it includes its last day. A day before the start date is skipped.
+    """
     api, state = installation.api, lambda: installation.ledger("forced").load().state
     _, ended = installation.run("forced")
     assert ended == "success"
     assert installation.wait("forced", installation.scheduled_run("forced")) == "success"
     newest = state().interval_end
-    days = ("2026-11-01T00:00:00Z", "2026-11-03T00:00:00Z")
-    runs = installation.backfill("forced", *days, at_least=3, force=True)
-    assert [api.wait_for_run("forced", run["dag_run_id"]) for run in runs] == ["success"] * 3
+    installation.wait_until_idle()
+    installation.airflow(*_documented_backfill("forced", "2026-10-31", "2026-11-03"))
+    skipped, *runs = installation.backfill_runs("forced", at_least=4)
+    assert [run["logical_date"][:10] for run in runs] == ["2026-11-01", "2026-11-02", "2026-11-03"]
+    assert [api.wait_for_run("forced", run["dag_run_id"]) for run in (skipped, *runs)] == ["success"] * 4
+    assert set(_states(api, "forced", skipped)) == {"skipped"}
+    note = api.get(f"/dags/forced/dagRuns/{skipped['dag_run_id']}")["note"]
+    assert "2026-10-31 05:00 UTC, is before the export's `start_date`, 2026-11-01 (UTC)" in note
     started = [api.get(f"/dags/forced/dagRuns/{run['dag_run_id']}")["start_date"] for run in runs]
     assert started == sorted(started)
     reports = [installation.report("forced", run["dag_run_id"]) for run in runs]
@@ -229,6 +250,18 @@ def _addresses(content: bytes) -> set[str]:
 
 def _last_lines(installation: Any, dag_id: str, run_id: str, task_id: str, index: int) -> str:
     return "\n".join(installation.api.log(dag_id, run_id, task_id, index).splitlines()[-12:])
+
+
+def _documented_backfill(dag_id: str, first: str, last: str) -> list[str]:
+    """The arguments of the command in docs/operations.md, for another export and other days."""
+    page = (PROJECT / "docs" / "operations.md").read_text(encoding="utf-8")
+    [command] = re.findall(r"^airflow (backfill create .*?)^```", page, re.MULTILINE | re.DOTALL)
+    text = command.replace("\\\n", " ").replace("autumn", dag_id)
+    return shlex.split(text.replace("2026-11-01", first).replace("2026-11-10", last))
+
+
+def _states(api: Any, dag_id: str, run: dict[str, Any]) -> list[str]:
+    return [str(task["state"]) for task in api.instances(dag_id, run["dag_run_id"])]
 
 
 def _wait_for_the_end_of_backfills(api: Any) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -259,6 +260,11 @@ class Export(Section):
         checks.check_named_tables(self.segments, self.tables_beside_segments)
         checks.check_row_key(self.row_key, self.email)
         return self
+
+    @property
+    def begins(self) -> dt.datetime:
+        """The moment at which the start date begins, in the export's time zone."""
+        return dt.datetime.combine(self.start_date, dt.time(), ZoneInfo(self.timezone))
 
     @property
     def memberships(self) -> Memberships | None:

@@ -17,8 +17,10 @@ def summary_of(report: RunReport) -> str:
 
 
 def is_summary(text: str) -> bool:
-    """Whether a text is a summary, also of an earlier report."""
-    return re.match(r"\d+ of \d+ segments succeeded\b", text) is not None
+    """Whether a text is a note of this project about a run, such as the summary of an earlier report."""
+    return (
+        re.match(r"\d+ of \d+ segments succeeded\b|Skipped because the day of this run\b", text) is not None
+    )
 
 
 def headline_of(report: RunReport) -> str:
