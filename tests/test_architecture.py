@@ -72,6 +72,7 @@ ROOMS = (  # of customer_match: each may import the modules above all rooms, and
     "planning",
     "profiles",
     "runs",
+    "history",
 )
 MODULES_IN_A_FOLDER = 18
 LINES_IN_A_MODULE = 450

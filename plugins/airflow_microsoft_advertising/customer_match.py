@@ -174,6 +174,7 @@ class CustomerMatchUploadOperator(WaitingOperator):
 
     def _task(self, context: Context) -> SingleTask:
         from airflow_microsoft_advertising.run.batches.single_task import SingleTask  # noqa: PLC0415
+        from airflow_microsoft_advertising.run.context import kind_of  # noqa: PLC0415
         from airflow_microsoft_advertising.run.export_run import ExportRun  # noqa: PLC0415 (see above)
         from airflow_microsoft_advertising.run.task_arguments import name_of_export, switch  # noqa: PLC0415
         from customer_match.errors import ConfigurationError  # noqa: PLC0415
@@ -200,6 +201,7 @@ class CustomerMatchUploadOperator(WaitingOperator):
                 began=dag_run.start_date,
                 interval_start=dag_run.data_interval_start,
                 logical_date=dag_run.logical_date,
+                kind=kind_of(dag_run.run_type),
             ),
             holder=run_id,
         )

@@ -223,6 +223,12 @@ class Export(Section):
         description="Limits that stop a segment before it harms its audience. `null` turns a guard off.",
         examples=["{max_removed: 0.2}"],
     )
+    history_days: Annotated[Whole, Field(ge=1, le=36_500)] = Field(
+        default=400,
+        description="Days for which the [history](history.md) keeps the rows of a run. They are deleted a month at "
+        "a time.",
+        examples=[400],
+    )
     run_timeout_hours: Hours = Field(
         default=6, description="Hours after which a run is stopped.", examples=[6]
     )

@@ -46,6 +46,8 @@ class AudienceSize(BaseModel):
         readiness: Whether advertisements are served to it.
         search_size: Number of matched users in search.
         network_size: Number of matched users in the audience network.
+        members: Number of members that the audience certainly had, by the ledger, when its size was read; None in old
+            records that did not include it.
         message: A message for users; None if the audience is ready.
     """
 
@@ -56,7 +58,18 @@ class AudienceSize(BaseModel):
     readiness: Readiness
     search_size: int | None = None
     network_size: int | None = None
+    members: int | None = None
     message: str | None = None
+
+    @property
+    def size(self) -> int | None:
+        """Number of matched users: in search; if that is unknown, in the audience network."""
+        return self.network_size if self.search_size is None else self.search_size
+
+    @property
+    def match_rate(self) -> float | None:
+        """Matched users per member; None if unknown. An address can belong to several users, so it can exceed 1."""
+        return None if self.size is None or not self.members else self.size / self.members
 
 
 class Sizes(BaseModel):
@@ -111,6 +124,7 @@ def size_of_audience(
         readiness=readiness,
         search_size=matched.search if matched else None,
         network_size=matched.network if matched else None,
+        members=members,
         message=words[readiness],
     )
 

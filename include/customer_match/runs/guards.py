@@ -58,11 +58,15 @@ class GuardTripped(ConfigurationError):
 
     Args:
         findings: All findings of the guards of one step; at least one.
+
+    Attributes:
+        keys: The keys of the guards under `guards`.
     """
 
     def __init__(self, findings: Sequence[Finding]) -> None:
+        self.keys = tuple(dict.fromkeys(key for finding in findings for key in finding.keys))
         words = " ".join(finding.words for finding in findings)
-        keys = " and ".join(f"`guards.{key}`" for finding in findings for key in finding.keys)
+        keys = " and ".join(f"`guards.{key}`" for key in self.keys)
         super().__init__(
             f"{words} If these figures are correct, run this segment once with `ignore_guards`, or change {keys} in "
             "the export file."

@@ -149,12 +149,14 @@ class Failure(BaseModel):
     Attributes:
         step: The step.
         message: What is wrong and what to do; never contains an e-mail address or a secret.
+        guards: Keys of the guards that stopped the segment; empty for other failures.
     """
 
     model_config = ConfigDict(frozen=True)
 
     step: Step
     message: str
+    guards: tuple[str, ...] = ()
 
 
 class RecordStorage(Protocol):

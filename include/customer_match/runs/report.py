@@ -14,6 +14,7 @@ from customer_match.planning.sizes import AudienceSize
 from customer_match.profiles.suppression import ListRead
 from customer_match.redaction import without_addresses, without_addresses_in
 from customer_match.routes import Route
+from customer_match.runs.states import RunKind, RunState
 
 __all__ = ["OUTCOME_OF_ENDING", "Outcome", "RunReport", "SegmentReport"]
 
@@ -49,7 +50,9 @@ class SegmentReport(BaseModel):
         audience_id: Its id at the service.
         outcome: The result.
         message: Why it failed or was skipped, or what the service refused; and what to do.
+        guards: Keys of the guards that stopped it.
         location: Location of the table, with dates filled in.
+        modified: When the table was written (UTC); None if the storage does not know it.
         profiles: Rows read; for a change log, the newest row of each id that was not deleted.
         superseded: Rows of change logs that a newer row of the same id supersedes; None if no table is a change log.
         deleted: Ids in change logs that were deleted.
@@ -91,7 +94,9 @@ class SegmentReport(BaseModel):
     audience_id: str | None = None
     outcome: Outcome
     message: str | None = None
+    guards: tuple[str, ...] = ()
     location: str | None = None
+    modified: datetime | None = None
     profiles: int | None = None
     superseded: int | None = None
     deleted: int | None = None
@@ -152,8 +157,13 @@ class RunReport(BaseModel):
         export: Name of the export.
         title: Its title.
         run_id: Airflow's id of the run.
+        kind: What started it; None if unknown.
+        interval_start: Start of the data interval, UTC; None for a run without one.
         interval_end: End of the data interval (or the time of a manual run), UTC.
+        started: When the run began, UTC; if its tasks were cleared, when it began for the first time. None in old
+            reports that did not include it.
         finished: When the report was made, UTC.
+        timed_out: Whether the run was ended because it took too long.
         dry_run: Whether nothing was sent.
         full: Whether audiences were replaced on request.
         forced: Whether the run was allowed to apply older data over newer data.
@@ -170,8 +180,12 @@ class RunReport(BaseModel):
     export: str
     title: str
     run_id: str
+    kind: RunKind | None = None
+    interval_start: datetime | None = None
     interval_end: datetime
+    started: datetime | None = None
     finished: datetime
+    timed_out: bool = False
     dry_run: bool
     full: bool
     forced: bool = False
@@ -201,6 +215,21 @@ class RunReport(BaseModel):
     def failed(self) -> int:
         """Number of segments that failed."""
         return sum(not segment.outcome.good for segment in self.segments)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def state(self) -> RunState:
+        """How the run ended."""
+        failed = [segment for segment in self.segments if not segment.outcome.good]
+        if self.timed_out:
+            return RunState.TIMED_OUT
+        if failed and all(segment.guards for segment in failed):
+            return RunState.GUARD
+        if len(failed) == len(self.segments):
+            return RunState.FAILED
+        if failed or any(segment.outcome is Outcome.REFUSED_SOME for segment in self.segments):
+            return RunState.PARTIAL
+        return RunState.DRY_RUN if self.dry_run else RunState.SUCCESS
 
     def total(self, field: str) -> int:
         """Sum of a count over all segments; unknown counts are left out."""

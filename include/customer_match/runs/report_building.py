@@ -32,7 +32,8 @@ def segment_report(
     """Build the report of a segment from the records of its steps."""
     validated, normalised = records.read(Validated), records.read(Normalised)
     chunked, delivered = records.read(Chunked), records.read(Delivered)
-    outcome, message = _outcome(records.read(Failure), chunked, delivered, dry_run=dry_run)
+    failure = records.read(Failure)
+    outcome, message = _outcome(failure, chunked, delivered, dry_run=dry_run)
     steps = [record for record in (validated, normalised, chunked, delivered) if record]
     return SegmentReport.model_validate(
         {
@@ -40,7 +41,9 @@ def segment_report(
             "audience": audience,
             "outcome": outcome,
             "message": message,
+            "guards": failure.guards if failure else (),
             "location": validated.location if validated else None,
+            "modified": validated.modified if validated else None,
             "profiles": validated.profiles if validated else None,
             "sizes": sizes,
             "overridden": tuple(words for record in steps for words in record.overridden),

@@ -113,6 +113,7 @@ def _run(export: Export, options: Options) -> RunReport:
     from airflow_microsoft_advertising.cli.airflow_connections import airflow_connections  # noqa: PLC0415
     from airflow_microsoft_advertising.cli.local_run import LocalRun, new_run_id  # noqa: PLC0415 - keeps --help quick
     from airflow_microsoft_advertising.run.export_run import ExportRun  # noqa: PLC0415
+    from customer_match.runs.states import RunKind  # noqa: PLC0415
 
     now = datetime.now(UTC)
     run = ExportRun(
@@ -124,6 +125,7 @@ def _run(export: Export, options: Options) -> RunReport:
         ignore_guards=options.ignore_guards,
         force=options.force,
         began=now,
+        kind=RunKind.COMMAND_LINE,
     )
     with airflow_connections(), _progress() as notify:
         return LocalRun(run, notify=notify)(options.segments)

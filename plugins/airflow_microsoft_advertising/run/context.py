@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 from airflow_microsoft_advertising.run.export_run import ExportRun
+from customer_match.runs.states import RunKind
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from customer_match.export.model import Export
 
-__all__ = ["lease_holder", "run_of"]
+__all__ = ["kind_of", "lease_holder", "run_of"]
+
+_KINDS: Final[Mapping[str, RunKind]] = {
+    "scheduled": RunKind.SCHEDULED,
+    "manual": RunKind.MANUAL,
+    "backfill": RunKind.BACKFILL,
+    "asset_triggered": RunKind.ASSET,
+    "asset_materialization": RunKind.ASSET,
+    "operator_triggered": RunKind.OTHER_DAG,
+}
+"""By Airflow's `DagRunType`."""
+
+
+def kind_of(run_type: str) -> RunKind | None:
+    """What started a run, by Airflow's type of the run; None if it is a type that a newer Airflow has added."""
+    return _KINDS.get(run_type)
 
 
 def run_of(export: Export, context: Context) -> ExportRun:
@@ -28,6 +45,7 @@ def run_of(export: Export, context: Context) -> ExportRun:
         began=dag_run.start_date,
         interval_start=dag_run.data_interval_start,
         logical_date=dag_run.logical_date,
+        kind=kind_of(dag_run.run_type),
     )
 
 

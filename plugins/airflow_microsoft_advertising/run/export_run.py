@@ -22,6 +22,7 @@ from customer_match.profiles.dated_source import DatedSource, Listings
 from customer_match.profiles.segment_rows import SegmentRows, listed_segments, segment_rows, shared_tables
 from customer_match.runs.batch_state import Retries
 from customer_match.runs.records import SegmentRecords
+from customer_match.runs.states import RunKind
 from customer_match.runs.table_changes import TableChanges
 from customer_match.safe_names import slug
 from customer_match.tables.table import Table
@@ -46,6 +47,7 @@ class ExportRun:
         began: When the run began; None: now. `force` does not override data that was delivered since then.
         interval_start: Start of the data interval; None: the same as its end.
         logical_date: The date of `ds` in paths; None: the interval's end.
+        kind: What started the run; None: unknown.
     """
 
     export: Export
@@ -58,6 +60,7 @@ class ExportRun:
     began: datetime | None = None
     interval_start: datetime | None = None
     logical_date: datetime | None = None
+    kind: RunKind | None = None
 
     @cached_property
     def workspace(self) -> Workspace:

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, T
 
 from customer_match.errors import CustomerMatchError, TransientError
 from customer_match.redaction import logger, without_addresses
+from customer_match.runs.guards import GuardTripped
 from customer_match.runs.records import Failure, SegmentRecords, Step
 
 __all__ = ["record_failure", "translate_errors"]
@@ -36,7 +37,7 @@ def translate_errors(step: Step, records: SegmentRecords | None) -> Iterator[Non
         raise
     except CustomerMatchError as error:
         message = without_addresses(str(error))
-        record_failure(step, records, message)
+        record_failure(step, records, message, guards=error.keys if isinstance(error, GuardTripped) else ())
         log.error("%s", message)  # noqa: TRY400 (the message says what to do)
         # Without the cause: Airflow would log its message too.
         if isinstance(error, TransientError):
@@ -53,17 +54,20 @@ def translate_errors(step: Step, records: SegmentRecords | None) -> Iterator[Non
         raise RuntimeError(message) from None
 
 
-def record_failure(step: Step, records: SegmentRecords | None, message: str) -> None:
+def record_failure(
+    step: Step, records: SegmentRecords | None, message: str, *, guards: tuple[str, ...] = ()
+) -> None:
     """Record a failure for the report. If this fails too, only log it: the first failure is the one to report.
 
     Args:
         step: The step that failed.
         records: The records of the segment; None: there is nothing to record.
         message: What is wrong and what to do, without addresses and secrets.
+        guards: Keys of the guards that stopped the segment.
     """
     if records is None:
         return
     try:
-        records.write(Failure(step=step, message=message))
+        records.write(Failure(step=step, message=message, guards=guards))
     except Exception as error:  # noqa: BLE001 (as above)
         log.warning("The failure could not be recorded for the report: %s", type(error).__name__)

@@ -1,12 +1,19 @@
-"""The step `report`: writes a run's report into the workspace, as JSON and as an HTML page."""
+"""The step `report`: writes a run's report into the workspace, as JSON, as an HTML page and as rows of the history."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from airflow_microsoft_advertising.run.sizes import load_sizes
+from customer_match.errors import CustomerMatchError
+from customer_match.history.rows import rows_of
+from customer_match.history.table import History
 from customer_match.planning.known_tables import Changes
+from customer_match.redaction import logger
 from customer_match.runs.records import Delivered
 from customer_match.runs.report import RunReport
 from customer_match.runs.report_building import segment_report
@@ -18,11 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["write_report"]
 
+log = logger(__name__)
+
 
 def write_report(run: ExportRun, segments: Sequence[Segment]) -> RunReport:
-    """Make the report of a run, and write it into the workspace as JSON and as an HTML page."""
+    """Make the report of a run, write it into the workspace as JSON and as an HTML page, and add it to the history."""
     report = _make_report(run, segments)
-    run.workspace.write_bytes(f"{run.folder}/report.json", report.model_dump_json(indent=1).encode())
+    run.workspace.write_bytes(_path(run), report.model_dump_json(indent=1).encode())
+    _record(run, report)
     run.workspace.write_bytes(f"{run.folder}/report.html", html_of(report).encode())
     for segment in segments:
         delivered = run.records(segment).read(Delivered) if segment.ending else None
@@ -31,13 +41,40 @@ def write_report(run: ExportRun, segments: Sequence[Segment]) -> RunReport:
     return report
 
 
+def _record(run: ExportRun, report: RunReport) -> None:
+    """Add the run to the history. Its audiences are delivered, so a fault of the history must not fail it."""
+    history = History(run.workspace, run.export.name)
+    try:
+        history.record(rows_of(report))
+        history.forget_before((report.finished - timedelta(days=run.export.history_days)).date())
+    except CustomerMatchError as error:
+        log.warning("The run could not be added to the history in %s: %s", history.folder, error)
+
+
+def _first_start(run: ExportRun) -> datetime:
+    """When the run began for the first time: after its tasks were cleared, Airflow knows only the last time."""
+    began = run.began or run.now()
+    try:
+        earlier = RunReport.model_validate_json(run.workspace.read_bytes(_path(run))).started
+    except (FileNotFoundError, ValidationError):
+        return began
+    return min(began, earlier or began)
+
+
+def _path(run: ExportRun) -> str:
+    return f"{run.folder}/report.json"
+
+
 def _make_report(run: ExportRun, segments: Sequence[Segment]) -> RunReport:
     export, sizes, changes = run.export, load_sizes(run), run.changes.read() or Changes()
     return RunReport(
         export=export.name,
         title=export.title,
         run_id=run.run_id,
+        kind=run.kind,
+        interval_start=run.interval_start,
         interval_end=run.interval_end,
+        started=_first_start(run),
         finished=run.now(),
         dry_run=run.dry_run,
         full=run.full,

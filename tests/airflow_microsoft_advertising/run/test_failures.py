@@ -13,6 +13,7 @@ from fsspec.implementations.local import LocalFileSystem
 from airflow_microsoft_advertising.run.failures import translate_errors
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
 from customer_match.redaction import without_addresses
+from customer_match.runs.guards import Finding, GuardTripped
 from customer_match.runs.records import Failure, SegmentRecords, Step
 from customer_match.workspace.workspace import Workspace
 
@@ -37,6 +38,15 @@ def test_what_retrying_cannot_mend_is_not_retried(
         fail(family("Set the column."), records)
     assert records.read(Failure) == Failure(step=Step.CHUNK, message="Set the column.")
     assert [(r.levelno, r.getMessage()) for r in caplog.records] == [(logging.ERROR, "Set the column.")]
+
+
+def test_a_guard_is_recorded_by_its_keys(records: SegmentRecords) -> None:
+    finding = Finding("Too many would leave.", ("max_removed", "max_removed_members"))
+    with pytest.raises(AirflowFailException, match="Too many would leave"):
+        fail(GuardTripped([finding, finding]), records)
+    failure = records.read(Failure)
+    assert failure
+    assert failure.guards == ("max_removed", "max_removed_members")
 
 
 def test_what_may_pass_is_retried(records: SegmentRecords) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_microsoft_advertising.run.report import write_report
 from airflow_microsoft_advertising.run.validate import validate_segment
+from customer_match.history.table import History
 from customer_match.runs.report import Outcome
 from customer_match.runs.report_text import summary_of
 from tests.airflow_microsoft_advertising.run.small_lake import (
@@ -19,6 +21,8 @@ from tests.airflow_microsoft_advertising.run.small_lake import (
     prepare,
 )
 
+BEGAN = datetime(2026, 5, 1, 5, tzinfo=UTC)
+
 
 def test_the_report_of_a_run(lake: Lake) -> None:
     run = lake.run()
@@ -28,13 +32,14 @@ def test_the_report_of_a_run(lake: Lake) -> None:
         validate_segment(lake.run(email="Nothing"), SILVER)
     report = write_report(run, [GOLD, SILVER])
     gold, silver = report.segments
-    assert gold.model_dump(exclude={"seconds", "rejected", "message"}) == {
+    assert gold.model_dump(exclude={"seconds", "rejected", "message", "modified"}) == {
         "segment": "Gold", "audience": "Gold customers", "audience_id": "77", "outcome": "refused some",
         "profiles": 6, "valid": 4, "duplicates": 1, "members": 3, "added": 3, "removed": None,
         "refused": {"EmailMustBeHashed": 1}, "parts": 1, "replaced": True,
         "route": None, "calls": 0, "terms": None, "sizes": None, "damage": None, "sent": 3, "overridden": (),
         "renewed": 0, "forced_over": None, "lapse": None, "uncovered": None, "deleted": None, "superseded": None,
         "filtered": 0, "without_consent": 0, "suppressed": None, "rejects": None,
+        "guards": (),
         "suppression_lists": (),
         "customers": None, "unreadable": None, "without_profile": None,
         "location": f"{lake.folder}/lake/Gold",
@@ -50,6 +55,43 @@ def test_the_report_of_a_run(lake: Lake) -> None:
     page = run.workspace.read_bytes(f"{run.folder}/report.html").decode()
     for word in ("Autumn campaign", "Gold customers", "Silver", "EmailMustBeHashed"):
         assert word in page
+
+
+def test_the_run_is_in_the_history(lake: Lake) -> None:
+    run = lake.run(began=BEGAN)
+    prepare(run, GOLD)
+    delivered(run, GOLD)
+    write_report(run, [GOLD])
+    [row] = History(run.workspace, "autumn").read().to_pylist()
+    assert (row["run_id"], row["audience"], row["outcome"]) == ("run-1", "Gold customers", "delivered")
+    assert (row["started"], row["members"], row["source_modified"] is not None) == (BEGAN, 3, True)
+
+
+def test_a_run_that_is_reported_again_keeps_its_beginning(lake: Lake) -> None:
+    """Its tasks were cleared, and Airflow calls the second time its beginning."""
+    write_report(lake.run(began=BEGAN), [GOLD])
+    report = write_report(lake.run(began=BEGAN + timedelta(days=40)), [GOLD, SILVER])
+    assert report.started == BEGAN
+    rows = History(lake.run().workspace, "autumn").read().to_pylist()
+    assert [(row["run_id"], row["started"], row["segment"]) for row in rows] == [
+        ("run-1", BEGAN, "Gold"),
+        ("run-1", BEGAN, "Silver"),
+    ]
+
+
+def test_old_months_are_forgotten(lake: Lake) -> None:
+    write_report(lake.run(name="old", began=datetime.now(UTC) - timedelta(days=150)), [GOLD])
+    write_report(lake.run(name="new", history_days=100), [GOLD])
+    assert History(lake.run().workspace, "autumn").read()["run_id"].to_pylist() == ["new"]
+
+
+def test_a_history_that_cannot_be_written_fails_no_run(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    run = lake.run()
+    (lake.folder / "workspace").mkdir()
+    (lake.folder / "workspace" / "history").write_text("a file")
+    write_report(run, [GOLD])
+    assert run.workspace.exists(f"{run.folder}/report.html")
+    assert "could not be added to the history" in caplog.text
 
 
 def test_a_task_that_died_without_a_word_is_a_failure(lake: Lake) -> None:

@@ -67,6 +67,7 @@ guards:
   max_vanished: 0.2
   max_refused: 1
   max_age_hours: 48
+history_days: 100
 run_timeout_hours: 2
 upload_timeout_minutes: 30
 retries: 0

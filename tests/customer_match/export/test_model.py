@@ -65,6 +65,7 @@ def test_defaults_are_those_of_the_reference() -> None:
             "max_refused": 0.01,
             "max_age_hours": None,
         },
+        "history_days": 400,
         "run_timeout_hours": 6,
         "upload_timeout_minutes": 240,
         "retries": 3,

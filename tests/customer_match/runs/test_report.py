@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -16,6 +17,7 @@ from customer_match.runs.records import (
 from customer_match.runs.report import Outcome, RunReport
 from customer_match.runs.report_page import html_of
 from customer_match.runs.report_text import summary_of
+from customer_match.runs.states import RunState
 from customer_match.workspace.workspace import Workspace
 from tests.customer_match.runs.reports import (
     CHUNKED,
@@ -45,6 +47,33 @@ def test_only_a_failure_is_not_good() -> None:
 def test_totals_count_unknown_as_nothing() -> None:
     run = run_of(a_segment(), a_segment(removed=None, profiles=5))
     assert (run.total("profiles"), run.total("removed"), run.total("added")) == (3_005, 20, 3_000)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "changes", "state"),
+    [
+        ([Outcome.DELIVERED, Outcome.SKIPPED], {}, RunState.SUCCESS),
+        ([Outcome.DRY_RUN, Outcome.DRY_RUN], {"dry_run": True}, RunState.DRY_RUN),
+        ([Outcome.DRY_RUN, Outcome.FAILED], {"dry_run": True}, RunState.PARTIAL),
+        ([Outcome.DELIVERED, Outcome.REFUSED_SOME], {}, RunState.PARTIAL),
+        ([Outcome.DELIVERED, Outcome.FAILED], {}, RunState.PARTIAL),
+        ([Outcome.FAILED, Outcome.FAILED], {}, RunState.FAILED),
+        ([], {}, RunState.FAILED),
+        ([Outcome.DELIVERED, "guard"], {}, RunState.GUARD),
+        (["guard", "guard"], {}, RunState.GUARD),
+        (["guard", Outcome.FAILED, Outcome.DELIVERED], {}, RunState.PARTIAL),
+        (["guard", Outcome.FAILED], {}, RunState.FAILED),
+        ([Outcome.DELIVERED, "guard"], {"timed_out": True}, RunState.TIMED_OUT),
+    ],
+)
+def test_how_a_run_ended(outcomes: list[Any], changes: dict[str, Any], state: RunState) -> None:
+    segments = [
+        a_segment(Outcome.FAILED, guards=("max_removed",)) if one == "guard" else a_segment(one)
+        for one in outcomes
+    ]
+    run = run_of(*segments, **changes)
+    assert run.state is state
+    assert json.loads(run.model_dump_json())["state"] == state
 
 
 def test_json_has_the_fields_of_the_contract() -> None:

@@ -113,7 +113,7 @@ def test_all_counts_of_a_segment(records: SegmentRecords) -> None:
         segment="vip_table", audience="VIPs", audience_id="77", outcome=Outcome.REFUSED_SOME,
         profiles=3_000, valid=2_500, rejected={"missing": 400, "not_an_address": 100}, duplicates=500,
         members=2_000, added=1_500, removed=20, refused={"TooNew": 3}, parts=1, replaced=False, seconds=8.0,
-         route=Route.APPLY, calls=2, sent=1_520, renewed=0, filtered=0, without_consent=0,
+         route=Route.APPLY, calls=2, sent=1_520, renewed=0, filtered=0, without_consent=0, modified=NOW,
     )  # fmt: skip
 
 
