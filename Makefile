@@ -11,6 +11,8 @@ SCALE ?= 1
 MATRIX := --ignore tests/faults/test_matrix.py --ignore tests/faults/test_in_process.py
 # The 2,000 sequences have a separate target too.
 SEQUENCES := tests/customer_match_delivery/test_sequences.py
+# Needs an environment of its own, with Airflow's Amazon provider.
+S3 := tests/airflow_microsoft_advertising/lake/test_s3.py
 
 # One pytest worker per core; tests that start a complete Airflow run one after another.
 FAST := -m "not slow and not system and not browser and not azurite and not cluster" -n auto
@@ -42,14 +44,14 @@ down: install ## stop the stack that `make up` started
 
 test: install ## run all tests, except long ones with separate targets
 	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest -m "slow or system or browser or azurite" $(MATRIX) --ignore tests/system --ignore tests/installed --ignore $(SEQUENCES) -n auto --dist loadfile
+	$(BIN)/pytest -m "slow or system or browser or azurite" $(MATRIX) --ignore tests/system --ignore tests/installed --ignore $(SEQUENCES) --ignore $(S3) -n auto --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest tests/system
 
 test-fast: install ## run the tests that need no other program, in less than a minute
 	$(BIN)/pytest $(FAST)
 
-test-installed: install ## install the wheel beside plain Airflow 3.3 and 3.4's beta, and run other people's DAGs (3 min)
-	$(BIN)/pytest tests/installed
+test-installed: install ## install the wheel beside plain Airflow 3.3 and 3.4's beta, run other people's DAGs, and read S3 (4 min)
+	$(BIN)/pytest tests/installed $(S3)
 
 lint: install ## check style, types, and the Compose file
 	$(BIN)/ruff check .
