@@ -9,8 +9,10 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_microsoft_advertising.connection.check import check
+from airflow_microsoft_advertising.connection.extra import read_extra
 from airflow_microsoft_advertising.connection.fields import account_of, environment_of, transport_of
 from airflow_microsoft_advertising.connection.lookup import check_fields, missing_connection
+from airflow_microsoft_advertising.connection.place import place_of
 from airflow_microsoft_advertising.connection.terms import Terms, terms_of
 from airflow_microsoft_advertising.connection.token_store import token_store
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE, DEFAULT_CONNECTION
@@ -58,7 +60,7 @@ class MicrosoftAdvertisingHook(BaseHook):
         """The Airflow connection.
 
         Raises:
-            ConfigurationError: It does not exist, or is of another type.
+            ConfigurationError: It does not exist, is of another type, or cannot be read.
             TransientError: Airflow's api-server did not answer.
         """
         conn_id = self.microsoft_advertising_conn_id
@@ -73,8 +75,12 @@ class MicrosoftAdvertisingHook(BaseHook):
         if connection.conn_type != CONNECTION_TYPE:
             raise ConfigurationError(
                 f"The Airflow connection {conn_id!r} is of type {connection.conn_type!r}, "
-                f"not {CONNECTION_TYPE!r}."
+                f"not {CONNECTION_TYPE!r}. Correct it {place_of(conn_id)}: in JSON the type is `conn_type`, and a URI "
+                "begins with microsoft-advertising://."
             )
+        read_extra(connection)
+        if connection.schema:
+            _warn_once(f"Airflow connection {conn_id!r}: its schema is not used.")
         for key in check_fields(connection):
             _warn_once(f"Airflow connection {conn_id!r}: its extra field {key!r} is unknown and is ignored.")
         return connection

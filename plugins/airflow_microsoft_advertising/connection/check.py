@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_microsoft_advertising.connection.place import variable_of
 from customer_match.errors import CustomerMatchError, TransientError
 from microsoft_advertising.limits import CUSTOMER_LIST_FEATURE
 from microsoft_advertising.retrying import RetryPolicy
@@ -28,7 +29,9 @@ service asks for, and does not wait."""
 
 
 class CheckedHook(Protocol):
-    """The methods of the hook that the check uses."""
+    """What the check uses of the hook."""
+
+    microsoft_advertising_conn_id: str
 
     def connection(self) -> Connection:
         """Return the Airflow connection."""
@@ -64,8 +67,15 @@ def check(hook: CheckedHook) -> tuple[bool, str]:
             usable = f"Customer Match: the account can read {lists} customer lists; {feature} {_describe_terms(terms)}"
     except CustomerMatchError as error:
         retry = " Try again in a few minutes." if isinstance(error, TransientError) else ""
-        return False, f"{signed_in}{'But the test failed: ' if signed_in else ''}{error}{retry}"
+        reason = _without_name(str(error), hook.microsoft_advertising_conn_id)
+        return False, f"{signed_in}{'But the test failed: ' if signed_in else ''}{reason}{retry}"
     return True, signed_in + usable
+
+
+def _without_name(message: str, conn_id: str) -> str:
+    """Return a message without the connection's name: the page tests a copy with a name of its own."""
+    message = message.replace(f"The Airflow connection {conn_id!r}", "This connection")
+    return message.replace(f" in the environment variable {variable_of(conn_id)}", "")
 
 
 def _describe_environment(hook: CheckedHook) -> str:

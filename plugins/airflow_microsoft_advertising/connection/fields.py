@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
+from airflow_microsoft_advertising.connection.place import place_of, variable_of
 from customer_match.errors import ConfigurationError
 from microsoft_advertising.account import Account
 from microsoft_advertising.environment import Environment
@@ -54,8 +56,17 @@ def account_of(
         )
         raise ConfigurationError(
             f"The Airflow connection {connection.conn_id!r} has no valid value for: {fields}. "
-            f"{''.join(f'{reason}. ' for reason in reasons)}Correct it under Admin > Connections."
+            f"{''.join(f'{reason}. ' for reason in reasons)}Correct it {place_of(connection.conn_id)}."
+            f"{_uri_advice(connection.conn_id)}"
         ) from None  # pydantic's own message would show what was entered
+
+
+def _uri_advice(conn_id: str) -> str:
+    """Return advice for a connection that is a URI: values that are not encoded are read wrongly, without an error."""
+    variable = variable_of(conn_id)
+    if variable is None or os.environ[variable].lstrip().startswith("{"):
+        return ""
+    return " In a URI, characters such as + / # % in values must be percent-encoded; in JSON they need no encoding."
 
 
 def environment_of(connection: Connection) -> Environment:
@@ -83,7 +94,7 @@ def environment_of(connection: Connection) -> Environment:
 
 def _check_no_address(connection: Connection, name: str, base_url: str) -> None:
     """Reject an address that would be ignored: requests must not go to Microsoft's hosts instead."""
-    if base_url or connection.host:
+    if base_url or trim(connection.host or ""):
         field = "a Base URL (`base_url`)" if base_url else "a host, which is not used,"
         raise ConfigurationError(
             f"The Airflow connection {connection.conn_id!r} has {field} and the Environment (`environment`) {name!r}, "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import sys
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
-from airflow_microsoft_advertising.provider_info import get_provider_info
+from airflow_microsoft_advertising.connection.place import variable_of
+from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE, get_provider_info
 from customer_match.errors import ConfigurationError, TransientError
 
 if TYPE_CHECKING:
@@ -22,6 +25,11 @@ _OTHER_NAMES: Final = {
     "host": "base_url",  # not the similar `hosts`: the hosts in that field receive tokens
     "env": "environment",
 }
+_STANDARD_FIELDS: Final = {"client_id": "Client ID (`login`)", "client_secret": "Client secret (`password`)"}
+_OLD_PREFIX: Final = f"extra__{CONNECTION_TYPE}__"
+"""How Airflow 2 named the fields of a form in Extra."""
+_KEYS: Final = frozenset({"conn_type", "description", "login", "password", "host", "port", "schema", "extra"})
+"""Keys of a connection in JSON."""
 
 
 def check_fields(connection: Connection) -> list[str]:
@@ -33,7 +41,12 @@ def check_fields(connection: Connection) -> list[str]:
     known = set(get_provider_info()["connection-types"][0]["conn-fields"])
     unknown = [str(key) for key in connection.extra_dejson if key not in known]
     for key in unknown:
-        word = re.sub("[^a-z0-9]+", "_", key.lower())
+        word = re.sub("[^a-z0-9]+", "_", key.lower().removeprefix(_OLD_PREFIX))
+        if word in _STANDARD_FIELDS:
+            raise ConfigurationError(
+                f"The Airflow connection {connection.conn_id!r} has the extra field {key!r}. Enter its value as "
+                f"{_STANDARD_FIELDS[word]}, and remove it from Extra."
+            )
         near = [_OTHER_NAMES[word]] if word in _OTHER_NAMES else get_close_matches(word, known, 1, 0.75)
         if near:
             raise ConfigurationError(
@@ -53,6 +66,11 @@ def missing_connection(conn_id: str, advice: str) -> ConfigurationError | Transi
         conn_id: The connection.
         advice: What to do if there is none: a sentence or two.
     """
+    if variable := variable_of(conn_id):
+        return ConfigurationError(
+            f"The environment variable {variable} holds no connection that Airflow can read: "
+            f"{_describe_fault(os.environ[variable].strip())}"
+        )
     if _is_missing(conn_id):
         return ConfigurationError(f"There is no Airflow connection {conn_id!r}. {advice}")
     return TransientError(f"Airflow's api-server did not answer the request for the connection {conn_id!r}.")
@@ -71,3 +89,23 @@ def _is_missing(conn_id: str) -> bool:
     except Exception:  # noqa: BLE001 (whatever the error: it does not say that the connection is missing)
         return False
     return isinstance(answer, ErrorResponse) and answer.error is ErrorType.CONNECTION_NOT_FOUND
+
+
+def _describe_fault(text: str) -> str:
+    """Say why Airflow cannot read a connection, and what to do. The text is not repeated: it holds secrets."""
+    if not text.startswith("{"):
+        return (
+            "it is neither JSON nor a URI. In a URI, characters such as / # + % in values must be percent-encoded; in "
+            "JSON they need no encoding."
+        )
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        at = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        return f"it is not valid JSON ({at}). Check quotes, commas and brackets there."
+    if unknown := sorted(set(values) - _KEYS):
+        return (
+            f"the keys {', '.join(unknown)} are unknown. Known are {', '.join(sorted(_KEYS))}; all other fields of the "
+            "form belong into the object `extra`."
+        )
+    return "one of its values has the wrong type: texts are in quotes, and `extra` is an object."

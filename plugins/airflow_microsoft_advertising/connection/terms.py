@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from customer_match.errors import ConfigurationError
 from customer_match.redaction import may_be_address
+from microsoft_advertising.pasted import trim
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -45,7 +46,7 @@ def terms_of(connection: Connection) -> Terms | None:
         ConfigurationError: Only one of the two fields is filled in, or they do not hold a name and a day.
     """
     extra = connection.extra_dejson
-    who, when = (str(extra.get(key) or "").strip() for key in ("terms_accepted_by", "terms_accepted_on"))
+    who, when = (trim(str(extra.get(key) or "")) for key in ("terms_accepted_by", "terms_accepted_on"))
     if not who and not when:
         return None
     subject = f"The Airflow connection {connection.conn_id!r}: the Customer Match terms"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_microsoft_advertising.connection.port import PORT
 from airflow_microsoft_advertising.connection.token_store import variable_name
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE
 from customer_match.errors import ConfigurationError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
 
-__all__ = ["SavedConnection", "Written", "overriding_variable", "read_connection", "write_connection"]
+__all__ = ["SavedConnection", "Written", "read_connection", "write_connection"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def read_connection(conn_id: str, session: Session) -> SavedConnection | None:
 
 
 def write_connection(conn_id: str, new: SavedConnection, session: Session) -> Written:
-    """Create or change a connection. Fields that `new` does not name do not change.
+    """Create or change a connection. Fields that `new` does not name do not change, except a missing port.
 
     The renewed tokens of the previous sign-in are deleted, because they are no longer used.
     """
@@ -79,19 +79,13 @@ def write_connection(conn_id: str, new: SavedConnection, session: Session) -> Wr
     if row is None:
         row = Connection(conn_id=conn_id, conn_type=CONNECTION_TYPE, description="Microsoft Advertising")
         session.add(row)
-    row.login = new.client_id
+    row.login, row.port = new.client_id, row.port or PORT
     row.set_password(new.client_secret)
     row.set_extra(json.dumps({**(before.extra if before else {}), **new.extra}))
     if before and before.extra.get("refresh_token"):
         old = variable_name(trim(before.client_id), trim(str(before.extra["refresh_token"])))
         Variable.delete(old, session=session)
     return Written(made=before is None, encrypted=bool(row.is_extra_encrypted))
-
-
-def overriding_variable(conn_id: str) -> str | None:
-    """Return the environment variable that takes precedence over the connection; None if there is none."""
-    name = f"AIRFLOW_CONN_{conn_id.upper()}"
-    return name if os.environ.get(name) else None
 
 
 def _row(conn_id: str, session: Session) -> Connection | None:

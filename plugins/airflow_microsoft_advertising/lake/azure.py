@@ -21,16 +21,24 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_microsoft_advertising.connection.extra import field_error, read_extra
 from customer_match.errors import ConfigurationError
+from microsoft_advertising.pasted import one_word
 
 if TYPE_CHECKING:
     import fsspec
     from airflow.sdk import Connection
 
-__all__ = ["field_error", "open_azure", "storage_options"]
+__all__ = ["open_azure", "storage_options"]
 
 _CONNECTION_TYPES: Final = frozenset({"wasb", "adls", "azure_data_lake"})
 _PUBLIC_CLOUD: Final = "blob.core.windows.net"
+_LABELS: Final = {
+    "connection_string": "Connection String",
+    "shared_access_key": "Shared Access Key",
+    "sas_token": "SAS Token",
+}
+"""Names of fields in the forms of Airflow's Azure provider."""
 _SIGN_IN_SETTINGS: Final = "client_secret_auth_config"
 _ACCOUNT: Final = re.compile(r"^[a-z0-9]{3,24}$")
 # adlfs reads missing values from these variables, and a connection string overrides everything.
@@ -116,19 +124,15 @@ class _Fields:
                 f"The Airflow connection {conn_id!r} is of type {kind!r}. To open a data lake it must be of type "
                 "wasb (Azure Blob Storage) or adls (Azure Data Lake Storage V2)."
             )
-        try:
-            extra = dict(connection.extra_dejson)
-        except (TypeError, ValueError):
-            raise field_error(
-                conn_id, "Extra", "is not a JSON object"
-            ) from None  # the text may hold a secret
-        text = (connection.host or None, connection.login or None, connection.password or None)
-        return cls(conn_id, kind, *text, extra)
+        host = _word(conn_id, "Host", connection.host)
+        login = _word(conn_id, "Login", connection.login)
+        password = _word(conn_id, "Password", connection.password)
+        return cls(conn_id, kind, host, login, password, read_extra(connection))
 
     def __getitem__(self, name: str) -> str | None:
         """Return a field of Extra, also by the name that older Airflow versions use."""
         value = self.extra.get(name) or self.extra.get(f"extra__{self.kind}__{name}")
-        return str(value) if value else None
+        return _word(self.conn_id, _LABELS.get(name, f"{name} in Extra"), value)
 
     @property
     def connection_string(self) -> str | None:
@@ -142,15 +146,20 @@ class _Fields:
         return field_error(self.conn_id, field, what)
 
 
-def field_error(conn_id: str, field: str, what: str) -> ConfigurationError:
-    """Return an error that says what is wrong with a field of a connection, and where to correct it."""
-    return ConfigurationError(
-        f"The Airflow connection {conn_id!r}: {field} {what}. Correct it under Admin > Connections."
-    )
+def _word(conn_id: str, field: str, value: Any) -> str | None:
+    """Return a value without what was pasted around it; None if it is empty. No credential of Azure has white space."""
+    try:
+        return one_word(str(value)) or None if value else None
+    except ValueError:
+        raise field_error(
+            conn_id,
+            field,
+            "contains white space or an invisible or accented character. Paste it again, on one line",
+        ) from None
 
 
 def _connection_string_options(fields: _Fields, host: str | None) -> dict[str, Any]:
-    text = (fields.connection_string or "").strip()
+    text = fields.connection_string or ""
     parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
     missing = {"AccountName", "BlobEndpoint"} - set(parts)
     if len(missing) > 1:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from airflow_microsoft_advertising.connection.extra import field_error
 from airflow_microsoft_advertising.connection.lookup import missing_connection
-from airflow_microsoft_advertising.lake.azure import field_error, open_azure
+from airflow_microsoft_advertising.lake.azure import open_azure
 from airflow_microsoft_advertising.lake.providers import (
     ensure_provider,
     open_by_provider,

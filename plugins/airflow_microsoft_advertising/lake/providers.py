@@ -6,10 +6,10 @@ instead, the connection is rejected before the provider gets it.
 
 from __future__ import annotations
 
-import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_microsoft_advertising.lake.azure import field_error
+from airflow_microsoft_advertising.connection.extra import field_error, read_extra
 from customer_match.errors import ConfigurationError, CustomerMatchError
 
 if TYPE_CHECKING:
@@ -92,28 +92,27 @@ def _reject_mistakes(connection: Connection, location: Location) -> None:
             f"The Airflow connection {conn_id!r} is of type {connection.conn_type!r}. To open {location.scheme}:// it "
             f"must be of type {wanted}."
         )
-    extra = _read_extra(connection)
+    extra = read_extra(connection)
     if location.scheme in _S3:
-        _reject_half_a_key(conn_id, "Login and Password", connection.login, connection.password)
         names = ("aws_access_key_id", "aws_secret_access_key")
-        _reject_half_a_key(conn_id, f"{' and '.join(names)} in Extra", *map(extra.get, names))
-
-
-def _read_extra(connection: Connection) -> dict[str, Any]:
-    """Return the content of Extra; Airflow would ignore a malformed one."""
-    try:
-        extra = json.loads(connection.extra or "{}")
-    except ValueError:
-        extra = None
-    if not isinstance(extra, dict):
-        raise field_error(connection.conn_id, "Extra", "is not a JSON object")
-    return extra
+        own, in_extra = (connection.login, connection.password), tuple(map(extra.get, names))
+        _reject_half_a_key(conn_id, "Login and Password", *own)
+        _reject_half_a_key(conn_id, f"{' and '.join(names)} in Extra", *in_extra)
+        labels = ("Login", "Password", *(f"{name} in Extra" for name in names))
+        for label, value in zip(labels, own + in_extra, strict=True):
+            _reject_white_space(conn_id, label, value)
 
 
 def _reject_half_a_key(conn_id: str, fields: str, name: Any, secret: Any) -> None:
     """Reject a key without its secret: the provider would use the machine's own identity (observed: 9.39)."""
     if bool(name) != bool(secret):
         raise field_error(conn_id, fields, "must both be filled in, or neither")
+
+
+def _reject_white_space(conn_id: str, label: str, value: Any) -> None:
+    """Reject what was pasted around or into a value: the provider would sign with it."""
+    if value and re.search(r"\s", str(value)):
+        raise field_error(conn_id, label, "contains white space. Paste it again, complete and on one line")
 
 
 def _open_error(connection: Connection | None, location: Location, error: Exception) -> ConfigurationError:

@@ -148,6 +148,7 @@ def test_a_host_is_no_base_url() -> None:
     """It is hidden in the form, and part of a URI in an environment variable."""
     with pytest.raises(ConfigurationError, match="has a host, which is not used"):
         environment_of(connection(host="127.0.0.1"))
+    assert environment_of(connection(host=" ")).name == "production"
 
 
 def test_further_hosts_are_those_of_the_connection() -> None:
@@ -216,3 +217,33 @@ def test_the_form_offers_all_choices() -> None:
 def test_an_error_names_the_field_of_an_unknown_transport(name: object) -> None:
     with pytest.raises(ConfigurationError, match=r"'ads'.*field Transport to rest or soap"):
         transport_of(with_extra(transport=name))
+
+
+@pytest.mark.parametrize(
+    ("variable", "words", "advice"),
+    [
+        (None, "Correct it under Admin > Connections.", False),
+        ('{"conn_type": "x"}', "Correct it in the environment variable AIRFLOW_CONN_ADS.", False),
+        (
+            "microsoft-advertising://id:x@/?refresh_token=a+b",
+            "Correct it in the environment variable AIRFLOW_CONN_ADS.",
+            True,
+        ),
+    ],
+)
+def test_an_error_says_where_to_correct_the_connection(
+    variable: str | None, words: str, advice: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an environment variable defines cannot be corrected on the page."""
+    if variable:
+        monkeypatch.setenv("AIRFLOW_CONN_ADS", variable)
+    with pytest.raises(ConfigurationError) as caught:
+        account_of(with_extra(refresh_token="a b"))
+    assert words in str(caught.value)
+    assert ("percent-encoded" in str(caught.value)) is advice
+
+
+def test_an_error_names_the_secrets_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", "some.Backend")
+    with pytest.raises(ConfigurationError, match="under Admin > Connections or in the secrets backend"):
+        account_of(connection(login=""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -68,3 +69,29 @@ def test_the_service_and_the_storage_are_tried_again_where_airflow_does_not_answ
         MicrosoftAdvertisingHook("nowhere").connection()
     with pytest.raises(TransientError, match="'nowhere'"):
         lake._get_connection("nowhere", "the type wasb")
+
+
+FIELDS = {"login": "id", "password": "hidden"}
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (json.dumps({"conn_type": "microsoft_advertising"} | FIELDS)[:-1], "not valid JSON (line 1, column "),
+        (str({"conn_type": "microsoft_advertising"} | FIELDS), "not valid JSON (line 1, column 2)"),
+        (json.dumps(FIELDS | {"refresh_token": "hidden"}), "the keys refresh_token are unknown"),
+        (json.dumps({"conn_type": "microsoft_advertising", "login": 5}), "has the wrong type"),
+        ("microsoft-advertising://id:hid/den@/", "percent-encoded"),
+        ("microsoft-advertising://id:hid#den@/", "percent-encoded"),
+    ],
+)
+def test_a_variable_that_airflow_cannot_read_is_told_from_a_missing_connection(
+    text: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_NOWHERE", text)
+    with pytest.raises(ConfigurationError) as caught:
+        MicrosoftAdvertisingHook("nowhere").connection()
+    assert str(caught.value).startswith("The environment variable AIRFLOW_CONN_NOWHERE holds no connection")
+    assert words in str(caught.value)
+    assert "hid" not in str(caught.value)

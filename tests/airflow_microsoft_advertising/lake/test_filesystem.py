@@ -356,6 +356,7 @@ class TestAirflowsObjectStorage:
         ("changes", "words"),
         [
             ({"conn_type": "wasb"}, "is of type 'wasb'. To open s3:// it must be of type aws"),
+            ({"conn_type": "aws", "login": "id", "password": "key\n"}, "Password contains white space"),
             ({"login": None}, "Login and Password must both be filled in, or neither"),
             ({"password": None, "extra": {"region_name": "eu-west-1"}}, "Login and Password must both"),
             (
@@ -448,7 +449,7 @@ def test_a_malformed_definition_is_reported_without_its_text(
     monkeypatch: pytest.MonkeyPatch, definition: str
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_LAKE", definition)
-    with pytest.raises(ConfigurationError, match="'lake'") as raised:
+    with pytest.raises(ConfigurationError, match="AIRFLOW_CONN_LAKE") as raised:
         filesystem("lake", "abfs://segments")
     assert SECRET not in str(raised.value)
     assert raised.value.__cause__ is None
@@ -461,6 +462,48 @@ def test_a_malformed_connection_string_is_reported_without_its_text(monkeypatch:
     with pytest.raises(ConfigurationError, match="Connection String") as raised:
         filesystem("lake", "abfs://segments")
     assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("pasted", "options"),
+    [
+        (
+            connection(login="acme", extra={"shared_access_key": f" {SECRET}\n"}),
+            {"account_name": "acme", "account_key": SECRET},
+        ),
+        (
+            connection(login=" acme ", extra={"sas_token": "\u200bsv=1&sig=x "}),
+            {"account_name": "acme", "sas_token": "sv=1&sig=x"},
+        ),
+        (
+            connection(login="acme", password=f"'{SECRET}' "),
+            {"account_name": "acme", "account_key": SECRET},
+        ),
+        (connection(extra={"connection_string": f" {STRING}\r\n"}), {"connection_string": STRING}),
+    ],
+)
+def test_characters_pasted_around_a_credential_are_ignored(
+    pasted: Connection, options: dict[str, Any]
+) -> None:
+    assert storage_options(pasted) == options
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("fields", "label"),
+    [
+        ({"login": "acme", "extra": {"shared_access_key": "secret key"}}, "Shared Access Key"),
+        ({"login": "acme", "extra": {"sas_token": "sv=1 &sig=secret"}}, "SAS Token"),
+        ({"login": "acme", "password": "secret\nkey"}, "Password"),
+        ({"extra": {"connection_string": f"{STRING}\n{STRING}"}}, "Connection String"),
+        ({"login": "id", "password": "secret", "extra": {"tenant_id": "a b"}}, "tenant_id in Extra"),
+    ],
+)
+def test_characters_pasted_into_a_credential_are_reported(fields: dict[str, Any], label: str) -> None:
+    """The service would refuse such a key only after minutes, and the advice would be about permissions."""
+    with pytest.raises(ConfigurationError, match=f"'lake': {label} contains white space") as caught:
+        storage_options(connection(**fields))
+    assert "secret" not in str(caught.value)
 
 
 def test_an_environment_variable_that_overrides_the_connection_is_rejected(

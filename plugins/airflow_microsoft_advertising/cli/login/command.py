@@ -128,9 +128,9 @@ def log_in(login: Login) -> str:
     """
     from airflow.utils.session import create_session  # noqa: PLC0415 (keeps --help quick)
 
+    from airflow_microsoft_advertising.connection.place import variable_of  # noqa: PLC0415
     from airflow_microsoft_advertising.connection.writer import (  # noqa: PLC0415
         SavedConnection,
-        overriding_variable,
         read_connection,
         write_connection,
     )
@@ -143,7 +143,7 @@ def log_in(login: Login) -> str:
     verified = verify(login, before, credentials, refresh_token)
     with create_session() as session:
         written = write_connection(login.conn_id, _to_connection(before, credentials, verified), session)
-    variable = overriding_variable(login.conn_id)
+    variable = variable_of(login.conn_id)
     if variable:
         _message(
             f"Warning: {variable} is set. Airflow reads the connection from there, not the one just written."

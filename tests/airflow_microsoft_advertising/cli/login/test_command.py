@@ -23,6 +23,7 @@ from airflow_microsoft_advertising.cli.login import command as sign_in_command
 from airflow_microsoft_advertising.cli.login.proof import choose_account
 from airflow_microsoft_advertising.cli.login.request import EnvironmentName, Login, collect, keep_values
 from airflow_microsoft_advertising.cli.main import app
+from airflow_microsoft_advertising.connection.port import PORT
 from airflow_microsoft_advertising.connection.token_store import VariableTokenStore, variable_name
 from airflow_microsoft_advertising.connection.writer import SavedConnection, read_connection, write_connection
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE
@@ -136,7 +137,7 @@ def message(result: Result) -> str:
 
 @pytest.mark.system
 @pytest.mark.parametrize("web", [True, False])
-def test_a_first_sign_in_makes_the_connection(terminal: Terminal, web: bool) -> None:
+def test_a_first_sign_in_makes_the_connection(terminal: Terminal, database: Path, web: bool) -> None:
     result = terminal.run("--json", web=web)
     assert result.exit_code == 0, (result.output, result.exception)
     ready = terminal.simulator.ready
@@ -157,6 +158,9 @@ def test_a_first_sign_in_makes_the_connection(terminal: Terminal, web: bool) -> 
     assert made.extra["refresh_token"] not in result.output
     assert "sim-" not in result.output.replace(ready["base_url"], "")
     assert "response_mode=form_post" in terminal.opened[0]
+    with sqlite3.connect(database) as raw:
+        rows = raw.execute("SELECT port FROM connection WHERE conn_id = ?", [CONN_ID]).fetchall()
+    assert rows == [(PORT,)], "without a port, Airflow's page cannot test it"
 
 
 @pytest.mark.system
