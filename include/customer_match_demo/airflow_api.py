@@ -56,6 +56,18 @@ class AirflowApi:
         """Send a POST below /api/v2; return the JSON."""
         return self._json(self._post(path, body))
 
+    def patch(self, path: str, body: Any) -> Any:
+        """Send a PATCH below /api/v2; return the JSON."""
+        return self._json(self._request("PATCH", f"/api/v2{path}", json=body))
+
+    def create(self, path: str, body: Any) -> bool:
+        """Send a POST below /api/v2; return whether something was created, which is not so if it already exists."""
+        answer = self._post(path, body)
+        if answer.status_code == httpx.codes.CONFLICT:
+            return False
+        self._json(answer)
+        return True
+
     def wait_for_dag(self, dag_id: str, seconds: float = 120) -> None:
         """Wait until a DAG has been parsed.
 

@@ -14,17 +14,32 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # ships no types
 
-__all__ = ["Program", "free_port"]
+__all__ = ["Program", "free_port", "stop_all"]
 
 _GRACE_SECONDS = 8.0
 _CLOCK_SECONDS = 60.0  # tolerance for start times, as the clock may be changed
 
 
-def free_port() -> int:
-    """Return a TCP port of this machine that is not in use."""
+def free_port(preferred: int = 0) -> int:
+    """Return a TCP port of this machine that is not in use: the preferred one if possible."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections do not count
+        with contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", preferred))
+            return int(probe.getsockname()[1])
+    return free_port()
+
+
+def stop_all(programs: Sequence[Program]) -> None:
+    """Stop programs at the same time: with SIGTERM, and after some seconds with SIGKILL."""
+    left = [program for program in programs if not program.replaced]
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for program in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(program.pid, number)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while (left := [program for program in left if program.running]) and time.monotonic() < deadline:
+            time.sleep(0.05)
 
 
 @dataclass
@@ -82,17 +97,8 @@ class Program:
             return False
 
     def stop(self) -> None:
-        """Stop the whole group: with SIGTERM, and after some seconds with SIGKILL."""
-        if self.replaced:
-            return
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, number)
-            deadline = time.monotonic() + _GRACE_SECONDS
-            while self.running and time.monotonic() < deadline:
-                time.sleep(0.05)
-            if not self.running:
-                return
+        """Stop the whole group; see `stop_all`."""
+        stop_all([self])
 
     def kill(self) -> None:
         """End the program and its descendants at once with SIGKILL, as if their machine died.

@@ -174,6 +174,13 @@ def test_a_free_port_can_be_taken() -> None:
         server.bind(("127.0.0.1", port))
 
 
+def test_a_preferred_port_is_chosen_if_it_is_free() -> None:
+    port = free_port()
+    assert free_port(port) == port
+    with socket.create_server(("127.0.0.1", port)):
+        assert free_port(port) != port
+
+
 def test_stop_sends_sigterm_first(start: Start, tmp_path: Path) -> None:
     code = (
         "import signal, sys, time, pathlib\n"

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from customer_match.project import PROJECT
 from customer_match_demo import stack as module
-from customer_match_demo.background import down, up
 from customer_match_demo.processes import Program
 from customer_match_demo.stack import Stack, shared_settings
 
@@ -48,6 +45,13 @@ def test_airflow_gets_only_the_settings_of_the_installation(
     connection = json.loads(env["AIRFLOW_CONN_MICROSOFT_ADVERTISING_DEFAULT"])
     assert (connection["login"], connection["password"]) == ("client", "very-secret")
     assert connection["extra"]["base_url"] == "http://127.0.0.1:1"
+
+
+def test_a_saved_connection_is_not_in_the_environment(tmp_path: Path) -> None:
+    """Airflow would prefer it to the one on its page."""
+    stack = Stack(tmp_path, connection_in_environment=False)
+    stack.account = ACCOUNT
+    assert not [name for name in stack.environment if name.startswith("AIRFLOW_CONN_")]
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
@@ -88,56 +92,3 @@ def test_what_was_started_is_stopped_if_the_rest_does_not_start(
     with pytest.raises(RuntimeError, match="Airflow did not start"), Stack(tmp_path / "new"):
         pass
     assert not started[0].running
-
-
-# --- `make up` and `make down` ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Program]:
-    """A stack of one idle program; no tables are written."""
-    programs: list[Program] = []
-
-    def starts(self: Stack) -> None:
-        self.account = ACCOUNT
-        for name in ("simulator", "airflow"):
-            self.programs.append(start(tmp_path, "import time; time.sleep(60)", f"{name}{len(programs)}"))
-            programs.append(self.programs[-1])
-
-    monkeypatch.setattr(Stack, "_start", starts)
-    (tmp_path / "lake").mkdir()
-    return programs
-
-
-def test_up_leaves_it_running_and_down_ends_it(
-    tmp_path: Path, started: list[Program], capsys: pytest.CaptureFixture[str]
-) -> None:
-    up(tmp_path)
-    assert [program.running for program in started] == [True, True]
-    assert ACCOUNT["client_secret"] not in capsys.readouterr().out
-    down(tmp_path)
-    assert [program.running for program in started] == [False, False]
-    down(tmp_path)  # nothing is left to do
-
-
-def test_up_twice_ends_the_first(tmp_path: Path, started: list[Program]) -> None:
-    up(tmp_path)
-    up(tmp_path)
-    assert [program.running for program in started] == [False, False, True, True]
-    down(tmp_path)
-
-
-def test_down_does_not_stop_another_program_with_a_reused_pid(tmp_path: Path, started: list[Program]) -> None:
-    """After a restart of the machine, a recorded pid may belong to another program."""
-    stranger = start(tmp_path, "import time; time.sleep(60)", "stranger")
-    up(tmp_path)
-    state: list[list[Any]] = json.loads((tmp_path / "running.json").read_text())
-    down(tmp_path)
-    recorded = [[name, stranger.pid, log, before - 3600] for name, _, log, before in state[:1]]
-    (tmp_path / "running.json").write_text(json.dumps(recorded))
-    down(tmp_path)
-    try:
-        assert stranger.running
-    finally:
-        stranger.stop()
-    assert os.getpid() != stranger.pid

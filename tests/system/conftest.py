@@ -26,6 +26,7 @@ from customer_match.workspace.workspace import Workspace
 from customer_match_demo import azurite
 from customer_match_demo.airflow_api import AirflowApi
 from customer_match_demo.expected import Expected, expected
+from customer_match_demo.saved_connection import save_connection
 from customer_match_demo.show import audience_members
 from customer_match_demo.stack import Stack, account_connection
 from customer_match_demo.tables import DemoTable, demo_tables, write_tables
@@ -253,9 +254,11 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
                 "AIRFLOW__CORE__MAX_MAP_LENGTH": str(batch_lake.MAX_MAP_LENGTH),
             },
             more_settings=_other_connections,
+            connection_in_environment=False,
         )
         with stack:
             api = stack.api()
+            assert save_connection(api, stack.account)
             lakes = {"local": (LocalFileSystem(), str(folder)), "azurite": (lake, "lake")}
             running = Installation(folder, stack, api, lakes, began)
             for name in (
