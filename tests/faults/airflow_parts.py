@@ -18,19 +18,18 @@ from cryptography.fernet import Fernet
 from customer_match.project import PROJECT
 from customer_match_demo.airflow_api import AirflowApi, is_healthy
 from customer_match_demo.processes import Program, free_port
-from customer_match_demo.stack import airflow_environment
+from customer_match_demo.stack import AIRFLOW_PROGRAMS, airflow_environment
 from tests.faults.clock import CLOCK
 from tests.faults.points import FOLDER
 
 __all__ = ["PARTS", "AirflowParts"]
 
-PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+PARTS = tuple(AIRFLOW_PROGRAMS)
 _START_SECONDS = 600
 _QUICKLY_FOUND = {
     # Seconds without heartbeat until a job counts as dead. With much less, a busy machine's scheduler considers itself
     # dead and restarts its own tasks (observed with 20).
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "45",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "45",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
     "AIRFLOW__CORE__PARALLELISM": "12",  # more than the tasks held at the same time
@@ -88,7 +87,8 @@ class AirflowParts:
     def start_part(self, part: str) -> None:
         """Start one program."""
         log = self.folder / "logs" / f"{part}.log"
-        self.running[part] = Program.start(part, [_AIRFLOW, part], log=log, env=self.environment, cwd=PROJECT)
+        command = [_AIRFLOW, *AIRFLOW_PROGRAMS[part]]
+        self.running[part] = Program.start(part, command, log=log, env=self.environment, cwd=PROJECT)
 
     def kill_part(self, part: str) -> None:
         """kill -9 the program and its child processes, as if its machine died."""

@@ -281,6 +281,15 @@ class World:
         if self._process and _is_alive(self._process):
             raise FaultNotInjected("the task outlived its program")
 
+    def must_be_alive(self) -> None:
+        """Check that the held process is still running.
+
+        Raises:
+            AssertionError: It was ended.
+        """
+        if not (self._process and _is_alive(self._process)):
+            raise AssertionError("the task was ended while it was held")
+
     def kill_program(self) -> None:
         """Wait for the other rows of the program; once all are at their moments, it is killed and restarted."""
         assert self.rendezvous

@@ -14,6 +14,9 @@ from tests.faults.world import FaultNotInjected, World
 __all__ = ["ROWS"]
 
 _AWAY: Final = 3.0  # seconds that the service is down
+_API_SERVER_AWAY: Final = (
+    100.0  # seconds: as long as an upgrade may take; with Airflow's defaults 26 to 55 end a task
+)
 
 _SLOW: Final = rule("ProcessUpload", "delay", seconds=3_600, times=None)
 """The service processes its uploads until the rule is removed."""
@@ -92,6 +95,28 @@ _AIRFLOW: Final = (
 )
 
 
+def _stop_api_server(world: World, run_id: str) -> None:
+    """Stop the api-server for longer than Airflow's own settings allow, while a task is held."""
+    tasks.STAGING.reached(world, run_id)
+    world.airflow.kill_part("api-server")
+    time.sleep(_API_SERVER_AWAY)
+    world.airflow.start_part("api-server")
+    world.airflow.wait_until_healthy()
+    world.must_be_alive()
+    world.release()
+
+
+_AWAY_FOR_LONG: Final = Row(
+    "api-server-away",
+    f"the api-server is away for {_API_SERVER_AWAY:.0f} s",
+    "normalise",
+    Recovery.ITSELF,
+    before=tasks.STAGING.order,
+    during=_stop_api_server,
+    alone=True,
+)
+
+
 # --- The service ----------------------------------------------------------------------------------------------------
 
 
@@ -122,4 +147,4 @@ _SERVICE: Final = (
     _during_call("results", "upload, while its results are read", "DownloadResult"),
     _during_call("call", "upload by calls, in a call", "ApplyCustomerListUserData", keys=APPLY),
 )
-ROWS: Final = (*_AIRFLOW, *_SERVICE)
+ROWS: Final = (*_AIRFLOW, _AWAY_FOR_LONG, *_SERVICE)
