@@ -73,6 +73,7 @@ ROOMS = (  # of customer_match: each may import the modules above all rooms, and
     "profiles",
     "runs",
     "history",
+    "alerts",
 )
 MODULES_IN_A_FOLDER = 18
 LINES_IN_A_MODULE = 450

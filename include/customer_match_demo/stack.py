@@ -137,6 +137,7 @@ class Stack:
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": log_port,
             **self.environment,
             "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__BASE_URL": self.airflow_url,
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
         }
         airflow = str(self.python.with_name("airflow"))

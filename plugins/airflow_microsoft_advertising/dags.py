@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from customer_match.project import PROJECT, exports_folder
 from customer_match.redaction import logger, without_addresses
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
     from airflow.sdk.definitions._internal.node import DAGNode
 
     from airflow_microsoft_advertising.run.batches.group import Group
@@ -98,6 +100,7 @@ def export_dag(export: Export) -> DAG:
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=timedelta(hours=export.run_timeout_hours),
+        on_failure_callback=partial(run_has_failed, export),
         doc_md=documentation(export),
         tags=["customer match", *export.tags],
         params=params(export),
@@ -237,18 +240,22 @@ def report_task(export: Export, groups: XComArg) -> XComArg:
     @task(trigger_rule=TriggerRule.ALL_DONE, retries=1, outlets=[audiences])
     def report(groups: list[Values] | None) -> None:
         """Write the report. Fails if a segment failed. Success emits an asset event that can schedule other DAGs."""
-        from airflow_microsoft_advertising.run.report import write_report  # noqa: PLC0415 (see above)
+        from airflow_microsoft_advertising.alerts import reporting  # noqa: PLC0415 (see above)
         from customer_match.runs.report_text import summary_of  # noqa: PLC0415 (see above)
 
-        context = get_current_context()
+        context, run = get_current_context(), this_run(export)
         if skipped := context["ti"].xcom_pull(task_ids="select", key=SKIP_KEY):
             context["ti"].xcom_push(NOTE_KEY, skipped)
             raise AirflowSkipException(skipped)
         if groups is None:
             reason = context["ti"].xcom_pull(task_ids="select", key=REASON_KEY)
-            advice = reason or "See the log of the task `select`."
-            raise AirflowFailException(f"No segments were selected. {advice}")
-        result = write_report(this_run(export), all_segments(groups))
+            message = f"No segments were selected. {reason or 'See the log of the task `select`.'}"
+            reporting.announce_nothing_selected(run, message)
+            context["ti"].xcom_push(reporting.REPORTED_KEY, value=True)
+            raise AirflowFailException(message)
+        is_complete = not context["params"]["segments"]
+        result = reporting.report_and_announce(run, all_segments(groups), is_complete=is_complete)
+        context["ti"].xcom_push(reporting.REPORTED_KEY, value=True)
         summary = summary_of(result)
         context["ti"].xcom_push(NOTE_KEY, summary)
         log.info("%s", summary)
@@ -261,6 +268,18 @@ def report_task(export: Export, groups: XComArg) -> XComArg:
         }
 
     return report(value_of(groups))
+
+
+def run_has_failed(export: Export, context: Context) -> None:
+    """Make up for the task `report` if Airflow stopped it. Called by the DAG processor after a run has failed."""
+    from airflow_microsoft_advertising.alerts.reporting import end_run  # noqa: PLC0415 (see above)
+    from airflow_microsoft_advertising.run.context import run_of  # noqa: PLC0415
+
+    if "dag_run" not in context:
+        log.error("Airflow does not say which run of %s has failed, so it gets no report.", export.name)
+        return
+    groups = context["ti"].xcom_pull(task_ids="select", map_indexes=-1)
+    end_run(run_of(export, context), context, None if groups is None else all_segments(groups))
 
 
 def this_run(export: Export) -> ExportRun:

@@ -17,6 +17,7 @@ from customer_match.redaction import logger
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
+    from sqlalchemy.orm import Session
 
 __all__ = ["NOTE_KEY", "REPORT_TASK"]
 
@@ -74,31 +75,44 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001 (Airf
 
 
 @hookimpl
-def on_dag_run_success(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001
+def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
     """Set the report's summary as the note of the run."""
-    _set_note(dag_run)
+    _set_note(dag_run, msg)
 
 
 @hookimpl
-def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001
-    """Set the report's summary as the note of the run: it names the failed segments and the reasons."""
-    _set_note(dag_run)
+def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
+    """Set the report's summary as the note of the run: it names the failed segments and the reasons.
+
+    A run that was stopped has no report yet. Its note says why, and which segments were not finished.
+    """
+    _set_note(dag_run, msg)
 
 
-def _set_note(dag_run: DagRun) -> None:
-    from airflow.models.xcom import XComModel  # noqa: PLC0415 (in the scheduler only)
-    from sqlalchemy.orm import object_session  # noqa: PLC0415
+def _set_note(dag_run: DagRun, msg: str) -> None:
+    from sqlalchemy.orm import object_session  # noqa: PLC0415 (where runs end only)
 
+    from airflow_microsoft_advertising.stopped_runs import note_of_stopped, was_timed_out  # noqa: PLC0415
     from customer_match.runs.report_text import is_summary  # noqa: PLC0415
 
     session = object_session(dag_run)
     if session is None:
         return
+    # Cleared tasks may have made a report of an earlier try, which does not count after a time-out.
+    summary = None if was_timed_out(msg) else _summary(dag_run, session)
+    note = summary or note_of_stopped(dag_run, msg, session)
+    # A user's note is kept; one of this project is replaced after tasks were cleared.
+    if note and (not dag_run.note or is_summary(dag_run.note)):
+        dag_run.note = note[:_NOTE_LIMIT]
+
+
+def _summary(dag_run: DagRun, session: Session) -> str | None:
+    """Return what the task `report` left as a note; None if it left none."""
+    from airflow.models.xcom import XComModel  # noqa: PLC0415 (as above)
+
     query = XComModel.get_many(
         key=NOTE_KEY, run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids=REPORT_TASK, limit=1
     )
     row = session.scalars(query).first()
     summary = XComModel.deserialize_value(row) if row else None
-    # A user's note is kept; the summary of an earlier report is replaced after tasks were cleared.
-    if isinstance(summary, str) and (not dag_run.note or is_summary(dag_run.note)):
-        dag_run.note = summary[:_NOTE_LIMIT]
+    return summary if isinstance(summary, str) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -228,6 +228,85 @@ def test_without_a_summary_there_is_no_note(session: Session, dag_run: DagRun, v
     if value is not None:
         leave_summary(session, dag_run, value)
     run_listener.on_dag_run_success(dag_run, "")
+    assert dag_run.note is None
+
+
+# --- Runs that were stopped --------------------------------------------------------------------------------
+
+
+def stop(session: Session, run: DagRun, msg: str, **tasks: list[tuple[str, str]]) -> str | None:
+    """End a run with these mapped tasks: for each, name and state of its instances."""
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy import insert
+
+    table = TaskInstance.__table__
+    for task_id, instances in tasks.items():
+        for index, (name, state) in enumerate(instances):
+            values = {
+                "dag_id": run.dag_id,
+                "run_id": run.run_id,
+                "task_id": f"segment.{task_id}",
+                "map_index": index,
+                "state": state,
+                "rendered_map_index": name,
+                "pool": "default_pool",
+                "pool_slots": 1,
+            }
+            session.execute(insert(table).values(**values))
+    assert run.dag is not None
+    run.dag.dagrun_timeout = timedelta(hours=2)
+    run_listener.on_dag_run_failed(run, msg)
+    session.flush()
+    return run.note
+
+
+def test_a_run_that_took_too_long_says_why_and_what_is_missing(session: Session, dag_run: DagRun) -> None:
+    """Airflow has skipped `report`, and no task says anything."""
+    note = stop(
+        session,
+        dag_run,
+        "timed_out",
+        validate=[("Gold", "success"), ("Silver, Bronze", "success"), ("Copper", "skipped")],
+        upload=[("Gold", "success"), ("", "skipped")],
+        upload_batch=[("", "skipped"), ("Silver, Bronze", "skipped")],
+    )
+    assert note == (
+        "The run took longer than 2 hours (`run_timeout_hours`), so Airflow stopped it. The next run continues where "
+        "this one stopped. If runs always take so long, raise `run_timeout_hours` in the export file. Not finished: "
+        "Silver, Bronze, Copper."
+    )
+
+
+def test_the_report_of_an_earlier_try_is_not_that_of_a_run_that_took_too_long(
+    session: Session, dag_run: DagRun
+) -> None:
+    leave_summary(session, dag_run, "2 of 2 segments succeeded.")
+    dag_run.note = "2 of 2 segments succeeded."
+    session.flush()
+    assert str(stop(session, dag_run, "timed_out")).startswith("The run took longer than 2 hours")
+    run_listener.on_dag_run_success(dag_run, "")
+    assert dag_run.note == "2 of 2 segments succeeded.", "tasks were cleared, and it ended"
+
+
+def test_a_run_that_a_user_ends_says_so(session: Session, dag_run: DagRun) -> None:
+    msg = "Dag Run's state was manually set to `failed`."
+    note = stop(session, dag_run, msg, upload=[("Gold", "failed")])
+    assert note is not None
+    assert note.startswith("The run was set to `failed` by hand before its report was made.")
+    assert note.endswith("Not finished: Gold.")
+
+
+def test_a_run_that_a_user_ends_after_its_report_keeps_its_summary(session: Session, dag_run: DagRun) -> None:
+    leave_summary(session, dag_run, "1 of 2 segments succeeded.")
+    note = stop(session, dag_run, "Dag Run's state was manually set to `failed`.")
+    assert note == "1 of 2 segments succeeded."
+
+
+def test_runs_of_other_dags_are_left_alone(session: Session, dag_run: DagRun) -> None:
+    dag_run.dag = SimpleNamespace(tasks=[SimpleNamespace(pool="default_pool")])  # type: ignore[assignment]
+    assert stop(session, dag_run, "timed_out") is None
+    dag_run.dag = None
+    run_listener.on_dag_run_failed(dag_run, "timed_out")
     assert dag_run.note is None
 
 

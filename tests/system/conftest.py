@@ -30,7 +30,7 @@ from customer_match_demo.saved_connection import save_connection
 from customer_match_demo.show import audience_members
 from customer_match_demo.stack import Stack, account_connection
 from customer_match_demo.tables import DemoTable, demo_tables, write_tables
-from tests.system import batch_lake, dated_lake
+from tests.system import alerting, batch_lake, dated_lake
 
 SCALE = 0.01
 CID, AID = "190000001", "180000001"
@@ -45,6 +45,7 @@ class Installation:
     api: AirflowApi
     lakes: Mapping[str, Any]
     began: datetime
+    receivers: alerting.Receivers
 
     def start(self, dag_id: str, **conf: Any) -> str:
         """Trigger a run by hand; returns its id."""
@@ -187,6 +188,8 @@ def _write_exports(folder: Path) -> None:
     _export(folder, "forced", **forced, schedule="0 5 * * *")
     _export(folder, "dated", **dated_lake.CHANGES)
     _export(folder, batch_lake.EXPORT, **batch_lake.CHANGES)
+    for name, changes in alerting.EXPORTS.items():
+        _export(folder, name, **changes)
     _export(
         folder,
         "azure",
@@ -238,7 +241,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     _write_exports(folder)
     dated_lake.write_dated_tables(folder / "dated", began)
     batch_lake.write_batch_tables(folder / batch_lake.EXPORT)
-    with azurite.running(folder / "azurite") as endpoint:
+    with azurite.running(folder / "azurite") as endpoint, alerting.receivers() as receivers:
         lake = adlfs.AzureBlobFileSystem(connection_string=endpoint.connection_string)
         lake.mkdir("lake")
         connection = {
@@ -252,6 +255,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
                 "CUSTOMER_MATCH_EXPORTS": str(folder / "exports"),
                 "AIRFLOW_CONN_LAKE": json.dumps(connection),
                 "AIRFLOW__CORE__MAX_MAP_LENGTH": str(batch_lake.MAX_MAP_LENGTH),
+                **receivers.connections,
             },
             more_settings=_other_connections,
             connection_in_environment=False,
@@ -260,7 +264,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             api = stack.api()
             assert save_connection(api, stack.account)
             lakes = {"local": (LocalFileSystem(), str(folder)), "azurite": (lake, "lake")}
-            running = Installation(folder, stack, api, lakes, began)
+            running = Installation(folder, stack, api, lakes, began, receivers)
             for name in (
                 "basic",
                 "enhanced",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from customer_match.errors import ConfigurationError
+from customer_match.export.base import KeyPath
 from customer_match.export.model import Export, ExportOfTask
-from customer_match.export.problems import problems_of
+from customer_match.export.problems import path_in_file, problems_of
 from customer_match.export.shared_audiences import shared_audiences
 from customer_match.export.sources import BASE
 from customer_match.export.values import PARSE_CONDITIONS
@@ -31,6 +32,7 @@ __all__ = [
     "load_exports",
     "load_files",
     "reject_shared",
+    "reject_where",
 ]
 
 E = TypeVar("E", bound=Export)
@@ -172,6 +174,33 @@ def reject_shared(
         _reject_if_shared(path, result, known[path.parent]) if isinstance(result, Export) else result
         for path, result in zip(paths, results, strict=True)
     ]
+
+
+def reject_where(
+    paths: Sequence[Path],
+    results: Sequence[Export | BrokenExport],
+    faults_of: Callable[[Export], Iterable[tuple[KeyPath, str]]],
+) -> list[Export | BrokenExport]:
+    """Mark results as broken if a check that needs more than the files finds something.
+
+    Args:
+        paths: The files.
+        results: What was read from them.
+        faults_of: Yields the faults of an export, each with the path to its key and the remedy.
+    """
+    return [
+        _reject_for(path, result, faults)
+        if isinstance(result, Export) and (faults := list(faults_of(result)))
+        else result
+        for path, result in zip(paths, results, strict=True)
+    ]
+
+
+def _reject_for(path: Path, export: Export, faults: Sequence[tuple[KeyPath, str]]) -> BrokenExport:
+    document = _read(path)
+    written = [(path_in_file(keys, document.values), message) for keys, message in faults]
+    problems = [Problem(document.line(keys), key_text(keys), message) for keys, message in written]
+    return BrokenExport(path, export.name, InvalidExport(path.name, problems))
 
 
 def _reject_if_shared(path: Path, export: Export, others: Sequence[Export]) -> Export | BrokenExport:

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from customer_match.addresses.definition import Policy
 from customer_match.export import checks
+from customer_match.export.alerts.section import AlertsOrTargets
 from customer_match.export.base import Section
 from customer_match.export.limits import Guards
 from customer_match.export.people import (
@@ -251,6 +252,11 @@ class Export(Section):
         description="How many segments with small tables share a task at most. A segment with a table of 8 MB or more "
         "always has tasks of its own. `1`: every segment has its own.",
         examples=[50],
+    )
+    alerts: AlertsOrTargets | None = Field(
+        default=None,
+        description="What is announced about runs, and where: a mapping, or the list of targets alone.",
+        examples=["[{slack: slack_default}]"],
     )
     tags: Tags = Field(default=(), description="Tags of the DAG.", examples=["[marketing]"])
     owner: Label | None = Field(

@@ -18,7 +18,7 @@ from customer_match.export.base import Faults, KeyPath
 from customer_match.export.reference_page import FIELDS, Keys, children, default_text, example_text
 from customer_match.export.yaml_document import Document, Problem, key_text
 
-__all__ = ["problems_of"]
+__all__ = ["path_in_file", "problems_of"]
 
 _TITLE_OF_A_WRONG_NAME: Final = "default_factory_not_called"
 
@@ -28,7 +28,7 @@ def problems_of(error: ValidationError, document: Document) -> list[Problem]:
     problems = list(document.problems)
     reported = {problem.key for problem in problems}
     for path, message in _faults(error):
-        written = _path_in_file(path, document.values)
+        written = path_in_file(path, document.values)
         if key_text(written) not in reported:  # a problem of the YAML needs no second message
             problems.append(
                 Problem(document.line(written), key_text(written), _about_name(path, message, document))
@@ -47,7 +47,7 @@ def _faults(error: ValidationError) -> Iterator[tuple[KeyPath, str]]:
             yield details["loc"], _describe(details)
 
 
-def _path_in_file(path: KeyPath, values: object) -> KeyPath:
+def path_in_file(path: KeyPath, values: object) -> KeyPath:
     """The part of a path that the file has: `email` if it is a single column instead of a mapping with a list."""
     written: list[str | int] = []
     for step in path:

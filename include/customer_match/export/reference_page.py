@@ -102,7 +102,12 @@ def reference_table() -> str:
 
 
 def _dotted(keys: Keys) -> str:
-    return ".".join(keys).replace("segments.", "segments[].").replace("suppress.", "suppress[].")
+    return (
+        ".".join(keys)
+        .replace("segments.", "segments[].")
+        .replace("suppress.", "suppress[].")
+        .replace("alerts.to.", "alerts.to[].")
+    )
 
 
 def with_table(page: str) -> str:

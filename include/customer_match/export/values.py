@@ -47,6 +47,7 @@ __all__ = [
     "Tags",
     "Text",
     "Whole",
+    "as_list",
     "check_audience_name",
     "comparable",
     "not_empty",
@@ -281,7 +282,8 @@ def _all_different(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-def _as_list(value: object) -> object:
+def as_list(value: object) -> object:
+    """Let one text stand for a list of one item."""
     return [value] if isinstance(value, str) else value
 
 
@@ -310,7 +312,7 @@ Minutes = Annotated[float, Field(strict=True, gt=0, le=60 * MAX_HOURS)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 MembershipDays = Annotated[Whole, AfterValidator(_membership_days)]
 
-_OneOrSeveral = BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+_OneOrSeveral = BeforeValidator(as_list, json_schema_input_type=str | list[str])
 Column = Annotated[Text, AfterValidator(_column)]
 Columns = Annotated[
     tuple[Column, ...],

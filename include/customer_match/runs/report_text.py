@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from customer_match.planning.sizes import AudienceSize
 from customer_match.runs.report import OUTCOME_OF_ENDING, RunReport, SegmentReport
 
-__all__ = ["changes_of", "headline_of", "is_summary", "notes_of", "summary_of", "unusable_lists"]
+__all__ = [
+    "changes_of",
+    "headline_of",
+    "is_summary",
+    "notes_of",
+    "stopped_by_hand",
+    "stopped_by_time_limit",
+    "summary_of",
+    "unusable_lists",
+]
+
+_BEGINNINGS: Final = (
+    r"\d+ of \d+ segments succeeded\b",
+    r"Skipped because the day of this run\b",
+    r"The run (took longer than|was set to)\b",
+)
+"""How notes of this project about a run begin, as regular expressions."""
 
 
 def summary_of(report: RunReport) -> str:
@@ -18,8 +35,22 @@ def summary_of(report: RunReport) -> str:
 
 def is_summary(text: str) -> bool:
     """Whether a text is a note of this project about a run, such as the summary of an earlier report."""
+    return any(re.match(words, text) for words in _BEGINNINGS)
+
+
+def stopped_by_time_limit(hours: float) -> str:
+    """Say that a run was ended by its time limit, and what to do."""
     return (
-        re.match(r"\d+ of \d+ segments succeeded\b|Skipped because the day of this run\b", text) is not None
+        f"The run took longer than {hours:g} hours (`run_timeout_hours`), so Airflow stopped it. The next run "
+        "continues where this one stopped. If runs always take so long, raise `run_timeout_hours` in the export file."
+    )
+
+
+def stopped_by_hand(state: str) -> str:
+    """Say that a user has ended a run by giving it a state."""
+    return (
+        f"The run was set to `{state}` by hand before its report was made. The next run continues where this one "
+        "stopped."
     )
 
 

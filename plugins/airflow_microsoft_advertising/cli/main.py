@@ -70,14 +70,17 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Check export files. Print each problem with its line, its key and how to correct it."""
-    from customer_match.export.loading import (  # noqa: PLC0415 - keeps --help quick
+    from airflow_microsoft_advertising.alerts.notifiers import missing_packages  # noqa: PLC0415 - keeps --help quick
+    from customer_match.export.loading import (  # noqa: PLC0415
         BrokenExport,
         load_files,
         reject_shared,
+        reject_where,
     )
 
     paths = _export_files(files or [exports_folder()])
     results = reject_shared(paths, load_files(paths, parse_conditions=True))
+    results = reject_where(paths, results, missing_packages)
     errors = [result.error if isinstance(result, BrokenExport) else None for result in results]
     names = [result.name for result in results]
     if as_json:

@@ -28,9 +28,9 @@ __all__ = ["write_report"]
 log = logger(__name__)
 
 
-def write_report(run: ExportRun, segments: Sequence[Segment]) -> RunReport:
+def write_report(run: ExportRun, segments: Sequence[Segment], *, timed_out: bool = False) -> RunReport:
     """Make the report of a run, write it into the workspace as JSON and as an HTML page, and add it to the history."""
-    report = _make_report(run, segments)
+    report = _make_report(run, segments, timed_out=timed_out)
     run.workspace.write_bytes(_path(run), report.model_dump_json(indent=1).encode())
     _record(run, report)
     run.workspace.write_bytes(f"{run.folder}/report.html", html_of(report).encode())
@@ -65,7 +65,7 @@ def _path(run: ExportRun) -> str:
     return f"{run.folder}/report.json"
 
 
-def _make_report(run: ExportRun, segments: Sequence[Segment]) -> RunReport:
+def _make_report(run: ExportRun, segments: Sequence[Segment], *, timed_out: bool) -> RunReport:
     export, sizes, changes = run.export, load_sizes(run), run.changes.read() or Changes()
     return RunReport(
         export=export.name,
@@ -76,6 +76,7 @@ def _make_report(run: ExportRun, segments: Sequence[Segment]) -> RunReport:
         interval_end=run.interval_end,
         started=_first_start(run),
         finished=run.now(),
+        timed_out=timed_out,
         dry_run=run.dry_run,
         full=run.full,
         forced=run.force,

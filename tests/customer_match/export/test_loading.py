@@ -73,6 +73,7 @@ upload_timeout_minutes: 30
 retries: 0
 retry_delay_seconds: 5
 segments_per_task: 20
+alerts: {when: failure, rejected_above: 0.05, to: [{email: a@example.com}]}
 tags: [a, b]
 owner: me
 """,

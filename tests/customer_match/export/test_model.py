@@ -66,6 +66,7 @@ def test_defaults_are_those_of_the_reference() -> None:
             "max_age_hours": None,
         },
         "history_days": 400,
+        "alerts": None,
         "run_timeout_hours": 6,
         "upload_timeout_minutes": 240,
         "retries": 3,

@@ -38,7 +38,12 @@ def test_the_page_has_every_key() -> None:
             above = next(keys[:n] for n in range(1, len(keys)) if is_listed_elsewhere(keys[: n + 1]))
             assert "written like" in (FIELDS[above].description or "")
             continue
-        dotted = ".".join(keys).replace("segments.", "segments[].").replace("suppress.", "suppress[].")
+        dotted = (
+            ".".join(keys)
+            .replace("segments.", "segments[].")
+            .replace("suppress.", "suppress[].")
+            .replace("alerts.to.", "alerts.to[].")
+        )
         assert f"| `{dotted}` |" in page
 
 
@@ -71,6 +76,13 @@ def _export_with(keys: tuple[str, ...], value: object) -> dict[str, object]:
         export["profiles"] = "P"
     if len(keys) == 1:
         return export | {keys[0]: value}
+    if keys[0] == "alerts" and keys[1] != "to":
+        return export | {"alerts": {"to": [{"slack": "chat"}], keys[1]: value}}
+    if keys[:3] == ("alerts", "to", "email") and len(keys) > 3:
+        value = {"to": "a@example.com", keys[-1]: value}
+        return export | {"alerts": [{"email": value}]}
+    if keys[-2:] == ("notifier", "arguments"):
+        return export | {"alerts": [{"notifier": {"path": "a.B", "arguments": value}}]}
     if keys[0] == "segments":
         return export | {"segments": [{"table": "A"} | _mapping_with(keys, value)]}
     return export | {keys[0]: _mapping_with(keys, value)}

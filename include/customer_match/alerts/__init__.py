@@ -1,0 +1,1 @@
+"""Alerts: which runs are announced, and what the message says."""

@@ -1,0 +1,1 @@
+"""The section `alerts`: what is announced about runs, and where."""

@@ -1,0 +1,94 @@
+"""Ends a run: makes its report and announces it; also for runs that Airflow stopped before their task `report`.
+
+A run that takes longer than `run_timeout_hours` is ended by the scheduler, which skips all unfinished tasks, `report`
+too (Airflow 3.3.2). Then it requests the DAG's failure callback, which runs in the DAG processor, with connections but
+without the metadata database. A `report` task that was killed is made up for in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_microsoft_advertising.alerts.announcing import announce
+from airflow_microsoft_advertising.run.report import write_report
+from customer_match.alerts.conditions import findings_of, findings_without_report
+from customer_match.redaction import logger
+from customer_match.runs.report_text import stopped_by_time_limit
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_microsoft_advertising.run.export_run import ExportRun
+    from customer_match.export.segments import Segment
+    from customer_match.runs.report import RunReport
+
+__all__ = ["REPORTED_KEY", "announce_nothing_selected", "end_run", "report_and_announce"]
+
+REPORTED_KEY: Final = "customer_match_reported"
+"""Key of the XCom in which the task `report` stores that the run has been announced."""
+
+TIMED_OUT: Final = "timed_out"
+"""Airflow's reason for a run that took longer than its time limit."""
+
+log = logger(__name__)
+
+
+def report_and_announce(
+    run: ExportRun,
+    segments: Sequence[Segment],
+    *,
+    is_complete: bool,
+    stopped: str | None = None,
+    timed_out: bool = False,
+) -> RunReport:
+    """Write the report of a run, and announce what it shows.
+
+    Args:
+        run: The run.
+        segments: Its segments.
+        is_complete: Whether these are all segments of the export.
+        stopped: Why the run was stopped before its end; None if it was not.
+        timed_out: Whether that was its time limit.
+    """
+    report = write_report(run, segments, timed_out=timed_out)
+    if alerts := run.export.alerts:
+        announce(run, findings_of(report, alerts.rejected_above, is_complete=is_complete, stopped=stopped))
+    return report
+
+
+def announce_nothing_selected(run: ExportRun, reason: str) -> None:
+    """Announce a run that failed before it had segments."""
+    announce(run, findings_without_report(reason))
+
+
+def end_run(run: ExportRun, context: Context, segments: Sequence[Segment] | None) -> None:
+    """Make up for the task `report`, if Airflow stopped the run before it or while it was running.
+
+    Args:
+        run: The run.
+        context: The context of the DAG's failure callback.
+        segments: The run's segments; None if none were selected.
+    """
+    timed_out = context.get("reason") == TIMED_OUT
+    if not timed_out and _is_reported(context):
+        return
+    reason = (
+        stopped_by_time_limit(run.export.run_timeout_hours)
+        if timed_out
+        else "The task `report` did not finish: see its log in Airflow. Clear it to make the report."
+    )
+    if segments is None:
+        announce_nothing_selected(run, reason)
+        return
+    try:
+        is_complete = not context["params"]["segments"]
+        report_and_announce(run, segments, is_complete=is_complete, stopped=reason, timed_out=timed_out)
+    except Exception as error:  # noqa: BLE001 (what prevents the report may also be the reason to announce it)
+        log.error("The report could not be written: %s: %s", type(error).__name__, error)  # noqa: TRY400 (redacted)
+        announce_nothing_selected(run, reason)
+
+
+def _is_reported(context: Context) -> bool:
+    ti: Any = context["ti"]
+    return bool(ti.xcom_pull(task_ids="report", key=REPORTED_KEY, map_indexes=-1))

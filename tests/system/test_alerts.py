@@ -1,0 +1,95 @@
+"""Alerts and time-outs under a real scheduler: a mail server and a web server get one alert for each change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from customer_match.runs.report import Outcome
+from tests.alert_receivers import wait_for
+from tests.system.alerting import ANNOUNCED, OVERDUE
+
+pytestmark = [pytest.mark.system, pytest.mark.azurite, pytest.mark.timeout(600)]
+
+
+def write(installation: Any, export: str, table: str, column: str = "Email") -> None:
+    folder = installation.folder / export / table
+    folder.mkdir(parents=True, exist_ok=True)
+    addresses = [f"{table.lower()}.{number}@example.org" for number in range(3)]
+    pq.write_table(pa.table({"Id": ["1", "2", "3"], column: addresses}), folder / "part-0.parquet")
+
+
+@pytest.fixture(scope="module")
+def overdue(installation: Any) -> Iterator[str]:
+    """A run whose upload does not end before its time limit; it waits while other tests run."""
+    write(installation, OVERDUE, "Slow")
+    faults = f"{installation.stack.account['base_url']}/simulator/faults"
+    slow = {"operation": "ProcessUpload", "kind": "delay", "seconds": 3_600, "times": None}
+    httpx.post(faults, json=slow, trust_env=False).raise_for_status()
+    yield installation.start(OVERDUE)
+    httpx.delete(faults, trust_env=False).raise_for_status()
+
+
+@pytest.mark.usefixtures("overdue")
+def test_one_alert_for_each_change(installation: Any) -> None:
+    """A failure, the same failure again, a cleared report, a dry run, and the recovery: two alerts."""
+    api, receivers = installation.api, installation.receivers
+    write(installation, ANNOUNCED, "Loyal")
+    write(installation, ANNOUNCED, "Lapsed", column="Phone")
+    first, state = installation.run(ANNOUNCED)
+    assert state == "failed"
+    [alert] = receivers.of(first)
+    assert alert["title"] == "announced: 1 segment failed"
+    assert "1 of 2 segments have problems.\n- Lapsed: validate: " in alert["text"]
+    page = httpx.get(alert["run_url"], trust_env=False)
+    assert page.is_success
+    assert alert["run_url"].startswith(f"{installation.stack.airflow_url}/dags/announced/runs/")
+
+    clear = {"dry_run": False, "task_ids": ["report"], "dag_run_id": first, "only_failed": False}
+    api.post(f"/dags/{ANNOUNCED}/clearTaskInstances", clear)
+    assert installation.wait(ANNOUNCED, first) == "failed"
+    _, state = installation.run(ANNOUNCED)
+    assert state == "failed"
+    _, state = installation.run(ANNOUNCED, dry_run=True, segments=["Loyal"])
+    assert state == "success"
+    assert receivers.kinds(ANNOUNCED) == ["failure"]
+
+    write(installation, ANNOUNCED, "Lapsed")
+    last, state = installation.run(ANNOUNCED)
+    assert state == "success"
+    assert receivers.kinds(ANNOUNCED) == ["failure", "recovery"]
+    assert [alert["title"] for alert in receivers.of(last)] == ["announced: works again"]
+    assert receivers.subjects("announced") == ["announced: 1 segment failed", "announced: works again"]
+    assert {tuple(mail.recipients) for mail in receivers.mail.mails} == {("marketing@example.com",)}
+    assert "example.org" not in str(receivers.web.posts) + str(receivers.mail.mails)
+
+
+def test_a_run_that_takes_too_long_has_note_report_and_alert(installation: Any, overdue: str) -> None:
+    """Airflow skips `report`, and no task fails."""
+    assert installation.wait(OVERDUE, overdue) == "failed"
+    run = installation.api.get(f"/dags/{OVERDUE}/dagRuns/{overdue}")
+    assert run["note"].startswith("The run took longer than 0.02 hours (`run_timeout_hours`)")
+    assert run["note"].endswith("Not finished: Slow.")
+    wait_for(lambda: installation.receivers.of(overdue), "the alert of the run that took too long")
+    [alert] = installation.receivers.of(overdue)
+    assert alert["title"] == "overdue: the run failed"
+    assert "took longer than 0.02 hours" in alert["text"]
+    report = installation.report(OVERDUE, overdue)
+    assert report.timed_out
+    assert [segment.outcome for segment in report.segments] == [Outcome.FAILED]
+    assert installation.receivers.subjects("overdue") == ["overdue: the run failed"]
+
+
+def test_a_run_that_a_user_ends_has_a_note_and_no_alert(installation: Any) -> None:
+    api, before = installation.api, len(installation.receivers.web.posts)
+    run_id = installation.start("faulty")
+    answer = api.patch(f"/dags/faulty/dagRuns/{run_id}", {"state": "failed"})
+    assert answer["state"] == "failed"
+    note = api.get(f"/dags/faulty/dagRuns/{run_id}")["note"]
+    assert note.startswith("The run was set to `failed` by hand before its report was made.")
+    assert len(installation.receivers.web.posts) == before
