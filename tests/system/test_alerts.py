@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,11 +29,20 @@ def write(installation: Any, export: str, table: str, column: str = "Email") -> 
 def overdue(installation: Any) -> Iterator[str]:
     """A run whose upload does not end before its time limit; it waits while other tests run."""
     write(installation, OVERDUE, "Slow")
-    faults = f"{installation.stack.account['base_url']}/simulator/faults"
     slow = {"operation": "ProcessUpload", "kind": "delay", "seconds": 3_600, "times": None}
-    httpx.post(faults, json=slow, trust_env=False).raise_for_status()
+    httpx.post(faults_of(installation), json=slow, trust_env=False).raise_for_status()
     yield installation.start(OVERDUE)
-    httpx.delete(faults, trust_env=False).raise_for_status()
+    httpx.delete(faults_of(installation), trust_env=False).raise_for_status()
+
+
+def faults_of(installation: Any) -> str:
+    return f"{installation.stack.account['base_url']}/simulator/faults"
+
+
+def made_up_for(installation: Any) -> list[str]:
+    """The runs whose reports the DAG processor has made, by its log."""
+    logs = (installation.stack.folder / "airflow" / "logs" / "dag_processor").rglob("*.log")
+    return [run for log in logs for run in re.findall(r"The run (\S+) of \w+ ended without", log.read_text())]
 
 
 @pytest.mark.usefixtures("overdue")
@@ -82,7 +92,14 @@ def test_a_run_that_takes_too_long_has_note_report_and_alert(installation: Any, 
     report = installation.report(OVERDUE, overdue)
     assert report.timed_out
     assert [segment.outcome for segment in report.segments] == [Outcome.FAILED]
-    assert installation.receivers.subjects("overdue") == ["overdue: the run failed"]
+    assert made_up_for(installation) == [overdue], "the other failed runs had their reports"
+
+    # Its audience is free: the next run does not wait for the lease, and awaits the upload.
+    httpx.delete(faults_of(installation), trust_env=False).raise_for_status()
+    _, state = installation.run(OVERDUE)
+    assert state == "success"
+    assert len(installation.members("Slow")) == 3
+    assert installation.receivers.subjects("overdue") == ["overdue: the run failed", "overdue: works again"]
 
 
 def test_a_run_that_a_user_ends_has_a_note_and_no_alert(installation: Any) -> None:

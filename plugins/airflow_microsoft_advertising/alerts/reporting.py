@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_microsoft_advertising.alerts.announcing import announce
+from airflow_microsoft_advertising.run.context import lease_holder
 from airflow_microsoft_advertising.run.report import write_report
+from airflow_microsoft_advertising.run.upload import Upload
 from customer_match.alerts.conditions import findings_of, findings_without_report
+from customer_match.errors import CustomerMatchError
 from customer_match.redaction import logger
 from customer_match.runs.report_text import stopped_by_time_limit
 
@@ -73,6 +76,11 @@ def end_run(run: ExportRun, context: Context, segments: Sequence[Segment] | None
     timed_out = context.get("reason") == TIMED_OUT
     if not timed_out and _is_reported(context):
         return
+    log.info(
+        "The run %s of %s ended without its task `report`; its report is made now",
+        run.run_id,
+        run.export.name,
+    )
     reason = (
         stopped_by_time_limit(run.export.run_timeout_hours)
         if timed_out
@@ -81,12 +89,25 @@ def end_run(run: ExportRun, context: Context, segments: Sequence[Segment] | None
     if segments is None:
         announce_nothing_selected(run, reason)
         return
+    _release_leases(run, context, segments)
     try:
         is_complete = not context["params"]["segments"]
         report_and_announce(run, segments, is_complete=is_complete, stopped=reason, timed_out=timed_out)
     except Exception as error:  # noqa: BLE001 (what prevents the report may also be the reason to announce it)
         log.error("The report could not be written: %s: %s", type(error).__name__, error)  # noqa: TRY400 (redacted)
         announce_nothing_selected(run, reason)
+
+
+def _release_leases(run: ExportRun, context: Context, segments: Sequence[Segment]) -> None:
+    """Let other runs work on the audiences at once: Airflow has stopped the tasks that would have released them.
+
+    A task that is still being stopped does no harm: whoever writes a ledger first stops the other one.
+    """
+    for segment in segments:
+        try:
+            Upload.of(run, segment, holder=lease_holder(context)).release()
+        except CustomerMatchError as error:
+            log.warning("The lease of %r was not released, and expires: %s", segment.audience, error)
 
 
 def _is_reported(context: Context) -> bool:

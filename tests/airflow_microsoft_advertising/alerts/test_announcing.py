@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from airflow_microsoft_advertising.alerts import announcing, reporting
 from airflow_microsoft_advertising.alerts.announcing import announce, run_url
 from airflow_microsoft_advertising.run.export_run import ExportRun
+from airflow_microsoft_advertising.run.upload import Upload
 from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.alerts.conditions import findings_without_report
 from customer_match.alerts.log import AlertLog
@@ -163,7 +166,13 @@ class Instance:
 
 
 def end(run: ExportRun, reason: str, segments: Any, *, reported: bool = False) -> None:
-    context: Any = {"reason": reason, "ti": Instance(reported=reported), "params": {"segments": []}}
+    dag_run = SimpleNamespace(dag_id=run.export.name, run_id=run.run_id)
+    context: Any = {
+        "reason": reason,
+        "ti": Instance(reported=reported),
+        "params": {"segments": []},
+        "dag_run": dag_run,
+    }
     reporting.end_run(run, context, segments)
 
 
@@ -189,6 +198,19 @@ def test_a_run_that_took_too_long_before_it_had_segments(lake: Lake, web: WebSer
     end(run, "timed_out", None)
     assert told(web) == ["failure"]
     assert not run.workspace.exists(run.folder)
+
+
+def test_other_runs_need_not_wait_for_the_audiences_of_a_stopped_run(lake: Lake, web: WebServer) -> None:
+    """Otherwise they would wait until its leases expire, half an hour."""
+    run = lake.run(alerts=ALERTS)
+    prepare(run, GOLD)
+    ours = Upload.of(run, GOLD, holder="autumn / run-1")
+    theirs = Upload.of(run, SILVER, holder="autumn / another")
+    for upload in (ours, theirs):
+        upload._lease().take(timedelta(minutes=30))
+    assert ours.holder() == "autumn / run-1"
+    end(run, "timed_out", [GOLD, SILVER])
+    assert (ours.holder(), theirs.holder()) == (None, "autumn / another")
 
 
 def test_a_report_that_died_is_made_up_for(lake: Lake, web: WebServer) -> None:
