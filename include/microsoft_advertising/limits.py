@@ -57,6 +57,10 @@ MAX_MEMBERSHIP_DAYS: Final = 390
 MIN_SERVABLE_MEMBERS: Final = 300
 """Minimum matched members for an audience to be served (documented: help centre, Customer match)."""
 
+MIN_MEMBERS_FOR_BIDS: Final = 1_000
+"""Minimum matched members for bids to be raised (documented: help centre, bid boosts; Bulk page of audience
+associations)."""
+
 CUSTOMER_LIST_FEATURE: Final = 579
 """Number of the feature "Customer List Audience" among a customer's pilot features (documented: the page of
 GetCustomerPilotFeatures)."""

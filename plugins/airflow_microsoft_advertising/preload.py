@@ -32,6 +32,7 @@ MODULES: Final = (
     "customer_match.addresses.customer_ids",
     "customer_match.addresses.engine",
     "customer_match.conditions.row_filter",
+    "customer_match.history.plots",
     "customer_match.profiles.segment_lists",
     "customer_match.runs.report_tables",
     "customer_match.storage.azure_names",

@@ -87,8 +87,11 @@ class HistoryRow(BaseModel):
         description="Matched users in search when the run began: the effect of earlier runs"
     )
     network_size: int | None = Field(description="Matched users in the audience network, likewise")
+    audience_members: int | None = Field(
+        description="Members that the audience had when these sizes were read, by the ledger"
+    )
     match_rate: float | None = Field(
-        description="Matched users (in search; if unknown, in the audience network) per member that the audience had"
+        description="Matched users (in search; if unknown, in the audience network) per member of the audience"
     )
     seconds: float | None = Field(description="Working time of the segment's steps, without waits")
 

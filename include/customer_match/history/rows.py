@@ -52,6 +52,7 @@ def _segment(report: RunReport, segment: SegmentReport) -> dict[str, object]:
         "replaced": None if segment.parts is None else segment.replaced,
         "search_size": sizes.search_size if sizes else None,
         "network_size": sizes.network_size if sizes else None,
+        "audience_members": sizes.members if sizes else None,
         "match_rate": sizes.match_rate if sizes else None,
     }
 

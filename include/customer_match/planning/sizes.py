@@ -48,6 +48,7 @@ class AudienceSize(BaseModel):
         network_size: Number of matched users in the audience network.
         members: Number of members that the audience certainly had, by the ledger, when its size was read; None in old
             records that did not include it.
+        bids_can_be_raised: Whether it is large enough for bids to be raised.
         message: A message for users; None if the audience is ready.
     """
 
@@ -59,6 +60,7 @@ class AudienceSize(BaseModel):
     search_size: int | None = None
     network_size: int | None = None
     members: int | None = None
+    bids_can_be_raised: bool = False
     message: str | None = None
 
     @property
@@ -99,6 +101,7 @@ def size_of_audience(
     *,
     members: int,
     least: int,
+    least_for_bids: int,
     hours: int,
 ) -> AudienceSize:
     """Interpret the size that the service reports for an audience.
@@ -109,6 +112,7 @@ def size_of_audience(
         matched: Its numbers of matched users; None if the audience no longer exists.
         members: Number of members that it certainly has, by the ledger.
         least: Number of matched users that serving needs.
+        least_for_bids: Number of matched users from which on bids can be raised.
         hours: How long sizes may stay unknown after a change.
     """
     readiness = readiness_of(matched, least)
@@ -125,6 +129,7 @@ def size_of_audience(
         search_size=matched.search if matched else None,
         network_size=matched.network if matched else None,
         members=members,
+        bids_can_be_raised=matched is not None and (matched.search or 0) >= least_for_bids,
         message=words[readiness],
     )
 

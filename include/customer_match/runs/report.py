@@ -164,6 +164,8 @@ class RunReport(BaseModel):
             reports that did not include it.
         finished: When the report was made, UTC.
         timed_out: Whether the run was ended because it took too long.
+        message: Why there are no segments, and what to do; None normally.
+        workspace: Location of the workspace; None in old reports that did not include it.
         dry_run: Whether nothing was sent.
         full: Whether audiences were replaced on request.
         forced: Whether the run was allowed to apply older data over newer data.
@@ -186,6 +188,8 @@ class RunReport(BaseModel):
     started: datetime | None = None
     finished: datetime
     timed_out: bool = False
+    message: str | None = None
+    workspace: str | None = None
     dry_run: bool
     full: bool
     forced: bool = False

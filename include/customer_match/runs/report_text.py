@@ -7,12 +7,14 @@ from typing import Final
 
 from customer_match.planning.sizes import AudienceSize
 from customer_match.runs.report import OUTCOME_OF_ENDING, RunReport, SegmentReport
+from customer_match.runs.states import RunState
 
 __all__ = [
     "changes_of",
     "headline_of",
     "is_summary",
     "notes_of",
+    "state_of",
     "stopped_by_hand",
     "stopped_by_time_limit",
     "summary_of",
@@ -58,6 +60,22 @@ def headline_of(report: RunReport) -> str:
     """How many segments succeeded, in one sentence."""
     head = f"{len(report.segments) - report.failed} of {len(report.segments)} segments succeeded"
     return f"{head}{' (dry run: nothing was sent)' if report.dry_run else ''}."
+
+
+def state_of(report: RunReport) -> str:
+    """How the run ended, in a sentence for people who do not run it."""
+    failed, count = report.failed, len(report.segments)
+    some = f"{failed} of {count} segments"
+    refused = "All segments were delivered, but Microsoft Advertising refused some members."
+    words = {
+        RunState.SUCCESS: "All segments succeeded.",
+        RunState.DRY_RUN: "This was a rehearsal: nothing was sent. All segments would succeed.",
+        RunState.PARTIAL: f"{some} failed; the others succeeded." if failed else refused,
+        RunState.GUARD: f"Guards stopped {some}, because the figures look wrong. Check them first.",
+        RunState.FAILED: "All segments failed." if count else "No segment was exported.",
+        RunState.TIMED_OUT: "The run took too long and was stopped. The next run continues where it stopped.",
+    }
+    return words[report.state]
 
 
 def notes_of(report: RunReport) -> list[str]:

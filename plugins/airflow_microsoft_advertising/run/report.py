@@ -17,7 +17,8 @@ from customer_match.redaction import logger
 from customer_match.runs.records import Delivered
 from customer_match.runs.report import RunReport
 from customer_match.runs.report_building import segment_report
-from customer_match.runs.report_page import html_of
+from customer_match.runs.report_page import Plot, html_of
+from customer_match.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.export_run import ExportRun
@@ -33,7 +34,7 @@ def write_report(run: ExportRun, segments: Sequence[Segment], *, timed_out: bool
     report = _make_report(run, segments, timed_out=timed_out)
     run.workspace.write_bytes(_path(run), report.model_dump_json(indent=1).encode())
     _record(run, report)
-    run.workspace.write_bytes(f"{run.folder}/report.html", html_of(report).encode())
+    run.workspace.write_bytes(f"{run.folder}/report.html", _page(run, report).encode())
     for segment in segments:
         delivered = run.records(segment).read(Delivered) if segment.ending else None
         if delivered:
@@ -49,6 +50,28 @@ def _record(run: ExportRun, report: RunReport) -> None:
         history.forget_before((report.finished - timedelta(days=run.export.history_days)).date())
     except CustomerMatchError as error:
         log.warning("The run could not be added to the history in %s: %s", history.folder, error)
+
+
+def _page(run: ExportRun, report: RunReport) -> str:
+    """The page with the plots of the last runs, or without them: a fault of the plots must not fail the run."""
+    try:
+        plots, sparklines = _trends(run.workspace, report.export)
+    except Exception as error:  # noqa: BLE001 (as above; a library may raise anything)
+        log.warning("The report has no plots of the last runs: %s: %s", type(error).__name__, error)
+        plots, sparklines = [], {}
+    return html_of(report, plots, sparklines)
+
+
+def _trends(workspace: Workspace, export: str) -> tuple[list[Plot], dict[str, str]]:
+    from customer_match.history import trends  # noqa: PLC0415 - imports pandas
+
+    history = History(workspace, export).read(runs=trends.TREND_RUNS, columns=trends.TREND_COLUMNS)
+    trend = trends.trend_of(history)
+    if len(trend) < trends.MIN_RUNS:
+        return [], {}
+    from customer_match.history.plots import plots_of  # noqa: PLC0415 - imports matplotlib
+
+    return plots_of(trend), trends.sparklines_of(history)
 
 
 def _first_start(run: ExportRun) -> datetime:
@@ -77,6 +100,7 @@ def _make_report(run: ExportRun, segments: Sequence[Segment], *, timed_out: bool
         started=_first_start(run),
         finished=run.now(),
         timed_out=timed_out,
+        workspace=export.workspace.locate(),
         dry_run=run.dry_run,
         full=run.full,
         forced=run.force,

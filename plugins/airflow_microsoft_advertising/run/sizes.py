@@ -10,7 +10,7 @@ from customer_match.errors import CustomerMatchError
 from customer_match.ledger.state import State
 from customer_match.planning.sizes import AudienceSize, Matched, Sizes, size_of_audience
 from customer_match.redaction import logger, without_addresses
-from microsoft_advertising.limits import MIN_SERVABLE_MEMBERS, SIZES_HOURS
+from microsoft_advertising.limits import MIN_MEMBERS_FOR_BIDS, MIN_SERVABLE_MEMBERS, SIZES_HOURS
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.export_run import ExportRun
@@ -89,6 +89,7 @@ def _readings(delivered: Mapping[str, State], found: Mapping[str, Audience]) -> 
             Matched(audience.search_size, audience.network_size) if audience else None,
             members=certain.count if certain else 0,
             least=MIN_SERVABLE_MEMBERS,
+            least_for_bids=MIN_MEMBERS_FOR_BIDS,
             hours=SIZES_HOURS,
         )
         readings.append(reading)

@@ -64,7 +64,7 @@ def test_no_address_and_no_digest_outside_the_staged_members(
     texts["the log"] = caplog.text
     hexes_of = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{64}(?![0-9A-Fa-f])")
     for place, text in texts.items():
-        assert "@" not in text, place
+        assert "@" not in re.sub(r"@(media|page) ", "", text), place  # rules of the page's style
         assert not hexes_of.search(text), place
         assert not [name for name in ("anna", "bob", "c.lee") if name in text.lower()], place
 

@@ -94,6 +94,29 @@ def test_a_history_that_cannot_be_written_fails_no_run(lake: Lake, caplog: pytes
     assert "could not be added to the history" in caplog.text
 
 
+def test_the_page_shows_the_last_runs(lake: Lake) -> None:
+    for day in range(2):
+        run = lake.run(name=f"run-{day}", began=BEGAN + timedelta(days=day))
+        prepare(run, GOLD)
+        write_report(run, [GOLD])
+        page = run.workspace.read_bytes(f"{run.folder}/report.html").decode()
+        assert ("<svg" in page, "▄▄" in page) == (day == 1, day == 1)
+    assert page.count("<svg") == 3, "no size of the audience is known, so no match rate"
+
+
+def test_a_page_without_plots_if_they_cannot_be_drawn(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(_: object) -> None:
+        raise ZeroDivisionError("no font")
+
+    monkeypatch.setattr("customer_match.history.trends.trend_of", fails)
+    run = lake.run()
+    write_report(run, [GOLD])
+    assert "<svg" not in run.workspace.read_bytes(f"{run.folder}/report.html").decode()
+    assert "no plots of the last runs: ZeroDivisionError: no font" in caplog.text
+
+
 def test_a_task_that_died_without_a_word_is_a_failure(lake: Lake) -> None:
     run = lake.run()
     prepare(run, GOLD)

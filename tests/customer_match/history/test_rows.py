@@ -73,7 +73,9 @@ def test_a_guard_is_named() -> None:
     ],
 )
 def test_the_match_rate(matched: Matched | None, members: int, rate: float | None) -> None:
-    sizes = size_of_audience("VIPs", "77", matched, members=members, least=300, hours=48)
+    sizes = size_of_audience(
+        "VIPs", "77", matched, members=members, least=300, least_for_bids=1_000, hours=48
+    )
     row = one(a_segment(sizes=sizes))
     assert row.match_rate == rate
     assert (row.search_size, row.network_size) == (matched or (None, None))

@@ -33,7 +33,9 @@ READY, SMALL, UNKNOWN, MISSING = (
 def test_sizes_are_judged_with_what_users_should_know(
     matched: Matched | None, members: int, readiness: Readiness, words: str | None
 ) -> None:
-    reading = size_of_audience("VIPs", "7", matched, members=members, least=300, hours=48)
+    reading = size_of_audience(
+        "VIPs", "7", matched, members=members, least=300, least_for_bids=1_000, hours=48
+    )
     assert reading.readiness is readiness
     assert (words or "") in (reading.message or "")
     assert (reading.message is None) == (words is None)
@@ -46,7 +48,9 @@ def test_only_what_a_person_can_do_something_about_needs_attention() -> None:
 
 
 def test_the_reading_of_an_audience_and_json() -> None:
-    reading = size_of_audience("VIPs", "7", Matched(1, None), members=0, least=300, hours=48)
+    reading = size_of_audience(
+        "VIPs", "7", Matched(1, None), members=0, least=300, least_for_bids=1_000, hours=48
+    )
     sizes = Sizes(read_at=datetime.now(UTC), readings=(reading,))
     again = Sizes.model_validate_json(sizes.model_dump_json())
     assert again == sizes

@@ -1,0 +1,93 @@
+"""The totals that plots draw, and sparklines."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from customer_match.history.rows import rows_of
+from customer_match.history.table import History
+from customer_match.history.trends import TREND_COLUMNS, sparkline, sparklines_of, trend_of
+from customer_match.planning.sizes import Matched, size_of_audience
+from customer_match.runs.report import Outcome, SegmentReport
+from tests.customer_match.history.runs import DAY, report_on
+from tests.customer_match.runs.reports import a_segment
+from tests.memory_storage import MemoryStorage
+
+
+def history_of(*runs: list[SegmentReport], **changes: Any) -> Any:
+    history = History(MemoryStorage(), "e")
+    for day, segments in enumerate(runs):
+        history.record(rows_of(report_on(day, *segments, interval_end=DAY + timedelta(days=day), **changes)))
+    return history.read(columns=TREND_COLUMNS)
+
+
+def gold(members: int | None, **changes: Any) -> SegmentReport:
+    known = {"audience": "Gold", "members": members, "rejected": {"missing": 4}}
+    return a_segment(**(known | changes))
+
+
+def silver(members: int | None, **changes: Any) -> SegmentReport:
+    return gold(members, **({"audience": "Silver"} | changes))
+
+
+def test_members_of_audiences_that_a_run_leaves_out_still_count() -> None:
+    failed = silver(None, outcome=Outcome.FAILED, added=None, removed=None, valid=None)
+    trend = trend_of(history_of([gold(10), silver(5)], [gold(12)], [gold(13), failed], [gold(14), silver(9)]))
+    assert trend["members"].tolist() == [15, 17, 18, 23]
+    assert trend["rejected_missing"].tolist() == [8, 4, 4, 8]
+    assert trend["interval_end"].iloc[-1] == DAY + timedelta(days=3)
+    assert list(trend.index) == ["run 0", "run 1", "run 2", "run 3"]
+
+
+def test_dry_runs_are_no_part_of_it() -> None:
+    assert len(trend_of(history_of([gold(10)], dry_run=True))) == 0
+
+
+def test_what_is_unknown_is_no_zero() -> None:
+    trend = trend_of(history_of([gold(10, removed=None)], [gold(None, added=None, removed=None, valid=None)]))
+    assert math.isnan(trend["removed"].iloc[0])
+    assert math.isnan(trend["added"].iloc[1])
+    assert trend["members"].tolist() == [10, 10]
+    assert trend["match_rate"].isna().all()
+
+
+def test_the_match_rate_of_all_audiences() -> None:
+    def sized(matched: Matched, members: int) -> Any:
+        return size_of_audience("x", "7", matched, members=members, least=300, least_for_bids=1_000, hours=48)
+
+    trend = trend_of(
+        history_of(
+            [
+                gold(10, sizes=sized(Matched(900, 0), 1_000)),
+                silver(5, sizes=sized(Matched(None, 100), 1_000)),
+            ],
+            [gold(10, sizes=sized(Matched(500, 0), 0))],
+        )
+    )
+    assert trend["match_rate"].iloc[0] == 0.5
+    assert pd.isna(trend["match_rate"].iloc[1])
+
+
+def test_a_run_without_segments() -> None:
+    history = History(MemoryStorage(), "e")
+    history.record(rows_of(report_on(0).model_copy(update={"segments": ()})))
+    assert trend_of(history.read())["members"].isna().all()
+    assert sparklines_of(history.read()) == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [([], ""), ([5], "▄"), ([5, 5, 5], "▄▄▄"), ([0, 50, 100], "▁▅█"), ([100, 99, 0], "██▁"), ([-1, 1], "▁█")],
+)
+def test_sparklines(values: list[float], line: str) -> None:
+    assert sparkline(values) == line
+
+
+def test_a_sparkline_for_each_audience() -> None:
+    history = history_of([gold(10), silver(5)], [gold(12)], [gold(14), silver(5)])
+    assert sparklines_of(history) == {"Gold": "▁▅█", "Silver": "▄▄"}
