@@ -48,6 +48,9 @@ _NAME = "{{ segment_names }}"
 REASON_KEY = "reason"
 """Key of the XCom in which the task `select` stores why it failed."""
 
+REPORTED_KEY = "customer_match_reported"
+"""Key of the XCom in which the task `report` stores that it has announced the run."""
+
 SKIP_KEY = "skipped"
 """Key of the XCom in which the task `select` stores why the run is skipped."""
 
@@ -251,11 +254,11 @@ def report_task(export: Export, groups: XComArg) -> XComArg:
             reason = context["ti"].xcom_pull(task_ids="select", key=REASON_KEY)
             message = f"No segments were selected. {reason or 'See the log of the task `select`.'}"
             reporting.announce_nothing_selected(run, message)
-            context["ti"].xcom_push(reporting.REPORTED_KEY, value=True)
+            context["ti"].xcom_push(REPORTED_KEY, value=True)
             raise AirflowFailException(message)
         is_complete = not context["params"]["segments"]
         result = reporting.report_and_announce(run, all_segments(groups), is_complete=is_complete)
-        context["ti"].xcom_push(reporting.REPORTED_KEY, value=True)
+        context["ti"].xcom_push(REPORTED_KEY, value=True)
         summary = summary_of(result)
         context["ti"].xcom_push(NOTE_KEY, summary)
         log.info("%s", summary)
@@ -272,13 +275,20 @@ def report_task(export: Export, groups: XComArg) -> XComArg:
 
 def run_has_failed(export: Export, context: Context) -> None:
     """Make up for the task `report` if Airflow stopped it. Called by the DAG processor after a run has failed."""
-    from airflow_microsoft_advertising.alerts.reporting import end_run  # noqa: PLC0415 (see above)
-    from airflow_microsoft_advertising.run.context import run_of  # noqa: PLC0415
+    from airflow_microsoft_advertising.stopped_runs import was_timed_out  # noqa: PLC0415 (see above)
 
     if "dag_run" not in context:
         log.error("Airflow does not say which run of %s has failed, so it gets no report.", export.name)
         return
-    groups = context["ti"].xcom_pull(task_ids="select", map_indexes=-1)
+    ti = context["ti"]
+    # After a time-out, a report of an earlier try does not count: its tasks were cleared.
+    is_reported = ti.xcom_pull(task_ids="report", key=REPORTED_KEY, map_indexes=-1)
+    if is_reported and not was_timed_out(str(context.get("reason"))):
+        return
+    from airflow_microsoft_advertising.alerts.reporting import end_run  # noqa: PLC0415 (only where it is needed)
+    from airflow_microsoft_advertising.run.context import run_of  # noqa: PLC0415
+
+    groups = ti.xcom_pull(task_ids="select", map_indexes=-1)
     end_run(run_of(export, context), context, None if groups is None else all_segments(groups))
 
 

@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -196,6 +197,49 @@ def test_the_documentation_says_when_audiences_are_deleted(dags: Dags) -> None:
     file = GOOD.format(lake="lake", workspace="workspace").replace("  - Silver", '  - "*"')
     told = str(dags(autumn=f"{file}vanished: delete\n")["autumn"].doc_md)
     assert "- If a table is missing in two runs in a row, its audience is deleted" in told
+
+
+# --- Runs that fail ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reason", "reported", "made"),
+    [("task_failure", True, 0), ("task_failure", None, 1), ("timed_out", None, 1), ("timed_out", True, 1)],
+)
+def test_a_failed_run_without_its_report_gets_one(
+    dag: DAG, monkeypatch: pytest.MonkeyPatch, reason: str, reported: bool | None, made: int
+) -> None:
+    """After a time-out also if an earlier try has left one."""
+    from airflow_microsoft_advertising.alerts import reporting
+
+    class Instance:
+        def xcom_pull(self, *, task_ids: str, key: str = "return_value", map_indexes: int) -> Any:
+            assert map_indexes == -1
+            return reported if task_ids == "report" else []
+
+    ended: list[Any] = []
+    monkeypatch.setattr(reporting, "end_run", lambda *arguments: ended.append(arguments[2]))
+    dag_run = SimpleNamespace(
+        run_id="r", data_interval_end=None, data_interval_start=None, logical_date=None, start_date=None,
+        run_after=datetime(2026, 5, 1, tzinfo=UTC), run_type="manual",
+    )  # fmt: skip
+    params = {"mode": "full", "dry_run": False, "ignore_guards": False, "force": False, "segments": []}
+    callback: Any = dag.on_failure_callback
+    callback({"reason": reason, "ti": Instance(), "dag_run": dag_run, "params": params})
+    assert ended == [[]] * made
+
+
+def test_a_failed_run_that_airflow_does_not_name(dag: DAG, caplog: pytest.LogCaptureFixture) -> None:
+    """Its context is minimal if the task instance is from before an upgrade."""
+    callback: Any = dag.on_failure_callback
+    callback({"reason": "timed_out", "run_id": "r"})
+    assert "does not say which run of autumn has failed" in caplog.text
+
+
+def test_airflow_does_not_store_who_gets_alerts(dags: Dags) -> None:
+    dag = dags(autumn="+alerts: [{email: marketing@example.com}]\n")["autumn"]
+    assert "marketing@example.com" not in json.dumps(DagSerialization.to_dict(dag))
+    assert DagSerialization.to_dict(dag)["dag"]["has_on_failure_callback"] is True
 
 
 # --- Parameters --------------------------------------------------------------------------------------------

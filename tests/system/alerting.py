@@ -13,7 +13,7 @@ ANNOUNCED, OVERDUE = "announced", "overdue"
 
 _TO = [{"email": {"to": "marketing@example.com", "connection": "mail"}}, {"webhook": "web"}]
 EXPORTS: dict[str, dict[str, Any]] = {
-    ANNOUNCED: {"segments": ["Loyal", "Lapsed"], "alerts": _TO, "segments_per_task": 1},
+    ANNOUNCED: {"segments": ["Loyal", "Lapsed"], "alerts": _TO, "retry_delay_seconds": 1},
     OVERDUE: {"segments": ["Slow"], "alerts": _TO, "route": "bulk", "run_timeout_hours": 0.02},
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,10 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from customer_match.runs.report import Outcome
+from customer_match.safe_names import slug
 from tests.alert_receivers import wait_for
 from tests.system.alerting import ANNOUNCED, OVERDUE
 
 pytestmark = [pytest.mark.system, pytest.mark.azurite, pytest.mark.timeout(600)]
+
+CLEAR_REPORT = {"dry_run": False, "task_ids": ["report"], "only_failed": False}
 
 
 def write(installation: Any, export: str, table: str, column: str = "Email") -> None:
@@ -47,7 +51,7 @@ def made_up_for(installation: Any) -> list[str]:
 
 @pytest.mark.usefixtures("overdue")
 def test_one_alert_for_each_change(installation: Any) -> None:
-    """A failure, the same failure again, a cleared report, a dry run, and the recovery: two alerts."""
+    """A failure, a cleared report, the same failure again, and the recovery: two alerts."""
     api, receivers = installation.api, installation.receivers
     write(installation, ANNOUNCED, "Loyal")
     write(installation, ANNOUNCED, "Lapsed", column="Phone")
@@ -60,13 +64,10 @@ def test_one_alert_for_each_change(installation: Any) -> None:
     assert page.is_success
     assert alert["run_url"].startswith(f"{installation.stack.airflow_url}/dags/announced/runs/")
 
-    clear = {"dry_run": False, "task_ids": ["report"], "dag_run_id": first, "only_failed": False}
-    api.post(f"/dags/{ANNOUNCED}/clearTaskInstances", clear)
+    api.post(f"/dags/{ANNOUNCED}/clearTaskInstances", CLEAR_REPORT | {"dag_run_id": first})
     assert installation.wait(ANNOUNCED, first) == "failed"
     _, state = installation.run(ANNOUNCED)
     assert state == "failed"
-    _, state = installation.run(ANNOUNCED, dry_run=True, segments=["Loyal"])
-    assert state == "success"
     assert receivers.kinds(ANNOUNCED) == ["failure"]
 
     write(installation, ANNOUNCED, "Lapsed")
@@ -77,6 +78,23 @@ def test_one_alert_for_each_change(installation: Any) -> None:
     assert receivers.subjects("announced") == ["announced: 1 segment failed", "announced: works again"]
     assert {tuple(mail.recipients) for mail in receivers.mail.mails} == {("marketing@example.com",)}
     assert "example.org" not in str(receivers.web.posts) + str(receivers.mail.mails)
+
+
+def test_a_report_that_cannot_be_written_is_announced(installation: Any) -> None:
+    """The task fails, so the DAG processor tries it, too; then the task is cleared."""
+    api, receivers = installation.api, installation.receivers
+    run_id = installation.start(ANNOUNCED)
+    folder = installation.folder / "workspace" / "runs" / slug(ANNOUNCED) / slug(run_id)
+    (folder / "report.json" / "in the way").mkdir(parents=True)
+    assert installation.wait(ANNOUNCED, run_id) == "failed"
+    wait_for(lambda: receivers.of(run_id), "the alert of the run without a report")
+    [alert] = receivers.of(run_id)
+    assert "The task `report` did not finish: see its log in Airflow." in alert["text"]
+    assert made_up_for(installation).count(run_id) == 1
+    shutil.rmtree(folder / "report.json")
+    api.post(f"/dags/{ANNOUNCED}/clearTaskInstances", CLEAR_REPORT | {"dag_run_id": run_id})
+    wait_for(lambda: len(receivers.of(run_id)) > 1, "the end of the problem")
+    assert [alert["kind"] for alert in receivers.of(run_id)] == ["failure", "recovery"]
 
 
 def test_a_run_that_takes_too_long_has_note_report_and_alert(installation: Any, overdue: str) -> None:
@@ -92,7 +110,10 @@ def test_a_run_that_takes_too_long_has_note_report_and_alert(installation: Any, 
     report = installation.report(OVERDUE, overdue)
     assert report.timed_out
     assert [segment.outcome for segment in report.segments] == [Outcome.FAILED]
-    assert made_up_for(installation) == [overdue], "the other failed runs had their reports"
+    made = made_up_for(installation)
+    assert made.count(overdue) == 1
+    failed = installation.api.get(f"/dags/{ANNOUNCED}/dagRuns", state="failed")["dag_runs"]
+    assert not {run["dag_run_id"] for run in failed} & set(made), "they had their reports"
 
     # Its audience is free: the next run does not wait for the lease, and awaits the upload.
     httpx.delete(faults_of(installation), trust_env=False).raise_for_status()

@@ -174,5 +174,4 @@ def _line(condition: Condition) -> str:
     message = " ".join(condition.message.split())
     if len(message) > _MESSAGE_LENGTH:
         message = f"{message[:_MESSAGE_LENGTH]} …"
-    place = "The run" if condition.place == WHOLE_RUN else printable(condition.place)
-    return f"- {place}: {message}"
+    return f"- {message}" if condition.place == WHOLE_RUN else f"- {printable(condition.place)}: {message}"

@@ -8,12 +8,13 @@ without the metadata database. A `report` task that was killed is made up for in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from airflow_microsoft_advertising.alerts.announcing import announce
 from airflow_microsoft_advertising.run.context import lease_holder
 from airflow_microsoft_advertising.run.report import write_report
 from airflow_microsoft_advertising.run.upload import Upload
+from airflow_microsoft_advertising.stopped_runs import was_timed_out
 from customer_match.alerts.conditions import findings_of, findings_without_report
 from customer_match.errors import CustomerMatchError
 from customer_match.redaction import logger
@@ -26,13 +27,7 @@ if TYPE_CHECKING:
     from customer_match.export.segments import Segment
     from customer_match.runs.report import RunReport
 
-__all__ = ["REPORTED_KEY", "announce_nothing_selected", "end_run", "report_and_announce"]
-
-REPORTED_KEY: Final = "customer_match_reported"
-"""Key of the XCom in which the task `report` stores that the run has been announced."""
-
-TIMED_OUT: Final = "timed_out"
-"""Airflow's reason for a run that took longer than its time limit."""
+__all__ = ["announce_nothing_selected", "end_run", "report_and_announce"]
 
 log = logger(__name__)
 
@@ -66,16 +61,14 @@ def announce_nothing_selected(run: ExportRun, reason: str) -> None:
 
 
 def end_run(run: ExportRun, context: Context, segments: Sequence[Segment] | None) -> None:
-    """Make up for the task `report`, if Airflow stopped the run before it or while it was running.
+    """Make up for the task `report` of a run that Airflow stopped before it or while it was running.
 
     Args:
         run: The run.
         context: The context of the DAG's failure callback.
         segments: The run's segments; None if none were selected.
     """
-    timed_out = context.get("reason") == TIMED_OUT
-    if not timed_out and _is_reported(context):
-        return
+    timed_out = was_timed_out(str(context.get("reason")))
     log.info(
         "The run %s of %s ended without its task `report`; its report is made now",
         run.run_id,
@@ -108,8 +101,3 @@ def _release_leases(run: ExportRun, context: Context, segments: Sequence[Segment
             Upload.of(run, segment, holder=lease_holder(context)).release()
         except CustomerMatchError as error:
             log.warning("The lease of %r was not released, and expires: %s", segment.audience, error)
-
-
-def _is_reported(context: Context) -> bool:
-    ti: Any = context["ti"]
-    return bool(ti.xcom_pull(task_ids="report", key=REPORTED_KEY, map_indexes=-1))

