@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from airflow_microsoft_advertising.alerts.notifiers import key_of
@@ -18,6 +20,7 @@ from customer_match.alerts.conditions import Condition
 from customer_match.alerts.message import Alert, alert_of_problems
 from customer_match.export.alerts.section import Kind
 from customer_match.export.alerts.targets import Target
+from customer_match.project import PROJECT
 from customer_match_demo.processes import free_port
 from tests.alert_receivers import MailServer, WebServer, mail_server, web_server
 from tests.customer_match.alerts.runs import facts
@@ -142,6 +145,19 @@ def test_any_other_notifier(mail: MailServer, alert: Alert) -> None:
     path = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
     assert sent(alert, target(notifier={"path": path, "arguments": arguments})) == (True, [])
     assert mail.mails[0].subject == "[failure] autumn"
+
+
+def test_the_notifier_of_the_documentation(alert: Alert, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything but the service, which is Microsoft's."""
+    page = (PROJECT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```yaml\n(alerts:.*?)```", page, re.DOTALL)
+    last = yaml.safe_load(example)["alerts"]["to"][-1]
+    got: list[dict[str, Any]] = []
+    hook = "airflow.providers.microsoft.azure.hooks.msgraph.MSGraphMailHook.send_email"
+    monkeypatch.setattr(hook, lambda _, **arguments: got.append(arguments))
+    assert sent(alert, target(**last)) == (True, [])
+    [mail] = got
+    assert (mail["to"], mail["subject"], mail["html_content"]) == ("it@contoso.com", alert.title, alert.html)
 
 
 # --- What goes wrong ---------------------------------------------------------------------------------------

@@ -142,13 +142,13 @@ class NotifierTarget(Section):
 
     path: Annotated[Text, AfterValidator(_import_path)] = Field(
         description="Import path of a subclass of Airflow's `BaseNotifier`.",
-        examples=["airflow.providers.pagerduty.notifications.pagerduty.PagerdutyNotifier"],
+        examples=["airflow.providers.microsoft.azure.notifications.msgraph.MSGraphNotifier"],
     )
     arguments: Annotated[dict[str, Any], AfterValidator(_without_secrets)] = Field(
         default={},
         description="Arguments of the class. Its templated ones may contain `{{ alert.title }}`, `{{ alert.text }}` "
         "and other values of the alert.",
-        examples=['{summary: "{{ alert.title }}", severity: warning}'],
+        examples=['{to: it@contoso.com, subject: "{{ alert.title }}", html_content: "{{ alert.html }}"}'],
     )
 
 
