@@ -259,7 +259,10 @@ class Delivery:
         """Plan again, or correct the plan's figures, if the ledger has changed since the plan was made."""
         is_new = self._plan.removed is None and state.settled == Settled(known=True)
         if not self._plan.fits(state) or (is_new and self._plan.uses_calls_from_empty):
-            log.info("The ledger has changed since the plan was made: planning again")
+            if is_new:
+                log.info("The audience is new and empty: its members are added by calls, without a file")
+            else:
+                log.info("The ledger has changed since the plan was made: planning again")
             self._replan(plan_again(self._storage, state, self._plan, folder=f"{self._folder}/again"))
         elif is_new:
             self._replan(self._plan.model_copy(update={"removed": 0}))  # nobody leaves

@@ -73,6 +73,7 @@ class UploadBatchOperator(WaitingOperator):
             overdue = self.wait_for_batch(outlook, started=started)
         batch.check_all()
         self.audience_url = batch.upload(batch.segments[0]).audience_url()
+        self.log.info("The audiences are at %s", self.audience_url)
 
     def _batch(self, context: Context, step: Step | None = None) -> Batch:
         from airflow_microsoft_advertising.run.batches.group import Group, open_batch  # noqa: PLC0415 (see above)

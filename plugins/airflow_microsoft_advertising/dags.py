@@ -23,7 +23,12 @@ from airflow_microsoft_advertising.listener import NOTE_KEY
 from airflow_microsoft_advertising.map_length import check_count
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
 from airflow_microsoft_advertising.pools import BATCH_SLOTS, pool_name
-from airflow_microsoft_advertising.run.params import documentation, params, upload_arguments
+from airflow_microsoft_advertising.run.params import (
+    broken_documentation,
+    documentation,
+    params,
+    upload_arguments,
+)
 from customer_match.export.loading import BrokenExport, load_exports
 from customer_match.export.model import Export
 from customer_match.export.segments import Segment
@@ -130,7 +135,7 @@ def value_of(output: XComArg) -> Any:
 def select_task(export: Export) -> XComArg:
     """Make the task that chooses the segments of a run, and divides them into groups."""
 
-    @task
+    @task(show_return_value_in_logs=False)
     def select() -> list[Values]:
         """Choose the segments of this run, and which of them share tasks."""
         from airflow_microsoft_advertising.run.batches.group import groups_of  # noqa: PLC0415 (see above)
@@ -140,7 +145,7 @@ def select_task(export: Export) -> XComArg:
         context, run = get_current_context(), this_run(export)
         try:
             check_configuration(export, context["dag_run"])
-            segments = select_segments(run, context["params"]["segments"])
+            segments = select_segments(run, context["params"]["segments"] or ())
             groups = groups_of(run, segments)
             check_count(len(groups), len(segments))
         except AirflowFailException as error:
@@ -157,19 +162,19 @@ def select_task(export: Export) -> XComArg:
 def segment_group(export: Export, groups: XComArg) -> DAGNode:
     """Make the tasks of a group of segments, mapped over all groups."""
 
-    @task(map_index_template=_NAME)
+    @task(map_index_template=_NAME, show_return_value_in_logs=False)
     def validate(group: Values) -> Values:
         """Check that the table exists, is readable and fresh, and has its e-mail column."""
         do_step(export, group, "validate")
         return group
 
-    @task(map_index_template=_NAME)
+    @task(map_index_template=_NAME, show_return_value_in_logs=False)
     def normalise(group: Values) -> Values:
         """Normalise and hash the addresses, and stage the members."""
         do_step(export, group, "normalise")
         return group
 
-    @task(map_index_template=_NAME)
+    @task(map_index_template=_NAME, show_return_value_in_logs=False)
     def chunk(group: Values) -> Values | None:
         """Compute the difference to the ledger, and divide it into parts."""
         run, done = do_step(export, group, "chunk")
@@ -226,7 +231,7 @@ def do_step(export: Export, values: Values, step: str) -> tuple[ExportRun, Group
 def sizes_task(export: Export, groups: XComArg) -> XComArg:
     """Make the task that reads the sizes that the service reports for earlier runs."""
 
-    @task(retries=0, execution_timeout=timedelta(minutes=10))
+    @task(retries=0, execution_timeout=timedelta(minutes=10), show_return_value_in_logs=False)
     def sizes(groups: list[Values]) -> None:
         """Read the matched users of each audience, and check whether they are enough to serve ads. Fails no run."""
         from airflow_microsoft_advertising.run.sizes import read_sizes  # noqa: PLC0415 (see above)
@@ -240,10 +245,11 @@ def report_task(export: Export, groups: XComArg) -> XComArg:
     """Make the task that writes the report of a run."""
     audiences = Asset(f"{export.name} audiences")
 
-    @task(trigger_rule=TriggerRule.ALL_DONE, retries=1, outlets=[audiences])
+    @task(trigger_rule=TriggerRule.ALL_DONE, retries=1, outlets=[audiences], show_return_value_in_logs=False)
     def report(groups: list[Values] | None) -> None:
         """Write the report. Fails if a segment failed. Success emits an asset event that can schedule other DAGs."""
         from airflow_microsoft_advertising.alerts import reporting  # noqa: PLC0415 (see above)
+        from airflow_microsoft_advertising.pages.note import note_of  # noqa: PLC0415 (see above)
         from customer_match.runs.report_text import summary_of  # noqa: PLC0415 (see above)
 
         context, run = get_current_context(), this_run(export)
@@ -260,7 +266,7 @@ def report_task(export: Export, groups: XComArg) -> XComArg:
         result = reporting.report_and_announce(run, all_segments(groups), is_complete=is_complete)
         context["ti"].xcom_push(REPORTED_KEY, value=True)
         summary = summary_of(result)
-        context["ti"].xcom_push(NOTE_KEY, summary)
+        context["ti"].xcom_push(NOTE_KEY, note_of(run, summary))
         log.info("%s", summary)
         if result.failed:
             raise AirflowFailException(summary)
@@ -312,8 +318,10 @@ def broken_dag(export: BrokenExport) -> DAG:
 
     @dag(
         dag_id=export.name,
+        dag_display_name=f"{export.name} (export file not valid)",
+        description=message.partition("\n")[0],
         schedule=None,
-        doc_md=f"# This export file is not valid\n\n```\n{message}\n```",
+        doc_md=broken_documentation(message),
         tags=["customer match", "broken"],
     )
     def broken() -> None:

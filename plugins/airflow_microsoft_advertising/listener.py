@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
 
+from airflow_microsoft_advertising.pages.task_names import name_tasks
 from airflow_microsoft_advertising.pools import ensure_pools, small_pools
 from customer_match.redaction import logger
 
@@ -76,8 +77,8 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001 (Airf
 
 @hookimpl
 def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
-    """Set the report's summary as the note of the run."""
-    _set_note(dag_run, msg)
+    """Set the report's summary as the note of the run, and name its tasks that have not run."""
+    _describe(dag_run, msg)
 
 
 @hookimpl
@@ -86,10 +87,10 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
     A run that was stopped has no report yet. Its note says why, and which segments were not finished.
     """
-    _set_note(dag_run, msg)
+    _describe(dag_run, msg)
 
 
-def _set_note(dag_run: DagRun, msg: str) -> None:
+def _describe(dag_run: DagRun, msg: str) -> None:
     from sqlalchemy.orm import object_session  # noqa: PLC0415 (where runs end only)
 
     from airflow_microsoft_advertising.stopped_runs import note_of_stopped, was_timed_out  # noqa: PLC0415
@@ -101,6 +102,8 @@ def _set_note(dag_run: DagRun, msg: str) -> None:
     # Cleared tasks may have made a report of an earlier try, which does not count after a time-out.
     summary = None if was_timed_out(msg) else _summary(dag_run, session)
     note = summary or note_of_stopped(dag_run, msg, session)
+    if note:  # a run of an export
+        name_tasks(dag_run, session)
     # A user's note is kept; one of this project is replaced after tasks were cleared.
     if note and (not dag_run.note or is_summary(dag_run.note)):
         dag_run.note = note[:_NOTE_LIMIT]

@@ -260,6 +260,7 @@ def test_without_a_choice_all_segments_are_sent_incrementally(dag: DAG) -> None:
     ("name", "value"),
     [
         ("segments", ["Gold customers", "Silver"]),
+        ("segments", None),  # the form sends it if nothing is left in the field
         ("dry_run", True),
         ("mode", "full"),
         ("ignore_guards", True),
@@ -281,6 +282,7 @@ def test_a_good_parameter_is_accepted(dag: DAG, name: str, value: Any) -> None:
         ("segments", [1]),
         ("dry_run", "yes"),
         ("mode", "half"),
+        ("mode", None),
         ("ignore_guards", None),
         ("force", "2026-01-01"),
     ],
@@ -292,6 +294,20 @@ def test_bad_parameters_are_refused(dag: DAG, name: str, value: Any) -> None:
 
     with pytest.raises(ParamValidationError):
         choose()
+
+
+def test_the_form_offers_the_segments(dag: DAG, dags: Dags) -> None:
+    """Airflow's form is a list to choose from where a list has `examples`."""
+    assert dag.params.get_param("segments").schema["examples"] == ["Gold customers", "Silver"]
+    text = "cid: 1\naid: 2\nsource: /nowhere\nsegments: all\nemail: Email\n"
+    assert "examples" not in dags(winter=text)["winter"].params.get_param("segments").schema
+
+
+def test_the_form_refuses_empty_fields_itself(dag: DAG) -> None:
+    """It does so if a type is given that is not null; otherwise Airflow answers "Bad Request"."""
+    types = {name: dag.params.get_param(name).schema["type"] for name in dag.params}
+    assert types.pop("segments") == ["array", "null"]
+    assert set(types.values()) == {"boolean", "string"}
 
 
 def test_with_a_pattern_any_name_may_be_chosen(dags: Dags) -> None:
@@ -321,6 +337,8 @@ def test_a_broken_file_becomes_a_dag_that_says_why(dags: Dags, text: str, words:
     bad: Any = found["bad"]
     assert bad.schedule is None
     assert "broken" in bad.tags
+    assert bad.dag_display_name == "bad (export file not valid)"
+    assert bad.description in str(bad.doc_md).replace("\\", "")
     [task] = bad.tasks
     with pytest.raises(AirflowFailException) as caught:
         task.python_callable()
@@ -329,6 +347,14 @@ def test_a_broken_file_becomes_a_dag_that_says_why(dags: Dags, text: str, words:
         assert word in str(caught.value)
     assert task.retries == 0
     assert len(found["good"].tasks) == 8
+
+
+@pytest.mark.bad_input
+def test_each_problem_of_a_broken_file_is_an_item_of_a_list(dags: Dags) -> None:
+    """Airflow's page joins the lines of a text, and those of a block of code."""
+    told = str(dags(bad="+typo: 1\nretries: many\nwhere: 3\n")["bad"].doc_md)
+    assert told.startswith("# This export file is not valid\n\n- bad.yaml, line ")
+    assert told.count("\n- bad.yaml, line ") == 3
 
 
 @pytest.mark.bad_input

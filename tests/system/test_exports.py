@@ -99,6 +99,8 @@ def test_broken_segments_fail_with_advice_and_spare_the_others(installation: Any
         "Truncated",
     }
     assert len(installation.members("Good")) == 2
+    states = installation.api.task_states("faulty", run_id)
+    assert set(states["segment.upload"]) == set(states["segment.validate"]), "skipped, but called by its name"
     words = {"NoColumn": "Email", "Empty": "allow_empty", "Truncated": "part-0.parquet"}
     logs = [
         installation.api.log("faulty", run_id, "segment.validate", 0),
@@ -123,7 +125,9 @@ def test_a_service_that_cannot_be_used_says_what_to_do(installation: Any) -> Non
 
 def test_a_broken_file_is_a_dag_that_says_so(installation: Any) -> None:
     installation.api.wait_for_dag("broken")
-    assert "segmints" in installation.api.get("/dags/broken/details")["doc_md"]
+    details = installation.api.get("/dags/broken/details")
+    assert "segmints" in details["doc_md"]
+    assert details["dag_display_name"] == "broken (export file not valid)"
     run_id, state = installation.run("broken")
     assert state == "failed"
     assert "did you mean" in _last_lines(installation, "broken", run_id, "configuration_error", -1).lower()
@@ -214,6 +218,7 @@ def test_pool_note_and_names_in_airflow(installation: Any) -> None:
     run_id, _ = installation.run("basic", segments=["basic LapsedVIPs"])
     states = installation.api.task_states("basic", run_id)
     assert set(states["segment.upload"]) == {"basic LapsedVIPs"}
+    assert set(states["segment.upload_batch"]) == {"basic LapsedVIPs"}, "skipped, but called by its name"
 
 
 def test_no_address_leaves_the_tables(installation: Any) -> None:

@@ -110,6 +110,37 @@ def test_the_dags_page_explains_the_export(installation: Any, page: Page) -> Non
     expect(page.get_by_text("basic LapsedVIPs").first).to_be_visible(timeout=30_000)
 
 
+def test_a_broken_file_is_seen_in_the_list_with_each_problem(installation: Any, page: Page) -> None:
+    installation.api.wait_for_dag("broken")
+    page.goto(f"{installation.stack.airflow_url}/dags?name_pattern=broken")
+    page.get_by_role("link", name="broken (export file not valid)").click()
+    page.get_by_role("button", name="Dag Docs").click()
+    problems = page.get_by_role("dialog").get_by_role("listitem")
+    expect(problems.filter(has_text="segmints")).to_have_count(1)
+    assert problems.count() > 1
+
+
+def test_segments_are_chosen_from_a_list_and_the_note_links_to_audiences(
+    installation: Any, page: Page
+) -> None:
+    """A name that was typed wrong ended in "Bad Request"."""
+    api, url = installation.api, f"{installation.stack.airflow_url}/dags/basic"
+    api.wait_for_dag("basic")
+    page.goto(url)
+    page.get_by_role("button", name="Trigger").first.click()
+    page.locator("#element_segments").click()
+    expect(page.get_by_role("option", name="basic HighValueCustomers")).to_be_visible()
+    page.get_by_role("option", name="basic LapsedVIPs").click()
+    with page.expect_response("**/dagRuns") as answered:
+        page.get_by_role("dialog").get_by_role("button", name="Trigger").click()
+    run = answered.value.json()
+    assert run["conf"]["segments"] == ["basic LapsedVIPs"]
+    assert installation.wait("basic", run["dag_run_id"]) == "success"
+    page.goto(f"{url}/runs/{run['dag_run_id']}")
+    link = page.get_by_role("link", name="Audiences at Microsoft Advertising")
+    expect(link).to_have_attribute("href", installation.stack.account["base_url"])
+
+
 def test_the_report_reads_well(installation: Any, page: Page) -> None:
     run_id, state = installation.run("basic", segments=["basic LapsedVIPs"])
     assert state == "success"

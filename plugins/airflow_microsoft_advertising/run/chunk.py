@@ -178,13 +178,17 @@ def _lapse_warning(run: ExportRun) -> str | None:
 
 
 def _log_plan(plan: Plan) -> None:
-    log.info(
-        "%s parts%s: %d added, %s removed, %d unchanged%s%s",
-        len(plan.parts),
-        f" by {plan.route}" if plan.route else "",
-        plan.added,
-        "unknown" if plan.removed is None else plan.removed,
-        plan.unchanged,
-        f"; {plan.renewed} of them are added again so that they do not lapse" if plan.renewed else "",
-        "; the whole audience is replaced" if plan.replaces else "",
-    )
+    if not plan.parts:
+        log.info(
+            "Nothing to send: the audience already has exactly the segment's %s members",
+            f"{plan.target.count:,}",
+        )
+        return
+    by = f"{len(plan.parts)} {'part' if len(plan.parts) == 1 else 'parts'} by {plan.route}"
+    counts = [f"{plan.added:,} to add"]
+    if plan.removed is not None:
+        counts += [f"{plan.removed:,} to remove", f"{plan.unchanged:,} unchanged"]
+    if plan.renewed:
+        counts.append(f"{plan.renewed:,} of them again so that they do not lapse")
+    replaced = "; the audience then holds these members only" if plan.replaces else ""
+    log.info("To send in %s: %s%s", by, ", ".join(counts), replaced)

@@ -71,18 +71,20 @@ def _rejects_path(run: ExportRun, segment: Segment, reading: ReadSpec) -> str | 
 
 
 def _log_counts(staged: Staged) -> None:
+    reasons = ", ".join(
+        f"{str(reason).replace('_', ' ')} {count:,}" for reason, count in staged.rejected.items()
+    )
+    rejected = staged.considered - staged.valid
+    counts = [
+        (staged.filtered, "left out by `where`"),
+        (staged.without_consent, "without consent"),
+        (rejected, f"rejected ({reasons})"),
+        (staged.duplicates, "duplicates"),
+        (staged.suppressed or 0, "members suppressed"),
+    ]
+    fewer = [f"{count:,} {words}" for count, words in counts if count]
     log.info(
-        "%d profiles read, %d left out by `where`, %d without consent, %d valid, %d rejected %s, %d duplicates, "
-        "%d suppressed, %d members",
-        staged.profiles,
-        staged.filtered,
-        staged.without_consent,
-        staged.valid,
-        staged.considered - staged.valid,
-        {str(reason): count for reason, count in staged.rejected.items()},
-        staged.duplicates,
-        staged.suppressed or 0,
-        staged.members.count,
+        "%s", ", ".join([f"{staged.profiles:,} profiles read", *fewer, f"{staged.members.count:,} members"])
     )
     if staged.log:
         log.info(

@@ -8,28 +8,19 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from airflow_microsoft_advertising.pages.markdown import as_code, as_list, as_text
 from customer_match.export.matching import segments_of
 from customer_match.export.model import Export
 from customer_match.redaction import without_addresses
 from customer_match_delivery.spec import export_values
 
-__all__ = ["documentation", "params", "upload_arguments"]
+__all__ = ["broken_documentation", "documentation", "params", "upload_arguments"]
 
 
 def params(export: Export) -> dict[str, Param]:
     """Return the parameters of an export's DAG, with their JSON schema."""
-    item: dict[str, Any] = {"type": "string"}
-    if not export.has_patterns:
-        item["enum"] = [segment.audience for segment in segments_of(export)]
     return {
-        "segments": Param(
-            [],
-            type="array",
-            items=item,
-            uniqueItems=True,
-            title="Segments",
-            description="Audiences to export. Leave empty to export all.",
-        ),
+        "segments": _segments(export),
         "dry_run": Param(
             False,  # noqa: FBT003 (Param's signature)
             type="boolean",
@@ -38,6 +29,7 @@ def params(export: Export) -> dict[str, Param]:
         ),
         "mode": Param(
             "incremental",
+            type="string",
             enum=["incremental", "full"],
             title="Mode",
             description="incremental: send only the changes. full: replace each whole audience.",
@@ -57,6 +49,18 @@ def params(export: Export) -> dict[str, Param]:
     }
 
 
+def _segments(export: Export) -> Param:
+    """Return the parameter for some of the segments. The form sends null if nothing is left in the field."""
+    values: dict[str, Any] = {"type": ["array", "null"], "uniqueItems": True, "title": "Segments"}
+    if export.has_patterns:  # which segments there are, only a run knows
+        text = "Names of audiences to export, one per line. Leave empty to export all."
+        return Param([], items={"type": "string"}, description=text, **values)
+    names = [segment.audience for segment in segments_of(export)]
+    text = "Audiences to export. Leave empty to export all."
+    # With `examples`, the form is a list to choose from; without, it is a field for text.
+    return Param([], items={"type": "string", "enum": names}, examples=names, description=text, **values)
+
+
 def upload_arguments(export: Export) -> dict[str, Any]:
     """Return the arguments of `UploadAudienceOperator` that are the same for all segments of an export."""
     return {
@@ -72,45 +76,55 @@ def upload_arguments(export: Export) -> dict[str, Any]:
 
 def documentation(export: Export) -> str:
     """Return the DAG's documentation in Markdown. Addresses in names of tables and folders are replaced."""
-    segments = "\n".join(f"- {segment.audience or segment.table}" for segment in export.segments)
     return without_addresses(
         _DOCUMENTATION.format(
-            export=export,
-            description=export.description or "",
-            segments=segments,
-            email=", ".join(export.email.columns),
-            conditions="".join(f"\n- {line}" for line in _conditions(export)),
+            title=as_text(export.title),
+            description=f"{export.description}\n\n" if export.description else "",
+            cid=export.cid,
+            aid=export.aid,
+            segments=as_list(as_text(segment.audience or segment.table) for segment in export.segments),
+            source=as_code(export.source.root),
+            email=as_code(", ".join(export.email.columns)),
+            policy=as_code(export.normalisation),
+            conditions=as_list(_conditions(export)),
+            workspace=as_code(export.workspace.root),
         )
     )
+
+
+def broken_documentation(problems: str) -> str:
+    """Return the documentation of the DAG of a file that is not valid.
+
+    Args:
+        problems: What is wrong, one line per problem.
+    """
+    return f"# This export file is not valid\n\n{as_list(map(as_text, problems.splitlines()))}"
 
 
 def _conditions(export: Export) -> Iterator[str]:
     """Describe which rows are exported and which are left out."""
     if export.profiles:
-        yield f"E-mail addresses come from the table `{export.profiles.name}`"
+        yield f"E-mail addresses come from the table {as_code(export.profiles.name)}"
     if export.where:
-        yield f"Only rows where `{' '.join(export.where.split())}`"
+        yield f"Only rows where {as_code(' '.join(export.where.split()))}"
     if export.consent:
         allowed = (str(v).lower() if isinstance(v, bool) else str(v) for v in export.consent.allow)
-        yield f"Only with consent: `{export.consent.column}` is one of {', '.join(allowed)}"
+        yield f"Only with consent: {as_code(export.consent.column)} is one of {as_text(', '.join(allowed))}"
     if export.has_patterns and export.vanished != "keep":
         verb = {"empty": "emptied", "delete": "deleted"}[export.vanished]
         yield f"If a table is missing in two runs in a row, its audience is {verb}"
     if export.suppress:
-        yield f"Members of suppression lists are left out: {', '.join(f'`{one.name}`' for one in export.suppress)}"
+        names = ", ".join(as_code(one.name) for one in export.suppress)
+        yield f"Members of suppression lists are left out: {names}"
 
 
-_DOCUMENTATION = """# {export.title}
+_DOCUMENTATION = """# {title}
 
-{description}
+{description}Each segment becomes one Customer Match audience at Microsoft Advertising, customer {cid}, account {aid}:
 
-Each segment becomes one Customer Match audience at Microsoft Advertising, customer {export.cid}, account {export.aid}:
+{segments}Tables: {source}. E-mail columns: {email}. Normalisation policy: {policy}.
 
-{segments}
-
-Tables: `{export.source.root}`. E-mail columns: `{email}`. Normalisation policy: `{export.normalisation}`.{conditions}
-
-Reports: `runs/…/report.html` in the workspace `{export.workspace.root}`.
+{conditions}Reports: `runs/…/report.html` in the workspace {workspace}.
 
 Use *Trigger* to start a run by hand: for some segments, as a dry run, as a full replacement, or with older data.
 """

@@ -61,15 +61,15 @@ def _read(run: ExportRun, segments: Sequence[Segment]) -> Sizes:
         return Sizes(read_at=now, note=note)
     for reading in sizes.readings:
         level = logging.WARNING if reading.readiness.needs_attention else logging.INFO
-        log.log(
-            level,
-            "Audience %r: %s in search, %s in the audience network; %s",
-            reading.audience,
-            reading.search_size,
-            reading.network_size,
-            reading.message or reading.readiness,
-        )
+        log.log(level, "Audience %r: %s", reading.audience, _words(reading))
     return sizes
+
+
+def _words(reading: AudienceSize) -> str:
+    """Describe a size: the numbers that are known, and what they mean."""
+    numbers = ((reading.search_size, "in search"), (reading.network_size, "in the audience network"))
+    known = [f"{size:,} matched {where}" for size, where in numbers if size is not None]
+    return "; ".join([*known, reading.message or str(reading.readiness)])
 
 
 def _audiences(run: ExportRun) -> Mapping[str, Audience]:

@@ -276,6 +276,15 @@ def test_faults_of_the_service(small: Installation, fault: str) -> None:
     small.check(small.run(tries=8))
 
 
+def test_a_first_delivery_by_calls_is_no_surprise(
+    calls: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    calls.check(calls.run())
+    assert "The audience is new and empty: its members are added by calls" in caplog.text
+    assert "The ledger has changed" not in caplog.text
+
+
 @pytest.mark.faults
 def test_no_token_goes_where_the_ledger_was_made_to_point(small: Installation) -> None:
     """Somebody writes an address of their own into the workspace while a file waits to be sent."""

@@ -49,6 +49,22 @@ def test_the_sandbox_takes_smaller_parts(lake: Lake, connect: Connect) -> None:
     assert 19_000 < _part_size(lake.run()) <= 20_000
 
 
+def test_the_log_says_what_will_be_sent(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    """At first nothing is known about the audience: no number is given for what may leave it."""
+    caplog.set_level("INFO")
+    first = lake.run()
+    prepare(first, GOLD)
+    assert "To send in 1 part by apply: 3 to add; the audience then holds these members only" in caplog.text
+    delivered(first, GOLD)
+    second = lake.run(name="run-2", interval_end=DAY + timedelta(days=1))
+    prepare(second, GOLD)
+    assert "Nothing to send: the audience already has exactly the segment's 3 members" in caplog.text
+    lake.write("Gold", ["anna@example.com", "bob@example.com", "new@example.com"])
+    third = lake.run(name="run-3", interval_end=DAY + timedelta(days=2))
+    prepare(third, GOLD)
+    assert "To send in 2 parts by apply: 1 to add, 1 to remove, 2 unchanged" in caplog.text
+
+
 def test_the_second_run_sends_the_difference(lake: Lake) -> None:
     first = lake.run()
     prepare(first, GOLD)

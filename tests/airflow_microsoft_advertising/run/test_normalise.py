@@ -30,6 +30,14 @@ def test_the_policy_of_the_export_counts(lake: Lake, policy: str) -> None:
     assert hexes(run, normalise_segment(run, SILVER).staged.members) == wanted
 
 
+def test_the_log_has_the_counts_that_are_not_zero(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    run = lake.run()
+    prepare(run, GOLD)
+    told = "6 profiles read, 2 rejected (missing 1, not an address 1), 1 duplicates, 3 members"
+    assert told in caplog.text
+
+
 @pytest.mark.bad_input
 def test_an_empty_table_that_may_be_empty_comes_to_an_empty_audience(lake: Lake) -> None:
     """Also on its first run, when the audience is still to be made."""

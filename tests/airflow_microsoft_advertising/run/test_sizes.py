@@ -125,15 +125,29 @@ def test_the_text_of_the_report(
         assert "up to 48 hours" in page
 
 
-@pytest.mark.parametrize(("size", "level"), [(299, "WARNING"), (300, "INFO"), (None, "INFO")])
+@pytest.mark.parametrize(
+    ("size", "level", "words"),
+    [
+        (299, "WARNING", "299 matched in search; 299 matched in the audience network; serving needs 300"),
+        (3_000, "INFO", "3,000 matched in search; 3,000 matched in the audience network; "),
+        (None, "INFO", "its sizes are not known yet; this takes up to "),
+    ],
+)
 def test_what_needs_attention_is_logged_as_a_warning(
-    run: ExportRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, size: int, level: str
+    run: ExportRun,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    size: int,
+    level: str,
+    words: str,
 ) -> None:
     caplog.set_level("INFO")
     serve(monkeypatch, sized(size, size))
     read_sizes(run, [GOLD])
     [record] = [r for r in caplog.records if r.getMessage().startswith("Audience 'Gold customers': ")]
     assert record.levelname == level
+    assert record.getMessage().startswith(f"Audience 'Gold customers': {words}")
 
 
 @pytest.mark.faults

@@ -1,0 +1,1 @@
+"""What people see of an export on Airflow's pages, beside the DAGs themselves."""
