@@ -34,6 +34,7 @@ PATHS = {  # what is imported by its path: who keeps that path
     "airflow_microsoft_advertising.operator.UploadAudienceOperator": "serialised DAGs, and DAG files of users",
     "airflow_microsoft_advertising.hook.MicrosoftAdvertisingHook": "the provider's description, and DAG files of users",
     "airflow_microsoft_advertising.links.AudienceLink": "serialised DAGs name the class of an extra link",
+    "airflow_microsoft_advertising.links.ReportLink": "serialised DAGs name the class of an extra link",
     "airflow_microsoft_advertising.plugin.MicrosoftAdvertisingPlugin": "the entry point of an installed package",
     "airflow_microsoft_advertising.provider_info.get_provider_info": "the entry point of an installed package",
     "airflow_microsoft_advertising.cli.main.main": "the console script of an installed package",
@@ -132,7 +133,10 @@ def test_connections_keep_their_type_and_hook() -> None:
     [described] = get_provider_info()["connection-types"]
     assert described["connection-type"] == "microsoft_advertising"
     assert described["hook-class-name"] == "airflow_microsoft_advertising.hook.MicrosoftAdvertisingHook"
-    assert get_provider_info()["extra-links"] == ["airflow_microsoft_advertising.links.AudienceLink"]
+    links = ("AudienceLink", "ReportLink")
+    assert get_provider_info()["extra-links"] == [
+        f"airflow_microsoft_advertising.links.{one}" for one in links
+    ]
 
 
 @pytest.mark.parametrize("path", FILES)

@@ -19,6 +19,7 @@ from airflow.sdk import DAG, Asset, TriggerRule, XComArg, dag, get_current_conte
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 
 from airflow_microsoft_advertising.batch_operator import UploadBatchOperator
+from airflow_microsoft_advertising.links import ReportLink
 from airflow_microsoft_advertising.listener import NOTE_KEY
 from airflow_microsoft_advertising.map_length import check_count
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
@@ -276,7 +277,9 @@ def report_task(export: Export, groups: XComArg) -> XComArg:
             **{count: result.total(count) for count in ("profiles", "members", "added", "removed", "parts")},
         }
 
-    return report(value_of(groups))
+    made = report(value_of(groups))
+    made.operator.operator_extra_links = (ReportLink(),)  # type: ignore[attr-defined]  # as all outputs of tasks have
+    return made
 
 
 def run_has_failed(export: Export, context: Context) -> None:

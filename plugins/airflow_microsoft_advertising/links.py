@@ -1,8 +1,9 @@
-"""Links from tasks to pages of Microsoft Advertising."""
+"""Links from tasks to pages of Microsoft Advertising, and to reports."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
@@ -10,7 +11,10 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
-__all__ = ["AudienceLink", "audiences_url"]
+__all__ = ["PAGES", "AudienceLink", "ReportLink", "audiences_url", "report_path", "report_url"]
+
+PAGES: Final = "/customer-match"
+"""Where the API server mounts the pages of this project."""
 
 
 class AudienceLink(BaseOperatorLink):
@@ -35,3 +39,34 @@ def audiences_url(*, customer_id: str, account_id: str, base_url: str | None) ->
         return base_url
     # The parameters cid and aid are documented (Customer Insights' export page); the path is assumed.
     return f"https://ui.ads.microsoft.com/campaign/vnext/audiences?cid={customer_id}&aid={account_id}"
+
+
+class ReportLink(BaseOperatorLink):
+    """The link from the task `report` to the report of its run. Airflow stores it when the task ends."""
+
+    name = "Report"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 (Airflow's signature)
+        """Return the link; it is valid in the Airflow that shows it, whatever its address is."""
+        return report_path(ti_key.dag_id, ti_key.run_id)
+
+
+def report_path(dag_id: str, run_id: str) -> str:
+    """Return the address of a run's report in Airflow, without the host."""
+    return urlsplit(_base_url()).path.rstrip("/") + _page(dag_id, run_id)
+
+
+def report_url(dag_id: str, run_id: str) -> str | None:
+    """Return the address of a run's report; None if `[api] base_url` does not say where Airflow is."""
+    base_url = _base_url()
+    return base_url + _page(dag_id, run_id) if base_url else None
+
+
+def _page(dag_id: str, run_id: str) -> str:
+    return f"{PAGES}/reports/{quote(dag_id, safe='')}/{quote(run_id, safe='')}"
+
+
+def _base_url() -> str:
+    from airflow.configuration import conf  # noqa: PLC0415 (where a link is made only)
+
+    return str(conf.get("api", "base_url", fallback="") or "").rstrip("/")

@@ -1,4 +1,4 @@
-"""The Airflow plugin: the listener for the scheduler, the links of tasks, and the port of saved connections.
+"""The Airflow plugin: the listener for the scheduler, links of tasks, pages, and the port of saved connections.
 
 Airflow finds it by the entry point `airflow.plugins`, also where this package is only installed.
 """
@@ -8,20 +8,28 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
+from propcache.api import cached_property
 
 from airflow_microsoft_advertising import listener
 from airflow_microsoft_advertising.connection.port import fill_in_ports
-from airflow_microsoft_advertising.links import AudienceLink
+from airflow_microsoft_advertising.links import PAGES, AudienceLink, ReportLink
 
 __all__ = ["MicrosoftAdvertisingPlugin"]
 
 
 class MicrosoftAdvertisingPlugin(AirflowPlugin):
-    """Registers links and the listener. The connection type is in the provider's description."""
+    """Registers links, the listener and the pages. The connection type is in the provider's description."""
 
     name = "microsoft_advertising"
     listeners = [listener]  # noqa: RUF012 (as Airflow declares it)
-    operator_extra_links = [AudienceLink()]  # noqa: RUF012
+    operator_extra_links = [AudienceLink(), ReportLink()]  # noqa: RUF012
+
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow only reads it
+        """The pages. Only the API server asks for them: all other processes of Airflow are spared FastAPI."""
+        from airflow_microsoft_advertising.pages.app import create_app  # noqa: PLC0415 (see above)
+
+        return [{"app": create_app(), "url_prefix": PAGES, "name": "Customer Match"}]
 
     @classmethod
     def on_load(cls, *args: Any, **kwargs: Any) -> None:  # noqa: ARG003 (Airflow's signature)

@@ -84,7 +84,10 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         ],
-        "extra-links": ["airflow_microsoft_advertising.links.AudienceLink"],
+        "extra-links": [
+            "airflow_microsoft_advertising.links.AudienceLink",
+            "airflow_microsoft_advertising.links.ReportLink",
+        ],
     }
 
 

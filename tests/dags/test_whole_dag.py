@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from airflow.sdk import DAG
 
+from customer_match.runs.folders import report_page
 from customer_match.runs.report import RunReport
 from customer_match.safe_names import slug
 from customer_match_demo.expected import expected
@@ -169,6 +170,8 @@ def test_more_segments_than_airflow_maps(
     told = capsys.readouterr().out
     assert "No segments were selected. The 3 segments of this run need 3 mapped tasks" in told
     assert "AIRFLOW__CORE__MAX_MAP_LENGTH=3" in told
+    page = (tmp_path / "workspace" / report_page(name, run.run_id)).read_text()
+    assert "No segment was exported. No segments were selected. The 3 segments" in page
     monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "3")
     run = dags()[name].test(run_conf={"dry_run": True})
     assert [t.state for t in run.get_task_instances() if t.task_id == "segment.chunk"] == ["success"] * 3

@@ -14,6 +14,7 @@ from customer_match.planning.sizes import AudienceSize
 from customer_match.profiles.suppression import ListRead
 from customer_match.redaction import without_addresses, without_addresses_in
 from customer_match.routes import Route
+from customer_match.runs.folders import report_page
 from customer_match.runs.states import RunKind, RunState
 
 __all__ = ["OUTCOME_OF_ENDING", "Outcome", "RunReport", "SegmentReport"]
@@ -234,6 +235,12 @@ class RunReport(BaseModel):
         if failed or any(segment.outcome is Outcome.REFUSED_SOME for segment in self.segments):
             return RunState.PARTIAL
         return RunState.DRY_RUN if self.dry_run else RunState.SUCCESS
+
+    @property
+    def page(self) -> str | None:
+        """Location of the report as a page; None in old reports, which do not know their workspace."""
+        path = report_page(self.export, self.run_id)
+        return f"{self.workspace.rstrip('/')}/{path}" if self.workspace else None
 
     def total(self, field: str) -> int:
         """Sum of a count over all segments; unknown counts are left out."""

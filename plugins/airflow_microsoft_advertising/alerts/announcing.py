@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from airflow_microsoft_advertising.alerts.notifiers import key_of
 from airflow_microsoft_advertising.alerts.sending import send
+from airflow_microsoft_advertising.links import report_url
 from customer_match.alerts.conditions import Findings
 from customer_match.alerts.log import AlertLog
 from customer_match.alerts.message import RunFacts
@@ -72,6 +73,7 @@ def _facts(run: ExportRun) -> RunFacts:
         run_id=run.run_id,
         interval_end=run.interval_end,
         run_url=run_url(run.export.name, run.run_id),
+        report_url=report_url(run.export.name, run.run_id),
     )
 
 

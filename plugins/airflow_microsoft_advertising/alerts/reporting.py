@@ -55,8 +55,18 @@ def report_and_announce(
     return report
 
 
-def announce_nothing_selected(run: ExportRun, reason: str) -> None:
-    """Announce a run that failed before it had segments."""
+def announce_nothing_selected(run: ExportRun, reason: str, *, timed_out: bool = False) -> None:
+    """Announce a run that failed before it had segments; its report says why, and it is in the history.
+
+    Args:
+        run: The run.
+        reason: Why it failed, and what to do.
+        timed_out: Whether that was its time limit.
+    """
+    try:
+        write_report(run, (), timed_out=timed_out, message=reason)
+    except Exception as error:  # noqa: BLE001 (what prevents the report may also be the reason to announce it)
+        log.warning("The report could not be written: %s: %s", type(error).__name__, error)
     announce(run, findings_without_report(reason))
 
 
@@ -80,7 +90,7 @@ def end_run(run: ExportRun, context: Context, segments: Sequence[Segment] | None
         else "The task `report` did not finish: see its log in Airflow. Clear it to make the report."
     )
     if segments is None:
-        announce_nothing_selected(run, reason)
+        announce_nothing_selected(run, reason, timed_out=timed_out)
         return
     _release_leases(run, context, segments)
     try:
@@ -88,7 +98,7 @@ def end_run(run: ExportRun, context: Context, segments: Sequence[Segment] | None
         report_and_announce(run, segments, is_complete=is_complete, stopped=reason, timed_out=timed_out)
     except Exception as error:  # noqa: BLE001 (what prevents the report may also be the reason to announce it)
         log.error("The report could not be written: %s: %s", type(error).__name__, error)  # noqa: TRY400 (redacted)
-        announce_nothing_selected(run, reason)
+        announce(run, findings_without_report(reason))
 
 
 def _release_leases(run: ExportRun, context: Context, segments: Sequence[Segment]) -> None:

@@ -21,6 +21,7 @@ from customer_match.ledger.state import State
 from customer_match.profiles.dated_source import DatedSource, Listings
 from customer_match.profiles.segment_rows import SegmentRows, listed_segments, segment_rows, shared_tables
 from customer_match.runs.batch_state import Retries
+from customer_match.runs.folders import run_folder
 from customer_match.runs.records import SegmentRecords
 from customer_match.runs.states import RunKind
 from customer_match.runs.table_changes import TableChanges
@@ -71,7 +72,7 @@ class ExportRun:
     @property
     def folder(self) -> str:
         """The run's folder in the workspace."""
-        return f"runs/{slug(self.export.name)}/{slug(self.run_id)}"
+        return run_folder(self.export.name, self.run_id)
 
     @property
     def hook(self) -> MicrosoftAdvertisingHook:

@@ -14,6 +14,7 @@ from customer_match.history.rows import rows_of
 from customer_match.history.table import History
 from customer_match.planning.known_tables import Changes
 from customer_match.redaction import logger
+from customer_match.runs.folders import report_page
 from customer_match.runs.records import Delivered
 from customer_match.runs.report import RunReport
 from customer_match.runs.report_building import segment_report
@@ -29,12 +30,21 @@ __all__ = ["write_report"]
 log = logger(__name__)
 
 
-def write_report(run: ExportRun, segments: Sequence[Segment], *, timed_out: bool = False) -> RunReport:
-    """Make the report of a run, write it into the workspace as JSON and as an HTML page, and add it to the history."""
-    report = _make_report(run, segments, timed_out=timed_out)
+def write_report(
+    run: ExportRun, segments: Sequence[Segment], *, timed_out: bool = False, message: str | None = None
+) -> RunReport:
+    """Make the report of a run, write it into the workspace as JSON and as an HTML page, and add it to the history.
+
+    Args:
+        run: The run.
+        segments: Its segments.
+        timed_out: Whether it was ended because it took too long.
+        message: Why it has no segments, and what to do; None if it has some.
+    """
+    report = _make_report(run, segments, timed_out=timed_out, message=message)
     run.workspace.write_bytes(_path(run), report.model_dump_json(indent=1).encode())
     _record(run, report)
-    run.workspace.write_bytes(f"{run.folder}/report.html", _page(run, report).encode())
+    run.workspace.write_bytes(report_page(run.export.name, run.run_id), _page(run, report).encode())
     for segment in segments:
         delivered = run.records(segment).read(Delivered) if segment.ending else None
         if delivered:
@@ -88,7 +98,9 @@ def _path(run: ExportRun) -> str:
     return f"{run.folder}/report.json"
 
 
-def _make_report(run: ExportRun, segments: Sequence[Segment], *, timed_out: bool) -> RunReport:
+def _make_report(
+    run: ExportRun, segments: Sequence[Segment], *, timed_out: bool, message: str | None
+) -> RunReport:
     export, sizes, changes = run.export, load_sizes(run), run.changes.read() or Changes()
     return RunReport(
         export=export.name,
@@ -100,6 +112,7 @@ def _make_report(run: ExportRun, segments: Sequence[Segment], *, timed_out: bool
         started=_first_start(run),
         finished=run.now(),
         timed_out=timed_out,
+        message=message,
         workspace=export.workspace.locate(),
         dry_run=run.dry_run,
         full=run.full,

@@ -180,7 +180,7 @@ def test_a_run_that_took_too_long_before_it_had_segments(lake: Lake, web: WebSer
     run = lake.run(alerts=ALERTS)
     end(run, "timed_out", None)
     assert told(web) == ["failure"]
-    assert not run.workspace.exists(run.folder)
+    assert b"The run took too long and was stopped." in run.workspace.read_bytes(f"{run.folder}/report.html")
 
 
 def test_other_runs_need_not_wait_for_the_audiences_of_a_stopped_run(lake: Lake, web: WebServer) -> None:
@@ -215,3 +215,19 @@ def test_a_report_that_cannot_be_written_is_announced(
     end(lake.run(alerts=ALERTS), "timed_out", [GOLD])
     assert told(web) == [Kind.FAILURE]
     assert "The report could not be written: TransientError: The disk is full." in caplog.text
+
+
+def test_a_run_without_segments_has_a_report_and_a_row(lake: Lake, web: WebServer) -> None:
+    run = lake.run(alerts=ALERTS)
+    reporting.announce_nothing_selected(run, "No table was found.", timed_out=True)
+    assert b"No table was found." in run.workspace.read_bytes(f"{run.folder}/report.html")
+    [row] = History(run.workspace, "autumn").read().to_pylist()
+    assert (row["run_state"], row["segment"]) == ("timed out", None)
+    assert told(web) == ["failure"]
+
+
+def test_an_alert_links_to_the_report(lake: Lake, web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com")
+    announce(lake.run(alerts=ALERTS), BROKEN)
+    [(_, post)] = web.posts
+    assert post["report_url"] == "https://airflow.example.com/customer-match/reports/autumn/run-1"

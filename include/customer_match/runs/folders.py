@@ -1,0 +1,17 @@
+"""Where the files of a run are in the workspace."""
+
+from __future__ import annotations
+
+from customer_match.safe_names import slug
+
+__all__ = ["report_page", "run_folder"]
+
+
+def run_folder(export: str, run_id: str) -> str:
+    """Return the folder of a run."""
+    return f"runs/{slug(export)}/{slug(run_id)}"
+
+
+def report_page(export: str, run_id: str) -> str:
+    """Return the path of the report of a run as an HTML page."""
+    return f"{run_folder(export, run_id)}/report.html"

@@ -1,0 +1,61 @@
+"""Finds the report of a run in the workspace of its export, for the API server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from airflow_microsoft_advertising.lake.filesystem import filesystem
+from customer_match.runs.folders import report_page
+from customer_match.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+__all__ = ["NoReport", "read_report"]
+
+_UPLOAD: Final = "segment.upload"
+"""The task of an export's DAG whose arguments name the workspace."""
+
+
+class NoReport(Exception):
+    """There is no such report. The message says why, for people."""
+
+
+def read_report(dag_id: str, run_id: str, session: Session) -> str:
+    """Read the report of a run as an HTML page.
+
+    The path in the workspace is made of the ids alone, by a rule that lets no id point to another folder.
+
+    Args:
+        dag_id: The DAG; the name of its export.
+        run_id: The run.
+        session: Session of the metadata database.
+
+    Raises:
+        NoReport: The DAG is none of an export, or its run has no report yet.
+        CustomerMatchError: The workspace cannot be opened.
+    """
+    workspace = _workspace(dag_id, run_id, session)
+    try:
+        return workspace.read_bytes(report_page(dag_id, run_id)).decode()
+    except FileNotFoundError:
+        raise NoReport(
+            f"The run {run_id} of {dag_id} has no report in the workspace. The task `report` makes it at the end of a "
+            "run; if a segment cannot even be selected, there is none: see the log of `select`."
+        ) from None
+
+
+def _workspace(dag_id: str, run_id: str, session: Session) -> Workspace:
+    """Open the workspace that the DAG had when the run began; its serialised form says where it is."""
+    from airflow.models.dagbag import DBDagBag  # noqa: PLC0415 (in the API server only)
+    from airflow.models.dagrun import DagRun  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
+
+    dags = DBDagBag(load_op_links=False)
+    run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
+    dag = dags.get_dag_for_run(run, session=session) if run else None
+    task = dag.task_dict.get(_UPLOAD) if dag else None
+    root, connection = getattr(task, "workspace_root", None), getattr(task, "workspace_conn_id", None)
+    if root is None:
+        raise NoReport(f"There is no run {run_id} of an export {dag_id}.")
+    return Workspace(*filesystem(connection, root))

@@ -1,0 +1,102 @@
+"""The pages: who may see them. (`tests/system/test_report_links.py` asks a real API server.)"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.api_fastapi.core_api import security
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+
+from airflow_microsoft_advertising.pages import app as pages
+from airflow_microsoft_advertising.pages.app import create_app
+from airflow_microsoft_advertising.plugin import MicrosoftAdvertisingPlugin
+from customer_match.errors import TransientError
+
+REPORT = "/reports/autumn/manual__2026-11-30T05:00:00+00:00"
+
+
+@pytest.fixture
+def app(airflow_db: Path) -> FastAPI:
+    return create_app()
+
+
+@pytest.fixture
+def asked(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """What Airflow was asked about a signed-in user, who may read the DAG `autumn` alone."""
+    found: list[dict[str, Any]] = []
+
+    def is_authorized_dag(**question: Any) -> bool:
+        found.append(question)
+        return bool(question["details"].id == "autumn")
+
+    manager = SimpleNamespace(is_authorized_dag=is_authorized_dag)
+    monkeypatch.setattr(security, "get_auth_manager", lambda: manager)
+    app.dependency_overrides[security.get_user] = lambda: SimpleNamespace(get_id=lambda: "1")
+    return found
+
+
+def routes(app: FastAPI) -> list[APIRoute]:
+    assert all(isinstance(route, APIRoute) for route in app.routes), (
+        "no pages of FastAPI itself, which are open to all"
+    )
+    return [route for route in app.routes if isinstance(route, APIRoute)]
+
+
+def test_every_route_asks_for_a_login(app: FastAPI) -> None:
+    client = TestClient(app)
+    assert len(routes(app)) == 1
+    for route in routes(app):
+        path = re.sub(r"\{\w+\}", "x", route.path)
+        for method in route.methods:
+            assert client.request(method, path).status_code == 401
+        led = client.get(path, headers={"Accept": "text/html"}, follow_redirects=False)
+        assert led.status_code == 307
+        assert led.headers["location"].startswith("/api/v2/auth/login?next=%2F")
+
+
+def test_only_reports_of_dags_that_the_user_may_read(
+    app: FastAPI, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "read_report", lambda dag_id, run_id, session: f"<h1>{dag_id} {run_id}</h1>")
+    client = TestClient(app)
+    answer = client.get(REPORT)
+    assert (answer.status_code, answer.text) == (200, "<h1>autumn manual__2026-11-30T05:00:00+00:00</h1>")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    denied = client.get(REPORT.replace("autumn", "spring"))
+    assert denied.status_code == 403
+    assert "<h1>" not in denied.text
+    assert denied.headers["cache-control"] == "private, no-store"
+    assert {(one["method"], str(one["access_entity"])) for one in asked} == {("GET", "DagAccessEntity.RUN")}
+
+
+def test_a_dag_of_someone_else_has_no_report(app: FastAPI, asked: list[dict[str, Any]]) -> None:
+    answer = TestClient(app).get(REPORT)
+    assert answer.status_code == 404
+    assert "There is no run manual__2026-11-30T05:00:00+00:00 of an export autumn." in answer.text
+
+
+def test_a_workspace_that_cannot_be_opened(
+    app: FastAPI, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> str:
+        raise TransientError("The storage of <b>anna@example.com</b> cannot be reached.")
+
+    monkeypatch.setattr(pages, "read_report", fails)
+    answer = TestClient(app).get(REPORT)
+    assert answer.status_code == 502
+    assert "The storage of" in answer.text
+    assert "<b>" not in answer.text
+    assert "example.com" not in answer.text
+
+
+def test_the_plugin_gives_them_to_airflow(app: FastAPI) -> None:
+    [mounted] = MicrosoftAdvertisingPlugin().fastapi_apps
+    assert mounted["url_prefix"] == "/customer-match"
+    assert [route.path for route in mounted["app"].routes] == [route.path for route in app.routes]
