@@ -167,6 +167,7 @@ def installation(project: Project, tmp_path_factory: pytest.TempPathFactory) -> 
         settings = {
             **{key: value for key, value in lake.settings.items() if key.startswith("AIRFLOW_CONN_")},
             "PYTHONPATH": str(project.folder),
+            "AIRFLOW__CORE__HOSTNAME_CALLABLE": "airflow.utils.net.getfqdn",  # the demo's is not installed there
             "AIRFLOW__CORE__DAGS_FOLDER": str(project.folder / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(project.folder / "plugins"),
         }
