@@ -51,6 +51,9 @@ log = logger(__name__)
 _NAME = "{{ segment_names }}"
 """Name of a mapped task instance: see `Group.names`."""
 
+_NAMES_IN_LOG = 20
+"""How many mapped tasks the log of `select` names."""
+
 REASON_KEY = "reason"
 """Key of the XCom in which the task `select` stores why it failed."""
 
@@ -155,6 +158,8 @@ def select_task(export: Export) -> XComArg:
         except AirflowSkipException as skipped:
             context["ti"].xcom_push(SKIP_KEY, str(skipped))
             raise
+        names = [group.names for group in groups[:_NAMES_IN_LOG]] + ["…"] * (len(groups) > _NAMES_IN_LOG)
+        log.info("%d segments in %d mapped tasks: %s", len(segments), len(groups), "; ".join(names))
         return [group.to_values() for group in groups]
 
     return select()
@@ -182,6 +187,7 @@ def segment_group(export: Export, groups: XComArg) -> DAGNode:
         values = None if done.is_batch else run.upload_values(done.segments[0])
         if not may_have_batches(export):
             return values
+        log.info("The upload is the work of `%s`", "upload_batch" if done.is_batch else "upload")
         # Airflow skips the other one of the two upload tasks only by this exception, so it cannot return the values.
         instance = get_current_context()["ti"]
         instance.xcom_push("return_value", values)

@@ -63,7 +63,10 @@ def get_provider_info() -> dict[str, Any]:
                         default="production",
                     ),
                     "tenant": _field("Tenant", "Only for an application that is registered for one tenant."),
-                    "base_url": _field("Base URL", "Address of another host, such as the simulator."),
+                    "base_url": _field(
+                        "Base URL",
+                        "Address of another host, such as the simulator; needs the environment other.",
+                    ),
                     "hosts": _field(
                         "Further hosts",
                         "Hosts that the service may name in answers. They receive tokens and members.",

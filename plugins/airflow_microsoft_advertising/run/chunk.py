@@ -190,5 +190,6 @@ def _log_plan(plan: Plan) -> None:
         counts += [f"{plan.removed:,} to remove", f"{plan.unchanged:,} unchanged"]
     if plan.renewed:
         counts.append(f"{plan.renewed:,} of them again so that they do not lapse")
-    replaced = "; the audience then holds these members only" if plan.replaces else ""
-    log.info("To send in %s: %s%s", by, ", ".join(counts), replaced)
+    at_first = "the audience then holds these members only"  # what it holds now is not known
+    replaced = at_first if plan.removed is None else "the whole audience is replaced"
+    log.info("To send in %s: %s%s", by, ", ".join(counts), f"; {replaced}" if plan.replaces else "")

@@ -53,6 +53,10 @@ def _read(run: ExportRun, segments: Sequence[Segment]) -> Sizes:
         known = {segment.audience: run.known(segment) for segment in segments if segment.fault is None}
         delivered = {name: state for name, state in known.items() if state.audience_id}
         if not delivered or run.dry_run:
+            reason = (
+                "this is a dry run" if run.dry_run else "no earlier run has delivered one of these audiences"
+            )
+            log.info("No sizes are read: %s", reason)
             return Sizes(read_at=now)
         sizes = Sizes(read_at=now, readings=tuple(_readings(delivered, _audiences(run))))
     except Exception as error:  # noqa: BLE001 (reading sizes must not fail the run)
