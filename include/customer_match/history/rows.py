@@ -35,7 +35,7 @@ def rows_of(report: RunReport) -> list[HistoryRow]:
         ),
     }
     unknown = dict.fromkeys(HistoryRow.model_fields)
-    segments = [_segment(report, one) for one in report.segments] or [{}]
+    segments = [_segment(report, one) for one in report.segments] or [{"message": report.message}]
     return [HistoryRow.model_validate(unknown | run | segment) for segment in segments]
 
 

@@ -16,6 +16,8 @@ import typer
 
 from airflow_microsoft_advertising.cli import ledger as ledger_command
 from airflow_microsoft_advertising.cli.audiences import audiences
+from airflow_microsoft_advertising.cli.history.report import report
+from airflow_microsoft_advertising.cli.history.runs import history, status
 from airflow_microsoft_advertising.cli.login.command import login
 from airflow_microsoft_advertising.cli.output import as_json_text, logs_on_stderr, say
 from airflow_microsoft_advertising.cli.reconcile import reconcile
@@ -118,6 +120,9 @@ def _ensure_pools() -> dict[str, bool]:
     return {name: name in created for name in pools}
 
 
+app.command()(status)
+app.command()(history)
+app.command()(report)
 app.command()(audiences)
 app.command("sample-lake")(sample_lake)
 

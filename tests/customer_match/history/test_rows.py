@@ -51,8 +51,13 @@ def test_what_is_unknown_is_not_zero() -> None:
 
 
 def test_a_run_without_segments_has_a_row() -> None:
-    [row] = rows_of(report_on(0).model_copy(update={"segments": ()}))
-    assert (row.run_state, row.segment, row.outcome) == (RunState.FAILED, None, None)
+    [row] = rows_of(report_on(0, message="No table.").model_copy(update={"segments": ()}))
+    assert (row.run_state, row.segment, row.outcome, row.message) == (
+        RunState.FAILED,
+        None,
+        None,
+        "No table.",
+    )
 
 
 def test_a_guard_is_named() -> None:

@@ -1,0 +1,1 @@
+"""The commands that show runs that have ended: `history`, `status` and `report`."""
