@@ -13,7 +13,11 @@ from airflow_microsoft_advertising.plugin import MicrosoftAdvertisingPlugin
 
 LOADED = {
     "listeners": ["airflow_microsoft_advertising.listener"],
-    "operator_extra_links": ["<airflow_microsoft_advertising.links.AudienceLink object>"],
+    "operator_extra_links": [
+        "<airflow_microsoft_advertising.links.AudienceLink object>",
+        "<airflow_microsoft_advertising.links.ReportLink object>",
+    ],
+    "fastapi_apps": ["/customer-match"],
 }
 """Each part that the plugin declares, with the names of its members: texts, or the first of `_NAMES` of a mapping."""
 
