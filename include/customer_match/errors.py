@@ -14,7 +14,16 @@ class CustomerMatchError(Exception):
 
 
 class ConfigurationError(CustomerMatchError):
-    """A person must change something (export file, connection, table, consent); a retry cannot help."""
+    """A person must change something (export file, connection, table, consent); a retry cannot help.
+
+    Args:
+        values: The message.
+        key: The key of the export file to look at, such as `consent.column`; empty if there is none.
+    """
+
+    def __init__(self, *values: object, key: str = "") -> None:
+        super().__init__(*values)
+        self.key = key
 
 
 class TransientError(CustomerMatchError):

@@ -50,10 +50,19 @@ class _SendAgain(TransientError):
 
 @dataclass(frozen=True)
 class Waiting:
-    """An upload that the service is working on."""
+    """An upload that the service is working on.
+
+    Attributes:
+        request_id: The service's id of it.
+        since: When it was requested.
+        part: Number of the part in its plan, from 1.
+        parts: Number of parts of that plan.
+    """
 
     request_id: str
     since: datetime
+    part: int = 1
+    parts: int = 1
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,7 @@ class BulkUploads:
         if status.state is UploadState.PENDING_FILE_UPLOAD:
             return self._post(entry, index, request)
         if not status.state.final:
-            return entry, Waiting(request.id, request.requested_at)
+            return entry, Waiting(request.id, request.requested_at, index + 1, len(entry.state.parts))
         if not status.state.succeeded:
             return self._record_failure(entry, index, request, self._error_of_status(request, status)), None
         return self._record_success(entry, index, request, status), None
@@ -147,7 +156,7 @@ class BulkUploads:
             info.zip_bytes,
             request.id,
         )
-        return entry, Waiting(request.id, self.now())
+        return entry, Waiting(request.id, self.now(), index + 1, len(entry.state.parts))
 
     def _write_file(self, path: Path, audience_id: str | None, part: Part) -> bulk_file.BulkFileInfo:
         assert audience_id is not None  # noqa: S101 (start wrote it)

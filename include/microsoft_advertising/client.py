@@ -244,8 +244,11 @@ class Client:
     def whoami(self) -> Identity:
         """The signed-in user and the connection's account. Succeeds only if the credentials work."""
         user_id, user_name = self._call(operations.get_user())
-        account = self._call(operations.get_account(self._account.account_id))
-        return Identity(user_id, user_name, (account,))
+        return Identity(user_id, user_name, (self.account_info(),))
+
+    def account_info(self) -> AccountInfo:
+        """The connection's account."""
+        return self._call(operations.get_account(self._account.account_id))
 
     def pilot_features(self) -> frozenset[int]:
         """Numbers of the pilot features that are enabled for the customer."""

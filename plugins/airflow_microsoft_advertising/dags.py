@@ -141,14 +141,15 @@ def select_task(export: Export) -> XComArg:
 
     @task(show_return_value_in_logs=False)
     def select() -> list[Values]:
-        """Choose the segments of this run, and which of them share tasks."""
+        """Sign in, then choose the segments of this run, and which of them share tasks."""
         from airflow_microsoft_advertising.run.batches.group import groups_of  # noqa: PLC0415 (see above)
         from airflow_microsoft_advertising.run.configuration import check_configuration  # noqa: PLC0415
-        from airflow_microsoft_advertising.run.select import select_segments  # noqa: PLC0415 (see above)
+        from airflow_microsoft_advertising.run.select import check_before_reading, select_segments  # noqa: PLC0415
 
         context, run = get_current_context(), this_run(export)
         try:
             check_configuration(export, context["dag_run"])
+            check_before_reading(run)
             segments = select_segments(run, context["params"]["segments"] or ())
             groups = groups_of(run, segments)
             check_count(len(groups), len(segments))

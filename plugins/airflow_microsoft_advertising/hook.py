@@ -22,6 +22,7 @@ from microsoft_advertising.account import Account
 from microsoft_advertising.async_client import AsyncClient
 from microsoft_advertising.client import Client
 from microsoft_advertising.environment import Environment
+from microsoft_advertising.models import AccountInfo
 from microsoft_advertising.retrying import DEFAULT_RETRIES, RetryPolicy
 from microsoft_advertising.transport.choice import TransportName, end_notice
 
@@ -68,8 +69,8 @@ class MicrosoftAdvertisingHook(BaseHook):
             connection = self.get_connection(conn_id)
         except AirflowNotFoundException as error:
             advice = (
-                f"Create it (Admin > Connections) with the type {self.hook_name!r}, or set another one as "
-                "`connection` in the export file."
+                f"Create it (`customer-match login`, or Admin > Connections with the type {self.hook_name!r}), or set "
+                "another one as `connection` in the export file."
             )
             raise missing_connection(conn_id, advice) from error
         if connection.conn_type != CONNECTION_TYPE:
@@ -127,6 +128,25 @@ class MicrosoftAdvertisingHook(BaseHook):
             retries=retries,
             transport=self._transport(connection),
         )
+
+    def accessible_accounts(self, *, retries: RetryPolicy = DEFAULT_RETRIES) -> list[AccountInfo]:
+        """The accounts that the connection's user may act on, whatever ids the connection or this hook has."""
+        connection = self.connection()
+        account = self._account(connection)
+        credentials = Account.without_ids(
+            client_id=account.client_id,
+            client_secret=account.client_secret,
+            refresh_token=account.refresh_token,
+            developer_token=account.developer_token,
+        )
+        with Client(
+            credentials,
+            environment_of(connection),
+            store=token_store(connection, account),
+            retries=retries,
+            transport=self._transport(connection),
+        ) as client:
+            return client.accounts()
 
     def test_connection(self) -> tuple[bool, str]:
         """Sign in and check whether Customer Match can be used (button *Test*)."""

@@ -186,6 +186,13 @@ def test_the_documentation_says_which_rows_are_left_out(dags: Dags) -> None:
     assert "two runs in a row" not in told
 
 
+def test_the_documentation_names_what_a_segment_has_of_its_own(dags: Dags) -> None:
+    own = "{table: Gold, email: Mail, consent: {column: Ads, allow: [true, ja]}}"
+    text = f"cid: 1\naid: 2\nsource: lake\nemail: Email\nsegments: [{own}, Silver]\n"
+    told = str(dags(autumn=text)["autumn"].doc_md)
+    assert "- Gold (e-mail columns `Mail`; only where `Ads` is one of true, ja)\n- Silver\n" in told
+
+
 def test_the_documentation_shows_no_address_of_a_table_or_folder(dags: Dags) -> None:
     told = str(dags(autumn="+suppress: [p=anna@contoso.com, lists/anna%40contoso.com]\n")["autumn"].doc_md)
     assert "- Members of suppression lists are left out" in told

@@ -10,7 +10,8 @@ import sys
 import time
 from dataclasses import replace
 
-from airflow_microsoft_advertising.cli.execution import find_export, parse_date
+from airflow_microsoft_advertising.cli.execution import parse_date
+from airflow_microsoft_advertising.cli.exports import find_export
 from airflow_microsoft_advertising.cli.process import has_ended, holder_of
 from airflow_microsoft_advertising.run.batches.batch import Batch
 from airflow_microsoft_advertising.run.export_run import ExportRun

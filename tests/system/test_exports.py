@@ -113,14 +113,21 @@ def test_broken_segments_fail_with_advice_and_spare_the_others(installation: Any
 
 
 def test_a_service_that_cannot_be_used_says_what_to_do(installation: Any) -> None:
-    words = {"wrong_password": "Client secret", "service_down": "base URL on the connection"}
-    runs = {dag_id: installation.start(dag_id) for dag_id in words}
-    for dag_id, run_id in runs.items():
-        assert installation.wait(dag_id, run_id) == "failed"
-        assert words[dag_id].lower() in _last_lines(installation, dag_id, run_id, "segment.upload", 0).lower()
-        [segment] = installation.report(dag_id, run_id).segments
-        assert words[dag_id].lower() in str(segment.message).lower()
-        assert "not-the-secret" not in str(segment.message)
+    """What is wrong with the sign-in is found before anything is read; a service that is down, only if it stays so."""
+    refused, down = (installation.start(dag_id) for dag_id in ("wrong_password", "service_down"))
+    assert installation.wait("wrong_password", refused) == "failed"
+    states = installation.api.task_states("wrong_password", refused)
+    assert states["select"] == {"": "failed"}
+    log = installation.api.log("wrong_password", refused, "select", -1)
+    assert "client secret" in _last_lines(installation, "wrong_password", refused, "select", -1).lower()
+    assert "not-the-secret" not in log
+    assert installation.wait("service_down", down) == "failed"
+    advice = "base URL on the connection"
+    assert advice in _last_lines(installation, "service_down", down, "segment.upload", 0)
+    [segment] = installation.report("service_down", down).segments
+    assert advice in str(segment.message)
+    log = installation.api.log("service_down", down, "select", -1)
+    assert "The sign-in could not be checked before reading" in log
 
 
 def test_a_broken_file_is_a_dag_that_says_so(installation: Any) -> None:

@@ -90,7 +90,7 @@ class UnusableCondition(ConfigurationError):
 
     def __init__(self, what: str, key: str = "where") -> None:
         text = f"`{key}` of the export file {what}"
-        super().__init__(text if text.endswith(".") else f"{text}.")
+        super().__init__(text if text.endswith(".") else f"{text}.", key=key)
         self.what = what.removesuffix(".")
 
 

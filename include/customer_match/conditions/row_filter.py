@@ -196,12 +196,14 @@ def _column(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
         name = find_column(columns, wanted, key)
     except ConfigurationError as error:
         raise ConfigurationError(
-            f"{error} In conditions, write text in single quotes ('…') and column names with spaces in double quotes."
+            f"{error} In conditions, write text in single quotes ('…') and column names with spaces in double quotes.",
+            key=key,
         ) from None
     if not any(fits(columns[name]) for fits in _FLAT):
         raise ConfigurationError(
             f"The column {name!r} holds {describe_type(columns[name])}, which `{key}` of the export file cannot "
-            "compare. Add a column of text, numbers, dates or true/false to the table."
+            "compare. Add a column of text, numbers, dates or true/false to the table.",
+            key=key,
         )
     return name
 

@@ -84,7 +84,8 @@ def value_filter(
         return ValueFilter(name, _numbers(numbers, kind, name, of_values))
     raise ConfigurationError(
         f"The column {name!r} holds {describe_type(kind)}, which cannot express {tells}. Name a column of text, "
-        f"numbers or true/false as `{of_column}` in the export file."
+        f"numbers or true/false as `{of_column}` in the export file.",
+        key=of_column,
     )
 
 
@@ -157,5 +158,6 @@ def _fits(value: int | Decimal, kind: pa.DataType) -> bool:
 def _never_matches(name: str, kind: str, example: str, key: str) -> ConfigurationError:
     return ConfigurationError(
         f"The column {name!r} holds {kind}, so it can never hold some value of `{key}` in the export file. "
-        f"Write the values as the column holds them, such as `{key.rpartition('.')[2]}: [{example}]`."
+        f"Write the values as the column holds them, such as `{key.rpartition('.')[2]}: [{example}]`.",
+        key=key,
     )

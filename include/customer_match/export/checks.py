@@ -97,9 +97,10 @@ def check_named_tables(segments: Sequence[Selection], others: Mapping[str, str])
     )
 
 
-def check_row_key(row_key: str | None, email: Addresses) -> None:
-    """Check that the column that identifies rejected rows is not an e-mail column."""
-    if row_key and row_key.casefold() in map(str.casefold, email.columns):
+def check_row_key(row_key: str | None, email: Addresses, segments: Sequence[Selection]) -> None:
+    """Check that the column that identifies rejected rows is not an e-mail column, of a segment either."""
+    every = (email, *(one.email for one in segments if one.email))
+    if row_key and any(row_key.casefold() in map(str.casefold, one.columns) for one in every):
         fault = "is an e-mail column, and addresses must not be listed. Name another column"
         raise Faults([(("row_key",), fault)])
 

@@ -30,7 +30,7 @@ from customer_match.export.people import (
     tables_beside_segments,
 )
 from customer_match.export.schedule import PRESETS, Schedule, StartDate, TimeZone
-from customer_match.export.segments import Segment, Selections, identity, segment_key
+from customer_match.export.segments import Segment, Selection, Selections, identity, segment_key
 from customer_match.export.sources import Folder, FolderOrRoot, Source, SourceOrRoot
 from customer_match.export.values import (
     MAX_MEMBERSHIP_DAYS,
@@ -270,7 +270,7 @@ class Export(Section):
         checks.check_join(self.segments, self.profiles, self.membership)
         checks.check_workspace_is_no_table(self.workspace, self.source, self.segments)
         checks.check_named_tables(self.segments, self.tables_beside_segments)
-        checks.check_row_key(self.row_key, self.email)
+        checks.check_row_key(self.row_key, self.email, self.segments)
         return self
 
     @property
@@ -321,10 +321,20 @@ class Export(Section):
         """The keys of the other segments that the file names."""
         return frozenset(segment_key(self.name, other) for other in self.identities) - {self.key(segment)}
 
+    def selection_of(self, segment: Segment) -> tuple[int, Selection] | None:
+        """The item of `segments` that a segment of a run comes from, with its index; None if it is no longer there."""
+        return next((found for found in enumerate(self.segments) if found[1].makes(segment)), None)
+
     def source_of(self, segment: Segment) -> Source:
         """The source of a segment's table, with the settings of that table."""
-        changes = (one.changes for one in self.segments if one.makes(segment))
-        return self.source.with_changes(next(changes, None))
+        found = self.selection_of(segment)
+        return self.source.with_changes(found[1].changes if found else None)
+
+    def for_segment(self, segment: Segment) -> Self:
+        """The export with the segment's own `email` and `consent`, where it has them."""
+        found = self.selection_of(segment)
+        own = {key: getattr(found[1], key) for key in ("email", "consent")} if found else {}
+        return self.model_copy(update={key: value for key, value in own.items() if value is not None})
 
 
 class ExportOfTask(Export):

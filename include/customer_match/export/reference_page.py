@@ -35,6 +35,7 @@ END: Final = "<!-- end -->"
 Keys = tuple[str, ...]
 
 _LISTED_AT: Final[Mapping[str, Keys]] = {"source": ("source",), "changes": ("source", "changes")}
+_LIKE_THE_EXPORTS: Final[frozenset[Keys]] = frozenset({("segments", "email"), ("segments", "consent")})
 
 
 def _fields(model: type[BaseModel], above: Keys = ()) -> Iterator[tuple[Keys, FieldInfo]]:
@@ -84,6 +85,8 @@ def example_text(info: FieldInfo) -> str:
 
 def is_listed_elsewhere(keys: Keys) -> bool:
     """Whether a key belongs to a mapping whose keys are listed elsewhere, so that `written like source` is enough."""
+    if any(keys[:length] in _LIKE_THE_EXPORTS for length in range(1, len(keys))):
+        return True
     return any(
         keys[index] in _LISTED_AT and keys[: index + 1] != _LISTED_AT[keys[index]]
         for index in range(len(keys) - 1)

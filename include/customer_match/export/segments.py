@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from customer_match.export.base import Faults, KeyPath, Section
 from customer_match.export.changes import TableChanges
 from customer_match.export.paths import TablePath
+from customer_match.export.people import Consent, EmailOrColumns
 from customer_match.export.values import (
     MAX_AUDIENCE_NAME,
     AudienceName,
@@ -58,6 +59,18 @@ class Selection(Section):
         json_schema_extra={"x-default": "the table's name"},
     )
     changes: TableChanges = None
+    email: EmailOrColumns | None = Field(
+        default=None,
+        description="Columns with the e-mail addresses of this segment, written like `email` of the export.",
+        examples=["Email"],
+        json_schema_extra={"x-default": "`email` of the export"},
+    )
+    consent: Consent | None = Field(
+        default=None,
+        description="Which profiles of this segment have consented, written like `consent` of the export.",
+        examples=["{column: AdsConsent, allow: [true]}"],
+        json_schema_extra={"x-default": "`consent` of the export"},
+    )
 
     @model_validator(mode="after")
     def _fits_an_audience(self) -> Self:

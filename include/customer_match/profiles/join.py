@@ -19,6 +19,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from customer_match.members.releasing import Releasing
+from customer_match.profiles.consent_values import ConsentColumn, ConsentValues
 
 if TYPE_CHECKING:
     from customer_match.conditions.row_filter import RowFilter
@@ -62,6 +63,7 @@ class Joined(BaseModel):
         customers: Distinct ids of the remaining rows.
         without_profile: Ids without a profile, of these.
         unreadable: Rows of the table whose list of segments cannot be read; they count for no segment.
+        consent: What the consent column of memberships holds, if none has consented.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,6 +75,7 @@ class Joined(BaseModel):
     customers: NonNegativeInt = 0
     without_profile: NonNegativeInt = 0
     unreadable: NonNegativeInt = 0
+    consent: ConsentColumn | None = None
 
 
 class Join(Releasing):
@@ -89,7 +92,8 @@ class Join(Releasing):
         self._reading = reading
         self._segment = segment
         self._ids = CustomerIds()
-        self._counts = dict.fromkeys(Joined.model_fields, 0)
+        self._counts = dict.fromkeys(Joined.model_fields.keys() - {"consent"}, 0)
+        self._consent = ConsentValues()
 
     def release(self) -> None:
         """Free the temporary file."""
@@ -126,7 +130,7 @@ class Join(Releasing):
 
     def joined(self) -> Joined:
         """The counts so far; the counts of profiles are complete once all profiles were read."""
-        return Joined(**self._counts)
+        return Joined(**self._counts, consent=self._consent.column())
 
     def _of_segment(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if self._reading.segments is not None:
@@ -140,11 +144,12 @@ class Join(Releasing):
 
     def _filter_and_count(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows that pass `where` and the consent filter, if these apply to memberships."""
-        for name, condition in (
-            ("filtered", self._reading.where),
-            ("without_consent", self._reading.consent),
-        ):
-            if condition is not None:
-                before, batch = batch.num_rows, batch.filter(condition.keep(batch))
-                self._counts[name] += before - batch.num_rows
+        where, consent = self._reading.where, self._reading.consent
+        if where is not None:
+            before, batch = batch.num_rows, batch.filter(where.keep(batch))
+            self._counts["filtered"] += before - batch.num_rows
+        if consent is not None:
+            before, batch = batch, batch.filter(consent.keep(batch))
+            self._counts["without_consent"] += before.num_rows - batch.num_rows
+            self._consent.add(consent, before, batch.num_rows)
         return batch

@@ -94,7 +94,8 @@ def segments_column(export: Export, memberships: Mapping[str, pa.DataType]) -> s
     if not holds_addresses(memberships[name]) and not holds_nothing(memberships, name):
         raise ConfigurationError(
             f"The column {name!r} holds {memberships[name]}, not text or lists of text. Set `membership.segments` in "
-            "the export file to the column that lists each customer's segments."
+            "the export file to the column that lists each customer's segments.",
+            key="membership.segments",
         )
     return name
 
@@ -123,6 +124,7 @@ def _is_about_profiles(
         raise ConfigurationError(
             f"`where` in the export file names columns of both tables: {mixed[0]!r} of the profiles and "
             f"{foreign[0]!r} of the memberships. A condition can use the columns of one table only: add the missing "
-            "column to that table."
+            "column to that table.",
+            key="where",
         )
     return False

@@ -110,13 +110,15 @@ def _key(wanted: str, columns: Mapping[str, pa.DataType], emails: tuple[str, ...
     if name in emails:
         raise ConfigurationError(
             f"The column {name!r} holds the addresses, which must not be listed. Set `row_key` in the export file to "
-            "another column."
+            "another column.",
+            key="row_key",
         )
     kind = columns[name]
     fits = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, is_text)
     if not any(fit(kind) for fit in fits):
         raise ConfigurationError(
             f"The column {name!r} holds {describe_type(kind)}, which cannot be written as text. Set `row_key` in the "
-            "export file to a column of text or numbers."
+            "export file to a column of text or numbers.",
+            key="row_key",
         )
     return name

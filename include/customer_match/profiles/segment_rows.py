@@ -123,6 +123,7 @@ def segment_rows(export: Export, segment: Segment, open_table: OpenTable) -> Seg
     Raises:
         ConfigurationError: A table is not found or not readable, or lacks a column that the export names.
     """
+    export = export.for_segment(segment)
     if export.profiles is None:
         table = open_table(export.source_of(segment), segment.table, segment.path, "the segment")
         return SegmentRows(segment, read_spec_of(export, table.columns()), (table,))
@@ -187,7 +188,12 @@ def _profiles(export: Export, open_table: OpenTable) -> Table:
         source = (wanted.source or export.source).with_changes(wanted.changes)
         return open_table(source, wanted.name, wanted.path, "`profiles`")
     except ConfigurationError as error:
-        raise ConfigurationError(f"Profiles {wanted.name!r}: {error}") from None
+        raise ConfigurationError(f"Profiles {wanted.name!r}: {error}", key=_inner(error.key)) from None
+
+
+def _inner(key: str) -> str:
+    """The key of an error about the table of profiles, whose source is not the export's own."""
+    return "profiles" if key in ("", "source") else key
 
 
 def _names_in(table: Table, column: str) -> set[str]:

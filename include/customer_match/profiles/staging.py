@@ -16,6 +16,7 @@ from customer_match.addresses.definition import Policy, Rejection
 from customer_match.change_logs.table import LogCounts
 from customer_match.members.distinct import DistinctMembers
 from customer_match.members.files import Files, MembersFile, write_members
+from customer_match.profiles.consent_values import ConsentColumn, ConsentValues
 from customer_match.profiles.join import Joined
 from customer_match.profiles.reading import ReadSpec
 from customer_match.profiles.rejects import RejectsFile, RejectsWriter, rejects_writer
@@ -48,6 +49,7 @@ class Staged(BaseModel):
         joined: The counts of memberships, if these were joined to profiles. Memberships that `where` or consent left
             out count as profiles too, so that the sum is right.
         log: Rows that change logs left out; they do not count as profiles.
+        consent: What the consent column holds, if nobody has consented.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,6 +66,7 @@ class Staged(BaseModel):
     rejects: RejectsFile | None = None
     joined: Joined | None = None
     log: LogCounts | None = None
+    consent: ConsentColumn | None = None
 
     @classmethod
     def nobody(cls, files: Files, path: str) -> Self:
@@ -135,6 +138,7 @@ def stage_members(
             rejects=rejects.file() if rejects is not None else None,
             joined=memberships,
             log=log(),
+            consent=counts.consent.column() or (memberships.consent if memberships else None),
         )
 
 
@@ -188,6 +192,7 @@ class _Counts:
 
     def __init__(self) -> None:
         self.rejected: Counter[Rejection] = Counter()
+        self.consent = ConsentValues()
 
     def add(self, joined: Joined) -> None:
         """Count memberships that were left out before they were joined."""
@@ -216,6 +221,7 @@ def _filter_and_count(batch: pa.RecordBatch, reading: ReadSpec, counts: _Counts)
         before, batch = batch.num_rows, batch.filter(reading.where.keep(batch))
         counts.filtered += before - batch.num_rows
     if reading.consent is not None:
-        before, batch = batch.num_rows, batch.filter(reading.consent.keep(batch))
-        counts.without_consent += before - batch.num_rows
+        whole, batch = batch, batch.filter(reading.consent.keep(batch))
+        counts.without_consent += whole.num_rows - batch.num_rows
+        counts.consent.add(reading.consent, whole, batch.num_rows)
     return batch

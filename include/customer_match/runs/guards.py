@@ -160,8 +160,7 @@ def check_members(segment: str, staged: Staged, guards: Guards) -> Finding | Non
     if not guards.allow_empty and not staged.members.count:
         return Finding(
             f"Segment {segment!r} has no members: {staged.profiles:,} profiles read, {rejected:,} rejected{reasons}"
-            f"{_kept_out(staged)}. Check the table, and that "
-            f"{'the keys and `email` name the right columns' if staged.joined else '`email` names the right column'}.",
+            f"{_kept_out(staged)}. {_advice(staged)}.",
             ("allow_empty",),
         )
     if guards.max_rejected is None or not _exceeds(_odd(staged), staged.considered, guards.max_rejected):
@@ -171,6 +170,18 @@ def check_members(segment: str, staged: Staged, guards: Guards) -> Finding | Non
         f"at most {_share(guards.max_rejected)} are allowed. Check that `email` names the right column.",
         ("max_rejected",),
     )
+
+
+def _advice(staged: Staged) -> str:
+    """What to check if a segment has no members: what left out the last of its rows."""
+    if staged.considered == 0 and staged.consent:
+        return str(staged.consent)
+    if staged.considered == 0 and staged.filtered:
+        return "Check the table and the condition `where`, which is true for none of its rows"
+    columns = (
+        "the keys and `email` name the right columns" if staged.joined else "`email` names the right column"
+    )
+    return f"Check the table, and that {columns}"
 
 
 def check_profiles_lost(

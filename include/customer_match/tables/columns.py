@@ -260,7 +260,8 @@ def find_column(columns: Mapping[str, pa.DataType], wanted: str, key: str = "ema
     if fault := getattr(columns, "faults", {}).get(name):
         raise ConfigurationError(
             f"The column {name!r} {fault}. Set `{key}` in the export file to another column, or have all files of the "
-            "table written with the same columns."
+            "table written with the same columns.",
+            key=key,
         )
     return name
 
@@ -275,7 +276,8 @@ def resolve_column(columns: Mapping[str, pa.DataType], wanted: str, key: str = "
     if not holds_addresses(columns[name]) and not holds_nothing(columns, name):
         raise ConfigurationError(
             f"The column {name!r} holds {describe_type(columns[name])}, not text. Set `{key}` in the export file to "
-            "the column with the e-mail addresses, or have the column written as text."
+            "the column with the e-mail addresses, or have the column written as text.",
+            key=key,
         )
     return name
 
@@ -294,7 +296,8 @@ def find_id_column(columns: Mapping[str, pa.DataType], wanted: str, key: str) ->
         return name
     raise ConfigurationError(
         f"The column {name!r} holds {describe_type(kind)}, which cannot be compared with other ids. Set `{key}` in the "
-        "export file to a column of text or whole numbers."
+        "export file to a column of text or whole numbers.",
+        key=key,
     )
 
 
@@ -308,14 +311,16 @@ def _find(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
     if alike:
         raise ConfigurationError(
             f"The column {wanted!r} could be {' or '.join(map(repr, alike))}. Set `{key}` in the export file to the "
-            "right one, in the same case."
+            "right one, in the same case.",
+            key=key,
         )
     shown = {name_key(name): name for name in columns if _is_a_name(name)}
     near = get_close_matches(meant, shown, 1)
     hint = f" Did you mean {shown[near[0]]!r}?" if near else ""
     raise ConfigurationError(
         f"The table has no column {wanted!r}.{hint} It has: {_list_names(columns)}. "
-        f"Correct `{key}` in the export file. {_origin(columns)}".rstrip()
+        f"Correct `{key}` in the export file. {_origin(columns)}".rstrip(),
+        key=key,
     )
 
 

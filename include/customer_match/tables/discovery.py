@@ -78,11 +78,14 @@ def discover(
     where = format_location(filesystem, root)
     if listing is None:
         raise TableMissing(
-            f"There is no folder {where}. Correct `source` in the export file, or check the job that writes the tables."
+            f"There is no folder {where}. Correct `source` in the export file, or check the job that writes the "
+            "tables.",
+            key="source",
         )
     if listing.is_file:
         raise ConfigurationError(
-            f"{where} is a file. Set `source` in the export file to the folder of the tables."
+            f"{where} is a file. Set `source` in the export file to the folder of the tables.",
+            key="source",
         )
     found = _found(Place(filesystem, root, listing), format)
     tables = _by_name([*found, *_plain_tables(listing, format, found, known)], listing.root, where)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from airflow_microsoft_advertising.cli.airflow_settings import airflow_connections
 from airflow_microsoft_advertising.cli.output import as_json_text, logs_on_stderr, say
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
 from customer_match.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
     from microsoft_advertising.models import Audience
 
 __all__ = ["audiences"]
@@ -48,8 +48,10 @@ def audiences(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """List the audiences of an account with their exports and sizes. With --delete, delete audiences."""
-    with logs_on_stderr():
-        hook = _hook(connection, customer_id=cid, account_id=aid)
+    from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415 - keeps --help quick
+
+    with logs_on_stderr(), airflow_connections():
+        hook = MicrosoftAdvertisingHook(connection, customer_id=cid, account_id=aid)
         with hook.get_conn() as client:
             found = sorted(client.list_audiences(), key=lambda audience: (audience.name, audience.id))
             chosen = _choose(found, delete or (), not_ours=not_ours)
@@ -65,21 +67,6 @@ def audiences(
             say(_as_text(found))
     elif as_json:
         typer.echo(as_json_text({"deleted": [audience.id for audience in chosen]}))
-
-
-def _hook(connection: str, *, customer_id: str | None, account_id: str | None) -> MicrosoftAdvertisingHook:
-    from airflow.models import Connection  # noqa: PLC0415 - imports the metadata database
-
-    from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415 - keeps --help quick
-
-    class Hook(MicrosoftAdvertisingHook):
-        """Finds connections in the metadata database too: outside of tasks the Task SDK does not."""
-
-        @classmethod
-        def get_connection(cls, conn_id: str) -> Any:
-            return Connection.get_connection_from_secrets(conn_id)
-
-    return Hook(connection, customer_id=customer_id, account_id=account_id)
 
 
 def _choose(found: Sequence[Audience], ids: Sequence[str], *, not_ours: bool) -> list[Audience]:

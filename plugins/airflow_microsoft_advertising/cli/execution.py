@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
 from airflow_microsoft_advertising.cli.output import logs_on_stderr, say
+from airflow_microsoft_advertising.cli.progress import show_progress
 from customer_match.errors import ConfigurationError
-from customer_match.project import exports_folder
-from customer_match.redaction import without_addresses
+from customer_match.runs.folders import report_page
 
 if TYPE_CHECKING:
-    from airflow_microsoft_advertising.cli.local_run import Notify
+    from airflow_microsoft_advertising.cli.exports import ExportFile
+    from airflow_microsoft_advertising.run.export_run import ExportRun
     from customer_match.export.model import Export
     from customer_match.export.segments import Segment
     from customer_match.runs.report import RunReport
 
-__all__ = ["Options", "find_export", "parse_date", "run_export"]
+__all__ = ["Options", "parse_date", "run_export"]
 
 
 @dataclass(frozen=True)
@@ -52,27 +51,6 @@ class Options:
     as_json: bool = False
 
 
-def find_export(name: str) -> Export:
-    """Find an export by name in the folder of export files.
-
-    Raises:
-        ConfigurationError: There is none, or its file is not valid.
-    """
-    from customer_match.export.loading import BrokenExport, load_exports  # noqa: PLC0415 - keeps --help quick
-
-    exports = {export.name: export for export in load_exports(exports_folder(), parse_conditions=True)}
-    found = exports.get(name)
-    if found is None:
-        near = get_close_matches(name, exports, 1)
-        raise ConfigurationError(
-            f"There is no export {name!r} in {exports_folder()}"
-            f"{f' (did you mean {near[0]!r}?)' if near else ''}. Exports: {', '.join(exports) or 'none'}."
-        )
-    if isinstance(found, BrokenExport):
-        raise found.error
-    return found
-
-
 def parse_date(text: str | None, export: Export) -> datetime | None:
     """Parse the option `--date`; without an offset, in the export's time zone.
 
@@ -90,17 +68,26 @@ def parse_date(text: str | None, export: Export) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(export.timezone))
 
 
-def run_export(export: Export, options: Options) -> None:
-    """Run the export and print its report. End the command with status 1 if a segment failed.
+def run_export(file: ExportFile, options: Options) -> None:
+    """Run the export; print its report and, as the last line, where the report is. Status 1 if a segment failed.
 
     If it is stopped (Ctrl-C, SIGTERM), the status is 130, and the next run continues where it stopped.
     """
     with logs_on_stderr(), _stop_on_sigterm():
-        report = _run(export, options)
+        try:
+            report = _run(file.export, options)
+        except ConfigurationError as error:
+            raise ConfigurationError(file.describe(error)) from None
     # Neither format contains addresses.
     typer.echo(report.model_dump_json(indent=2) if options.as_json else _as_text(report))
+    say(f"Report: {_location(file.export, report)}", err=options.as_json)
     if report.failed:
         raise typer.Exit(1)
+
+
+def _location(export: Export, report: RunReport) -> str:
+    """Path or URL of the page of a report."""
+    return f"{export.workspace.locate().rstrip('/')}/{report_page(report.export, report.run_id)}"
 
 
 def _as_text(report: RunReport) -> str:
@@ -110,9 +97,10 @@ def _as_text(report: RunReport) -> str:
 
 
 def _run(export: Export, options: Options) -> RunReport:
-    from airflow_microsoft_advertising.cli.airflow_connections import airflow_connections  # noqa: PLC0415
+    from airflow_microsoft_advertising.cli.airflow_settings import airflow_connections  # noqa: PLC0415
     from airflow_microsoft_advertising.cli.local_run import LocalRun, new_run_id  # noqa: PLC0415 - keeps --help quick
     from airflow_microsoft_advertising.run.export_run import ExportRun  # noqa: PLC0415
+    from airflow_microsoft_advertising.run.select import check_run  # noqa: PLC0415
     from customer_match.runs.states import RunKind  # noqa: PLC0415
 
     now = datetime.now(UTC)
@@ -127,8 +115,19 @@ def _run(export: Export, options: Options) -> RunReport:
         began=now,
         kind=RunKind.COMMAND_LINE,
     )
-    with airflow_connections(), _progress() as notify:
-        return LocalRun(run, notify=notify)(options.segments)
+    with airflow_connections():
+        if note := check_run(run):
+            say(note, err=True)
+        with show_progress(partial(_rows_of, run)) as progress:
+            return LocalRun(replace(run, on_rows=progress.rows), notify=progress)(options.segments)
+
+
+def _rows_of(run: ExportRun, segment: Segment) -> int | None:
+    """Number of rows of a segment's table, if its metadata told it."""
+    from customer_match.runs.records import Validated  # noqa: PLC0415 - as above
+
+    validated = run.records(segment).read(Validated)
+    return validated.profiles if validated else None
 
 
 @contextmanager
@@ -146,53 +145,3 @@ def _stop_on_sigterm() -> Iterator[None]:
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _progress() -> Iterator[Notify]:
-    """Show progress on standard error: bars on a terminal, lines elsewhere."""
-    if sys.stderr.isatty():
-        with _progress_bars() as notify:
-            yield notify
-    else:
-        yield lambda segment, what: say(f"{segment.audience}: {what}", err=True)
-
-
-@contextmanager
-def _progress_bars() -> Iterator[Notify]:
-    from rich.console import Console  # noqa: PLC0415 - on a terminal only
-    from rich.markup import escape  # noqa: PLC0415
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-    from customer_match.runs.records import Step  # noqa: PLC0415
-
-    steps = [str(step) for step in Step]
-    rows: dict[str, TaskID] = {}
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(20),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[what]}"),
-    )
-    with _mute_logs(), Progress(*columns, console=Console(stderr=True)) as bars:
-
-        def notify(segment: Segment, what: str) -> None:
-            name = segment.audience
-            if name not in rows:
-                rows[name] = bars.add_task(escape(without_addresses(name)), total=len(steps), what="")
-            done = len(steps) if what == "done" else steps.index(what) if what in steps else None
-            bars.update(rows[name], completed=done, what=escape(without_addresses(what)))
-
-        yield notify
-
-
-@contextmanager
-def _mute_logs() -> Iterator[None]:
-    """Log errors only: other log lines would break the progress bars."""
-    root = logging.getLogger()
-    before = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        root.setLevel(before)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from airflow_microsoft_advertising.cli.exports import complete_exports
 from airflow_microsoft_advertising.cli.ledger_lookup import Comparison, FoundLedger
 from airflow_microsoft_advertising.cli.ledger_summary import summarise
 from airflow_microsoft_advertising.cli.output import as_json_text, say
@@ -26,7 +27,13 @@ Audience = Annotated[
     str, typer.Argument(metavar="AUDIENCE", help="Name of the audience, as in the export file.")
 ]
 ExportName = Annotated[
-    str | None, typer.Option("--export", help="Name of the export; needed if several have this audience.")
+    str | None,
+    typer.Option(
+        "--export",
+        metavar="EXPORT",
+        help="Name of the export, or path of its file; needed if several have this audience.",
+        autocompletion=complete_exports,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_microsoft_advertising.cli.airflow_settings import airflow_connections
+from airflow_microsoft_advertising.cli.exports import find_export
 from airflow_microsoft_advertising.cli.output import logs_on_stderr
 from customer_match.errors import ConfigurationError, CustomerMatchError
 from customer_match.project import exports_folder
@@ -53,12 +55,13 @@ class FoundLedger:
 
     @classmethod
     @logs_on_stderr()
+    @airflow_connections()
     def of(cls, audience: str, export: str | None) -> FoundLedger:
         """Find the ledger of an audience.
 
         Args:
             audience: Name of the audience.
-            export: Name of the export; None: any.
+            export: Name of the export, or path of its file; None: any.
 
         Raises:
             ConfigurationError: There is none, there are several, or the audience was renamed.
@@ -90,6 +93,7 @@ class FoundLedger:
         return Ledgers(self.workspace, self.export.aid)
 
     @logs_on_stderr()
+    @airflow_connections()
     def compare(self, state: State) -> Comparison:
         """Compare the ledger with the audience's generation, if the service can be asked."""
         from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415
@@ -124,16 +128,14 @@ class FoundLedger:
 
 
 def _exports(name: str | None) -> list[Export]:
+    if name is not None:
+        return [find_export(name)]
     from customer_match.export.loading import BrokenExport, load_exports  # noqa: PLC0415 - keeps --help quick
 
     exports = [export for export in load_exports(exports_folder()) if not isinstance(export, BrokenExport)]
-    chosen = [export for export in exports if name in {None, export.name}]
-    if not chosen:
-        names = ", ".join(export.name for export in exports)
-        raise ConfigurationError(
-            f"There is no valid export {name!r} in {exports_folder()}. Valid exports: {names or 'none'}."
-        )
-    return chosen
+    if not exports:
+        raise ConfigurationError(f"There is no valid export file in {exports_folder()}.")
+    return exports
 
 
 def _ledgers(audience: str, exports: list[Export]) -> Iterator[FoundLedger]:

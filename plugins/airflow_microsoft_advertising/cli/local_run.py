@@ -90,6 +90,7 @@ class LocalRun:
         self._sleep = sleep
         self._holder = holder_of(f"{run.export.name} / {run.run_id}")
         self._uploads: dict[str, Upload] = {}
+        self._validated: set[str] = set()
         self._cleanup = ExitStack()
         self._poller: Client | None = None
         self._upload_timeout = run.export.upload_timeout_minutes * 60.0
@@ -113,8 +114,29 @@ class LocalRun:
         with self._cleanup:
             self._cleanup.callback(self._release_leases)
             read_sizes(self._run, chosen)
-            self._run_all(chosen)
+            self._run_all(self._validate_all(chosen))
         return write_report(self._run, chosen)
+
+    def _validate_all(self, segments: Sequence[Segment]) -> list[Segment]:
+        """Validate all segments before the first one is read: a mistake is told at once, not after hours.
+
+        Returns:
+            The segments to export; those with temporary errors are among them, and are validated again.
+        """
+        left = []
+        for segment in segments:
+            self._notify(segment, str(Step.VALIDATE))
+            try:
+                STEPS[Step.VALIDATE](self._run, segment)
+            except AirflowFailException as error:
+                self._notify(segment, f"failed: {error}")
+                continue
+            except (TransientError, RuntimeError):
+                left.append(segment)
+                continue
+            self._validated.add(segment.audience)
+            left.append(segment)
+        return left
 
     def _run_all(self, segments: Sequence[Segment]) -> None:
         """Continue work that is due first, so that no upload's results expire; otherwise start the next segment."""
@@ -135,6 +157,8 @@ class LocalRun:
     def _export(self, segment: Segment) -> Waits:
         try:
             for step, work in STEPS.items():
+                if step is Step.VALIDATE and segment.audience in self._validated:
+                    continue
                 self._notify(segment, str(step))
                 yield from self._try(segment, partial(_without_waits, work, self._run, segment))
             self._notify(segment, str(Step.UPLOAD))
@@ -185,7 +209,8 @@ class LocalRun:
                 yield from self._wait_for_other_run(segment, upload, move)
             else:
                 pauses = 0
-                self._notify(segment, f"waiting for request {move.request_id}")
+                part = f"part {move.part} of {move.parts}, " if move.parts > 1 else ""
+                self._notify(segment, f"upload: {part}waiting for request {move.request_id}")
                 ended = yield from poll_until_end(
                     self._client, move, self._polling, timeout=self._upload_timeout
                 )

@@ -5,29 +5,31 @@ Exit status: 0 success, 1 a problem that the output describes, 2 an invalid comm
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from airflow_microsoft_advertising.cli import ledger as ledger_command
+from airflow_microsoft_advertising.cli.airflow_settings import prepare_airflow
 from airflow_microsoft_advertising.cli.audiences import audiences
+from airflow_microsoft_advertising.cli.checking.command import validate
 from airflow_microsoft_advertising.cli.history.report import report
 from airflow_microsoft_advertising.cli.history.runs import history, status
 from airflow_microsoft_advertising.cli.login.command import login
-from airflow_microsoft_advertising.cli.output import as_json_text, logs_on_stderr, say
+from airflow_microsoft_advertising.cli.output import logs_on_stderr, say
 from airflow_microsoft_advertising.cli.reconcile import reconcile
 from airflow_microsoft_advertising.cli.run import run
 from airflow_microsoft_advertising.cli.sample_lake import sample_lake
+from airflow_microsoft_advertising.cli.scaffold.command import new
 from customer_match.errors import ConfigurationError, CustomerMatchError
 from customer_match.project import exports_folder
-
-if TYPE_CHECKING:
-    from customer_match.export.loading import InvalidExport
 
 __all__ = ["app", "main"]
 
@@ -35,7 +37,6 @@ app = typer.Typer(
     name="customer-match",
     help="Keep customer segments of a data lake as Customer Match audiences in Microsoft Advertising.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # its tracebacks show the values of variables, secrets among them
 )
 app.add_typer(ledger_command.app, name="ledger")
@@ -43,8 +44,10 @@ app.add_typer(ledger_command.app, name="ledger")
 
 def main() -> None:
     """Run the command line. For the project's own errors, print the message without a traceback."""
+    prepare_airflow()
     try:
-        app()
+        with _interruption_ends_with_130():
+            app()
     except CustomerMatchError as error:
         say(str(error), err=True)
         sys.exit(1)
@@ -53,46 +56,44 @@ def main() -> None:
         sys.exit(1)
 
 
+@contextmanager
+def _interruption_ends_with_130() -> Iterator[None]:
+    """Give Ctrl-C the exit status that shells expect, at a question too: typer ends with 1 there."""
+    interrupted = []
+
+    def interrupt(*_: object) -> None:
+        interrupted.append(True)
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    except SystemExit:
+        if interrupted:
+            sys.exit(130)
+        raise
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001 (a callback of typer)
+    if value:
+        typer.echo(f"customer-match {version_of('customer-match-airflow')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _commands() -> None:
+def _commands(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version),
+    ] = False,
+) -> None:
     """Make typer require a command name, even if the app has only one command."""
 
 
-@app.command()
-def validate(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="FILE",
-            help="Export files, or folders of export files. Default: the folder in CUSTOMER_MATCH_EXPORTS, otherwise "
-            "include/exports.",
-        ),
-    ] = None,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-) -> None:
-    """Check export files. Print each problem with its line, its key and how to correct it."""
-    from airflow_microsoft_advertising.alerts.notifiers import missing_packages  # noqa: PLC0415 - keeps --help quick
-    from customer_match.export.loading import (  # noqa: PLC0415
-        BrokenExport,
-        load_files,
-        reject_shared,
-        reject_where,
-    )
-
-    paths = _export_files(files or [exports_folder()])
-    results = reject_shared(paths, load_files(paths, parse_conditions=True))
-    results = reject_where(paths, results, missing_packages)
-    errors = [result.error if isinstance(result, BrokenExport) else None for result in results]
-    names = [result.name for result in results]
-    if as_json:
-        typer.echo(_as_json(paths, names, errors))
-    else:
-        say(_as_text(paths, names, errors))
-    if any(errors):
-        raise typer.Exit(1)
-
-
+app.command()(new)
+app.command()(validate)
 app.command()(run)
 app.command()(reconcile)
 app.command()(login)
@@ -110,9 +111,13 @@ def _ensure_pools() -> dict[str, bool]:
     """Create missing pools. Return the names of all pools, and whether each was created."""
     from airflow.utils.session import create_session  # noqa: PLC0415 - keeps --help quick
 
+    from airflow_microsoft_advertising.connection.metadata_database import (  # noqa: PLC0415
+        require_metadata_database,
+    )
     from airflow_microsoft_advertising.pools import ensure_pools, pool_name  # noqa: PLC0415
     from customer_match.export.loading import BrokenExport, load_exports  # noqa: PLC0415
 
+    require_metadata_database()
     exports = [export for export in load_exports(exports_folder()) if not isinstance(export, BrokenExport)]
     pools = sorted({pool_name(export.cid) for export in exports})
     with create_session() as session:
@@ -129,7 +134,9 @@ app.command("sample-lake")(sample_lake)
 
 @app.command()
 def simulator(
-    data: Annotated[Path, typer.Option(help="Folder for the simulator's data.")],
+    data: Annotated[Path, typer.Option(help="Folder for the simulator's data.", file_okay=False)] = Path(
+        ".simulator"
+    ),
     port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0: any free port.")] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     *,
@@ -147,41 +154,3 @@ def simulator(
             "pip install 'customer-match-airflow[simulator]'"
         ) from None
     serve(port=port, data=data, host=host, sandbox=sandbox)
-
-
-def _export_files(files_and_folders: Iterable[Path]) -> list[Path]:
-    """Return the given files and the export files of the given folders, each once."""
-    from customer_match.export.loading import export_files  # noqa: PLC0415 - keeps --help quick
-
-    paths: dict[Path, Path] = {}
-    for given in files_and_folders:
-        found = export_files(given) if given.is_dir() or given == exports_folder() else [given]
-        if not found:
-            raise ConfigurationError(
-                f"{given}: this folder contains no export files (*.yaml). Name another folder."
-            )
-        paths.update((path.resolve(), path) for path in found)
-    return list(paths.values())
-
-
-Errors = Sequence["InvalidExport | None"]
-
-
-def _as_text(paths: Sequence[Path], names: Sequence[str], errors: Errors) -> str:
-    return "\n".join(
-        str(error) if error else f"{path.name}: valid; it becomes the DAG {name}."
-        for path, name, error in zip(paths, names, errors, strict=True)
-    )
-
-
-def _as_json(paths: Sequence[Path], names: Sequence[str], errors: Errors) -> str:
-    files = [
-        {
-            "file": str(path),
-            "name": name,
-            "valid": error is None,
-            "problems": [asdict(problem) for problem in error.problems] if error else [],
-        }
-        for path, name, error in zip(paths, names, errors, strict=True)
-    ]
-    return as_json_text({"valid": not any(errors), "files": files})

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from airflow_microsoft_advertising.cli.execution import Options, find_export, run_export
+from airflow_microsoft_advertising.cli.execution import Options, run_export
+from airflow_microsoft_advertising.cli.exports import complete_exports, find_export_file
 from customer_match.errors import ConfigurationError
 
 __all__ = ["reconcile"]
@@ -19,7 +20,14 @@ needed after a crash."""
 
 
 def reconcile(
-    export: Annotated[str, typer.Argument(metavar="EXPORT", help="Name of the export.")],
+    export: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPORT",
+            help="Name of the export, or path of its file.",
+            autocompletion=complete_exports,
+        ),
+    ],
     segment: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,9 +45,9 @@ def reconcile(
 
     Exit status: 0 all segments succeeded, 1 some failed, 2 invalid command line, 130 stopped.
     """
-    chosen = find_export(export)
+    chosen = find_export_file(export)
     if not yes:
-        _ask(export, segment or ())
+        _ask(chosen.export.name, segment or ())
     run_export(chosen, Options(segments=segment or (), full=True, as_json=as_json))
 
 

@@ -6,13 +6,21 @@ from typing import Annotated
 
 import typer
 
-from airflow_microsoft_advertising.cli.execution import Options, find_export, parse_date, run_export
+from airflow_microsoft_advertising.cli.execution import Options, parse_date, run_export
+from airflow_microsoft_advertising.cli.exports import complete_exports, find_export_file
 
 __all__ = ["run"]
 
 
 def run(
-    export: Annotated[str, typer.Argument(metavar="EXPORT", help="Name of the export.")],
+    export: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPORT",
+            help="Name of the export, or path of its file.",
+            autocompletion=complete_exports,
+        ),
+    ],
     segment: Annotated[
         list[str] | None,
         typer.Option(
@@ -46,12 +54,12 @@ def run(
 
     Exit status: 0 all segments succeeded, 1 some failed, 2 invalid command line, 130 stopped.
     """
-    chosen = find_export(export)
+    chosen = find_export_file(export)
     run_export(
         chosen,
         Options(
             segments=segment or (),
-            interval_end=parse_date(date, chosen),
+            interval_end=parse_date(date, chosen.export),
             full=full,
             dry_run=dry_run,
             ignore_guards=ignore_guards,

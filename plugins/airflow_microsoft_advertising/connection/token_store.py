@@ -10,12 +10,14 @@ the button *Test* makes of a connection.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import sys
 from typing import Any
 
 from airflow.sdk import Connection
 
+from airflow_microsoft_advertising.connection.metadata_database import has_metadata_database
 from customer_match.redaction import logger
 from microsoft_advertising.account import Account
 
@@ -55,7 +57,9 @@ class VariableTokenStore:
         self._description = f"Renewed refresh token of the application {client_id}, written by the hook."
 
     def load(self) -> str | None:
-        """Return the token that was stored last; None, with a warning, if it cannot be read."""
+        """Return the token that was stored last; None if there is none, or, with a warning, if it cannot be read."""
+        if not (_has_supervisor() or has_metadata_database()):
+            return None
         try:
             token: str | None = _get(self._name)
         except Exception as error:  # noqa: BLE001 (the connection's own token may work)
@@ -72,6 +76,9 @@ class VariableTokenStore:
     def save(self, refresh_token: str) -> None:
         """Store a token. If this fails, log a warning."""
         _mask(refresh_token)
+        if not (_has_supervisor() or has_metadata_database()):
+            _warn_of_no_database(self._conn_id)
+            return
         try:
             _set(self._name, refresh_token, self._description)
         except Exception as error:  # noqa: BLE001 (the token is valid even if it cannot be stored)
@@ -81,6 +88,16 @@ class VariableTokenStore:
                 "write Variables, or sign in again from time to time (`customer-match login`).",
                 self._conn_id, self._name, type(error).__name__,
             )  # fmt: skip
+
+
+@functools.cache
+def _warn_of_no_database(conn_id: str) -> None:
+    """Warn once per process, because a run opens many clients."""
+    log.warning(
+        "The renewed refresh token of the connection %r is not stored: Airflow has no metadata database here. The "
+        "previous one remains valid for some time (Microsoft documents no fixed lifetime).",
+        conn_id,
+    )
 
 
 def _has_supervisor() -> bool:

@@ -5,7 +5,8 @@ Steps pass on only names, counts and references; members stay in the workspace.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from propcache.api import cached_property
@@ -33,6 +34,10 @@ from customer_match_delivery.spec import AudienceSpec, segment_values
 __all__ = ["ExportRun"]
 
 
+def _ignore(_: Segment, __: int) -> None:
+    """Show no progress."""
+
+
 @dataclass(frozen=True)
 class ExportRun:
     """One run of one export.
@@ -49,6 +54,7 @@ class ExportRun:
         interval_start: Start of the data interval; None: the same as its end.
         logical_date: The date of `ds` in paths; None: the interval's end.
         kind: What started the run; None: unknown.
+        on_rows: Gets how many rows of a segment have been read so far, after each batch.
     """
 
     export: Export
@@ -62,6 +68,7 @@ class ExportRun:
     interval_start: datetime | None = None
     logical_date: datetime | None = None
     kind: RunKind | None = None
+    on_rows: Callable[[Segment, int], None] = field(default=_ignore, compare=False, repr=False)
 
     @cached_property
     def workspace(self) -> Workspace:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_microsoft_advertising.run.step import apply_guards, segment_step
@@ -12,6 +14,8 @@ from customer_match.runs.guards import Finding, check_members, check_suppression
 from customer_match.runs.records import Normalised, Step
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from airflow_microsoft_advertising.run.export_run import ExportRun
     from customer_match.export.segments import Segment
     from customer_match.profiles.reading import ReadSpec
@@ -44,7 +48,7 @@ def _stage(run: ExportRun, segment: Segment, path: str) -> Staged:
     unlisted = run.export.guards.allow_empty or run.ignore_guards
     with read_suppressed(run) as suppressed, segment_rows.read(may_be_unlisted=unlisted) as rows:
         return stage_members(
-            rows.batches,
+            _counted(rows.batches, partial(run.on_rows, segment)),
             segment_rows.reading,
             run.export.normalisation,
             run.workspace,
@@ -54,6 +58,15 @@ def _stage(run: ExportRun, segment: Segment, path: str) -> Staged:
             joined=rows.joined,
             log=rows.log,
         )
+
+
+def _counted(batches: Iterable[pa.RecordBatch], on_rows: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
+    """Pass on batches, and tell how many rows there were so far."""
+    rows = 0
+    for batch in batches:
+        rows += batch.num_rows
+        yield batch
+        on_rows(rows)
 
 
 def _check(run: ExportRun, segment: Segment, staged: Staged) -> tuple[Finding | None, ...]:
@@ -86,6 +99,8 @@ def _log_counts(staged: Staged) -> None:
     log.info(
         "%s", ", ".join([f"{staged.profiles:,} profiles read", *fewer, f"{staged.members.count:,} members"])
     )
+    if staged.consent:
+        log.warning("Nobody has consented. %s", staged.consent)
     if staged.log:
         log.info(
             "Change logs: %d rows superseded by newer ones, %d deleted",

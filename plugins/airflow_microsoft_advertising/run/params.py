@@ -11,6 +11,8 @@ from airflow.sdk import Param
 from airflow_microsoft_advertising.pages.markdown import as_code, as_list, as_text
 from customer_match.export.matching import segments_of
 from customer_match.export.model import Export
+from customer_match.export.people import Consent
+from customer_match.export.segments import Selection
 from customer_match.redaction import without_addresses
 from customer_match_delivery.spec import export_values
 
@@ -82,7 +84,7 @@ def documentation(export: Export) -> str:
             description=f"{export.description}\n\n" if export.description else "",
             cid=export.cid,
             aid=export.aid,
-            segments=as_list(as_text(segment.audience or segment.table) for segment in export.segments),
+            segments=as_list(map(_described, export.segments)),
             source=as_code(export.source.root),
             email=as_code(", ".join(export.email.columns)),
             policy=as_code(export.normalisation),
@@ -108,14 +110,26 @@ def _conditions(export: Export) -> Iterator[str]:
     if export.where:
         yield f"Only rows where {as_code(' '.join(export.where.split()))}"
     if export.consent:
-        allowed = (str(v).lower() if isinstance(v, bool) else str(v) for v in export.consent.allow)
-        yield f"Only with consent: {as_code(export.consent.column)} is one of {as_text(', '.join(allowed))}"
+        yield f"Only with consent: {_consent_in_words(export.consent)}"
     if export.has_patterns and export.vanished != "keep":
         verb = {"empty": "emptied", "delete": "deleted"}[export.vanished]
         yield f"If a table is missing in two runs in a row, its audience is {verb}"
     if export.suppress:
         names = ", ".join(as_code(one.name) for one in export.suppress)
         yield f"Members of suppression lists are left out: {names}"
+
+
+def _consent_in_words(consent: Consent) -> str:
+    allowed = (str(value).lower() if isinstance(value, bool) else str(value) for value in consent.allow)
+    return f"{as_code(consent.column)} is one of {as_text(', '.join(allowed))}"
+
+
+def _described(selection: Selection) -> str:
+    """Name a segment, with the e-mail columns and the consent that it has of its own."""
+    email = f"e-mail columns {as_code(', '.join(selection.email.columns))}" if selection.email else ""
+    consent = f"only where {_consent_in_words(selection.consent)}" if selection.consent else ""
+    own = "; ".join(filter(None, (email, consent)))
+    return as_text(selection.audience or selection.table) + (f" ({own})" if own else "")
 
 
 _DOCUMENTATION = """# {title}

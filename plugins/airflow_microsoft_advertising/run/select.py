@@ -1,12 +1,16 @@
-"""The step `select`: chooses the segments of a run."""
+"""The step `select`: signs in, and chooses the segments of a run.
+
+A wrong `cid` or `aid` is so found before anything is read, not hours later.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from airflow_microsoft_advertising.connection.account_check import check_account
 from airflow_microsoft_advertising.run.failures import translate_errors
-from customer_match.errors import ConfigurationError
+from customer_match.errors import ConfigurationError, TransientError
 from customer_match.export.matching import segments_of, unmatched
 from customer_match.export.model import Export
 from customer_match.export.segments import Segment
@@ -16,12 +20,48 @@ from customer_match.runs.records import Step
 from customer_match.safe_names import slug
 
 if TYPE_CHECKING:
+    from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
     from airflow_microsoft_advertising.run.export_run import ExportRun
     from customer_match.planning.known_tables import Changes, Seen
 
-__all__ = ["select_segments"]
+__all__ = ["check_before_reading", "check_run", "select_segments"]
 
 log = logger(__name__)
+
+
+def check_before_reading(run: ExportRun) -> None:
+    """As `check_run`, in a task.
+
+    Raises:
+        AirflowFailException: The connection cannot act on the account; the message says what to do.
+    """
+    with translate_errors(Step.VALIDATE, None):
+        if note := check_run(run):
+            log.warning("%s", note)
+
+
+def check_run(run: ExportRun) -> str | None:
+    """Check the account of a run. A service that cannot be reached now stops no run: the upload tries again.
+
+    A dry run sends nothing, so it also goes on without a connection.
+
+    Returns:
+        Why nothing was checked; None if the account can be used.
+
+    Raises:
+        ConfigurationError: As in `check_account`.
+    """
+    hook = run.hook
+    if run.dry_run and not _is_defined(hook):
+        return (
+            f"This dry run does not sign in, because there is no Airflow connection {run.export.connection!r}. A real "
+            "run needs it."
+        )
+    try:
+        check_account(hook, run.export)
+    except TransientError as error:
+        return f"The sign-in could not be checked before reading: {error}"
+    return None
 
 
 def select_segments(run: ExportRun, names: Sequence[str] = ()) -> list[Segment]:
@@ -48,6 +88,16 @@ def select_segments(run: ExportRun, names: Sequence[str] = ()) -> list[Segment]:
         return segments
 
 
+def _is_defined(hook: MicrosoftAdvertisingHook) -> bool:
+    from airflow.sdk.exceptions import AirflowNotFoundException  # noqa: PLC0415 (only for dry runs)
+
+    try:
+        hook.get_connection(hook.microsoft_advertising_conn_id)
+    except AirflowNotFoundException:
+        return False
+    return True
+
+
 def _find(run: ExportRun) -> tuple[list[Segment], Changes]:
     """Find all segments, and which tables vanished or appeared. Record missing tables for later runs."""
     export, root = run.export, run.source.root
@@ -58,7 +108,7 @@ def _find(run: ExportRun) -> tuple[list[Segment], Changes]:
     changes = run.changes.detect(tables, segments)
     segments += run.changes.endings(changes, at_once=run.ignore_guards)
     if not segments:
-        raise ConfigurationError(_no_table(export, root, changes))
+        raise ConfigurationError(_no_table(export, root, changes), key="segments")
     if not run.dry_run:
         run.changes.note_missed(_without_later_deliveries(run, changes), tables)
     return segments, changes

@@ -37,7 +37,8 @@ def open_suppression(run: ExportRun, wanted: Suppression) -> tuple[Table, ReadSp
         table = run.today(source).open(wanted.name, wanted.path, "`suppress`")
         return table, suppression_read_spec_of(wanted.email or export.email, table.columns())
     except ConfigurationError as error:
-        raise ConfigurationError(f"Suppression list {wanted.name!r}: {error}") from None
+        key = "suppress" if error.key in ("", "source") else error.key
+        raise ConfigurationError(f"Suppression list {wanted.name!r}: {error}", key=key) from None
 
 
 @contextmanager

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from airflow_microsoft_advertising.run.export_run import ExportRun
     from customer_match.export.segments import Segment
+    from customer_match.profiles.segment_rows import SegmentRows
     from customer_match.tables.table import Table
 
-__all__ = ["validate_segment"]
+__all__ = ["check_table", "open_tables", "validate_segment"]
 
 log = logger(__name__)
 
@@ -49,13 +50,9 @@ def _refuse_other_owner(run: ExportRun, segment: Segment) -> None:
 
 
 def _validate_tables(run: ExportRun, segment: Segment, elapsed: Elapsed) -> Validated:
-    if segment.fault:
-        raise ConfigurationError(segment.fault)
-    rows = run.rows(segment)
-    for wanted in run.export.suppress:
-        open_suppression(run, wanted)
+    rows = open_tables(run, segment)
     profiles = rows.profiles()
-    checks = [finding for table in rows.tables for finding in _check_table(run, segment, table)]
+    checks = [finding for table in rows.tables for finding in check_table(run, segment, table)]
     overridden = apply_guards(*checks, ignore=run.ignore_guards)
     files = [file for table in rows.tables for file in table.files]
     location = rows.tables[0].location
@@ -72,7 +69,22 @@ def _validate_tables(run: ExportRun, segment: Segment, elapsed: Elapsed) -> Vali
     )
 
 
-def _check_table(run: ExportRun, segment: Segment, table: Table) -> Iterator[Finding | None]:
+def open_tables(run: ExportRun, segment: Segment) -> SegmentRows:
+    """Open the tables of a segment and the suppression lists, without reading their rows.
+
+    Raises:
+        CustomerMatchError: One cannot be opened, or lacks a column; the message says what to do.
+    """
+    if segment.fault:
+        raise ConfigurationError(segment.fault)
+    rows = run.rows(segment)
+    for wanted in run.export.suppress:
+        open_suppression(run, wanted)
+    return rows
+
+
+def check_table(run: ExportRun, segment: Segment, table: Table) -> Iterator[Finding | None]:
+    """Check the age of a table, and that it is not empty."""
     guards, day = run.export.guards, run.interval_end if table.by_time else None
     yield check_age(segment.audience, table.modified, run.now(), guards, interval_end=day)
     yield check_rows(segment.audience, table.location, table.profiles(), len(table.files), guards)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -100,10 +101,34 @@ def test_the_next_segment_is_read_while_the_first_waits(lake: Lake, service: Clo
     run = bulk(lake)
     service.looks_until_done = 4
     run()
-    begun = run.reported.index(("Silver", "validate"))
+    begun = run.reported.index(("Silver", "normalise"))
     assert run.reported.index((GOLD, "upload")) < begun, "what is due goes first"
-    assert any(what.startswith("waiting for request") for _, what in run.reported[:begun])
+    assert any("waiting for request" in what for _, what in run.reported[:begun])
     assert begun < run.reported.index((GOLD, "done"))
+
+
+def test_all_segments_are_validated_before_the_first_is_read(lake: Lake, service: ClosingService) -> None:
+    (lake.folder / "lake/Silver/part-0.parquet").unlink()
+    run = bulk(lake)
+    assert outcomes(run()) == {GOLD: Outcome.DELIVERED, "Silver": Outcome.FAILED}
+    [failed] = [index for index, (_, what) in enumerate(run.reported) if what.startswith("failed: ")]
+    assert failed < run.reported.index((GOLD, "normalise"))
+    assert [what for _, what in run.reported].count("validate") == 2
+
+
+def test_rows_and_parts_are_reported(lake: Lake, service: ClosingService) -> None:
+    rows: list[tuple[str, int]] = []
+    run = Run(
+        replace(
+            lake.run(profiles_per_part=2, route="bulk"),
+            on_rows=lambda segment, count: rows.append((segment.audience, count)),
+        )
+    )
+    run()
+    assert rows == [(GOLD, 6), ("Silver", 1)]
+    waits = [what for audience, what in run.reported if audience == GOLD and "waiting" in what]
+    assert [what.partition(",")[0] for what in waits] == ["upload: part 1 of 2", "upload: part 2 of 2"]
+    assert all("part" not in what for audience, what in run.reported if audience == "Silver")
 
 
 @pytest.mark.slow

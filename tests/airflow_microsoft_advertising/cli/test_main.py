@@ -34,7 +34,8 @@ def run(*arguments: str) -> Result:
 def test_a_valid_file_is_reported_as_valid(tmp_path: Path) -> None:
     result = run("validate", saved(tmp_path, VALID, "autumn.yaml"))
     assert result.exit_code == 0
-    assert result.output == "autumn.yaml: valid; it becomes the DAG autumn.\n"
+    assert result.stdout == "autumn.yaml: valid; it becomes the DAG autumn.\n"
+    assert "Only the files were checked" in result.stderr
 
 
 @pytest.mark.bad_input
@@ -92,7 +93,7 @@ def test_folders_are_opened_and_each_file_is_read_once(tmp_path: Path) -> None:
     saved(tmp_path, OTHER, "two.yml")
     result = run("validate", str(tmp_path), one)
     assert result.exit_code == 0
-    assert [line.split(":")[0] for line in result.output.splitlines()] == ["one.yaml", "two.yml"]
+    assert [line.split(":")[0] for line in result.stdout.splitlines()] == ["one.yaml", "two.yml"]
 
 
 def test_without_a_file_the_projects_exports_are_checked(
@@ -139,7 +140,9 @@ def test_an_error_of_ours_ends_with_its_message_alone(
     )
 
 
-@pytest.mark.parametrize("arguments", [("validate", "--nonsense"), ("nonsense",), ("simulator",)])
+@pytest.mark.parametrize(
+    "arguments", [("validate", "--nonsense"), ("nonsense",), ("simulator", "--port", "x")]
+)
 def test_an_invalid_command_line_ends_with_two(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).exit_code == 2
 

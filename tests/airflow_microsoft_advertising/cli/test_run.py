@@ -23,8 +23,10 @@ from airflow.utils.session import create_session
 from typer.testing import CliRunner, Result
 
 from airflow_microsoft_advertising.cli import execution as local_command
-from airflow_microsoft_advertising.cli.execution import Options, find_export, parse_date
+from airflow_microsoft_advertising.cli.execution import Options, parse_date
+from airflow_microsoft_advertising.cli.exports import find_export
 from airflow_microsoft_advertising.cli.main import app
+from airflow_microsoft_advertising.cli.progress import show_progress
 from airflow_microsoft_advertising.run import export_run as steps
 from customer_match.errors import ConfigurationError
 from customer_match.export.loading import InvalidExport
@@ -194,7 +196,7 @@ def test_bars_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     gold = Segment(table="Gold", audience="Gold [1]")
-    with local_command._progress() as notify:
+    with show_progress() as notify:
         for what in ("validate", "upload", "waiting for request r-1", "done"):
             notify(gold, what)
     shown = capsys.readouterr().err
@@ -346,8 +348,12 @@ def test_the_connection_may_be_in_the_metadata_database(
     monkeypatch.delenv("AIRFLOW_CONN_MICROSOFT_ADVERTISING_DEFAULT")
     missing = run("run", installation.name, "--json")
     assert missing.exit_code == 1
-    messages = [one["message"] for one in json.loads(missing.stdout)["segments"]]
-    assert all("There is no Airflow connection" in message for message in messages)
+    assert isinstance(missing.exception, ConfigurationError)
+    assert "There is no Airflow connection" in str(missing.exception)
+    assert "customer-match login" in str(missing.exception)
+    dry = run("run", installation.name, "--dry-run")
+    assert dry.exit_code == 0, dry.output
+    assert "This dry run does not sign in" in dry.stderr
     fields = account_connection(simulator.ready)
     fields["extra"] = json.dumps(fields["extra"])
     connection = Connection(conn_id="microsoft_advertising_default", **fields)

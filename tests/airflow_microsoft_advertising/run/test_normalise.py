@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -72,3 +74,34 @@ def test_too_many_rejected_profiles_stop_the_segment(lake: Lake) -> None:
     [words] = normalise_segment(lake.run(ignore_guards=True), GOLD).overridden
     assert words.startswith("3 of 4 profiles")
     assert run.records(GOLD).read(Failure) is None, "the next try was right"
+
+
+def test_email_and_consent_of_a_segment_take_precedence(lake: Lake) -> None:
+    path = lake.write("Gold", ["anna@example.com", "bob@example.com"], "Mail")
+    table = pq.read_table(path).append_column("Ads", pa.array(["ja", "nein"]))
+    pq.write_table(table, path)
+    own = {"email": "Mail", "consent": {"column": "Ads", "allow": ["ja"]}}
+    run = lake.run(segments=[{"table": "Gold", "audience": "Gold customers", **own}, "Silver"])
+    for segment, wanted in ((GOLD, "anna@example.com"), (SILVER, "dora@example.com")):
+        validate_segment(run, segment)
+        assert hexes(run, normalise_segment(run, segment).staged.members) == {digest(wanted)}
+    pattern = lake.run(segments=[{"table": "G*", **own}])
+    gold = GOLD.model_copy(update={"audience": "Gold"})
+    assert validate_segment(pattern, gold).columns == ("Mail",)
+    assert normalise_segment(pattern, gold).staged.without_consent == 1
+
+
+@pytest.mark.bad_input
+def test_values_that_no_allowed_one_matches_are_named(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    path = lake.write("Gold", ["anna@example.com", "bob@example.com"])
+    pq.write_table(pq.read_table(path).append_column("Ads", pa.array(["Yes", "No"])), path)
+    keys = {"segments": "Gold", "consent": {"column": "Ads", "allow": [True]}}
+    gold = GOLD.model_copy(update={"audience": "Gold"})
+    run = lake.run(**keys)
+    validate_segment(run, gold)
+    with pytest.raises(AirflowFailException, match=r"'Ads' holds 'Yes' \(1 row\).*write `allow: \['Yes'\]`"):
+        normalise_segment(run, gold)
+    allowed = lake.run(guards={"allow_empty": True}, **keys)
+    validate_segment(allowed, gold)
+    normalise_segment(allowed, gold)
+    assert "Nobody has consented. The column 'Ads' holds 'Yes'" in caplog.text

@@ -37,7 +37,17 @@ def test_defaults_are_those_of_the_reference() -> None:
             },
             "changes": None,
         },
-        "segments": [{"table": "*", "audience": None, "audience_id": None, "path": None, "changes": None}],
+        "segments": [
+            {
+                "table": "*",
+                "audience": None,
+                "audience_id": None,
+                "path": None,
+                "changes": None,
+                "email": None,
+                "consent": None,
+            }
+        ],
         "vanished": "keep",
         "profiles": None,
         "membership": None,

@@ -32,8 +32,8 @@ _ONE_OR_TWO_OF_A_KIND: Final = frozenset(
     {
         # the network
         "lost-upload", "reset-upload", "hang-upload", "http-503", "cut-url", "down-waiting",
-        # answers of the service
-        "117-status", "3226", "401-upload", "revoked", "failed", "format", "stuck", "columns", "refused",
+        # answers of the service; not "revoked", which `select` finds before anything is read
+        "117-status", "3226", "401-upload", "failed", "format", "stuck", "columns", "refused",
         "refused-too-many",
         # storages
         "azure-503", "lease-lost-azure", "disk-full", "read-only",

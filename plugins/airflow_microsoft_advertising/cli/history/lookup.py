@@ -25,7 +25,7 @@ def chosen_exports(name: str | None) -> list[Export]:
     Raises:
         ConfigurationError: There is no export of this name, or its file is not valid.
     """
-    from airflow_microsoft_advertising.cli.execution import find_export  # noqa: PLC0415 - keeps --help quick
+    from airflow_microsoft_advertising.cli.exports import find_export  # noqa: PLC0415 - keeps --help quick
     from customer_match.export.loading import BrokenExport, load_exports  # noqa: PLC0415
 
     if name is not None:
@@ -36,7 +36,7 @@ def chosen_exports(name: str | None) -> list[Export]:
 @logs_on_stderr()
 def open_workspace(export: Export) -> Workspace:
     """Open the workspace of an export, with Airflow's connections."""
-    from airflow_microsoft_advertising.cli.airflow_connections import airflow_connections  # noqa: PLC0415 - as above
+    from airflow_microsoft_advertising.cli.airflow_settings import airflow_connections  # noqa: PLC0415 - as above
     from airflow_microsoft_advertising.lake.filesystem import filesystem  # noqa: PLC0415
     from customer_match.workspace.workspace import Workspace  # noqa: PLC0415
 

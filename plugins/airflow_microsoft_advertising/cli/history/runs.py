@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from airflow_microsoft_advertising.cli.exports import complete_exports
 from airflow_microsoft_advertising.cli.history.lookup import chosen_exports, read_history
 from airflow_microsoft_advertising.cli.output import as_json_text, say
-from customer_match.runs.report import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["history", "status"]
 
 ExportName = Annotated[
-    str | None, typer.Argument(metavar="[EXPORT]", help="Name of the export. Default: all exports.")
+    str | None,
+    typer.Argument(
+        metavar="[EXPORT]",
+        help="Name of the export, or path of its file. Default: all exports.",
+        autocompletion=complete_exports,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -58,6 +63,7 @@ def status(export: ExportName = None, *, as_json: AsJson = False) -> None:
     """
     from customer_match.history.summaries import newest_rows, status_summary  # noqa: PLC0415 - imports pandas
     from customer_match.history.trends import TREND_RUNS  # noqa: PLC0415
+    from customer_match.runs.report import Outcome  # noqa: PLC0415
 
     found = [(one, read_history(one, TREND_RUNS)) for one in chosen_exports(export)]
     if as_json:

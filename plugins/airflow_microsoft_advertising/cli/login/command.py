@@ -128,6 +128,9 @@ def log_in(login: Login) -> str:
     """
     from airflow.utils.session import create_session  # noqa: PLC0415 (keeps --help quick)
 
+    from airflow_microsoft_advertising.connection.metadata_database import (  # noqa: PLC0415
+        require_metadata_database,
+    )
     from airflow_microsoft_advertising.connection.place import variable_of  # noqa: PLC0415
     from airflow_microsoft_advertising.connection.writer import (  # noqa: PLC0415
         SavedConnection,
@@ -135,6 +138,7 @@ def log_in(login: Login) -> str:
         write_connection,
     )
 
+    require_metadata_database()
     with create_session() as session:
         saved = read_connection(login.conn_id, session)
     before = keep_values(login, saved or SavedConnection())

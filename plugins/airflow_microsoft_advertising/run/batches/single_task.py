@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_microsoft_advertising.run.batches.batch import Batch, Outlook
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.report import write_report
-from airflow_microsoft_advertising.run.select import select_segments
+from airflow_microsoft_advertising.run.select import check_before_reading, select_segments
 from customer_match.errors import TerminalError, TransientError
 from customer_match.runs.batch_state import Retries
 from customer_match.runs.records import Step
@@ -43,11 +43,12 @@ class SingleTask:
     holder: str
 
     def prepare(self) -> None:
-        """Select the segments, then validate, normalise and plan each. A segment that fails does not stop the others.
+        """Sign in, select the segments, and validate, normalise and plan each. A failed one does not stop the others.
 
         Raises:
-            AirflowFailException: There is nothing to export.
+            AirflowFailException: There is nothing to export, or the connection cannot act on the account.
         """
+        check_before_reading(self.run)
         segments = select_segments(self.run)
         Batch.new(self.run, _BATCH, segments, _NO_RETRIES, self.holder).work_through(Step.CHUNK)
 

@@ -524,6 +524,11 @@ def installation(airflow_db: Path, tmp_path: Path) -> dict[str, str]:
     """The environment of a separate Airflow."""
     with sqlite3.connect(airflow_db) as there, sqlite3.connect(tmp_path / "airflow.db") as here:
         there.backup(here)  # a copy of the file would release SQLite's locks on it
+        here.execute("PRAGMA journal_mode = DELETE")
+        here.execute("DELETE FROM variable")  # other tests of the session store tokens without a key
+        here.execute("DELETE FROM connection")
+        here.commit()
+        here.execute("VACUUM")
     return {
         **os.environ,
         "AIRFLOW_HOME": str(tmp_path),
