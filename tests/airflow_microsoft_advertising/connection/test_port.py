@@ -12,6 +12,7 @@ from sqlalchemy import event, select
 
 from airflow_microsoft_advertising.connection import port
 from airflow_microsoft_advertising.connection.port import PORT, fill_in_ports
+from airflow_microsoft_advertising.plugin import MicrosoftAdvertisingPlugin
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE
 
 MOMENTS = ("before_insert", "before_update")
@@ -53,6 +54,15 @@ def test_only_our_connections_without_a_port_get_one(
     fill_in_ports()
     fill_in_ports()  # once for each process is enough
     assert save("ads", conn_type, number) == stored
+
+
+def test_the_plugin_does_so_when_it_is_loaded() -> None:
+    for moment in MOMENTS:
+        if event.contains(Connection, moment, port._fill_in):
+            event.remove(Connection, moment, port._fill_in)
+    assert save("ads", CONNECTION_TYPE, None) is None
+    MicrosoftAdvertisingPlugin.on_load()
+    assert save("ads", CONNECTION_TYPE, None) == PORT
 
 
 def test_a_connection_of_an_earlier_version_gets_one_when_it_is_changed() -> None:
