@@ -43,6 +43,13 @@ def faults_of(installation: Any) -> str:
     return f"{installation.stack.account['base_url']}/simulator/faults"
 
 
+def signed_in(installation: Any) -> dict[str, str]:
+    """The headers of a user."""
+    user = {"username": "admin", "password": installation.stack.password}
+    answer = httpx.post(f"{installation.stack.airflow_url}/auth/token", json=user, trust_env=False)
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
 def made_up_for(installation: Any) -> list[str]:
     """The runs whose reports the DAG processor has made, by its log."""
     logs = (installation.stack.folder / "airflow" / "logs" / "dag_processor").rglob("*.log")
@@ -60,9 +67,10 @@ def test_one_alert_for_each_change(installation: Any) -> None:
     [alert] = receivers.of(first)
     assert alert["title"] == "announced: 1 segment failed"
     assert "1 of 2 segments have problems.\n- Lapsed: validate: " in alert["text"]
-    page = httpx.get(alert["run_url"], trust_env=False)
-    assert page.is_success
-    assert alert["run_url"].startswith(f"{installation.stack.airflow_url}/dags/announced/runs/")
+    assert alert["run_url"] == f"{installation.stack.airflow_url}/dags/announced/runs/{first}"
+    report = httpx.get(alert["report_url"], headers=signed_in(installation), trust_env=False)
+    assert report.is_success
+    assert "Lapsed" in report.text
 
     api.post(f"/dags/{ANNOUNCED}/clearTaskInstances", CLEAR_REPORT | {"dag_run_id": first})
     assert installation.wait(ANNOUNCED, first) == "failed"
