@@ -12,6 +12,7 @@ import sys
 import tomllib
 from importlib import import_module
 from importlib.metadata import entry_points
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -97,6 +98,8 @@ RESUMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 class Upload:
     """Tells what it is asked to do."""
+
+    audience = SimpleNamespace(name="Gold")
 
     def resume(self, *, started: float, overdue: str | None) -> dict[str, Any]:
         return {"resumed": started, "overdue": overdue}
