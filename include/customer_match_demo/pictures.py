@@ -22,10 +22,10 @@ localStorage.setItem("react-resizable-panels:grid-ltr",
 localStorage.setItem("demo/open-groups", '["segment"]');
 """
 _CLIP: FloatRect = {"x": 66, "y": 0, "width": 448, "height": 424}
-# Hidden: the location of the tables on this machine, and the columns "Matched", "Parts" and "Seconds".
+# Hidden: the location of the tables on this machine, the columns "Matched users" and "Sent", and what words mean.
 _REPORT = """
-.place, th:nth-last-child(-n+3), td:nth-last-child(-n+3) { display: none }
-body { margin: 0 auto } small { white-space: nowrap } table { margin-bottom: 1rem }
+.place, th:nth-last-child(-n+2), td:nth-last-child(-n+2), table ~ * { display: none }
+body { margin: 0 auto; padding-top: 1rem } table { margin-bottom: 1rem }
 """
 _BOTH = """
 <!doctype html><style>
@@ -61,7 +61,7 @@ def take(folder: Path, picture: Path) -> None:
                 viewport={"width": 960, "height": 640}, device_scale_factor=2, color_scheme="light"
             )
             grid = _grid(page, stack, f"/dags/{lake.export.name}/runs/{run_id}")
-            page.set_viewport_size({"width": 1168, "height": 640})
+            page.set_viewport_size({"width": 1280, "height": 640})  # as a table
             page.set_content(lake.read(run).decode())
             page.add_style_tag(content=_REPORT)
             report = page.screenshot(full_page=True)

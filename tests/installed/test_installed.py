@@ -55,7 +55,20 @@ def test_airflow_finds_provider_connection_type_and_plugin(project: Project) -> 
 
 @pytest.mark.parametrize(
     "command",
-    ["--help", "validate", "run", "reconcile", "login", "set-up", "audiences", "sample-lake", "ledger"],
+    [
+        "--help",
+        "status",
+        "history",
+        "report",
+        "validate",
+        "run",
+        "reconcile",
+        "login",
+        "set-up",
+        "audiences",
+        "sample-lake",
+        "ledger",
+    ],
 )
 def test_every_command_starts_without_the_source_tree(project: Project, command: str) -> None:
     done = project.call("customer-match", *([command] if command == "--help" else [command, "--help"]))

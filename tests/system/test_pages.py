@@ -138,7 +138,7 @@ def test_segments_are_chosen_from_a_list_and_the_note_links_to_audiences(
     assert installation.wait("basic", run["dag_run_id"]) == "success"
     page.goto(f"{url}/runs/{run['dag_run_id']}")
     link = page.get_by_role("link", name="Audiences at Microsoft Advertising")
-    expect(link).to_have_attribute("href", installation.stack.account["base_url"])
+    expect(link).to_have_attribute("href", installation.stack.account["base_url"], timeout=30_000)
 
 
 def test_the_report_reads_well(installation: Any, page: Page) -> None:

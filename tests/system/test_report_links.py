@@ -59,6 +59,14 @@ def test_the_task_links_to_the_report(installation: Any, page: Page, run_id: str
     assert refused == []
 
 
+def test_the_note_links_to_the_report(installation: Any, page: Page, run_id: str) -> None:
+    page.goto(f"{installation.stack.airflow_url}/dags/basic/runs/{quote(run_id)}")
+    link = page.get_by_role("link", name="Report", exact=True)
+    expect(link).to_have_attribute(
+        "href", f"/customer-match/reports/basic/{quote(run_id, safe='')}", timeout=30_000
+    )
+
+
 def test_a_browser_without_a_login_is_led_to_it_and_back(
     installation: Any,
     page: Page,

@@ -16,7 +16,6 @@ import typer
 from airflow_microsoft_advertising.cli.output import logs_on_stderr, say
 from airflow_microsoft_advertising.cli.progress import show_progress
 from customer_match.errors import ConfigurationError
-from customer_match.runs.folders import report_page
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.cli.exports import ExportFile
@@ -80,14 +79,9 @@ def run_export(file: ExportFile, options: Options) -> None:
             raise ConfigurationError(file.describe(error)) from None
     # Neither format contains addresses.
     typer.echo(report.model_dump_json(indent=2) if options.as_json else _as_text(report))
-    say(f"Report: {_location(file.export, report)}", err=options.as_json)
+    say(f"Report: {report.page}", err=options.as_json)
     if report.failed:
         raise typer.Exit(1)
-
-
-def _location(export: Export, report: RunReport) -> str:
-    """Path or URL of the page of a report."""
-    return f"{export.workspace.locate().rstrip('/')}/{report_page(report.export, report.run_id)}"
 
 
 def _as_text(report: RunReport) -> str:

@@ -1,10 +1,10 @@
-"""The note of a run: the summary of its report, with a link to its audiences."""
+"""The note of a run: the summary of its report, with links to the report and to the audiences."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from airflow_microsoft_advertising.links import audiences_url
+from airflow_microsoft_advertising.links import audiences_url, report_path
 from customer_match.redaction import logger
 
 if TYPE_CHECKING:
@@ -14,19 +14,22 @@ __all__ = ["note_of"]
 
 log = logger(__name__)
 
-_LINK: Final = "{line} [Audiences at Microsoft Advertising]({url})"
+_LINK: Final = "[{name}]({url})"
 """In Markdown, as Airflow's page shows notes."""
 
 
 def note_of(run: ExportRun, summary: str) -> str:
-    """Return the note: the link is in the first line, because Airflow cuts off long notes."""
+    """Return the note: the links are in the first line, because Airflow cuts off long notes."""
     line, _, rest = summary.partition("\n")
-    if url := _url(run):
-        line = _LINK.format(line=line, url=url)
-    return "\n".join(part for part in (line, rest) if part)
+    targets = {
+        "Report": report_path(run.export.name, run.run_id),
+        "Audiences at Microsoft Advertising": _audiences(run),
+    }
+    links = [_LINK.format(name=name, url=url) for name, url in targets.items() if url]
+    return "\n".join(part for part in (f"{line} {' · '.join(links)}", rest) if part)
 
 
-def _url(run: ExportRun) -> str | None:
+def _audiences(run: ExportRun) -> str | None:
     try:
         base_url = run.hook.environment().token_host
     except Exception as error:  # noqa: BLE001 (a report without a link is better than none)

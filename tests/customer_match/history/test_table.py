@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -244,3 +245,19 @@ def test_the_history_in_azure(lake_container: LakeContainer) -> None:
     assert sorted(frame["members"]) == [1, 7, 8, 30]
     history.forget_before(date(2026, 7, 1))
     assert members(history) == {"run 30": [30]}
+
+
+def test_runs_of_many_processes_that_end_together(tmp_path: Path) -> None:
+    """As the mapped tasks of an operator do. Duplicates may stay until the next run is added; nothing is lost."""
+    history = History(Workspace(LocalFileSystem(), str(tmp_path)), "autumn")
+
+    def record(day: int) -> None:
+        history.record(rows_on(0, [day], run_id=f"run {day}"))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(record, range(40)))
+    wanted = {f"run {day}": [day] for day in range(40)}
+    assert members(history) == wanted
+    record(40)
+    assert members(history) == wanted | {"run 40": [40]}
+    assert len(list(tmp_path.glob("history/*/*.parquet"))) == 1
