@@ -133,15 +133,25 @@ class History:
             return None
 
     def _read(self, name: str, columns: set[str] | None = None) -> pa.Table | None:
-        """Read a file; None if it is damaged."""
+        """Read a file; None if it is damaged or no part of the history."""
+        content = self._files.read_bytes(f"{self.folder}/{name}")
         try:
-            content = self._files.read_bytes(f"{self.folder}/{name}")
             file = pq.ParquetFile(pa.BufferReader(content))
-            names = [one for one in file.schema_arrow.names if columns is None or one in columns]
-            return file.read(names, use_threads=False)  # the files are small
+            if _is_history(file.schema_arrow):
+                names = [one for one in file.schema_arrow.names if columns is None or one in columns]
+                return file.read(names, use_threads=False)  # the files are small
         except pa.ArrowInvalid:
-            log.warning("The file %s of the history is damaged and is ignored; you may delete it", name)
-            return None
+            pass
+        log.warning("The file %s of the history is damaged and is ignored; you may delete it", name)
+        return None
+
+
+def _is_history(schema: pa.Schema) -> bool:
+    """Whether a file has the columns that identify a run, and no column of another type than ours."""
+    known = [name for name in schema.names if name in SCHEMA.names]
+    return {"run_id", "started", "ended"}.issubset(known) and all(
+        schema.field(name).type == SCHEMA.field(name).type for name in known
+    )
 
 
 def _newest_of_each_run(tables: Sequence[pa.Table], columns: Container[str] | None = None) -> pa.Table:

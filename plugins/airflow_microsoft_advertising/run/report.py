@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from airflow_microsoft_advertising.run.sizes import load_sizes
-from customer_match.errors import CustomerMatchError
 from customer_match.history.rows import rows_of
 from customer_match.history.table import History
 from customer_match.planning.known_tables import Changes
@@ -58,8 +57,13 @@ def _record(run: ExportRun, report: RunReport) -> None:
     try:
         history.record(rows_of(report))
         history.forget_before((report.finished - timedelta(days=run.export.history_days)).date())
-    except CustomerMatchError as error:
-        log.warning("The run could not be added to the history in %s: %s", history.folder, error)
+    except Exception as error:  # noqa: BLE001 (as above; a library may raise anything)
+        log.warning(
+            "The run could not be added to the history in %s: %s: %s",
+            history.folder,
+            type(error).__name__,
+            error,
+        )
 
 
 def _page(run: ExportRun, report: RunReport) -> str:

@@ -186,13 +186,30 @@ def test_months_that_ended_before_a_day_are_forgotten(
     assert "notes.txt" in names
 
 
-def test_a_damaged_file_is_named_and_left_alone(
-    storage: MemoryStorage, caplog: pytest.LogCaptureFixture
+def parquet(table: pa.Table) -> bytes:
+    output = pa.BufferOutputStream()
+    pq.write_table(table, output)
+    return bytes(output.getvalue())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"PAR1 cut off",
+        b"",
+        parquet(pa.table({"run_id": ["run 0"], "other": [1]})),
+        parquet(
+            SCHEMA.empty_table().drop_columns(["members"]).append_column("members", pa.array([], pa.string()))
+        ),
+    ],
+)
+def test_a_damaged_or_foreign_file_is_named_and_left_alone(
+    storage: MemoryStorage, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
     history = History(storage, "autumn")
     history.record(rows_on(0, [1]))
     [path] = storage.files
-    storage.files[path] = storage.files[path][:100]
+    storage.files[path] = content
     history.record(rows_on(1, [2]))
     assert members(history) == {"run 1": [2]}
     assert path in storage.files
@@ -206,9 +223,7 @@ def test_files_of_other_releases(storage: MemoryStorage) -> None:
     [path] = storage.files
     table = pq.read_table(pa.BufferReader(storage.files[path]))
     other = table.drop_columns(["match_rate"]).append_column("later", pa.array(["new"]))
-    output = pa.BufferOutputStream()
-    pq.write_table(other, output)
-    storage.files[path] = bytes(output.getvalue())
+    storage.files[path] = parquet(other)
     history.record(rows_on(1, [2]))
     found = history.read().to_pylist()
     assert [(row["members"], row["later"], row["match_rate"]) for row in found] == [
