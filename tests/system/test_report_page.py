@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from customer_match.addresses.definition import Rejection
 from customer_match.history.plots import plots_of
 from customer_match.history.rows import rows_of
 from customer_match.history.table import History
@@ -51,7 +52,7 @@ def report(segments: int, **changes: object) -> RunReport:
     rows = [
         a_segment(
             audience=[LONG, ARABIC, f"Gold {place}"][min(place, 2)], segment=LONG, profiles=12_345_678, valid=2_500_000,
-            rejected={"missing": 4_000_000, "local_part_invalid": 1_234_567}, duplicates=500_000, members=2_000_000,
+            rejected=dict.fromkeys(Rejection, 1_234_567), duplicates=500_000, members=2_000_000,
             location=f"abfs://lake@account.dfs.core.windows.net/{LONG}/2026/06/01", without_consent=1_000_000,
             suppressed=12_345, sizes=SIZES, rejects=f"runs/autumn/{LONG}/rejects.parquet", calls=1_200, route="apply",
             refused={"EmailMustBeHashed": 1_000}, renewed=2_000_000,
@@ -86,6 +87,13 @@ def test_nothing_is_cut_off(browser: Browser, page: Path, width: int) -> None:
     clipped = "[...document.querySelectorAll('td, .tile')].filter(e => e.scrollWidth > e.clientWidth + 1)"
     assert shown.evaluate(f"{clipped}.map(e => e.outerHTML.slice(0, 99))") == []
     assert shown.locator("svg").count() == 4
+    outside = "t.getBoundingClientRect().right > t.ownerSVGElement.getBoundingClientRect().right + 1"
+    assert (
+        shown.evaluate(
+            f"[...document.querySelectorAll('svg text')].filter(t => {outside}).map(t => t.innerHTML)"
+        )
+        == []
+    )
     assert shown.get_by_text(ARABIC, exact=True).first.is_visible()
     shown.close()
 

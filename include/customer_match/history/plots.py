@@ -95,7 +95,16 @@ def _reasons(axes: Axes, trend: pd.DataFrame, reasons: Sequence[str]) -> None:
 
 
 def _legend(axes: Axes) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0, handlelength=1, fontsize=8)
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.12, 1),
+        ncols=3,
+        borderaxespad=0,
+        handlelength=0.8,
+        handletextpad=0.4,
+        columnspacing=0.8,
+        fontsize=7,
+    )
 
 
 def _svg(draw: Callable[[Axes], None], trend: pd.DataFrame, label: str) -> str:
