@@ -14,9 +14,10 @@ from typing import Any, BinaryIO
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from customer_match.errors import CustomerMatchError
+from customer_match.errors import CustomerMatchError, TerminalError
+from customer_match.storage.client_errors import file_shrank_error
 from customer_match.storage.errors import translate_error
-from customer_match.storage.paths import open_file, read_range, with_exact_names
+from customer_match.storage.paths import get_info, open_local_file, read_range, with_exact_names
 from customer_match.storage.read_ahead import Range, ReadAhead, Requests
 
 __all__ = ["Input", "format_location", "open_input", "storage_faults"]
@@ -64,13 +65,23 @@ def open_input(filesystem: fsspec.AbstractFileSystem, path: str, size: int | Non
     Raises:
         FileNotFoundError: The file does not exist; if the size is given, raised when reading. Other errors as in
             `storage_faults`, also when reading.
+        TransientError: When reading: the file became shorter.
+        TerminalError: When reading: the storage returns another number of bytes than it stores.
     """
     location = format_location(filesystem, path)
-    if size is not None and not isinstance(filesystem, LocalFileSystem):
-        return Input(_Ranges(filesystem, path, size), location)
     with storage_faults(location):
-        file = open_file(filesystem, path)
-    return Input(file, location)
+        if isinstance(filesystem, LocalFileSystem):
+            return Input(open_local_file(filesystem, path), location)
+        return Input(
+            _Ranges(filesystem, path, _size_of(filesystem, path) if size is None else size), location
+        )
+
+
+def _size_of(filesystem: fsspec.AbstractFileSystem, path: str) -> int:
+    info = get_info(filesystem, path)
+    if info["type"] == "directory":
+        raise FileNotFoundError(path)
+    return int(info["size"])
 
 
 class Input(io.RawIOBase, BinaryIO):
@@ -169,4 +180,19 @@ class _Ranges:
         self._ahead = None
 
     def _fetch(self, start: int, end: int) -> bytes:
-        return read_range(self._filesystem, self._path, start, end)
+        content = read_range(self._filesystem, self._path, start, end)
+        if len(content) != end - start:
+            raise self._wrong_length(len(content), start, end)
+        return content
+
+    def _wrong_length(self, length: int, start: int, end: int) -> CustomerMatchError:
+        """The error for a range of another length: reading on would lose rows, or read some twice."""
+        location = format_location(self._filesystem, self._path)
+        now = _size_of(self._filesystem, self._path)
+        if now < self._size:
+            return file_shrank_error(location, f"{now:,} bytes instead of {self._size:,}")
+        return TerminalError(
+            f"{location} has {self._size:,} bytes, but its storage returned {length:,} for the bytes {start:,} to "
+            f"{end - 1:,}. Something decompresses it on the way: remove its metadata `Content-Encoding`, or have the "
+            "file written without compression."
+        )

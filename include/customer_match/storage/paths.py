@@ -2,13 +2,13 @@
 
 fsspec's file systems treat names differently, and some wrongly (docs/lake-layouts.md#names). These functions guarantee
 for all of them: a path is taken literally, never as a pattern; everything found below a folder is really below it, or
-an error is raised; and folder markers are not reported as files.
+an error is raised; folder markers are not reported as files; and in Azure, bytes are those that are stored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import fsspec
 from fsspec.asyn import AsyncFileSystem
@@ -16,6 +16,8 @@ from fsspec.asyn import AsyncFileSystem
 from customer_match.errors import ConfigurationError, TerminalError
 
 if TYPE_CHECKING:
+    from fsspec.implementations.local import LocalFileSystem
+
     from customer_match.storage.azure_names import AzureNames
 
 __all__ = [
@@ -24,7 +26,7 @@ __all__ = [
     "get_unambiguous_info",
     "is_in_azure",
     "list_folder",
-    "open_file",
+    "open_local_file",
     "read_range",
     "walk_files",
     "with_exact_names",
@@ -123,7 +125,7 @@ def find_paths(filesystem: fsspec.AbstractFileSystem, folder: str) -> list[str]:
 
 
 def read_range(filesystem: fsspec.AbstractFileSystem, path: str, start: int, end: int) -> bytes:
-    """Read a range of a file.
+    """Read a range of a file, as it is stored.
 
     Raises:
         FileNotFoundError: The file does not exist.
@@ -134,13 +136,13 @@ def read_range(filesystem: fsspec.AbstractFileSystem, path: str, start: int, end
     return content
 
 
-def open_file(filesystem: fsspec.AbstractFileSystem, path: str) -> Any:
-    """Open a file for reading, without read-ahead.
+def open_local_file(filesystem: LocalFileSystem, path: str) -> BinaryIO:
+    """Open a file on a local disk for reading.
 
     Raises:
         FileNotFoundError: The file does not exist.
     """
-    return with_exact_names(filesystem).open(path, "rb", cache_type="none")
+    return cast("BinaryIO", filesystem.open(path, "rb"))
 
 
 def _azure(filesystem: fsspec.AbstractFileSystem) -> AzureNames | None:

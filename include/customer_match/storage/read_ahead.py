@@ -122,7 +122,7 @@ class ReadAhead:
     """Serves reads of a file from ranges fetched ahead, and all other reads by separate requests.
 
     Args:
-        fetch: Reads a range of the file; called from several threads.
+        fetch: Reads a range of the file, all of it; called from several threads.
         ranges: What will be read, in about this order.
         requests: Those of the files that are read one after the other; None: this file alone.
     """
@@ -140,7 +140,7 @@ class ReadAhead:
         self._requests.add(self._expected)
 
     def read(self, start: int, end: int) -> bytes:
-        """Return a range of the file; shorter only at the end of the file."""
+        """Return a range of the file."""
         parts: list[bytes] = []
         while start < end:
             request = self._at(start)
@@ -149,8 +149,6 @@ class ReadAhead:
                 break
             offset = start - request.piece.start
             part = self._requests.start_now(request).result()[offset : end - request.piece.start]
-            if not part:  # the file has become shorter
-                break
             parts.append(part)
             start += len(part)
             self._consume(request, len(part))

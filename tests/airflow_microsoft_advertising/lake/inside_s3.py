@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import os
@@ -195,6 +196,15 @@ def test_a_parquet_file_is_read_ahead(lake: Lake, monkeypatch: pytest.MonkeyPatc
     table = open_table(found, path)
     assert [value for batch in table.batches(["Email"]) for value in batch.column(0).to_pylist()] == emails
     assert 0 < sum(served) < table.files[0].size_bytes / 3
+
+
+def test_a_compressed_file_is_read_as_it_is_stored(lake: Lake) -> None:
+    emails = [f"e{number}@example.com" for number in range(5_000)]
+    content = gzip.compress("Email\n{}\n".format("\n".join(emails)).encode())
+    boto = boto3.client("s3", endpoint_url=lake.bucket.endpoint_url, **KEYS)
+    boto.put_object(Bucket="lake", Key="segments/Compressed.csv", Body=content, ContentEncoding="gzip")
+    table = open_table(*filesystem("aws", "s3://lake/segments/Compressed.csv"))
+    assert [value for batch in table.batches(["Email"]) for value in batch.column(0).to_pylist()] == emails
 
 
 def test_a_dry_run_from_a_shell_reads_s3(lake: Lake, endpoint: str, tmp_path: Path) -> None:

@@ -204,3 +204,34 @@ class TestFileInALake:
                 file.seek(start)
                 with pytest.raises(TransientError, match="ServerBusy"):
                     file.read(1)
+
+    @pytest.mark.faults
+    @pytest.mark.parametrize("is_expected", [True, False], ids=["fetched ahead", "not ahead"])
+    def test_a_file_that_became_shorter_is_reported(self, lake: Any, is_expected: bool) -> None:
+        with open_input(lake, "/t/a", 10) as file:
+            lake.pipe_file("/t/a", b"012345")
+            file.expect([(0, 10)] if is_expected else [])
+            with pytest.raises(TransientError, match=r"became shorter .*6 bytes instead of 10"):
+                file.read()
+
+    @pytest.mark.faults
+    @pytest.mark.parametrize("size", [10, None])
+    @pytest.mark.parametrize("change", [lambda part: part * 2, lambda part: part[:-1], lambda _: b""])
+    def test_another_number_of_bytes_is_an_error(
+        self, lake: Any, size: int | None, change: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As from a client that decompresses: neither more nor fewer bytes are taken for the file."""
+        fetch = lake.cat_file
+        monkeypatch.setattr(lake, "cat_file", lambda path, **span: change(fetch(path, **span)))
+        with open_input(lake, "/t/a", size) as file:
+            file.expect([(0, 4)])
+            for start, end in ((0, 4), (4, 10)):
+                file.seek(start)
+                with pytest.raises(
+                    TerminalError, match=rf"has 10 bytes, .* for the bytes {start} to {end - 1}\."
+                ):
+                    file.read(end - start)
+
+    def test_a_folder_is_not_a_file(self, lake: Any) -> None:
+        with pytest.raises(FileNotFoundError):
+            open_input(lake, "/t")

@@ -12,10 +12,11 @@ from typing import Any, Final
 import fsspec
 
 from customer_match.errors import ConfigurationError
-from customer_match.storage.files import format_location, open_input, storage_faults
+from customer_match.storage.files import format_location, storage_faults
 from customer_match.storage.paths import list_folder
 from customer_match.tables.cdm import manifest, model_json
 from customer_match.tables.cdm.entity import Entity
+from customer_match.tables.documents import read_document
 from customer_match.tables.inside import inside
 from customer_match.tables.table import still_there
 
@@ -174,8 +175,7 @@ def _by_name(found: Iterable[tuple[str, Mapping[str, Any]]], where: str) -> dict
 
 def _json(filesystem: fsspec.AbstractFileSystem, path: str) -> Mapping[str, Any]:
     where = format_location(filesystem, path)
-    with open_input(filesystem, path) as file:
-        content = file.read(_MAX_BYTES + 1)
+    content = read_document(filesystem, path, _MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
         raise ConfigurationError(
             f"{where} is larger than {_MAX_BYTES // 2**20} MiB, too large for a model. Set `format` of the source in "

@@ -22,7 +22,7 @@ import pyarrow as pa
 from propcache.api import cached_property
 
 from customer_match.errors import ConfigurationError
-from customer_match.storage.files import format_location, open_input, storage_faults
+from customer_match.storage.files import format_location, storage_faults
 from customer_match.storage.paths import get_info, list_folder
 from customer_match.table_formats import Format
 from customer_match.tables.cdm.documents import MODEL, Model, read_model, split_path
@@ -30,6 +30,7 @@ from customer_match.tables.cdm.entity import FileSettings
 from customer_match.tables.cdm.joined import JoinedTable
 from customer_match.tables.cdm.table import EntityTable, entity_table, file_settings
 from customer_match.tables.columns import Columns, find_column, merge_columns
+from customer_match.tables.documents import read_document
 from customer_match.tables.formats import FoundTable, Place
 from customer_match.tables.listing import Listing, TableFile, list_files, visible
 from customer_match.tables.table import BATCH_ROWS
@@ -205,8 +206,7 @@ def _time_of(folder: str) -> datetime:
 
 def _names_in(filesystem: fsspec.AbstractFileSystem, path: str) -> frozenset[str]:
     """The names of folders in a file of the change log."""
-    with open_input(filesystem, path) as file:
-        text = file.read().decode("utf-8-sig", "replace")
+    text = read_document(filesystem, path).decode("utf-8-sig", "replace")
     names = (name.strip().strip('"').rstrip("/") for name in re.split(r"[,\r\n]", text))
     return frozenset(name for name in names if _TIME.fullmatch(name))
 

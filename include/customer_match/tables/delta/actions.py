@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from customer_match.errors import ConfigurationError
 from customer_match.storage.files import format_location, open_input
 from customer_match.tables.delta.log_files import LOG_FOLDER, LogFiles, Steps
+from customer_match.tables.documents import read_document
 from customer_match.tables.listing import TableFile
 from customer_match.tables.table import still_there
 
@@ -90,10 +90,10 @@ class LogReader:
 
     def _provenance(self, commit: TableFile) -> Mapping[str, Any]:
         """The `commitInfo` of a commit if it is the first action; otherwise empty."""
-        with self._open(commit.path) as content:
-            first = content.read(_FIRST_ACTION_BYTES).split(b"\n", 1)[0]
+        with still_there(self._where(commit.path)):
+            start = read_document(self._filesystem, commit.path, _FIRST_ACTION_BYTES)
         try:
-            action = json.loads(first)
+            action = json.loads(start.split(b"\n", 1)[0])
         except ValueError:  # longer than that, or damaged, which reading the whole file reports
             return {}
         info = action.get("commitInfo") if isinstance(action, dict) else None
@@ -107,8 +107,8 @@ class LogReader:
         return self._parquet_file(f"{self._folder}/{_SIDECARS}/{name}")
 
     def _json_file(self, path: str) -> Iterator[Action]:
-        with self._open(path) as content:
-            lines = content.read().split(b"\n")
+        with still_there(self._where(path)):
+            lines = read_document(self._filesystem, path).split(b"\n")
         if not any(
             map(bytes.strip, lines)
         ):  # a commit has at least one action: ignoring this file would lose members
@@ -133,7 +133,7 @@ class LogReader:
         )
 
     def _parquet_file(self, path: str) -> Iterator[Action]:
-        with self._open(path) as content:
+        with still_there(self._where(path)), open_input(self._filesystem, path) as content:
             try:
                 batches = pq.ParquetFile(content).iter_batches(_BATCH, columns=_COLUMNS, use_threads=False)
                 for batch in batches:
@@ -145,11 +145,6 @@ class LogReader:
                     f"{self._where(path)} is not a complete checkpoint of a Delta log: it is truncated or damaged. "
                     "Restore it, or have a new checkpoint written."
                 ) from error
-
-    @contextmanager
-    def _open(self, path: str) -> Iterator[Any]:
-        with still_there(self._where(path)), open_input(self._filesystem, path) as content:
-            yield content
 
     def _where(self, path: str) -> str:
         return format_location(self._filesystem, path)

@@ -24,7 +24,8 @@ import fsspec
 
 from customer_match.errors import ConfigurationError
 from customer_match.redaction import logger
-from customer_match.storage.files import format_location, open_input
+from customer_match.storage.files import format_location
+from customer_match.tables.documents import read_document
 from customer_match.tables.listing import TableFile
 from customer_match.tables.table import still_there
 
@@ -119,8 +120,8 @@ def _commits(filesystem: fsspec.AbstractFileSystem, listed: Iterable[TableFile])
 
 def _read(filesystem: fsspec.AbstractFileSystem, file: TableFile) -> tuple[frozenset[str], frozenset[str]]:
     where = format_location(filesystem, file.path)
-    with still_there(where), open_input(filesystem, file.path, file.size_bytes) as content:
-        text = content.read(_MAX_BYTES)
+    with still_there(where):
+        text = read_document(filesystem, file.path, _MAX_BYTES, file.size_bytes)
     try:
         changes = json.loads(text)
         return _names(changes["added"]), _names(changes["removed"])

@@ -20,7 +20,8 @@ from urllib.parse import unquote, urlsplit
 import fsspec
 
 from customer_match.errors import ConfigurationError
-from customer_match.storage.files import format_location, open_input
+from customer_match.storage.files import format_location
+from customer_match.tables.documents import read_document
 from customer_match.tables.listing import TableFile
 from customer_match.tables.table import still_there
 
@@ -119,8 +120,9 @@ def _newest_batches(batches: Sequence[TableFile], where: str) -> list[TableFile]
 def _entries(filesystem: fsspec.AbstractFileSystem, file: TableFile) -> list[tuple[str, str]]:
     """Path and action of each line."""
     where = format_location(filesystem, file.path)
-    with still_there(where), open_input(filesystem, file.path, file.size_bytes) as content:
-        lines = content.read(_MAX_BYTES).decode("utf-8", "replace").splitlines()
+    with still_there(where):
+        text = read_document(filesystem, file.path, _MAX_BYTES, file.size_bytes)
+    lines = text.decode("utf-8", "replace").splitlines()
     try:
         if lines[0].strip() == _VERSION:
             return [_entry(json.loads(line)) for line in lines[1:] if line.strip()]
