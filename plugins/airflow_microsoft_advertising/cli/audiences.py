@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from airflow_microsoft_advertising.cli.airflow_settings import airflow_connections
+from airflow_microsoft_advertising.cli.asking import confirm
 from airflow_microsoft_advertising.cli.output import as_json_text, logs_on_stderr, say
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
 from customer_match.errors import ConfigurationError
@@ -95,7 +96,7 @@ def _ask(chosen: Sequence[Audience]) -> None:
     """Ask for confirmation; a refusal ends the command."""
     for audience in chosen:
         say(f"{audience.id}  {audience.name}  ({_owner(audience) or 'not ours'})", err=True)
-    typer.confirm(f"Delete {len(chosen)} audiences with all their members?", abort=True, err=True)
+    confirm(f"Delete {len(chosen)} audiences with all their members?")
 
 
 def _owner(audience: Audience) -> str | None:

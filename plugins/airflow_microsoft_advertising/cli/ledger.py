@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from airflow_microsoft_advertising.cli.asking import confirm
 from airflow_microsoft_advertising.cli.exports import complete_exports
 from airflow_microsoft_advertising.cli.ledger_lookup import Comparison, FoundLedger
 from airflow_microsoft_advertising.cli.ledger_summary import summarise
@@ -94,7 +95,7 @@ def forget(
             "lease with `customer-match ledger release`."
         )
     if not yes:
-        typer.confirm(f"Reset the ledger of {audience!r}? The next run then sends all members.", abort=True)
+        confirm(f"Reset the ledger of {audience!r}? The next run then sends all members.")
     found.ledgers.forget(audience)
     say(
         f"The ledger was reset. The next run of {found.export.name} replaces the whole audience {audience!r}."
@@ -117,9 +118,6 @@ def release(
         say(f"No run holds the audience {audience!r}.")
         return
     if not yes:
-        typer.confirm(
-            f"End the lease of the run {found.busy} on {audience!r}? Make sure that the run is dead.",
-            abort=True,
-        )
+        confirm(f"End the lease of the run {found.busy} on {audience!r}? Make sure that the run is dead.")
     found.lease.release()
     say(f"The lease was ended. The next run of {found.export.name} starts at once.")

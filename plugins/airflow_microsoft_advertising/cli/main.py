@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -47,13 +47,23 @@ def main() -> None:
     prepare_airflow()
     try:
         with _interruption_ends_with_130():
-            app()
+            _shown_as_flags(typer.main.get_command(app))()
     except CustomerMatchError as error:
         say(str(error), err=True)
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 (a library's message may quote a cell of a table)
         say("".join(traceback.format_exception(error)), err=True)
         sys.exit(1)
+
+
+def _shown_as_flags(command: Any) -> Any:
+    """Let help show flags without a type: typer (0.29) writes `--full <bool>`, as if it took a value."""
+    for parameter in (*command.params, command.get_help_option(typer.Context(command))):
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    for one in getattr(command, "commands", {}).values():
+        _shown_as_flags(one)
+    return command
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from airflow_microsoft_advertising.cli.asking import confirm
 from airflow_microsoft_advertising.cli.execution import Options, run_export
 from airflow_microsoft_advertising.cli.exports import complete_exports, find_export_file
 from customer_match.errors import ConfigurationError
@@ -57,7 +58,7 @@ def _ask(export: str, segments: list[str] | tuple[()]) -> None:
     if not _is_interactive():
         raise ConfigurationError("Confirmation is needed, but there is no terminal. To confirm, add --yes.")
     which = f"the segments {', '.join(segments)}" if segments else "all segments"
-    typer.confirm(f"Replace the audiences of {which} of the export {export!r}?", abort=True, err=True)
+    confirm(f"Replace the audiences of {which} of the export {export!r}?")
 
 
 def _is_interactive() -> bool:

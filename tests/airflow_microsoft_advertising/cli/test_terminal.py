@@ -98,6 +98,7 @@ def test_help_fits_and_says_what_the_command_does(command: str, columns: int, us
     assert terminal.end() == 0
     shown = plain(terminal.raw)
     assert "Usage: customer-match" in shown.replace("\n ", " ")
+    assert "<bool>" not in shown, "flags take no value"
     assert all(len(line.rstrip()) <= columns for line in shown.splitlines())
 
 

@@ -12,8 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from airflow_microsoft_advertising.cli.asking import prompt
 from customer_match.errors import ConfigurationError
 from microsoft_advertising.pasted import one_word, trim
 
@@ -210,5 +209,6 @@ def _one_word(what: str, text: str) -> str:
 
 def ask(what: str, *, hidden: bool = False) -> str:
     """Ask the user for a value; a hidden one is not shown while it is typed."""
-    answer: str = typer.prompt(what, hide_input=hidden, err=True)
-    return trim(answer)
+    return trim(
+        prompt(what, option="an option or a variable: see `customer-match login --help`", hidden=hidden)
+    )

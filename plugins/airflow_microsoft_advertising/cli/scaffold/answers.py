@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import typer
-
+from airflow_microsoft_advertising.cli.asking import prompt
 from airflow_microsoft_advertising.cli.output import say
 from customer_match.errors import ConfigurationError
 
@@ -71,7 +70,7 @@ class Answers:
                 raise ConfigurationError(f"{option} is missing, and there is no terminal to ask. Add it.")
             return parse(default)
         for left in reversed(range(_TRIES)):
-            value = parse(str(typer.prompt(question, default=default, err=True)).strip())
+            value = parse(prompt(question, option=option, default=default).strip())
             fault = fault_of(key, value)
             if not fault:
                 return value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from airflow_microsoft_advertising.cli.asking import prompt
 from airflow_microsoft_advertising.cli.output import logs_on_stderr, say
 from airflow_microsoft_advertising.cli.scaffold.answers import Answers, listed
 from airflow_microsoft_advertising.cli.scaffold.lake import Lake, look_at
@@ -205,7 +206,7 @@ def _consent(
     column = given
     if column is None and answers.asks:
         hint = f" (perhaps {found.consent})" if found.consent else ""
-        column = str(typer.prompt(f"Column that states consent{hint}", default=_NONE, err=True)).strip()
+        column = prompt(f"Column that states consent{hint}", option="--consent", default=_NONE).strip()
     if column is None or column == _NONE:
         return None
     kind = found.columns.get(column, "")
