@@ -26,7 +26,7 @@ imports nothing from the client, so each checks the other. It offers REST, SOAP 
 SOAP share the same operations.
 
 ```
-customer-match simulator --port 8800 --data .simulator
+customer-match simulator --port 8800             # keeps its data in .simulator; another folder: --data DIR
 python -m microsoft_advertising_simulator --port 0 --data .simulator [--host ADDRESS] [--sandbox]
 ```
 

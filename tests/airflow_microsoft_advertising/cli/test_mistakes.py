@@ -47,6 +47,10 @@ MISTAKES = {
 }  # fmt: skip
 
 
+DRY = {"an aid"}
+"""Told by a dry run too: it signs in."""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "exports").mkdir()
@@ -72,7 +76,12 @@ def test_a_mistake_is_told_before_anything_is_read(
         "AIRFLOW_CONN_MICROSOFT_ADVERTISING_DEFAULT": json.dumps(account_connection(running_simulator.ready)),
     }
     done = subprocess.run(
-        [COMMAND, "run", "autumn"], env=env, capture_output=True, text=True, timeout=120, check=False
+        [COMMAND, "run", "autumn", *(["--dry-run"] if mistake in DRY else [])],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 1, done.stdout + done.stderr
     for words in told:
