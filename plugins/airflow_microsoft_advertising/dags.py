@@ -30,6 +30,7 @@ from airflow_microsoft_advertising.run.params import (
     params,
     upload_arguments,
 )
+from airflow_microsoft_advertising.tags import BROKEN_TAG, TAG
 from customer_match.export.loading import BrokenExport, load_exports
 from customer_match.export.model import Export
 from customer_match.export.segments import Segment
@@ -114,7 +115,7 @@ def export_dag(export: Export) -> DAG:
         dagrun_timeout=timedelta(hours=export.run_timeout_hours),
         on_failure_callback=partial(run_has_failed, export),
         doc_md=documentation(export),
-        tags=["customer match", *export.tags],
+        tags=[TAG, *export.tags],
         params=params(export),
         default_args={
             "owner": export.owner or "airflow",
@@ -258,6 +259,7 @@ def report_task(export: Export, groups: XComArg) -> XComArg:
         """Write the report. Fails if a segment failed. Success emits an asset event that can schedule other DAGs."""
         from airflow_microsoft_advertising.alerts import reporting  # noqa: PLC0415 (see above)
         from airflow_microsoft_advertising.pages.note import note_of  # noqa: PLC0415 (see above)
+        from airflow_microsoft_advertising.pages.stored_overview import store_overview  # noqa: PLC0415
         from customer_match.runs.report_text import summary_of  # noqa: PLC0415 (see above)
 
         context, run = get_current_context(), this_run(export)
@@ -273,6 +275,7 @@ def report_task(export: Export, groups: XComArg) -> XComArg:
         is_complete = not context["params"]["segments"]
         result = reporting.report_and_announce(run, all_segments(groups), is_complete=is_complete)
         context["ti"].xcom_push(REPORTED_KEY, value=True)
+        store_overview(run, context["asset_state_store"][audiences])
         summary = summary_of(result)
         context["ti"].xcom_push(NOTE_KEY, note_of(run, summary))
         log.info("%s", summary)
@@ -332,7 +335,7 @@ def broken_dag(export: BrokenExport) -> DAG:
         description=message.partition("\n")[0],
         schedule=None,
         doc_md=broken_documentation(message),
-        tags=["customer match", "broken"],
+        tags=[TAG, BROKEN_TAG],
     )
     def broken() -> None:
         @task(retries=0)

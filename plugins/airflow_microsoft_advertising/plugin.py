@@ -24,10 +24,20 @@ class MicrosoftAdvertisingPlugin(AirflowPlugin):
     listeners = [listener]  # noqa: RUF012 (as Airflow declares it)
     operator_extra_links = [AudienceLink(), ReportLink()]  # noqa: RUF012
 
+    external_views = [  # noqa: RUF012
+        {
+            "name": "Audience exports",
+            "href": f"{PAGES}/exports",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "customer-match",
+        }
+    ]
+
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow only reads it
         """The pages. Only the API server asks for them: all other processes of Airflow are spared FastAPI."""
-        from airflow_microsoft_advertising.pages.app import create_app  # noqa: PLC0415 (see above)
+        from airflow_microsoft_advertising.web.app import create_app  # noqa: PLC0415 (see above)
 
         return [{"app": create_app(), "url_prefix": PAGES, "name": "Customer Match"}]
 

@@ -6,12 +6,15 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from customer_match_demo.stack import account_connection
 from tests.microsoft_advertising_simulator.api import Simulator
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 Connect = Callable[..., str]
 
@@ -76,3 +79,16 @@ def simulator(running_simulator: Simulator, connect: Connect) -> Iterator[Simula
     running_simulator.api.control("faults", method="DELETE")
     settings = {"queue_seconds": 0, "processing_seconds": 0, "calls_per_minute": 6_000}
     running_simulator.api.control("settings", settings)
+
+
+@pytest.fixture
+def session(airflow_db: Path) -> Iterator[Session]:
+    """A session of the metadata database whose work is undone."""
+    from airflow import settings
+    from sqlalchemy.orm import Session
+
+    assert settings.engine is not None
+    with settings.engine.connect() as connection, connection.begin() as transaction:
+        with Session(bind=connection, join_transaction_mode="create_savepoint") as session:
+            yield session
+        transaction.rollback()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -20,19 +18,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def session(airflow_db: Path) -> Iterator[Session]:
-    """A session whose work is undone."""
-    from airflow import settings
-    from sqlalchemy.orm import Session
-
-    assert settings.engine is not None
-    with settings.engine.connect() as connection, connection.begin() as transaction:
-        with Session(bind=connection, join_transaction_mode="create_savepoint") as session:
-            yield session
-        transaction.rollback()
 
 
 @pytest.fixture

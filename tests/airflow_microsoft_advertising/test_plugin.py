@@ -12,12 +12,13 @@ import pytest
 from airflow_microsoft_advertising.plugin import MicrosoftAdvertisingPlugin
 
 LOADED = {
+    "external_views": ["customer-match"],
+    "fastapi_apps": ["/customer-match"],
     "listeners": ["airflow_microsoft_advertising.listener"],
     "operator_extra_links": [
         "<airflow_microsoft_advertising.links.AudienceLink object>",
         "<airflow_microsoft_advertising.links.ReportLink object>",
     ],
-    "fastapi_apps": ["/customer-match"],
 }
 """Each part that the plugin declares, with the names of its members: texts, or the first of `_NAMES` of a mapping."""
 

@@ -5,15 +5,15 @@ Importing pandas takes 0.25 s, so only functions that show something import this
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 import pandas as pd
 import pyarrow as pa
 
 from customer_match.addresses.definition import Rejection
+from customer_match.history.sparklines import sparkline
 
-__all__ = ["MIN_RUNS", "REASONS", "TREND_COLUMNS", "TREND_RUNS", "sparkline", "sparklines_of", "trend_of"]
+__all__ = ["MIN_RUNS", "REASONS", "TREND_COLUMNS", "TREND_RUNS", "sparklines_of", "trend_of"]
 
 TREND_RUNS: Final = 30
 """How many runs the plots show."""
@@ -28,8 +28,6 @@ TREND_COLUMNS: Final = (
     "audience_members", *REASONS,
 )  # fmt: skip
 """The columns of the history that trends need."""
-
-_BARS: Final = "▁▂▃▄▅▆▇█"
 
 
 def trend_of(history: pa.Table) -> pd.DataFrame:
@@ -67,17 +65,6 @@ def sparklines_of(history: pa.Table) -> dict[str, str]:
     frame = history.select(["run_id", *TREND_COLUMNS]).to_pandas()
     members = _by_audience(frame[~frame["dry_run"].astype(bool)])
     return {str(name): sparkline(column.dropna()) for name, column in members.items()}
-
-
-def sparkline(values: Iterable[float]) -> str:
-    """Draw numbers as a line of bars, from the smallest to the largest of them; equal numbers are half as high."""
-    numbers = list(values)
-    if not numbers:
-        return ""
-    low, high = min(numbers), max(numbers)
-    if low == high:
-        return _BARS[3] * len(numbers)
-    return "".join(_BARS[round((number - low) / (high - low) * (len(_BARS) - 1))] for number in numbers)
 
 
 def _by_audience(frame: pd.DataFrame) -> pd.DataFrame:

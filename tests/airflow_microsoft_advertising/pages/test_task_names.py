@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_microsoft_advertising.pages.task_names import name_tasks
-from tests.airflow_microsoft_advertising.test_listener import dag_run, session
+from tests.airflow_microsoft_advertising.test_listener import dag_run
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from sqlalchemy.orm import Session
 
-__all__ = ["dag_run", "session"]
+__all__ = ["dag_run"]
 
 
 def add(session: Session, run: DagRun, task_id: str, *names: str | None) -> None:

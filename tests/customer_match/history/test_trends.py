@@ -7,11 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pandas as pd
-import pytest
 
 from customer_match.history.rows import rows_of
 from customer_match.history.table import History
-from customer_match.history.trends import TREND_COLUMNS, sparkline, sparklines_of, trend_of
+from customer_match.history.trends import TREND_COLUMNS, sparklines_of, trend_of
 from customer_match.planning.sizes import Matched, size_of_audience
 from customer_match.runs.report import Outcome, SegmentReport
 from tests.customer_match.history.runs import DAY, report_on
@@ -78,14 +77,6 @@ def test_a_run_without_segments() -> None:
     history.record(rows_of(report_on(0).model_copy(update={"segments": ()})))
     assert trend_of(history.read())["members"].isna().all()
     assert sparklines_of(history.read()) == {}
-
-
-@pytest.mark.parametrize(
-    ("values", "line"),
-    [([], ""), ([5], "▄"), ([5, 5, 5], "▄▄▄"), ([0, 50, 100], "▁▅█"), ([100, 99, 0], "██▁"), ([-1, 1], "▁█")],
-)
-def test_sparklines(values: list[float], line: str) -> None:
-    assert sparkline(values) == line
 
 
 def test_a_sparkline_for_each_audience() -> None:

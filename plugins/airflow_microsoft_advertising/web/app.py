@@ -1,29 +1,45 @@
 """The web pages of this project: an application that Airflow's API server mounts.
 
-Each route asks Airflow whether the user may read the DAG. There is no page that describes the routes, because it would
-be open to everyone. This module is imported by the API server only: FastAPI is large.
+Each route asks Airflow whether the user may read the DAG, or shows only the DAGs that the user may read. There is no
+page that describes the routes, because it would be open to everyone. This module is imported by the API server only:
+FastAPI is large.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from html import escape
 from typing import Annotated, Final
 from urllib.parse import quote
 
-from airflow.api_fastapi.app import API_ROOT_PATH
+from airflow.api_fastapi.app import API_ROOT_PATH, get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.api_fastapi.core_api.security import requires_access_dag
-from fastapi import Depends, FastAPI, HTTPException, Path, Request, Response, status
+from airflow.api_fastapi.core_api.security import (
+    GetUserDep,
+    requires_access_dag,
+)
+from fastapi import Depends, FastAPI, Header, HTTPException, Path, Query, Request, Response, status
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from airflow_microsoft_advertising.pages.reports import NoReport, read_report
+from airflow_microsoft_advertising.web.exports_page import Asked, exports_html
+from airflow_microsoft_advertising.web.languages import chosen_language, language_of
+from airflow_microsoft_advertising.web.listing import list_exports
+from airflow_microsoft_advertising.web.reports import NoReport, read_report
+from airflow_microsoft_advertising.web.rights import rights_of
 from customer_match.errors import CustomerMatchError
 from customer_match.redaction import logger, without_addresses
 
 __all__ = ["create_app"]
+
+_SCRIPT_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+)
+"""For pages with buttons: their own script may run, and talk to Airflow only."""
 
 _HEADERS: Final = {
     # Reports have styles within, and nothing else that a browser would load or run.
@@ -43,6 +59,7 @@ max-width: 40rem; padding: 0 1rem; overflow-wrap: anywhere; }}</style></head>
 
 log = logger(__name__)
 
+may_read_dags = Depends(requires_access_dag("GET"))
 may_read_runs = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
 
 
@@ -51,8 +68,35 @@ def create_app() -> FastAPI:
     app = FastAPI(title="Customer Match", openapi_url=None, docs_url=None, redoc_url=None)
     app.middleware("http")(_add_headers)
     app.exception_handler(HTTPException)(_ask_for_login)
+    app.get("/exports", dependencies=[may_read_dags])(_exports)
     app.get("/reports/{dag_id}/{run_id}", dependencies=[may_read_runs])(_report)
     return app
+
+
+def _exports(
+    *,
+    session: SessionDep,
+    user: GetUserDep,
+    q: Annotated[str, Query(max_length=200)] = "",
+    show: Annotated[str, Query(max_length=20)] = "all",
+    sort: Annotated[str, Query(max_length=20)] = "title",
+    lang: Annotated[str | None, Query(max_length=20)] = None,
+    accept_language: Annotated[str, Header(max_length=1_000)] = "",
+) -> Response:
+    """Show all exports that the user may read."""
+    manager = get_auth_manager()
+    exports = list_exports(manager.get_authorized_dag_ids(user=user, method="GET"), session)
+    nonce = secrets.token_urlsafe()
+    page = exports_html(
+        exports,
+        Asked(q, show, sort),
+        language_of(chosen_language(lang, accept_language)),
+        rights_of(user, manager, [export.dag_id for export in exports]),
+        root=API_ROOT_PATH,
+        nonce=nonce,
+        now=datetime.now(UTC),
+    )
+    return HTMLResponse(page, headers={"Content-Security-Policy": _SCRIPT_POLICY.format(nonce=nonce)})
 
 
 def _report(
@@ -85,5 +129,6 @@ async def _ask_for_login(request: Request, error: Exception) -> Response:
 
 async def _add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     response = await call_next(request)
-    response.headers.update(_HEADERS)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
     return response

@@ -14,10 +14,11 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from airflow_microsoft_advertising.pages import app as pages
-from airflow_microsoft_advertising.pages.app import create_app
 from airflow_microsoft_advertising.plugin import MicrosoftAdvertisingPlugin
+from airflow_microsoft_advertising.web import app as pages
+from airflow_microsoft_advertising.web.app import create_app
 from customer_match.errors import TransientError
+from tests.airflow_microsoft_advertising.web.test_exports_page import export
 
 REPORT = "/reports/autumn/manual__2026-11-30T05:00:00+00:00"
 
@@ -51,7 +52,7 @@ def routes(app: FastAPI) -> list[APIRoute]:
 
 def test_every_route_asks_for_a_login(app: FastAPI) -> None:
     client = TestClient(app)
-    assert len(routes(app)) == 1
+    assert {route.path for route in routes(app)} == {"/exports", "/reports/{dag_id}/{run_id}"}
     for route in routes(app):
         path = re.sub(r"\{\w+\}", "x", route.path)
         for method in route.methods:
@@ -94,6 +95,35 @@ def test_a_workspace_that_cannot_be_opened(
     assert "The storage of" in answer.text
     assert "<b>" not in answer.text
     assert "example.com" not in answer.text
+
+
+def test_only_exports_that_the_user_may_read_are_listed(
+    app: FastAPI, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the buttons for what the user may do, and a script that only this page can have."""
+
+    def is_authorized_dag(method: str, details: Any, **_: Any) -> bool:
+        return method == "GET" or (method == "POST" and details.id == "autumn")
+
+    manager = SimpleNamespace(
+        is_authorized_dag=is_authorized_dag, get_authorized_dag_ids=lambda **_: {"autumn", "spring"}
+    )
+    for module in (security, pages):
+        monkeypatch.setattr(module, "get_auth_manager", lambda: manager)
+    monkeypatch.setattr(pages, "list_exports", lambda dag_ids, _: [export(one) for one in sorted(dag_ids)])
+    answer = TestClient(app).get("/exports", params={"lang": "fr"}, headers={"Accept-Language": "en"})
+    assert answer.status_code == 200
+    assert re.findall(r'data-dag="(\w+)"', answer.text) == ["autumn", "spring"]
+    assert answer.text.count("data-run>") == 1
+    assert "data-pause=" not in answer.text
+    assert '<html lang="fr">' in answer.text
+    [nonce] = re.findall(r"'nonce-([\w-]+)'", answer.headers["content-security-policy"])
+    assert f'<script nonce="{nonce}">' in answer.text
+    assert TestClient(app).get("/exports").headers["content-security-policy"].count(nonce) == 0
+
+
+def test_a_user_who_may_read_no_dag_sees_no_exports(app: FastAPI, asked: list[dict[str, Any]]) -> None:
+    assert TestClient(app).get("/exports").status_code == 403
 
 
 def test_the_plugin_gives_them_to_airflow(app: FastAPI) -> None:

@@ -1,0 +1,1 @@
+"""The project's own pages: an application that Airflow's API server mounts."""

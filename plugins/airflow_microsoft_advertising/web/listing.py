@@ -1,0 +1,140 @@
+"""What Airflow's metadata database knows of the exports: their DAGs, last runs and overviews. No storage is read."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.models.asset import TaskOutletAssetReference
+from airflow.models.asset_state_store import AssetStateStoreModel
+from airflow.models.dag import DagModel, DagTag
+from airflow.models.dagrun import DagRun
+from sqlalchemy import func, select
+
+from airflow_microsoft_advertising.pages.stored_overview import HEAD_KEY, join_overview
+from airflow_microsoft_advertising.tags import BROKEN_TAG, TAG
+from customer_match.redaction import logger
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from customer_match.history.overview import Overview
+
+__all__ = ["LastRun", "ListedExport", "list_exports"]
+
+log = logger(__name__)
+
+_REPORT: Final = "report"
+"""The task that has the asset with the overview among its outlets."""
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The newest run of a DAG.
+
+    Attributes:
+        run_id: Its id.
+        state: Airflow's state: queued, running, success or failed.
+        due: When it was due, UTC.
+    """
+
+    run_id: str
+    state: str
+    due: datetime
+
+
+@dataclass(frozen=True)
+class ListedExport:
+    """One export.
+
+    Attributes:
+        dag_id: Its DAG, named like the export.
+        title: Its title.
+        description: Its description; None without one.
+        schedule: When it runs, in words; None if only by hand.
+        is_paused: Whether Airflow starts no scheduled runs.
+        is_broken: Whether its file is not valid.
+        next_run: When the next scheduled run is due, UTC; None if there is none.
+        last_run: Its newest run; None if there was none.
+        overview: What its last run that sent something has shown; None if there was none since the upgrade.
+    """
+
+    dag_id: str
+    title: str
+    description: str | None
+    schedule: str | None
+    is_paused: bool
+    is_broken: bool
+    next_run: datetime | None
+    last_run: LastRun | None
+    overview: Overview | None
+
+
+def list_exports(dag_ids: Collection[str], session: Session) -> list[ListedExport]:
+    """List the exports among some DAGs, by title.
+
+    Args:
+        dag_ids: The DAGs that the user may read.
+        session: Session of the metadata database; four queries, however many exports there are.
+    """
+    of_exports = select(DagTag.dag_id).where(DagTag.name == TAG)
+    query = select(DagModel).where(DagModel.dag_id.in_(of_exports), DagModel.is_stale.is_(False))
+    found = {dag.dag_id: dag for dag in session.scalars(query) if dag.dag_id in dag_ids}
+    broken = set(session.scalars(select(DagTag.dag_id).where(DagTag.name == BROKEN_TAG)))
+    runs, overviews = _last_runs(found, session), _overviews(found, session)
+    exports = [
+        ListedExport(
+            dag_id=name,
+            title=dag.dag_display_name,
+            description=dag.description,
+            schedule=_schedule(dag),
+            is_paused=dag.is_paused,
+            is_broken=name in broken,
+            next_run=dag.next_dagrun_create_after,
+            last_run=runs.get(name),
+            overview=overviews.get(name),
+        )
+        for name, dag in found.items()
+    ]
+    return sorted(exports, key=lambda export: export.title.casefold())
+
+
+def _schedule(dag: DagModel) -> str | None:
+    if not dag.timetable_periodic and dag.next_dagrun_create_after is None:
+        return None
+    return dag.timetable_description or dag.timetable_summary
+
+
+def _last_runs(dags: Collection[str], session: Session) -> dict[str, LastRun]:
+    newest = select(func.max(DagRun.id)).where(DagRun.dag_id.in_(dags)).group_by(DagRun.dag_id)
+    query = select(DagRun.dag_id, DagRun.run_id, DagRun.state, DagRun.run_after).where(DagRun.id.in_(newest))
+    return {name: LastRun(run_id, str(state), due) for name, run_id, state, due in session.execute(query)}
+
+
+def _overviews(dags: Collection[str], session: Session) -> dict[str, Overview]:
+    query = (
+        select(TaskOutletAssetReference.dag_id, AssetStateStoreModel.key, AssetStateStoreModel.value)
+        .join(AssetStateStoreModel, AssetStateStoreModel.asset_id == TaskOutletAssetReference.asset_id)
+        .where(
+            TaskOutletAssetReference.dag_id.in_(dags),
+            TaskOutletAssetReference.task_id == _REPORT,
+            AssetStateStoreModel.key.startswith(HEAD_KEY, autoescape=True),
+        )
+    )
+    values: dict[str, dict[str, Any]] = defaultdict(dict)
+    for name, key, value in session.execute(query):
+        values[name][key] = json.loads(value)
+    found = {name: _joined(name, stored) for name, stored in values.items()}
+    return {name: overview for name, overview in found.items() if overview is not None}
+
+
+def _joined(name: str, values: Mapping[str, Any]) -> Overview | None:
+    try:
+        return join_overview(values)
+    except (ValueError, KeyError, TypeError) as error:  # of another release, or changed by hand
+        log.warning("The overview of %s cannot be used until its next run: %s", name, type(error).__name__)
+        return None
