@@ -49,6 +49,12 @@ def runs(installation: Any) -> list[dict[str, Any]]:
     return list(installation.api.get("/dags/basic/dagRuns", limit=100)["dag_runs"])
 
 
+def serious(page: Page) -> list[dict[str, Any]]:
+    """What axe-core finds on a page that keeps people from using it."""
+    found = Axe().run(page).response["violations"]
+    return [one for one in found if one["impact"] in {"serious", "critical"}]
+
+
 def test_it_is_in_airflows_navigation(installation: Any, page: Page, run_id: str) -> None:
     page.goto(f"{installation.stack.airflow_url}/plugin/customer-match")
     line = section(page.frame_locator("iframe")).get_by_role("row", name=AUDIENCE)
@@ -61,6 +67,20 @@ def test_it_is_in_airflows_navigation(installation: Any, page: Page, run_id: str
     for scheme in ("light", "dark"):
         page.evaluate(f"document.documentElement.className = '{scheme}'")
         frame.wait_for_function(f"{shown} === '{scheme}'")
+
+
+def test_an_export_has_a_page_with_its_runs(installation: Any, page: Page, run_id: str) -> None:
+    page.goto(f"{installation.stack.airflow_url}/plugin/customer-match")
+    frame = page.frame_locator("iframe")
+    section(frame).get_by_role("heading").get_by_role("link").click()
+    expect(frame.get_by_role("heading", name="Runs", exact=True)).to_be_visible(timeout=30_000)
+    page.reload()
+    expect(frame.get_by_role("heading", name="Runs", exact=True)).to_be_visible(timeout=30_000)
+    expect(frame.get_by_text("e-mail").first).to_be_visible()
+    frame.get_by_role("link", name="report").first.click()
+    expect(frame.get_by_role("cell", name=AUDIENCE)).to_be_visible()
+    page.goto(address(installation).replace("/exports", "/exports/basic"))
+    assert serious(page) == []
 
 
 def test_a_chosen_audience_is_run_by_a_button(installation: Any, page: Page, run_id: str) -> None:
@@ -109,9 +129,8 @@ def test_it_is_accessible_and_fits(
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(address(installation))
     expect(section(page)).to_be_visible()
-    found = Axe().run(page).response["violations"]
-    serious = [one for one in found if one["impact"] in {"serious", "critical"}]
-    assert serious == [], json.dumps(serious, indent=1)[:4_000]
+    found = serious(page)
+    assert found == [], json.dumps(found, indent=1)[:4_000]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

@@ -21,14 +21,17 @@ from airflow.api_fastapi.core_api.security import (
     GetUserDep,
     requires_access_dag,
 )
+from airflow.models.dagbag import DBDagBag
+from airflow.serialization.definitions.dag import SerializedDAG
 from fastapi import Depends, FastAPI, Header, HTTPException, Path, Query, Request, Response, status
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from airflow_microsoft_advertising.web.export_page import Past, export_html, past_of
 from airflow_microsoft_advertising.web.exports_page import Asked, exports_html
 from airflow_microsoft_advertising.web.languages import chosen_language, language_of
 from airflow_microsoft_advertising.web.listing import list_exports
-from airflow_microsoft_advertising.web.reports import NoReport, read_report
+from airflow_microsoft_advertising.web.reports import NoReport, read_report, workspace_of
 from airflow_microsoft_advertising.web.rights import rights_of
 from customer_match.errors import CustomerMatchError
 from customer_match.redaction import logger, without_addresses
@@ -69,6 +72,7 @@ def create_app() -> FastAPI:
     app.middleware("http")(_add_headers)
     app.exception_handler(HTTPException)(_ask_for_login)
     app.get("/exports", dependencies=[may_read_dags])(_exports)
+    app.get("/exports/{dag_id}", dependencies=[may_read_runs])(_export)
     app.get("/reports/{dag_id}/{run_id}", dependencies=[may_read_runs])(_report)
     return app
 
@@ -97,6 +101,38 @@ def _exports(
         now=datetime.now(UTC),
     )
     return HTMLResponse(page, headers={"Content-Security-Policy": _SCRIPT_POLICY.format(nonce=nonce)})
+
+
+def _export(
+    dag_id: Annotated[str, Path(max_length=250)],
+    session: SessionDep,
+    lang: Annotated[str | None, Query(max_length=20)] = None,
+    accept_language: Annotated[str, Header(max_length=1_000)] = "",
+) -> Response:
+    """Show one export and its last runs."""
+    dag = DBDagBag(load_op_links=False).get_latest_version_of_dag(dag_id, session=session)
+    found = list_exports([dag_id], session)
+    if not found or dag is None:
+        return _message("No export", f"There is no export {dag_id}.", status.HTTP_404_NOT_FOUND)
+    nonce = secrets.token_urlsafe()
+    page = export_html(
+        found[0],
+        _past(dag, dag_id),
+        dag.doc_md or "",
+        language_of(chosen_language(lang, accept_language)),
+        root=API_ROOT_PATH,
+        nonce=nonce,
+        now=datetime.now(UTC),
+    )
+    return HTMLResponse(page, headers={"Content-Security-Policy": _SCRIPT_POLICY.format(nonce=nonce)})
+
+
+def _past(dag: SerializedDAG, export: str) -> Past:
+    try:
+        workspace = workspace_of(dag)
+    except CustomerMatchError as error:
+        return Past(fault=without_addresses(str(error)))
+    return past_of(workspace, export) if workspace else Past()
 
 
 def _report(

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from importlib.resources import files
 from typing import Any, Final, NamedTuple
-
-import jinja2
 
 from airflow_microsoft_advertising.web.languages import LANGUAGES, Language
 from airflow_microsoft_advertising.web.listing import ListedExport
 from airflow_microsoft_advertising.web.rights import Rights
+from airflow_microsoft_advertising.web.templates import template
 from customer_match.history.overview import AudienceOverview
 from customer_match.history.sparklines import sparkline
 from customer_match.runs.states import RunState
 from microsoft_advertising.limits import MIN_MEMBERS_FOR_BIDS, MIN_SERVABLE_MEMBERS
 
-__all__ = ["Asked", "export_state", "exports_html", "select_exports"]
+__all__ = ["HOW", "Asked", "export_state", "exports_html", "select_exports"]
 
 _OLD: Final = timedelta(days=2)
 """Age of a source table from which it is marked."""
@@ -39,7 +36,7 @@ STATES: Final = ("file not valid", "no run yet", "queued", "running")
 SERVING: Final = ("not known yet", "too small to serve", "serves", "serves, bids may be raised")
 """Words for whether ads are served."""
 
-_HOW: Final = {
+HOW: Final = {
     RunState.SUCCESS: "good",
     RunState.DRY_RUN: "good",
     RunState.PARTIAL: "warn",
@@ -47,6 +44,7 @@ _HOW: Final = {
     RunState.FAILED: "bad",
     RunState.TIMED_OUT: "bad",
 }
+"""How good each state of a run is."""
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -83,7 +81,7 @@ def export_state(export: ListedExport) -> tuple[str, str]:
         return run.state, "none"
     has_failed = run is not None and run.state == "failed"
     if export.overview and not (has_failed and run and run.run_id != export.overview.run_id):
-        return export.overview.state.value, _HOW[export.overview.state]
+        return export.overview.state.value, HOW[export.overview.state]
     if has_failed:
         return "failed", "bad"
     return "no run yet", "none"
@@ -141,7 +139,7 @@ def exports_html(
         nonce: Marks the script of this page as its own (Content-Security-Policy).
         now: The time from which ages count, UTC.
     """
-    return _template(language).render(
+    return template("exports.html.j2", language).render(
         exports=select_exports(exports, asked),
         total=len(exports),
         asked=asked,
@@ -159,15 +157,6 @@ def exports_html(
         trend_of=_trend,
         serving_of=_serving,
     )
-
-
-@cache
-def _template(language: Language) -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, extensions=["jinja2.ext.i18n"], trim_blocks=True, lstrip_blocks=True
-    )
-    environment.install_gettext_translations(language, newstyle=True)  # type: ignore[attr-defined]  # of the extension
-    return environment.from_string(files(__package__).joinpath("exports.html.j2").read_text(encoding="utf-8"))
 
 
 def _course(audience: AudienceOverview) -> _Course:

@@ -9,9 +9,10 @@ from customer_match.runs.folders import report_page
 from customer_match.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
+    from airflow.serialization.definitions.dag import SerializedDAG
     from sqlalchemy.orm import Session
 
-__all__ = ["NoReport", "read_report"]
+__all__ = ["NoReport", "read_report", "workspace_of"]
 
 _UPLOAD: Final = "segment.upload"
 """The task of an export's DAG whose arguments name the workspace."""
@@ -51,11 +52,20 @@ def _workspace(dag_id: str, run_id: str, session: Session) -> Workspace:
     from airflow.models.dagrun import DagRun  # noqa: PLC0415
     from sqlalchemy import select  # noqa: PLC0415
 
-    dags = DBDagBag(load_op_links=False)
     run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
-    dag = dags.get_dag_for_run(run, session=session) if run else None
+    dag = DBDagBag(load_op_links=False).get_dag_for_run(run, session=session) if run else None
+    workspace = workspace_of(dag)
+    if workspace is None:
+        raise NoReport(f"There is no run {run_id} of an export {dag_id}.")
+    return workspace
+
+
+def workspace_of(dag: SerializedDAG | None) -> Workspace | None:
+    """Open the workspace that a serialised DAG names; None if it is not the DAG of an export.
+
+    Raises:
+        CustomerMatchError: The workspace cannot be opened.
+    """
     task = dag.task_dict.get(_UPLOAD) if dag else None
     root, connection = getattr(task, "workspace_root", None), getattr(task, "workspace_conn_id", None)
-    if root is None:
-        raise NoReport(f"There is no run {run_id} of an export {dag_id}.")
-    return Workspace(*filesystem(connection, root))
+    return None if root is None else Workspace(*filesystem(connection, root))

@@ -52,7 +52,11 @@ def routes(app: FastAPI) -> list[APIRoute]:
 
 def test_every_route_asks_for_a_login(app: FastAPI) -> None:
     client = TestClient(app)
-    assert {route.path for route in routes(app)} == {"/exports", "/reports/{dag_id}/{run_id}"}
+    assert {route.path for route in routes(app)} == {
+        "/exports",
+        "/exports/{dag_id}",
+        "/reports/{dag_id}/{run_id}",
+    }
     for route in routes(app):
         path = re.sub(r"\{\w+\}", "x", route.path)
         for method in route.methods:
@@ -120,6 +124,34 @@ def test_only_exports_that_the_user_may_read_are_listed(
     [nonce] = re.findall(r"'nonce-([\w-]+)'", answer.headers["content-security-policy"])
     assert f'<script nonce="{nonce}">' in answer.text
     assert TestClient(app).get("/exports").headers["content-security-policy"].count(nonce) == 0
+
+
+def test_an_export_has_a_page(
+    app: FastAPI, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dags = SimpleNamespace(
+        get_latest_version_of_dag=lambda *_, **__: SimpleNamespace(doc_md="# Words", task_dict={})
+    )
+    monkeypatch.setattr(pages, "DBDagBag", lambda **_: dags)
+    monkeypatch.setattr(pages, "list_exports", lambda dag_ids, _: [export(one) for one in dag_ids])
+    answer = TestClient(app).get("/exports/autumn")
+    assert answer.status_code == 200
+    assert "<h1>Words</h1>" in answer.text
+    assert "There was no run yet." in answer.text
+    assert "'nonce-" in answer.headers["content-security-policy"]
+    assert TestClient(app).get("/exports/spring").status_code == 403
+
+    def fails(_: object) -> None:
+        raise TransientError("The storage does not answer.")
+
+    monkeypatch.setattr(pages, "workspace_of", fails)
+    assert "cannot be read: The storage does not answer." in TestClient(app).get("/exports/autumn").text
+
+
+def test_what_is_no_export_has_no_page(app: FastAPI, asked: list[dict[str, Any]]) -> None:
+    answer = TestClient(app).get("/exports/autumn")
+    assert answer.status_code == 404
+    assert "There is no export autumn." in answer.text
 
 
 def test_a_user_who_may_read_no_dag_sees_no_exports(app: FastAPI, asked: list[dict[str, Any]]) -> None:

@@ -154,7 +154,7 @@ def test_only_what_a_user_may_do_is_offered() -> None:
 
 def test_links_lead_to_airflow() -> None:
     seen = page(export("a b"))
-    assert 'href="/flow/dags/a%20b"' in seen
+    assert 'href="/flow/customer-match/exports/a%20b?lang=en"' in seen
     assert 'href="/flow/dags/a%20b/runs/manual__1"' in seen
     assert 'href="/flow/customer-match/reports/a%20b/manual__1"' in seen
     assert '<script nonce="n0nce">' in seen

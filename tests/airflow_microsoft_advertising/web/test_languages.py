@@ -14,10 +14,11 @@ from airflow_microsoft_advertising.web.exports_page import SERVING, SHOWN, SORTS
 from airflow_microsoft_advertising.web.languages import LANGUAGES, Language, chosen_language
 from customer_match.addresses.definition import Rejection
 from customer_match.runs.report import Outcome
-from customer_match.runs.states import RunState
+from customer_match.runs.states import RunKind, RunState
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
+PLOTS = {"Members", "Added and removed", "Profiles without a usable address", "Match rate"}
 WORDS = {
     *SERVING,
     *STATES,
@@ -25,6 +26,9 @@ WORDS = {
     *SORTS.values(),
     *(state.value for state in RunState),
     *(outcome.value for outcome in Outcome),
+    *(kind.value for kind in RunKind),
+    "unknown",  # kind of a run
+    *PLOTS,
     *(reason.replace("_", " ") for reason in Rejection),
 }
 
@@ -32,7 +36,7 @@ WORDS = {
 def texts_of_templates() -> set[str]:
     """All texts that the templates translate."""
     found: set[str] = set()
-    for template in files(web).iterdir():
+    for template in files(web).joinpath("templates").iterdir():
         if template.name.endswith(".j2"):
             with template.open("rb") as file:
                 for _, message, _, _ in extract("jinja2.ext:babel_extract", file, options={}):

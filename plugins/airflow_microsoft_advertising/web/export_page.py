@@ -1,0 +1,106 @@
+"""The page of one export: its configuration in words, its last runs, and their course as plots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from markdown_it import MarkdownIt
+
+from airflow_microsoft_advertising.web.exports_page import HOW, export_state
+from airflow_microsoft_advertising.web.languages import LANGUAGES, Language
+from airflow_microsoft_advertising.web.templates import template
+from customer_match.errors import CustomerMatchError
+from customer_match.history.table import History
+from customer_match.redaction import without_addresses
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_microsoft_advertising.web.listing import ListedExport
+    from customer_match.runs.report_page import Plot
+    from customer_match.workspace.workspace import Workspace
+
+__all__ = ["RUNS", "Past", "export_html", "past_of"]
+
+RUNS: Final = 30
+"""How many runs the page shows."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is known of the last runs of an export.
+
+    Attributes:
+        runs: The columns of `run_summary` for each run, the newest first; None is unknown.
+        plots: Their course.
+        fault: Why the history cannot be read; None normally.
+    """
+
+    runs: Sequence[dict[str, Any]] = ()
+    plots: Sequence[Plot] = ()
+    fault: str | None = None
+
+
+def past_of(workspace: Workspace, export: str) -> Past:
+    """Read the last runs of an export from the history in its workspace."""
+    try:
+        return _past(History(workspace, export).read(runs=RUNS))
+    except CustomerMatchError as error:
+        return Past(fault=without_addresses(str(error)))
+
+
+def _past(history: pa.Table) -> Past:
+    from customer_match.history.plots import plots_of  # noqa: PLC0415 - imports matplotlib
+    from customer_match.history.summaries import run_summary  # noqa: PLC0415 - imports pandas
+    from customer_match.history.trends import MIN_RUNS, trend_of  # noqa: PLC0415 - as above
+
+    summary = run_summary(history)
+    if summary.empty:
+        return Past()
+    rows = summary.astype(object).where(summary.notna(), None).to_dict("records")
+    trend = trend_of(history)
+    plots = plots_of(trend) if len(trend) >= MIN_RUNS else []
+    return Past(runs=[dict(row) for row in reversed(rows)], plots=plots)
+
+
+def export_html(
+    export: ListedExport,
+    past: Past,
+    documentation: str,
+    language: Language,
+    *,
+    root: str,
+    nonce: str,
+    now: datetime,
+) -> str:
+    """Render the page.
+
+    Args:
+        export: The export.
+        past: Its last runs.
+        documentation: The documentation of its DAG in Markdown; HTML in it is shown as text.
+        language: The language of the page; plots and documentation are in English.
+        root: Path of Airflow's pages, ending with a slash.
+        nonce: Marks the script of this page as its own (Content-Security-Policy).
+        now: The time from which the next run counts, UTC.
+    """
+    word, how = export_state(export)
+    return template("export.html.j2", language).render(
+        export=export,
+        word=word,
+        how=how,
+        hows={str(state): value for state, value in HOW.items()},
+        runs=past.runs,
+        plots=past.plots,
+        course=len(past.runs),
+        fault=past.fault,
+        documentation=MarkdownIt("commonmark", {"html": False}).render(documentation),
+        language=language,
+        languages=LANGUAGES,
+        root=root,
+        nonce=nonce,
+        now=now,
+    )
