@@ -18,10 +18,16 @@ _CRON_FIELDS: Final = (
     5  # croniter accepts more, but reads them unlike other crons; Airflow documents only five
 )
 _OWN_PRESETS: Final = {"@quarterly": "0 0 1 */3 *"}  # a preset of Airflow that croniter does not know
+_BACK: Final = dt.timedelta(hours=3)  # longer than clocks are set back
+_RANGE: Final = re.compile(r"([a-z]{3}|\d+)-([a-z]{3}|\d+)(?:/(\d+))?", re.IGNORECASE)
+_BOUNDS: Final = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))  # first and last value of each field
+_SUNDAY: Final = 7  # also 0
 
 
 def next_run(schedule: str | None, timezone: str, after: dt.datetime) -> dt.datetime | None:
     """The first time of a schedule after another time, in UTC; None without a schedule.
+
+    The same as Airflow's, when clocks change too: it derives each time from the one before.
 
     Args:
         schedule: Five cron fields or a preset.
@@ -30,11 +36,29 @@ def next_run(schedule: str | None, timezone: str, after: dt.datetime) -> dt.date
     """
     if schedule is None:
         return None
+    expression, zone = _OWN_PRESETS.get(schedule, schedule), ZoneInfo(timezone)
+    moment = (
+        dt.datetime.fromtimestamp(after.timestamp(), dt.UTC) - _BACK
+    )  # `after` may be of pendulum, as in Airflow
+    while moment <= after:
+        moment = _following(expression, zone, moment)
+    return moment
+
+
+def _following(expression: str, zone: ZoneInfo, moment: dt.datetime) -> dt.datetime:
+    """The next time after a time of a schedule, by the rule of Airflow 3.3 (`airflow.timetables._cron.CronMixin`).
+
+    Schedules that run every hour go on by the time that passes; others run at the later moment if a local time occurs
+    twice, and after the gap if it is skipped.
+    """
     from croniter import croniter  # type: ignore[import-untyped]  # noqa: PLC0415 - where it is needed; no types
 
-    local = after.astimezone(ZoneInfo(timezone))
-    moment: dt.datetime = croniter(_OWN_PRESETS.get(schedule, schedule), local).get_next(dt.datetime)
-    return moment.astimezone(dt.UTC)
+    local = moment.astimezone(zone).replace(tzinfo=None)
+    cron = croniter(expression, start_time=local)
+    scheduled: dt.datetime = cron.get_next(dt.datetime)
+    if cron.expanded[1] == ["*"]:
+        return moment + (scheduled - local)
+    return max(scheduled.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1))
 
 
 def _none_is_no_schedule(value: object) -> object:
@@ -53,7 +77,44 @@ def _schedule(value: str | None) -> str | None:
             'is not a schedule. Write five cron fields in quotes, such as "0 5 * * *" (daily at 05:00), '
             f"a preset in quotes ({', '.join(PRESETS)}), or none to run only on demand"
         )
+    for place, field in enumerate(fields):
+        for part in field.split(","):
+            _check_range(place, part)
     return " ".join(fields)
+
+
+def _check_range(place: int, part: str) -> None:
+    """Refuse a range that croniter reads otherwise than it says (observed: croniter 7.0, as in Airflow).
+
+    These are some that go on from the start of the field (`22-6/3`), and those of one value (`5-5`).
+    """
+    found = _RANGE.fullmatch(part)
+    if found is None:
+        return
+    first, last = _values_of(place, found[1])[0], _values_of(place, found[2])[0]
+    lowest, highest = _BOUNDS[place]
+    ends_on_sunday = place == len(_BOUNDS) - 1 and found[2] == str(_SUNDAY) != found[1]
+    if first < (_SUNDAY if ends_on_sunday else last):
+        return
+    size = highest - lowest + 1
+    length = (last - first) % size + 1
+    meant = [lowest + (first - lowest + n) % size for n in range(0, length, int(found[3] or 1))]
+    read = _values_of(place, part)
+    if sorted(meant) != read:
+        raise ValueError(
+            f"has the range {part}, which Airflow would read as {','.join(map(str, read))}. Write the values out: "
+            f"{','.join(map(str, meant))}"
+        )
+
+
+def _values_of(place: int, text: str) -> list[int]:
+    """The values of one field as croniter reads them, sorted."""
+    from croniter import croniter  # noqa: PLC0415 - only files with a cron expression pay for this import
+
+    fields = ["*"] * _CRON_FIELDS
+    fields[place] = text
+    values = croniter.expand(" ".join(fields))[0][place]
+    return list(range(_BOUNDS[place][0], _BOUNDS[place][1] + 1)) if values == ["*"] else sorted(values)
 
 
 def _date(value: object) -> dt.date:
