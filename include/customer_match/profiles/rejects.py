@@ -60,7 +60,7 @@ class RejectsWriter:
             rejects: `row` (from 0) and `reason` of the rejected rows.
         """
         rows = rejects["row"].to_arrow()
-        texts = keys.take(rows).cast(pa.string())
+        texts = _as_text(keys.take(rows))
         personal = pc.match_substring_regex(texts, PERSONAL)
         shown = pc.if_else(pc.fill_null(personal, fill_value=False), pa.scalar(None, pa.string()), texts)
         reasons = rejects["reason"].to_arrow().cast(pa.string())
@@ -91,3 +91,11 @@ def rejects_writer(files: Files, path: str | None) -> Iterator[RejectsWriter | N
         rejects = RejectsWriter(path, writer)
         yield rejects
         rejects.flush()
+
+
+def _as_text(keys: pa.Array) -> pa.Array:
+    """Convert keys to text. pyarrow writes small decimals as 1.2E-7, and 0 as 0E-8; users look for plain digits."""
+    if not pa.types.is_decimal(keys.type):
+        return keys.cast(pa.string())
+    texts = [None if key is None else f"{key:f}" for key in keys.to_pylist()]
+    return pa.array(texts, pa.string())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,11 @@ def written(storage: Any, keys: pa.Array, *rows: int) -> tuple[RejectsFile, list
         (pa.array(["a", None, "c"]), ["a", None, "c"]),
         (pa.array([1, None, 2**62]), ["1", None, str(2**62)]),
         (pa.array([1.0, 2.5, None]), ["1", "2.5", None]),
+        (
+            pa.array([Decimal("0.00000012"), Decimal(0), None], pa.decimal128(20, 8)),
+            ["0.00000012", "0.00000000", None],
+        ),
+        (pa.array([Decimal(1200), Decimal(7), None], pa.decimal128(9, 0)), ["1200", "7", None]),
         (pa.array(["f" * 32, "f" * 63, "Ä ñ"]), ["f" * 32, "f" * 63, "Ä ñ"]),
     ],
 )
