@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -128,3 +129,10 @@ def test_dead_links_are_found(tmp_path: Path) -> None:
     assert list(links(page)) == ["a.png", "#one-1", "b.md"]
     assert [dead(link, page) for link in links(page)] == ["a.png: no such file", None, "b.md: no such file"]
     assert dead("page.md#two", page) == "page.md#two: no such heading"
+
+
+def test_nothing_is_committed_that_git_ignores() -> None:
+    """A file that a command writes into a clone would otherwise change with each user's work."""
+    git = ["git", "-C", str(PROJECT), "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    done = subprocess.run(git, capture_output=True, text=True, check=False)
+    assert done.stdout == ""

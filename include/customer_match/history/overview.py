@@ -43,7 +43,8 @@ class AudienceOverview(BaseModel):
         segment: Name of its table.
         audience: Its name.
         audience_id: Its id at the service, from the last run that sent something.
-        outcome: Result of the last run that worked on it.
+        ran: When the last run began that worked on it.
+        outcome: Its result.
         message: Why that run failed or skipped it, and what to do.
         guards: Keys of the guards that stopped it, with commas.
         read: When the last run began that read the table to its end. The counts below are from that run.
@@ -66,6 +67,7 @@ class AudienceOverview(BaseModel):
     segment: str | None = None
     audience: str
     audience_id: str | None = None
+    ran: datetime | None = None
     outcome: Outcome | None = None
     message: str | None = None
     guards: str | None = None
@@ -169,6 +171,7 @@ def _audience(name: str, rows: Sequence[Row]) -> AudienceOverview:
             **{field: read.get(field) for field in _COUNTS},
             "audience": name,
             "audience_id": known.get("audience_id"),
+            "ran": last["started"],
             "read": read.get("started"),
             "rejected": {reason: read[column] for reason, column in _REASONS.items() if read.get(column)},
             "refused": last["refused"],

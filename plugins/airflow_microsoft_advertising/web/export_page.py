@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from markdown_it import MarkdownIt
-
 from airflow_microsoft_advertising.web.exports_page import HOW, export_state
 from airflow_microsoft_advertising.web.languages import LANGUAGES, Language
-from airflow_microsoft_advertising.web.templates import template
+from airflow_microsoft_advertising.web.templates import as_html, template
 from customer_match.errors import CustomerMatchError
 from customer_match.history.table import History
 from customer_match.redaction import without_addresses
@@ -97,7 +95,7 @@ def export_html(
         plots=past.plots,
         course=len(past.runs),
         fault=past.fault,
-        documentation=MarkdownIt("commonmark", {"html": False}).render(documentation),
+        documentation=as_html(documentation),
         language=language,
         languages=LANGUAGES,
         root=root,

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from airflow_microsoft_advertising.web.languages import LANGUAGES, Language
 from airflow_microsoft_advertising.web.listing import ListedExport
 from airflow_microsoft_advertising.web.rights import Rights
-from airflow_microsoft_advertising.web.templates import template
+from airflow_microsoft_advertising.web.templates import as_html, template
 from customer_match.history.overview import AudienceOverview
 from customer_match.history.sparklines import sparkline
 from customer_match.runs.states import RunState
@@ -87,6 +87,14 @@ def export_state(export: ListedExport) -> tuple[str, str]:
     return "no run yet", "none"
 
 
+def last_words(export: ListedExport) -> str | None:
+    """Return the note of the last run as HTML, if that run failed before it had results; otherwise None."""
+    run, overview = export.last_run, export.overview
+    if run is None or not run.note or run.state != "failed" or (overview and overview.run_id == run.run_id):
+        return None
+    return as_html(run.note)
+
+
 def select_exports(exports: Sequence[ListedExport], asked: Asked) -> list[ListedExport]:
     """Choose and sort the exports that the user asked for."""
     shown: dict[str, Callable[[ListedExport], bool]] = {
@@ -153,6 +161,7 @@ def exports_html(
         now=now,
         old=_OLD,
         state_of=export_state,
+        last_words_of=last_words,
         course_of=_course,
         trend_of=_trend,
         serving_of=_serving,

@@ -54,7 +54,7 @@ class Language(gettext.NullTranslations):
 
     def change(self, value: int | None, sign: str) -> str:
         """Format a number of members that came or left."""
-        return _UNKNOWN if value is None else f"{sign if value else ''}{self.number(value)}"
+        return _UNKNOWN if value is None else f"{sign}{self.number(value)}"
 
     def share(self, value: float | None, digits: int = 0) -> str:
         """Format a share as a percentage, rounded; None is a dash."""

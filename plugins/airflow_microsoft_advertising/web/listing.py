@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.models.asset import TaskOutletAssetReference
 from airflow.models.asset_state_store import AssetStateStoreModel
 from airflow.models.dag import DagModel, DagTag
-from airflow.models.dagrun import DagRun
+from airflow.models.dagrun import DagRun, DagRunNote
 from sqlalchemy import func, select
 
 from airflow_microsoft_advertising.pages.stored_overview import HEAD_KEY, join_overview
@@ -40,11 +40,13 @@ class LastRun:
         run_id: Its id.
         state: Airflow's state: queued, running, success or failed.
         due: When it was due, UTC.
+        note: Its note in Markdown, which says how it ended; None without one.
     """
 
     run_id: str
     state: str
     due: datetime
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,12 @@ def _schedule(dag: DagModel) -> str | None:
 
 def _last_runs(dags: Collection[str], session: Session) -> dict[str, LastRun]:
     newest = select(func.max(DagRun.id)).where(DagRun.dag_id.in_(dags)).group_by(DagRun.dag_id)
-    query = select(DagRun.dag_id, DagRun.run_id, DagRun.state, DagRun.run_after).where(DagRun.id.in_(newest))
-    return {name: LastRun(run_id, str(state), due) for name, run_id, state, due in session.execute(query)}
+    query = (
+        select(DagRun.dag_id, DagRun.run_id, DagRun.state, DagRun.run_after, DagRunNote.content)
+        .outerjoin(DagRunNote, DagRunNote.dag_run_id == DagRun.id)
+        .where(DagRun.id.in_(newest))
+    )
+    return {name: LastRun(run_id, str(state), *more) for name, run_id, state, *more in session.execute(query)}
 
 
 def _overviews(dags: Collection[str], session: Session) -> dict[str, Overview]:

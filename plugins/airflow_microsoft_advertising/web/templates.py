@@ -6,11 +6,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import jinja2
+from markdown_it import MarkdownIt
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.web.languages import Language
 
-__all__ = ["template"]
+__all__ = ["as_html", "template"]
 
 
 @cache
@@ -25,3 +26,8 @@ def template(name: str, language: Language) -> jinja2.Template:
     )
     environment.install_gettext_translations(language, newstyle=True)  # type: ignore[attr-defined]  # of the extension
     return environment.get_template(name)
+
+
+def as_html(markdown: str) -> str:
+    """Convert Markdown to HTML; HTML in it is shown as text."""
+    return str(MarkdownIt("commonmark", {"html": False}).render(markdown))

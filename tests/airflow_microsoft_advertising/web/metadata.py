@@ -41,15 +41,19 @@ def add_export(
         _add_overview(session, name, overview)
 
 
-def add_run(session: Session, name: str, number: int, state: str = "success") -> None:
+def add_run(
+    session: Session, name: str, number: int, state: str = "success", note: str | None = None
+) -> None:
     """Add a run of an export, so many hours after the first."""
     due = NOW - timedelta(days=30) + timedelta(hours=number)
-    session.add(
+    run = (
         DagRun(
             dag_id=name, run_id=f"run-{number}", run_type=DagRunType.MANUAL, logical_date=None, run_after=due,
             triggered_by=DagRunTriggeredByType.REST_API, state=state,
         )
     )  # fmt: skip
+    run.note = note
+    session.add(run)
     session.flush()
 
 

@@ -24,7 +24,8 @@ from tests.airflow_microsoft_advertising.web.metadata import NOW
 
 GOLD = AudienceOverview(
     segment="vip_table", audience="Gold & silver", audience_id="77", outcome=Outcome.DELIVERED, read=NOW,
-    profiles=12_000, valid=9_000, rejected={"missing": 900, "not_an_address": 100}, members=8_500, added=1_500,
+    ran=NOW - timedelta(hours=2), profiles=12_000, valid=9_000, rejected={"missing": 900, "not_an_address": 100},
+    members=8_500, added=1_500,
     removed=20, source_modified=NOW - timedelta(hours=5), size=3_400, match_rate=0.4,
     members_course=(8_000, None, 8_500), match_course=(0.35, None, 0.4),
 )  # fmt: skip
@@ -69,7 +70,7 @@ def test_a_line_shows_whether_an_audience_is_right() -> None:
     seen = text(page(export()))
     for words in (
         "Autumn success", "At 05:00 · next run in 17 hours", "last run 3 hours ago", "Gold &amp; silver vip_table",
-        "delivered 12,000", "90% 900 missing 100 not an address", "8,500 +1,500 −20", "3,400 40% +5%",
+        "delivered 2 hours ago 12,000", "90% 900 missing 100 not an address", "8,500 +1,500 −20", "3,400 40% +5%",
         "serves, bids may be raised", "5 hours ago",
     ):  # fmt: skip
         assert words in seen
@@ -92,6 +93,23 @@ def test_what_failed_says_why() -> None:
     seen = page(with_audience(outcome=Outcome.FAILED, message="validate: no table <b>", refused=7))
     assert "validate: no table &lt;b&gt;" in seen
     assert "7 refused by the service" in seen
+
+
+def test_a_run_that_failed_before_it_had_results_says_why() -> None:
+    """Its note is Markdown, and may hold names of tables."""
+    note = "No segments were selected. Did you mean `dry_run`? <b>[Report](/r)</b>"
+    failed = LastRun("later", "failed", NOW, note)
+    seen = page(export(last_run=failed))
+    assert "<code>dry_run</code>? &lt;b&gt;" in seen
+    assert "No segments" not in page(export(last_run=LastRun("later", "success", NOW, note)))
+    assert "No segments" not in page(export(last_run=LastRun("manual__1", "failed", NOW, note)))
+
+
+def test_a_broken_export_leads_to_what_is_wrong() -> None:
+    seen = text(page(export(is_broken=True, overview=None, description="line 3: `x`", schedule=None)))
+    assert "The export file is not valid. The page of the DAG says what to correct." in seen
+    assert "line 3" not in seen
+    assert "only by hand" not in seen
 
 
 def test_an_old_table_is_marked() -> None:

@@ -61,7 +61,7 @@ def test_numbers_shares_and_times_follow_the_language() -> None:
     assert (english.number(1_234_567), french.number(1_234_567)) == ("1,234,567", "1\u202f234\u202f567")
     assert (english.share(0.1234, 1), french.share(0.1234, 1)) == ("12.3%", "12,3\xa0%")
     assert english.change(1_200, "+") == "+1,200"
-    assert english.change(0, "+") == "0"
+    assert english.change(0, "−") == "−0"
     assert english.ago(NOW - timedelta(hours=3), NOW) == "3 hours ago"
     assert french.ago(NOW + timedelta(days=2), NOW) == "dans 2 jours"
     assert english.time(NOW) == "Jun 10, 2026, 12:00:00\u202fPM UTC"

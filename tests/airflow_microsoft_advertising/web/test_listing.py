@@ -39,12 +39,13 @@ def test_an_export_has_its_dag_its_newest_run_and_its_overview(session: Session)
         timetable_description="At 05:00", timetable_periodic=True, next_dagrun_create_after=NOW,
     )  # fmt: skip
     add_run(session, "autumn", 1)
-    add_run(session, "autumn", 2, "running")
+    add_run(session, "autumn", 2, "running", note="2 of 2 segments succeeded")
     export = listed(session, "autumn")["autumn"]
     assert (export.title, export.schedule, export.is_paused) == ("Autumn campaign", "At 05:00", True)
     assert (export.next_run, export.is_broken) == (NOW, False)
     assert export.last_run is not None
     assert (export.last_run.run_id, export.last_run.state) == ("run-2", "running")
+    assert export.last_run.note == "2 of 2 segments succeeded"
     assert export.overview == OVERVIEW
 
 
