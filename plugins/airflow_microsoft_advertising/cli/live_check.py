@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from airflow_microsoft_advertising.cli.output import writes_to
 from customer_match.errors import ConfigurationError, CustomerMatchError
 from customer_match.project import PROJECT
 from microsoft_advertising.account import Account
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         account, environment = (
             _from_connection(options.connection) if options.connection else from_environment(os.environ)
         )
+        with writes_to(options.output):  # before the service is asked: otherwise its answers would be lost
+            options.output.mkdir(parents=True, exist_ok=True)
         record = run(account, environment, slow=options.slow, tell=_say)
     except CustomerMatchError as error:
         sys.stderr.write(f"{error}\n")

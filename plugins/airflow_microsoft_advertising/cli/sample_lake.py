@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airflow_microsoft_advertising.cli.output import writes_to
 from customer_match.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -55,14 +56,9 @@ def sample_lake(
         return
     if folder is None:
         raise typer.BadParameter("Name the folder to write to, or add --list.", param_hint="FOLDER")
-    samples = _samples(folder, profiles, seed, overwrite=overwrite)
-    try:
+    with writes_to(folder):
+        samples = _samples(folder, profiles, seed, overwrite=overwrite)
         figures = samples.write(chosen, lambda one, _: typer.echo(f"{one.name}: written", err=True))
-    except OSError as error:
-        raise ConfigurationError(
-            f"{folder} cannot be written ({error.strerror or type(error).__name__}). Name a folder that you may "
-            "write to, on a disk with enough space."
-        ) from error
     typer.echo((_as_json if as_json else _as_text)(samples, chosen, figures))
 
 

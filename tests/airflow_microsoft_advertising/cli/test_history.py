@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from customer_match.runs.states import RunKind
 from customer_match.workspace.workspace import Workspace
 from tests.customer_match.history.runs import DAY, report_on
 from tests.customer_match.runs.reports import a_segment
+from tests.terminal import COMMAND
 
 SIZES = size_of_audience(
     "x", "7", Matched(600, 700), members=1_000, least=300, least_for_bids=1_000, hours=48
@@ -156,11 +159,45 @@ def test_a_report_as_json_and_as_a_file(reports: Reports) -> None:
     assert page.read_text() == "<p>The page</p>"
 
 
-def test_a_report_in_a_browser(reports: Reports, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[str] = []
-    monkeypatch.setattr("typer.launch", opened.append)
-    assert call("report", "autumn", "--open").exit_code == 0
-    assert Path(opened[0]).read_text() == "<p>The page</p>"
+def shown_in_a_browser(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
+    """The real command, where a script is the browser; an empty one: there is none."""
+    (folder / "browser").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "browser").chmod(0o700)
+    env = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    env |= {"BROWSER": f"{folder}/browser %s" if script else ""}
+    command = [COMMAND, "report", "autumn", "--open"]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_report_in_a_browser(reports: Reports) -> None:
+    opened = reports.folder / "opened"
+    done = shown_in_a_browser(reports.folder, f'cp "${{1#file://}}" {opened}')
+    assert done.returncode == 0, done.stderr
+    assert opened.read_text() == "<p>The page</p>"
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("script", ["", "exit 1"])
+def test_no_browser(reports: Reports, script: str) -> None:
+    done = shown_in_a_browser(reports.folder, script)
+    assert done.returncode == 1
+    assert "Report: " in done.stdout
+    said, _, path = done.stderr.strip().rpartition(": ")
+    assert said == "No browser could be opened here. Open the page yourself"
+    assert Path(path).read_text() == "<p>The page</p>"
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [("none/x.html", "No such file"), (".", "Is a directory"), ("autumn.yaml/x", "Not a dir")],
+)
+def test_a_page_that_cannot_be_saved(reports: Reports, target: str, why: str) -> None:
+    path = reports.folder / target
+    error = call("report", "autumn", "--save", str(path)).exception
+    assert isinstance(error, ConfigurationError)
+    assert str(error).startswith(f"{path} cannot be written ({why}")
+    assert "Name a place that you may write to" in str(error)
 
 
 @pytest.mark.parametrize(

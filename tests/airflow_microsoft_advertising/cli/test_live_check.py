@@ -56,6 +56,17 @@ def test_an_account_must_be_named(
     assert all(name in told for name in VARIABLES)
 
 
+@pytest.mark.usefixtures("never")
+def test_the_folder_of_the_record_must_be_writable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "file").touch()
+    assert live_check.main(["--yes", "--output", str(tmp_path / "file" / "below")]) == 1
+    assert "below cannot be written (Not a directory). Name a place" in capsys.readouterr().err
+
+
 def test_variables_name_account_and_environment() -> None:
     account, environment = live_check.from_environment(VARIABLES)
     assert (account.client_id, account.customer_id, account.client_secret) == ("client", "1", None)

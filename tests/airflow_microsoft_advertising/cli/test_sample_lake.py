@@ -116,7 +116,7 @@ def test_a_file_and_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     below = run(str(file / "below"), *FEW)
     assert isinstance(below.exception, ConfigurationError)
     assert "cannot be written" in str(below.exception)
-    assert "Name a folder that you may write to" in str(below.exception)
+    assert "Name a place that you may write to" in str(below.exception)
 
 
 @pytest.mark.bad_input

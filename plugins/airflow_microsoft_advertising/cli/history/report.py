@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airflow_microsoft_advertising.cli.browser import has_browser
 from airflow_microsoft_advertising.cli.exports import complete_exports
 from airflow_microsoft_advertising.cli.history.lookup import chosen_exports, open_workspace, read_history
-from airflow_microsoft_advertising.cli.output import say
+from airflow_microsoft_advertising.cli.output import say, writes_to
 from customer_match.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -48,13 +50,32 @@ def report(
     content = _read(workspace, f"{run_folder(chosen.name, run_id)}/report.json", chosen, run_id)
     found = RunReport.model_validate_json(content)
     page = report_page(chosen.name, run_id)
-    if save or show:
-        save = save or Path(mkdtemp(prefix="customer-match-report-")) / "report.html"
-        save.write_bytes(_read(workspace, page, chosen, run_id))
+    saved = _save(_read(workspace, page, chosen, run_id), save) if save or show else None
     typer.echo(found.model_dump_json(indent=2) if as_json else f"Run {run_id}\n\n{run_text(found)}")
     say(f"Report: {chosen.workspace.locate().rstrip('/')}/{page}", err=as_json)
-    if show:
-        typer.launch(str(save))
+    if saved and show:
+        _open(saved)
+
+
+def _save(page: bytes, save: Path | None) -> Path:
+    """Save a page.
+
+    Args:
+        page: Its HTML.
+        save: Where to; None: in a temporary folder.
+    """
+    with writes_to(save or Path(gettempdir())):
+        path = save or Path(mkdtemp(prefix="customer-match-report-")) / "report.html"
+        path.write_bytes(page)
+    return path
+
+
+def _open(page: Path) -> None:
+    """Open a saved page in a browser."""
+    path = page.resolve()
+    if not (has_browser() and webbrowser.open(path.as_uri())):
+        raise ConfigurationError(f"No browser could be opened here. Open the page yourself: {path}")
+    say(f"Opened in a browser: {path}", err=True)
 
 
 def _newest_run(export: Export) -> str:

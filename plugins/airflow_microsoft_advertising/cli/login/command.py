@@ -7,14 +7,13 @@ read from the command's arguments, which other users of the machine can see.
 from __future__ import annotations
 
 import json
-import os
-import sys
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airflow_microsoft_advertising.cli.browser import has_browser
 from airflow_microsoft_advertising.cli.login.proof import VerifiedSignIn, verify
 from airflow_microsoft_advertising.cli.login.request import (
     Credentials,
@@ -166,7 +165,7 @@ def log_in(login: Login) -> str:
 def _sign_in(login: Login, credentials: Credentials) -> SecretStr:
     from microsoft_advertising.auth.sign_in import native_client_page  # noqa: PLC0415
 
-    browser = _has_browser() if login.browser is None else login.browser
+    browser = has_browser() if login.browser is None else login.browser
     if browser and login.redirect_uri is None:
         return _sign_in_by_browser(login, credentials)
     public = credentials.client_secret is None
@@ -230,19 +229,6 @@ def _start_sign_in(credentials: Credentials, redirect_uri: str, *, posted: bool 
         redirect_uri,
         posted=posted,
     )
-
-
-def _has_browser() -> bool:
-    """Return whether a graphical browser can be opened here; a text browser is not enough."""
-    if sys.platform.startswith("linux") and not any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
-    ):
-        return False
-    try:
-        webbrowser.get()
-    except webbrowser.Error:
-        return False
-    return True
 
 
 # --- The result --------------------------------------------------------------------------------------------

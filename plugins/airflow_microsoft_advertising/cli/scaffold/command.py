@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from airflow_microsoft_advertising.cli.asking import prompt
-from airflow_microsoft_advertising.cli.output import logs_on_stderr, say
+from airflow_microsoft_advertising.cli.output import logs_on_stderr, say, writes_to
 from airflow_microsoft_advertising.cli.scaffold.answers import Answers, listed
 from airflow_microsoft_advertising.cli.scaffold.lake import Lake, look_at
 from airflow_microsoft_advertising.cli.scaffold.text import Draft, export_text
@@ -105,7 +105,9 @@ def new(
 
 def _refuse_existing(path: Path) -> None:
     twins = [path, path.with_suffix(".yml")]
-    if found := next((one for one in twins if one.exists()), None):
+    with writes_to(path):
+        found = next((one for one in twins if one.exists()), None)
+    if found:
         raise ConfigurationError(f"{found} exists already, and is not overwritten. Choose another name.")
 
 
@@ -259,12 +261,11 @@ def _write(path: Path, text: str) -> None:
         [result] = load_files([draft], parse_conditions=True)
     if isinstance(result, BrokenExport):
         raise result.error
-    try:
+    with writes_to(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        _refuse_existing(path)
-        raise
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written ({error.strerror}).") from None
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            _refuse_existing(path)
+            raise

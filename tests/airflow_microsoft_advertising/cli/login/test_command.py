@@ -323,15 +323,6 @@ def test_a_wrong_address_may_be_pasted_again(pasting: Terminal) -> None:
     assert saved() is None
 
 
-def test_a_machine_without_windows_has_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sign_in_command.sys, "platform", "linux")
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
-        monkeypatch.delenv(name, raising=False)
-    assert not sign_in_command._has_browser()
-    monkeypatch.setenv("BROWSER", "some-browser %s")
-    assert sign_in_command._has_browser()
-
-
 # --- Values asked for, and values of the connection -------------------------------------------------
 
 

@@ -116,6 +116,15 @@ def test_nothing_is_overwritten(lake: Path, connect: Connect, suffix: str) -> No
     assert file.read_text() == "mine"
 
 
+@pytest.mark.bad_input
+@pytest.mark.parametrize("folder", ["lake/Gold/part-0.parquet", "lake/Gold/part-0.parquet/below", "x" * 300])
+def test_a_folder_that_cannot_be_written(lake: Path, connect: Connect, folder: str) -> None:
+    connect()
+    result = run("spring", "--root", str(lake), "--folder", str(lake.parent / folder))
+    assert isinstance(result.exception, ConfigurationError), result.output
+    assert "spring.yaml cannot be written (" in str(result.exception)
+
+
 @pytest.fixture
 def terminal(lake: Path, running_simulator: Simulator) -> Iterator[Terminal]:
     connection = json.dumps(account_connection(running_simulator.ready))
