@@ -154,6 +154,13 @@ for _kind, _pattern, _first in (
 _CHARACTER: Final = (
     "a value starts with a character that has a special meaning in YAML. Put the value in quotes"
 )
+_INDENTATION: Final = (
+    "a line that is not indented like the lines around it. Use the same indentation, or put a value of several lines "
+    "that contains `: ` in quotes"
+)
+_SECOND_COLON: Final = (
+    "a second `: ` on one line. Put a value that contains `: ` in quotes, or correct the indentation"
+)
 _SYNTAX: Final = (
     (
         "alias",
@@ -164,10 +171,7 @@ _SYNTAX: Final = (
     ("an anchor", _CHARACTER),
     ("a tag", _CHARACTER),
     ("a directive", "a line starts with `%`, which has a special meaning in YAML. Remove the line"),
-    (
-        "mapping values are not allowed",
-        "a second `: ` on one line. Put a value that contains `: ` in quotes, or correct the indentation",
-    ),
+    ("mapping values are not allowed", _SECOND_COLON),
     ("another document", "a second `---`. Write one export per file"),
     (
         "escape character",
@@ -192,7 +196,28 @@ def _explain(error: yaml.YAMLError) -> tuple[int | None, str]:
     explained = next((text for part, text in _SYNTAX if part in reported), f"{reported}. Correct this line")
     opened = error.context_mark if re.search("quoted|flow|simple key", reported) else None
     mark = opened or error.problem_mark
-    return mark.line + 1 if mark else None, f"not YAML: {explained}"
+    return mark.line + 1 if mark else None, f"not YAML: {_specific(explained, _before(error.problem_mark))}"
+
+
+def _specific(explained: str, before: str) -> str:
+    """Make an explanation fit the line: PyYAML tells a key that is indented too far as a second `: `.
+
+    Args:
+        explained: The explanation.
+        before: The line up to the fault.
+    """
+    if explained == _SECOND_COLON and not re.search(r":\s", before):
+        return _INDENTATION
+    if key := re.match(r"[\s-]*([\w-]{1,40}):\s", before):
+        return re.sub("^a value", f"the value of `{key[1]}`", explained)
+    return explained
+
+
+def _before(mark: yaml.Mark | None) -> str:
+    """The text of a line up to a mark."""
+    if mark is None or mark.buffer is None:
+        return ""
+    return mark.buffer[mark.pointer - mark.column : mark.pointer]
 
 
 # --- Values ------------------------------------------------------------------------------------------------

@@ -317,9 +317,11 @@ def _find(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
     shown = {name_key(name): name for name in columns if _is_a_name(name)}
     near = get_close_matches(meant, shown, 1)
     hint = f" Did you mean {shown[near[0]]!r}?" if near else ""
+    # A similar name shows that the line is a header, unless values stand in it.
+    origin = _origin(columns) if not near or not all(map(_is_a_name, columns)) else ""
     raise ConfigurationError(
         f"The table has no column {wanted!r}.{hint} It has: {_list_names(columns)}. "
-        f"Correct `{key}` in the export file. {_origin(columns)}".rstrip(),
+        f"Correct `{key}` in the export file. {origin}".rstrip(),
         key=key,
     )
 

@@ -37,6 +37,8 @@ MISTAKES = {
     "a cid": ("190000001", "190000002", "autumn.yaml, line 1, cid: ", "Write `cid: 190000001`"),
     "an aid": ("180000001", "180000002", "autumn.yaml, line 2, aid: ", "aid 180000001 (Simulated account)"),
     "the indentation": ("  - Gold", "    - Gold", "autumn.yaml, line 8", "Use the same indentation"),
+    "a space too many": ("aid:", " aid:", "autumn.yaml, line 2: not YAML: a line that is not indented like"),
+    "no quotes": ('"0 5 * * *"', "@daily", "autumn.yaml, line 4: not YAML: the value of `schedule` starts with"),
     "a tab": ("  - Gold", "\t- Gold", "autumn.yaml, line 7", "a tab, which YAML does not allow. Indent with spaces"),
     "a key": ("segments:", "segmens:", "autumn.yaml, line 6, segmens: unknown key. Did you mean `segments`?"),
     "an audience twice": (

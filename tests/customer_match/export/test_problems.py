@@ -369,7 +369,7 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"email": "jane@example.com"}, "line 5, email: is an e-mail address. Write the name of a column"),
     ({"email": "[Email, jane@example.com]"}, "line 5, email[1]: is an e-mail address."),
     # YAML
-    ({"title": "@x"}, "autumn.yaml, line 6: not YAML: a value starts with a character that has a special"),
+    ({"title": "@x"}, "autumn.yaml, line 6: not YAML: the value of `title` starts with a character that"),
     (
         {"cid": "1\ncid: 2"},
         "autumn.yaml, line 2, cid: is a duplicate of the key in line 1. Remove one of them.",

@@ -296,6 +296,18 @@ def test_what_cannot_be_read_is_told_without_showing_a_row(
 
 
 @pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("header", "doubted"), [("Id,Mail", False), ("Id,Mail,4711-0815", True), ("Our customers,Autumn", True)]
+)
+def test_a_header_is_doubted_only_if_no_column_is_similar(tmp_path: Path, header: str, doubted: bool) -> None:
+    path = write(tmp_path / "people.csv", f"{header}\n{','.join('x' * (header.count(',') + 1))}\n")
+    with pytest.raises(ConfigurationError) as raised:
+        emails(path)
+    assert ("have the file written with a header instead" in str(raised.value)) is doubted
+    assert ("Did you mean 'Mail'?" in str(raised.value)) is ("Mail" in header)
+
+
+@pytest.mark.bad_input
 def test_text_far_down_that_is_not_utf_8_is_told_by_its_row(tmp_path: Path) -> None:
     content = b"Id,Email\n" + b"1,x\n" * 1_000_000 + b"1,\xe4\n"
     with pytest.raises(ConfigurationError, match=r"row 1000002 .*not UTF-8"):
