@@ -126,6 +126,7 @@ def test_a_service_that_cannot_be_used_says_what_to_do(installation: Any) -> Non
     assert advice in _last_lines(installation, "service_down", down, "segment.upload", 0)
     [segment] = installation.report("service_down", down).segments
     assert advice in str(segment.message)
+    assert (segment.added, segment.parts) == (None, None), "planned, but not done"
     log = installation.api.log("service_down", down, "select", -1)
     assert "The sign-in could not be checked before reading" in log
 

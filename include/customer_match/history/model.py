@@ -71,13 +71,17 @@ class HistoryRow(BaseModel):
     suppressed: int | None = Field(description="Members that suppression lists kept out")
     without_profile: int | None = Field(description="Customers without a profile, where segments are joined")
     unreadable: int | None = Field(description="Memberships that could not be read")
-    members: int | None = Field(description="Distinct members of the segment")
+    members: int | None = Field(
+        description="Distinct members of the segment; if they were delivered, those of the audience"
+    )
     added: int | None = Field(description="Members that were added, or would be in a dry run")
     removed: int | None = Field(
         description="Members that were removed, or would be; empty if the members of the audience were unknown"
     )
     renewed: int | None = Field(description="Members that were sent again so that they do not expire")
-    sent: int | None = Field(description="Members in the parts that were sent")
+    sent: int | None = Field(
+        description="Members in the parts that were sent; empty if the segment was not delivered"
+    )
     refused: int | None = Field(description="Members that the service refused")
     parts: int | None = Field(description="Upload files, or groups of calls")
     calls: int | None = Field(description="Calls of the synchronous API")

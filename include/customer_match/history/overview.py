@@ -23,13 +23,14 @@ OVERVIEW_RUNS: Final = 30
 """How many runs an overview covers."""
 
 _LAST: Final = ("segment", "audience", "audience_id", "outcome", "message", "guards")
-_COUNTS: Final = ("profiles", "valid", "members", "added", "removed", "source_modified")
+_READ: Final = ("profiles", "valid", "source_modified")
+_HELD: Final = ("members", "added", "removed")
 _REASONS: Final = {str(reason): f"rejected_{reason}" for reason in Rejection}
 _SIZES: Final = ("search_size", "network_size", "match_rate")
 
 OVERVIEW_COLUMNS: Final = (
     "export", "run_id", "kind", "run_state", "dry_run", "interval_end", "started", "ended",
-    *_LAST, *_COUNTS, "refused", *_REASONS.values(), *_SIZES,
+    *_LAST, *_READ, *_HELD, "sent", "refused", *_REASONS.values(), *_SIZES,
 )  # fmt: skip
 """The columns of the history that an overview needs."""
 
@@ -47,18 +48,19 @@ class AudienceOverview(BaseModel):
         outcome: Its result.
         message: Why that run failed or skipped it, and what to do.
         guards: Keys of the guards that stopped it, with commas.
-        read: When the last run began that read the table to its end. The counts below are from that run.
+        read: When the last run began that read the table to its end. Rows and `source_modified` are from that run.
         profiles: Rows read.
         valid: Rows with a usable address.
         rejected: Rows without a usable address, by reason, without zeros.
-        members: Distinct members.
-        added: Members that were added.
-        removed: Members that were removed.
+        members: Distinct members that the last delivery brought to the audience, with the refused ones.
+        added: Members that the last delivery added.
+        removed: Members that it removed.
         source_modified: When the table was written.
         refused: Members that the service refused in the last run.
         size: Matched users at the service: in search; if that is unknown, in the audience network.
         match_rate: Matched users per member.
-        members_course: Members in each run that worked on the audience, the oldest first.
+        members_course: Members after each run that worked on the audience, the oldest first; None where it was not
+            delivered.
         match_course: Match rates likewise.
     """
 
@@ -163,12 +165,14 @@ def _audience(name: str, rows: Sequence[Row]) -> AudienceOverview:
     """Make the overview of an audience from its rows, the oldest first."""
     last = rows[-1]
     read: Row = _last(rows, "valid") or {}
+    held: Row = _last(rows, "sent") or {}
     sized: Row = _last(rows, "match_rate") or last
     known: Row = _last(rows, "audience_id") or {}
     return AudienceOverview.model_validate(
         {
             **{field: last[field] for field in _LAST},
-            **{field: read.get(field) for field in _COUNTS},
+            **{field: read.get(field) for field in _READ},
+            **{field: held.get(field) for field in _HELD},
             "audience": name,
             "audience_id": known.get("audience_id"),
             "ran": last["started"],
@@ -177,7 +181,7 @@ def _audience(name: str, rows: Sequence[Row]) -> AudienceOverview:
             "refused": last["refused"],
             "size": sized["network_size"] if sized["search_size"] is None else sized["search_size"],
             "match_rate": sized["match_rate"],
-            "members_course": tuple(row["members"] for row in rows),
+            "members_course": tuple(None if row["sent"] is None else row["members"] for row in rows),
             "match_course": tuple(row["match_rate"] for row in rows),
         }
     )

@@ -45,6 +45,9 @@ OUTCOME_OF_ENDING: Final[dict[Ending, Outcome]] = {"empty": Outcome.EMPTIED, "de
 class SegmentReport(BaseModel):
     """The report of one segment. Counts are None if the run did not get that far.
 
+    `added`, `removed`, `renewed`, `sent`, `parts`, `route` and `replaced` say what was done: of an upload that did not
+    end they are unknown, whatever was planned. In a dry run they say what would be done.
+
     Attributes:
         segment: The table's name.
         audience: The audience's name.
@@ -67,9 +70,9 @@ class SegmentReport(BaseModel):
         customers: Distinct customers of the segment, if they are joined to profiles; otherwise None.
         without_profile: Customers without a profile, of these.
         unreadable: Rows of the table of memberships whose segments cannot be read.
-        members: Distinct members of the segment.
+        members: Distinct members of the segment; the audience holds them only if they were delivered.
         rejects: The file in the workspace with the keys of the rejected rows; None without a `row_key`.
-        added: Members sent because they may have been missing.
+        added: Members added because they may have been missing.
         removed: Members removed because they left; None if the audience's members were unknown.
         renewed: Members sent again, so that they do not lapse.
         sent: Members that were sent.
@@ -81,7 +84,7 @@ class SegmentReport(BaseModel):
         replaced: Whether the whole audience was replaced.
         terms: How the Customer Match terms were accepted; None if the uploads did not accept them.
         sizes: The audience's size at the service when the run started; None if no earlier run delivered it.
-        damage: Why the ledger was not trusted, so that the audience was replaced; None normally.
+        damage: Why the ledger is not trusted, so that the audience has to be replaced; None normally.
         forced_over: End of the newer data interval that this one was applied over; None normally.
         lapse: A warning about members that may lapse; None normally.
         uncovered: Why a write by another workspace would not be detected; None normally.

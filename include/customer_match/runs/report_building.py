@@ -35,6 +35,8 @@ def segment_report(
     failure = records.read(Failure)
     outcome, message = _outcome(failure, chunked, delivered, dry_run=dry_run)
     steps = [record for record in (validated, normalised, chunked, delivered) if record]
+    # What an unfinished upload has sent is not known: the plan's counts are no answer.
+    is_carried_out = delivered is not None or dry_run
     return SegmentReport.model_validate(
         {
             "segment": segment,
@@ -49,7 +51,8 @@ def segment_report(
             "overridden": tuple(words for record in steps for words in record.overridden),
             "seconds": round(sum(record.seconds for record in steps), 2),
             **(_staged_counts(normalised.staged) if normalised else {}),
-            **(_planned_counts(chunked, chunked.plan) if chunked and chunked.plan else {}),
+            **(_warnings(chunked, chunked.plan) if chunked and chunked.plan else {}),
+            **(_planned_counts(chunked.plan) if is_carried_out and chunked and chunked.plan else {}),
             **(_delivered_counts(delivered) if delivered else {}),
         }
     )
@@ -71,14 +74,16 @@ def _staged_counts(staged: Staged) -> dict[str, object]:
     return counts
 
 
-def _planned_counts(chunked: Chunked, plan: Plan) -> dict[str, object]:
+def _warnings(chunked: Chunked, plan: Plan) -> dict[str, object]:
+    return {"damage": plan.damage, "lapse": chunked.lapse}
+
+
+def _planned_counts(plan: Plan) -> dict[str, object]:
     return {
         "added": plan.added,
         "removed": plan.removed,
         "replaced": plan.replaces,
         "renewed": plan.renewed,
-        "damage": plan.damage,
-        "lapse": chunked.lapse,
         "parts": len(plan.parts),
         "route": plan.route,
     }

@@ -35,7 +35,7 @@ def html_of(
     Args:
         report: The report.
         plots: Pictures of the last runs.
-        sparklines: The members of each audience in the last runs, as text.
+        sparklines: The members of each audience after the last runs that delivered it, as text.
     """
     from customer_match.runs.report_tables import as_cells, segment_table  # noqa: PLC0415 - it imports pandas
 
@@ -60,7 +60,7 @@ def _tiles(report: RunReport) -> Iterator[tuple[str, str]]:
     would = "would be " if report.dry_run else ""
     yield f"{len(report.segments) - report.failed} / {len(report.segments)}", "segments succeeded"
     yield _total(report, "profiles"), "profiles read"
-    yield _total(report, "members"), "members"
+    yield _total(report, "members"), "members of the segments"
     yield _total(report, "added"), f"{would}added"
     yield _total(report, "removed"), f"{would}removed"
 

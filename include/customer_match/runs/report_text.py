@@ -142,7 +142,8 @@ def _counts_in_words(segment: SegmentReport) -> list[str]:
 
 def _notes(segment: SegmentReport) -> str:
     """The notes for users about a segment; empty if there are none."""
-    damage = f"Replaced because its ledger could not be trusted: {segment.damage}" if segment.damage else ""
+    beginning = "Replaced because its" if segment.replaced else "Its"
+    damage = f"{beginning} ledger could not be trusted: {segment.damage}" if segment.damage else ""
     notes = (damage, _force(segment), segment.message, *_overrides(segment), segment.lapse, segment.uncovered)
     return " ".join(part for part in notes if part)
 

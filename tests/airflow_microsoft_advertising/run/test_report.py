@@ -98,6 +98,7 @@ def test_the_page_shows_the_last_runs(lake: Lake) -> None:
     for day in range(2):
         run = lake.run(name=f"run-{day}", began=BEGAN + timedelta(days=day))
         prepare(run, GOLD)
+        delivered(run, GOLD)
         write_report(run, [GOLD])
         page = run.workspace.read_bytes(f"{run.folder}/report.html").decode()
         assert ("<svg" in page, "▄▄" in page) == (day == 1, day == 1)
@@ -123,3 +124,6 @@ def test_a_task_that_died_without_a_word_is_a_failure(lake: Lake) -> None:
     [segment] = write_report(run, [GOLD]).segments
     assert segment.outcome is Outcome.FAILED
     assert "without reporting a result" in str(segment.message)
+    [row] = History(run.workspace, "autumn").read().to_pylist()
+    assert row["members"] == 3
+    assert [row[name] for name in ("added", "removed", "sent", "parts", "replaced", "route")] == [None] * 6

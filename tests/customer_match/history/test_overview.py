@@ -13,7 +13,7 @@ from customer_match.planning.sizes import AudienceSize, Readiness
 from customer_match.runs.report import Outcome
 from customer_match.runs.states import RunState
 from tests.customer_match.history.runs import DAY, report_on, rows_on
-from tests.customer_match.runs.reports import a_segment
+from tests.customer_match.runs.reports import UNDELIVERED, a_segment
 
 
 def overview(*runs: list[HistoryRow]) -> Overview | None:
@@ -62,12 +62,25 @@ def test_the_counts_of_an_audience_are_those_of_the_last_run() -> None:
 
 
 def test_a_failed_run_shows_its_message_and_the_counts_of_the_run_before() -> None:
-    failed = {"outcome": Outcome.FAILED, "message": "validate: no such table", "valid": None, "members": None}
+    failed = {**UNDELIVERED, "message": "validate: no such table", "valid": None, "members": None}
     audience = one(run(1, members=900, valid=950), run(2, **failed, guards=("max_shrink",)))
     assert (audience.outcome, audience.message) == (Outcome.FAILED, "validate: no such table")
     assert (audience.guards, audience.members, audience.valid) == ("max_shrink", 900, 950)
     assert audience.read == DAY.replace(day=2)
     assert audience.members_course == (900, None)
+
+
+def test_a_failed_upload_shows_the_members_that_were_delivered_before() -> None:
+    delivered = run(1, members=900, added=40, removed=5)
+    audience = one(delivered, run(2, **UNDELIVERED, members=3_000, profiles=4_000))
+    assert (audience.members, audience.added, audience.removed) == (900, 40, 5)
+    assert audience.members_course == (900, None)
+    assert (audience.profiles, audience.read) == (4_000, DAY.replace(day=3)), "the table was read"
+
+
+def test_an_audience_that_was_never_delivered_has_no_members() -> None:
+    audience = one(run(1, **UNDELIVERED, members=3_000))
+    assert (audience.members, audience.added, audience.members_course) == (None, None, (None,))
 
 
 def test_the_share_of_valid_rows_is_of_those_that_were_checked() -> None:

@@ -14,7 +14,7 @@ from customer_match.history.trends import TREND_COLUMNS, sparklines_of, trend_of
 from customer_match.planning.sizes import Matched, size_of_audience
 from customer_match.runs.report import Outcome, SegmentReport
 from tests.customer_match.history.runs import DAY, report_on
-from tests.customer_match.runs.reports import a_segment
+from tests.customer_match.runs.reports import UNDELIVERED, a_segment
 from tests.memory_storage import MemoryStorage
 
 
@@ -35,12 +35,36 @@ def silver(members: int | None, **changes: Any) -> SegmentReport:
 
 
 def test_members_of_audiences_that_a_run_leaves_out_still_count() -> None:
-    failed = silver(None, outcome=Outcome.FAILED, added=None, removed=None, valid=None)
+    failed = silver(None, **UNDELIVERED, valid=None)
     trend = trend_of(history_of([gold(10), silver(5)], [gold(12)], [gold(13), failed], [gold(14), silver(9)]))
     assert trend["members"].tolist() == [15, 17, 18, 23]
     assert trend["rejected_missing"].tolist() == [8, 4, 4, 8]
     assert trend["interval_end"].iloc[-1] == DAY + timedelta(days=3)
     assert list(trend.index) == ["run 0", "run 1", "run 2", "run 3"]
+
+
+def test_the_members_of_a_failed_upload_are_not_those_of_the_audience() -> None:
+    history = history_of([gold(10)], [gold(99, **UNDELIVERED)], [gold(12)])
+    trend = trend_of(history)
+    assert trend["members"].tolist() == [10, 10, 12]
+    assert trend["added"].isna().tolist() == [False, True, False]
+    assert sparklines_of(history) == {"Gold": "▁█"}
+    assert trend["rejected_missing"].tolist() == [4, 4, 4], "the table was read"
+
+
+def test_planned_numbers_in_rows_of_earlier_releases_do_not_count() -> None:
+    planned = gold(99, outcome=Outcome.FAILED, sent=None, added=89, removed=3)
+    history = history_of([planned], [gold(10)])
+    trend = trend_of(history)
+    assert trend["members"].isna().tolist() == [True, False]
+    assert trend[["added", "removed"]].iloc[0].isna().all()
+    assert sparklines_of(history) == {"Gold": "▄"}
+
+
+def test_what_was_delivered_before_a_guard_stopped_the_run_counts() -> None:
+    """The guard for refused members looks at a delivery that has ended."""
+    trend = trend_of(history_of([gold(10)], [gold(12, outcome=Outcome.FAILED, guards=("max_refused",))]))
+    assert trend["members"].tolist() == [10, 12]
 
 
 def test_dry_runs_are_no_part_of_it() -> None:

@@ -52,6 +52,13 @@ def report_of(records: SegmentRecords, *written: BaseModel, dry_run: bool = Fals
     return segment_report("vip_table", "VIPs", records, dry_run=dry_run)
 
 
+UNDELIVERED: dict[str, Any] = {
+    "outcome": Outcome.FAILED, "audience_id": None,
+    **dict.fromkeys(("added", "removed", "renewed", "sent", "parts", "route")),
+}  # fmt: skip
+"""What the report of a segment knows whose upload failed, beside the counts of its table."""
+
+
 def run_of(*segments: SegmentReport, **changes: Any) -> RunReport:
     values: dict[str, Any] = {
         "export": "e", "title": "Segments", "run_id": "r", "interval_end": NOW, "finished": NOW,
@@ -64,7 +71,7 @@ def a_segment(outcome: Outcome = Outcome.DELIVERED, **changes: Any) -> SegmentRe
     values: dict[str, Any] = {
         "segment": "vip_table", "audience": "VIPs", "audience_id": "77", "profiles": 3_000, "valid": 2_500,
         "rejected": {"missing": 400, "not_an_address": 100}, "duplicates": 500, "members": 2_000, "added": 1_500,
-        "removed": 20, "parts": 1, "seconds": 8.0,
+        "removed": 20, "parts": 1, "sent": 1_520, "seconds": 8.0,
     }  # fmt: skip
     return SegmentReport(outcome=outcome, **(values | changes))
 

@@ -21,6 +21,7 @@ from customer_match.runs.records import (
 )
 from customer_match.runs.report import Outcome, SegmentReport
 from customer_match.runs.report_page import html_of
+from customer_match.runs.report_tables import run_text
 from customer_match.runs.report_text import summary_of
 from customer_match.workspace.workspace import Workspace
 from tests.customer_match.runs.reports import (
@@ -28,6 +29,7 @@ from tests.customer_match.runs.reports import (
     DELIVERED,
     NORMALISED,
     NOW,
+    PLAN,
     VALIDATED,
     Page,
     report_of,
@@ -203,8 +205,45 @@ def test_counts_end_where_the_run_ended(records: SegmentRecords) -> None:
     assert (second.valid, second.members, second.added, second.parts) == (2_500, 2_000, None, None)
 
 
+REPLACING = CHUNKED.model_copy(
+    update={"plan": PLAN.model_copy(update={"replaces": True, "renewed": 5, "damage": "A file is missing."})}
+)
+
+
+@pytest.mark.parametrize("end", [[FAILURE], []], ids=["the upload failed", "the run was stopped"])
+def test_a_plan_that_was_not_carried_out_is_not_reported_as_done(
+    records: SegmentRecords, end: list[BaseModel]
+) -> None:
+    segment = report_of(records, VALIDATED, NORMALISED, REPLACING, *end)
+    assert (segment.outcome, segment.members) == (Outcome.FAILED, 2_000)
+    done = ("added", "removed", "renewed", "sent", "parts", "route")
+    assert {name: getattr(segment, name) for name in done} == dict.fromkeys(done)
+    assert not segment.replaced
+    report = run_of(segment, timed_out=not end)
+    summary, page, terminal = summary_of(report), Page(html_of(report)).text, run_text(report)
+    assert "2,000 members, 500 rejected. Its ledger could not be trusted: A file is missing." in summary
+    for text in (summary, page, terminal):
+        assert not [
+            words for words in ("1,500", "1 part", "as a whole", "Replaced", "renewed") if words in text
+        ]
+    assert "2,000members of the segments\n" in page
+    assert "–added\n" in page
+    assert "if the column Sent names the parts; otherwise they were not delivered" in page
+
+
+def test_a_dry_run_reports_what_would_be_done(records: SegmentRecords) -> None:
+    """Also where a guard would stop it: its message alone does not say how many."""
+    for end in ([], [FAILURE]):
+        segment = report_of(records, VALIDATED, NORMALISED, REPLACING, *end, dry_run=True)
+        assert (segment.added, segment.removed, segment.renewed, segment.parts) == (1_500, 20, 5, 1)
+        assert (segment.replaced, segment.sent) == (True, None)
+    page = Page(html_of(run_of(segment, dry_run=True))).text
+    assert "1,500would be added" in page
+    assert "A dry run changes no audience." in page
+
+
 def test_the_route_that_was_taken_counts_not_the_planned_one(records: SegmentRecords) -> None:
-    assert report_of(records, VALIDATED, NORMALISED, CHUNKED).route is Route.BULK
+    assert report_of(records, VALIDATED, NORMALISED, CHUNKED, dry_run=True).route is Route.BULK
     assert report_of(records, DELIVERED).route is Route.APPLY
 
 

@@ -58,7 +58,8 @@ def tiles(report: RunReport) -> list[str]:
 
 def test_tiles() -> None:
     assert tiles(run_of(a_segment(), a_segment())) == [
-        "2 / 2 segments succeeded", "6,000 profiles read", "4,000 members", "3,000 added", "40 removed",
+        "2 / 2 segments succeeded", "6,000 profiles read", "4,000 members of the segments", "3,000 added",
+        "40 removed",
     ]  # fmt: skip
 
 
