@@ -61,7 +61,7 @@ def path_in_file(path: KeyPath, values: object) -> KeyPath:
 
 
 def _about_name(path: KeyPath, message: str, document: Document) -> str:
-    if path == ("name",) and path not in document.lines:
+    if path == ("name",) and "name" not in (document.values or {}):
         return f"missing, and the file's name cannot replace it: it {message}"
     return message
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from functools import partial
 
@@ -26,11 +26,13 @@ __all__ = [
     "is_decimal",
     "is_text",
     "is_uuid",
+    "list_names",
     "merge_columns",
     "name_key",
     "repeated",
     "resolve_column",
     "shown_line",
+    "similar_name",
 ]
 
 _NAMES_SHOWN = 30
@@ -314,13 +316,12 @@ def _find(columns: Mapping[str, pa.DataType], wanted: str, key: str) -> str:
             "right one, in the same case.",
             key=key,
         )
-    shown = {name_key(name): name for name in columns if _is_a_name(name)}
-    near = get_close_matches(meant, shown, 1)
-    hint = f" Did you mean {shown[near[0]]!r}?" if near else ""
+    near = similar_name(wanted, columns)
+    hint = f" Did you mean {near!r}?" if near else ""
     # A similar name shows that the line is a header, unless values stand in it.
     origin = _origin(columns) if not near or not all(map(_is_a_name, columns)) else ""
     raise ConfigurationError(
-        f"The table has no column {wanted!r}.{hint} It has: {_list_names(columns)}. "
+        f"The table has no column {wanted!r}.{hint} It has: {list_names(columns)}. "
         f"Correct `{key}` in the export file. {origin}".rstrip(),
         key=key,
     )
@@ -344,7 +345,15 @@ def _is_a_name(name: str) -> bool:
     return not (_LOOKS_LIKE_A_VALUE.search(name) or may_be_address(name))
 
 
-def _list_names(columns: Mapping[str, pa.DataType]) -> str:
+def similar_name(wanted: str, names: Iterable[str]) -> str | None:
+    """The column that was probably meant, if any."""
+    shown = {name_key(name): name for name in names if _is_a_name(name)}
+    near = get_close_matches(name_key(wanted), shown, 1)
+    return shown[near[0]] if near else None
+
+
+def list_names(columns: Collection[str]) -> str:
+    """Names of columns for messages, without values that may be personal, and not too many."""
     names = [name[:_LENGTH_SHOWN] if _is_a_name(name) else "[a value]" for name in columns]
     more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
     return (", ".join(names[:_NAMES_SHOWN]) or "none") + more

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import typer
+
 from airflow_microsoft_advertising.cli.asking import prompt
 from airflow_microsoft_advertising.cli.output import say
 from customer_match.errors import ConfigurationError
+from customer_match.redaction import without_addresses
 
-__all__ = ["Answers", "fault_of"]
+__all__ = ["Answers", "fault_of", "listed"]
 
 _TRIES: Final = 3
 _VALID: Final[Mapping[str, object]] = {
@@ -48,6 +51,7 @@ class Answers:
         *,
         default: str | None = None,
         parse: Callable[[str], Any] = str,
+        wrong: Callable[[Any], str] = lambda _: "",
     ) -> Any:
         """Return a value of the file.
 
@@ -58,12 +62,15 @@ class Answers:
             question: What to ask.
             default: What Enter means, and what counts if nobody can be asked; None: there is no default.
             parse: Converts an answer to the value.
+            wrong: What else is wrong with a value; an empty text if nothing is.
 
         Raises:
-            ConfigurationError: The value is not valid, or there is none.
+            typer.BadParameter: The value of the option is not valid.
+            ConfigurationError: There is no value, or no valid answer.
         """
         if given is not None:
-            _check(key, given, option)
+            if fault := fault_of(key, given) or wrong(given):
+                raise typer.BadParameter(without_addresses(fault), param_hint=option)
             return given
         if not self.asks:
             if default is None:
@@ -71,18 +78,13 @@ class Answers:
             return parse(default)
         for left in reversed(range(_TRIES)):
             value = parse(prompt(question, option=option, default=default).strip())
-            fault = fault_of(key, value)
+            fault = fault_of(key, value) or wrong(value)
             if not fault:
                 return value
             if not left:
                 raise ConfigurationError(f"{key}: {fault}")
             say(f"  {fault}", err=True)
         raise AssertionError  # the last try returns or raises
-
-
-def _check(key: str, value: object, option: str) -> None:
-    if fault := fault_of(key, value):
-        raise ConfigurationError(f"{option}: {fault}")
 
 
 def fault_of(key: str, value: object) -> str:
@@ -92,7 +94,8 @@ def fault_of(key: str, value: object) -> str:
     try:
         export_of_task({**_VALID, key: value}, "")
     except InvalidExport as error:
-        return " ".join(f"{problem.message}." for problem in error.problems)
+        fault = " ".join(f"{problem.message}." for problem in error.problems)
+        return f"{value!r} is not a valid name: it {fault}" if key == "name" else fault
     return ""
 
 

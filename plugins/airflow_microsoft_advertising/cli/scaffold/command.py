@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from airflow_microsoft_advertising.cli.asking import prompt
 from airflow_microsoft_advertising.cli.output import logs_on_stderr, say, writes_to
 from airflow_microsoft_advertising.cli.scaffold.answers import Answers, listed
 from airflow_microsoft_advertising.cli.scaffold.lake import Lake, look_at
@@ -125,7 +124,7 @@ def _draft(answers: Answers, given: Mapping[str, Any]) -> Draft:
         say(f"The tables cannot be listed now: {found.fault}", err=True)
     segments = _segments(answers, given["segments"], found)
     if segments != "all" and found.tables:
-        found = look_at(source, segments[0])
+        found = look_at(source, segments)
     return Draft(
         connection=connection,
         cid=cid,
@@ -183,20 +182,19 @@ def _segments(answers: Answers, given: Sequence[str] | None, found: Lake) -> str
 
     chosen: str | list[str] = answers.value(
         "segments", "--segment", given, "Segments: all, or names of tables with commas in between", default="all",
-        parse=parsed,
+        parse=parsed, wrong=found.fault_of_tables,
     )  # fmt: skip
-    unknown = sorted(set(chosen) - set(found.tables)) if found.tables and chosen != "all" else []
-    if unknown and not any(character in "".join(unknown) for character in "*?["):
-        say(f"Not found among the tables: {', '.join(unknown)}.", err=True)
     return chosen
 
 
 def _email(answers: Answers, given: str | None, found: Lake) -> str:
     if found.columns and answers.asks and given is None:
-        say(f"Columns: {listed(tuple(found.columns))}", err=True)
-    column: str = answers.value("email", "--email", given, "E-mail column", default=found.email)
-    if found.columns and column.casefold() not in {name.casefold() for name in found.columns}:
-        say(f"The table has no column {column!r}.", err=True)
+        from customer_match.tables.columns import list_names  # noqa: PLC0415 - keeps --help quick
+
+        say(f"Columns: {list_names(found.columns)}", err=True)
+    column: str = answers.value(
+        "email", "--email", given, "E-mail column", default=found.email, wrong=found.fault_of_column
+    )
     return column
 
 
@@ -205,13 +203,10 @@ def _consent(
 ) -> Mapping[str, Any] | None:
     if allow and given is None:
         raise ConfigurationError("--consent-value needs --consent, the column that states consent.")
-    column = given
-    if column is None and answers.asks:
-        hint = f" (perhaps {found.consent})" if found.consent else ""
-        column = prompt(f"Column that states consent{hint}", option="--consent", default=_NONE).strip()
-    if column is None or column == _NONE:
+    column = _consent_column(answers, given, found)
+    if column == _NONE:
         return None
-    kind = found.columns.get(column, "")
+    kind = found.kind_of(column)
     values = answers.value(
         "consent", "--consent-value", {"column": column, "allow": _typed(allow, kind)} if allow else None,
         "Values that mean consent, with commas in between", default=_MEANS_CONSENT.get(kind),
@@ -219,6 +214,23 @@ def _consent(
     )  # fmt: skip
     result: Mapping[str, Any] = values
     return result
+
+
+def _consent_column(answers: Answers, given: str | None, found: Lake) -> str:
+    """The column that states consent, or `none`."""
+
+    def parsed(column: str) -> dict[str, object]:
+        return {"column": column, "allow": True}
+
+    def wrong(consent: Mapping[str, str]) -> str:
+        return "" if consent["column"] == _NONE else found.fault_of_column(consent["column"])
+
+    hint = f" (perhaps {found.consent})" if found.consent else ""
+    value = answers.value(
+        "consent", "--consent", None if given is None else parsed(given), f"Column that states consent{hint}",
+        default=_NONE, parse=parsed, wrong=wrong,
+    )  # fmt: skip
+    return str(value["column"])
 
 
 def _typed(values: Sequence[str], kind: str) -> list[object]:

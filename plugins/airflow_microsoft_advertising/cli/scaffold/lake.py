@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any, Final
 
+from airflow_microsoft_advertising.cli.scaffold.answers import listed
 from customer_match.errors import CustomerMatchError
 
 __all__ = ["Lake", "look_at"]
@@ -20,11 +22,13 @@ class Lake:
 
     Attributes:
         tables: Names of the tables.
-        columns: Columns of the first table that can be opened, and whether each holds text, numbers or true/false.
+        opened: The first table to export that can be opened.
+        columns: Its columns, and whether each holds text, numbers or true/false.
         fault: Why nothing was found; empty if something was.
     """
 
     tables: tuple[str, ...] = ()
+    opened: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
     fault: str = ""
 
@@ -42,20 +46,48 @@ class Lake:
             (name for name in self.columns if any(word in name.casefold() for word in _CONSENT)), None
         )
 
+    def fault_of_tables(self, names: str | Sequence[str]) -> str:
+        """Which names are neither `all`, nor patterns, nor tables; empty if there are none or no table is known."""
+        given = [names] if isinstance(names, str) else names
+        unknown = [one for one in given if one != "all" and not set("*?[") & set(one)]
+        unknown = [one for one in unknown if self.tables and one not in self.tables]
+        if not unknown:
+            return ""
+        near = get_close_matches(unknown[0], self.tables, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return f"There is no table {unknown[0]!r}.{hint} Tables found: {listed(self.tables)}."
 
-def look_at(source: object, table: str | None = None) -> Lake:
+    def fault_of_column(self, name: str) -> str:
+        """Say that the table has no such column; empty if it has it or no column is known."""
+        from customer_match.tables.columns import list_names, name_key, similar_name  # noqa: PLC0415 - imports Arrow
+
+        if not self.columns or name_key(name) in map(name_key, self.columns):
+            return ""
+        near = similar_name(name, self.columns)
+        hint = f" Did you mean {near!r}?" if near else ""
+        return f"The table {self.opened!r} has no column {name!r}.{hint} It has: {list_names(self.columns)}."
+
+    def kind_of(self, column: str) -> str:
+        """What a column holds; empty if that is not known."""
+        from customer_match.tables.columns import name_key  # noqa: PLC0415 - as above
+
+        return {name_key(name): kind for name, kind in self.columns.items()}.get(name_key(column), "")
+
+
+def look_at(source: object, segments: str | Sequence[str] = "all") -> Lake:
     """Look at a source, as a run would.
 
     Args:
         source: As in an export file.
-        table: The table whose columns are wanted; None: the first one.
+        segments: The segments, as in an export file.
     """
     from airflow_microsoft_advertising.lake.filesystem import filesystem  # noqa: PLC0415 - imports Airflow
     from customer_match.export.loading import export_of_task  # noqa: PLC0415
+    from customer_match.export.matching import segments_of  # noqa: PLC0415
     from customer_match.profiles.dated_source import DatedSource  # noqa: PLC0415
 
     try:
-        keys: dict[str, Any] = {"cid": 1, "aid": 1, "segments": "all", "email": "Email", "source": source}
+        keys = {"cid": 1, "aid": 1, "segments": segments, "email": "Email", "source": source}
         export = export_of_task({"name": "new", **keys}, "source")
         dated = DatedSource.at(export.source, datetime.now(UTC), "UTC", filesystem)
         tables = tuple(sorted(dated.tables()))
@@ -63,12 +95,12 @@ def look_at(source: object, table: str | None = None) -> Lake:
         return Lake(fault=str(error))
     if not tables:
         return Lake(fault=f"There is no table in {export.source.root}.")
-    for name in (table,) if table in tables else tables:
+    for name in [one.table for one in segments_of(export, tables)]:
         try:
             found = dated.open(name, None, "`segments`").columns()
         except CustomerMatchError:
             continue
-        return Lake(tables, {column: _kind(kind) for column, kind in found.items()})
+        return Lake(tables, name, {column: _kind(kind) for column, kind in found.items()})
     return Lake(tables)
 
 
