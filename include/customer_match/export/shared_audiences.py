@@ -73,7 +73,14 @@ def _shared_by(export: Export, selection: Selection, rival: Export) -> Iterator[
             if comparable(_name(selection)) == comparable(_name(theirs)):
                 yield f"the audience '{_name(selection)}'"
         elif same_tables and _share_by_pattern(export, selection, rival, theirs):
-            yield f"the audiences of '{theirs.table}'"
+            yield _taken(theirs)
+
+
+def _taken(selection: Selection) -> str:
+    if selection.table == "*":
+        return "the audiences of all tables of this folder"
+    tables = "all tables like " if selection.is_pattern else "the table "
+    return f"the audiences of {tables}'{selection.table}'"
 
 
 def _share_by_pattern(export: Export, selection: Selection, rival: Export, theirs: Selection) -> bool:

@@ -18,6 +18,7 @@ from customer_match.planning.data_intervals import check_not_ahead
 from customer_match.redaction import logger
 from customer_match.runs.records import Step
 from customer_match.safe_names import slug
+from customer_match.wording import did_you_mean
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
@@ -118,9 +119,11 @@ def _choose(export: Export, segments: Sequence[Segment], names: Sequence[str]) -
     chosen = [segment for segment in segments if segment.table in names or segment.audience in names]
     unknown = set(names) - {one.table for one in chosen} - {one.audience for one in chosen}
     if unknown:
-        known = ", ".join(sorted(segment.audience for segment in segments))
+        known = sorted({segment.audience for segment in segments})
+        names = sorted(unknown)
+        hint = did_you_mean(names[0], [*known, *(segment.table for segment in segments)])
         raise ConfigurationError(
-            f"The export {export.name!r} has no segment {', '.join(sorted(unknown))}. Its segments: {known}."
+            f"The export {export.name!r} has no segment {', '.join(names)}.{hint} Its segments: {', '.join(known)}."
         )
     return chosen
 

@@ -103,7 +103,8 @@ def test_history_of_an_audience(reports: Reports) -> None:
     ]  # fmt: skip
     silver = call("history", "autumn", "--audience", "Silver").output
     assert silver.splitlines()[-2].split()[2:6] == ["failed", "3,000", "500", "?"]
-    assert "no run with the audience 'Nobody' yet" in call("history", "--audience", "Nobody").output
+    other = call("history", "--audience", "Gold spring")
+    assert "spring: no run with the audience 'Gold spring' yet" in other.output
 
 
 def test_history_as_json_has_the_columns_of_the_table(reports: Reports) -> None:
@@ -207,6 +208,11 @@ def test_a_page_that_cannot_be_saved(reports: Reports, target: str, why: str) ->
         (["report", "autumn", "--run", "run 9"], "Its newest runs are: run 0, run 1, run 2, run 3."),
         (["status", "autum"], "did you mean 'autumn'?"),
         (["history", "autum"], "did you mean 'autumn'?"),
+        (
+            ["history", "autumn", "--audience", "Golld"],
+            "There is no audience 'Golld'. Did you mean 'Gold'? Audiences of these exports: Gold, Gold autumn, Silver.",
+        ),
+        (["history", "--audience", "silver", "--json"], "Did you mean 'Silver'?"),
     ],
 )
 def test_what_is_not_there(reports: Reports, arguments: list[str], words: str) -> None:

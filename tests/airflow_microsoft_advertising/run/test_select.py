@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,6 +42,16 @@ def test_an_unknown_segment_is_named_with_the_known_ones(lake: Lake, segments: A
         AirflowFailException, match=r"'autumn' has no segment Copper\. Its segments: .*Silver"
     ):
         select_segments(lake.run(segments=segments), ["Copper", "Silver"])
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("name", ["Golld", "gold customer"])
+def test_a_misspelt_segment_is_told_with_the_one_that_was_probably_meant(lake: Lake, name: str) -> None:
+    segments = [{"table": "Gold", "audience": "Gold customers"}, "Silver"]
+    meant = "Gold" if name == "Golld" else "Gold customers"
+    words = f"no segment {name}. Did you mean '{meant}'? Its segments: Gold customers, Silver."
+    with pytest.raises(AirflowFailException, match=re.escape(words)):
+        select_segments(lake.run(segments=segments), [name])
 
 
 @pytest.mark.bad_input

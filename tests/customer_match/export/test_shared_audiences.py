@@ -53,6 +53,20 @@ def test_an_audience_of_two_exports_is_reported_in_both_files(
     assert "'autumn'" in winter
 
 
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("segments", "words"),
+    [
+        ("all", "also writes to the audiences of all tables of this folder: each would"),
+        (["G*"], "also writes to the audiences of all tables like 'G*': each would"),
+        (["Gold"], "also writes to the audiences of the table 'Gold': each would"),
+    ],
+)
+def test_what_is_shared_is_said_in_words(tmp_path: Path, segments: str | list[str], words: str) -> None:
+    autumn, _ = validated(tmp_path, {"segments": "all"}, {"segments": segments})
+    assert words in autumn
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,8 @@ import typer
 from airflow_microsoft_advertising.cli.exports import complete_exports
 from airflow_microsoft_advertising.cli.history.lookup import chosen_exports, read_history
 from airflow_microsoft_advertising.cli.output import as_json_text, say
+from customer_match.errors import ConfigurationError
+from customer_match.wording import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +46,10 @@ def history(
 
     With --json: the rows of the history, one for each run and segment (docs/history.md).
     """
-    found = {one.name: read_history(one, runs) for one in chosen_exports(export)}
+    exports = chosen_exports(export)
+    found = {one.name: read_history(one, runs) for one in exports}
+    if audience is not None:
+        _check_audience(audience, exports, found)
     if as_json:
         rows = [row for table in found.values() for row in table.to_pylist()]
         _print_json(row for row in rows if audience in {None, row["audience"]})
@@ -54,6 +59,18 @@ def history(
     nothing = f"no run with the audience {audience!r} yet" if audience else "no run yet"
     for name, rows in found.items():
         say(_section(name, audience_summary(rows, audience) if audience else run_summary(rows), nothing))
+
+
+def _check_audience(audience: str, exports: Sequence[Export], found: Mapping[str, pa.Table]) -> None:
+    """Refuse an audience that neither the files of exports nor their runs name, if they name any."""
+    named = {one.audience or one.table for export in exports for one in export.segments if not one.is_pattern}
+    delivered = {name for rows in found.values() for name in rows["audience"].to_pylist() if name}
+    known = sorted(named | delivered)
+    if known and audience not in known:
+        raise ConfigurationError(
+            f"There is no audience {audience!r}.{did_you_mean(audience, known)} Audiences of these exports: "
+            f"{', '.join(known)}."
+        )
 
 
 def status(export: ExportName = None, *, as_json: AsJson = False) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any, Final
 
 from airflow_microsoft_advertising.cli.scaffold.answers import listed
 from customer_match.errors import CustomerMatchError
+from customer_match.wording import did_you_mean
 
 __all__ = ["Lake", "look_at"]
 
@@ -53,8 +53,7 @@ class Lake:
         unknown = [one for one in unknown if self.tables and one not in self.tables]
         if not unknown:
             return ""
-        near = get_close_matches(unknown[0], self.tables, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(unknown[0], self.tables)
         return f"There is no table {unknown[0]!r}.{hint} Tables found: {listed(self.tables)}."
 
     def fault_of_column(self, name: str) -> str:

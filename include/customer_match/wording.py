@@ -1,0 +1,15 @@
+"""Parts of sentences that many messages have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["did_you_mean"]
+
+
+def did_you_mean(wanted: str, known: Iterable[str]) -> str:
+    """The question for the most similar name, with a space before it; empty if none is similar. Case is ignored."""
+    names = {name.casefold(): name for name in known}
+    near = get_close_matches(wanted.casefold(), names, 1)
+    return f" Did you mean {names[near[0]]!r}?" if near else ""
