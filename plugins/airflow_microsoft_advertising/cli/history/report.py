@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airflow_microsoft_advertising.cli.browser import has_browser
 from airflow_microsoft_advertising.cli.exports import complete_exports
 from airflow_microsoft_advertising.cli.history.lookup import chosen_exports, open_workspace, read_history
+from airflow_microsoft_advertising.cli.login.browser import has_browser
 from airflow_microsoft_advertising.cli.output import say, writes_to
 from customer_match.errors import ConfigurationError
 

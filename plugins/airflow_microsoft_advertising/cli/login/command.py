@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airflow_microsoft_advertising.cli.browser import has_browser
+from airflow_microsoft_advertising.cli.login.browser import has_browser
 from airflow_microsoft_advertising.cli.login.proof import VerifiedSignIn, verify
 from airflow_microsoft_advertising.cli.login.request import (
     Credentials,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_microsoft_advertising.cli import browser
+from airflow_microsoft_advertising.cli.login import browser
 
 
 def test_a_machine_without_windows_has_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
