@@ -260,7 +260,7 @@ def report_task(export: Export, groups: XComArg) -> XComArg:
         from airflow_microsoft_advertising.alerts import reporting  # noqa: PLC0415 (see above)
         from airflow_microsoft_advertising.pages.note import note_of  # noqa: PLC0415 (see above)
         from airflow_microsoft_advertising.pages.stored_overview import store_overview  # noqa: PLC0415
-        from customer_match.runs.report_text import summary_of  # noqa: PLC0415 (see above)
+        from customer_match.runs.report_text import nothing_selected, summary_of  # noqa: PLC0415 (see above)
 
         context, run = get_current_context(), this_run(export)
         if skipped := context["ti"].xcom_pull(task_ids="select", key=SKIP_KEY):
@@ -268,9 +268,10 @@ def report_task(export: Export, groups: XComArg) -> XComArg:
             raise AirflowSkipException(skipped)
         if groups is None:
             reason = context["ti"].xcom_pull(task_ids="select", key=REASON_KEY)
-            message = f"No segments were selected. {reason or 'See the log of the task `select`.'}"
+            message = nothing_selected(reason or "See the log of the task `select`.")
             reporting.announce_nothing_selected(run, message)
             context["ti"].xcom_push(REPORTED_KEY, value=True)
+            context["ti"].xcom_push(NOTE_KEY, note_of(run, message))
             raise AirflowFailException(message)
         is_complete = not context["params"]["segments"]
         result = reporting.report_and_announce(run, all_segments(groups), is_complete=is_complete)
@@ -340,6 +341,9 @@ def broken_dag(export: BrokenExport) -> DAG:
     def broken() -> None:
         @task(retries=0)
         def configuration_error() -> None:
+            from customer_match.runs.report_text import not_valid  # noqa: PLC0415 (see above)
+
+            get_current_context()["ti"].xcom_push(NOTE_KEY, not_valid(message))
             log.error("%s", message)
             raise AirflowFailException(message)
 

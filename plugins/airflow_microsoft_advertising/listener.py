@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from sqlalchemy.orm import Session
 
-__all__ = ["NOTE_KEY", "REPORT_TASK"]
+__all__ = ["NOTE_KEY"]
 
-REPORT_TASK = "report"
 NOTE_KEY = "customer_match_note"
 _SCHEDULER = "airflow.cli.commands.scheduler_command"
 """Module of the command `airflow scheduler`; no other process of Airflow imports it (3.3 and 3.4)."""
@@ -110,12 +109,11 @@ def _describe(dag_run: DagRun, msg: str) -> None:
 
 
 def _summary(dag_run: DagRun, session: Session) -> str | None:
-    """Return what the task `report` left as a note; None if it left none."""
+    """Return what a task of the run left as a note; None if none did."""
     from airflow.models.xcom import XComModel  # noqa: PLC0415 (as above)
 
-    query = XComModel.get_many(
-        key=NOTE_KEY, run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids=REPORT_TASK, limit=1
-    )
+    # `report` leaves it, or the task of a file that is not valid; the newest one comes first.
+    query = XComModel.get_many(key=NOTE_KEY, run_id=dag_run.run_id, dag_ids=dag_run.dag_id, limit=1)
     row = session.scalars(query).first()
     summary = XComModel.deserialize_value(row) if row else None
     return summary if isinstance(summary, str) else None

@@ -1,7 +1,8 @@
 """Notes of runs that were stopped before their task `report`: by their time limit, or by a user.
 
 They are made where Airflow ends the run, in the scheduler or the API server, from the metadata database alone: nothing
-there may wait for a storage. The DAG's failure callback writes the report (`alerts/reporting.py`).
+there may wait for a storage. After a time-out, the DAG's failure callback writes the report (`alerts/reporting.py`), to
+which the note links already.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from airflow_microsoft_advertising.pages.note import with_links
 from airflow_microsoft_advertising.pools import PREFIX
 from customer_match.runs.report_text import stopped_by_hand, stopped_by_time_limit
 
@@ -47,7 +49,8 @@ def note_of_stopped(dag_run: DagRun, msg: str, session: Session) -> str | None:
     else:
         return None
     names = _unfinished(_instances(dag_run, session))
-    return f"{words} Not finished: {', '.join(names)}." if names else words
+    text = f"{words}\nNot finished: {', '.join(names)}." if names else words
+    return with_links(text, dag_run.dag_id, dag_run.run_id) if was_timed_out(msg) else text
 
 
 def _instances(dag_run: DagRun, session: Session) -> Iterable[Any]:

@@ -11,6 +11,7 @@ import pytest
 
 from airflow_microsoft_advertising import listener as run_listener
 from airflow_microsoft_advertising.pools import ensure_pools, pool_name
+from customer_match.runs.report_text import is_summary, not_valid, nothing_selected
 from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
 
 if TYPE_CHECKING:
@@ -56,13 +57,13 @@ def pools(session: Session) -> dict[str, Any]:
     return {str(pool.pool): pool for pool in session.scalars(select(Pool))}
 
 
-def leave_summary(session: Session, run: DagRun, text: Any) -> None:
+def leave_summary(session: Session, run: DagRun, text: Any, *, task_id: str = "report") -> None:
     """As the report task does."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.xcom import XComModel
     from sqlalchemy import insert
 
-    task = {"dag_id": run.dag_id, "run_id": run.run_id, "task_id": run_listener.REPORT_TASK, "map_index": -1}
+    task = {"dag_id": run.dag_id, "run_id": run.run_id, "task_id": task_id, "map_index": -1}
     table = TaskInstance.__table__
     values = {name: value for name, value in task.items() if name in table.columns}  # 3.4 has no map_index
     session.execute(insert(table).values(**values, pool="default_pool", pool_slots=1))
@@ -70,7 +71,7 @@ def leave_summary(session: Session, run: DagRun, text: Any) -> None:
         key=run_listener.NOTE_KEY,
         value=text,
         dag_id=run.dag_id,
-        task_id=run_listener.REPORT_TASK,
+        task_id=task_id,
         run_id=run.run_id,
         session=session,
     )
@@ -181,6 +182,19 @@ def test_the_summary_becomes_the_note(session: Session, dag_run: DagRun, end: An
     assert dag_run.note == "2 of 2 segments succeeded.\n- Gold: delivered"
 
 
+def test_the_fault_of_an_export_file_becomes_the_note(session: Session, dag_run: DagRun) -> None:
+    """Its DAG has a single task, and no report. Once the file is right, the run can be cleared."""
+    leave_summary(session, dag_run, not_valid("Line 3: segmints"), task_id="configuration_error")
+    run_listener.on_dag_run_failed(dag_run, "task_failure")
+    session.flush()
+    assert dag_run.note == "The export file is not valid. Nothing was sent.\n- Line 3: segmints"
+    leave_summary(session, dag_run, nothing_selected("No table was found."))
+    run_listener.on_dag_run_failed(dag_run, "task_failure")
+    session.flush()
+    assert dag_run.note == "No segments were selected. No table was found."
+    assert is_summary(dag_run.note)
+
+
 def test_a_users_note_is_kept(session: Session, dag_run: DagRun) -> None:
     leave_summary(session, dag_run, "2 of 2 segments succeeded.")
     dag_run.note = "checked with marketing"
@@ -257,8 +271,8 @@ def test_a_run_that_took_too_long_says_why_and_what_is_missing(session: Session,
     )
     assert note == (
         "The run took longer than 2 hours (`run_timeout_hours`), so Airflow stopped it. The next run continues where "
-        "this one stopped. If runs always take so long, raise `run_timeout_hours` in the export file. Not finished: "
-        "Silver, Bronze, Copper."
+        "this one stopped. If runs always take so long, raise `run_timeout_hours` in the export file. "
+        f"[Report](/customer-match/reports/{dag_run.dag_id}/manual-1)\nNot finished: Silver, Bronze, Copper."
     )
 
 
@@ -279,6 +293,7 @@ def test_a_run_that_a_user_ends_says_so(session: Session, dag_run: DagRun) -> No
     assert note is not None
     assert note.startswith("The run was set to `failed` by hand before its report was made.")
     assert note.endswith("Not finished: Gold.")
+    assert "[Report]" not in note, "no report is made"
 
 
 def test_a_run_that_a_user_ends_after_its_report_keeps_its_summary(session: Session, dag_run: DagRun) -> None:

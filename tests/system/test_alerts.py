@@ -110,6 +110,7 @@ def test_a_run_that_takes_too_long_has_note_report_and_alert(installation: Any, 
     assert installation.wait(OVERDUE, overdue) == "failed"
     run = installation.api.get(f"/dags/{OVERDUE}/dagRuns/{overdue}")
     assert run["note"].startswith("The run took longer than 0.02 hours (`run_timeout_hours`)")
+    assert f"[Report](/customer-match/reports/{OVERDUE}/" in run["note"]
     assert run["note"].endswith("Not finished: Slow.")
     wait_for(lambda: installation.receivers.of(overdue), "the alert of the run that took too long")
     [alert] = installation.receivers.of(overdue)

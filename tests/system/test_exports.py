@@ -139,6 +139,9 @@ def test_a_broken_file_is_a_dag_that_says_so(installation: Any) -> None:
     run_id, state = installation.run("broken")
     assert state == "failed"
     assert "did you mean" in _last_lines(installation, "broken", run_id, "configuration_error", -1).lower()
+    note = str(installation.api.get(f"/dags/broken/dagRuns/{run_id}")["note"])
+    assert note.startswith("The export file is not valid. Nothing was sent.\n- broken.yaml")
+    assert "segmints" in note
 
 
 def test_a_misspelt_parameter_starts_no_real_run(installation: Any) -> None:
@@ -150,6 +153,10 @@ def test_a_misspelt_parameter_starts_no_real_run(installation: Any) -> None:
     assert set(states["segment.upload"].values()) == {"upstream_failed"}
     log = _last_lines(installation, "basic", run_id, "select", -1)
     assert "Did you mean `dry_run`? Nothing was sent." in log
+    note = str(installation.api.get(f"/dags/basic/dagRuns/{run_id}")["note"])
+    assert note.startswith("No segments were selected. ")
+    assert "Did you mean `dry_run`? Nothing was sent." in note
+    assert f"[Report](/customer-match/reports/basic/{run_id})" in note
 
 
 def test_by_hand_a_subset_dry_then_full(installation: Any) -> None:

@@ -13,7 +13,9 @@ __all__ = [
     "changes_of",
     "headline_of",
     "is_summary",
+    "not_valid",
     "notes_of",
+    "nothing_selected",
     "state_of",
     "stopped_by_hand",
     "stopped_by_time_limit",
@@ -25,6 +27,8 @@ _BEGINNINGS: Final = (
     r"\d+ of \d+ segments succeeded\b",
     r"Skipped because the day of this run\b",
     r"The run (took longer than|was set to)\b",
+    r"No segments were selected\.",
+    r"The export file is not valid\.",
 )
 """How notes of this project about a run begin, as regular expressions."""
 
@@ -54,6 +58,17 @@ def stopped_by_hand(state: str) -> str:
         f"The run was set to `{state}` by hand before its report was made. The next run continues where this one "
         "stopped."
     )
+
+
+def nothing_selected(reason: str) -> str:
+    """Say that a run failed before it had segments, and why."""
+    return f"No segments were selected. {reason}"
+
+
+def not_valid(message: str) -> str:
+    """Say that an export file cannot be used, and why; the message has a line for each problem."""
+    problems = "\n".join(f"- {line}" for line in message.splitlines())
+    return f"The export file is not valid. Nothing was sent.\n{problems}"
 
 
 def headline_of(report: RunReport) -> str:

@@ -10,7 +10,7 @@ from customer_match.redaction import logger
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.export_run import ExportRun
 
-__all__ = ["note_of"]
+__all__ = ["note_of", "with_links"]
 
 log = logger(__name__)
 
@@ -19,12 +19,21 @@ _LINK: Final = "[{name}]({url})"
 
 
 def note_of(run: ExportRun, summary: str) -> str:
-    """Return the note: the links are in the first line, because Airflow cuts off long notes."""
+    """Return the note: the summary with the links."""
+    return with_links(summary, run.export.name, run.run_id, audiences=_audiences(run))
+
+
+def with_links(summary: str, dag_id: str, run_id: str, *, audiences: str | None = None) -> str:
+    """Add links to a summary, in its first line, because Airflow cuts off long notes.
+
+    Args:
+        summary: What to say about the run.
+        dag_id: The run's DAG.
+        run_id: The run, which has a report.
+        audiences: Address of the page of the audiences; None: no link to it.
+    """
     line, _, rest = summary.partition("\n")
-    targets = {
-        "Report": report_path(run.export.name, run.run_id),
-        "Audiences at Microsoft Advertising": _audiences(run),
-    }
+    targets = {"Report": report_path(dag_id, run_id), "Audiences at Microsoft Advertising": audiences}
     links = [_LINK.format(name=name, url=url) for name, url in targets.items() if url]
     return "\n".join(part for part in (f"{line} {' · '.join(links)}", rest) if part)
 
