@@ -18,6 +18,7 @@ from customer_match.ledger.parts import Part, Request
 from customer_match.ledger.store import Entry, Ledger, Storage
 from customer_match.members.files import read_members
 from customer_match.redaction import logger
+from customer_match.wording import counted
 from customer_match_delivery.call_tracking import may_land_until
 from customer_match_delivery.refusals import Refusals
 from microsoft_advertising.bulk import file as bulk_file
@@ -147,12 +148,12 @@ class BulkUploads:
             except ForeignHost as error:  # the ledger was edited by hand: the next try requests a new URL
                 return self._record_failure(entry, index, request, error), None
         log.info(
-            "Audience %r: part %d of %d (%s, %d members, %d bytes) sent as request %s",
+            "Audience %r: part %d of %d (%s, %s, %d bytes) sent as request %s",
             self.audience,
             index + 1,
             len(entry.state.parts),
             part.action,
-            part.members.count,
+            counted(part.members.count, "member"),
             info.zip_bytes,
             request.id,
         )

@@ -21,6 +21,7 @@ from customer_match.ledger.store import Entry, Ledger
 from customer_match.members.digests import Digests
 from customer_match.members.files import Files, read_members
 from customer_match.redaction import logger
+from customer_match.wording import counted
 from customer_match_delivery.call_tracking import CallTracker
 from customer_match_delivery.refusals import Refusals
 from microsoft_advertising import models
@@ -92,14 +93,14 @@ class CallUploads:
             raise CallsNotSupported(tracker.entry, _NOT_SUPPORTED) from error
         entry = tracker.entry
         log.info(
-            "Audience %r: part %d of %d (%s, %d members) sent in %d calls, %d members refused",
+            "Audience %r: part %d of %d (%s, %s) sent in %s, %s refused",
             self.audience,
             index + 1,
             len(entry.state.parts),
             part.action,
-            part.members.count,
-            calls_of([part]),
-            len(refusals),
+            counted(part.members.count, "member"),
+            counted(calls_of([part]), "call"),
+            counted(len(refusals), "member"),
         )
         return self.confirm(entry, index, refusals, f"call-{entry.number}", tracker.lands_until)
 

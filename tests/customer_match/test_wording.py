@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from customer_match.wording import did_you_mean
+from customer_match.wording import counted, did_you_mean
+
+
+@pytest.mark.parametrize(("number", "words"), [(0, "0 calls"), (1, "1 call"), (2_000, "2,000 calls")])
+def test_a_number_with_its_noun(number: int, words: str) -> None:
+    assert counted(number, "call") == words
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_one_alert_for_each_change(installation: Any) -> None:
     assert state == "failed"
     [alert] = receivers.of(first)
     assert alert["title"] == "announced: 1 segment failed"
-    assert "1 of 2 segments have problems.\n- Lapsed: validate: " in alert["text"]
+    assert "1 of 2 segments has problems.\n- Lapsed: validate: " in alert["text"]
     assert alert["run_url"] == f"{installation.stack.airflow_url}/dags/announced/runs/{first}"
     report = httpx.get(alert["report_url"], headers=signed_in(installation), trust_env=False)
     assert report.is_success

@@ -229,7 +229,7 @@ def test_pool_note_and_names_in_airflow(installation: Any) -> None:
     pool = installation.api.get("/pools/microsoft_advertising_190000001")
     assert (pool["slots"], pool["include_deferred"]) == (5, True)
     runs = installation.api.get("/dags/basic/dagRuns")["dag_runs"]
-    assert any("segments succeeded" in (run["note"] or "") for run in runs)
+    assert any("succeeded" in (run["note"] or "") for run in runs)
     run_id, _ = installation.run("basic", segments=["basic LapsedVIPs"])
     states = installation.api.task_states("basic", run_id)
     assert set(states["segment.upload"]) == {"basic LapsedVIPs"}

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from customer_match.alerts.conditions import WHOLE_RUN, Condition
 from customer_match.export.alerts.section import Kind
 from customer_match.redaction import printable, without_addresses
+from customer_match.wording import counted
 
 __all__ = ["Alert", "RunFacts", "alert_of_problems", "alert_of_recovery"]
 
@@ -159,7 +160,7 @@ def _headline(conditions: Sequence[Condition]) -> str:
     number, words = first
     return ", ".join(
         [
-            f"{number} {'segment' if number == 1 else 'segments'} {words}",
+            f"{counted(number, 'segment')} {words}",
             *(f"{n} {said}" for n, said in others),
         ]
     )
@@ -167,7 +168,9 @@ def _headline(conditions: Sequence[Condition]) -> str:
 
 def _counts(conditions: Sequence[Condition], segments: int) -> str:
     concerned = sum(condition.place != WHOLE_RUN for condition in conditions)
-    return f"{concerned} of {segments} segments have problems." if concerned else "The run as a whole failed."
+    if not concerned:
+        return "The run as a whole failed."
+    return f"{concerned:,} of {counted(segments, 'segment')} {'has' if concerned == 1 else 'have'} problems."
 
 
 def _line(condition: Condition) -> str:

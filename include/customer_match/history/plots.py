@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import xml.etree.ElementTree as ET  # our own output is parsed
 from collections.abc import Callable, Sequence
@@ -10,11 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import matplotlib as mpl
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from customer_match.history.trends import REASONS
 from customer_match.runs.report_page import Plot
+
+# When it is first imported on a machine, it logs that it builds a cache of fonts.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+
+from matplotlib.figure import Figure  # noqa: E402 (as above)
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter  # noqa: E402
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from customer_match.redaction import may_be_address
+from customer_match.wording import counted
 
 if TYPE_CHECKING:
     from customer_match.conditions.value_filter import ValueFilter
@@ -59,8 +60,8 @@ class ConsentColumn(BaseModel):
             return "dates, and none of the values of `consent.allow`"
         if not (self.values or self.without_value):
             return f"more than {_MOST} different values, and none of `consent.allow`"
-        held = [f"{value!r} ({_rows(rows)})" for value, rows in self.values.items()]
-        held += [f"no value ({_rows(self.without_value)})"] if self.without_value else []
+        held = [f"{value!r} ({counted(rows, 'row')})" for value, rows in self.values.items()]
+        held += [f"no value ({counted(self.without_value, 'row')})"] if self.without_value else []
         return f"{', '.join(held)}, and none of the values of `consent.allow`"
 
     def _remedy(self) -> str:
@@ -109,10 +110,6 @@ def in_sql(column: str) -> str:
     """Write the name of a column as a condition needs it."""
     quoted = column.replace('"', '""')
     return column if re.fullmatch(r"[A-Za-z_]\w*", column) else f'"{quoted}"'
-
-
-def _rows(number: int) -> str:
-    return f"{number:,} row{'s' if number != 1 else ''}"
 
 
 def _shown(values: dict[str, int]) -> dict[str, int]:

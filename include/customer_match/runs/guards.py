@@ -20,6 +20,7 @@ from customer_match.profiles.staging import Staged
 from customer_match.profiles.suppression import ListRead
 from customer_match.runs.records import Delivered
 from customer_match.table_facts import TableFacts
+from customer_match.wording import counted
 
 __all__ = [
     "Finding",
@@ -147,8 +148,8 @@ def check_rows(
     if profiles != 0 or guards.allow_empty:
         return None
     return Finding(
-        f"The table of segment {segment!r} ({location}) is empty: 0 profiles in {files:,} "
-        f"file{'s' if files != 1 else ''}. Check the job that writes it.",
+        f"The table of segment {segment!r} ({location}) is empty: 0 profiles in "
+        f"{counted(files, 'file')}. Check the job that writes it.",
         ("allow_empty",),
     )
 

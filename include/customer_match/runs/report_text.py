@@ -8,6 +8,7 @@ from typing import Final
 from customer_match.planning.sizes import AudienceSize
 from customer_match.runs.report import OUTCOME_OF_ENDING, RunReport, SegmentReport
 from customer_match.runs.states import RunState
+from customer_match.wording import counted
 
 __all__ = [
     "changes_of",
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 _BEGINNINGS: Final = (
-    r"\d+ of \d+ segments succeeded\b",
+    r"[\d,]+ of [\d,]+ segments? succeeded\b",
     r"Skipped because the day of this run\b",
     r"The run (took longer than|was set to)\b",
     r"No segments were selected\.",
@@ -73,14 +74,15 @@ def not_valid(message: str) -> str:
 
 def headline_of(report: RunReport) -> str:
     """How many segments succeeded, in one sentence."""
-    head = f"{len(report.segments) - report.failed} of {len(report.segments)} segments succeeded"
+    count = len(report.segments)
+    head = f"{count - report.failed:,} of {counted(count, 'segment')} succeeded"
     return f"{head}{' (dry run: nothing was sent)' if report.dry_run else ''}."
 
 
 def state_of(report: RunReport) -> str:
     """How the run ended, in a sentence for people who do not run it."""
     failed, count = report.failed, len(report.segments)
-    some = f"{failed} of {count} segments"
+    some = f"{failed:,} of {counted(count, 'segment')}"
     refused = "All segments were delivered, but Microsoft Advertising refused some members."
     words = {
         RunState.SUCCESS: "All segments succeeded.",
@@ -142,7 +144,7 @@ def _line(segment: SegmentReport) -> str:
 def _counts_in_words(segment: SegmentReport) -> list[str]:
     if segment.profiles is None or segment.members is None:
         return []
-    counts = [f"{segment.profiles:,} profiles", f"{segment.members:,} members"]
+    counts = [counted(segment.profiles, "profile"), counted(segment.members, "member")]
     if segment.parts is not None:
         removed = "unknown" if segment.removed is None else f"{segment.removed:,}"
         counts += [f"{segment.added or 0:,} added", f"{removed} removed"]

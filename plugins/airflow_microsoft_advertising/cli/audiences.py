@@ -16,6 +16,7 @@ from airflow_microsoft_advertising.cli.asking import confirm
 from airflow_microsoft_advertising.cli.output import as_json_text, logs_on_stderr, say
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
 from customer_match.errors import ConfigurationError
+from customer_match.wording import counted
 
 if TYPE_CHECKING:
     from microsoft_advertising.models import Audience
@@ -96,7 +97,7 @@ def _ask(chosen: Sequence[Audience]) -> None:
     """Ask for confirmation; a refusal ends the command."""
     for audience in chosen:
         say(f"{audience.id}  {audience.name}  ({_owner(audience) or 'not ours'})", err=True)
-    confirm(f"Delete {len(chosen)} audiences with all their members?")
+    confirm(f"Delete {counted(len(chosen), 'audience')} with all members?")
 
 
 def _owner(audience: Audience) -> str | None:

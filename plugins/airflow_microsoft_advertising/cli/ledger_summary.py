@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_microsoft_advertising.cli.output import logs_on_stderr
+from customer_match.wording import counted
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.cli.ledger_lookup import FoundLedger
@@ -81,7 +82,7 @@ class Summary:
         if self.unfinished:
             yield (
                 "unfinished",
-                f"{self.unfinished} parts; uploads in progress: {', '.join(self.in_flight) or 'none'}",
+                f"{counted(self.unfinished, 'part')}; uploads in progress: {', '.join(self.in_flight) or 'none'}",
             )
         yield "generation", f"{self.generation or 'none yet'} (of workspace {self.workspace})"
         if self.uncovered:

@@ -210,7 +210,7 @@ class LocalRun:
             else:
                 pauses = 0
                 part = f"part {move.part} of {move.parts}, " if move.parts > 1 else ""
-                self._notify(segment, f"upload: {part}waiting for request {move.request_id}")
+                self._notify(segment, f"upload: {part}waiting")  # short, for a bar; the log has the request
                 ended = yield from poll_until_end(
                     self._client, move, self._polling, timeout=self._upload_timeout
                 )

@@ -13,6 +13,7 @@ import typer
 
 from airflow_microsoft_advertising.cli.output import writes_to
 from customer_match.errors import ConfigurationError
+from customer_match.wording import counted
 
 if TYPE_CHECKING:
     from customer_match_sample_lake.samples import Samples
@@ -122,8 +123,9 @@ def _as_json(samples: Samples, shapes: Sequence[Shape], figures: Mapping[str, Fi
 
 def _as_text(samples: Samples, shapes: Sequence[Shape], figures: Mapping[str, Figures]) -> str:
     exports = shlex.quote(f"{samples.root}/exports")
+    lakes = counted(len(shapes), "sample lake")
     lines = [
-        f"{len(shapes)} sample lakes with up to {samples.profiles:,} profiles per segment: {samples.root}/lakes",
+        f"{lakes} with up to {samples.profiles:,} profiles per segment: {samples.root}/lakes",
         f"Expected counts of each segment: {samples.root}/expected.json",
         "",
         "Next commands:",

@@ -17,6 +17,7 @@ from customer_match.redaction import logger
 from customer_match.runs.guards import Finding, check_emails_lost, check_profiles_lost, check_removed
 from customer_match.runs.records import Chunked, Normalised, Step
 from customer_match.runs.table_changes import reason_to_wait
+from customer_match.wording import counted
 from microsoft_advertising.bulk import file as bulk_file
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def _log_plan(plan: Plan) -> None:
             f"{plan.target.count:,}",
         )
         return
-    by = f"{len(plan.parts)} {'part' if len(plan.parts) == 1 else 'parts'} by {plan.route}"
+    by = f"{counted(len(plan.parts), 'part')} by {plan.route}"
     counts = [f"{plan.added:,} to add"]
     if plan.removed is not None:
         counts += [f"{plan.removed:,} to remove", f"{plan.unchanged:,} unchanged"]

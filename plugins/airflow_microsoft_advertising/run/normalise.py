@@ -12,6 +12,7 @@ from customer_match.profiles.staging import Staged, stage_members
 from customer_match.redaction import logger
 from customer_match.runs.guards import Finding, check_members, check_suppression
 from customer_match.runs.records import Normalised, Step
+from customer_match.wording import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,7 +98,10 @@ def _log_counts(staged: Staged) -> None:
     ]
     fewer = [f"{count:,} {words}" for count, words in counts if count]
     log.info(
-        "%s", ", ".join([f"{staged.profiles:,} profiles read", *fewer, f"{staged.members.count:,} members"])
+        "%s",
+        ", ".join(
+            [f"{counted(staged.profiles, 'profile')} read", *fewer, counted(staged.members.count, "member")]
+        ),
     )
     if staged.consent:
         log.warning("Nobody has consented. %s", staged.consent)

@@ -78,7 +78,7 @@ def test_an_alert_for_each_change(lake: Lake, web: WebServer) -> None:
     assert told(web) == ["failure", "recovery"]
     first = web.posts[0][1]
     assert (first["run_id"], first["export"]) == ("2", "autumn")
-    assert "1 of 2 segments have problems.\n- Silver: validate: " in first["text"]
+    assert "1 of 2 segments has problems.\n- Silver: validate: " in first["text"]
 
 
 def test_a_dry_run_announces_nothing(lake: Lake, web: WebServer) -> None:

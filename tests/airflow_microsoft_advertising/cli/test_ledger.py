@@ -101,7 +101,7 @@ def test_show_uploads_in_progress(workspace: Workspace) -> None:
     Lease(workspace, FOLDER, audience="Gold", holder="autumn/scheduled").take(timedelta(hours=1))
     output = run("show", "Gold").output
     assert "3 certain, 4 possible" in output
-    assert "1 parts; uploads in progress: r-7" in output
+    assert "1 part; uploads in progress: r-7" in output
     assert "autumn/scheduled" in output
     assert "secret" not in output
 

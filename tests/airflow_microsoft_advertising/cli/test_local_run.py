@@ -103,7 +103,7 @@ def test_the_next_segment_is_read_while_the_first_waits(lake: Lake, service: Clo
     run()
     begun = run.reported.index(("Silver", "normalise"))
     assert run.reported.index((GOLD, "upload")) < begun, "what is due goes first"
-    assert any("waiting for request" in what for _, what in run.reported[:begun])
+    assert any("waiting" in what for _, what in run.reported[:begun])
     assert begun < run.reported.index((GOLD, "done"))
 
 

@@ -98,7 +98,7 @@ def test_nothing_is_chosen_by_default(exports: Path, monkeypatch: pytest.MonkeyP
     called = Called(monkeypatch)
     result = run("run", "autumn")
     assert called.options[0][1] == Options()
-    assert "1 of 1 segments succeeded." in result.stdout
+    assert "1 of 1 segment succeeded." in result.stdout
 
 
 @pytest.mark.parametrize(("outcome", "status"), [(Outcome.DELIVERED, 0), (Outcome.FAILED, 1)])
@@ -197,7 +197,7 @@ def test_bars_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     gold = Segment(table="Gold", audience="Gold [1]")
     with show_progress() as notify:
-        for what in ("validate", "upload", "waiting for request r-1", "done"):
+        for what in ("validate", "upload", "upload: part 1 of 2, waiting", "done"):
             notify(gold, what)
     shown = capsys.readouterr().err
     assert "Gold [1]" in shown

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -37,6 +41,19 @@ def test_four_plots_with_their_words() -> None:
     assert "missing" in texts[2]
     assert "not an address" not in texts[2], "reasons that do not occur are not in the legend"
     assert "40%" in texts[3]
+
+
+def test_the_first_use_of_the_library_is_silent(tmp_path: Path) -> None:
+    code = "import logging; logging.basicConfig(level=logging.INFO); import customer_match.history.plots"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "MPLCONFIGDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    assert list(tmp_path.glob("fontlist*")), "it was the first use"
 
 
 def test_a_plot_is_part_of_any_page() -> None:

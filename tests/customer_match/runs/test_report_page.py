@@ -86,7 +86,7 @@ def test_a_tile_knows_no_more_than_the_rows(segments: list[SegmentReport], remov
         ([a_segment(Outcome.DRY_RUN)], {"dry_run": True}, "This was a rehearsal: nothing was sent."),
         ([a_segment(), a_segment(Outcome.FAILED)], {}, "1 of 2 segments failed; the others succeeded."),
         ([a_segment(Outcome.REFUSED_SOME)], {}, "Microsoft Advertising refused some members."),
-        ([a_segment(Outcome.FAILED, guards=("max_removed",))], {}, "Guards stopped 1 of 1 segments"),
+        ([a_segment(Outcome.FAILED, guards=("max_removed",))], {}, "Guards stopped 1 of 1 segment"),
         ([a_segment(Outcome.FAILED)], {}, "All segments failed."),
         ([a_segment(Outcome.FAILED)], {"timed_out": True}, "The run took too long"),
         ([], {"message": "See the log of select."}, "No segment was exported. See the log of select."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_microsoft_advertising.run.validate import check_table, open_tables
 from customer_match.errors import ConfigurationError, CustomerMatchError
 from customer_match.export.matching import segments_of
+from customer_match.wording import counted
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.export_run import ExportRun
@@ -36,9 +37,9 @@ class Inspected:
     columns: tuple[str, ...]
 
     def __str__(self) -> str:
-        rows = "" if self.profiles is None else f"{self.profiles:,} rows in "
+        rows = "" if self.profiles is None else f"{counted(self.profiles, 'row')} in "
         return (
-            f"segment {self.segment.audience!r}: {rows}{self.files:,} file{'s' if self.files != 1 else ''}, e-mail "
+            f"segment {self.segment.audience!r}: {rows}{counted(self.files, 'file')}, e-mail "
             f"column {', '.join(self.columns)}"
         )
 

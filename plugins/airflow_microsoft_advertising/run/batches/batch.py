@@ -26,6 +26,7 @@ from customer_match.export.segments import Segment
 from customer_match.redaction import logger
 from customer_match.runs.batch_state import BatchState, Progress, Retries
 from customer_match.runs.records import Step
+from customer_match.wording import counted
 from customer_match_delivery.backoff import MAX_WAITS, wait_seconds
 from customer_match_delivery.delivery import Waiting
 from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
@@ -289,7 +290,7 @@ class Batch:
         reasons = [one for one in segments if one.reason and one.next_step]
         for one in reasons:
             log.error("Segment %r: %s", one.segment.audience, one.reason)
-        message = f"{len(reasons)} of {len(segments)} segments failed. " + " ".join(
+        message = f"{len(reasons):,} of {counted(len(segments), 'segment')} failed. " + " ".join(
             f"{one.segment.audience!r}: {one.reason}" for one in reasons
         )
         if all(one.failed for one in reasons):
