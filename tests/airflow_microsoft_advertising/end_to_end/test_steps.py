@@ -276,6 +276,23 @@ def test_faults_of_the_service(small: Installation, fault: str) -> None:
     small.check(small.run(tries=8))
 
 
+@pytest.mark.faults
+def test_an_upload_that_fails_is_not_reported_as_done(tmp_path: Path, simulator: Simulator) -> None:
+    at = small_one(tmp_path, simulator, route="bulk")
+    failing = {"operation": "ProcessUpload", "kind": "fault", "state": "Failed", "code": 100, "times": 99}
+    at.api.control("faults", failing)
+    with pytest.raises((AirflowFailException, TransientError)):
+        at.run()
+    at.api.control("faults", method="DELETE")
+    [audience] = at.audiences(segments_of(at.export)[0].audience)
+    assert at.api.members(audience["id"]) == []
+    run = ExportRun(export=at.export, run_id=f"run {at.day:%d}", interval_end=at.day)
+    [segment] = write_report(run, select_segments(run)).segments
+    assert (segment.outcome, segment.replaced) == (Outcome.FAILED, False)
+    assert segment.members
+    assert (segment.added, segment.removed, segment.sent, segment.parts) == (None, None, None, None)
+
+
 def test_a_first_delivery_by_calls_is_no_surprise(
     calls: Installation, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -243,6 +243,8 @@ def test_people_query_the_folder(tmp_path: Path) -> None:
     assert frame.groupby("export")["members"].sum().to_dict() == {"autumn": 30, "spring": 30}
     assert str(frame["started"].dtype) == "datetime64[us, UTC]"
     assert set(frame.groupby(["export", "audience"])["members"].agg(["min", "max", "last"])["last"]) == {30}
+    held = frame[frame["sent"].notna()].groupby(["export", "audience"])["members"].last()
+    assert held.to_dict() == {("autumn", "VIPs 0"): 30, ("spring", "VIPs 0"): 30}
     counts = pl.read_parquet(f"{tmp_path}/history/**/*.parquet").group_by("export").len()
     assert dict(counts.rows()) == {"autumn": 2, "spring": 2}
 
