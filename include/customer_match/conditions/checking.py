@@ -161,6 +161,10 @@ def _parse(text: str) -> exp.Expr:
         found = parse(text, dialect=_Dialect, error_level=ErrorLevel.IMMEDIATE)
     except SqlglotError as error:
         raise UnusableCondition(f"cannot be parsed{_locate(text, error)}. {HELP}") from None
+    except RecursionError:
+        raise
+    except Exception:  # noqa: BLE001 (sqlglot 30.5 raises an AttributeError for some texts with braces)
+        raise UnusableCondition(f"cannot be parsed. {HELP}") from None
     if len(found) != 1 or found[0] is None:
         what = (
             "cannot be parsed: it is empty" if not any(found) else "cannot be parsed: it contains a semicolon"

@@ -406,6 +406,11 @@ def test_a_column_named_as_a_word_of_sql_is_a_column() -> None:
     assert parse_condition("ROW < a").sql == '"ROW" < "a"'
 
 
+def test_an_error_of_the_parser_itself_is_our_own_error() -> None:
+    with pytest.raises(UnusableCondition, match=r"^cannot be parsed\. "):
+        parse_condition("{:}")
+
+
 @pytest.mark.slow
 @settings(max_examples=200)
 @given(st.text(alphabet=st.sampled_from("an1='\"()*;-/\\ \n.,$SELECTFROM{}[]:"), max_size=40))
