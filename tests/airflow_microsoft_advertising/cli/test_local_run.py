@@ -103,7 +103,9 @@ def test_the_next_segment_is_read_while_the_first_waits(lake: Lake, service: Clo
     run()
     begun = run.reported.index(("Silver", "normalise"))
     assert run.reported.index((GOLD, "upload")) < begun, "what is due goes first"
-    assert any("waiting" in what for _, what in run.reported[:begun])
+    waits = [what for _, what in run.reported[:begun] if "waiting" in what]
+    assert waits
+    assert max(map(len, waits)) <= len("upload: part 10 of 10, waiting"), "a bar does not wrap"
     assert begun < run.reported.index((GOLD, "done"))
 
 
