@@ -28,7 +28,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/include:$(CURDIR)/plugins
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast test-installed lint format bench bench-report cluster-test sequences chaos reliability soak live-check lock clean install
+.PHONY: help demo up down test test-fast test-long test-installed lint format bench bench-report cluster-test sequences chaos reliability soak live-check lock clean install
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,11 +44,14 @@ down: install ## stop the stack that `make up` started
 
 test: install ## run all tests, except long ones with separate targets
 	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest -m "slow or system or browser or azurite" $(MATRIX) --ignore tests/system --ignore tests/installed --ignore $(SEQUENCES) --ignore $(S3) -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "(slow or system or browser or azurite) and not lengthy" $(MATRIX) --ignore tests/system --ignore tests/installed --ignore $(SEQUENCES) --ignore $(S3) -n auto --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest tests/system
 
 test-fast: install ## run the tests that need no other program, in less than a minute
 	$(BIN)/pytest $(FAST)
+
+test-long: install ## run the tests that take longest: workspaces put back and copied, large files, the bench itself (6 min)
+	$(BIN)/pytest -m lengthy -n auto --dist loadfile --no-loadscope-reorder
 
 test-installed: install ## install the wheel beside plain Airflow 3.3 and 3.4's beta, run other people's DAGs, and read S3 (4 min)
 	$(BIN)/pytest tests/installed $(S3)

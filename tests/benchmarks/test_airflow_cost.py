@@ -100,6 +100,7 @@ def test_one_segment_is_timed_until_its_ledger_is_committed() -> None:
     assert (result["seconds"], result["baseline_seconds"], result["run_seconds"]) == (10, 1, 20)
 
 
+@pytest.mark.lengthy
 @pytest.mark.system
 @pytest.mark.timeout(600)
 def test_two_small_segments_under_a_real_airflow(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,7 @@ def test_both_ways_to_read_a_shape_find_the_same_rows(
         assert (tmp_path / "count").read_text() == str(rows)
 
 
+@pytest.mark.lengthy
 @pytest.mark.azurite
 def test_reading_a_lake_is_measured_beside_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     layouts = [

@@ -11,6 +11,7 @@ from benchmarks import triggerer
 from benchmarks.triggerer import WAYS, Polled, measure, poll_uploads
 
 
+@pytest.mark.lengthy
 @pytest.mark.system
 @pytest.mark.parametrize("way", WAYS)
 def test_all_uploads_are_polled_by_the_schedule(way: str) -> None:

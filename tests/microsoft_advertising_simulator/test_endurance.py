@@ -25,7 +25,7 @@ from tests.microsoft_advertising_simulator.api import (
 )
 from tests.microsoft_advertising_simulator.conftest import Start
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.system, pytest.mark.lengthy, pytest.mark.timeout(120)]
 CLIENTS = 50
 ROUNDS = 4
 GOOD_ENDS = {"Completed", "CompletedWithErrors"}

@@ -21,6 +21,7 @@ def peak_megabytes(pid: int) -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
+@pytest.mark.lengthy
 @pytest.mark.system
 @pytest.mark.parametrize("mode", ["ErrorsOnly", "ErrorsAndResults"])
 def test_a_million_rows(start: Start, mode: str) -> None:

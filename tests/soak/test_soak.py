@@ -20,6 +20,7 @@ from tests.soak.world import EXPORT, World
 pytestmark = [pytest.mark.faults, pytest.mark.system, pytest.mark.timeout(600)]
 
 
+@pytest.mark.lengthy
 @pytest.mark.usefixtures("airflow_db")
 def test_a_few_runs_are_exact(tmp_path: Path) -> None:
     outcomes: list[str] = []

@@ -41,6 +41,7 @@ def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str
     )
 
 
+@pytest.mark.lengthy
 @pytest.mark.system
 def test_no_command_writes_to_the_home_of_a_user_without_airflow(
     running_simulator: Simulator, user: dict[str, str], tmp_path: Path

@@ -132,6 +132,7 @@ def test_no_spelling_of_an_address_in_a_path_gets_out(lake: Lake, as_json: bool)
     assert f"/lake/Empty-0-{lake.unique}/[address]/part-0.csv" in done.stderr  # where it is can be read
 
 
+@pytest.mark.lengthy
 @pytest.mark.azurite
 @pytest.mark.system
 @pytest.mark.timeout(240)

@@ -397,6 +397,7 @@ def test_a_stopped_run_is_continued(installation: Installation, number: signal.S
     assert len(sent) == parts, "nothing was sent twice"
 
 
+@pytest.mark.lengthy
 @pytest.mark.system
 @pytest.mark.faults
 @pytest.mark.timeout(300)

@@ -16,7 +16,7 @@ from customer_match_demo.tables import churn_tables, write_tables
 from tests.airflow_microsoft_advertising.cli.test_run import TABLES, Installation
 from tests.microsoft_advertising_simulator.api import Simulator
 
-pytestmark = [pytest.mark.system, pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.lengthy, pytest.mark.faults, pytest.mark.timeout(600)]
 
 OLDER = "The ledger is older than the audience"
 

@@ -79,6 +79,7 @@ def test_what_is_staged_is_what_was_written(lakes: Lakes, connect: Connect, shap
     compare(export, lakes.samples[shape])
 
 
+@pytest.mark.lengthy
 @pytest.mark.azurite
 @pytest.mark.slow
 def test_every_shape_is_read_from_azure_storage(

@@ -380,6 +380,7 @@ def test_the_members_are_those_of_plain_python(case: Case) -> None:
     check(case)
 
 
+@pytest.mark.lengthy
 @pytest.mark.slow
 @settings(max_examples=300)
 @given(case=cases())

@@ -283,8 +283,9 @@ def test_a_table_comes_back_whatever_the_dialect_and_the_sizes_of_blocks(data: s
     check(data, most=8)
 
 
+@pytest.mark.lengthy
 @pytest.mark.slow
-@settings(max_examples=600, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_500, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_many_tables_come_back(data: st.DataObject) -> None:
     check(data, most=40)
