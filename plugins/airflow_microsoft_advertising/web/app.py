@@ -7,7 +7,6 @@ FastAPI is large.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from html import escape
@@ -33,6 +32,7 @@ from airflow_microsoft_advertising.web.languages import chosen_language, languag
 from airflow_microsoft_advertising.web.listing import list_exports
 from airflow_microsoft_advertising.web.reports import NoReport, read_report, workspace_of
 from airflow_microsoft_advertising.web.rights import rights_of
+from airflow_microsoft_advertising.web.templates import Frame
 from customer_match.errors import CustomerMatchError
 from customer_match.redaction import logger, without_addresses
 
@@ -77,54 +77,44 @@ def create_app() -> FastAPI:
     return app
 
 
+def frame_of(
+    lang: Annotated[str | None, Query(max_length=20)] = None,
+    accept_language: Annotated[str, Header(max_length=1_000)] = "",
+) -> Frame:
+    """What all pages need, from the request."""
+    return Frame(language_of(chosen_language(lang, accept_language)), API_ROOT_PATH, datetime.now(UTC))
+
+
+FrameDep = Annotated[Frame, Depends(frame_of)]
+
+
 def _exports(
     *,
     session: SessionDep,
     user: GetUserDep,
+    frame: FrameDep,
     q: Annotated[str, Query(max_length=200)] = "",
     show: Annotated[str, Query(max_length=20)] = "all",
     sort: Annotated[str, Query(max_length=20)] = "title",
-    lang: Annotated[str | None, Query(max_length=20)] = None,
-    accept_language: Annotated[str, Header(max_length=1_000)] = "",
 ) -> Response:
     """Show all exports that the user may read."""
     manager = get_auth_manager()
     exports = list_exports(manager.get_authorized_dag_ids(user=user, method="GET"), session)
-    nonce = secrets.token_urlsafe()
-    page = exports_html(
-        exports,
-        Asked(q, show, sort),
-        language_of(chosen_language(lang, accept_language)),
-        rights_of(user, manager, [export.dag_id for export in exports]),
-        root=API_ROOT_PATH,
-        nonce=nonce,
-        now=datetime.now(UTC),
-    )
-    return HTMLResponse(page, headers={"Content-Security-Policy": _SCRIPT_POLICY.format(nonce=nonce)})
+    rights = rights_of(user, manager, [export.dag_id for export in exports])
+    return _with_script(exports_html(exports, Asked(q, show, sort), rights, frame), frame)
 
 
-def _export(
-    dag_id: Annotated[str, Path(max_length=250)],
-    session: SessionDep,
-    lang: Annotated[str | None, Query(max_length=20)] = None,
-    accept_language: Annotated[str, Header(max_length=1_000)] = "",
-) -> Response:
+def _export(dag_id: Annotated[str, Path(max_length=250)], session: SessionDep, frame: FrameDep) -> Response:
     """Show one export and its last runs."""
     dag = DBDagBag(load_op_links=False).get_latest_version_of_dag(dag_id, session=session)
     found = list_exports([dag_id], session)
     if not found or dag is None:
         return _message("No export", f"There is no export {dag_id}.", status.HTTP_404_NOT_FOUND)
-    nonce = secrets.token_urlsafe()
-    page = export_html(
-        found[0],
-        _past(dag, dag_id),
-        dag.doc_md or "",
-        language_of(chosen_language(lang, accept_language)),
-        root=API_ROOT_PATH,
-        nonce=nonce,
-        now=datetime.now(UTC),
-    )
-    return HTMLResponse(page, headers={"Content-Security-Policy": _SCRIPT_POLICY.format(nonce=nonce)})
+    return _with_script(export_html(found[0], _past(dag, dag_id), dag.doc_md or "", frame), frame)
+
+
+def _with_script(page: str, frame: Frame) -> Response:
+    return HTMLResponse(page, headers={"Content-Security-Policy": _SCRIPT_POLICY.format(nonce=frame.nonce)})
 
 
 def _past(dag: SerializedDAG, export: str) -> Past:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_microsoft_advertising.web.exports_page import HOW, export_state
-from airflow_microsoft_advertising.web.languages import LANGUAGES, Language
-from airflow_microsoft_advertising.web.templates import as_html, template
+from airflow_microsoft_advertising.web.templates import Frame, as_html, render
 from customer_match.errors import CustomerMatchError
 from customer_match.history.table import History
 from customer_match.redaction import without_addresses
@@ -33,11 +31,13 @@ class Past:
 
     Attributes:
         runs: The columns of `run_summary` for each run, the newest first; None is unknown.
-        plots: Their course.
+        course: How many of them the plots show: dry runs are left out.
+        plots: Their course; none if it is too short.
         fault: Why the history cannot be read; None normally.
     """
 
     runs: Sequence[dict[str, Any]] = ()
+    course: int = 0
     plots: Sequence[Plot] = ()
     fault: str | None = None
 
@@ -61,44 +61,26 @@ def _past(history: pa.Table) -> Past:
     rows = summary.astype(object).where(summary.notna(), None).to_dict("records")
     trend = trend_of(history)
     plots = plots_of(trend) if len(trend) >= MIN_RUNS else []
-    return Past(runs=[dict(row) for row in reversed(rows)], plots=plots)
+    return Past(runs=[dict(row) for row in reversed(rows)], course=len(trend), plots=plots)
 
 
-def export_html(
-    export: ListedExport,
-    past: Past,
-    documentation: str,
-    language: Language,
-    *,
-    root: str,
-    nonce: str,
-    now: datetime,
-) -> str:
+def export_html(export: ListedExport, past: Past, documentation: str, frame: Frame) -> str:
     """Render the page.
 
     Args:
         export: The export.
         past: Its last runs.
-        documentation: The documentation of its DAG in Markdown; HTML in it is shown as text.
-        language: The language of the page; plots and documentation are in English.
-        root: Path of Airflow's pages, ending with a slash.
-        nonce: Marks the script of this page as its own (Content-Security-Policy).
-        now: The time from which the next run counts, UTC.
+        documentation: The documentation of its DAG in Markdown, in English; HTML in it is shown as text.
+        frame: What all pages need.
     """
     word, how = export_state(export)
-    return template("export.html.j2", language).render(
+    return render(
+        "export.html.j2",
+        frame,
         export=export,
         word=word,
         how=how,
         hows={str(state): value for state, value in HOW.items()},
-        runs=past.runs,
-        plots=past.plots,
-        course=len(past.runs),
-        fault=past.fault,
+        past=past,
         documentation=as_html(documentation),
-        language=language,
-        languages=LANGUAGES,
-        root=root,
-        nonce=nonce,
-        now=now,
     )

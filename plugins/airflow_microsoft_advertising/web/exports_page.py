@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from airflow_microsoft_advertising.web.languages import LANGUAGES, Language
 from airflow_microsoft_advertising.web.listing import ListedExport
 from airflow_microsoft_advertising.web.rights import Rights
-from airflow_microsoft_advertising.web.templates import as_html, template
+from airflow_microsoft_advertising.web.templates import Frame, as_html, render
 from customer_match.history.overview import AudienceOverview
 from customer_match.history.sparklines import sparkline
 from customer_match.runs.states import RunState
@@ -126,39 +125,24 @@ def _contains(export: ListedExport, text: str) -> bool:
     return any(text in name.casefold() for name in names)
 
 
-def exports_html(
-    exports: Sequence[ListedExport],
-    asked: Asked,
-    language: Language,
-    rights: Rights,
-    *,
-    root: str,
-    nonce: str,
-    now: datetime,
-) -> str:
+def exports_html(exports: Sequence[ListedExport], asked: Asked, rights: Rights, frame: Frame) -> str:
     """Render the page.
 
     Args:
         exports: All exports that the user may see.
         asked: What of them is shown.
-        language: The language of the page.
         rights: What the user may do.
-        root: Path of Airflow's pages, ending with a slash.
-        nonce: Marks the script of this page as its own (Content-Security-Policy).
-        now: The time from which ages count, UTC.
+        frame: What all pages need.
     """
-    return template("exports.html.j2", language).render(
+    return render(
+        "exports.html.j2",
+        frame,
         exports=select_exports(exports, asked),
         total=len(exports),
         asked=asked,
         shown=SHOWN,
         sorts=SORTS,
-        language=language,
-        languages=LANGUAGES,
         rights=rights,
-        root=root,
-        nonce=nonce,
-        now=now,
         old=_OLD,
         state_of=export_state,
         last_words_of=last_words,

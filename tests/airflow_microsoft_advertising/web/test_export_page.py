@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_microsoft_advertising.web.export_page import Past, export_html, past_of
 from airflow_microsoft_advertising.web.languages import language_of
-from airflow_microsoft_advertising.web.listing import ListedExport
+from airflow_microsoft_advertising.web.templates import Frame
 from customer_match.errors import TransientError
 from customer_match.history.rows import rows_of
 from customer_match.history.table import History
@@ -39,10 +39,8 @@ def workspace(runs: int = 3) -> Any:
     return storage
 
 
-def page(past: Past, words: str = "", language: str = "en", shown: ListedExport | None = None) -> str:
-    return export_html(
-        shown or export(), past, words, language_of(language), root="/flow/", nonce="n0nce", now=NOW
-    )
+def page(past: Past, words: str = "", language: str = "en") -> str:
+    return export_html(export(), past, words, Frame(language_of(language), "/flow/", NOW, "n0nce"))
 
 
 def test_runs_come_newest_first_with_their_reports() -> None:
@@ -68,6 +66,14 @@ def test_the_course_is_drawn() -> None:
     assert page(past).count("<svg") == len(PLOTS)
     assert "Last 3 runs" in text(page(past))
     assert past_of(workspace(1), "autumn").plots == []
+
+
+def test_dry_runs_are_no_part_of_the_course() -> None:
+    storage = workspace()
+    History(storage, "autumn").record(rows_of(report_on(5, a_segment(), run_id="manual__5", dry_run=True)))
+    past = past_of(storage, "autumn")
+    assert (len(past.runs), past.course) == (4, 3)
+    assert "Last 3 runs" in text(page(past))
 
 
 def test_at_most_thirty_runs_are_shown() -> None:

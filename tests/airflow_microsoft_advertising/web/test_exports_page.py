@@ -17,6 +17,7 @@ from airflow_microsoft_advertising.web.exports_page import (
 from airflow_microsoft_advertising.web.languages import language_of
 from airflow_microsoft_advertising.web.listing import LastRun, ListedExport
 from airflow_microsoft_advertising.web.rights import Rights
+from airflow_microsoft_advertising.web.templates import Frame
 from customer_match.history.overview import AudienceOverview, Overview
 from customer_match.runs.report import Outcome
 from customer_match.runs.states import RunState
@@ -54,10 +55,8 @@ def with_audience(**changes: Any) -> ListedExport:
 
 
 def page(*exports: ListedExport, language: str = "en", asked: Asked | None = None, **rights: set[str]) -> str:
-    return exports_html(
-        exports, asked or Asked(), language_of(language), Rights(**{k: frozenset(v) for k, v in rights.items()}),
-        root="/flow/", nonce="n0nce", now=NOW,
-    )  # fmt: skip
+    may = Rights(**{name: frozenset(dags) for name, dags in rights.items()})
+    return exports_html(exports, asked or Asked(), may, Frame(language_of(language), "/flow/", NOW, "n0nce"))
 
 
 def text(html: str) -> str:
