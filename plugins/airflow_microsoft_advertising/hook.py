@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -29,6 +30,8 @@ from microsoft_advertising.transport.choice import TransportName, end_notice
 __all__ = ["MicrosoftAdvertisingHook"]
 
 _log = logger(__name__)
+
+_Client = TypeVar("_Client", Client, AsyncClient)
 
 
 class MicrosoftAdvertisingHook(BaseHook):
@@ -107,50 +110,32 @@ class MicrosoftAdvertisingHook(BaseHook):
         Raises:
             ConfigurationError: A value of the connection is missing or not valid.
         """
-        connection = self.connection()
-        account = self._account(connection)
-        return Client(
-            account,
-            environment_of(connection),
-            store=token_store(connection, account),
-            retries=retries,
-            transport=self._transport(connection),
-        )
+        return self._client(Client, retries)
 
     def get_async_conn(self, *, retries: RetryPolicy = DEFAULT_RETRIES) -> AsyncClient:
         """A client for the triggerer; use it as an asynchronous context manager. See `get_conn`."""
-        connection = self.connection()
-        account = self._account(connection)
-        return AsyncClient(
-            account,
-            environment_of(connection),
-            store=token_store(connection, account),
-            retries=retries,
-            transport=self._transport(connection),
-        )
+        return self._client(AsyncClient, retries)
 
     def accessible_accounts(self, *, retries: RetryPolicy = DEFAULT_RETRIES) -> list[AccountInfo]:
         """The accounts that the connection's user may act on, whatever ids the connection or this hook has."""
-        connection = self.connection()
-        account = self._account(connection)
-        credentials = Account.without_ids(
-            client_id=account.client_id,
-            client_secret=account.client_secret,
-            refresh_token=account.refresh_token,
-            developer_token=account.developer_token,
-        )
-        with Client(
-            credentials,
-            environment_of(connection),
-            store=token_store(connection, account),
-            retries=retries,
-            transport=self._transport(connection),
-        ) as client:
+        with self._client(Client, retries, has_ids=False) as client:
             return client.accounts()
 
     def test_connection(self) -> tuple[bool, str]:
         """Sign in and check whether Customer Match can be used (button *Test*)."""
         return check(self)
+
+    def _client(self, kind: type[_Client], retries: RetryPolicy, *, has_ids: bool = True) -> _Client:
+        connection = self.connection()
+        account = self._account(connection)
+        ids = {} if has_ids else {"customer_id": "", "account_id": ""}
+        return kind(
+            account.model_copy(update=ids),
+            environment_of(connection),
+            store=token_store(connection, account),
+            retries=retries,
+            transport=self._transport(connection),
+        )
 
     def _transport(self, connection: Connection) -> TransportName:
         transport = transport_of(connection)

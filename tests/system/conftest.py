@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from fsspec.implementations.local import LocalFileSystem
+from playwright.sync_api import Page
 
 from customer_match.ledger.store import Ledger, ledger_folder
 from customer_match.runs.report import RunReport
@@ -30,6 +31,7 @@ from customer_match_demo.saved_connection import save_connection
 from customer_match_demo.show import audience_members
 from customer_match_demo.stack import Stack, account_connection
 from customer_match_demo.tables import DemoTable, demo_tables, write_tables
+from tests.browser import chromium
 from tests.system import alerting, batch_lake, dated_lake
 
 SCALE = 0.01
@@ -279,3 +281,17 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             running.write("azure", demo_tables(SCALE), "azurite")
             yield running
             api.close()
+
+
+@pytest.fixture
+def page(installation: Installation) -> Iterator[Page]:
+    """A page of Airflow, signed in."""
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(60_000)
+        page.goto(installation.stack.airflow_url)
+        page.fill("input[name=username]", "admin")
+        page.fill("input[name=password]", installation.stack.password)
+        page.click("button[type=submit]")
+        page.wait_for_url("**/", timeout=60_000)
+        yield page

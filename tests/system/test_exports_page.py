@@ -1,11 +1,9 @@
 """The page of all exports, in Airflow's own pages and in a real browser."""
 
-# ruff: noqa: F811 (a fixture)
 from __future__ import annotations
 
 import json
 import re
-import shutil
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,17 +11,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from tests.system.test_pages import page  # noqa: F401 (a fixture)
+from tests.browser import NEEDS_CHROMIUM
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.system,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(
-        not (shutil.which("chromium") or shutil.which("google-chrome")),
-        reason="no Chromium on this machine; .ci/run installs it",
-    ),
-]
+pytestmark = NEEDS_CHROMIUM
 
 AUDIENCE = "basic LapsedVIPs"
 

@@ -3,40 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from customer_match.safe_names import slug
+from tests.browser import NEEDS_CHROMIUM
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.system,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; .ci/run installs it"),
-]
-
-
-@pytest.fixture
-def page(installation: Any) -> Iterator[Page]:
-    """A page of Airflow, signed in."""
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(60_000)
-        page.goto(installation.stack.airflow_url)
-        page.fill("input[name=username]", "admin")
-        page.fill("input[name=password]", installation.stack.password)
-        page.click("button[type=submit]")
-        page.wait_for_url("**/", timeout=60_000)
-        yield page
-        browser.close()
+pytestmark = NEEDS_CHROMIUM
 
 
 def test_the_connection_form_has_our_fields(installation: Any, page: Page) -> None:

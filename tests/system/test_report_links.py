@@ -1,9 +1,7 @@
 """The report of a run in Airflow: linked from its task, behind Airflow's login, for workspaces here and in Azure."""
 
-# ruff: noqa: F811 (a fixture)
 from __future__ import annotations
 
-import shutil
 from typing import Any
 from urllib.parse import quote
 
@@ -11,17 +9,9 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.system.test_pages import page  # noqa: F401 (a fixture)
+from tests.browser import NEEDS_CHROMIUM
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.system,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(
-        not (shutil.which("chromium") or shutil.which("google-chrome")),
-        reason="no Chromium on this machine; .ci/run installs it",
-    ),
-]
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture(scope="module")

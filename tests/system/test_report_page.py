@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from customer_match.addresses.definition import Rejection
 from customer_match.history.plots import plots_of
@@ -19,32 +18,24 @@ from customer_match.history.trends import TREND_COLUMNS, sparklines_of, trend_of
 from customer_match.planning.sizes import Matched, size_of_audience
 from customer_match.runs.report import Outcome, RunReport, SegmentReport
 from customer_match.runs.report_page import html_of
+from tests.browser import NEEDS_CHROMIUM, chromium
 from tests.customer_match.history.runs import DAY, report_on
 from tests.customer_match.runs.reports import a_segment
 from tests.memory_storage import MemoryStorage
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 LONG = "customers_of_the_autumn_campaign_who_bought_shoes_" * 2
 ARABIC = "مشتركو النشرة الإخبارية"
 SIZES = size_of_audience(
     "x", "7", Matched(1_300_000, 1_500_000), members=2_000_000, least=300, least_for_bids=1_000, hours=48
 )
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.system,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; .ci/run installs it"),
-]
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 def report(segments: int, **changes: object) -> RunReport:

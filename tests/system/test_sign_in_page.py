@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from pydantic import SecretStr
 
 from customer_match.errors import ConfigurationError
 from microsoft_advertising.auth.redirect_listener import Listener
 from microsoft_advertising.auth.sign_in import SignIn, native_client_page, read_answer
 from microsoft_advertising.environment import Environment
+from tests.browser import NEEDS_CHROMIUM, chromium
 from tests.microsoft_advertising_simulator.api import Simulator
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.system,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; .ci/run installs it"),
-]
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +27,10 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with chromium() as browser:
         page = browser.new_page()
         page.set_default_timeout(60_000)
         yield page
-        browser.close()
 
 
 def test_accepting_in_the_browser(simulator: Simulator, page: Page) -> None:
