@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
 
 from customer_match.errors import ConfigurationError
 from customer_match.project import exports_folder
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from customer_match.export.segments import Segment
 
 __all__ = [
+    "ExportArgument",
     "ExportFile",
     "complete_exports",
     "find_export",
@@ -112,6 +115,15 @@ def complete_exports(incomplete: str) -> list[str]:
     except (OSError, UnicodeDecodeError):
         return []
     return sorted(name for name in names if name.startswith(incomplete))
+
+
+ExportArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="EXPORT", help="Name of the export, or path of its file.", autocompletion=complete_exports
+    ),
+]
+"""The argument of commands that need one export."""
 
 
 def _files_of(given: str) -> list[Path]:

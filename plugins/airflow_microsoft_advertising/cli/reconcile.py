@@ -9,7 +9,7 @@ import typer
 
 from airflow_microsoft_advertising.cli.asking import confirm
 from airflow_microsoft_advertising.cli.execution import Options, run_export
-from airflow_microsoft_advertising.cli.exports import complete_exports, find_export_file
+from airflow_microsoft_advertising.cli.exports import ExportArgument, find_export_file
 from customer_match.errors import ConfigurationError
 
 __all__ = ["reconcile"]
@@ -21,14 +21,7 @@ needed after a crash."""
 
 
 def reconcile(
-    export: Annotated[
-        str,
-        typer.Argument(
-            metavar="EXPORT",
-            help="Name of the export, or path of its file.",
-            autocompletion=complete_exports,
-        ),
-    ],
+    export: ExportArgument,
     segment: Annotated[
         list[str] | None,
         typer.Option(

@@ -7,20 +7,13 @@ from typing import Annotated
 import typer
 
 from airflow_microsoft_advertising.cli.execution import Options, parse_date, run_export
-from airflow_microsoft_advertising.cli.exports import complete_exports, find_export_file
+from airflow_microsoft_advertising.cli.exports import ExportArgument, find_export_file
 
 __all__ = ["run"]
 
 
 def run(
-    export: Annotated[
-        str,
-        typer.Argument(
-            metavar="EXPORT",
-            help="Name of the export, or path of its file.",
-            autocompletion=complete_exports,
-        ),
-    ],
+    export: ExportArgument,
     segment: Annotated[
         list[str] | None,
         typer.Option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airflow_microsoft_advertising.cli.exports import complete_exports
+from airflow_microsoft_advertising.cli.exports import ExportArgument
 from airflow_microsoft_advertising.cli.history.lookup import chosen_exports, open_workspace, read_history
 from airflow_microsoft_advertising.cli.login.browser import has_browser
 from airflow_microsoft_advertising.cli.output import say, writes_to
@@ -25,14 +25,7 @@ _SHOWN = 5  # runs that a message names
 
 
 def report(
-    export: Annotated[
-        str,
-        typer.Argument(
-            metavar="EXPORT",
-            help="Name of the export, or path of its file.",
-            autocompletion=complete_exports,
-        ),
-    ],
+    export: ExportArgument,
     run: Annotated[str | None, typer.Option(metavar="ID", help="Id of the run. Default: the newest.")] = None,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the page as this file.")] = None,
     *,
