@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from airflow_microsoft_advertising.plugin import MicrosoftAdvertisingPlugin
-from airflow_microsoft_advertising.web import app as pages
+from airflow_microsoft_advertising.web import viewing as pages
 from airflow_microsoft_advertising.web.app import create_app
 from customer_match.errors import TransientError
 from tests.airflow_microsoft_advertising.web.test_exports_page import export
