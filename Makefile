@@ -14,8 +14,10 @@ SEQUENCES := tests/customer_match_delivery/test_sequences.py
 # Needs an environment of its own, with Airflow's Amazon provider.
 S3 := tests/airflow_microsoft_advertising/lake/test_s3.py
 
-# One pytest worker per core; tests that start a complete Airflow run one after another.
+# One pytest worker per core.
 FAST := -m "not slow and not system and not browser and not azurite and not cluster" -n auto
+# One worker more than cores: one of them tests the running installation, and mostly waits for it.
+SPREAD := -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup --no-loadscope-reorder
 FULL ?=
 ROUNDS ?= 1
 SHORT ?=
@@ -44,14 +46,13 @@ down: install ## stop the stack that `make up` started
 
 test: install ## run all tests, except long ones with separate targets
 	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest -m "(slow or system or browser or azurite) and not lengthy" $(MATRIX) --ignore tests/system --ignore tests/installed --ignore $(SEQUENCES) --ignore $(S3) -n auto --dist loadfile --no-loadscope-reorder
-	$(BIN)/pytest tests/system
+	$(BIN)/pytest -m "(slow or system or browser or azurite) and not lengthy" $(MATRIX) --ignore tests/installed --ignore $(SEQUENCES) --ignore $(S3) $(SPREAD)
 
 test-fast: install ## run the tests that need no other program, in less than a minute
 	$(BIN)/pytest $(FAST)
 
 test-long: install ## run the tests that take longest: workspaces put back and copied, large files, the bench itself (6 min)
-	$(BIN)/pytest -m lengthy -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m lengthy $(SPREAD)
 
 test-installed: install ## install the wheel beside plain Airflow 3.3 and 3.4's beta, run other people's DAGs, and read S3 (4 min)
 	$(BIN)/pytest tests/installed $(S3)

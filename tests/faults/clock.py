@@ -46,7 +46,7 @@ MODULES: Final = frozenset(
         "airflow_microsoft_advertising.run.upload",
         "airflow_microsoft_advertising.trigger",
         "airflow_microsoft_advertising.waiting",
-        "airflow_microsoft_advertising.web.app",
+        "airflow_microsoft_advertising.web.frames",
         "customer_match.ledger.lease",
         "customer_match.ledger.store",
         "customer_match.runs.table_changes",
