@@ -66,6 +66,7 @@ ROOMS = (  # of customer_match: each may import the modules above all rooms, and
     "tables",
     "conditions",
     "export",
+    "drafts",
     "change_logs",
     "workspace",
     "ledger",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-__all__ = ["counted", "did_you_mean"]
+__all__ = ["counted", "did_you_mean", "listed"]
 
 
 def counted(number: int, noun: str) -> str:
@@ -18,3 +18,9 @@ def did_you_mean(wanted: str, known: Iterable[str]) -> str:
     names = {name.casefold(): name for name in known}
     near = get_close_matches(wanted.casefold(), names, 1)
     return f" Did you mean {names[near[0]]!r}?" if near else ""
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Names for a message, not too many."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

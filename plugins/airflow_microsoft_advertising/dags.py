@@ -112,6 +112,7 @@ def export_dag(export: Export) -> DAG:
         start_date=export.begins,
         catchup=False,
         max_active_runs=1,
+        is_paused_upon_creation=export.paused_at_creation,
         dagrun_timeout=timedelta(hours=export.run_timeout_hours),
         on_failure_callback=partial(run_has_failed, export),
         doc_md=documentation(export),

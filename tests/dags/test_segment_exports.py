@@ -141,6 +141,11 @@ def test_without_a_schedule_it_runs_on_demand(dags: Dags, text: str) -> None:
     assert dags(autumn=text)["autumn"].schedule is None
 
 
+def test_whether_it_is_paused_at_first(dags: Dags) -> None:
+    made = dags(a="+", b="+paused_at_creation: true\n")
+    assert [made[name].is_paused_upon_creation for name in ("a", "b")] == [None, True]
+
+
 def test_schedule_and_time_zone(dags: Dags) -> None:
     text = '+schedule: "0 5 * * *"\ntimezone: Europe/Berlin\nstart_date: 2026-03-01\n'
     dag: Any = dags(autumn=text)["autumn"]

@@ -31,6 +31,7 @@ __all__ = [
     "load_export",
     "load_exports",
     "load_files",
+    "read_export",
     "reject_shared",
     "reject_where",
 ]
@@ -91,6 +92,33 @@ def load_export(path: Path, *, base: Path = PROJECT) -> Export:
         InvalidExport: The file cannot be read or is not valid. The error has all problems.
     """
     return _validate(path, _read(path), {BASE: base}, Export)
+
+
+def read_export(
+    path: Path,
+    raw: bytes,
+    *,
+    parse_conditions: bool = False,
+    others: Sequence[Export] = (),
+    base: Path = PROJECT,
+) -> Export:
+    """Read the content of an export file that is not written yet.
+
+    Args:
+        path: The file that it will be; its name is the export's name unless the content has one.
+        raw: The content.
+        parse_conditions: As for `load_files`.
+        others: Exports with which it must not share an audience, as in `reject_shared`.
+        base: The folder in which its relative local folders begin.
+
+    Raises:
+        InvalidExport: It is not valid. The error has all problems.
+    """
+    document = read_document(raw)
+    export = _validate(path, document, {PARSE_CONDITIONS: parse_conditions, BASE: base}, Export)
+    if problems := _problems_of_sharing(export, others, document):
+        raise InvalidExport(path.name, problems)
+    return export
 
 
 def export_of_task(values: Mapping[str, object], origin: str, *, base: Path = PROJECT) -> ExportOfTask:
@@ -204,12 +232,15 @@ def _reject_for(path: Path, export: Export, faults: Sequence[tuple[KeyPath, str]
 
 
 def _reject_if_shared(path: Path, export: Export, others: Sequence[Export]) -> Export | BrokenExport:
-    document = _read(path)
-    problems = [
+    problems = _problems_of_sharing(export, others, _read(path))
+    return BrokenExport(path, export.name, InvalidExport(path.name, problems)) if problems else export
+
+
+def _problems_of_sharing(export: Export, others: Sequence[Export], document: Document) -> list[Problem]:
+    return [
         Problem(document.line(shared.key), key_text(shared.key), str(shared))
         for shared in shared_audiences(export, others)
     ]
-    return BrokenExport(path, export.name, InvalidExport(path.name, problems)) if problems else export
 
 
 def _read(path: Path) -> Document:

@@ -117,6 +117,13 @@ class Export(Section):
         description="Time zone of the schedule and of the start date.",
         examples=["Europe/Berlin"],
     )
+    paused_at_creation: Switch | None = Field(
+        default=None,
+        description="Whether the export is paused when Airflow sees it for the first time. A paused export does not "
+        "run until somebody resumes it.",
+        examples=[True],
+        json_schema_extra={"x-default": "Airflow's setting `dags_are_paused_at_creation`"},
+    )
     source: SourceOrRoot = Field(
         description="Where the segments' tables are: a mapping, or the root folder alone.",
         examples=["{connection: lake, root: abfs://lake/segments}"],

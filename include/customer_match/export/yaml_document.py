@@ -21,7 +21,7 @@ import yaml
 
 from customer_match.export.base import KeyPath
 
-__all__ = ["Document", "Problem", "key_text", "read_document"]
+__all__ = ["Document", "Problem", "key_text", "read_document", "root_node"]
 
 MAX_BYTES: Final = 1 << 20
 """A larger file cannot be an export; typical ones have a few hundred bytes."""
@@ -83,6 +83,11 @@ def read_document(raw: bytes) -> Document:
     builder = _Builder()
     values = builder.mapping(node, ())
     return Document(values, builder.lines, tuple(builder.problems))
+
+
+def root_node(text: str) -> yaml.MappingNode:
+    """The structure of a text that `read_document` reads without problems, with the place of each value."""
+    return _compose(text.encode())
 
 
 class _UnreadableError(Exception):

@@ -36,6 +36,7 @@ aid: "7654321"
 schedule: "0 5 * * *"
 start_date: 2026-03-01
 timezone: Europe/Berlin
+paused_at_creation: true
 source: {connection: lake, root: "abfs://lake/segments", format: parquet}
 segments:
   - HighValue

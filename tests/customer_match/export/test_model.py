@@ -23,6 +23,7 @@ def test_defaults_are_those_of_the_reference() -> None:
         "schedule": None,
         "start_date": "2026-01-01",
         "timezone": "UTC",
+        "paused_at_creation": None,
         "source": {
             "connection": None,
             "root": "lake",

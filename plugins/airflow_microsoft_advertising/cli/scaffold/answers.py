@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from airflow_microsoft_advertising.cli.output import say
 from customer_match.errors import ConfigurationError
 from customer_match.redaction import without_addresses
 
-__all__ = ["Answers", "fault_of", "listed"]
+__all__ = ["Answers", "fault_of"]
 
 _TRIES: Final = 3
 _VALID: Final[Mapping[str, object]] = {
@@ -97,9 +97,3 @@ def fault_of(key: str, value: object) -> str:
         fault = " ".join(f"{problem.message}." for problem in error.problems)
         return f"{value!r} is not a valid name: it {fault}" if key == "name" else fault
     return ""
-
-
-def listed(names: Sequence[str], most: int = 20) -> str:
-    """Names for a message, not too many."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

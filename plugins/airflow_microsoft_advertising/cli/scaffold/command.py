@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from airflow_microsoft_advertising.cli.output import logs_on_stderr, say, writes_to
-from airflow_microsoft_advertising.cli.scaffold.answers import Answers, listed
-from airflow_microsoft_advertising.cli.scaffold.lake import Lake, look_at
-from airflow_microsoft_advertising.cli.scaffold.text import Draft, export_text
+from airflow_microsoft_advertising.cli.scaffold.answers import Answers
+from airflow_microsoft_advertising.lake.contents import Lake, look_at
 from airflow_microsoft_advertising.provider_info import DEFAULT_CONNECTION
+from customer_match.drafts.new_file import new_text
+from customer_match.drafts.typed import typed
 from customer_match.errors import ConfigurationError
 from customer_match.project import PROJECT, exports_folder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from customer_match.wording import listed
 
 __all__ = ["new"]
 
@@ -85,7 +83,7 @@ def new(
         name = answers.value("name", "NAME", name, "Name of the export")
         path = (folder or exports_folder()) / f"{name}.yaml"
         _refuse_existing(path)
-        draft = _draft(
+        values = _values(
             answers,
             given={
                 "connection": connection, "cid": cid, "aid": aid, "root": root, "lake": lake, "segments": segment,
@@ -93,7 +91,7 @@ def new(
                 "workspace": workspace,
             },
         )  # fmt: skip
-        _write(path, export_text(name, draft))
+        _write(path, new_text(name, values))
     say(f"Wrote {path}.")
     say(
         f"Check it: customer-match validate {path} --tables --connection\n"
@@ -110,7 +108,7 @@ def _refuse_existing(path: Path) -> None:
         raise ConfigurationError(f"{found} exists already, and is not overwritten. Choose another name.")
 
 
-def _draft(answers: Answers, given: Mapping[str, Any]) -> Draft:
+def _values(answers: Answers, given: Mapping[str, Any]) -> dict[str, object]:
     connection = answers.value(
         "connection", "--connection", given["connection"], "Airflow connection to Microsoft Advertising",
         default=DEFAULT_CONNECTION,
@@ -125,23 +123,23 @@ def _draft(answers: Answers, given: Mapping[str, Any]) -> Draft:
     segments = _segments(answers, given["segments"], found)
     if segments != "all" and found.tables:
         found = look_at(source, segments)
-    return Draft(
-        connection=connection,
-        cid=cid,
-        aid=aid,
-        source=source,
-        segments=segments,
-        email=_email(answers, given["email"], found),
-        consent=_consent(answers, given["consent"], given["allow"], found),
-        schedule=answers.value(
+    return {
+        "connection": connection,
+        "cid": cid,
+        "aid": aid,
+        "source": source,
+        "segments": segments,
+        "email": _email(answers, given["email"], found),
+        "consent": _consent(answers, given["consent"], given["allow"], found),
+        "schedule": answers.value(
             "schedule",
             "--schedule",
             given["schedule"],
             'Schedule, such as "0 5 * * *" or @daily',
             default=_NONE,
         ),
-        workspace=given["workspace"],
-    )
+        "workspace": given["workspace"],
+    }  # in the order of the questions
 
 
 def _source(answers: Answers, root: str | None, lake: str | None) -> object:
@@ -208,9 +206,9 @@ def _consent(
         return None
     kind = found.kind_of(column)
     values = answers.value(
-        "consent", "--consent-value", {"column": column, "allow": _typed(allow, kind)} if allow else None,
+        "consent", "--consent-value", {"column": column, "allow": typed(allow, kind)} if allow else None,
         "Values that mean consent, with commas in between", default=_MEANS_CONSENT.get(kind),
-        parse=lambda text: {"column": column, "allow": _typed(text.split(","), kind)},
+        parse=lambda text: {"column": column, "allow": typed(text.split(","), kind)},
     )  # fmt: skip
     result: Mapping[str, Any] = values
     return result
@@ -233,21 +231,6 @@ def _consent_column(answers: Answers, given: str | None, found: Lake) -> str:
     return str(value["column"])
 
 
-def _typed(values: Sequence[str], kind: str) -> list[object]:
-    """The values as the column holds them: a table of text holds texts."""
-    return list(_typed_values([value.strip() for value in values], kind))
-
-
-def _typed_values(values: Sequence[str], kind: str) -> Iterator[object]:
-    for value in values:
-        if kind != "text" and value.lower() in ("true", "false"):
-            yield value.lower() == "true"
-        elif kind == "number" and value.lstrip("-").isdecimal():
-            yield int(value)
-        else:
-            yield value
-
-
 def _ids_of(connection: str) -> Mapping[str, str]:
     """Customer and account of the connection, as far as it has them."""
     from airflow_microsoft_advertising.cli.airflow_settings import airflow_connections  # noqa: PLC0415 - slow
@@ -265,14 +248,9 @@ def _ids_of(connection: str) -> Mapping[str, str]:
 
 def _write(path: Path, text: str) -> None:
     """Check the whole file, then write it, unless one has appeared meanwhile."""
-    from customer_match.export.loading import BrokenExport, load_files  # noqa: PLC0415 - keeps --help quick
+    from customer_match.export.loading import read_export  # noqa: PLC0415 - keeps --help quick
 
-    with tempfile.TemporaryDirectory(prefix="customer-match-") as scratch:
-        draft = Path(scratch, path.name)
-        draft.write_text(text, encoding="utf-8")
-        [result] = load_files([draft], parse_conditions=True)
-    if isinstance(result, BrokenExport):
-        raise result.error
+    read_export(path, text.encode(), parse_conditions=True)
     with writes_to(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

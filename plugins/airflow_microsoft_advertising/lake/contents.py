@@ -1,17 +1,21 @@
-"""What a new export can find in the lake: tables, and the columns of one of them."""
+"""What a new export can find in the lake: tables with their rows, and the columns of one of them."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow_microsoft_advertising.cli.scaffold.answers import listed
 from customer_match.errors import CustomerMatchError
-from customer_match.wording import did_you_mean
+from customer_match.wording import did_you_mean, listed
 
-__all__ = ["Lake", "look_at"]
+if TYPE_CHECKING:
+    from customer_match.export.model import Export
+    from customer_match.profiles.dated_source import DatedSource
+
+__all__ = ["Lake", "addresses_in", "look_at", "rows_of"]
 
 _CONSENT: Final = ("consent", "optin", "opt_in", "opt-in", "permission")
 
@@ -80,15 +84,10 @@ def look_at(source: object, segments: str | Sequence[str] = "all") -> Lake:
         source: As in an export file.
         segments: The segments, as in an export file.
     """
-    from airflow_microsoft_advertising.lake.filesystem import filesystem  # noqa: PLC0415 - imports Airflow
-    from customer_match.export.loading import export_of_task  # noqa: PLC0415
-    from customer_match.export.matching import segments_of  # noqa: PLC0415
-    from customer_match.profiles.dated_source import DatedSource  # noqa: PLC0415
+    from customer_match.export.matching import segments_of  # noqa: PLC0415 - imports Airflow
 
     try:
-        keys = {"cid": 1, "aid": 1, "segments": segments, "email": "Email", "source": source}
-        export = export_of_task({"name": "new", **keys}, "source")
-        dated = DatedSource.at(export.source, datetime.now(UTC), "UTC", filesystem)
+        export, dated = _open(source, segments)
         tables = tuple(sorted(dated.tables()))
     except CustomerMatchError as error:
         return Lake(fault=str(error))
@@ -101,6 +100,68 @@ def look_at(source: object, segments: str | Sequence[str] = "all") -> Lake:
             continue
         return Lake(tables, name, {column: _kind(kind) for column, kind in found.items()})
     return Lake(tables)
+
+
+def rows_of(source: object, tables: Sequence[str], *, seconds: float = 20) -> dict[str, int | str]:
+    """Count the rows of tables, as far as their metadata tell it.
+
+    Args:
+        source: As in an export file.
+        tables: Their names.
+        seconds: After this time, no further table is opened.
+
+    Returns:
+        The number of rows, or why a table cannot be read, by name. Tables whose rows are known only after reading, and
+        those that were not opened, are left out.
+    """
+    began, found = time.monotonic(), dict[str, int | str]()
+    _, dated = _open(source, "all")
+    for name in tables:
+        if time.monotonic() - began > seconds:
+            break
+        try:
+            rows = dated.open(name, None, "`segments`").profiles()
+        except CustomerMatchError as error:
+            found[name] = str(error)
+        else:
+            found |= {} if rows is None else {name: rows}
+    return found
+
+
+def addresses_in(source: object, table: str, columns: Sequence[str]) -> dict[str, float]:
+    """Read the first rows of a table, and tell which columns hold addresses. No value leaves this function.
+
+    Args:
+        source: As in an export file.
+        table: The name of the table.
+        columns: Columns of text, as the table spells them.
+
+    Returns:
+        For each column with a usable address: the share of the rows that have one (0 to 1).
+
+    Raises:
+        CustomerMatchError: The table cannot be read.
+    """
+    from customer_match.profiles.sampling import usable_shares  # noqa: PLC0415 - imports polars
+
+    _, dated = _open(source, "all")
+    shares = usable_shares(dated.open(table, None, "`segments`"), columns)
+    return {name: share for name, share in shares.items() if share}
+
+
+def _open(source: object, segments: str | Sequence[str]) -> tuple[Export, DatedSource]:
+    """A source with today's dates, and an export of it.
+
+    Raises:
+        CustomerMatchError: It is not valid, or cannot be opened.
+    """
+    from airflow_microsoft_advertising.lake.filesystem import filesystem  # noqa: PLC0415 - imports Airflow
+    from customer_match.export.loading import export_of_task  # noqa: PLC0415
+    from customer_match.profiles.dated_source import DatedSource  # noqa: PLC0415
+
+    keys = {"cid": 1, "aid": 1, "segments": segments, "email": "Email", "source": source}
+    export = export_of_task({"name": "new", **keys}, "source")
+    return export, DatedSource.at(export.source, datetime.now(UTC), "UTC", filesystem)
 
 
 def _kind(kind: Any) -> str:

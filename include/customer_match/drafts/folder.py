@@ -1,0 +1,190 @@
+"""The folder of export files, for those who add, change and remove files in it.
+
+A file is replaced as a whole, and only if nobody else has changed it since it was read. Nothing outside the folder is
+written: the name of a file is the name of its export, which has no slash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from customer_match.errors import ConfigurationError
+from customer_match.export.loading import BrokenExport, InvalidExport, export_files, load_files, read_export
+from customer_match.export.model import Export
+from customer_match.export.yaml_document import Problem
+
+__all__ = ["ChangedMeanwhile", "ExportsFolder", "StoredFile"]
+
+
+class ChangedMeanwhile(ConfigurationError):
+    """A file is not any more what it was when it was read."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """An export file as it was read.
+
+    Attributes:
+        path: The file.
+        text: Its content.
+    """
+
+    path: Path
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, in hex digits."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ExportsFolder:
+    """A folder of export files.
+
+    Attributes:
+        path: The folder; it need not exist.
+    """
+
+    path: Path
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether files of this folder can be written by this process."""
+        return self.path.is_dir() and os.access(self.path, os.W_OK | os.X_OK)
+
+    def find(self, name: str) -> StoredFile | None:
+        """Find the file of an export, valid or not; None if this folder has none.
+
+        Raises:
+            ConfigurationError: The file cannot be read.
+        """
+        path = next((path for path, result in self._results() if result.name == name), None)
+        if path is None:
+            return None
+        try:
+            return StoredFile(path, path.read_bytes().decode())
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{path} cannot be read ({type(error).__name__}).") from None
+
+    def target(self, name: str) -> Path:
+        """The file that a new export of this name gets."""
+        return self.path / f"{name}.yaml"
+
+    def exports(self) -> list[Export]:
+        """All valid exports of the folder."""
+        return [result for _, result in self._results() if isinstance(result, Export)]
+
+    def check(self, path: Path, text: str) -> Export:
+        """Read a file that is not written yet as `customer-match validate` would.
+
+        Args:
+            path: The file that it will be.
+            text: Its content.
+
+        Raises:
+            InvalidExport: It is not valid, or another export of the folder has its name or writes to its audiences.
+        """
+        others = [result for other, result in self._results() if other != path]
+        valid = [one for one in others if isinstance(one, Export)]
+        export = read_export(path, text.encode(), parse_conditions=True, others=valid)
+        if export.name.startswith("."):
+            fault = "begins with a dot, and files that do are hidden: Airflow would not read it. Choose another name"
+        elif any(one.name == export.name for one in others):
+            fault = "is the name of another export of this folder. Choose another name"
+        else:
+            return export
+        raise InvalidExport(path.name, [Problem(None, "name", fault)])
+
+    def add(self, name: str, text: str) -> Path:
+        """Write a new file.
+
+        Raises:
+            ConfigurationError: There is a file of this name already, or the folder cannot be written.
+        """
+        path = self.target(name)
+        if path.with_suffix(".yml").exists():
+            raise ConfigurationError(f"{path.with_suffix('.yml')} exists already. Choose another name.")
+        with _unfinished(path, text) as unfinished:
+            try:
+                os.link(unfinished, path)  # unlike a rename, a link fails if there is a file
+            except FileExistsError:
+                raise ConfigurationError(f"{path} exists already. Choose another name.") from None
+        return path
+
+    def replace(self, old: StoredFile, text: str) -> Path:
+        """Replace a file.
+
+        Raises:
+            ChangedMeanwhile: The file is not any more what was read.
+            ConfigurationError: The folder cannot be written.
+        """
+        self._ensure_unchanged(old)
+        with _unfinished(old.path, text) as unfinished:
+            shutil.copymode(old.path, unfinished)
+            unfinished.replace(old.path)
+        return old.path
+
+    def remove(self, old: StoredFile) -> None:
+        """Remove a file.
+
+        Raises:
+            ChangedMeanwhile: The file is not any more what was read.
+            ConfigurationError: The folder cannot be written.
+        """
+        self._ensure_unchanged(old)
+        try:
+            old.path.unlink()
+        except OSError as error:
+            raise _not_written(old.path, error) from None
+
+    def _ensure_unchanged(self, old: StoredFile) -> None:
+        path = old.path
+        if path.is_symlink():
+            raise ConfigurationError(
+                f"{path} is a link: what manages it would undo the change. Change the original."
+            )
+        try:
+            is_unchanged = path.read_bytes() == old.text.encode()
+        except FileNotFoundError:
+            is_unchanged = False
+        if not is_unchanged:
+            raise ChangedMeanwhile(
+                f"Somebody has changed {path} in the meantime, so nothing was written. Open the page again, and repeat "
+                "what you changed."
+            )
+
+    def _results(self) -> list[tuple[Path, Export | BrokenExport]]:
+        if not self.path.is_dir():
+            return []
+        paths = export_files(self.path)
+        return list(zip(paths, load_files(paths), strict=True))
+
+
+@contextmanager
+def _unfinished(path: Path, text: str) -> Iterator[Path]:
+    """Write a hidden file beside a file, on the disk before it takes its place; it is gone afterwards."""
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        with unfinished.open("xb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        yield unfinished
+    except OSError as error:
+        raise _not_written(path, error) from None
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def _not_written(path: Path, error: OSError) -> ConfigurationError:
+    reason = error.strerror or type(error).__name__
+    return ConfigurationError(f"{path} cannot be written ({reason}). Check the rights of its folder.")
