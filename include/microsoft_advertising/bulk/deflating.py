@@ -1,62 +1,63 @@
-"""Deflates a stream in two threads with isal, which is 15 times faster than zipfile's zlib, with smaller output.
+"""Makes and deflates the pieces of a stream in two threads, with isal.
 
-Pieces of the stream are compressed independently of each other and end with a full flush, so that together they are one
-stream. isal releases Python's lock.
+Pieces are compressed independently of each other and end with a full flush, so that together they are one stream. isal
+releases Python's lock. It is 15 times faster than zlib, with smaller output (measured). It looks back 512 bytes, which
+is a few rows of a Bulk file: farther back, hex digits are equal only by chance, and such matches cost more than they
+save (measured: a window of 32 KiB takes a fifth more time, for 8 % more bytes).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from isal import isal_zlib
 
-__all__ = ["ThreadedDeflate"]
+__all__ = ["END", "Deflated", "MakePiece", "deflate"]
 
 _THREADS: Final = 2
-_PIECE_BYTES: Final = 2**20
-_END: Final = b"\x03\0"  # an empty last block
+_WINDOW_BITS: Final = 9
 
-Piece = bytes | memoryview
+END: Final = b"\x03\0"
+"""An empty last block, which ends the stream."""
 
-
-class ThreadedDeflate:
-    """A compressor with the interface of zlib's. Given data must not be changed afterwards."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(_THREADS, "deflate")
-        self._waiting: list[Piece] = []
-        self._waiting_bytes = 0
-        self._running: deque[Future[bytes]] = deque()
-
-    def compress(self, data: Piece) -> bytes:
-        """Add data; return what has been compressed in the meantime."""
-        self._waiting.append(data)
-        self._waiting_bytes += memoryview(data).nbytes
-        if self._waiting_bytes < _PIECE_BYTES:
-            return b""
-        self._start()
-        return self._running.popleft().result() if len(self._running) > _THREADS else b""
-
-    def flush(self) -> bytes:
-        """End the stream; return the rest of it."""
-        self._start()
-        rest = b"".join(running.result() for running in self._running)
-        self.close()
-        return rest + _END
-
-    def close(self) -> None:
-        """Stop the threads."""
-        self._pool.shutdown(cancel_futures=True)
-
-    def _start(self) -> None:
-        self._running.append(self._pool.submit(_deflate, self._waiting))
-        self._waiting, self._waiting_bytes = [], 0
+MakePiece = Callable[[], bytes | memoryview]
+"""Makes the content of a piece; called in a thread."""
 
 
-def _deflate(pieces: Sequence[Any]) -> bytes:
-    compressor = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
-    parts = [compressor.compress(piece) for piece in pieces]
-    return b"".join((*parts, compressor.flush(isal_zlib.Z_FULL_FLUSH)))
+class Deflated(NamedTuple):
+    """A piece of a stream.
+
+    Attributes:
+        content: The deflated content.
+        crc: CRC-32 of the content as it was.
+        size: Size of the content as it was, in bytes.
+    """
+
+    content: bytes
+    crc: int
+    size: int
+
+
+def deflate(pieces: Iterable[MakePiece]) -> Generator[Deflated, None, None]:
+    """Make and deflate pieces; yields them in order, in constant memory."""
+    running: deque[Future[Deflated]] = deque()
+    pool = ThreadPoolExecutor(_THREADS, "deflate")
+    try:
+        for piece in pieces:
+            running.append(pool.submit(_deflate, piece))
+            if len(running) > _THREADS:
+                yield running.popleft().result()
+        for future in running:
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _deflate(make: MakePiece) -> Deflated:
+    content = make()
+    compressor = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -_WINDOW_BITS)
+    deflated = compressor.compress(content) + compressor.flush(isal_zlib.Z_FULL_FLUSH)
+    return Deflated(deflated, isal_zlib.crc32(content), memoryview(content).nbytes)

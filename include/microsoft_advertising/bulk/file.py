@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import binascii
 import os
-import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_match.errors import TerminalError
-from microsoft_advertising.bulk.deflating import ThreadedDeflate
+from microsoft_advertising.bulk.deflating import MakePiece, deflate
+from microsoft_advertising.bulk.zip_file import write_zip
 from microsoft_advertising.limits import (
     FORMAT_VERSION,
     MAX_FILE_BYTES,
@@ -46,8 +47,9 @@ DIGEST_BYTES: Final = 32
 CLIENT_ID_DIGITS: Final = 6
 """Enough for every file within `MAX_FILE_BYTES`; a test checks this."""
 
-_COLUMNS: Final = "Type,Id,Parent Id,Client Id,Name,Action Type,Sub Type,Text"
-_COLUMNS_WITH_TERMS: Final = _COLUMNS.replace("Client Id", "Accept Customer Match Term,Client Id")
+_COLUMNS: Final = "Type,Id,Parent Id,Name,Action Type,Sub Type,Client Id,Text"
+"""In an order in which equal values of all rows stand together, because that compresses best."""
+_COLUMNS_WITH_TERMS: Final = _COLUMNS.replace("Name", "Accept Customer Match Term,Name")
 """Columns of an upload that accepts the terms (documented: customer-list). The additional column is before Client Id,
 so that the values of an item row keep their positions from its end."""
 _OTHER_ROWS: Final = 3
@@ -133,33 +135,29 @@ def _write_zip(
     file: IO[bytes], head: bytes, template: npt.NDArray[np.uint8], members: Iterable[Digests]
 ) -> tuple[int, int]:
     """Write the zip; returns the number of rows and raw bytes."""
+    with closing(deflate(_pieces(head, template, members))) as pieces:
+        raw_bytes = write_zip(file, "upload.csv", pieces)
+    return (raw_bytes - len(head)) // template.size, raw_bytes
+
+
+def _pieces(head: bytes, template: npt.NDArray[np.uint8], members: Iterable[Digests]) -> Iterator[MakePiece]:
+    """The content of the file, in pieces that threads make."""
     limit = min(MAX_ROWS - _OTHER_ROWS, (MAX_FILE_BYTES - len(head)) // template.size)
-    entry = zipfile.ZipInfo("upload.csv")  # dated 1980: equal members make equal files
-    entry.compress_type = zipfile.ZIP_DEFLATED
+    yield lambda: head
     rows = 0
-    with (
-        closing(ThreadedDeflate()) as deflate,
-        zipfile.ZipFile(file, "w") as archive,
-        archive.open(entry, "w") as member,
-    ):
-        # zipfile has no public way to choose the compressor. If the attribute were renamed, the files would still be
-        # valid, but writing them would be slower.
-        member._compressor = deflate  # type: ignore[attr-defined]  # noqa: SLF001
-        member.write(head)
-        for block in _blocks(members):
-            if rows + len(block) > limit:
-                raise TerminalError(f"A Bulk file may contain at most {limit} members: use smaller parts.")
-            member.write(_item_rows(template, block, first=rows).data)
-            rows += len(block)
-    return rows, len(head) + rows * template.size
+    for block in _blocks(members):
+        if rows + len(block) > limit:
+            raise TerminalError(f"A Bulk file may contain at most {limit} members: use smaller parts.")
+        yield partial(_item_rows, template, block, first=rows)
+        rows += len(block)
 
 
 def _head(audience_id: str, action: Action, *, accept_terms: bool) -> bytes:
     extra = "," if accept_terms else ""
     lines = (
         _COLUMNS_WITH_TERMS if accept_terms else _COLUMNS,
-        f"Format Version,,,{extra},{FORMAT_VERSION},,,",
-        f"Customer List,{audience_id},,{'True,' if accept_terms else ''},,{action},,",
+        f"Format Version,,,{extra}{FORMAT_VERSION},,,,",
+        f"Customer List,{audience_id},,{'True,' if accept_terms else ''},{action},,,",
     )
     return b"\xef\xbb\xbf" + "".join(line + "\r\n" for line in lines).encode("ascii")
 
@@ -167,7 +165,7 @@ def _head(audience_id: str, action: Action, *, accept_terms: bool) -> bytes:
 def _template(audience_id: str, *, accept_terms: bool) -> npt.NDArray[np.uint8]:
     """One item row as bytes, with placeholders for Client Id and Text."""
     extra = "," if accept_terms else ""
-    row = f"Customer List Item,,{audience_id},{extra}{'0' * CLIENT_ID_DIGITS},,,Email,{'0' * 2 * DIGEST_BYTES}\r\n"
+    row = f"Customer List Item,,{audience_id},{extra},,Email,{'0' * CLIENT_ID_DIGITS},{'0' * 2 * DIGEST_BYTES}\r\n"
     return np.frombuffer(row.encode("ascii"), dtype=np.uint8)
 
 
@@ -181,17 +179,17 @@ def _blocks(members: Iterable[Digests]) -> Iterator[Digests]:
             yield digests[start : start + _BLOCK]
 
 
-def _item_rows(template: npt.NDArray[np.uint8], digests: Digests, *, first: int) -> npt.NDArray[np.uint8]:
-    """The rows of some members as bytes, shape (n, width)."""
+def _item_rows(template: npt.NDArray[np.uint8], digests: Digests, *, first: int) -> memoryview:
+    """The rows of some members as bytes."""
     rows = np.empty((len(digests), template.size), dtype=np.uint8)
     rows[:] = template
     text_end = template.size - len("\r\n")
     text_start = text_end - 2 * DIGEST_BYTES
-    id_end = text_start - len(",,,Email,")
+    id_end = text_start - len(",")
     index = np.arange(first, first + len(digests), dtype=np.uint32)
     for column in range(id_end - 1, id_end - CLIENT_ID_DIGITS - 1, -1):
         index, digit = np.divmod(index, 10)
         rows[:, column] = digit + ord("0")
     digits = np.frombuffer(binascii.hexlify(np.ascontiguousarray(digests).data), dtype=np.uint8)
     rows[:, text_start:text_end] = digits.reshape(len(digests), 2 * DIGEST_BYTES)
-    return rows
+    return rows.data

@@ -52,10 +52,10 @@ def test_a_small_file_byte_by_byte(tmp_path: Path) -> None:
     info = write_bulk_file(path, audience_id="819689004", action=Action.REMOVE, members=[member])
     raw, _ = read(path)
     assert raw.decode() == (
-        "\ufeffType,Id,Parent Id,Client Id,Name,Action Type,Sub Type,Text\r\n"
-        "Format Version,,,,6.0,,,\r\n"
-        "Customer List,819689004,,,,Remove,,\r\n"
-        f"Customer List Item,,819689004,000000,,,Email,{CONTOSO}\r\n"
+        "\ufeffType,Id,Parent Id,Name,Action Type,Sub Type,Client Id,Text\r\n"
+        "Format Version,,,6.0,,,,\r\n"
+        "Customer List,819689004,,,Remove,,,\r\n"
+        f"Customer List Item,,819689004,,,Email,000000,{CONTOSO}\r\n"
     )
     assert (info.rows, info.raw_bytes, info.zip_bytes) == (1, len(raw), path.stat().st_size)
 
