@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from customer_match.data_privacy import current_text_id
 from customer_match.project import IMPORT_PATH, PROJECT
 from customer_match_demo.airflow_api import AirflowApi, is_healthy
 from customer_match_demo.processes import Program, free_port, stop_all
@@ -211,7 +212,15 @@ def account_connection(account: Mapping[str, str]) -> dict[str, Any]:
         "conn_type": "microsoft_advertising",
         "login": account["client_id"],
         "password": account["client_secret"],
-        "extra": {**extra, "environment": "other", "base_url": account["base_url"]},
+        "extra": {
+            **extra,
+            "environment": "other",
+            "base_url": account["base_url"],
+            # The simulator's people are made up, so that the demo may agree for them.
+            "privacy_agreed_by": "The demo",
+            "privacy_agreed_on": "2026-01-01",
+            "privacy_text": current_text_id(),
+        },
     }
 
 

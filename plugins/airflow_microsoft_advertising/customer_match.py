@@ -202,6 +202,7 @@ class CustomerMatchUploadOperator(WaitingOperator):
                 interval_start=dag_run.data_interval_start,
                 logical_date=dag_run.logical_date,
                 kind=kind_of(dag_run.run_type),
+                ordered_by=dag_run.triggering_user_name,
             ),
             holder=run_id,
         )

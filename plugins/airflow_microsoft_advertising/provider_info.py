@@ -78,6 +78,19 @@ def get_provider_info() -> dict[str, Any]:
                     "terms_accepted_on": _field(
                         "Customer Match terms accepted on", "Day, such as 2026-01-31."
                     ),
+                    "privacy_agreed_by": _field(
+                        "Data privacy agreed to by",
+                        "Name of the person. `customer-match consent show` prints the text. Needed by every run.",
+                    ),
+                    "privacy_agreed_on": _field(
+                        "Data privacy agreed to on", "Day or time (UTC), such as 2026-01-31T10:20:30Z."
+                    ),
+                    "privacy_text": _field("Text that was agreed to", "Its id."),
+                    "privacy_withdrawn": _field("Last agreement withdrawn by", "Name and time."),
+                    "used_by": _field(
+                        "Used by",
+                        "Users, and roles as role:NAME, with commas; administrators always. Empty: not restricted.",
+                    ),
                     "transport": _field(
                         "Transport",
                         "rest, or soap (until Microsoft switches it off on 31 January 2027).",

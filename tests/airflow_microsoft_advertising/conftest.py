@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from customer_match.data_privacy import current_text_id
 from customer_match_demo.stack import account_connection
 from tests.microsoft_advertising_simulator.api import Simulator
 
@@ -29,6 +30,12 @@ EXTRA = {
     "customer_id": "190000001",
     "account_id": "180000001",
 }
+AGREED = {
+    "privacy_agreed_by": "Jane Doe",
+    "privacy_agreed_on": "2026-01-31T10:20:30+00:00",
+    "privacy_text": current_text_id(),
+}
+"""An agreement to data privacy, without which no export runs."""
 
 
 def assert_no_secret(text: str) -> None:
@@ -54,7 +61,7 @@ def connect(monkeypatch: pytest.MonkeyPatch, airflow_db: Path) -> Connect:
             "conn_type": "microsoft_advertising",
             "login": "some-client-id",
             "password": SECRETS["client_secret"],
-            "extra": EXTRA,
+            "extra": EXTRA | AGREED,
         }
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields | changes))
         return conn_id

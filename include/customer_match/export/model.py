@@ -267,7 +267,9 @@ class Export(Section):
     )
     tags: Tags = Field(default=(), description="Tags of the DAG.", examples=["[marketing]"])
     owner: Label | None = Field(
-        default=None, description="Owner of the DAG, as Airflow shows it.", examples=["marketing"]
+        default=None,
+        description="Owner of the DAG, as Airflow shows it. Scheduled runs act for this Airflow user.",
+        examples=["marketing"],
     )
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, computed_field, field_validator
 
+from customer_match.data_privacy import PrivacyAgreement
 from customer_match.export.segments import Ending
 from customer_match.planning.known_tables import Seen
 from customer_match.planning.sizes import AudienceSize
@@ -173,6 +174,8 @@ class RunReport(BaseModel):
         dry_run: Whether nothing was sent.
         full: Whether audiences were replaced on request.
         forced: Whether the run was allowed to apply older data over newer data.
+        privacy: The agreement to data privacy that allowed the run; None for a dry run, for one that did not begin, and
+            in old reports.
         segments: The segments, in the order of the export.
         sizes_note: Why the audiences' sizes could not be read; None normally.
         vanished: Tables that an earlier run delivered and that no longer exist. Their audiences are kept unless they
@@ -197,6 +200,7 @@ class RunReport(BaseModel):
     dry_run: bool
     full: bool
     forced: bool = False
+    privacy: PrivacyAgreement | None = None
     segments: tuple[SegmentReport, ...]
     sizes_note: str | None = None
     vanished: tuple[Seen, ...] = ()

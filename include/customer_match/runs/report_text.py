@@ -132,7 +132,8 @@ def _remarks(report: RunReport) -> list[str]:
     lines += [f"- {words}." for words in unusable_lists(report)]
     lines += [f"- {report.sizes_note}"] if report.sizes_note else []
     lines += [f"- {words}" for words in changes_of(report)]
-    return lines + ([f"- Customer Match terms {report.terms}."] if report.terms else [])
+    lines += [f"- Customer Match terms {report.terms}."] if report.terms else []
+    return lines + ([f"- Data privacy {report.privacy}."] if report.privacy else [])
 
 
 def _line(segment: SegmentReport) -> str:

@@ -20,6 +20,7 @@ from airflow_microsoft_advertising.cli import ledger as ledger_command
 from airflow_microsoft_advertising.cli.airflow_settings import prepare_airflow
 from airflow_microsoft_advertising.cli.audiences import audiences
 from airflow_microsoft_advertising.cli.checking.command import validate
+from airflow_microsoft_advertising.cli.consent import command as consent_command
 from airflow_microsoft_advertising.cli.history.report import report
 from airflow_microsoft_advertising.cli.history.runs import history, status
 from airflow_microsoft_advertising.cli.login.command import login
@@ -40,6 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show the values of variables, secrets among them
 )
 app.add_typer(ledger_command.app, name="ledger")
+app.add_typer(consent_command.app, name="consent")
 
 
 def main() -> None:

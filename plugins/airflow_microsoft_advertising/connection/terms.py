@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from customer_match.errors import ConfigurationError
-from customer_match.redaction import may_be_address
-from microsoft_advertising.pasted import trim
+from airflow_microsoft_advertising.connection.signature import Act
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 __all__ = ["Terms", "terms_of"]
+
+_ACCEPTANCE: Final = Act("terms_accepted_by", "terms_accepted_on", "the Customer Match terms", "accepted")
 
 
 @dataclass(frozen=True)
@@ -45,28 +45,15 @@ def terms_of(connection: Connection) -> Terms | None:
     Raises:
         ConfigurationError: Only one of the two fields is filled in, or they do not hold a name and a day.
     """
-    extra = connection.extra_dejson
-    who, when = (trim(str(extra.get(key) or "")) for key in ("terms_accepted_by", "terms_accepted_on"))
-    if not who and not when:
-        return None
-    subject = f"The Airflow connection {connection.conn_id!r}: the Customer Match terms"
-    if not who or not when:
-        missing = "who accepted them" if not who else "the day on which they were accepted"
-        raise ConfigurationError(
-            f"{subject} need both name and day. Fill in {missing}, or empty both fields."
-        )
-    if may_be_address(who) or not who.isprintable():
-        raise ConfigurationError(
-            f"{subject} need a person's name in one line, not an e-mail address: every report repeats it. Correct it."
-        )
-    return Terms(who, _parse_day(when, subject))
+    found = _ACCEPTANCE.read(connection)
+    return Terms(found[0], _parse_day(found[1], connection)) if found else None
 
 
-def _parse_day(text: str, subject: str) -> dt.date:
+def _parse_day(text: str, connection: Connection) -> dt.date:
     try:
         day = dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
     except ValueError:
-        raise ConfigurationError(f"{subject} need a day such as 2026-01-31.") from None
+        raise _ACCEPTANCE.fault(connection, "need a day such as 2026-01-31.") from None
     if day > dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1):  # it may be tomorrow in other time zones
-        raise ConfigurationError(f"{subject} cannot have been accepted in the future. Correct the day.")
+        raise _ACCEPTANCE.fault(connection, "cannot have been accepted in the future. Correct the day.")
     return day

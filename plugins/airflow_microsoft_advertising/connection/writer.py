@@ -1,9 +1,9 @@
-"""Reads and writes an Airflow connection in the metadata database, for commands."""
+"""Reads and writes an Airflow connection in the metadata database, for commands and pages."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
 
-__all__ = ["SavedConnection", "Written", "read_connection", "write_connection"]
+__all__ = ["SavedConnection", "Written", "read_connection", "write_connection", "write_fields"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,21 @@ def write_connection(conn_id: str, new: SavedConnection, session: Session) -> Wr
         old = variable_name(trim(before.client_id), trim(str(before.extra["refresh_token"])))
         Variable.delete(old, session=session)
     return Written(made=before is None, encrypted=bool(row.is_extra_encrypted))
+
+
+def write_fields(conn_id: str, fields: Mapping[str, str], session: Session) -> None:
+    """Change some fields in the extra of a connection, and nothing else of it.
+
+    Raises:
+        ConfigurationError: The metadata database has no such connection, or one of another type; or it cannot be read.
+    """
+    saved, row = read_connection(conn_id, session), _row(conn_id, session)
+    if saved is None or row is None:
+        raise ConfigurationError(
+            f"Airflow's metadata database has no connection {conn_id!r}. Create it (`customer-match login`); if a "
+            "secrets backend defines it, change its fields there."
+        )
+    row.set_extra(json.dumps({**saved.extra, **fields}))
 
 
 def _row(conn_id: str, session: Session) -> Connection | None:

@@ -46,6 +46,7 @@ def run_of(export: Export, context: Context) -> ExportRun:
         interval_start=dag_run.data_interval_start,
         logical_date=dag_run.logical_date,
         kind=kind_of(dag_run.run_type),
+        ordered_by=dag_run.triggering_user_name,
     )
 
 

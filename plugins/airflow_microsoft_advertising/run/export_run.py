@@ -54,6 +54,7 @@ class ExportRun:
         interval_start: Start of the data interval; None: the same as its end.
         logical_date: The date of `ds` in paths; None: the interval's end.
         kind: What started the run; None: unknown.
+        ordered_by: Name of the Airflow user who started the run; None: nobody, or unknown.
         on_rows: Gets how many rows of a segment have been read so far, after each batch.
     """
 
@@ -68,6 +69,7 @@ class ExportRun:
     interval_start: datetime | None = None
     logical_date: datetime | None = None
     kind: RunKind | None = None
+    ordered_by: str | None = None
     on_rows: Callable[[Segment, int], None] = field(default=_ignore, compare=False, repr=False)
 
     @cached_property

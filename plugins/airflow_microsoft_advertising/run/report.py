@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from airflow_microsoft_advertising.run.permission import load_agreement
 from airflow_microsoft_advertising.run.sizes import load_sizes
 from customer_match.history.rows import rows_of
 from customer_match.history.table import History
@@ -121,6 +122,7 @@ def _make_report(
         dry_run=run.dry_run,
         full=run.full,
         forced=run.force,
+        privacy=load_agreement(run),
         sizes_note=sizes.note if sizes else None,
         vanished=changes.vanished,
         appeared=changes.appeared,

@@ -1,4 +1,4 @@
-"""The step `select`: signs in, and chooses the segments of a run.
+"""The step `select`: checks that the run may begin, signs in, and chooses the segments of the run.
 
 A wrong `cid` or `aid` is so found before anything is read, not hours later.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_microsoft_advertising.connection.account_check import check_account
 from airflow_microsoft_advertising.run.failures import translate_errors
+from airflow_microsoft_advertising.run.permission import check_permission
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.export.matching import segments_of, unmatched
 from customer_match.export.model import Export
@@ -34,7 +35,9 @@ def check_before_reading(run: ExportRun) -> None:
     """As `check_run`, in a task.
 
     Raises:
-        AirflowFailException: The connection cannot act on the account; the message says what to do.
+        AirflowFailException: The run may not begin, or the connection cannot act on the account; the message says
+            what to do.
+        TransientError: The connection cannot be read now.
     """
     with translate_errors(Step.VALIDATE, None):
         if note := check_run(run):
@@ -42,15 +45,16 @@ def check_before_reading(run: ExportRun) -> None:
 
 
 def check_run(run: ExportRun) -> str | None:
-    """Check the account of a run. A service that cannot be reached now stops no run: the upload tries again.
+    """Check that a run may begin, and its account. A service that cannot be reached now stops no run.
 
-    A dry run sends nothing, so it also goes on without a connection.
+    The upload tries again. A dry run sends nothing, so it also goes on without a connection.
 
     Returns:
         Why nothing was checked; None if the account can be used.
 
     Raises:
-        ConfigurationError: As in `check_account`.
+        ConfigurationError: As in `check_permission` and `check_account`.
+        TransientError: The connection cannot be read now.
     """
     hook = run.hook
     if run.dry_run and not _is_defined(hook):
@@ -58,6 +62,7 @@ def check_run(run: ExportRun) -> str | None:
             f"This dry run does not sign in, because there is no Airflow connection {run.export.connection!r}. A real "
             "run needs it."
         )
+    check_permission(run)
     try:
         check_account(hook, run.export)
     except TransientError as error:

@@ -128,6 +128,7 @@ def _check(path: Path, export: Export | BrokenExport, *, tables: bool, connectio
 
 def _check_connection(result: Result, file: ExportFile) -> None:
     from airflow_microsoft_advertising.connection.account_check import check_account  # noqa: PLC0415
+    from airflow_microsoft_advertising.connection.consent import require_agreement  # noqa: PLC0415
     from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook  # noqa: PLC0415 - imports Airflow
     from customer_match.errors import ConfigurationError, CustomerMatchError  # noqa: PLC0415
     from customer_match.export.yaml_document import Problem  # noqa: PLC0415
@@ -136,6 +137,7 @@ def _check_connection(result: Result, file: ExportFile) -> None:
     hook = MicrosoftAdvertisingHook(export.connection, customer_id=export.cid, account_id=export.aid)
     try:
         account = check_account(hook, export)
+        require_agreement(hook.connection())
     except CustomerMatchError as error:
         key = error.key if isinstance(error, ConfigurationError) else "connection"
         result.problems.append(Problem(*file.place(key), _as_clause(str(error))))

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import webbrowser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airflow_microsoft_advertising.cli.login.agreement import agreement_fields
 from airflow_microsoft_advertising.cli.login.browser import has_browser
 from airflow_microsoft_advertising.cli.login.proof import VerifiedSignIn, verify
 from airflow_microsoft_advertising.cli.login.request import (
@@ -85,6 +87,14 @@ def login(
             "--browser/--no-browser", help="Open a browser here, or open the address yourself and paste."
         ),
     ] = None,
+    agreed_by: Annotated[
+        str | None,
+        typer.Option(
+            "--agree-data-privacy",
+            metavar="NAME",
+            help="Agree to data privacy under this name: `customer-match consent show` prints the text.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON, without secrets.")
     ] = False,
@@ -107,6 +117,7 @@ def login(
         tenant=tenant,
         customer_id=customer_id,
         account_id=account_id,
+        agreed_by=agreed_by,
         browser=browser,
         port=port,
         redirect_uri=redirect_uri,
@@ -144,8 +155,11 @@ def log_in(login: Login) -> str:
     credentials = collect(login, before)
     refresh_token = _sign_in(login, credentials)
     verified = verify(login, before, credentials, refresh_token)
+    agreement = agreement_fields(login, before)
     with create_session() as session:
-        written = write_connection(login.conn_id, _to_connection(before, credentials, verified), session)
+        written = write_connection(
+            login.conn_id, _to_connection(before, credentials, verified, agreement), session
+        )
     variable = variable_of(login.conn_id)
     if variable:
         _message(
@@ -235,7 +249,10 @@ def _start_sign_in(credentials: Credentials, redirect_uri: str, *, posted: bool 
 
 
 def _to_connection(
-    before: SavedConnection, credentials: Credentials, verified: VerifiedSignIn
+    before: SavedConnection,
+    credentials: Credentials,
+    verified: VerifiedSignIn,
+    agreement: Mapping[str, str],
 ) -> SavedConnection:
     from airflow_microsoft_advertising.connection.writer import SavedConnection  # noqa: PLC0415
 
@@ -245,6 +262,7 @@ def _to_connection(
         client_secret=secret.get_secret_value() if secret else "",
         extra={
             **{key: value for key, value in before.extra.items() if key == "hosts"},
+            **agreement,
             **credentials.place,
             "refresh_token": verified.refresh_token.get_secret_value(),
             "developer_token": credentials.developer_token.get_secret_value(),

@@ -73,6 +73,7 @@ class Login:
         port: Port to listen on; 0 for any.
         redirect_uri: A registered redirect URI whose address the user pastes.
         seconds: How long to wait for the browser.
+        agreed_by: Name of the person who agrees to data privacy.
         as_json: Whether to print the result as JSON.
     """
 
@@ -90,6 +91,7 @@ class Login:
     port: int = 0
     redirect_uri: str | None = None
     seconds: float = 300
+    agreed_by: str | None = None
     as_json: bool = False
 
 
@@ -115,14 +117,17 @@ class Credentials:
 def keep_values(login: Login, saved: SavedConnection) -> SavedConnection:
     """Return the values of the saved connection to keep: another environment needs other tokens, ids and hosts.
 
-    Further hosts are set to empty text, not omitted, so that they are removed from the connection too.
+    An agreement to data privacy does not hold for another place either. The agreement and the further hosts are set to
+    empty text, not omitted, so that they are removed from the connection too.
     """
+    from airflow_microsoft_advertising.connection.consent import FIELDS  # noqa: PLC0415 (keeps --help quick)
+
     before, after = (_sign_in_place(wanted, saved) for wanted in (Login(login.conn_id), login))
     moved = any(before[key] != after[key] for key in ("environment", "base_url"))
     left_behind = _ENVIRONMENT_VALUES if moved else frozenset()
     extra = {key: value for key, value in saved.extra.items() if key not in left_behind}
-    if moved and "hosts" in extra:
-        extra["hosts"] = ""
+    if moved:
+        extra |= {key: "" for key in ("hosts", *FIELDS) if key in extra}
     return replace(saved, extra=extra)
 
 

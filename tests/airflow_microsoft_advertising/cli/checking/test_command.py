@@ -13,6 +13,8 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from airflow_microsoft_advertising.cli.main import app
+from customer_match_demo.stack import account_connection
+from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.microsoft_advertising_simulator.api import Simulator
 
 EXPORT = {"cid": 190000001, "aid": 180000001, "source": "lake", "segments": "all", "email": "Email"}
@@ -53,6 +55,19 @@ def test_everything_is_right(folder: Path, simulator: Simulator) -> None:
         ("Gold", 2, ["Email"]),
         ("Silver", 2, ["Email"]),
     ]
+
+
+@pytest.mark.bad_input
+@pytest.mark.system
+def test_a_missing_agreement_to_data_privacy_is_told(
+    folder: Path, simulator: Simulator, connect: Connect
+) -> None:
+    fields = account_connection(simulator.ready)
+    connect(**fields | {"extra": fields["extra"] | {"privacy_agreed_by": "", "privacy_agreed_on": ""}})
+    result = run(folder, "--connection")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("autumn.yaml, connection: The Airflow connection")
+    assert "has no agreement to data privacy" in result.stdout
 
 
 @pytest.mark.bad_input

@@ -421,6 +421,36 @@ def test_further_hosts_of_another_environment_are_removed(terminal: Terminal) ->
     assert again.extra["hosts"] == "files.example.com", "it is the same environment"
 
 
+@pytest.mark.system
+def test_the_agreement_to_data_privacy_is_kept_but_not_for_another_place(terminal: Terminal) -> None:
+    def agreed_by() -> str:
+        found = saved()
+        assert found
+        return str(found.extra.get("privacy_agreed_by"))
+
+    without = terminal.run()
+    assert without.exit_code == 0
+    assert "No export runs with this connection yet: nobody has agreed to data privacy." in without.stderr
+    assert f"`customer-match consent give {CONN_ID}`" in without.stderr
+    assert terminal.run("--agree-data-privacy", "Jane Doe").exit_code == 0
+    assert agreed_by() == "Jane Doe"
+    again = terminal.run()
+    assert agreed_by() == "Jane Doe"
+    assert "data privacy" not in again.stderr
+    place = "localhost".join(terminal.simulator.ready["base_url"].split("127.0.0.1"))
+    assert "nobody has agreed" in terminal.run("--base-url", place).stderr
+    assert agreed_by() == ""
+    assert terminal.run("--agree-data-privacy", "Bob").exit_code == 0
+    assert agreed_by() == "Bob"
+
+
+@pytest.mark.bad_input
+@pytest.mark.system
+def test_an_address_is_no_name_to_agree_with(terminal: Terminal) -> None:
+    assert "not an e-mail address" in message(terminal.run("--agree-data-privacy", "jane@example.com"))
+    assert saved() is None
+
+
 @pytest.mark.bad_input
 def test_an_invalid_environment_names_the_connection() -> None:
     login = Login(CONN_ID, environment=EnvironmentName.OTHER)
