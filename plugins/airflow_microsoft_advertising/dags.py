@@ -145,7 +145,7 @@ def select_task(export: Export) -> XComArg:
     def select() -> list[Values]:
         """Sign in, then choose the segments of this run, and which of them share tasks."""
         from airflow_microsoft_advertising.run.batches.group import groups_of  # noqa: PLC0415 (see above)
-        from airflow_microsoft_advertising.run.configuration import check_configuration  # noqa: PLC0415
+        from airflow_microsoft_advertising.run.checks.configuration import check_configuration  # noqa: PLC0415
         from airflow_microsoft_advertising.run.select import check_before_reading, select_segments  # noqa: PLC0415
 
         context, run = get_current_context(), this_run(export)

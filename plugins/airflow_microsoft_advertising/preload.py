@@ -20,7 +20,7 @@ MODULES: Final = (
     # Ours. These import all others that the steps need, but for those that the steps import where they need them.
     "airflow_microsoft_advertising.dags",
     "airflow_microsoft_advertising.alerts.reporting",
-    "airflow_microsoft_advertising.run.configuration",
+    "airflow_microsoft_advertising.run.checks.configuration",
     "airflow_microsoft_advertising.run.context",
     "airflow_microsoft_advertising.run.polling",
     "airflow_microsoft_advertising.run.batches.group",

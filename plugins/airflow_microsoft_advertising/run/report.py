@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from airflow_microsoft_advertising.run.permission import load_agreement
+from airflow_microsoft_advertising.run.checks.permission import load_agreement
 from airflow_microsoft_advertising.run.sizes import load_sizes
 from customer_match.history.rows import rows_of
 from customer_match.history.table import History

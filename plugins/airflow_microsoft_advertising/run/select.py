@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_microsoft_advertising.connection.account_check import check_account
+from airflow_microsoft_advertising.run.checks.permission import check_permission
 from airflow_microsoft_advertising.run.failures import translate_errors
-from airflow_microsoft_advertising.run.permission import check_permission
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.export.matching import segments_of, unmatched
 from customer_match.export.model import Export

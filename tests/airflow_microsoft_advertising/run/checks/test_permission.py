@@ -8,8 +8,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_microsoft_advertising.connection.sharing import USED_BY
+from airflow_microsoft_advertising.run.checks.permission import load_agreement
 from airflow_microsoft_advertising.run.export_run import ExportRun
-from airflow_microsoft_advertising.run.permission import load_agreement
 from airflow_microsoft_advertising.run.report import write_report
 from airflow_microsoft_advertising.run.select import check_before_reading
 from customer_match.errors import TransientError

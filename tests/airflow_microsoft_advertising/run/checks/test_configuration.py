@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from airflow_microsoft_advertising.run.configuration import check_configuration
+from airflow_microsoft_advertising.run.checks.configuration import check_configuration
 from customer_match.export.model import Export
 from tests.airflow_microsoft_advertising.run.small_lake import DAY, Lake
 
