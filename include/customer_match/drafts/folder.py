@@ -14,13 +14,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from customer_match.errors import ConfigurationError
 from customer_match.export.loading import BrokenExport, InvalidExport, export_files, load_files, read_export
 from customer_match.export.model import Export
+from customer_match.export.values import Name
 from customer_match.export.yaml_document import Problem
 
 __all__ = ["ChangedMeanwhile", "ExportsFolder", "StoredFile"]
+
+_NAME: Final[TypeAdapter[str]] = TypeAdapter(Name)
+_HIDDEN: Final = (
+    "begins with a dot, and files that do are hidden: Airflow would not read it. Choose another name"
+)
 
 
 class ChangedMeanwhile(ConfigurationError):
@@ -75,8 +84,20 @@ class ExportsFolder:
             raise ConfigurationError(f"{path} cannot be read ({type(error).__name__}).") from None
 
     def target(self, name: str) -> Path:
-        """The file that a new export of this name gets."""
+        """The file that a new export of this name gets.
+
+        Raises:
+            InvalidExport: It is no name of an export, so it could lead out of the folder, or to a hidden file; or
+                there is such a file already.
+        """
+        if fault := _fault_of(name) or self._fault_of_files(name):
+            raise InvalidExport("", [Problem(None, "name", fault)])
         return self.path / f"{name}.yaml"
+
+    def _fault_of_files(self, name: str) -> str:
+        files = [f"{name}{suffix}" for suffix in (".yaml", ".yml")]
+        there = next((file for file in files if os.path.lexists(self.path / file)), None)
+        return f"is taken: the file {there} exists already. Choose another name" if there else ""
 
     def exports(self) -> list[Export]:
         """All valid exports of the folder."""
@@ -95,23 +116,19 @@ class ExportsFolder:
         others = [result for other, result in self._results() if other != path]
         valid = [one for one in others if isinstance(one, Export)]
         export = read_export(path, text.encode(), parse_conditions=True, others=valid)
-        if export.name.startswith("."):
-            fault = "begins with a dot, and files that do are hidden: Airflow would not read it. Choose another name"
-        elif any(one.name == export.name for one in others):
+        if any(one.name == export.name for one in others):
             fault = "is the name of another export of this folder. Choose another name"
-        else:
-            return export
-        raise InvalidExport(path.name, [Problem(None, "name", fault)])
+            raise InvalidExport(path.name, [Problem(None, "name", fault)])
+        return export
 
     def add(self, name: str, text: str) -> Path:
         """Write a new file.
 
         Raises:
-            ConfigurationError: There is a file of this name already, or the folder cannot be written.
+            InvalidExport: As `target`.
+            ConfigurationError: There is a file of this name now, or the folder cannot be written.
         """
         path = self.target(name)
-        if path.with_suffix(".yml").exists():
-            raise ConfigurationError(f"{path.with_suffix('.yml')} exists already. Choose another name.")
         with _unfinished(path, text) as unfinished:
             try:
                 os.link(unfinished, path)  # unlike a rename, a link fails if there is a file
@@ -166,6 +183,14 @@ class ExportsFolder:
             return []
         paths = export_files(self.path)
         return list(zip(paths, load_files(paths), strict=True))
+
+
+def _fault_of(name: str) -> str:
+    try:
+        _NAME.validate_python(name)
+    except ValidationError as error:
+        return str(error.errors()[0]["ctx"]["error"])
+    return _HIDDEN if name.startswith(".") else ""
 
 
 @contextmanager

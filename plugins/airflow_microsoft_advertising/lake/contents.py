@@ -37,10 +37,14 @@ class Lake:
     fault: str = ""
 
     @property
+    def texts(self) -> list[str]:
+        """The columns of text."""
+        return [name for name, kind in self.columns.items() if kind == "text"]
+
+    @property
     def email(self) -> str | None:
-        """The column that seems to hold the addresses."""
-        texts = [name for name, kind in self.columns.items() if kind == "text"]
-        alike = [name for name in texts if "mail" in name.casefold()]
+        """The column that seems to hold the addresses, by its name."""
+        alike = [name for name in self.texts if "mail" in name.casefold()]
         return min(alike, key=len, default=None)
 
     @property

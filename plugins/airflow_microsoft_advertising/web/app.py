@@ -15,12 +15,13 @@ from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import RedirectResponse
 
 from airflow_microsoft_advertising.web import viewing
-from airflow_microsoft_advertising.web.answers import add_headers
+from airflow_microsoft_advertising.web.answers import add_headers, message
+from airflow_microsoft_advertising.web.editing import routes as editing
 from airflow_microsoft_advertising.web.same_origin import refuse_other_sites
 
 __all__ = ["create_app"]
 
-_ROUTERS = (viewing.router,)
+_ROUTERS = (viewing.router, editing.router)
 
 
 def create_app() -> FastAPI:
@@ -33,16 +34,19 @@ def create_app() -> FastAPI:
         dependencies=[Depends(refuse_other_sites)],
     )
     app.middleware("http")(add_headers)
-    app.exception_handler(HTTPException)(_ask_for_login)
+    app.exception_handler(HTTPException)(_refusal)
     for router in _ROUTERS:
         app.include_router(router)
     return app
 
 
-async def _ask_for_login(request: Request, error: Exception) -> Response:
-    """Send a browser without a login to Airflow's login page, which leads back; answer 401 to everything else."""
+async def _refusal(request: Request, error: Exception) -> Response:
+    """Answer a browser with a page; without a login, with Airflow's login page, which leads back."""
     assert isinstance(error, HTTPException)  # noqa: S101 (as it is registered)
-    is_browser = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-    if error.status_code == status.HTTP_401_UNAUTHORIZED and is_browser:
-        return RedirectResponse(f"{API_ROOT_PATH}api/v2/auth/login?next={quote(request.url.path, safe='')}")
-    return await http_exception_handler(request, error)
+    if "text/html" not in request.headers.get("accept", ""):
+        return await http_exception_handler(request, error)
+    if error.status_code != status.HTTP_401_UNAUTHORIZED:
+        return message("This is not possible", str(error.detail), error.status_code)
+    if request.method != "GET":
+        return await http_exception_handler(request, error)
+    return RedirectResponse(f"{API_ROOT_PATH}api/v2/auth/login?next={quote(request.url.path, safe='')}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_microsoft_advertising.web.listing import ListedExport
+    from airflow_microsoft_advertising.web.rights import Rights
     from customer_match.runs.report_page import Plot
     from customer_match.workspace.workspace import Workspace
 
@@ -64,13 +65,14 @@ def _past(history: pa.Table) -> Past:
     return Past(runs=[dict(row) for row in reversed(rows)], course=len(trend), plots=plots)
 
 
-def export_html(export: ListedExport, past: Past, documentation: str, frame: Frame) -> str:
+def export_html(export: ListedExport, past: Past, documentation: str, rights: Rights, frame: Frame) -> str:
     """Render the page.
 
     Args:
         export: The export.
         past: Its last runs.
         documentation: The documentation of its DAG in Markdown, in English; HTML in it is shown as text.
+        rights: What the user may do.
         frame: What all pages need.
     """
     word, how = export_state(export)
@@ -78,6 +80,7 @@ def export_html(export: ListedExport, past: Past, documentation: str, frame: Fra
         "export.html.j2",
         frame,
         export=export,
+        rights=rights,
         word=word,
         how=how,
         hows={str(state): value for state, value in HOW.items()},

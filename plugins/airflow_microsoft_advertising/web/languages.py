@@ -75,6 +75,10 @@ class Language(gettext.NullTranslations):
         """Format a date and time in UTC."""
         return f"{format_datetime(moment.astimezone(UTC), 'medium', locale=self.locale)} UTC"
 
+    def local_time(self, moment: datetime) -> str:
+        """Format a date and time in its own time zone, with the day of the week."""
+        return format_datetime(moment, "EEEE d MMMM y HH:mm", tzinfo=moment.tzinfo, locale=self.locale)
+
 
 @cache
 def language_of(code: str) -> Language:

@@ -17,10 +17,17 @@ __all__ = ["Rights", "rights_of"]
 
 @dataclass(frozen=True)
 class Rights:
-    """The exports of which a user may start runs, and those that they may pause."""
+    """What a user may do.
+
+    Attributes:
+        run: The exports of which they may start runs.
+        edit: The exports that they may pause and edit.
+        add: Whether they may add exports.
+    """
 
     run: frozenset[str] = frozenset()
-    pause: frozenset[str] = frozenset()
+    edit: frozenset[str] = frozenset()
+    add: bool = False
 
 
 def rights_of(user: Any, manager: BaseAuthManager[Any], dag_ids: Sequence[str]) -> Rights:
@@ -38,4 +45,6 @@ def rights_of(user: Any, manager: BaseAuthManager[Any], dag_ids: Sequence[str]) 
             if manager.is_authorized_dag(method=method, access_entity=entity, details=dag, user=user)
         )
 
-    return Rights(run=may("POST", DagAccessEntity.RUN), pause=may("PUT", None))
+    # A new export has no DAG yet, and Airflow's own roles have no right to create DAGs: who may edit all may add some.
+    add = manager.is_authorized_dag(method="PUT", user=user)
+    return Rights(run=may("POST", DagAccessEntity.RUN), edit=may("PUT", None), add=add)

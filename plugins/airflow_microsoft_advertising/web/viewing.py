@@ -56,13 +56,16 @@ def exports(
 
 
 @router.get("/exports/{dag_id}", dependencies=[_may_read_runs])
-def export(dag_id: Annotated[str, Path(max_length=MAX_ID)], session: SessionDep, frame: FrameDep) -> Response:
+def export(
+    dag_id: Annotated[str, Path(max_length=MAX_ID)], session: SessionDep, user: GetUserDep, frame: FrameDep
+) -> Response:
     """Show one export and its last runs."""
     dag = DBDagBag(load_op_links=False).get_latest_version_of_dag(dag_id, session=session)
     found = list_exports([dag_id], session)
     if not found or dag is None:
         return message("No export", f"There is no export {dag_id}.", status.HTTP_404_NOT_FOUND)
-    return with_script(export_html(found[0], _past(dag, dag_id), dag.doc_md or "", frame), frame)
+    rights = rights_of(user, get_auth_manager(), [dag_id])
+    return with_script(export_html(found[0], _past(dag, dag_id), dag.doc_md or "", rights, frame), frame)
 
 
 def _past(dag: SerializedDAG, export: str) -> Past:

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_microsoft_advertising.web.export_page import Past, export_html, past_of
 from airflow_microsoft_advertising.web.languages import language_of
+from airflow_microsoft_advertising.web.rights import Rights
 from airflow_microsoft_advertising.web.templates import Frame
 from customer_match.errors import TransientError
 from customer_match.history.rows import rows_of
@@ -39,8 +40,9 @@ def workspace(runs: int = 3) -> Any:
     return storage
 
 
-def page(past: Past, words: str = "", language: str = "en") -> str:
-    return export_html(export(), past, words, Frame(language_of(language), "/flow/", NOW, "n0nce"))
+def page(past: Past, words: str = "", language: str = "en", rights: Rights | None = None) -> str:
+    frame = Frame(language_of(language), "/flow/", NOW, "n0nce")
+    return export_html(export(), past, words, rights or Rights(), frame)
 
 
 def test_runs_come_newest_first_with_their_reports() -> None:
@@ -113,3 +115,11 @@ def test_it_speaks_french() -> None:
         "Taux de correspondance",
     ):
         assert words in seen
+
+
+def test_links_for_those_who_may_edit() -> None:
+    assert "/edit" not in page(Past())
+    assert "copy=" not in page(Past())
+    shown = page(Past(), rights=Rights(edit=frozenset({"autumn"}), add=True), language="fr")
+    assert 'href="/flow/customer-match/exports/autumn/edit?lang=fr">Modifier</a>' in shown
+    assert 'href="/flow/customer-match/new?copy=autumn&amp;lang=fr">Dupliquer</a>' in shown

@@ -162,11 +162,11 @@ def test_exports_are_filtered_and_sorted() -> None:
 
 def test_only_what_a_user_may_do_is_offered() -> None:
     assert '<button type="button"' not in page(export())
-    everything = page(export(), run={"autumn"}, pause={"autumn"})
+    everything = page(export(), run={"autumn"}, edit={"autumn"})
     assert re.findall(r"<button type=\"button\"[^>]*>([^<]+)", everything) == ["Run now", "Dry run", "Pause"]
     assert 'name="audience" value="Gold &amp; silver"' in everything
-    assert "Resume" in page(export(is_paused=True), pause={"autumn"})
-    assert '<button type="button"' not in page(export(is_broken=True), run={"autumn"}, pause={"autumn"})
+    assert "Resume" in page(export(is_paused=True), edit={"autumn"})
+    assert '<button type="button"' not in page(export(is_broken=True), run={"autumn"}, edit={"autumn"})
 
 
 def test_links_lead_to_airflow() -> None:

@@ -1,0 +1,1 @@
+"""Pages that add, edit, duplicate and remove exports."""

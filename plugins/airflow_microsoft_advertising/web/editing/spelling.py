@@ -1,0 +1,83 @@
+"""Values of an export file in one spelling: files may write `source: lake` or `source: {root: lake}`.
+
+The form works on mappings and lists. What it does not change is written as it was.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Final
+
+__all__ = ["compact", "expand"]
+
+_FOLDERS: Final = ("source", "workspace")
+
+Values = dict[str, Any]
+
+
+def expand(values: Mapping[str, Any]) -> Values:
+    """Write short forms out. What is no valid form at all is left out; it stays in the file unless it is replaced."""
+    result = copy.deepcopy(dict(values))
+    for key in _FOLDERS:
+        if key in result:
+            result[key] = _mapping(result[key], "root")
+    if "email" in result:
+        result["email"] = _email(result["email"])
+    for key in ("consent", "guards"):
+        if key in result:
+            result[key] = result[key] if isinstance(result[key], dict) else {}
+    result["segments"] = _segments(result.get("segments"))
+    return result
+
+
+def compact(values: Mapping[str, Any], written: Mapping[str, Any]) -> Values:
+    """Shorten values again: in the spelling of the file where nothing has changed, and short where something has.
+
+    Args:
+        values: Values as `expand` returns them.
+        written: The values of the file; empty for a new one.
+    """
+    before, result = expand(written), dict(copy.deepcopy(dict(values)))
+    for key in list(result):
+        if key in written and result[key] == before.get(key):
+            result[key] = written[key]
+        elif key in {*_FOLDERS, "email", "consent", "guards", "segments"} and not result[key]:
+            del result[key]
+        else:
+            result[key] = _short(key, result[key], written.get(key))
+    return result
+
+
+def _mapping(value: Any, short: str) -> Values:
+    return value if isinstance(value, dict) else {short: value} if isinstance(value, str) else {}
+
+
+def _email(value: Any) -> Values:
+    if not isinstance(value, dict):
+        value = {"columns": value}
+    columns = value.get("columns")
+    listed = [columns] if isinstance(columns, str) else columns
+    return {**value, "columns": listed} if isinstance(listed, list) else {}
+
+
+def _segments(value: Any) -> list[Values]:
+    if isinstance(value, str):
+        return [{"table": "*" if value.strip() == "all" else value}]
+    items = value if isinstance(value, list) else []
+    return [_mapping(item, "table") for item in items]
+
+
+def _short(key: str, value: Any, written: Any) -> Any:
+    if key in _FOLDERS and set(value) == {"root"} and not isinstance(written, dict):
+        return value["root"]
+    if key == "email" and set(value) == {"columns"} and not isinstance(written, dict):
+        return value["columns"][0] if len(value["columns"]) == 1 else value["columns"]
+    if key == "segments":
+        return "all" if value == [{"table": "*"}] else [_short_segment(one, written) for one in value]
+    return value
+
+
+def _short_segment(item: Values, written: Any) -> Any:
+    is_spelled_out = isinstance(written, list) and item in written
+    return item["table"] if set(item) == {"table"} and not is_spelled_out else item
