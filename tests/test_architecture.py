@@ -70,6 +70,7 @@ ROOMS = (  # of customer_match: each may import the modules above all rooms, and
     "change_logs",
     "workspace",
     "ledger",
+    "erasure",
     "planning",
     "profiles",
     "runs",

@@ -15,22 +15,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from customer_match.erasure.register import Erased
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.ledger.lookup import Ledgers
-from customer_match.ledger.parts import Progress
 from customer_match.ledger.state import Forced, Renewal, Settled, State
 from customer_match.ledger.store import Entry, LedgerConflict, Storage
-from customer_match.members.files import DamagedMembers
+from customer_match.members.files import DamagedMembers, read_members, write_members
 from customer_match.planning.data_intervals import Force, Overtaken, in_order
 from customer_match.planning.plan import Plan, plan_again
 from customer_match.redaction import logger
 from customer_match.routes import Route
 from customer_match_delivery.audience import AudienceKeeper
-from customer_match_delivery.bulk import BulkUploads, Waiting
+from customer_match_delivery.bulk import Waiting
 from customer_match_delivery.call_tracking import await_unanswered_calls
-from customer_match_delivery.calls import CallsNotSupported, CallUploads, calls_of
+from customer_match_delivery.calls import CallsNotSupported, calls_of
 from customer_match_delivery.generation import GONE, GenerationKeeper
-from customer_match_delivery.refusals import Refusals
+from customer_match_delivery.part_loop import PartLoop
 from customer_match_delivery.spec import AudienceSpec
 from microsoft_advertising.client import Client
 from microsoft_advertising.faults import ServiceConfigurationError
@@ -38,8 +38,6 @@ from microsoft_advertising.faults import ServiceConfigurationError
 __all__ = ["Delivery", "Overtaken", "Waiting"]
 
 log = logger(__name__)
-
-_TRIES = 3  # new upload URLs per call of `advance`; after that, the task's own retries wait longer
 
 
 def _now() -> datetime:
@@ -60,6 +58,7 @@ class Delivery:
         force: Permission to apply an older data interval than the audience holds; None normally.
         accept_terms: Whether files and calls accept the Customer Match terms.
         before_sending: Called before each part is sent; an exception stops the delivery.
+        erased_since: Returns the erased members if the register of them has grown since this number; otherwise None.
         on_replan: Receives the plan that replaces `plan` when the ledger has changed since, before any of it is sent;
             an exception stops the delivery.
         now: Returns the present time; None uses the clock.
@@ -78,6 +77,7 @@ class Delivery:
         force: Force | None = None,
         accept_terms: bool = False,
         before_sending: Callable[[], None] = lambda: None,
+        erased_since: Callable[[int], Erased | None] = lambda _: None,
         on_replan: Callable[[Plan], None] = lambda _: None,
         now: Callable[[], datetime] | None = None,
     ) -> None:
@@ -90,28 +90,19 @@ class Delivery:
         self._folder = folder
         self._interval_end = interval_end
         self._force = force
-        self._before_sending = before_sending
+        self.before_sending = before_sending
+        self._erased_since = erased_since
         self._on_replan = on_replan
         self._now = now or _now
-        self._generations = GenerationKeeper(client, ledgers, audience)
-        self._uploads = BulkUploads(
+        self._generations = GenerationKeeper(client, ledgers, audience.name, audience.own_mark)
+        self._loop = PartLoop(
             client=client,
             ledger=self._ledger,
-            files=storage,
-            audience=audience.name,
+            storage=storage,
             plan_id=plan.id,
+            folder=folder,
             accept_terms=accept_terms,
             now=self._now,
-            confirm=self._confirm,
-        )
-        self._calls = CallUploads(
-            client=client,
-            ledger=self._ledger,
-            files=storage,
-            audience=audience.name,
-            accept_terms=accept_terms,
-            now=self._now,
-            confirm=self._confirm,
         )
 
     def start(self) -> None:
@@ -147,7 +138,7 @@ class Delivery:
         """
         try:
             with self._deletion_is_transient():
-                return self._advance()
+                return self._loop.advance(self)
         except DamagedMembers as error:
             entry = self._ledger.load()
             if self._ledger.distrust(entry):
@@ -171,27 +162,6 @@ class Delivery:
                 f"{', '.join(map(str, error.codes))}). It may have been deleted by hand during this run. The next try "
                 "creates it again with all members."
             ) from error
-
-    def _advance(self) -> Waiting | None:
-        entry, unconfirmed = self._ledger.load(), 0
-        while unconfirmed <= _TRIES:
-            if entry.state.in_flight:
-                index = entry.state.in_flight[0]
-                entry, waiting = self._uploads.poll(entry, index)
-            else:
-                entry = self._ensure_planned(entry)
-                following = entry.state.next_part
-                if following is None:
-                    self._finish(entry)
-                    return None
-                index = following
-                entry, waiting = self._send(entry, index)
-            if waiting:
-                return waiting
-            unconfirmed += entry.state.parts[index].progress is not Progress.CONFIRMED
-        raise TransientError(
-            "Microsoft Advertising returned upload URLs that had already expired. Trying again later."
-        )
 
     @property
     def parts(self) -> int:
@@ -241,7 +211,7 @@ class Delivery:
         assert audience_id is not None  # noqa: S101 (start wrote it)
         return audience_id
 
-    def _ensure_planned(self, entry: Entry) -> Entry:
+    def ensure_planned(self, entry: Entry) -> Entry:
         """Record our plan in the ledger if it is not there yet; settle an unfinished plan first."""
         state = entry.state
         if state.plan_id == self._plan.id:
@@ -251,9 +221,32 @@ class Delivery:
             entry = self._ledger.write(entry, state.distrusted(self._plan.damage))
         if entry.state.parts:
             entry = self._ledger.settle(entry, entry.state.resumed())
+        self._leave_out_erased(entry.state)
         self._adapt_plan(entry.state)
         entry = await_unanswered_calls(self._ledger, self._storage, entry, self._plan, now=self._now())
         return self._record_plan(entry, forced)
+
+    def _leave_out_erased(self, state: State) -> None:
+        """Plan again without members who asked for erasure after the segment was read.
+
+        The register is read under the lease. A request writes to it before it takes the lease, so either this run sees
+        the request, or the request sees what this run has sent.
+        """
+        erased = self._erased_since(self._plan.register_number)
+        if erased is None:
+            return
+        target = write_members(
+            self._storage,
+            f"{self._folder}/again/members-{erased.number}.parquet",
+            erased.left_of(read_members(self._storage, self._plan.target)),
+        )
+        checked = {"register_number": erased.number}
+        if target.count == self._plan.target.count:
+            self._plan = self._plan.model_copy(update=checked)
+            return
+        log.info("Members asked for erasure since the segment was read: planning again without them")
+        plan = self._plan.model_copy(update={**checked, "target": target})
+        self._replan(plan_again(self._storage, state, plan, folder=f"{self._folder}/again"))
 
     def _adapt_plan(self, state: State) -> None:
         """Plan again, or correct the plan's figures, if the ledger has changed since the plan was made."""
@@ -292,17 +285,7 @@ class Delivery:
         self._plan = plan
         self._on_replan(plan)
 
-    def _send(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
-        """Send a part by its route."""
-        self._before_sending()
-        if entry.state.parts[index].route is Route.BULK:
-            return self._uploads.send(entry, index)
-        try:
-            return self._calls.send(entry, index), None
-        except CallsNotSupported as error:
-            return self._switch_to_bulk(error), None
-
-    def _switch_to_bulk(self, error: CallsNotSupported) -> Entry:
+    def without_calls(self, error: CallsNotSupported) -> Entry:
         """Change to Bulk uploads if the service does not support calls; the whole part is sent again."""
         if self._plan.wanted_route != "auto":
             raise ConfigurationError(
@@ -316,18 +299,7 @@ class Delivery:
         self._replan(self._plan.by_bulk())
         return self._ledger.write(error.entry, error.entry.state.by_bulk())
 
-    def _confirm(
-        self,
-        entry: Entry,
-        index: int,
-        refusals: Refusals,
-        name: str,
-        lands_until: datetime | None = None,
-    ) -> Entry:
-        refused = refusals.write(self._storage, f"{self._folder}/refused-{name}.parquet")
-        confirmed = entry.state.confirmed(index, refused, refusals.reasons, lands_until=lands_until)
-        return self._ledger.write(entry, confirmed)
-
-    def _finish(self, entry: Entry) -> None:
+    def finish(self, entry: Entry) -> None:
+        """Settle the ledger."""
         if entry.state.parts:
             self._ledger.settle(entry, self._generations.confirm(entry))

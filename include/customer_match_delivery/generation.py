@@ -17,8 +17,7 @@ from customer_match.ledger.state import State
 from customer_match.ledger.store import Entry
 from customer_match.ledger.view import is_known
 from customer_match.redaction import logger
-from customer_match_delivery.marks import generation_in, with_mark
-from customer_match_delivery.spec import AudienceSpec
+from customer_match_delivery.marks import Mark, generation_in, with_mark
 from microsoft_advertising.client import Client
 from microsoft_advertising.faults import ServiceConfigurationError, ServiceTerminalError
 from microsoft_advertising.models import Audience
@@ -69,12 +68,14 @@ class GenerationKeeper:
     Attributes:
         client: The client of the service.
         ledgers: The ledgers of the account.
-        spec: The audience.
+        name: Name of the audience, as its ledger has it.
+        mark: The owner of the audience.
     """
 
     client: Client
     ledgers: Ledgers
-    spec: AudienceSpec
+    name: str
+    mark: Mark
     _noted: _Noted | None = field(default=None, init=False)
 
     def note(self, audience: Audience, number: int) -> None:
@@ -100,7 +101,7 @@ class GenerationKeeper:
         return self._write_claim(entry, state, audience)
 
     def _write_claim(self, entry: Entry, state: State, audience: Audience) -> Entry:
-        ledger, shown = self.ledgers.of(self.spec.name), generation_in(audience.description)
+        ledger, shown = self.ledgers.of(self.name), generation_in(audience.description)
         token = new_token(self.ledgers.workspace_id)
         generation = Generation.claimed(token, shown=shown, after=state.generation)
         entry = ledger.write(entry, state.model_copy(update={"generation": generation}))
@@ -108,7 +109,7 @@ class GenerationKeeper:
         self._noted = None
         try:
             self.client.update_audience(
-                audience.id, description=with_mark(audience.description, self.spec.own_mark, token)
+                audience.id, description=with_mark(audience.description, self.mark, token)
             )
         except (ServiceConfigurationError, ServiceTerminalError) as error:
             if GONE.intersection(error.codes):

@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 
 from customer_match import routes
+from customer_match.erasure.register import Erased, Register
 from customer_match.errors import TransientError
 from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.parts import Progress
@@ -74,6 +75,7 @@ __all__ = [
 
 MARK = "[customer-match:test]"
 NAME = "Gold customers"
+KEY = b"k" * 32  # of the register of erased members
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 Place = int | tuple[str, int]
@@ -587,8 +589,14 @@ class World:
             interval_end=DAY + timedelta(days=self.runs if day is None else day),
             force=force,
             on_replan=on_replan,
+            erased_since=self.erased_since,
             now=self.now,
         )
+
+    def erased_since(self, number: int) -> Erased | None:
+        """Whom the register names, if it has grown; nobody in most worlds."""
+        register = Register(self.storage)
+        return register.read(lambda: KEY) if register.number > number else None
 
     def run(self, target: Iterable[int], **options: Any) -> None:
         """Plan and deliver, in as many tries as it takes."""

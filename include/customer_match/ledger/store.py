@@ -213,6 +213,20 @@ class Ledger:
         entry = self.load()
         self.write(entry, State(audience=self._audience, late=entry.state.unanswered_calls()))
 
+    def delete_earlier_bounds(self, entry: Entry) -> None:
+        """Delete all members that this state does not need: after an erasure, no earlier ones may be kept.
+
+        A run that is reading them plans to replace the audience, and then finds that the ledger has changed.
+        """
+        bounds, state = f"{self._folder}/bounds", entry.state
+        needed = [state.settled.certain, state.settled.possible]
+        needed += [file for part in state.parts for file in (part.members, part.refused)]
+        current = {file.path for file in needed if file}
+        for name in self._storage.list(bounds):
+            folder = f"{bounds}/{name}"
+            if not any(path.startswith(f"{folder}/") for path in current):
+                self._storage.delete(folder, recursive=True)
+
     def _readable(self, number: int) -> State | None:
         try:
             return self._decode(number)

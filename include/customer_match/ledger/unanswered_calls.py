@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict
 
 from customer_match.ledger.actions import Action
-from customer_match.members.digests import merge
+from customer_match.members.digests import Digests, merge
 from customer_match.members.files import DamagedMembers, Files, MembersFile, read_members
 
-__all__ = ["UnansweredCalls", "conflicting_calls", "without_expired", "without_repeats"]
+__all__ = ["UnansweredCalls", "calls_that_bring", "conflicting_calls", "without_expired", "without_repeats"]
 
 
 class UnansweredCalls(BaseModel):
@@ -69,6 +69,24 @@ def conflicting_calls(
 ) -> Sequence[UnansweredCalls]:
     """The calls that would undo part of a plan with this target, and those whose members cannot be read."""
     return [call for call in calls if call.members is None or _undoes(files, call, call.members, target)]
+
+
+def calls_that_bring(
+    files: Files, calls: Iterable[UnansweredCalls], members: Digests
+) -> Sequence[UnansweredCalls]:
+    """The calls that would put any of these members (sorted) into the audience, and those that cannot be read."""
+    return [call for call in calls if call.members and _brings(files, call, call.members, members)]
+
+
+def _brings(files: Files, call: UnansweredCalls, brought: MembersFile, members: Digests) -> bool:
+    if call.action is Action.REMOVE:
+        return False
+    try:
+        return any(
+            presence.all(axis=0).any() for _, presence in merge([read_members(files, brought), [members]])
+        )
+    except DamagedMembers:  # unknown members: assume the worst
+        return True
 
 
 def _undoes(files: Files, call: UnansweredCalls, members: MembersFile, target: MembersFile) -> bool:

@@ -51,6 +51,7 @@ class Plan(BaseModel):
         wanted_route: The requested route.
         damage: Why the ledger is not trusted, so that the audience is replaced; None normally.
         table: Counts of the table that the target comes from; None in old plans that did not record them.
+        register_number: Number of the register of erased members that the target was checked against; 0: of none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,6 +71,7 @@ class Plan(BaseModel):
     wanted_route: RouteChoice = "bulk"
     damage: str | None = None
     table: TableFacts | None = None
+    register_number: NonNegativeInt = 0
 
     @property
     def sent(self) -> int:
@@ -122,6 +124,7 @@ def plan_parts(
     renew: bool = False,
     route: RouteChoice = "bulk",
     table: TableFacts | None = None,
+    register_number: int = 0,
 ) -> Plan:
     """Plan the parts that bring the audience to the target, and write their members to files.
 
@@ -137,6 +140,7 @@ def plan_parts(
         renew: Add all members again, including those that are already there.
         route: The route of the parts; `auto` decides by the size of the difference.
         table: Counts of the table that the target comes from.
+        register_number: Number of the register of erased members that the target was checked against.
 
     Raises:
         TerminalError: The target is empty and the audience's members are unknown. (An audience that is not known to
@@ -173,6 +177,7 @@ def plan_parts(
             wanted_route=route,
             damage=state.damage,
             table=table,
+            register_number=register_number,
         )
 
 
@@ -228,7 +233,25 @@ def plan_again(files: Files, state: State, plan: Plan, *, folder: str) -> Plan:
         renew=plan.renew,
         route=plan.wanted_route,
         table=plan.table,
+        register_number=plan.register_number,
     )
+
+
+def removal_parts(
+    files: Files, members: Digests, *, folder: str, part_size: int, route: RouteChoice
+) -> tuple[Part, ...]:
+    """Write the parts that remove these members, whoever else is in the audience.
+
+    Args:
+        files: The workspace.
+        members: Sorted: shape (n, 32).
+        folder: Folder in the workspace for the parts.
+        part_size: Largest number of members in one part.
+        route: The route of the parts; `auto` decides by their number.
+    """
+    chosen = choose_route(route, members=len(members), replaces=False)
+    cutter = _Cutter.of(files, folder, chosen, part_size)
+    return cutter.cut([members], "remove", first=Action.REMOVE, then=Action.REMOVE)
 
 
 def _parts(

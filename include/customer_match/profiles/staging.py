@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from customer_match.addresses.definition import Policy, Rejection
 from customer_match.change_logs.table import LogCounts
+from customer_match.erasure.register import Erased
+from customer_match.members.digests import Digests
 from customer_match.members.distinct import DistinctMembers
 from customer_match.members.files import Files, MembersFile, write_members
 from customer_match.profiles.consent_values import ConsentColumn, ConsentValues
@@ -44,6 +46,8 @@ class Staged(BaseModel):
         rejected: Rows without a usable address, by reason.
         duplicates: Digests that another row (or another address or policy of the same row) also contributed.
         suppressed: Distinct members that the suppression lists kept out; None without such lists.
+        erased: Distinct members that were kept out because they asked for erasure; None if nobody ever did.
+        register_number: Number of the register of erased members that was used; 0 if nobody ever asked for erasure.
         lists: The counts of the suppression lists.
         rejects: The file with the keys of the rejected rows; None without a key column.
         joined: The counts of memberships, if these were joined to profiles. Memberships that `where` or consent left
@@ -62,6 +66,8 @@ class Staged(BaseModel):
     rejected: dict[Rejection, NonNegativeInt]
     duplicates: NonNegativeInt
     suppressed: NonNegativeInt | None = None
+    erased: NonNegativeInt | None = None
+    register_number: NonNegativeInt = 0
     lists: tuple[ListRead, ...] = ()
     rejects: RejectsFile | None = None
     joined: Joined | None = None
@@ -92,6 +98,7 @@ def stage_members(
     path: str,
     *,
     suppressed: Suppressed | None = None,
+    erased: Erased | None = None,
     rejects_path: str | None = None,
     joined: Callable[[], Joined | None] = lambda: None,
     log: Callable[[], LogCounts | None] = lambda: None,
@@ -105,6 +112,7 @@ def stage_members(
         files: The workspace.
         path: The file for the members.
         suppressed: The suppression lists, all of them read.
+        erased: The erased members; None if nobody ever asked for erasure.
         rejects_path: The file for the keys of rejected rows; used if the reading has a key column.
         joined: The counts of memberships, complete once all batches were read; None if nothing was joined.
         log: The counts of rows that change logs left out, complete once all batches were read; None without such logs.
@@ -119,8 +127,9 @@ def stage_members(
     ):
         for outcome in _outcomes(batches, reading, policy, counts, rejects=rejects, suppressed=suppressed):
             distinct.add(outcome.digests)
-        members = distinct.sorted()
-        written = write_members(files, path, suppressed.taken_out_of(members) if suppressed else members)
+        allowed = suppressed.taken_out_of(distinct.sorted()) if suppressed else distinct.sorted()
+        remaining = _Counted(allowed)
+        written = write_members(files, path, erased.left_of(remaining) if erased else remaining)
         kept_out = suppressed.kept_out if suppressed else None
         memberships = joined()
         if memberships:
@@ -132,8 +141,10 @@ def stage_members(
             without_consent=counts.without_consent,
             valid=counts.valid,
             rejected=counts.rejected_by_reason,
-            duplicates=distinct.added - written.count - (kept_out or 0),
+            duplicates=distinct.added - remaining.count - (kept_out or 0),
             suppressed=kept_out,
+            erased=remaining.count - written.count if erased else None,
+            register_number=erased.number if erased else 0,
             lists=suppressed.lists if suppressed else (),
             rejects=rejects.file() if rejects is not None else None,
             joined=memberships,
@@ -183,6 +194,19 @@ def _gather(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             waiting = []
     if waiting:
         yield pa.concat_batches(waiting)
+
+
+class _Counted:
+    """Members that are counted while they pass."""
+
+    def __init__(self, members: Iterable[Digests]) -> None:
+        self._members = members
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Digests]:
+        for digests in self._members:
+            self.count += len(digests)
+            yield digests
 
 
 class _Counts:

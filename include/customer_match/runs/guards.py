@@ -357,6 +357,7 @@ def _kept_out(staged: Staged) -> str:
         "left out by `where`": staged.filtered,
         "without consent": staged.without_consent,
         "members suppressed": staged.suppressed or 0,
+        "members erased": staged.erased or 0,
         "customers without a profile": staged.joined.without_profile if staged.joined else 0,
     }
     return "".join(f", {count:,} {words}" for words, count in counts.items() if count)

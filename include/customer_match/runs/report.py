@@ -67,6 +67,7 @@ class SegmentReport(BaseModel):
         rejected: Rows without a usable address, by reason.
         duplicates: Digests that occurred before.
         suppressed: Distinct members that the suppression lists kept out; None without such lists.
+        erased: Distinct members that were kept out because they asked for erasure; None if nobody ever did.
         suppression_lists: For each suppression list, the number of rows, and of unusable rows by reason.
         customers: Distinct customers of the segment, if they are joined to profiles; otherwise None.
         without_profile: Customers without a profile, of these.
@@ -111,6 +112,7 @@ class SegmentReport(BaseModel):
     rejected: dict[str, int] = {}
     duplicates: int | None = None
     suppressed: int | None = None
+    erased: int | None = None
     suppression_lists: tuple[ListRead, ...] = ()
     customers: int | None = None
     without_profile: int | None = None
@@ -149,6 +151,7 @@ class SegmentReport(BaseModel):
             "left out by where": self.filtered,
             "without consent": self.without_consent,
             "members suppressed": self.suppressed,
+            "members erased": self.erased,
             "customers without a profile": self.without_profile,
             "memberships unreadable": self.unreadable,
         }

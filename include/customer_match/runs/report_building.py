@@ -59,7 +59,7 @@ def segment_report(
 
 
 def _staged_counts(staged: Staged) -> dict[str, object]:
-    names = ("profiles", "filtered", "without_consent", "valid", "duplicates", "suppressed")
+    names = ("profiles", "filtered", "without_consent", "valid", "duplicates", "suppressed", "erased")
     counts: dict[str, object] = {name: getattr(staged, name) for name in names}
     counts |= {
         "rejected": {str(reason): number for reason, number in staged.rejected.items()},

@@ -12,12 +12,16 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import sys
-from typing import Any
 
 from airflow.sdk import Connection
 
 from airflow_microsoft_advertising.connection.metadata_database import has_metadata_database
+from airflow_microsoft_advertising.connection.variables import (
+    has_supervisor,
+    mask,
+    read_variable,
+    write_variable,
+)
 from customer_match.redaction import logger
 from microsoft_advertising.account import Account
 
@@ -58,10 +62,10 @@ class VariableTokenStore:
 
     def load(self) -> str | None:
         """Return the token that was stored last; None if there is none, or, with a warning, if it cannot be read."""
-        if not (_has_supervisor() or has_metadata_database()):
+        if not (has_supervisor() or has_metadata_database()):
             return None
         try:
-            token: str | None = _get(self._name)
+            token = read_variable(self._name)
         except Exception as error:  # noqa: BLE001 (the connection's own token may work)
             log.warning(
                 "The Airflow Variable %s cannot be read (%s). The refresh token from the connection %r is used, "
@@ -70,17 +74,17 @@ class VariableTokenStore:
             )  # fmt: skip
             return None
         if token:
-            _mask(token)
+            mask(token)
         return token or None
 
     def save(self, refresh_token: str) -> None:
         """Store a token. If this fails, log a warning."""
-        _mask(refresh_token)
-        if not (_has_supervisor() or has_metadata_database()):
+        mask(refresh_token)
+        if not (has_supervisor() or has_metadata_database()):
             _warn_of_no_database(self._conn_id)
             return
         try:
-            _set(self._name, refresh_token, self._description)
+            write_variable(self._name, refresh_token, self._description)
         except Exception as error:  # noqa: BLE001 (the token is valid even if it cannot be stored)
             log.warning(
                 "The renewed refresh token of the connection %r could not be stored in the Airflow Variable %s (%s). "
@@ -98,40 +102,3 @@ def _warn_of_no_database(conn_id: str) -> None:
         "previous one remains valid for some time (Microsoft documents no fixed lifetime).",
         conn_id,
     )
-
-
-def _has_supervisor() -> bool:
-    """Whether this process runs a task or a trigger: these access Airflow through a supervisor only.
-
-    Airflow's own models check this in the same way (airflow/models/variable.py, 3.3).
-    """
-    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
-    return getattr(runner, "SUPERVISOR_COMMS", None) is not None
-
-
-def _get(name: str) -> Any:
-    if _has_supervisor():
-        from airflow.sdk import Variable  # noqa: PLC0415 (only one of the two is needed)
-
-        return Variable.get(name, default=None)
-    from airflow.models.variable import Variable as Row  # noqa: PLC0415 (imports the metadata database)
-
-    return Row.get(name, default_var=None)
-
-
-def _set(name: str, value: str, description: str) -> None:
-    if _has_supervisor():
-        from airflow.sdk import Variable  # noqa: PLC0415
-
-        Variable.set(name, value, description)
-        return
-    from airflow.models.variable import Variable as Row  # noqa: PLC0415
-
-    Row.set(name, value, description)
-
-
-def _mask(token: str) -> None:
-    """Mask the token in all logs."""
-    from airflow.sdk.log import mask_secret  # noqa: PLC0415 (sets logging up)
-
-    mask_secret(token)

@@ -147,6 +147,7 @@ def _plan_from(run: ExportRun, segment: Segment, state: State, staged: Staged) -
         renew=renew,
         route=export.route,
         table=staged.facts,
+        register_number=staged.register_number,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from airflow_microsoft_advertising.erasure.kept_out import read_erased
 from airflow_microsoft_advertising.run.step import apply_guards, segment_step
 from airflow_microsoft_advertising.run.suppression import read_suppressed
 from customer_match.profiles.staging import Staged, stage_members
@@ -55,6 +56,7 @@ def _stage(run: ExportRun, segment: Segment, path: str) -> Staged:
             run.workspace,
             path,
             suppressed=suppressed,
+            erased=read_erased(run.workspace),
             rejects_path=_rejects_path(run, segment, segment_rows.reading),
             joined=rows.joined,
             log=rows.log,
@@ -95,6 +97,7 @@ def _log_counts(staged: Staged) -> None:
         (rejected, f"rejected ({reasons})"),
         (staged.duplicates, "duplicates"),
         (staged.suppressed or 0, "members suppressed"),
+        (staged.erased or 0, "members erased"),
     ]
     fewer = [f"{count:,} {words}" for count, words in counts if count]
     log.info(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow.sdk.exceptions import AirflowSkipException
 from propcache.api import cached_property
 
+from airflow_microsoft_advertising.erasure.kept_out import read_erased
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake.filesystem import filesystem
 from airflow_microsoft_advertising.links import audiences_url
@@ -236,6 +237,7 @@ class Upload:
                 force=chunked.force,
                 accept_terms=accept_terms,
                 before_sending=lambda: lease.take(LEASE_DURATION),
+                erased_since=partial(read_erased, self._workspace),
                 on_replan=self._delivery_records.replan,
             )
 

@@ -38,7 +38,7 @@ def test_the_report_of_a_run(lake: Lake) -> None:
         "refused": {"EmailMustBeHashed": 1}, "parts": 1, "replaced": True,
         "route": None, "calls": 0, "terms": None, "sizes": None, "damage": None, "sent": 3, "overridden": (),
         "renewed": 0, "forced_over": None, "lapse": None, "uncovered": None, "deleted": None, "superseded": None,
-        "filtered": 0, "without_consent": 0, "suppressed": None, "rejects": None,
+        "filtered": 0, "without_consent": 0, "suppressed": None, "erased": None, "rejects": None,
         "guards": (),
         "suppression_lists": (),
         "customers": None, "unreadable": None, "without_profile": None,

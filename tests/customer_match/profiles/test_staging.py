@@ -18,12 +18,15 @@ from customer_match.addresses.definition import (
     Rejection,
     Take,
     Verdict,
+    digest,
     judge,
     judge_row,
     select_used,
 )
 from customer_match.addresses.engine import Outcome, digest_batch
 from customer_match.conditions.row_filter import row_filter
+from customer_match.erasure.people import read_people
+from customer_match.erasure.register import Register
 from customer_match.export.people import Consent
 from customer_match.members.files import read_members
 from customer_match.profiles.consent import consent_filter
@@ -243,3 +246,16 @@ def test_everybody_is_counted_once_and_nobody_is_lost(
         if verdict.rejection
     ]
     assert staged.rejects == RejectsFile(path="rejects", rows=len(told), withheld=0)
+
+
+def test_erased_members_are_left_out_and_counted(storage: Any) -> None:
+    """They are neither duplicates nor suppressed; the register's number tells later steps what was checked."""
+    Register(storage).add(b"k", read_people(["Ann.Lee+x@contoso.com", "nobody@contoso.com"]).digests)
+    erased = Register(storage).read(lambda: b"k")
+    emails = ["annlee@contoso.com", "ANN.LEE+x@contoso.com", "bob@contoso.com", "bob@contoso.com"]
+    batch = pa.record_batch([pa.array(emails)], ["Email"])
+    staged = stage_members(
+        [batch], ReadSpec(emails=("Email",)), Policy.BASIC, storage, "run/members.parquet", erased=erased
+    )
+    assert members_of(storage, staged) == [digest("bob@contoso.com").hex()]
+    assert (staged.erased, staged.suppressed, staged.duplicates, staged.register_number) == (2, None, 1, 1)

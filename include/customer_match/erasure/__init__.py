@@ -1,0 +1,1 @@
+"""Erasure: members who asked to be forgotten, kept as keyed ids, and the evidence of their removal."""
