@@ -549,7 +549,7 @@ class Sequence(RuleBasedStateMachine):
         if harm == "gone" and path != newest:  # a state that is lost without a trace leads nowhere safe
             del files[path]
         elif harm == "flipped":
-            place = len(content) // 2
+            place = len(content) // 2 if path == newest else 40  # the first members
             files[path] = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
         else:
             files[path] = content[: len(content) // 2]

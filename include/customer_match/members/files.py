@@ -1,7 +1,7 @@
 """Files of members: sorted digests as Parquet.
 
-One column `member` of 32 bytes, uncompressed (digests do not compress), with page checksums, so that an incomplete or
-damaged file is detected when it is read.
+One column `member` of 32 bytes, uncompressed (digests do not compress). The reference to a file holds a checksum of all
+its members, so that an incomplete, damaged or foreign file is detected when it is read.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class MembersFile(BaseModel):
         path: Relative to the workspace.
         count: Number of members in it.
         checksum: CRC-32 of all its members in order, as 8 hex digits. It binds the reference to the file, so that
-            another file with as many members is detected. None in old references that did not record it.
+            another file with as many members is detected. None in old references that did not record it; their files
+            have checksums of pages.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,12 +68,7 @@ def write_members(files: Files, path: str, arrays: Iterable[Digests]) -> Members
     with (
         files.open_output(path) as file,
         pq.ParquetWriter(
-            file,
-            _SCHEMA,
-            compression="none",
-            use_dictionary=False,
-            write_statistics=False,
-            write_page_checksum=True,
+            file, _SCHEMA, compression="none", use_dictionary=False, write_statistics=False
         ) as writer,
     ):
         for array in _regroup(arrays):
@@ -93,7 +89,9 @@ def read_members(files: Files, reference: MembersFile | None) -> Iterator[Digest
     count = checksum = 0
     try:
         with files.open_input(reference.path) as file:
-            parquet = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
+            parquet = pq.ParquetFile(
+                file, page_checksum_verification=reference.checksum is None, pre_buffer=False
+            )
             for batch in parquet.iter_batches(ROW_GROUP, use_threads=False):
                 digests = _as_digests(batch.column(0))
                 count += batch.num_rows
@@ -108,7 +106,8 @@ def read_members(files: Files, reference: MembersFile | None) -> Iterator[Digest
         )
     if reference.checksum not in {None, f"{checksum:08x}"}:
         raise DamagedMembers(
-            f"{reference.path} of the workspace is another file: it does not hold the {count} members written."
+            f"{reference.path} of the workspace is damaged or another file: it does not hold the {count} members that "
+            "were written."
         )
 
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -86,7 +87,22 @@ def test_a_flipped_byte_in_a_page(storage: Any) -> None:
     content = bytearray(storage.files["m"])
     content[content.index(members[500].tobytes()) + 7] ^= 1
     storage.files["m"] = bytes(content)
-    with pytest.raises(DamagedMembers):
+    with pytest.raises(DamagedMembers, match="m of the workspace is damaged or another file"):
+        read(storage, reference)
+
+
+def test_a_flipped_byte_in_a_page_of_an_old_file(storage: Any) -> None:
+    members = random_members(1_000)
+    column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(32), len(members), [None, pa.py_buffer(members)])
+    with storage.open_output("m") as file:
+        table = pa.table({"member": column})
+        pq.write_table(table, file, compression="none", use_dictionary=False, write_page_checksum=True)
+    reference = MembersFile(path="m", count=len(members))
+    assert np.array_equal(read(storage, reference), members)
+    content = bytearray(storage.files["m"])
+    content[content.index(members[500].tobytes()) + 7] ^= 1
+    storage.files["m"] = bytes(content)
+    with pytest.raises(DamagedMembers, match="cannot be read"):
         read(storage, reference)
 
 
@@ -121,7 +137,7 @@ def test_another_file_of_as_many_members_is_noticed(storage: Any) -> None:
     assert first.checksum != second.checksum
     storage.files["a"] = storage.files["b"]
     with pytest.raises(
-        DamagedMembers, match="a of the workspace is another file: it does not hold the 3 members"
+        DamagedMembers, match="a of the workspace is damaged or another file: it does not hold the 3 members"
     ):
         read(storage, first)
     read(storage, first.model_copy(update={"checksum": None}))  # from before it was kept
