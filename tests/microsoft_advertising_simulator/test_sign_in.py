@@ -8,7 +8,7 @@ import html
 import json
 import re
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -127,6 +127,18 @@ def test_an_answer_may_be_posted(api: Api) -> None:
     assert refusal["error"] == "invalid_scope"
 
 
+@pytest.mark.behaviour("sign-in.fragment")
+def test_an_answer_may_be_in_the_fragment(api: Api) -> None:
+    address = press(api, "accept", asked(api, response_mode="fragment"))
+    assert str(address).startswith(f"{LOCAL}#")
+    assert address.query == b""
+    answer = dict(parse_qsl(address.fragment))
+    assert set(answer) == {"code", "state"}
+    assert redeem(api, answer["code"]).status_code == 200
+    declined = press(api, "decline", asked(api, response_mode="fragment"))
+    assert dict(parse_qsl(declined.fragment))["error"] == "access_denied"
+
+
 @pytest.mark.behaviour("sign-in.declined")
 def test_declining_sends_an_error_back(api: Api) -> None:
     address = press(api, "decline", asked(api))
@@ -173,7 +185,7 @@ def test_unknown_applications_get_a_page_and_no_redirect(
         ({"scope": f"{SCOPE} https://graph.microsoft.com/mail.read"}, "invalid_scope", 70011),
         ({"scope": None}, "invalid_scope", 70011),
         ({"response_type": "token"}, "unsupported_response_type", 70005),
-        ({"response_mode": "fragment"}, "invalid_request", 70007),
+        ({"response_mode": "web_message"}, "invalid_request", 70007),
         ({"code_challenge_method": "S512"}, "invalid_request", 501491),
         ({"code_challenge": "short"}, "invalid_request", 501491),
     ],

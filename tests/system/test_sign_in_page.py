@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from customer_match.errors import ConfigurationError
 from microsoft_advertising.auth.redirect_listener import Listener
-from microsoft_advertising.auth.sign_in import SignIn, native_client_page, read_answer
+from microsoft_advertising.auth.sign_in import AnswerMode, SignIn, native_client_page, read_answer
 from microsoft_advertising.environment import Environment
 from tests.browser import NEEDS_CHROMIUM, chromium
 from tests.microsoft_advertising_simulator.api import Simulator
@@ -40,7 +40,7 @@ def test_accepting_in_the_browser(simulator: Simulator, page: Page) -> None:
     with (
         Listener() as listener,
         SignIn(
-            simulator.ready["client_id"], secret, environment, listener.redirect_uri, posted=True
+            simulator.ready["client_id"], secret, environment, listener.redirect_uri, mode=AnswerMode.FORM
         ) as sign_in,
     ):
         page.goto(sign_in.address)
@@ -58,7 +58,7 @@ def test_declining_in_the_browser(simulator: Simulator, page: Page) -> None:
     with (
         Listener() as listener,
         SignIn(
-            simulator.ready["client_id"], secret, environment, listener.redirect_uri, posted=True
+            simulator.ready["client_id"], secret, environment, listener.redirect_uri, mode=AnswerMode.FORM
         ) as sign_in,
     ):
         page.goto(sign_in.address)

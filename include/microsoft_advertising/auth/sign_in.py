@@ -1,13 +1,15 @@
 """Interactive sign-in: authorization code flow with PKCE, from the address to open to the refresh token.
 
 msal creates state, nonce and code verifier, and checks the answer. This module opens no browser and no port;
-`redirect_listener` receives the answer if a browser runs on the same machine.
+`redirect_listener` receives the answer if a browser runs on the same machine. A sign-in that another process finishes,
+such as one of several web servers, is passed on as its `flow`.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,12 +21,23 @@ from microsoft_advertising.auth.authority_errors import refusal
 from microsoft_advertising.environment import Environment
 from microsoft_advertising.faults import Origin
 
-__all__ = ["SignIn", "native_client_page", "read_answer"]
+__all__ = ["AnswerMode", "SignIn", "native_client_page", "read_answer"]
 
 NATIVE_CLIENT: Final = "https://login.microsoftonline.com/common/oauth2/nativeclient"
 """Microsoft's empty redirect page for native applications (documented: register page)."""
 
 _ORIGIN: Final = Origin("signing in", "")
+
+
+class AnswerMode(StrEnum):
+    """How the browser brings the answer (documented: authorization code flow, `response_mode`)."""
+
+    QUERY = "query"
+    """In the address, from which it can be copied."""
+    FORM = "form_post"
+    """As a posted form, which leaves no code in the browser's history (recommended by RFC 9700)."""
+    FRAGMENT = "fragment"
+    """Behind the `#` of the address, which browsers send to no server, so that no server logs the code."""
 
 
 class SignIn:
@@ -35,8 +48,8 @@ class SignIn:
         client_secret: The registration's secret; None for a public (native) registration.
         environment: The authority and the scope.
         redirect_uri: The address that the browser is sent to with the answer; registered for the application.
-        posted: Whether the answer comes as a posted form, which leaves no code in the browser's history
-            (recommended by RFC 9700), or else in the address, from which it can be copied.
+        mode: How it brings the answer.
+        flow: The `flow` of a sign-in to finish here; None: start a new one.
 
     Raises:
         ConfigurationError: The authority's metadata is not valid.
@@ -50,13 +63,14 @@ class SignIn:
         environment: Environment,
         redirect_uri: str,
         *,
-        posted: bool = False,
+        mode: AnswerMode = AnswerMode.QUERY,
+        flow: Mapping[str, Any] | None = None,
     ) -> None:
         self._environment = environment
         self._http = AuthorityHttp(environment, _ORIGIN)
         try:
             self._application = application(client_id, client_secret, environment, self._http)
-            self._flow: dict[str, Any] = self._start_flow(redirect_uri, "form_post" if posted else "query")
+            self._flow: dict[str, Any] = dict(flow) if flow else self._start_flow(redirect_uri, mode)
         except (KeyError, ValueError) as error:
             self._http.close()
             raise ConfigurationError(
@@ -79,6 +93,11 @@ class SignIn:
         return str(self._flow["state"])
 
     @property
+    def flow(self) -> Mapping[str, Any]:
+        """What finishes this sign-in elsewhere: values for JSON, among them the secret code verifier."""
+        return dict(self._flow)
+
+    @property
     def address(self) -> str:
         """The address to open in a browser."""
         return at_host(str(self._flow["auth_uri"]), self._environment, _ORIGIN)
@@ -87,7 +106,7 @@ class SignIn:
         """Redeem the authorization code.
 
         Args:
-            answer: The query of the redirect address, or the posted form.
+            answer: The query or the fragment of the redirect address, or the posted form.
 
         Returns:
             The refresh token.
@@ -116,12 +135,13 @@ class SignIn:
             )
         return SecretStr(str(tokens["refresh_token"]))
 
-    def _start_flow(self, redirect_uri: str, response_mode: str) -> dict[str, Any]:
+    def _start_flow(self, redirect_uri: str, mode: AnswerMode) -> dict[str, Any]:
         with warnings.catch_warnings():
-            # msal warns about every mode except form_post, but a user cannot copy an answer from a form.
+            # msal warns about every mode except form_post: users copy an answer from an address, and servers do not
+            # log a fragment.
             warnings.simplefilter("ignore", UserWarning)
             flow: dict[str, Any] = self._application.initiate_auth_code_flow(
-                list(self._environment.scopes), redirect_uri=redirect_uri, response_mode=response_mode
+                list(self._environment.scopes), redirect_uri=redirect_uri, response_mode=mode.value
             )
         return flow
 

@@ -138,8 +138,14 @@ BEHAVIOURS: Final = (
         "sign-in.form-post", "`form_post`: the answer is a form that submits itself.", _D, "consent page"
     ),
     Behaviour(
+        "sign-in.fragment",
+        "`fragment`: the answer is behind the `#` of the redirect URI.",
+        _D,
+        "authorization code flow",
+    ),
+    Behaviour(
         "sign-in.response-type",
-        "Other response types than code, and the response mode fragment, are refused.",
+        "Other response types than code, and other response modes, are refused.",
         _A,
         "others are not simulated",
     ),

@@ -85,8 +85,8 @@ def _authorize(service: Service, parameters: dict[str, str], base_url: str, deci
 
 
 def _to_application(answer: Answer) -> Response:
-    """Send an answer through the browser: in the query of a redirect, or as a form that submits itself."""
-    if answer.form_post:
+    """Send an answer through the browser: in the address of a redirect, or as a form that submits itself."""
+    if answer.mode == "form_post":
         return HTMLResponse(posting_page(answer), headers={"Cache-Control": "no-store"})
     return RedirectResponse(answer.address, 302)
 

@@ -17,6 +17,7 @@ __all__ = ["SCOPES", "AuthorizationRequest", "CodeGrant", "read_request"]
 SCOPES: Final = ("https://ads.microsoft.com/msads.manage", "https://si.ads.microsoft.com/msads.manage")
 OFFLINE: Final = "offline_access"
 _OF_OPENID: Final = frozenset({"openid", "profile", "email", OFFLINE})
+_MODES: Final = ("query", "fragment", "form_post")
 _CHALLENGE_LENGTHS: Final = range(43, 129)  # RFC 7636
 
 
@@ -32,13 +33,13 @@ class AuthorizationRequest:
         code_challenge: PKCE; None without it.
         challenge_method: `S256` or `plain`.
         nonce: Returned in the id token.
-        form_post: Whether the answer is posted rather than in the query.
+        mode: Where the answer is: `query`, `fragment` or `form_post`.
     """
 
     application: Application
     redirect_uri: str
     scope: str
-    form_post: bool = False
+    mode: str = "query"
     state: str | None = None
     code_challenge: str | None = None
     challenge_method: str = "plain"
@@ -59,7 +60,7 @@ class AuthorizationRequest:
         """An answer to this request, with its state."""
         if self.state is not None:
             parameters["state"] = self.state
-        return Answer(self.redirect_uri, self.form_post, parameters)
+        return Answer(self.redirect_uri, self.mode, parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def read_request(
         application=application,
         redirect_uri=redirect_uri,
         scope=parameters.get("scope", ""),
-        form_post=parameters.get("response_mode") == "form_post",
+        mode=parameters.get("response_mode", "query"),
         state=parameters.get("state"),
         code_challenge=parameters.get("code_challenge"),
         challenge_method=parameters.get("code_challenge_method", "plain"),
@@ -150,8 +151,8 @@ def _fault(request: AuthorizationRequest, parameters: Mapping[str, str]) -> tupl
     scopes = set(request.scope.split())
     if parameters.get("response_type") != "code":
         return "unsupported_response_type", 70005, "The response type must be code."
-    if parameters.get("response_mode", "query") not in ("query", "form_post"):
-        return "invalid_request", 70007, "The simulator supports the response modes query and form_post."
+    if request.mode not in _MODES:
+        return "invalid_request", 70007, "The response mode is not supported."
     if not scopes & set(SCOPES) or scopes - set(SCOPES) - _OF_OPENID:
         return "invalid_scope", 70011, "The scope is not valid."
     if request.challenge_method not in ("plain", "S256"):

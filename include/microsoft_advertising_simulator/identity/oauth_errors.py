@@ -45,17 +45,19 @@ class Answer:
 
     Args:
         redirect_uri: Target of the answer.
-        form_post: Whether it is sent as a posted form rather than in the query.
+        mode: Where the answer is: `query` or `fragment` of the address, or `form_post`.
         parameters: Content of the answer.
     """
 
     redirect_uri: str
-    form_post: bool
+    mode: str
     parameters: Mapping[str, str]
 
     @property
     def address(self) -> str:
-        """The redirect URI with the answer added to its query."""
+        """The redirect URI with the answer added to its query, or as its fragment."""
         parts = urlsplit(self.redirect_uri)
+        if self.mode == "fragment":
+            return urlunsplit(parts._replace(fragment=urlencode(self.parameters)))
         query = "&".join(part for part in (parts.query, urlencode(self.parameters)) if part)
         return urlunsplit(parts._replace(query=query))

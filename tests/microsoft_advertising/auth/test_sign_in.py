@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import threading
@@ -19,7 +20,13 @@ from customer_match.errors import ConfigurationError, TransientError
 from microsoft_advertising.account import Account
 from microsoft_advertising.auth import redirect_listener as sign_in_listener
 from microsoft_advertising.auth.redirect_listener import Listener
-from microsoft_advertising.auth.sign_in import NATIVE_CLIENT, SignIn, native_client_page, read_answer
+from microsoft_advertising.auth.sign_in import (
+    NATIVE_CLIENT,
+    AnswerMode,
+    SignIn,
+    native_client_page,
+    read_answer,
+)
 from microsoft_advertising.client import Client
 from microsoft_advertising.environment import Environment
 from tests.microsoft_advertising.conftest import Service, json_reply
@@ -401,6 +408,25 @@ def test_an_id_token_of_somebody_else(service: Service) -> None:
             sign_in.finish({"code": "c", "state": state})
     assert "not.a.token" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.system
+def test_another_process_finishes_a_sign_in(running: Simulator) -> None:
+    """As one of several web servers does: it knows what the first one passed on, and the answer."""
+    secret, environment = SecretStr(running.ready["client_secret"]), Environment.at(running.ready["base_url"])
+    client_id = running.ready["client_id"]
+    with SignIn(client_id, secret, environment, LOCAL, mode=AnswerMode.FRAGMENT) as sign_in:
+        kept, address = json.dumps(dict(sign_in.flow)), sign_in.address
+        assert "response_mode=fragment" in address
+    asked = httpx.URL(address)
+    pressed = httpx.post(
+        asked.copy_with(query=None), data={**asked.params, "decision": "accept"}, trust_env=False
+    )
+    answer = dict(parse_qsl(httpx.URL(pressed.headers["Location"]).fragment))
+    with SignIn(client_id, secret, environment, LOCAL, flow=json.loads(kept)) as again:
+        with pytest.raises(ConfigurationError, match="belongs to another sign-in"):
+            again.finish(answer | {"state": "x"})
+        assert again.finish(answer).get_secret_value()
 
 
 def test_threads_of_the_listener_end_with_it() -> None:

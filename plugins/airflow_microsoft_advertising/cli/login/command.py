@@ -192,7 +192,7 @@ def _sign_in_by_browser(login: Login, credentials: Credentials) -> SecretStr:
 
     with (
         Listener(login.port) as listener,
-        _start_sign_in(credentials, listener.redirect_uri, posted=True) as sign_in,
+        _start_sign_in(credentials, listener.redirect_uri, is_posted=True) as sign_in,
     ):
         listener.expect(sign_in.state)
         _message("Sign in with the browser that opens now. If none opens, open this address on this machine:")
@@ -233,15 +233,15 @@ def _print_address(address: str) -> None:
     typer.echo(address, err=True)
 
 
-def _start_sign_in(credentials: Credentials, redirect_uri: str, *, posted: bool = False) -> SignIn:
-    from microsoft_advertising.auth.sign_in import SignIn  # noqa: PLC0415 (imports msal)
+def _start_sign_in(credentials: Credentials, redirect_uri: str, *, is_posted: bool = False) -> SignIn:
+    from microsoft_advertising.auth.sign_in import AnswerMode, SignIn  # noqa: PLC0415 (imports msal)
 
     return SignIn(
         credentials.client_id,
         credentials.client_secret,
         credentials.environment,
         redirect_uri,
-        posted=posted,
+        mode=AnswerMode.FORM if is_posted else AnswerMode.QUERY,
     )
 
 
