@@ -76,6 +76,7 @@ ROOMS = (  # of customer_match: each may import the modules above all rooms, and
     "runs",
     "history",
     "alerts",
+    "audit",
 )
 MODULES_IN_A_FOLDER = 18
 LINES_IN_A_MODULE = 450
@@ -267,6 +268,7 @@ def test_pandas_is_imported_only_where_a_table_is_shown() -> None:
     """It costs a task 0.25 s and 32 MB, and most tasks show none; matplotlib costs as much again."""
     shown = {
         "customer_match.runs.report_tables",
+        "customer_match.audit.summary",
         *(f"customer_match.history.{name}" for name in ("plots", "summaries", "trends")),
     }
     eager = {module: imports(module, only_at_import=True) for module in modules()}

@@ -8,9 +8,9 @@ from difflib import get_close_matches
 __all__ = ["counted", "did_you_mean", "listed"]
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun in the singular or, with an `s`, in the plural."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun in the singular or the plural; None: with an `s`."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def did_you_mean(wanted: str, known: Iterable[str]) -> str:

@@ -194,6 +194,11 @@ class Delivery:
         return self._ledger.load().state.refused
 
     @property
+    def requests(self) -> tuple[str, ...]:
+        """Ids that the service gave to the plan's uploads."""
+        return self._ledger.load().state.request_ids
+
+    @property
     def forced(self) -> Forced | None:
         """Set if the audience's data was applied over a newer data interval."""
         return self._ledger.load().state.forced

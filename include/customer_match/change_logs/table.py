@@ -102,6 +102,11 @@ class LatestRows:
         return self._table.modified
 
     @property
+    def version(self) -> str | None:
+        """Version in the table's own log; None if its format has none."""
+        return self._table.version
+
+    @property
     def counts(self) -> LogCounts:
         """The rows that did not count when the table was last read."""
         newest = self._newest

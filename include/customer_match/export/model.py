@@ -237,6 +237,11 @@ class Export(Section):
         "a time.",
         examples=[400],
     )
+    audit_days: Annotated[Whole, Field(ge=1, le=36_500)] = Field(
+        default=3_650,
+        description="Days for which the [audit trail](audit.md) keeps its entries. They are deleted a month at a time.",
+        examples=[3_650],
+    )
     run_timeout_hours: Hours = Field(
         default=6, description="Hours after which a run is stopped.", examples=[6]
     )

@@ -2,8 +2,8 @@
 
 | format | content |
 |---|---|
-| 4 | the present format |
-| 3, 2 | the same, with fewer keys in the state |
+| 5 | the present format |
+| 4, 3, 2 | the same, with fewer keys in the state |
 | 1 | the JSON alone, without a checksum |
 
 All formats can be read. Each new key needs a new format number, so that an older version asks to be updated instead of
@@ -23,8 +23,8 @@ from customer_match.ledger.state import State
 
 __all__ = ["FORMAT", "DamagedState", "decode", "encode"]
 
-FORMAT: Final = 4
-_WITH_CHECKSUM: Final = frozenset({2, 3, FORMAT})
+FORMAT: Final = 5
+_WITH_CHECKSUM: Final = frozenset({2, 3, 4, FORMAT})
 
 
 class DamagedState(Exception):

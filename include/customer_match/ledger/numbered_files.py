@@ -1,4 +1,4 @@
-"""Numbered files that never change (`0000000042.json`): states of ledgers, and leases."""
+"""Numbered files that never change (`0000000042.json`): states of ledgers, leases, and audit trails."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Numbered(NamedTuple):
     foreign: list[str]
 
 
-def file_name(number: int) -> str:
+def file_name(number: int, suffix: str = ".json") -> str:
     """The name of a numbered file."""
-    return f"{number:010d}.json"
+    return f"{number:010d}{suffix}"
 
 
-def numbered(names: Iterable[str]) -> Numbered:
+def numbered(names: Iterable[str], suffix: str = ".json") -> Numbered:
     """Separate numbered files from others."""
     numbers, foreign = [], []
     for name in names:
-        stem = name.removesuffix(".json")
-        if stem != name and stem.isascii() and stem.isdigit() and file_name(int(stem)) == name:
+        stem = name.removesuffix(suffix)
+        if stem != name and stem.isascii() and stem.isdigit() and file_name(int(stem), suffix) == name:
             numbers.append(int(stem))
         else:
             foreign.append(name)

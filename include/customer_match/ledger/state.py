@@ -96,6 +96,7 @@ class State(_Model):
         settled: The bounds before the parts below.
         plan_id: Id of the plan that the parts belong to.
         requests: Number of uploads and tries by calls since the audience is known, over all plans.
+        request_ids: The service's ids of the plan's uploads, in order, with those that failed; calls have none.
         parts: Parts of the plan, in the order in which they are sent; empty once they are settled.
         refused: Number of the plan's members that the service refused, by the name of its error.
         interval_end: End of the data interval of the parts (or of the bounds, if there are no parts).
@@ -119,6 +120,7 @@ class State(_Model):
     settled: Settled = Settled()
     plan_id: str | None = None
     requests: int = 0
+    request_ids: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     refused: dict[str, int] = {}
     interval_end: datetime | None = None
@@ -225,6 +227,7 @@ class State(_Model):
                 "plan_id": plan_id,
                 "parts": parts,
                 "refused": {},
+                "request_ids": (),
                 "interval_end": interval_end,
                 "table": table,
                 "planned_at": at,
@@ -277,7 +280,8 @@ class State(_Model):
         """
         late = self.unanswered_calls(self.parts[index])
         sent = self.with_part(index, progress=Progress.SENT, request=request, lands_until=lands_until)
-        return sent.model_copy(update={"requests": self.requests + 1, "late": late})
+        ids = self.request_ids + ((request.id,) if request else ())
+        return sent.model_copy(update={"requests": self.requests + 1, "request_ids": ids, "late": late})
 
     def upload_failed(self, index: int, *, lands_until: datetime | None = None) -> Self:
         """The state after a part's upload ended without a result; it may have had some effect.

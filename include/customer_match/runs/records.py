@@ -18,6 +18,7 @@ from customer_match.planning.data_intervals import Force
 from customer_match.planning.plan import Plan
 from customer_match.profiles.staging import Staged
 from customer_match.routes import Route
+from customer_match.tables.version import TableVersion
 
 __all__ = [
     "Chunked",
@@ -74,9 +75,15 @@ class Validated(_Record):
 
 
 class Normalised(_Record):
-    """The staged members and how the profiles were counted."""
+    """The staged members and how the profiles were counted.
+
+    Attributes:
+        staged: The members and counts.
+        tables: The tables that were read, each with its version; none in old records that did not include them.
+    """
 
     staged: Staged
+    tables: tuple[TableVersion, ...] = ()
 
 
 class Chunked(_Record):
@@ -120,6 +127,7 @@ class Delivered(_Record):
         route: The route of the parts; None if there were none.
         calls: Number of calls of the synchronous API; 0 for Bulk.
         refused: Number of members that the service refused, by the name of its error.
+        requests: Ids that the service gave to the uploads.
         terms: How the Customer Match terms were accepted; None if the uploads did not accept them.
         forced_over: End of the newer data interval that this one was applied over; None normally.
         uncovered: Why a write by another workspace would not be detected; None normally.
@@ -131,6 +139,7 @@ class Delivered(_Record):
     route: Route | None = None
     calls: NonNegativeInt = 0
     refused: dict[str, NonNegativeInt] = {}
+    requests: tuple[str, ...] = ()
     terms: str | None = None
     forced_over: datetime | None = None
     uncovered: str | None = None

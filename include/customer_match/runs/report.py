@@ -17,6 +17,7 @@ from customer_match.redaction import without_addresses, without_addresses_in
 from customer_match.routes import Route
 from customer_match.runs.folders import report_page
 from customer_match.runs.states import RunKind, RunState
+from customer_match.tables.version import TableVersion
 
 __all__ = ["OUTCOME_OF_ENDING", "Outcome", "RunReport", "SegmentReport"]
 
@@ -58,6 +59,7 @@ class SegmentReport(BaseModel):
         guards: Keys of the guards that stopped it.
         location: Location of the table, with dates filled in.
         modified: When the table was written (UTC); None if the storage does not know it.
+        tables: The tables that were read, each with its version.
         profiles: Rows read; for a change log, the newest row of each id that was not deleted.
         superseded: Rows of change logs that a newer row of the same id supersedes; None if no table is a change log.
         deleted: Ids in change logs that were deleted.
@@ -83,6 +85,7 @@ class SegmentReport(BaseModel):
         parts: Upload files, or groups of calls.
         route: The route of the parts, `bulk` or `apply`; None if there are none.
         calls: Calls of the synchronous API; 0 for Bulk.
+        requests: Ids that the service gave to the uploads, for questions to its support.
         replaced: Whether the whole audience was replaced.
         terms: How the Customer Match terms were accepted; None if the uploads did not accept them.
         sizes: The audience's size at the service when the run started; None if no earlier run delivered it.
@@ -103,6 +106,7 @@ class SegmentReport(BaseModel):
     guards: tuple[str, ...] = ()
     location: str | None = None
     modified: datetime | None = None
+    tables: tuple[TableVersion, ...] = ()
     profiles: int | None = None
     superseded: int | None = None
     deleted: int | None = None
@@ -128,6 +132,7 @@ class SegmentReport(BaseModel):
     parts: int | None = None
     route: Route | None = None
     calls: int | None = None
+    requests: tuple[str, ...] = ()
     replaced: bool = False
     terms: str | None = None
     sizes: AudienceSize | None = None

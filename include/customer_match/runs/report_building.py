@@ -27,9 +27,24 @@ _VANISHED: Final[dict[Ending, str]] = {
 
 
 def segment_report(
-    segment: str, audience: str, records: SegmentRecords, *, dry_run: bool, sizes: AudienceSize | None = None
+    segment: str,
+    audience: str,
+    records: SegmentRecords,
+    *,
+    dry_run: bool,
+    sizes: AudienceSize | None = None,
+    unfinished: tuple[str, ...] = (),
 ) -> SegmentReport:
-    """Build the report of a segment from the records of its steps."""
+    """Build the report of a segment from the records of its steps.
+
+    Args:
+        segment: Name of the table.
+        audience: Name of the audience.
+        records: The records.
+        dry_run: Whether nothing was to be sent.
+        sizes: The audience's size at the service; None if it was not read.
+        unfinished: Ids of the uploads of a delivery that did not end.
+    """
     validated, normalised = records.read(Validated), records.read(Normalised)
     chunked, delivered = records.read(Chunked), records.read(Delivered)
     failure = records.read(Failure)
@@ -51,6 +66,8 @@ def segment_report(
             "overridden": tuple(words for record in steps for words in record.overridden),
             "seconds": round(sum(record.seconds for record in steps), 2),
             **(_staged_counts(normalised.staged) if normalised else {}),
+            "tables": normalised.tables if normalised else (),
+            "requests": unfinished,
             **(_warnings(chunked, chunked.plan) if chunked and chunked.plan else {}),
             **(_planned_counts(chunked.plan) if is_carried_out and chunked and chunked.plan else {}),
             **(_delivered_counts(delivered) if delivered else {}),
@@ -90,7 +107,17 @@ def _planned_counts(plan: Plan) -> dict[str, object]:
 
 
 def _delivered_counts(delivered: Delivered) -> dict[str, object]:
-    names = ("audience_id", "sent", "refused", "route", "calls", "terms", "forced_over", "uncovered")
+    names = (
+        "audience_id",
+        "sent",
+        "refused",
+        "route",
+        "calls",
+        "requests",
+        "terms",
+        "forced_over",
+        "uncovered",
+    )
     return {name: getattr(delivered, name) for name in names}
 
 

@@ -58,6 +58,10 @@ class Table(Protocol):
     def modified(self) -> datetime | None:
         """Time of the newest file (UTC); None if the storage does not know."""
 
+    @property
+    def version(self) -> str | None:
+        """Version in the table's own log; None if its format has none."""
+
     def columns(self) -> Columns:
         """Names and types of the columns."""
 
@@ -101,6 +105,11 @@ class FileTable(ABC):
     def modified(self) -> datetime | None:
         """Time of the newest file (UTC); None if the storage does not know."""
         return max((file.modified for file in self.files if file.modified), default=None)
+
+    @property
+    def version(self) -> str | None:
+        """Version in the table's own log; None if its format has none."""
+        return None
 
     def columns(self) -> Columns:
         """Names and types of the columns, from headers or footers alone.

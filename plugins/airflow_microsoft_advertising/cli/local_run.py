@@ -24,7 +24,7 @@ from airflow_microsoft_advertising.cli.process import has_ended, holder_of
 from airflow_microsoft_advertising.run.batches.batch import STEPS
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.polling import poll_until_end
-from airflow_microsoft_advertising.run.report import write_report
+from airflow_microsoft_advertising.run.report import record_stop, write_report
 from airflow_microsoft_advertising.run.select import select_segments
 from airflow_microsoft_advertising.run.sizes import read_sizes
 from airflow_microsoft_advertising.run.upload import Busy, NextMove, Upload
@@ -113,8 +113,12 @@ class LocalRun:
             raise ConfigurationError(str(error)) from None
         with self._cleanup:
             self._cleanup.callback(self._release_leases)
-            read_sizes(self._run, chosen)
-            self._run_all(self._validate_all(chosen))
+            try:
+                read_sizes(self._run, chosen)
+                self._run_all(self._validate_all(chosen))
+            except BaseException:
+                record_stop(self._run, chosen)
+                raise
         return write_report(self._run, chosen)
 
     def _validate_all(self, segments: Sequence[Segment]) -> list[Segment]:

@@ -19,6 +19,7 @@ import typer
 from airflow_microsoft_advertising.cli import ledger as ledger_command
 from airflow_microsoft_advertising.cli.airflow_settings import prepare_airflow
 from airflow_microsoft_advertising.cli.audiences import audiences
+from airflow_microsoft_advertising.cli.audit import command as audit_command
 from airflow_microsoft_advertising.cli.checking.command import validate
 from airflow_microsoft_advertising.cli.consent import command as consent_command
 from airflow_microsoft_advertising.cli.history.report import report
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.add_typer(ledger_command.app, name="ledger")
 app.add_typer(consent_command.app, name="consent")
+app.add_typer(audit_command.app, name="audit")
 
 
 def main() -> None:

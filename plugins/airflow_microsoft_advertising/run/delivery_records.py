@@ -54,6 +54,7 @@ class DeliveryRecords:
             route=delivery.route,
             calls=delivery.calls,
             refused=delivery.refused,
+            requests=delivery.requests,
             terms=terms if delivery.parts else None,
             forced_over=self._forced_over(delivery),
             uncovered=delivery.uncovered,

@@ -13,6 +13,7 @@ from customer_match.profiles.staging import Staged, stage_members
 from customer_match.redaction import logger
 from customer_match.runs.guards import Finding, check_members, check_suppression
 from customer_match.runs.records import Normalised, Step
+from customer_match.tables.version import TableVersion, version_of
 from customer_match.wording import counted
 
 if TYPE_CHECKING:
@@ -36,20 +37,22 @@ def normalise_segment(run: ExportRun, segment: Segment) -> Normalised:
     """
     with segment_step(run, Step.NORMALISE, segment) as elapsed:
         path = f"{run.segment_folder(segment)}/members.parquet"
-        staged = Staged.nobody(run.workspace, path) if segment.ending else _stage(run, segment, path)
+        staged, tables = (
+            (Staged.nobody(run.workspace, path), ()) if segment.ending else _stage(run, segment, path)
+        )
         findings = () if segment.ending else _check(run, segment, staged)
         overridden = apply_guards(*findings, ignore=run.ignore_guards)
-        record = Normalised(seconds=elapsed(), overridden=overridden, staged=staged)
+        record = Normalised(seconds=elapsed(), overridden=overridden, staged=staged, tables=tables)
         run.records(segment).write(record)
         _log_counts(staged)
         return record
 
 
-def _stage(run: ExportRun, segment: Segment, path: str) -> Staged:
+def _stage(run: ExportRun, segment: Segment, path: str) -> tuple[Staged, tuple[TableVersion, ...]]:
     segment_rows = run.rows(segment)
     unlisted = run.export.guards.allow_empty or run.ignore_guards
     with read_suppressed(run) as suppressed, segment_rows.read(may_be_unlisted=unlisted) as rows:
-        return stage_members(
+        staged = stage_members(
             _counted(rows.batches, partial(run.on_rows, segment)),
             segment_rows.reading,
             run.export.normalisation,
@@ -61,6 +64,7 @@ def _stage(run: ExportRun, segment: Segment, path: str) -> Staged:
             joined=rows.joined,
             log=rows.log,
         )
+    return staged, tuple(map(version_of, segment_rows.tables))
 
 
 def _counted(batches: Iterable[pa.RecordBatch], on_rows: Callable[[int], None]) -> Iterator[pa.RecordBatch]:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from airflow_microsoft_advertising.audit.recording import record_end
 from airflow_microsoft_advertising.run.checks.permission import load_agreement
 from airflow_microsoft_advertising.run.sizes import load_sizes
+from customer_match.errors import CustomerMatchError
 from customer_match.history.rows import rows_of
 from customer_match.history.table import History
 from customer_match.planning.known_tables import Changes
 from customer_match.redaction import logger
 from customer_match.runs.folders import report_page
-from customer_match.runs.records import Delivered
+from customer_match.runs.records import Chunked, Delivered
 from customer_match.runs.report import RunReport
 from customer_match.runs.report_building import segment_report
 from customer_match.runs.report_page import Plot, html_of
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.export_run import ExportRun
     from customer_match.export.segments import Segment
 
-__all__ = ["write_report"]
+__all__ = ["record_stop", "write_report"]
 
 log = logger(__name__)
 
@@ -35,11 +37,16 @@ def write_report(
 ) -> RunReport:
     """Make the report of a run, write it into the workspace as JSON and as an HTML page, and add it to the history.
 
+    At last, the outcome is recorded in the audit trail.
+
     Args:
         run: The run.
         segments: Its segments.
         timed_out: Whether it was ended because it took too long.
         message: Why it has no segments, and what to do; None if it has some.
+
+    Raises:
+        TransientError: The outcome cannot be recorded in the audit trail. The report is written.
     """
     report = _make_report(run, segments, timed_out=timed_out, message=message)
     run.workspace.write_bytes(_path(run), report.model_dump_json(indent=1).encode())
@@ -49,7 +56,18 @@ def write_report(
         delivered = run.records(segment).read(Delivered) if segment.ending else None
         if delivered:
             run.changes.forget(segment, delivered, run.known(segment))
+    record_end(run, report, segments)
     return report
+
+
+def record_stop(run: ExportRun, segments: Sequence[Segment]) -> None:
+    """Record in the audit trail that a run is stopped before its report. Faults are logged: the run must stop."""
+    try:
+        record_end(
+            run, _make_report(run, segments, timed_out=False, message="The run was stopped."), segments
+        )
+    except Exception as error:  # noqa: BLE001 (as above)
+        log.warning("The audit trail has no end of this run: %s: %s", type(error).__name__, error)
 
 
 def _record(run: ExportRun, report: RunReport) -> None:
@@ -87,6 +105,18 @@ def _trends(workspace: Workspace, export: str) -> tuple[list[Plot], dict[str, st
     from customer_match.history.plots import plots_of  # noqa: PLC0415 - imports matplotlib
 
     return plots_of(trend), trends.sparklines_of(history)
+
+
+def _unfinished_requests(run: ExportRun, segment: Segment) -> tuple[str, ...]:
+    """Ids of the uploads of a delivery that has not ended: the service may have received them."""
+    chunked = None if run.dry_run else run.records(segment).read(Chunked)
+    if chunked is None or chunked.plan is None or run.records(segment).read(Delivered):
+        return ()
+    try:
+        state = run.known(segment)
+    except CustomerMatchError:  # the failure of the segment says why
+        return ()
+    return state.request_ids if state.plan_id == chunked.plan.id else ()
 
 
 def _first_start(run: ExportRun) -> datetime:
@@ -134,6 +164,7 @@ def _make_report(
                 run.records(segment),
                 dry_run=run.dry_run,
                 sizes=sizes.of(segment.audience) if sizes else None,
+                unfinished=_unfinished_requests(run, segment),
             )
             for segment in segments
         ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from airflow_microsoft_advertising.audit.recording import record_start
 from airflow_microsoft_advertising.connection.account_check import check_account
 from airflow_microsoft_advertising.run.checks.permission import check_permission
 from airflow_microsoft_advertising.run.failures import translate_errors
@@ -73,7 +74,8 @@ def check_run(run: ExportRun) -> str | None:
 def select_segments(run: ExportRun, names: Sequence[str] = ()) -> list[Segment]:
     """Choose the segments of a run: all of the export, or those with the given names.
 
-    This includes segments whose tables have vanished, if the export empties or deletes their audiences.
+    This includes segments whose tables have vanished, if the export empties or deletes their audiences. The audit trail
+    records that the run begins.
 
     Args:
         run: The run.
@@ -84,6 +86,7 @@ def select_segments(run: ExportRun, names: Sequence[str] = ()) -> list[Segment]:
             in the future.
     """
     with translate_errors(Step.VALIDATE, None):
+        record_start(run, names)  # before anything is read or sent: no run without an entry
         for folder in ("ledgers", "segments", f"runs/{slug(run.export.name)}"):
             run.workspace.clean(folder)
         check_not_ahead(run.interval_end, run.now())

@@ -181,6 +181,9 @@ def test_full_incremental_and_full_again(
         (Route.APPLY if by_calls else Route.BULK, not by_calls)
     }
 
+    ids = [request for report in first for request in report.requests]
+    assert len(set(ids)) == (0 if by_calls else sum(report.parts or 0 for report in first))
+
     at.write(churn_tables(TABLES, 0.02))
     second = at.run()
     at.check(second)
@@ -193,6 +196,7 @@ def test_full_incremental_and_full_again(
     third = at.run()
     at.check(third)
     assert [report.outcome for report in third] == [Outcome.UNCHANGED] * len(TABLES)
+    assert not any(report.requests for report in third)
     at.check(at.run(full=True))
 
 

@@ -52,7 +52,7 @@ class Lake:
     def run(self, *, name: str = "run-1", interval_end: datetime = DAY, **options: Any) -> ExportRun:
         choices = {
             key: options.pop(key)
-            for key in ("full", "dry_run", "ignore_guards", "force", "began")
+            for key in ("full", "dry_run", "ignore_guards", "force", "began", "kind", "ordered_by")
             if key in options
         }
         keys = {

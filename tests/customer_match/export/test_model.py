@@ -77,6 +77,7 @@ def test_defaults_are_those_of_the_reference() -> None:
             "max_age_hours": None,
         },
         "history_days": 400,
+        "audit_days": 3650,
         "alerts": None,
         "run_timeout_hours": 6,
         "upload_timeout_minutes": 240,

@@ -47,6 +47,15 @@ def test_a_part_from_plan_to_confirmation() -> None:
     assert state.refused == {"TooNew": 3, "Odd": 3}
 
 
+def test_the_uploads_of_a_plan_are_known_until_the_next_plan() -> None:
+    """Those that failed too: the service has received them. Calls have no ids."""
+    state = planned(Action.ADD, Action.ADD).requested(0, REQUEST).upload_failed(0)
+    state = state.requested(0, REQUEST.model_copy(update={"id": "r2"})).confirmed(0, None, {})
+    state = state.requested(1, None).confirmed(1, None, {}).at_rest(Settled(known=True))
+    assert state.request_ids == ("r1", "r2")
+    assert state.planned("q", (), NOW).request_ids == ()
+
+
 def test_a_part_that_came_to_nothing_stays_sent_and_is_next() -> None:
     state = planned(Action.ADD).requested(0, REQUEST).upload_failed(0)
     assert (state.next_part, state.in_flight) == (0, [])

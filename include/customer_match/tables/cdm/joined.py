@@ -44,6 +44,11 @@ class JoinedTable(ABC):
         """Time of the newest file (UTC); None if the storage does not know."""
         return max((part.modified for part in self.parts if part.modified), default=None)
 
+    @property
+    def version(self) -> str | None:
+        """None: these tables have no log of versions."""
+        return None
+
     def columns(self) -> Columns:
         """Names and types of the columns of all parts together."""
         return self._columns

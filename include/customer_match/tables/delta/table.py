@@ -44,12 +44,19 @@ class DeltaTable(ParquetTable):
         schema: Its columns.
         entries: The log's entry of each data file, by the file's path.
         committed: When the version was committed; None if unknown.
+        number: Number of the version.
     """
 
     root: str
     schema: Schema
     entries: Mapping[str, DataFile]
     committed: datetime | None
+    number: int
+
+    @property
+    def version(self) -> str:
+        """Number of the version in the log."""
+        return str(self.number)
 
     @property
     def modified(self) -> datetime | None:
@@ -236,6 +243,7 @@ def _table(
         Schema.of(snapshot.metadata, where),
         entries,
         committed,
+        snapshot.version,
     )
 
 

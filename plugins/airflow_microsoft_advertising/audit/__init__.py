@@ -1,0 +1,1 @@
+"""Records runs in the audit trails of their exports."""
