@@ -69,8 +69,8 @@ def decode(table: Path, _: Path) -> None:
         _consume(pq.ParquetFile(file, pre_buffer=False).iter_batches(columns=[_COLUMN], use_threads=False))
 
 
-def _consume(batches: Iterable[pa.RecordBatch]) -> None:
-    for _ in batches:
+def _consume(results: Iterable[object]) -> None:
+    for _ in results:
         pass
 
 
@@ -84,10 +84,9 @@ def batches_of(table: Path) -> Batches:
 def judge_and_hash(batches: Batches, _: Path) -> None:
     """Ours: normalise, judge and hash."""
     from customer_match.addresses.definition import Policy
-    from customer_match.addresses.engine import digest_batch
+    from customer_match.addresses.engine import digest_batches
 
-    for batch in batches:
-        digest_batch(batch, [_COLUMN], Policy.BASIC)
+    _consume(digest_batches(batches, [_COLUMN], Policy.BASIC))
 
 
 def hash_only(batches: Batches, _: Path) -> None:
@@ -110,9 +109,9 @@ def hash_with_hashlib(batches: Batches, _: Path) -> None:
 def digests_of(table: Path) -> list[Bytes]:
     """The digests of the table, as the stage before hands them over."""
     from customer_match.addresses.definition import Policy
-    from customer_match.addresses.engine import digest_batch
+    from customer_match.addresses.engine import digest_batches
 
-    return [digest_batch(batch, [_COLUMN], Policy.BASIC).digests for batch in batches_of(table)]
+    return [outcome.digests for _, outcome in digest_batches(batches_of(table), [_COLUMN], Policy.BASIC)]
 
 
 def stage(digests: list[Bytes], folder: Path) -> None:

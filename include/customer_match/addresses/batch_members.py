@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,7 @@ from customer_match.addresses.columns import digests_from_hex, hash_addresses, p
 from customer_match.addresses.definition import Policy, Verdict, is_digest, trim
 from customer_match.addresses.hashing import hash_texts
 from customer_match.addresses.known_members import Compare, Known
-from customer_match.members.digests import DIGEST_BYTES, Digests, empty
+from customer_match.members.digests import DIGEST_BYTES, Digests, concatenate, empty
 
 __all__ = ["BatchMembers", "JudgedValue", "UsableValues", "collect_members"]
 
@@ -43,7 +43,8 @@ class UsableValues(NamedTuple):
     """The usable values of a batch, by the way in which they were judged.
 
     Attributes:
-        addresses: Plain addresses: `address`, and `written`, the values that they were made from.
+        addresses: Plain addresses: `address`, and `written`, the values that they were made from; the latter may be
+            left out if no aliases are requested.
         normalised: Other addresses, normalised by the policy: `address` and `other`, one of which may be null.
         hashes: Plain digests, as hex digits.
         odd: Values that were judged one by one.
@@ -53,6 +54,15 @@ class UsableValues(NamedTuple):
     normalised: pl.DataFrame
     hashes: pl.Series
     odd: Sequence[JudgedValue]
+
+    @classmethod
+    def plain(cls, addresses: pl.DataFrame) -> Self:
+        """Plain addresses only."""
+        return cls(addresses, _NONE_NORMALISED, _NO_HASHES, ())
+
+
+_NONE_NORMALISED = pl.DataFrame(schema={"address": pl.String, "other": pl.String})
+_NO_HASHES = pl.Series("address", dtype=pl.String)
 
 
 def collect_members(usable: UsableValues, policy: Policy, compare: Compare | None) -> BatchMembers:
@@ -67,7 +77,7 @@ def collect_members(usable: UsableValues, policy: Policy, compare: Compare | Non
     made, given = hash_addresses(plain, policy), digests_from_hex(usable.hashes)
     if compare is None:
         normalised = (hash_texts(column.drop_nulls()) for column in usable.normalised)
-        return BatchMembers(np.concatenate([*made, *normalised, given, _digests(usable.odd)]), None)
+        return BatchMembers(concatenate([*made, *normalised, given, _digests(usable.odd)]), None)
     in_clear = [one for one in usable.odd if not is_digest(trim(one.value))]
     members = np.concatenate([*made, _digests(in_clear)])
     given = np.concatenate([given, _digests([one for one in usable.odd if is_digest(trim(one.value))])])

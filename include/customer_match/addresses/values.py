@@ -25,9 +25,11 @@ from customer_match.addresses.definition import Policy, Rejection, Take, Verdict
 from customer_match.addresses.known_members import Compare
 from customer_match.addresses.rules import Ruled, judge_by_rules
 
-__all__ = ["explode_values", "judge_values"]
+__all__ = ["NO_REJECTS", "explode_values", "judge_values"]
 
 _REASONS = {"row": pl.UInt32, "place": pl.UInt32, "reason": pl.String}
+NO_REJECTS = pl.DataFrame(schema={"row": pl.UInt32, "reason": pl.String})
+"""The rejects of profiles that all have a usable address."""
 _VALUE = pl.col("value")
 _IS_INTERNATIONAL = ~is_ascii(_VALUE) | _VALUE.str.contains("(?i)xn--")
 

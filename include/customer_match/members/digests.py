@@ -17,6 +17,7 @@ __all__ = [
     "DIGEST_BYTES",
     "Digests",
     "Presence",
+    "concatenate",
     "empty",
     "from_hex",
     "is_in_any",
@@ -38,6 +39,12 @@ Order = npt.NDArray[np.intp]
 def empty() -> Digests:
     """No digests: shape (0, 32)."""
     return np.empty((0, DIGEST_BYTES), dtype=np.uint8)
+
+
+def concatenate(parts: Sequence[Digests]) -> Digests:
+    """Join arrays; if only one of them has rows, it is not copied."""
+    filled = [part for part in parts if len(part)]
+    return filled[0] if len(filled) == 1 else np.concatenate([empty(), *filled])
 
 
 def sorted_distinct(digests: Digests) -> Digests:

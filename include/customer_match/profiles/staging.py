@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Staged", "stage_members"]
 
-_ROWS_AT_ONCE = 65_536
-
 
 class Staged(BaseModel):
     """The staged members of a segment, and the counts of its profiles.
@@ -164,36 +162,23 @@ def _outcomes(
 ) -> Iterator[Outcome]:
     """Hash the addresses of each batch, count its rows, list the rejected ones, and collect suppressed members."""
     # Imported late: polars takes most of a second to import, and steps that only read staged members do not need it.
-    from customer_match.addresses.engine import digest_batch  # noqa: PLC0415
+    from customer_match.addresses.engine import digest_batches  # noqa: PLC0415
 
-    filtered = (_filter_and_count(batch, reading, counts) for batch in batches)
-    for considered in _gather(filtered):
-        outcome = digest_batch(
-            considered,
-            reading.emails,
-            policy,
-            reading.take,
-            reading.separator,
-            compare=suppressed.compare if suppressed else None,
-        )
+    compare = suppressed.compare if suppressed else None
+    for batch, outcome in digest_batches(
+        (_filter_and_count(batch, reading, counts) for batch in batches),
+        reading.emails,
+        policy,
+        reading.take,
+        reading.separator,
+        compare=compare,
+    ):
         counts.rejected.update(outcome.rejected)
         if suppressed:
             suppressed.add(outcome.known)
-        if rejects is not None:
-            rejects.add(considered.column(reading.key), outcome.rejects)
+        if rejects is not None and outcome.rejects.height:
+            rejects.add(batch.column(reading.key), outcome.rejects)
         yield outcome
-
-
-def _gather(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Join small batches, as CSV files and `where` make them: judging a batch has a fixed cost."""
-    waiting: list[pa.RecordBatch] = []
-    for batch in batches:
-        waiting.append(batch)
-        if sum(one.num_rows for one in waiting) >= _ROWS_AT_ONCE:
-            yield pa.concat_batches(waiting)
-            waiting = []
-    if waiting:
-        yield pa.concat_batches(waiting)
 
 
 class _Counted:

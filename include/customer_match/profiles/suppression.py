@@ -107,15 +107,14 @@ class Suppressed(Releasing):
         Raises:
             ConfigurationError: The list has no usable address, and must not be empty.
         """
-        from customer_match.addresses.engine import digest_batch  # noqa: PLC0415 (imports polars)
+        from customer_match.addresses.engine import digest_batches  # noqa: PLC0415 (imports polars)
 
         policy = Policy.BASIC if self._policy is Policy.BASIC else Policy.BOTH
         compare = Compare(aliases=True, listed=True)
         rows, rejected, hashes = 0, Counter[Rejection](), self._hashes.added
-        for batch in batches:
-            outcome = digest_batch(
-                batch, reading.emails, policy, reading.take, reading.separator, compare=compare
-            )
+        for _, outcome in digest_batches(
+            batches, reading.emails, policy, reading.take, reading.separator, compare=compare
+        ):
             if outcome.known:
                 self._clear.add(outcome.known.made)
                 self._hashes.add(outcome.known.given)

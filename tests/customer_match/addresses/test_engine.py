@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from customer_match.addresses.definition import Policy, Take, judge_row, split_values
-from customer_match.addresses.engine import digest_batch
+from customer_match.addresses import engine
+from customer_match.addresses.definition import Policy, Take, Verdict, judge_row, split_values
+from customer_match.addresses.engine import digest_batch, digest_batches
 from tests.customer_match.addresses.test_definition import BASIC, ENHANCED, NEVER_INSIDE, REJECTED
 
 # Fragments of real and difficult tables; random combinations of them reach every branch.
@@ -34,11 +35,30 @@ WELL_FORMED = st.from_regex(
 def check(rows: list[tuple[str | None, ...]], columns: int, policy: Policy) -> None:
     names = [f"Email {i}" for i in range(columns)]
     arrays = [pa.array([row[i] for row in rows], pa.string()) for i in range(columns)]
-    outcome = digest_batch(pa.record_batch(arrays, names), names, policy)
-    verdicts = [judge_row(row, policy) for row in rows]
-    assert Counter(bytes(row) for row in outcome.digests) == Counter(d for v in verdicts for d in v.digests)
-    assert outcome.rejected == Counter(v.rejection for v in verdicts if v.rejection)
-    assert outcome.profiles == len(rows)
+    check_against([judge_row(row, policy) for row in rows], pa.record_batch(arrays, names), policy)
+
+
+def check_against(verdicts: list[Verdict], batch: pa.RecordBatch, *arguments: Any) -> None:
+    """Judge the rows alone, and as batches of few rows, of which some are judged together."""
+    names = batch.schema.names
+    outcome = digest_batch(batch, names, *arguments)
+    rejects = [(row, v.rejection) for row, v in enumerate(verdicts) if v.rejection]
+    digests = Counter(d for v in verdicts for d in v.digests)
+    assert outcome.rejects.rows() == rejects
+    assert outcome.rejected == Counter(reason for _, reason in rejects)
+    assert outcome.profiles == len(verdicts)
+    assert Counter(map(bytes, outcome.digests)) == digests
+    numbered = batch.append_column("number", pa.array(range(len(verdicts)), pa.int64()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_ROWS_AT_ONCE", 3)
+        batches = (numbered.slice(start, 2) for start in range(0, len(verdicts), 2))
+        parts = list(digest_batches(batches, names, *arguments))
+    assert sum((Counter(map(bytes, one.digests)) for _, one in parts), Counter()) == digests
+    assert sum(one.profiles for _, one in parts) == len(verdicts)
+    found = [
+        (rows["number"][row].as_py(), reason) for rows, one in parts for row, reason in one.rejects.rows()
+    ]
+    assert found == rejects
 
 
 @pytest.mark.slow
@@ -74,11 +94,7 @@ def check_values(
     arrays = [pa.array([row[i] for row in rows], kind) for i, kind in enumerate(types)]
     batch = pa.record_batch(arrays, names)
     verdicts = [judge_row(split_values(row, separator), policy, take) for row in rows]
-    outcome = digest_batch(batch, names, policy, take, separator)
-    assert Counter(bytes(d) for d in outcome.digests) == Counter(d for v in verdicts for d in v.digests)
-    assert outcome.rejected == Counter(v.rejection for v in verdicts if v.rejection)
-    assert outcome.profiles == len(rows)
-    assert outcome.rejects.rows() == [(i, str(v.rejection)) for i, v in enumerate(verdicts) if v.rejection]
+    check_against(verdicts, batch, policy, take, separator)
 
 
 SEPARATED = st.lists(VALUES | WELL_FORMED, max_size=4).map(lambda parts: ";".join(p or "" for p in parts))

@@ -72,8 +72,8 @@ def test_agrees_with_the_reference_and_adds_up(
         assert staged.valid == staged.members.count + staged.duplicates
 
 
-@pytest.mark.parametrize(("at_once", "sizes"), [(1, [1, 2, 3]), (3, [3, 3]), (100, [6])])
-def test_small_batches_are_joined(
+@pytest.mark.parametrize(("at_once", "sizes"), [(1, [1, 1]), (2, [2]), (3, [2]), (100, [2])])
+def test_few_rows_are_judged_together(
     storage: Any, monkeypatch: pytest.MonkeyPatch, at_once: int, sizes: list[int]
 ) -> None:
     judged: list[int] = []
@@ -83,7 +83,7 @@ def test_small_batches_are_joined(
         return digest_batch(batch, *arguments, **more)
 
     monkeypatch.setattr("customer_match.addresses.engine.digest_batch", digest)
-    monkeypatch.setattr("customer_match.profiles.staging._ROWS_AT_ONCE", at_once)
+    monkeypatch.setattr("customer_match.addresses.engine._ROWS_AT_ONCE", at_once)
     batches: list[list[str | None]] = [
         ["a@contoso.com"],
         ["b@contoso.com", None],
