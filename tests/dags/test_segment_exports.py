@@ -234,7 +234,7 @@ def test_a_failed_run_without_its_report_gets_one(
     monkeypatch.setattr(reporting, "end_run", lambda *arguments: ended.append(arguments[2]))
     dag_run = SimpleNamespace(
         run_id="r", data_interval_end=None, data_interval_start=None, logical_date=None, start_date=None,
-        run_after=datetime(2026, 5, 1, tzinfo=UTC), run_type="manual",
+        run_after=datetime(2026, 5, 1, tzinfo=UTC), run_type="manual", triggering_user_name="maria",
     )  # fmt: skip
     params = {"mode": "full", "dry_run": False, "ignore_guards": False, "force": False, "segments": []}
     callback: Any = dag.on_failure_callback

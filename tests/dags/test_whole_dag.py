@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
 from dataclasses import replace
@@ -12,10 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from airflow.sdk import DAG
+from fsspec.implementations.local import LocalFileSystem
 
+from airflow_microsoft_advertising.audit.heads import VariableHeads
+from customer_match.audit.trail import Trail
 from customer_match.runs.folders import report_page
 from customer_match.runs.report import RunReport
 from customer_match.safe_names import slug
+from customer_match.workspace.workspace import Workspace
 from customer_match_demo.expected import expected
 from customer_match_demo.tables import demo_tables, write_tables
 from tests.airflow_microsoft_advertising.conftest import (  # noqa: F401 (fixtures)
@@ -71,6 +76,7 @@ def test_a_broken_segment_fails_alone(dags: Dags, tmp_path: Path, simulator: Sim
         "not known yet"
     ] * 3, "what the first run delivered"
     assert states["sizes", -1] == "success"
+    assert audited(tmp_path, name) == ["run started", *["segment ended"] * 3, "run ended"] * 2
     assert "Email" in str(report.segments[0].message)
     assert "export file" in str(report.segments[0].message)
 
@@ -147,6 +153,7 @@ def test_a_run_that_selects_nothing(dags: Dags, tmp_path: Path) -> None:
     states = {t.task_id: t.state for t in run.get_task_instances()}
     assert states["select"] == "failed"
     assert states["report"] == "failed"
+    assert audited(tmp_path, name)[-1] == "run ended"
 
 
 @pytest.mark.bad_input
@@ -182,6 +189,16 @@ def quick(dag: DAG) -> DAG:
     upload: Any = dag.get_task("segment.upload")
     upload.poll_schedule = {"first": 0.05}
     return dag
+
+
+def audited(folder: Path, name: str) -> list[str]:
+    """The events in the audit trail of an export; it is sound, and ends with the entry that Airflow keeps."""
+    place = str(folder / "workspace")
+    trail = Trail(Workspace(LocalFileSystem(), place), name, VariableHeads(name, place))
+    verdict = trail.verify()
+    assert verdict.sound
+    assert verdict.head == verdict.known
+    return [json.loads(line)["event"] for file in trail.read() for line in file.content.splitlines()]
 
 
 def report_of(folder: Path, dag_id: str, run: Any) -> RunReport:

@@ -133,6 +133,20 @@ class Installation:
         workspace = Workspace(LocalFileSystem(), str(self.folder / "workspace"))
         return Ledger(workspace, ledger_folder(AID, audience), audience)
 
+    def audit(self, export: str) -> list[dict[str, Any]]:
+        """The entries of a local export's audit trail; it is sound, and has the last entry that Airflow keeps."""
+        command = [str(self.stack.python.with_name("customer-match")), "audit", "verify", export, "--json"]
+        done = subprocess.run(
+            command, env=self.stack.environment, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        found = json.loads(done.stdout)
+        assert found["head"] == found["known"]
+        workspace = Workspace(LocalFileSystem(), str(self.folder / "workspace"))
+        folder = f"audit/{slug(export)}"
+        contents = [workspace.read_bytes(f"{folder}/{name}") for name in workspace.list(folder)]
+        return [json.loads(line) for content in contents for line in content.splitlines()]
+
     def members(self, audience: str) -> list[str] | None:
         """What an audience holds now; None if there is none of this name."""
         base_url = self.stack.account["base_url"]

@@ -123,6 +123,10 @@ def test_a_run_that_takes_too_long_has_note_report_and_alert(installation: Any, 
     assert (segment.members, segment.added, segment.parts) == (3, None, None), (
         "planned, but not known to be done"
     )
+    entries = [entry for entry in installation.audit(OVERDUE) if entry.get("run_id") == overdue]
+    assert [entry["event"] for entry in entries] == ["run started", "segment ended", "run ended"]
+    assert entries[-1]["state"] == "timed out"
+    assert entries[1]["requests"], "what the service has received"
     made = made_up_for(installation)
     assert made.count(overdue) == 1
     failed = installation.api.get(f"/dags/{ANNOUNCED}/dagRuns", state="failed")["dag_runs"]

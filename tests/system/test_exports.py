@@ -173,6 +173,14 @@ def test_by_hand_a_subset_dry_then_full(installation: Any) -> None:
     assert segment.outcome is Outcome.DELIVERED
     assert segment.replaced
     assert installation.members(chosen) == installation.expected("basic", "HighValueCustomers").members
+    entries = [entry for entry in installation.audit("basic") if entry.get("run_id") == run_id]
+    assert [entry["event"] for entry in entries] == ["run started", "segment ended", "run ended"]
+    assert {(entry["kind"], entry["user"], entry["dry_run"]) for entry in entries} == {
+        ("manual", "admin", False)
+    }
+    assert (entries[0]["full"], entries[0]["chosen"]) == (True, [chosen])
+    assert (entries[1]["audience"], len(entries[1]["requests"])) == (chosen, segment.parts)
+    assert entries[2]["privacy"]["by"], "who agreed to data privacy"
 
 
 def test_backfill_and_order_in_time(installation: Any) -> None:
