@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Final, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
+from customer_match.erasure.evidence import Outcome, Removal
 from customer_match.erasure.register import Erased
 from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.parts import Part
@@ -40,50 +39,11 @@ from customer_match_delivery.marks import Mark, mark_in
 from customer_match_delivery.part_loop import PartLoop
 from microsoft_advertising.client import Client
 
-__all__ = ["MemberRemoval", "Removal", "RemovalOutcome"]
+__all__ = ["MemberRemoval"]
 
 log = logger(__name__)
 
 _PART_SIZE: Final = 1_000_000
-
-
-class RemovalOutcome(StrEnum):
-    """What became of a removal."""
-
-    REMOVED = "removed"
-    NOT_A_MEMBER = "not a member"
-    NO_AUDIENCE = "audience does not exist"
-    REFUSED = "refused by the service"
-    UNKNOWN = "members unknown"
-
-
-class Removal(BaseModel):
-    """Result of a removal from one audience; it names no member.
-
-    Attributes:
-        outcome: What became of it. `members unknown`: the ledger does not know whom the audience has, and this request
-            brought no digests to remove.
-        audience_id: Id of the audience at the service; None if there is none.
-        removed: Number of digests that the service has removed.
-        refused: Number of digests whose removal it refused.
-        uploads: The service's ids of the Bulk uploads that it confirmed; empty if the removal was sent by calls.
-        calls: Number of calls of the synchronous API that it answered.
-        ledger_state: Number of the ledger's state that records this.
-        ledger_was_unknown: Whether all digests were sent, because the ledger did not know the audience's members.
-        at: When it was finished.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    outcome: RemovalOutcome
-    audience_id: str | None = None
-    removed: NonNegativeInt = 0
-    refused: NonNegativeInt = 0
-    uploads: tuple[str, ...] = ()
-    calls: NonNegativeInt = 0
-    ledger_state: NonNegativeInt = 0
-    ledger_was_unknown: bool = False
-    at: datetime
 
 
 class _Sent(NamedTuple):
@@ -184,7 +144,7 @@ class MemberRemoval:
         entry = self._ledger.write(entry, state)  # see the module's docstring: also if nothing changes
         self._generations.note(found, entry.number)
         if not state.parts and not len(self._members_to_remove(state)):
-            self._end(RemovalOutcome.NOT_A_MEMBER if is_known(state) else RemovalOutcome.UNKNOWN, entry)
+            self._end(Outcome.NOT_A_MEMBER if is_known(state) else Outcome.UNKNOWN, entry)
 
     def advance(self) -> Waiting | Removal:
         """Do everything that is possible without waiting.
@@ -233,7 +193,7 @@ class MemberRemoval:
         if entry.state.parts:
             entry = self._ledger.settle(entry, self._generations.confirm(entry))
         known = is_known(entry.state)
-        self._end(RemovalOutcome.NOT_A_MEMBER if known else RemovalOutcome.UNKNOWN, entry)
+        self._end(Outcome.NOT_A_MEMBER if known else Outcome.UNKNOWN, entry)
 
     def _compared(self, state: State, audience_id: str, description: str) -> State:
         """The state, distrusted if it is not about this audience as it is now."""
@@ -265,18 +225,18 @@ class MemberRemoval:
         if entry.state.audience_id and entry.state.moved_to is None:
             self._ledger.forget()
             entry = self._ledger.load()
-        self._end(RemovalOutcome.NO_AUDIENCE, entry)
+        self._end(Outcome.NO_AUDIENCE, entry)
 
-    def _end(self, outcome: RemovalOutcome, entry: Entry) -> None:
+    def _end(self, outcome: Outcome, entry: Entry) -> None:
         """Delete what the ledger does not need, and gather the evidence; an earlier try may have sent the removal."""
         self._ledger.delete_earlier_bounds(entry)
         sent = self._sent()
         refused = sum(part.refused.count for part in sent.parts if part.refused)
         if sent.parts:
-            outcome = RemovalOutcome.REFUSED if refused else RemovalOutcome.REMOVED
+            outcome = Outcome.REFUSED if refused else Outcome.REMOVED
         self._result = Removal(
             outcome=outcome,
-            audience_id=None if outcome is RemovalOutcome.NO_AUDIENCE else entry.state.audience_id,
+            audience_id=None if outcome is Outcome.NO_AUDIENCE else entry.state.audience_id,
             removed=sum(part.members.count for part in sent.parts) - refused,
             refused=refused,
             uploads=sent.uploads,

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from customer_match.erasure.evidence import Outcome, Removal
 from customer_match.erasure.register import Erased, Register
 from customer_match.errors import TransientError
 from customer_match.ledger.actions import Action
@@ -19,7 +20,7 @@ from customer_match.members.files import write_members
 from customer_match.routes import RouteChoice
 from customer_match_delivery.call_tracking import UnansweredCallsPending
 from customer_match_delivery.marks import Mark
-from customer_match_delivery.removal import MemberRemoval, Removal, RemovalOutcome
+from customer_match_delivery.removal import MemberRemoval
 from microsoft_advertising.client import Client
 from microsoft_advertising.faults import ServiceTerminalError
 from microsoft_advertising.models import UploadState
@@ -34,7 +35,7 @@ from tests.customer_match_delivery.in_memory import (
     small_calls,
 )
 
-REMOVED, NOT_A_MEMBER = RemovalOutcome.REMOVED, RemovalOutcome.NOT_A_MEMBER
+REMOVED, NOT_A_MEMBER = Outcome.REMOVED, Outcome.NOT_A_MEMBER
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -187,7 +188,7 @@ def test_without_digests_a_damaged_ledger_leaves_it_to_the_next_run() -> None:
     world.run({1, 2, 3})
     damage_bounds(world)
     world.register({2})
-    assert world.remove().outcome is RemovalOutcome.UNKNOWN
+    assert world.remove().outcome is Outcome.UNKNOWN
     assert world.people == {1, 2, 3}
     world.run({1, 2, 3})
     check(world, {1, 3})
@@ -222,7 +223,7 @@ def test_an_audience_that_does_not_exist_any_more() -> None:
     world.run({1, 2})
     world.service.audiences.clear()
     removal = world.forget({2})
-    assert (removal.outcome, removal.audience_id) == (RemovalOutcome.NO_AUDIENCE, None)
+    assert (removal.outcome, removal.audience_id) == (Outcome.NO_AUDIENCE, None)
     assert world.named_in_ledger() == set()
     world.run({1, 2})
     check(world, {1})
@@ -238,7 +239,7 @@ def test_a_refused_removal_is_told_and_stays_known(route: RouteChoice) -> None:
     world.service.refuse, world.service.refuses_removals = {2: (8004,)}, True
     removal = world.forget({2, 3})
     assert (removal.outcome, removal.removed, removal.refused) == (
-        RemovalOutcome.REFUSED, 1, 1,
+        Outcome.REFUSED, 1, 1,
     )  # fmt: skip
     assert world.people == {1, 2}
     world.service.refuse = {}

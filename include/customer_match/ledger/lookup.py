@@ -20,7 +20,7 @@ from typing import Protocol
 
 from customer_match.export.segments import export_of
 from customer_match.ledger.state import Settled, State
-from customer_match.ledger.store import Entry, Ledger, Storage, ledger_folder
+from customer_match.ledger.store import Entry, Ledger, Storage, audience_in, ledger_folder
 from customer_match.members.files import DamagedMembers, MembersFile, read_members, write_members
 from customer_match.safe_names import slug
 from customer_match.workspace.identity import workspace_id
@@ -55,6 +55,23 @@ class Ledgers:
     def of(self, audience: str) -> Ledger:
         """The ledger under an audience's name."""
         return Ledger(self._storage, ledger_folder(self._account_id, audience), audience)
+
+    def names(self, known: Collection[str] = ()) -> tuple[list[str], list[str]]:
+        """Find the names of all audiences that have a ledger.
+
+        Args:
+            known: Names of audiences: a ledger without any readable state is recognised by its folder.
+
+        Returns:
+            The names, and the folders whose audience cannot be found out.
+        """
+        parent, named = f"ledgers/{self._account_id}", {slug(name): name for name in known}
+        names, unknown = [], []
+        for folder in self._storage.list(parent):
+            name = audience_in(self._storage, f"{parent}/{folder}") or named.get(folder)
+            names += [name] if name is not None else []
+            unknown += [f"{parent}/{folder}"] if name is None else []
+        return names, unknown
 
     def before(self, segment: str, audience: str) -> Ledger | None:
         """The ledger that a segment used last, if it is under another name than the audience's present one.

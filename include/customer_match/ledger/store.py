@@ -21,7 +21,7 @@ from customer_match.members.files import DamagedMembers, MembersFile, read_membe
 from customer_match.redaction import logger
 from customer_match.safe_names import slug
 
-__all__ = ["Entry", "Ledger", "LedgerConflict", "Storage", "ledger_folder"]
+__all__ = ["Entry", "Ledger", "LedgerConflict", "Storage", "audience_in", "ledger_folder"]
 
 log = logger(__name__)
 
@@ -53,6 +53,16 @@ class Storage(Protocol):
 
     def delete(self, relative: str, /, *, recursive: bool = False) -> None:
         """Delete a file or a folder."""
+
+
+def audience_in(storage: Storage, folder: str) -> str | None:
+    """The name of the audience whose ledger is in a folder, by its newest readable state; None if none is readable."""
+    for number in reversed(numbered(storage.list(f"{folder}/states")).numbers):
+        try:
+            return decode(storage.read_bytes(f"{folder}/states/{file_name(number)}"), number).audience
+        except DamagedState:
+            continue
+    return None
 
 
 class LedgerConflict(TransientError):
@@ -212,6 +222,10 @@ class Ledger:
         """
         entry = self.load()
         self.write(entry, State(audience=self._audience, late=entry.state.unanswered_calls()))
+
+    def delete_bounds(self) -> None:
+        """Delete all members of a ledger that was moved: they are in the ledger under the audience's new name."""
+        self._storage.delete(f"{self._folder}/bounds", recursive=True)
 
     def delete_earlier_bounds(self, entry: Entry) -> None:
         """Delete all members that this state does not need: after an erasure, no earlier ones may be kept.

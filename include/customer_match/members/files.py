@@ -6,10 +6,11 @@ its members, so that an incomplete, damaged or foreign file is detected when it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from isal import isal_zlib
@@ -22,6 +23,7 @@ __all__ = [
     "DamagedMembers",
     "Files",
     "MembersFile",
+    "is_any_in",
     "read_members",
     "write_members",
 ]
@@ -109,6 +111,28 @@ def read_members(files: Files, reference: MembersFile | None) -> Iterator[Digest
             f"{reference.path} of the workspace is damaged or another file: it does not hold the {count} members that "
             "were written."
         )
+
+
+def is_any_in(files: Files, path: str, wanted: Callable[[Digests], npt.NDArray[np.bool_]]) -> bool:
+    """Whether a file holds any member that is wanted; it is not verified, as there is no reference to it.
+
+    Args:
+        files: The workspace.
+        path: The file; one without members holds none.
+        wanted: Tells which of n digests are wanted: shape (n,).
+
+    Raises:
+        DamagedMembers: The file cannot be read.
+    """
+    try:
+        with files.open_input(path) as file:
+            parquet = pq.ParquetFile(file, pre_buffer=False)
+            if parquet.schema_arrow != _SCHEMA:
+                return False
+            batches = parquet.iter_batches(ROW_GROUP, use_threads=False)
+            return any(wanted(_as_digests(batch.column(0))).any() for batch in batches)
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise DamagedMembers(f"{path} of the workspace cannot be read: {error}") from error
 
 
 def _checksum(digests: Digests, before: int) -> int:

@@ -22,6 +22,7 @@ from airflow_microsoft_advertising.cli.audiences import audiences
 from airflow_microsoft_advertising.cli.audit import command as audit_command
 from airflow_microsoft_advertising.cli.checking.command import validate
 from airflow_microsoft_advertising.cli.consent import command as consent_command
+from airflow_microsoft_advertising.cli.forgetting.command import forget
 from airflow_microsoft_advertising.cli.history.report import report
 from airflow_microsoft_advertising.cli.history.runs import history, status
 from airflow_microsoft_advertising.cli.login.command import login
@@ -143,6 +144,7 @@ app.command()(status)
 app.command()(history)
 app.command()(report)
 app.command()(audiences)
+app.command()(forget)
 app.command("sample-lake")(sample_lake)
 
 

@@ -238,3 +238,21 @@ def test_a_crash_after_any_write(storage: Storage, ledgers: Ledgers) -> None:
         else:
             break
     assert writes == 6, "closed, two files of members, copied, pointer: that is five"
+
+
+def test_all_audiences_with_a_ledger_are_found_even_by_a_damaged_one(
+    storage: Storage, ledgers: Ledgers
+) -> None:
+    """An erasure looks at every audience: a name comes from any readable state, or from the folder."""
+    for name in (OLD, NEW, "Lost", "Forgotten"):
+        delivered(ledgers.of(name), storage, 1)
+    states = {name: f"{ledgers.of(name).folder}/states/" for name in (NEW, "Lost", "Forgotten")}
+    for path in list(storage.files):
+        if path.startswith((states["Lost"], states["Forgotten"])):
+            storage.files[path] = b"damaged"
+    newest = max(path for path in storage.files if path.startswith(states[NEW]))
+    storage.files[newest] = b"damaged"
+    names, unknown = ledgers.names(["Lost", "Never delivered"])
+    assert sorted(names) == sorted([OLD, NEW, "Lost"])
+    assert unknown == [ledgers.of("Forgotten").folder]
+    assert Ledgers(storage, "9").names() == ([], [])

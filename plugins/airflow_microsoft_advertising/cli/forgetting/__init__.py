@@ -1,0 +1,1 @@
+"""`customer-match forget`: erases people from all audiences."""

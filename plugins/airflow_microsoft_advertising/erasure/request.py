@@ -1,0 +1,196 @@
+"""Carries out requests for erasure in all workspaces, and completes those that are pending.
+
+First, every register gets the people, so that no run sends them any more. Then they are removed from one audience after
+the other; the evidence is written after each. An audience that another run holds is tried again after the others.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_microsoft_advertising.erasure.removing import Remover
+from customer_match.erasure.evidence import AudienceEvidence, Evidence, Requests
+from customer_match.erasure.register import Erased, Register
+from customer_match.errors import CustomerMatchError
+from customer_match.members.digests import empty, is_in_any
+from customer_match.runs.staged_members import delete_staged
+
+if TYPE_CHECKING:
+    from airflow_microsoft_advertising.erasure.places import Account, Place, Target
+    from airflow_microsoft_advertising.erasure.removing import Holder
+    from customer_match.erasure.people import People
+    from customer_match.ledger.bounds import Flags
+    from customer_match.members.digests import Digests
+
+__all__ = ["Erasing", "Finished"]
+
+
+class Finished(NamedTuple):
+    """The evidence of a request in one workspace."""
+
+    place: Place
+    evidence: Evidence
+
+
+class _Sought(NamedTuple):
+    """The members of a request: by their keyed ids, and by their digests, if these are known."""
+
+    erased: Erased
+    given: Digests
+
+    def among(self, digests: Digests) -> Flags:
+        """Which of n digests are theirs: shape (n,)."""
+        return is_in_any(digests, [self.given]) if len(self.given) else self.erased.among(digests)
+
+
+@dataclass(frozen=True)
+class Erasing:
+    """Carries out requests.
+
+    Attributes:
+        places: All workspaces.
+        key: The key of the registers.
+        holder: Who holds leases.
+        seconds: How long to wait for other runs, and for one upload.
+        notify: Gets a line about each audience.
+        sleep: Waits for a number of seconds; replaced in tests.
+    """
+
+    places: Sequence[Place]
+    key: bytes = field(repr=False)
+    holder: Holder
+    seconds: float
+    notify: Callable[[str], None] = lambda _: None
+    sleep: Callable[[float], None] = time.sleep
+
+    def request(self, people: People) -> list[Finished]:
+        """Carry out a new request.
+
+        Returns:
+            The evidence of each workspace.
+
+        Raises:
+            CustomerMatchError: A register cannot be written. Then nobody was removed.
+        """
+        now = datetime.now(UTC)
+        number = f"{now:%Y%m%d}-{secrets.token_hex(4)}"
+        received = [(place, self._receive(place, people, number, now)) for place in self.places]
+        return [self._carry_out(place, evidence, people.digests) for place, evidence in received]
+
+    def complete(self) -> list[Finished]:
+        """Complete all pending requests, without the addresses: members are recognised by their keyed ids.
+
+        Raises:
+            CustomerMatchError: A register or the evidence cannot be read.
+        """
+        return [
+            self._carry_out(place, evidence, empty())
+            for place in self.places
+            for evidence in Requests(place.workspace).all()
+            if not evidence.is_complete
+        ]
+
+    def _receive(self, place: Place, people: People, number: str, now: datetime) -> Evidence:
+        register = Register(place.workspace).add(self.key, people.digests)
+        evidence = Evidence(
+            request=number,
+            received=now.date(),
+            people=people.people,
+            hashes=people.hashes,
+            ids=tuple(sorted(one.hex() for one in register.ids_of(people.digests))),
+            register_number=register.number,
+            unreached=("The request was received, and nothing was done yet.",),
+            checked_at=now,
+        )
+        Requests(place.workspace).write(evidence)
+        return evidence
+
+    def _carry_out(self, place: Place, evidence: Evidence, given: Digests) -> Finished:
+        erased = Erased(evidence.register_number, self.key, map(bytes.fromhex, evidence.ids))
+        sought, unreached = _Sought(erased, given), list(place.unreached)
+        for account in place.accounts:
+            try:
+                for one in self._remove(account, evidence, sought, unreached):
+                    evidence = evidence.with_audience(one)
+                    Requests(place.workspace).write(evidence)
+            except CustomerMatchError as error:
+                unreached.append(f"Account {account.id}: {error}")
+        staged = delete_staged(place.workspace, sought.among, needed=_needed(place))
+        evidence = evidence.model_copy(
+            update={
+                "staged_deleted": evidence.staged_deleted + staged.deleted,
+                "runs_not_ended": staged.not_ended,
+                "unreached": tuple(unreached),
+                "checked_at": datetime.now(UTC),
+            }
+        )
+        Requests(place.workspace).write(evidence)
+        return Finished(place, evidence)
+
+    def _remove(
+        self, account: Account, evidence: Evidence, sought: _Sought, unreached: list[str]
+    ) -> Iterator[AudienceEvidence]:
+        """Remove the members from all audiences of an account where that is not done yet."""
+        with account.hook.get_conn() as client:
+            targets = account.targets(client.list_audiences())
+            unreached += [_unreadable(folder) for folder in targets.unknown]
+            for name in targets.moved:
+                account.ledgers.of(name).delete_bounds()
+            remover = Remover(
+                account, client, evidence.request, *sought, self.holder, self.seconds, self.sleep
+            )
+            waiting = deque(one for one in targets.found if not _is_done(evidence, account, one))
+            yield from self._in_turns(remover, waiting)
+
+    def _in_turns(self, remover: Remover, waiting: deque[Target]) -> Iterator[AudienceEvidence]:
+        """Try each audience, and again those that other runs hold, as long as there is time."""
+        deadline, failed = time.monotonic() + self.seconds, 0
+        while waiting:
+            target = waiting.popleft()
+            evidence, retry_after = remover.remove_from(target)
+            self.notify(_line(evidence))
+            left = deadline - time.monotonic()
+            if retry_after is None or left <= 0:
+                yield evidence
+                continue
+            waiting.append(target)
+            failed += 1
+            if failed >= len(waiting):  # all that are left are held
+                self.sleep(min(retry_after, left))
+                failed = 0
+
+
+def _is_done(evidence: Evidence, account: Account, target: Target) -> bool:
+    known = evidence.of(account.id, target.name)
+    return known is not None and known.outcome.is_final
+
+
+def _needed(place: Place) -> set[str]:
+    """The paths of members that the ledgers of a workspace name."""
+    needed = set()
+    for account in place.accounts:
+        for name in account.ledgers.names()[0]:
+            state = account.ledgers.of(name).load().state
+            files = [file for part in state.parts for file in (part.members, part.refused)]
+            files += [call.members for call in state.late]
+            needed |= {file.path for file in files if file}
+    return needed
+
+
+def _unreadable(folder: str) -> str:
+    return (
+        f"No state of the ledger in {folder} of the workspace can be read, and no audience has its name. If the "
+        "audience does not exist any more, delete the folder; otherwise run its export once. Then run "
+        "`customer-match forget --pending`."
+    )
+
+
+def _line(evidence: AudienceEvidence) -> str:
+    reason = f": {evidence.reason}" if evidence.reason else ""
+    return f"{evidence.account} {evidence.audience}: {evidence.outcome}{reason}"
