@@ -1,4 +1,4 @@
-"""Deletes the audience of a table that no longer exists, if the export asks for that.
+"""Deletes an audience: its table no longer exists and the export asks for that, or whoever started the run did.
 
 A deletion cannot be undone, so the audience must certainly be ours. It is either the audience that our ledger records,
 unless it now carries the mark of another export or segment, or the audience that carries our own mark. A matching name
@@ -63,7 +63,7 @@ class AudienceDeletion:
         if len(own) > 1:
             listed = ", ".join(f"{audience.id} ({audience.name!r})" for audience in own)
             raise ConfigurationError(
-                f"Several audiences belong to the segment {self.spec.name!r}, whose table no longer exists: ids "
+                f"Several audiences belong to the segment {self.spec.name!r}, which is to be emptied or deleted: ids "
                 f"{listed}. Delete those that you do not need (`customer-match audiences --delete ID`)."
             )
         return own[0] if own else None
@@ -78,7 +78,7 @@ class AudienceDeletion:
 
         Args:
             found: The audience; None if it no longer exists.
-            interval_end: End of the data interval in which the table was missing.
+            interval_end: End of the run's data interval.
             force: Permission to go back to an older data interval than the ledger records.
 
         Returns:
@@ -97,7 +97,7 @@ class AudienceDeletion:
             # If the answer is lost and the table comes back, nothing is sent until the call can no longer take effect.
             entry = ledger.write(entry, state.with_unanswered_deletion(found.id, until=may_land_until(now)))
             self.client.delete_audience(found.id)
-            log.info("Deleted the audience %r (id %s): its table no longer exists", found.name, found.id)
+            log.info("Deleted the audience %r (id %s)", found.name, found.id)
         elif state.audience_id is None or state.moved_to is not None or not self._is_gone(state):
             return None  # the ledger describes another audience, or none
         ledger.write(entry, state.deleted(interval_end, segment=self.spec.key, at=now))

@@ -27,7 +27,7 @@ __all__ = ["Ending", "Segment", "Selection", "Selections", "export_of", "identit
 
 
 Ending = Literal["empty", "delete"]
-"""What to do with an audience whose table has vanished."""
+"""What to do with an audience whose table has vanished, or whose end was ordered by whoever started the run."""
 
 
 class Selection(Section):
@@ -107,7 +107,8 @@ class Segment(BaseModel):
         path: Path of the table, relative to the source's root or a URL; None: found by its name.
         audience_id: Id of the audience to write to; None: found by name, or created.
         fault: Why its table's name prevents the export; None normally.
-        ending: What to do with the audience because its table has vanished; None normally.
+        ending: What to do with the audience instead of filling it; None normally.
+        ordered: Whether whoever started the run ordered this ending; otherwise the table has vanished.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -118,6 +119,7 @@ class Segment(BaseModel):
     path: str | None = None
     fault: str | None = None
     ending: Ending | None = None
+    ordered: bool = False
 
 
 def _table_as_selection(value: object) -> object:

@@ -142,6 +142,10 @@ class Remembered:
             gone=len(vanished),
         )
 
+    def all(self) -> list[Seen]:
+        """All tables of patterns that were delivered and not forgotten since, in order of their records."""
+        return [seen for name in self._files.list(self._folder) if (seen := self._read(name))]
+
     def are_known(self) -> Callable[[str], bool]:
         """A function that says whether a table was delivered before and not forgotten since."""
         before = set(self._files.list(self._folder))

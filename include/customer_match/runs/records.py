@@ -93,8 +93,8 @@ class Chunked(_Record):
         plan: The parts to send.
         audience: Name of the audience.
         interval_end: End of the target's data interval.
-        ending: What to do with the audience because its table has vanished; None normally. For `delete` there is no
-            plan.
+        ending: What to do with the audience instead of filling it; None normally. For `delete` there is no plan.
+        ordered: Whether whoever started the run ordered this ending; otherwise the table has vanished.
         spared: Ids of audiences that the export file names; they are never deleted, whatever the ledger says.
         looked_at: When the table was last searched for before the audience is emptied or deleted; None normally.
         skipped: Why nothing is sent for this data interval; None normally.
@@ -108,6 +108,7 @@ class Chunked(_Record):
     audience: str
     interval_end: datetime
     ending: Ending | None = None
+    ordered: bool = False
     spared: tuple[str, ...] = ()
     looked_at: datetime | None = None
     skipped: str | None = None

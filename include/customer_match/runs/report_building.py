@@ -20,9 +20,9 @@ from customer_match.runs.report import OUTCOME_OF_ENDING, Outcome, SegmentReport
 
 __all__ = ["segment_report"]
 
-_VANISHED: Final[dict[Ending, str]] = {
-    "empty": "The table no longer exists. The audience would be emptied.",
-    "delete": "The table no longer exists. The audience would be deleted.",
+_WOULD: Final[dict[Ending, str]] = {
+    "empty": "The audience would be emptied.",
+    "delete": "The audience would be deleted.",
 }
 
 
@@ -129,7 +129,7 @@ def _outcome(
     if chunked and chunked.plan is None and chunked.ending is None:
         return Outcome.SKIPPED, chunked.skipped
     if chunked and dry_run:
-        return Outcome.DRY_RUN, _VANISHED[chunked.ending] if chunked.ending else None
+        return Outcome.DRY_RUN, _reason(chunked, _WOULD[chunked.ending]) if chunked.ending else None
     if delivered is None:
         return (
             Outcome.FAILED,
@@ -137,15 +137,18 @@ def _outcome(
         )
     if delivered.refused:
         return Outcome.REFUSED_SOME, f"{delivered.refusals}; the next run sends them again."
-    return _outcome_of_delivery(chunked.ending if chunked else None, delivered)
+    return _outcome_of_delivery(chunked, delivered)
 
 
-def _outcome_of_delivery(ending: Ending | None, delivered: Delivered) -> tuple[Outcome, str | None]:
-    if ending is None:
+def _outcome_of_delivery(chunked: Chunked | None, delivered: Delivered) -> tuple[Outcome, str | None]:
+    if chunked is None or chunked.ending is None:
         return (Outcome.DELIVERED if delivered.parts else Outcome.UNCHANGED), None
     if delivered.audience_id is None:
-        return (
-            Outcome.UNCHANGED,
-            "The table no longer exists, and no audience certainly belongs to this segment.",
-        )
-    return OUTCOME_OF_ENDING[ending], "The table no longer exists."
+        return Outcome.UNCHANGED, _reason(chunked, "No audience certainly belongs to this segment.")
+    return OUTCOME_OF_ENDING[chunked.ending], _reason(chunked)
+
+
+def _reason(chunked: Chunked, more: str = "") -> str:
+    """Why an audience ends instead of being filled."""
+    why = "Whoever started the run ordered it." if chunked.ordered else "The table no longer exists."
+    return f"{why} {more}".rstrip()

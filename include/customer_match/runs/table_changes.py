@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from unicodedata import normalize
 
-from customer_match.export.matching import taken_by_patterns
+from customer_match.export.matching import segments_of, taken_by_patterns
 from customer_match.export.model import Export
-from customer_match.export.segments import Segment
+from customer_match.export.segments import Ending, Segment
 from customer_match.export.sources import Source
+from customer_match.export.values import comparable
 from customer_match.ledger.state import State
 from customer_match.planning.known_tables import Changes, Remembered, to_end
 from customer_match.profiles.dated_source import DatedSource
@@ -66,6 +67,23 @@ class TableChanges:
     def endings(self, changes: Changes, *, at_once: bool) -> list[Segment]:
         """The segments of vanished tables whose audiences are to be emptied or deleted."""
         return to_end(self.export, changes.vanished, self.interval_end, at_once=at_once)
+
+    def ordered_endings(self, ending: Ending) -> list[Segment]:
+        """The segments of all audiences of the export: those that the file names, and those of delivered tables.
+
+        The lake is not asked: the audiences of an export end even if its tables are gone.
+
+        Args:
+            ending: What whoever started the run ordered.
+        """
+        segments = segments_of(self.export)
+        named = {comparable(segment.audience) for segment in segments}
+        segments += [
+            Segment(table=one.table, audience=one.audience)
+            for one in self._remembered.all()
+            if comparable(one.audience) not in named
+        ]
+        return [segment.model_copy(update={"ending": ending, "ordered": True}) for segment in segments]
 
     def are_known(self) -> Callable[[str], bool]:
         """A function that says whether a table was delivered before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -92,7 +93,10 @@ def _check(
 
 
 def _chunk_vanished(run: ExportRun, segment: Segment, staged: Staged, elapsed: Elapsed) -> Chunked:
-    """Plan what happens to the audience of a vanished table, unless the table is back or existed on a later day."""
+    """Plan how an audience ends: as ordered, or because its table has vanished, unless the table is back.
+
+    The table is back, too, if it existed on a later day.
+    """
     state, now = run.known(segment), run.now()
     # `force` is for data, and there is none here. It is used only to leave an interval in the future, written by a
     # clock that was ahead.
@@ -104,19 +108,33 @@ def _chunk_vanished(run: ExportRun, segment: Segment, staged: Staged, elapsed: E
         in_order(state, run.interval_end, force, now=now)
     except Overtaken as overtaken:
         return chunked.model_copy(update={"skipped": str(overtaken), "seconds": elapsed()})
-    if reason := reason_to_wait(run.export, segment, run.source, run.tables(), run.open_table):
+    if reason := _reason_to_wait(run, segment):
         return chunked.model_copy(update={"skipped": reason, "seconds": elapsed()})
     plan = _plan(run, segment, state, staged) if segment.ending == "empty" else None
     return chunked.model_copy(
         update={
             "ending": segment.ending,
-            "spared": tuple(one.audience_id for one in run.export.segments if one.audience_id),
-            "looked_at": run.now(),
+            "ordered": segment.ordered,
+            "spared": tuple(_ids_of_others(run, segment)),
+            "looked_at": None if segment.ordered else run.now(),
             "plan": plan,
             "skipped": DRY_RUN if run.dry_run else None,
             "seconds": elapsed(),
         }
     )
+
+
+def _reason_to_wait(run: ExportRun, segment: Segment) -> str | None:
+    """Why the audience of a vanished table is kept in this run; None if it ends. What was ordered does not wait."""
+    if segment.ordered:
+        return None
+    return reason_to_wait(run.export, segment, run.source, run.tables(), run.open_table)
+
+
+def _ids_of_others(run: ExportRun, segment: Segment) -> Iterator[str]:
+    """Ids of audiences that the export file names for other segments."""
+    ids = (one.audience_id for one in run.export.segments)
+    return (id_ for id_ in ids if id_ and id_ != segment.audience_id)
 
 
 def _plan(run: ExportRun, segment: Segment, state: State, staged: Staged) -> Plan:

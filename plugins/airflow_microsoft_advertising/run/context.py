@@ -41,6 +41,7 @@ def run_of(export: Export, context: Context) -> ExportRun:
         full=chosen["mode"] == "full",
         dry_run=chosen["dry_run"],
         ignore_guards=chosen["ignore_guards"],
+        ending=None if chosen["ending"] == "none" else chosen["ending"],
         force=chosen["force"],
         began=dag_run.start_date,
         interval_start=dag_run.data_interval_start,

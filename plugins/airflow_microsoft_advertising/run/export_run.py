@@ -15,7 +15,7 @@ from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake.filesystem import filesystem
 from customer_match.date_templates import RunDates
 from customer_match.export.model import Export
-from customer_match.export.segments import Segment
+from customer_match.export.segments import Ending, Segment
 from customer_match.export.sources import Source
 from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.state import State
@@ -49,6 +49,7 @@ class ExportRun:
         full: Replace audiences instead of sending differences.
         dry_run: Do everything except sending.
         ignore_guards: Ignore the export's guards in this run.
+        ending: What to do with all audiences instead of filling them; None: they are filled.
         force: Apply this data interval even if an audience holds a newer one.
         began: When the run began; None: now. `force` does not override data that was delivered since then.
         interval_start: Start of the data interval; None: the same as its end.
@@ -64,6 +65,7 @@ class ExportRun:
     full: bool = False
     dry_run: bool = False
     ignore_guards: bool = False
+    ending: Ending | None = None
     force: bool = False
     began: datetime | None = None
     interval_start: datetime | None = None

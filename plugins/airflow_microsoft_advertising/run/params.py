@@ -42,6 +42,14 @@ def params(export: Export) -> dict[str, Param]:
             title="Ignore guards",
             description="Ignore the export's guards in this run.",
         ),
+        "ending": Param(
+            "none",
+            type="string",
+            enum=["none", "empty", "delete"],
+            title="Ending",
+            description="none: deliver the segments. empty, delete: empty or delete the audiences instead, before the "
+            "export is removed. No table is read, and guards do not apply.",
+        ),
         "force": Param(
             False,  # noqa: FBT003
             type="boolean",

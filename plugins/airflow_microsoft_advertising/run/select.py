@@ -17,6 +17,7 @@ from customer_match.export.matching import segments_of, unmatched
 from customer_match.export.model import Export
 from customer_match.export.segments import Segment
 from customer_match.planning.data_intervals import check_not_ahead
+from customer_match.planning.known_tables import Changes
 from customer_match.redaction import logger
 from customer_match.runs.records import Step
 from customer_match.safe_names import slug
@@ -25,7 +26,7 @@ from customer_match.wording import did_you_mean
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
     from airflow_microsoft_advertising.run.export_run import ExportRun
-    from customer_match.planning.known_tables import Changes, Seen
+    from customer_match.planning.known_tables import Seen
 
 __all__ = ["check_before_reading", "check_run", "select_segments"]
 
@@ -74,8 +75,8 @@ def check_run(run: ExportRun) -> str | None:
 def select_segments(run: ExportRun, names: Sequence[str] = ()) -> list[Segment]:
     """Choose the segments of a run: all of the export, or those with the given names.
 
-    This includes segments whose tables have vanished, if the export empties or deletes their audiences. The audit trail
-    records that the run begins.
+    This includes segments whose tables have vanished, if the export empties or deletes their audiences. If the run ends
+    the audiences of the export, it is all that it has delivered. The audit trail records that the run begins.
 
     Args:
         run: The run.
@@ -90,7 +91,7 @@ def select_segments(run: ExportRun, names: Sequence[str] = ()) -> list[Segment]:
         for folder in ("ledgers", "segments", f"runs/{slug(run.export.name)}"):
             run.workspace.clean(folder)
         check_not_ahead(run.interval_end, run.now())
-        segments, changes = _find(run)
+        segments, changes = _all_to_end(run) if run.ending else _find(run)
         if names:
             segments, changes = _choose(run.export, segments, names), changes.chosen(names)
         run.changes.note(changes)
@@ -121,6 +122,18 @@ def _find(run: ExportRun) -> tuple[list[Segment], Changes]:
     if not run.dry_run:
         run.changes.note_missed(_without_later_deliveries(run, changes), tables)
     return segments, changes
+
+
+def _all_to_end(run: ExportRun) -> tuple[list[Segment], Changes]:
+    """The segments of all audiences of the export, to be emptied or deleted as whoever started the run ordered."""
+    assert run.ending is not None  # noqa: S101 (the caller's condition)
+    segments = run.changes.ordered_endings(run.ending)
+    if not segments:
+        raise ConfigurationError(
+            f"The export {run.export.name!r} has delivered no audience that could be emptied or deleted. Remove its "
+            "file."
+        )
+    return segments, Changes()
 
 
 def _choose(export: Export, segments: Sequence[Segment], names: Sequence[str]) -> list[Segment]:

@@ -90,14 +90,18 @@ def check_table(run: ExportRun, segment: Segment, table: Table) -> Iterator[Find
     yield check_rows(segment.audience, table.location, table.profiles(), len(table.files), guards)
 
 
-def _validate_vanished(run: ExportRun, segment: Segment, elapsed: Elapsed) -> Validated:
-    """Check a vanished table: `max_vanished` stops the run if too many tables vanished at once."""
+def _check_vanished(run: ExportRun, segment: Segment) -> Finding | None:
     changes = run.changes.read()
     if changes is None:
         raise TerminalError(
             f"The result of the task `select` is no longer in {run.folder}. Clear that task and the tasks after it."
         )
-    finding = check_vanished(segment.audience, changes, run.export.guards)
+    return check_vanished(segment.audience, changes, run.export.guards)
+
+
+def _validate_vanished(run: ExportRun, segment: Segment, elapsed: Elapsed) -> Validated:
+    """Check a vanished table: `max_vanished` stops the run if too many vanished at once, unless all are to end."""
+    finding = None if segment.ordered else _check_vanished(run, segment)
     overridden = apply_guards(finding, ignore=run.ignore_guards)
     return Validated(
         seconds=elapsed(),

@@ -33,6 +33,9 @@ PEOPLE = [
 
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
 
+_OPTIONS = ("full", "dry_run", "ignore_guards", "ending", "force", "began", "kind", "ordered_by")
+"""Attributes of a run; everything else is a key of the export."""
+
 
 class Lake:
     """A folder of tables and an export that reads them."""
@@ -52,7 +55,7 @@ class Lake:
     def run(self, *, name: str = "run-1", interval_end: datetime = DAY, **options: Any) -> ExportRun:
         choices = {
             key: options.pop(key)
-            for key in ("full", "dry_run", "ignore_guards", "force", "began", "kind", "ordered_by")
+            for key in _OPTIONS
             if key in options
         }
         keys = {

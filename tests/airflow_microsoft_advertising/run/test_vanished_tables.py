@@ -635,7 +635,7 @@ def test_an_audience_that_another_export_has_taken_over_is_kept(days: Days, endi
     before = days.ledger("Gold").load().state
     told = of(days.run(), "Gold")
     assert (told.outcome, days.holds("Gold")) == (Outcome.UNCHANGED, 5)
-    assert told.message == "The table no longer exists, and no audience certainly belongs to this segment."
+    assert told.message == "The table no longer exists. No audience certainly belongs to this segment."
     assert days.ledger("Gold").load().state == before, "it may be the other export's"
 
 

@@ -25,7 +25,10 @@ _FILE: Final = "privacy.json"
 
 
 def check_permission(run: ExportRun) -> None:
-    """Check that a run may begin, and store the agreement that allows it. A dry run needs none: nothing is sent.
+    """Check that a run may begin, and store the agreement that allows it.
+
+    A dry run needs none, because nothing is sent; nor does a run that empties or deletes audiences, which must be
+    possible after the agreement was withdrawn.
 
     Raises:
         ConfigurationError: There is no usable connection, the orderer of the run may not use it, or nobody has agreed
@@ -37,7 +40,7 @@ def check_permission(run: ExportRun) -> None:
     except ConfigurationError as error:
         raise ConfigurationError(str(error), key="connection") from None
     _check_orderer(run, connection)
-    if run.dry_run:
+    if run.dry_run or run.ending:
         return
     agreement = require_agreement(connection)
     run.workspace.write_bytes(f"{run.folder}/{_FILE}", agreement.model_dump_json(indent=1).encode())
