@@ -164,7 +164,7 @@ def test_schedule_and_time_zone(dags: Dags) -> None:
 def test_it_travels_through_the_metadata_database(dag: DAG) -> None:
     again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
     assert {task.task_id for task in again.tasks} == {task.task_id for task in dag.tasks}
-    assert set(again.params) == {"segments", "dry_run", "mode", "ignore_guards", "force"}
+    assert set(again.params) == {"segments", "dry_run", "mode", "ignore_guards", "ending", "force"}
 
 
 def test_the_same_file_makes_the_same_dag(dags: Dags) -> None:
@@ -264,6 +264,7 @@ def test_without_a_choice_all_segments_are_sent_incrementally(dag: DAG) -> None:
         "dry_run": False,
         "mode": "incremental",
         "ignore_guards": False,
+        "ending": "none",
         "force": False,
     }
     dag.params.validate()
@@ -277,6 +278,7 @@ def test_without_a_choice_all_segments_are_sent_incrementally(dag: DAG) -> None:
         ("dry_run", True),
         ("mode", "full"),
         ("ignore_guards", True),
+        ("ending", "delete"),
         ("force", True),
     ],
 )
@@ -297,6 +299,7 @@ def test_a_good_parameter_is_accepted(dag: DAG, name: str, value: Any) -> None:
         ("mode", "half"),
         ("mode", None),
         ("ignore_guards", None),
+        ("ending", "keep"),
         ("force", "2026-01-01"),
     ],
 )

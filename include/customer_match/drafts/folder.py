@@ -53,6 +53,18 @@ class StoredFile:
         """SHA-256 of the content, in hex digits."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    def ensure_is(self, digest: str) -> None:
+        """Check that it is the file that somebody saw before.
+
+        Args:
+            digest: Of what was seen.
+
+        Raises:
+            ChangedMeanwhile: It is another one.
+        """
+        if digest != self.digest:
+            raise _changed(self.path)
+
 
 @dataclass(frozen=True)
 class ExportsFolder:
@@ -173,16 +185,20 @@ class ExportsFolder:
         except FileNotFoundError:
             is_unchanged = False
         if not is_unchanged:
-            raise ChangedMeanwhile(
-                f"Somebody has changed {path} in the meantime, so nothing was written. Open the page again, and repeat "
-                "what you changed."
-            )
+            raise _changed(path)
 
     def _results(self) -> list[tuple[Path, Export | BrokenExport]]:
         if not self.path.is_dir():
             return []
         paths = export_files(self.path)
         return list(zip(paths, load_files(paths), strict=True))
+
+
+def _changed(path: Path) -> ChangedMeanwhile:
+    return ChangedMeanwhile(
+        f"Somebody has changed {path} in the meantime, so nothing was written. Open the page again, and repeat "
+        "what you did."
+    )
 
 
 def _fault_of(name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from airflow_microsoft_advertising.run.export_run import ExportRun
+from customer_match.export.segments import Ending
 from customer_match.runs.states import RunKind
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ _KINDS: Final[Mapping[str, RunKind]] = {
 }
 """By Airflow's `DagRunType`."""
 
+_ENDINGS: Final[Mapping[str, Ending]] = {"empty": "empty", "delete": "delete"}
+"""By the value of the parameter; `none` is no ending."""
+
 
 def kind_of(run_type: str) -> RunKind | None:
     """What started a run, by Airflow's type of the run; None if it is a type that a newer Airflow has added."""
@@ -41,7 +45,7 @@ def run_of(export: Export, context: Context) -> ExportRun:
         full=chosen["mode"] == "full",
         dry_run=chosen["dry_run"],
         ignore_guards=chosen["ignore_guards"],
-        ending=None if chosen["ending"] == "none" else chosen["ending"],
+        ending=_ENDINGS.get(chosen.get("ending", "none")),  # runs of version 0.1.0 do not have it
         force=chosen["force"],
         began=dag_run.start_date,
         interval_start=dag_run.data_interval_start,

@@ -53,11 +53,7 @@ class Lake:
         return path / "part-0.parquet"
 
     def run(self, *, name: str = "run-1", interval_end: datetime = DAY, **options: Any) -> ExportRun:
-        choices = {
-            key: options.pop(key)
-            for key in _OPTIONS
-            if key in options
-        }
+        choices = {key: options.pop(key) for key in _OPTIONS if key in options}
         keys = {
             "name": "autumn",
             "title": "Autumn campaign",

@@ -57,6 +57,8 @@ def test_every_route_asks_for_a_login(app: FastAPI) -> None:
         "/exports",
         "/exports/{dag_id}",
         "/exports/{dag_id}/edit",
+        "/exports/{dag_id}/remove",
+        "/exports/{dag_id}/removed",
         "/exports/{dag_id}/saved",
         "/new",
         "/reports/{dag_id}/{run_id}",

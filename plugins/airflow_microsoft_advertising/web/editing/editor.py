@@ -12,7 +12,7 @@ from airflow_microsoft_advertising.web.editing.finding import find
 from airflow_microsoft_advertising.web.editing.form import Form
 from airflow_microsoft_advertising.web.editing.page import Page
 from airflow_microsoft_advertising.web.editing.resources import Resources
-from customer_match.drafts.folder import ChangedMeanwhile, ExportsFolder
+from customer_match.drafts.folder import ExportsFolder
 from customer_match.export.yaml_document import Problem
 
 __all__ = ["Editor"]
@@ -94,9 +94,5 @@ class Editor:
         stored = self.origin.stored
         if stored is None or self.origin.is_new:
             return self.folder.add(form.name, draft.text)
-        if digest != stored.digest:
-            raise ChangedMeanwhile(
-                f"Somebody has changed {stored.path} since this page was opened, so nothing was written. Open the page "
-                "again, and repeat what you changed."
-            )
+        stored.ensure_is(digest)
         return self.folder.replace(stored, draft.text)

@@ -32,7 +32,7 @@ from customer_match.redaction import logger, without_addresses
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-__all__ = ["may_add", "router"]
+__all__ = ["DagId", "may_add", "router", "stored_file"]
 
 
 log = logger(__name__)
@@ -108,7 +108,7 @@ def _editor(session: Any, user: Any, name: str, *, is_copy: bool = False) -> Edi
     readable = manager.get_authorized_dag_ids(user=user, method="GET")
     if is_copy and name and name not in readable:
         raise HTTPException(status.HTTP_403_FORBIDDEN, "You may not read the export that you want to copy.")
-    origin = Origin(_stored(folder, name), is_copy) if name else Origin()
+    origin = Origin(stored_file(folder, name), is_copy) if name else Origin()
     resources = Resources(user, manager, [one for one in folder.exports() if one.name in readable])
     connections = tuple(resources.connections(session))
     return Editor(folder, resources, origin, connections, datetime.now(UTC), _taken(session))
@@ -119,7 +119,12 @@ def _taken(session: Session) -> frozenset[str]:
     return frozenset(session.scalars(select(DagModel.dag_id)))
 
 
-def _stored(folder: ExportsFolder, name: str) -> StoredFile:
+def stored_file(folder: ExportsFolder, name: str) -> StoredFile:
+    """Find the file of an export.
+
+    Raises:
+        HTTPException: 404: It is not in the folder, or cannot be read.
+    """
     try:
         stored = folder.find(name)
     except ConfigurationError as error:

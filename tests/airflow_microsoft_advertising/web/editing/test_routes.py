@@ -245,7 +245,7 @@ def test_a_file_that_somebody_else_changed_is_kept(client: TestClient, exports: 
         "/exports/autumn/edit", data=Fields(page).values | {"action": "save", "title": "New"}
     )
     assert answer.status_code == 422
-    assert "since this page was opened" in unescape(answer.text)
+    assert "in the meantime" in unescape(answer.text)
     assert (exports / "autumn.yaml").read_text() == mine
 
 
