@@ -72,6 +72,12 @@ def test_an_export_has_a_page_with_its_runs(installation: Any, page: Page, run_i
     expect(frame.get_by_role("cell", name=AUDIENCE)).to_be_visible()
     page.goto(address(installation).replace("/exports", "/exports/basic"))
     assert serious(page) == []
+    page.get_by_role("link", name="Audit trail").click()
+    page.get_by_role("link", name="Verify the whole trail").click()
+    expect(page.get_by_role("status")).to_contain_text("It has the entry that Airflow keeps.")
+    page.get_by_role("row", name=AUDIENCE).first.locator("summary").click()
+    expect(page.locator("details[open] pre")).to_contain_text('"audience_id"')
+    assert serious(page) == []
 
 
 def test_a_chosen_audience_is_run_by_a_button(installation: Any, page: Page, run_id: str) -> None:

@@ -67,6 +67,7 @@ class RunStarted(_RunEvent):
         force: Whether older data may be applied over newer data.
         ignore_guards: Whether guards are ignored.
         chosen: The segments that were asked for; empty: all.
+        privacy: The agreement to data privacy that allows the run; None for a dry run.
     """
 
     event: Literal["run started"] = "run started"
@@ -80,6 +81,7 @@ class RunStarted(_RunEvent):
     force: bool = False
     ignore_guards: bool = False
     chosen: tuple[str, ...] = ()
+    privacy: PrivacyAgreement | None = None
 
 
 class SegmentEnded(_RunEvent):
@@ -151,7 +153,6 @@ class RunEnded(_RunEvent):
         segments: Number of its segments.
         failed: Number of those that failed.
         message: Why it has no segments; None normally.
-        privacy: The agreement to data privacy that allowed the run; None for a dry run, or if it did not begin.
     """
 
     event: Literal["run ended"] = "run ended"
@@ -159,7 +160,6 @@ class RunEnded(_RunEvent):
     segments: NonNegativeInt
     failed: NonNegativeInt
     message: str | None = None
-    privacy: PrivacyAgreement | None = None
 
 
 class EntriesDeleted(Event):

@@ -41,6 +41,5 @@ def events_of(report: RunReport, *, user: str | None, consent_columns: Mapping[s
         segments=len(segments),
         failed=report.failed,
         message=report.message,
-        privacy=report.privacy,
     )
     return [*segments, end]

@@ -125,9 +125,16 @@ class Trail:
         for number in old:
             self._files.delete(self._path(number))
 
-    def read(self) -> Iterator[TrailFile]:
-        """Read all files, in the order of their entries."""
+    def read(self, *, newest: int | None = None) -> Iterator[TrailFile]:
+        """Read the files, in the order of their entries.
+
+        Args:
+            newest: Only those with at least this many of the newest entries; None: all.
+        """
         numbers = self._numbers()
+        if newest is not None and numbers:
+            first = max((one for one in numbers if one <= numbers[-1] - newest + 1), default=numbers[0])
+            numbers = [one for one in numbers if one >= first]
         with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
             for start in range(0, len(numbers), _WINDOW):
                 yield from pool.map(self._read, numbers[start : start + _WINDOW])

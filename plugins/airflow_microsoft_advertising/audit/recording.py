@@ -13,6 +13,7 @@ from importlib.metadata import version as version_of
 from typing import TYPE_CHECKING
 
 from airflow_microsoft_advertising.audit.heads import VariableHeads
+from airflow_microsoft_advertising.run.checks.permission import load_agreement
 from customer_match.audit.chain import digest_of
 from customer_match.audit.events import RunStarted, name_of_user
 from customer_match.audit.run_events import events_of
@@ -69,6 +70,7 @@ def record_start(run: ExportRun, chosen: Sequence[str]) -> None:
         force=run.force,
         ignore_guards=run.ignore_guards,
         chosen=tuple(chosen),
+        privacy=load_agreement(run),
     )
     trail_of(export, run.workspace).append([event], run.now())
 

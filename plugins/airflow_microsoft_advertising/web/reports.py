@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from airflow.serialization.definitions.dag import SerializedDAG
     from sqlalchemy.orm import Session
 
-__all__ = ["NoReport", "read_report", "workspace_of"]
+__all__ = ["NoReport", "read_report", "workspace_of", "workspace_root_of"]
 
 _UPLOAD: Final = "segment.upload"
 """The task of an export's DAG whose arguments name the workspace."""
@@ -69,3 +69,8 @@ def workspace_of(dag: SerializedDAG | None) -> Workspace | None:
     task = dag.task_dict.get(_UPLOAD) if dag else None
     root, connection = getattr(task, "workspace_root", None), getattr(task, "workspace_conn_id", None)
     return None if root is None else Workspace(*filesystem(connection, root))
+
+
+def workspace_root_of(dag: SerializedDAG) -> str:
+    """Location of the workspace that a serialised DAG names; empty if it names none."""
+    return str(getattr(dag.task_dict.get(_UPLOAD), "workspace_root", ""))

@@ -66,6 +66,13 @@ class TestStart:
         assert datetime.fromisoformat(entry["interval_end"]) == DAY
         assert entry["configuration"] == configuration_digest(run.export)
 
+    def test_the_agreement_that_allows_the_run(self, lake: Lake) -> None:
+        run = lake.run()
+        agreement = {"by": "Maria Silva", "on": "2026-01-31T09:00:00Z", "text": "1-abc"}
+        run.workspace.write_bytes(f"{run.folder}/privacy.json", json.dumps(agreement).encode())
+        select_segments(run)
+        assert entries(run)[0]["privacy"] == agreement
+
     @pytest.mark.parametrize(("name", "recorded"), [("maria@contoso.com", "maria"), (None, None)])
     def test_a_user_of_airflow(self, lake: Lake, name: str | None, recorded: str | None) -> None:
         run = lake.run(kind=RunKind.MANUAL, ordered_by=name)
@@ -219,13 +226,6 @@ class TestEnd:
             write_report(run, [GOLD])
         assert run.workspace.exists(f"{run.folder}/report.json")
         assert run.workspace.exists(f"{run.folder}/report.html")
-
-    def test_the_agreement_that_allowed_the_run(self, lake: Lake) -> None:
-        run = lake.run()
-        agreement = {"by": "Maria Silva", "on": "2026-01-31T09:00:00Z", "text": "1-abc"}
-        run.workspace.write_bytes(f"{run.folder}/privacy.json", json.dumps(agreement).encode())
-        write_report(run, [GOLD])
-        assert entries(run)[-1]["privacy"] == agreement
 
     def test_a_run_that_is_reported_again_is_recorded_again(self, lake: Lake) -> None:
         run = lake.run()

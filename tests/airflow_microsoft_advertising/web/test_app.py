@@ -56,6 +56,7 @@ def test_every_route_asks_for_a_login(app: FastAPI) -> None:
     assert {route.path for route in routes(app)} == {
         "/exports",
         "/exports/{dag_id}",
+        "/exports/{dag_id}/audit",
         "/exports/{dag_id}/edit",
         "/exports/{dag_id}/remove",
         "/exports/{dag_id}/removed",

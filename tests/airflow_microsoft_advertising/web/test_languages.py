@@ -13,6 +13,7 @@ from airflow_microsoft_advertising import web
 from airflow_microsoft_advertising.web.exports_page import SERVING, SHOWN, SORTS, STATES
 from airflow_microsoft_advertising.web.languages import LANGUAGES, Language, chosen_language
 from customer_match.addresses.definition import Rejection
+from customer_match.audit.events import EntriesDeleted, RunEnded, RunStarted, SegmentEnded
 from customer_match.runs.report import Outcome
 from customer_match.runs.states import RunKind, RunState
 
@@ -27,6 +28,7 @@ WORDS = {
     *(state.value for state in RunState),
     *(outcome.value for outcome in Outcome),
     *(kind.value for kind in RunKind),
+    *(kind.model_fields["event"].default for kind in (RunStarted, SegmentEnded, RunEnded, EntriesDeleted)),
     "unknown",  # kind of a run
     *PLOTS,
     *(reason.replace("_", " ") for reason in Rejection),

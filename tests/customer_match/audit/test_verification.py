@@ -161,6 +161,16 @@ class TestMessages:
         first, *_ = self.faults(foreign, *self.LINES)
         assert first == "trail, line 1: this is not an entry: it was changed, or something else wrote it"
 
+    @pytest.mark.parametrize(
+        ("written", "other"), [(b'"aid":', b'"aid": '), (b"maria", b"mari\\u0061"), (b"{", b'{"aid":"1",')]
+    )
+    def test_a_line_that_means_the_same(self, written: bytes, other: bytes) -> None:
+        """A space, another spelling, and a key that the second one of its name replaces."""
+        changed = self.LINES[0].replace(written, other, 1)
+        assert changed != self.LINES[0]
+        [fault] = self.faults(changed, *self.LINES[1:])
+        assert fault == "trail, line 1: entry 1 does not match its hash: it was changed"
+
     def test_half_of_a_pair_of_surrogates(self) -> None:
         changed = self.LINES[0].replace(b"maria", b"\\ud800")
         [fault] = self.faults(changed, *self.LINES[1:])
