@@ -32,6 +32,12 @@ class MemoryStorage:
     def store(self, relative: str, content: bytes) -> None:
         self.files[relative] = content
 
+    def link(self, source: str, target: str) -> bool:
+        if target in self.files or source not in self.files:
+            return False
+        self.store(target, self.read_bytes(source))
+        return True
+
     def write_bytes(self, relative: str, data: bytes) -> None:
         self.store(relative, data)
 

@@ -1,3 +1,4 @@
+import errno
 import io
 import os
 import stat
@@ -51,6 +52,24 @@ def write_and_stop(workspace: Workspace, name: str, content: bytes) -> None:
 
 
 class TestAnyStorage:
+    def test_a_linked_file_is_independent_of_the_other(self, workspace: Workspace) -> None:
+        workspace.write_bytes("a", b"one")
+        if not workspace.link("a", "b/c"):
+            assert workspace.list("b") == []
+            return
+        workspace.write_bytes("a", b"two")
+        assert workspace.read_bytes("b/c") == b"one"
+        workspace.delete("a")
+        assert workspace.read_bytes("b/c") == b"one"
+
+    def test_what_exists_is_not_replaced_by_a_link(self, workspace: Workspace) -> None:
+        workspace.write_bytes("a", b"one")
+        workspace.write_bytes("b", b"two")
+        assert not workspace.link("a", "b")
+        assert not workspace.link("nowhere", "c")
+        assert workspace.read_bytes("b") == b"two"
+        assert workspace.list("") == ["a", "b"]
+
     def test_written_data_can_be_read(self, workspace: Workspace) -> None:
         workspace.write_bytes("a/b/c.json", b"one")
         assert workspace.read_bytes("a/b/c.json") == b"one"
@@ -280,6 +299,25 @@ class TestLocalDisk:
         monkeypatch.setattr(os, "link", link)
         with pytest.raises(ConfigurationError, match="does not support hard links"):
             local.create("state", b"")
+        local.write_bytes("a", b"one")
+        assert not local.link("a", "b"), "whoever asks for a link writes the file again"
+
+    @pytest.mark.faults
+    def test_a_link_that_fails_for_another_reason_is_reported(
+        self, local: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def link(*arguments: Any) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        local.write_bytes("a", b"one")
+        monkeypatch.setattr(os, "link", link)
+        with pytest.raises(ConfigurationError, match="full"):
+            local.link("a", "b")
+
+    def test_a_link_takes_no_space(self, local: Workspace) -> None:
+        local.write_bytes("a", b"one")
+        assert local.link("a", "folder/b")
+        assert Path(local.path("a")).samefile(local.path("folder/b"))
 
     def test_a_file_in_place_of_a_folder_is_reported(self, local: Workspace) -> None:
         local.write_bytes("file", b"")

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from customer_match.errors import TransientError
 from customer_match.ledger.encoding import DamagedState, decode, encode
 from customer_match.ledger.numbered_files import Numbered, file_name, numbered
 from customer_match.ledger.state import State
 from customer_match.ledger.view import is_known, settle, windows
-from customer_match.members.files import DamagedMembers, MembersFile, read_members
+from customer_match.members.files import DamagedMembers, Files, MembersFile, read_members
 from customer_match.redaction import logger
 from customer_match.safe_names import slug
 
@@ -33,14 +33,8 @@ def ledger_folder(account_id: str, audience: str) -> str:
     return f"ledgers/{account_id}/{slug(audience)}"
 
 
-class Storage(Protocol):
+class Storage(Files, Protocol):
     """The part of a workspace that a ledger needs."""
-
-    def open_input(self, relative: str, /) -> BinaryIO:
-        """Open a file for reading."""
-
-    def open_output(self, relative: str, /) -> BinaryIO:
-        """Open a file for writing; it appears when it is closed."""
 
     def read_bytes(self, relative: str, /) -> bytes:
         """Read a small file."""

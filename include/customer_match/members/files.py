@@ -23,6 +23,7 @@ __all__ = [
     "DamagedMembers",
     "Files",
     "MembersFile",
+    "copy_members",
     "is_any_in",
     "read_members",
     "write_members",
@@ -62,6 +63,9 @@ class Files(Protocol):
 
     def open_output(self, relative: str, /) -> BinaryIO:
         """Open a file for writing; it appears when it is closed."""
+
+    def link(self, source: str, target: str, /) -> bool:
+        """Make a file that has the content of another one, without writing it again; False if that is not possible."""
 
 
 def write_members(files: Files, path: str, arrays: Iterable[Digests]) -> MembersFile:
@@ -133,6 +137,19 @@ def is_any_in(files: Files, path: str, wanted: Callable[[Digests], npt.NDArray[n
             return any(wanted(_as_digests(batch.column(0))).any() for batch in batches)
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise DamagedMembers(f"{path} of the workspace cannot be read: {error}") from error
+
+
+def copy_members(files: Files, path: str, reference: MembersFile) -> MembersFile:
+    """Make a second file of the same members.
+
+    Raises:
+        DamagedMembers: As in `read_members`.
+    """
+    if not files.link(reference.path, path):
+        return write_members(files, path, read_members(files, reference))
+    for _ in read_members(files, reference):  # only to check it
+        pass
+    return reference.model_copy(update={"path": path})
 
 
 def _checksum(digests: Digests, before: int) -> int:

@@ -23,7 +23,7 @@ from customer_match.ledger.state import State
 from customer_match.ledger.view import Window, has_members, is_known, windows
 from customer_match.members.digests import Digests
 from customer_match.members.distinct import Spilling
-from customer_match.members.files import Files, MembersFile, read_members, write_members
+from customer_match.members.files import Files, MembersFile, copy_members, read_members, write_members
 from customer_match.members.releasing import Releasing
 from customer_match.routes import APPLY_PART_MEMBERS, Route, RouteChoice, choose_route
 from customer_match.safe_names import slug
@@ -257,15 +257,13 @@ def removal_parts(
 def _parts(
     cutter: _Cutter, difference: _Difference, target: MembersFile, *, replaces: bool, renew: bool
 ) -> tuple[Part, ...]:
-    everyone = read_members(cutter.files, target)
     if replaces:
-        return cutter.cut(everyone, "replace", first=Action.REPLACE, then=Action.ADD)
-    adds_all = renew or difference.missing == target.count
-    added = everyone if adds_all else difference.newcomers.buckets()
-    return (
-        *cutter.cut(difference.leavers.buckets(), "remove", first=Action.REMOVE, then=Action.REMOVE),
-        *cutter.cut(added, "add", first=Action.ADD, then=Action.ADD),
-    )
+        return cutter.cut_file(target, "replace", first=Action.REPLACE, then=Action.ADD)
+    removals = cutter.cut(difference.leavers.buckets(), "remove", first=Action.REMOVE, then=Action.REMOVE)
+    if renew or difference.missing == target.count:
+        return *removals, *cutter.cut_file(target, "add", first=Action.ADD, then=Action.ADD)
+    newcomers = difference.newcomers.buckets()
+    return *removals, *cutter.cut(newcomers, "add", first=Action.ADD, then=Action.ADD)
 
 
 @dataclass(frozen=True)
@@ -291,14 +289,23 @@ class _Cutter:
             Part(
                 action=then if number else first,
                 route=self.route,
-                members=write_members(
-                    self.files,
-                    f"{self.folder}/{name}-{number + 1:04d}.parquet",
-                    (array for _, array in group),
-                ),
+                members=write_members(self.files, self._path(name, number), (array for _, array in group)),
             )
             for number, group in numbered
         )
+
+    def cut_file(self, members: MembersFile, name: str, *, first: Action, then: Action) -> tuple[Part, ...]:
+        """As `cut`, for all members of a file. A single part gets a file of its own too: the other may be replaced."""
+        if not 0 < members.count <= self.size:
+            return self.cut(read_members(self.files, members), name, first=first, then=then)
+        return (
+            Part(
+                action=first, route=self.route, members=copy_members(self.files, self._path(name, 0), members)
+            ),
+        )
+
+    def _path(self, name: str, number: int) -> str:
+        return f"{self.folder}/{name}-{number + 1:04d}.parquet"
 
 
 def _number_parts(arrays: Iterable[Digests], part_size: int) -> Iterator[tuple[int, Digests]]:

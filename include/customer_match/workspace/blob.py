@@ -40,6 +40,10 @@ class BlobStorage:
         """Start a blob that is written in pieces."""
         return BlobSink(self._filesystem.open(path, "wb", block_size=_BLOCK_BYTES))
 
+    def link(self, source: str, target: str) -> bool:  # noqa: ARG002
+        """Do nothing: a blob has one name."""
+        return False
+
     def names(self, path: str) -> list[str]:
         """List the names directly below a path; empty if there are none."""
         found = walk_files(self._filesystem, path)

@@ -64,6 +64,20 @@ class LocalStorage:
         _make_folder(target.parent)
         return LocalSink(target)
 
+    def link(self, source: str, target: str) -> bool:
+        """Give a file a second name; files are only ever replaced, so either name keeps this content."""
+        _make_folder(Path(target).parent)
+        try:
+            os.link(source, target)
+        except (FileExistsError, FileNotFoundError):
+            return False
+        except OSError as error:
+            if error.errno in {*_NO_LINKS, errno.EXDEV}:
+                return False
+            raise
+        _sync_folder(Path(target).parent)
+        return True
+
     def names(self, path: str) -> list[str]:
         """List the names in a folder, without unfinished files; empty if there is no folder."""
         try:

@@ -26,6 +26,7 @@ class _Storage(Protocol):
     def replace(self, path: str, data: bytes) -> None: ...
     def create(self, path: str, data: bytes) -> None: ...
     def sink(self, path: str) -> Sink: ...
+    def link(self, source: str, target: str) -> bool: ...
     def names(self, path: str) -> list[str]: ...
     def exists(self, path: str) -> bool: ...
     def size(self, path: str) -> int: ...
@@ -97,6 +98,17 @@ class Workspace:
         with self._at(relative) as path:
             output = Output(self._storage.sink(path), format_location(self._filesystem, path))
         return cast("BinaryIO", output)  # RawIOBase has all methods of BinaryIO
+
+    def link(self, source: str, target: str) -> bool:
+        """Make a file that has the content of another one, without writing it again.
+
+        Each of the two can be replaced or deleted without the other.
+
+        Returns:
+            Whether it could be made; False if the storage has no such links, the target exists, or the source does not.
+        """
+        with self._at(target) as path:
+            return self._storage.link(self.path(source), path)
 
     def list(self, relative: str) -> list[str]:
         """List the names in a folder, sorted; empty if it does not exist."""

@@ -12,7 +12,14 @@ import pytest
 
 from customer_match.errors import TerminalError
 from customer_match.members.digests import Digests, empty, sorted_distinct
-from customer_match.members.files import ROW_GROUP, DamagedMembers, MembersFile, read_members, write_members
+from customer_match.members.files import (
+    ROW_GROUP,
+    DamagedMembers,
+    MembersFile,
+    copy_members,
+    read_members,
+    write_members,
+)
 
 
 def random_members(count: int, seed: int = 0) -> Digests:
@@ -118,6 +125,31 @@ def test_no_flipped_byte_anywhere_gives_other_members(storage: Any) -> None:
         except DamagedMembers:
             noticed += 1
     assert noticed > 0.8 * len(good)
+
+
+def test_a_copy_has_a_path_of_its_own_and_the_same_members(storage: Any) -> None:
+    reference = write_members(storage, "m", [random_members(1_000)])
+    copy = copy_members(storage, "copy", reference)
+    assert copy == reference.model_copy(update={"path": "copy"})
+    write_members(storage, "m", [random_members(7, seed=1)])
+    assert np.array_equal(read(storage, copy), random_members(1_000))
+
+
+def test_a_copy_replaces_what_is_there(storage: Any) -> None:
+    reference = write_members(storage, "m", [random_members(1_000)])
+    write_members(storage, "copy", [random_members(7, seed=1)])
+    assert np.array_equal(read(storage, copy_members(storage, "copy", reference)), random_members(1_000))
+
+
+@pytest.mark.bad_input
+def test_what_is_damaged_is_not_copied(storage: Any) -> None:
+    reference = write_members(storage, "m", [random_members(1_000)])
+    storage.files["m"] = storage.files["m"][:-1]
+    with pytest.raises(DamagedMembers, match="m of the workspace cannot be read"):
+        copy_members(storage, "copy", reference)
+    del storage.files["m"]
+    with pytest.raises(DamagedMembers, match="m of the workspace cannot be read"):
+        copy_members(storage, "other", reference)
 
 
 def test_messages_hold_no_digest(storage: Any) -> None:
