@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -30,6 +30,9 @@ from microsoft_advertising.transport.choice import TransportName, end_notice
 __all__ = ["MicrosoftAdvertisingHook"]
 
 _log = logger(__name__)
+
+_NO_IDS: Final = {"customer_id": "0", "account_id": "0"}
+"""Stand in for ids that are not chosen yet."""
 
 _Client = TypeVar("_Client", Client, AsyncClient)
 
@@ -117,7 +120,7 @@ class MicrosoftAdvertisingHook(BaseHook):
         return self._client(AsyncClient, retries)
 
     def accessible_accounts(self, *, retries: RetryPolicy = DEFAULT_RETRIES) -> list[AccountInfo]:
-        """The accounts that the connection's user may act on, whatever ids the connection or this hook has."""
+        """The accounts that the connection's user may act on, whatever ids the connection or this hook has, or none."""
         with self._client(Client, retries, has_ids=False) as client:
             return client.accounts()
 
@@ -127,7 +130,7 @@ class MicrosoftAdvertisingHook(BaseHook):
 
     def _client(self, kind: type[_Client], retries: RetryPolicy, *, has_ids: bool = True) -> _Client:
         connection = self.connection()
-        account = self._account(connection)
+        account = self._account(connection) if has_ids else account_of(connection, **_NO_IDS)
         ids = {} if has_ids else {"customer_id": "", "account_id": ""}
         return kind(
             account.model_copy(update=ids),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
-__all__ = ["PAGES", "AudienceLink", "ReportLink", "audiences_url", "report_path", "report_url"]
+__all__ = ["PAGES", "AudienceLink", "ReportLink", "airflow_url", "audiences_url", "report_path", "report_url"]
 
 PAGES: Final = "/customer-match"
 """Where the API server mounts the pages of this project."""
@@ -53,20 +53,21 @@ class ReportLink(BaseOperatorLink):
 
 def report_path(dag_id: str, run_id: str) -> str:
     """Return the address of a run's report in Airflow, without the host."""
-    return urlsplit(_base_url()).path.rstrip("/") + _page(dag_id, run_id)
+    return urlsplit(airflow_url()).path.rstrip("/") + _page(dag_id, run_id)
 
 
 def report_url(dag_id: str, run_id: str) -> str | None:
     """Return the address of a run's report; None if `[api] base_url` does not say where Airflow is."""
-    base_url = _base_url()
-    return base_url + _page(dag_id, run_id) if base_url else None
+    address = airflow_url()
+    return address + _page(dag_id, run_id) if address else None
 
 
 def _page(dag_id: str, run_id: str) -> str:
     return f"{PAGES}/reports/{quote(dag_id, safe='')}/{quote(run_id, safe='')}"
 
 
-def _base_url() -> str:
+def airflow_url() -> str:
+    """Return the address of Airflow's pages by its settings, without a slash at the end; empty if they do not say."""
     from airflow.configuration import conf  # noqa: PLC0415 (where a link is made only)
 
     return str(conf.get("api", "base_url", fallback="") or "").rstrip("/")

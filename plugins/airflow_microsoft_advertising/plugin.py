@@ -31,7 +31,14 @@ class MicrosoftAdvertisingPlugin(AirflowPlugin):
             "destination": "nav",
             "category": "browse",
             "url_route": "customer-match",
-        }
+        },
+        {
+            "name": "Audience connections",
+            "href": f"{PAGES}/connections",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "customer-match-connections",
+        },
     ]
 
     @cached_property

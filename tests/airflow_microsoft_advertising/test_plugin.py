@@ -12,7 +12,7 @@ import pytest
 from airflow_microsoft_advertising.plugin import MicrosoftAdvertisingPlugin
 
 LOADED = {
-    "external_views": ["customer-match"],
+    "external_views": ["customer-match", "customer-match-connections"],
     "fastapi_apps": ["/customer-match"],
     "listeners": ["airflow_microsoft_advertising.listener"],
     "operator_extra_links": [

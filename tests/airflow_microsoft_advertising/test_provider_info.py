@@ -47,7 +47,7 @@ def test_what_the_provider_names_can_be_imported() -> None:
 def test_every_field_of_the_form_is_read_and_secrets_are_hidden() -> None:
     fields = get_provider_info()["connection-types"][0]["conn-fields"]
     terms = {"terms_accepted_by", "terms_accepted_on"}
-    people = {*terms, *AGREED, "privacy_withdrawn", "used_by"}
+    people = {*terms, *AGREED, "privacy_withdrawn", "used_by", "signed_in_on"}
     assert set(fields) == {*EXTRA, *people, "environment", "tenant", "base_url", "hosts", "transport"}
     hidden = {name for name, field in fields.items() if field["schema"].get("format") == "password"}
     assert hidden == {"refresh_token", "developer_token"}

@@ -29,11 +29,13 @@ class SavedConnection:
         client_id: Client id of the app registration.
         client_secret: Its secret; empty for a public application.
         extra: The other fields of the form by name, including secrets.
+        description: The connection's description, which pages show as its name; None: do not change it.
     """
 
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
+    description: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,14 @@ def read_connection(conn_id: str, session: Session) -> SavedConnection | None:
             "Name another connection with `--connection`."
         )
     with _decrypting(conn_id):
-        return SavedConnection(row.login or "", row.password or "", dict(row.extra_dejson))
+        extra = dict(row.extra_dejson)
+        return SavedConnection(row.login or "", row.password or "", extra=extra, description=row.description)
 
 
 def write_connection(conn_id: str, new: SavedConnection, session: Session) -> Written:
     """Create or change a connection. Fields that `new` does not name do not change, except a missing port.
 
-    The renewed tokens of the previous sign-in are deleted, because they are no longer used.
+    If the refresh token changes, the renewed tokens of the previous sign-in are deleted: they are no longer used.
     """
     from airflow.models.connection import Connection  # noqa: PLC0415 (imports the metadata database)
     from airflow.models.variable import Variable  # noqa: PLC0415
@@ -79,11 +82,14 @@ def write_connection(conn_id: str, new: SavedConnection, session: Session) -> Wr
     if row is None:
         row = Connection(conn_id=conn_id, conn_type=CONNECTION_TYPE, description="Microsoft Advertising")
         session.add(row)
+    if new.description is not None:
+        row.description = new.description
     row.login, row.port = new.client_id, row.port or PORT
     row.set_password(new.client_secret)
     row.set_extra(json.dumps({**(before.extra if before else {}), **new.extra}))
-    if before and before.extra.get("refresh_token"):
-        old = variable_name(trim(before.client_id), trim(str(before.extra["refresh_token"])))
+    token = before.extra.get("refresh_token") if before else None
+    if before and token and new.extra.get("refresh_token", token) != token:
+        old = variable_name(trim(before.client_id), trim(str(token)))
         Variable.delete(old, session=session)
     return Written(made=before is None, encrypted=bool(row.is_extra_encrypted))
 

@@ -10,6 +10,7 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
 from airflow_microsoft_advertising import web
+from airflow_microsoft_advertising.web.connections.form import ENVIRONMENTS, PROBLEMS, SHARED, TRANSPORTS
 from airflow_microsoft_advertising.web.exports_page import SERVING, SHOWN, SORTS, STATES
 from airflow_microsoft_advertising.web.languages import LANGUAGES, Language, chosen_language
 from customer_match.addresses.definition import Rejection
@@ -23,6 +24,10 @@ PLOTS = {"Members", "Added and removed", "Profiles without a usable address", "M
 WORDS = {
     *SERVING,
     *STATES,
+    *ENVIRONMENTS.values(),
+    *TRANSPORTS.values(),
+    *SHARED.values(),
+    *PROBLEMS.values(),
     *SHOWN.values(),
     *SORTS.values(),
     *(state.value for state in RunState),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import webbrowser
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -265,6 +266,7 @@ def _to_connection(
             **agreement,
             **credentials.place,
             "refresh_token": verified.refresh_token.get_secret_value(),
+            "signed_in_on": datetime.now(UTC).isoformat(timespec="seconds"),
             "developer_token": credentials.developer_token.get_secret_value(),
             "customer_id": verified.customer_id,
             "account_id": verified.account_id,
