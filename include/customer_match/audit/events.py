@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, field_validator
 
 from customer_match.data_privacy import PrivacyAgreement
+from customer_match.export.segments import Ending
 from customer_match.redaction import without_addresses, without_addresses_in
 from customer_match.routes import Route
 from customer_match.runs.report import Outcome
@@ -66,8 +67,10 @@ class RunStarted(_RunEvent):
         full: Whether whole audiences are replaced on request.
         force: Whether older data may be applied over newer data.
         ignore_guards: Whether guards are ignored.
+        ending: What is done with all audiences instead of filling them; None normally.
         chosen: The segments that were asked for; empty: all.
-        privacy: The agreement to data privacy that allows the run; None for a dry run.
+        privacy: The agreement to data privacy that allows the run; None for a run that needs none: a dry run, or one
+            with an ending.
     """
 
     event: Literal["run started"] = "run started"
@@ -80,6 +83,7 @@ class RunStarted(_RunEvent):
     full: bool = False
     force: bool = False
     ignore_guards: bool = False
+    ending: Ending | None = None
     chosen: tuple[str, ...] = ()
     privacy: PrivacyAgreement | None = None
 

@@ -69,6 +69,7 @@ def record_start(run: ExportRun, chosen: Sequence[str]) -> None:
         full=run.full,
         force=run.force,
         ignore_guards=run.ignore_guards,
+        ending=run.ending,
         chosen=tuple(chosen),
         privacy=load_agreement(run),
     )

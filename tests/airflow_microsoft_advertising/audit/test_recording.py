@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_microsoft_advertising.audit.recording import configuration_digest, trail_of
+from airflow_microsoft_advertising.audit.recording import configuration_digest, record_start, trail_of
 from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.report import record_stop, write_report
@@ -95,6 +96,11 @@ class TestStart:
         run = lake.run(kind=RunKind.COMMAND_LINE)
         select_segments(run)
         assert "user" not in entries(run)[0]
+
+    def test_a_run_that_ends_the_audiences_says_so(self, lake: Lake) -> None:
+        run = replace(lake.run(), ending="delete")
+        record_start(run, ())
+        assert entries(run)[0]["ending"] == "delete"
 
     @pytest.mark.usefixtures("full_disk")
     def test_no_run_without_an_entry(self, lake: Lake) -> None:
