@@ -11,7 +11,16 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
-__all__ = ["PAGES", "AudienceLink", "ReportLink", "airflow_url", "audiences_url", "report_path", "report_url"]
+__all__ = [
+    "PAGES",
+    "AudienceLink",
+    "ReportLink",
+    "airflow_url",
+    "audiences_url",
+    "export_url",
+    "report_path",
+    "report_url",
+]
 
 PAGES: Final = "/customer-match"
 """Where the API server mounts the pages of this project."""
@@ -60,6 +69,12 @@ def report_url(dag_id: str, run_id: str) -> str | None:
     """Return the address of a run's report; None if `[api] base_url` does not say where Airflow is."""
     address = airflow_url()
     return address + _page(dag_id, run_id) if address else None
+
+
+def export_url(dag_id: str) -> str | None:
+    """Return the address of the page of an export; None if `[api] base_url` does not say where Airflow is."""
+    address = airflow_url()
+    return f"{address}{PAGES}/exports/{quote(dag_id, safe='')}" if address else None
 
 
 def _page(dag_id: str, run_id: str) -> str:

@@ -41,6 +41,7 @@ class Findings:
         segments: Number of segments of the run; 0 if none was selected.
         is_complete: Whether the run chose all segments of the export. Then the export no longer has any others, and
             their problems have ended too.
+        decisions: Who has approved that segments of the run go on although guards had stopped them, as sentences.
     """
 
     conditions: tuple[Condition, ...]
@@ -48,6 +49,7 @@ class Findings:
     skipped: frozenset[str] = frozenset()
     segments: int = 0
     is_complete: bool = False
+    decisions: tuple[str, ...] = ()
 
     def has_ended(self, place: str) -> bool:
         """Whether an earlier problem of a place has ended, if it is not among the conditions."""
@@ -75,6 +77,12 @@ def findings_of(
         skipped=skipped,
         segments=len(all_segments),
         is_complete=is_complete,
+        decisions=tuple(
+            f"{one.audience}: {decision.words}"
+            for one in report.segments
+            if one.outcome.good
+            for decision in one.decisions
+        ),
     )
 
 
@@ -87,7 +95,8 @@ def _of_segment(segment: SegmentReport, rejected_above: float) -> Iterator[Condi
     """Yield the condition of a segment, if it has one."""
     message = segment.message or ""
     if segment.outcome is Outcome.FAILED:
-        yield Condition(segment.audience, Kind.GUARD if segment.guards else Kind.FAILURE, message)
+        words = " ".join([message, *(one.words for one in segment.decisions)])
+        yield Condition(segment.audience, Kind.GUARD if segment.guards else Kind.FAILURE, words)
         return
     parts = [message] if segment.outcome is Outcome.REFUSED_SOME else []
     if segment.outcome is not Outcome.SKIPPED and _share_rejected(segment) > rejected_above:

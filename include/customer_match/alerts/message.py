@@ -25,7 +25,7 @@ _MESSAGE_LENGTH: Final = 600
 _NEXT_STEPS: Final = {
     Kind.FAILURE: "Next step: correct what the messages name. The next run sends what is missing; until then these "
     "audiences may be out of date.",
-    Kind.GUARD: "Next step: check the figures. If they are right, start a run of these segments with `ignore_guards`.",
+    Kind.GUARD: "Next step: check the figures, and approve or refuse them on the page of the export.",
     Kind.PARTIAL: "Next step: check the reasons. These audiences were delivered, but some people are missing.",
 }
 
@@ -47,6 +47,7 @@ class RunFacts(BaseModel):
         interval_end: End of its data interval, UTC.
         run_url: The run's page in Airflow; None if the address of Airflow is not known.
         report_url: The page of its report; None if there is none.
+        export_url: The page of the export, where guards are approved; None if the address of Airflow is not known.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,6 +58,7 @@ class RunFacts(BaseModel):
     interval_end: datetime
     run_url: str | None = None
     report_url: str | None = None
+    export_url: str | None = None
 
 
 class Alert(BaseModel):
@@ -84,7 +86,10 @@ class Alert(BaseModel):
     @property
     def links(self) -> dict[str, str]:
         """The links by their names."""
-        known = {"Run in Airflow": self.run.run_url, "Report": self.run.report_url}
+        known = {
+            "Run in Airflow": self.run.run_url, "Report": self.run.report_url,
+            "Page of the export": self.run.export_url,
+        }  # fmt: skip
         return {name: url for name, url in known.items() if url}
 
     @property
@@ -132,17 +137,20 @@ def alert_of_problems(run: RunFacts, conditions: Sequence[Condition], news: int,
     return Alert(kind=kind, run=run, title=f"{printable(run.title)}: {_headline(conditions)}", body=body)
 
 
-def alert_of_recovery(run: RunFacts, ended: Sequence[str]) -> Alert:
+def alert_of_recovery(run: RunFacts, ended: Sequence[str], decisions: Sequence[str] = ()) -> Alert:
     """Make the alert that says that all announced problems have ended.
 
     Args:
         run: The run.
         ended: The places where there were problems.
+        decisions: Who has approved that segments go on although guards had stopped them, as sentences.
     """
     names = sorted(printable(place) for place in ended if place != WHOLE_RUN)
     listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if names[_LISTED:] else "")
     what = f"The last run of these segments succeeded: {listed}." if names else "The export runs again."
-    body = "\n\n".join([_about(run), f"{what}\nAll problems that were announced before have ended."])
+    approved = [f"- {printable(words)}" for words in decisions[:_LISTED]]
+    end = "All problems that were announced before have ended."
+    body = "\n\n".join([_about(run), f"{what}\n{end}", *(["\n".join(approved)] if approved else [])])
     return Alert(kind=Kind.RECOVERY, run=run, title=f"{printable(run.title)}: works again", body=body)
 
 

@@ -85,7 +85,7 @@ class AlertState(BaseModel):
             known = [one for one in conditions if one not in news]
             alert = alert_of_problems(run, [*news, *known], len(news), findings.segments)
         elif self.open and not after and Kind.RECOVERY in when:
-            alert = alert_of_recovery(run, list(self.open))
+            alert = alert_of_recovery(run, list(self.open), findings.decisions)
         new = [Delivery(alert=alert, target=target, made=now) for target in targets] if alert else []
         return AlertState(open=after, owed=(*self.owed, *new)[-_MOST_OWED:])
 

@@ -49,6 +49,10 @@ class HistoryRow(BaseModel):
     audience_id: str | None = Field(description="Its id at the service, if members were sent in this run")
     outcome: Outcome | None = Field(description="Result of the segment")
     guards: str | None = Field(description="Keys of the guards that stopped the segment, with commas")
+    awaits_decision: bool | None = Field(
+        description="Whether somebody has to approve or refuse what these guards have found"
+    )
+    decisions: str | None = Field(description="Who approved or refused what they have found, when and why")
     message: str | None = Field(description="Why it failed or was skipped, and what to do")
     location: str | None = Field(description="Location of the table that was read")
     source_modified: datetime | None = Field(description="When that table was written")

@@ -22,7 +22,7 @@ __all__ = ["OVERVIEW_COLUMNS", "OVERVIEW_RUNS", "AudienceOverview", "Overview", 
 OVERVIEW_RUNS: Final = 30
 """How many runs an overview covers."""
 
-_LAST: Final = ("segment", "audience", "audience_id", "outcome", "message", "guards")
+_LAST: Final = ("segment", "audience", "audience_id", "outcome", "message", "guards", "awaits_decision")
 _READ: Final = ("profiles", "valid", "source_modified")
 _HELD: Final = ("members", "added", "removed")
 _REASONS: Final = {str(reason): f"rejected_{reason}" for reason in Rejection}
@@ -48,6 +48,7 @@ class AudienceOverview(BaseModel):
         outcome: Its result.
         message: Why that run failed or skipped it, and what to do.
         guards: Keys of the guards that stopped it, with commas.
+        awaits_decision: Whether somebody has to approve or refuse what guards have found in that run.
         read: When the last run began that read the table to its end. Rows and `source_modified` are from that run.
         profiles: Rows read.
         valid: Rows with a usable address.
@@ -73,6 +74,7 @@ class AudienceOverview(BaseModel):
     outcome: Outcome | None = None
     message: str | None = None
     guards: str | None = None
+    awaits_decision: bool | None = None
     read: datetime | None = None
     profiles: int | None = None
     valid: int | None = None

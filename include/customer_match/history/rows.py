@@ -5,6 +5,7 @@ from __future__ import annotations
 from customer_match.addresses.definition import Rejection
 from customer_match.history.model import HistoryRow
 from customer_match.runs.report import RunReport, SegmentReport
+from customer_match.runs.states import RunKind
 
 __all__ = ["rows_of"]
 
@@ -44,6 +45,8 @@ def _segment(report: RunReport, segment: SegmentReport) -> dict[str, object]:
     return {
         **segment.model_dump(include=_SAME_NAME),
         "guards": ", ".join(segment.guards) or None,
+        "awaits_decision": segment.awaits_decision and _can_go_on(report),
+        "decisions": "\n".join(one.words for one in segment.decisions) or None,
         "source_modified": segment.modified,
         "source_age_hours": _age_hours(report, segment),
         "rejected": sum(segment.rejected.values()) if was_read else None,
@@ -55,6 +58,11 @@ def _segment(report: RunReport, segment: SegmentReport) -> dict[str, object]:
         "audience_members": sizes.members if sizes else None,
         "match_rate": sizes.match_rate if sizes else None,
     }
+
+
+def _can_go_on(report: RunReport) -> bool:
+    """Whether the run goes on after a decision: Airflow has to know it, and it has to send something."""
+    return not report.dry_run and report.kind is not RunKind.COMMAND_LINE
 
 
 def _age_hours(report: RunReport, segment: SegmentReport) -> float | None:

@@ -7,9 +7,9 @@ ignores guards. The limits are in the export file (`guards`). A guard that has n
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from typing import Final
 
 from customer_match.addresses.definition import Rejection
 from customer_match.errors import ConfigurationError
@@ -18,12 +18,13 @@ from customer_match.planning.known_tables import Changes
 from customer_match.planning.plan import Plan
 from customer_match.profiles.staging import Staged
 from customer_match.profiles.suppression import ListRead
+from customer_match.runs.decisions import Decision, not_approved, remarks_on
+from customer_match.runs.findings import Finding, keys_of, words_of
 from customer_match.runs.records import Delivered
 from customer_match.table_facts import TableFacts
 from customer_match.wording import counted
 
 __all__ = [
-    "Finding",
     "GuardTripped",
     "check_age",
     "check_emails_lost",
@@ -37,65 +38,62 @@ __all__ = [
     "judge",
 ]
 
+PAGE: Final = "*Browse > Audience exports* in Airflow"
+"""Where the pages of exports are."""
+
 _FEW = 100  # so few members, profiles or addresses may always get lost, whatever their share
 _HANDFUL = 10  # so few refused members, or rows without an address, never fail a segment, however small it is
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A violation of a guard.
-
-    Attributes:
-        words: The figures, and what to check; one or more sentences.
-        keys: The guard's keys under `guards`.
-    """
-
-    words: str
-    keys: tuple[str, ...]
 
 
 class GuardTripped(ConfigurationError):
     """The data looks wrong: a user must check it before the segment continues.
 
     Args:
-        findings: All findings of the guards of one step; at least one.
+        findings: The findings of the guards of one step that nobody has approved; at least one.
+        remarks: What to say about earlier decisions in this run.
+        on_page: Whether Airflow has a page of the export, where people decide on the findings.
 
     Attributes:
-        keys: The keys of the guards under `guards`.
+        findings: The findings.
     """
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        self.keys = tuple(dict.fromkeys(key for finding in findings for key in finding.keys))
-        words = " ".join(finding.words for finding in findings)
-        keys = " and ".join(f"`guards.{key}`" for key in self.keys)
+    def __init__(
+        self, findings: Sequence[Finding], *, remarks: Sequence[str] = (), on_page: bool = False
+    ) -> None:
+        self.findings = tuple(findings)
+        said = " ".join([*words_of(findings), *remarks])
+        approve = f"approve them on the export's page ({PAGE}), " if on_page else ""
+        keys = " and ".join(f"`guards.{key}`" for key in keys_of(findings))
         super().__init__(
-            f"{words} If these figures are correct, run this segment once with `ignore_guards`, or change {keys} in "
-            "the export file."
+            f"{said} If these figures are correct, {approve}run this segment once with `ignore_guards`, or change "
+            f"{keys} in the export file."
         )
 
 
-def judge(*findings: Finding | None, ignore: bool) -> tuple[str, ...]:
+def judge(
+    *findings: Finding | None, ignore: bool, decisions: Iterable[Decision] = (), on_page: bool = False
+) -> tuple[str, ...]:
     """Fail a step for the findings of all of its guards at once, because `ignore_guards` ignores all of them.
 
     Args:
         findings: Results of guards; None if a guard found nothing.
         ignore: Whether this run ignores guards.
+        decisions: What people have decided on findings of this segment in this run.
+        on_page: Whether Airflow has a page of the export, where people decide.
 
     Returns:
-        The ignored findings as sentences, for the report.
+        The ignored findings as sentences, for the report. It has those that were approved from the decisions.
 
     Raises:
-        GuardTripped: There are findings, and guards are not ignored.
+        GuardTripped: There are findings that nobody has approved, and guards are not ignored.
     """
     found = [finding for finding in findings if finding]
-    if found and not ignore:
-        raise GuardTripped(found)
-    return words_of(found)
-
-
-def words_of(findings: Iterable[Finding | None]) -> tuple[str, ...]:
-    """The findings as sentences."""
-    return tuple(finding.words for finding in findings if finding)
+    if ignore:
+        return words_of(found)
+    known = list(decisions)
+    if stopping := not_approved(found, known):
+        raise GuardTripped(stopping, remarks=remarks_on(stopping, known), on_page=on_page)
+    return ()
 
 
 # --- The table ---------------------------------------------------------------------------------------------
@@ -126,10 +124,12 @@ def check_age(
     if age <= timedelta(hours=guards.max_age_hours):
         return None
     return Finding(
-        f"The table of segment {segment!r} was last written {age.total_seconds() / 3600:,.1f} hours "
+        words=f"The table of segment {segment!r} was last written {age.total_seconds() / 3600:,.1f} hours "
         f"{'before the end of the data interval' if past else 'ago'} "
         f"({modified:%Y-%m-%d %H:%M} UTC); at most {guards.max_age_hours:g} are allowed. Check the job that writes it.",
-        ("max_age_hours",),
+        keys=("max_age_hours",),
+        # The age grows while people decide, but this does not: it is worse only if the table is an older one.
+        figures={"max_age_hours": -modified.timestamp()},
     )
 
 
@@ -148,9 +148,10 @@ def check_rows(
     if profiles != 0 or guards.allow_empty:
         return None
     return Finding(
-        f"The table of segment {segment!r} ({location}) is empty: 0 profiles in "
+        words=f"The table of segment {segment!r} ({location}) is empty: 0 profiles in "
         f"{counted(files, 'file')}. Check the job that writes it.",
-        ("allow_empty",),
+        keys=("allow_empty",),
+        figures={"allow_empty": 0},
     )
 
 
@@ -160,16 +161,18 @@ def check_members(segment: str, staged: Staged, guards: Guards) -> Finding | Non
     reasons = _counts_in_words({reason.replace("_", " "): count for reason, count in staged.rejected.items()})
     if not guards.allow_empty and not staged.members.count:
         return Finding(
-            f"Segment {segment!r} has no members: {staged.profiles:,} profiles read, {rejected:,} rejected{reasons}"
-            f"{_kept_out(staged)}. {_advice(staged)}.",
-            ("allow_empty",),
+            words=f"Segment {segment!r} has no members: {staged.profiles:,} profiles read, {rejected:,} rejected"
+            f"{reasons}{_kept_out(staged)}. {_advice(staged)}.",
+            keys=("allow_empty",),
+            figures={"allow_empty": 0},
         )
     if guards.max_rejected is None or not _exceeds(_odd(staged), staged.considered, guards.max_rejected):
         return None
     return Finding(
-        f"{rejected:,} of {staged.considered:,} profiles of segment {segment!r} were rejected{reasons}; "
+        words=f"{rejected:,} of {staged.considered:,} profiles of segment {segment!r} were rejected{reasons}; "
         f"at most {_share(guards.max_rejected)} are allowed. Check that `email` names the right column.",
-        ("max_rejected",),
+        keys=("max_rejected",),
+        figures={"max_rejected": _odd(staged) / staged.considered},
     )
 
 
@@ -202,10 +205,11 @@ def check_profiles_lost(
     if lost <= _FEW or not _exceeds(lost, before.profiles, guards.max_profiles_lost):
         return None
     return Finding(
-        f"The table of segment {segment!r} has {now.profiles:,} profiles; at the last delivery it had "
+        words=f"The table of segment {segment!r} has {now.profiles:,} profiles; at the last delivery it had "
         f"{before.profiles:,}, and at most {_share(guards.max_profiles_lost)} may be lost. Check that the table is "
         "complete.",
-        ("max_profiles_lost",),
+        keys=("max_profiles_lost",),
+        figures={"max_profiles_lost": lost / before.profiles},
     )
 
 
@@ -231,10 +235,11 @@ def check_emails_lost(
     if lost <= _FEW or not _exceeds(lost, kept, guards.max_emails_lost):
         return None
     return Finding(
-        f"In the table of segment {segment!r}, {now.filled:,} of {now.profiles:,} profiles have a value in the e-mail "
-        f"column; at the last delivery, {before.filled:,} of {before.profiles:,} had one, and at most "
+        words=f"In the table of segment {segment!r}, {now.filled:,} of {now.profiles:,} profiles have a value in the "
+        f"e-mail column; at the last delivery, {before.filled:,} of {before.profiles:,} had one, and at most "
         f"{_share(guards.max_emails_lost)} of that share may be lost. Check whether the column is empty or renamed.",
-        ("max_emails_lost",),
+        keys=("max_emails_lost",),
+        figures={"max_emails_lost": float(lost / kept)},
     )
 
 
@@ -252,10 +257,11 @@ def check_vanished(segment: str, changes: Changes, guards: Guards) -> Finding | 
     if not _exceeds(changes.gone, changes.known, guards.max_vanished):
         return None
     return Finding(
-        f"The table of segment {segment!r} no longer exists. {changes.gone:,} of {changes.known:,} tables that "
+        words=f"The table of segment {segment!r} no longer exists. {changes.gone:,} of {changes.known:,} tables that "
         "earlier runs delivered have vanished; their audiences are emptied or deleted only if at most "
         f"{_share(guards.max_vanished)} have. Check the job that writes the tables, and `source`.",
-        ("max_vanished",),
+        keys=("max_vanished",),
+        figures={"max_vanished": changes.gone / changes.known},
     )
 
 
@@ -270,11 +276,12 @@ def check_suppression(lists: Iterable[ListRead], guards: Guards) -> Finding | No
     broken = [one for one in lists if limit is not None and _exceeds(one.unusable, one.rows, limit)]
     if limit is None or not broken:
         return None
-    figures = " ".join(f"{one.words}." for one in broken)
+    words = " ".join(f"{one.words}." for one in broken)
     return Finding(
-        f"{figures} At most {_share(limit)} may be unusable, because an unusable row suppresses no member. Check the "
-        "job that writes the list, and its `email` under `suppress`.",
-        ("max_suppress_unusable",),
+        words=f"{words} At most {_share(limit)} may be unusable, because an unusable row suppresses no member. Check "
+        "the job that writes the list, and its `email` under `suppress`.",
+        keys=("max_suppress_unusable",),
+        figures={f"max_suppress_unusable {one.name}": one.unusable / one.rows for one in broken},
     )
 
 
@@ -287,6 +294,7 @@ def check_removed(audience: str, plan: Plan, guards: Guards) -> Finding | None:
         return None
     before = plan.removed + plan.unchanged
     broken: dict[str, str] = {}
+    figures = {"max_removed": plan.removed / before if before else 0.0, "max_removed_members": plan.removed}
     if (
         guards.max_removed is not None
         and plan.removed > _FEW
@@ -298,9 +306,10 @@ def check_removed(audience: str, plan: Plan, guards: Guards) -> Finding | None:
     if not broken:
         return None
     return Finding(
-        f"{plan.removed:,} of {before:,} members would be removed from the audience {audience!r}; "
+        words=f"{plan.removed:,} of {before:,} members would be removed from the audience {audience!r}; "
         f"{' and '.join(broken.values())} may be. Check that the table is complete.",
-        tuple(broken),
+        keys=tuple(broken),
+        figures={key: figures[key] for key in broken},
     )
 
 
@@ -320,10 +329,11 @@ def check_refused(audience: str, delivered: Delivered, members: int, guards: Gua
     if guards.max_refused is None or refused <= _HANDFUL or not _exceeds(refused, of, guards.max_refused):
         return None
     return Finding(
-        f"{delivered.refusals} for the audience {audience!r}; at most {_share(guards.max_refused)} of its {of:,} "
+        words=f"{delivered.refusals} for the audience {audience!r}; at most {_share(guards.max_refused)} of its {of:,} "
         "members may be refused. All others were accepted, and the next run sends the refused ones again. "
         "docs/errors.md explains each reason.",
-        ("max_refused",),
+        keys=("max_refused",),
+        figures={"max_refused": refused / of},
     )
 
 

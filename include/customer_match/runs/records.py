@@ -18,6 +18,8 @@ from customer_match.planning.data_intervals import Force
 from customer_match.planning.plan import Plan
 from customer_match.profiles.staging import Staged
 from customer_match.routes import Route
+from customer_match.runs.decisions import Decisions, DecisionStorage
+from customer_match.runs.findings import Finding
 from customer_match.tables.version import TableVersion
 
 __all__ = [
@@ -100,6 +102,7 @@ class Chunked(_Record):
         skipped: Why nothing is sent for this data interval; None normally.
         guards: The limits for the upload's guard; None in old records that did not include them.
         ignore_guards: Whether the run ignores guards.
+        on_page: Whether Airflow has a page of the export, where people decide on findings of guards.
         force: Permission to apply the data over newer data; None normally.
         lapse: A warning about members that may lapse; None normally.
     """
@@ -114,6 +117,7 @@ class Chunked(_Record):
     skipped: str | None = None
     guards: Guards | None = None
     ignore_guards: bool = False
+    on_page: bool = False
     force: Force | None = None
     lapse: str | None = None
 
@@ -160,6 +164,7 @@ class Failure(BaseModel):
         step: The step.
         message: What is wrong and what to do; never contains an e-mail address or a secret.
         guards: Keys of the guards that stopped the segment; empty for other failures.
+        findings: What they have found; empty in old records that did not include it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -167,13 +172,11 @@ class Failure(BaseModel):
     step: Step
     message: str
     guards: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
-class RecordStorage(Protocol):
+class RecordStorage(DecisionStorage, Protocol):
     """The part of a workspace that records need."""
-
-    def read_bytes(self, relative: str, /) -> bytes:
-        """Read a small file, or raise FileNotFoundError."""
 
     def write_bytes(self, relative: str, data: bytes, /) -> None:
         """Write a small file, replacing it as a whole."""
@@ -208,6 +211,11 @@ class SegmentRecords:
     def __init__(self, storage: RecordStorage, folder: str) -> None:
         self.folder = folder
         self._storage = storage
+
+    @property
+    def decisions(self) -> Decisions:
+        """What people have decided about findings of guards. Steps never delete it."""
+        return Decisions(self._storage, self.folder)
 
     def write(self, record: BaseModel) -> None:
         """Write the record of a step.

@@ -15,6 +15,8 @@ from customer_match.planning.sizes import AudienceSize
 from customer_match.profiles.suppression import ListRead
 from customer_match.redaction import without_addresses, without_addresses_in
 from customer_match.routes import Route
+from customer_match.runs.decisions import Decision, Verdict
+from customer_match.runs.findings import Finding
 from customer_match.runs.folders import report_page
 from customer_match.runs.states import RunKind, RunState
 from customer_match.tables.version import TableVersion
@@ -57,6 +59,7 @@ class SegmentReport(BaseModel):
         outcome: The result.
         message: Why it failed or was skipped, or what the service refused; and what to do.
         guards: Keys of the guards that stopped it.
+        findings: What these guards have found; empty in old reports that did not include it.
         location: Location of the table, with dates filled in.
         modified: When the table was written (UTC); None if the storage does not know it.
         tables: The tables that were read, each with its version.
@@ -82,6 +85,7 @@ class SegmentReport(BaseModel):
         sent: Members that were sent.
         refused: Members that the service refused, of those sent, by the name of its error.
         overridden: Findings of guards that were ignored, because the run ignored guards.
+        decisions: What people have decided about findings of guards, the oldest first.
         parts: Upload files, or groups of calls.
         route: The route of the parts, `bulk` or `apply`; None if there are none.
         calls: Calls of the synchronous API; 0 for Bulk.
@@ -104,6 +108,7 @@ class SegmentReport(BaseModel):
     outcome: Outcome
     message: str | None = None
     guards: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     location: str | None = None
     modified: datetime | None = None
     tables: tuple[TableVersion, ...] = ()
@@ -129,6 +134,7 @@ class SegmentReport(BaseModel):
     renewed: int | None = None
     refused: dict[str, int] = {}
     overridden: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
     parts: int | None = None
     route: Route | None = None
     calls: int | None = None
@@ -146,6 +152,13 @@ class SegmentReport(BaseModel):
     @classmethod
     def _without_addresses(cls, value: object) -> object:
         return without_addresses_in(value)
+
+    @property
+    def awaits_decision(self) -> bool:
+        """Whether guards stopped it, and nobody has refused what they found."""
+        last = self.decisions[-1] if self.decisions else None
+        is_refused = last is not None and last.is_on(self.findings) and last.verdict is Verdict.REFUSED
+        return self.outcome is Outcome.FAILED and bool(self.findings) and not is_refused
 
     @property
     def kept_out(self) -> dict[str, int]:

@@ -59,6 +59,8 @@ def segment_report(
             "outcome": outcome,
             "message": message,
             "guards": failure.guards if failure else (),
+            "findings": failure.findings if failure else (),
+            "decisions": records.decisions.read(),
             "location": validated.location if validated else None,
             "modified": validated.modified if validated else None,
             "profiles": validated.profiles if validated else None,

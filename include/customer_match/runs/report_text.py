@@ -162,7 +162,10 @@ def _notes(segment: SegmentReport) -> str:
     """The notes for users about a segment; empty if there are none."""
     beginning = "Replaced because its" if segment.replaced else "Its"
     damage = f"{beginning} ledger could not be trusted: {segment.damage}" if segment.damage else ""
-    notes = (damage, _force(segment), segment.message, *_overrides(segment), segment.lapse, segment.uncovered)
+    notes = (
+        damage, _force(segment), segment.message, *(one.words for one in segment.decisions), *_overrides(segment),
+        segment.lapse, segment.uncovered,
+    )  # fmt: skip
     return " ".join(part for part in notes if part)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from airflow_microsoft_advertising.alerts.notifiers import key_of
 from airflow_microsoft_advertising.alerts.sending import send
-from airflow_microsoft_advertising.links import report_url
+from airflow_microsoft_advertising.links import export_url, report_url
 from customer_match.alerts.conditions import Findings
 from customer_match.alerts.log import AlertLog
 from customer_match.alerts.message import RunFacts
@@ -74,6 +74,7 @@ def _facts(run: ExportRun) -> RunFacts:
         interval_end=run.interval_end,
         run_url=run_url(run.export.name, run.run_id),
         report_url=report_url(run.export.name, run.run_id),
+        export_url=export_url(run.export.name),
     )
 
 

@@ -54,6 +54,7 @@ _WEBHOOK_JSON: Final = {
     "run_id": "{{ alert.run.run_id }}",
     "run_url": "{{ alert.run.run_url or '' }}",
     "report_url": "{{ alert.run.report_url or '' }}",
+    "export_url": "{{ alert.run.export_url or '' }}",
 }
 
 

@@ -15,7 +15,8 @@ from customer_match.planning.data_intervals import Force, Overtaken, in_order
 from customer_match.planning.plan import Plan, plan_parts
 from customer_match.planning.renewal import lapse_warning, must_renew
 from customer_match.redaction import logger
-from customer_match.runs.guards import Finding, check_emails_lost, check_profiles_lost, check_removed
+from customer_match.runs.findings import Finding
+from customer_match.runs.guards import check_emails_lost, check_profiles_lost, check_removed
 from customer_match.runs.records import Chunked, Normalised, Step
 from customer_match.runs.table_changes import reason_to_wait
 from customer_match.wording import counted
@@ -65,7 +66,7 @@ def _chunk(run: ExportRun, segment: Segment, staged: Staged, elapsed: Elapsed) -
     if not run.dry_run:
         run.changes.remember(segment)  # from here on the audience may get members
     findings = _check(run, segment, state, plan, staged)
-    overridden = apply_guards(*findings, ignore=run.ignore_guards)
+    overridden = apply_guards(run, segment, *findings)
     _log_plan(plan)
     return chunked.model_copy(
         update={
@@ -74,6 +75,7 @@ def _chunk(run: ExportRun, segment: Segment, staged: Staged, elapsed: Elapsed) -
             "overridden": overridden,
             "guards": run.export.guards,
             "ignore_guards": run.ignore_guards,
+            "on_page": run.on_page,
             "force": force,
             "lapse": _lapse_warning(run),
             "seconds": elapsed(),

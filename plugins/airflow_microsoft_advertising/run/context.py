@@ -36,7 +36,10 @@ def kind_of(run_type: str) -> RunKind | None:
 
 
 def run_of(export: Export, context: Context) -> ExportRun:
-    """Return the run that a task belongs to. A manual run without data interval uses its due time."""
+    """Return the run that a task of an export's DAG belongs to.
+
+    A manual run without data interval uses its due time.
+    """
     dag_run, chosen = context["dag_run"], context["params"]
     return ExportRun(
         export=export,
@@ -52,6 +55,7 @@ def run_of(export: Export, context: Context) -> ExportRun:
         logical_date=dag_run.logical_date,
         kind=kind_of(dag_run.run_type),
         ordered_by=dag_run.triggering_user_name,
+        on_page=True,
     )
 
 

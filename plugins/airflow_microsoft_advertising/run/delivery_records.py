@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_microsoft_advertising.run.step import apply_guards
+from airflow_microsoft_advertising.run.step import judge_findings
 from customer_match.redaction import logger
-from customer_match.runs.guards import Finding, check_refused, check_removed, words_of
+from customer_match.runs.findings import Finding, words_of
+from customer_match.runs.guards import check_refused, check_removed
 from customer_match.runs.records import Chunked, Delivered, SegmentRecords
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class DeliveryRecords:
         self.records.write(record)
         if record.refused:
             log.warning("%s for the audience %r", record.refusals, self.audience)
-        apply_guards(finding, ignore=self.chunked.ignore_guards)
+        self._judge(finding)
         return record
 
     def replan(self, plan: Plan) -> None:
@@ -78,12 +79,16 @@ class DeliveryRecords:
         finding = check_removed(self.audience, plan, chunked.guards) if chunked.guards else None
         overridden = tuple(dict.fromkeys((*chunked.overridden, *self._overridden(finding))))
         self.records.write(chunked.model_copy(update={"plan": plan, "overridden": overridden}))
-        apply_guards(finding, ignore=chunked.ignore_guards)
+        self._judge(finding)
 
     def skip(self, overtaken: Overtaken) -> None:
         """Record that nothing is sent, because another run delivered a newer data interval in the meantime."""
         skipped = {"plan": None, "ending": None, "skipped": str(overtaken)}
         self.records.write(self.chunked.model_copy(update=skipped))
+
+    def _judge(self, finding: Finding | None) -> None:
+        chunked = self.chunked
+        judge_findings(self.records, finding, ignore=chunked.ignore_guards, on_page=chunked.on_page)
 
     def _overridden(self, finding: Finding | None) -> tuple[str, ...]:
         return words_of([finding]) if self.chunked.ignore_guards else ()

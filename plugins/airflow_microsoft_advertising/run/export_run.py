@@ -56,6 +56,7 @@ class ExportRun:
         logical_date: The date of `ds` in paths; None: the interval's end.
         kind: What started the run; None: unknown.
         ordered_by: Name of the Airflow user who started the run; None: nobody, or unknown.
+        on_page: Whether Airflow has a page of the export, where people decide on findings of guards.
         on_rows: Gets how many rows of a segment have been read so far, after each batch.
     """
 
@@ -72,6 +73,7 @@ class ExportRun:
     logical_date: datetime | None = None
     kind: RunKind | None = None
     ordered_by: str | None = None
+    on_page: bool = False
     on_rows: Callable[[Segment, int], None] = field(default=_ignore, compare=False, repr=False)
 
     @cached_property

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, T
 
 from customer_match.errors import CustomerMatchError, TransientError
 from customer_match.redaction import logger, without_addresses
+from customer_match.runs.findings import Finding, keys_of
 from customer_match.runs.guards import GuardTripped
 from customer_match.runs.records import Failure, SegmentRecords, Step
 
@@ -37,7 +38,8 @@ def translate_errors(step: Step, records: SegmentRecords | None) -> Iterator[Non
         raise
     except CustomerMatchError as error:
         message = without_addresses(str(error))
-        record_failure(step, records, message, guards=error.keys if isinstance(error, GuardTripped) else ())
+        findings = error.findings if isinstance(error, GuardTripped) else ()
+        record_failure(step, records, message, findings=findings)
         log.error("%s", message)  # noqa: TRY400 (the message says what to do)
         # Without the cause: Airflow would log its message too.
         if isinstance(error, TransientError):
@@ -55,7 +57,7 @@ def translate_errors(step: Step, records: SegmentRecords | None) -> Iterator[Non
 
 
 def record_failure(
-    step: Step, records: SegmentRecords | None, message: str, *, guards: tuple[str, ...] = ()
+    step: Step, records: SegmentRecords | None, message: str, *, findings: tuple[Finding, ...] = ()
 ) -> None:
     """Record a failure for the report. If this fails too, only log it: the first failure is the one to report.
 
@@ -63,11 +65,11 @@ def record_failure(
         step: The step that failed.
         records: The records of the segment; None: there is nothing to record.
         message: What is wrong and what to do, without addresses and secrets.
-        guards: Keys of the guards that stopped the segment.
+        findings: What guards have found that stopped the segment.
     """
     if records is None:
         return
     try:
-        records.write(Failure(step=step, message=message, guards=guards))
+        records.write(Failure(step=step, message=message, guards=keys_of(findings), findings=findings))
     except Exception as error:  # noqa: BLE001 (as above)
         log.warning("The failure could not be recorded for the report: %s", type(error).__name__)

@@ -11,7 +11,8 @@ from airflow_microsoft_advertising.run.step import apply_guards, segment_step
 from airflow_microsoft_advertising.run.suppression import read_suppressed
 from customer_match.profiles.staging import Staged, stage_members
 from customer_match.redaction import logger
-from customer_match.runs.guards import Finding, check_members, check_suppression
+from customer_match.runs.findings import Finding
+from customer_match.runs.guards import check_members, check_suppression
 from customer_match.runs.records import Normalised, Step
 from customer_match.tables.version import TableVersion, version_of
 from customer_match.wording import counted
@@ -41,7 +42,7 @@ def normalise_segment(run: ExportRun, segment: Segment) -> Normalised:
             (Staged.nobody(run.workspace, path), ()) if segment.ending else _stage(run, segment, path)
         )
         findings = () if segment.ending else _check(run, segment, staged)
-        overridden = apply_guards(*findings, ignore=run.ignore_guards)
+        overridden = apply_guards(run, segment, *findings)
         record = Normalised(seconds=elapsed(), overridden=overridden, staged=staged, tables=tables)
         run.records(segment).write(record)
         _log_counts(staged)

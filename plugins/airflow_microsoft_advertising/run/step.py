@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from airflow_microsoft_advertising.run.failures import translate_errors
 from customer_match.redaction import logger
-from customer_match.runs.guards import Finding, judge
-from customer_match.runs.records import Step
+from customer_match.runs.findings import Finding
+from customer_match.runs.guards import judge
+from customer_match.runs.records import SegmentRecords, Step
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.export_run import ExportRun
     from customer_match.export.segments import Segment
 
-__all__ = ["Elapsed", "apply_guards", "segment_step"]
+__all__ = ["Elapsed", "apply_guards", "judge_findings", "segment_step"]
 
 log = logger(__name__)
 
@@ -37,20 +38,35 @@ def segment_step(run: ExportRun, step: Step, segment: Segment) -> Iterator[Elaps
         yield lambda: time.monotonic() - started
 
 
-def apply_guards(*findings: Finding | None, ignore: bool) -> tuple[str, ...]:
-    """Stop a step if a guard has a finding.
+def apply_guards(run: ExportRun, segment: Segment, *findings: Finding | None) -> tuple[str, ...]:
+    """Stop a step of a segment if a guard has a finding; see `judge_findings`."""
+    return judge_findings(run.records(segment), *findings, ignore=run.ignore_guards, on_page=run.on_page)
+
+
+def judge_findings(
+    records: SegmentRecords, *findings: Finding | None, ignore: bool, on_page: bool
+) -> tuple[str, ...]:
+    """Stop a step if a guard has a finding, unless the run ignores guards or somebody has approved the finding.
 
     Args:
+        records: The records of the segment, with the decisions on earlier findings in this run.
         findings: The findings of the guards; None: no finding.
         ignore: Log the findings and continue.
+        on_page: Whether Airflow has a page of the export, where people decide on the findings.
 
     Returns:
         Messages of the ignored findings.
 
     Raises:
-        GuardTripped: There are findings, and `ignore` is False.
+        GuardTripped: There are findings that are neither ignored nor approved.
     """
-    overridden = judge(*findings, ignore=ignore)
+    if not any(findings):
+        return ()
+    decisions = records.decisions.read()
+    overridden = judge(*findings, ignore=ignore, decisions=decisions, on_page=on_page)
     for message in overridden:
         log.warning("Ignored because of `ignore_guards`: %s", message)
+    if not ignore:
+        for decision in decisions:
+            log.warning("%s", decision.words)
     return overridden

@@ -8,7 +8,8 @@ from airflow_microsoft_advertising.run.step import Elapsed, apply_guards, segmen
 from airflow_microsoft_advertising.run.suppression import open_suppression
 from customer_match.errors import ConfigurationError, TerminalError
 from customer_match.redaction import logger, without_addresses
-from customer_match.runs.guards import Finding, check_age, check_rows, check_vanished
+from customer_match.runs.findings import Finding
+from customer_match.runs.guards import check_age, check_rows, check_vanished
 from customer_match.runs.records import Step, Validated
 from customer_match_delivery.ownership import refuse_other_owner
 
@@ -53,7 +54,7 @@ def _validate_tables(run: ExportRun, segment: Segment, elapsed: Elapsed) -> Vali
     rows = open_tables(run, segment)
     profiles = rows.profiles()
     checks = [finding for table in rows.tables for finding in check_table(run, segment, table)]
-    overridden = apply_guards(*checks, ignore=run.ignore_guards)
+    overridden = apply_guards(run, segment, *checks)
     files = [file for table in rows.tables for file in table.files]
     location = rows.tables[0].location
     log.info("The table is %s", location)
@@ -102,7 +103,7 @@ def _check_vanished(run: ExportRun, segment: Segment) -> Finding | None:
 def _validate_vanished(run: ExportRun, segment: Segment, elapsed: Elapsed) -> Validated:
     """Check a vanished table: `max_vanished` stops the run if too many vanished at once, unless all are to end."""
     finding = None if segment.ordered else _check_vanished(run, segment)
-    overridden = apply_guards(finding, ignore=run.ignore_guards)
+    overridden = apply_guards(run, segment, finding)
     return Validated(
         seconds=elapsed(),
         overridden=overridden,

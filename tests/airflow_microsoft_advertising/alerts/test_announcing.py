@@ -231,3 +231,4 @@ def test_an_alert_links_to_the_report(lake: Lake, web: WebServer, monkeypatch: p
     announce(lake.run(alerts=ALERTS), BROKEN)
     [(_, post)] = web.posts
     assert post["report_url"] == "https://airflow.example.com/customer-match/reports/autumn/run-1"
+    assert post["export_url"] == "https://airflow.example.com/customer-match/exports/autumn"

@@ -107,6 +107,7 @@ def test_a_webhook(web: WebServer, alert: Alert, endpoint: str | None, path: str
                 "run_id": "scheduled__2026-06-01",
                 "run_url": facts().run_url,
                 "report_url": "",
+                "export_url": "",
             },
         )
     ]

@@ -13,7 +13,8 @@ from fsspec.implementations.local import LocalFileSystem
 from airflow_microsoft_advertising.run.failures import translate_errors
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
 from customer_match.redaction import without_addresses
-from customer_match.runs.guards import Finding, GuardTripped
+from customer_match.runs.findings import Finding
+from customer_match.runs.guards import GuardTripped
 from customer_match.runs.records import Failure, SegmentRecords, Step
 from customer_match.workspace.workspace import Workspace
 
@@ -41,12 +42,18 @@ def test_what_retrying_cannot_mend_is_not_retried(
 
 
 def test_a_guard_is_recorded_by_its_keys(records: SegmentRecords) -> None:
-    finding = Finding("Too many would leave.", ("max_removed", "max_removed_members"))
+    finding = Finding(
+        words=f"Too many would leave {PERSON}.",
+        keys=("max_removed", "max_removed_members"),
+        figures={"max_removed": 0.6},
+    )
     with pytest.raises(AirflowFailException, match="Too many would leave"):
         fail(GuardTripped([finding, finding]), records)
     failure = records.read(Failure)
     assert failure
     assert failure.guards == ("max_removed", "max_removed_members")
+    assert failure.findings == (finding, finding)
+    assert "@" not in failure.model_dump_json()
 
 
 def test_what_may_pass_is_retried(records: SegmentRecords) -> None:

@@ -40,7 +40,7 @@ def test_the_report_of_a_run(lake: Lake) -> None:
         "overridden": (),
         "renewed": 0, "forced_over": None, "lapse": None, "uncovered": None, "deleted": None, "superseded": None,
         "filtered": 0, "without_consent": 0, "suppressed": None, "erased": None, "rejects": None,
-        "guards": (),
+        "guards": (), "findings": (), "decisions": (),
         "suppression_lists": (),
         "customers": None, "unreadable": None, "without_profile": None,
         "location": f"{lake.folder}/lake/Gold",

@@ -34,7 +34,14 @@ def test_the_kind_is_that_of_the_news() -> None:
     news = Condition("Gold", Kind.GUARD, "Too many.")
     alert = alert_of_problems(facts(), [news, known], 1, 2)
     assert alert.kind is Kind.GUARD
-    assert "with `ignore_guards`" in alert.text
+    assert "approve or refuse them on the page of the export" in alert.text
+
+
+def test_a_recovery_says_who_approved_it() -> None:
+    alert = alert_of_recovery(
+        facts(), ["Gold"], ["Gold: Approved by anna on 2026-06-01 12:00 UTC: as planned."]
+    )
+    assert alert.body.endswith("ended.\n\n- Gold: Approved by anna on 2026-06-01 12:00 UTC: as planned.")
 
 
 def test_without_addresses_of_airflow_there_is_no_link() -> None:

@@ -9,9 +9,11 @@ import pytest
 from customer_match.history.model import HistoryRow
 from customer_match.history.rows import rows_of
 from customer_match.planning.sizes import Matched, size_of_audience
+from customer_match.runs.decisions import Verdict
 from customer_match.runs.report import Outcome, SegmentReport
 from customer_match.runs.states import RunKind, RunState
 from tests.customer_match.history.runs import DAY, report_on
+from tests.customer_match.runs.decided import REMOVED, decision
 from tests.customer_match.runs.reports import a_segment
 
 
@@ -46,7 +48,7 @@ def test_what_is_unknown_is_not_zero() -> None:
     known = {name for name, value in row.model_dump().items() if value is not None}
     assert known == {
         "export", "run_id", "run_state", "dry_run", "full", "forced", "interval_end", "started", "ended", "segment",
-        "audience", "outcome", "message", "seconds",
+        "audience", "outcome", "message", "seconds", "awaits_decision",
     }  # fmt: skip
 
 
@@ -63,6 +65,24 @@ def test_a_run_without_segments_has_a_row() -> None:
 def test_a_guard_is_named() -> None:
     row = one(a_segment(Outcome.FAILED, guards=("max_removed", "max_removed_members")))
     assert (row.run_state, row.guards) == (RunState.GUARD, "max_removed, max_removed_members")
+
+
+def test_a_stopped_segment_awaits_a_decision_if_its_run_can_go_on() -> None:
+    stopped = a_segment(Outcome.FAILED, guards=("max_removed",), findings=(REMOVED,))
+    for changes, awaits in (({}, True), ({"dry_run": True}, False), ({"kind": RunKind.COMMAND_LINE}, False)):
+        [row] = rows_of(report_on(0, stopped, **changes))
+        assert row.awaits_decision is awaits
+    refused = stopped.model_copy(update={"decisions": (decision(Verdict.REFUSED),)})
+    row = one(refused)
+    assert (row.awaits_decision, row.decisions) == (
+        False,
+        "Refused by anna on 2026-06-01 12:00 UTC: half of the table is missing.",
+    )
+    again = refused.model_copy(update={"findings": (REMOVED.model_copy(update={"words": "Even more."}),)})
+    assert one(again).awaits_decision
+    approved = a_segment(decisions=(decision(Verdict.APPROVED),))
+    assert one(approved).awaits_decision is False
+    assert "What was approved: 600 of 1,000 members" in str(one(approved).decisions)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,10 @@ from customer_match.planning.known_tables import Changes
 from customer_match.planning.plan import Plan
 from customer_match.profiles.staging import Staged
 from customer_match.profiles.suppression import ListRead
+from customer_match.runs.decisions import Verdict
+from customer_match.runs.findings import Finding, words_of
 from customer_match.runs.guards import (
-    Finding,
+    PAGE,
     GuardTripped,
     check_age,
     check_emails_lost,
@@ -30,10 +32,10 @@ from customer_match.runs.guards import (
     check_suppression,
     check_vanished,
     judge,
-    words_of,
 )
 from customer_match.runs.records import Delivered
 from customer_match.table_facts import TableFacts
+from tests.customer_match.runs.decided import decision
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 PERCENT = st.integers(0, 100)
@@ -90,8 +92,12 @@ def tripped(finding: Finding | None, *, says: list[str], key: str) -> None:
 
 # --- Judging -----------------------------------------------------------------------------------------------
 
-ODD = Finding("This is odd.", ("max_removed",))
-ODDER = Finding("That is odder.", ("max_rejected", "max_refused"))
+ODD = Finding(words="This is odd.", keys=("max_removed",), figures={"max_removed": 0.6})
+ODDER = Finding(
+    words="That is odder.",
+    keys=("max_rejected", "max_refused"),
+    figures={"max_rejected": 0.7, "max_refused": 0.1},
+)
 
 
 def test_what_one_step_finds_is_told_at_once() -> None:
@@ -102,6 +108,124 @@ def test_what_one_step_finds_is_told_at_once() -> None:
         "This is odd. That is odder. If these figures are correct, run this segment once with `ignore_guards`, or "
         "change `guards.max_removed` and `guards.max_rejected` and `guards.max_refused` in the export file."
     )
+
+
+def test_the_page_is_named_where_there_is_one() -> None:
+    with pytest.raises(GuardTripped) as raised:
+        judge(ODD, ignore=False, on_page=True)
+    assert f"approve them on the export's page ({PAGE}), run this segment once" in str(raised.value)
+
+
+def test_what_was_approved_passes_and_nothing_else() -> None:
+    approved = decision(Verdict.APPROVED, ODD)
+    assert judge(ODD, ignore=False, decisions=[approved]) == ()
+    with pytest.raises(GuardTripped) as raised:
+        judge(ODD, ODDER, ignore=False, decisions=[approved])
+    assert raised.value.findings == (ODDER,)
+    assert "This is odd" not in str(raised.value)
+    assert judge(ODD, ODDER, ignore=False, decisions=[approved, decision(Verdict.APPROVED, ODDER)]) == ()
+
+
+def test_what_was_refused_stops_again_and_says_by_whom() -> None:
+    with pytest.raises(GuardTripped) as raised:
+        judge(ODD, ignore=False, decisions=[decision(Verdict.REFUSED, ODD)])
+    assert str(raised.value).startswith(
+        "This is odd. Refused by anna on 2026-06-01 12:00 UTC: half of the table is missing. If these figures"
+    )
+
+
+def test_figures_that_are_worse_than_the_approved_ones_stop_again() -> None:
+    worse = ODD.model_copy(update={"figures": {"max_removed": 0.61}})
+    better = ODD.model_copy(update={"words": "Fewer.", "figures": {"max_removed": 0.59}})
+    approved = [decision(Verdict.APPROVED, ODD)]
+    assert judge(better, ignore=False, decisions=approved) == ()
+    with pytest.raises(GuardTripped) as raised:
+        judge(worse, ignore=False, decisions=approved)
+    assert (
+        "This is odd. These figures are worse than those that were approved by anna on 2026-06-01 12:00 UTC. If"
+        in str(raised.value)
+    )
+
+
+@pytest.mark.parametrize(
+    ("approved", "worse"),
+    [
+        pytest.param(
+            check_age("VIPs", NOW - timedelta(hours=9), NOW, Guards(max_age_hours=2)),
+            check_age("VIPs", NOW - timedelta(hours=9, seconds=1), NOW, Guards(max_age_hours=2)),
+            id="max_age_hours",
+        ),
+        pytest.param(
+            check_members("VIPs", staged(profiles=1_000, rejected=600), Guards()),
+            check_members("VIPs", staged(profiles=1_000, rejected=601), Guards()),
+            id="max_rejected",
+        ),
+        pytest.param(
+            check_profiles_lost("VIPs", table(1_000), table(400), Guards()),
+            check_profiles_lost("VIPs", table(1_000), table(399), Guards()),
+            id="max_profiles_lost",
+        ),
+        pytest.param(
+            check_emails_lost("VIPs", table(1_000), table(1_000, 600), Guards()),
+            check_emails_lost("VIPs", table(1_000), table(1_000, 601), Guards()),
+            id="max_emails_lost",
+        ),
+        pytest.param(
+            check_vanished("VIPs", Changes(found=1, known=4, gone=3), Guards()),
+            check_vanished("VIPs", Changes(found=1, known=4, gone=4), Guards()),
+            id="max_vanished",
+        ),
+        pytest.param(
+            check_removed("VIPs", plan(removed=600, unchanged=400), Guards()),
+            check_removed("VIPs", plan(removed=601, unchanged=399), Guards()),
+            id="max_removed",
+        ),
+        pytest.param(
+            check_removed("VIPs", plan(removed=600, unchanged=4_000), Guards(max_removed_members=9)),
+            check_removed("VIPs", plan(removed=601, unchanged=4_001), Guards(max_removed_members=9)),
+            id="max_removed_members",
+        ),
+        pytest.param(
+            check_refused("VIPs", refused(60, sent=100), 100, Guards()),
+            check_refused("VIPs", refused(61, sent=100), 100, Guards()),
+            id="max_refused",
+        ),
+    ],
+)
+def test_each_guard_measures_what_may_get_worse(approved: Finding, worse: Finding) -> None:
+    decisions = [decision(Verdict.APPROVED, approved)]
+    assert judge(approved, ignore=False, decisions=decisions) == ()
+    with pytest.raises(GuardTripped):
+        judge(worse, ignore=False, decisions=decisions)
+
+
+def test_waiting_for_a_decision_makes_a_table_no_worse() -> None:
+    written, guards = NOW - timedelta(hours=9), Guards(max_age_hours=2)
+    approved = check_age("VIPs", written, NOW, guards)
+    later = check_age("VIPs", written, NOW + timedelta(days=2), guards)
+    assert approved
+    assert later
+    assert judge(later, ignore=False, decisions=[decision(Verdict.APPROVED, approved)]) == ()
+
+
+def test_an_approved_list_lets_no_other_list_pass() -> None:
+    def unusable(name: str) -> Finding:
+        read = ListRead(name=name, rows=10, rejected={Rejection.MISSING: 5})
+        finding = check_suppression([read], Guards())
+        assert finding
+        return finding
+
+    approved = [decision(Verdict.APPROVED, unusable("bounced"))]
+    assert judge(unusable("bounced"), ignore=False, decisions=approved) == ()
+    with pytest.raises(GuardTripped, match="complaints"):
+        judge(unusable("complaints"), ignore=False, decisions=approved)
+
+
+def test_whoever_approved_an_empty_table_approved_a_segment_without_members() -> None:
+    empty_table = check_rows("VIPs", "/lake/vips", 0, 1, Guards())
+    no_members = check_members("VIPs", staged(profiles=0), Guards())
+    assert empty_table
+    assert judge(no_members, ignore=False, decisions=[decision(Verdict.APPROVED, empty_table)]) == ()
 
 
 def test_what_is_ignored_is_told_too() -> None:
