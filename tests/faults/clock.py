@@ -32,7 +32,7 @@ MODULES: Final = frozenset(
         "airflow_microsoft_advertising.cli.checking.command",
         "airflow_microsoft_advertising.cli.execution",
         "airflow_microsoft_advertising.cli.history.runs",
-        "airflow_microsoft_advertising.cli.ledger_summary",
+        "airflow_microsoft_advertising.cli.ledger_lookup",
         "airflow_microsoft_advertising.cli.local_run",
         "airflow_microsoft_advertising.cli.scaffold.lake",
         "airflow_microsoft_advertising.connection.terms",

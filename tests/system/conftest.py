@@ -32,7 +32,7 @@ from customer_match_demo.show import audience_members
 from customer_match_demo.stack import Stack, account_connection
 from customer_match_demo.tables import DemoTable, demo_tables, write_tables
 from tests.browser import chromium
-from tests.system import alerting, batch_lake, dated_lake
+from tests.system import alerting, batch_lake, dated_lake, guarded_lake
 
 SCALE = 0.01
 CID, AID = "190000001", "180000001"
@@ -204,6 +204,7 @@ def _write_exports(folder: Path) -> None:
     _export(folder, "forced", **forced, schedule="0 5 * * *")
     _export(folder, "dated", **dated_lake.CHANGES)
     _export(folder, batch_lake.EXPORT, **batch_lake.CHANGES)
+    _export(folder, guarded_lake.EXPORT, **guarded_lake.CHANGES)
     for name, changes in alerting.EXPORTS.items():
         _export(folder, name, **changes)
     _export(

@@ -14,6 +14,7 @@ from customer_match.data_privacy import PrivacyAgreement
 from customer_match.export.segments import Ending
 from customer_match.redaction import without_addresses, without_addresses_in
 from customer_match.routes import Route
+from customer_match.runs.decisions import Decision
 from customer_match.runs.report import Outcome
 from customer_match.runs.states import RunKind, RunState
 from customer_match.tables.version import TableVersion
@@ -99,6 +100,7 @@ class SegmentEnded(_RunEvent):
         message: Why it failed or was skipped, or what the service refused.
         guards: Keys of the guards that stopped it.
         overridden: Findings of guards that were ignored.
+        decisions: What people have decided about findings of guards.
         forced_over: End of the newer data interval that was overwritten by `force`; None normally.
         tables: The tables that were read, each with its version.
         profiles: Rows read.
@@ -128,6 +130,7 @@ class SegmentEnded(_RunEvent):
     message: str | None = None
     guards: tuple[str, ...] = ()
     overridden: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
     forced_over: datetime | None = None
     tables: tuple[TableVersion, ...] = ()
     profiles: NonNegativeInt | None = None

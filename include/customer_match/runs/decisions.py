@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from customer_match.redaction import without_addresses
 from customer_match.runs.findings import Finding, keys_of, words_of
 
-__all__ = ["REASON_LENGTH", "Decision", "Decisions", "Verdict", "name_of", "not_approved", "remarks_on"]
+__all__ = ["REASON_LENGTH", "Decision", "Decisions", "Verdict", "not_approved", "remarks_on"]
 
 REASON_LENGTH: Final = 500
 """Characters that a reason may have."""
@@ -34,7 +34,7 @@ class Decision(BaseModel):
 
     Attributes:
         verdict: Whether the segment may go on with these figures.
-        by: Who decided; without the domain, if the name is an address.
+        by: Name of the user who decided.
         at: When, UTC.
         why: The reason.
         findings: What the person has seen.
@@ -59,15 +59,16 @@ class Decision(BaseModel):
         return f"{self.verdict.capitalize()} by {self._who_and_when}: {self.why}"
 
     @property
+    def sentence(self) -> str:
+        """The signature as a sentence."""
+        return f"{self.signature.rstrip('.')}."
+
+    @property
     def words(self) -> str:
         """The signature, and what was approved. What was refused is in the message of the failure."""
         if self.verdict is Verdict.REFUSED:
-            return self._sentence
-        return f"{self._sentence} What was approved: {' '.join(words_of(self.findings))}"
-
-    @property
-    def _sentence(self) -> str:
-        return f"{self.signature.rstrip('.')}."
+            return self.sentence
+        return f"{self.sentence} What was approved: {' '.join(words_of(self.findings))}"
 
     @property
     def _who_and_when(self) -> str:
@@ -86,13 +87,8 @@ class Decision(BaseModel):
         if not set(keys_of(self.findings)).intersection(keys_of(findings)):
             return ""
         if self.verdict is Verdict.REFUSED:
-            return self._sentence
+            return self.sentence
         return f"These figures are worse than those that were approved by {self._who_and_when}."
-
-
-def name_of(user: str) -> str:
-    """The name by which a user of Airflow is kept: of an address, what is before the `@`."""
-    return user.partition("@")[0] or "unknown"
 
 
 def not_approved(findings: Iterable[Finding], decisions: Iterable[Decision]) -> list[Finding]:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from customer_match.safe_names import slug
 
-__all__ = ["report_page", "run_folder"]
+__all__ = ["report_file", "report_page", "run_folder", "segment_folder"]
 
 
 def run_folder(export: str, run_id: str) -> str:
     """Return the folder of a run."""
     return f"runs/{slug(export)}/{slug(run_id)}"
+
+
+def segment_folder(export: str, run_id: str, audience: str) -> str:
+    """Return the folder of a segment in a run."""
+    return f"{run_folder(export, run_id)}/{slug(audience)}"
+
+
+def report_file(export: str, run_id: str) -> str:
+    """Return the path of the report of a run as JSON."""
+    return f"{run_folder(export, run_id)}/report.json"
 
 
 def report_page(export: str, run_id: str) -> str:

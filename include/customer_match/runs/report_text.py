@@ -34,10 +34,14 @@ _BEGINNINGS: Final = (
 """How notes of this project about a run begin, as regular expressions."""
 
 
+_MOST_DECISIONS: Final = 5
+"""How many decisions a note names: the failures come after them."""
+
+
 def summary_of(report: RunReport) -> str:
     """Summarise the report in a few lines of text for a log or a note. A note may be cut off, so failures are first."""
     segments = sorted(report.segments, key=lambda segment: segment.outcome.good)
-    return "\n".join([headline_of(report), *map(_line, segments), *_remarks(report)])
+    return "\n".join([headline_of(report), *_decisions(report), *map(_line, segments), *_remarks(report)])
 
 
 def is_summary(text: str) -> bool:
@@ -98,7 +102,8 @@ def state_of(report: RunReport) -> str:
 def notes_of(report: RunReport) -> list[str]:
     """The notes for users in addition to the counts, one line each."""
     notes = ((segment.audience, _notes(segment)) for segment in report.segments)
-    return [*(f"- {audience}: {words}" for audience, words in notes if words), *_remarks(report)]
+    lines = [f"- {audience}: {words}" for audience, words in notes if words]
+    return [*_decisions(report), *lines, *_remarks(report)]
 
 
 def unusable_lists(report: RunReport) -> list[str]:
@@ -121,6 +126,15 @@ def changes_of(report: RunReport) -> list[str]:
         if one.audience not in present
     ]
     return [*vanished, *(f"{table}: no earlier run has delivered this table." for table in report.appeared)]
+
+
+def _decisions(report: RunReport) -> list[str]:
+    """Who approved or refused what guards had found: before all else, as notes are cut off."""
+    lines = [
+        f"- {one.audience}: {decision.sentence}" for one in report.segments for decision in one.decisions
+    ]
+    rest = len(lines) - _MOST_DECISIONS
+    return [*lines[:_MOST_DECISIONS], *([f"- and {counted(rest, 'more decision')}."] if rest > 0 else [])]
 
 
 def _remarks(report: RunReport) -> list[str]:
@@ -162,10 +176,7 @@ def _notes(segment: SegmentReport) -> str:
     """The notes for users about a segment; empty if there are none."""
     beginning = "Replaced because its" if segment.replaced else "Its"
     damage = f"{beginning} ledger could not be trusted: {segment.damage}" if segment.damage else ""
-    notes = (
-        damage, _force(segment), segment.message, *(one.words for one in segment.decisions), *_overrides(segment),
-        segment.lapse, segment.uncovered,
-    )  # fmt: skip
+    notes = (damage, _force(segment), segment.message, *_overrides(segment), segment.lapse, segment.uncovered)
     return " ".join(part for part in notes if part)
 
 

@@ -13,7 +13,6 @@ import typer
 from airflow_microsoft_advertising.cli.asking import confirm
 from airflow_microsoft_advertising.cli.exports import complete_exports
 from airflow_microsoft_advertising.cli.ledger_lookup import Comparison, FoundLedger
-from airflow_microsoft_advertising.cli.ledger_summary import summarise
 from airflow_microsoft_advertising.cli.output import as_json_text, say
 from customer_match.errors import ConfigurationError
 
@@ -42,7 +41,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 @app.command()
 def show(audience: Audience, export: ExportName = None, *, as_json: AsJson = False) -> None:
     """Show what the ledger knows: number of members, data interval, uploads in progress."""
-    summary = summarise(FoundLedger.of(audience, export))
+    summary = FoundLedger.of(audience, export).summarise()
     if as_json:
         typer.echo(as_json_text(asdict(summary)))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_microsoft_advertising.cli.airflow_settings import airflow_connections
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from customer_match.ledger.lookup import Ledgers
     from customer_match.ledger.state import State
     from customer_match.ledger.store import Ledger
+    from customer_match.ledger.summary import Summary
     from customer_match.workspace.workspace import Workspace
 
 __all__ = ["Comparison", "FoundLedger"]
@@ -91,6 +93,16 @@ class FoundLedger:
         from customer_match.ledger.lookup import Ledgers  # noqa: PLC0415 - keeps --help quick
 
         return Ledgers(self.workspace, self.export.aid)
+
+    @logs_on_stderr()
+    def summarise(self) -> Summary:
+        """Summarise the ledger's newest state; the members in its files are counted."""
+        from customer_match.ledger.summary import summarise  # noqa: PLC0415 - keeps --help quick
+
+        return summarise(
+            self.ledgers, self.audience, export=self.export.name, busy=self.busy, now=datetime.now(UTC),
+            read_members=True,
+        )  # fmt: skip
 
     @logs_on_stderr()
     @airflow_connections()

@@ -22,11 +22,10 @@ from customer_match.ledger.state import State
 from customer_match.profiles.dated_source import DatedSource, Listings
 from customer_match.profiles.segment_rows import SegmentRows, listed_segments, segment_rows, shared_tables
 from customer_match.runs.batch_state import Retries
-from customer_match.runs.folders import run_folder
+from customer_match.runs.folders import run_folder, segment_folder
 from customer_match.runs.records import SegmentRecords
 from customer_match.runs.states import RunKind
 from customer_match.runs.table_changes import TableChanges
-from customer_match.safe_names import slug
 from customer_match.tables.table import Table
 from customer_match.workspace.workspace import Workspace
 from customer_match_delivery.spec import AudienceSpec, segment_values
@@ -100,7 +99,7 @@ class ExportRun:
 
     def segment_folder(self, segment: Segment) -> str:
         """A segment's folder in the workspace."""
-        return f"{self.folder}/{slug(segment.audience)}"
+        return segment_folder(self.export.name, self.run_id, segment.audience)
 
     def records(self, segment: Segment) -> SegmentRecords:
         """The records that a segment's steps write."""

@@ -16,7 +16,7 @@ from customer_match.history.rows import rows_of
 from customer_match.history.table import History
 from customer_match.planning.known_tables import Changes
 from customer_match.redaction import logger
-from customer_match.runs.folders import report_page
+from customer_match.runs.folders import report_file, report_page
 from customer_match.runs.records import Chunked, Delivered
 from customer_match.runs.report import RunReport
 from customer_match.runs.report_building import segment_report
@@ -130,7 +130,7 @@ def _first_start(run: ExportRun) -> datetime:
 
 
 def _path(run: ExportRun) -> str:
-    return f"{run.folder}/report.json"
+    return report_file(run.export.name, run.run_id)
 
 
 def _make_report(

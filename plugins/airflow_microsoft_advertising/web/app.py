@@ -18,13 +18,21 @@ from airflow_microsoft_advertising.web import viewing
 from airflow_microsoft_advertising.web.answers import add_headers, message
 from airflow_microsoft_advertising.web.audit import routes as audit
 from airflow_microsoft_advertising.web.connections import routes as connections
+from airflow_microsoft_advertising.web.decisions import routes as decisions
 from airflow_microsoft_advertising.web.editing import removing
 from airflow_microsoft_advertising.web.editing import routes as editing
 from airflow_microsoft_advertising.web.same_origin import refuse_other_sites
 
 __all__ = ["create_app"]
 
-_ROUTERS = (viewing.router, editing.router, removing.router, audit.router, connections.router)
+_ROUTERS = (
+    viewing.router,
+    editing.router,
+    removing.router,
+    audit.router,
+    connections.router,
+    decisions.router,
+)
 
 
 def create_app() -> FastAPI:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from customer_match.history.overview import Overview
 
-__all__ = ["LastRun", "ListedExport", "list_exports"]
+__all__ = ["LastRun", "ListedExport", "list_exports", "run_states"]
 
 log = logger(__name__)
 
@@ -103,6 +103,12 @@ def list_exports(dag_ids: Collection[str], session: Session) -> list[ListedExpor
         for name, dag in found.items()
     ]
     return sorted(exports, key=lambda export: export.title.casefold())
+
+
+def run_states(dag_id: str, run_ids: Collection[str], session: Session) -> dict[str, str]:
+    """Return Airflow's states of some runs; runs that Airflow does not know are left out."""
+    query = select(DagRun.run_id, DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids))
+    return {run_id: str(state) for run_id, state in session.execute(query)}
 
 
 def _schedule(dag: DagModel) -> str | None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from airflow_microsoft_advertising.lake.filesystem import filesystem
-from customer_match.runs.folders import report_page
+from customer_match.runs.folders import report_file, report_page
 from customer_match.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from airflow.serialization.definitions.dag import SerializedDAG
     from sqlalchemy.orm import Session
 
-__all__ = ["NoReport", "read_report", "workspace_of", "workspace_root_of"]
+__all__ = ["UPLOAD", "NoReport", "read_report", "workspace_of", "workspace_of_run", "workspace_root_of"]
 
-_UPLOAD: Final = "segment.upload"
+UPLOAD: Final = "segment.upload"
 """The task of an export's DAG whose arguments name the workspace."""
 
 
@@ -22,8 +22,8 @@ class NoReport(Exception):
     """There is no such report. The message says why, for people."""
 
 
-def read_report(dag_id: str, run_id: str, session: Session) -> str:
-    """Read the report of a run as an HTML page.
+def read_report(dag_id: str, run_id: str, session: Session, *, as_json: bool = False) -> str:
+    """Read the report of a run, as an HTML page or as JSON.
 
     The path in the workspace is made of the ids alone, by a rule that lets no id point to another folder.
 
@@ -31,14 +31,16 @@ def read_report(dag_id: str, run_id: str, session: Session) -> str:
         dag_id: The DAG; the name of its export.
         run_id: The run.
         session: Session of the metadata database.
+        as_json: Whether to read it as JSON.
 
     Raises:
         NoReport: The DAG is none of an export, or its run has no report yet.
         CustomerMatchError: The workspace cannot be opened.
     """
-    workspace = _workspace(dag_id, run_id, session)
+    workspace = workspace_of_run(dag_id, run_id, session)
+    path = report_file(dag_id, run_id) if as_json else report_page(dag_id, run_id)
     try:
-        return workspace.read_bytes(report_page(dag_id, run_id)).decode()
+        return workspace.read_bytes(path).decode()
     except FileNotFoundError:
         raise NoReport(
             f"The run {run_id} of {dag_id} has no report in the workspace. The task `report` makes it at the end of a "
@@ -46,8 +48,13 @@ def read_report(dag_id: str, run_id: str, session: Session) -> str:
         ) from None
 
 
-def _workspace(dag_id: str, run_id: str, session: Session) -> Workspace:
-    """Open the workspace that the DAG had when the run began; its serialised form says where it is."""
+def workspace_of_run(dag_id: str, run_id: str, session: Session) -> Workspace:
+    """Open the workspace that the DAG had when the run began; its serialised form says where it is.
+
+    Raises:
+        NoReport: There is no such run, or it is none of an export.
+        CustomerMatchError: The workspace cannot be opened.
+    """
     from airflow.models.dagbag import DBDagBag  # noqa: PLC0415 (in the API server only)
     from airflow.models.dagrun import DagRun  # noqa: PLC0415
     from sqlalchemy import select  # noqa: PLC0415
@@ -66,11 +73,11 @@ def workspace_of(dag: SerializedDAG | None) -> Workspace | None:
     Raises:
         CustomerMatchError: The workspace cannot be opened.
     """
-    task = dag.task_dict.get(_UPLOAD) if dag else None
+    task = dag.task_dict.get(UPLOAD) if dag else None
     root, connection = getattr(task, "workspace_root", None), getattr(task, "workspace_conn_id", None)
     return None if root is None else Workspace(*filesystem(connection, root))
 
 
 def workspace_root_of(dag: SerializedDAG) -> str:
     """Location of the workspace that a serialised DAG names; empty if it names none."""
-    return str(getattr(dag.task_dict.get(_UPLOAD), "workspace_root", ""))
+    return str(getattr(dag.task_dict.get(UPLOAD), "workspace_root", ""))

@@ -23,11 +23,13 @@ class Rights:
         run: The exports of which they may start runs.
         edit: The exports that they may pause and edit.
         add: Whether they may add exports.
+        decide: The exports whose stopped segments they may approve or refuse.
     """
 
     run: frozenset[str] = frozenset()
     edit: frozenset[str] = frozenset()
     add: bool = False
+    decide: frozenset[str] = frozenset()
 
 
 def rights_of(user: Any, manager: BaseAuthManager[Any], dag_ids: Sequence[str]) -> Rights:
@@ -47,4 +49,6 @@ def rights_of(user: Any, manager: BaseAuthManager[Any], dag_ids: Sequence[str]) 
 
     # A new export has no DAG yet, and Airflow's own roles have no right to create DAGs: who may edit all may add some.
     add = manager.is_authorized_dag(method="PUT", user=user)
-    return Rights(run=may("POST", DagAccessEntity.RUN), edit=may("PUT", None), add=add)
+    run = may("POST", DagAccessEntity.RUN)
+    decide = run & may("PUT", DagAccessEntity.TASK_INSTANCE)
+    return Rights(run=run, edit=may("PUT", None), add=add, decide=decide)

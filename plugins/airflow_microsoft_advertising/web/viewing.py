@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -13,19 +14,25 @@ from fastapi import APIRouter, Depends, Path, Query, Response, status
 from fastapi.responses import HTMLResponse
 
 from airflow_microsoft_advertising.web.answers import message, with_script
-from airflow_microsoft_advertising.web.export_page import Past, export_html, past_of
+from airflow_microsoft_advertising.web.export_page import Past, Problem, export_html, past_of
 from airflow_microsoft_advertising.web.exports_page import Asked, exports_html
 from airflow_microsoft_advertising.web.frames import FrameDep
-from airflow_microsoft_advertising.web.listing import list_exports
+from airflow_microsoft_advertising.web.ledgers_page import ledgers_html, ledgers_of
+from airflow_microsoft_advertising.web.listing import list_exports, run_states
 from airflow_microsoft_advertising.web.reports import NoReport, read_report, workspace_of
 from airflow_microsoft_advertising.web.rights import rights_of
 from customer_match.errors import CustomerMatchError
 from customer_match.redaction import logger, without_addresses
+from customer_match.safe_names import slug
 
 if TYPE_CHECKING:
+    from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
     from airflow.serialization.definitions.dag import SerializedDAG
+    from sqlalchemy.orm import Session
 
-__all__ = ["MAX_ID", "router"]
+    from airflow_microsoft_advertising.web.templates import Frame
+
+__all__ = ["MAX_ID", "Problem", "router", "show_export"]
 
 MAX_ID: Final = 250
 """Characters of the id of a DAG or a run in Airflow's metadata database."""
@@ -60,20 +67,62 @@ def export(
     dag_id: Annotated[str, Path(max_length=MAX_ID)], session: SessionDep, user: GetUserDep, frame: FrameDep
 ) -> Response:
     """Show one export and its last runs."""
+    return show_export(dag_id, session, user, frame)
+
+
+def show_export(
+    dag_id: str,
+    session: Session,
+    user: BaseUser,
+    frame: Frame,
+    *,
+    problem: Problem | None = None,
+    code: int = status.HTTP_200_OK,
+) -> Response:
+    """Answer with the page of one export.
+
+    Args:
+        dag_id: Its DAG.
+        session: Session of the metadata database.
+        user: Who sees it.
+        frame: What all pages need.
+        problem: Why a decision of the user was not kept; None normally.
+        code: The status of the answer.
+    """
     dag = DBDagBag(load_op_links=False).get_latest_version_of_dag(dag_id, session=session)
     found = list_exports([dag_id], session)
     if not found or dag is None:
         return message("No export", f"There is no export {dag_id}.", status.HTTP_404_NOT_FOUND)
+    past = _past(dag, dag_id, session)
     rights = rights_of(user, get_auth_manager(), [dag_id])
-    return with_script(export_html(found[0], _past(dag, dag_id), dag.doc_md or "", rights, frame), frame)
+    return with_script(
+        export_html(found[0], past, dag.doc_md or "", rights, frame, problem=problem), frame, code
+    )
 
 
-def _past(dag: SerializedDAG, export: str) -> Past:
+def _past(dag: SerializedDAG, export: str, session: Session) -> Past:
     try:
         workspace = workspace_of(dag)
     except CustomerMatchError as error:
         return Past(fault=without_addresses(str(error)))
-    return past_of(workspace, export) if workspace else Past()
+    return past_of(workspace, export, lambda ids: run_states(export, ids, session)) if workspace else Past()
+
+
+@router.get("/exports/{dag_id}/ledgers", dependencies=[_may_read_runs])
+def ledgers(
+    dag_id: Annotated[str, Path(max_length=MAX_ID)], session: SessionDep, frame: FrameDep
+) -> Response:
+    """Show what the ledgers of an export know of its audiences."""
+    dag = DBDagBag(load_op_links=False).get_latest_version_of_dag(dag_id, session=session)
+    found = list_exports([dag_id], session)
+    if not found or dag is None:
+        return message("No export", f"There is no export {dag_id}.", status.HTTP_404_NOT_FOUND)
+    try:
+        known = ledgers_of(dag, found[0], frame.now)
+    except CustomerMatchError as error:
+        log.warning("The ledgers of %s cannot be read: %s", dag_id, error)
+        return message("The ledgers cannot be read", str(error), status.HTTP_502_BAD_GATEWAY)
+    return with_script(ledgers_html(found[0], known, frame), frame)
 
 
 @router.get("/reports/{dag_id}/{run_id}", dependencies=[_may_read_runs])
@@ -83,8 +132,33 @@ def report(
     session: SessionDep,
 ) -> Response:
     """Show the report of a run of an export."""
+    return _answer(dag_id, run_id, session, HTMLResponse)
+
+
+@router.get("/reports/{dag_id}/{run_id}/{file}", dependencies=[_may_read_runs])
+def report_to_keep(
+    dag_id: Annotated[str, Path(max_length=MAX_ID)],
+    run_id: Annotated[str, Path(max_length=MAX_ID)],
+    file: Literal["report.html", "report.json"],
+    session: SessionDep,
+) -> Response:
+    """Send the report of a run as a file to keep, which no browser opens within Airflow's pages."""
+    name = f"{slug(dag_id)}-{slug(run_id)}.{file.rpartition('.')[2]}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+
+    def as_file(content: str) -> Response:
+        kind = "application/json" if file == "report.json" else "text/html"
+        return Response(content, headers=headers, media_type=f"{kind}; charset=utf-8")
+
+    return _answer(dag_id, run_id, session, as_file, as_json=file == "report.json")
+
+
+def _answer(
+    dag_id: str, run_id: str, session: Session, answer: Callable[[str], Response], *, as_json: bool = False
+) -> Response:
+    """Answer with a report, or say why there is none."""
     try:
-        return HTMLResponse(read_report(dag_id, run_id, session))
+        return answer(read_report(dag_id, run_id, session, as_json=as_json))
     except NoReport as error:
         return message("No report", str(error), status.HTTP_404_NOT_FOUND)
     except CustomerMatchError as error:

@@ -13,6 +13,7 @@ from airflow_microsoft_advertising.run.delivery_records import DeliveryRecords
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.normalise import normalise_segment
 from airflow_microsoft_advertising.run.report import write_report
+from customer_match.audit.run_events import events_of
 from customer_match.errors import ConfigurationError
 from customer_match.history.table import History
 from customer_match.runs.decisions import Verdict
@@ -69,6 +70,8 @@ def test_an_approved_segment_goes_on_and_its_report_says_who(
     for text in (summary_of(report), page, row["decisions"]):
         assert APPROVED in text
     assert row["awaits_decision"] is False
+    audited, _ = events_of(report, user=None, consent_columns={})
+    assert [one["by"] for one in audited.model_dump()["decisions"]] == ["anna"]
 
 
 def test_a_refused_segment_stays_stopped_and_its_report_says_who(lake: Lake) -> None:
@@ -79,6 +82,16 @@ def test_a_refused_segment_stays_stopped_and_its_report_says_who(lake: Lake) -> 
     report = write_report(run, [GOLD])
     assert (report.segments[0].outcome, report.segments[0].awaits_decision) == (Outcome.FAILED, False)
     assert "Refused by anna on 2026-06-01 12:00 UTC: half of the table is missing." in summary_of(report)
+
+
+def test_a_note_names_a_few_decisions_before_the_failures(lake: Lake) -> None:
+    run = stopped(lake)
+    for number in range(7):
+        run.records(GOLD).decisions.add(decision(Verdict.REFUSED), after=number)
+    lines = summary_of(write_report(run, [GOLD])).splitlines()
+    assert [line[:27] for line in lines[1:6]] == ["- Gold customers: Refused by"[:27]] * 5
+    assert lines[6] == "- and 2 more decisions."
+    assert lines[7].startswith("- Gold customers: failed")
 
 
 def test_figures_that_got_worse_stop_it_again(lake: Lake) -> None:
@@ -118,6 +131,7 @@ def test_refused_members_are_approved_too(lake: Lake) -> None:
     uploaded = DeliveryRecords("Gold", run.records(GOLD), chunked)
     delivery: Any = type("Delivery", (), {
         "audience_id": "77", "parts": 1, "sent": 40, "route": None, "calls": 0, "refused": {"Odd": 20},
+        "requests": (),
         "uncovered": None, "members": 40, "forced": None,
     })  # fmt: skip
     with pytest.raises(GuardTripped, match="approve them on the export's page") as caught:

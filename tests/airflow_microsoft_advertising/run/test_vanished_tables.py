@@ -16,7 +16,6 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_microsoft_advertising.cli.ledger_lookup import FoundLedger
-from airflow_microsoft_advertising.cli.ledger_summary import summarise
 from airflow_microsoft_advertising.cli.local_run import LocalRun
 from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
@@ -353,7 +352,7 @@ def test_the_ledger_of_a_deleted_audience_records_this(days: Days) -> None:
     days.vanish("Gold")
     days.run()
     run, ledger = days.new(), days.ledger("Gold")
-    summary = summarise(FoundLedger(run.export, "Gold", ledger, None, run.workspace))
+    summary = FoundLedger(run.export, "Gold", ledger, None, run.workspace).summarise()
     assert summary.deleted
     assert str(summary).startswith(
         "audience     Gold (deleted because its table vanished; export autumn)\ndata until   2026-05-04"

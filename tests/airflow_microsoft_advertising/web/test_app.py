@@ -57,7 +57,9 @@ def test_every_route_asks_for_a_login(app: FastAPI) -> None:
         "/exports",
         "/exports/{dag_id}",
         "/exports/{dag_id}/audit",
+        "/exports/{dag_id}/decisions",
         "/exports/{dag_id}/edit",
+        "/exports/{dag_id}/ledgers",
         "/exports/{dag_id}/remove",
         "/exports/{dag_id}/removed",
         "/exports/{dag_id}/saved",
@@ -70,6 +72,7 @@ def test_every_route_asks_for_a_login(app: FastAPI) -> None:
         "/connection/{connection_id}/remove",
         "/connection/{connection_id}/sign-in",
         "/reports/{dag_id}/{run_id}",
+        "/reports/{dag_id}/{run_id}/{file}",
     }
     for route in routes(app):
         path = re.sub(r"\{\w+\}", "x", route.path)
@@ -90,11 +93,17 @@ def test_every_route_asks_for_a_login(app: FastAPI) -> None:
 def test_only_reports_of_dags_that_the_user_may_read(
     app: FastAPI, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "read_report", lambda dag_id, run_id, session: f"<h1>{dag_id} {run_id}</h1>")
+    monkeypatch.setattr(pages, "read_report", lambda dag_id, run_id, *_, **__: f"<h1>{dag_id} {run_id}</h1>")
     client = TestClient(app)
     answer = client.get(REPORT)
     assert (answer.status_code, answer.text) == (200, "<h1>autumn manual__2026-11-30T05:00:00+00:00</h1>")
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    kept = client.get(f"{REPORT}/report.json")
+    assert kept.headers["content-disposition"].startswith('attachment; filename="autumn-')
+    assert kept.headers["content-disposition"].endswith('.json"')
+    assert kept.headers["content-type"].startswith("application/json")
+    assert client.get(f"{REPORT}/report.html").headers["content-type"].startswith("text/html")
+    assert client.get(f"{REPORT}/members.parquet").status_code == 422
     denied = client.get(REPORT.replace("autumn", "spring"))
     assert denied.status_code == 403
     assert "<h1>" not in denied.text
@@ -111,7 +120,7 @@ def test_a_dag_of_someone_else_has_no_report(app: FastAPI, asked: list[dict[str,
 def test_a_workspace_that_cannot_be_opened(
     app: FastAPI, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(*_: object) -> str:
+    def fails(*_: object, **__: object) -> str:
         raise TransientError("The storage of <b>anna@example.com</b> cannot be reached.")
 
     monkeypatch.setattr(pages, "read_report", fails)
@@ -155,6 +164,7 @@ def test_an_export_has_a_page(
     )
     monkeypatch.setattr(pages, "DBDagBag", lambda **_: dags)
     monkeypatch.setattr(pages, "list_exports", lambda dag_ids, _: [export(one) for one in dag_ids])
+    monkeypatch.setattr(pages, "get_auth_manager", security.get_auth_manager)
     answer = TestClient(app).get("/exports/autumn")
     assert answer.status_code == 200
     assert "<h1>Words</h1>" in answer.text

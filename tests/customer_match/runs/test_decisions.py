@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from customer_match.runs.decisions import Decision, Decisions, Verdict, name_of
+from customer_match.runs.decisions import Decision, Decisions, Verdict
 from customer_match.runs.findings import Finding, version_of
 from customer_match.runs.records import Chunked, Failure, SegmentRecords, Step
 from customer_match.workspace.workspace import Workspace
@@ -51,14 +51,6 @@ def test_they_hold_no_address() -> None:
     kept = decision(Verdict.APPROVED, found, by="carl@example.com", why="asked dora@example.com")
     assert "@" not in kept.model_dump_json()
     assert Decision.model_validate_json(kept.model_dump_json()) == kept
-
-
-@pytest.mark.parametrize(
-    ("user", "name"),
-    [("anna", "anna"), ("anna@example.com", "anna"), ("@example.com", "unknown"), ("", "unknown")],
-)
-def test_of_an_address_the_name_is_kept(user: str, name: str) -> None:
-    assert name_of(user) == name
 
 
 def test_words() -> None:

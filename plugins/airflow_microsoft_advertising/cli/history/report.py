@@ -33,14 +33,14 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Show the report of a run, the newest by default. The last line says where its page is."""
-    from customer_match.runs.folders import report_page, run_folder  # noqa: PLC0415 - keeps --help quick
+    from customer_match.runs.folders import report_file, report_page  # noqa: PLC0415 - keeps --help quick
     from customer_match.runs.report import RunReport  # noqa: PLC0415
     from customer_match.runs.report_tables import run_text  # noqa: PLC0415 - imports pandas
 
     [chosen] = chosen_exports(export)
     workspace = open_workspace(chosen)
     run_id = run or _newest_run(chosen)
-    content = _read(workspace, f"{run_folder(chosen.name, run_id)}/report.json", chosen, run_id)
+    content = _read(workspace, report_file(chosen.name, run_id), chosen, run_id)
     found = RunReport.model_validate_json(content)
     page = report_page(chosen.name, run_id)
     saved = _save(_read(workspace, page, chosen, run_id), save) if save or show else None

@@ -1,19 +1,16 @@
-"""Summarises a ledger: as text, and as values for JSON."""
+"""Summarises a ledger: as text, and as values for JSON and pages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-from airflow_microsoft_advertising.cli.output import logs_on_stderr
+from customer_match.ledger.lookup import Ledgers
+from customer_match.ledger.state import State
+from customer_match.ledger.store import Ledger
+from customer_match.members.files import DamagedMembers
 from customer_match.wording import counted
-
-if TYPE_CHECKING:
-    from airflow_microsoft_advertising.cli.ledger_lookup import FoundLedger
-    from customer_match.ledger.state import State
-    from customer_match.ledger.store import Ledger
 
 __all__ = ["Summary", "summarise"]
 
@@ -101,15 +98,26 @@ class Summary:
         return f"{self.members:,} certain, {self.possible:,} possible"
 
 
-@logs_on_stderr()
-def summarise(found: FoundLedger) -> Summary:
-    """Summarise a ledger's newest state."""
-    entry = found.ledger.load()
-    state = entry.state
-    certain, possible = _counts(found.ledger, state)
+def summarise(
+    ledgers: Ledgers, audience: str, *, export: str, busy: str | None, now: datetime, read_members: bool
+) -> Summary:
+    """Summarise the newest state of a ledger.
+
+    Args:
+        ledgers: The ledgers of the account.
+        audience: Name of the audience.
+        export: The export whose ledger it is.
+        busy: The run that holds the audience's lease now.
+        now: The present time.
+        read_members: Whether to read the files of members, which takes time. Otherwise the numbers are those that were
+            recorded: damaged files are not noticed, and parts of an unfinished plan do not count.
+    """
+    ledger = ledgers.of(audience)
+    state = ledger.load().state
+    certain, possible = _counts(ledger, state) if read_members else _recorded(state)
     return Summary(
-        export=found.export.name,
-        audience=found.audience,
+        export=export,
+        audience=audience,
         audience_id=state.audience_id,
         members=certain,
         possible=possible,
@@ -121,27 +129,32 @@ def summarise(found: FoundLedger) -> Summary:
         updated_at=state.updated_at.isoformat(timespec="seconds") if state.updated_at else None,
         unfinished=len(state.parts),
         in_flight=[part.request.id for part in state.parts if part.request],
-        late_until=_late_until(state),
-        busy=found.busy,
+        late_until=_late_until(state, now),
+        busy=busy,
         damage=state.damage,
-        states=len(found.ledger.history()),
+        states=len(ledger.history()),
         deleted=state.was_deleted,
-        workspace=found.ledgers.workspace_id,
+        workspace=ledgers.workspace_id,
         generation=state.generation.token if state.generation else None,
         uncovered=state.generation.uncovered if state.generation else None,
     )
 
 
-def _late_until(state: State) -> str | None:
-    times = [call.until for call in state.unanswered_calls() if call.until > datetime.now(UTC)]
+def _late_until(state: State, now: datetime) -> str | None:
+    times = [call.until for call in state.unanswered_calls() if call.until > now]
     return max(times).isoformat(timespec="seconds") if times else None
 
 
 def _counts(ledger: Ledger, state: State) -> tuple[int, int | None]:
     """Numbers of certain and possible members; None if they are unknown, or if files are damaged."""
-    from customer_match.members.files import DamagedMembers  # noqa: PLC0415 - keeps --help quick
-
     try:
         return ledger.count(state)
     except DamagedMembers:
         return 0, None
+
+
+def _recorded(state: State) -> tuple[int, int | None]:
+    """The numbers in the last settlement; None if the possible members are unknown."""
+    certain, possible = state.settled.certain, state.settled.possible
+    known = (possible.count if possible else 0) if state.settled.known and state.is_trusted else None
+    return certain.count if certain else 0, known
