@@ -47,6 +47,7 @@ FORBIDDEN = {  # package: what it must not import
     ),
     "airflow_microsoft_advertising.operator": ("airflow_microsoft_advertising.cli",),
     "airflow_microsoft_advertising.dags": ("airflow_microsoft_advertising.cli", "microsoft_advertising"),
+    "customer_match_forget": (*OURS, "customer_match_delivery", DEMO, SIMULATOR),
     "segment_exports": (*OURS, "customer_match_delivery", DEMO, SIMULATOR),
 }
 EVERYWHERE = {"customer_match.errors"}  # the three families of errors, which import nothing

@@ -57,6 +57,7 @@ ENTRY_POINTS = {  # (group, name): what it loads
 
 FILES = {  # of the source tree: who names them
     "dags/segment_exports.py": "the database, for every DAG: its fileloc",
+    "dags/customer_match_forget.py": "the database, for its DAG: its fileloc",
     "include/exports/export.schema.json": "the first line of export files, for editors",
 }
 

@@ -35,6 +35,7 @@ def imported_by(what: str) -> set[str]:
     [
         ("import airflow_microsoft_advertising.plugin", "airflow_microsoft_advertising.links"),
         ("import segment_exports", "airflow_microsoft_advertising.operator"),
+        ("import customer_match_forget", "airflow_microsoft_advertising.erasure.dag"),
         ("import airflow_microsoft_advertising.customer_match", "airflow_microsoft_advertising.waiting"),
     ],
 )
