@@ -41,7 +41,8 @@ def verify(
     head: Annotated[
         str | None,
         typer.Option(
-            metavar="N:HASH", help="An entry that the trail must have. Default: the one that Airflow keeps."
+            metavar="N:HASH",
+            help="An entry that the trail must have. Default: the one that Airflow keeps; with --file, none.",
         ),
     ] = None,
     *,
@@ -70,8 +71,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print the entries as JSON lines.")] = False,
 ) -> None:
     """Show the entries of the audit trail, the newest last."""
-    from customer_match.audit.summary import summary_of  # noqa: PLC0415 - as above
-    from customer_match.audit.table import unfinished_runs  # noqa: PLC0415
+    from customer_match.audit.summary import summary_of  # noqa: PLC0415 - imports pandas
+    from customer_match.audit.table import unfinished_runs  # noqa: PLC0415 - keeps --help quick
 
     found = _entries(find_export(export))
     shown = [one for one in found if one.get("run_id") == run] if run else found[-entries:]
