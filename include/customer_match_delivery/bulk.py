@@ -6,7 +6,6 @@ posts to the same single-use URL, so the same part is never sent twice at the sa
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +19,7 @@ from customer_match.members.files import read_members
 from customer_match.redaction import logger
 from customer_match.wording import counted
 from customer_match_delivery.call_tracking import may_land_until
+from customer_match_delivery.private_folder import private_folder
 from customer_match_delivery.refusals import Refusals
 from microsoft_advertising.bulk import file as bulk_file
 from microsoft_advertising.client import Client
@@ -136,8 +136,8 @@ class BulkUploads:
 
     def _post(self, entry: Entry, index: int, request: Request) -> tuple[Entry, Waiting | None]:
         part = entry.state.parts[index]
-        with tempfile.TemporaryDirectory(prefix="customer-match-") as folder:
-            path = Path(folder, "upload.zip")
+        with private_folder() as folder:
+            path = folder / "upload.zip"
             info = self._write_file(path, entry.state.audience_id, part)
             try:
                 self.client.upload_file(UploadTicket(request.id, request.upload_url), path)

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -74,6 +75,7 @@ class TestAnyStorage:
         workspace.write_bytes("a/b/c.json", b"one")
         assert workspace.read_bytes("a/b/c.json") == b"one"
         assert workspace.size("a/b/c.json") == 3
+        assert abs(workspace.modified("a/b/c.json") - datetime.now(UTC)) < timedelta(minutes=5)
         workspace.write_bytes("a/b/c.json", b"two!")
         assert workspace.read_bytes("a/b/c.json") == b"two!"
 
@@ -351,6 +353,7 @@ class TestAzure:
             lambda: workspace.list("a"),
             lambda: workspace.exists("a"),
             lambda: workspace.size("a"),
+            lambda: workspace.modified("a"),
             lambda: workspace.open_input("a"),
             lambda: workspace.delete("a"),
             lambda: workspace.delete("a", recursive=True),

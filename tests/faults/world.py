@@ -20,6 +20,7 @@ from customer_match.ledger.parts import Progress
 from customer_match.ledger.state import State
 from customer_match.ledger.store import Ledger, ledger_folder
 from customer_match.routes import Route
+from customer_match.runs.folders import staged_folder
 from customer_match.runs.report import Outcome, RunReport
 from customer_match.safe_names import slug
 from customer_match.workspace.workspace import Workspace
@@ -305,8 +306,10 @@ class World:
         return self.workspace_folder / "runs" / slug(self.name) / slug(run_id)
 
     def files(self, run_id: str, pattern: str, segment: str = SEGMENTS[0]) -> list[Path]:
-        """Return files of a segment's folder of a run, including hidden unfinished ones."""
-        return list((self.run_folder(run_id) / slug(segment)).glob(pattern))
+        """Return files of a segment's folders of a run, including hidden unfinished ones."""
+        staged = self.workspace_folder / staged_folder(self.name, run_id, segment)
+        folders = (self.run_folder(run_id) / slug(segment), staged)
+        return [path for folder in folders for path in folder.glob(pattern)]
 
     def state(self, segment: str = SEGMENTS[0]) -> State:
         """Return the current ledger state of an audience."""

@@ -233,14 +233,20 @@ class Export(Section):
     )
     history_days: Annotated[Whole, Field(ge=1, le=36_500)] = Field(
         default=400,
-        description="Days for which the [history](history.md) keeps the rows of a run. They are deleted a month at "
-        "a time.",
+        description="Days for which the [history](history.md) keeps the rows of a run, and the workspace its report. "
+        "They are deleted a month at a time.",
         examples=[400],
     )
     audit_days: Annotated[Whole, Field(ge=1, le=36_500)] = Field(
         default=3_650,
         description="Days for which the [audit trail](audit.md) keeps its entries. They are deleted a month at a time.",
         examples=[3_650],
+    )
+    staged_days: Annotated[Whole, Field(ge=1, le=36_500)] = Field(
+        default=7,
+        description="Days for which a failed run keeps what it has staged (digests), so that its tasks can be tried "
+        "again. What a run has sent is deleted at its end.",
+        examples=[7],
     )
     run_timeout_hours: Hours = Field(
         default=6, description="Hours after which a run is stopped.", examples=[6]

@@ -110,13 +110,17 @@ class History:
         newest = list(dict.fromkeys(reversed(_runs_of(found))))[:runs]
         return found.filter(pc.is_in(found["run_id"], pa.array(newest, pa.string())))
 
-    def forget_before(self, day: date) -> None:
-        """Delete the files of the months that had ended before a day."""
+    def forget_before(self, day: date) -> list[str]:
+        """Delete the files of the months that had ended before a day; return the ids of their runs."""
+        runs: dict[str, None] = {}
         for month, names in self._months().items():
             following = (date.fromisoformat(f"{month}-01") + timedelta(days=31)).replace(day=1)
             if following <= day:
                 for name in names:
+                    table = self._read_if_there(name, {"run_id"})
+                    runs |= dict.fromkeys(_runs_of(table) if table else [])
                     self._files.delete(f"{self.folder}/{name}")
+        return list(runs)
 
     def _months(self) -> dict[str, list[str]]:
         """The names of the files, by month. Other files, such as those that people put there, are left alone."""
@@ -126,9 +130,9 @@ class History:
                 found[match["month"]].append(name)
         return found
 
-    def _read_if_there(self, name: str) -> pa.Table | None:
+    def _read_if_there(self, name: str, columns: set[str] | None = None) -> pa.Table | None:
         try:
-            return self._read(name)
+            return self._read(name, columns)
         except FileNotFoundError:
             return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from customer_match.safe_names import slug
 
-__all__ = ["report_file", "report_page", "run_folder", "segment_folder"]
+__all__ = ["report_file", "report_page", "run_folder", "segment_folder", "staged_folder"]
 
 
 def run_folder(export: str, run_id: str) -> str:
@@ -20,6 +20,11 @@ def segment_folder(export: str, run_id: str, audience: str) -> str:
 def report_file(export: str, run_id: str) -> str:
     """Return the path of the report of a run as JSON."""
     return f"{run_folder(export, run_id)}/report.json"
+
+
+def staged_folder(export: str, run_id: str, audience: str) -> str:
+    """Return the folder of what a run stages for an audience: its members, and the parts that it sends."""
+    return f"staged/{slug(export)}/{slug(run_id)}/{slug(audience)}"
 
 
 def report_page(export: str, run_id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import datetime
 from typing import Any, Final
 
 import fsspec
@@ -56,6 +57,11 @@ class BlobStorage:
     def size(self, path: str) -> int:
         """Return the size of a blob in bytes."""
         return int(self._filesystem.info(path)["size"])
+
+    def modified(self, path: str) -> datetime:
+        """Return when a blob was written."""
+        written: datetime = self._filesystem.info(path)["last_modified"]
+        return written
 
     def clean(self, path: str) -> None:
         """Do nothing: uncommitted blocks are not blobs, and Azure deletes them."""

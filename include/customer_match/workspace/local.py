@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -92,6 +93,10 @@ class LocalStorage:
     def size(self, path: str) -> int:
         """Return the size of a file in bytes."""
         return Path(path).stat().st_size
+
+    def modified(self, path: str) -> datetime:
+        """Return when a file was written."""
+        return datetime.fromtimestamp(Path(path).stat().st_mtime, UTC)
 
     def clean(self, path: str) -> None:
         """Delete unfinished files that dead writers left in a folder and below it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import BinaryIO, Final, Protocol, cast
 
 import fsspec
@@ -30,6 +31,7 @@ class _Storage(Protocol):
     def names(self, path: str) -> list[str]: ...
     def exists(self, path: str) -> bool: ...
     def size(self, path: str) -> int: ...
+    def modified(self, path: str) -> datetime: ...
     def clean(self, path: str) -> None: ...
     def delete(self, path: str, *, recursive: bool) -> None: ...
 
@@ -128,6 +130,15 @@ class Workspace:
         """
         with self._at(relative) as path:
             return self._storage.size(path)
+
+    def modified(self, relative: str) -> datetime:
+        """Return when a file was written (UTC).
+
+        Raises:
+            FileNotFoundError: The file does not exist.
+        """
+        with self._at(relative) as path:
+            return self._storage.modified(path)
 
     def delete(self, relative: str, *, recursive: bool = False) -> None:
         """Delete a file, or with `recursive` a folder; do nothing if it does not exist."""

@@ -21,6 +21,7 @@ from airflow_microsoft_advertising.cli.airflow_settings import prepare_airflow
 from airflow_microsoft_advertising.cli.audiences import audiences
 from airflow_microsoft_advertising.cli.audit import command as audit_command
 from airflow_microsoft_advertising.cli.checking.command import validate
+from airflow_microsoft_advertising.cli.cleaning.command import clean
 from airflow_microsoft_advertising.cli.consent import command as consent_command
 from airflow_microsoft_advertising.cli.forgetting.command import forget
 from airflow_microsoft_advertising.cli.history.report import report
@@ -145,6 +146,7 @@ app.command()(history)
 app.command()(report)
 app.command()(audiences)
 app.command()(forget)
+app.command()(clean)
 app.command("sample-lake")(sample_lake)
 
 

@@ -45,10 +45,7 @@ def chunk_segment(run: ExportRun, segment: Segment) -> Chunked:
     with segment_step(run, Step.CHUNK, segment) as elapsed:
         normalised = run.records(segment).read(Normalised)
         if normalised is None:
-            raise TerminalError(
-                f"The members of segment {segment.audience!r} are not staged in {run.segment_folder(segment)}. "
-                "Clear its task `normalise`. All tasks must use the same workspace."
-            )
+            raise _not_staged(run, segment)
         chunk = _chunk_vanished if segment.ending else _chunk
         record = chunk(run, segment, normalised.staged, elapsed)
         run.records(segment).write(record)
@@ -146,9 +143,18 @@ def _plan(run: ExportRun, segment: Segment, state: State, staged: Staged) -> Pla
     except DamagedMembers:
         damage = run.ledgers.of(state.audience).verify(state)
         if damage is None:
+            if not run.workspace.exists(staged.members.path):
+                raise _not_staged(run, segment) from None
             raise  # the staged members are damaged, not the ledger
         log.warning("%s The ledger is no longer trusted, so the whole audience is replaced.", damage)
         return _plan_from(run, segment, state.unknown(damage), staged)
+
+
+def _not_staged(run: ExportRun, segment: Segment) -> TerminalError:
+    return TerminalError(
+        f"The members of segment {segment.audience!r} are not staged in {run.staged_folder(segment)}. "
+        "Clear its task `normalise`. All tasks must use the same workspace."
+    )
 
 
 def _plan_from(run: ExportRun, segment: Segment, state: State, staged: Staged) -> Plan:
@@ -161,7 +167,7 @@ def _plan_from(run: ExportRun, segment: Segment, state: State, staged: Staged) -
         state,
         staged.members,
         plan_id=f"{run.run_id}/{run.now():%Y%m%dT%H%M%S%f}",
-        folder=f"{run.segment_folder(segment)}/parts",
+        folder=f"{run.staged_folder(segment)}/parts",
         part_size=_part_size(run),
         full=run.full,
         renew=renew,

@@ -22,8 +22,9 @@ from customer_match.ledger.state import State
 from customer_match.profiles.dated_source import DatedSource, Listings
 from customer_match.profiles.segment_rows import SegmentRows, listed_segments, segment_rows, shared_tables
 from customer_match.runs.batch_state import Retries
-from customer_match.runs.folders import run_folder, segment_folder
+from customer_match.runs.folders import run_folder, segment_folder, staged_folder
 from customer_match.runs.records import SegmentRecords
+from customer_match.runs.staged import StagedData
 from customer_match.runs.states import RunKind
 from customer_match.runs.table_changes import TableChanges
 from customer_match.tables.table import Table
@@ -101,9 +102,18 @@ class ExportRun:
         """A segment's folder in the workspace."""
         return segment_folder(self.export.name, self.run_id, segment.audience)
 
+    def staged_folder(self, segment: Segment) -> str:
+        """The folder of a segment's staged members and parts in the workspace."""
+        return staged_folder(self.export.name, self.run_id, segment.audience)
+
     def records(self, segment: Segment) -> SegmentRecords:
         """The records that a segment's steps write."""
         return SegmentRecords(self.workspace, self.segment_folder(segment))
+
+    @property
+    def staged(self) -> StagedData:
+        """What the runs of this export have staged."""
+        return StagedData(self.workspace, self.export.name, self.export.aid)
 
     def audience(self, segment: Segment) -> AudienceSpec:
         """A segment's audience as the export file specifies it."""

@@ -37,7 +37,7 @@ def normalise_segment(run: ExportRun, segment: Segment) -> Normalised:
         TransientError: The lake or the workspace cannot be reached now.
     """
     with segment_step(run, Step.NORMALISE, segment) as elapsed:
-        path = f"{run.segment_folder(segment)}/members.parquet"
+        path = f"{run.staged_folder(segment)}/members.parquet"
         staged, tables = (
             (Staged.nobody(run.workspace, path), ()) if segment.ending else _stage(run, segment, path)
         )

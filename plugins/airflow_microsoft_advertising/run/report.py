@@ -16,7 +16,7 @@ from customer_match.history.rows import rows_of
 from customer_match.history.table import History
 from customer_match.planning.known_tables import Changes
 from customer_match.redaction import logger
-from customer_match.runs.folders import report_file, report_page
+from customer_match.runs.folders import report_file, report_page, run_folder
 from customer_match.runs.records import Chunked, Delivered
 from customer_match.runs.report import RunReport
 from customer_match.runs.report_building import segment_report
@@ -52,6 +52,7 @@ def write_report(
     run.workspace.write_bytes(_path(run), report.model_dump_json(indent=1).encode())
     _record(run, report)
     run.workspace.write_bytes(report_page(run.export.name, run.run_id), _page(run, report).encode())
+    _remove_staged(run, report)
     for segment in segments:
         delivered = run.records(segment).read(Delivered) if segment.ending else None
         if delivered:
@@ -75,7 +76,9 @@ def _record(run: ExportRun, report: RunReport) -> None:
     history = History(run.workspace, run.export.name)
     try:
         history.record(rows_of(report))
-        history.forget_before((report.finished - timedelta(days=run.export.history_days)).date())
+        forgotten = history.forget_before((report.finished - timedelta(days=run.export.history_days)).date())
+        for run_id in forgotten:
+            run.workspace.delete(run_folder(run.export.name, run_id), recursive=True)
     except Exception as error:  # noqa: BLE001 (as above; a library may raise anything)
         log.warning(
             "The run could not be added to the history in %s: %s: %s",
@@ -83,6 +86,18 @@ def _record(run: ExportRun, report: RunReport) -> None:
             type(error).__name__,
             error,
         )
+
+
+def _remove_staged(run: ExportRun, report: RunReport) -> None:
+    """Remove what is no longer needed of this run and of earlier ones. The next run tries again what fails here."""
+    try:
+        for segment in report.segments:
+            if segment.outcome.good:
+                run.staged.remove(run.run_id, segment.audience)
+        for folder in list(run.staged.expired(report.finished - timedelta(days=run.export.staged_days))):
+            run.staged.delete(folder)
+    except CustomerMatchError as error:
+        log.warning("Staged data could not be removed from the workspace: %s", error)
 
 
 def _page(run: ExportRun, report: RunReport) -> str:

@@ -88,7 +88,12 @@ def select_segments(run: ExportRun, names: Sequence[str] = ()) -> list[Segment]:
     """
     with translate_errors(Step.VALIDATE, None):
         record_start(run, names)  # before anything is read or sent: no run without an entry
-        for folder in ("ledgers", "segments", f"runs/{slug(run.export.name)}"):
+        for folder in (
+            "ledgers",
+            "segments",
+            f"runs/{slug(run.export.name)}",
+            f"staged/{slug(run.export.name)}",
+        ):
             run.workspace.clean(folder)
         check_not_ahead(run.interval_end, run.now())
         segments, changes = _all_to_end(run) if run.ending else _find(run)

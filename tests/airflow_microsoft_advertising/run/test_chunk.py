@@ -352,7 +352,7 @@ def test_damaged_staged_members_are_no_damage_of_the_ledger(lake: Lake) -> None:
     delivered(run, GOLD)
     later = lake.run(name="later", interval_end=DAY + timedelta(days=1))
     normalise_segment(later, GOLD)
-    run.workspace.write_bytes(f"{later.segment_folder(GOLD)}/members.parquet", b"torn")
+    run.workspace.write_bytes(f"{later.staged_folder(GOLD)}/members.parquet", b"torn")
     with pytest.raises(AirflowFailException, match=r"members\.parquet"):
         chunk_segment(later, GOLD)
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.report import write_report
 from airflow_microsoft_advertising.run.validate import validate_segment
+from customer_match.errors import TransientError
 from customer_match.history.table import History
 from customer_match.runs.report import Outcome
 from customer_match.runs.report_text import summary_of
+from customer_match.runs.staged import StagedData
 from tests.airflow_microsoft_advertising.run.small_lake import (
     GOLD,
     SILVER,
@@ -83,7 +88,56 @@ def test_a_run_that_is_reported_again_keeps_its_beginning(lake: Lake) -> None:
 def test_old_months_are_forgotten(lake: Lake) -> None:
     write_report(lake.run(name="old", began=datetime.now(UTC) - timedelta(days=150)), [GOLD])
     write_report(lake.run(name="new", history_days=100), [GOLD])
-    assert History(lake.run().workspace, "autumn").read()["run_id"].to_pylist() == ["new"]
+    workspace = lake.run().workspace
+    assert History(workspace, "autumn").read()["run_id"].to_pylist() == ["new"]
+    assert not workspace.exists(lake.run(name="old").folder), "with its report"
+    assert workspace.exists(lake.run(name="new").folder)
+
+
+def test_what_was_staged_is_deleted_once_it_was_sent(lake: Lake) -> None:
+    run = lake.run()
+    prepare(run, GOLD)
+    prepare(run, SILVER)
+    delivered(run, GOLD)
+    write_report(run, [GOLD, SILVER])
+    assert not run.workspace.exists(run.staged_folder(GOLD))
+    assert run.workspace.exists(run.staged_folder(SILVER)), "its tasks may be tried again"
+    assert run.workspace.exists(f"{run.segment_folder(GOLD)}/normalise.json")
+    chunk_segment(run, SILVER)
+    with pytest.raises(AirflowFailException, match=r"not staged in .* Clear its task `normalise`"):
+        chunk_segment(run, GOLD)
+
+
+def test_a_dry_run_leaves_nothing_staged(lake: Lake) -> None:
+    run = lake.run(dry_run=True)
+    prepare(run, GOLD)
+    write_report(run, [GOLD])
+    assert not run.workspace.exists(run.staged_folder(GOLD))
+
+
+def test_what_a_failed_run_has_staged_is_deleted_days_later(lake: Lake) -> None:
+    failed = lake.run(name="failed")
+    prepare(failed, GOLD)
+    write_report(failed, [GOLD])
+    later = lake.run(name="later", staged_days=2)
+    for path in Path(later.workspace.path(failed.staged_folder(GOLD))).rglob("*.parquet"):
+        old = (datetime.now(UTC) - timedelta(days=3)).timestamp()
+        os.utime(path, (old, old))
+    write_report(lake.run(name="between"), [GOLD])
+    assert later.workspace.exists(failed.staged_folder(GOLD)), "seven days by default"
+    write_report(later, [GOLD])
+    assert not later.workspace.exists(failed.staged_folder(GOLD))
+
+
+def test_staged_data_that_cannot_be_deleted_fail_no_run(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> None:
+        raise TransientError("The storage does not answer.")
+
+    monkeypatch.setattr(StagedData, "expired", fails)
+    write_report(lake.run(), [GOLD])
+    assert "Staged data could not be removed from the workspace: The storage does not answer." in caplog.text
 
 
 def test_a_history_that_cannot_be_written_fails_no_run(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:

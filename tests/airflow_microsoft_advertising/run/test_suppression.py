@@ -135,7 +135,7 @@ def test_what_the_export_names_and_the_lake_lacks_fails_the_segment(
     for step in (validate_segment, normalise_segment):
         with pytest.raises(AirflowFailException, match=rf"(?s){message}"):
             step(run, CUSTOMER_SEGMENT)
-    assert not run.workspace.exists(f"{run.segment_folder(CUSTOMER_SEGMENT)}/members.parquet")
+    assert not run.workspace.exists(f"{run.staged_folder(CUSTOMER_SEGMENT)}/members.parquet")
 
 
 @pytest.mark.bad_input
@@ -176,7 +176,7 @@ def test_digests_on_both_sides_stop_the_segment_also_where_guards_are_ignored(me
     run = messy.run(**keys, normalisation="enhanced", ignore_guards=True)
     with pytest.raises(AirflowFailException, match=r"'lists/never\.csv': the segment.*segment 1, list 1"):
         normalise_segment(run, hashed)
-    assert not run.workspace.exists(f"{run.segment_folder(hashed)}/members.parquet")
+    assert not run.workspace.exists(f"{run.staged_folder(hashed)}/members.parquet")
     assert normalise_segment(messy.run(**keys), hashed).staged.members.count == 2
 
 

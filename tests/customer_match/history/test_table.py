@@ -260,7 +260,7 @@ def test_the_history_in_azure(lake_container: LakeContainer) -> None:
     folder = f"{lake_container.name}/workspace/history"
     frame = pd.read_parquet(folder, filesystem=lake_container.filesystem)
     assert sorted(frame["members"]) == [1, 7, 8, 30]
-    history.forget_before(date(2026, 7, 1))
+    assert history.forget_before(date(2026, 7, 1)) == ["run 0", "run 1"]
     assert members(history) == {"run 30": [30]}
 
 

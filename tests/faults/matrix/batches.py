@@ -105,7 +105,7 @@ def _find_most_again(world: World) -> None:
 
 def _fail_writing_members(world: World) -> None:
     """Fail one segment's step once, including all tries of the SDK."""
-    path = r"/runs/.*/beta-\w+/members\.parquet"
+    path = r"/staged/.*/beta-\w+/members\.parquet"
     cast("AzureWorld", world).fail_storage(StorageFault("status", "PUT", path, times=4))
 
 

@@ -22,9 +22,9 @@ __all__ = ["ROWS"]
 _PATIENCE: Final = 900.0  # the SDK waits 15 s and more between its four tries
 _TABLE: Final = r"lake/segments/Alpha/.*parquet"
 _MEMBERS: Final = (
-    r"/runs/.*/alpha-\w+/members\.parquet"  # of one segment, so that tries of others do not count
+    r"/staged/.*/alpha-\w+/members\.parquet"  # of one segment, so that tries of others do not count
 )
-_PARTS: Final = r"/runs/.*/parts/.*\.parquet"
+_PARTS: Final = r"/staged/.*/parts/.*\.parquet"
 _CREATED, _INTENT, _CONFIRMED, _SETTLED = (rf"/alpha-\w+/states/{n:010d}\.json" for n in (1, 3, 4, 7))
 """The states of the first load of a ledger: the audience, the plan, sent, confirmed, sent, confirmed, settled."""
 _REPORT: Final = r"/runs/.*report\.json"
