@@ -61,11 +61,9 @@ def delete_staged(storage: RunsStorage, wanted: Wanted, *, needed: Collection[st
         needed: Paths that a ledger names; these files stay until an upload has ended.
     """
     deleted, not_ended = 0, []
-    for run in _folders(storage, "runs", depth=2):
+    for run, report in _runs(storage):
         found = [path for path in _files(storage, run) if _holds(storage, path, wanted)]
-        spared = (
-            found if not storage.exists(f"{run}/report.json") else [one for one in found if one in needed]
-        )
+        spared = found if not storage.exists(report) else [one for one in found if one in needed]
         for path in found:
             if path not in spared:
                 storage.delete(path)
@@ -74,6 +72,13 @@ def delete_staged(storage: RunsStorage, wanted: Wanted, *, needed: Collection[st
     if deleted:
         log.info("Deleted %d staged files of ended runs, because they held erased members", deleted)
     return StagedMembers(deleted, tuple(not_ended))
+
+
+def _runs(storage: RunsStorage) -> Iterator[tuple[str, str]]:
+    """Yield each folder where a run has staged something, and the path of its report; earlier versions had only one."""
+    for root in ("staged", "runs"):
+        for folder in _folders(storage, root, depth=2):
+            yield folder, f"runs{folder.removeprefix(root)}/report.json"
 
 
 def _folders(storage: RunsStorage, parent: str, *, depth: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from customer_match.members.digests import Digests
 from customer_match.members.files import write_members
@@ -31,12 +32,14 @@ def stage(storage: Storage, path: str, people: Collection[int]) -> None:
     write_members(storage, path, [digests_of(people)])
 
 
-def test_only_files_with_the_members_are_deleted() -> None:
+@pytest.mark.parametrize("root", ["staged", "runs"])
+def test_only_files_with_the_members_are_deleted(root: str) -> None:
+    """Earlier versions staged in `runs/`."""
     storage = Storage()
-    stage(storage, "runs/a/1/gold/members.parquet", {1, 7})
-    stage(storage, "runs/a/1/gold/parts/p/add-0001.parquet", {7})
-    stage(storage, "runs/a/1/silver/members.parquet", {1, 2})
-    stage(storage, "runs/a/1/silver/parts/p/add-0001.parquet", set())
+    stage(storage, f"{root}/a/1/gold/members.parquet", {1, 7})
+    stage(storage, f"{root}/a/1/gold/parts/p/add-0001.parquet", {7})
+    stage(storage, f"{root}/a/1/silver/members.parquet", {1, 2})
+    stage(storage, f"{root}/a/1/silver/parts/p/add-0001.parquet", set())
     stage(storage, "ledgers/2/gold/bounds/0000000001/certain.parquet", {7})
     storage.files["runs/a/1/report.json"] = storage.files["runs/a/1/gold/chunk.json"] = b"{}"
     with storage.open_output("runs/a/1/gold/rejects.parquet") as file:
@@ -44,21 +47,21 @@ def test_only_files_with_the_members_are_deleted() -> None:
     before = set(storage.files)
     assert delete_staged(storage, is_seven) == (2, ())
     assert before - set(storage.files) == {
-        "runs/a/1/gold/members.parquet",
-        "runs/a/1/gold/parts/p/add-0001.parquet",
+        f"{root}/a/1/gold/members.parquet",
+        f"{root}/a/1/gold/parts/p/add-0001.parquet",
     }
 
 
 def test_a_run_that_has_not_ended_and_what_a_ledger_needs_stay() -> None:
     storage = Storage()
-    stage(storage, "runs/a/1/gold/members.parquet", {7})
+    stage(storage, "staged/a/1/gold/members.parquet", {7})
     for name in ("members", "part"):
-        stage(storage, f"runs/a/2/gold/{name}.parquet", {7})
-    stage(storage, "runs/a/3/gold/members.parquet", {1})
+        stage(storage, f"staged/a/2/gold/{name}.parquet", {7})
+    stage(storage, "staged/a/3/gold/members.parquet", {1})
     storage.files["runs/a/2/report.json"] = b"{}"
-    found = delete_staged(storage, is_seven, needed={"runs/a/2/gold/part.parquet"})
-    assert found == (1, ("runs/a/1", "runs/a/2"))
-    assert "runs/a/2/gold/members.parquet" not in storage.files
+    found = delete_staged(storage, is_seven, needed={"staged/a/2/gold/part.parquet"})
+    assert found == (1, ("staged/a/1", "staged/a/2"))
+    assert "staged/a/2/gold/members.parquet" not in storage.files
 
 
 def test_a_file_that_cannot_be_read_may_hold_anybody() -> None:
