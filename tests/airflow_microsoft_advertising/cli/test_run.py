@@ -22,12 +22,15 @@ from airflow.models import Connection
 from airflow.utils.session import create_session
 from typer.testing import CliRunner, Result
 
+from airflow_microsoft_advertising.audit.recording import trail_of
 from airflow_microsoft_advertising.cli import execution as local_command
 from airflow_microsoft_advertising.cli.execution import Options, parse_date
 from airflow_microsoft_advertising.cli.exports import find_export
+from airflow_microsoft_advertising.cli.history.lookup import open_workspace
 from airflow_microsoft_advertising.cli.main import app
 from airflow_microsoft_advertising.cli.progress import show_progress
 from airflow_microsoft_advertising.run import export_run as steps
+from customer_match.audit.table import entries_of, unfinished_runs
 from customer_match.errors import ConfigurationError
 from customer_match.export.loading import InvalidExport
 from customer_match.export.model import Export
@@ -395,6 +398,18 @@ def test_a_stopped_run_is_continued(installation: Installation, number: signal.S
         for t in installation.audiences
     )
     assert len(sent) == parts, "nothing was sent twice"
+    export = find_export(installation.name)
+    trail = trail_of(export, open_workspace(export))
+    entries = entries_of(trail.read())
+    assert trail.verify().sound
+    first, requests = entries[0]["run_id"], [one for entry in entries for one in entry.get("requests", ())]
+    if number is signal.SIGKILL:
+        assert list(unfinished_runs(entries)) == [first]
+    else:
+        assert unfinished_runs(entries) == {}
+        [end] = [one for one in entries if (one["event"], one["run_id"]) == ("run ended", first)]
+        assert end["message"] == "The run was stopped."
+        assert len(requests) >= 2, "what it had sent"
 
 
 @pytest.mark.lengthy
