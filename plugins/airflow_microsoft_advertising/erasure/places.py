@@ -71,10 +71,13 @@ class Account:
         return self.exports[0].aid
 
     @property
-    def hook(self) -> MicrosoftAdvertisingHook:
-        """The hook for it."""
-        export = self.exports[0]
-        return MicrosoftAdvertisingHook(export.connection, customer_id=export.cid, account_id=export.aid)
+    def hooks(self) -> list[MicrosoftAdvertisingHook]:
+        """A hook for each connection of its exports: one that works is enough."""
+        customers = {export.connection: export.cid for export in self.exports}
+        return [
+            MicrosoftAdvertisingHook(connection, customer_id=cid, account_id=self.id)
+            for connection, cid in customers.items()
+        ]
 
     @property
     def ledgers(self) -> Ledgers:

@@ -65,6 +65,7 @@ class Remover:
     Attributes:
         account: The account.
         client: Its client.
+        accept_terms: Whether files and calls accept the Customer Match terms.
         request: Id of the request.
         erased: The members of the request, by their keyed ids.
         given: Their digests, sorted; empty if only the ids are known.
@@ -75,6 +76,7 @@ class Remover:
 
     account: Account
     client: Client
+    accept_terms: bool
     request: str
     erased: Erased
     given: Digests
@@ -107,7 +109,7 @@ class Remover:
             owner=target.owner,
             plan_id=f"erasure-{self.request}",
             route=target.route,
-            accept_terms=self.account.hook.terms() is not None,
+            accept_terms=self.accept_terms,
             before_sending=lambda: lease.take(LEASE_DURATION),
         )
 

@@ -24,9 +24,11 @@ from customer_match.runs.staged_members import delete_staged
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.erasure.places import Account, Place, Target
     from airflow_microsoft_advertising.erasure.removing import Holder
+    from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
     from customer_match.erasure.people import People
     from customer_match.ledger.bounds import Flags
     from customer_match.members.digests import Digests
+    from microsoft_advertising.models import Audience
 
 __all__ = ["Erasing", "Finished"]
 
@@ -137,13 +139,22 @@ class Erasing:
         self, account: Account, evidence: Evidence, sought: _Sought, unreached: list[str]
     ) -> Iterator[AudienceEvidence]:
         """Remove the members from all audiences of an account where that is not done yet."""
-        with account.hook.get_conn() as client:
-            targets = account.targets(client.list_audiences())
+        hook, audiences = _first_that_works(account)
+        with hook.get_conn() as client:
+            targets = account.targets(audiences)
             unreached += [_unreadable(folder) for folder in targets.unknown]
             for name in targets.moved:
                 account.ledgers.of(name).delete_bounds()
             remover = Remover(
-                account, client, evidence.request, *sought, self.holder, self.seconds, self.sleep
+                account=account,
+                client=client,
+                accept_terms=hook.terms() is not None,
+                request=evidence.request,
+                erased=sought.erased,
+                given=sought.given,
+                holder=self.holder,
+                seconds=self.seconds,
+                sleep=self.sleep,
             )
             waiting = deque(one for one in targets.found if not _is_done(evidence, account, one))
             yield from self._in_turns(remover, waiting)
@@ -164,6 +175,25 @@ class Erasing:
             if failed >= len(waiting):  # all that are left are held
                 self.sleep(min(retry_after, left))
                 failed = 0
+
+
+def _first_that_works(account: Account) -> tuple[MicrosoftAdvertisingHook, list[Audience]]:
+    """Find a connection of the account's exports that can be used.
+
+    Returns:
+        Its hook, and all audiences of the account.
+
+    Raises:
+        CustomerMatchError: There is none; the error is that of the first.
+    """
+    errors = []
+    for hook in account.hooks:
+        try:
+            with hook.get_conn() as client:
+                return hook, client.list_audiences()
+        except CustomerMatchError as error:
+            errors.append(error)
+    raise errors[0]
 
 
 def _is_done(evidence: Evidence, account: Account, target: Target) -> bool:

@@ -257,6 +257,15 @@ def test_an_export_file_that_is_not_valid_and_an_account_without_one(company: Co
     company.check(PERSON)
 
 
+def test_one_connection_of_an_account_that_works_is_enough(company: Company) -> None:
+    """Two exports use one account, each with its own connection; the first one is refused."""
+    keys = yaml.safe_load(company.files["one"].read_text())
+    company.files["one"].write_text(yaml.safe_dump(keys | {"connection": "missing"}))
+    result = invoke("forget", "--yes", given=f"{PERSON}\n")
+    assert result.exit_code == 0, result.output
+    company.check(PERSON)
+
+
 def test_a_damaged_ledger_and_a_lost_one(company: Company) -> None:
     ledgers = company.folder / "workspace" / "ledgers" / "180000001"
     for file in ledgers.glob("gold-*/bounds/*/*.parquet"):
