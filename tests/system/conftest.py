@@ -194,6 +194,7 @@ def _write_exports(folder: Path) -> None:
         _export(folder, policy, normalisation=policy, segments=[one | {"audience": policy}])
     _export(folder, "faulty", segments=["Good", "NoColumn", "Empty", "Truncated"])
     _faulty_tables(folder / "faulty")
+    _export(folder, "forgetting", segments=["People who ask"], normalisation="both")
     small = [{"table": "LapsedVIPs", "audience": "small"}]
     _export(folder, "wrong_password", segments=small, connection="wrong_password")
     down = [{"table": "LapsedVIPs", "audience": "down"}]
