@@ -215,6 +215,7 @@ def _write_exports(folder: Path) -> None:
         source={"connection": "lake", "root": "abfs://lake/azure"},
         workspace={"connection": "lake", "root": "abfs://lake/workspace"},
     )
+    _export(folder, "withdrawn", segments=small, connection="browser_kept")  # see test_connections_page.py
     (folder / "exports" / "broken.yaml").write_text("cid: 1\naid: 2\nsegmints: all\n")
 
 

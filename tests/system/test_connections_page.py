@@ -124,6 +124,10 @@ def test_editing_and_withdrawing(installation: Any, page: Page, kept: str) -> No
     expect(page.get_by_text("withdrawn by admin")).to_be_visible()
     page.goto(pages(installation))
     expect(page.get_by_text("privacy not agreed: no export runs")).to_be_visible()
+    run_id, state = installation.run("withdrawn")
+    assert state == "failed"
+    note = installation.api.get(f"/dags/withdrawn/dagRuns/{run_id}")["note"]
+    assert "has no agreement to data privacy any more (withdrawn by admin" in note
 
 
 def test_declining_is_told(installation: Any, page: Page, kept: str) -> None:

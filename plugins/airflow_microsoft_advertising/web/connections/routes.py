@@ -63,6 +63,11 @@ _may_add = Depends(may_add)
 _may_change = Depends(may("PUT"))
 _may_remove = Depends(may("DELETE"))
 
+_DONE: Final = {
+    "agree": "agreed to data privacy for",
+    "withdraw": "withdrew the agreement to data privacy for",
+}
+"""What actions have done, for the log."""
 _OF_COOKIE: Final = f"{API_ROOT_PATH}customer-match/connections"
 
 
@@ -138,7 +143,8 @@ def change(connection_id: ConnectionId, user: GetUserDep, frame: FrameDep, poste
                 return _page(form, _shown(found, user, errors=problems), frame)
             with create_session() as session:
                 write_connection(connection_id, form.changed(found.saved or SavedConnection()), session)
-    log.info("%s: %s of the connection %s", user.get_name(), posted.text("action") or "change", connection_id)
+    done = _DONE.get(posted.text("action"), "changed")
+    log.info("%s %s the connection %s", user.get_name(), done, connection_id)
     return see(f"{_path(connection_id)}?lang={frame.language.code}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -66,7 +66,13 @@ class Draft:
 
 
 def draft_of(
-    form: Form, origin: Origin, folder: ExportsFolder, now: datetime, taken: Collection[str] = ()
+    form: Form,
+    origin: Origin,
+    folder: ExportsFolder,
+    now: datetime,
+    taken: Collection[str] = (),
+    *,
+    owner: str | None = None,
 ) -> Draft:
     """Make the file of a form.
 
@@ -76,13 +82,14 @@ def draft_of(
         folder: The folder of export files.
         now: The present time, UTC.
         taken: Names that a new export must not have: those of other DAGs.
+        owner: The owner of a new export, for whom its scheduled runs act; None if it needs none.
     """
     path, text = origin.stored.path if origin.stored else folder.path, ""
     try:
         if origin.is_new:
             path = folder.target(form.name)
             _check_name(form.name, taken)
-        text = _text(form, origin)
+        text = _text(form, origin, {"owner": owner} if owner else {})
         export = folder.check(path, text)
     except InvalidExport as error:
         return Draft(path, text, error.problems)
@@ -96,9 +103,9 @@ def _check_name(name: str, taken: Collection[str]) -> None:
         raise InvalidExport("", [Problem(None, "name", "is the id of another DAG. Choose another name")])
 
 
-def _text(form: Form, origin: Origin) -> str:
+def _text(form: Form, origin: Origin, more: Mapping[str, str]) -> str:
     written = origin.values
-    values = form.values(written)
+    values: dict[str, Any] = {**form.values(written), **more}
     if origin.stored is None:
         paused = {"paused_at_creation": True} if "schedule" in values else {}
         return new_text(form.name, values | paused)

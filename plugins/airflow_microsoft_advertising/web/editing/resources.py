@@ -11,13 +11,14 @@ from airflow.api_fastapi.auth.managers.models.resource_details import Connection
 from airflow.models.connection import Connection
 from sqlalchemy import select
 
-from airflow_microsoft_advertising.connection.sharing import may_use
+from airflow_microsoft_advertising.connection.sharing import may_use, sharing_of
 from airflow_microsoft_advertising.connection.users import airflow_user
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE
 from airflow_microsoft_advertising.web.editing.spelling import expand
 from customer_match.errors import ConfigurationError
 from customer_match.export.yaml_document import Problem
 from customer_match.project import PROJECT
+from customer_match.redaction import may_be_address
 from customer_match.storage.location_paths import parse_location
 
 if TYPE_CHECKING:
@@ -97,6 +98,18 @@ class Resources:
                 f"is a folder outside of {PROJECT} that no export of yours uses. Name a folder of a lake, or have the "
                 "export file written by somebody who may change the exports folder itself",
             )
+
+    def owner(self, conn_id: str) -> str | None:
+        """The owner of an export that the user adds with a connection; None if the export needs none.
+
+        Scheduled runs act for the owner, so they stop when the connection is no longer shared with them. Administrators
+        need not be named. No export file holds an address, so users whose names are addresses cannot be named.
+        """
+        connection = self._connection(conn_id) if conn_id else None
+        if connection is None or sharing_of(connection) is None:
+            return None
+        person = airflow_user(self.user, conn_id, self.manager)
+        return None if person.is_administrator or may_be_address(person.name) else person.name
 
     def _of_connection(self, conn_id: str) -> Iterator[Problem]:
         connection = self._connection(conn_id) if conn_id else None

@@ -23,7 +23,7 @@ from airflow_microsoft_advertising.web import viewing
 from airflow_microsoft_advertising.web.app import create_app
 from airflow_microsoft_advertising.web.editing import routes
 from customer_match.export.loading import load_export
-from tests.airflow_microsoft_advertising.conftest import Connect
+from tests.airflow_microsoft_advertising.conftest import EXTRA, Connect
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
 FILE = """\
@@ -326,6 +326,19 @@ def test_a_connection_that_is_not_shared_with_the_user(
     assert found.startswith("connection: is a connection that is not shared with you")
     manager.connections.add("ads")
     assert send(client, "/exports/autumn/edit", "save", connection="ads").status_code == 303
+
+
+@pytest.mark.parametrize("is_administrator", [False, True])
+def test_scheduled_runs_of_what_a_contributor_adds_act_for_them(
+    client: TestClient, exports: Path, manager: Manager, connect: Connect, *, is_administrator: bool
+) -> None:
+    """So they stop once the connection is no longer shared. Administrators, and edits, name nobody."""
+    conn_id = connect(extra=EXTRA | {"used_by": "administrators, anna"})
+    manager.connections = {conn_id} if is_administrator else set()
+    assert send(client, "/new?copy=autumn", "save", name="spring").status_code == 303
+    assert load_export(exports / "spring.yaml").owner == (None if is_administrator else "anna")
+    assert send(client, "/exports/autumn/edit", "save", description="ours").status_code == 303
+    assert load_export(exports / "autumn.yaml").owner is None
 
 
 def test_an_export_whose_connection_is_gone_is_detached(
