@@ -19,7 +19,15 @@ from customer_match.runs.report import Outcome
 from customer_match.runs.states import RunKind, RunState
 from customer_match.tables.version import TableVersion
 
-__all__ = ["EntriesDeleted", "Event", "RunEnded", "RunStarted", "SegmentEnded", "name_of_user"]
+__all__ = [
+    "EntriesDeleted",
+    "Event",
+    "MembersErased",
+    "RunEnded",
+    "RunStarted",
+    "SegmentEnded",
+    "name_of_user",
+]
 
 
 class Event(BaseModel):
@@ -167,6 +175,33 @@ class RunEnded(_RunEvent):
     segments: NonNegativeInt
     failed: NonNegativeInt
     message: str | None = None
+
+
+class MembersErased(Event):
+    """Members were removed from an audience because they asked for erasure. The evidence has all audiences.
+
+    Attributes:
+        request: Id of the request, which is also the name of its evidence.
+        user: Who carried it out, from `name_of_user`; None if unknown.
+        audience: Name of the audience.
+        audience_id: Its id at the service.
+        outcome: What became of the removal.
+        removed: Number of digests that the service removed.
+        not_removed: Number of digests whose removal it refused.
+        calls: Number of calls of the synchronous API.
+        requests: Ids that the service gave to the uploads.
+    """
+
+    event: Literal["members erased"] = "members erased"
+    request: str
+    user: str | None = None
+    audience: str
+    audience_id: str | None = None
+    outcome: str
+    removed: NonNegativeInt
+    not_removed: NonNegativeInt
+    calls: NonNegativeInt
+    requests: tuple[str, ...] = ()
 
 
 class EntriesDeleted(Event):

@@ -13,7 +13,14 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from customer_match.audit.events import EntriesDeleted, Event, RunEnded, RunStarted, SegmentEnded
+from customer_match.audit.events import (
+    EntriesDeleted,
+    Event,
+    MembersErased,
+    RunEnded,
+    RunStarted,
+    SegmentEnded,
+)
 from customer_match.audit.verification import TrailFile
 from customer_match.errors import ConfigurationError
 
@@ -21,7 +28,7 @@ __all__ = ["COLUMNS", "as_csv", "as_parquet", "entries_of", "unfinished_runs"]
 
 Entry = dict[str, Any]
 
-_KINDS: Final[tuple[type[Event], ...]] = (RunStarted, SegmentEnded, RunEnded, EntriesDeleted)
+_KINDS: Final[tuple[type[Event], ...]] = (RunStarted, SegmentEnded, RunEnded, MembersErased, EntriesDeleted)
 _TYPES: Final = {int: pa.int64(), bool: pa.bool_()}
 
 

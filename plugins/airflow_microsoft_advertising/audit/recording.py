@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from customer_match.runs.report import RunReport
     from customer_match.workspace.workspace import Workspace
 
-__all__ = ["configuration_digest", "record_end", "record_start", "trail_of"]
+__all__ = ["configuration_digest", "record_end", "record_start", "trail_of", "user_of_system"]
 
 log = logger(__name__)
 
@@ -100,11 +100,14 @@ def record_end(run: ExportRun, report: RunReport, segments: Sequence[Segment]) -
 
 def _user(run: ExportRun) -> str | None:
     """Who started a run: a user of Airflow, or of this system."""
-    if run.kind is not RunKind.COMMAND_LINE:
-        return name_of_user(run.ordered_by)
+    return user_of_system() if run.kind is RunKind.COMMAND_LINE else name_of_user(run.ordered_by)
+
+
+def user_of_system() -> str | None:
+    """Return the user of this system; None if it has no name for the user id, as in some containers."""
     try:
         return name_of_user(getuser())
-    except (OSError, KeyError):  # the system has no name for the user id, as in some containers
+    except (OSError, KeyError):
         return None
 
 

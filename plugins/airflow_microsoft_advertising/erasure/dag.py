@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import DAG, Param, get_current_context, task
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 __all__ = ["DAG_ID", "erasure_dag"]
 
@@ -74,7 +77,8 @@ def receive() -> list[dict[str, Any]]:
     from airflow_microsoft_advertising.erasure.tasks import receive_file  # noqa: PLC0415
 
     context = get_current_context()
-    return receive_file(context["params"]["file"], context["params"]["connection"], run_id=context["run_id"])
+    file, connection = context["params"]["file"], context["params"]["connection"]
+    return receive_file(file, connection, run_id=context["run_id"], user=_user(context))
 
 
 @task(retry_delay=timedelta(minutes=30), trigger_rule="none_failed")
@@ -82,4 +86,11 @@ def complete() -> list[dict[str, Any]]:
     """Complete pending requests; fails, to be tried again, as long as one is pending."""
     from airflow_microsoft_advertising.erasure.tasks import complete_requests  # noqa: PLC0415
 
-    return complete_requests(run_id=get_current_context()["run_id"])
+    context = get_current_context()
+    return complete_requests(run_id=context["run_id"], user=_user(context))
+
+
+def _user(context: Context) -> str | None:
+    """The Airflow user who started the run."""
+    name: str | None = context["dag_run"].triggering_user_name
+    return name

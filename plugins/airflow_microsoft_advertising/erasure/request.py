@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_microsoft_advertising.audit.recording import trail_of
 from airflow_microsoft_advertising.erasure.removing import Remover
+from customer_match.audit.events import MembersErased, name_of_user
 from customer_match.erasure.evidence import AudienceEvidence, Evidence, Requests
 from customer_match.erasure.register import Erased, Register
 from customer_match.errors import CustomerMatchError
@@ -60,6 +62,7 @@ class Erasing:
         key: The key of the registers.
         holder: Who holds leases.
         seconds: How long to wait for other runs, and for one upload.
+        user: Who carries them out, for the audit trail; None if unknown.
         notify: Gets a line about each audience.
         sleep: Waits for a number of seconds; replaced in tests.
     """
@@ -68,6 +71,7 @@ class Erasing:
     key: bytes = field(repr=False)
     holder: Holder
     seconds: float
+    user: str | None = None
     notify: Callable[[str], None] = lambda _: None
     sleep: Callable[[float], None] = time.sleep
 
@@ -118,9 +122,10 @@ class Erasing:
         sought, unreached = _Sought(erased, given), list(place.unreached)
         for account in place.accounts:
             try:
-                for one in self._remove(account, evidence, sought, unreached):
+                for target, one in self._remove(account, evidence, sought, unreached):
                     evidence = evidence.with_audience(one)
                     Requests(place.workspace).write(evidence)
+                    unreached += self._audit(account, target, one, evidence.request)
             except CustomerMatchError as error:
                 unreached.append(f"Account {account.id}: {error}")
         staged = delete_staged(place.workspace, sought.among, needed=_needed(place))
@@ -137,7 +142,7 @@ class Erasing:
 
     def _remove(
         self, account: Account, evidence: Evidence, sought: _Sought, unreached: list[str]
-    ) -> Iterator[AudienceEvidence]:
+    ) -> Iterator[tuple[Target, AudienceEvidence]]:
         """Remove the members from all audiences of an account where that is not done yet."""
         hook, audiences = _first_that_works(account)
         with hook.get_conn() as client:
@@ -159,7 +164,31 @@ class Erasing:
             waiting = deque(one for one in targets.found if not _is_done(evidence, account, one))
             yield from self._in_turns(remover, waiting)
 
-    def _in_turns(self, remover: Remover, waiting: deque[Target]) -> Iterator[AudienceEvidence]:
+    def _audit(self, account: Account, target: Target, evidence: AudienceEvidence, request: str) -> list[str]:
+        """Record in the audit trail of the audience's export that members were removed; returns why it could not."""
+        export = next((one for one in account.exports if one.name == target.owner.export), None)
+        if export is None or not (evidence.removed or evidence.refused):
+            return []
+        event = MembersErased(
+            request=request,
+            user=name_of_user(self.user),
+            audience=evidence.audience,
+            audience_id=evidence.audience_id,
+            outcome=str(evidence.outcome),
+            removed=evidence.removed,
+            not_removed=evidence.refused,
+            calls=evidence.calls,
+            requests=evidence.uploads,
+        )
+        try:
+            trail_of(export, account.workspace).append([event], datetime.now(UTC))
+        except CustomerMatchError as error:
+            return [f"{evidence.audience}: the removal is not in the audit trail of {export.name}. {error}"]
+        return []
+
+    def _in_turns(
+        self, remover: Remover, waiting: deque[Target]
+    ) -> Iterator[tuple[Target, AudienceEvidence]]:
         """Try each audience, and again those that other runs hold, as long as there is time."""
         deadline, failed = time.monotonic() + self.seconds, 0
         while waiting:
@@ -168,7 +197,7 @@ class Erasing:
             self.notify(_line(evidence))
             left = deadline - time.monotonic()
             if retry_after is None or left <= 0:
-                yield evidence
+                yield target, evidence
                 continue
             waiting.append(target)
             failed += 1

@@ -28,13 +28,16 @@ log = logger(__name__)
 _WAIT_SECONDS: Final = 60.0  # for other runs: `complete` is tried again anyway
 
 
-def receive_file(location: str | None, connection: str | None, *, run_id: str) -> list[dict[str, Any]]:
+def receive_file(
+    location: str | None, connection: str | None, *, run_id: str, user: str | None
+) -> list[dict[str, Any]]:
     """Carry out the request of a file with addresses or hashes.
 
     Args:
         location: Where it is; None: there is none.
         connection: The Airflow connection of its storage; None for a local path.
         run_id: Id of the run.
+        user: The Airflow user who started it; None: nobody, or unknown.
 
     Returns:
         For each workspace: the request, and what became of it in numbers.
@@ -48,16 +51,17 @@ def receive_file(location: str | None, connection: str | None, *, run_id: str) -
         if not location:
             raise AirflowSkipException("No file is given: only pending requests are completed.")
         people = _read(location, connection or None)
-        finished = _erasing(run_id).request(people)
+        finished = _erasing(run_id, user).request(people)
         log.info("Received a request for %d people. Delete the file %s now", people.people, location)
         return [_summary(one) for one in finished]
 
 
-def complete_requests(*, run_id: str) -> list[dict[str, Any]]:
+def complete_requests(*, run_id: str, user: str | None) -> list[dict[str, Any]]:
     """Complete all requests that are pending.
 
     Args:
         run_id: Id of the run.
+        user: The Airflow user who started it; None: nobody, or unknown.
 
     Returns:
         For each of them and each workspace: what became of it in numbers.
@@ -67,7 +71,7 @@ def complete_requests(*, run_id: str) -> list[dict[str, Any]]:
         AirflowFailException: A register, its key or the evidence cannot be used.
     """
     with translate_errors(Step.VALIDATE, None):
-        finished = _erasing(run_id).complete()
+        finished = _erasing(run_id, user).complete()
         if pending := [one.evidence for one in finished if not one.evidence.is_complete]:
             raise TransientError(
                 f"{counted(len(pending), 'request')} for erasure not complete: "
@@ -90,13 +94,13 @@ def _read(location: str, connection: str | None) -> People:
     return read_people(text.splitlines())
 
 
-def _erasing(run_id: str) -> Erasing:
+def _erasing(run_id: str, user: str | None) -> Erasing:
     places = places_of(load_exports(exports_folder()))
     if not places:
         raise ConfigurationError(f"There is no valid export file in {exports_folder()}. Nothing was changed.")
     key, _ = make_key()
     holder = Holder(f"customer_match_forget / {run_id}")
-    return Erasing(places, key, holder, _WAIT_SECONDS, notify=lambda line: log.info("%s", line))
+    return Erasing(places, key, holder, _WAIT_SECONDS, user, notify=lambda line: log.info("%s", line))
 
 
 def _summary(finished: Finished) -> dict[str, Any]:

@@ -14,13 +14,14 @@ from airflow_microsoft_advertising.web.connections.form import ENVIRONMENTS, PRO
 from airflow_microsoft_advertising.web.exports_page import SERVING, SHOWN, SORTS, STATES
 from airflow_microsoft_advertising.web.languages import LANGUAGES, Language, chosen_language
 from customer_match.addresses.definition import Rejection
-from customer_match.audit.events import EntriesDeleted, RunEnded, RunStarted, SegmentEnded
+from customer_match.audit.events import EntriesDeleted, MembersErased, RunEnded, RunStarted, SegmentEnded
 from customer_match.runs.report import Outcome
 from customer_match.runs.states import RunKind, RunState
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
 PLOTS = {"Members", "Added and removed", "Profiles without a usable address", "Match rate"}
+EVENTS = RunStarted, SegmentEnded, RunEnded, MembersErased, EntriesDeleted
 WORDS = {
     *SERVING,
     *STATES,
@@ -33,7 +34,10 @@ WORDS = {
     *(state.value for state in RunState),
     *(outcome.value for outcome in Outcome),
     *(kind.value for kind in RunKind),
-    *(kind.model_fields["event"].default for kind in (RunStarted, SegmentEnded, RunEnded, EntriesDeleted)),
+    *(
+        kind.model_fields["event"].default
+        for kind in (RunStarted, SegmentEnded, RunEnded, MembersErased, EntriesDeleted)
+    ),
     "unknown",  # kind of a run
     *PLOTS,
     *(reason.replace("_", " ") for reason in Rejection),

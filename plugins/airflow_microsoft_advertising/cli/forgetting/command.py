@@ -67,7 +67,8 @@ def forget(
 
 def _prepare(people: People | None, *, seconds: float, yes: bool) -> Erasing:
     """Find all workspaces, ask for confirmation, and get the key."""
-    from airflow_microsoft_advertising.cli.process import has_ended, holder_of  # noqa: PLC0415 - keeps --help quick
+    from airflow_microsoft_advertising.audit.recording import user_of_system  # noqa: PLC0415 - keeps --help quick
+    from airflow_microsoft_advertising.cli.process import has_ended, holder_of  # noqa: PLC0415
     from airflow_microsoft_advertising.erasure.key import make_key  # noqa: PLC0415
     from airflow_microsoft_advertising.erasure.places import places_of  # noqa: PLC0415
     from airflow_microsoft_advertising.erasure.removing import Holder  # noqa: PLC0415
@@ -88,7 +89,7 @@ def _prepare(people: People | None, *, seconds: float, yes: bool) -> Erasing:
             err=True,
         )
     holder = Holder(holder_of("customer-match forget"), has_ended)
-    return Erasing(places, key, holder, seconds, notify=lambda line: say(line, err=True))
+    return Erasing(places, key, holder, seconds, user_of_system(), notify=lambda line: say(line, err=True))
 
 
 def _ask(people: People, places: list[Place]) -> None:

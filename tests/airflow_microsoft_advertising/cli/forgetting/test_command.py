@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from airflow_microsoft_advertising.cli.main import app
 from customer_match.addresses.definition import Policy, judge
 from customer_match.erasure.register import KEY_NAME
+from customer_match.errors import TransientError
 from customer_match.ledger.lease import LEASE_DURATION, Lease
 from customer_match.ledger.lookup import Ledgers
 from customer_match_demo.stack import account_connection
@@ -113,6 +114,18 @@ class Company:
         files = sorted((self.folder / "workspace" / "erasure" / "requests").glob("*.json"))
         return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
+    def audited(self, export: str) -> list[tuple[Any, ...]]:
+        """The erasures in the audit trail of an export, which is sound."""
+        name = self.files[export].stem
+        assert invoke("audit", "verify", name).exit_code == 0
+        entries = map(json.loads, invoke("audit", "show", name, "-n", "100", "--json").stdout.splitlines())
+        names = ("request", "audience", "outcome", "removed", "requests")
+        return [
+            tuple(entry.get(field, []) for field in names)
+            for entry in entries
+            if entry["event"] == "members erased"
+        ]
+
     def files_that_name(self, digests: Collection[str]) -> list[str]:
         """All files of the workspace that hold one of the digests, as bytes or as text."""
         wanted = [one.encode() for one in digests] + [bytes.fromhex(one) for one in digests]
@@ -171,9 +184,13 @@ def test_a_person_leaves_three_exports_and_two_accounts(
     assert len(outcomes["Gold"]["uploads"]) == 1
     assert (outcomes["Bronze"]["calls"], outcomes["Iron"]["calls"]) == (1, 1)
     assert (evidence["people"], evidence["unreached"], evidence["runs_not_ended"]) == (1, [], [])
-    assert evidence["staged_deleted"] >= 3
+    assert evidence["staged_deleted"] >= 1
     assert company.files_that_name(digests_of_the_person()) == []
     assert_nobody_is_named(json.dumps(evidence) + caplog.text)
+    assert company.audited("one") == [
+        (evidence["request"], company.audience("Gold"), "removed", 1, outcomes["Gold"]["uploads"])
+    ]
+    assert [entry[1:] for entry in company.audited("two")] == [(company.audience("Bronze"), "removed", 2, [])]
 
     company.run()  # the segments still have the person
     company.check(PERSON)
@@ -263,6 +280,21 @@ def test_one_connection_of_an_account_that_works_is_enough(company: Company) -> 
     company.files["one"].write_text(yaml.safe_dump(keys | {"connection": "missing"}))
     result = invoke("forget", "--yes", given=f"{PERSON}\n")
     assert result.exit_code == 0, result.output
+    company.check(PERSON)
+
+
+def test_an_audit_trail_that_cannot_be_written_is_told(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise TransientError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("customer_match.audit.trail.Trail.append", fail)
+        result = invoke("forget", "--yes", given=f"{PERSON}\n")
+    assert result.exit_code == 1
+    name = company.files["one"].stem
+    assert f"the removal is not in the audit trail of {name}. the disk is full" in result.stdout
     company.check(PERSON)
 
 
