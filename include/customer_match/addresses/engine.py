@@ -62,7 +62,7 @@ def digest_batches(
     """Normalise and hash the e-mail columns of a table, in constant memory.
 
     Args:
-        batches: Rows, of any number in a batch.
+        batches: Rows, of any number in a batch, with types as tables stream them (Arrow cannot filter views of text).
         columns: As in `digest_batch`, like all others.
         policy: How to normalise.
         take: Which addresses of a row are used.

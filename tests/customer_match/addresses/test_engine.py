@@ -154,6 +154,12 @@ def test_text_types_slices_and_empty_batches(arrow_type: pa.DataType, policy: Po
     expected = [d for v in values[2:4] for d in judge_row([v], policy).digests]
     assert sorted(bytes(row) for row in part.digests) == sorted(expected)
     assert digest_batch(batch.slice(0, 0), ["Email"], policy).digests.shape == (0, 32)
+    if arrow_type != pa.string_view():
+        check_against([judge_row([v], policy) for v in values[2:5]], batch.slice(2, 3), policy)
+
+
+def test_no_batch_at_all_gives_nothing() -> None:
+    assert list(digest_batches([], ["Email"], Policy.BASIC)) == []
 
 
 def test_a_column_of_nulls_has_no_members() -> None:
