@@ -77,9 +77,9 @@ class DeliveryRecords:
         """
         chunked = self.chunked
         finding = check_removed(self.audience, plan, chunked.guards) if chunked.guards else None
+        self._judge(finding)  # first: a task that is cleared must not find a plan that nobody has approved
         overridden = tuple(dict.fromkeys((*chunked.overridden, *self._overridden(finding))))
         self.records.write(chunked.model_copy(update={"plan": plan, "overridden": overridden}))
-        self._judge(finding)
 
     def skip(self, overtaken: Overtaken) -> None:
         """Record that nothing is sent, because another run delivered a newer data interval in the meantime."""

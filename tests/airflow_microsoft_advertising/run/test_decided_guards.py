@@ -18,7 +18,7 @@ from customer_match.errors import ConfigurationError
 from customer_match.history.table import History
 from customer_match.runs.decisions import Verdict
 from customer_match.runs.guards import GuardTripped
-from customer_match.runs.records import Failure
+from customer_match.runs.records import Chunked, Failure
 from customer_match.runs.report import Outcome
 from customer_match.runs.report_text import summary_of
 from tests.airflow_microsoft_advertising.run.small_lake import (
@@ -121,6 +121,25 @@ def test_the_page_is_named_only_in_runs_of_an_exports_dag(lake: Lake) -> None:
     on_page = ExportRun(export=run.export, run_id="run-2", interval_end=run.interval_end, on_page=True)
     with pytest.raises(AirflowFailException, match="approve them on the export's page"):
         chunk_segment(on_page, GOLD)
+
+
+def test_a_plan_that_the_upload_makes_again_stops_each_try_until_it_is_approved(lake: Lake) -> None:
+    """Another run has changed the audience. The next try must not find the new plan as if `chunk` had made it."""
+    run = lake.run()
+    prepare(run, GOLD)
+    chunked = chunk_segment(run, GOLD)
+    run.records(GOLD).write(chunked)
+    assert chunked.plan
+    again = chunked.plan.model_copy(update={"removed": 200, "unchanged": 100})
+    for _ in range(2):
+        with pytest.raises(GuardTripped, match="200 of 300 members") as caught:
+            DeliveryRecords("Gold", run.records(GOLD), chunked).replan(again)
+        assert run.records(GOLD).read(Chunked) == chunked
+    run.records(GOLD).decisions.add(decision(Verdict.APPROVED, *caught.value.findings), after=0)
+    DeliveryRecords("Gold", run.records(GOLD), chunked).replan(again)
+    kept = run.records(GOLD).read(Chunked)
+    assert kept
+    assert kept.plan == again
 
 
 def test_refused_members_are_approved_too(lake: Lake) -> None:
