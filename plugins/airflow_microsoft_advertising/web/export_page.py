@@ -80,7 +80,7 @@ class Past:
         fault: Why the history cannot be read; None normally.
         fired: What guards have stopped in these runs, the newest first.
         stopped: The segments that are stopped now.
-        last: The report of the last run; None if there is none.
+        last: The report of the last run that was no dry run; None if there is none.
     """
 
     runs: Sequence[dict[str, Any]] = ()
@@ -137,9 +137,15 @@ def _past(history: pa.Table, reports: _Reports, states_of: StatesOf) -> Past:
         course=len(trend),
         plots=plots_of(trend) if len(trend) >= MIN_RUNS else [],
         fired=fired_guards(history),
-        last=reports.of(str(rows[-1]["run"])),
+        last=reports.of(sent[-1]) if (sent := _real_runs(history)) else None,
         stopped=_stopped(history, reports, states_of),
     )
+
+
+def _real_runs(history: pa.Table) -> list[str]:
+    """The runs without dry runs, the oldest first."""
+    rows = history.select(["run_id", "dry_run"]).to_pylist()
+    return [row["run_id"] for row in rows if not row["dry_run"]]
 
 
 def _stopped(history: pa.Table, reports: _Reports, states_of: StatesOf) -> list[Stopped]:

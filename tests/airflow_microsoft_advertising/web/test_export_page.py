@@ -220,6 +220,17 @@ def test_parts_and_requests_of_the_last_run() -> None:
     assert "VIPs 1 apply 1,520 2 calls" in text(page(guarded(parts=1, route="apply", calls=2)))
 
 
+def test_a_dry_run_has_sent_nothing() -> None:
+    storage = MemoryStorage()
+    for day, dry in enumerate((False, True)):
+        report = report_on(day, a_segment(), export="autumn", run_id=f"manual__{day}", dry_run=dry)
+        storage.write_bytes(report_file("autumn", f"manual__{day}"), report.model_dump_json().encode())
+        History(storage, "autumn").record(rows_of(report))
+    last = past_of(storage, "autumn", no_states).last
+    assert last
+    assert last.run_id == "manual__0"
+
+
 def test_reports_can_be_kept() -> None:
     seen = page(guarded())
     for file in ("report.html", "report.json"):
