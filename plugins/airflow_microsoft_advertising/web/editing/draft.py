@@ -70,8 +70,8 @@ def draft_of(
     origin: Origin,
     folder: ExportsFolder,
     now: datetime,
-    taken: Collection[str] = (),
     *,
+    taken: Collection[str] = (),
     owner: str | None = None,
 ) -> Draft:
     """Make the file of a form.
@@ -89,7 +89,7 @@ def draft_of(
         if origin.is_new:
             path = folder.target(form.name)
             _check_name(form.name, taken)
-        text = _text(form, origin, {"owner": owner} if owner else {})
+        text = _text(form, origin, owner)
         export = folder.check(path, text)
     except InvalidExport as error:
         return Draft(path, text, error.problems)
@@ -103,14 +103,13 @@ def _check_name(name: str, taken: Collection[str]) -> None:
         raise InvalidExport("", [Problem(None, "name", "is the id of another DAG. Choose another name")])
 
 
-def _text(form: Form, origin: Origin, more: Mapping[str, str]) -> str:
+def _text(form: Form, origin: Origin, owner: str | None) -> str:
     written = origin.values
-    values: dict[str, Any] = {**form.values(written), **more}
+    values = form.values(written)
     if origin.stored is None:
-        paused = {"paused_at_creation": True} if "schedule" in values else {}
-        return new_text(form.name, values | paused)
+        return new_text(form.name, values | _of_new(values, owner))
     if origin.is_copy:
-        values = _of_copy(values)
+        values = _of_copy(values) | _of_new(values, owner)
     return changed_text(origin.stored.text, values)
 
 
@@ -124,8 +123,13 @@ def _of_copy(values: dict[str, Any]) -> dict[str, Any]:
             else one
             for one in segments
         ]
+    return {key: value for key, value in values.items() if key not in {"name", "owner"}}
+
+
+def _of_new(values: Mapping[str, Any], owner: str | None) -> dict[str, Any]:
+    """Keys that new exports have: saving must run nothing, and scheduled runs are those of whoever saved."""
     paused = {"paused_at_creation": True} if values.get("schedule") not in {None, "none"} else {}
-    return {key: value for key, value in values.items() if key != "name"} | paused
+    return paused | ({"owner": owner} if owner else {})
 
 
 def _next_runs(export: Export, now: datetime) -> Iterable[datetime]:

@@ -75,7 +75,7 @@ class Editor:
     def draft(self, form: Form) -> Draft:
         """The file of a form, and all that is wrong with it, what the user may not name included."""
         owner = self.resources.owner(form.texts.get("connection", "")) if self.origin.is_new else None
-        made = draft_of(form, self.origin, self.folder, self.now, self.taken, owner=owner)
+        made = draft_of(form, self.origin, self.folder, self.now, taken=self.taken, owner=owner)
         written = self.origin.values
         problems: list[Problem] = self.resources.problems(form.values(written), written)
         return replace(made, problems=(*made.problems, *problems))

@@ -341,6 +341,24 @@ def test_scheduled_runs_of_what_a_contributor_adds_act_for_them(
     assert load_export(exports / "autumn.yaml").owner is None
 
 
+@pytest.mark.parametrize(
+    "case", [("administrators, anna", False, "anna"), ("administrators, anna", True, None), ("", False, None)]
+)
+def test_who_saves_a_new_export_owns_it(
+    client: TestClient, connect: Connect, manager: Manager, exports: Path, case: tuple[str, bool, str | None]
+) -> None:
+    """Its scheduled runs stop when the connection is no longer shared with them."""
+    used_by, administers, owner = case
+    connect("ads", extra={"used_by": used_by})
+    manager.connections |= {"ads"} if administers else set()
+    original = (exports / "autumn.yaml").read_text()
+    (exports / "autumn.yaml").write_text(f"{original}owner: ben\n")
+    assert send(client, "/new?copy=autumn", "save", name="copy", connection="ads").status_code == 303
+    assert load_export(exports / "copy.yaml").owner == owner
+    assert send(client, "/exports/autumn/edit", "save", connection="ads").status_code == 303
+    assert load_export(exports / "autumn.yaml").owner == "ben"
+
+
 def test_an_export_whose_connection_is_gone_is_detached(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
