@@ -14,7 +14,7 @@ from customer_match_demo.show import CHURN
 from customer_match_demo.stack import Stack
 from customer_match_demo.tables import churn_tables, demo_tables
 
-__all__ = ["take"]
+__all__ = ["sign_in", "take"]
 
 _GRID = """
 localStorage.setItem("react-resizable-panels:grid-ltr",
@@ -71,12 +71,17 @@ def take(folder: Path, picture: Path) -> None:
             page.screenshot(path=picture, full_page=True)
 
 
-def _grid(page: Page, stack: Stack, path: str) -> bytes:
+def sign_in(page: Page, stack: Stack) -> None:
+    """Sign in to Airflow as the demo's administrator."""
     page.goto(stack.airflow_url)
     page.fill("input[name=username]", "admin")
     page.fill("input[name=password]", stack.password)
     page.click("button[type=submit]")
     page.wait_for_url("**/")
+
+
+def _grid(page: Page, stack: Stack, path: str) -> bytes:
+    sign_in(page, stack)
     page.evaluate(_GRID)
     page.goto(f"{stack.airflow_url}{path}")
     page.get_by_text("normalise").first.wait_for()
