@@ -195,6 +195,7 @@ def export_html(
     frame: Frame,
     *,
     problem: Problem | None = None,
+    detached: str = "",
 ) -> str:
     """Render the page.
 
@@ -205,6 +206,7 @@ def export_html(
         rights: What the user may do.
         frame: What all pages need.
         problem: Why a decision of the user was not kept; None normally.
+        detached: The connection that the export names, if it does not exist; empty normally.
     """
     word, how = export_state(export)
     return render(
@@ -219,5 +221,6 @@ def export_html(
         documentation=as_html(documentation),
         may_decide=export.dag_id in rights.decide,
         problem=problem,
+        detached=detached,
         longest_reason=REASON_LENGTH,
     )

@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from airflow.serialization.definitions.dag import SerializedDAG
     from sqlalchemy.orm import Session
 
-__all__ = ["UPLOAD", "NoReport", "read_report", "workspace_of", "workspace_of_run", "workspace_root_of"]
+__all__ = [
+    "UPLOAD",
+    "NoReport",
+    "connection_of",
+    "read_report",
+    "workspace_of",
+    "workspace_of_run",
+    "workspace_root_of",
+]
 
 UPLOAD: Final = "segment.upload"
 """The task of an export's DAG whose arguments name the workspace."""
@@ -76,6 +84,11 @@ def workspace_of(dag: SerializedDAG | None) -> Workspace | None:
     task = dag.task_dict.get(UPLOAD) if dag else None
     root, connection = getattr(task, "workspace_root", None), getattr(task, "workspace_conn_id", None)
     return None if root is None else Workspace(*filesystem(connection, root))
+
+
+def connection_of(dag: SerializedDAG) -> str:
+    """Id of the connection to Microsoft Advertising that a serialised DAG names; empty if it names none."""
+    return str(getattr(dag.task_dict.get(UPLOAD), "microsoft_advertising_conn_id", ""))
 
 
 def workspace_root_of(dag: SerializedDAG) -> str:

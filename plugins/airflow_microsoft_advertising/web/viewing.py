@@ -14,12 +14,13 @@ from fastapi import APIRouter, Depends, Path, Query, Response, status
 from fastapi.responses import HTMLResponse
 
 from airflow_microsoft_advertising.web.answers import message, with_script
+from airflow_microsoft_advertising.web.connection_lookup import find_connection
 from airflow_microsoft_advertising.web.export_page import Past, Problem, export_html, past_of
 from airflow_microsoft_advertising.web.exports_page import Asked, exports_html
 from airflow_microsoft_advertising.web.frames import FrameDep
 from airflow_microsoft_advertising.web.ledgers_page import ledgers_html, ledgers_of
 from airflow_microsoft_advertising.web.listing import list_exports, run_states
-from airflow_microsoft_advertising.web.reports import NoReport, read_report, workspace_of
+from airflow_microsoft_advertising.web.reports import NoReport, connection_of, read_report, workspace_of
 from airflow_microsoft_advertising.web.rights import rights_of
 from customer_match.errors import CustomerMatchError
 from customer_match.redaction import logger, without_addresses
@@ -95,9 +96,16 @@ def show_export(
         return message("No export", f"There is no export {dag_id}.", status.HTTP_404_NOT_FOUND)
     past = _past(dag, dag_id, session)
     rights = rights_of(user, get_auth_manager(), [dag_id])
-    return with_script(
-        export_html(found[0], past, dag.doc_md or "", rights, frame, problem=problem), frame, code
+    page = export_html(
+        found[0], past, dag.doc_md or "", rights, frame, problem=problem, detached=_detached(dag)
     )
+    return with_script(page, frame, code)
+
+
+def _detached(dag: SerializedDAG) -> str:
+    """The connection of an export, if it does not exist."""
+    connection = connection_of(dag)
+    return connection if connection and find_connection(connection) is None else ""
 
 
 def _past(dag: SerializedDAG, export: str, session: Session) -> Past:

@@ -18,6 +18,7 @@ from airflow_microsoft_advertising.plugin import MicrosoftAdvertisingPlugin
 from airflow_microsoft_advertising.web import viewing as pages
 from airflow_microsoft_advertising.web.app import create_app
 from customer_match.errors import TransientError
+from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.web.test_exports_page import export
 
 REPORT = "/reports/autumn/manual__2026-11-30T05:00:00+00:00"
@@ -177,6 +178,19 @@ def test_an_export_has_a_page(
 
     monkeypatch.setattr(pages, "workspace_of", fails)
     assert "cannot be read: The storage does not answer." in TestClient(app).get("/exports/autumn").text
+
+
+def test_an_export_whose_connection_is_gone_is_detached(
+    app: FastAPI, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, connect: Connect
+) -> None:
+    upload = SimpleNamespace(microsoft_advertising_conn_id=connect("ads"))
+    dag = SimpleNamespace(doc_md="", task_dict={"segment.upload": upload})
+    dags = SimpleNamespace(get_latest_version_of_dag=lambda *_, **__: dag)
+    monkeypatch.setattr(pages, "DBDagBag", lambda **_: dags)
+    monkeypatch.setattr(pages, "list_exports", lambda dag_ids, _: [export(one) for one in dag_ids])
+    assert "detached" not in TestClient(app).get("/exports/autumn").text
+    monkeypatch.delenv("AIRFLOW_CONN_ADS")
+    assert "The connection ads does not exist here" in TestClient(app).get("/exports/autumn").text
 
 
 def test_what_is_no_export_has_no_page(app: FastAPI, asked: list[dict[str, Any]]) -> None:

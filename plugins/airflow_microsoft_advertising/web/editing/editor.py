@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from airflow_microsoft_advertising.web.connection_lookup import find_connection
 from airflow_microsoft_advertising.web.editing.draft import Draft, Origin, draft_of
 from airflow_microsoft_advertising.web.editing.finding import find
 from airflow_microsoft_advertising.web.editing.form import Form
@@ -51,7 +52,7 @@ class Editor:
             copied=copied,
             connections=self.connections,
             lakes=tuple(self.resources.lakes()),
-            detached=is_there and bool(connection) and self.resources.is_unknown(connection),
+            detached=is_there and bool(connection) and find_connection(connection) is None,
         )
 
     def found(self, form: Form, copied: str = "") -> Page:

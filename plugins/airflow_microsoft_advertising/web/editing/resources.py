@@ -14,6 +14,7 @@ from sqlalchemy import select
 from airflow_microsoft_advertising.connection.sharing import may_use, sharing_of
 from airflow_microsoft_advertising.connection.users import airflow_user
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE
+from airflow_microsoft_advertising.web.connection_lookup import find_connection
 from airflow_microsoft_advertising.web.editing.spelling import expand
 from customer_match.errors import ConfigurationError
 from customer_match.export.yaml_document import Problem
@@ -105,32 +106,20 @@ class Resources:
         Scheduled runs act for the owner, so they stop when the connection is no longer shared with them. Administrators
         need not be named. No export file holds an address, so users whose names are addresses cannot be named.
         """
-        connection = self._connection(conn_id) if conn_id else None
+        connection = find_connection(conn_id) if conn_id else None
         if connection is None or sharing_of(connection) is None:
             return None
         person = airflow_user(self.user, conn_id, self.manager)
         return None if person.is_administrator or may_be_address(person.name) else person.name
 
     def _of_connection(self, conn_id: str) -> Iterator[Problem]:
-        connection = self._connection(conn_id) if conn_id else None
+        connection = find_connection(conn_id) if conn_id else None
         if connection is not None and not self._may_use(connection):
             yield Problem(
                 None,
                 "connection",
                 "is a connection that is not shared with you. Choose another one, or ask an administrator to share it",
             )
-
-    def is_unknown(self, conn_id: str) -> bool:
-        """Whether the API server knows no such connection; workers may still know one."""
-        return self._connection(conn_id) is None
-
-    def _connection(self, conn_id: str) -> Connection | None:
-        from airflow.sdk.exceptions import AirflowNotFoundException  # noqa: PLC0415 (as the lookup raises it)
-
-        try:
-            return Connection.get_connection_from_secrets(conn_id)
-        except AirflowNotFoundException:
-            return None
 
     def _may_use(self, connection: Connection) -> bool:
         return may_use(connection, airflow_user(self.user, str(connection.conn_id), self.manager))
