@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from customer_match.safe_names import slug
 
-__all__ = ["report_file", "report_page", "run_folder", "segment_folder", "staged_folder"]
+__all__ = ["report_file", "report_page", "run_folder", "segment_folder", "staged_beside", "staged_folder"]
 
 
 def run_folder(export: str, run_id: str) -> str:
@@ -25,6 +25,11 @@ def report_file(export: str, run_id: str) -> str:
 def staged_folder(export: str, run_id: str, audience: str) -> str:
     """Return the folder of what a run stages for an audience: its members, and the parts that it sends."""
     return f"staged/{slug(export)}/{slug(run_id)}/{slug(audience)}"
+
+
+def staged_beside(segment_folder: str) -> str:
+    """Return the folder of what is staged for a segment, by the segment's folder in the run."""
+    return f"staged/{segment_folder.removeprefix('runs/')}"
 
 
 def report_page(export: str, run_id: str) -> str:

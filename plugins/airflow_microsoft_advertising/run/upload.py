@@ -26,6 +26,7 @@ from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.store import ledger_folder
 from customer_match.planning.data_intervals import Overtaken
 from customer_match.redaction import logger
+from customer_match.runs.folders import staged_beside
 from customer_match.runs.records import Chunked, Delivered, SegmentRecords, Step
 from customer_match.workspace.workspace import Workspace
 from customer_match_delivery.deletion import AudienceDeletion
@@ -232,7 +233,7 @@ class Upload:
                 storage=self._workspace,
                 plan=chunked.plan,
                 audience=replace(self.audience, audience_id=audience_id or self.audience.audience_id),
-                folder=self.folder,
+                folder=staged_beside(self.folder),  # members that were refused, and parts of a new plan
                 interval_end=chunked.interval_end,
                 force=chunked.force,
                 accept_terms=accept_terms,

@@ -427,6 +427,8 @@ def test_members_that_a_call_refuses(calls: Installation, monkeypatch: pytest.Mo
     monkeypatch.setattr(operations, "apply_members", spoilt)
     [report] = calls.run()
     assert (report.outcome, report.refused) == (Outcome.REFUSED_SOME, {"EmailMustBeHashed": 2})
+    left = (calls.folder / "workspace" / "runs").rglob("*.parquet")
+    assert {path.name for path in left} <= {"rejects.parquet"}, "digests are staged elsewhere, and deleted"
     assert report.calls == report.parts == 2
     [audience] = calls.audiences(report.audience)
     wanted = expected(str(calls.folder / "lake" / report.segment), policy="basic").members
