@@ -6,6 +6,7 @@ written: the name of a file is the name of its export, which has no slash.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -27,6 +28,8 @@ from customer_match.export.yaml_document import Problem
 __all__ = ["ChangedMeanwhile", "ExportsFolder", "StoredFile"]
 
 _NAME: Final[TypeAdapter[str]] = TypeAdapter(Name)
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+"""What file systems say that know no links, such as those of network shares."""
 _HIDDEN: Final = (
     "begins with a dot, and files that do are hidden: Airflow would not read it. Choose another name"
 )
@@ -143,7 +146,7 @@ class ExportsFolder:
         path = self.target(name)
         with _unfinished(path, text) as unfinished:
             try:
-                os.link(unfinished, path)  # unlike a rename, a link fails if there is a file
+                _claim(path, unfinished)
             except FileExistsError:
                 raise ConfigurationError(f"{path} exists already. Choose another name.") from None
         return path
@@ -192,6 +195,17 @@ class ExportsFolder:
             return []
         paths = export_files(self.path)
         return list(zip(paths, load_files(paths), strict=True))
+
+
+def _claim(path: Path, unfinished: Path) -> None:
+    """Give a finished file its name. Unlike a rename, this fails if there is a file of this name."""
+    try:
+        os.link(unfinished, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        path.touch(exist_ok=False)  # for a moment it is empty, which Airflow would show as not valid
+        unfinished.replace(path)
 
 
 def _changed(path: Path) -> ChangedMeanwhile:

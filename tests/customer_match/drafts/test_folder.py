@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -65,6 +66,19 @@ def test_a_file_that_somebody_adds_meanwhile_is_kept(
         folder.add("winter", "x")
     assert (folder.path / "winter.yaml").read_text() == ONE
     assert names(folder) == {"autumn.yaml", "winter.yaml"}
+
+
+def test_on_a_share_without_links(folder: ExportsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    assert folder.add("winter", ONE).read_text() == ONE
+    assert names(folder) == {"autumn.yaml", "winter.yaml"}
+    monkeypatch.setattr(os, "fsync", lambda _: save(folder.path, ONE, "spring.yaml"))
+    with pytest.raises(ConfigurationError, match="exists already"):
+        folder.add("spring", "x")
+    assert (folder.path / "spring.yaml").read_text() == ONE
 
 
 def test_a_file_is_replaced_and_keeps_its_mode(folder: ExportsFolder) -> None:
