@@ -233,6 +233,8 @@ class _DagRun:
             data_interval_start=None,
             data_interval_end=None,
             logical_date=None,
+            run_type="manual",
+            triggering_user_name=None,
             start_date=None,
         )
         chosen = {"dry_run": steps.dry_run, "ignore_guards": steps.ignore_guards, "force": steps.force}
