@@ -298,6 +298,21 @@ def test_an_audit_trail_that_cannot_be_written_is_told(
     company.check(PERSON)
 
 
+def test_the_ledger_under_an_earlier_name_names_nobody(company: Company) -> None:
+    """After a rename, the old ledger stays, with the members that it had."""
+    keys = yaml.safe_load(company.files["two"].read_text())
+    keys["segments"][0]["audience"] = f"Renamed {company.unique}"
+    company.files["two"].write_text(yaml.safe_dump(keys))
+    assert invoke("run", company.files["two"].stem).exit_code == 0
+    assert [path for path in company.files_that_name(digests_of_the_person()) if "/bronze-" in path]
+    result = invoke("forget", "--yes", given=f"{PERSON}\n")
+    assert result.exit_code == 0, result.output
+    assert company.files_that_name(digests_of_the_person()) == []
+    audiences = [one["audience"] for one in company.evidence[0]["audiences"] if one["outcome"] == "removed"]
+    assert f"Renamed {company.unique}" in audiences
+    assert company.audience("Bronze") not in audiences
+
+
 def test_a_damaged_ledger_and_a_lost_one(company: Company) -> None:
     ledgers = company.folder / "workspace" / "ledgers" / "180000001"
     for file in ledgers.glob("gold-*/bounds/*/*.parquet"):
