@@ -15,7 +15,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -472,15 +471,15 @@ def kept_folders(root: Path) -> Iterator[None]:
     free: list[Path] = []
 
     @contextmanager
-    def one(**_: str) -> Iterator[str]:  # a worker that is asleep has its own
+    def one() -> Iterator[Path]:  # a worker that is asleep has its own
         folder = free.pop() if free else Path(tempfile.mkdtemp(dir=root))
         try:
-            yield str(folder)
+            yield folder
         finally:
             free.append(folder)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bulk, "tempfile", SimpleNamespace(TemporaryDirectory=one))
+        patch.setattr(bulk, "private_folder", one)
         yield
 
 

@@ -548,8 +548,8 @@ class Sequence(RuleBasedStateMachine):
         content = files[path]
         if harm == "gone" and path != newest:  # a state that is lost without a trace leads nowhere safe
             del files[path]
-        elif harm == "flipped":
-            place = len(content) // 2 if path == newest else 40  # the first members
+        elif harm == "flipped" and content:
+            place = len(content) // 2 if path == newest else min(40, len(content) - 1)  # among the members
             files[path] = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
         else:
             files[path] = content[: len(content) // 2]
