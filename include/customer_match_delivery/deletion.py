@@ -100,7 +100,9 @@ class AudienceDeletion:
             log.info("Deleted the audience %r (id %s)", found.name, found.id)
         elif state.audience_id is None or state.moved_to is not None or not self._is_gone(state):
             return None  # the ledger describes another audience, or none
-        ledger.write(entry, state.deleted(interval_end, segment=self.spec.key, at=now))
+        ledger.delete_earlier_bounds(
+            ledger.write(entry, state.deleted(interval_end, segment=self.spec.key, at=now))
+        )
         return found.id if found else state.audience_id
 
     def _is_gone(self, state: State) -> bool:

@@ -106,7 +106,7 @@ def _amid_reading(function: Function, name: str) -> Function:
 
 
 _CLIENT: Final = "microsoft_advertising.client"
-_DELIVERY: Final = "customer_match_delivery.delivery"
+_PARTS: Final = "customer_match_delivery.part_loop"
 _CALL_TRACKING: Final = "customer_match_delivery.call_tracking"
 _STORE: Final = "customer_match.ledger.store"
 
@@ -118,7 +118,7 @@ POINTS: Final = {
     "intent": Point(_CLIENT, "Client.upload_file", _before),
     "posted": Point(_CLIENT, "Client.upload_file", _after),
     "results": Point(_CLIENT, "read_row_errors", _amid_reading),
-    "answered": Point(_DELIVERY, "Delivery._confirm", _before),
+    "answered": Point(_PARTS, "PartLoop._confirm", _before),
     "next call": Point(_CALL_TRACKING, "CallTracker.before_each", _before),
     "writing a state": Point("customer_match.workspace.local", "LocalSink.link", _before_a_state),
     "settling": Point(_STORE, "settle", _after),

@@ -61,13 +61,18 @@ def changed_text(text: str, values: Mapping[str, object]) -> str:
     return text
 
 
-def inline(value: object) -> str:
-    """Write a value in one line, so that `read_document` reads it again."""
+def inline(value: object, *, flow: bool = False) -> str:
+    """Write a value in one line, so that `read_document` reads it again.
+
+    Args:
+        value: The value.
+        flow: Whether it is for a place between braces, where text cannot hold a comma without quotation marks.
+    """
     text: str = yaml.safe_dump(
         value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=float("inf")
     )
     text = text.removesuffix("\n").removesuffix("\n...").removesuffix("\n")
-    read = read_document(f"value: {text}".encode())
+    read = read_document((f"{{value: {text}}}" if flow else f"value: {text}").encode())
     is_read = not read.problems and "\n" not in text and _same(read.values, {"value": value})
     # JSON is YAML too. PyYAML writes by the rules of YAML 1.1, where `1e3` is text.
     return text if is_read else json.dumps(value, ensure_ascii=False)
@@ -89,8 +94,8 @@ class _Writer:
 
     text: str
 
-    def edits(self, node: yaml.Node, old: Any, new: Any) -> Iterator[_Edit]:
-        """The edits that make `new` of `old`, which `node` is."""
+    def edits(self, node: yaml.Node, old: Any, new: Any, *, flow: bool = False) -> Iterator[_Edit]:
+        """The edits that make `new` of `old`, which `node` is; `flow`: between braces."""
         if _same(old, new):
             return
         try:
@@ -103,14 +108,14 @@ class _Writer:
                 return
         except _NotByLines:
             pass
-        yield self._replacement(node, new)
+        yield self._replacement(node, new, flow=flow)
 
-    def _replacement(self, node: yaml.Node, new: object) -> _Edit:
+    def _replacement(self, node: yaml.Node, new: object, *, flow: bool) -> _Edit:
         start, end = node.start_mark.index, self._end(node)
         before = self.text[self._line_start(node) : start]
         # `key:` without a value; and a list may begin in the column of its key, where nothing else may.
-        space = "" if before.endswith(" ") else " " if before else "  "
-        return _Edit(start, end, space + inline(new))
+        space = "  " if not before.strip() else "" if before.endswith(" ") else " "
+        return _Edit(start, end, space + inline(new, flow=flow))
 
     def _of_flow_mapping(
         self, node: yaml.MappingNode, old: Mapping[str, Any], new: Mapping[str, Any]
@@ -118,8 +123,8 @@ class _Writer:
         if set(old) - set(new):
             raise _NotByLines
         for key, value in node.value:
-            yield from self.edits(value, old[key.value], new[key.value])
-        added = "".join(f", {key}: {inline(new[key])}" for key in new if key not in old)
+            yield from self.edits(value, old[key.value], new[key.value], flow=True)
+        added = "".join(f", {key}: {inline(new[key], flow=True)}" for key in new if key not in old)
         end = self._end(node.value[-1][1])
         if added:
             yield _Edit(end, end, added)
@@ -153,21 +158,25 @@ class _Writer:
             if added and first + pairs:
                 yield self._insertion(items[first + pairs - 1], added)
             elif added:
-                start = self._line_start(items[0])
+                start = self._own_line(items[0], before="-")
                 yield _Edit(start, start, added)
 
     def _removal(self, first: yaml.Node, last: yaml.Node, *, before: str) -> _Edit:
         """Remove the lines of a key with its value, or of an item; `before` is all that may be before it."""
-        start = self._line_start(first)
-        if self.text[start : first.start_mark.index].strip() != before:
-            raise _NotByLines
-        return _Edit(start, self._line_end(last), "")
+        return _Edit(self._own_line(first, before=before), self._line_end(last), "")
 
     def _insertion(self, after: yaml.Node, lines: str) -> _Edit:
         """Insert lines after those of a value."""
         end = self._line_end(after)
         is_complete = self.text[end - 1 : end] == "\n"
         return _Edit(end, end, lines if is_complete else f"\n{lines}")
+
+    def _own_line(self, node: yaml.Node, *, before: str) -> int:
+        """Where the line of a key or item begins, before which nothing else is in it."""
+        start = self._line_start(node)
+        if self.text[start : node.start_mark.index].strip() != before:
+            raise _NotByLines
+        return start
 
     def _line_start(self, node: yaml.Node) -> int:
         return self.text.rfind("\n", 0, node.start_mark.index) + 1

@@ -210,20 +210,22 @@ class Ledger:
         return [(number, self._readable(number)) for number in self._numbers()]
 
     def forget(self) -> None:
-        """Write an empty state: the next run finds the audience by its name and replaces it.
+        """Write an empty state, and delete the members: the next run finds the audience by its name and replaces it.
 
         Only unanswered calls are kept.
         """
         entry = self.load()
-        self.write(entry, State(audience=self._audience, late=entry.state.unanswered_calls()))
+        empty = State(audience=self._audience, late=entry.state.unanswered_calls())
+        self.delete_earlier_bounds(self.write(entry, empty))
 
     def delete_bounds(self) -> None:
         """Delete all members of a ledger that was moved: they are in the ledger under the audience's new name."""
         self._storage.delete(f"{self._folder}/bounds", recursive=True)
 
     def delete_earlier_bounds(self, entry: Entry) -> None:
-        """Delete all members that this state does not need: after an erasure, no earlier ones may be kept.
+        """Delete all members that this state does not need.
 
+        No earlier ones may be kept after an erasure, or if the audience was deleted.
         A run that is reading them plans to replace the audience, and then finds that the ledger has changed.
         """
         bounds, state = f"{self._folder}/bounds", entry.state

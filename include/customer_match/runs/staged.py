@@ -70,19 +70,17 @@ class StagedData:
                     yield folder
 
     def expired_runs(self, before: datetime) -> Iterator[str]:
-        """Yield the folders of runs whose reports were written before a time.
+        """Yield the folders of runs that wrote nothing since a time, also of those that were killed.
 
-        The history leads to such runs, too, without looking at each of them. Earlier versions
-        staged in these folders, too: one is expired only if no ledger names a file in it.
+        The history leads to runs with a report without looking at each of them. Earlier versions staged in these
+        folders, too: one is expired only if no ledger names a file in it.
         """
         for run in self._files.list(self._runs):
             folder = f"{self._runs}/{run}"
-            try:
-                written = self._files.modified(f"{folder}/report.json")
-            except FileNotFoundError:
-                continue
             audiences = self._files.list(folder)
-            if written < before and not any(self._is_named(f"{folder}/{one}", one) for one in audiences):
+            if self._is_older(folder, before) and not any(
+                self._is_named(f"{folder}/{one}", one) for one in audiences
+            ):
                 yield folder
 
     def _is_older(self, folder: str, moment: datetime) -> bool:
@@ -93,7 +91,7 @@ class StagedData:
     def _paths(self, folder: str) -> Iterator[str]:
         for name in self._files.list(folder):
             path = f"{folder}/{name}"
-            if name.endswith(".parquet"):
+            if "." in name:  # folders are slugs, which have none
                 yield path
             else:
                 yield from self._paths(path)

@@ -354,6 +354,9 @@ def test_the_ledger_of_a_deleted_audience_records_this(days: Days) -> None:
     run, ledger = days.new(), days.ledger("Gold")
     summary = FoundLedger(run.export, "Gold", ledger, None, run.workspace).summarise()
     assert summary.deleted
+    assert not list((days.lake.folder / "workspace" / "ledgers").glob("*/gold-*/bounds/*")), (
+        "its members are deleted"
+    )
     assert str(summary).startswith(
         "audience     Gold (deleted because its table vanished; export autumn)\ndata until   2026-05-04"
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from customer_match.drafts.changing import changed_text, inline
@@ -147,7 +147,7 @@ def test_what_is_no_yaml_is_not_changed() -> None:
 def test_an_item_without_a_line_of_its_own() -> None:
     """The dash is on another line than its value."""
     text = "segments:\n  -\n    A\n  - B\nb: 1\n"
-    assert changed(lambda v: v["segments"].pop(0), text) == "segments:\n  [B]\nb: 1\n"
+    assert changed(lambda v: v["segments"].pop(0), text) == "segments:\n    [B]\nb: 1\n"
     assert changed(lambda v: v.update(a=None), "a:\n- 1\n") == "a:\n  null\n"
 
 
@@ -182,6 +182,9 @@ trees = st.recursive(
 documents = st.dictionaries(st.sampled_from(["a", "b", "cc", "dd"]), trees, min_size=1, max_size=4)
 
 
+@example({"a": [None, {"a": [None]}]}, {"a": [None, {"a": None}]}, False)  # a list in the column of its key
+@example({"b": [[False]]}, {"b": [[None, False]]}, False)  # an item in the line of another
+@example({"b": {"a": None}}, {"b": {"a": "0,"}}, True)  # a comma between braces
 @given(documents, documents, st.booleans())
 def test_any_change_of_a_written_document(old: dict[str, Any], new: dict[str, Any], flow: bool) -> None:
     text = "".join(f"# about {key}\n{key}: {inline(value)}\n" for key, value in old.items())

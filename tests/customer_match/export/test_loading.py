@@ -69,6 +69,8 @@ guards:
   max_refused: 1
   max_age_hours: 48
 history_days: 100
+audit_days: 200
+staged_days: 3
 run_timeout_hours: 2
 upload_timeout_minutes: 30
 retries: 0

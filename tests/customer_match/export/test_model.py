@@ -78,6 +78,7 @@ def test_defaults_are_those_of_the_reference() -> None:
         },
         "history_days": 400,
         "audit_days": 3650,
+        "staged_days": 7,
         "alerts": None,
         "run_timeout_hours": 6,
         "upload_timeout_minutes": 240,

@@ -280,7 +280,9 @@ def test_verifying_reads_all_that_counts(ledger: Ledger, storage: Any) -> None:
 def test_forgetting_leaves_an_unknown_audience_and_the_history(ledger: Ledger, storage: Any) -> None:
     ledger.write(ledger.load(), State(audience="a").with_audience("1", created=True))
     settle_once(ledger, storage, 1)
+    assert storage.list(f"{FOLDER}/bounds")
     ledger.forget()
+    assert storage.list(f"{FOLDER}/bounds") == [], "nobody needs the members any more"
     entry = ledger.load()
     assert (entry.state.audience_id, is_known(entry.state), entry.state.interval_end) == (None, False, None)
     assert [state.audience_id for _, state in ledger.history() if state] == ["1", "1", "1", None]

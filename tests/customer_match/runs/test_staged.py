@@ -76,12 +76,14 @@ def test_what_the_ledger_names_stays(workspace: Workspace, newest: str, expires:
     assert list(data(workspace).expired(NOW - WEEK)) == ([folder] if expires else [])
 
 
-def test_runs_expire_by_their_reports(workspace: Workspace) -> None:
-    old, new, unfinished = (run_folder("autumn", run) for run in ("old", "new", "unfinished"))
+def test_runs_expire_with_their_newest_file(workspace: Workspace) -> None:
+    """Also a run that was killed before its report."""
+    old, new, killed = (run_folder("autumn", run) for run in ("old", "new", "killed"))
     written(workspace, f"{old}/report.json", 2 * WEEK)
-    written(workspace, f"{new}/report.json")
-    written(workspace, f"{unfinished}/sizes.json", 2 * WEEK)
-    assert list(data(workspace).expired_runs(NOW - WEEK)) == [old]
+    written(workspace, f"{new}/report.json", 2 * WEEK)
+    written(workspace, f"{new}/gold-1/decisions/0000000001.json")
+    written(workspace, f"{killed}/gold-1/rejects.parquet", 2 * WEEK)
+    assert sorted(data(workspace).expired_runs(NOW - WEEK)) == sorted([old, killed])
     for folder in data(workspace).expired_runs(NOW - WEEK):
         data(workspace).delete(folder)
     assert workspace.exists(new)
