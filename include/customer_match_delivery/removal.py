@@ -1,7 +1,7 @@
 """Removes erased members from one audience, and nobody else, whatever state the audience and its ledger are in.
 
-The members to remove are those that the ledger calls possible and the register calls erased. So an audience that never
-had them is not told about them, and a later call can complete what an earlier one could not, without their addresses.
+The members to remove are those that the ledger calls possible and the register calls erased. So nothing is sent to an
+audience that never had them, and a later call can complete what an earlier one could not, without their addresses.
 If the ledger does not know the audience's members, all digests of this request are sent: removing a member who is not
 there does nothing. The data interval and the counts of the table stay as they are: the next run of the export goes on
 from them.

@@ -1,1 +1,1 @@
-"""The audit trail of an export: what left, when, on whose order and on what ground."""
+"""The audit trail of an export: what left, when, who ordered it and on what legal basis."""

@@ -110,6 +110,7 @@ class LocalRun:
         try:
             chosen = select_segments(self._run, names)
         except AirflowFailException as error:
+            record_stop(self._run, (), message=str(error))
             raise ConfigurationError(str(error)) from None
         with self._cleanup:
             self._cleanup.callback(self._release_leases)

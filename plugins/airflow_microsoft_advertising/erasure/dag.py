@@ -18,7 +18,7 @@ DAG_ID: Final = "customer_match_forget"
 _DOCUMENTATION: Final = """\
 Erases people from all audiences of all exports, and keeps them out of later runs, as `customer-match forget` does.
 
-1. `receive` reads the file with addresses or SHA-256 hashes, one a line, and removes these people. It keeps neither:
+1. `receive` reads the file with addresses or SHA-256 hashes, one per line, and removes these people. It keeps neither:
    **delete the file afterwards**. Without a file, this task is skipped.
 2. `complete` completes all requests that are pending, for example because a run held an audience. As long as one is
    pending, it is tried again; its log and the evidence in the workspace (`erasure/requests/`) say why.
@@ -59,7 +59,7 @@ def _params() -> dict[str, Param]:
             None,
             type=["null", "string"],
             title="File",
-            description="Text file with one address or SHA-256 hash a line: abfs://container/path, or a path on the "
+            description="Text file with one address or SHA-256 hash per line: abfs://container/path, or a path on the "
             "workers. Never the addresses themselves. Empty: only complete pending requests.",
         ),
         "connection": Param(

@@ -89,7 +89,7 @@ def _read(location: str, connection: str | None) -> People:
         raise ConfigurationError(f"There is no file {location}. Nothing was changed.") from None
     except UnicodeDecodeError:
         raise ConfigurationError(
-            f"{location} is not text in UTF-8. It must hold one address or hash a line. Nothing was changed."
+            f"{location} is not text in UTF-8. It must hold one address or hash per line. Nothing was changed."
         ) from None
     return read_people(text.splitlines())
 

@@ -61,12 +61,18 @@ def write_report(
     return report
 
 
-def record_stop(run: ExportRun, segments: Sequence[Segment]) -> None:
-    """Record in the audit trail that a run is stopped before its report. Faults are logged: the run must stop."""
+def record_stop(
+    run: ExportRun, segments: Sequence[Segment], *, message: str = "The run was stopped."
+) -> None:
+    """Record in the audit trail that a run is stopped before its report. Faults are logged: the run must stop.
+
+    Args:
+        run: The run.
+        segments: Its segments.
+        message: Why it is stopped.
+    """
     try:
-        record_end(
-            run, _make_report(run, segments, timed_out=False, message="The run was stopped."), segments
-        )
+        record_end(run, _make_report(run, segments, timed_out=False, message=message), segments)
     except Exception as error:  # noqa: BLE001 (as above)
         log.warning("The audit trail has no end of this run: %s: %s", type(error).__name__, error)
 

@@ -26,6 +26,7 @@ from customer_match_delivery.backoff import MAX_WAITS
 from microsoft_advertising.faults import ServiceTerminalError, ServiceTransientError
 from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
 from microsoft_advertising.models import UploadState
+from tests.airflow_microsoft_advertising.audit.test_recording import entries
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.small_lake import DAY, Lake
 from tests.airflow_microsoft_advertising.test_operator import ClosingService, service, throttled
@@ -156,8 +157,12 @@ def test_only_the_segments_that_are_named(lake: Lake, service: ClosingService) -
 
 
 def test_an_unknown_segment_name_is_rejected(lake: Lake, service: ClosingService) -> None:
+    run = bulk(lake)
     with pytest.raises(ConfigurationError, match="no segment Bronze"):
-        bulk(lake)("Bronze")
+        run("Bronze")
+    started, ended = entries(run.run)
+    assert (started["event"], ended["event"], ended["state"]) == ("run started", "run ended", "failed")
+    assert "no segment Bronze" in ended["message"]
 
 
 @pytest.mark.parametrize("again", [False, True])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Show, verify or export the audit trail of an export: what left, when, on whose order and on what ground.",
+    help="Show, verify or export the audit trail of an export: what left, when, by whose order, on what legal basis.",
     no_args_is_help=True,
 )
 
@@ -85,8 +85,8 @@ def show(
     say(summary_of(shown))
     for run_id, time in unfinished_runs(found).items():
         say(
-            f"\nThe run {run_id}, which began at {time}, has no end: it is still in progress, or it was killed. "
-            "`customer-match ledger show` says for each audience what was sent."
+            f"\nThe run {run_id}, which began at {time}, has no `run ended` entry: it is still in progress, or it was "
+            "killed. `customer-match ledger show` says for each audience what was sent."
         )
 
 
@@ -165,7 +165,7 @@ def _bytes_of(file: Path) -> bytes:
 def _in_words(export: Export, verdict: Verdict) -> str:
     if not verdict.sound:
         faults = "\n".join(f"- {fault}" for fault in verdict.faults)
-        return f"The audit trail of {export.name} is not sound:\n{faults}"
+        return f"The audit trail of {export.name} has been changed or damaged:\n{faults}"
     if verdict.head is None:
         return f"The audit trail of {export.name} has no entry yet."
     number = counted(verdict.entries, "entry", "entries")

@@ -29,7 +29,7 @@ def forget(
     file: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH", help="Text file with one address or hash a line.", exists=True, dir_okay=False
+            metavar="PATH", help="Text file with one address or hash per line.", exists=True, dir_okay=False
         ),
     ] = None,
     wait: Annotated[
@@ -45,7 +45,7 @@ def forget(
 ) -> None:
     """Erase people from all audiences of all exports, and keep them out of later runs.
 
-    It asks for an e-mail address or SHA-256 hash without showing it, or reads one a line from a file or a pipe. Of an
+    It asks for an e-mail address or SHA-256 hash without showing it, or reads one per line from a file or a pipe. Of an
     address, all digests are removed that an export may have made of it.
 
     Exit status: 0 they are in no audience, 1 something is pending (see --pending), 2 invalid command line.

@@ -37,7 +37,7 @@ def people_of(file: Path | None) -> People:
     """Read the people of a request, and compute their digests.
 
     Args:
-        file: A text file with one address or hash a line; None: ask on a terminal, otherwise read standard input.
+        file: A text file with one address or hash per line; None: ask on a terminal, otherwise read standard input.
 
     Raises:
         ConfigurationError: There is none, a line is neither, or the file cannot be read.
@@ -56,6 +56,6 @@ def _lines(file: Path | None) -> list[str]:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
         name = "Standard input" if file is None else str(file)
         raise ConfigurationError(
-            f"{name} cannot be read: {reason}. It must be a text with one address or hash a line. Nothing was changed."
+            f"{name} cannot be read: {reason}. It must be text with one address or hash per line. Nothing was changed."
         ) from None
     return text.splitlines()

@@ -87,7 +87,7 @@ class TestVerify:
         result = call("verify", "autumn")
         assert result.exit_code == 1
         assert result.stdout == (
-            "The audit trail of autumn is not sound:\n"
+            "The audit trail of autumn has been changed or damaged:\n"
             f"- {trail.folder}/0000000002.jsonl, line 1: entry 2 does not match its hash: it was changed\n"
         )
         assert json.loads(call("verify", "autumn", "--json").stdout)["sound"] is False
@@ -170,8 +170,8 @@ class TestShow:
         trail.append([started("run 1")], DAY)
         trail.append([ended("run 1", 0)], DAY)
         said = call("show", "autumn").stdout
-        assert "The run run 3, which began at 2026-05-01T05:00:00.000000Z, has no end" in said
-        assert said.count("has no end") == 1
+        assert "The run run 3, which began at 2026-05-01T05:00:00.000000Z, has no `run ended` entry" in said
+        assert said.count("has no `run ended` entry") == 1
 
     def test_an_unknown_run(
         self, trail: Trail, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
