@@ -191,4 +191,4 @@ class _Writer:
             last = node.value[-1]
             return self._end(last[1] if isinstance(node, yaml.MappingNode) else last)
         start = int(node.start_mark.index)
-        return start + len(self.text[start : node.end_mark.index].rstrip())
+        return start + len(self.text[start : node.end_mark.index].rstrip(" \t\r\n"))

@@ -153,7 +153,7 @@ def test_an_item_without_a_line_of_its_own() -> None:
 
 def test_a_change_that_would_touch_more_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was written is read again: a mistake here must not get into a file."""
-    monkeypatch.setattr("customer_match.drafts.changing.inline", lambda _: "something else")
+    monkeypatch.setattr("customer_match.drafts.changing.inline", lambda *_, **__: "something else")
     with pytest.raises(ConfigurationError, match="text editor"):
         changed_text("a: 1\n", {"a": 2})
 
@@ -185,6 +185,7 @@ documents = st.dictionaries(st.sampled_from(["a", "b", "cc", "dd"]), trees, min_
 @example({"a": [None, {"a": [None]}]}, {"a": [None, {"a": None}]}, False)  # a list in the column of its key
 @example({"b": [[False]]}, {"b": [[None, False]]}, False)  # an item in the line of another
 @example({"b": {"a": None}}, {"b": {"a": "0,"}}, True)  # a comma between braces
+@example({"a": "\xa0"}, {"a": None}, False)  # white space that is a value
 @given(documents, documents, st.booleans())
 def test_any_change_of_a_written_document(old: dict[str, Any], new: dict[str, Any], flow: bool) -> None:
     text = "".join(f"# about {key}\n{key}: {inline(value)}\n" for key, value in old.items())
