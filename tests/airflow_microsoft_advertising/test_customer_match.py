@@ -30,6 +30,8 @@ from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.small_lake import Lake
 from tests.microsoft_advertising_simulator.api import Simulator
 
+pytestmark = pytest.mark.slow
+
 TABLES = demo_tables(0.001)
 NAMES = [table.table for table in TABLES]
 

@@ -40,6 +40,8 @@ from tests.airflow_microsoft_advertising.conftest import EXTRA, SECRETS, Connect
 from tests.airflow_microsoft_advertising.run.small_lake import DAY, GOLD, Lake, digest, people, prepare
 from tests.customer_match_delivery.in_memory import FakeService, Faults
 
+pytestmark = pytest.mark.slow
+
 
 def context(run_id: str = "scheduled-1") -> Any:
     return {"dag_run": SimpleNamespace(dag_id="autumn", run_id=run_id)}

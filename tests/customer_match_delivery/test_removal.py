@@ -35,6 +35,8 @@ from tests.customer_match_delivery.in_memory import (
     small_calls,
 )
 
+pytestmark = pytest.mark.slow
+
 REMOVED, NOT_A_MEMBER = Outcome.REMOVED, Outcome.NOT_A_MEMBER
 
 

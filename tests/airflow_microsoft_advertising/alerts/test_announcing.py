@@ -26,6 +26,8 @@ from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.small_lake import GOLD, SILVER, Lake, delivered, prepare
 from tests.alert_receivers import WebServer, web_server
 
+pytestmark = pytest.mark.slow
+
 BROKEN = findings_without_report("No table was found.")
 ALERTS = {"to": [{"webhook": "web"}], "rejected_above": 0.5}
 

@@ -25,6 +25,8 @@ from customer_match_demo.processes import free_port
 from tests.alert_receivers import MailServer, WebServer, mail_server, web_server
 from tests.customer_match.alerts.runs import facts
 
+pytestmark = pytest.mark.slow
+
 SECRET = "/workflows/9f8e7d/triggers?sig=hidden-signature"
 
 

@@ -25,6 +25,8 @@ from customer_match.runs.states import RunKind
 from customer_match.workspace.local import LocalStorage
 from tests.airflow_microsoft_advertising.run.small_lake import DAY, GOLD, SILVER, Lake, delivered, prepare
 
+pytestmark = pytest.mark.slow
+
 ADDRESSES = ["anna@example.com", "bob@example.com", "c.lee@example.org"]
 
 

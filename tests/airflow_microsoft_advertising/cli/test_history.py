@@ -170,6 +170,7 @@ def shown_in_a_browser(folder: Path, script: str) -> subprocess.CompletedProcess
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.slow
 def test_a_report_in_a_browser(reports: Reports) -> None:
     opened = reports.folder / "opened"
     done = shown_in_a_browser(reports.folder, f'cp "${{1#file://}}" {opened}')
@@ -177,6 +178,7 @@ def test_a_report_in_a_browser(reports: Reports) -> None:
     assert opened.read_text() == "<p>The page</p>"
 
 
+@pytest.mark.slow
 @pytest.mark.bad_input
 @pytest.mark.parametrize("script", ["", "exit 1"])
 def test_no_browser(reports: Reports, script: str) -> None:

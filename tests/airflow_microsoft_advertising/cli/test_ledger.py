@@ -26,6 +26,8 @@ from customer_match.members.files import write_members
 from customer_match.workspace.workspace import Workspace
 from microsoft_advertising.models import Audience
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FOLDER = ledger_folder("2", "Gold")
 

@@ -31,6 +31,8 @@ from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.small_lake import DAY, Lake
 from tests.airflow_microsoft_advertising.test_operator import ClosingService, service, throttled
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["service"]
 
 GOLD = "Gold customers"

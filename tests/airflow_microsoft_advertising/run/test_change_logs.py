@@ -23,6 +23,8 @@ from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.small_lake import digest, hexes, prepare
 from tests.airflow_microsoft_advertising.run.test_joined_tables import FORMATS, Rows, run_of
 
+pytestmark = pytest.mark.slow
+
 Write = Callable[[Path, str, Rows], None]
 GOLD = Segment(table="Gold", audience="Gold")
 VERSIONS = {"SinkModifiedOn": "11/1/2026 4:34:35 PM", "IsDelete": ""}

@@ -32,6 +32,8 @@ from tests.airflow_microsoft_advertising.run.small_lake import (
     prepare,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_parts_are_cut_at_the_exports_size(lake: Lake) -> None:
     run = lake.run(profiles_per_part=2)

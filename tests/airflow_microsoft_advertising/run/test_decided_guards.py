@@ -32,6 +32,8 @@ from tests.airflow_microsoft_advertising.run.small_lake import (
 )
 from tests.customer_match.runs.decided import decision
 
+pytestmark = pytest.mark.slow
+
 APPROVED = "Approved by anna on 2026-06-01 12:00 UTC: we cleaned up."
 
 

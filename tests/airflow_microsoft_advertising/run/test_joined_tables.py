@@ -31,6 +31,8 @@ from customer_match_sample_lake.delta import DeltaSample
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.small_lake import DAY, Lake, digest, hexes, prepare
 
+pytestmark = pytest.mark.slow
+
 Rows = list[dict[str, str]]
 GUIDS = [f"{number:032x}" for number in range(0xCE759201, 0xCE759201 + 6)]
 PROFILES: Rows = [

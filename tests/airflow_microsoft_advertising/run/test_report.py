@@ -26,6 +26,8 @@ from tests.airflow_microsoft_advertising.run.small_lake import (
     prepare,
 )
 
+pytestmark = pytest.mark.slow
+
 BEGAN = datetime(2026, 5, 1, 5, tzinfo=UTC)
 
 

@@ -28,6 +28,8 @@ from customer_match_sample_lake.shape import Sample
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.small_lake import hexes
 
+pytestmark = pytest.mark.slow
+
 PROFILES = 120
 
 

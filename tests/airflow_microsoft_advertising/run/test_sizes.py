@@ -18,6 +18,8 @@ from customer_match.runs.report_text import summary_of
 from microsoft_advertising.models import Audience
 from tests.airflow_microsoft_advertising.run.small_lake import GOLD, SILVER, Lake, delivered, prepare
 
+pytestmark = pytest.mark.slow
+
 
 class Listing:
     """A service that only lists audiences."""

@@ -23,6 +23,8 @@ from tests.airflow_microsoft_advertising.run.small_lake import (
     hexes,
 )
 
+pytestmark = pytest.mark.slow
+
 CUSTOMERS = {
     "CustomerId": ["c1", "c2", "c3", "c4", "c5", "c6", "c7", "who@example.com", "c9"],
     "Country": ["DE", "de", "FR", None, "DE", "DE", "DE", "DE", "DE"],

@@ -71,6 +71,7 @@ def test_one_column_agrees_with_the_definition(values: list[str | None], policy:
     check([(value,) for value in values], 1, policy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", Policy)
 def test_all_examples_of_the_reference(policy: Policy) -> None:
     """Each alone, so that two errors cannot cancel out; and one row for each, in one of two columns."""

@@ -112,6 +112,7 @@ def test_other_characters_are_unknown() -> None:
     assert verdicts(values, Policy.BASIC) == {}
 
 
+@pytest.mark.slow
 def test_without_an_at_sign_it_is_no_address_whatever_its_characters() -> None:
     values = [f"a{character}b" for character in EVERY[::11]] + ["a\uff20b.de", "a\ufe6bb.de"]
     for policy in Policy:
@@ -122,6 +123,7 @@ def test_digests_are_unknown() -> None:
     assert verdicts(["\u00a0" + "aB" * 32, "ab" * 32], Policy.BASIC) == {}
 
 
+@pytest.mark.slow
 def test_what_is_trimmed() -> None:
     assert invisible_characters() == "".join(sorted(c for c in EVERY if trim(c) == ""))
     assert basic("ǅ") == "ǆ"

@@ -82,6 +82,7 @@ def days_of_changes(timezone: str) -> Iterator[datetime]:
             yield day
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [CronTriggerTimetable, CronDataIntervalTimetable])
 @pytest.mark.parametrize("timezone", ZONES)
 def test_next_runs_are_those_of_airflow(

@@ -43,6 +43,7 @@ def test_four_plots_with_their_words() -> None:
     assert "40%" in texts[3]
 
 
+@pytest.mark.slow
 def test_the_first_use_of_the_library_is_silent(tmp_path: Path) -> None:
     code = "import logging; logging.basicConfig(level=logging.INFO); import customer_match.history.plots"
     done = subprocess.run(

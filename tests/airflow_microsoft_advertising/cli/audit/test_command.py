@@ -25,6 +25,8 @@ from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.customer_match.audit.trails import ended, run_through, segment, started
 from tests.terminal import Terminal
 
+pytestmark = pytest.mark.slow
+
 DAY = datetime(2026, 5, 1, 5, tzinfo=UTC)
 
 

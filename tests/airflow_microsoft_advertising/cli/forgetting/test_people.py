@@ -14,6 +14,8 @@ from customer_match.erasure.register import KEY_NAME, Register
 from customer_match.errors import ConfigurationError
 from tests.terminal import Terminal, plain
 
+pytestmark = pytest.mark.slow
+
 ADDRESS = "eve@canary-mail.example"
 
 

@@ -24,6 +24,8 @@ from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.small_lake import Lake
 
+pytestmark = pytest.mark.slow
+
 RETRIES = Retries(count=2, delay=0.0)
 SLOW_RETRIES = Retries(count=2, delay=60.0)
 NOW = datetime(2026, 5, 1, tzinfo=UTC)

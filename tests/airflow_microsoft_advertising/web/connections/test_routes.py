@@ -33,6 +33,8 @@ from customer_match_demo.stack import account_connection
 from tests.airflow_microsoft_advertising.conftest import AGREED, EXTRA, SECRETS, assert_no_secret
 from tests.microsoft_advertising_simulator.api import Simulator
 
+pytestmark = pytest.mark.slow
+
 CONN_ID = "ads-of-the_pages.tests"
 BASE = "http://airflow.example:8080"
 PAGE = f"/connection/{CONN_ID}"

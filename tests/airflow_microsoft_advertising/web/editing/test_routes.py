@@ -25,6 +25,8 @@ from airflow_microsoft_advertising.web.editing import routes
 from customer_match.export.loading import load_export
 from tests.airflow_microsoft_advertising.conftest import EXTRA, Connect
 
+pytestmark = pytest.mark.slow
+
 OWN = {"Sec-Fetch-Site": "same-origin"}
 FILE = """\
 # By marketing
