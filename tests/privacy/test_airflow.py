@@ -103,7 +103,8 @@ def _run_all(api: AirflowApi, stack: Stack) -> dict[str, str]:
 
 def _pages(stack: Stack, api: AirflowApi) -> dict[str, str]:
     """Our own pages, and what Airflow's pages get of the runs."""
-    own = ["/exports", *(f"/exports/{name}" for name in EXPORTS)]
+    own = ["/exports", "/connections"]
+    own += [f"/exports/{name}{more}" for name in EXPORTS for more in ("", "/audit", "/erasures", "/ledgers")]
     shown = {}
     with httpx.Client(base_url=stack.airflow_url, timeout=60, trust_env=False) as client:
         user = {"username": "admin", "password": stack.password}

@@ -21,6 +21,7 @@ from airflow_microsoft_advertising.web.connections import routes as connections
 from airflow_microsoft_advertising.web.decisions import routes as decisions
 from airflow_microsoft_advertising.web.editing import removing
 from airflow_microsoft_advertising.web.editing import routes as editing
+from airflow_microsoft_advertising.web.erasures import routes as erasures
 from airflow_microsoft_advertising.web.same_origin import refuse_other_sites
 
 __all__ = ["create_app"]
@@ -30,6 +31,7 @@ _ROUTERS = (
     editing.router,
     removing.router,
     audit.router,
+    erasures.router,
     connections.router,
     decisions.router,
 )

@@ -58,6 +58,7 @@ def test_every_route_asks_for_a_login(app: FastAPI) -> None:
         "/exports",
         "/exports/{dag_id}",
         "/exports/{dag_id}/audit",
+        "/exports/{dag_id}/erasures",
         "/exports/{dag_id}/decisions",
         "/exports/{dag_id}/edit",
         "/exports/{dag_id}/ledgers",

@@ -15,6 +15,7 @@ from airflow_microsoft_advertising.web.exports_page import SERVING, SHOWN, SORTS
 from airflow_microsoft_advertising.web.languages import LANGUAGES, Language, chosen_language
 from customer_match.addresses.definition import Rejection
 from customer_match.audit.events import EntriesDeleted, MembersErased, RunEnded, RunStarted, SegmentEnded
+from customer_match.erasure.evidence import Outcome as ErasureOutcome
 from customer_match.runs.report import Outcome
 from customer_match.runs.states import RunKind, RunState
 
@@ -34,6 +35,7 @@ WORDS = {
     *(state.value for state in RunState),
     *(outcome.value for outcome in Outcome),
     *(kind.value for kind in RunKind),
+    *(outcome.value for outcome in ErasureOutcome),
     *(
         kind.model_fields["event"].default
         for kind in (RunStarted, SegmentEnded, RunEnded, MembersErased, EntriesDeleted)

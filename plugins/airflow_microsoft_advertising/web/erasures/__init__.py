@@ -1,0 +1,1 @@
+"""The page of the requests for erasure in an export's workspace."""
