@@ -17,7 +17,7 @@ S3 := tests/airflow_microsoft_advertising/lake/test_s3.py
 # One pytest worker per core.
 FAST := -m "not slow and not system and not browser and not azurite and not cluster" -n auto
 # One worker more than cores: one of them tests the running installation, and mostly waits for it.
-SPREAD := -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup --no-loadscope-reorder
+SPREAD := -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder
 FULL ?=
 ROUNDS ?= 1
 SHORT ?=
