@@ -33,7 +33,7 @@ settings.load_profile("tests")
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
     """For `--dist loadfile`: as xdist does, but the tests of the one running installation stay together, too.
 
-    (`--dist loadgroup` separates the tests of a group; observed: pytest 9.2.0 with xdist 3.8.0.)
+    (`--dist loadgroup` separates the tests of a group with pytest 9.2.0; pytest-dev/pytest-xdist issue 1386.)
     """
     return _OneInstallation(config, log) if config.getoption("dist") == "loadfile" else None
 
