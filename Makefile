@@ -51,7 +51,7 @@ test: install ## run all tests, except long ones with separate targets
 test-fast: install ## run the tests that need no other program, in less than a minute
 	$(BIN)/pytest $(FAST)
 
-test-long: install ## run the tests that take longest: workspaces put back and copied, large files, the bench itself (6 min)
+test-long: install ## run the tests that take longest: the life of an export on the pages, batches, workspaces put back, large files
 	$(BIN)/pytest -m lengthy $(SPREAD)
 
 test-installed: install ## install the wheel beside plain Airflow 3.3 and 3.4's beta, run other people's DAGs, and read S3 (4 min)

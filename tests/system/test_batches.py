@@ -11,7 +11,7 @@ import pytest
 from customer_match.runs.report import Outcome
 from tests.system.batch_lake import BROKEN, EXPORT, LARGE, MAX_MAP_LENGTH, SMALL, audience, write_table
 
-pytestmark = [pytest.mark.system, pytest.mark.azurite, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.lengthy, pytest.mark.azurite, pytest.mark.timeout(600)]
 
 OWN, BATCH = 0, 1  # mapped instances: a large segment comes first
 STEPS = ("validate", "normalise", "chunk")

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from customer_match_demo.stack import account_connection
 from tests.browser import NEEDS_CHROMIUM
+from tests.system.connecting import add_connection, choose_account, redirect_uri, sign_in
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -23,12 +24,8 @@ KEPT = "browser_kept"
 @pytest.fixture(scope="module", autouse=True)
 def redirect(installation: Any) -> Iterator[str]:
     """The redirect URI, which the simulated application has for these tests."""
-    address = f"{installation.stack.airflow_url}/customer-match/connections/signed-in"
-    settings = f"{installation.stack.account['base_url']}/simulator/settings"
-    before = httpx.get(settings, trust_env=False).json()["web_redirect_uris"]
-    httpx.post(settings, json={"web_redirect_uris": [*before, address]}, trust_env=False).raise_for_status()
-    yield address
-    httpx.post(settings, json={"web_redirect_uris": before}, trust_env=False).raise_for_status()
+    with redirect_uri(installation) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -73,33 +70,10 @@ def remove(installation: Any, page: Page) -> None:
 def test_from_an_empty_form_to_a_connection_that_works(installation: Any, page: Page, redirect: str) -> None:
     """A user's whole way, within Airflow's frame until Microsoft's page takes the whole window."""
     account = installation.stack.account
-    page.goto(f"{installation.stack.airflow_url}/plugin/customer-match-connections")
-    frame = page.frame_locator("iframe")
-    frame.get_by_role("link", name="Add a connection").click()
-    expect(frame.get_by_text(redirect)).to_be_visible()
-    frame.locator("[name=conn_id]").fill(CONN_ID)
-    frame.locator("[name=name]").fill("Autumn campaigns")
-    frame.locator("[name=environment]").select_option("other")
-    frame.locator("[name=base_url]").fill(account["base_url"])
-    frame.locator("[name=client_id]").fill(account["client_id"])
-    frame.locator("[name=client_secret]").fill(account["client_secret"])
-    frame.locator("[name=developer_token]").fill(account["developer_token"])
-    expect(frame.locator("[name=users]")).to_have_value("admin")
-    expect(frame.get_by_text("You are responsible for what is sent")).to_be_visible()
-    frame.get_by_label("I have read the text and agree").check()
-    frame.get_by_role("button", name="Add", exact=True).click()
-
-    expect(frame.get_by_text("Nobody has signed in yet.")).to_be_visible()
-    frame.get_by_role("button", name="Sign in with Microsoft").click()
-    expect(page.get_by_text("Sample web application")).to_be_visible()
-    page.get_by_role("button", name="Accept").click()
-    page.wait_for_url(f"**/customer-match/connection/{CONN_ID}/account**")
-    assert "code=" not in page.url
+    add_connection(installation, page, CONN_ID, redirect)
+    sign_in(page, CONN_ID)
     assert serious(page) == []
-    page.get_by_label(f"aid {account['account_id']}").check()
-    page.get_by_role("button", name="Use this account").click()
-
-    expect(page.get_by_text(f"account {account['account_id']}")).to_be_visible()
+    choose_account(installation, page)
     page.get_by_role("button", name="Test").click()
     expect(page.get_by_role("status").filter(has_text="Customer Match: the account can read")).to_be_visible()
     found = extra(installation, CONN_ID)

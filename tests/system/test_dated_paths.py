@@ -10,7 +10,7 @@ import pytest
 from customer_match.runs.report import Outcome
 from tests.system.dated_lake import PATHS, RUNS, members, newest_run, path_of
 
-pytestmark = [pytest.mark.system, pytest.mark.azurite, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.lengthy, pytest.mark.azurite, pytest.mark.timeout(600)]
 
 TABLES = list(PATHS)
 

@@ -1,4 +1,4 @@
-"""An export is added, run, changed, copied and removed on the pages, with its audiences, in a real browser."""
+"""A connection and an export are added, run, changed, copied, detached and removed on the pages, in a real browser."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from playwright.sync_api import Page, expect
 from customer_match.export.loading import load_export
 from tests.browser import NEEDS_CHROMIUM
 from tests.system.conftest import AID, CID, Installation
+from tests.system.connecting import add_connection, choose_account, redirect_uri, sign_in
 
-pytestmark = [*NEEDS_CHROMIUM, pytest.mark.timeout(900)]  # it waits for three runs
+pytestmark = [*NEEDS_CHROMIUM, pytest.mark.lengthy, pytest.mark.timeout(900)]  # it waits for three runs
 
 NAME: Final = "by_form"
+CONN_ID: Final = "by_form_ads"
 HIGH, LAPSED = "HighValueCustomers", "LapsedVIPs"
 
 
@@ -53,11 +55,16 @@ def assert_accessible(page: Page) -> None:
     page.set_viewport_size({"width": 1400, "height": 1000})
 
 
-def test_an_export_from_its_first_form_to_its_removal(installation: Installation, page: Page) -> None:
+def test_from_an_empty_page_to_audiences_and_back(installation: Installation, page: Page) -> None:
+    with redirect_uri(installation) as redirect:
+        add_connection(installation, page, CONN_ID, redirect)
+        sign_in(page, CONN_ID)
+        choose_account(installation, page)
     add(installation, page)
     run_by_hand(installation, page)
     change_the_schedule(installation, page)
     copy_and_remove_the_copy(installation, page)
+    detach_and_attach(installation, page)
     remove_with_its_audiences(installation, page)
 
 
@@ -66,6 +73,7 @@ def add(installation: Installation, page: Page) -> None:
     page.goto(pages(installation, "exports?lang=en"))
     page.get_by_role("link", name="Add an export").click()
     page.get_by_label("Name of the export").fill(NAME)
+    page.locator("[name=connection]").fill(CONN_ID)
     page.get_by_label("Customer ID").fill(CID)
     page.get_by_label("Account ID").fill(AID)
     page.get_by_label("Folder of the tables").fill(str(installation.folder / "basic"))
@@ -135,6 +143,23 @@ def copy_and_remove_the_copy(installation: Installation, page: Page) -> None:
     page.get_by_role("button", name="Keep the audiences and remove the file").click()
     expect(page.get_by_role("heading", name="was removed")).to_be_visible()
     assert not copy.exists()
+
+
+def detach_and_attach(installation: Installation, page: Page) -> None:
+    """The connection is removed, and the export gets another one."""
+    page.goto(pages(installation, f"connection/{CONN_ID}/remove?lang=en"))
+    expect(page.get_by_role("link", name=NAME, exact=True)).to_be_visible()
+    page.get_by_role("button", name="Remove the connection").click()
+    expect(page.get_by_role("heading", name="Audience connections")).to_be_visible()
+    page.goto(pages(installation, f"exports/{NAME}?lang=en"))
+    detached = page.get_by_text(f"The connection {CONN_ID} does not exist here: this export is detached.")
+    expect(detached).to_be_visible()
+    page.get_by_role("link", name="Edit").click()
+    expect(detached).to_be_visible()
+    page.locator("[name=connection]").fill("microsoft_advertising_default")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("heading", name="was saved")).to_be_visible()
+    assert load_export(file_of(installation)).connection == "microsoft_advertising_default"
 
 
 def remove_with_its_audiences(installation: Installation, page: Page) -> None:

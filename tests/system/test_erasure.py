@@ -13,7 +13,7 @@ from airflow_microsoft_advertising.erasure.dag import DAG_ID
 from customer_match.addresses.definition import Policy, digest, judge
 from customer_match.erasure.register import KEY_NAME
 
-pytestmark = [pytest.mark.system, pytest.mark.azurite, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.lengthy, pytest.mark.azurite, pytest.mark.timeout(600)]
 
 EXPORT, AUDIENCE = "forgetting", "People who ask"
 PERSON, STAYS = "Eve.Canary+News@canary-mail.example", "bob@stay.example"
