@@ -16,8 +16,8 @@ S3 := tests/airflow_microsoft_advertising/lake/test_s3.py
 
 # One pytest worker per core.
 FAST := -m "not slow and not system and not browser and not azurite and not cluster" -n auto
-# One worker more than cores: one of them tests the running installation, and mostly waits for it.
-SPREAD := -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder
+# The tests of a file stay together. Those of the running installation are alone: its SQLite takes one writer at a time.
+SPREAD := -n auto --dist loadfile --no-loadscope-reorder
 FULL ?=
 ROUNDS ?= 1
 SHORT ?=
@@ -46,13 +46,15 @@ down: install ## stop the stack that `make up` started
 
 test: install ## run all tests, except long ones with separate targets
 	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest -m "(slow or system or browser or azurite) and not lengthy" $(MATRIX) --ignore tests/installed --ignore $(SEQUENCES) --ignore $(S3) $(SPREAD)
+	$(BIN)/pytest -m "(slow or system or browser or azurite) and not lengthy" $(MATRIX) --ignore tests/system --ignore tests/installed --ignore $(SEQUENCES) --ignore $(S3) $(SPREAD)
+	$(BIN)/pytest tests/system -m "not lengthy"
 
 test-fast: install ## run the tests that need no other program, in less than a minute
 	$(BIN)/pytest $(FAST)
 
 test-long: install ## run the tests that take longest: the life of an export on the pages, batches, workspaces put back, large files
-	$(BIN)/pytest -m lengthy $(SPREAD)
+	$(BIN)/pytest -m lengthy --ignore tests/system $(SPREAD)
+	$(BIN)/pytest tests/system -m lengthy
 
 test-installed: install ## install the wheel beside plain Airflow 3.3 and 3.4's beta, run other people's DAGs, and read S3 (4 min)
 	$(BIN)/pytest tests/installed $(S3)

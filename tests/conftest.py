@@ -15,12 +15,10 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import fsspec
 import pytest
 from hypothesis import settings
-from xdist.scheduler import LoadScopeScheduling
 
 from customer_match.project import IMPORT_PATH, PROJECT
 from customer_match_demo.azurite import AzuriteEndpoint, running
@@ -28,25 +26,6 @@ from customer_match_demo.azurite import AzuriteEndpoint, running
 # How long an example takes is the machine's business.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
-    """For `--dist loadfile`: as xdist does, but the tests of the one running installation stay together, too.
-
-    (`--dist loadgroup` separates the tests of a group with pytest 9.2.0; pytest-dev/pytest-xdist issue 1386.)
-    """
-    return _OneInstallation(config, log) if config.getoption("dist") == "loadfile" else None
-
-
-class _OneInstallation(LoadScopeScheduling):
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return _SYSTEM if file.startswith(_SYSTEM) else file
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of the running installation are first, because they take longest."""
-    items.sort(key=lambda item: not item.nodeid.startswith(_SYSTEM))
 
 
 def pytest_collection_finish() -> None:
@@ -57,9 +36,6 @@ def pytest_collection_finish() -> None:
 
 _HOME = Path(tempfile.mkdtemp(prefix="customer-match-airflow-"))
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
-
-
-_SYSTEM = "tests/system/"  # the tests of the running installation
 
 
 def _settings() -> dict[str, str]:
