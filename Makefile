@@ -49,7 +49,7 @@ test: install ## run all tests, except long ones with separate targets
 	$(BIN)/pytest -m "(slow or system or browser or azurite) and not lengthy" $(MATRIX) --ignore tests/system --ignore tests/installed --ignore $(SEQUENCES) --ignore $(S3) $(SPREAD)
 	$(BIN)/pytest tests/system -m "not lengthy"
 
-test-fast: install ## run the tests that need no other program, in less than a minute
+test-fast: install ## run the tests that need no other program (1.5 min)
 	$(BIN)/pytest $(FAST)
 
 test-long: install ## run the tests that take longest: the life of an export on the pages, batches, workspaces put back, large files
