@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from getpass import getuser
-from importlib.metadata import version as version_of
 from typing import TYPE_CHECKING
 
 from airflow_microsoft_advertising.audit.heads import VariableHeads
@@ -20,6 +19,7 @@ from customer_match.audit.run_events import events_of
 from customer_match.audit.trail import Trail
 from customer_match.errors import CustomerMatchError, TransientError
 from customer_match.redaction import logger
+from customer_match.release import release
 from customer_match.runs.states import RunKind
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def record_start(run: ExportRun, chosen: Sequence[str]) -> None:
         kind=run.kind,
         user=_user(run),
         dry_run=run.dry_run,
-        release=version_of("customer-match-airflow"),
+        release=release(),
         configuration=configuration_digest(export),
         cid=export.cid,
         aid=export.aid,

@@ -10,7 +10,6 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +33,7 @@ from airflow_microsoft_advertising.cli.sample_lake import sample_lake
 from airflow_microsoft_advertising.cli.scaffold.command import new
 from customer_match.errors import ConfigurationError, CustomerMatchError
 from customer_match.project import exports_folder
+from customer_match.release import release
 
 __all__ = ["app", "main"]
 
@@ -93,7 +93,7 @@ def _interruption_ends_with_130() -> Iterator[None]:
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 (a callback of typer)
     if value:
-        typer.echo(f"customer-match {version_of('customer-match-airflow')}")
+        typer.echo(f"customer-match {release()}")
         raise typer.Exit
 
 
