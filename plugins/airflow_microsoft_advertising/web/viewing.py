@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from airflow.models.dagbag import DBDagBag
 from fastapi import APIRouter, Depends, Path, Query, Response, status
 from fastapi.responses import HTMLResponse
 
@@ -17,6 +16,7 @@ from airflow_microsoft_advertising.web.answers import message, with_script
 from airflow_microsoft_advertising.web.connection_lookup import find_connection
 from airflow_microsoft_advertising.web.export_page import Past, Problem, export_html, past_of
 from airflow_microsoft_advertising.web.exports_page import Asked, exports_html
+from airflow_microsoft_advertising.web.found_export import MAX_ID, DagId, find_export
 from airflow_microsoft_advertising.web.frames import FrameDep
 from airflow_microsoft_advertising.web.ledgers_page import ledgers_html, ledgers_of
 from airflow_microsoft_advertising.web.listing import list_exports, run_states
@@ -33,10 +33,7 @@ if TYPE_CHECKING:
 
     from airflow_microsoft_advertising.web.templates import Frame
 
-__all__ = ["MAX_ID", "Problem", "router", "show_export"]
-
-MAX_ID: Final = 250
-"""Characters of the id of a DAG or a run in Airflow's metadata database."""
+__all__ = ["Problem", "router", "show_export"]
 
 log = logger(__name__)
 
@@ -64,9 +61,7 @@ def exports(
 
 
 @router.get("/exports/{dag_id}", dependencies=[_may_read_runs])
-def export(
-    dag_id: Annotated[str, Path(max_length=MAX_ID)], session: SessionDep, user: GetUserDep, frame: FrameDep
-) -> Response:
+def export(dag_id: DagId, session: SessionDep, user: GetUserDep, frame: FrameDep) -> Response:
     """Show one export and its last runs."""
     return show_export(dag_id, session, user, frame)
 
@@ -90,14 +85,17 @@ def show_export(
         problem: Why a decision of the user was not kept; None normally.
         code: The status of the answer.
     """
-    dag = DBDagBag(load_op_links=False).get_latest_version_of_dag(dag_id, session=session)
-    found = list_exports([dag_id], session)
-    if not found or dag is None:
-        return message("No export", f"There is no export {dag_id}.", status.HTTP_404_NOT_FOUND)
-    past = _past(dag, dag_id, session)
+    found = find_export(dag_id, session)
+    past = _past(found.dag, dag_id, session)
     rights = rights_of(user, get_auth_manager(), [dag_id])
     page = export_html(
-        found[0], past, dag.doc_md or "", rights, frame, problem=problem, detached=_detached(dag)
+        found.listed,
+        past,
+        found.dag.doc_md or "",
+        rights,
+        frame,
+        problem=problem,
+        detached=_detached(found.dag),
     )
     return with_script(page, frame, code)
 
@@ -117,25 +115,20 @@ def _past(dag: SerializedDAG, export: str, session: Session) -> Past:
 
 
 @router.get("/exports/{dag_id}/ledgers", dependencies=[_may_read_runs])
-def ledgers(
-    dag_id: Annotated[str, Path(max_length=MAX_ID)], session: SessionDep, frame: FrameDep
-) -> Response:
+def ledgers(dag_id: DagId, session: SessionDep, frame: FrameDep) -> Response:
     """Show what the ledgers of an export know of its audiences."""
-    dag = DBDagBag(load_op_links=False).get_latest_version_of_dag(dag_id, session=session)
-    found = list_exports([dag_id], session)
-    if not found or dag is None:
-        return message("No export", f"There is no export {dag_id}.", status.HTTP_404_NOT_FOUND)
+    found = find_export(dag_id, session)
     try:
-        known = ledgers_of(dag, found[0], frame.now)
+        known = ledgers_of(found.dag, found.listed, frame.now)
     except CustomerMatchError as error:
         log.warning("The ledgers of %s cannot be read: %s", dag_id, error)
         return message("The ledgers cannot be read", str(error), status.HTTP_502_BAD_GATEWAY)
-    return with_script(ledgers_html(found[0], known, frame), frame)
+    return with_script(ledgers_html(found.listed, known, frame), frame)
 
 
 @router.get("/reports/{dag_id}/{run_id}", dependencies=[_may_read_runs])
 def report(
-    dag_id: Annotated[str, Path(max_length=MAX_ID)],
+    dag_id: DagId,
     run_id: Annotated[str, Path(max_length=MAX_ID)],
     session: SessionDep,
 ) -> Response:
@@ -145,7 +138,7 @@ def report(
 
 @router.get("/reports/{dag_id}/{run_id}/{file}", dependencies=[_may_read_runs])
 def report_to_keep(
-    dag_id: Annotated[str, Path(max_length=MAX_ID)],
+    dag_id: DagId,
     run_id: Annotated[str, Path(max_length=MAX_ID)],
     file: Literal["report.html", "report.json"],
     session: SessionDep,

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from airflow_microsoft_advertising.plugin import MicrosoftAdvertisingPlugin
+from airflow_microsoft_advertising.web import found_export
 from airflow_microsoft_advertising.web import viewing as pages
 from airflow_microsoft_advertising.web.app import create_app
 from customer_match.errors import TransientError
@@ -164,8 +165,8 @@ def test_an_export_has_a_page(
     dags = SimpleNamespace(
         get_latest_version_of_dag=lambda *_, **__: SimpleNamespace(doc_md="# Words", task_dict={})
     )
-    monkeypatch.setattr(pages, "DBDagBag", lambda **_: dags)
-    monkeypatch.setattr(pages, "list_exports", lambda dag_ids, _: [export(one) for one in dag_ids])
+    monkeypatch.setattr(found_export, "DBDagBag", lambda **_: dags)
+    monkeypatch.setattr(found_export, "list_exports", lambda dag_ids, _: [export(one) for one in dag_ids])
     monkeypatch.setattr(pages, "get_auth_manager", security.get_auth_manager)
     answer = TestClient(app).get("/exports/autumn")
     assert answer.status_code == 200
@@ -187,8 +188,8 @@ def test_an_export_whose_connection_is_gone_is_detached(
     upload = SimpleNamespace(microsoft_advertising_conn_id=connect("ads"))
     dag = SimpleNamespace(doc_md="", task_dict={"segment.upload": upload})
     dags = SimpleNamespace(get_latest_version_of_dag=lambda *_, **__: dag)
-    monkeypatch.setattr(pages, "DBDagBag", lambda **_: dags)
-    monkeypatch.setattr(pages, "list_exports", lambda dag_ids, _: [export(one) for one in dag_ids])
+    monkeypatch.setattr(found_export, "DBDagBag", lambda **_: dags)
+    monkeypatch.setattr(found_export, "list_exports", lambda dag_ids, _: [export(one) for one in dag_ids])
     assert "detached" not in TestClient(app).get("/exports/autumn").text
     monkeypatch.delenv("AIRFLOW_CONN_ADS")
     assert "The connection ads does not exist here" in TestClient(app).get("/exports/autumn").text

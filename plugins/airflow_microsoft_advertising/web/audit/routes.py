@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag
-from airflow.models.dagbag import DBDagBag
-from fastapi import APIRouter, Depends, Path, Query, Response, status
+from fastapi import APIRouter, Depends, Query, Response
 
 from airflow_microsoft_advertising.audit.heads import VariableHeads
-from airflow_microsoft_advertising.web.answers import message, with_script
+from airflow_microsoft_advertising.web.answers import with_script
 from airflow_microsoft_advertising.web.audit.page import TrailView, trail_html, view_of
+from airflow_microsoft_advertising.web.found_export import DagId, find_export
 from airflow_microsoft_advertising.web.frames import FrameDep
-from airflow_microsoft_advertising.web.listing import list_exports
 from airflow_microsoft_advertising.web.reports import workspace_of, workspace_root_of
-from airflow_microsoft_advertising.web.viewing import MAX_ID
 from customer_match.audit.trail import Trail
 from customer_match.errors import CustomerMatchError
 from customer_match.redaction import without_addresses
@@ -34,17 +32,14 @@ router = APIRouter()
 )
 def audit_trail(
     *,
-    dag_id: Annotated[str, Path(max_length=MAX_ID)],
+    dag_id: DagId,
     session: SessionDep,
     frame: FrameDep,
     verify: Annotated[bool, Query()] = False,
 ) -> Response:
     """Show the newest entries of an export's audit trail; with `verify`, verify all of them."""
-    dag = DBDagBag(load_op_links=False).get_latest_version_of_dag(dag_id, session=session)
-    found = list_exports([dag_id], session)
-    if not found or dag is None:
-        return message("No export", f"There is no export {dag_id}.", status.HTTP_404_NOT_FOUND)
-    return with_script(trail_html(found[0], _view(dag, dag_id, verify=verify), frame), frame)
+    found = find_export(dag_id, session)
+    return with_script(trail_html(found.listed, _view(found.dag, dag_id, verify=verify), frame), frame)
 
 
 def _view(dag: SerializedDAG, export: str, *, verify: bool) -> TrailView:

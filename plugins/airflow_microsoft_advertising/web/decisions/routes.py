@@ -10,13 +10,14 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.api_fastapi.logging.decorators import action_logging
-from fastapi import APIRouter, Depends, Form, Path, Response, status
+from fastapi import APIRouter, Depends, Form, Response, status
 
 from airflow_microsoft_advertising.web.answers import see
 from airflow_microsoft_advertising.web.decisions.deciding import Asked, CannotDecide, Obstacle, decide
+from airflow_microsoft_advertising.web.found_export import MAX_ID, DagId
 from airflow_microsoft_advertising.web.frames import FrameDep
 from airflow_microsoft_advertising.web.reports import NoReport, workspace_of_run
-from airflow_microsoft_advertising.web.viewing import MAX_ID, Problem, show_export
+from airflow_microsoft_advertising.web.viewing import Problem, show_export
 from customer_match.errors import CustomerMatchError
 from customer_match.redaction import logger, without_addresses
 from customer_match.runs.decisions import REASON_LENGTH, Verdict
@@ -36,7 +37,7 @@ _audited = Depends(action_logging("customer_match.decide"))
 @router.post("/exports/{dag_id}/decisions", dependencies=[_may_run, _may_clear, _audited])
 def decisions(
     *,
-    dag_id: Annotated[str, Path(max_length=MAX_ID)],
+    dag_id: DagId,
     run_id: Annotated[str, Form(max_length=MAX_ID)],
     audience: Annotated[str, Form(max_length=1_000)],
     shown: Annotated[str, Form(max_length=100)],

@@ -11,8 +11,9 @@ from fastapi import APIRouter, Depends, Response, status
 
 from airflow_microsoft_advertising.web.answers import see, with_script
 from airflow_microsoft_advertising.web.editing.removal import Removal, newest_ending, removal_html
-from airflow_microsoft_advertising.web.editing.routes import DagId, stored_file
+from airflow_microsoft_advertising.web.editing.routes import stored_file
 from airflow_microsoft_advertising.web.forms import PostedDep
+from airflow_microsoft_advertising.web.found_export import DagId
 from airflow_microsoft_advertising.web.frames import FrameDep
 from airflow_microsoft_advertising.web.listing import list_exports
 from airflow_microsoft_advertising.web.rights import rights_of

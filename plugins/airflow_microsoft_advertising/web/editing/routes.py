@@ -11,7 +11,7 @@ from airflow.api_fastapi.app import API_ROOT_PATH, get_auth_manager
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.models.dag import DagModel
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response, status
+from fastapi import APIRouter, Depends, HTTPException, Query, Response, status
 from sqlalchemy import select
 
 from airflow_microsoft_advertising.web.answers import see, with_script
@@ -21,9 +21,9 @@ from airflow_microsoft_advertising.web.editing.form import Form
 from airflow_microsoft_advertising.web.editing.page import Page, form_html
 from airflow_microsoft_advertising.web.editing.resources import Resources
 from airflow_microsoft_advertising.web.forms import Posted, PostedDep
+from airflow_microsoft_advertising.web.found_export import MAX_ID, DagId
 from airflow_microsoft_advertising.web.frames import FrameDep
 from airflow_microsoft_advertising.web.templates import Frame, render
-from airflow_microsoft_advertising.web.viewing import MAX_ID
 from customer_match.drafts.folder import ExportsFolder, StoredFile
 from customer_match.errors import ConfigurationError
 from customer_match.project import exports_folder
@@ -32,14 +32,13 @@ from customer_match.redaction import logger, without_addresses
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-__all__ = ["DagId", "may_add", "router", "stored_file"]
+__all__ = ["may_add", "router", "stored_file"]
 
 
 log = logger(__name__)
 
 router = APIRouter()
 
-DagId = Annotated[str, Path(max_length=MAX_ID)]
 Copied = Annotated[str, Query(alias="copy", max_length=MAX_ID)]
 
 

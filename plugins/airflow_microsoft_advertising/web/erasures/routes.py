@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag
-from airflow.models.dagbag import DBDagBag
-from fastapi import APIRouter, Depends, Path, Response, status
+from fastapi import APIRouter, Depends, Response
 
-from airflow_microsoft_advertising.web.answers import message, with_script
+from airflow_microsoft_advertising.web.answers import with_script
 from airflow_microsoft_advertising.web.erasures.page import RequestsView, requests_html, view_of
+from airflow_microsoft_advertising.web.found_export import DagId, find_export
 from airflow_microsoft_advertising.web.frames import FrameDep
-from airflow_microsoft_advertising.web.listing import list_exports
 from airflow_microsoft_advertising.web.reports import workspace_of
-from airflow_microsoft_advertising.web.viewing import MAX_ID
 from customer_match.errors import CustomerMatchError
 from customer_match.redaction import without_addresses
 
@@ -30,15 +28,10 @@ router = APIRouter()
 @router.get(
     "/exports/{dag_id}/erasures", dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
 )
-def erasures(
-    dag_id: Annotated[str, Path(max_length=MAX_ID)], session: SessionDep, frame: FrameDep
-) -> Response:
+def erasures(dag_id: DagId, session: SessionDep, frame: FrameDep) -> Response:
     """Show the requests for erasure; they name keyed ids only, and the page does not show these either."""
-    dag = DBDagBag(load_op_links=False).get_latest_version_of_dag(dag_id, session=session)
-    found = list_exports([dag_id], session)
-    if not found or dag is None:
-        return message("No export", f"There is no export {dag_id}.", status.HTTP_404_NOT_FOUND)
-    return with_script(requests_html(found[0], _view(dag), frame), frame)
+    found = find_export(dag_id, session)
+    return with_script(requests_html(found.listed, _view(found.dag), frame), frame)
 
 
 def _view(dag: SerializedDAG) -> RequestsView:

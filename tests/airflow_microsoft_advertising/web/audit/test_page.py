@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_microsoft_advertising.audit.heads import VariableHeads
+from airflow_microsoft_advertising.web import found_export
 from airflow_microsoft_advertising.web.app import create_app
 from airflow_microsoft_advertising.web.audit import routes
 from airflow_microsoft_advertising.web.audit.page import ENTRIES, TrailView, trail_html, view_of
@@ -132,8 +133,8 @@ class TestRoute:
         task = SimpleNamespace(workspace_root=place, workspace_conn_id=None)
         dag = SimpleNamespace(task_dict={"segment.upload": task})
         dags = SimpleNamespace(get_latest_version_of_dag=lambda *_, **__: dag)
-        monkeypatch.setattr(routes, "DBDagBag", lambda **_: dags)
-        monkeypatch.setattr(routes, "list_exports", lambda dag_ids, _: [export(one) for one in dag_ids])
+        monkeypatch.setattr(found_export, "DBDagBag", lambda **_: dags)
+        monkeypatch.setattr(found_export, "list_exports", lambda dag_ids, _: [export(one) for one in dag_ids])
 
         def is_authorized_dag(**question: Any) -> bool:
             return (
@@ -163,7 +164,7 @@ class TestRoute:
         assert "segment ended" not in denied.text
 
     def test_what_is_no_export(self, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(routes, "list_exports", lambda *_: [])
+        monkeypatch.setattr(found_export, "list_exports", lambda *_: [])
         answer = client.get("/exports/autumn/audit")
         assert answer.status_code == 404
         assert "There is no export autumn." in answer.text

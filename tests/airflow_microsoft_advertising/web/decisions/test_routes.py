@@ -15,7 +15,7 @@ from airflow.utils.session import create_session
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from airflow_microsoft_advertising.web import viewing
+from airflow_microsoft_advertising.web import found_export, viewing
 from airflow_microsoft_advertising.web.app import create_app
 from airflow_microsoft_advertising.web.decisions import routes as module
 from airflow_microsoft_advertising.web.decisions.deciding import Asked, CannotDecide, Obstacle
@@ -47,8 +47,8 @@ def decided(airflow_db: Path, monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
     dags = SimpleNamespace(
         get_latest_version_of_dag=lambda *_, **__: SimpleNamespace(doc_md="", task_dict={})
     )
-    monkeypatch.setattr(viewing, "DBDagBag", lambda **_: dags)
-    monkeypatch.setattr(viewing, "list_exports", lambda dag_ids, _: [export(one) for one in dag_ids])
+    monkeypatch.setattr(found_export, "DBDagBag", lambda **_: dags)
+    monkeypatch.setattr(found_export, "list_exports", lambda dag_ids, _: [export(one) for one in dag_ids])
     return found
 
 

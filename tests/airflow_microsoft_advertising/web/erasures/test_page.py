@@ -12,6 +12,7 @@ from airflow.api_fastapi.core_api import security
 from fastapi.testclient import TestClient
 from fsspec.implementations.local import LocalFileSystem
 
+from airflow_microsoft_advertising.web import found_export
 from airflow_microsoft_advertising.web.app import create_app
 from airflow_microsoft_advertising.web.erasures import routes
 from airflow_microsoft_advertising.web.erasures.page import REQUESTS, RequestsView, requests_html, view_of
@@ -115,8 +116,8 @@ def client(airflow_db: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPat
         security, "get_auth_manager", lambda: SimpleNamespace(is_authorized_dag=is_authorized_dag)
     )
     dags = SimpleNamespace(get_latest_version_of_dag=lambda *_, **__: SimpleNamespace())
-    monkeypatch.setattr(routes, "DBDagBag", lambda **_: dags)
-    monkeypatch.setattr(routes, "list_exports", lambda dag_ids, _: [export(one) for one in dag_ids])
+    monkeypatch.setattr(found_export, "DBDagBag", lambda **_: dags)
+    monkeypatch.setattr(found_export, "list_exports", lambda dag_ids, _: [export(one) for one in dag_ids])
     monkeypatch.setattr(routes, "workspace_of", lambda _: workspace)
     app = create_app()
     app.dependency_overrides[security.get_user] = lambda: SimpleNamespace(get_id=lambda: "1")
@@ -132,7 +133,7 @@ def test_only_who_may_read_the_runs_sees_it(client: TestClient, workspace: Works
 
 
 def test_an_export_that_is_none(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes, "list_exports", lambda *_: [])
+    monkeypatch.setattr(found_export, "list_exports", lambda *_: [])
     assert client.get("/exports/autumn/erasures").status_code == 404
 
 
