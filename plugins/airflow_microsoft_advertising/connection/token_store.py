@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from typing import Final
 
 from airflow.sdk import Connection
 
@@ -25,9 +26,9 @@ from airflow_microsoft_advertising.connection.variables import (
 from customer_match.redaction import logger
 from microsoft_advertising.account import Account
 
-__all__ = ["VariableTokenStore", "token_store", "variable_name"]
+__all__ = ["VARIABLE_PREFIX", "VariableTokenStore", "token_store", "variable_name"]
 
-NAME = "microsoft_advertising_refresh_token"
+VARIABLE_PREFIX: Final = "microsoft_advertising_refresh_token"
 
 log = logger(__name__)
 
@@ -41,7 +42,7 @@ def token_store(connection: Connection, account: Account) -> VariableTokenStore:
 def variable_name(client_id: str, refresh_token: str) -> str:
     """Return the name of the Variable for the successors of a refresh token. It does not reveal the token."""
     fingerprint = hashlib.sha256(f"{client_id}\n{refresh_token}".encode()).hexdigest()[:16]
-    return f"{NAME}_{fingerprint}"
+    return f"{VARIABLE_PREFIX}_{fingerprint}"
 
 
 class VariableTokenStore:

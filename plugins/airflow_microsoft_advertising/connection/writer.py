@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_microsoft_advertising.connection.port import PORT
-from airflow_microsoft_advertising.connection.token_store import variable_name
+from airflow_microsoft_advertising.connection.token_store import VARIABLE_PREFIX, variable_name
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE
 from customer_match.errors import ConfigurationError
+from customer_match.redaction import logger
 from microsoft_advertising.pasted import trim
 
 if TYPE_CHECKING:
     from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
 
-__all__ = ["SavedConnection", "Written", "read_connection", "write_connection", "write_fields"]
+__all__ = [
+    "SavedConnection",
+    "Written",
+    "read_connection",
+    "remove_connection",
+    "renewed_token_name",
+    "write_connection",
+    "write_fields",
+]
+
+log = logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,10 +84,9 @@ def read_connection(conn_id: str, session: Session) -> SavedConnection | None:
 def write_connection(conn_id: str, new: SavedConnection, session: Session) -> Written:
     """Create or change a connection. Fields that `new` does not name do not change, except a missing port.
 
-    If the refresh token changes, the renewed tokens of the previous sign-in are deleted: they are no longer used.
+    If the sign-in changes, the renewed token of the previous one is deleted, unless another connection has that too.
     """
     from airflow.models.connection import Connection  # noqa: PLC0415 (imports the metadata database)
-    from airflow.models.variable import Variable  # noqa: PLC0415
 
     before, row = read_connection(conn_id, session), _row(conn_id, session)
     if row is None:
@@ -87,10 +97,8 @@ def write_connection(conn_id: str, new: SavedConnection, session: Session) -> Wr
     row.login, row.port = new.client_id, row.port or PORT
     row.set_password(new.client_secret)
     row.set_extra(json.dumps({**(before.extra if before else {}), **new.extra}))
-    token = before.extra.get("refresh_token") if before else None
-    if before and token and new.extra.get("refresh_token", token) != token:
-        old = variable_name(trim(before.client_id), trim(str(token)))
-        Variable.delete(old, session=session)
+    if before:
+        _forget_renewed_token(before, session)
     return Written(made=before is None, encrypted=bool(row.is_extra_encrypted))
 
 
@@ -107,6 +115,57 @@ def write_fields(conn_id: str, fields: Mapping[str, str], session: Session) -> N
             "secrets backend defines it, change its fields there."
         )
     row.set_extra(json.dumps({**saved.extra, **fields}))
+
+
+def remove_connection(conn_id: str, session: Session) -> None:
+    """Remove a connection, and the renewed token of its sign-in unless another connection has the same sign-in.
+
+    The connection may have secrets that cannot be decrypted; a warning then says that the renewed token remains.
+    """
+    from airflow.models.connection import Connection  # noqa: PLC0415
+    from sqlalchemy import delete  # noqa: PLC0415
+
+    try:
+        before = read_connection(conn_id, session)
+    except ConfigurationError:
+        log.warning(
+            "The secrets of the connection %r cannot be decrypted, so its renewed refresh token, if there is one, was "
+            "not found. Delete Variables that begin with %s and that no connection uses.",
+            conn_id, VARIABLE_PREFIX,
+        )  # fmt: skip
+        before = None
+    session.execute(delete(Connection).where(Connection.conn_id == conn_id))
+    if before:
+        _forget_renewed_token(before, session)
+
+
+def renewed_token_name(saved: SavedConnection) -> str | None:
+    """Return the name of the Variable for the renewed token of a connection; None without a sign-in."""
+    token = trim(str(saved.extra.get("refresh_token") or ""))
+    return variable_name(trim(saved.client_id), token) if token else None
+
+
+def _forget_renewed_token(before: SavedConnection, session: Session) -> None:
+    """Delete the Variable of a connection that was changed or removed, if no saved connection uses it any more."""
+    from airflow.models.variable import Variable  # noqa: PLC0415
+
+    session.flush()
+    if (name := renewed_token_name(before)) and name not in _renewed_names(session):
+        Variable.delete(name, session=session)
+
+
+def _renewed_names(session: Session) -> set[str | None]:
+    """Return the names for all saved connections; those that cannot be decrypted use none."""
+    from airflow.models.connection import Connection  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
+
+    ids = session.scalars(select(Connection.conn_id).where(Connection.conn_type == CONNECTION_TYPE)).all()
+    names = set()
+    for conn_id in ids:
+        with suppress(ConfigurationError):
+            saved = read_connection(str(conn_id), session)
+            names.add(renewed_token_name(saved) if saved else None)
+    return names
 
 
 def _row(conn_id: str, session: Session) -> Connection | None:

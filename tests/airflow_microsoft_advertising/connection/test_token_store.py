@@ -43,7 +43,7 @@ def database(airflow_db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 
     def tidy() -> None:
         with sqlite3.connect(airflow_db) as raw:
-            raw.execute(f"DELETE FROM variable WHERE key LIKE '{module.NAME}%'")
+            raw.execute(f"DELETE FROM variable WHERE key LIKE '{module.VARIABLE_PREFIX}%'")
 
     tidy()
     yield airflow_db
@@ -55,7 +55,9 @@ def rows(database: Path) -> dict[str, tuple[str, bool, str]]:
     """Our Variables in the database: value, whether it is encrypted, description."""
     with sqlite3.connect(database) as raw:
         found = raw.execute("SELECT key, val, is_encrypted, description FROM variable").fetchall()
-    return {key: (val, bool(e), text) for key, val, e, text in found if key.startswith(module.NAME)}
+    return {
+        key: (val, bool(e), text) for key, val, e, text in found if key.startswith(module.VARIABLE_PREFIX)
+    }
 
 
 # --- The name ----------------------------------------------------------------------------------------------

@@ -19,8 +19,11 @@ from sqlalchemy import select
 from airflow_microsoft_advertising.connection.consent import agreement_of
 from airflow_microsoft_advertising.connection.place import variable_of
 from airflow_microsoft_advertising.connection.sharing import Sharing, sharing_of
-from airflow_microsoft_advertising.connection.token_store import variable_name
-from airflow_microsoft_advertising.connection.writer import SavedConnection, read_connection
+from airflow_microsoft_advertising.connection.writer import (
+    SavedConnection,
+    read_connection,
+    renewed_token_name,
+)
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE
 from airflow_microsoft_advertising.tags import TAG
 from customer_match.errors import ConfigurationError
@@ -151,9 +154,8 @@ def _moment(text: object) -> datetime | None:
 
 
 def _is_renewed(saved: SavedConnection, session: Session) -> bool:
-    token = str(saved.extra.get("refresh_token") or "")
-    name = variable_name(saved.client_id, token)
-    return bool(token) and session.scalar(select(Variable.id).where(Variable.key == name)) is not None
+    name = renewed_token_name(saved)
+    return name is not None and session.scalar(select(Variable.id).where(Variable.key == name)) is not None
 
 
 def dependents(session: Session) -> Mapping[str, Sequence[Dependent]]:

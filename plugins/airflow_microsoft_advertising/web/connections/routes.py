@@ -16,12 +16,17 @@ from airflow.models.connection import Connection
 from airflow.utils.session import create_session
 from fastapi import APIRouter, Cookie, Depends, HTTPException, Response, status
 from fastapi.responses import JSONResponse
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from airflow_microsoft_advertising.connection.consent import agreed_fields, recorded_name, withdrawn_fields
 from airflow_microsoft_advertising.connection.sharing import may_use
 from airflow_microsoft_advertising.connection.users import airflow_user
-from airflow_microsoft_advertising.connection.writer import SavedConnection, write_connection, write_fields
+from airflow_microsoft_advertising.connection.writer import (
+    SavedConnection,
+    remove_connection,
+    write_connection,
+    write_fields,
+)
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.links import airflow_url
 from airflow_microsoft_advertising.web.answers import see, with_script
@@ -238,10 +243,10 @@ def ask_to_remove(connection_id: ConnectionId, session: SessionDep, frame: Frame
 
 @router.post("/connection/{connection_id}/remove", dependencies=[_may_remove])
 def remove(connection_id: ConnectionId, user: GetUserDep, frame: FrameDep) -> Response:
-    """Remove a connection. The exports that use it are detached: their runs fail and say what to do."""
+    """Remove a connection and its renewed token. Exports that use it are detached: runs fail and say what to do."""
     with create_session() as session:
         _found(connection_id, session)
-        session.execute(delete(Connection).where(Connection.conn_id == connection_id))
+        remove_connection(connection_id, session)
     log.info("%s removed the connection %s", user.get_name(), connection_id)
     return see(f"{API_ROOT_PATH}customer-match/connections?lang={frame.language.code}")
 

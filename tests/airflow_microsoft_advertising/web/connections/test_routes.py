@@ -274,10 +274,13 @@ def test_secrets_that_cannot_be_decrypted_are_said(browser: Browser, monkeypatch
 # --- Removal -----------------------------------------------------------------------------------------------
 
 
-def test_removal_names_the_exports_that_depend_on_it(
+def test_removal_names_the_exports_that_depend_on_it_and_leaves_no_token(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(AGREED)
+    renewed = VariableTokenStore(variable_name("client", EXTRA["refresh_token"]), CONN_ID, "client")
+    renewed.save("hidden-renewed-token")
+    assert "tokens renewed since" in browser.get("/connections").text
     monkeypatch.setattr(
         "airflow_microsoft_advertising.web.connections.listing.dependents",
         lambda _: {CONN_ID: [Dependent("autumn", "Autumn <b>campaign</b>")]},
@@ -290,6 +293,7 @@ def test_removal_names_the_exports_that_depend_on_it(
     assert (removed.status_code, removed.headers["location"]) == (303, "/customer-match/connections?lang=en")
     with create_session() as session:
         assert read_connection(CONN_ID, session) is None
+    assert renewed.load() is None
 
 
 # --- Sign-in -----------------------------------------------------------------------------------------------
