@@ -30,7 +30,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/include:$(CURDIR)/plugins
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast test-long test-installed lint format bench bench-report cluster-test sequences chaos reliability soak live-check lock clean install
+.PHONY: help demo up down docs test test-fast test-long test-installed lint format bench bench-report cluster-test sequences chaos reliability soak live-check lock clean install
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,9 @@ lint: install ## check style, types, and the Compose file
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
+
+docs: install ## build the documentation as a site in build/docs; broken links fail
+	$(BIN)/sphinx-build --nitpicky --fail-on-warning --fresh-env --quiet -b html docs build/docs
 
 format: install ## format the code
 	$(BIN)/ruff check --fix .
