@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-__all__ = ["is_in_future"]
+__all__ = ["MAX_CLOCK_SKEW", "is_in_future"]
 
 MAX_CLOCK_SKEW: Final = timedelta(minutes=90)
 """How far a timestamp written by another machine may be ahead of our clock (our own choice).

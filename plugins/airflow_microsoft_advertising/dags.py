@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, Asset, TriggerRule, XComArg, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 
+from airflow_microsoft_advertising.assets.schedule import schedule_of
 from airflow_microsoft_advertising.batch_operator import UploadBatchOperator
 from airflow_microsoft_advertising.links import ReportLink
 from airflow_microsoft_advertising.listener import NOTE_KEY
@@ -108,7 +109,7 @@ def export_dag(export: Export) -> DAG:
         dag_id=export.name,
         dag_display_name=export.title,
         description=export.description,
-        schedule=export.schedule,
+        schedule=schedule_of(export),
         start_date=export.begins,
         catchup=False,
         max_active_runs=1,

@@ -161,6 +161,22 @@ def test_schedule_and_time_zone(dags: Dags) -> None:
     assert run.run_after.astimezone(ZoneInfo("Europe/Berlin")).hour == 5
 
 
+@pytest.mark.parametrize(
+    ("written", "expression"),
+    [
+        ("{asset: sales}", {"any": [{"asset_ref": {"name": "sales"}}]}),
+        ("{all: [sales, crm]}", {"all": [{"asset_ref": {"name": "sales"}}, {"asset_ref": {"name": "crm"}}]}),
+        # as Airflow writes the URI of the DAG that defines the asset
+        ('{any: ["S3://bucket/crm/"]}', {"any": [{"asset_ref": {"uri": "s3://bucket/crm"}}]}),
+        ('{asset: "postgres://host"}', {"any": [{"asset_ref": {"uri": "postgres://host"}}]}),
+    ],
+)
+def test_assets_as_airflow_waits_for_them(dags: Dags, written: str, expression: object) -> None:
+    dag = dags(autumn=f"+schedule: {written}\n")["autumn"]
+    scheduled = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    assert scheduled.timetable.asset_condition.as_expression() == expression
+
+
 def test_it_travels_through_the_metadata_database(dag: DAG) -> None:
     again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
     assert {task.task_id for task in again.tasks} == {task.task_id for task in dag.tasks}

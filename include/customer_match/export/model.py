@@ -29,7 +29,7 @@ from customer_match.export.people import (
     membership_key,
     tables_beside_segments,
 )
-from customer_match.export.schedule import PRESETS, Schedule, StartDate, TimeZone
+from customer_match.export.schedule import PRESETS, ScheduleOrCron, StartDate, TimeZone
 from customer_match.export.segments import Segment, Selection, Selections, identity, segment_key
 from customer_match.export.sources import Folder, FolderOrRoot, Source, SourceOrRoot
 from customer_match.export.values import (
@@ -100,10 +100,11 @@ class Export(Section):
         "ui.ads.microsoft.com.",
         examples=[7654321],
     )
-    schedule: Schedule = Field(
+    schedule: ScheduleOrCron = Field(
         default=None,
         description="When the export runs: five cron fields in quotes, a preset in quotes "
-        f"(`{'`, `'.join(PRESETS)}`), or `none` to run only on demand.",
+        f"(`{'`, `'.join(PRESETS)}`), a mapping for [events of assets](#run-when-the-data-is-there), or `none` to run "
+        "only on demand.",
         examples=["0 5 * * *"],
         json_schema_extra={"x-default": "none"},
     )

@@ -1,17 +1,22 @@
-"""When an export runs: the keys `schedule`, `start_date` and `timezone`, and when the next run is due."""
+"""When an export runs: the keys `schedule`, `start_date` and `timezone`, and when the next run is due.
+
+An export runs at times (cron), after events of Airflow's assets, or only on demand.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from customer_match.export.values import Text
+from customer_match.export.base import Faults, Section
+from customer_match.export.values import Text, as_list, not_empty
 
-__all__ = ["PRESETS", "Schedule", "StartDate", "TimeZone", "next_run"]
+__all__ = ["PRESETS", "Schedule", "ScheduleOrCron", "StartDate", "TimeZone", "next_run"]
 
 PRESETS: Final = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _CRON_FIELDS: Final = (
@@ -22,21 +27,23 @@ _BACK: Final = dt.timedelta(hours=3)  # longer than clocks are set back
 _RANGE: Final = re.compile(r"([a-z]{3}|\d+)-([a-z]{3}|\d+)(?:/(\d+))?", re.IGNORECASE)
 _BOUNDS: Final = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))  # first and last value of each field
 _SUNDAY: Final = 7  # also 0
+_MAX_ASSET: Final = 1500  # Airflow's columns of the names and URIs of assets
+_NO_ASSETS: Final = ("self", "context")  # names that Airflow does not allow
 
 
-def next_run(schedule: str | None, timezone: str, after: dt.datetime) -> dt.datetime | None:
-    """The first time of a schedule after another time, in UTC; None without a schedule.
+def next_run(schedule: Schedule | None, timezone: str, after: dt.datetime) -> dt.datetime | None:
+    """The first time of a schedule after another time, in UTC; None if it has no times.
 
     The same as Airflow's, when clocks change too: it derives each time from the one before.
 
     Args:
-        schedule: Five cron fields or a preset.
+        schedule: The schedule; None: only on demand.
         timezone: Its time zone.
         after: With a time zone.
     """
-    if schedule is None:
+    if schedule is None or schedule.cron is None:
         return None
-    expression, zone = _OWN_PRESETS.get(schedule, schedule), ZoneInfo(timezone)
+    expression, zone = _OWN_PRESETS.get(schedule.cron, schedule.cron), ZoneInfo(timezone)
     moment = (
         dt.datetime.fromtimestamp(after.timestamp(), dt.UTC) - _BACK
     )  # `after` may be of pendulum, as in Airflow
@@ -61,12 +68,15 @@ def _following(expression: str, zone: ZoneInfo, moment: dt.datetime) -> dt.datet
     return max(scheduled.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1))
 
 
-def _none_is_no_schedule(value: object) -> object:
-    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+def _as_mapping(value: object) -> object:
+    """Read the short form, which is a cron schedule or `none`."""
+    if value is None or isinstance(value, (dict, list, Schedule)):
+        return value
+    return None if isinstance(value, str) and value.strip().lower() == "none" else {"cron": value}
 
 
-def _schedule(value: str | None) -> str | None:
-    if value is None or value in PRESETS:
+def _cron(value: str) -> str:
+    if value in PRESETS:
         return value
     from croniter import croniter  # noqa: PLC0415 - only files with a cron expression pay for this import
 
@@ -75,7 +85,8 @@ def _schedule(value: str | None) -> str | None:
     if len(fields) != _CRON_FIELDS or random or not croniter.is_valid(value, strict=True):
         raise ValueError(
             'is not a schedule. Write five cron fields in quotes, such as "0 5 * * *" (daily at 05:00), '
-            f"a preset in quotes ({', '.join(PRESETS)}), or none to run only on demand"
+            f"a preset in quotes ({', '.join(PRESETS)}), `{{asset: NAME}}` to run after events of an asset of Airflow, "
+            "or none to run only on demand"
         )
     for place, field in enumerate(fields):
         for part in field.split(","):
@@ -138,6 +149,81 @@ def _time_zone(value: str) -> str:
     return value
 
 
-Schedule = Annotated[str | None, BeforeValidator(_none_is_no_schedule), AfterValidator(_schedule)]
+def _asset(value: str) -> str:
+    if len(value) > _MAX_ASSET or value in _NO_ASSETS:
+        raise ValueError("is no name or URI that an asset of Airflow can have. Copy it from the page Assets")
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValueError("is no URI. Copy it from the page Assets") from None
+    if parts.password:
+        raise ValueError(
+            "contains a password. Airflow keeps none in URIs of assets: write the URI without it"
+        )
+    if parts.scheme == "airflow" and "://" in value:
+        raise ValueError(
+            "has the scheme airflow://, which Airflow reserves. Copy the URI from the page Assets"
+        )
+    return value
+
+
+Asset = Annotated[Text, AfterValidator(_asset)]
+"""An asset of Airflow as the file names it: a URI if it contains `://`, otherwise a name."""
+Assets = Annotated[
+    tuple[Asset, ...],
+    BeforeValidator(as_list, json_schema_input_type=list[str] | str),
+    AfterValidator(not_empty),
+]
+
+
+class Schedule(Section):
+    """When an export runs: at times, or after events of assets. It has exactly one of the keys."""
+
+    cron: Annotated[str, AfterValidator(_cron)] | None = Field(
+        default=None,
+        description=f"Run at times: five cron fields in quotes, or a preset in quotes (`{'`, `'.join(PRESETS)}`).",
+        examples=["0 5 * * *"],
+    )
+    asset: Asset | None = Field(
+        default=None,
+        description="Run after each event of an asset of Airflow: its name, or its URI.",
+        examples=["sales"],
+    )
+    all: Assets | None = Field(
+        default=None,
+        description="Run when each of these assets has had an event since the last run.",
+        examples=["[sales, abfss://lake@contoso.dfs.core.windows.net/crm]"],
+    )
+    any: Assets | None = Field(
+        default=None,
+        description="Run after an event of any of these assets.",
+        examples=["[sales, crm]"],
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if sum(getattr(self, key) is not None for key in type(self).model_fields) != 1:
+            keys = ", ".join(f"`{key}`" for key in type(self).model_fields)
+            raise Faults([((), f"must have exactly one of {keys}, with a value")])
+        return self
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The assets whose events start runs, as the file names them."""
+        return (self.asset,) if self.asset else self.all or self.any or ()
+
+    @property
+    def words(self) -> str | None:
+        """What starts the runs, in words; None if times do."""
+        if self.cron:
+            return None
+        verb = "are" if self.all and len(self.all) > 1 else "is"
+        return f"when {(' and ' if self.all else ' or ').join(self.assets)} {verb} refreshed"
+
+
+ScheduleOrCron = Annotated[
+    Schedule | None, BeforeValidator(_as_mapping, json_schema_input_type=str | Schedule | None)
+]
+"""A schedule as written in the file: a mapping, or the times alone; None: only on demand."""
 StartDate = Annotated[dt.date, BeforeValidator(_date, json_schema_input_type=dt.date)]
 TimeZone = Annotated[Text, AfterValidator(_time_zone)]

@@ -53,6 +53,7 @@ def run_of(export: Export, context: Context) -> ExportRun:
         began=dag_run.start_date,
         interval_start=dag_run.data_interval_start,
         logical_date=dag_run.logical_date,
+        follows_data=kind_of(dag_run.run_type) is RunKind.ASSET and dag_run.data_interval_end is None,
         kind=kind_of(dag_run.run_type),
         ordered_by=dag_run.triggering_user_name,
         on_page=True,

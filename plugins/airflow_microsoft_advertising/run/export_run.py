@@ -13,6 +13,7 @@ from propcache.api import cached_property
 
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake.filesystem import filesystem
+from customer_match.clocks import MAX_CLOCK_SKEW
 from customer_match.date_templates import RunDates
 from customer_match.export.model import Export
 from customer_match.export.segments import Ending, Segment
@@ -54,6 +55,8 @@ class ExportRun:
         began: When the run began; None: now. `force` does not override data that was delivered since then.
         interval_start: Start of the data interval; None: the same as its end.
         logical_date: The date of `ds` in paths; None: the interval's end.
+        follows_data: Whether the data started the run, by an event of an asset. It reads the tables as they are, and
+            dates in paths are those of its start; its interval's end only says which run is the newer one.
         kind: What started the run; None: unknown.
         ordered_by: Name of the Airflow user who started the run; None: nobody, or unknown.
         on_page: Whether Airflow has a page of the export, where people decide on findings of guards.
@@ -71,6 +74,7 @@ class ExportRun:
     began: datetime | None = None
     interval_start: datetime | None = None
     logical_date: datetime | None = None
+    follows_data: bool = False
     kind: RunKind | None = None
     ordered_by: str | None = None
     on_page: bool = False
@@ -173,6 +177,8 @@ class ExportRun:
     def open_table(self, source: Source, name: str, path: str | None, key: str, /) -> Table:
         """Open a table for the run's day. If its format keeps versions: as it was at the end of the data interval.
 
+        A run that follows the data opens the newest version.
+
         Args:
             source: The source in the export file.
             name: Name of the table.
@@ -182,14 +188,26 @@ class ExportRun:
         return self._dated(source).open(name, path, key)
 
     def _dated(self, source: Source) -> DatedSource:
-        return DatedSource(source, self._dates, self.interval_end, filesystem, self._listings)
+        return DatedSource(source, self._dates, self._as_of, filesystem, self._listings)
 
     @cached_property
     def _listings(self) -> Listings:
         return {}
 
+    @property
+    def _as_of(self) -> datetime:
+        # Events that come while a run is under way start one run together, which is due at the first of them
+        # (observed: Airflow 3.3.2). The clock that stamps versions may be ahead of ours.
+        return self._began + MAX_CLOCK_SKEW if self.follows_data else self.interval_end
+
+    @property
+    def _began(self) -> datetime:
+        return self.began or self.now()
+
     @cached_property
     def _dates(self) -> RunDates:
+        if self.follows_data:
+            return RunDates.at(self._began, self.export.timezone)
         end = self.interval_end
         return RunDates(
             self.interval_start or end, end, self.logical_date or end, timezone=self.export.timezone

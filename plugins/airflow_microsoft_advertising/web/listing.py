@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from customer_match.history.overview import Overview
 
-__all__ = ["LastRun", "ListedExport", "list_exports", "run_states"]
+__all__ = ["Awaited", "LastRun", "ListedExport", "list_exports", "run_states"]
 
 log = logger(__name__)
 
@@ -50,6 +50,19 @@ class LastRun:
 
 
 @dataclass(frozen=True)
+class Awaited:
+    """The assets whose events start runs.
+
+    Attributes:
+        assets: Their names, or their URIs.
+        all: Whether a run waits for all of them, not for any.
+    """
+
+    assets: tuple[str, ...]
+    all: bool = False
+
+
+@dataclass(frozen=True)
 class ListedExport:
     """One export.
 
@@ -57,7 +70,8 @@ class ListedExport:
         dag_id: Its DAG, named like the export.
         title: Its title.
         description: Its description; None without one.
-        schedule: When it runs, in words; None if only by hand.
+        schedule: At what times it runs, in words; None if at none.
+        awaited: The assets that start its runs; None if there are none.
         is_paused: Whether Airflow starts no scheduled runs.
         is_broken: Whether its file is not valid.
         next_run: When the next scheduled run is due, UTC; None if there is none.
@@ -69,6 +83,7 @@ class ListedExport:
     title: str
     description: str | None
     schedule: str | None
+    awaited: Awaited | None
     is_paused: bool
     is_broken: bool
     next_run: datetime | None
@@ -94,6 +109,7 @@ def list_exports(dag_ids: Collection[str], session: Session) -> list[ListedExpor
             title=dag.dag_display_name,
             description=dag.description,
             schedule=_schedule(dag),
+            awaited=_awaited(dag.asset_expression),
             is_paused=dag.is_paused,
             is_broken=name in broken,
             next_run=dag.next_dagrun_create_after,
@@ -115,6 +131,16 @@ def _schedule(dag: DagModel) -> str | None:
     if not dag.timetable_periodic and dag.next_dagrun_create_after is None:
         return None
     return dag.timetable_description or dag.timetable_summary
+
+
+def _awaited(expression: Any) -> Awaited | None:
+    """The assets of a DAG's schedule, from what Airflow keeps of it for display."""
+    [how, items] = next(iter(expression.items())) if isinstance(expression, dict) and expression else ("", ())
+    if how not in {"all", "any"}:
+        return None
+    found = [next(iter(item.values())) for item in items]
+    names = tuple(str(asset.get("name") or asset.get("uri")) for asset in found if isinstance(asset, dict))
+    return Awaited(names, how == "all" and len(names) > 1) if names else None
 
 
 def _last_runs(dags: Collection[str], session: Session) -> dict[str, LastRun]:

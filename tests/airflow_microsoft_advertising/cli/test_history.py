@@ -36,7 +36,7 @@ class Reports:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.workspace = Workspace(LocalFileSystem(), str(folder / "workspace"))
-        for name, schedule in (("autumn", "'@daily'"), ("spring", "none")):
+        for name, schedule in (("autumn", "'@daily'"), ("spring", "none"), ("summer", "{asset: sales}")):
             (folder / f"{name}.yaml").write_text(
                 f"cid: 1\naid: 2\nsource: {folder}/{name}\nworkspace: {folder}/workspace\nemail: Email\n"
                 f"schedule: {schedule}\nsegments: [{{table: gold, audience: Gold {name}}}]\n"
@@ -129,6 +129,7 @@ def test_status_of_all_exports(reports: Reports) -> None:
     assert silver_row.split()[3] == "failed"
     assert problem == "- Silver: Too many would leave."
     assert "spring: no run yet; runs on demand" in rest
+    assert "summer: no run yet; runs when sales is refreshed" in rest
 
 
 def test_status_of_a_run_without_segments(reports: Reports) -> None:

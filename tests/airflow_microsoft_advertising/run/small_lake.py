@@ -33,7 +33,17 @@ PEOPLE = [
 
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
 
-_OPTIONS = ("full", "dry_run", "ignore_guards", "ending", "force", "began", "kind", "ordered_by")
+_OPTIONS = (
+    "full",
+    "dry_run",
+    "ignore_guards",
+    "ending",
+    "force",
+    "began",
+    "follows_data",
+    "kind",
+    "ordered_by",
+)
 """Attributes of a run; everything else is a key of the export."""
 
 

@@ -141,6 +141,25 @@ def test_runs_of_an_export_up_to_the_interval(lake: Lake) -> None:
         members(lake, segment, DAY - timedelta(days=2))
 
 
+def test_a_run_that_follows_the_data_reads_what_is_there(lake: Lake) -> None:
+    """Events that come while a run is under way start one run together, which is due at the first of them."""
+    due, later = DAY, DAY + timedelta(days=2)
+    hour = timedelta(hours=1)
+    moments = (due - hour, due - hour, due + hour, later + timedelta(seconds=30))
+    sample = DeltaSample(
+        LocalFileSystem(),
+        str(lake.folder / "lake" / "Delta"),
+        {"Email": pa.string()},
+        times=lambda version: moments[version],
+    )
+    for number in range(3):
+        sample.append([{"Email": f"person{number}@example.com"}])
+    assert members(lake, dated("Delta"), due) == 1
+    assert members(lake, dated("Delta"), due, follows_data=True, began=later) == 3
+    assert members(lake, dated(), due) == 2
+    assert members(lake, dated(), due, follows_data=True, began=later) == 3
+
+
 class TestAge:
     """`max_age_hours`: now for what is there now, the end of the interval for what is of its day."""
 

@@ -15,7 +15,7 @@ from airflow_microsoft_advertising.web.exports_page import (
     select_exports,
 )
 from airflow_microsoft_advertising.web.languages import language_of
-from airflow_microsoft_advertising.web.listing import LastRun, ListedExport
+from airflow_microsoft_advertising.web.listing import Awaited, LastRun, ListedExport
 from airflow_microsoft_advertising.web.rights import Rights
 from airflow_microsoft_advertising.web.templates import Frame
 from customer_match.history.overview import AudienceOverview, Overview
@@ -43,7 +43,8 @@ OVERVIEW = Overview(
 
 def export(dag_id: str = "autumn", **changes: Any) -> ListedExport:
     values: dict[str, Any] = {
-        "title": dag_id.title(), "description": None, "schedule": "At 05:00", "is_paused": False, "is_broken": False,
+        "title": dag_id.title(), "description": None, "schedule": "At 05:00", "awaited": None, "is_paused": False,
+        "is_broken": False,
         "next_run": NOW + timedelta(hours=17), "overview": OVERVIEW,
         "last_run": LastRun("manual__1", "success", NOW - timedelta(hours=3)),
     }  # fmt: skip
@@ -73,6 +74,21 @@ def test_a_line_shows_whether_an_audience_is_right() -> None:
         "serves, bids may be raised", "5 hours ago",
     ):  # fmt: skip
         assert words in seen
+
+
+@pytest.mark.parametrize(
+    ("awaited", "english", "french"),
+    [
+        (Awaited(("sales",)), "when sales is refreshed", "quand sales est actualisé"),
+        (Awaited(("a", "b")), "when a or b is refreshed", "quand a ou b est actualisé"),
+        (Awaited(("a", "b"), all=True), "when a and b are refreshed", "quand a et b sont actualisés"),
+        (None, "only by hand", "uniquement à la main"),
+    ],
+)
+def test_what_starts_an_export_without_times(awaited: Awaited | None, english: str, french: str) -> None:
+    found = export(schedule=None, awaited=awaited, next_run=None)
+    assert english in text(page(found))
+    assert french in text(page(found, language="fr"))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.models.asset_state_store import AssetStateStoreModel
@@ -10,7 +10,7 @@ from sqlalchemy import event, update
 
 from airflow_microsoft_advertising.pages.stored_overview import HEAD_KEY
 from airflow_microsoft_advertising.tags import BROKEN_TAG
-from airflow_microsoft_advertising.web.listing import ListedExport, list_exports
+from airflow_microsoft_advertising.web.listing import Awaited, ListedExport, list_exports
 from tests.airflow_microsoft_advertising.web.metadata import NOW, add_export, add_run
 from tests.customer_match.history.runs import rows_on
 from tests.customer_match.history.test_overview import overview
@@ -53,6 +53,31 @@ def test_an_export_without_runs(session: Session) -> None:
     add_export(session, "new")
     export = listed(session, "new")["new"]
     assert (export.last_run, export.overview, export.schedule, export.next_run) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("expression", "awaited"),
+    [
+        ({"any": [{"asset_ref": {"name": "sales"}}]}, Awaited(("sales",))),
+        ({"all": [{"asset_ref": {"name": "sales"}}]}, Awaited(("sales",))),
+        (
+            {
+                "all": [
+                    {"asset_ref": {"uri": "s3://b/crm"}},
+                    {"asset": {"name": "sales", "uri": "x", "group": "a"}},
+                ]
+            },
+            Awaited(("s3://b/crm", "sales"), all=True),
+        ),
+        ({"any": []}, None),
+        ({"alias": {"name": "x", "group": "y"}}, None),
+    ],
+)
+def test_the_assets_that_start_an_export(
+    session: Session, expression: dict[str, Any], awaited: Awaited | None
+) -> None:
+    add_export(session, "sold", asset_expression=expression)
+    assert listed(session, "sold")["sold"].awaited == awaited
 
 
 def test_a_broken_export_is_listed_as_broken(session: Session) -> None:

@@ -92,7 +92,7 @@ def test_defaults_are_those_of_the_reference() -> None:
 
 def test_an_export_survives_json_and_pickle() -> None:
     full = export(
-        schedule="0 5 * * *",
+        schedule={"any": ["sales", "crm"]},
         start_date="2026-02-03",
         segments=["A", {"table": "B", "audience": "Bs", "path": "b/2026"}, "G*"],
         profiles={"table": "Customer", "source": "unified"},

@@ -14,7 +14,7 @@ from airflow.timetables.trigger import CronTriggerTimetable
 from pendulum import instance
 from pydantic import TypeAdapter, ValidationError
 
-from customer_match.export.schedule import PRESETS, Schedule, next_run
+from customer_match.export.schedule import PRESETS, Schedule, ScheduleOrCron, next_run
 from tests.customer_match.export.samples import export
 
 NOW = datetime(2026, 10, 24, 12, tzinfo=UTC)  # the day before Berlin's clocks go back
@@ -26,9 +26,9 @@ NOW = datetime(2026, 10, 24, 12, tzinfo=UTC)  # the day before Berlin's clocks g
         ("schedule", "none", None),
         ("schedule", "None", None),
         ("schedule", None, None),
-        ("schedule", "@daily", "@daily"),
-        ("schedule", "0  5 * * MON-FRI", "0 5 * * MON-FRI"),
-        ("schedule", "*/15 0-6 1,15 * *", "*/15 0-6 1,15 * *"),
+        ("schedule", "@daily", Schedule(cron="@daily")),
+        ("schedule", "0  5 * * MON-FRI", Schedule(cron="0 5 * * MON-FRI")),
+        ("schedule", {"cron": "*/15 0-6 1,15 * *"}, Schedule(cron="*/15 0-6 1,15 * *")),
         ("timezone", "Europe/Berlin", "Europe/Berlin"),
     ],
 )
@@ -49,7 +49,7 @@ def test_a_schedule_and_its_time_zone_are_kept_as_cron_has_them(
     ],
 )
 def test_the_next_run_uses_the_schedules_time_zone(schedule: str, timezone: str, wanted: datetime) -> None:
-    assert next_run(schedule, timezone, NOW) == wanted
+    assert next_run(Schedule(cron=schedule), timezone, NOW) == wanted
 
 
 ZONES = (
@@ -108,7 +108,7 @@ def test_next_runs_are_those_of_airflow(
         assert isinstance(last, DataInterval)
         for before, run in itertools.pairwise(due):
             for moment in (before, before + (run - before) / 2):
-                assert next_run(schedule, timezone, moment) == run, (schedule, moment)
+                assert next_run(Schedule(cron=schedule), timezone, moment) == run, (schedule, moment)
 
 
 @pytest.mark.bad_input
@@ -129,7 +129,7 @@ def test_ranges_that_airflow_reads_otherwise_are_refused(schedule: str, read: st
     with pytest.raises(
         ValidationError, match=f"would read as {read}. Write the values out: {meant} "
     ) as raised:
-        TypeAdapter(Schedule).validate_python(schedule)
+        TypeAdapter(ScheduleOrCron).validate_python(schedule)
     assert len(raised.value.errors()) == 1
 
 
@@ -141,15 +141,67 @@ def test_ranges_that_airflow_reads_otherwise_are_refused(schedule: str, read: st
     ],
 )
 def test_ranges_that_airflow_reads_as_written_are_kept(schedule: str) -> None:
-    assert TypeAdapter(Schedule).validate_python(schedule) == schedule
+    assert TypeAdapter(ScheduleOrCron).validate_python(schedule) == Schedule(cron=schedule)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_has_a_next_run(preset: str) -> None:
-    found = next_run(preset, "UTC", NOW)
+    found = next_run(Schedule(cron=preset), "UTC", NOW)
     assert found
     assert found > NOW
 
 
 def test_without_a_schedule_there_is_no_next_run() -> None:
     assert next_run(None, "UTC", NOW) is None
+
+
+# --- After events of assets ---------------------------------------------------------------------------------
+
+
+URI = "abfss://lake@contoso.dfs.core.windows.net/crm"
+
+
+@pytest.mark.parametrize(
+    ("written", "assets", "words"),
+    [
+        ({"asset": "sales"}, ("sales",), "when sales is refreshed"),
+        ({"asset": URI}, (URI,), f"when {URI} is refreshed"),
+        ({"all": ["sales", "crm"]}, ("sales", "crm"), "when sales and crm are refreshed"),
+        ({"all": "sales"}, ("sales",), "when sales is refreshed"),
+        ({"any": ["sales", "crm", "web"]}, ("sales", "crm", "web"), "when sales or crm or web is refreshed"),
+    ],
+)
+def test_assets_can_start_an_export(written: object, assets: tuple[str, ...], words: str) -> None:
+    schedule = export(schedule=written).schedule
+    assert schedule is not None
+    assert (schedule.assets, schedule.words) == (assets, words)
+    assert next_run(schedule, "UTC", NOW) is None
+
+
+def test_a_schedule_of_times_needs_no_words() -> None:
+    assert Schedule(cron="@daily").words is None
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("written", "fault"),
+    [
+        ({}, "must have exactly one of `cron`, `asset`, `all`, `any`"),
+        ({"asset": "sales", "cron": "@daily"}, "must have exactly one of"),
+        ({"asset": None}, "must have exactly one of"),
+        ({"all": []}, "is an empty list"),
+        ({"any": ["sales", ""]}, "is empty"),
+        ({"asset": "self"}, "no name or URI that an asset of Airflow can have"),
+        ({"asset": "x" * 1501}, "no name or URI that an asset of Airflow can have"),
+        ({"asset": "s3://user:secret@bucket/key"}, "contains a password"),
+        ({"asset": "airflow://sales"}, "which Airflow reserves"),
+        ({"asset": "s3://[bucket/key"}, "is no URI"),
+        ({"assets": "sales"}, "Extra inputs"),
+        (["sales"], "should be a valid dictionary"),
+        (5, "should be a valid string"),
+    ],
+)
+def test_what_is_no_schedule(written: object, fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault) as raised:
+        TypeAdapter(ScheduleOrCron).validate_python(written)
+    assert "secret" not in str([error["msg"] for error in raised.value.errors()])

@@ -107,7 +107,9 @@ def _next_run(export: Export) -> str:
     from customer_match.export.schedule import next_run  # noqa: PLC0415 - keeps --help quick
 
     due = next_run(export.schedule, export.timezone, datetime.now(UTC))
-    return f"next run {due:%Y-%m-%d %H:%M} UTC" if due else "runs on demand"
+    if due:
+        return f"next run {due:%Y-%m-%d %H:%M} UTC"
+    return f"runs {export.schedule.words}" if export.schedule else "runs on demand"
 
 
 def _section(title: str, table: pd.DataFrame, nothing: str) -> str:

@@ -128,7 +128,7 @@ def _of_copy(values: dict[str, Any]) -> dict[str, Any]:
 
 def _of_new(values: Mapping[str, Any], owner: str | None) -> dict[str, Any]:
     """Keys that new exports have: saving must run nothing, and scheduled runs are those of whoever saved."""
-    paused = {"paused_at_creation": True} if values.get("schedule") not in {None, "none"} else {}
+    paused = {"paused_at_creation": True} if values.get("schedule") not in (None, "none") else {}
     return paused | ({"owner": owner} if owner else {})
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from airflow_microsoft_advertising.web.editing.spelling import schedule_of_text
 from customer_match.drafts.typed import typed
 from customer_match.export.limits import Guards
 from customer_match.export.model import Export
@@ -90,7 +91,7 @@ FIELDS: Final = (
     *map(
         _guard, ("max_rejected", "max_removed", "max_removed_members", "max_profiles_lost", "max_age_hours")
     ),
-    Field("schedule", ("schedule",), "none"),
+    Field("schedule", ("schedule",), "none", schedule_of_text),
     Field("timezone", ("timezone",), _default("timezone")),
     Field("vanished", ("vanished",), _default("vanished")),
     Field("workspace", ("workspace", "root"), _default("workspace").root),

@@ -6,12 +6,14 @@ The form works on mappings and lists. What it does not change is written as it w
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["compact", "expand"]
+__all__ = ["compact", "expand", "schedule_of_text"]
 
 _FOLDERS: Final = ("source", "workspace")
+_OF_ASSETS: Final = re.compile(r"(asset|all|any)\s*:\s*(.+)")
 
 Values = dict[str, Any]
 
@@ -27,6 +29,8 @@ def expand(values: Mapping[str, Any]) -> Values:
     for key in ("consent", "guards"):
         if key in result:
             result[key] = result[key] if isinstance(result[key], dict) else {}
+    if isinstance(result.get("schedule"), dict):
+        result["schedule"] = _schedule(result["schedule"])
     result["segments"] = _segments(result.get("segments"))
     return result
 
@@ -59,6 +63,25 @@ def _email(value: Any) -> Values:
     columns = value.get("columns")
     listed = [columns] if isinstance(columns, str) else columns
     return {**value, "columns": listed} if isinstance(listed, list) else {}
+
+
+def _schedule(value: Values) -> Any:
+    """A schedule as one text: `asset: sales`, `any: sales, crm`, or its times."""
+    if set(value) == {"cron"}:
+        return value["cron"]
+    return "; ".join(
+        f"{key}: {', '.join(map(str, one)) if isinstance(one, list) else one}" for key, one in value.items()
+    )
+
+
+def schedule_of_text(text: str) -> Any:
+    """The schedule that a text stands for, as the file has it."""
+    found = _OF_ASSETS.fullmatch(text)
+    if found is None:
+        return text
+    if found[1] == "asset":
+        return {"asset": found[2]}
+    return {found[1]: [one.strip() for one in found[2].split(",") if one.strip()]}
 
 
 def _segments(value: Any) -> list[Values]:

@@ -31,6 +31,7 @@ LONG: dict[str, Any] = {
     "guards": {"max_rejected": None, "max_vanished": 0.3},
     "workspace": {"root": "work"},
     "description": "Two\nlines\n",
+    "schedule": {"all": ["sales", "crm"]},
 }
 MISTAKES: dict[str, Any] = {
     "source": 5,
@@ -69,6 +70,10 @@ def test_what_nobody_changed_is_unchanged(values: dict[str, Any]) -> None:
     ("values", "changes", "expected"),
     [
         (SHORT, {"schedule": "0 5 * * *"}, {"schedule": "0 5 * * *"}),
+        (SHORT, {"schedule": "asset: sales"}, {"schedule": {"asset": "sales"}}),
+        (SHORT, {"schedule": "any: sales, crm"}, {"schedule": {"any": ["sales", "crm"]}}),
+        (LONG, {"schedule": "none"}, {"schedule": GONE}),
+        (LONG, {"title": "Long"}, {"title": "Long"}),
         (SHORT, {"source": "other"}, {"source": "other"}),
         (SHORT, {"source_connection": "c"}, {"source": {"root": "lake", "connection": "c"}}),
         (SHORT, {"email": "A, B"}, {"email": ["A", "B"]}),

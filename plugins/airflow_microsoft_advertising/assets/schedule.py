@@ -1,0 +1,40 @@
+"""The schedule of an export as Airflow knows it: times, or a condition on assets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import Asset, AssetAll, AssetAny
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.asset import AssetRef, BaseAsset
+
+    from customer_match.export.model import Export
+
+__all__ = ["schedule_of"]
+
+
+def schedule_of(export: Export) -> str | BaseAsset | None:
+    """Return what Airflow takes as `schedule` of the export's DAG."""
+    schedule = export.schedule
+    if schedule is None:
+        return None
+    if schedule.cron:
+        return schedule.cron
+    awaited = [_reference(asset) for asset in schedule.assets]
+    return AssetAll(*awaited) if schedule.all else AssetAny(*awaited)
+
+
+def _reference(asset: str) -> AssetRef:
+    """A reference to an asset that another DAG defines.
+
+    Not an asset of our own: one that has the same URI with another name, or the other way round, would make Airflow
+    deactivate one of the two.
+    """
+    if "://" not in asset:
+        return Asset.ref(name=asset)
+    try:
+        uri = Asset(uri=asset).uri  # as Airflow writes the URI of the DAG that defines it
+    except ValueError:  # a provider knows more rules for its scheme; no DAG can then define the asset
+        uri = asset
+    return Asset.ref(uri=uri)
