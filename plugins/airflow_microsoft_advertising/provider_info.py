@@ -48,9 +48,11 @@ def get_provider_info() -> dict[str, Any]:
                     },
                 },
                 "conn-fields": {
-                    "refresh_token": _field("Refresh token", secret=True),
+                    "refresh_token": _field("Refresh token", "Written by each sign-in.", secret=True),
                     "signed_in_on": _field("Signed in on", "Written by each sign-in."),
-                    "developer_token": _field("Developer token", secret=True),
+                    "developer_token": _field(
+                        "Developer token", "From the developer portal of Microsoft Advertising.", secret=True
+                    ),
                     "customer_id": _field(
                         "Customer ID (cid)", "Used where no export file or operator names a customer."
                     ),
