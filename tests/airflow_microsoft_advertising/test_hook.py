@@ -79,9 +79,11 @@ def test_those_who_use_soap_are_warned_once_a_process(
     assert f"{SOAP_ENDS.day} {SOAP_ENDS:%B %Y}" in str(get_provider_info()), "the form tells the date"
 
 
-def test_those_who_use_rest_are_not(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("today", ["2026-11-25", "2027-01-31", "2027-02-01", "2030-01-01"])
+def test_those_who_use_rest_are_not(connect: Connect, caplog: pytest.LogCaptureFixture, today: str) -> None:
     hook_module._warn_once.cache_clear()
-    MicrosoftAdvertisingHook(connect("ads")).get_conn()
+    with time_machine.travel(today, tick=False):
+        MicrosoftAdvertisingHook(connect("ads")).get_conn()
     assert warnings_of_ours(caplog) == []
 
 

@@ -60,4 +60,7 @@ def end_notice(name: TransportName, today: date) -> str:
         return ""
     when = f"{SOAP_ENDS.day} {SOAP_ENDS:%B %Y}"
     happens = f"switches off on {when}, in {days} days" if days >= 0 else f"has switched off on {when}"
-    return f"The transport is soap, which Microsoft {happens}: set Transport to rest on the connection."
+    return (
+        f"The transport is soap, which Microsoft {happens}: set Transport to rest on the connection (`customer-match "
+        "connections to-rest`)."
+    )

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from airflow_microsoft_advertising.cli import connections as connections_command
 from airflow_microsoft_advertising.cli import ledger as ledger_command
 from airflow_microsoft_advertising.cli.airflow_settings import prepare_airflow
 from airflow_microsoft_advertising.cli.audiences import audiences
@@ -44,6 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show the values of variables, secrets among them
 )
 app.add_typer(ledger_command.app, name="ledger")
+app.add_typer(connections_command.app, name="connections")
 app.add_typer(consent_command.app, name="consent")
 app.add_typer(audit_command.app, name="audit")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
@@ -17,7 +18,7 @@ from microsoft_advertising.transport.choice import TransportName
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-__all__ = ["account_of", "environment_of", "transport_of"]
+__all__ = ["account_of", "environment_of", "transport_of", "uses_soap"]
 
 _FIELDS: Final = {  # fields of the Account model: their names in the connection's form
     "client_id": "Client ID",
@@ -119,5 +120,14 @@ def transport_of(connection: Connection) -> TransportName:
         ) from None
 
 
+def uses_soap(extra: Mapping[str, Any]) -> bool:
+    """Whether the extra of a connection chooses SOAP."""
+    return _text(extra, "transport") == TransportName.SOAP
+
+
 def _field(connection: Connection, name: str) -> str:
-    return trim(str(connection.extra_dejson.get(name) or ""))
+    return _text(connection.extra_dejson, name)
+
+
+def _text(extra: Mapping[str, Any], name: str) -> str:
+    return trim(str(extra.get(name) or ""))

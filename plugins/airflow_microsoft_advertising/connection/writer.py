@@ -25,6 +25,7 @@ __all__ = [
     "read_connection",
     "remove_connection",
     "renewed_token_name",
+    "saved_ids",
     "write_connection",
     "write_fields",
 ]
@@ -60,6 +61,20 @@ class Written:
 
     made: bool
     encrypted: bool
+
+
+def saved_ids(session: Session) -> list[str]:
+    """Return the ids of all connections to Microsoft Advertising in the metadata database.
+
+    Raises:
+        ConfigurationError: The metadata database cannot be read.
+    """
+    from airflow.models.connection import Connection  # noqa: PLC0415 (imports the metadata database)
+    from sqlalchemy import select  # noqa: PLC0415
+
+    query = select(Connection.conn_id).where(Connection.conn_type == CONNECTION_TYPE)
+    with _reading():
+        return sorted(map(str, session.scalars(query)))
 
 
 def read_connection(conn_id: str, session: Session) -> SavedConnection | None:
@@ -156,14 +171,10 @@ def _forget_renewed_token(before: SavedConnection, session: Session) -> None:
 
 def _renewed_names(session: Session) -> set[str | None]:
     """Return the names for all saved connections; those that cannot be decrypted use none."""
-    from airflow.models.connection import Connection  # noqa: PLC0415
-    from sqlalchemy import select  # noqa: PLC0415
-
-    ids = session.scalars(select(Connection.conn_id).where(Connection.conn_type == CONNECTION_TYPE)).all()
     names = set()
-    for conn_id in ids:
+    for conn_id in saved_ids(session):
         with suppress(ConfigurationError):
-            saved = read_connection(str(conn_id), session)
+            saved = read_connection(conn_id, session)
             names.add(renewed_token_name(saved) if saved else None)
     return names
 
@@ -171,11 +182,18 @@ def _renewed_names(session: Session) -> set[str | None]:
 def _row(conn_id: str, session: Session) -> Connection | None:
     from airflow.models.connection import Connection  # noqa: PLC0415
     from sqlalchemy import select  # noqa: PLC0415
+
+    with _reading(), _decrypting(conn_id):
+        return session.scalars(select(Connection).where(Connection.conn_id == conn_id)).one_or_none()
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Translate errors of the metadata database."""
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     try:
-        with _decrypting(conn_id):
-            return session.scalars(select(Connection).where(Connection.conn_id == conn_id)).one_or_none()
+        yield
     except SQLAlchemyError as error:
         raise ConfigurationError(
             f"Airflow's metadata database cannot be read ({type(error).__name__}). Run `airflow db migrate`, "

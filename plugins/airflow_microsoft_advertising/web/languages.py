@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import gettext
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
 from babel import Locale
 from babel.core import negotiate_locale
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
@@ -70,6 +70,10 @@ class Language(gettext.NullTranslations):
             if moment is None
             else format_timedelta(moment - now, add_direction=True, threshold=1.4, locale=self.locale)
         )
+
+    def date(self, day: date) -> str:
+        """Format a date."""
+        return format_date(day, "d MMMM y", locale=self.locale)
 
     def time(self, moment: datetime) -> str:
         """Format a date and time in UTC."""

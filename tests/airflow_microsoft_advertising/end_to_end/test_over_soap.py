@@ -1,4 +1,4 @@
-"""A whole export over SOAP: same audiences, nothing of REST, and no SDK in the triggerer."""
+"""A whole export over SOAP: same audiences, nothing of REST, and no SDK in the triggerer. And its end, over REST."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 
+from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from customer_match.project import PROJECT
 from customer_match_demo.stack import account_connection
 from customer_match_demo.tables import churn_tables, write_tables
 from microsoft_advertising.environment import Service
+from microsoft_advertising.limits import SOAP_ENDS
 from microsoft_advertising.retrying import RetryPolicy
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.end_to_end.test_steps import TABLES, Installation
@@ -54,6 +59,39 @@ def test_full_and_incremental(tmp_path: Path, over_soap: Simulator, route: str, 
     paths = {call["path"].split("/")[1] for call in calls}
     assert "Api" in paths
     assert not paths & set(Service), "REST's paths begin with the services' names"
+
+
+@pytest.mark.parametrize("route", ["bulk", "apply"])
+def test_those_on_rest_do_not_notice_its_end(
+    tmp_path: Path,
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    route: str,
+) -> None:
+    """On the last day and the day after: nothing of SOAP is imported, called or mentioned, and nothing waits."""
+
+    def no_retry(*_: Any) -> float:
+        raise AssertionError("a call was repeated")
+
+    for module in ("bingads", "suds", "microsoft_advertising.transport.sdk"):
+        monkeypatch.setitem(sys.modules, module, None)  # importing it fails
+    monkeypatch.setattr(RetryPolicy, "_wait", no_retry)
+    simulator.api.control("requests", method="DELETE")
+    at = Installation(tmp_path, simulator, route=route)
+    tables = TABLES
+    for day in (SOAP_ENDS, SOAP_ENDS + timedelta(days=1)):
+        at.write(tables)
+        with time_machine.travel(datetime.combine(day, clock_time(12), UTC)):
+            at.check(at.run())
+            assert MicrosoftAdvertisingHook().test_connection()[0]
+        tables = churn_tables(TABLES, 0.05)
+    assert not [one.getMessage() for one in caplog.records if "soap" in one.getMessage().lower()]
+    paths = {call["path"] for call in simulator.api.control("requests")}
+    assert {path.split("/")[1] for path in paths} & set(Service), (
+        "REST's paths begin with the services' names"
+    )
+    assert not [path for path in paths if path.endswith(".svc")], "SOAP's end with it"
 
 
 PROGRAM = """

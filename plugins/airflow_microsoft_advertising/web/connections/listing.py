@@ -17,12 +17,14 @@ from airflow.sdk import Connection as TaskConnection
 from sqlalchemy import select
 
 from airflow_microsoft_advertising.connection.consent import agreement_of
+from airflow_microsoft_advertising.connection.fields import uses_soap
 from airflow_microsoft_advertising.connection.place import variable_of
 from airflow_microsoft_advertising.connection.sharing import Sharing, sharing_of
 from airflow_microsoft_advertising.connection.writer import (
     SavedConnection,
     read_connection,
     renewed_token_name,
+    saved_ids,
 )
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE
 from airflow_microsoft_advertising.tags import TAG
@@ -90,6 +92,11 @@ class ListedConnection:
         """Whether it has a refresh token."""
         return bool(self.field("refresh_token"))
 
+    @property
+    def uses_soap(self) -> bool:
+        """Whether it is among those that have to be changed before SOAP ends."""
+        return self.saved is not None and uses_soap(self.saved.extra)
+
     def field(self, name: str) -> str:
         """A field of the extra; empty if it has none."""
         return str(self.saved.extra.get(name) or "") if self.saved else ""
@@ -97,9 +104,8 @@ class ListedConnection:
 
 def list_connections(session: Session) -> list[ListedConnection]:
     """List all connections to Microsoft Advertising, by name."""
-    ids = session.scalars(select(Connection.conn_id).where(Connection.conn_type == CONNECTION_TYPE)).all()
     using = dependents(session)
-    found = [_listed(str(conn_id), using.get(str(conn_id), ()), session) for conn_id in ids]
+    found = [_listed(conn_id, using.get(conn_id, ()), session) for conn_id in saved_ids(session)]
     return sorted(found, key=lambda one: (one.name.casefold(), one.conn_id))
 
 

@@ -10,6 +10,7 @@ from airflow_microsoft_advertising.connection.sharing import Sharing
 from airflow_microsoft_advertising.web.connections.form import ENVIRONMENTS, SHARED, TRANSPORTS, Form
 from airflow_microsoft_advertising.web.templates import Frame, render
 from customer_match.data_privacy import current_text_id, privacy_text
+from microsoft_advertising.limits import SOAP_ENDS
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.web.connections.listing import ListedConnection
@@ -57,6 +58,7 @@ def list_html(
         connections=connections,
         changeable=changeable,
         may_add=may_add,
+        soap_ends=SOAP_ENDS,
         environment_of=lambda one: words.get(
             one.field("environment") or "production", one.field("environment")
         ),

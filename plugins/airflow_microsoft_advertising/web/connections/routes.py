@@ -20,6 +20,7 @@ from sqlalchemy import select
 
 from airflow_microsoft_advertising.connection.consent import agreed_fields, recorded_name, withdrawn_fields
 from airflow_microsoft_advertising.connection.sharing import may_use
+from airflow_microsoft_advertising.connection.soap_use import change_to_rest
 from airflow_microsoft_advertising.connection.users import airflow_user
 from airflow_microsoft_advertising.connection.writer import (
     SavedConnection,
@@ -71,6 +72,7 @@ _may_remove = Depends(may("DELETE"))
 _DONE: Final = {
     "agree": "agreed to data privacy for",
     "withdraw": "withdrew the agreement to data privacy for",
+    "to-rest": "changed to REST",
 }
 """What actions have done, for the log."""
 _OF_COOKIE: Final = f"{API_ROOT_PATH}customer-match/connections"
@@ -130,7 +132,7 @@ def connection(
 
 @router.post("/connection/{connection_id}", dependencies=[_may_change])
 def change(connection_id: ConnectionId, user: GetUserDep, frame: FrameDep, posted: PostedDep) -> Response:
-    """Save the form, agree or withdraw, or test the connection: the field `action` says which."""
+    """Save the form, agree or withdraw, change to REST, or test the connection: the field `action` says which."""
     with create_session() as session:
         found = _found(connection_id, session)
     match posted.text("action"):
@@ -138,6 +140,9 @@ def change(connection_id: ConnectionId, user: GetUserDep, frame: FrameDep, poste
             _write(connection_id, agreed_fields(_agreement(user)))
         case "withdraw":
             _write(connection_id, withdrawn_fields(recorded_name(user.get_name()), datetime.now(UTC)))
+        case "to-rest":
+            with create_session() as session:
+                change_to_rest(connection_id, session)
         case "test":
             works, words = MicrosoftAdvertisingHook(connection_id).test_connection()
             result = {"success": words} if works else {"failure": words}

@@ -211,6 +211,24 @@ def test_agree_and_withdraw(browser: Browser) -> None:
     assert "jane.doe@" not in shown
 
 
+def test_connections_on_soap_are_marked_and_changed_by_a_button(browser: Browser) -> None:
+    save(AGREED)
+    assert "SOAP" not in browser.get("/connections").text
+    save({**AGREED, "transport": "soap", "note": "kept"})
+    listed = browser.get("/connections").text
+    assert "It uses SOAP, which Microsoft switches off on 31 January 2027." in listed
+    assert "que Microsoft arrête le 31 janvier 2027" in browser.get("/connections", lang="fr").text
+    assert f'action="/customer-match{PAGE}?lang=en"' in listed
+    assert 'name="action" value="to-rest"' in listed
+    before = saved()
+    assert "SOAP" not in browser.as_user("anna", "user").get("/connections").text
+    assert browser.post(PAGE, action="to-rest").status_code == 403
+    assert saved() == before
+    assert browser.as_user("ada", "admin").post(PAGE, action="to-rest").status_code == 303
+    assert saved().extra == before.extra | {"transport": "rest"}
+    assert "Change to REST" not in browser.get("/connections").text
+
+
 # --- Who may see and change it -----------------------------------------------------------------------------
 
 
