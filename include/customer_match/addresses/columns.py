@@ -51,7 +51,9 @@ IS_HASH = _ADDRESS.str.contains(_PLAIN_HASH) & ~_IS_NOBODY
 """Whether the column `address` is a plain digest in hex digits."""
 IS_EMPTY = (_ADDRESS == "") | _IS_NOBODY
 """Whether the column `address` is empty, or the digest of a placeholder."""
-_ENHANCED_DIFFERS = _ADDRESS.str.contains(r"^[^@]*[.+]")  # of plain addresses
+_AT = _ADDRESS.str.find("@", literal=True)
+# Of plain addresses, whose domains have a dot.
+_ENHANCED_DIFFERS = _ADDRESS.str.find("[.+]") < _AT
 
 
 def split(frame: pl.DataFrame, condition: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -138,9 +140,9 @@ def raw_aliases(addresses: pl.DataFrame, policy: Policy) -> tuple[Digests, Diges
 
 def _enhance(addresses: pl.Series) -> pl.Series:
     """Normalise plain addresses by the policy `enhanced`."""
-    parts = addresses.to_frame("address").select(partition(_ADDRESS, "@", "local", "domain").alias("parts"))
-    address = join_address(shorten(pl.col("local")), pl.col("domain"))
-    return parts.unnest("parts").select(address).to_series()
+    name, domain = _ADDRESS.str.head(_ADDRESS.str.find("[+@]")), _ADDRESS.str.slice(_AT)
+    without_dots = name.str.replace_all(".", "", literal=True)
+    return addresses.to_frame("address").select(pl.concat_str(without_dots, domain)).to_series()
 
 
 def digests_from_hex(digits: pl.Series) -> Digests:

@@ -49,9 +49,10 @@ _PARTS: Final = {
     Policy.BOTH: (_OF_BASIC, _OF_ENHANCED),
 }
 
+_HAS_AT = _TRIMMED.str.contains("@", literal=True)
 # No other character becomes an at sign: without one, it is no address, whatever its characters.
-_HAS_NO_AT = ~_TRIMMED.str.contains("@", literal=True)
-_CAN_BE_JUDGED = (_TRIMMED.str.contains(_KNOWN) | _HAS_NO_AT) & ~_TRIMMED.str.contains(_HASHED)
+_IS_NO_ADDRESS = ~_HAS_AT & ~_TRIMMED.str.contains(_HASHED)
+_CAN_BE_JUDGED = _HAS_AT & _TRIMMED.str.contains(_KNOWN)
 
 # In the order in which the definition checks them; the domain comes last.
 _REASON_BEFORE_DOMAIN = (
@@ -83,6 +84,7 @@ def judge_by_rules(values: pl.DataFrame, policy: Policy) -> Ruled:
     """Judge the column `value`, which has no nulls."""
     texts = pc.utf8_trim(values.get_column("value").to_arrow(), invisible_characters())
     empty, rest = split(values.with_columns(trimmed=pl.Series(texts)), _TRIMMED == "")
+    others, rest = split(rest, _IS_NO_ADDRESS)
     known, unknown = split(rest, _CAN_BE_JUDGED)
     parts = _add_basic(known)
     if policy is not Policy.BASIC:
@@ -96,7 +98,9 @@ def judge_by_rules(values: pl.DataFrame, policy: Policy) -> Ruled:
     )
     usable, rejected = split(judged, pl.any_horizontal(pl.col("address", "other").is_not_null()))
     missing = empty.with_columns(reason=pl.lit(str(Rejection.MISSING)))
-    return Ruled(usable, pl.concat([missing, rejected.select(missing.columns)]), unknown)
+    no_addresses = others.with_columns(reason=pl.lit(str(Rejection.NOT_AN_ADDRESS)))
+    rejects = pl.concat([missing, no_addresses, rejected.select(missing.columns)])
+    return Ruled(usable, rejects, unknown)
 
 
 def _add_basic(known: pl.DataFrame) -> pl.DataFrame:
@@ -112,14 +116,18 @@ def _add_basic(known: pl.DataFrame) -> pl.DataFrame:
 
 
 def _add_enhanced(parts: pl.DataFrame) -> pl.DataFrame:
-    """Add both parts by the policy `enhanced`; changes the order of rows."""
+    """Add both parts by the policy `enhanced`."""
     short, domain = (part.str.replace_all("[ \u00a0]", "") for part in (shorten(_LOCAL), _DOMAIN))
-    plain, others = split(
-        parts.with_columns(enhanced_local_part=short, enhanced_domain=domain), is_ascii(pl.col("text"))
-    )
-    names = pl.col("enhanced_local_part", "enhanced_domain")
-    without_accents = _compose(names.str.normalize("NFD").str.replace_all(r"\p{Mn}", ""))
-    return pl.concat([plain, others.with_columns(without_accents)])
+    enhanced = parts.select(short.alias("enhanced_local_part"), domain.alias("enhanced_domain"))
+    return parts.with_columns(_without_accents(column) for column in enhanced)
+
+
+def _without_accents(texts: pl.Series) -> pl.Series:
+    """Drop accents from a column; each distinct text is changed once."""
+    is_plain = texts.to_frame("text").select(is_ascii(pl.col("text"))).to_series()
+    accented = texts.filter(~is_plain).unique()
+    plain = _compose(pl.col("text").str.normalize("NFD").str.replace_all(r"\p{Mn}", ""))
+    return texts.replace(accented, accented.to_frame("text").select(plain).to_series())
 
 
 def _compose(text: pl.Expr) -> pl.Expr:
