@@ -15,9 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, Asset, TriggerRule, XComArg, dag, get_current_context, task, task_group
+from airflow.sdk import DAG, TriggerRule, XComArg, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 
+from airflow_microsoft_advertising.assets.outlets import deliveries_of, export_asset, send_events
 from airflow_microsoft_advertising.assets.schedule import schedule_of
 from airflow_microsoft_advertising.batch_operator import UploadBatchOperator
 from airflow_microsoft_advertising.links import ReportLink
@@ -38,6 +39,7 @@ from customer_match.export.segments import Segment
 from customer_match.export.values import MAX_RETRY_DELAY_SECONDS
 from customer_match.project import PROJECT, exports_folder
 from customer_match.redaction import logger, without_addresses
+from customer_match.wording import counted
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -129,7 +131,8 @@ def export_dag(export: Export) -> DAG:
     ) as export_dag:
         groups = select_task(export)
         report = report_task(export, groups)
-        segment_group(export, groups) >> report
+        segments = segment_group(export, groups)
+        segments >> [report, publish_task(export, groups)]
         sizes_task(export, groups) >> report
     return export_dag
 
@@ -254,11 +257,12 @@ def sizes_task(export: Export, groups: XComArg) -> XComArg:
 
 def report_task(export: Export, groups: XComArg) -> XComArg:
     """Make the task that writes the report of a run."""
-    audiences = Asset(f"{export.name} audiences")
+    audiences = export_asset(export.name)
 
-    @task(trigger_rule=TriggerRule.ALL_DONE, retries=1, outlets=[audiences], show_return_value_in_logs=False)
+    # The asset is an inlet, for its state store: an outlet would have an event after dry runs too.
+    @task(trigger_rule=TriggerRule.ALL_DONE, retries=1, inlets=[audiences], show_return_value_in_logs=False)
     def report(groups: list[Values] | None) -> None:
-        """Write the report. Fails if a segment failed. Success emits an asset event that can schedule other DAGs."""
+        """Write the report. Fails if a segment failed."""
         from airflow_microsoft_advertising.alerts import reporting  # noqa: PLC0415 (see above)
         from airflow_microsoft_advertising.pages.note import note_of  # noqa: PLC0415 (see above)
         from airflow_microsoft_advertising.pages.stored_overview import store_overview  # noqa: PLC0415
@@ -284,15 +288,26 @@ def report_task(export: Export, groups: XComArg) -> XComArg:
         log.info("%s", summary)
         if result.failed:
             raise AirflowFailException(summary)
-        context["outlet_events"][audiences].extra = {
-            "run_id": result.run_id,
-            "dry_run": result.dry_run,
-            **{count: result.total(count) for count in ("profiles", "members", "added", "removed", "parts")},
-        }
 
     made = report(value_of(groups))
     made.operator.operator_extra_links = (ReportLink(),)  # type: ignore[attr-defined]  # as all outputs of tasks have
     return made
+
+
+def publish_task(export: Export, groups: XComArg) -> XComArg:
+    """Make the task that sends the events of the audiences: `report` fails with its segments, and then sends none."""
+    deliveries = deliveries_of(export.name)
+
+    @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[deliveries], show_return_value_in_logs=False)
+    def publish(groups: list[Values] | None) -> None:
+        """Send an asset event for each audience that was delivered. Skipped in dry runs."""
+        context, run = get_current_context(), this_run(export)
+        number = send_events(run, all_segments(groups or ()), context["outlet_events"][deliveries])
+        if not number:
+            raise AirflowSkipException("No audience was delivered, so there is no event.")
+        log.info("Events of %s for other DAGs", counted(number, "audience"))
+
+    return publish(value_of(groups))
 
 
 def run_has_failed(export: Export, context: Context) -> None:

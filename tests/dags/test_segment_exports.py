@@ -45,13 +45,14 @@ def test_no_file_no_dag(dags: Dags) -> None:
 def test_tasks_follow_one_another_as_the_steps_do(dag: DAG) -> None:
     edges = {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
     assert edges == {
-        "select": {"segment.validate", "sizes", "report"},
+        "select": {"segment.validate", "sizes", "publish", "report"},
         "sizes": {"report"},
         "segment.validate": {"segment.normalise"},
         "segment.normalise": {"segment.chunk", "segment.upload_batch"},
         "segment.chunk": {"segment.upload", "segment.upload_batch"},
-        "segment.upload": {"report"},
-        "segment.upload_batch": {"report"},
+        "segment.upload": {"publish", "report"},
+        "segment.upload_batch": {"publish", "report"},
+        "publish": set(),
         "report": set(),
     }
 
@@ -74,9 +75,10 @@ def test_where_no_segments_can_share_a_task_there_is_no_task_for_several(dags: D
     assert "segment.upload_batch" not in task_ids
 
 
-def test_the_report_is_made_whatever_happened(dag: DAG) -> None:
-    assert dag.get_task("report").trigger_rule == TriggerRule.ALL_DONE
-    others = [task for task in dag.tasks if task.task_id != "report"]
+def test_report_and_events_are_made_whatever_happened(dag: DAG) -> None:
+    at_the_end = ("publish", "report")
+    assert {dag.get_task(name).trigger_rule for name in at_the_end} == {TriggerRule.ALL_DONE}
+    others = [task for task in dag.tasks if task.task_id not in at_the_end]
     assert {task.trigger_rule for task in others} == {TriggerRule.ALL_SUCCESS}
 
 
@@ -388,7 +390,7 @@ def test_a_broken_file_becomes_a_dag_that_says_why(dags: Dags, text: str, words:
         assert word in str(bad.doc_md)
         assert all(word in text for text in run_broken(bad))
     assert task.retries == 0
-    assert len(found["good"].tasks) == 8
+    assert len(found["good"].tasks) == 9
 
 
 @pytest.mark.bad_input

@@ -12,8 +12,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from airflow.models.asset import AssetEvent
 from airflow.sdk import DAG
+from airflow.utils.session import create_session
 from fsspec.implementations.local import LocalFileSystem
+from sqlalchemy import select
 
 from airflow_microsoft_advertising.audit.heads import VariableHeads
 from customer_match.audit.trail import Trail
@@ -56,6 +59,15 @@ def test_a_broken_segment_fails_alone(dags: Dags, tmp_path: Path, simulator: Sim
         wanted = expected(str(tmp_path / "lake" / segment.segment)).members
         assert simulator.api.members(str(segment.audience_id)) == wanted
         assert segment.replaced
+    uris = {
+        f"x-microsoft-advertising://{simulator.ready['account_id']}/audiences/{t.table}%20{unique}"
+        for t in TABLES
+    }
+    sent = events_of(run)
+    assert {uri for uri, _ in sent} == {*uris, f"{name} audiences"}
+    assert len(sent) == len(TABLES) + 1
+    members = {f"{one.segment} {unique}": one.members for one in report.segments}
+    assert {extra["audience"]: extra["members"] for uri, extra in sent if uri in uris} == members
 
     broken = tmp_path / "lake" / "HighValueCustomers"
     for path in broken.iterdir():
@@ -71,6 +83,7 @@ def test_a_broken_segment_fails_alone(dags: Dags, tmp_path: Path, simulator: Sim
         "success",
     ]
     report = report_of(tmp_path, name, run)
+    assert sorted(uri for uri, _ in events_of(run)) == sorted(uri for uri in uris if "HighValue" not in uri)
     assert [segment.outcome.value for segment in report.segments] == ["failed", "unchanged", "unchanged"]
     assert [segment.sizes and segment.sizes.readiness.value for segment in report.segments] == [
         "not known yet"
@@ -182,6 +195,11 @@ def test_more_segments_than_airflow_maps(
     monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "3")
     run = dags()[name].test(run_conf={"dry_run": True})
     assert [t.state for t in run.get_task_instances() if t.task_id == "segment.chunk"] == ["success"] * 3
+    assert [t.state for t in run.get_task_instances() if t.task_id in {"publish", "report"}] == [
+        "skipped",
+        "success",
+    ]
+    assert events_of(run) == []
 
 
 def quick(dag: DAG) -> DAG:
@@ -189,6 +207,15 @@ def quick(dag: DAG) -> DAG:
     upload: Any = dag.get_task("segment.upload")
     upload.poll_schedule = {"first": 0.05}
     return dag
+
+
+def events_of(run: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The events of assets that a run has sent: the URI, and what it says."""
+    query = select(AssetEvent).where(
+        AssetEvent.source_dag_id == run.dag_id, AssetEvent.source_run_id == run.run_id
+    )
+    with create_session() as session:
+        return [(event.uri, event.extra) for event in session.scalars(query)]
 
 
 def audited(folder: Path, name: str) -> list[str]:

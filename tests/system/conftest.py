@@ -120,6 +120,13 @@ class Installation:
         path = f"{root}/workspace/runs/{slug(dag_id)}/{slug(run_id)}/report.json"
         return RunReport.model_validate_json(filesystem.cat_file(path))
 
+    def events(self, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
+        """What the events of a run say, by the URI of the asset."""
+        found = self.api.get("/assets/events", source_dag_id=dag_id, order_by="-timestamp", limit=100)
+        own = [event for event in found["asset_events"] if event["source_run_id"] == run_id]
+        assert len(own) == len({event["uri"] for event in own})
+        return {event["uri"]: event["extra"] for event in own}
+
     def write(self, dag_id: str, tables: Sequence[DemoTable], kind: str = "local") -> None:
         filesystem, root = self.lakes[kind]
         write_tables(f"{root}/{dag_id}", tables, filesystem)

@@ -50,6 +50,8 @@ def test_more_segments_than_airflow_maps_are_delivered(installation: Any, run_id
     assert outcomes == {BROKEN: Outcome.FAILED} | dict.fromkeys(delivered, Outcome.DELIVERED)
     for table in delivered:
         assert installation.members(audience(table)) == installation.expected(EXPORT, table).members
+    told = [extra["audience"] for extra in installation.events(EXPORT, run_id).values()]
+    assert sorted(told) == sorted(map(audience, delivered))
 
 
 def test_the_failed_segment_is_named_in_log_note_and_report(installation: Any, run_id: str) -> None:

@@ -46,11 +46,13 @@ def test_audiences_are_exact_full_and_incremental(installation: Any) -> None:
 def test_a_run_is_an_event_for_other_dags(installation: Any) -> None:
     run_id, state = installation.run("basic", segments=["basic LapsedVIPs"])
     assert state == "success"
-    events = installation.api.get("/assets/events", source_dag_id="basic", order_by="-timestamp")[
-        "asset_events"
-    ]
-    [extra] = [event["extra"] for event in events if event["extra"].get("run_id") == run_id]
-    assert (extra["profiles"], extra["dry_run"]) == (10, False)
+    found = installation.events("basic", run_id)
+    uri = f"x-microsoft-advertising://{installation.stack.account['account_id']}/audiences/basic%20LapsedVIPs"
+    assert set(found) == {"basic audiences", uri}
+    assert {extra["profiles"] for extra in found.values()} == {10}
+    assert found[uri]["audience"] == "basic LapsedVIPs"
+    dry_id, state = installation.run("basic", segments=["basic LapsedVIPs"], dry_run=True)
+    assert (state, installation.events("basic", dry_id)) == ("success", {})
 
 
 @pytest.mark.faults

@@ -41,6 +41,11 @@ class Outcome(StrEnum):
         """Whether the segment succeeded, so that no user has to act."""
         return self is not Outcome.FAILED
 
+    @property
+    def in_audience(self) -> bool:
+        """Whether the audience exists and holds what the run wanted, but for members that the service refused."""
+        return self in {Outcome.DELIVERED, Outcome.UNCHANGED, Outcome.REFUSED_SOME, Outcome.EMPTIED}
+
 
 OUTCOME_OF_ENDING: Final[dict[Ending, Outcome]] = {"empty": Outcome.EMPTIED, "delete": Outcome.DELETED}
 """The outcome of a segment whose table has vanished, by what the export does then."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow.models.asset import TaskOutletAssetReference
+from airflow.models.asset import TaskInletAssetReference
 from airflow.models.asset_state_store import AssetStateStoreModel
 from airflow.models.dag import DagModel, DagTag
 from airflow.models.dagrun import DagRun, DagRunNote
@@ -29,7 +29,7 @@ __all__ = ["Awaited", "LastRun", "ListedExport", "list_exports", "run_states"]
 log = logger(__name__)
 
 _REPORT: Final = "report"
-"""The task that has the asset with the overview among its outlets."""
+"""The task that has the asset with the overview among its inlets."""
 
 
 @dataclass(frozen=True)
@@ -155,11 +155,11 @@ def _last_runs(dags: Collection[str], session: Session) -> dict[str, LastRun]:
 
 def _overviews(dags: Collection[str], session: Session) -> dict[str, Overview]:
     query = (
-        select(TaskOutletAssetReference.dag_id, AssetStateStoreModel.key, AssetStateStoreModel.value)
-        .join(AssetStateStoreModel, AssetStateStoreModel.asset_id == TaskOutletAssetReference.asset_id)
+        select(TaskInletAssetReference.dag_id, AssetStateStoreModel.key, AssetStateStoreModel.value)
+        .join(AssetStateStoreModel, AssetStateStoreModel.asset_id == TaskInletAssetReference.asset_id)
         .where(
-            TaskOutletAssetReference.dag_id.in_(dags),
-            TaskOutletAssetReference.task_id == _REPORT,
+            TaskInletAssetReference.dag_id.in_(dags),
+            TaskInletAssetReference.task_id == _REPORT,
             AssetStateStoreModel.key.startswith(HEAD_KEY, autoescape=True),
         )
     )

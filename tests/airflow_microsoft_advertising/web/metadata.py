@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.models.asset import AssetActive, AssetModel, TaskOutletAssetReference
+from airflow.models.asset import AssetActive, AssetModel, TaskInletAssetReference
 from airflow.models.asset_state_store import AssetStateStoreModel
 from airflow.models.dag import DagModel, DagTag
 from airflow.models.dagbundle import DagBundleModel
@@ -62,7 +62,7 @@ def _add_overview(session: Session, name: str, overview: Overview) -> None:
     session.add(asset)
     session.flush()
     session.add(AssetActive.for_asset(asset))
-    session.add(TaskOutletAssetReference(asset_id=asset.id, dag_id=name, task_id="report"))
+    session.add(TaskInletAssetReference(asset_id=asset.id, dag_id=name, task_id="report"))
 
     class Store:
         def set(self, key: str, value: Any) -> None:

@@ -25,6 +25,8 @@ __all__ = ["StillRunning", "go_on", "make_report"]
 log = logger(__name__)
 
 _REPORT: Final = "report"
+_EVENTS: Final = "publish"
+"""The task that sends the events of the audiences; runs of earlier releases do not have it."""
 _OF_SEGMENTS: Final = "segment."
 """How the ids of the tasks begin that are mapped over the segments."""
 
@@ -34,7 +36,7 @@ class StillRunning(Exception):
 
 
 def go_on(run: DagRun, audience: str, session: Session) -> None:
-    """Clear the failed tasks of a segment, those that did not run because of them, and the report.
+    """Clear the failed tasks of a segment, those that did not run because of them, the events and the report.
 
     If Airflow no longer knows which tasks have the segment, the failed tasks of all segments are cleared.
 
@@ -50,7 +52,8 @@ def go_on(run: DagRun, audience: str, session: Session) -> None:
     ids = [one for one in dag.task_dict if one.startswith(_OF_SEGMENTS)]
     tasks = ids if index is None else [(one, index) for one in ids]
     failed = dag.clear(task_ids=tasks, run_id=run.run_id, only_failed=True, dry_run=True, session=session)
-    _clear(run, [*failed, *_report_of(dag, run, session)], session)
+    last = [one for one in (_EVENTS, _REPORT) if one in dag.task_dict]
+    _clear(run, [*failed, *_tasks_of(dag, run, last, session)], session)
 
 
 def make_report(run: DagRun, session: Session) -> None:
@@ -63,7 +66,7 @@ def make_report(run: DagRun, session: Session) -> None:
     Raises:
         StillRunning: The task is running; nothing was cleared.
     """
-    _clear(run, _report_of(_dag_of(run, session), run, session), session)
+    _clear(run, _tasks_of(_dag_of(run, session), run, [_REPORT], session), session)
 
 
 def _dag_of(run: DagRun, session: Session) -> SerializedDAG:
@@ -72,8 +75,8 @@ def _dag_of(run: DagRun, session: Session) -> SerializedDAG:
     return dag
 
 
-def _report_of(dag: SerializedDAG, run: DagRun, session: Session) -> list[TaskInstance]:
-    return dag.clear(task_ids=[_REPORT], run_id=run.run_id, dry_run=True, session=session)
+def _tasks_of(dag: SerializedDAG, run: DagRun, ids: list[str], session: Session) -> list[TaskInstance]:
+    return dag.clear(task_ids=ids, run_id=run.run_id, dry_run=True, session=session)
 
 
 def _clear(run: DagRun, instances: list[TaskInstance], session: Session) -> None:

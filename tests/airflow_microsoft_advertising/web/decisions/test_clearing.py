@@ -20,7 +20,7 @@ RUN: Any = SimpleNamespace(dag_id="autumn", run_id="run-1")
 class Dag:
     """A DAG that notes which tasks it was asked for."""
 
-    task_dict = dict.fromkeys(("select", "segment.chunk", "segment.upload", "sizes", "report"))
+    task_dict = dict.fromkeys(("select", "segment.chunk", "segment.upload", "sizes", "publish", "report"))
 
     def __init__(self, state: str = "failed") -> None:
         self.asked: list[tuple[Any, bool]] = []
@@ -53,8 +53,19 @@ def test_the_failed_tasks_of_the_segment_and_the_report(
     dag = Dag()
     monkeypatch.setattr(module, "_dag_of", lambda *_: dag)
     go_on(RUN, audience, session(GROUPS))
-    assert dag.asked == [([("segment.chunk", index), ("segment.upload", index)], True), (["report"], False)]
+    assert dag.asked == [
+        ([("segment.chunk", index), ("segment.upload", index)], True),
+        (["publish", "report"], False),
+    ]
     assert len(cleared) == 2
+
+
+def test_a_run_of_a_release_without_events(cleared: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    dag = Dag()
+    dag.task_dict = dict.fromkeys(("segment.upload", "report"))
+    monkeypatch.setattr(module, "_dag_of", lambda *_: dag)
+    go_on(RUN, "Gold", session(GROUPS))
+    assert dag.asked[-1] == (["report"], False)
 
 
 @pytest.mark.parametrize("groups", [None, [], [{"segments": []}], "s3://xcoms/select.json"])
