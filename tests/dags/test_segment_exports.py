@@ -179,6 +179,17 @@ def test_assets_as_airflow_waits_for_them(dags: Dags, written: str, expression: 
     assert scheduled.timetable.asset_condition.as_expression() == expression
 
 
+def test_the_tables_as_airflow_watches_them(dags: Dags, tmp_path: Path) -> None:
+    dag = dags(autumn="+schedule: on-refresh\n")["autumn"]
+    scheduled = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    [(_, asset)] = scheduled.timetable.asset_condition.iter_assets()
+    assert asset.name == "autumn source"
+    [watcher] = asset.watchers
+    assert watcher.trigger["classpath"] == "airflow_microsoft_advertising.assets.refresh.RefreshTrigger"
+    assert watcher.trigger["kwargs"]["check_seconds"] == 60
+    assert f'"root": "{tmp_path}' in watcher.trigger["kwargs"]["export"]
+
+
 def test_it_travels_through_the_metadata_database(dag: DAG) -> None:
     again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
     assert {task.task_id for task in again.tasks} == {task.task_id for task in dag.tasks}

@@ -103,8 +103,8 @@ class Export(Section):
     schedule: ScheduleOrCron = Field(
         default=None,
         description="When the export runs: five cron fields in quotes, a preset in quotes "
-        f"(`{'`, `'.join(PRESETS)}`), a mapping for [events of assets](#run-when-the-data-is-there), or `none` to run "
-        "only on demand.",
+        f"(`{'`, `'.join(PRESETS)}`), `on-refresh` or a mapping for [new data](#run-when-the-data-is-there), or `none` "
+        "to run only on demand.",
         examples=["0 5 * * *"],
         json_schema_extra={"x-default": "none"},
     )

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from customer_match.export.base import Faults, Section
-from customer_match.export.values import Text, as_list, not_empty
+from customer_match.export.values import Text, Whole, as_list, not_empty
 
 __all__ = ["PRESETS", "Schedule", "ScheduleOrCron", "StartDate", "TimeZone", "next_run"]
 
@@ -28,6 +28,8 @@ _RANGE: Final = re.compile(r"([a-z]{3}|\d+)-([a-z]{3}|\d+)(?:/(\d+))?", re.IGNOR
 _BOUNDS: Final = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))  # first and last value of each field
 _SUNDAY: Final = 7  # also 0
 _MAX_ASSET: Final = 1500  # Airflow's columns of the names and URIs of assets
+_DAY_SECONDS: Final = 86_400
+_ON_REFRESH: Final = "on-refresh"
 _NO_ASSETS: Final = ("self", "context")  # names that Airflow does not allow
 
 
@@ -69,10 +71,11 @@ def _following(expression: str, zone: ZoneInfo, moment: dt.datetime) -> dt.datet
 
 
 def _as_mapping(value: object) -> object:
-    """Read the short form, which is a cron schedule or `none`."""
+    """Read the short form, which is a cron schedule, `none` or `on-refresh`."""
     if value is None or isinstance(value, (dict, list, Schedule)):
         return value
-    return None if isinstance(value, str) and value.strip().lower() == "none" else {"cron": value}
+    word = value.strip().lower() if isinstance(value, str) else ""
+    return None if word == "none" else {"refresh": {}} if word == _ON_REFRESH else {"cron": value}
 
 
 def _cron(value: str) -> str:
@@ -86,7 +89,7 @@ def _cron(value: str) -> str:
         raise ValueError(
             'is not a schedule. Write five cron fields in quotes, such as "0 5 * * *" (daily at 05:00), '
             f"a preset in quotes ({', '.join(PRESETS)}), `{{asset: NAME}}` to run after events of an asset of Airflow, "
-            "or none to run only on demand"
+            "on-refresh to run when the tables have changed, or none to run only on demand"
         )
     for place, field in enumerate(fields):
         for part in field.split(","):
@@ -176,8 +179,24 @@ Assets = Annotated[
 ]
 
 
+class Refresh(Section):
+    """How the tables are watched."""
+
+    check_seconds: Annotated[Whole, Field(ge=5, le=_DAY_SECONDS)] = Field(
+        default=60,
+        description="How often the files are listed, in seconds, 5 to 86,400.",
+        examples=[300],
+    )
+    settle_seconds: Annotated[Whole, Field(ge=0, le=_DAY_SECONDS)] = Field(
+        default=60,
+        description="How long the files of a table must not change before it counts as written, in seconds. Delta "
+        "tables and jobs of Spark, which write `_SUCCESS`, need no such wait.",
+        examples=[600],
+    )
+
+
 class Schedule(Section):
-    """When an export runs: at times, or after events of assets. It has exactly one of the keys."""
+    """When an export runs: at times, or when data have changed. It has exactly one of the keys."""
 
     cron: Annotated[str, AfterValidator(_cron)] | None = Field(
         default=None,
@@ -199,6 +218,11 @@ class Schedule(Section):
         description="Run after an event of any of these assets.",
         examples=["[sales, crm]"],
     )
+    refresh: Refresh | None = Field(
+        default=None,
+        description="Run when the tables that the export reads have changed; `schedule: on-refresh` is short for `{}`.",
+        examples=["{check_seconds: 300, settle_seconds: 600}"],
+    )
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -217,6 +241,8 @@ class Schedule(Section):
         """What starts the runs, in words; None if times do."""
         if self.cron:
             return None
+        if self.refresh:
+            return "when its source is refreshed"
         verb = "are" if self.all and len(self.all) > 1 else "is"
         return f"when {(' and ' if self.all else ' or ').join(self.assets)} {verb} refreshed"
 

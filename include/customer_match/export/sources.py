@@ -63,6 +63,11 @@ class Folder(Section):
         """The parts of the folder's location."""
         return Location.of(self.root)
 
+    @property
+    def base(self) -> Path:
+        """The folder in which relative local folders begin."""
+        return self._base
+
     def model_post_init(self, context: Any, /) -> None:
         """Keep the folder in which relative local folders begin."""
         if context and BASE in context:

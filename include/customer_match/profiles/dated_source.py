@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import posixpath
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
@@ -105,6 +106,23 @@ class DatedSource:
             if not with_days:
                 raise
             raise self._of_other_days(error, self.source.root, lambda path: path) from None
+
+    def files(self, path: str | None) -> Listing | None:
+        """List all files at a path, or below the root; None if there is nothing.
+
+        Of an entity in a CDM model, those are the files of the model's folder.
+
+        Args:
+            path: The path in the export file; None: the root.
+
+        Raises:
+            TableMissing: There is no folder that `latest` could stand for.
+            CustomerMatchError: The storage failed.
+        """
+        location = self.root if path is None else self._fill_in(path, self._locate)
+        before, model, _ = location.rpartition(".json/")
+        lake, there = self._open_folder(posixpath.dirname(before) if model else location)
+        return find_files(lake, there)
 
     def sizes(self, tables: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str | None], int]:
         """The size of the files of tables, in bytes. It lists the root once, and tables outside the root one by one.

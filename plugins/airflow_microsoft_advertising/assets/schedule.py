@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from customer_match.export.model import Export
 
-__all__ = ["schedule_of"]
+__all__ = ["schedule_of", "source_asset"]
 
 
 def schedule_of(export: Export) -> str | BaseAsset | None:
@@ -21,8 +21,25 @@ def schedule_of(export: Export) -> str | BaseAsset | None:
         return None
     if schedule.cron:
         return schedule.cron
+    if schedule.refresh:
+        return AssetAny(_watched(export))
     awaited = [_reference(asset) for asset in schedule.assets]
     return AssetAll(*awaited) if schedule.all else AssetAny(*awaited)
+
+
+def source_asset(export: str) -> str:
+    """Return the name of the asset that stands for the tables that an export reads."""
+    return f"{export} source"
+
+
+def _watched(export: Export) -> Asset:
+    """The asset of the tables that an export reads, with the trigger that watches them."""
+    from airflow.sdk import AssetWatcher  # noqa: PLC0415 (imports Airflow's triggers: only where it is needed)
+
+    from airflow_microsoft_advertising.assets.refresh import refresh_trigger  # noqa: PLC0415
+
+    watcher = AssetWatcher(name=export.name, trigger=refresh_trigger(export))
+    return Asset(source_asset(export.name), watchers=[watcher])
 
 
 def _reference(asset: str) -> AssetRef:

@@ -15,6 +15,7 @@ from airflow.models.dag import DagModel, DagTag
 from airflow.models.dagrun import DagRun, DagRunNote
 from sqlalchemy import func, select
 
+from airflow_microsoft_advertising.assets.schedule import source_asset
 from airflow_microsoft_advertising.pages.stored_overview import HEAD_KEY, join_overview
 from airflow_microsoft_advertising.tags import BROKEN_TAG, TAG
 from customer_match.redaction import logger
@@ -56,10 +57,12 @@ class Awaited:
     Attributes:
         assets: Their names, or their URIs.
         all: Whether a run waits for all of them, not for any.
+        is_source: Whether it waits for the tables that the export reads instead.
     """
 
     assets: tuple[str, ...]
     all: bool = False
+    is_source: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def list_exports(dag_ids: Collection[str], session: Session) -> list[ListedExpor
             title=dag.dag_display_name,
             description=dag.description,
             schedule=_schedule(dag),
-            awaited=_awaited(dag.asset_expression),
+            awaited=_awaited(name, dag.asset_expression),
             is_paused=dag.is_paused,
             is_broken=name in broken,
             next_run=dag.next_dagrun_create_after,
@@ -133,13 +136,15 @@ def _schedule(dag: DagModel) -> str | None:
     return dag.timetable_description or dag.timetable_summary
 
 
-def _awaited(expression: Any) -> Awaited | None:
+def _awaited(dag_id: str, expression: Any) -> Awaited | None:
     """The assets of a DAG's schedule, from what Airflow keeps of it for display."""
     [how, items] = next(iter(expression.items())) if isinstance(expression, dict) and expression else ("", ())
     if how not in {"all", "any"}:
         return None
     found = [next(iter(item.values())) for item in items]
     names = tuple(str(asset.get("name") or asset.get("uri")) for asset in found if isinstance(asset, dict))
+    if names == (source_asset(dag_id),):
+        return Awaited((), is_source=True)
     return Awaited(names, how == "all" and len(names) > 1) if names else None
 
 

@@ -82,6 +82,7 @@ def test_a_line_shows_whether_an_audience_is_right() -> None:
         (Awaited(("sales",)), "when sales is refreshed", "quand sales est actualisé"),
         (Awaited(("a", "b")), "when a or b is refreshed", "quand a ou b est actualisé"),
         (Awaited(("a", "b"), all=True), "when a and b are refreshed", "quand a et b sont actualisés"),
+        (Awaited((), is_source=True), "when its source is refreshed", "quand sa source est actualisée"),
         (None, "only by hand", "uniquement à la main"),
     ],
 )

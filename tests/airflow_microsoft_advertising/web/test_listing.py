@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 OVERVIEW = overview(rows_on(1, [10, 20]), rows_on(2, [11, 21]))
 
 
+SOURCE = Awaited((), is_source=True)
+
+
 def listed(session: Session, *names: str) -> dict[str, ListedExport]:
     return {export.dag_id: export for export in list_exports(names, session)}
 
@@ -69,6 +72,7 @@ def test_an_export_without_runs(session: Session) -> None:
             },
             Awaited(("s3://b/crm", "sales"), all=True),
         ),
+        ({"any": [{"asset": {"name": "sold source", "uri": "sold source", "group": "asset"}}]}, SOURCE),
         ({"any": []}, None),
         ({"alias": {"name": "x", "group": "y"}}, None),
     ],

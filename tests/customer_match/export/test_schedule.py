@@ -178,6 +178,24 @@ def test_assets_can_start_an_export(written: object, assets: tuple[str, ...], wo
     assert next_run(schedule, "UTC", NOW) is None
 
 
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("on-refresh", (60, 60)),
+        ("On-Refresh ", (60, 60)),
+        ({"refresh": {}}, (60, 60)),
+        ({"refresh": {"check_seconds": 300, "settle_seconds": 0}}, (300, 0)),
+    ],
+)
+def test_new_data_can_start_an_export(written: object, seconds: tuple[int, int]) -> None:
+    schedule = export(schedule=written).schedule
+    assert schedule is not None
+    assert schedule.refresh is not None
+    assert (schedule.refresh.check_seconds, schedule.refresh.settle_seconds) == seconds
+    assert (schedule.words, schedule.assets) == ("when its source is refreshed", ())
+    assert next_run(schedule, "UTC", NOW) is None
+
+
 def test_a_schedule_of_times_needs_no_words() -> None:
     assert Schedule(cron="@daily").words is None
 
@@ -196,6 +214,8 @@ def test_a_schedule_of_times_needs_no_words() -> None:
         ({"asset": "s3://user:secret@bucket/key"}, "contains a password"),
         ({"asset": "airflow://sales"}, "which Airflow reserves"),
         ({"asset": "s3://[bucket/key"}, "is no URI"),
+        ({"refresh": {"check_seconds": 4}}, "greater than or equal to 5"),
+        ({"refresh": True}, "should be a valid dictionary"),
         ({"assets": "sales"}, "Extra inputs"),
         (["sales"], "should be a valid dictionary"),
         (5, "should be a valid string"),

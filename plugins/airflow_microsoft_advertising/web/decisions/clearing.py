@@ -75,8 +75,8 @@ def _dag_of(run: DagRun, session: Session) -> SerializedDAG:
     return dag
 
 
-def _tasks_of(dag: SerializedDAG, run: DagRun, ids: list[str], session: Session) -> list[TaskInstance]:
-    return dag.clear(task_ids=ids, run_id=run.run_id, dry_run=True, session=session)
+def _tasks_of(dag: SerializedDAG, run: DagRun, ids: Sequence[str], session: Session) -> list[TaskInstance]:
+    return dag.clear(task_ids=[*ids], run_id=run.run_id, dry_run=True, session=session)
 
 
 def _clear(run: DagRun, instances: list[TaskInstance], session: Session) -> None:

@@ -66,9 +66,11 @@ def _email(value: Any) -> Values:
 
 
 def _schedule(value: Values) -> Any:
-    """A schedule as one text: `asset: sales`, `any: sales, crm`, or its times."""
+    """A schedule as one text: `asset: sales`, `any: sales, crm`, `on-refresh`, or its times."""
     if set(value) == {"cron"}:
         return value["cron"]
+    if set(value) == {"refresh"}:
+        return "on-refresh"
     return "; ".join(
         f"{key}: {', '.join(map(str, one)) if isinstance(one, list) else one}" for key, one in value.items()
     )
