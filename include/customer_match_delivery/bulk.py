@@ -130,6 +130,7 @@ class BulkUploads:
             return self._post(entry, index, request)
         if not status.state.final:
             return entry, Waiting(request.id, request.requested_at, index + 1, len(entry.state.parts))
+        self.client.observer.on_wait("upload", (self.now() - request.requested_at).total_seconds())
         if not status.state.succeeded:
             return self._record_failure(entry, index, request, self._error_of_status(request, status)), None
         return self._record_success(entry, index, request, status), None

@@ -15,6 +15,7 @@ from microsoft_advertising.environment import Environment
 from microsoft_advertising.models import UploadStatus
 from microsoft_advertising.retrying import DEFAULT_RETRIES, RetryPolicy
 from microsoft_advertising.transport.choice import TransportName, open_async_transport
+from microsoft_advertising.transport.observer import NOBODY, Observer, watch
 from microsoft_advertising.wire import open_async_http
 
 __all__ = ["AsyncClient"]
@@ -29,6 +30,7 @@ class AsyncClient:
         store: Stores new refresh tokens durably.
         retries: How often and how long one call is retried.
         transport: The protocol of the calls.
+        observer: Gets told of calls and waits.
 
     Attributes:
         settings: Account, environment and transport: clients with the same ones can stand in for each other.
@@ -42,9 +44,11 @@ class AsyncClient:
         store: TokenStore | None = None,
         retries: RetryPolicy = DEFAULT_RETRIES,
         transport: TransportName = TransportName.REST,
+        observer: Observer = NOBODY,
     ) -> None:
         self.settings: Final = account, environment, transport
-        self._retries = retries
+        self._observer = observer
+        self._retries = retries.observed_by(observer)
         self._tokens = TokenSource(account, environment, store)
         self._http = open_async_http(environment)
         self._transport = open_async_transport(transport, account, environment, self._tokens, self._http)
@@ -62,4 +66,10 @@ class AsyncClient:
 
     async def upload_status(self, request_id: str) -> UploadStatus:
         """See `Client.upload_status`."""
-        return await self._retries.acall(self._transport.call, operations.upload_status(request_id))
+        operation = operations.upload_status(request_id)
+
+        async def call() -> UploadStatus:
+            with watch(self._observer, operation.service):
+                return await self._transport.call(operation)
+
+        return await self._retries.acall(call)

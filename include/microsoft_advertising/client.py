@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import IO, TYPE_CHECKING, Final, Self, TypeVar
 
 from microsoft_advertising import operations
 from microsoft_advertising.account import Account
@@ -39,6 +39,7 @@ from microsoft_advertising.models import (
 from microsoft_advertising.operations import Operation
 from microsoft_advertising.retrying import DEFAULT_RETRIES, RetryPolicy
 from microsoft_advertising.transport.choice import TransportName, open_transport
+from microsoft_advertising.transport.observer import DOWNLOAD, NOBODY, UPLOAD, Observer, watch
 from microsoft_advertising.wire import open_http
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class Client:
         store: Stores new refresh tokens durably.
         retries: How often and how long one call is retried.
         transport: The protocol of the calls; nothing else depends on it.
+        observer: Gets told of calls, bytes and waits.
+
+    Attributes:
+        observer: As given.
     """
 
     def __init__(
@@ -68,9 +73,11 @@ class Client:
         store: TokenStore | None = None,
         retries: RetryPolicy = DEFAULT_RETRIES,
         transport: TransportName = TransportName.REST,
+        observer: Observer = NOBODY,
     ) -> None:
+        self.observer: Final = observer
         self._account = account
-        self._retries = retries
+        self._retries = retries.observed_by(observer)
         self._tokens = TokenSource(account, environment, store)
         self._http = open_http(environment)
         self._transport = open_transport(transport, account, environment, self._tokens, self._http)
@@ -189,7 +196,7 @@ class Client:
 
         def call() -> list[ItemError]:
             with each_try():
-                return self._transport.call(operation)
+                return self._try(operation)
 
         return self._retries.call(call)
 
@@ -221,7 +228,13 @@ class Client:
             ForeignHost: The ticket, which may have been read from a workspace, names a host that is not the service's.
             TerminalError: The file is too large, or refused.
         """
-        self._retries.call(self._files.upload, ticket, path)
+
+        def send() -> None:
+            with watch(self.observer, UPLOAD):
+                self._files.upload(ticket, path)
+            self.observer.on_sent(path.stat().st_size)
+
+        self._retries.call(send)
 
     def upload_status(self, request_id: str) -> UploadStatus:
         """The status of an upload."""
@@ -238,7 +251,12 @@ class Client:
             TransientError: The download is damaged.
             TerminalError: They cannot be read.
         """
-        with self._retries.call(self._files.download, result_url) as file:
+
+        def fetch() -> IO[bytes]:
+            with watch(self.observer, DOWNLOAD):
+                return self._files.download(result_url)
+
+        with self._retries.call(fetch) as file:
             yield from read_row_errors(file)
 
     def whoami(self) -> Identity:
@@ -260,7 +278,11 @@ class Client:
         return self._call(operations.search_accounts(user_id))
 
     def _call(self, operation: Operation[T]) -> T:
-        return self._retries.call(self._transport.call, operation)
+        return self._retries.call(self._try, operation)
+
+    def _try(self, operation: Operation[T]) -> T:
+        with watch(self.observer, operation.service):
+            return self._transport.call(operation)
 
 
 def _upload_auth(tokens: TokenSource) -> TokenAuth:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Final, ParamSpec, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, ParamSpec, Self, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
 from tenacity.stop import stop_after_attempt, stop_before_delay
 
 from customer_match.errors import TransientError
 from microsoft_advertising.faults import OutcomeUnknown, ResultsExpired, UploadUrlExpired
+from microsoft_advertising.transport.observer import NOBODY, Observer
 
 __all__ = ["DEFAULT_RETRIES", "RetryPolicy"]
 
@@ -36,12 +37,18 @@ class RetryPolicy:
         first_wait: Seconds before the first retry. Doubled each time, plus up to 100 % jitter.
         longest_wait: Upper bound of that wait. A wait that the service names is used instead, plus up to 10 % jitter,
             so that many callers do not retry at the same moment.
+        observer: Gets told of the waits.
     """
 
     attempts: int = 5
     budget: float = 150.0
     first_wait: float = 0.5
     longest_wait: float = 15.0
+    observer: Observer = field(default=NOBODY, repr=False, compare=False)
+
+    def observed_by(self, observer: Observer) -> Self:
+        """The same policy, which tells an observer of its waits."""
+        return replace(self, observer=observer)
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call until success, a permanent error, or the end of the retry budget; then raise the last error."""
@@ -58,9 +65,14 @@ class RetryPolicy:
             "retry": retry_if_exception(_is_retryable),
             "wait": self._wait,
             "stop": self._stop,
-            "before_sleep": _log_retry,
+            "before_sleep": self._before_sleep,
             "reraise": True,
         }
+
+    def _before_sleep(self, state: RetryCallState) -> None:
+        self.observer.on_wait("retry", state.upcoming_sleep)
+        error = state.outcome and state.outcome.exception()
+        _log.warning("%s; retrying in %.0f s", error, state.upcoming_sleep)
 
     def _stop(self, state: RetryCallState) -> bool:
         return bool(stop_after_attempt(self.attempts)(state) or stop_before_delay(self.budget)(state))
@@ -81,12 +93,4 @@ def _is_retryable(error: BaseException) -> bool:
     """The three exceptions need another step first: a check of the state, a new ticket, or a new status."""
     return isinstance(error, TransientError) and not isinstance(
         error, (OutcomeUnknown, ResultsExpired, UploadUrlExpired)
-    )
-
-
-def _log_retry(state: RetryCallState) -> None:
-    _log.warning(
-        "%s; retrying in %.0f s",
-        state.outcome and state.outcome.exception(),
-        state.upcoming_sleep,
     )

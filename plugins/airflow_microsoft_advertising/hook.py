@@ -16,6 +16,7 @@ from airflow_microsoft_advertising.connection.lookup import check_fields, missin
 from airflow_microsoft_advertising.connection.place import place_of
 from airflow_microsoft_advertising.connection.terms import Terms, terms_of
 from airflow_microsoft_advertising.connection.token_store import token_store
+from airflow_microsoft_advertising.metrics.observing import observer_of
 from airflow_microsoft_advertising.provider_info import CONNECTION_TYPE, DEFAULT_CONNECTION
 from customer_match.errors import ConfigurationError
 from customer_match.redaction import logger
@@ -138,6 +139,7 @@ class MicrosoftAdvertisingHook(BaseHook):
             store=token_store(connection, account),
             retries=retries,
             transport=self._transport(connection),
+            observer=observer_of(account.account_id if has_ids else "none"),
         )
 
     def _transport(self, connection: Connection) -> TransportName:

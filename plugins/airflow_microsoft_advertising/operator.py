@@ -112,14 +112,14 @@ class UploadAudienceOperator(WaitingOperator):
                 if error.retry_after is None or pauses >= MAX_WAITS:
                     raise
                 pauses += 1
-                self.pause(error.retry_after, started=started, pauses=pauses)
+                self.pause(error.retry_after, reason="asked", started=started, pauses=pauses)
                 step = partial(upload.start, since=started)
                 continue
             if isinstance(move, dict):
                 break
             if isinstance(move, Busy):
                 # Wait as long as the other run takes: this is no error, so it is not counted.
-                self.pause(move.seconds, started=started, pauses=pauses)
+                self.pause(move.seconds, reason="busy", started=started, pauses=pauses)
                 step = partial(upload.start, since=started)
             else:
                 overdue, pauses = self.wait_for(move, started=started), 0

@@ -13,6 +13,7 @@ from customer_match_delivery.backoff import wait_seconds
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+    from airflow_microsoft_advertising.metrics.task_waits import TaskWait
     from airflow_microsoft_advertising.run.batches.batch import Outlook
     from customer_match_delivery.delivery import Waiting
 
@@ -81,21 +82,24 @@ class WaitingOperator(BaseOperator):
             "Stopped. An upload in progress continues at the service; the next try waits for it."
         )
 
-    def pause(self, seconds: float, *, started: float, pauses: int) -> None:
+    def pause(self, seconds: float, *, reason: TaskWait, started: float, pauses: int) -> None:
         """Wait for a number of seconds; a deferrable task continues in `execute_after_pause`.
 
         Args:
             seconds: The wait that the service asked for.
+            reason: For metrics.
             started: When the delivery started, as seconds since 1970; the event returns it.
             pauses: Number of pauses in a row, including this one; the event returns it.
 
         Raises:
             TaskDeferred: The task waits in the triggerer.
         """
-        from airflow_microsoft_advertising.trigger import PauseTrigger  # noqa: PLC0415 (see above)
+        from airflow_microsoft_advertising.metrics.task_waits import send_wait  # noqa: PLC0415 (see above)
+        from airflow_microsoft_advertising.trigger import PauseTrigger  # noqa: PLC0415
 
         seconds = wait_seconds(seconds, shortest=_SHORTEST_PAUSE)
         until = time.time() + seconds
+        send_wait(self.hook, reason, seconds)
         self.log.warning("Waiting until %s UTC", datetime.fromtimestamp(until, UTC).strftime("%H:%M:%S"))
         if not self.deferrable:
             time.sleep(seconds)

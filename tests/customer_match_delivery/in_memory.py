@@ -58,6 +58,7 @@ from microsoft_advertising.models import (
     UploadStatus,
     UploadTicket,
 )
+from microsoft_advertising.transport.observer import NOBODY, Observer
 from tests.memory_storage import MemoryStorage
 
 __all__ = [
@@ -227,9 +228,11 @@ class FakeService:
         update_error: What changing an audience ends with; None: it is changed.
         updates: What was changed, in order, without new generations alone.
         claims: How often an audience got a new generation, and nothing else.
+        observer: Gets told of waits.
     """
 
     faults: Faults
+    observer: Observer = NOBODY
     on_file: Callable[[FakeUpload], None] = lambda _: None
     on_call: Callable[[FakeCall], None] = lambda _: None
     call_errors: list[Exception | None] = field(default_factory=list)

@@ -32,6 +32,7 @@ from customer_match_demo.show import audience_members
 from customer_match_demo.stack import Stack, account_connection
 from customer_match_demo.tables import DemoTable, demo_tables, write_tables
 from tests.browser import chromium
+from tests.metric_receivers import StatsdServer, statsd_server
 from tests.system import alerting, batch_lake, dated_lake, guarded_lake
 
 SCALE = 0.01
@@ -48,6 +49,7 @@ class Installation:
     lakes: Mapping[str, Any]
     began: datetime
     receivers: alerting.Receivers
+    statsd: StatsdServer
 
     def start(self, dag_id: str, **conf: Any) -> str:
         """Trigger a run by hand; returns its id."""
@@ -267,7 +269,11 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     _write_exports(folder)
     dated_lake.write_dated_tables(folder / "dated", began)
     batch_lake.write_batch_tables(folder / batch_lake.EXPORT)
-    with azurite.running(folder / "azurite") as endpoint, alerting.receivers() as receivers:
+    with (
+        azurite.running(folder / "azurite") as endpoint,
+        alerting.receivers() as receivers,
+        statsd_server() as statsd,
+    ):
         lake = adlfs.AzureBlobFileSystem(connection_string=endpoint.connection_string)
         lake.mkdir("lake")
         connection = {
@@ -282,6 +288,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
                 "AIRFLOW_CONN_LAKE": json.dumps(connection),
                 "AIRFLOW__CORE__MAX_MAP_LENGTH": str(batch_lake.MAX_MAP_LENGTH),
                 **receivers.connections,
+                **statsd.settings(tags=True),
             },
             more_settings=_other_connections,
             connection_in_environment=False,
@@ -290,7 +297,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             api = stack.api()
             assert save_connection(api, stack.account)
             lakes = {"local": (LocalFileSystem(), str(folder)), "azurite": (lake, "lake")}
-            running = Installation(folder, stack, api, lakes, began, receivers)
+            running = Installation(folder, stack, api, lakes, began, receivers, statsd)
             for name in (
                 "basic",
                 "enhanced",

@@ -93,6 +93,7 @@ def _as_text(report: RunReport) -> str:
 def _run(export: Export, options: Options) -> RunReport:
     from airflow_microsoft_advertising.cli.airflow_settings import airflow_connections  # noqa: PLC0415
     from airflow_microsoft_advertising.cli.local_run import LocalRun, new_run_id  # noqa: PLC0415 - keeps --help quick
+    from airflow_microsoft_advertising.metrics.sending import initialise  # noqa: PLC0415
     from airflow_microsoft_advertising.run.export_run import ExportRun  # noqa: PLC0415
     from airflow_microsoft_advertising.run.select import check_run  # noqa: PLC0415
     from customer_match.runs.states import RunKind  # noqa: PLC0415
@@ -110,6 +111,7 @@ def _run(export: Export, options: Options) -> RunReport:
         kind=RunKind.COMMAND_LINE,
     )
     with airflow_connections():
+        initialise()
         if note := check_run(run):
             say(note, err=True)
         with show_progress(partial(_rows_of, run)) as progress:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from airflow_microsoft_advertising.audit.recording import record_end
+from airflow_microsoft_advertising.metrics.run_metrics import send_report
+from airflow_microsoft_advertising.metrics.sending import are_on
 from airflow_microsoft_advertising.run.checks.permission import load_agreement
 from airflow_microsoft_advertising.run.sizes import load_sizes
 from customer_match.errors import CustomerMatchError
@@ -48,8 +50,10 @@ def write_report(
     Raises:
         TransientError: The outcome cannot be recorded in the audit trail. The report is written.
     """
-    report = _make_report(run, segments, timed_out=timed_out, message=message)
+    earlier = _earlier(run)
+    report = _make_report(run, segments, earlier=earlier, timed_out=timed_out, message=message)
     run.workspace.write_bytes(_path(run), report.model_dump_json(indent=1).encode())
+    _send_metrics(run, report, earlier)
     _record(run, report)
     run.workspace.write_bytes(report_page(run.export.name, run.run_id), _page(run, report).encode())
     _remove_staged(run, report)
@@ -72,7 +76,8 @@ def record_stop(
         message: Why it is stopped.
     """
     try:
-        record_end(run, _make_report(run, segments, timed_out=False, message=message), segments)
+        report = _make_report(run, segments, earlier=_earlier(run), timed_out=False, message=message)
+        record_end(run, report, segments)
     except Exception as error:  # noqa: BLE001 (as above)
         log.warning("The audit trail has no end of this run: %s: %s", type(error).__name__, error)
 
@@ -140,14 +145,28 @@ def _unfinished_requests(run: ExportRun, segment: Segment) -> tuple[str, ...]:
     return state.request_ids if state.plan_id == chunked.plan.id else ()
 
 
-def _first_start(run: ExportRun) -> datetime:
+def _earlier(run: ExportRun) -> RunReport | None:
+    """The report of the same run before its tasks were cleared; None if there is none, or if it cannot be read."""
+    try:
+        return RunReport.model_validate_json(run.workspace.read_bytes(_path(run)))
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _first_start(run: ExportRun, earlier: RunReport | None) -> datetime:
     """When the run began for the first time: after its tasks were cleared, Airflow knows only the last time."""
     began = run.began or run.now()
+    return min(began, (earlier and earlier.started) or began)
+
+
+def _send_metrics(run: ExportRun, report: RunReport, earlier: RunReport | None) -> None:
+    """Send the metrics of the run, if Airflow sends any. A fault of theirs must not fail it."""
+    if not are_on():
+        return
     try:
-        earlier = RunReport.model_validate_json(run.workspace.read_bytes(_path(run))).started
-    except (FileNotFoundError, ValidationError):
-        return began
-    return min(began, earlier or began)
+        send_report(report, earlier, account=run.hook.account().account_id)
+    except Exception as error:  # noqa: BLE001 (as above)
+        log.warning("The run has no metrics: %s: %s", type(error).__name__, error)
 
 
 def _path(run: ExportRun) -> str:
@@ -155,7 +174,12 @@ def _path(run: ExportRun) -> str:
 
 
 def _make_report(
-    run: ExportRun, segments: Sequence[Segment], *, timed_out: bool, message: str | None
+    run: ExportRun,
+    segments: Sequence[Segment],
+    *,
+    earlier: RunReport | None,
+    timed_out: bool,
+    message: str | None,
 ) -> RunReport:
     export, sizes, changes = run.export, load_sizes(run), run.changes.read() or Changes()
     return RunReport(
@@ -165,7 +189,7 @@ def _make_report(
         kind=run.kind,
         interval_start=run.interval_start,
         interval_end=run.interval_end,
-        started=_first_start(run),
+        started=_first_start(run, earlier),
         finished=run.now(),
         timed_out=timed_out,
         message=message,

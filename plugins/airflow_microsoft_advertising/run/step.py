@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from airflow_microsoft_advertising.metrics import table
+from airflow_microsoft_advertising.metrics.sending import send
 from airflow_microsoft_advertising.run.failures import translate_errors
 from customer_match.redaction import logger
 from customer_match.runs.findings import Finding
@@ -34,8 +36,11 @@ def segment_step(run: ExportRun, step: Step, segment: Segment) -> Iterator[Elaps
         TransientError: For errors that Airflow should retry.
     """
     started = time.monotonic()
-    with translate_errors(step, run.records(segment)):
-        yield lambda: time.monotonic() - started
+    try:
+        with translate_errors(step, run.records(segment)):
+            yield lambda: time.monotonic() - started
+    finally:
+        send(table.STEP_DURATION, time.monotonic() - started, export=run.export.name, step=step)
 
 
 def apply_guards(run: ExportRun, segment: Segment, *findings: Finding | None) -> tuple[str, ...]:

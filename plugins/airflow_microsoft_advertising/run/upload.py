@@ -17,6 +17,8 @@ from airflow_microsoft_advertising.erasure.kept_out import read_erased
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake.filesystem import filesystem
 from airflow_microsoft_advertising.links import audiences_url
+from airflow_microsoft_advertising.metrics import table
+from airflow_microsoft_advertising.metrics.sending import send
 from airflow_microsoft_advertising.run.delivery_records import DeliveryRecords
 from airflow_microsoft_advertising.run.failures import translate_errors
 from customer_match.clocks import is_in_future
@@ -211,6 +213,7 @@ class Upload:
             return waiting
         seconds, terms = max(0.0, time.time() - started), self.hook.terms()
         record = self._delivery_records.record(delivery, seconds=seconds, terms=str(terms) if terms else None)
+        send(table.UPLOAD_DURATION, seconds, account=self.hook.account().account_id)
         return _result(record)
 
     def _too_slow(self, waiting: Waiting) -> TransientError:

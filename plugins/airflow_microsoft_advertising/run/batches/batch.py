@@ -15,6 +15,7 @@ from typing import Final, NoReturn, Self
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from airflow_microsoft_advertising.metrics.task_waits import TaskWait, send_wait
 from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.failures import record_failure
@@ -219,7 +220,7 @@ class Batch:
             self._fail_or_wait(progress, error)
         else:
             if isinstance(move, Busy):
-                self._update(progress.wait_until(time.time() + wait_seconds(move.seconds)))
+                self._update(progress.wait_until(self._wait("busy", move.seconds)))
                 return None
             self._state = self._state.resume()
             if isinstance(move, Waiting):
@@ -234,9 +235,15 @@ class Batch:
         if asked is None or self._state.holds >= MAX_WAITS:
             self._fail(progress, error)
             return
-        until = time.time() + wait_seconds(asked)
+        until = self._wait("asked", asked)
         self._update(progress.wait_until(until, reason=str(error)))
         self._state = self._state.hold(until)
+
+    def _wait(self, reason: TaskWait, seconds: float) -> float:
+        """Until when to wait, in seconds since 1970."""
+        seconds = wait_seconds(seconds)
+        send_wait(self._run.hook, reason, seconds)
+        return time.time() + seconds
 
     def _outlook(self, uploads: Mapping[Waiting, float]) -> Outlook | None:
         now, waiting = time.time(), self._state.in_order()

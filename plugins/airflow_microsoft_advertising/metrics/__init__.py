@@ -1,0 +1,1 @@
+"""Metrics of runs and of calls, sent with the metrics of Airflow: StatsD or OpenTelemetry."""
