@@ -80,10 +80,10 @@ def _is_counted(call: dict[str, Any]) -> bool:
 
 
 def _has_deferred(api: AirflowApi, run_id: str) -> bool:
-    """Whether the upload was in the triggerer: its log then has a trigger's part."""
+    """Whether the upload was in the triggerer."""
     uploads = [one for one in api.instances("basic", run_id) if "upload" in one["task_id"]]
     return any(
-        "trigger" in api.log("basic", run_id, one["task_id"], one["map_index"]).lower()
+        "Pausing task as DEFERRED" in api.log("basic", run_id, one["task_id"], one["map_index"])
         for one in uploads
         if one["state"] == "success"
     )
