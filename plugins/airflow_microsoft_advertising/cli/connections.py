@@ -29,7 +29,7 @@ def _group() -> None:
 def to_rest(
     conn_ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CONNECTION]...", help="Ids of connections; omitted: all that can be found."),
+        typer.Argument(metavar="CONNECTION", help="Ids of connections; omitted: all that can be found."),
     ] = None,
     *,
     dry_run: Annotated[
