@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from customer_match.project import PROJECT
@@ -12,6 +13,7 @@ __all__ = ["release"]
 _PACKAGE = "customer-match-airflow"
 
 
+@cache
 def release() -> str:
     """Return the release; `unknown` if the modules were copied somewhere without their description."""
     try:

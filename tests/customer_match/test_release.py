@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -10,6 +11,13 @@ import pytest
 from customer_match import release as module
 from customer_match.project import PROJECT
 from customer_match.release import release
+
+
+@pytest.fixture(autouse=True)
+def _asked_anew() -> Iterator[None]:
+    release.cache_clear()
+    yield
+    release.cache_clear()
 
 
 @pytest.fixture

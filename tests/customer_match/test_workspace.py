@@ -1,5 +1,6 @@
 import errno
 import io
+import json
 import os
 import stat
 import subprocess
@@ -18,11 +19,14 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.errors import ConfigurationError, TransientError
+from customer_match.formats import NewerFormat
 from customer_match.ledger.store import Ledger, LedgerConflict
 from customer_match.members.digests import Digests, from_hex
 from customer_match.members.files import read_members, write_members
 from customer_match.project import PROJECT
+from customer_match.release import release
 from customer_match.safe_names import join, slug
+from customer_match.workspace.identity import workspace_id
 from customer_match.workspace.workspace import Workspace
 
 
@@ -50,6 +54,56 @@ def write_and_stop(workspace: Workspace, name: str, content: bytes) -> None:
     with workspace.open_output(name) as file:
         file.write(content)
         raise ValueError("stop")
+
+
+class TestFormat:
+    """`workspace.json`: the first release wrote an id alone; what a newer one has changed is not written to."""
+
+    def test_a_new_workspace_says_its_format_and_who_made_it(self, workspace: Workspace) -> None:
+        made = workspace_id(workspace)
+        assert json.loads(workspace.read_bytes("workspace.json")) == {
+            "id": made,
+            "format": 1,
+            "release": release(),
+        }
+
+    def test_a_workspace_of_the_first_release_keeps_its_id(self, workspace: Workspace) -> None:
+        workspace.write_bytes("workspace.json", b'{"id": "16f2b846"}')
+        assert workspace_id(workspace) == "16f2b846"
+        assert workspace.read_bytes("workspace.json") == b'{"id": "16f2b846"}'
+
+    @pytest.mark.parametrize("content", [{"id": "16f2b846"}, {"name": "of a kind that nobody knows yet"}])
+    def test_nothing_is_changed_in_one_of_a_newer_release(
+        self, workspace: Workspace, content: dict[str, str]
+    ) -> None:
+        newer = json.dumps(content | {"format": 2, "release": "0.9.0"}).encode()
+        workspace.write_bytes("some/file", b"theirs")
+        workspace.write_bytes("workspace.json", newer)
+        opened = Workspace(workspace._filesystem, workspace.root)
+        changes: list[Callable[[], object]] = [
+            lambda: opened.write_bytes("some/file", b"ours"),
+            lambda: opened.create("another/file", b"ours"),
+            lambda: opened.open_output("some/file"),
+            lambda: opened.link("some/file", "another/file"),
+            lambda: opened.delete("some", recursive=True),
+            lambda: opened.clean("some"),
+            lambda: workspace_id(opened),
+        ]
+        for change in changes[: None if "id" not in content else -1]:  # an id that is there is only read
+            with pytest.raises(
+                NewerFormat,
+                match=r"^The workspace \(workspace\.json\) was written by release 0\.9\.0 .*Nothing was changed\.",
+            ):
+                change()
+        assert opened.read_bytes("some/file") == b"theirs"
+        assert (opened.list(""), opened.read_bytes("workspace.json")) == (["some", "workspace.json"], newer)
+
+    @pytest.mark.bad_input
+    @pytest.mark.parametrize("content", [b"", b"[]", b"7", b'{"id": 7}', b"\xff"])
+    def test_a_damaged_one_gets_another_id(self, workspace: Workspace, content: bytes) -> None:
+        workspace.write_bytes("workspace.json", content)
+        made = workspace_id(Workspace(workspace._filesystem, workspace.root))
+        assert workspace_id(workspace) == made
 
 
 class TestAnyStorage:
@@ -369,6 +423,7 @@ class TestAzure:
         self, lake_container: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         workspace = Workspace(lake_container.filesystem, f"{lake_container.name}/w")
+        workspace.write_bytes("first", b"")  # before its first change, the format of the workspace is read
         with caplog.at_level("INFO", "azure.core.pipeline.policies.http_logging_policy"):
             workspace.create("state", b"x")
         requests = [

@@ -18,9 +18,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from customer_match.erasure.keyed import key_check, keyed_ids
 from customer_match.errors import ConfigurationError, TransientError
+from customer_match.formats import refuse_newer
 from customer_match.ledger.bounds import Flags
 from customer_match.ledger.numbered_files import file_name, numbered
 from customer_match.members.digests import Digests
+from customer_match.release import release
 
 __all__ = ["KEY_NAME", "Erased", "Register", "RegisterStorage"]
 
@@ -28,6 +30,7 @@ KEY_NAME: Final = "customer_match_erasure_secret"
 """Name of the Airflow Variable that holds the key."""
 
 _FOLDER: Final = "erasure/register"
+_FORMAT: Final = 1
 _KEPT: Final = 10  # files, in case the newest is damaged
 _TRIES: Final = 5
 
@@ -126,6 +129,7 @@ class Register:
 
         Raises:
             ConfigurationError: The register is damaged, or the key is another one.
+            NewerFormat: A newer release of this project wrote it.
         """
         number, content = self._newest()
         if content is None:
@@ -146,6 +150,7 @@ class Register:
 
         Raises:
             ConfigurationError: The register is damaged, or the key is another one.
+            NewerFormat: A newer release of this project wrote it.
         """
         wanted = {one.tobytes().hex() for one in keyed_ids(key, digests)}
         for _ in range(_TRIES):
@@ -170,10 +175,12 @@ class Register:
     def _read(self, number: int) -> _Content:
         path = _path(number)
         try:
-            checksum, _, body = self._storage.read_bytes(path).partition(b"\n")
-            if json.loads(checksum) == {"checksum": _checksum(body)}:
+            first, _, body = self._storage.read_bytes(path).partition(b"\n")
+            header = dict(json.loads(first))
+            refuse_newer(f"The register of erased members, {path} of the workspace,", header, _FORMAT)
+            if header == _header(body, header.get("format"), header.get("release")):
                 return _Content.model_validate_json(body)
-        except (FileNotFoundError, ValueError, ValidationError):  # not shown: it may hold anything
+        except (FileNotFoundError, TypeError, ValueError, ValidationError):  # not shown: it may hold anything
             pass
         raise ConfigurationError(
             f"The register of erased members, {path} of the workspace, is damaged. Nothing is exported, because it "
@@ -183,7 +190,8 @@ class Register:
 
     def _write(self, number: int, content: _Content) -> None:
         body = content.model_dump_json().encode()
-        self._storage.create(_path(number), json.dumps({"checksum": _checksum(body)}).encode() + b"\n" + body)
+        header = _header(body, _FORMAT, release())
+        self._storage.create(_path(number), json.dumps(header).encode() + b"\n" + body)
         for old in self._numbers()[:-_KEPT]:
             self._storage.delete(_path(old))
 
@@ -205,5 +213,8 @@ def _path(number: int) -> str:
     return f"{_FOLDER}/{file_name(number)}"
 
 
-def _checksum(body: bytes) -> str:
-    return hashlib.blake2b(body, digest_size=16).hexdigest()
+def _header(body: bytes, version: object, by: object) -> dict[str, object]:
+    """The first line: the format, the release that wrote it, and a checksum of these and of the body."""
+    content = f"{version}\n{by}\n".encode() + body
+    checksum = hashlib.blake2b(content, digest_size=16).hexdigest()
+    return {"format": version, "release": by, "checksum": checksum}

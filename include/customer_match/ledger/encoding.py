@@ -1,4 +1,4 @@
-"""States of the ledger as files: one line with format and checksum, then the state as indented JSON.
+"""States of the ledger as files: one line with format, checksum and release, then the state as indented JSON.
 
 | format | content |
 |---|---|
@@ -6,8 +6,8 @@
 | 4, 3, 2 | the same, with fewer keys in the state |
 | 1 | the JSON alone, without a checksum |
 
-All formats can be read. Each new key needs a new format number, so that an older version asks to be updated instead of
-calling the state damaged.
+All formats can be read. Each new key needs a new format number, so that an older release asks to be updated instead of
+calling the state damaged. The first line is an object with `format` and `release` in all formats to come.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from customer_match.errors import TerminalError
+from customer_match.formats import refuse_newer
 from customer_match.ledger.state import State
+from customer_match.release import release
 
 __all__ = ["FORMAT", "DamagedState", "decode", "encode"]
 
@@ -34,30 +35,29 @@ class DamagedState(Exception):
 def encode(state: State, number: int) -> bytes:
     """Write a state as file content; the number is that of the file's name, so that a misplaced copy is detected."""
     body = state.model_dump_json(indent=1).encode()
-    header = {"format": FORMAT, "number": number, "checksum": _checksum(body)}
+    header = {"format": FORMAT, "number": number, "checksum": _checksum(body), "release": release()}
     return json.dumps(header).encode() + b"\n" + body
 
 
-def decode(content: bytes, number: int | None = None) -> State:
+def decode(content: bytes, number: int | None = None, *, where: str = "The ledger") -> State:
     """Read a state from file content.
 
     Args:
         content: The content of the file.
         number: The number in the file's name; None accepts any.
+        where: The file, for the message about a newer release.
 
     Raises:
         DamagedState: The content cannot be trusted.
-        TerminalError: A newer version of this project wrote the file.
+        NewerFormat: A newer release of this project wrote the file.
     """
     first, _, rest = content.partition(b"\n")
     header = _json(first)
+    refuse_newer(where, header or {}, FORMAT)
     if header is None or "checksum" not in header:
         return _of_format_1(content)
     if header.get("format") not in _WITH_CHECKSUM:
-        raise TerminalError(
-            f"The ledger was written in format {header.get('format')}, but this version reads formats up to {FORMAT}. "
-            "Update this project on this worker."
-        )
+        raise DamagedState("has a format that no release writes")
     if _checksum(rest) != header["checksum"]:
         raise DamagedState("does not match its checksum")
     if number is not None and header.get("number", number) != number:

@@ -93,7 +93,7 @@ class Ledgers:
                 name that this segment's audience gets.
 
         Raises:
-            TerminalError: If a newer version of this project wrote a state.
+            NewerFormat: A newer release of this project wrote a state.
         """
         state = self.of(audience).load().state
         if is_usable(state, others):

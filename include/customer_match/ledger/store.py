@@ -53,10 +53,14 @@ def audience_in(storage: Storage, folder: str) -> str | None:
     """The name of the audience whose ledger is in a folder, by its newest readable state; None if none is readable."""
     for number in reversed(numbered(storage.list(f"{folder}/states")).numbers):
         try:
-            return decode(storage.read_bytes(f"{folder}/states/{file_name(number)}"), number).audience
+            return _read(storage, f"{folder}/states/{file_name(number)}", number).audience
         except DamagedState:
             continue
     return None
+
+
+def _read(storage: Storage, path: str, number: int) -> State:
+    return decode(storage.read_bytes(path), number, where=f"The ledger {path} of the workspace")
 
 
 class LedgerConflict(TransientError):
@@ -101,7 +105,7 @@ class Ledger:
         in flight are taken from the newest state that can be read.
 
         Raises:
-            TerminalError: A newer version of this project wrote the state.
+            NewerFormat: A newer release of this project wrote the state.
         """
         numbers, foreign = self._states()
         if foreign:
@@ -244,7 +248,7 @@ class Ledger:
             return None
 
     def _decode(self, number: int) -> State:
-        state = decode(self._storage.read_bytes(self._state_path(number)), number)
+        state = _read(self._storage, self._state_path(number), number)
         if state.audience != self._audience:
             raise DamagedState(f"belongs to another audience, {state.audience!r}")
         return state

@@ -29,7 +29,7 @@ class TableVersion(BaseModel):
             same version and fingerprint have the same content.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     location: str
     version: str | None = None

@@ -14,6 +14,7 @@ from customer_match.errors import ConfigurationError
 from customer_match.safe_names import join
 from customer_match.storage.files import format_location, open_input, storage_faults
 from customer_match.workspace.blob import BlobStorage
+from customer_match.workspace.identity import check_format
 from customer_match.workspace.local import LocalStorage
 from customer_match.workspace.output import Output, Sink
 
@@ -40,7 +41,8 @@ class Workspace:
     """A folder whose files appear complete, are durable once written, and can be created exclusively.
 
     Paths are relative to the root and made of names that `join` allows. All methods raise ConfigurationError for wrong
-    credentials, missing permissions and a full disk, and TransientError for errors that a retry may solve.
+    credentials, missing permissions and a full disk, and TransientError for errors that a retry may solve. The first
+    change raises NewerFormat if a newer release has changed the format of the workspace.
 
     Args:
         filesystem: A local one, or an object storage's (adlfs) without listing cache.
@@ -54,6 +56,7 @@ class Workspace:
         self.root = root.rstrip("/")
         self._filesystem = filesystem
         self._storage: _Storage = _storage_for(filesystem)
+        self._is_checked = False
 
     def __repr__(self) -> str:
         return f"Workspace({format_location(self._filesystem, self.root)!r})"
@@ -73,7 +76,7 @@ class Workspace:
 
     def write_bytes(self, relative: str, data: bytes) -> None:
         """Write a small file, replacing it as a whole."""
-        with self._at(relative) as path:
+        with self._changing(relative) as path:
             self._storage.replace(path, data)
 
     def create(self, relative: str, data: bytes) -> None:
@@ -84,7 +87,7 @@ class Workspace:
         Raises:
             FileExistsError: The file exists.
         """
-        with self._at(relative) as path:
+        with self._changing(relative) as path:
             self._storage.create(path, data)
 
     def open_input(self, relative: str) -> BinaryIO:
@@ -97,7 +100,7 @@ class Workspace:
 
     def open_output(self, relative: str) -> BinaryIO:
         """Open a file for writing; it appears when it is closed, but not if an exception leaves its context."""
-        with self._at(relative) as path:
+        with self._changing(relative) as path:
             output = Output(self._storage.sink(path), format_location(self._filesystem, path))
         return cast("BinaryIO", output)  # RawIOBase has all methods of BinaryIO
 
@@ -109,7 +112,7 @@ class Workspace:
         Returns:
             Whether it could be made; False if the storage has no such links, the target exists, or the source does not.
         """
-        with self._at(target) as path:
+        with self._changing(target) as path:
             return self._storage.link(self.path(source), path)
 
     def list(self, relative: str) -> list[str]:
@@ -142,13 +145,22 @@ class Workspace:
 
     def delete(self, relative: str, *, recursive: bool = False) -> None:
         """Delete a file, or with `recursive` a folder; do nothing if it does not exist."""
-        with self._at(relative) as path:
+        with self._changing(relative) as path:
             self._storage.delete(path, recursive=recursive)
 
     def clean(self, relative: str) -> None:
         """Delete unfinished files that dead writers left in a folder and below it."""
-        with self._at(relative) as path:
+        with self._changing(relative) as path:
             self._storage.clean(path)
+
+    @contextmanager
+    def _changing(self, relative: str) -> Iterator[str]:
+        """The path of something that is about to be changed."""
+        if not self._is_checked:
+            check_format(self)
+            self._is_checked = True
+        with self._at(relative) as path:
+            yield path
 
     @contextmanager
     def _at(self, relative: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from customer_match.erasure.register import Erased, Register
 from customer_match.errors import ConfigurationError, TransientError
+from customer_match.formats import NewerFormat
 from customer_match.members.digests import Digests
 from tests.memory_storage import MemoryStorage
 
@@ -131,6 +133,26 @@ def test_a_damaged_register_stops_everything(damage: bytes) -> None:
         read(storage)
     del storage.files["erasure/register/0000000002.json"]  # as the message says
     assert people_among(read(storage), {1, 2}) == {1}
+
+
+@pytest.mark.parametrize("rest", [None, b"of a kind that nobody knows yet"])
+def test_a_register_of_a_newer_release_stops_everything_and_stays(rest: bytes | None) -> None:
+    """It is not damaged: the advice for that would lose people who asked to be forgotten."""
+    storage = MemoryStorage()
+    Register(storage).add(KEY, digests_of({1}))
+    first, _, body = storage.files["erasure/register/0000000001.json"].partition(b"\n")
+    header = json.dumps(json.loads(first) | {"format": 2, "release": "0.9.0"}).encode()
+    storage.files["erasure/register/0000000002.json"] = header + b"\n" + (body if rest is None else rest)
+    before = dict(storage.files)
+    words = (
+        r"^The register of erased members, erasure/register/0000000002\.json of the workspace, was written by release "
+        r"0\.9\.0 of this project in format 2, but this release \(.*\) reads formats up to 1\. Nothing was changed\."
+    )
+    with pytest.raises(NewerFormat, match=words):
+        read(storage)
+    with pytest.raises(NewerFormat, match=words):
+        Register(storage).add(KEY, digests_of({2}))
+    assert storage.files == before
 
 
 def test_any_changed_byte_is_found() -> None:

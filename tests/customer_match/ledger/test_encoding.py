@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from customer_match.errors import TerminalError
+from customer_match.formats import NewerFormat
 from customer_match.ledger.actions import Action
 from customer_match.ledger.encoding import FORMAT, DamagedState, decode, encode
 from customer_match.ledger.generation import Generation
@@ -16,6 +19,7 @@ from customer_match.ledger.parts import Part, Progress, Request
 from customer_match.ledger.state import Forced, KnownSize, Renewal, Settled, State
 from customer_match.ledger.unanswered_calls import UnansweredCalls
 from customer_match.members.files import MembersFile
+from customer_match.release import release
 
 SAMPLES = Path(__file__).parent / "samples"
 THEN = datetime(2026, 10, 1, 5, tzinfo=UTC)
@@ -85,15 +89,56 @@ def test_a_checksum_counts_in_older_formats_too() -> None:
 
 
 @pytest.mark.bad_input
-@pytest.mark.parametrize("number", ["6", "1", '"5"'])
-def test_another_format_is_no_damage(number: str) -> None:
-    """Format 1 has no first line of its own: a file that says so was written by nobody."""
-    content = encode(WRITTEN, 7).replace(f'"format": {FORMAT}'.encode(), f'"format": {number}'.encode(), 1)
+@pytest.mark.parametrize("number", [FORMAT + 1, 17])
+@pytest.mark.parametrize("checksum", ["checksum", "hash"])
+@pytest.mark.parametrize("body", [None, b"", b"\x00\x01 not JSON"])
+def test_a_newer_format_is_no_damage(number: int, checksum: str, body: bytes | None) -> None:
+    """Whatever else may change: nobody knows what follows the first line, or which checksum a newer release uses."""
+    first, _, rest = encode(WRITTEN, 7).partition(b"\n")
+    header = json.loads(first) | {"format": number, "release": "1.2.0"}
+    header[checksum] = header.pop("checksum")
+    content = json.dumps(header).encode() + b"\n" + (rest if body is None else body)
+    with pytest.raises(NewerFormat) as refused:
+        decode(content, 7, where="The ledger x")
+    message = str(refused.value)
+    assert message.startswith("The ledger x was written by release 1.2.0 of this project in format ")
+    assert (
+        f"but this release ({release()}) reads formats up to {FORMAT}. Nothing was changed. Update" in message
+    )
+    assert isinstance(refused.value, TerminalError)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("by", [None, 7, "", "evil\x1b[2J", "jane@example.com", "x" * 100])
+def test_the_release_is_named_only_if_it_looks_like_one(by: object) -> None:
+    first, _, rest = encode(WRITTEN, 7).partition(b"\n")
+    header = json.loads(first) | {"format": FORMAT + 1, "release": by}
     with pytest.raises(
-        TerminalError,
-        match=rf"format {number.strip(chr(34))}, but this version reads formats up to {FORMAT}. Update",
+        NewerFormat, match=r"^The ledger was written by a newer release of this project in format 6,"
     ):
+        decode(json.dumps(header).encode() + b"\n" + rest)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("number", ["1", "-5", '"5"', "null"])
+def test_a_format_that_no_release_writes_is_damage(number: str) -> None:
+    """Format 1 has no first line of its own, and formats are whole numbers."""
+    content = encode(WRITTEN, 7).replace(f'"format": {FORMAT}'.encode(), f'"format": {number}'.encode(), 1)
+    with pytest.raises(DamagedState, match="no release writes"):
         decode(content)
+
+
+def test_new_keys_need_a_new_format() -> None:
+    """If this fails: raise FORMAT, add a sample of the format before, and change the keys here."""
+    keys = _keys(State.model_json_schema())
+    assert FORMAT == 5
+    assert hashlib.sha256(json.dumps(keys).encode()).hexdigest()[:16] == "44ae1a3dfe409dfe", keys
+
+
+def _keys(schema: dict[str, Any]) -> list[str]:
+    """All keys of a state and of what it contains."""
+    kinds = {"State": schema, **schema["$defs"]}
+    return sorted(f"{kind}.{name}" for kind, one in kinds.items() for name in one.get("properties", ()))
 
 
 @pytest.mark.bad_input

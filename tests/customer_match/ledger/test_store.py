@@ -18,11 +18,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from customer_match.errors import TerminalError, TransientError
+from customer_match.formats import NewerFormat
 from customer_match.ledger.actions import Action
 from customer_match.ledger.encoding import FORMAT, DamagedState, decode, encode
 from customer_match.ledger.parts import Part, Progress, Request
 from customer_match.ledger.state import Settled, State
-from customer_match.ledger.store import _STATES_KEPT, Entry, Ledger, LedgerConflict, ledger_folder
+from customer_match.ledger.store import (
+    _STATES_KEPT,
+    Entry,
+    Ledger,
+    LedgerConflict,
+    audience_in,
+    ledger_folder,
+)
 from customer_match.ledger.view import is_known, windows
 from customer_match.members.files import read_members, write_members
 from customer_match.workspace.workspace import Workspace
@@ -238,10 +246,12 @@ def test_a_ledger_of_an_older_version_is_read_and_goes_on_in_the_newest(ledger: 
 def test_a_ledger_of_a_newer_version_stops(ledger: Ledger, storage: Any) -> None:
     content = encode(State(audience="a"), 1).replace(b'"format": ', b'"format": 1', 1)
     storage.create(f"{FOLDER}/states/0000000001.json", content)
-    with pytest.raises(
-        TerminalError, match=rf"format 1{FORMAT}, but this version reads formats up to {FORMAT}"
-    ):
-        ledger.load()
+    before = dict(storage.files)
+    words = rf"The ledger {FOLDER}/states/0000000001.json of the workspace was written .* in format 1{FORMAT}, but"
+    for use in (ledger.load, ledger.history, ledger.forget, lambda: audience_in(storage, FOLDER)):
+        with pytest.raises(NewerFormat, match=words):
+            use()
+    assert storage.files == before
 
 
 def test_damage_is_forgotten_once_the_audience_was_replaced(ledger: Ledger, storage: Any) -> None:
