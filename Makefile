@@ -106,7 +106,7 @@ lock: ## resolve pyproject.toml and requirements.in into requirements.txt for Py
 
 clean: ## delete everything that make created here, including the virtual environment
 	-$(BIN)/python -m customer_match_demo down
-	rm -rf $(VENV) .airflow .airflow_3_3 .airflow_3_4 .azurite .bench .cluster .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache .s3 .simulator .soak build *.egg-info
+	rm -rf $(VENV) .airflow .airflow_3_3 .airflow_3_4 .azurite .bench .cluster .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache .s3 .simulator .soak .tutorial build *.egg-info
 
 install: $(VENV)/installed ## create the virtual environment
 
