@@ -32,7 +32,7 @@ def test_short_examples_of_schedules_are_valid() -> None:
     cells = re.findall(
         r"(?m)^\| .+ \| (`schedule.+) \|$", (DOCS / "schedules.md").read_text(encoding="utf-8")
     )
-    assert len(cells) == 3
+    assert len(cells) == 4
     for cell in cells:
         for one in re.findall(r"`(.+?)`", cell):
             Export.model_validate(NEEDED | {"email": "Email", "name": "autumn"} | yaml.safe_load(one))
