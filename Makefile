@@ -23,6 +23,8 @@ ROUNDS ?= 1
 SHORT ?=
 SEED ?=
 ARGS ?=
+TAG ?=
+REPOSITORY ?=
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/include:$(CURDIR)/plugins
 # Always write compiled Python files: otherwise each process of Airflow and each test worker compiles about a thousand
@@ -30,7 +32,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/include:$(CURDIR)/plugins
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down docs test test-fast test-long test-installed lint format bench bench-report cluster-test sequences chaos reliability soak live-check lock clean install
+.PHONY: help demo up down docs test test-fast test-long test-installed lint format bench bench-report cluster-test sequences chaos reliability soak live-check release-check lock clean install
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,11 +61,12 @@ test-long: install ## run the tests that take longest: the life of an export on 
 test-installed: install ## install the wheel beside plain Airflow 3.3 and 3.4's beta, run other people's DAGs, and read S3 (4 min)
 	$(BIN)/pytest tests/installed $(S3)
 
-lint: install ## check style, types, and the Compose file
+lint: install ## check style, types, the Compose file and the workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
 
 docs: install ## build the documentation as a site in build/docs; broken links fail
 	$(BIN)/sphinx-build --nitpicky --fail-on-warning --fresh-env --quiet -b html docs build/docs
@@ -98,6 +101,9 @@ bench-report: install ## generate docs/performance.md and its pictures from the 
 live-check: install ## check a real or sandbox account against the simulator's table (ARGS='--help'; see docs/live-checklist.md)
 	$(BIN)/python -m airflow_microsoft_advertising.cli.live_check $(ARGS)
 
+release-check: install ## check version, changelog and tag, and build a release into dist/ (TAG=v0.2.0, REPOSITORY=URL)
+	$(BIN)/python -m tools.release_check --tag "$(TAG)" $(if $(REPOSITORY),--repository "$(REPOSITORY)")
+
 lock: ## resolve pyproject.toml and requirements.in into requirements.txt for Python 3.11 to 3.13
 	$(BIN)/uv pip compile pyproject.toml requirements.in --all-extras --universal --python-version 3.11 --no-annotate --upgrade --quiet -o requirements.txt
 	$(BIN)/uv pip compile tests/microsoft_advertising_simulator/msads.in --universal --python-version 3.11 --no-annotate --upgrade --quiet -o tests/microsoft_advertising_simulator/msads.txt
@@ -106,7 +112,7 @@ lock: ## resolve pyproject.toml and requirements.in into requirements.txt for Py
 
 clean: ## delete everything that make created here, including the virtual environment
 	-$(BIN)/python -m customer_match_demo down
-	rm -rf $(VENV) .airflow .airflow_3_3 .airflow_3_4 .azurite .bench .cluster .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache .s3 .simulator .soak .tutorial build *.egg-info
+	rm -rf $(VENV) .airflow .airflow_3_3 .airflow_3_4 .azurite .bench .cluster .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache .s3 .simulator .soak .tutorial build dist *.egg-info
 
 install: $(VENV)/installed ## create the virtual environment
 

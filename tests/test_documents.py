@@ -15,7 +15,8 @@ import pytest
 
 from customer_match.project import PROJECT
 
-DOCUMENTS = (PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md")))
+AT_THE_TOP = [PROJECT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")]
+DOCUMENTS = (*AT_THE_TOP, *sorted((PROJECT / "docs").rglob("*.md")))
 SOURCES = [
     path
     for folder in ("dags", "include", "plugins")
