@@ -32,6 +32,7 @@ from airflow_microsoft_advertising.run.params import (
     params,
     upload_arguments,
 )
+from airflow_microsoft_advertising.run.retry_policy import NamedWaits
 from airflow_microsoft_advertising.tags import BROKEN_TAG, TAG
 from customer_match.export.loading import BrokenExport, load_exports
 from customer_match.export.model import Export
@@ -127,6 +128,7 @@ def export_dag(export: Export) -> DAG:
             "retry_delay": timedelta(seconds=export.retry_delay_seconds),
             "retry_exponential_backoff": 2.0,
             "max_retry_delay": timedelta(seconds=MAX_RETRY_DELAY_SECONDS),
+            "retry_policy": NamedWaits(export.retry_delay_seconds),
         },
     ) as export_dag:
         groups = select_task(export)

@@ -19,6 +19,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_microsoft_advertising.listener import NOTE_KEY
 from airflow_microsoft_advertising.operator import UploadAudienceOperator
+from airflow_microsoft_advertising.run.retry_policy import NamedWaits
 from customer_match.project import IMPORT_PATH, PROJECT
 from microsoft_advertising.limits import MAX_PARALLEL_UPLOADS
 from tests.dags.conftest import DAG_FILE, GOOD, Dags
@@ -135,6 +136,7 @@ def test_limits_of_a_run(dags: Dags) -> None:
     for task in dag.tasks:
         assert task.retries == {"report": 1, "sizes": 0}.get(task.task_id, 5)
         assert task.retry_exponential_backoff
+        assert isinstance(task.retry_policy, NamedWaits)
         assert task.owner == "marketing"
 
 

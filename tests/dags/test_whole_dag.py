@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from airflow.models.asset import AssetEvent
+from airflow.models.taskinstancehistory import TaskInstanceHistory
 from airflow.sdk import DAG
 from airflow.utils.session import create_session
 from fsspec.implementations.local import LocalFileSystem
@@ -20,6 +21,7 @@ from sqlalchemy import select
 
 from airflow_microsoft_advertising.audit.heads import VariableHeads
 from customer_match.audit.trail import Trail
+from customer_match.errors import TransientError
 from customer_match.runs.folders import report_page
 from customer_match.runs.report import RunReport
 from customer_match.safe_names import slug
@@ -200,6 +202,28 @@ def test_more_segments_than_airflow_maps(
         "success",
     ]
     assert events_of(run) == []
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_airflow_retries_after_the_wait_that_was_named(
+    dags: Dags, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(*_: object) -> None:
+        raise TransientError("The service throttles.", retry_after=2)
+
+    monkeypatch.setattr("airflow_microsoft_advertising.run.select.check_before_reading", throttled)
+    text = (
+        f"cid: 1\naid: 2\nsource: {tmp_path / 'lake'}\nemail: Email\nworkspace: {tmp_path / 'workspace'}\n"
+        "retries: 1\nretry_delay_seconds: 1\nsegments: all\n"
+    )
+    run = dags(**{f"waits-{uuid.uuid4().hex[:8]}": text}).popitem()[1].test()
+    assert run.state == "failed"
+    tries = select(TaskInstanceHistory.retry_delay_override).where(
+        TaskInstanceHistory.dag_id == run.dag_id, TaskInstanceHistory.task_id == "select"
+    )
+    with create_session() as session:
+        [delay] = session.scalars(tries)
+    assert 2 <= delay <= 2.2
 
 
 def quick(dag: DAG) -> DAG:
