@@ -32,6 +32,8 @@ PATHS = {  # what is imported by its path: who keeps that path
     "airflow_microsoft_advertising.trigger.BulkUploadTrigger": "the database, for each task that waits for an upload",
     "airflow_microsoft_advertising.trigger.BulkUploadsTrigger": "the database, for each task that waits for several",
     "airflow_microsoft_advertising.trigger.PauseTrigger": "the database, for each task that waits to try again",
+    "airflow_microsoft_advertising.assets.refresh.RefreshTrigger": "the database, for each export that is watched",
+    "airflow_microsoft_advertising.alerts.timetable.DeadlineTimetable": "the serialised DAG that checks deadlines",
     "airflow_microsoft_advertising.operator.UploadAudienceOperator": "serialised DAGs, and DAG files of users",
     "airflow_microsoft_advertising.hook.MicrosoftAdvertisingHook": "the provider's description, and DAG files of users",
     "airflow_microsoft_advertising.links.AudienceLink": "serialised DAGs name the class of an extra link",
@@ -192,6 +194,7 @@ def test_the_tasks_of_a_run_and_what_they_hand_on_keep_their_names(dags: Dags) -
         "segment.upload",
         "segment.upload_batch",
         "sizes",
+        "publish",
         "report",
     }
     export = Export.model_validate(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, TriggerRule, XComArg, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 
+from airflow_microsoft_advertising.alerts.deadline_dag import deadline_dag
 from airflow_microsoft_advertising.assets.outlets import deliveries_of, export_asset, send_events
 from airflow_microsoft_advertising.assets.schedule import schedule_of
 from airflow_microsoft_advertising.batch_operator import UploadBatchOperator
@@ -88,7 +89,8 @@ def customer_match_dags(
             or its ledgers would be lost.
 
     Returns:
-        The DAGs by variable name, for `globals()`. A file that is not valid becomes a DAG that shows the error.
+        The DAGs by variable name, for `globals()`. A file that is not valid becomes a DAG that shows the error. If an
+        export has a deadline, there is one more DAG, which checks deadlines.
 
     Raises:
         ConfigurationError: The folder does not exist.
@@ -101,6 +103,8 @@ def customer_match_dags(
     dags = [
         broken_dag(export) if isinstance(export, BrokenExport) else export_dag(export) for export in exports
     ]
+    if timed := [one for one in exports if isinstance(one, Export) and one.deadline]:
+        dags.append(deadline_dag(f"{file.stem}_deadlines", timed))
     for made in dags:
         made.fileloc = str(file)  # the DAG file, not this module
     return {f"dag_{made.dag_id}": made for made in dags}

@@ -42,6 +42,13 @@ class MicrosoftAdvertisingPlugin(AirflowPlugin):
     ]
 
     @cached_property
+    def timetables(self) -> list[Any]:  # type: ignore[override]  # Airflow only reads it
+        """The timetable of deadlines. Tasks are spared it."""
+        from airflow_microsoft_advertising.alerts.timetable import DeadlineTimetable  # noqa: PLC0415 (see above)
+
+        return [DeadlineTimetable]
+
+    @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow only reads it
         """The pages. Only the API server asks for them: all other processes of Airflow are spared FastAPI."""
         from airflow_microsoft_advertising.web.app import create_app  # noqa: PLC0415 (see above)

@@ -192,6 +192,23 @@ def test_the_tables_as_airflow_watches_them(dags: Dags, tmp_path: Path) -> None:
     assert f'"root": "{tmp_path}' in watcher.trigger["kwargs"]["export"]
 
 
+DEADLINE = '+schedule: "@daily"\nalerts: [{email: marketing@example.com}]\ndeadline: "07:00"\n'
+
+
+def test_deadlines_are_checked_by_a_dag_of_their_own(dags: Dags) -> None:
+    assert set(dags(autumn="+")) == {"autumn"}
+    made = dags(autumn=DEADLINE, winter=DEADLINE.replace('"07:00"', "{minutes: 90}"))
+    assert set(made) == {"autumn", "winter", "segment_exports_deadlines"}
+    dag = made["segment_exports_deadlines"]
+    assert [task.task_id for task in dag.tasks] == ["check"]
+    assert dag.is_paused_upon_creation is False
+    stored = json.dumps(DagSerialization.to_dict(dag))
+    assert "marketing" not in stored
+    again = DagSerialization.from_dict(json.loads(stored))
+    assert again.timetable.serialize() == dag.timetable.serialize()
+    assert len(again.timetable.serialize()["rules"]) == 2
+
+
 def test_it_travels_through_the_metadata_database(dag: DAG) -> None:
     again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
     assert {task.task_id for task in again.tasks} == {task.task_id for task in dag.tasks}

@@ -28,6 +28,8 @@ CLOCK: Final = "CUSTOMER_MATCH_CLOCK"
 
 MODULES: Final = frozenset(
     {
+        "airflow_microsoft_advertising.alerts.timetable",
+        "airflow_microsoft_advertising.assets.refresh",
         "airflow_microsoft_advertising.batch_operator",
         "airflow_microsoft_advertising.cli.checking.command",
         "airflow_microsoft_advertising.cli.cleaning.command",

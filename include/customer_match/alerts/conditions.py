@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from customer_match.export.alerts.section import Kind
@@ -42,6 +43,8 @@ class Findings:
         is_complete: Whether the run chose all segments of the export. Then the export no longer has any others, and
             their problems have ended too.
         decisions: Who has approved that segments of the run go on although guards had stopped them, as sentences.
+        up_to: End of the data interval up to which all audiences of the export are delivered now; None if a segment
+            failed, or if the run did not choose all of them.
     """
 
     conditions: tuple[Condition, ...]
@@ -50,6 +53,7 @@ class Findings:
     segments: int = 0
     is_complete: bool = False
     decisions: tuple[str, ...] = ()
+    up_to: datetime | None = None
 
     def has_ended(self, place: str) -> bool:
         """Whether an earlier problem of a place has ended, if it is not among the conditions."""
@@ -83,6 +87,9 @@ def findings_of(
             if one.outcome.good
             for decision in one.decisions
         ),
+        up_to=report.interval_end
+        if is_complete and report.segments and not (report.failed or stopped)
+        else None,
     )
 
 

@@ -15,7 +15,7 @@ from customer_match.export.alerts.section import Kind
 from customer_match.redaction import printable, without_addresses
 from customer_match.wording import counted
 
-__all__ = ["Alert", "RunFacts", "alert_of_problems", "alert_of_recovery"]
+__all__ = ["Alert", "RunFacts", "alert_of_deadline", "alert_of_problems", "alert_of_recovery"]
 
 _LISTED: Final = (
     10  # segments with their messages; of a hundred that fail at once, most fail for the same reason
@@ -25,6 +25,8 @@ _MESSAGE_LENGTH: Final = 600
 _NEXT_STEPS: Final = {
     Kind.FAILURE: "Next step: correct what the messages name. The next run sends what is missing; until then these "
     "audiences may be out of date.",
+    Kind.DEADLINE: "Next step: on the page of the export, see whether it is paused, waits for data, is running, or has "
+    "failed. When a run has delivered all segments, another alert says so.",
     Kind.GUARD: "Next step: check the figures, and approve or refuse them on the page of the export.",
     Kind.PARTIAL: "Next step: check the reasons. These audiences were delivered, but some people are missing.",
 }
@@ -137,21 +139,46 @@ def alert_of_problems(run: RunFacts, conditions: Sequence[Condition], news: int,
     return Alert(kind=kind, run=run, title=f"{printable(run.title)}: {_headline(conditions)}", body=body)
 
 
-def alert_of_recovery(run: RunFacts, ended: Sequence[str], decisions: Sequence[str] = ()) -> Alert:
-    """Make the alert that says that all announced problems have ended.
+def alert_of_deadline(run: RunFacts, words: str) -> Alert:
+    """Make the alert of a missed deadline.
+
+    Args:
+        run: The run that has found it.
+        words: What was missed, as sentences.
+    """
+    body = "\n\n".join([f"Export {run.export}: {words}", _NEXT_STEPS[Kind.DEADLINE]])
+    title = f"{printable(run.title)}: not up to date in time"
+    return Alert(kind=Kind.DEADLINE, run=run, title=title, body=body)
+
+
+def alert_of_recovery(
+    run: RunFacts,
+    ended: Sequence[str],
+    decisions: Sequence[str] = (),
+    *,
+    late: Sequence[datetime] = (),
+    is_all: bool = True,
+) -> Alert:
+    """Make the alert that says that announced problems have ended.
 
     Args:
         run: The run.
         ended: The places where there were problems.
         decisions: Who has approved that segments go on although guards had stopped them, as sentences.
+        late: Deadlines that this run has met late, UTC.
+        is_all: Whether no problem is left.
     """
     names = sorted(printable(place) for place in ended if place != WHOLE_RUN)
     listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if names[_LISTED:] else "")
     what = f"The last run of these segments succeeded: {listed}." if names else "The export runs again."
+    if late:
+        times = ", ".join(f"{one:%Y-%m-%d %H:%M} UTC" for one in late)
+        what = f"All segments are up to date now. They were late for the deadline of {times}."
+    title = "up to date, but late" if late else "works again"
     approved = [f"- {printable(words)}" for words in decisions[:_LISTED]]
-    end = "All problems that were announced before have ended."
-    body = "\n\n".join([_about(run), f"{what}\n{end}", *(["\n".join(approved)] if approved else [])])
-    return Alert(kind=Kind.RECOVERY, run=run, title=f"{printable(run.title)}: works again", body=body)
+    end = ["All problems that were announced before have ended."] if is_all else []
+    body = "\n\n".join([_about(run), "\n".join([what, *end]), *(["\n".join(approved)] if approved else [])])
+    return Alert(kind=Kind.RECOVERY, run=run, title=f"{printable(run.title)}: {title}", body=body)
 
 
 def _about(run: RunFacts) -> str:

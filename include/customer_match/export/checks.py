@@ -8,13 +8,17 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping, Sequence
 
+from customer_match.export.alerts.deadline import Deadline
+from customer_match.export.alerts.section import Alerts
 from customer_match.export.base import Faults, KeyPath
 from customer_match.export.people import Addresses, Membership, Profiles
+from customer_match.export.schedule import Schedule
 from customer_match.export.segments import Selection
 from customer_match.export.sources import Folder, Source
 from customer_match.storage.location import Location
 
 __all__ = [
+    "check_deadline",
     "check_join",
     "check_named_tables",
     "check_paths",
@@ -103,6 +107,17 @@ def check_row_key(row_key: str | None, email: Addresses, segments: Sequence[Sele
     if row_key and any(row_key.casefold() in map(str.casefold, one.columns) for one in every):
         fault = "is an e-mail column, and addresses must not be listed. Name another column"
         raise Faults([(("row_key",), fault)])
+
+
+def check_deadline(deadline: Deadline | None, schedule: Schedule | None, alerts: Alerts | None) -> None:
+    """Check that somebody is told about a missed deadline, and that minutes count from times of the schedule."""
+    if deadline is None:
+        return
+    if alerts is None:
+        raise Faults([(("deadline",), "is announced to nobody. Add `alerts`, or remove the deadline")])
+    if deadline.minutes is not None and (schedule is None or schedule.cron is None):
+        fault = 'counts from times of the schedule, which has none. Write a time of day, such as `deadline: "07:00"`'
+        raise Faults([(("deadline", "minutes"), fault)])
 
 
 def _raise(faults: Sequence[tuple[KeyPath, str]]) -> None:

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from customer_match.addresses.definition import Policy
 from customer_match.export import checks
+from customer_match.export.alerts.deadline import DeadlineOrTime
 from customer_match.export.alerts.section import AlertsOrTargets
 from customer_match.export.base import Section
 from customer_match.export.limits import Guards
@@ -277,6 +278,12 @@ class Export(Section):
         description="What is announced about runs, and where: a mapping, or the list of targets alone.",
         examples=["[{slack: slack_default}]"],
     )
+    deadline: DeadlineOrTime = Field(
+        default=None,
+        description="By when the audiences have to be up to date: a time of day in quotes, or a mapping. If they are "
+        "not, an [alert](alerts.md#deadlines) is sent.",
+        examples=["07:00"],
+    )
     tags: Tags = Field(default=(), description="Tags of the DAG.", examples=["[marketing]"])
     owner: Label | None = Field(
         default=None,
@@ -292,6 +299,7 @@ class Export(Section):
         checks.check_workspace_is_no_table(self.workspace, self.source, self.segments)
         checks.check_named_tables(self.segments, self.tables_beside_segments)
         checks.check_row_key(self.row_key, self.email, self.segments)
+        checks.check_deadline(self.deadline, self.schedule, self.alerts)
         return self
 
     @property

@@ -36,6 +36,7 @@ class HistoryRow(BaseModel):
     dry_run: bool = Field(description="Whether nothing was to be sent")
     full: bool = Field(description="Whether whole audiences were to be replaced")
     forced: bool = Field(description="Whether older data could be applied over newer data (`force`)")
+    complete: bool | None = Field(description="Whether the run chose all segments of the export")
     interval_start: datetime | None = Field(description="Start of the data interval")
     interval_end: datetime = Field(description="End of the data interval; without one, when the run was due")
     started: datetime = Field(

@@ -30,6 +30,7 @@ def rows_of(report: RunReport) -> list[HistoryRow]:
                 "dry_run",
                 "full",
                 "forced",
+                "complete",
                 "interval_start",
                 "interval_end",
             }

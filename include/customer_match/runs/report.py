@@ -200,6 +200,7 @@ class RunReport(BaseModel):
         dry_run: Whether nothing was sent.
         full: Whether audiences were replaced on request.
         forced: Whether the run was allowed to apply older data over newer data.
+        complete: Whether it chose all segments of the export; None in old reports that did not include it.
         privacy: The agreement to data privacy that allowed the run; None for a dry run, for one that did not begin, and
             in old reports.
         segments: The segments, in the order of the export.
@@ -226,6 +227,7 @@ class RunReport(BaseModel):
     dry_run: bool
     full: bool
     forced: bool = False
+    complete: bool | None = None
     privacy: PrivacyAgreement | None = None
     segments: tuple[SegmentReport, ...]
     sizes_note: str | None = None

@@ -7,7 +7,7 @@ repeated or cleared `report` sends nothing twice, and what could not be sent is 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -19,14 +19,16 @@ from customer_match.alerts.log import AlertLog
 from customer_match.alerts.message import RunFacts
 from customer_match.alerts.state import AlertState, Delivery
 from customer_match.errors import CustomerMatchError
+from customer_match.export.alerts.section import Kind
 from customer_match.redaction import logger
 
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.export_run import ExportRun
+    from customer_match.export.alerts.deadline import Due
     from customer_match.export.alerts.section import Alerts
     from customer_match.export.alerts.targets import Target
 
-__all__ = ["announce", "run_url"]
+__all__ = ["announce", "announce_deadline", "run_url"]
 
 log = logger(__name__)
 
@@ -42,20 +44,47 @@ def announce(run: ExportRun, findings: Findings) -> None:
         log.error("No alert could be sent: %s: %s", type(error).__name__, error)  # noqa: TRY400 (as above)
 
 
+def announce_deadline(run: ExportRun, due: Due, words: str) -> None:
+    """Send the alert of a missed deadline, unless it was announced before. Problems are logged, never raised.
+
+    Args:
+        run: The check, as a run of the export; its id is that of the run of the DAG that checks deadlines.
+        due: The deadline.
+        words: What was missed, as sentences.
+    """
+    alerts = run.export.alerts
+    if alerts is None or Kind.DEADLINE not in alerts.when:
+        return
+    targets = {key_of(target): target for target in alerts.to}
+    facts = RunFacts(
+        export=run.export.name,
+        title=run.export.title,
+        run_id=run.run_id,
+        interval_end=due.moment,
+        export_url=export_url(run.export.name),
+    )
+    try:
+        _change(run, targets, lambda state: state.after_deadline(facts, due, words, targets, run.now()))
+    except Exception as error:  # noqa: BLE001 (the other exports have deadlines, too)
+        log.error("No alert could be sent: %s: %s", type(error).__name__, error)  # noqa: TRY400 (as above)
+
+
 def _announce(run: ExportRun, alerts: Alerts, findings: Findings) -> None:
     targets = {key_of(target): target for target in alerts.to}
-    claimant, facts = uuid.uuid4().hex, _facts(run)
+    facts = _facts(run)
+    _change(run, targets, lambda state: state.after(facts, findings, alerts.when, targets, run.now()))
 
-    def after(state: AlertState) -> AlertState:
-        judged = state.after(facts, findings, alerts.when, targets, run.now())
-        return judged.claimed(claimant, targets, run.now())
 
+def _change(run: ExportRun, targets: dict[str, Target], judge: Callable[[AlertState], AlertState]) -> None:
+    """Change the state of the alerts of an export, and send what is owed then."""
+    claimant = uuid.uuid4().hex
     try:
         states = AlertLog(run.workspace, run.export.name)
-        claimed = states.change(after).claims_of(claimant)
+        changed = states.change(lambda state: judge(state).claimed(claimant, targets, run.now()))
+        claimed = changed.claims_of(claimant)
     except CustomerMatchError as error:
-        log.warning("What was announced before is not known, so this run is announced: %s", error)
-        _send(AlertState().after(facts, findings, alerts.when, targets, run.now()).owed, targets)
+        log.warning("What was announced before is not known, so this is announced: %s", error)
+        _send(judge(AlertState()).owed, targets)
         return
     if claimed:
         delivered = _send(claimed, targets)

@@ -49,7 +49,7 @@ def report_and_announce(
         stopped: Why the run was stopped before its end; None if it was not.
         timed_out: Whether that was its time limit.
     """
-    report = write_report(run, segments, timed_out=timed_out)
+    report = write_report(run, segments, is_complete=is_complete, timed_out=timed_out)
     if alerts := run.export.alerts:
         announce(run, findings_of(report, alerts.rejected_above, is_complete=is_complete, stopped=stopped))
     return report

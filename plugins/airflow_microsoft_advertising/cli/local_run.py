@@ -120,7 +120,7 @@ class LocalRun:
             except BaseException:
                 record_stop(self._run, chosen)
                 raise
-        return write_report(self._run, chosen)
+        return write_report(self._run, chosen, is_complete=not names)
 
     def _validate_all(self, segments: Sequence[Segment]) -> list[Segment]:
         """Validate all segments before the first one is read: a mistake is told at once, not after hours.

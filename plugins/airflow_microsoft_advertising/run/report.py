@@ -35,7 +35,12 @@ log = logger(__name__)
 
 
 def write_report(
-    run: ExportRun, segments: Sequence[Segment], *, timed_out: bool = False, message: str | None = None
+    run: ExportRun,
+    segments: Sequence[Segment],
+    *,
+    is_complete: bool = True,
+    timed_out: bool = False,
+    message: str | None = None,
 ) -> RunReport:
     """Make the report of a run, write it into the workspace as JSON and as an HTML page, and add it to the history.
 
@@ -44,6 +49,7 @@ def write_report(
     Args:
         run: The run.
         segments: Its segments.
+        is_complete: Whether these are all segments of the export.
         timed_out: Whether it was ended because it took too long.
         message: Why it has no segments, and what to do; None if it has some.
 
@@ -51,7 +57,9 @@ def write_report(
         TransientError: The outcome cannot be recorded in the audit trail. The report is written.
     """
     earlier = _earlier(run)
-    report = _make_report(run, segments, earlier=earlier, timed_out=timed_out, message=message)
+    report = _make_report(
+        run, segments, earlier=earlier, is_complete=is_complete, timed_out=timed_out, message=message
+    )
     run.workspace.write_bytes(_path(run), report.model_dump_json(indent=1).encode())
     _send_metrics(run, report, earlier)
     _record(run, report)
@@ -76,7 +84,9 @@ def record_stop(
         message: Why it is stopped.
     """
     try:
-        report = _make_report(run, segments, earlier=_earlier(run), timed_out=False, message=message)
+        report = _make_report(
+            run, segments, earlier=_earlier(run), is_complete=False, timed_out=False, message=message
+        )
         record_end(run, report, segments)
     except Exception as error:  # noqa: BLE001 (as above)
         log.warning("The audit trail has no end of this run: %s: %s", type(error).__name__, error)
@@ -178,6 +188,7 @@ def _make_report(
     segments: Sequence[Segment],
     *,
     earlier: RunReport | None,
+    is_complete: bool,
     timed_out: bool,
     message: str | None,
 ) -> RunReport:
@@ -197,6 +208,7 @@ def _make_report(
         dry_run=run.dry_run,
         full=run.full,
         forced=run.force,
+        complete=is_complete,
         privacy=load_agreement(run),
         sizes_note=sizes.note if sizes else None,
         vanished=changes.vanished,

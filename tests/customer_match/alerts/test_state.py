@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from customer_match.alerts.conditions import Condition, Findings, findings_without_report
 from customer_match.alerts.state import CLAIM, AlertState
+from customer_match.export.alerts.deadline import Due
 from customer_match.export.alerts.section import Kind
 from tests.customer_match.alerts.runs import NOW, facts, shows
 
@@ -137,3 +140,56 @@ def test_an_alert_that_nobody_needs_any_more_is_dropped() -> None:
         state = state.after(facts(), one, tuple(Kind), ["mail"], NOW)
     assert len(state.owed) == 20
     assert len(state.open) == 50
+
+
+# --- Deadlines ---------------------------------------------------------------------------------------------
+
+
+class Deadlines(Announcements):
+    """Deadlines and runs one after the other, all alerts of which are delivered."""
+
+    def miss(self, day: int) -> str | None:
+        """The alert of the missed deadline of a day; None without one."""
+        due = Due(moment=NOW + timedelta(days=day), since=NOW + timedelta(days=day, hours=-2))
+        after = self.state.after_deadline(facts(), due, "late", ["mail"], NOW)
+        self.state = after.model_copy(update={"owed": ()})
+        return f"{after.owed[0].alert.kind}: {after.owed[0].alert.title}" if after.owed else None
+
+    def deliver(self, day: int, **findings: Any) -> str | None:
+        return self.run(replace(shows(good="Gold", **findings), up_to=NOW + timedelta(days=day, hours=-1)))
+
+
+def test_a_missed_deadline_is_announced_once_and_so_is_the_late_run() -> None:
+    one = Deadlines()
+    assert one.miss(0) == "deadline: Autumn campaign: not up to date in time"
+    assert one.miss(0) is None
+    assert one.run(shows(good="Gold", Silver=FAILURE)) == "failure: Autumn campaign: 1 segment failed"
+    assert one.deliver(-1) is None, "data from before the deadline"
+    assert one.deliver(0) == "recovery: Autumn campaign: up to date, but late"
+    assert one.deliver(0) is None
+    assert one.miss(1) == "deadline: Autumn campaign: not up to date in time"
+
+
+def test_each_missed_deadline_is_announced_and_one_late_run_ends_all() -> None:
+    one = Deadlines()
+    assert [one.miss(0), one.miss(1)] == ["deadline: Autumn campaign: not up to date in time"] * 2
+    assert one.deliver(0) == "recovery: Autumn campaign: up to date, but late"
+    assert one.state.missed[0].moment == NOW + timedelta(days=1)
+    assert one.deliver(1) == "recovery: Autumn campaign: up to date, but late"
+    assert one.state.missed == ()
+
+
+def test_a_late_run_that_refused_members_says_both() -> None:
+    one = Deadlines()
+    one.run(shows(good="Gold", Silver=PARTIAL))
+    one.miss(0)
+    assert one.deliver(0, Silver=PARTIAL) == "recovery: Autumn campaign: up to date, but late"
+    assert one.state.open == {"Silver": PARTIAL}
+    assert one.deliver(0) == "recovery: Autumn campaign: works again"
+
+
+def test_a_late_run_is_not_announced_to_those_who_do_not_want_it() -> None:
+    one = Deadlines(when=[Kind.DEADLINE])
+    one.miss(0)
+    assert one.deliver(0) is None
+    assert one.state.missed == ()

@@ -77,6 +77,7 @@ retries: 0
 retry_delay_seconds: 5
 segments_per_task: 20
 alerts: {when: failure, rejected_above: 0.05, to: [{email: a@example.com}]}
+deadline: {minutes: 90}
 tags: [a, b]
 owner: me
 """,

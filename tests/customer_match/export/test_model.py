@@ -85,6 +85,7 @@ def test_defaults_are_those_of_the_reference() -> None:
         "retries": 3,
         "retry_delay_seconds": 30,
         "segments_per_task": 50,
+        "deadline": None,
         "tags": [],
         "owner": None,
     }

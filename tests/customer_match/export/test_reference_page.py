@@ -74,6 +74,8 @@ def _export_with(keys: tuple[str, ...], value: object) -> dict[str, object]:
     }
     if keys[0] == "membership":
         export["profiles"] = "P"
+    if keys[0] == "deadline":
+        export |= {"schedule": "@daily", "alerts": [{"slack": "chat"}]}
     if len(keys) == 1:
         return export | {keys[0]: value}
     if keys[0] == "alerts" and keys[1] != "to":

@@ -19,12 +19,14 @@ class Kind(StrEnum):
 
     Attributes:
         FAILURE: The run or a segment failed.
+        DEADLINE: The audiences were not up to date in time.
         GUARD: A guard stopped a segment.
         PARTIAL: A segment was delivered, but members were refused or too many profiles rejected.
         RECOVERY: Everything that was announced has ended.
     """
 
     FAILURE = "failure"
+    DEADLINE = "deadline"
     GUARD = "guard"
     PARTIAL = "partial"
     RECOVERY = "recovery"
@@ -51,8 +53,9 @@ class Alerts(Section):
         AfterValidator(not_empty),
     ] = Field(
         default=tuple(Kind),
-        description="What is announced: `failure` of the run or a segment, `guard` (a guard stopped a segment), "
-        "`partial` (members refused by the service, or too many profiles rejected), and `recovery` after these.",
+        description="What is announced: `failure` of the run or a segment, `deadline` (missed), `guard` (a guard "
+        "stopped a segment), `partial` (members refused by the service, or too many profiles rejected), and `recovery` "
+        "after these.",
         examples=["[failure, recovery]"],
     )
     rejected_above: Share = Field(

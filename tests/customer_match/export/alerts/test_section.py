@@ -88,7 +88,7 @@ def test_all_kinds_of_targets(tmp_path: Path) -> None:
         ("alerts: [{notifier: Sms}]", "alerts[0].notifier: is not an import path"),
         (
             "alerts: {when: [errors], to: [{slack: a}]}",
-            "alerts.when[0]: must be one of failure, guard, partial",
+            "alerts.when[0]: must be one of failure, deadline, guard, partial",
         ),
         ("alerts: {rejected_above: 10, to: [{slack: a}]}", "alerts.rejected_above: must be at most 1"),
         (
