@@ -27,10 +27,13 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
+# Pages without others beside them need no list of these.
+html_sidebars: dict[str, list[str]] = {name: [] for name in ("fr/*", "index", "runbook", "tutorial")}
 html_theme_options = {
     "footer_end": [],
     "footer_start": [],
     "header_links_before_dropdown": 6,
+    "logo": {"text": "Customer Match exports"},
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": False,

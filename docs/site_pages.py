@@ -21,14 +21,14 @@ PARTS: Final = ("index", "how-to-guides", "reference", "explanation")
 TRANSLATIONS: Final = frozenset({"fr"})
 """Folders of translations, by the code of their language."""
 
-_LISTED: Final = re.compile(r"^- \[[^\]]+\]\(([\w/-]+)\.md\)", re.MULTILINE)
+_LISTED: Final = re.compile(r"^- \[([^\]]+)\]\(([\w/-]+)\.md\)", re.MULTILINE)
 _DOCUMENT_OUTSIDE: Final = re.compile(r"\]\((?=\.\./(?:\.\./)*[\w-]+\.md\))")
 
 
 def add_navigation(_app: Sphinx, name: str, source: list[str]) -> None:
-    """Make the links of a part's page its navigation."""
+    """Make the links of a part's page its navigation, with their texts as titles."""
     if name in PARTS:
-        listed = "\n".join(_LISTED.findall(source[0]))
+        listed = "\n".join(f"{title} <{page}>" for title, page in _LISTED.findall(source[0]))
         source[0] += f"\n```{{toctree}}\n:hidden:\n\n{listed}\n```\n"
 
 

@@ -193,6 +193,19 @@ def room_of(module: str | None) -> str | None:
     return parts[1] if parts[0] == "customer_match" and len(parts) > 1 and parts[1] in ROOMS else None
 
 
+def test_the_picture_of_packages_shows_what_is_allowed() -> None:
+    page = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    picture = page.partition("## Who may import whom")[2].partition("```mermaid")[2].partition("```")[0]
+    arrows = re.findall(r"(?m)^ +(\w+) --> (\w+)$", picture)
+    packages = {package for package in FORBIDDEN if "." not in package} - {
+        "customer_match_forget",
+        "segment_exports",
+    }
+    assert packages <= set(re.findall(r"\w+", picture))
+    assert len(arrows) == 9
+    assert [arrow for arrow in arrows if arrow[1] in FORBIDDEN[arrow[0]]] == []
+
+
 def test_every_folder_of_customer_match_is_a_room() -> None:
     folders = {path.parent.name for path in (PROJECT / "include" / "customer_match").glob("*/__init__.py")}
     assert folders == set(ROOMS)
