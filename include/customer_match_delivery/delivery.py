@@ -250,7 +250,8 @@ class Delivery:
             self._plan = self._plan.model_copy(update=checked)
             return
         log.info("Members asked for erasure since the segment was read: planning again without them")
-        plan = self._plan.model_copy(update={**checked, "target": target})
+        left_out = self._plan.erased + self._plan.target.count - target.count
+        plan = self._plan.model_copy(update={**checked, "target": target, "erased": left_out})
         self._replan(plan_again(self._storage, state, plan, folder=f"{self._folder}/again"))
 
     def _adapt_plan(self, state: State) -> None:

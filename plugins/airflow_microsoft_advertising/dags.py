@@ -154,15 +154,17 @@ def select_task(export: Export) -> XComArg:
     @task(show_return_value_in_logs=False)
     def select() -> list[Values]:
         """Sign in, then choose the segments of this run, and which of them share tasks."""
+        from airflow_microsoft_advertising.run import select as selecting  # noqa: PLC0415
         from airflow_microsoft_advertising.run.batches.group import groups_of  # noqa: PLC0415 (see above)
         from airflow_microsoft_advertising.run.checks.configuration import check_configuration  # noqa: PLC0415
-        from airflow_microsoft_advertising.run.select import check_before_reading, select_segments  # noqa: PLC0415
 
         context, run = get_current_context(), this_run(export)
+        names = context["params"]["segments"] or ()
         try:
-            check_configuration(export, context["dag_run"])
-            check_before_reading(run)
-            segments = select_segments(run, context["params"]["segments"] or ())
+            with selecting.refusals_recorded(run, names):
+                check_configuration(export, context["dag_run"])
+                selecting.check_before_reading(run)
+            segments = selecting.select_segments(run, names)
             groups = groups_of(run, segments)
             check_count(len(groups), len(segments))
         except AirflowFailException as error:
@@ -171,8 +173,8 @@ def select_task(export: Export) -> XComArg:
         except AirflowSkipException as skipped:
             context["ti"].xcom_push(SKIP_KEY, str(skipped))
             raise
-        names = [group.names for group in groups[:_NAMES_IN_LOG]] + ["…"] * (len(groups) > _NAMES_IN_LOG)
-        log.info("%d segments in %d mapped tasks: %s", len(segments), len(groups), "; ".join(names))
+        listed = [group.names for group in groups[:_NAMES_IN_LOG]] + ["…"] * (len(groups) > _NAMES_IN_LOG)
+        log.info("%d segments in %d mapped tasks: %s", len(segments), len(groups), "; ".join(listed))
         return [group.to_values() for group in groups]
 
     return select()

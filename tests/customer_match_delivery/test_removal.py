@@ -17,6 +17,7 @@ from customer_match.errors import TransientError
 from customer_match.ledger.actions import Action
 from customer_match.ledger.unanswered_calls import UnansweredCalls
 from customer_match.members.files import write_members
+from customer_match.planning.plan import Plan
 from customer_match.routes import RouteChoice
 from customer_match_delivery.call_tracking import UnansweredCallsPending
 from customer_match_delivery.marks import Mark
@@ -151,8 +152,13 @@ def test_the_next_run_keeps_them_out() -> None:
     world.run({1, 2, 3})
     plan = world.plan({1, 2, 3, 4})
     world.forget({2, 4})
-    world.deliver(plan)
+    told: list[Plan] = []
+    delivery = world.delivery(plan, on_replan=told.append)
+    delivery.start()
+    while delivery.advance():
+        pass
     check(world, {1, 3})
+    assert told[-1].erased == 2, "the report counts them"
 
 
 def test_a_later_call_completes_it_without_the_addresses() -> None:

@@ -168,7 +168,9 @@ def test_a_run_that_selects_nothing(dags: Dags, tmp_path: Path) -> None:
     states = {t.task_id: t.state for t in run.get_task_instances()}
     assert states["select"] == "failed"
     assert states["report"] == "failed"
-    assert audited(tmp_path, name)[-1] == "run ended"
+    assert audited(tmp_path, name) == ["run started", "run ended"]
+    assert dags()[name].test(run_conf={"dryrun": True}).state == "failed"
+    assert audited(tmp_path, name) == ["run started", "run ended"] * 2, "refused before it selects anything"
 
 
 @pytest.mark.bad_input

@@ -64,7 +64,7 @@ class _RunEvent(Event):
 
 
 class RunStarted(_RunEvent):
-    """A run begins to read; nothing was sent yet. Tasks that are cleared or retried start a run more than once.
+    """A run begins to read, or is refused; nothing was sent yet. Cleared or retried tasks start a run more than once.
 
     Attributes:
         release: Release of this project.
@@ -78,8 +78,8 @@ class RunStarted(_RunEvent):
         ignore_guards: Whether guards are ignored.
         ending: What is done with all audiences instead of filling them; None normally.
         chosen: The segments that were asked for; empty: all.
-        privacy: The agreement to data privacy that allows the run; None for a run that needs none: a dry run, or one
-            with an ending.
+        privacy: The agreement to data privacy that allows the run; None for a run that needs none (a dry run, or one
+            with an ending), and for one that is refused.
     """
 
     event: Literal["run started"] = "run started"
@@ -116,6 +116,7 @@ class SegmentEnded(_RunEvent):
         rejected: Rows without one, by reason.
         without_consent: Rows without consent.
         suppressed: Members that suppression lists kept out.
+        erased: Members that were kept out because they asked for erasure; None if nobody ever did.
         consent_column: Column with the consent; None if the export checks none.
         terms: How the Customer Match terms were accepted; None if the uploads did not accept them.
         members: Distinct members of the segment.
@@ -146,6 +147,7 @@ class SegmentEnded(_RunEvent):
     rejected: dict[str, NonNegativeInt] = {}
     without_consent: NonNegativeInt | None = None
     suppressed: NonNegativeInt | None = None
+    erased: NonNegativeInt | None = None
     consent_column: str | None = None
     terms: str | None = None
     members: NonNegativeInt | None = None

@@ -74,6 +74,9 @@ class HistoryRow(BaseModel):
     rejected_domain_invalid: int | None = Field(description="… not valid after the @")
     duplicates: int | None = Field(description="Addresses that occurred before")
     suppressed: int | None = Field(description="Members that suppression lists kept out")
+    erased: int | None = Field(
+        description="Members that were kept out because they asked for erasure; empty if nobody ever did"
+    )
     without_profile: int | None = Field(description="Customers without a profile, where segments are joined")
     unreadable: int | None = Field(description="Memberships that could not be read")
     members: int | None = Field(

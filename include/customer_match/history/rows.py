@@ -11,8 +11,8 @@ __all__ = ["rows_of"]
 
 _SAME_NAME = {
     "segment", "audience", "audience_id", "outcome", "message", "location", "profiles", "superseded", "deleted",
-    "filtered", "without_consent", "valid", "duplicates", "suppressed", "without_profile", "unreadable", "members",
-    "added", "removed", "renewed", "sent", "parts", "calls", "route", "seconds",
+    "filtered", "without_consent", "valid", "duplicates", "suppressed", "erased", "without_profile", "unreadable",
+    "members", "added", "removed", "renewed", "sent", "parts", "calls", "route", "seconds",
 }  # fmt: skip
 
 

@@ -52,6 +52,8 @@ class Plan(BaseModel):
         damage: Why the ledger is not trusted, so that the audience is replaced; None normally.
         table: Counts of the table that the target comes from; None in old plans that did not record them.
         register_number: Number of the register of erased members that the target was checked against; 0: of none.
+        erased: Number of members that were taken out of the target, because they asked for erasure after the segment
+            was read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,6 +74,7 @@ class Plan(BaseModel):
     damage: str | None = None
     table: TableFacts | None = None
     register_number: NonNegativeInt = 0
+    erased: NonNegativeInt = 0
 
     @property
     def sent(self) -> int:
@@ -222,7 +225,7 @@ def plan_again(files: Files, state: State, plan: Plan, *, folder: str) -> Plan:
     Raises:
         TerminalError: As in `plan_parts`.
     """
-    return plan_parts(
+    again = plan_parts(
         files,
         state,
         plan.target,
@@ -235,6 +238,7 @@ def plan_again(files: Files, state: State, plan: Plan, *, folder: str) -> Plan:
         table=plan.table,
         register_number=plan.register_number,
     )
+    return again.model_copy(update={"erased": plan.erased})
 
 
 def removal_parts(

@@ -71,6 +71,7 @@ def segment_report(
             "tables": normalised.tables if normalised else (),
             "requests": unfinished,
             **(_warnings(chunked, chunked.plan) if chunked and chunked.plan else {}),
+            **(_erased_later(normalised.staged, chunked) if normalised and chunked else {}),
             **(_planned_counts(chunked.plan) if is_carried_out and chunked and chunked.plan else {}),
             **(_delivered_counts(delivered) if delivered else {}),
         }
@@ -91,6 +92,14 @@ def _staged_counts(staged: Staged) -> dict[str, object]:
     if staged.joined:
         counts |= staged.joined.model_dump(include={"customers", "without_profile", "unreadable"})
     return counts
+
+
+def _erased_later(staged: Staged, chunked: Chunked) -> dict[str, object]:
+    """The counts that change because members asked for erasure after the segment was read."""
+    left_out = chunked.plan.erased if chunked.plan else 0
+    if not left_out:
+        return {}
+    return {"members": staged.members.count - left_out, "erased": (staged.erased or 0) + left_out}
 
 
 def _warnings(chunked: Chunked, plan: Plan) -> dict[str, object]:

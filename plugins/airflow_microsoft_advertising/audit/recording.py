@@ -44,12 +44,13 @@ def configuration_digest(export: Export) -> str:
     return digest_of(export.model_dump(mode="json", exclude_unset=True))
 
 
-def record_start(run: ExportRun, chosen: Sequence[str]) -> None:
+def record_start(run: ExportRun, chosen: Sequence[str], *, is_refused: bool = False) -> None:
     """Record that a run begins.
 
     Args:
         run: The run.
         chosen: Names of the segments that were asked for; empty: all.
+        is_refused: Whether it may not begin; then no agreement allows it, even if one has allowed an earlier try.
 
     Raises:
         CustomerMatchError: The workspace refuses.
@@ -71,7 +72,7 @@ def record_start(run: ExportRun, chosen: Sequence[str]) -> None:
         ignore_guards=run.ignore_guards,
         ending=run.ending,
         chosen=tuple(chosen),
-        privacy=load_agreement(run),
+        privacy=None if is_refused else load_agreement(run),
     )
     trail_of(export, run.workspace).append([event], run.now())
 

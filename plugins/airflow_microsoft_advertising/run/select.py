@@ -5,8 +5,11 @@ A wrong `cid` or `aid` is so found before anything is read, not hours later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_microsoft_advertising.audit.recording import record_start
 from airflow_microsoft_advertising.connection.account_check import check_account
@@ -28,9 +31,31 @@ if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.export_run import ExportRun
     from customer_match.planning.known_tables import Seen
 
-__all__ = ["check_before_reading", "check_run", "select_segments"]
+__all__ = ["check_before_reading", "check_run", "refusals_recorded", "select_segments"]
 
 log = logger(__name__)
+
+
+@contextmanager
+def refusals_recorded(run: ExportRun, names: Sequence[str]) -> Iterator[None]:
+    """Record in the audit trail that a run begins, if checks refuse it before `select_segments` does so.
+
+    Its end is recorded with its report. A fault is logged: the refusal is what users need to see.
+
+    Args:
+        run: The run.
+        names: The segments that were asked for; empty: all.
+    """
+    try:
+        yield
+    except AirflowSkipException:
+        raise
+    except Exception:
+        try:
+            record_start(run, names, is_refused=True)
+        except Exception as error:  # noqa: BLE001 (as above)
+            log.warning("The audit trail has no start of this run: %s: %s", type(error).__name__, error)
+        raise
 
 
 def check_before_reading(run: ExportRun) -> None:

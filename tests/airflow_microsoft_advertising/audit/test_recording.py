@@ -8,17 +8,20 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_microsoft_advertising.audit.recording import configuration_digest, record_start, trail_of
 from airflow_microsoft_advertising.run.chunk import chunk_segment
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.report import record_stop, write_report
-from airflow_microsoft_advertising.run.select import select_segments
+from airflow_microsoft_advertising.run.select import refusals_recorded, select_segments
 from airflow_microsoft_advertising.run.validate import validate_segment
 from customer_match.audit.verification import Verdict
+from customer_match.erasure.people import read_people
+from customer_match.erasure.register import KEY_NAME, Register
 from customer_match.errors import ConfigurationError, TransientError
 from customer_match.export.model import Export
+from customer_match.history.rows import rows_of
 from customer_match.ledger.parts import Request
 from customer_match.ledger.store import Ledger, ledger_folder
 from customer_match.runs.states import RunKind
@@ -111,6 +114,33 @@ class TestStart:
             select_segments(run)
         assert entries(run) == []
 
+    def test_a_run_that_is_refused(self, lake: Lake) -> None:
+        """Even if an earlier try of it was allowed, nothing allows this one."""
+        run = lake.run(ordered_by="maria")
+        agreement = {"by": "Maria Silva", "on": "2026-01-31T09:00:00Z", "text": "1-abc"}
+        run.workspace.write_bytes(f"{run.folder}/privacy.json", json.dumps(agreement).encode())
+        with pytest.raises(AirflowFailException, match="no"), refusals_recorded(run, ["Gold"]):
+            raise AirflowFailException("no")
+        [entry] = entries(run)
+        assert (entry["event"], entry["user"], entry["chosen"]) == ("run started", "maria", ["Gold"])
+        assert "privacy" not in entry
+
+    def test_a_run_that_goes_on_or_is_skipped_has_no_entry_of_a_refusal(self, lake: Lake) -> None:
+        run = lake.run()
+        with refusals_recorded(run, ()):
+            pass
+        with pytest.raises(AirflowSkipException), refusals_recorded(run, ()):
+            raise AirflowSkipException
+        assert entries(run) == []
+
+    @pytest.mark.usefixtures("full_disk")
+    def test_a_refusal_is_told_even_if_it_cannot_be_recorded(
+        self, lake: Lake, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with pytest.raises(AirflowFailException, match="not allowed"), refusals_recorded(lake.run(), ()):
+            raise AirflowFailException("not allowed")
+        assert "The audit trail has no start of this run" in caplog.text
+
     def test_a_dry_run_says_so(self, lake: Lake) -> None:
         run = lake.run(dry_run=True)
         segments = select_segments(run)
@@ -162,6 +192,19 @@ class TestEnd:
         assert (end["event"], end["state"], end["segments"], end["failed"]) == ("run ended", "partial", 2, 1)
         assert {entry["kind"] for entry in entries(run)} == {"scheduled"}
         assert verdict(run).faults == ()
+
+    def test_who_was_erased_is_counted(self, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+        run = lake.run(dry_run=True)
+        monkeypatch.setenv(f"AIRFLOW_VAR_{KEY_NAME.upper()}", "01" * 32)
+        prepare(run, SILVER)
+        Register(run.workspace).add(
+            b"\x01" * 32, read_people(["anna@example.com", "eve@example.org"]).digests
+        )
+        prepare(run, GOLD)
+        report = write_report(run, [GOLD, SILVER])
+        gold, silver, _ = entries(run)
+        assert (gold["erased"], gold["members"], silver.get("erased")) == (1, 2, None)
+        assert [row.erased for row in rows_of(report)] == [1, None]
 
     def test_another_content_has_another_fingerprint(self, lake: Lake) -> None:
         found = []

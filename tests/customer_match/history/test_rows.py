@@ -43,6 +43,11 @@ def test_a_delivered_segment() -> None:
     assert (row.sent, row.refused, row.replaced) == (1_520, 2, False)
 
 
+@pytest.mark.parametrize("erased", [None, 0, 3])
+def test_who_was_erased_is_counted(erased: int | None) -> None:
+    assert one(a_segment(erased=erased)).erased == erased
+
+
 def test_what_is_unknown_is_not_zero() -> None:
     row = one(SegmentReport(segment="t", audience="T", outcome=Outcome.FAILED, message="Why."))
     known = {name for name, value in row.model_dump().items() if value is not None}

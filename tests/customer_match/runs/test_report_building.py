@@ -166,6 +166,20 @@ def test_who_was_kept_out_is_told_apart(records: SegmentRecords) -> None:
         assert text in page
 
 
+@pytest.mark.parametrize(("before", "later", "told"), [(4, 0, 4), (4, 3, 7), (None, 3, 3), (None, 0, None)])
+def test_who_asked_for_erasure_before_or_after_the_table_was_read(
+    records: SegmentRecords, before: int | None, later: int, told: int | None
+) -> None:
+    """The upload looks at the register again, and takes out who has asked meanwhile."""
+    normalised = NORMALISED.model_copy(
+        update={"staged": NORMALISED.staged.model_copy(update={"erased": before})}
+    )
+    chunked = CHUNKED.model_copy(update={"plan": PLAN.model_copy(update={"erased": later})})
+    segment = report_of(records, VALIDATED, normalised, chunked, DELIVERED)
+    assert (segment.erased, segment.members) == (told, 2_000 - later)
+    assert (f"{told} members erased" in summary_of(run_of(segment))) == bool(told)
+
+
 def test_what_suppression_lists_are_of_no_use_is_told_once(records: SegmentRecords) -> None:
     """In JSON with all counts; in text and on the page each list that has such rows, however many segments read it."""
     lists = (
