@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 from typing import BinaryIO
 
+from customer_match.members.envelope import Envelope
+
 __all__ = ["MemoryStorage"]
 
 
 class MemoryStorage:
     """A workspace in a dictionary: a file appears when it is closed, `create` is exclusive."""
 
-    def __init__(self) -> None:
+    def __init__(self, envelope: Envelope | None = None) -> None:
         self.files: dict[str, bytes] = {}
+        self.envelope = envelope or Envelope()
 
     def open_input(self, relative: str) -> BinaryIO:
         return io.BytesIO(self.read_bytes(relative))

@@ -306,6 +306,8 @@ class Delivery:
         return self._ledger.write(error.entry, error.entry.state.by_bulk())
 
     def finish(self, entry: Entry) -> None:
-        """Settle the ledger."""
+        """Settle the ledger, and encrypt its files anew if they are not encrypted as new ones are."""
         if entry.state.parts:
             self._ledger.settle(entry, self._generations.confirm(entry))
+        elif not self._ledger.is_encrypted_as_new(entry.state):
+            self._ledger.settle(entry, entry.state)

@@ -39,6 +39,7 @@ class UploadAudienceOperator(WaitingOperator):
         export: Values of the export for all of its audiences, made by `spec.export_values`. Only `mark` is required.
         workspace_root: Path or URL of the workspace (templated).
         workspace_conn_id: Airflow connection of the workspace; None for a local folder (templated).
+        encrypt_members: Whether new files of members in the workspace are encrypted.
         microsoft_advertising_conn_id: Airflow connection of the service (templated).
         kwargs: Arguments of `WaitingOperator`: `customer_id`, `account_id` (templated), `deferrable` (default: yes),
             `upload_timeout`, `poll_schedule`.
@@ -62,6 +63,7 @@ class UploadAudienceOperator(WaitingOperator):
         export: dict[str, Any],
         workspace_root: str,
         workspace_conn_id: str | None = None,
+        encrypt_members: bool = False,
         microsoft_advertising_conn_id: str = DEFAULT_CONNECTION,
         **kwargs: Any,
     ) -> None:
@@ -70,6 +72,7 @@ class UploadAudienceOperator(WaitingOperator):
         self.export = export
         self.workspace_root = workspace_root
         self.workspace_conn_id = workspace_conn_id
+        self.encrypt_members = encrypt_members
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Start or resume the delivery. Defers while the service works, or if it asks for a pause."""
@@ -140,6 +143,7 @@ class UploadAudienceOperator(WaitingOperator):
             hook=self.hook,
             workspace_root=self.workspace_root,
             workspace_conn_id=self.workspace_conn_id,
+            encrypt_members=self.encrypt_members,
             folder=self.segment["folder"],
             audience=AudienceSpec.from_values(self.export, self.segment),
         )

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
 from customer_match.ledger.state import State
+from customer_match.members.envelope import Envelope
 from customer_match.members.files import DamagedMembers
 from customer_match.planning.data_intervals import Force, Overtaken
 from customer_match.planning.plan import Plan
@@ -234,6 +235,7 @@ class Sequence(RuleBasedStateMachine):
         self.human_must_act = False
         self.gone_on = False
         self.copy: dict[str, bytes] | None = None
+        self.keys = [b"\0" * 32]
         self.lands = True
 
     # --- Runs ------------------------------------------------------------------------------------------------
@@ -486,6 +488,13 @@ class Sequence(RuleBasedStateMachine):
             service.on_call = _not_offered
         known = {8003} & set(refuse.values()) or UploadState.ROW_COUNT_EXCEEDED in ends or no_calls
         self.human_must_act = self.human_must_act or bool(known)
+
+    @rule(seals=st.booleans(), new_key=st.booleans())
+    def encryption_changes(self, *, seals: bool, new_key: bool) -> None:
+        """Files of members are encrypted from now on, or no longer; with another key, or the same."""
+        if new_key:
+            self.keys.insert(0, bytes([len(self.keys)] * 32))
+        self.world.storage.envelope = Envelope(self.keys.copy, seals=seals)
 
     @rule(minutes=st.sampled_from([1, 5, 10, 15, 60]))
     def minutes_pass(self, minutes: int) -> None:

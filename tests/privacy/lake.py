@@ -20,7 +20,7 @@ from customer_match_sample_lake.samples import Samples
 from tests.customer_match.tables import test_bad_inputs as bad_inputs
 from tests.privacy.needles import Needles, digests_of
 
-__all__ = ["CANARY", "FAULTY", "CanaryLake", "write_lake"]
+__all__ = ["CANARY", "ENCRYPTED", "FAULTY", "CanaryLake", "write_lake"]
 
 CANARY = "zqcanary"
 """Every canary that this module makes begins so."""
@@ -37,6 +37,9 @@ FAULTY = {
     "guarded": "stopped by a guard",
 }
 """The exports with faults, beside those of the sample lakes."""
+
+ENCRYPTED = ("encrypted", "encrypted-guarded")
+"""Exports that encrypt their files of members, in a workspace of their own; the second fails after it has staged."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,11 @@ class CanaryLake:
     def workspace(self) -> Path:
         return self.folder / "workspace"
 
+    @property
+    def encrypted(self) -> Path:
+        """The workspace of the exports that encrypt."""
+        return self.folder / "encrypted"
+
 
 def write_lake(folder: Path, secrets: Iterable[str] = ()) -> CanaryLake:
     """Write the lake, with all sample lakes.
@@ -72,6 +80,7 @@ def write_lake(folder: Path, secrets: Iterable[str] = ()) -> CanaryLake:
     writer = _Writer(folder)
     for name in FAULTY:
         getattr(writer, name)()
+    writer.encrypted()
     people = Profiles.first(_LAST - _FIRST, start=_FIRST).numbers
     local_parts = names(people, samples.seed).local_part.to_pylist()
     values = [
@@ -161,6 +170,19 @@ class _Writer:
         rejected = [self.address("guard"), *(f"{self.address('rejected')} {i}" for i in range(300))]
         _parquet(root / "Rejected" / "a.parquet", pa.table({"Email": rejected}))
         self._export("guarded", segments=["Rejected"])
+
+    def encrypted(self) -> None:
+        for name in ENCRYPTED:
+            people = [self.address(f"{name}-{number}") for number in range(300)]
+            people += [f"{people[0]} rejected"] * (1_000 if name == ENCRYPTED[1] else 0)
+            _parquet(self.folder / "lakes" / name / "People" / "a.parquet", pa.table({"Email": people}))
+            self._export(
+                name,
+                segments=[{"table": "People", "audience": name}],
+                encrypt_members=True,
+                workspace={"root": str(self.folder / "encrypted")},
+                route="bulk",
+            )
 
     def _export(self, name: str, **changes: Any) -> None:
         values: Mapping[str, Any] = {

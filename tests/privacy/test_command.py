@@ -14,7 +14,7 @@ import pytest
 from customer_match_demo.stack import account_connection, airflow_environment
 from customer_match_sample_lake.registry import SHAPES
 from tests.microsoft_advertising_simulator.api import Simulator
-from tests.privacy.lake import FAULTY, CanaryLake, write_lake
+from tests.privacy.lake import ENCRYPTED, FAULTY, CanaryLake, write_lake
 from tests.privacy.leftovers import leftovers
 
 pytestmark = pytest.mark.slow
@@ -33,6 +33,8 @@ for export in sys.argv[1:]:
 """
 """One process for all of them: starting it takes longer than most of its runs."""
 
+KEY = "5eed" * 16
+
 MEMBERS = re.compile(r".*/(members|certain|possible|(add|remove|replace)-\d+)\.parquet(: member)?$")
 """The files that hold digests, and are to: staged members, parts, and the ledger (docs/privacy.md)."""
 
@@ -44,16 +46,17 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CanaryLake,
     simulator = Simulator(folder / "simulator")
     simulator.api.control("settings", {"queue_seconds": 0, "processing_seconds": 0})
     secrets = [simulator.ready[key] for key in ("client_secret", "refresh_token", "developer_token")]
-    lake = write_lake(folder / "lake", secrets)
+    lake = write_lake(folder / "lake", [*secrets, KEY])
     out = folder / "out"
     (out / "tmp").mkdir(parents=True)
     environment = {
         **airflow_environment(out / "airflow"),
         "CUSTOMER_MATCH_EXPORTS": str(lake.exports),
         "AIRFLOW_CONN_MICROSOFT_ADVERTISING_DEFAULT": json.dumps(account_connection(simulator.ready)),
+        "AIRFLOW_VAR_CUSTOMER_MATCH_WORKSPACE_SECRET": KEY,
         "TMPDIR": str(out / "tmp"),
     }
-    command = [sys.executable, "-c", COMMANDS, *SHAPES, *FAULTY]
+    command = [sys.executable, "-c", COMMANDS, *SHAPES, *FAULTY, *ENCRYPTED]
     with (out / "output.txt").open("w") as output:
         subprocess.run(
             command, env=environment, stdout=output, stderr=subprocess.STDOUT, check=True, timeout=280
@@ -75,6 +78,15 @@ def test_no_address_no_digest_and_no_secret_is_left_behind(left: tuple[CanaryLak
     outside = {name: needles for name, needles in found.items() if not MEMBERS.match(name)}
     assert outside == {}
     assert found, "the members' digests are where they are to be, so the search sees them"
+
+
+def test_no_digest_can_be_read_in_an_encrypted_workspace(left: tuple[CanaryLake, Path]) -> None:
+    """One run has delivered its members, the other has failed and kept what it had staged."""
+    files = leftovers(left[0].encrypted)
+    members = {name for name in files if MEMBERS.match(name)}
+    assert {name.split("/")[0] for name in members} == {"ledgers", "staged"}
+    assert all(files[name].partition("\n")[2].startswith("CMSEAL1\n") for name in members)
+    assert left[0].needles.found_in(files) == {}
 
 
 def test_nothing_temporary_is_left_behind(left: tuple[CanaryLake, Path]) -> None:

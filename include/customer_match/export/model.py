@@ -228,6 +228,12 @@ class Export(Section):
         "`source`, or the root folder alone. All workers need access to it.",
         examples=["{connection: lake, root: abfs://lake/workspace}"],
     )
+    encrypt_members: Switch = Field(
+        default=False,
+        description="Whether files of digests in the workspace are encrypted, for storage that does not do it. The "
+        "[key](privacy.md#encryption) is in an Airflow Variable.",
+        examples=[True],
+    )
     guards: Guards = Field(
         default=Guards(),
         description="Limits that stop a segment before it harms its audience. `null` turns a guard off.",

@@ -2,8 +2,8 @@
 
 | format | content |
 |---|---|
-| 5 | the present format |
-| 4, 3, 2 | the same, with fewer keys in the state |
+| 6 | the present format |
+| 5, 4, 3, 2 | the same, with fewer keys in the state |
 | 1 | the JSON alone, without a checksum |
 
 All formats can be read. Each new key needs a new format number, so that an older release asks to be updated instead of
@@ -24,8 +24,8 @@ from customer_match.release import release
 
 __all__ = ["FORMAT", "DamagedState", "decode", "encode"]
 
-FORMAT: Final = 5
-_WITH_CHECKSUM: Final = frozenset({2, 3, 4, FORMAT})
+FORMAT: Final = 6
+_WITH_CHECKSUM: Final = frozenset({2, 3, 4, 5, FORMAT})
 
 
 class DamagedState(Exception):

@@ -150,13 +150,22 @@ class Ledger:
     def settle(self, entry: Entry, state: State) -> Entry:
         """Write the state with its parts settled into files, and delete the files that no recent state needs.
 
+        Earlier files that are not encrypted as new ones are deleted at once.
+
         Raises:
             LedgerConflict: Another writer was faster.
         """
         folder = f"{self._folder}/bounds/{entry.number + 1:010d}"
         following = self.write(entry, state.at_rest(settle(self._storage, state, folder)))
         self._prune(following)
+        if not self.is_encrypted_as_new(entry.state):
+            self._delete_bounds_until(entry.number)
         return following
+
+    def is_encrypted_as_new(self, state: State) -> bool:
+        """Whether the bounds are encrypted as new files would be; True if new files are not encrypted."""
+        files = (state.settled.certain, state.settled.possible)
+        return all(self._storage.envelope.is_current(file.seal) for file in files if file)
 
     def distrust(self, entry: Entry) -> Entry | None:
         """Verify the files of a state, and write a distrusted state if one is damaged.
@@ -264,6 +273,13 @@ class Ledger:
         for folder in kept:
             if folder not in newest and not any(path.startswith(f"{folder}/") for path in current):
                 self._storage.delete(folder, recursive=True)
+
+    def _delete_bounds_until(self, last: int) -> None:
+        """Delete the bounds of states up to a number; later ones may be another run's, if the lease was lost."""
+        bounds = f"{self._folder}/bounds"
+        for name in self._storage.list(bounds):
+            if name.isdigit() and int(name) <= last:
+                self._storage.delete(f"{bounds}/{name}", recursive=True)
 
     def _numbers(self) -> list[int]:
         return self._states().numbers

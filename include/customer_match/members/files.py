@@ -1,12 +1,14 @@
-"""Files of members: sorted digests as Parquet.
+"""Files of members: sorted digests as Parquet, encrypted if the workspace's envelope does so.
 
 One column `member` of 32 bytes, uncompressed (digests do not compress). The reference to a file holds a checksum of all
-its members, so that an incomplete, damaged or foreign file is detected when it is read.
+its members, a keyed one if the file is encrypted, so that an incomplete, damaged or foreign file is detected when it is
+read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, Protocol
 
 import numpy as np
@@ -14,10 +16,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from isal import isal_zlib
-from pydantic import BaseModel, ConfigDict, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from customer_match.errors import TerminalError
 from customer_match.members.digests import DIGEST_BYTES, Digests, empty
+from customer_match.members.envelope import Envelope
 
 __all__ = [
     "DamagedMembers",
@@ -40,8 +43,10 @@ class MembersFile(BaseModel):
         path: Relative to the workspace.
         count: Number of members in it.
         checksum: CRC-32 of all its members in order, as 8 hex digits. It binds the reference to the file, so that
-            another file with as many members is detected. None in old references that did not record it; their files
-            have checksums of pages.
+            another file with as many members is detected. None if the file is encrypted, as the checksum of a single
+            member would tell who it is; and in old references that did not record it, whose files have checksums of
+            pages.
+        seal: Id of the key of the encrypted file, and a keyed checksum; None if the file is not encrypted.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -49,6 +54,7 @@ class MembersFile(BaseModel):
     path: str
     count: NonNegativeInt
     checksum: str | None = None
+    seal: str | None = Field(default=None, exclude_if=lambda seal: seal is None)
 
 
 class DamagedMembers(TerminalError):
@@ -57,6 +63,10 @@ class DamagedMembers(TerminalError):
 
 class Files(Protocol):
     """The part of a workspace that files of members need."""
+
+    @property
+    def envelope(self) -> Envelope:
+        """Encrypts and decrypts files of members."""
 
     def open_input(self, relative: str, /) -> BinaryIO:
         """Open a file for reading."""
@@ -69,19 +79,25 @@ class Files(Protocol):
 
 
 def write_members(files: Files, path: str, arrays: Iterable[Digests]) -> MembersFile:
-    """Write sorted, distinct members to a file, in constant memory."""
+    """Write sorted, distinct members to a file, in constant memory.
+
+    Raises:
+        ConfigurationError: The file has to be encrypted, and there is no key.
+    """
     count = checksum = 0
     with (
         files.open_output(path) as file,
+        files.envelope.sealing(file, path) as content,
         pq.ParquetWriter(
-            file, _SCHEMA, compression="none", use_dictionary=False, write_statistics=False
+            content, _SCHEMA, compression="none", use_dictionary=False, write_statistics=False
         ) as writer,
     ):
         for array in _regroup(arrays):
             writer.write_batch(pa.record_batch([_as_arrow(array)], schema=_SCHEMA), row_group_size=ROW_GROUP)
             count += len(array)
             checksum = _checksum(array, checksum)
-    return MembersFile(path=path, count=count, checksum=f"{checksum:08x}")
+    seal = files.envelope.seal_of(path, checksum)
+    return MembersFile(path=path, count=count, checksum=None if seal else f"{checksum:08x}", seal=seal)
 
 
 def read_members(files: Files, reference: MembersFile | None) -> Iterator[Digests]:
@@ -89,15 +105,15 @@ def read_members(files: Files, reference: MembersFile | None) -> Iterator[Digest
 
     Raises:
         DamagedMembers: The file is missing, damaged, or another file. This is known only after reading all of it.
+        ConfigurationError: The file is encrypted, and its key is missing.
     """
     if reference is None:
         return
     count = checksum = 0
+    is_old = reference.checksum is None and reference.seal is None
     try:
-        with files.open_input(reference.path) as file:
-            parquet = pq.ParquetFile(
-                file, page_checksum_verification=reference.checksum is None, pre_buffer=False
-            )
+        with _opened(files, reference) as content:
+            parquet = pq.ParquetFile(content, page_checksum_verification=is_old, pre_buffer=False)
             for batch in parquet.iter_batches(ROW_GROUP, use_threads=False):
                 digests = _as_digests(batch.column(0))
                 count += batch.num_rows
@@ -110,7 +126,7 @@ def read_members(files: Files, reference: MembersFile | None) -> Iterator[Digest
         raise DamagedMembers(
             f"{reference.path} of the workspace holds {count} members, not {reference.count}."
         )
-    if reference.checksum not in {None, f"{checksum:08x}"}:
+    if not _fits(files, reference, checksum):
         raise DamagedMembers(
             f"{reference.path} of the workspace is damaged or another file: it does not hold the {count} members that "
             "were written."
@@ -127,10 +143,11 @@ def is_any_in(files: Files, path: str, wanted: Callable[[Digests], npt.NDArray[n
 
     Raises:
         DamagedMembers: The file cannot be read.
+        ConfigurationError: The file is encrypted, and its key is missing.
     """
     try:
         with files.open_input(path) as file:
-            parquet = pq.ParquetFile(file, pre_buffer=False)
+            parquet = pq.ParquetFile(files.envelope.opened_if_sealed(file, path), pre_buffer=False)
             if parquet.schema_arrow != _SCHEMA:
                 return False
             batches = parquet.iter_batches(ROW_GROUP, use_threads=False)
@@ -144,12 +161,27 @@ def copy_members(files: Files, path: str, reference: MembersFile) -> MembersFile
 
     Raises:
         DamagedMembers: As in `read_members`.
+        ConfigurationError: As in `read_members` and `write_members`.
     """
-    if not files.link(reference.path, path):
+    is_bound_to_path = files.envelope.seals or reference.seal is not None
+    if is_bound_to_path or not files.link(reference.path, path):
         return write_members(files, path, read_members(files, reference))
     for _ in read_members(files, reference):  # only to check it
         pass
     return reference.model_copy(update={"path": path})
+
+
+@contextmanager
+def _opened(files: Files, reference: MembersFile) -> Iterator[BinaryIO]:
+    with files.open_input(reference.path) as file:
+        seal = reference.seal
+        yield file if seal is None else files.envelope.opened(file, reference.path, seal)
+
+
+def _fits(files: Files, reference: MembersFile, checksum: int) -> bool:
+    if reference.seal is not None:
+        return files.envelope.fits(reference.seal, reference.path, checksum)
+    return reference.checksum in {None, f"{checksum:08x}"}
 
 
 def _checksum(digests: Digests, before: int) -> int:

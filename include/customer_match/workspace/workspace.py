@@ -11,6 +11,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from customer_match.errors import ConfigurationError
+from customer_match.members.envelope import Envelope
 from customer_match.safe_names import join
 from customer_match.storage.files import format_location, open_input, storage_faults
 from customer_match.workspace.blob import BlobStorage
@@ -47,13 +48,17 @@ class Workspace:
     Args:
         filesystem: A local one, or an object storage's (adlfs) without listing cache.
         root: The folder, without a protocol. It is created on the first write; a container is not.
+        envelope: Encrypts and decrypts files of members; None: none is encrypted.
 
     Raises:
         ConfigurationError: The storage is not known to support exclusive creation of files.
     """
 
-    def __init__(self, filesystem: fsspec.AbstractFileSystem, root: str) -> None:
+    def __init__(
+        self, filesystem: fsspec.AbstractFileSystem, root: str, envelope: Envelope | None = None
+    ) -> None:
         self.root = root.rstrip("/")
+        self.envelope = envelope or Envelope()
         self._filesystem = filesystem
         self._storage: _Storage = _storage_for(filesystem)
         self._is_checked = False

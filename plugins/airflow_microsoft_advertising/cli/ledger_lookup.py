@@ -151,13 +151,12 @@ def _exports(name: str | None) -> list[Export]:
 
 
 def _ledgers(audience: str, exports: list[Export]) -> Iterator[FoundLedger]:
-    from airflow_microsoft_advertising.lake.filesystem import filesystem  # noqa: PLC0415 - keeps --help quick
+    from airflow_microsoft_advertising.lake.workspaces import workspace_of_export  # noqa: PLC0415 - keeps --help quick
     from customer_match.ledger.lease import Lease  # noqa: PLC0415
     from customer_match.ledger.store import Ledger, ledger_folder  # noqa: PLC0415
-    from customer_match.workspace.workspace import Workspace  # noqa: PLC0415
 
     for export in exports:
-        workspace = Workspace(*filesystem(export.workspace.connection, export.workspace.locate()))
+        workspace = workspace_of_export(export)
         folder = ledger_folder(export.aid, audience)
         current = Lease(workspace, folder, audience=audience, holder="").current()
         busy = current.holder if current else None

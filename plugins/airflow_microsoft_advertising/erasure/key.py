@@ -1,33 +1,24 @@
-"""The key of the registers of erased members: an Airflow Variable, which any secrets backend can provide.
-
-Airflow encrypts Variables in its metadata database, and hides the values of those with "secret" in their names on its
-pages and in logs.
-"""
+"""The key of the registers of erased members: an Airflow Variable, which any secrets backend can provide."""
 
 from __future__ import annotations
 
-import re
 import secrets
 from typing import Final
 
 from airflow_microsoft_advertising.connection.metadata_database import has_metadata_database
 from airflow_microsoft_advertising.connection.variables import (
-    has_supervisor,
+    how_to_provide,
+    key_of,
     mask,
-    read_variable,
+    read_secret,
     write_variable,
 )
 from customer_match.erasure.register import KEY_NAME
-from customer_match.errors import ConfigurationError, TransientError
+from customer_match.errors import ConfigurationError
 
 __all__ = ["make_key", "read_key"]
 
-_DIGITS: Final = re.compile(r"[0-9a-f]{64}")
-_HOW: Final = (
-    f"Provide 64 hex digits (such as from `openssl rand -hex 32`) as the Airflow Variable {KEY_NAME!r}: in a secrets "
-    f"backend, or in the environment of all of Airflow's programs and of this command "
-    f"(AIRFLOW_VAR_{KEY_NAME.upper()})"
-)
+_HOW: Final = how_to_provide(KEY_NAME)
 
 
 def read_key() -> bytes:
@@ -37,7 +28,7 @@ def read_key() -> bytes:
         ConfigurationError: There is none, or it is not 64 hex digits.
         TransientError: Airflow cannot be asked now.
     """
-    value = _read()
+    value = read_secret(KEY_NAME)
     if value is None:
         raise ConfigurationError(
             f"The workspace has a register of erased members, but the Airflow Variable {KEY_NAME!r}, which holds its "
@@ -56,7 +47,7 @@ def make_key() -> tuple[bytes, bool]:
         ConfigurationError: It is not 64 hex digits, or there is none and no metadata database to store one in.
         TransientError: Airflow cannot be asked now.
     """
-    value = _read()
+    value = read_secret(KEY_NAME)
     if value is not None:
         return _key(value), False
     if not has_metadata_database():
@@ -69,41 +60,17 @@ def make_key() -> tuple[bytes, bool]:
     write_variable(
         KEY_NAME, made, "Key of the registers of erased members. If it is lost, no export can run."
     )
-    stored = _read()  # of two commands, the later one counts
+    stored = read_secret(KEY_NAME)  # of two commands, the later one counts
     if stored is None:
         raise ConfigurationError(f"The new key could not be stored. {_HOW}.")
     return _key(stored), True
 
 
-def _read() -> str | None:
-    try:
-        if has_supervisor() or has_metadata_database():
-            return read_variable(KEY_NAME)
-        return _from_backends()
-    except Exception as error:
-        raise TransientError(
-            f"The Airflow Variable {KEY_NAME!r} cannot be read ({type(error).__name__}). Trying again later."
-        ) from error
-
-
-def _from_backends() -> str | None:
-    """Ask all secrets backends but the metadata database, which does not exist: asking would make an empty one."""
-    from airflow.configuration import ensure_secrets_loaded  # noqa: PLC0415 (reads Airflow's settings)
-    from airflow.secrets.metastore import MetastoreBackend  # noqa: PLC0415
-
-    found = (
-        backend.get_variable(KEY_NAME)
-        for backend in ensure_secrets_loaded()
-        if not isinstance(backend, MetastoreBackend)
-    )
-    return next((value for value in found if value is not None), None)
-
-
 def _key(value: str) -> bytes:
-    mask(value)
-    if not _DIGITS.fullmatch(value.strip().lower()):
+    key = key_of(value)
+    if key is None:
         raise ConfigurationError(
             f"The Airflow Variable {KEY_NAME!r} is not a key: it must be 64 hex digits. Restore the right value. If "
             f"nobody was ever erased: {_HOW[0].lower()}{_HOW[1:]}."
         )
-    return bytes.fromhex(value.strip())
+    return key

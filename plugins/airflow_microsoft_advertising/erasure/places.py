@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
-from airflow_microsoft_advertising.lake.filesystem import filesystem
+from airflow_microsoft_advertising.lake.workspaces import open_workspace
 from customer_match.ledger.lookup import Ledgers
 from customer_match.workspace.workspace import Workspace
 from customer_match_delivery.marks import Mark, mark_in
@@ -149,7 +149,11 @@ def places_of(exports: Iterable[Export | BrokenExport]) -> list[Place]:
 
 
 def _place(location: str, exports: Sequence[Export], unreached: Sequence[str]) -> Place:
-    workspace = Workspace(*filesystem(exports[0].workspace.connection, location))
+    workspace = open_workspace(
+        exports[0].workspace.connection,
+        location,
+        encrypt_members=any(export.encrypt_members for export in exports),
+    )
     ids = dict.fromkeys(export.aid for export in exports)
     accounts = [Account([one for one in exports if one.aid == aid], workspace) for aid in ids]
     others = [

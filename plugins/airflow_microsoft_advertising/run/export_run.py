@@ -13,6 +13,7 @@ from propcache.api import cached_property
 
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake.filesystem import filesystem
+from airflow_microsoft_advertising.lake.workspaces import workspace_of_export
 from customer_match.clocks import MAX_CLOCK_SKEW
 from customer_match.date_templates import RunDates
 from customer_match.export.model import Export
@@ -83,8 +84,7 @@ class ExportRun:
     @cached_property
     def workspace(self) -> Workspace:
         """The workspace, which holds ledgers, staged members and reports."""
-        root = self.export.workspace
-        return Workspace(*filesystem(root.connection, root.locate()))
+        return workspace_of_export(self.export)
 
     @property
     def folder(self) -> str:

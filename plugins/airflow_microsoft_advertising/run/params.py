@@ -80,6 +80,7 @@ def upload_arguments(export: Export) -> dict[str, Any]:
         "account_id": export.aid,
         "workspace_root": export.workspace.locate(),
         "workspace_conn_id": export.workspace.connection,
+        "encrypt_members": export.encrypt_members,
         "upload_timeout": timedelta(minutes=export.upload_timeout_minutes),
     }
 

@@ -15,7 +15,7 @@ from propcache.api import cached_property
 
 from airflow_microsoft_advertising.erasure.kept_out import read_erased
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
-from airflow_microsoft_advertising.lake.filesystem import filesystem
+from airflow_microsoft_advertising.lake.workspaces import open_workspace
 from airflow_microsoft_advertising.links import audiences_url
 from airflow_microsoft_advertising.metrics import table
 from airflow_microsoft_advertising.metrics.sending import send
@@ -74,6 +74,7 @@ class Upload:
         folder: The segment's folder of this run in the workspace.
         audience: The audience as the export specifies it.
         run: Name of the run, as holder of the lease: one run at a time works on an audience.
+        encrypt_members: Whether new files of members are encrypted.
     """
 
     hook: MicrosoftAdvertisingHook
@@ -82,6 +83,7 @@ class Upload:
     folder: str
     audience: AudienceSpec
     run: str
+    encrypt_members: bool = False
 
     @classmethod
     def of(cls, run: ExportRun, segment: Segment, *, holder: str) -> Self:
@@ -100,6 +102,7 @@ class Upload:
             workspace_conn_id=workspace.connection,
             folder=run.segment_folder(segment),
             audience=run.audience(segment),
+            encrypt_members=run.export.encrypt_members,
         )
 
     def start(self, *, since: float | None = None) -> NextMove:
@@ -247,7 +250,9 @@ class Upload:
 
     @cached_property
     def _workspace(self) -> Workspace:
-        return Workspace(*filesystem(self.workspace_conn_id, self.workspace_root))
+        return open_workspace(
+            self.workspace_conn_id, self.workspace_root, encrypt_members=self.encrypt_members
+        )
 
     @property
     def _ledgers(self) -> Ledgers:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from airflow_microsoft_advertising.lake.filesystem import filesystem
+from airflow_microsoft_advertising.lake.workspaces import open_workspace
 from customer_match.runs.folders import report_file, report_page
-from customer_match.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from airflow.serialization.definitions.dag import SerializedDAG
     from sqlalchemy.orm import Session
+
+    from customer_match.workspace.workspace import Workspace
 
 __all__ = [
     "UPLOAD",
@@ -83,7 +84,7 @@ def workspace_of(dag: SerializedDAG | None) -> Workspace | None:
     """
     task = dag.task_dict.get(UPLOAD) if dag else None
     root, connection = getattr(task, "workspace_root", None), getattr(task, "workspace_conn_id", None)
-    return None if root is None else Workspace(*filesystem(connection, root))
+    return None if root is None else open_workspace(connection, root)
 
 
 def connection_of(dag: SerializedDAG) -> str:

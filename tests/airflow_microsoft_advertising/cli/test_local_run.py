@@ -364,14 +364,14 @@ def test_older_data_are_skipped(lake: Lake, service: ClosingService) -> None:
 
 def test_the_upload_is_the_one_of_the_dag(lake: Lake) -> None:
     """The scheduler's operator and this run pass the same values to a segment's delivery."""
-    run = lake.run(scope="Account", membership_duration=30, adopt=True)
+    run = lake.run(scope="Account", membership_duration=30, adopt=True, encrypt_members=True)
     operator = export_dag(run.export).get_task("segment.upload")
     segment = select_segments(run)[0]
     operator.segment = run.upload_values(segment)
     dag_run = SimpleNamespace(dag_id=run.export.name, run_id=run.run_id)
     scheduled = operator._upload({"dag_run": dag_run})
     local = LocalRun(run)._upload_of(segment)
-    for field in ("workspace_root", "workspace_conn_id", "folder", "audience"):
+    for field in ("workspace_root", "workspace_conn_id", "encrypt_members", "folder", "audience"):
         assert getattr(local, field) == getattr(scheduled, field)
     assert local.hook.account() == scheduled.hook.account()
     assert local.run.startswith(scheduled.run)

@@ -141,7 +141,7 @@ def test_a_ledger_of_a_release_to_come_is_not_replaced(at: Installation) -> None
     gold, silver = json.loads(ended.stdout)["segments"]
     assert (gold["outcome"], silver["outcome"]) == ("failed", "delivered")
     for words in (
-        f"{newest.relative_to(at.workspace)} of the workspace was written by release 0.9.0 of this project in format 6",
+        f"{newest.relative_to(at.workspace)} of the workspace was written by release 0.9.0 of this project in format 7",
         "Nothing was changed. Update this project here",
         "docs/operations.md",
     ):

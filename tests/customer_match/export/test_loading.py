@@ -57,6 +57,7 @@ membership_duration: 30
 scope: Account
 adopt: true
 workspace: {connection: lake, root: "abfs://lake/workspace"}
+encrypt_members: true
 guards:
   allow_empty: true
   max_rejected: 0.2

@@ -64,6 +64,7 @@ def test_defaults_are_those_of_the_reference() -> None:
         "scope": "Customer",
         "adopt": False,
         "workspace": {"connection": None, "root": "workspace"},
+        "encrypt_members": False,
         "guards": {
             "allow_empty": False,
             "max_rejected": 0.5,

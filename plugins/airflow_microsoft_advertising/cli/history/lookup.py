@@ -37,11 +37,10 @@ def chosen_exports(name: str | None) -> list[Export]:
 def open_workspace(export: Export) -> Workspace:
     """Open the workspace of an export, with Airflow's connections."""
     from airflow_microsoft_advertising.cli.airflow_settings import airflow_connections  # noqa: PLC0415 - as above
-    from airflow_microsoft_advertising.lake.filesystem import filesystem  # noqa: PLC0415
-    from customer_match.workspace.workspace import Workspace  # noqa: PLC0415
+    from airflow_microsoft_advertising.lake.workspaces import workspace_of_export  # noqa: PLC0415
 
     with airflow_connections():
-        return Workspace(*filesystem(export.workspace.connection, export.workspace.locate()))
+        return workspace_of_export(export)
 
 
 @logs_on_stderr()
