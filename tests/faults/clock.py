@@ -43,6 +43,7 @@ MODULES: Final = frozenset(
         "airflow_microsoft_advertising.connection.consent",
         "airflow_microsoft_advertising.connection.terms",
         "airflow_microsoft_advertising.customer_match",
+        "airflow_microsoft_advertising.erasure.lookup",
         "airflow_microsoft_advertising.erasure.removing",
         "airflow_microsoft_advertising.erasure.request",
         "airflow_microsoft_advertising.hook",

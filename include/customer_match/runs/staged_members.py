@@ -12,7 +12,7 @@ from customer_match.members.digests import Digests
 from customer_match.members.files import DamagedMembers, Files, is_any_in
 from customer_match.redaction import logger
 
-__all__ = ["StagedMembers", "delete_staged"]
+__all__ = ["StagedMembers", "delete_staged", "runs_with"]
 
 log = logger(__name__)
 
@@ -72,6 +72,15 @@ def delete_staged(storage: RunsStorage, wanted: Wanted, *, needed: Collection[st
     if deleted:
         log.info("Deleted %d staged files of ended runs, because they held erased members", deleted)
     return StagedMembers(deleted, tuple(not_ended))
+
+
+def runs_with(storage: RunsStorage, wanted: Wanted) -> tuple[str, ...]:
+    """The folders of runs whose staged files hold any of the members; a file that cannot be read counts as such."""
+    return tuple(
+        run
+        for run, _ in _runs(storage)
+        if any(_holds(storage, path, wanted) for path in _files(storage, run))
+    )
 
 
 def _runs(storage: RunsStorage) -> Iterator[tuple[str, str]]:

@@ -24,6 +24,7 @@ from airflow_microsoft_advertising.cli.checking.command import validate
 from airflow_microsoft_advertising.cli.cleaning.command import clean
 from airflow_microsoft_advertising.cli.consent import command as consent_command
 from airflow_microsoft_advertising.cli.forgetting.command import forget
+from airflow_microsoft_advertising.cli.forgetting.lookup import lookup
 from airflow_microsoft_advertising.cli.history.report import report
 from airflow_microsoft_advertising.cli.history.runs import history, status
 from airflow_microsoft_advertising.cli.login.command import login
@@ -148,6 +149,7 @@ app.command()(history)
 app.command()(report)
 app.command()(audiences)
 app.command()(forget)
+app.command()(lookup)
 app.command()(clean)
 app.command("sample-lake")(sample_lake)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake.workspaces import open_workspace
+from customer_match.errors import CustomerMatchError
 from customer_match.ledger.lookup import Ledgers
 from customer_match.workspace.workspace import Workspace
 from customer_match_delivery.marks import Mark, mark_in
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from customer_match.routes import RouteChoice
     from microsoft_advertising.models import Audience
 
-__all__ = ["Account", "Place", "Target", "places_of"]
+__all__ = ["Account", "Place", "Target", "places_of", "unreadable_ledger"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,24 @@ class Account:
     def id(self) -> str:
         """The account's id at the service."""
         return self.exports[0].aid
+
+    def reach(self) -> tuple[MicrosoftAdvertisingHook, list[Audience]]:
+        """Find a connection of the account's exports that can be used.
+
+        Returns:
+            Its hook, and all audiences of the account.
+
+        Raises:
+            CustomerMatchError: There is none; the error is that of the first.
+        """
+        errors = []
+        for hook in self.hooks:
+            try:
+                with hook.get_conn() as client:
+                    return hook, client.list_audiences()
+            except CustomerMatchError as error:
+                errors.append(error)
+        raise errors[0]
 
     @property
     def hooks(self) -> list[MicrosoftAdvertisingHook]:
@@ -141,11 +160,19 @@ def places_of(exports: Iterable[Export | BrokenExport]) -> list[Place]:
         if isinstance(export, BrokenExport):
             unreached.append(
                 f"The export file {export.path.name} is not valid, so its audiences were not looked at. Correct it "
-                "(`customer-match validate`), then run `customer-match forget --pending`."
+                "(`customer-match validate`)."
             )
         else:
             groups.setdefault(export.workspace.locate(), []).append(export)
     return [_place(location, group, unreached) for location, group in groups.items()]
+
+
+def unreadable_ledger(folder: str) -> str:
+    """Say that a ledger cannot be read, and what to do about it."""
+    return (
+        f"No state of the ledger in {folder} of the workspace can be read, and no audience has its name. If the "
+        "audience does not exist any more, delete the folder; otherwise run its export once."
+    )
 
 
 def _place(location: str, exports: Sequence[Export], unreached: Sequence[str]) -> Place:
@@ -158,8 +185,8 @@ def _place(location: str, exports: Sequence[Export], unreached: Sequence[str]) -
     accounts = [Account([one for one in exports if one.aid == aid], workspace) for aid in ids]
     others = [
         f"The workspace has ledgers of the account {aid}, which no export file names, so there is no connection to it. "
-        f"Add an export file with `aid: {aid}`, then run `customer-match forget --pending`. If the audiences of that "
-        f"account were deleted, delete the folder ledgers/{aid} of the workspace."
+        f"Add an export file with `aid: {aid}`; or, if the audiences of that account were deleted, delete the folder "
+        f"ledgers/{aid} of the workspace."
         for aid in workspace.list("ledgers")
         if aid not in ids
     ]

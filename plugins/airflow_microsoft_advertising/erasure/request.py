@@ -12,9 +12,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airflow_microsoft_advertising.audit.recording import trail_of
+from airflow_microsoft_advertising.erasure.places import unreadable_ledger
 from airflow_microsoft_advertising.erasure.removing import Remover
 from customer_match.audit.events import MembersErased, name_of_user
 from customer_match.erasure.evidence import AudienceEvidence, Evidence, Requests
@@ -26,13 +27,13 @@ from customer_match.runs.staged_members import delete_staged
 if TYPE_CHECKING:
     from airflow_microsoft_advertising.erasure.places import Account, Place, Target
     from airflow_microsoft_advertising.erasure.removing import Holder
-    from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
     from customer_match.erasure.people import People
     from customer_match.ledger.bounds import Flags
     from customer_match.members.digests import Digests
-    from microsoft_advertising.models import Audience
 
 __all__ = ["Erasing", "Finished"]
+
+_THEN: Final = "Then run `customer-match forget --pending`."
 
 
 class Finished(NamedTuple):
@@ -119,7 +120,7 @@ class Erasing:
 
     def _carry_out(self, place: Place, evidence: Evidence, given: Digests) -> Finished:
         erased = Erased(evidence.register_number, self.key, map(bytes.fromhex, evidence.ids))
-        sought, unreached = _Sought(erased, given), list(place.unreached)
+        sought, unreached = _Sought(erased, given), [f"{one} {_THEN}" for one in place.unreached]
         for account in place.accounts:
             try:
                 for target, one in self._remove(account, evidence, sought, unreached):
@@ -144,10 +145,10 @@ class Erasing:
         self, account: Account, evidence: Evidence, sought: _Sought, unreached: list[str]
     ) -> Iterator[tuple[Target, AudienceEvidence]]:
         """Remove the members from all audiences of an account where that is not done yet."""
-        hook, audiences = _first_that_works(account)
+        hook, audiences = account.reach()
         with hook.get_conn() as client:
             targets = account.targets(audiences)
-            unreached += [_unreadable(folder) for folder in targets.unknown]
+            unreached += [f"{unreadable_ledger(folder)} {_THEN}" for folder in targets.unknown]
             for name in targets.moved:
                 account.ledgers.of(name).delete_bounds()
             remover = Remover(
@@ -206,25 +207,6 @@ class Erasing:
                 failed = 0
 
 
-def _first_that_works(account: Account) -> tuple[MicrosoftAdvertisingHook, list[Audience]]:
-    """Find a connection of the account's exports that can be used.
-
-    Returns:
-        Its hook, and all audiences of the account.
-
-    Raises:
-        CustomerMatchError: There is none; the error is that of the first.
-    """
-    errors = []
-    for hook in account.hooks:
-        try:
-            with hook.get_conn() as client:
-                return hook, client.list_audiences()
-        except CustomerMatchError as error:
-            errors.append(error)
-    raise errors[0]
-
-
 def _is_done(evidence: Evidence, account: Account, target: Target) -> bool:
     known = evidence.of(account.id, target.name)
     return known is not None and known.outcome.is_final
@@ -240,14 +222,6 @@ def _needed(place: Place) -> set[str]:
             files += [call.members for call in state.late]
             needed |= {file.path for file in files if file}
     return needed
-
-
-def _unreadable(folder: str) -> str:
-    return (
-        f"No state of the ledger in {folder} of the workspace can be read, and no audience has its name. If the "
-        "audience does not exist any more, delete the folder; otherwise run its export once. Then run "
-        "`customer-match forget --pending`."
-    )
 
 
 def _line(evidence: AudienceEvidence) -> str:

@@ -1,1 +1,1 @@
-"""`customer-match forget`: erases people from all audiences."""
+"""`customer-match forget` and `customer-match lookup`: erase people from all audiences, or tell where they are."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from airflow_microsoft_advertising.cli.asking import prompt
 from customer_match.errors import ConfigurationError
@@ -14,14 +14,13 @@ if TYPE_CHECKING:
 
 __all__ = ["people_of", "refuse_arguments"]
 
-_ADVICE: Final = (
-    "Start `customer-match forget` and type the address when you are asked for it (it is not shown), pipe addresses "
-    "to it, or name a file with --file."
-)
 
-
-def refuse_arguments(given: list[str] | None) -> None:
+def refuse_arguments(given: list[str] | None, *, command: str = "forget") -> None:
     """Refuse addresses in arguments.
+
+    Args:
+        given: The arguments.
+        command: Name of the command.
 
     Raises:
         ConfigurationError: There are arguments.
@@ -29,7 +28,9 @@ def refuse_arguments(given: list[str] | None) -> None:
     if given:
         raise ConfigurationError(
             "Addresses and hashes must not be arguments: the shell's history and the list of processes would keep "
-            f"them. Nothing was changed. Delete this line from the history of your shell. {_ADVICE}"
+            f"them. Nothing was changed. Delete this line from the history of your shell. Start `customer-match "
+            f"{command}` and type the address when you are asked for it (it is not shown), pipe addresses to it, or "
+            "name a file with --file."
         )
 
 

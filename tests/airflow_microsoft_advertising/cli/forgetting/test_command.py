@@ -126,6 +126,9 @@ class Company:
             if entry["event"] == "members erased"
         ]
 
+    def files_of_the_workspace(self) -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in (self.folder / "workspace").rglob("*") if path.is_file()}
+
     def files_that_name(self, digests: Collection[str]) -> list[str]:
         """All files of the workspace that hold one of the digests, as bytes or as text."""
         wanted = [one.encode() for one in digests] + [bytes.fromhex(one) for one in digests]
@@ -137,6 +140,15 @@ def invoke(*arguments: str, given: str | None = None) -> Result:
     result = CliRunner().invoke(app, list(arguments), input=given)
     assert_nobody_is_named(result.output)
     return result
+
+
+def looked_up(person: str) -> tuple[dict[str, str], bool]:
+    """What `customer-match lookup` says of each audience, and whether the person was erased before."""
+    result = invoke("lookup", "--json", given=f"{person}\n")
+    assert result.exit_code == 0, result.output
+    [found] = json.loads(result.stdout)
+    assert (found["complete"], found["staged"]) == (True, [])
+    return {one["audience"].split()[0]: one["presence"] for one in found["audiences"]}, found["is_erased"]
 
 
 def digests_of_the_person() -> list[str]:
@@ -172,6 +184,11 @@ def test_a_person_leaves_three_exports_and_two_accounts(
     company: Company, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The issue's own case: exact audiences, evidence, nothing that names the person, and never again."""
+    before = company.files_of_the_workspace()
+    assert looked_up(PERSON) == (
+        {"Gold": "certain", "Silver": "not a member", "Bronze": "certain", "Iron": "certain"}, False,
+    )  # fmt: skip
+    assert company.files_of_the_workspace() == before, "nothing of the question is kept"
     result = invoke("forget", "--yes", given=f"{PERSON}\n")
     assert result.exit_code == 0, result.output
     company.check(PERSON)
@@ -194,6 +211,8 @@ def test_a_person_leaves_three_exports_and_two_accounts(
 
     company.run()  # the segments still have the person
     company.check(PERSON)
+    absent = dict.fromkeys(("Gold", "Silver", "Bronze", "Iron"), "not a member")
+    assert looked_up(PERSON) == (absent, True)
     assert company.files_that_name(digests_of_the_person()) == []
     report = json.loads(invoke("run", company.files["one"].stem, "--json").stdout)
     assert [one["erased"] for one in report["segments"]] == [1, 0]
@@ -269,6 +288,14 @@ def test_an_export_file_that_is_not_valid_and_an_account_without_one(company: Co
     assert result.exit_code == 1
     assert f"{broken.name} is not valid" in result.stdout
     assert "ledgers of the account 180000002, which no export file names" in result.stdout
+    asked = invoke("lookup", given=f"{PERSON}\n")
+    assert asked.exit_code == 1
+    assert (
+        f"{company.audience('Gold')} (account 180000001, export {company.files['one'].stem}): not a"
+        in asked.stdout
+    )
+    assert f"{broken.name} is not valid" in asked.stdout
+    assert "--pending" not in asked.stdout
     broken.write_text(good)
     assert invoke("forget", "--pending").exit_code == 0
     company.check(PERSON)

@@ -95,6 +95,19 @@ def test_a_terminal_does_not_show_the_address(workspace: Path) -> None:
     assert Register(Workspace(LocalFileSystem(), str(workspace))).number == 1
 
 
+def test_a_question_is_hidden_too_and_leaves_nothing(workspace: Path) -> None:
+    terminal = Terminal("lookup", env=os.environ, columns=200)
+    terminal.answer("SHA-256 hash (not shown): ", ADDRESS)
+    assert terminal.end() == 1
+    shown = plain(terminal.raw)
+    assert "canary" not in shown
+    assert "no audiences" in shown
+    assert "There is no Airflow connection 'missing'" in shown
+    assert not workspace.exists()
+    as_argument = CliRunner().invoke(app, ["lookup", ADDRESS])
+    refused(as_argument, "Start `customer-match lookup` and type the address")
+
+
 def test_ctrl_c_at_the_question_changes_nothing(workspace: Path) -> None:
     terminal = Terminal("forget", env=os.environ, columns=200)
     terminal.until("SHA-256 hash (not shown): ")
