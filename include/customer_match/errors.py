@@ -10,7 +10,13 @@ __all__ = ["ConfigurationError", "CustomerMatchError", "TerminalError", "Transie
 
 
 class CustomerMatchError(Exception):
-    """Base class of all errors that this project raises deliberately."""
+    """Base class of all errors that this project raises deliberately.
+
+    Attributes:
+        tracking_id: The service's id of the call that failed, by which Microsoft's support finds it; empty if unknown.
+    """
+
+    tracking_id: str = ""
 
 
 class ConfigurationError(CustomerMatchError):

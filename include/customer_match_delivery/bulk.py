@@ -15,6 +15,7 @@ from typing import Final
 from customer_match.errors import ConfigurationError, TerminalError, TransientError
 from customer_match.ledger.parts import Part, Request
 from customer_match.ledger.store import Entry, Ledger, Storage
+from customer_match.log_fields import log_fields
 from customer_match.members.files import read_members
 from customer_match.redaction import logger
 from customer_match.wording import counted
@@ -103,7 +104,8 @@ class BulkUploads:
         ticket = self.client.request_upload()
         request = Request(id=ticket.request_id, upload_url=ticket.upload_url, requested_at=self.now())
         entry = self.ledger.write(entry, entry.state.requested(index, request))
-        return self._post(entry, index, request)
+        with log_fields(request_id=request.id):
+            return self._post(entry, index, request)
 
     def poll(self, entry: Entry, index: int) -> tuple[Entry, Waiting | None]:
         """Ask for the status of an upload that the ledger names, and record its result if it has ended.
@@ -114,9 +116,12 @@ class BulkUploads:
         Raises:
             CustomerMatchError: The upload failed, or its result is unknown.
         """
-        part = entry.state.parts[index]
-        request = part.request
+        request = entry.state.parts[index].request
         assert request is not None  # noqa: S101 (it is in flight)
+        with log_fields(request_id=request.id):
+            return self._poll(entry, index, request)
+
+    def _poll(self, entry: Entry, index: int, request: Request) -> tuple[Entry, Waiting | None]:
         try:
             status = self.client.upload_status(request.id)
         except ServiceTerminalError as error:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -169,7 +170,8 @@ def apply_part(
             if len(under_way) >= MAX_PARALLEL_CALLS:
                 _collect(refusals, *under_way.popleft())
             before_each()
-            under_way.append((start, pool.submit(send, batch)))
+            # The copy gives the thread's log records the fields of this one.
+            under_way.append((start, pool.submit(copy_context().run, send, batch)))
         while under_way:
             _collect(refusals, *under_way.popleft())
     return refusals

@@ -155,9 +155,17 @@ def error_of(
 
     If there are several, the most severe one decides (see `_SEVERITY`).
     """
+    error = _error_of(errors, origin, _tracking_suffix(tracking_id))
+    error.tracking_id = tracking_id
+    return error
+
+
+def _error_of(
+    errors: tuple[ServiceError, ...], origin: Origin, suffix: str
+) -> ConfigurationError | TransientError | TerminalError:
     decisive = min(errors, key=lambda error: _SEVERITY.index(error.entry.reaction))
     entry, codes = decisive.entry, tuple(dict.fromkeys(error.code for error in errors))
-    message = f"{origin}: {_sentence(decisive, errors)}{_tracking_suffix(tracking_id)}"
+    message = f"{origin}: {_sentence(decisive, errors)}{suffix}"
     if decisive.code in UPLOAD_URL_CODES:
         return UploadUrlExpired(message)
     if entry.reaction in {Reaction.RETRY, Reaction.WAIT}:
@@ -191,6 +199,14 @@ def error_of_status(
 ) -> ConfigurationError | TransientError | TerminalError:
     """The exception for an HTTP status without a readable fault, for example from a proxy or a wrong host."""
     message = f"{origin}: HTTP status {status} without further details{_tracking_suffix(tracking_id)}"
+    error = _error_of_status(status, message, retry_after)
+    error.tracking_id = tracking_id
+    return error
+
+
+def _error_of_status(
+    status: int, message: str, retry_after: float | None
+) -> ConfigurationError | TransientError | TerminalError:
     if status in {408, 425, 429} or status >= _SERVER_ERROR:
         return ServiceTransientError(message, retry_after=retry_after, undone=status in {425, 429})
     if status in {401, 403, 407} or status < _CLIENT_ERROR:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, ParamSpec, Self, TypeVar
 
+from structlog.contextvars import bound_contextvars
 from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
 from tenacity.stop import stop_after_attempt, stop_before_delay
 
@@ -72,7 +73,8 @@ class RetryPolicy:
     def _before_sleep(self, state: RetryCallState) -> None:
         self.observer.on_wait("retry", state.upcoming_sleep)
         error = state.outcome and state.outcome.exception()
-        _log.warning("%s; retrying in %.0f s", error, state.upcoming_sleep)
+        with bound_contextvars(tracking_id=getattr(error, "tracking_id", "")):
+            _log.warning("%s; retrying in %.0f s", error, state.upcoming_sleep)
 
     def _stop(self, state: RetryCallState) -> bool:
         return bool(stop_after_attempt(self.attempts)(state) or stop_before_delay(self.budget)(state))

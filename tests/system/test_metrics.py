@@ -1,7 +1,9 @@
-"""Metrics of a run under a real scheduler: workers and triggerer send them, and every count is exact."""
+"""Metrics and logs of a run under a real scheduler: every count is exact, and the logs can be queried."""
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from customer_match.project import PROJECT
 from customer_match_demo.airflow_api import AirflowApi
 
 pytestmark = [pytest.mark.system, pytest.mark.lengthy, pytest.mark.azurite, pytest.mark.timeout(600)]
@@ -34,6 +37,7 @@ def test_workers_and_triggerer_send_exact_counts(installation: Any, slow: httpx.
     run_id, state = installation.run("basic", segments=["basic HighValueCustomers"], mode="full")
     assert state == "success"
     assert _has_deferred(installation.api, run_id)
+    _check_log_fields(installation, run_id)
     installation.wait_until_idle()
     after = installation.statsd.received()
 
@@ -77,6 +81,28 @@ def _is_counted(call: dict[str, Any]) -> bool:
         "UploadFile",
         "DownloadResult",
     }
+
+
+def _check_log_fields(installation: Any, run_id: str) -> None:
+    """The query of docs/operations.md finds an upload's records, before and after its wait."""
+    [segment] = installation.report("basic", run_id).segments
+    request = segment.requests[0]
+    [command] = [
+        block
+        for block in re.findall(
+            r"```bash\n(.*?)```", (PROJECT / "docs" / "operations.md").read_text(), re.DOTALL
+        )
+        if "jq" in block
+    ]
+    found = subprocess.run(
+        ["bash", "-c", re.sub(r"request=\S+", f"request={request}", command)],
+        env=installation.stack.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert any(f"sent as request {request}" in line and segment.segment in line for line in found)
+    assert any(f"Request {request} is done" in line and run_id in line for line in found)
 
 
 def _has_deferred(api: AirflowApi, run_id: str) -> bool:

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
+from structlog.contextvars import bound_contextvars
+
+from customer_match.errors import CustomerMatchError
 from microsoft_advertising.faults import (
     Origin,
     OutcomeUnknown,
@@ -32,7 +35,8 @@ def read_answer(operation: Operation[T], reply: Reply, origin: Origin) -> T:
         ServiceTransientError: The answer is truncated.
         ServiceTerminalError, OutcomeUnknown: The answer does not have the documented shape.
     """
-    _log.debug("%s: HTTP %s, TrackingId %s", origin, reply.status, reply.tracking_id or "unknown")
+    with bound_contextvars(tracking_id=reply.tracking_id):
+        _log.debug("%s: HTTP %s, TrackingId %s", origin, reply.status, reply.tracking_id or "unknown")
     errors = reply.errors()
     handled = operation.settles if reply.refused else operation.settles | operation.about_items
     remaining = tuple(error for error in errors if error.code not in handled)
@@ -56,7 +60,9 @@ def mark_unknown_outcome(operation: Operation[T]) -> Iterator[None]:
     except ServiceTransientError as error:
         if operation.repeatable or error.undone:
             raise
-        raise OutcomeUnknown(f"{error}. The call may have been carried out nevertheless.") from error
+        unknown = OutcomeUnknown(f"{error}. The call may have been carried out nevertheless.")
+        unknown.tracking_id = error.tracking_id
+        raise unknown from error
 
 
 def _object(payload: object) -> Mapping[str, object]:
@@ -65,11 +71,14 @@ def _object(payload: object) -> Mapping[str, object]:
     return payload
 
 
-def _unreadable(operation: Operation[T], origin: Origin, reply: Reply) -> Exception:
+def _unreadable(operation: Operation[T], origin: Origin, reply: Reply) -> CustomerMatchError:
     tracked = reply.tracking_id or "unknown"
     message = f"{origin}: the answer does not have the documented shape [TrackingId {tracked}]. "
+    error: CustomerMatchError
     if operation.uncertain or not operation.repeatable:
-        return OutcomeUnknown(message + "The call may have been carried out nevertheless.")
-    return ServiceTerminalError(
-        message + "Check the base URL on the connection; if it is correct, report this."
-    )
+        error = OutcomeUnknown(message + "The call may have been carried out nevertheless.")
+    else:
+        advice = "Check the base URL on the connection; if it is correct, report this."
+        error = ServiceTerminalError(message + advice)
+    error.tracking_id = reply.tracking_id
+    return error

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from customer_match.errors import CustomerMatchError, TransientError
+from customer_match.log_fields import log_fields
 from customer_match.redaction import logger
 from microsoft_advertising.models import UploadStatus
 from microsoft_advertising.polling import PollSchedule
@@ -108,8 +109,9 @@ async def _has_ended(upload: PolledUpload, poll: Poll, schedule: PollSchedule) -
     """Poll until the end or the time limit; return whether the upload has ended."""
     limit = asyncio.timeout(upload.seconds_left())
     try:
-        async with limit:
-            await _poll_until_end(upload, poll, schedule)
+        with log_fields(request_id=upload.request_id):
+            async with limit:
+                await _poll_until_end(upload, poll, schedule)
     except TimeoutError:
         if not limit.expired():
             raise
@@ -124,13 +126,15 @@ async def _poll_until_end(upload: PolledUpload, poll: Poll, schedule: PollSchedu
         try:
             status = await poll(upload.request_id)
         except TransientError as error:
-            log.warning("Status of request %s: %s", upload.request_id, error)
+            with log_fields(tracking_id=error.tracking_id):
+                log.warning("Status of request %s: %s", upload.request_id, error)
             failures += 1
             wait = error.retry_after or _wait_after(failures, schedule, upload)
             continue
         except CustomerMatchError as error:
             # The worker requests the status again and raises the error with its class and advice.
-            log.warning("Polling of request %s stopped: %s", upload.request_id, error)
+            with log_fields(tracking_id=error.tracking_id):
+                log.warning("Polling of request %s stopped: %s", upload.request_id, error)
             return
         if status.state.final:
             return

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from customer_match.errors import CustomerMatchError, TransientError
+from customer_match.log_fields import log_fields
 from customer_match.redaction import logger, without_addresses
 from customer_match.runs.findings import Finding, keys_of
 from customer_match.runs.guards import GuardTripped
@@ -40,7 +41,8 @@ def translate_errors(step: Step, records: SegmentRecords | None) -> Iterator[Non
         message = without_addresses(str(error))
         findings = error.findings if isinstance(error, GuardTripped) else ()
         record_failure(step, records, message, findings=findings)
-        log.error("%s", message)  # noqa: TRY400 (the message says what to do)
+        with log_fields(tracking_id=error.tracking_id):
+            log.error("%s", message)  # noqa: TRY400 (the message says what to do)
         # Without the cause: Airflow would log its message too.
         if isinstance(error, TransientError):
             raise TransientError(message, retry_after=error.retry_after) from None

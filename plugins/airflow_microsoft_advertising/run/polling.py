@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 
 from customer_match.errors import CustomerMatchError, TransientError
+from customer_match.log_fields import log_fields
 from customer_match.redaction import logger
 from customer_match_delivery.delivery import Waiting
 from microsoft_advertising.client import Client
@@ -38,13 +39,17 @@ def poll_until_end(
     while time.monotonic() - started < timeout:
         yield schedule.next_wait(time.time() - since)
         try:
-            if client().upload_status(waiting.request_id).state.final:
+            with log_fields(request_id=waiting.request_id):
+                status = client().upload_status(waiting.request_id)
+            if status.state.final:
                 return True
         except TransientError as error:
-            log.warning("Status of request %s: %s", waiting.request_id, error)
+            with log_fields(request_id=waiting.request_id, tracking_id=error.tracking_id):
+                log.warning("Status of request %s: %s", waiting.request_id, error)
             yield error.retry_after or schedule.first
         except CustomerMatchError as error:
-            log.warning("Polling of request %s stopped: %s", waiting.request_id, error)
+            with log_fields(request_id=waiting.request_id, tracking_id=error.tracking_id):
+                log.warning("Polling of request %s stopped: %s", waiting.request_id, error)
             return True
     return False
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_microsoft_advertising.metrics import table
 from airflow_microsoft_advertising.metrics.sending import send
 from airflow_microsoft_advertising.run.failures import translate_errors
+from customer_match.log_fields import log_fields
 from customer_match.redaction import logger
 from customer_match.runs.findings import Finding
 from customer_match.runs.guards import judge
@@ -37,10 +38,14 @@ def segment_step(run: ExportRun, step: Step, segment: Segment) -> Iterator[Elaps
     """
     started = time.monotonic()
     try:
-        with translate_errors(step, run.records(segment)):
+        with _fields_of(run, segment), translate_errors(step, run.records(segment)):
             yield lambda: time.monotonic() - started
     finally:
         send(table.STEP_DURATION, time.monotonic() - started, export=run.export.name, step=step)
+
+
+def _fields_of(run: ExportRun, segment: Segment) -> AbstractContextManager[None]:
+    return log_fields(export=run.export.name, segment=run.export.identity(segment))
 
 
 def apply_guards(run: ExportRun, segment: Segment, *findings: Finding | None) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -26,6 +26,7 @@ from customer_match.errors import ConfigurationError, CustomerMatchError, Termin
 from customer_match.ledger.lease import LEASE_DURATION, AudienceBusy, Lease
 from customer_match.ledger.lookup import Ledgers
 from customer_match.ledger.store import ledger_folder
+from customer_match.log_fields import log_fields
 from customer_match.planning.data_intervals import Overtaken
 from customer_match.redaction import logger
 from customer_match.runs.folders import staged_beside
@@ -114,7 +115,7 @@ class Upload:
         Raises:
             AirflowSkipException: There is nothing to send in this run.
         """
-        with translate_errors(Step.UPLOAD, self._records):
+        with self._fields(), translate_errors(Step.UPLOAD, self._records):
             if skipped := self._chunked.skipped:
                 raise AirflowSkipException(skipped)
             started = time.time() if since is None else since
@@ -132,7 +133,7 @@ class Upload:
         Raises:
             TransientError: The overdue upload is still in progress.
         """
-        with translate_errors(Step.UPLOAD, self._records):
+        with self._fields(), translate_errors(Step.UPLOAD, self._records):
             return self._with_lease(partial(self._continue, overdue=overdue), started=started)
 
     def holder(self) -> str | None:
@@ -151,6 +152,12 @@ class Upload:
             customer_id=account.customer_id,
             account_id=account.account_id,
             base_url=self.hook.environment().token_host,
+        )
+
+    def _fields(self) -> AbstractContextManager[None]:
+        """Fields of log records, as in the steps before."""
+        return log_fields(
+            export=self.audience.own_mark.export, segment=self.audience.segment or self.audience.name
         )
 
     def _with_lease(self, work: Work, *, started: float) -> NextMove:
