@@ -71,6 +71,7 @@ class UploadBatchOperator(WaitingOperator):
     def _advance(self, batch: Batch, *, started: float, overdue: Collection[str] = ()) -> None:
         while outlook := batch.advance(overdue):
             overdue = self.wait_for_batch(outlook, started=started)
+        self.keep_lineage(map(batch.upload, batch.segments))
         batch.check_all()
         self.audience_url = batch.upload(batch.segments[0]).audience_url()
         self.log.info("The audiences are at %s", self.audience_url)

@@ -162,6 +162,7 @@ class CustomerMatchUploadOperator(WaitingOperator):
     def _advance(self, task: SingleTask, *, started: float, overdue: Collection[str] = ()) -> dict[str, Any]:
         while outlook := task.advance(overdue):
             overdue = self.wait_for_batch(outlook, started=started)
+        self.keep_lineage(task.uploads())
         report = task.report()
         if not report.dry_run:
             self.audience_url = task.audience_url()

@@ -128,6 +128,7 @@ class UploadAudienceOperator(WaitingOperator):
                 overdue, pauses = self.wait_for(move, started=started), 0
                 step = partial(upload.resume, started=started, overdue=overdue)
         self.audience_url = upload.audience_url()
+        self.keep_lineage([upload])
         self.log.info("The audience %r is at %s", upload.audience.name, self.audience_url)
         return move
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,9 +12,13 @@ from airflow.sdk import BaseOperator
 from customer_match_delivery.backoff import wait_seconds
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
     from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
+    from airflow_microsoft_advertising.lineage.segment_lineage import SegmentLineage
     from airflow_microsoft_advertising.metrics.task_waits import TaskWait
     from airflow_microsoft_advertising.run.batches.batch import Outlook
+    from airflow_microsoft_advertising.run.upload import Upload
     from customer_match_delivery.delivery import Waiting
 
 # If a deferred task resumes before the scheduler has seen its process end, the task starts from the beginning
@@ -48,6 +52,8 @@ class WaitingOperator(BaseOperator):
         poll_schedule: Arguments of `PollSchedule`; default: the first poll after five seconds.
     """
 
+    lineage: tuple[SegmentLineage, ...] = ()
+
     def __init__(
         self,
         *,
@@ -75,6 +81,20 @@ class WaitingOperator(BaseOperator):
         return MicrosoftAdvertisingHook(
             self.microsoft_advertising_conn_id, customer_id=self.customer_id, account_id=self.account_id
         )
+
+    def keep_lineage(self, uploads: Iterable[Upload]) -> None:
+        """Keep the lineage of what has been delivered until Airflow's provider for OpenLineage asks for it."""
+        from airflow_microsoft_advertising.lineage.collecting import collect  # noqa: PLC0415 (see above)
+
+        self.lineage = collect(uploads)
+
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002
+        """The tables that were read and the audiences that were filled; None if lineage is off, or nothing was."""
+        if not self.lineage:
+            return None
+        from airflow_microsoft_advertising.lineage.facets import lineage_of  # noqa: PLC0415 (an extra)
+
+        return lineage_of(self.lineage)
 
     def on_kill(self) -> None:
         """Log that an upload in progress continues: the service has no call to stop it, and the ledger records it."""

@@ -64,12 +64,14 @@ class SegmentRows:
         reading: How to read the rows with the addresses.
         tables: The segment's own table or the table of all memberships; if these are joined, then the profiles.
         join: How to read the two joined tables; None if the segment's table has the addresses.
+        sources: Where each of these tables is.
     """
 
     segment: Segment
     reading: ReadSpec
     tables: tuple[Table, ...]
     join: JoinReading | None = None
+    sources: tuple[Source, ...] = ()
 
     def profiles(self) -> int | None:
         """Number of rows of the segment's own table; None if it is known only after reading."""
@@ -125,12 +127,17 @@ def segment_rows(export: Export, segment: Segment, open_table: OpenTable) -> Seg
     """
     export = export.for_segment(segment)
     if export.profiles is None:
-        table = open_table(export.source_of(segment), segment.table, segment.path, "the segment")
-        return SegmentRows(segment, read_spec_of(export, table.columns()), (table,))
+        source = export.source_of(segment)
+        table = open_table(source, segment.table, segment.path, "the segment")
+        return SegmentRows(segment, read_spec_of(export, table.columns()), (table,), sources=(source,))
     memberships = _memberships(export, segment, open_table)
     profiles = _profiles(export, open_table)
     join = join_reading_of(export, profiles.columns(), memberships.columns())
-    return SegmentRows(segment, join.profiles, (memberships, profiles), join)
+    sources = (
+        export.source if export.memberships else export.source_of(segment),
+        export.profiles.source or export.source,
+    )
+    return SegmentRows(segment, join.profiles, (memberships, profiles), join, sources)
 
 
 def shared_tables(export: Export, open_table: OpenTable) -> list[Table]:

@@ -17,6 +17,7 @@ from customer_match.export.segments import Ending
 from customer_match.planning.data_intervals import Force
 from customer_match.planning.plan import Plan
 from customer_match.profiles.staging import Staged
+from customer_match.profiles.tables_read import TableRead
 from customer_match.routes import Route
 from customer_match.runs.decisions import Decisions, DecisionStorage
 from customer_match.runs.findings import Finding
@@ -82,10 +83,12 @@ class Normalised(_Record):
     Attributes:
         staged: The members and counts.
         tables: The tables that were read, each with its version; none in old records that did not include them.
+        read: What was read of each of them, if lineage is on; otherwise none.
     """
 
     staged: Staged
     tables: tuple[TableVersion, ...] = ()
+    read: tuple[TableRead, ...] = ()
 
 
 class Chunked(_Record):

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_microsoft_advertising.erasure.kept_out import read_erased
+from airflow_microsoft_advertising.lineage.collecting import describe_tables
 from airflow_microsoft_advertising.run.step import apply_guards, segment_step
 from airflow_microsoft_advertising.run.suppression import read_suppressed
 from customer_match.profiles.staging import Staged, stage_members
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_microsoft_advertising.run.export_run import ExportRun
     from customer_match.export.segments import Segment
     from customer_match.profiles.reading import ReadSpec
+    from customer_match.profiles.tables_read import TableRead
 
 __all__ = ["normalise_segment"]
 
@@ -38,18 +40,20 @@ def normalise_segment(run: ExportRun, segment: Segment) -> Normalised:
     """
     with segment_step(run, Step.NORMALISE, segment) as elapsed:
         path = f"{run.staged_folder(segment)}/members.parquet"
-        staged, tables = (
-            (Staged.nobody(run.workspace, path), ()) if segment.ending else _stage(run, segment, path)
+        staged, tables, read = (
+            (Staged.nobody(run.workspace, path), (), ()) if segment.ending else _stage(run, segment, path)
         )
         findings = () if segment.ending else _check(run, segment, staged)
         overridden = apply_guards(run, segment, *findings)
-        record = Normalised(seconds=elapsed(), overridden=overridden, staged=staged, tables=tables)
+        record = Normalised(seconds=elapsed(), overridden=overridden, staged=staged, tables=tables, read=read)
         run.records(segment).write(record)
         _log_counts(staged)
         return record
 
 
-def _stage(run: ExportRun, segment: Segment, path: str) -> tuple[Staged, tuple[TableVersion, ...]]:
+def _stage(
+    run: ExportRun, segment: Segment, path: str
+) -> tuple[Staged, tuple[TableVersion, ...], tuple[TableRead, ...]]:
     segment_rows = run.rows(segment)
     unlisted = run.export.guards.allow_empty or run.ignore_guards
     with read_suppressed(run) as suppressed, segment_rows.read(may_be_unlisted=unlisted) as rows:
@@ -65,7 +69,7 @@ def _stage(run: ExportRun, segment: Segment, path: str) -> tuple[Staged, tuple[T
             joined=rows.joined,
             log=rows.log,
         )
-    return staged, tuple(map(version_of, segment_rows.tables))
+    return staged, tuple(map(version_of, segment_rows.tables)), describe_tables(segment_rows)
 
 
 def _counted(batches: Iterable[pa.RecordBatch], on_rows: Callable[[int], None]) -> Iterator[pa.RecordBatch]:

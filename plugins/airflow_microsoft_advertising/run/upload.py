@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow.sdk.exceptions import AirflowSkipException
 from propcache.api import cached_property
 
+from airflow_microsoft_advertising.assets.outlets import audience_uri
 from airflow_microsoft_advertising.erasure.kept_out import read_erased
 from airflow_microsoft_advertising.hook import MicrosoftAdvertisingHook
 from airflow_microsoft_advertising.lake.workspaces import open_workspace
+from airflow_microsoft_advertising.lineage.segment_lineage import SegmentLineage, segment_lineage
 from airflow_microsoft_advertising.links import audiences_url
 from airflow_microsoft_advertising.metrics import table
 from airflow_microsoft_advertising.metrics.sending import send
@@ -159,6 +161,13 @@ class Upload:
         return log_fields(
             export=self.audience.own_mark.export, segment=self.audience.segment or self.audience.name
         )
+
+    def lineage(self) -> SegmentLineage | None:
+        """What lineage says of the segment; None if it was not delivered."""
+        return segment_lineage(self._records, self._audience_uri)
+
+    def _audience_uri(self) -> str:
+        return audience_uri(self.hook.account().account_id, self.audience.name)
 
     def _with_lease(self, work: Work, *, started: float) -> NextMove:
         """Do work under the audience's lease, which is kept while an upload is in progress."""

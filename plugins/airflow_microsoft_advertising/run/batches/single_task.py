@@ -6,7 +6,7 @@ records, and the ledgers.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from airflow_microsoft_advertising.run.batches.batch import Batch, Outlook
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.report import write_report
 from airflow_microsoft_advertising.run.select import check_before_reading, select_segments
+from airflow_microsoft_advertising.run.upload import Upload
 from customer_match.errors import TerminalError, TransientError
 from customer_match.runs.batch_state import Retries
 from customer_match.runs.records import Step
@@ -69,6 +70,11 @@ class SingleTask:
         if report.failed:
             raise AirflowFailException(summary_of(report))
         return report
+
+    def uploads(self) -> Iterator[Upload]:
+        """The uploads of the segments."""
+        batch = self._batch
+        return map(batch.upload, batch.segments)
 
     def audience_url(self) -> str:
         """Return the URL of the page that shows the account's audiences."""

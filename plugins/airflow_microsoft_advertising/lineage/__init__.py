@@ -1,0 +1,1 @@
+"""Lineage of audiences by OpenLineage: the tables and columns they come from."""
