@@ -13,13 +13,17 @@ import pytest
 from customer_match_demo.airflow_api import AirflowApi
 from customer_match_demo.stack import Stack
 from tests.alert_receivers import Mail, mail_server, web_server
-from tests.privacy.lake import CANARY, FAULTY, CanaryLake, write_lake
+from tests.privacy.lake import CANARY, ENCRYPTED, FAULTY, CanaryLake, write_lake
 from tests.privacy.leftovers import leftovers
-from tests.privacy.test_command import MEMBERS
+from tests.privacy.test_command import KEY, MEMBERS
 
 pytestmark = pytest.mark.system
 
-EXPORTS = ("customer-lists", "dataverse", "suppression", *(name for name in FAULTY if name != "refused"))
+EXPORTS = (
+    *("customer-lists", "dataverse", "suppression"),
+    *(name for name in FAULTY if name != "refused"),
+    *ENCRYPTED,
+)
 WEBHOOK_SECRET = "zq-webhook-secret-9071"
 DATABASE = {
     f"airflow/airflow.db: {column}"
@@ -59,13 +63,14 @@ class Left:
 @pytest.fixture(scope="module")
 def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
     folder = tmp_path_factory.mktemp("canaries")
-    lake = write_lake(folder / "lake", [WEBHOOK_SECRET])
+    lake = write_lake(folder / "lake", [WEBHOOK_SECRET, KEY])
     (folder / "stack" / "tmp").mkdir(parents=True)
     with mail_server() as mail, web_server() as web:
         settings = {
             "CUSTOMER_MATCH_EXPORTS": str(lake.exports),
             "TMPDIR": str(folder / "stack" / "tmp"),
             "AIRFLOW__CORE__HIDE_SENSITIVE_VAR_CONN_FIELDS": "False",
+            "AIRFLOW_VAR_CUSTOMER_MATCH_WORKSPACE_SECRET": KEY,
             "AIRFLOW_CONN_MAIL": mail.connection,
             "AIRFLOW_CONN_WEB": web.connection(password=WEBHOOK_SECRET),
         }
@@ -132,7 +137,7 @@ def _text(mail: Mail) -> str:
 
 def test_the_runs_did_their_work(left: Left) -> None:
     """Some are to succeed and some to fail, so that all kinds of output are there."""
-    good = {"customer-lists", "dataverse", "suppression"}
+    good = {"customer-lists", "dataverse", "suppression", "encrypted"}
     assert {name for name, state in left.states.items() if state == "success"} >= good
     assert {"broken", "guarded", "echo"} <= {name for name, state in left.states.items() if state == "failed"}
     assert any(name.startswith("mail") for name in left.shown)
@@ -147,6 +152,12 @@ def test_no_address_no_digest_and_no_secret_is_left_behind(left: Left) -> None:
     assert {name: needles for name, needles in found.items() if not _is_of_the_service(name)} == {}
     found = left.lake.needles.found_in(leftovers(left.lake.workspace))
     assert {name: needles for name, needles in found.items() if not MEMBERS.match(name)} == {}
+
+
+def test_no_digest_can_be_read_in_an_encrypted_workspace(left: Left) -> None:
+    files = leftovers(left.lake.encrypted)
+    assert {name.split("/")[0] for name in files if MEMBERS.match(name)} == {"ledgers", "staged"}
+    assert left.lake.needles.found_in(files) == {}
 
 
 def test_no_address_no_digest_and_no_secret_is_shown(left: Left) -> None:
