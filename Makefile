@@ -32,7 +32,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/include:$(CURDIR)/plugins
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down docs test test-fast test-long test-installed lint format bench bench-report cluster-test sequences chaos reliability soak live-check release-check lock clean install
+.PHONY: help demo up down docs test test-fast test-long test-installed lint format bench bench-report cluster-test sequences chaos reliability soak live-check secrets audit release-check lock clean install
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -100,6 +100,12 @@ bench-report: install ## generate docs/performance.md and its pictures from the 
 
 live-check: install ## check a real or sandbox account against the simulator's table (ARGS='--help'; see docs/live-checklist.md)
 	$(BIN)/python -m airflow_microsoft_advertising.cli.live_check $(ARGS)
+
+secrets: install ## look for secrets in all files, offline (ARGS=--accept: what was found is none)
+	$(BIN)/python -m tools.secret_scan $(ARGS)
+
+audit: install ## compare the locked packages with known vulnerabilities (needs the internet)
+	$(BIN)/uv tool run --quiet pip-audit@2.10.1 --strict --requirement requirements.txt --no-deps --disable-pip --progress-spinner off
 
 release-check: install ## check version, changelog and tag, and build a release into dist/ (TAG=v0.2.0, REPOSITORY=URL)
 	$(BIN)/python -m tools.release_check --tag "$(TAG)" $(if $(REPOSITORY),--repository "$(REPOSITORY)")
