@@ -46,6 +46,7 @@ from customer_match.export.values import (
     MembershipDays,
     Minutes,
     Name,
+    Retries,
     ServiceId,
     Switch,
     Tags,
@@ -92,13 +93,11 @@ class Export(Section):
         examples=["microsoft_advertising_default"],
     )
     cid: ServiceId = Field(
-        description="Customer id at Microsoft Advertising: the number after `cid=` in the address of "
-        "ui.ads.microsoft.com.",
+        description="Customer id at Microsoft Advertising: `cid=` in the address of ui.ads.microsoft.com.",
         examples=[1234567],
     )
     aid: ServiceId = Field(
-        description="Account id at Microsoft Advertising: the number after `aid=` in the address of "
-        "ui.ads.microsoft.com.",
+        description="Account id at Microsoft Advertising: `aid=` in the address of ui.ads.microsoft.com.",
         examples=[7654321],
     )
     schedule: ScheduleOrCron = Field(
@@ -230,8 +229,7 @@ class Export(Section):
     )
     encrypt_members: Switch = Field(
         default=False,
-        description="Whether files of digests in the workspace are encrypted, for storage that does not do it. The "
-        "[key](privacy.md#encryption) is in an Airflow Variable.",
+        description="Whether files of digests in the workspace are [encrypted](privacy.md#encryption).",
         examples=[True],
     )
     guards: Guards = Field(
@@ -261,13 +259,10 @@ class Export(Section):
     )
     upload_timeout_minutes: Minutes = Field(
         default=240,
-        description="Minutes that one attempt waits for an upload to finish. The next attempt waits for the same "
-        "upload again.",
+        description="Minutes that one attempt waits for an upload to finish. The next one waits for it again.",
         examples=[240],
     )
-    retries: Annotated[Whole, Field(ge=0, le=100)] = Field(
-        default=3, description="How often a failed task is retried.", examples=[3]
-    )
+    retries: Retries = Field(default=3, description="How often a failed task is retried.", examples=[3])
     retry_delay_seconds: Annotated[Whole, Field(ge=0, le=3600)] = Field(
         default=30,
         description="Seconds before the first retry. The delay doubles with each further retry, up to 15 minutes.",

@@ -40,6 +40,7 @@ __all__ = [
     "MembershipDays",
     "Minutes",
     "Name",
+    "Retries",
     "Separator",
     "ServiceId",
     "Share",
@@ -309,6 +310,7 @@ Switch = Annotated[bool, Field(strict=True)]
 Whole = Annotated[int, Field(strict=True)]  # strict: otherwise pydantic takes `yes` for 1 and "7" for 7
 Hours = Annotated[float, Field(strict=True, gt=0, le=MAX_HOURS)]
 Minutes = Annotated[float, Field(strict=True, gt=0, le=60 * MAX_HOURS)]
+Retries = Annotated[Whole, Field(ge=0, le=100)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 MembershipDays = Annotated[Whole, AfterValidator(_membership_days)]
 
