@@ -21,6 +21,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_microsoft_advertising.cli.process import has_ended, holder_of
+from airflow_microsoft_advertising.metrics.task_waits import TaskWait, send_wait
 from airflow_microsoft_advertising.run.batches.batch import STEPS
 from airflow_microsoft_advertising.run.export_run import ExportRun
 from airflow_microsoft_advertising.run.polling import poll_until_end
@@ -205,7 +206,7 @@ class LocalRun:
                     raise
                 pauses += 1
                 self._notify(segment, f"waiting {error.retry_after:.0f} s: {error}")
-                yield wait_seconds(error.retry_after)
+                yield self._send_wait("asked", wait_seconds(error.retry_after))
                 step = partial(upload.start, since=started)
                 continue
             if isinstance(move, dict):
@@ -233,7 +234,11 @@ class LocalRun:
             replace(upload, run=holder).release()
             return
         self._notify(segment, f"waiting for the run {holder}")
-        yield min(busy.seconds, _BUSY_CHECK_SECONDS)
+        yield self._send_wait("busy", min(busy.seconds, _BUSY_CHECK_SECONDS))
+
+    def _send_wait(self, reason: TaskWait, seconds: float) -> float:
+        send_wait(self._run.hook, reason, seconds)
+        return seconds
 
     def _client(self) -> Client:
         """Return one client for all polling: a new sign-in for each poll would double the calls."""
