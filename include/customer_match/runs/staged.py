@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from customer_match.ledger.numbered_files import file_name, numbered
 from customer_match.runs.folders import staged_folder
 from customer_match.safe_names import slug
 
 __all__ = ["StagedData"]
+
+_STAGED: Final = ("members.parquet", "parts")
+"""What a segment's folder has of members."""
 
 
 class Files(Protocol):
@@ -55,8 +58,8 @@ class StagedData:
         self.delete(staged_folder(self._export, run_id, audience))
 
     def delete(self, folder: str) -> None:
-        """Delete a folder, and the one above it if that is then empty: a local disk keeps empty folders."""
-        self._files.delete(folder, recursive=True)
+        """Delete a folder or file, and the folder above it if that is then empty: a local disk keeps empty folders."""
+        self._files.delete(folder, recursive="." not in folder.rpartition("/")[2])
         above = folder.rpartition("/")[0]
         if above.count("/") > 1 and not self._files.list(above):
             self._files.delete(above, recursive=True)
@@ -68,6 +71,18 @@ class StagedData:
                 folder = f"{self.folder}/{run}/{audience}"
                 if self._is_older(folder, before) and not self._is_named(folder, audience):
                     yield folder
+
+    def expired_in_runs(self, before: datetime) -> Iterator[str]:
+        """Yield what release 0.1.0 staged before a time: files and folders beside the results of its steps.
+
+        This looks into each run, so runs do not do it; `customer-match clean` does, after an upgrade.
+        """
+        for run in self._files.list(self._runs):
+            for audience in self._files.list(f"{self._runs}/{run}"):
+                folder = f"{self._runs}/{run}/{audience}"
+                found = [] if "." in audience else [one for one in self._files.list(folder) if one in _STAGED]
+                if found and self._is_older(folder, before) and not self._is_named(folder, audience):
+                    yield from (f"{folder}/{name}" for name in found)
 
     def expired_runs(self, before: datetime) -> Iterator[str]:
         """Yield the folders of runs that wrote nothing since a time, also of those that were killed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ THEIRS = "/srv/customer-match"
 """Where the workspace was written."""
 
 
+WRITTEN = datetime(2026, 11, 30, 22, 34, tzinfo=UTC)
 LATER = datetime(2026, 12, 20, 5, tzinfo=UTC)
 """The lease of the killed run has expired, and what it has staged may be deleted."""
 
@@ -44,6 +46,8 @@ class Installation:
         self.api = simulator.api
         with zipfile.ZipFile(FIRST) as archive:
             archive.extractall(folder)
+            for name in archive.namelist():
+                os.utime(folder / name, (WRITTEN.timestamp(), WRITTEN.timestamp()))
         self.export = folder / "exports" / "autumn.yaml"
         self.export.write_text(self.export.read_text().replace(THEIRS, str(folder)))
         self.workspace = folder / "workspace"
@@ -122,6 +126,9 @@ def test_a_workspace_of_the_first_release_goes_on(at: Installation) -> None:
     assert at.holds("800000002", "silver", range(2, 27))
     assert [one["run_id"] for one in json.loads(command("history", "autumn", "--json").stdout)]
     assert command("clean", "autumn").exit_code == 0
+    assert [
+        name for name in at.files() if name.startswith("runs/") and name.endswith("members.parquet")
+    ] == []
 
 
 @pytest.mark.lengthy
@@ -170,7 +177,7 @@ def test_a_workspace_of_a_release_to_come_is_left_alone(at: Installation) -> Non
     assert isinstance(ended.exception, TerminalError)
     assert "The workspace (workspace.json) was written by release 0.9.0" in str(ended.exception)
     with at.export.open("a") as file:
-        file.write("history_days: 7\n")  # so that there is something to delete
+        file.write("staged_days: 1\n")  # so that there is something to delete
     for other in (command("clean", "autumn"), command("ledger", "forget", "Gold", "--yes")):
         assert isinstance(other.exception, TerminalError), other.output
     assert at.files() == before

@@ -76,6 +76,26 @@ def test_what_the_ledger_names_stays(workspace: Workspace, newest: str, expires:
     assert list(data(workspace).expired(NOW - WEEK)) == ([folder] if expires else [])
 
 
+def test_what_the_first_release_staged_in_runs_expires_without_the_run(workspace: Workspace) -> None:
+    """It put members and parts beside the results of the steps; what a ledger names, and what is new, stays."""
+    old, new, needed = (
+        f"{run_folder('autumn', run)}/{staged_folder('autumn', run, audience).rpartition('/')[2]}"
+        for run, audience in (("old", "Gold"), ("new", "Gold"), ("old", "Silver"))
+    )
+    for folder, age in ((old, 2 * WEEK), (new, timedelta(days=1)), (needed, 2 * WEEK)):
+        for name in ("validate.json", "rejects.parquet", "members.parquet", "parts/plan/add-0001.parquet"):
+            written(workspace, f"{folder}/{name}", age)
+    written(workspace, f"{run_folder('autumn', 'old')}/report.json", 2 * WEEK)
+    state = f'{{"path": "{needed}/parts/plan/add-0001.parquet"}}'
+    workspace.write_bytes(f"{ledger_folder('2', 'Silver')}/states/0000000001.json", state.encode())
+    expired = list(data(workspace).expired_in_runs(NOW - WEEK))
+    assert expired == [f"{old}/members.parquet", f"{old}/parts"]
+    for path in expired:
+        data(workspace).delete(path)
+    assert workspace.list(old) == ["rejects.parquet", "validate.json"]
+    assert list(data(workspace).expired_in_runs(NOW - WEEK)) == []
+
+
 def test_runs_expire_with_their_newest_file(workspace: Workspace) -> None:
     """Also a run that was killed before its report."""
     old, new, killed = (run_folder("autumn", run) for run in ("old", "new", "killed"))

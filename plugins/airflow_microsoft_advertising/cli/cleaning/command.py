@@ -38,7 +38,7 @@ def clean(
     for one in chosen_exports(export):
         folders = _clean(one, dry_run=dry_run)
         verb = "would be deleted" if dry_run else "deleted"
-        say(f"{one.name}: {counted(len(folders), 'folder')} {verb}{':' if folders else '.'}")
+        say(f"{one.name}: {counted(len(folders), 'path')} {verb}{':' if folders else '.'}")
         for folder in folders:
             say(f"  {folder}")
 
@@ -51,6 +51,7 @@ def _clean(export: Export, *, dry_run: bool) -> list[str]:
     data = StagedData(workspace, export.name, export.aid)
     expired = [
         *data.expired(now - timedelta(days=export.staged_days)),
+        *data.expired_in_runs(now - timedelta(days=export.staged_days)),
         *data.expired_runs(now - timedelta(days=export.history_days)),
     ]
     if not dry_run:

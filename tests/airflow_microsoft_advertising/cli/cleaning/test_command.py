@@ -41,7 +41,7 @@ def run(*arguments: str) -> Result:
 
 def test_a_dry_run_lists_and_deletes_nothing(workspace: Workspace) -> None:
     done = run("autumn", "--dry-run")
-    assert done.stdout == f"autumn: 2 folders would be deleted:\n  {STAGED}\n  {REPORT}\n"
+    assert done.stdout == f"autumn: 2 paths would be deleted:\n  {STAGED}\n  {REPORT}\n"
     assert workspace.exists(STAGED)
     assert workspace.exists(REPORT)
 
@@ -49,7 +49,7 @@ def test_a_dry_run_lists_and_deletes_nothing(workspace: Workspace) -> None:
 def test_all_exports_are_cleaned(workspace: Workspace) -> None:
     done = run()
     assert done.exit_code == 0
-    assert done.stdout == f"autumn: 2 folders deleted:\n  {STAGED}\n  {REPORT}\nspring: 0 folders deleted.\n"
+    assert done.stdout == f"autumn: 2 paths deleted:\n  {STAGED}\n  {REPORT}\nspring: 0 paths deleted.\n"
     assert not workspace.exists(STAGED)
     assert not workspace.exists(REPORT)
-    assert run("autumn").stdout == "autumn: 0 folders deleted.\n"
+    assert run("autumn").stdout == "autumn: 0 paths deleted.\n"
