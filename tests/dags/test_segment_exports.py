@@ -181,6 +181,21 @@ def test_assets_as_airflow_waits_for_them(dags: Dags, written: str, expression: 
     assert scheduled.timetable.asset_condition.as_expression() == expression
 
 
+@pytest.mark.parametrize(
+    ("partition", "key", "date"),
+    [
+        ("%Y-%m-%d", "2026-05-01", datetime(2026, 5, 1, tzinfo=UTC)),
+        ("%Y%m%d%H", "2026050113", datetime(2026, 5, 1, 13, tzinfo=UTC)),
+    ],
+)
+def test_partitions_as_airflow_reads_them(dags: Dags, partition: str, key: str, date: datetime) -> None:
+    text = f'+timezone: Europe/Berlin\nschedule: {{asset: sales, partition: "{partition}"}}\n'
+    scheduled: Any = DagSerialization.from_dict(DagSerialization.to_dict(dags(autumn=text)["autumn"]))
+    assert scheduled.timetable.partitioned
+    mapper = scheduled.timetable.get_partition_mapper(name="sales")
+    assert mapper.to_partition_date(mapper.to_downstream(key)) == date
+
+
 def test_the_tables_as_airflow_watches_them(dags: Dags, tmp_path: Path) -> None:
     dag = dags(autumn="+schedule: on-refresh\n")["autumn"]
     scheduled = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))

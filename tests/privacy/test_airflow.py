@@ -33,6 +33,8 @@ DATABASE = {
         "serialized_dag.data",
         "dag_run.conf",
         "dag_run_note.content",
+        "asset.uri",
+        "asset_event.extra",
         "asset_state_store.value",
         "log.extra",
     )

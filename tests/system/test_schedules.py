@@ -61,8 +61,7 @@ class Following:
         self.delta.append([{"Email": email}])
 
     def runs(self, name: str) -> list[dict[str, Any]]:
-        found = self.installation.api.get(f"/dags/{name}/dagRuns", limit=100)["dag_runs"]
-        return [run for run in found if run["run_type"] == "asset_triggered"]
+        return _runs(self.installation, name)
 
     def wait_for(self, number: int) -> None:
         """Wait until both exports have run so often; then nothing more happens, and the audiences are exact."""
@@ -118,6 +117,30 @@ def test_each_new_version_starts_one_run_and_nothing_else_does(installation: Ins
     assert (found[URI]["added"], found[URI]["members"]) == (1, 3)
 
 
+def test_a_partition_starts_the_run_of_its_day(installation: Installation) -> None:
+    """The events come from outside of Airflow. The older day does not overwrite the newer one."""
+    for day, email in (("2026-05-01", "anna@example.com"), ("2026-05-02", "bob@example.com")):
+        folder = installation.folder / "parts" / day / "Loyal"
+        folder.mkdir(parents=True)
+        (folder / "part-0.csv").write_text(f"Email\n{email}\n")
+    values = {
+        "cid": CID, "aid": AID, "source": f"{installation.folder}/parts/{{{{ ds }}}}", "email": "Email", "retries": 0,
+        "segments": [{"table": "Loyal", "audience": "parts"}], "workspace": str(installation.folder / "workspace"),
+        "schedule": {"asset": "basic audiences", "partition": "%Y-%m-%d"},
+    }  # fmt: skip
+    (installation.folder / "exports" / "parts.yaml").write_text(yaml.safe_dump(values))
+    installation.api.wait_for_dag("parts")
+    [asset] = installation.api.get("/assets", name_pattern="basic audiences")["assets"]
+    for number, key in enumerate(("2026-05-02", "2026-05-01"), 1):
+        installation.api.post("/assets/events", {"asset_id": asset["id"], "partition_key": key})
+        _wait(lambda number=number: len(_ended(_runs(installation, "parts"))) == number)  # type: ignore[misc]  # as above
+        [run] = [one for one in _runs(installation, "parts") if one["partition_key"] == key]
+        report = installation.report("parts", run["dag_run_id"])
+        assert report.interval_end == datetime.fromisoformat(f"{key}T00:00:00+00:00")
+        assert report.segments[0].outcome.value == ("delivered" if number == 1 else "skipped")
+    assert installation.members("parts") == [hashlib.sha256(b"bob@example.com").hexdigest()]
+
+
 def test_a_missed_deadline_is_announced_and_so_is_the_late_run(installation: Installation) -> None:
     """The export is paused, so nothing has started it."""
     moment = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=3)
@@ -141,6 +164,11 @@ def test_a_missed_deadline_is_announced_and_so_is_the_late_run(installation: Ins
     assert "up to date, but late" in late["title"]
     [check] = installation.api.get("/dags/segment_exports_deadlines/dagRuns", limit=10)["dag_runs"]
     assert (check["state"], check["run_type"]) == ("success", "scheduled")
+
+
+def _runs(installation: Installation, dag_id: str) -> list[dict[str, Any]]:
+    found = installation.api.get(f"/dags/{dag_id}/dagRuns", limit=100)["dag_runs"]
+    return [run for run in found if run["run_type"] == "asset_triggered"]
 
 
 def _ended(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:

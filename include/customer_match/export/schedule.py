@@ -170,6 +170,15 @@ def _asset(value: str) -> str:
     return value
 
 
+def _partition(value: str) -> str:
+    directives = re.findall("%.", value)
+    if sorted(directives) not in (["%Y", "%d", "%m"], ["%H", "%Y", "%d", "%m"]):
+        raise ValueError(
+            'must have %Y, %m and %d, each once, and may have %H. Write, for example, `"%Y-%m-%d"`'
+        )
+    return value
+
+
 Asset = Annotated[Text, AfterValidator(_asset)]
 """An asset of Airflow as the file names it: a URI if it contains `://`, otherwise a name."""
 Assets = Annotated[
@@ -218,6 +227,12 @@ class Schedule(Section):
         description="Run after an event of any of these assets.",
         examples=["[sales, crm]"],
     )
+    partition: Annotated[str, AfterValidator(_partition)] | None = Field(
+        default=None,
+        description="For assets whose events have a day or an hour as partition key: the format of the key. Each key "
+        "has a run of its own, and is the date of `ds` in paths.",
+        examples=["%Y-%m-%d"],
+    )
     refresh: Refresh | None = Field(
         default=None,
         description="Run when the tables that the export reads have changed; `schedule: on-refresh` is short for `{}`.",
@@ -226,10 +241,20 @@ class Schedule(Section):
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        if sum(getattr(self, key) is not None for key in type(self).model_fields) != 1:
-            keys = ", ".join(f"`{key}`" for key in type(self).model_fields)
+        starts = [key for key in type(self).model_fields if key != "partition"]
+        if sum(getattr(self, key) is not None for key in starts) != 1:
+            keys = ", ".join(f"`{key}`" for key in starts)
             raise Faults([((), f"must have exactly one of {keys}, with a value")])
+        if self.partition and not self.assets:
+            raise Faults(
+                [(("partition",), "is the format of the partition keys of assets, but none is named")]
+            )
         return self
+
+    @property
+    def is_hourly(self) -> bool:
+        """Whether partition keys are hours, not days."""
+        return self.partition is not None and "%H" in self.partition
 
     @property
     def assets(self) -> tuple[str, ...]:

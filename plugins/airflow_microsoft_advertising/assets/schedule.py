@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow.sdk import Asset, AssetAll, AssetAny
+from airflow.sdk import (
+    Asset,
+    AssetAll,
+    AssetAny,
+    PartitionedAssetTimetable,
+    StartOfDayMapper,
+    StartOfHourMapper,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.asset import AssetRef, BaseAsset
@@ -14,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["schedule_of", "source_asset"]
 
 
-def schedule_of(export: Export) -> str | BaseAsset | None:
+def schedule_of(export: Export) -> str | BaseAsset | PartitionedAssetTimetable | None:
     """Return what Airflow takes as `schedule` of the export's DAG."""
     schedule = export.schedule
     if schedule is None:
@@ -24,7 +31,14 @@ def schedule_of(export: Export) -> str | BaseAsset | None:
     if schedule.refresh:
         return AssetAny(_watched(export))
     awaited = [_reference(asset) for asset in schedule.assets]
-    return AssetAll(*awaited) if schedule.all else AssetAny(*awaited)
+    condition = AssetAll(*awaited) if schedule.all else AssetAny(*awaited)
+    if schedule.partition is None:
+        return condition
+    # In UTC, as all dates in paths: `ds` is then the day of the key.
+    mapper = StartOfHourMapper if schedule.is_hourly else StartOfDayMapper
+    return PartitionedAssetTimetable(
+        assets=condition, default_partition_mapper=mapper(input_format=schedule.partition)
+    )
 
 
 def source_asset(export: str) -> str:

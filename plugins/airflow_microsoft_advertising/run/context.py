@@ -38,13 +38,14 @@ def kind_of(run_type: str) -> RunKind | None:
 def run_of(export: Export, context: Context) -> ExportRun:
     """Return the run that a task of an export's DAG belongs to.
 
-    A manual run without data interval uses its due time.
+    A manual run without data interval uses its due time. The interval of a partition of assets is its start.
     """
     dag_run, chosen = context["dag_run"], context["params"]
+    partition = getattr(dag_run, "partition_date", None)  # the context of a failed run may lack it
     return ExportRun(
         export=export,
         run_id=dag_run.run_id,
-        interval_end=dag_run.data_interval_end or dag_run.run_after,
+        interval_end=dag_run.data_interval_end or partition or dag_run.run_after,
         full=chosen["mode"] == "full",
         dry_run=chosen["dry_run"],
         ignore_guards=chosen["ignore_guards"],
@@ -52,7 +53,7 @@ def run_of(export: Export, context: Context) -> ExportRun:
         force=chosen["force"],
         began=dag_run.start_date,
         interval_start=dag_run.data_interval_start,
-        logical_date=dag_run.logical_date,
+        logical_date=dag_run.logical_date or partition,
         follows_data=kind_of(dag_run.run_type) is RunKind.ASSET and dag_run.data_interval_end is None,
         kind=kind_of(dag_run.run_type),
         ordered_by=dag_run.triggering_user_name,

@@ -56,8 +56,9 @@ class ExportRun:
         began: When the run began; None: now. `force` does not override data that was delivered since then.
         interval_start: Start of the data interval; None: the same as its end.
         logical_date: The date of `ds` in paths; None: the interval's end.
-        follows_data: Whether the data started the run, by an event of an asset. It reads the tables as they are, and
-            dates in paths are those of its start; its interval's end only says which run is the newer one.
+        follows_data: Whether the data started the run, by an event of an asset. It reads the tables as they are; its
+            interval's end only says which run is the newer one. Without a logical date, dates in paths are those of its
+            start.
         kind: What started the run; None: unknown.
         ordered_by: Name of the Airflow user who started the run; None: nobody, or unknown.
         on_page: Whether Airflow has a page of the export, where people decide on findings of guards.
@@ -206,7 +207,7 @@ class ExportRun:
 
     @cached_property
     def _dates(self) -> RunDates:
-        if self.follows_data:
+        if self.follows_data and self.logical_date is None:
             return RunDates.at(self._began, self.export.timezone)
         end = self.interval_end
         return RunDates(

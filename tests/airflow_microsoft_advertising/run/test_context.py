@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -37,8 +37,20 @@ def test_a_run_after_an_event_of_an_asset_follows_the_data(
 ) -> None:
     dag_run = SimpleNamespace(
         run_id="one", run_type=run_type, run_after=DUE, start_date=DUE, data_interval_start=interval_end,
-        data_interval_end=interval_end, logical_date=interval_end, triggering_user_name=None,
+        data_interval_end=interval_end, logical_date=interval_end, triggering_user_name=None, partition_date=None,
     )  # fmt: skip
     params = {"mode": "changes", "dry_run": False, "ignore_guards": False, "force": False}
     run = run_of(export(), cast("Any", {"dag_run": dag_run, "params": params}))
     assert (run.follows_data, run.interval_end) == (follows, DUE)
+
+
+def test_a_run_for_a_partition_is_of_its_day_and_reads_what_is_there() -> None:
+    day = DUE.replace(hour=0) - timedelta(days=1)
+    dag_run = SimpleNamespace(
+        run_id="one", run_type="asset_triggered", run_after=DUE, start_date=DUE, data_interval_start=None,
+        data_interval_end=None, logical_date=None, triggering_user_name=None, partition_date=day,
+    )  # fmt: skip
+    params = {"mode": "changes", "dry_run": False, "ignore_guards": False, "force": False}
+    run = run_of(export(), cast("Any", {"dag_run": dag_run, "params": params}))
+    assert (run.follows_data, run.interval_end, run._dates.logical) == (True, day, day)
+    assert run._as_of > DUE

@@ -99,6 +99,7 @@ def _mapping_with(keys: tuple[str, ...], value: object) -> dict[str, object]:
         "suppress": {} if keys[-1] in ("table", "path") else {"table": "S"},
         "profiles": {} if keys[-1] in ("table", "path") else {"table": "P"},
         "membership": {"table": "M"} if keys[1] in ("segments", "changes") else {},
+        "schedule": {"asset": "sales"} if keys[1:] == ("partition",) else {},
         "changes": {"key": {"order": "V"}, "order": {"key": "K"}, "ties": {"deleted": "D"}}.get(keys[1], {}),
         "deleted": {"column": "C"} if keys[-1] == "values" else {},
         "ignored": {"column": "C"} if keys[-1] == "values" else {},

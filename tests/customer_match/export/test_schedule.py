@@ -196,6 +196,15 @@ def test_new_data_can_start_an_export(written: object, seconds: tuple[int, int])
     assert next_run(schedule, "UTC", NOW) is None
 
 
+@pytest.mark.parametrize(
+    ("partition", "hourly"), [("%Y-%m-%d", False), ("%Y%m%d", False), ("%Y-%m-%dT%H", True)]
+)
+def test_events_may_be_of_a_day_or_an_hour(partition: str, *, hourly: bool) -> None:
+    schedule = export(schedule={"asset": "sales", "partition": partition}).schedule
+    assert schedule is not None
+    assert (schedule.partition, schedule.is_hourly, schedule.assets) == (partition, hourly, ("sales",))
+
+
 def test_a_schedule_of_times_needs_no_words() -> None:
     assert Schedule(cron="@daily").words is None
 
@@ -216,6 +225,10 @@ def test_a_schedule_of_times_needs_no_words() -> None:
         ({"asset": "s3://[bucket/key"}, "is no URI"),
         ({"refresh": {"check_seconds": 4}}, "greater than or equal to 5"),
         ({"refresh": True}, "should be a valid dictionary"),
+        ({"asset": "sales", "partition": "%Y-%m"}, "must have %Y, %m and %d"),
+        ({"asset": "sales", "partition": "day"}, "must have %Y, %m and %d"),
+        ({"asset": "sales", "partition": "%Y-%m-%d %M"}, "must have %Y, %m and %d"),
+        ({"cron": "@daily", "partition": "%Y-%m-%d"}, "but none is named"),
         ({"assets": "sales"}, "Extra inputs"),
         (["sales"], "should be a valid dictionary"),
         (5, "should be a valid string"),

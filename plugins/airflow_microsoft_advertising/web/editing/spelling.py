@@ -13,7 +13,8 @@ from typing import Any, Final
 __all__ = ["compact", "expand", "schedule_of_text"]
 
 _FOLDERS: Final = ("source", "workspace")
-_OF_ASSETS: Final = re.compile(r"(asset|all|any)\s*:\s*(.+)")
+_ALONE: Final = ("asset", "partition")
+_OF_ASSETS: Final = re.compile(r"(asset|all|any|partition)\s*:\s*(.+)")
 
 Values = dict[str, Any]
 
@@ -66,7 +67,7 @@ def _email(value: Any) -> Values:
 
 
 def _schedule(value: Values) -> Any:
-    """A schedule as one text: `asset: sales`, `any: sales, crm`, `on-refresh`, or its times."""
+    """A schedule as one text: `asset: sales; partition: %Y-%m-%d`, `any: sales, crm`, `on-refresh`, or its times."""
     if set(value) == {"cron"}:
         return value["cron"]
     if set(value) == {"refresh"}:
@@ -78,12 +79,15 @@ def _schedule(value: Values) -> Any:
 
 def schedule_of_text(text: str) -> Any:
     """The schedule that a text stands for, as the file has it."""
-    found = _OF_ASSETS.fullmatch(text)
-    if found is None:
+    found = [_OF_ASSETS.fullmatch(one.strip()) for one in text.split(";")]
+    keys = {one[1]: one[2] for one in found if one}
+    if len(keys) < len(found):
         return text
-    if found[1] == "asset":
-        return {"asset": found[2]}
-    return {found[1]: [one.strip() for one in found[2].split(",") if one.strip()]}
+    return {key: value if key in _ALONE else _items(value) for key, value in keys.items()}
+
+
+def _items(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]
 
 
 def _segments(value: Any) -> list[Values]:

@@ -34,6 +34,7 @@ LONG: dict[str, Any] = {
     "schedule": {"all": ["sales", "crm"]},
 }
 WATCHED: dict[str, Any] = {"segments": "all", "schedule": {"refresh": {"check_seconds": 300}}}
+PARTS: dict[str, Any] = {"segments": "all", "schedule": {"any": ["a", "b"], "partition": "%Y-%m-%d"}}
 MISTAKES: dict[str, Any] = {
     "source": 5,
     "email": None,
@@ -61,7 +62,7 @@ def sent(form: Form, **changes: str) -> Form:
     return Form.posted(Posted(parse_qs(urlencode(fields), keep_blank_values=True)))
 
 
-@pytest.mark.parametrize("values", [SHORT, LONG, WATCHED, MISTAKES, {}])
+@pytest.mark.parametrize("values", [SHORT, LONG, WATCHED, PARTS, MISTAKES, {}])
 def test_what_nobody_changed_is_unchanged(values: dict[str, Any]) -> None:
     assert sent(Form.of(values)).values(values) == values
     assert compact(expand(values), values) == values
@@ -74,6 +75,7 @@ def test_what_nobody_changed_is_unchanged(values: dict[str, Any]) -> None:
         (SHORT, {"schedule": "asset: sales"}, {"schedule": {"asset": "sales"}}),
         (SHORT, {"schedule": "any: sales, crm"}, {"schedule": {"any": ["sales", "crm"]}}),
         (LONG, {"schedule": "none"}, {"schedule": GONE}),
+        (SHORT, {"schedule": "asset: a; partition: %Y%m%d"}, {"schedule": {"asset": "a", "partition": "%Y%m%d"}}),
         (SHORT, {"schedule": "on-refresh"}, {"schedule": "on-refresh"}),
         (LONG, {"title": "Long"}, {"title": "Long"}),
         (SHORT, {"source": "other"}, {"source": "other"}),
