@@ -1,4 +1,4 @@
-"""What runs under a real Airflow leave behind, its masking of secrets switched off: files, logs, database, pages."""
+"""What runs under a real Airflow leave behind, with its masking off and on: files, logs, database, pages."""
 
 from __future__ import annotations
 
@@ -62,8 +62,14 @@ class Left:
     states: dict[str, str]
 
 
-@pytest.fixture(scope="module")
-def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("False", id="unmasked"),
+        pytest.param("True", id="masked", marks=pytest.mark.lengthy),
+    ],
+)
+def left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Left:
     folder = tmp_path_factory.mktemp("canaries")
     lake = write_lake(folder / "lake", [WEBHOOK_SECRET, KEY])
     (folder / "stack" / "tmp").mkdir(parents=True)
@@ -71,7 +77,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
         settings = {
             "CUSTOMER_MATCH_EXPORTS": str(lake.exports),
             "TMPDIR": str(folder / "stack" / "tmp"),
-            "AIRFLOW__CORE__HIDE_SENSITIVE_VAR_CONN_FIELDS": "False",
+            "AIRFLOW__CORE__HIDE_SENSITIVE_VAR_CONN_FIELDS": request.param,
             "AIRFLOW_VAR_CUSTOMER_MATCH_WORKSPACE_SECRET": KEY,
             "AIRFLOW_CONN_MAIL": mail.connection,
             "AIRFLOW_CONN_WEB": web.connection(password=WEBHOOK_SECRET),
