@@ -113,8 +113,10 @@ def select_exports(exports: Sequence[ListedExport], asked: Asked) -> list[Listed
 
 def _needs_attention(export: ListedExport) -> bool:
     audiences = export.overview.audiences if export.overview else ()
-    return export_state(export)[1] in {"warn", "bad"} or any(
-        one.outcome and not one.outcome.good for one in audiences
+    return (
+        bool(export.detached)
+        or export_state(export)[1] in {"warn", "bad"}
+        or any(one.outcome and not one.outcome.good for one in audiences)
     )
 
 

@@ -80,6 +80,7 @@ class ListedExport:
         next_run: When the next scheduled run is due, UTC; None if there is none.
         last_run: Its newest run; None if there was none.
         overview: What its last run that sent something has shown; None if there was none since the upgrade.
+        detached: The connection that the export names, if it does not exist; empty normally, or if not looked up.
     """
 
     dag_id: str
@@ -92,6 +93,7 @@ class ListedExport:
     next_run: datetime | None
     last_run: LastRun | None
     overview: Overview | None
+    detached: str = ""
 
 
 def list_exports(dag_ids: Collection[str], session: Session) -> list[ListedExport]:

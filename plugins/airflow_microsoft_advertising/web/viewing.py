@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -14,6 +15,7 @@ from fastapi.responses import HTMLResponse
 
 from airflow_microsoft_advertising.web.answers import message, with_script
 from airflow_microsoft_advertising.web.connection_lookup import find_connection
+from airflow_microsoft_advertising.web.connections.listing import connections_of
 from airflow_microsoft_advertising.web.export_page import Past, Problem, export_html, past_of
 from airflow_microsoft_advertising.web.exports_page import Asked, exports_html
 from airflow_microsoft_advertising.web.found_export import MAX_ID, DagId, find_export
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from airflow.serialization.definitions.dag import SerializedDAG
     from sqlalchemy.orm import Session
 
+    from airflow_microsoft_advertising.web.listing import ListedExport
     from airflow_microsoft_advertising.web.templates import Frame
 
 __all__ = ["Problem", "router", "show_export"]
@@ -55,9 +58,20 @@ def exports(
 ) -> Response:
     """Show all exports that the user may read."""
     manager = get_auth_manager()
-    found = list_exports(manager.get_authorized_dag_ids(user=user, method="GET"), session)
+    listed = list_exports(manager.get_authorized_dag_ids(user=user, method="GET"), session)
+    found = _with_detached(listed, session)
     rights = rights_of(user, manager, [export.dag_id for export in found])
     return with_script(exports_html(found, Asked(q, show, sort), rights, frame), frame)
+
+
+def _with_detached(exports: Sequence[ListedExport], session: Session) -> list[ListedExport]:
+    """Mark the exports whose connection does not exist; each connection is looked up once."""
+    named = connections_of([export.dag_id for export in exports], session)
+    missing = {conn_id for conn_id in set(named.values()) if find_connection(conn_id) is None}
+    return [
+        replace(export, detached=named[export.dag_id]) if named.get(export.dag_id) in missing else export
+        for export in exports
+    ]
 
 
 @router.get("/exports/{dag_id}", dependencies=[_may_read_runs])

@@ -18,6 +18,7 @@ from airflow_microsoft_advertising.plugin import MicrosoftAdvertisingPlugin
 from airflow_microsoft_advertising.web import found_export
 from airflow_microsoft_advertising.web import viewing as pages
 from airflow_microsoft_advertising.web.app import create_app
+from airflow_microsoft_advertising.web.connection_lookup import find_connection
 from customer_match.errors import TransientError
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.web.test_exports_page import export
@@ -193,6 +194,36 @@ def test_an_export_whose_connection_is_gone_is_detached(
     assert "detached" not in TestClient(app).get("/exports/autumn").text
     monkeypatch.delenv("AIRFLOW_CONN_ADS")
     assert "The connection ads does not exist here" in TestClient(app).get("/exports/autumn").text
+
+
+def test_the_list_marks_detached_exports_and_looks_each_connection_up_once(
+    app: FastAPI, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, connect: Connect
+) -> None:
+    manager = SimpleNamespace(
+        is_authorized_dag=lambda **_: True,
+        get_authorized_dag_ids=lambda **_: {"autumn", "spring", "winter", "typo"},
+    )
+    for module in (security, pages):
+        monkeypatch.setattr(module, "get_auth_manager", lambda: manager)
+    monkeypatch.setattr(pages, "list_exports", lambda dag_ids, _: [export(one) for one in sorted(dag_ids)])
+    named = {"autumn": connect("ads"), "spring": "gone", "winter": "gone"}
+    monkeypatch.setattr(
+        pages, "connections_of", lambda dag_ids, _: {one: named[one] for one in dag_ids if one in named}
+    )
+    looked_up: list[str] = []
+
+    def find(conn_id: str) -> object:
+        looked_up.append(conn_id)
+        return find_connection(conn_id)
+
+    monkeypatch.setattr(pages, "find_connection", find)
+    seen = TestClient(app).get("/exports").text
+    marked = [
+        part.split('"')[0] for part in seen.split('data-dag="')[1:] if "The connection gone does not" in part
+    ]
+    assert marked == ["spring", "winter"]
+    assert seen.count("detached") == 2
+    assert sorted(looked_up) == ["ads", "gone"]
 
 
 def test_what_is_no_export_has_no_page(app: FastAPI, asked: list[dict[str, Any]]) -> None:

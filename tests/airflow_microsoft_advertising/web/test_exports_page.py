@@ -171,6 +171,8 @@ def test_exports_are_filtered_and_sorted() -> None:
         return [one.dag_id for one in select_exports(exports, Asked(**asked))]
 
     assert names(show="attention") == ["c"]
+    detached = [*exports, export("d", detached="gone")]
+    assert [one.dag_id for one in select_exports(detached, Asked(show="attention"))] == ["c", "d"]
     assert names(show="paused") == names(show="never") == ["b"]
     assert names(sort="newest") == ["c", "a", "b"]
     assert names(sort="attention") == ["c", "a", "b"]

@@ -40,6 +40,7 @@ __all__ = [
     "Dependent",
     "ListedConnection",
     "as_connection",
+    "connections_of",
     "dependents",
     "find_connection",
     "list_connections",
@@ -170,15 +171,18 @@ def dependents(session: Session) -> Mapping[str, Sequence[Dependent]]:
     query = select(DagModel).where(DagModel.dag_id.in_(of_exports), DagModel.is_stale.is_(False))
     titles = {dag.dag_id: dag.dag_display_name for dag in session.scalars(query)}
     found: dict[str, list[Dependent]] = defaultdict(list)
-    for dag_id, conn_id in _connections_of(titles, session):
+    for dag_id, conn_id in connections_of(titles, session).items():
         found[conn_id].append(Dependent(dag_id, titles[dag_id]))
     return {conn_id: sorted(exports, key=lambda one: one.title) for conn_id, exports in found.items()}
 
 
-def _connections_of(dag_ids: Collection[str], session: Session) -> list[tuple[str, str]]:
-    """Read the DAGs as they are stored: making objects of them would take ten times as long."""
+def connections_of(dag_ids: Collection[str], session: Session) -> dict[str, str]:
+    """Return the id of the connection of each export that names one.
+
+    The DAGs are read as they are stored: making objects of them would take ten times as long.
+    """
     stored = SerializedDagModel.get_latest_serialized_dags(dag_ids=list(dag_ids), session=session)
-    return [(str(one.dag_id), conn_id) for one in stored if (conn_id := _connection_of(one.data))]
+    return {str(one.dag_id): conn_id for one in stored if (conn_id := _connection_of(one.data))}
 
 
 def _connection_of(data: Any) -> str | None:
