@@ -62,8 +62,10 @@ _WORD: Final = re.compile(
 _APART: Final = re.compile(
     rf"(?<![^\s<(\"])[^\s<>(),;\"]{{1,64}}[ \t]{{1,8}}{_SIGN}[ \t]{{1,8}}(?=[\w-]+\.)\S+"
 )
-# container@account is not a person.
-_PLACE_IN_TEXT: Final = re.compile(r"(?:abfss?|wasbs?|az)://[\w$-]+@[\w.-]+")
+# container@account is not a person, and in OneLake neither is workspace@host, with percent-encoded characters.
+_PLACE_IN_TEXT: Final = re.compile(
+    r"(?:abfss?|wasbs?|az)://(?:[\w$-]+@[\w.-]+|(?:(?!%40)[^\s@/<>(),;\"])+@[a-z0-9.-]{1,64}\.fabric\.microsoft\.com)"
+)
 _PLACE: Final = re.compile(rf"{_PLACE_IN_TEXT.pattern}(?=[/'`:.,]|$)")
 _IS_PATH: Final = re.compile(r"[`'\[{]*(?:[A-Za-z][A-Za-z0-9+.-]*://|/|\.\.?/|~/)")
 _NO_ADDRESS: Final = re.compile(

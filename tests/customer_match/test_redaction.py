@@ -110,6 +110,7 @@ def test_keys_are_redacted_by_the_same_rule(sign: str) -> None:
         "abfss://lake@account.dfs.core.windows.net/segments: the storage account refuses access (HTTP 403).",
         "wasbs://lake@account.blob.core.chinacloudapi.cn/C#/50%41",
         "'abfs://lake@account.dfs.core.windows.net'",
+        "abfs://Sales%20EU@onelake.dfs.fabric.microsoft.com/Crm.Lakehouse/Tables: the storage account refuses access.",
         "a preset (@hourly, @daily, @weekly, @monthly), or none",
         "a pattern that begins with a wildcard, such as '%@contoso.com'",
         "what follows the @ must be the host; `@`",
@@ -131,6 +132,8 @@ def test_paths_keep_all_names_but_those_with_an_address() -> None:
     assert without_addresses(f"In {path}: damaged.") == (
         "In abfs://lake@account.dfs.core.windows.net/Gold/[address]/day=2026-01-01/x.parquet: damaged."
     )
+    onelake = "abfs://anna%40example.com@onelake.dfs.fabric.microsoft.com/Crm.Lakehouse"
+    assert "anna" not in without_addresses(f"In {onelake}: damaged.")
     assert without_addresses("/lake/o'brien@example.com/x.csv is empty.") == "/lake/[address]/x.csv is empty."
 
 

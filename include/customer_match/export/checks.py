@@ -46,8 +46,9 @@ def check_workspace(workspace: Folder) -> None:
     """Check that the workspace is in a storage where concurrent runs detect each other."""
     if not workspace.location.can_be_workspace:
         fault = (
-            "must be in Azure or on a local disk: only there is a run known to detect that another run writes "
-            "the same ledger. Use an abfs:// or local folder; the source can stay where it is"
+            "must be in an Azure storage account or on a local disk: only there is a run known to detect that another "
+            "run writes the same ledger. Use an abfs:// folder of a storage account, or a local one; the source can "
+            "stay where it is, also in OneLake"
         )
         raise Faults([(("workspace",), fault)])
 

@@ -53,7 +53,7 @@ def _url(value: str) -> str:
     location = Location.of(value)
     if not location.is_local and ("?" in value or "#" in value):
         raise ValueError("contains a `?` or `#`, which a folder must not. Write only the folder")
-    as_written = location.is_local or value.startswith(("abfs://", "abfss://"))
+    as_written = location.is_local or (value.startswith(("abfs://", "abfss://")) and not location.is_onelake)
     return value.rstrip("/") if as_written else location.url
 
 

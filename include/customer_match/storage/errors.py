@@ -38,9 +38,12 @@ _REFUSALS: Final = {
 }
 _ACCESS: Final = (
     "Check the credentials on the lake's Airflow connection, that they have the role Storage Blob Data Contributor "
-    "(for a workspace) or Reader, and the account's firewall."
+    "(for a workspace) or Reader (in OneLake: a role in the Fabric workspace, or access to the item), and the "
+    "account's firewall."
 )
 _MALFORMED: Final = "InvalidAuthenticationInfo"  # with 400, or with 401
+# Observed by others: the tenant or item does not accept names of workspaces and items.
+_IDS_ONLY: Final = "FriendlyNameSupportDisabled"
 _ARCHIVED: Final = frozenset({"BlobArchived", "BlobBeingRehydrated"})
 
 
@@ -115,6 +118,11 @@ def _refused_error(status: int, code: str, words: str, location: str) -> Custome
     if status in storage_status.REFUSED or code == _MALFORMED:
         remedy = _REFUSALS.get(code, _ACCESS)
         return ConfigurationError(f"{location}: the storage account refuses access ({words}). {remedy}")
+    if code == _IDS_ONLY:
+        return ConfigurationError(
+            f"{location}: OneLake accepts no names here ({words}). Write the ids of workspace and item, which are in "
+            "the item's URL in Fabric."
+        )
     if code in _ARCHIVED:
         return ConfigurationError(
             f"{location} is in the archive tier and cannot be read ({words}). Move it to the hot or cool tier."

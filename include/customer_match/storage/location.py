@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
+from customer_match.storage import onelake
+
 __all__ = ["Location"]
 
 _LOCAL: Final = frozenset({"file", "local"})
@@ -41,7 +43,8 @@ class Location:
 
     Attributes:
         scheme: `file`; `abfs` for every URL form of Azure; otherwise the scheme of the URL.
-        path: As written for a local folder; `container/path` in Azure; `bucket/path` elsewhere.
+        path: As written for a local folder; `container/path` in Azure; `workspace/item/path` in OneLake;
+            `bucket/path` elsewhere.
         host: The storage account's host, if an Azure URL names it.
     """
 
@@ -78,16 +81,22 @@ class Location:
 
     @property
     def is_azure(self) -> bool:
-        """Whether it is in Azure."""
+        """Whether it is in Azure, OneLake included."""
         return self.scheme == "abfs"
+
+    @property
+    def is_onelake(self) -> bool:
+        """Whether its host is one of OneLake."""
+        return onelake.is_onelake(self.host)
 
     @property
     def can_be_workspace(self) -> bool:
         """Whether files can be created there only if they do not exist, which keeps concurrent runs apart.
 
-        Proved for local disks and Azure. Other storages may support it, but not all that fsspec opens do.
+        Proved for local disks and Azure's storage accounts. OneLake and other storages may support it, but it was not
+        run there, and not all that fsspec opens do.
         """
-        return self.is_local or self.is_azure
+        return self.is_local or (self.is_azure and not self.is_onelake)
 
     @property
     def url(self) -> str:
@@ -95,17 +104,21 @@ class Location:
         if self.is_local:
             return self.path
         container, slash, path = self.path.partition("/")
+        if self.is_onelake:
+            container, path = onelake.encode_place(self.path)
         return f"{self.scheme}://{container}{f'@{self.host}' if self.host else ''}{slash}{path}"
 
 
 def _parse_azure(rest: str) -> Location:
     """Parse `container/path` or `container@host/path`; `#` and `?` are normal characters of a path here."""
     place, _, path = rest.partition("/")
-    container, at, host = place.partition("@")
+    container, at, host = place.rpartition("@") if "@" in place else (place, "", "")
+    if onelake.is_onelake(host):
+        return Location("abfs", onelake.decode_place(container, path), host.lower())
     if not _CONTAINER.fullmatch(container):
         raise ValueError(
             "is not a valid location: container names have 3 to 63 lower-case letters, digits and "
-            f"hyphens. {_EXAMPLES}"
+            f"hyphens. {_EXAMPLES}. For OneLake, write {onelake.EXAMPLE}"
         )
     if at and not _HOST.fullmatch(host):
         raise ValueError(
@@ -118,6 +131,10 @@ def _parse_azure(rest: str) -> Location:
 def _convert_web_address(rest: str) -> str:
     """Convert `account.blob.core.windows.net/container/path`, percent-encoded as in the portal, to the other form."""
     host, _, path = rest.partition("/")
+    if onelake.is_onelake(host):
+        workspace, _, path = path.partition("/")
+        item, slash, below = path.partition("/")
+        return f"{workspace}@{host}/{item}{slash}{unquote(below)}"
     if not _AZURE_HOST.fullmatch(host):
         raise ValueError(f"is a web address, but not one of Azure storage. {_EXAMPLES}")
     container, _, below = unquote(path).partition("/")

@@ -11,6 +11,9 @@ provider defines. The first of these that is set is used, in the provider's own 
 5. an account key (password or `account_key`),
 6. `anon`: a public container,
 7. the identity of the machine: managed identity, workload identity, environment, Azure CLI.
+
+OneLake is opened in the same way, as the account `onelake`; it knows no keys and no public containers (documented:
+OneLake authenticates with Microsoft Entra).
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_microsoft_advertising.connection.extra import field_error, read_extra
 from customer_match.errors import ConfigurationError
+from customer_match.storage.onelake import ACCOUNT, GLOBAL_HOST, is_onelake
 from microsoft_advertising.pasted import one_word
 
 if TYPE_CHECKING:
@@ -91,6 +95,8 @@ def storage_options(connection: Connection, host: str | None = None) -> dict[str
     if fields.connection_string:
         return _connection_string_options(fields, host)
     options = {**_account_options(fields, host), **_credentials(fields)}
+    if is_onelake(options.get("account_host")) and ("account_key" in options or options.get("anon")):
+        raise _onelake_error(fields, "an account key" if "account_key" in options else "`anon`")
     return _key_and_host_options(options) if {"account_key", "account_host"} <= options.keys() else options
 
 
@@ -165,6 +171,8 @@ def _connection_string_options(fields: _Fields, host: str | None) -> dict[str, A
     if len(missing) > 1:
         raise fields.fault("Connection String", "has neither AccountName nor BlobEndpoint")
     account = parts.get("AccountName")
+    if account == ACCOUNT or is_onelake(host) or is_onelake(_without_scheme(parts.get("BlobEndpoint", ""))):
+        raise _onelake_error(fields, "a Connection String")
     if host and account and _account_of(host) != account:
         raise _contradiction_error(fields, host, account)
     return {"connection_string": text}
@@ -178,7 +186,7 @@ def _account_options(fields: _Fields, host: str | None) -> dict[str, Any]:
     named = fields["account_name"] or (_account_of(own) if own else None) or _account_field(fields)
     if named and host and named != _account_of(host):
         raise _contradiction_error(fields, host, named)
-    chosen = own or host
+    chosen = _onelake_host(fields, own, host) if ACCOUNT in (named, _account_of(host or "")) else own or host
     account = named or (_account_of(host) if host else None)
     if not account or not _ACCOUNT.match(account):
         what = f"{account!r}, which is not a valid name" if account else "none"
@@ -205,7 +213,28 @@ def _account_field(fields: _Fields) -> str | None:
     return fields.host if fields.kind == "adls" else None
 
 
+def _onelake_host(fields: _Fields, *hosts: str | None) -> str:
+    """Return the host of a region or workspace if one is named, as data may have to stay there; else the global one."""
+    named = {_blob_host(fields, host).lower() for host in hosts if host} - {GLOBAL_HOST}
+    if len(named) > 1:
+        raise ConfigurationError(
+            f"The Airflow connection {fields.conn_id!r} and the location name different hosts of OneLake: "
+            f"{' and '.join(sorted(named))}. Correct one of them."
+        )
+    return named.pop() if named else GLOBAL_HOST
+
+
+def _onelake_error(fields: _Fields, credential: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The Airflow connection {fields.conn_id!r} signs in with {credential}, but OneLake accepts only identities of "
+        "Microsoft Entra. Remove it, and fill in Tenant Id, Login (client id) and Password (client secret) of a "
+        "service principal; or leave all of them empty to use the machine's identity."
+    )
+
+
 def _account_of(host: str) -> str:
+    if is_onelake(_without_scheme(host)):
+        return ACCOUNT
     return _without_scheme(host).split(".", 1)[0]
 
 

@@ -8,6 +8,7 @@ from airflow_microsoft_advertising.connection.variables import how_to_provide, k
 from airflow_microsoft_advertising.lake.filesystem import filesystem
 from customer_match.errors import ConfigurationError
 from customer_match.members.envelope import KEYS_NAME, Envelope
+from customer_match.storage.onelake import is_onelake
 from customer_match.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -25,10 +26,17 @@ def open_workspace(connection: str | None, location: str, *, encrypt_members: bo
         encrypt_members: Whether new files of members are encrypted. Encrypted files are read in any case.
 
     Raises:
-        ConfigurationError: As in `filesystem`. For wrong or missing keys, when a file is written or read.
+        ConfigurationError: As in `filesystem`; or it is in OneLake. For wrong or missing keys, when a file is written
+            or read.
         TransientError: Airflow cannot provide the connection or the keys now.
     """
-    return Workspace(*filesystem(connection, location), Envelope(_read_keys, seals=encrypt_members))
+    opened, path = filesystem(connection, location)
+    if is_onelake(getattr(opened, "account_host", None)):
+        raise ConfigurationError(
+            f"{location} is in OneLake, but a workspace must be in a storage account or on a local disk: only there is "
+            "a run known to detect that another run writes the same ledger."
+        )
+    return Workspace(opened, path, Envelope(_read_keys, seals=encrypt_members))
 
 
 def workspace_of_export(export: Export) -> Workspace:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from customer_match.storage.location import Location
+from customer_match.storage.onelake import encode_place
 
 __all__ = ["DatasetName", "audience_dataset", "table_dataset"]
 
@@ -38,6 +39,8 @@ def table_dataset(location: str, account: str | None) -> DatasetName:
     container, _, path = place.path.partition("/")
     if not place.is_azure:
         return DatasetName(f"{_SCHEMES.get(place.scheme, place.scheme)}://{container}", path or "/")
+    if place.is_onelake:
+        container, path = encode_place(place.path)
     host = _dfs(place.host) if place.host else f"{account}.dfs.core.windows.net" if account else None
     return DatasetName(f"abfss://{container}@{host}" if host else f"abfss://{container}", path or "/")
 

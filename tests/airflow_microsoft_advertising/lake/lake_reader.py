@@ -31,10 +31,15 @@ def main() -> None:
 
 
 def _resolve_here() -> None:
-    """Resolve hosts of the emulator's accounts locally: not every resolver knows names below `localhost`."""
+    """Resolve hosts of the emulator's accounts locally, and those of OneLake to the stand-in's port.
+
+    Not every resolver knows names below `localhost`.
+    """
     ask = socket.getaddrinfo
 
     def getaddrinfo(host: Any, *args: Any, **options: Any) -> Any:
+        if str(host).endswith(".fabric.microsoft.com"):
+            return ask("127.0.0.1", int(os.environ["ONELAKE_PORT"]), *args[1:], **options)
         return ask("127.0.0.1" if str(host).endswith(".localhost") else host, *args, **options)
 
     socket.getaddrinfo = getaddrinfo

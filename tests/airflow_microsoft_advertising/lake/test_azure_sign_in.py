@@ -16,10 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import deltalake
+import pyarrow as pa
 import pytest
 from azure.storage.blob import (
     AccountSasPermissions,
     BlobServiceClient,
+    ContainerClient,
     ContainerSasPermissions,
     ResourceTypes,
     generate_account_sas,
@@ -32,7 +35,7 @@ from cryptography.x509.oid import NameOID
 
 from customer_match.project import PROJECT
 from customer_match_demo.azurite import AzuriteEndpoint, Tls, running
-from tests.airflow_microsoft_advertising.lake import entra
+from tests.airflow_microsoft_advertising.lake import entra, onelake
 
 pytestmark = [pytest.mark.azurite, pytest.mark.system]
 
@@ -51,6 +54,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     here: list[x509.GeneralName] = [
         x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
         x509.DNSName("*.blob.localhost"),
+        x509.DNSName("*.blob.fabric.microsoft.com"),
     ]
     certificate = (
         x509.CertificateBuilder()
@@ -84,7 +88,17 @@ def endpoint(tls: Tls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azu
             container = client.create_container(name, public_access=access)
             container.upload_blob("t/part-0.csv", b"Email\na\nb\n")
         client.create_container("lake-workspace")
+        _fill_onelake(client.create_container("onelake"), tmp_path_factory.mktemp("delta"))
         yield started
+
+
+def _fill_onelake(container: ContainerClient, folder: Path) -> None:
+    """Tables of a lakehouse, by its name and by its id: a Delta table, and files."""
+    deltalake.write_deltalake(str(folder), pa.table({"Email": ROWS}))
+    for item in (onelake.ITEM, onelake.ITEM_ID):
+        container.upload_blob(f"{item}/Files/t/part-0.csv", b"Email\na\nb\n")
+        for file in folder.rglob("*.*"):
+            container.upload_blob(f"{item}/Tables/Gold/{file.relative_to(folder)}", file.read_bytes())
 
 
 @pytest.fixture(scope="module")
@@ -101,16 +115,17 @@ def outcomes(
     assertion = tmp_path_factory.mktemp("federated") / "token"
     assertion.write_text(entra.ASSERTION)
     cases, answers = sign_ins(endpoint, authority, assertion), assertion.with_name("outcomes.json")
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM), str(answers)],
-        input=json.dumps(cases),
-        env={**os.environ, "SSL_CERT_FILE": str(tls.certificate)},
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    with onelake.running(endpoint, tls) as port:
+        done = subprocess.run(
+            [sys.executable, str(PROGRAM), str(answers)],
+            input=json.dumps(cases),
+            env={**os.environ, "SSL_CERT_FILE": str(tls.certificate), "ONELAKE_PORT": str(port)},
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
     assert done.returncode == 0, done.stderr
     found: dict[str, list[str]] = json.loads(answers.read_text(encoding="utf-8"))
     for secret in (endpoint.account_key, entra.APPLICATION_SECRET, entra.ASSERTION, WRONG):
@@ -131,12 +146,16 @@ def sign_ins(endpoint: AzuriteEndpoint, authority: str, assertion: Path) -> dict
         container: str = "lake",
         extra: dict[str, Any] | None = None,
         named: bool = True,
+        url: str | None = None,
         **fields: Any,
     ) -> dict[str, Any]:
-        """`named`: whether Extra names the account; otherwise other fields do."""
+        """`named`: whether Extra names the account; otherwise other fields, or the URL, do."""
         definition = {"conn_type": kind, **fields, "extra": {**(here if named else {}), **(extra or {})}}
         found = {"AIRFLOW_CONN_LAKE": json.dumps(definition), **(env or {})}
-        return {"env": found, "url": f"abfs://{container}/t", "write": write}
+        return {"env": found, "url": url or f"abfs://{container}/t", "write": write}
+
+    def in_onelake(url: str, kind: str, env: dict[str, str], **fields: Any) -> dict[str, Any]:
+        return case(kind, env, named=False, url=url, **fields)
 
     application = {"login": entra.APPLICATION, "password": entra.APPLICATION_SECRET}
     at_authority = {"AZURE_AUTHORITY_HOST": f"https://{authority}"}
@@ -169,7 +188,30 @@ def sign_ins(endpoint: AzuriteEndpoint, authority: str, assertion: Path) -> dict
 
     other_workload = {**workload, "AZURE_CLIENT_ID": "another", "AZURE_TENANT_ID": "another-tenant"}
     tenant = {"tenant_id": entra.TENANT}
+    global_host, by_name = "onelake.dfs.fabric.microsoft.com", f"Sales%20EU/{onelake.ITEM}"
+    by_id = f"abfss://{onelake.WORKSPACE_ID}@{global_host}/{onelake.ITEM_ID}"
+    of_region = "https://westus-onelake.blob.fabric.microsoft.com"
     return {
+        "OneLake, service principal": in_onelake(
+            f"abfss://{onelake.WORKSPACE}@{global_host}/{onelake.ITEM}/Tables/Gold",
+            "wasb",
+            at_authority,
+            extra=tenant,
+            **application,
+        ),
+        "OneLake by ids, managed identity": in_onelake(f"{by_id}/Files/t", "adls", machine),
+        "OneLake by a URL of a region, workload identity": in_onelake(
+            f"{of_region}/{by_name}/Tables/Gold",
+            "wasb",
+            {**workload, "AZURE_FEDERATED_TOKEN_FILE": str(assertion)},
+        ),
+        "OneLake, no role": in_onelake(
+            f"abfss://{onelake.PRIVATE}@{global_host}/{onelake.ITEM}/Files/t", "adls", machine
+        ),
+        "OneLake, no such workspace": in_onelake(
+            f"abfss://Nope@{global_host}/X.Lakehouse/Files/t", "adls", machine
+        ),
+        "OneLake, key": in_onelake(f"{by_id}/Files/t", "wasb", {}, password=endpoint.account_key),
         "connection string": case("wasb", extra={"connection_string": endpoint.connection_string}),
         "key": case("wasb", extra={"shared_access_key": endpoint.account_key}),
         "key as password": case("adls", password=endpoint.account_key),
@@ -232,6 +274,9 @@ def sign_ins(endpoint: AzuriteEndpoint, authority: str, assertion: Path) -> dict
         "managed identity of the machine",
         "managed identity of a virtual machine",
         "Azure CLI",
+        "OneLake, service principal",
+        "OneLake by ids, managed identity",
+        "OneLake by a URL of a region, workload identity",
     ],
 )
 def test_each_kind_of_credential_opens_the_lake(outcomes: dict[str, list[str]], kind: str) -> None:
@@ -251,6 +296,11 @@ def test_some_credentials_may_write_a_workspace(outcomes: dict[str, list[str]], 
         ("wrong secret", "signing in to the storage account failed (HTTP 401)"),
         ("wrong machine", "signing in to the storage account failed"),
         ("not public", "refuses access"),
+        ("OneLake, no role", "a role in the Fabric workspace"),
+        (
+            "OneLake, key",
+            "signs in with an account key, but OneLake accepts only identities of Microsoft Entra",
+        ),
         ("signature that may not write", "A signature must allow read and list; for a workspace, also write"),
         (
             "nobody has signed in",
@@ -262,3 +312,12 @@ def test_a_refused_credential_is_reported(outcomes: dict[str, list[str]], case: 
     family, message = outcomes[case]
     assert family == "ConfigurationError", message
     assert words in message
+
+
+@pytest.mark.faults
+def test_a_workspace_of_onelake_that_does_not_exist_is_a_missing_table(
+    outcomes: dict[str, list[str]],
+) -> None:
+    family, message = outcomes["OneLake, no such workspace"]
+    assert family == "TableMissing"
+    assert "There is no file or folder abfs://Nope/X.Lakehouse/Files/t" in message

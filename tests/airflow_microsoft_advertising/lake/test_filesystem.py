@@ -180,6 +180,93 @@ def test_the_location_may_name_the_account() -> None:
     }
 
 
+ONELAKE = "onelake.dfs.fabric.microsoft.com"
+WEST_US = "westus-onelake.blob.fabric.microsoft.com"
+
+
+@pytest.mark.parametrize(
+    ("given", "host", "blob_host"),
+    [
+        (connection(), ONELAKE, "onelake.blob.fabric.microsoft.com"),
+        (connection(host=f"https://{ONELAKE}"), None, "onelake.blob.fabric.microsoft.com"),
+        (connection("adls", host="onelake"), None, "onelake.blob.fabric.microsoft.com"),
+        (connection("azure_data_lake", extra={"account_name": "onelake"}), ONELAKE, ONELAKE),
+        (connection(host=f"https://{ONELAKE}"), "westus-onelake.dfs.fabric.microsoft.com", WEST_US),
+        (connection(host=WEST_US), ONELAKE, WEST_US),
+        (connection(host=WEST_US), "westus-onelake.dfs.fabric.microsoft.com", WEST_US),
+        (
+            connection(),
+            f"{'0' * 32}.z00.dfs.fabric.microsoft.com",
+            f"{'0' * 32}.z00.blob.fabric.microsoft.com",
+        ),
+    ],
+)
+def test_onelake_is_one_account_on_several_hosts(given: Connection, host: str | None, blob_host: str) -> None:
+    assert storage_options(given, host) == {
+        "account_name": "onelake",
+        "account_host": blob_host.replace(".dfs.", ".blob."),
+        "anon": False,
+    }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        connection(password=SECRET, login="app", extra={"tenant_id": "t"}),
+        connection(extra={"managed_identity_client_id": "mi"}),
+        connection(extra={"sas_token": SECRET}),
+    ],
+)
+def test_onelake_takes_identities(given: Connection) -> None:
+    options = storage_options(given, ONELAKE)
+    assert {"client_secret", "managed_identity_client_id", "sas_token"} & options.keys()
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("given", "host", "credential"),
+    [
+        (connection(password=SECRET), ONELAKE, "an account key"),
+        (connection(extra={"shared_access_key": SECRET}), ONELAKE, "an account key"),
+        (connection("adls", host="onelake", password=SECRET), None, "an account key"),
+        (connection(extra={"anon": True}), ONELAKE, "`anon`"),
+        (connection(extra={"connection_string": STRING}), ONELAKE, "a Connection String"),
+        (
+            connection(extra={"connection_string": STRING.replace("acme", "onelake")}),
+            None,
+            "a Connection String",
+        ),
+        (
+            connection(extra={"connection_string": f"BlobEndpoint=https://{WEST_US}/;AccountKey={SECRET}"}),
+            None,
+            "a Connection String",
+        ),
+    ],
+)
+def test_onelake_takes_no_keys(given: Connection, host: str | None, credential: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=f"signs in with {credential}, but OneLake accepts"
+    ) as raised:
+        storage_options(given, host)
+    assert "fill in Tenant Id" in str(raised.value)
+    assert SECRET not in str(raised.value)
+
+
+@pytest.mark.bad_input
+def test_two_regions_of_onelake_contradict_each_other() -> None:
+    with pytest.raises(ConfigurationError, match="name different hosts of OneLake: northeurope-onelake"):
+        storage_options(connection(host=WEST_US), "northeurope-onelake.dfs.fabric.microsoft.com")
+
+
+def test_a_workspace_of_onelake_is_the_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_FABRIC", json.dumps({"conn_type": "wasb"}))
+    found, path = filesystem("fabric", f"abfss://Sales%20EU@{ONELAKE}/Crm.Lakehouse/Tables/")
+    assert path == "Sales EU/Crm.Lakehouse/Tables"
+    assert found.split_path(path) == ("Sales EU", "Crm.Lakehouse/Tables", None)
+    blob = found.service_client.get_blob_client("Sales EU", "Crm.Lakehouse/Files/a b.csv")
+    assert blob.url == "https://onelake.blob.fabric.microsoft.com/Sales%20EU/Crm.Lakehouse/Files/a%20b.csv"
+
+
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("given", "words"),

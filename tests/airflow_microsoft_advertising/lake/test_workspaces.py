@@ -29,6 +29,15 @@ def no_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return missing
 
 
+def test_a_workspace_may_not_be_in_onelake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where only the connection names its host."""
+    monkeypatch.setenv("AIRFLOW_CONN_FABRIC", '{"conn_type": "adls", "host": "onelake"}')
+    with pytest.raises(
+        ConfigurationError, match="is in OneLake, but a workspace must be in a storage account"
+    ):
+        open_workspace("fabric", "abfs://sales/Crm.Lakehouse/Files/x")
+
+
 def write(folder: Path, name: str = "m", *, encrypt_members: bool = True) -> MembersFile:
     workspace = open_workspace(None, str(folder), encrypt_members=encrypt_members)
     return write_members(workspace, name, [MEMBERS])

@@ -39,6 +39,12 @@ def test_a_container_alone_and_one_of_another_cloud() -> None:
     assert table_dataset(f"{china}/Gold", None) == (china, "Gold")
 
 
+def test_a_table_in_onelake() -> None:
+    in_onelake = "https://westus-onelake.blob.fabric.microsoft.com/Sales%20EU/Crm.Lakehouse/Tables/Gold"
+    namespace = "abfss://Sales%20EU@westus-onelake.dfs.fabric.microsoft.com"
+    assert table_dataset(in_onelake, None) == (namespace, "Crm.Lakehouse/Tables/Gold")
+
+
 def test_an_audience_has_the_name_of_its_asset() -> None:
     uri = audience_uri("180000001", "Gold / customers")
     found = audience_dataset(uri)

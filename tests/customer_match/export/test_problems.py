@@ -264,7 +264,18 @@ CASES: list[tuple[dict[str, str | None], str]] = [
     ({"source": "https://acme.example/x"}, "line 3, source: is a web address, but not one of Azure storage."),
     ({"source": "memory://bucket/x"}, "line 3, source: is the memory of one process"),
     ({"source": "'s3://bucket/x?versionId=7'"}, "line 3, source: contains a `?` or `#`"),
-    ({"workspace": "s3://bucket/x"}, "line 6, workspace: must be in Azure or on a local disk"),
+    (
+        {
+            "workspace": "{connection: lake, "
+            "root: 'abfss://Sales@onelake.dfs.fabric.microsoft.com/Crm.Lakehouse/Files/x'}"
+        },
+        "line 6, workspace: must be in an Azure storage account or",
+    ),
+    (
+        {"source": "{root: 'abfss://Sales EU@onelake.dfs.fabric.microsoft.com/Crm', connection: c}"},
+        "source.root: is not a valid location in OneLake: the item has no type",
+    ),
+    ({"workspace": "s3://bucket/x"}, "line 6, workspace: must be in an Azure storage account or"),
     (
         {"source": "s3://bucket/x", "segments": "[{table: A, path: 'gs://bucket/x'}]"},
         "segments[0].path: is not in the same storage as the source.",

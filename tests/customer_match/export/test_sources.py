@@ -34,6 +34,10 @@ def test_a_root_in_a_lake_loses_only_its_last_slash(root: str) -> None:
             "abfs://lake@acme.blob.core.windows.net/a b",
         ),
         ("wasbs://lake@acme.blob.core.windows.net/x", "abfs://lake@acme.blob.core.windows.net/x"),
+        (
+            "abfss://Sales EU@onelake.dfs.fabric.microsoft.com/Crm.Lakehouse/Tables",
+            "abfs://Sales%20EU@onelake.dfs.fabric.microsoft.com/Crm.Lakehouse/Tables",
+        ),
         ("s3://bucket/x/", "s3://bucket/x"),
     ],
 )

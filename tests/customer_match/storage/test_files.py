@@ -92,6 +92,8 @@ def translate(error: BaseException) -> CustomerMatchError:
         (http(400, "InvalidAuthenticationInfo"), ConfigurationError, "refuses access (HTTP 400, InvalidAuth"),
         (http(403, StorageErrorCode.AUTHORIZATION_FAILURE), ConfigurationError, "blocks this machine"),
         (http(403, "SomethingNew"), ConfigurationError, "and the account's firewall"),
+        (http(403, "SomethingNew"), ConfigurationError, "a role in the Fabric workspace"),
+        (http(400, "FriendlyNameSupportDisabled"), ConfigurationError, "Write the ids of workspace and item"),
         (http(409, "BlobArchived"), ConfigurationError, "in the archive tier"),
         (sign_in(400), ConfigurationError, "signing in to the storage account failed (HTTP 400)"),
         (sign_in(401), ConfigurationError, "Check tenant, client id and secret"),

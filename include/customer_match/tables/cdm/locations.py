@@ -57,7 +57,7 @@ def _parts(location: str) -> tuple[list[str], bool]:
         text = text.split("?", 1)[0]
         return _decode(text), text.startswith("/") or bool(re.match(r"^[A-Za-z]:", text))
     url = urlsplit(text.replace("#", "%23"))  # some write a folder `C#` as it is
-    container = [url.netloc.partition("@")[0]] if url.scheme.lower() in _CONTAINER_SCHEMES else []
+    container = [unquote(url.netloc.partition("@")[0])] if url.scheme.lower() in _CONTAINER_SCHEMES else []
     is_corpus = not url.netloc and url.scheme.lower() != "file"  # `local:/…`: from the model's own folder
     return [*container, *_decode(url.path)], not is_corpus
 

@@ -17,6 +17,10 @@ FILE = "Gold/2026/11/22/0215/Gold_1.csv"
         (f"https://acme.blob.core.windows.net/{LAKE}/{FILE}?sv=2024&sig=secret", LAKE),
         (f"abfss://lake@acme.dfs.core.windows.net/CustomerInsights_1/LakeExport/{FILE}", LAKE),
         (f"wasbs://lake@acme.blob.core.windows.net/CustomerInsights_1/LakeExport/{FILE}", LAKE),
+        (
+            f"abfss://Sales%20EU@onelake.dfs.fabric.microsoft.com/Crm.Lakehouse/{FILE}",
+            "Sales EU/Crm.Lakehouse",
+        ),
         (f"http://127.0.0.1:10000/devstoreaccount1/{LAKE}/{FILE}", LAKE),
         (f"https://acme.dfs.core.windows.net/{LAKE}/{FILE}", "/data/copies/LakeExport"),
         (f"https://acme.dfs.core.windows.net/{LAKE}/{FILE}", "other/LakeExport"),
