@@ -23,6 +23,8 @@ COPY plugins/ plugins/
 # Editable, so that Airflow learns of the connection type and `customer-match` is on the path.
 # What the build leaves in include/ would be a second description of the same plugin.
 RUN uv pip install --system --no-cache --no-deps --editable . && rm -rf include/*.egg-info
+# The processes are not root, so they could not save compiled files later, and each would compile them again.
+RUN python -m compileall -q dags include plugins
 
 # Folders that become volumes exist beforehand, or they would belong to root.
 RUN useradd --uid 50000 --create-home airflow \

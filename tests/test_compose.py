@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cryptography.fernet import Fernet
 from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +21,8 @@ SERVICES = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 DEMO = {"demo-tables", "simulator", "azurite"}
+MONITORING = {"statsd-exporter", "prometheus", "grafana"}
+SECRETS_SCRIPT = ROOT / "deploy" / "compose" / "create-secrets"
 
 
 def settings(path: str) -> dict[str, str]:
@@ -71,24 +74,43 @@ def test_the_specification_would_find_a_mistake(tmp_path: Path) -> None:
 
 
 def test_all_processes_of_airflow_and_what_they_need() -> None:
-    assert set(SERVICES) - DEMO == {
+    assert set(SERVICES) - DEMO - MONITORING == {
         "api-server", "scheduler", "dag-processor", "triggerer", "worker", "init", "postgres", "redis",
     }  # fmt: skip
-    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["demo"]} == DEMO
+    for profile, names in (("demo", DEMO), ("monitoring", MONITORING)):
+        assert {name for name, service in SERVICES.items() if service.get("profiles") == [profile]} == names
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_airflow_services_share_one_definition(name: str) -> None:
     shared, service = COMPOSE["x-airflow"], SERVICES[name]
-    for key in ("image", "build", "env_file", "init", "security_opt", "cap_drop"):
+    for key in ("image", "build", "env_file", "init", "security_opt", "cap_drop", "logging"):
         assert service[key] == shared[key]
     assert shared["environment"].items() <= service["environment"].items()
     if name not in DEMO:
         assert service["volumes"] == shared["volumes"]
+        assert set(service["secrets"]) - {"admin_password"} == set(shared["secrets"])
+    else:
+        assert service["secrets"] == []
 
 
 def test_airflow_services_are_all_but_those_with_an_image_of_their_own() -> None:
-    assert set(SERVICES) - set(OURS) == {"postgres", "redis", "azurite"}
+    assert set(SERVICES) - set(OURS) == {"postgres", "redis", "azurite", *MONITORING}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_service_is_root_or_may_become_it(name: str) -> None:
+    service = SERVICES[name]
+    user = str(service.get("user") or re.findall(r"^USER (\w+)$", DOCKERFILE, re.MULTILINE)[-1])
+    assert user.partition(":")[0] not in {"root", "0"}
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_what_keeps_running_is_restarted_and_what_ends_is_not() -> None:
+    once = {name for name, service in SERVICES.items() if service["restart"] == "no"}
+    assert once == {"init", "demo-tables"}
+    assert {SERVICES[name]["restart"] for name in set(SERVICES) - once} == {"unless-stopped"}
 
 
 def test_settings_come_from_airflow_env_and_are_not_repeated() -> None:
@@ -115,7 +137,8 @@ def test_airflow_env_means_the_same_to_a_shell_and_to_compose() -> None:
 
 @pytest.mark.parametrize("path", ["airflow.env", "docker-compose.yaml", "Dockerfile", ".env.example"])
 def test_every_setting_exists_in_airflow(path: str, airflow_options: set[str]) -> None:
-    used = set(re.findall(r"\bAIRFLOW__[A-Z_]+", (ROOT / path).read_text()))
+    found = set(re.findall(r"\bAIRFLOW__[A-Z_]+", (ROOT / path).read_text()))
+    used = {name.removesuffix("_CMD") for name in found}
     assert used
     assert used <= airflow_options
 
@@ -125,20 +148,56 @@ def test_the_settings_of_airflow_are_really_known(airflow_options: set[str]) -> 
     assert "AIRFLOW__CORE__NO_SUCH_OPTION" not in airflow_options
 
 
-def test_compose_does_not_start_without_secrets() -> None:
-    required = {name for name, rest in interpolations(COMPOSE_TEXT) if rest.startswith(":?")}
-    assert required == {
-        "AIRFLOW__CORE__FERNET_KEY",
-        "AIRFLOW__API_AUTH__JWT_SECRET",
-        "AIRFLOW__API__SECRET_KEY",
-        "POSTGRES_PASSWORD",
-        "AIRFLOW_ADMIN_PASSWORD",
-    }
-    assert {settings(".env.example")[name] for name in required} == {""}
-    for name, rest in interpolations(COMPOSE_TEXT):
-        assert rest.startswith(":?" if name in required else ":-"), (
-            f"{name} has neither a default nor a remedy"
+def test_every_variable_has_a_default() -> None:
+    assert [name for name, rest in interpolations(COMPOSE_TEXT) if not rest.startswith(":-")] == []
+
+
+def test_secrets_are_files_and_each_is_used() -> None:
+    files = {name: secret["file"] for name, secret in COMPOSE["secrets"].items()}
+    assert files == {name: f"${{SECRETS_FOLDER:-./secrets}}/{name}" for name in files}
+    mounted = {secret for service in SERVICES.values() for secret in service.get("secrets", [])}
+    assert mounted == set(files)
+    for name, service in SERVICES.items():
+        words = f"{service.get('environment')} {service.get('command')} {service.get('healthcheck')}"
+        assert (
+            set(re.findall(r"/run/secrets/(\w+)", words)) <= set(service.get("secrets", [])) or name in DEMO
         )
+
+
+def test_no_secret_is_in_the_environment() -> None:
+    variables = {name for service in SERVICES.values() for name in service.get("environment", {})}
+    secret = {name for name in variables if re.search("PASSWORD|SECRET|KEY|CONN|BACKEND|BROKER_URL", name)}
+    assert secret
+    assert [name for name in secret if not name.endswith(("_CMD", "_FILE"))] == []
+    assert "/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def create_secrets(folder: Path) -> dict[str, str]:
+    subprocess.run([SECRETS_SCRIPT], cwd=folder, check=True, capture_output=True)
+    return {path.name: path.read_text() for path in (folder / "secrets").iterdir()}
+
+
+def test_the_script_creates_every_secret_once(tmp_path: Path) -> None:
+    made = create_secrets(tmp_path)
+    assert set(made) == set(COMPOSE["secrets"])
+    assert len(set(made.values())) == len(made)
+    assert all(len(value) >= 24 and value.isascii() and value.split() == [value] for value in made.values())
+    Fernet(made["fernet_key"])
+    assert create_secrets(tmp_path) == made
+
+
+def test_only_its_owner_enters_the_folder_of_secrets_and_containers_read_the_files(tmp_path: Path) -> None:
+    """Compose mounts each file as it is, and the processes in the containers are other users."""
+    create_secrets(tmp_path)
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "secrets").iterdir()} == {0o644}
+
+
+def test_the_script_takes_over_the_secrets_of_an_older_installation(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=once=twice\nAIRFLOW__API__SECRET_KEY=\n")
+    made = create_secrets(tmp_path)
+    assert made["postgres_password"] == "once=twice"
+    assert made["api_secret_key"]
 
 
 def test_every_variable_is_explained_in_the_example() -> None:
@@ -149,7 +208,7 @@ def test_every_variable_is_explained_in_the_example() -> None:
 
 def test_nothing_is_published_beyond_this_machine() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(ports) == 3
+    assert len(ports) == 5
     assert all(port.startswith("127.0.0.1:") for port in ports)
     assert all(service.get("network_mode") is None for service in SERVICES.values())
 
