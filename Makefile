@@ -15,7 +15,7 @@ SEQUENCES := tests/customer_match_delivery/test_sequences.py
 S3 := tests/airflow_microsoft_advertising/lake/test_s3.py
 
 # One pytest worker per core.
-FAST := -m "not slow and not system and not browser and not azurite and not cluster" -n auto
+FAST := -m "not slow and not system and not browser and not azurite and not cluster and not compose" -n auto
 # The tests of a file stay together. Those of the running installation are alone: its SQLite takes one writer at a time.
 SPREAD := -n auto --dist loadfile --no-loadscope-reorder
 FULL ?=
@@ -32,7 +32,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/include:$(CURDIR)/plugins
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down docs test test-fast test-long test-installed lint format bench bench-report cluster-test sequences chaos reliability soak live-check secrets audit release-check lock clean install
+.PHONY: help demo up down docs test test-fast test-long test-installed lint format bench bench-report cluster-test compose-test sequences chaos reliability soak live-check secrets audit release-check lock clean install
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -91,6 +91,11 @@ soak: install ## 50 runs with random churn, faults and kills, exact at the end (
 cluster-test: install ## Celery, PostgreSQL, Redis, Azure storage: one and two workers, one killed (ROUNDS=n repeats the figures)
 	.ci/cluster-packages
 	ROUNDS=$(ROUNDS) $(BIN)/pytest tests/cluster -m cluster
+
+compose-test: install ## every service of docker-compose.yaml without Docker, exports and backfills on it (as root, on Linux)
+	.ci/compose-packages
+	$(BIN)/python -c 'from customer_match_demo import azurite; azurite.install()'
+	unshare --mount --net --ipc --pid --fork --kill-child --mount-proc $(BIN)/pytest tests/compose -m compose $(ARGS)
 
 bench: install ## measure everything beside baselines into .bench/results.json (FULL=1: large sizes; ARGS='--list', '--check')
 	$(BIN)/python -m benchmarks $(if $(FULL),--full) $(ARGS)
