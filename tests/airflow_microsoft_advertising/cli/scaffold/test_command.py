@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from airflow_microsoft_advertising.cli.main import app
 from customer_match.errors import ConfigurationError
 from customer_match.export.loading import load_export
+from customer_match.export.schedule import Schedule
 from customer_match_demo.stack import account_connection
 from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.microsoft_advertising_simulator.api import Simulator
@@ -62,7 +63,12 @@ def test_every_option(lake: Path, connect: Connect) -> None:
     result = run("spring", "--root", str(lake), *options.split(), str(folder))
     assert result.exit_code == 0, result.output
     export = load_export(folder / "spring.yaml")
-    assert (export.connection, export.cid, export.aid, export.schedule) == ("ads", "1", "2", "@daily")
+    assert (export.connection, export.cid, export.aid, export.schedule) == (
+        "ads",
+        "1",
+        "2",
+        Schedule(cron="@daily"),
+    )
     assert [one.table for one in export.segments] == ["Gold", "No*"]
     assert export.consent
     assert export.consent.allow == ("Yes", "true"), "a column of text holds text"
@@ -190,7 +196,7 @@ def test_a_new_user_answers_questions(lake: Path, terminal: Terminal) -> None:
     export = load_export(lake.parent / "exports/spring.yaml")
     assert [one.table for one in export.segments] == ["Gold", "Silver"]
     assert export.source.root == str(lake), "begins at the current folder"
-    assert export.schedule == "0 5 * * *"
+    assert export.schedule == Schedule(cron="0 5 * * *")
     checked = CliRunner().invoke(app, ["validate", "spring", "--tables"])
     assert checked.exit_code == 0, checked.output
 
