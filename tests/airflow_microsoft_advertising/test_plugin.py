@@ -19,6 +19,7 @@ LOADED = {
         "<airflow_microsoft_advertising.links.AudienceLink object>",
         "<airflow_microsoft_advertising.links.ReportLink object>",
     ],
+    "timetables": ["airflow_microsoft_advertising.alerts.timetable.DeadlineTimetable"],
 }
 """Each part that the plugin declares, with the names of its members: texts, or the first of `_NAMES` of a mapping."""
 
