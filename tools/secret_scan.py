@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None, *, project: Path = Path(__file_
     baseline: dict[str, Any] = json.loads((project / _BASELINE).read_text(encoding="utf-8"))
     found = _scan(project, baseline)
     if accept:
-        new = baseline | {"results": found.json()}
+        results = {file: [one | {"filename": file} for one in ones] for file, ones in found.json().items()}
+        new = baseline | {"results": results}  # detect-secrets itself gives whole paths of this machine
         (project / _BASELINE).write_text(json.dumps(new, indent=1) + "\n", encoding="utf-8")
         return 0
     known = _known(baseline["results"])
