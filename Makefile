@@ -32,7 +32,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/include:$(CURDIR)/plugins
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down docs test test-fast test-long test-installed lint format bench bench-report cluster-test compose-test sequences chaos reliability soak live-check secrets audit release-check lock clean install
+.PHONY: help demo up down docs test test-fast test-long test-installed test-matrix matrix-report lint format bench bench-report cluster-test compose-test sequences chaos reliability soak live-check secrets audit release-check lock clean install
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,13 @@ test-long: install ## run the tests that take longest: the life of an export on 
 
 test-installed: install ## install the wheel beside plain Airflow 3.3 and 3.4's beta, run other people's DAGs, and read S3 (4 min)
 	$(BIN)/pytest tests/installed $(S3)
+
+test-matrix: install ## run the fast tests on each supported Python, dependency and Airflow version (ARGS='lowest --workers 2')
+	$(BIN)/python -m tools.support_matrix $(ARGS)
+
+matrix-report: install ## generate docs/support.md from the results of `make test-matrix`
+	$(BIN)/python -m tools.support_matrix --report > docs/support.md.new
+	mv docs/support.md.new docs/support.md
 
 lint: install ## check style, types, the Compose file and the workflows
 	$(BIN)/ruff check .
@@ -123,7 +130,7 @@ lock: ## resolve pyproject.toml and requirements.in into requirements.txt for Py
 
 clean: ## delete everything that make created here, including the virtual environment
 	-$(BIN)/python -m customer_match_demo down
-	rm -rf $(VENV) .airflow .airflow_3_3 .airflow_3_4 .azurite .bench .cluster .demo .faults .hypothesis .msads .mypy_cache .pytest_cache .ruff_cache .s3 .simulator .soak .tutorial build dist *.egg-info
+	rm -rf $(VENV) .airflow .airflow_3_3 .airflow_3_4 .azurite .bench .cluster .demo .faults .hypothesis .matrix .msads .mypy_cache .pytest_cache .ruff_cache .s3 .simulator .soak .tutorial build dist *.egg-info
 
 install: $(VENV)/installed ## create the virtual environment
 

@@ -53,6 +53,7 @@ def test_the_schema_would_find_a_mistake(right: str, wrong: str) -> None:
     assert errors(yaml.safe_load(TEXT.replace(right, wrong)))
 
 
+@pytest.mark.lock
 def test_the_version_is_that_of_the_lock() -> None:
     assert VALUES["airflowVersion"] == version("apache-airflow")
 
