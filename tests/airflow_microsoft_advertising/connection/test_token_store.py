@@ -187,8 +187,8 @@ def test_a_task_that_may_not_read_warns_and_continues(
 
 
 @pytest.mark.faults
-def test_a_missing_database_is_only_a_warning(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_database_that_does_not_answer_is_only_a_warning(
+    database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def gone(*_: Any, **__: Any) -> None:
         raise OSError("hidden-renewed-token")
