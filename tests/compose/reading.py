@@ -44,13 +44,10 @@ class Port:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """The command that tells whether a container is well; its times are in seconds."""
+    """The command that tells whether a container is well, and how many seconds it may take."""
 
     command: Sequence[str]
     timeout: float
-    interval: float
-    retries: int
-    start_period: float
 
 
 @dataclass(frozen=True)
@@ -200,13 +197,7 @@ def _healthcheck(values: Mapping[str, Any]) -> HealthCheck:
     kind, *command = values["test"]
     if kind == "CMD-SHELL":
         command = ["/bin/sh", "-c", *command]
-    return HealthCheck(
-        command,
-        _seconds(values.get("timeout", "30s")),
-        _seconds(values.get("interval", "30s")),
-        values.get("retries", 3),
-        _seconds(values.get("start_period", "0s")),
-    )
+    return HealthCheck(command, _seconds(values.get("timeout", "30s")))
 
 
 def _seconds(text: str) -> float:

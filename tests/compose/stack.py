@@ -15,12 +15,10 @@ from tests.compose.images import LACKING, make, make_ours
 from tests.compose.reading import Service, read
 from tests.compose.roots import Image
 
-__all__ = ["OWN_ADDRESS", "Stack", "make_project"]
+__all__ = ["Stack", "make_project"]
 
-OWN_ADDRESS = "172.28.0.1"
-"""Address of this process in the network of the services."""
-
-_NETWORK = OWN_ADDRESS.rpartition(".")[0]
+_NETWORK = "172.28.0"
+_OURS = f"{_NETWORK}.1"  # this process's address in the network of the services
 _INTERVAL = 2.0  # between health checks: the file's are for months, not minutes
 _HEALTHY_SECONDS = 600  # a busy machine takes minutes
 _COPIED = (
@@ -30,14 +28,15 @@ _COPIED = (
     "airflow.env",
     "pyproject.toml",
     "requirements.txt",
+    "README.md",
+    "LICENSE",
 )
-_ALSO = ("README.md", "LICENSE")
 
 
 def make_project(folder: Path) -> Path:
     """Copy what Compose reads, and do what the documentation says first: settings and secrets."""
     folder.mkdir()
-    for name in (*_COPIED, *_ALSO):
+    for name in _COPIED:
         shutil.copy(PROJECT / name, folder)
     for name in ("dags", "include", "plugins", "deploy"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -75,7 +74,7 @@ class Stack:
         made = cls(project, folder, running, set(services) - set(running))
         made._roots.mkdir(parents=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(made._roots)], check=True)
-        make_bridge(OWN_ADDRESS)
+        make_bridge(_OURS)
         return made
 
     def up(self) -> None:
@@ -143,7 +142,7 @@ class Stack:
     def _hosts(self, own: str) -> str:
         """Names of all services, as Compose's network resolves them; the container's own name is its id."""
         lines = [f"{self.address(name)} {name}" for name in self.services]
-        lines += [f"{OWN_ADDRESS} {name}" for name in self.others]
+        lines += [f"{_OURS} {name}" for name in self.others]
         ids = [f"{self.address(name)} {_container_id(name)}" for name in self.services if name != own]
         return "\n".join(
             ["127.0.0.1 localhost", f"{self.address(own)} {_container_id(own)}", *lines, *ids, ""]
