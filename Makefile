@@ -15,7 +15,8 @@ SEQUENCES := tests/customer_match_delivery/test_sequences.py
 S3 := tests/airflow_microsoft_advertising/lake/test_s3.py
 
 # One pytest worker per core.
-FAST := -m "not slow and not system and not browser and not azurite and not cluster and not compose" -n auto
+ALONE := not slow and not system and not browser and not azurite and not cluster and not compose
+FAST := -m "$(ALONE)" -n auto
 # The tests of a file stay together. Those of the running installation are alone: its SQLite takes one writer at a time.
 SPREAD := -n auto --dist loadfile --no-loadscope-reorder
 FULL ?=
@@ -62,7 +63,7 @@ test-installed: install ## install the wheel beside plain Airflow 3.3 and 3.4's 
 	$(BIN)/pytest tests/installed $(S3)
 
 test-matrix: install ## run the fast tests on each supported Python, dependency and Airflow version (ARGS='lowest --workers 2')
-	$(BIN)/python -m tools.support_matrix $(ARGS)
+	$(BIN)/python -m tools.support_matrix --tests "$(ALONE)" $(ARGS)
 
 matrix-report: install ## generate docs/support.md from the results of `make test-matrix`
 	$(BIN)/python -m tools.support_matrix --report > docs/support.md.new

@@ -245,7 +245,7 @@ def stop(session: Session, run: DagRun, msg: str, **tasks: list[tuple[str, str]]
                 "dag_id": run.dag_id,
                 "run_id": run.run_id,
                 "task_id": f"segment.{task_id}",
-                "map_index": index,
+                "region_index" if "region_index" in table.c else "map_index": index,  # Airflow 3.4
                 "state": state,
                 "rendered_map_index": name,
                 "pool": "default_pool",

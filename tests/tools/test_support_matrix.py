@@ -51,7 +51,7 @@ def test_a_row_runs_the_fast_tests_and_keeps_the_result(
     """With our own environment, and a project of four tests."""
     project, folder = tmp_path / "project", tmp_path / "matrix"
     project.mkdir()
-    markers = "".join(f"\n  {name}" for name in ["slow", "system", "browser", "azurite", "cluster", "lock"])
+    markers = "".join(f"\n  {name}" for name in ["slow", "lock"])
     (project / "pytest.ini").write_text(f"[pytest]\nmarkers ={markers}\n")
     (project / "test_a.py").write_text(
         "import pytest\ndef test_right(): pass\ndef test_wrong(): assert False\n@pytest.mark.skip\n"
@@ -62,7 +62,7 @@ def test_a_row_runs_the_fast_tests_and_keeps_the_result(
     monkeypatch.setattr(support_matrix, "_FOLDER", folder)
     monkeypatch.setattr(support_matrix, "_environment", lambda *_: Path(sys.executable))
     monkeypatch.setattr(support_matrix, "ROWS", (Row("here", "3", "lock"), Row("elsewhere", "3", "lock")))
-    assert main(["here", "--workers", "0"]) == 1
+    assert main(["here", "--tests", "not slow", "--workers", "0"]) == 1
     assert "here: Python 3." in capsys.readouterr().out
     (found,) = support_matrix.stored()
     assert (found.passed, found.skipped, found.failed) == (1, 1, ["test_a::test_wrong"])
@@ -72,16 +72,26 @@ def test_a_row_runs_the_fast_tests_and_keeps_the_result(
     assert asdict(found)["row"] == "here"
     (project / "pytest.ini").unlink()
     with pytest.raises(SystemExit, match=r"The tests of here did not run. See .*tests\.log"):
-        main(["here", "--workers", "0"])
+        main(["here", "--tests", "not slow", "--workers", "0"])
 
 
 @pytest.mark.bad_input
 def test_an_unknown_row_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["python-2.7"])
+        main(["python-2.7", "--tests", "x"])
     assert "no such row: python-2.7" in capsys.readouterr().err
 
 
 def test_the_rows_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
     assert capsys.readouterr().out.split() == [row.name for row in ROWS]
+
+
+def test_the_page_is_of_this_tool() -> None:
+    """`make matrix-report` writes it; without its results, only the text around the table can be compared."""
+    page = (PROJECT / "docs" / "support.md").read_text(encoding="utf-8")
+    parts = report([RESULT]).split("| |")
+    assert page.startswith(parts[0])
+    assert page.endswith(parts[-1].partition("\n\n")[2])
+    names = page.split("| | ")[1].split(" |\n")[0].replace("`", "").split(" | ")
+    assert set(names) <= {row.name for row in ROWS}

@@ -55,7 +55,11 @@ def decided(airflow_db: Path, monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
 @pytest.fixture
 def client(airflow_db: Path) -> Iterator[TestClient]:
     app = create_app()
-    user = SimpleNamespace(get_id=lambda: "1", get_name=lambda: "anna@example.com")
+    user = SimpleNamespace(
+        get_id=lambda: "1",
+        get_name=lambda: "anna@example.com",
+        get_display_name=lambda: "Anna",  # Airflow 3.4
+    )
     app.dependency_overrides[security.get_user] = lambda: user
     with TestClient(app, follow_redirects=False, headers={"Sec-Fetch-Site": "same-origin"}) as client:
         yield client
