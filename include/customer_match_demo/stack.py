@@ -194,6 +194,9 @@ def airflow_environment(home: Path, python: Path = Path(sys.executable)) -> dict
         "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
         "NO_PROXY": "127.0.0.1,localhost",
         "AIRFLOW_HOME": str(home),
+        # Programs wait for each other's changes: `airflow backfill` that gives up after the usual 5 seconds deletes its
+        # runs again, and the scheduler ends if it has begun with one of them (observed: Airflow 3.3.2).
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=20",
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
