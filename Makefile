@@ -13,6 +13,7 @@ MATRIX := --ignore tests/faults/test_matrix.py --ignore tests/faults/test_in_pro
 SEQUENCES := tests/customer_match_delivery/test_sequences.py
 # Needs an environment of its own, with Airflow's Amazon provider.
 S3 := tests/airflow_microsoft_advertising/lake/test_s3.py
+SCHEDULES := tests/system/test_schedules.py
 
 # One pytest worker per core.
 ALONE := not slow and not system and not browser and not azurite and not cluster and not compose
@@ -33,7 +34,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/include:$(CURDIR)/plugins
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down docs test test-fast test-long test-installed test-matrix matrix-report lint format bench bench-report cluster-test compose-test sequences chaos reliability soak live-check secrets audit release-check lock clean install
+.PHONY: help demo up down docs test test-fast test-long test-schedules test-installed test-matrix matrix-report lint format bench bench-report cluster-test compose-test sequences chaos reliability soak live-check secrets audit release-check lock clean install
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,7 +58,10 @@ test-fast: install ## run the tests that need no other program (1.5 min)
 
 test-long: install ## run the tests that take longest: the life of an export on the pages, batches, workspaces put back, large files
 	$(BIN)/pytest -m lengthy --ignore tests/system $(SPREAD)
-	$(BIN)/pytest tests/system -m lengthy
+	$(BIN)/pytest tests/system -m lengthy --ignore $(SCHEDULES)
+
+test-schedules: install ## test runs that follow data, and deadlines, under a real Airflow (6 min, nearly all of it waits)
+	$(BIN)/pytest $(SCHEDULES)
 
 test-installed: install ## install the wheel beside plain Airflow 3.3 and 3.4's beta, run other people's DAGs, and read S3 (4 min)
 	$(BIN)/pytest tests/installed $(S3)
