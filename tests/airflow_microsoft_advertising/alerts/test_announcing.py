@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,28 +20,13 @@ from customer_match.export.alerts.section import Kind
 from customer_match.history.table import History
 from customer_match.runs.report import Outcome, RunReport
 from customer_match.workspace.workspace import Workspace
-from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.small_lake import GOLD, SILVER, Lake, delivered, prepare
-from tests.alert_receivers import WebServer, web_server
+from tests.alert_receivers import WebServer
 
 pytestmark = pytest.mark.slow
 
 BROKEN = findings_without_report("No table was found.")
 ALERTS = {"to": [{"webhook": "web"}], "rejected_above": 0.5}
-
-
-@pytest.fixture
-def lake(tmp_path: Path, connect: Connect) -> Lake:
-    connect()
-    return Lake(tmp_path)
-
-
-@pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
-    monkeypatch.setattr("airflow_microsoft_advertising.alerts.sending._FIRST_WAIT_SECONDS", 0)
-    with web_server() as server:
-        monkeypatch.setenv("AIRFLOW_CONN_WEB", server.connection())
-        yield server
 
 
 def told(web: WebServer) -> list[str]:

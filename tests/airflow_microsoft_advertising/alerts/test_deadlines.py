@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,27 +17,12 @@ from airflow_microsoft_advertising.alerts.timetable import DeadlineTimetable
 from airflow_microsoft_advertising.plugin import MicrosoftAdvertisingPlugin
 from customer_match.errors import TransientError
 from customer_match.export.alerts.deadline import Due
-from tests.airflow_microsoft_advertising.conftest import Connect
 from tests.airflow_microsoft_advertising.run.small_lake import DAY, GOLD, SILVER, Lake, delivered, prepare
-from tests.alert_receivers import WebServer, web_server
+from tests.alert_receivers import WebServer
 from tests.customer_match.export.samples import export
 
 ALERTS = {"to": [{"webhook": "web"}], "rejected_above": 0.5}
 DUE = Due(moment=DAY + timedelta(hours=2), since=DAY)
-
-
-@pytest.fixture
-def lake(tmp_path: Path, connect: Connect) -> Lake:
-    connect()
-    return Lake(tmp_path)
-
-
-@pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
-    monkeypatch.setattr("airflow_microsoft_advertising.alerts.sending._FIRST_WAIT_SECONDS", 0)
-    with web_server() as server:
-        monkeypatch.setenv("AIRFLOW_CONN_WEB", server.connection())
-        yield server
 
 
 def deliver(lake: Lake, name: str, interval_end: datetime) -> None:
